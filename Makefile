@@ -1,0 +1,45 @@
+# Everything that is done with a clone. `make help` lists it.
+
+.PHONY: help setup demo test check bench up test-rabbitmq4 lock clean
+.DEFAULT_GOAL := help
+bin := .venv/bin
+
+help:  ## lists what can be made
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/dev  ## makes the virtual environment .venv, with all that development needs
+
+# A stamp a set of requirements; pip asks no index for what is installed already.
+.venv/%: requirements/%.txt requirements/build.txt pyproject.toml scripts/setup-venv
+	@scripts/setup-venv $*
+
+demo: .venv/run  ## runs the whole pipeline once on this machine; STAY=1 leaves it up
+	@$(bin)/mailer demo $(if $(STAY),--stay)
+
+test: .venv/dev  ## runs all tests; PYTEST="-k word" chooses
+	@scripts/setup-services
+	@$(bin)/pytest $(PYTEST)
+
+check: .venv/dev  ## formatting, lint, types, layers and sizes
+	$(bin)/ruff format --check .
+	$(bin)/ruff check .
+	$(bin)/mypy
+	$(bin)/lint-imports
+	$(bin)/python scripts/check_sizes.py
+
+bench: .venv/dev  ## measures
+	@$(bin)/python -m bench $(BENCH)
+
+up: .venv/dev  ## runs the Procfile on MAILER_DATABASE_URL and MAILER_BROKER_URL, or on private services
+	@$(bin)/python scripts/up.py
+
+test-rabbitmq4: .venv/dev  ## runs the broker and acceptance suites on RabbitMQ 4, in a Debian of its own (root only)
+	@scripts/rabbitmq4.sh .cache/trixie
+	@MAILER_TEST_RABBITMQ_CHROOT=$(CURDIR)/.cache/trixie $(bin)/pytest tests/contract tests/acceptance $(PYTEST)
+
+lock: .venv/dev  ## brings requirements/*.txt up to date with pyproject.toml
+	@scripts/lock
+
+clean:  ## removes all that was made here
+	rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Runs a built image where no Docker engine is: its web app, as its own user, until its own health check says yes.
+# Usage: docker/try.sh [IMAGE]    (as root)
+set -euo pipefail
+image=${1:-pactmail}
+export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=${STORAGE_DRIVER:-vfs}
+
+container=$(buildah from --pull-never "$image")
+inside() { buildah run "$container" -- "$@"; }
+port=$((20000 + RANDOM % 12000))
+buildah config --env MAILER_PORT=$port --env MAILER_HOST=127.0.0.1 "$container"
+inside mailer web &
+web=$!
+trap 'kill "$web" 2>/dev/null; wait "$web" || true; buildah rm "$container" >/dev/null' EXIT
+
+echo "runs as: $(inside id)"
+check=$(buildah inspect --type image --format '{{index .Docker.Config.Healthcheck.Test 3}}' "$image")
+for _ in $(seq 60); do
+  if inside python3 -c "$check" 2>/dev/null; then
+    echo "healthy: web answers on port $port"
+    exit 0
+  fi
+  kill -0 "$web" || exit 1
+  sleep 0.5
+done
+echo "try.sh: the web app did not become healthy" >&2
+exit 1

@@ -1,0 +1,257 @@
+"""The composition root: the only place that names adapters and reads settings."""
+
+import asyncio
+import os
+import socket
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+
+
+from mailer import resources
+from mailer.broker.memory import MemoryBroker
+from mailer.broker.publisher import EventPublisher
+from mailer.broker.rabbitmq import RabbitBroker
+from mailer.broker.topology import DEAD, Topology, batches_queue, events_queue, topology
+from mailer.embedded import postgres
+from mailer.events import MessageEvent
+from mailer.ledger import migrations
+from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.database import Pool, open_pool
+from mailer.ledger.dead_letters import PostgresDeadLetters
+from mailer.ledger.deliveries import PostgresDeliveries
+from mailer.ledger.imports import PostgresImporter
+from mailer.ledger.keys import PostgresApiKeys
+from mailer.ledger.mailings import PostgresMailings
+from mailer.ledger.opens import PostgresOpens
+from mailer.ledger.outbox import PostgresOutbox
+from mailer.ledger.reading import PostgresLedger
+from mailer.ledger.standings import PostgresStandings
+from mailer.ledger.upkeep import PostgresUpkeep
+from mailer.ledger.writers import Writers
+from mailer.pipeline import consumers
+from mailer.pipeline.handover import HandOver
+from mailer.pipeline.intake import Intake
+from mailer.pipeline.press import Presses, Sign
+from mailer.pipeline.timekeeper import Timekeeper
+from mailer.policy.category import Lane
+from mailer.policy.document import Policy, parse_policy
+from mailer.ports.broker import Broker
+from mailer.ports.ids import uuid7
+from mailer.ports.processor import Processor
+from mailer.processors import smtp
+from mailer.processors.capture import CaptureServer, Inbox
+from mailer.rendering.admission import admit
+from mailer.rendering.dkim import Key, Signer
+from mailer.rendering.links import Links
+from mailer.rendering.templates import TemplateLibrary
+from mailer.settings import Settings, SettingsError
+from mailer.telemetry import METRICS, log
+from mailer.web.app import Site, create_app
+from mailer.web.server import serve
+
+
+def load_policies(settings: Settings) -> dict[str, Policy]:
+    """The policies by brand, with the staging fence in each.
+
+    Raises:
+        PolicyError: a file is not a policy.
+    """
+    fence = tuple(address.lower() for address in settings.only_deliver_to) or None
+    policies = {}
+    for file in sorted(settings.policies.glob("*.toml")):
+        policy = parse_policy(file.read_text(), file.name)
+        policies[policy.brand] = policy.model_copy(update={"only_deliver_to": fence})
+    if not policies:
+        raise SettingsError(f"MAILER_POLICIES: {settings.policies} holds no policy (*.toml)")
+    return policies
+
+
+def load_templates(settings: Settings) -> TemplateLibrary:
+    """The templates, checked.
+
+    Raises:
+        TemplateError: one of them is faulty.
+    """
+    return TemplateLibrary.load(settings.templates, load_policies(settings))
+
+
+class App:
+    """Everything, put together. Made by `open_app`."""
+
+    def __init__(self, settings: Settings, pool: Pool, stack: AsyncExitStack) -> None:
+        self.settings = settings
+        self.pool = pool
+        self._stack = stack
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid7().hex[-8:]}"
+        self.policies: Mapping[str, Policy] = load_policies(settings)
+        self.templates = TemplateLibrary.load(settings.templates, self.policies)
+        self.links = Links(settings.public_url, settings.secret_keys)
+        self.hasher = AddressHasher(settings.address_key)
+        self.writers = Writers(settings.ledger_key)
+        self.mailings = PostgresMailings(pool, self.writers, self.hasher)
+        self.deliveries = PostgresDeliveries(pool, self.writers)
+        self.standings = PostgresStandings(pool, self.writers)
+        self.opens = PostgresOpens(pool)
+        self.letters = PostgresDeadLetters(pool)
+        self.keys = PostgresApiKeys(pool)
+        self.ledger = PostgresLedger(pool, settings.ledger_key)
+        self.upkeep = PostgresUpkeep(pool, self.deliveries, self.ledger)
+        self.outbox = PostgresOutbox(pool)
+        stack.push_async_callback(self.outbox.close)
+
+    @property
+    def inbox(self) -> Inbox | None:
+        """What was captured, where mail is captured."""
+        return Inbox(self.settings.data / "captured") if self.settings.captures else None
+
+    def importer(self, brand: str) -> PostgresImporter:
+        """Writes recipients of a brand."""
+        return PostgresImporter(self.pool, self.hasher, brand, self.policies[brand].controller.id)
+
+    async def broker(self) -> Broker:
+        """The broker, with its topology; it consumes as soon as it is asked to."""
+        plan = _topology(self.policies)
+        if self.settings.in_process:
+            return await self._stack.enter_async_context(MemoryBroker(plan, self.outbox, self.owner))
+        broker = RabbitBroker(self.settings.broker_url)
+        self._stack.push_async_callback(broker.close)
+        await broker.declare(plan)
+        return broker
+
+    async def processor(self) -> Processor:
+        """The processor; the capturing one is started here."""
+        processor: Processor
+        if self.settings.captures:
+            server = CaptureServer(self.settings.data / "captured", answer=_nobody)
+            await self._stack.enter_async_context(server)
+            processor = smtp.from_url(f"smtp://127.0.0.1:{server.port}?name=capture&country=ZZ&contract=none&tls=none")
+        else:
+            processor = smtp.from_url(self.settings.processors[0])
+        self._stack.push_async_callback(processor.close)
+        return processor
+
+    async def run_worker(self, stop: asyncio.Event, broker: Broker) -> None:
+        """Consumes until told to stop, and finishes what is in hand."""
+        presses = Presses(self.policies, self.templates, self.links, _signing(self.settings))
+        handover = HandOver(self.deliveries, self.mailings, self.standings, presses, await self.processor(), self.owner)
+        judge = partial(admit, policies=self.policies, templates=self.templates)
+        intake = Intake(self.mailings, self.upkeep, broker, handover, self.policies, judge, _relays(self.settings))
+        async with asyncio.TaskGroup() as tasks:
+            for lane in Lane:
+                events = consumers.take_in(intake, lane)
+                consume = partial(consumers.consume, broker, stop=stop)
+                tasks.create_task(consume(events_queue(lane), consumers.EVENTS_AT_ONCE, events))
+                for _ in range(consumers.CONSUMERS_A_LANE):
+                    batches = consumers.hand_over_batches(handover)
+                    tasks.create_task(consume(batches_queue(lane), consumers.BATCHES_AT_ONCE, batches))
+            tasks.create_task(consume(DEAD, 10, consumers.keep_dead(self.letters)))
+            if not self.settings.in_process:
+                tasks.create_task(consumers.relay(self.outbox, broker, self.letters, self.owner, stop))
+
+    async def run_timekeeper(self, stop: asyncio.Event, broker: Broker) -> None:
+        """Keeps time until told to stop."""
+        await Timekeeper(self.upkeep, self.deliveries, broker).run(stop)
+
+    async def run_web(self, stop: asyncio.Event) -> None:
+        """Serves the web app until told to stop."""
+        judge = partial(admit, policies=self.policies, templates=self.templates)
+        site = Site(
+            links=self.links,
+            policies=self.policies,
+            standings=self.standings,
+            opens=self.opens,
+            mailings=self.mailings,
+            outbox=self.outbox,
+            keys=self.keys,
+            admit=judge,
+            ready=self.ready,
+            registry=METRICS,
+            inbox=self.inbox,
+            public_url=self.settings.public_url,
+        )
+        await serve(create_app(site), self.settings.host, self.settings.port, stop)
+
+    async def ready(self) -> dict[str, bool]:
+        """Whether each thing that the web app needs answers."""
+        try:
+            return {"database": await self.pool.fetchval("SELECT true", timeout=2)}
+        except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+            log.warning("the database does not answer", error=type(error).__name__)
+            return {"database": False}
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[str]:
+    """The database's URL; the embedded server runs as long as somebody is in here."""
+    if not settings.embedded:
+        yield settings.database_url
+        return
+    with postgres.start(settings.data / "postgres") as server:
+        yield server.url()
+
+
+@asynccontextmanager
+async def open_app(settings: Settings) -> AsyncIterator[App]:
+    """Connects to the database and puts everything together; ends all of it on leaving.
+
+    Raises:
+        SettingsError, PolicyError, TemplateError: something has to be mended first.
+    """
+    settings.check()
+    async with AsyncExitStack() as stack:
+        pool = await open_pool(stack.enter_context(database(settings)))
+        stack.push_async_callback(pool.close)
+        yield App(settings, pool, stack)
+
+
+def migrate(settings: Settings) -> str:
+    """Brings the database up to date; says what was done."""
+    with database(settings) as url:
+        return migrations.migrate(url, resources.folder("migrations"))
+
+
+async def publish_events(app: App, events: Sequence[MessageEvent]) -> None:
+    """Publishes events on the broker that the settings name."""
+    broker = await app.broker()
+    await asyncio.gather(*(EventPublisher(broker).publish(event) for event in events))
+
+
+def _topology(policies: Mapping[str, Policy]) -> Topology:
+    return topology(
+        {
+            (brand, name): category.lane
+            for brand, policy in policies.items()
+            for name, category in policy.categories.items()
+        }
+    )
+
+
+def _relays(settings: Settings) -> frozenset[str]:
+    """Our own user at the broker, as whom the outbox is relayed."""
+    return frozenset() if settings.in_process else frozenset({urlsplit(settings.broker_url).username or "guest"})
+
+
+def _signing(settings: Settings) -> Sign:
+    """Signs for the domains that have keys; other mail goes unsigned."""
+    keys: defaultdict[str, list[Key]] = defaultdict(list)
+    for entry in settings.dkim:
+        domain, selector, file = entry.split(":", 2)
+        keys[domain].append(Key(selector, Path(file).read_bytes()))
+    signers = {domain: Signer(domain, *pair) for domain, pair in keys.items()}
+
+    def sign(domain: str, message: bytes, now: int) -> bytes:
+        signer = signers.get(domain)
+        return signer.sign(message, now) if signer else message
+
+    return sign
+
+
+def _nobody(address: str) -> str | None:
+    """The capturing server knows everyone but `nobody@`, so that a hard bounce can be seen."""
+    return "550 5.1.1 No such user" if address.lower().startswith("nobody@") else None

@@ -1,0 +1,197 @@
+"""The broker within the process. Its durable store is the outbox; memory holds only what consumers have room for."""
+
+import asyncio
+import logging
+import math
+from collections.abc import AsyncIterator, Awaitable, Iterable
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+from mailer.broker.queues import Consumer, Copy, Host, MemoryQueue, Row
+from mailer.broker.topology import DEAD, OUTCOMES, Topology, dead_letter
+from mailer.ports.broker import Message, Received, Unroutable
+from mailer.ports.outbox import Outbox, Parked
+
+log = logging.getLogger(__name__)
+
+_LEASE_SECONDS = 30.0
+_POLL_SECONDS = 1.0
+"""How often to look for rows whose lease has ended or that another process put back: nothing announces them."""
+_RETRY_SECONDS = 1.0
+_PAGE = 100
+_PAGES = 20
+"""How many pages deep to look, once in `_POLL_SECONDS`, for rows behind those that nobody here has room for."""
+
+
+class MemoryBroker:
+    """Publishes by parking a row, and delivers the rows to the consumers of this process.
+
+    Several processes may share one outbox: each takes rows, under a lease, for the queues that it consumes. A row goes
+    once its message is settled; the rows of a process that died come back when their lease ends. To publish, the
+    broker need not be started; to consume it must be (`async with`).
+    """
+
+    def __init__(self, topology: Topology, outbox: Outbox, owner: str) -> None:
+        """Takes nothing yet.
+
+        Args:
+            topology: what RabbitMQ would have declared.
+            outbox: the durable store.
+            owner: a name that no other process, and no earlier one, has.
+        """
+        self._topology = topology
+        self._outbox = outbox
+        self._owner = owner
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._rows: dict[int, Row] = {}
+        self._done: list[int] = []
+        self._unwanted: list[int] = []
+        self._looked_deep = -math.inf
+        host = Host(done=self._settled, hungry=self._wake.set, bury=self._bury)
+        self._queues = {queue.name: MemoryQueue(queue.delivery_limit, host) for queue in topology.queues}
+
+    async def __aenter__(self) -> Self:
+        """Starts to deliver."""
+        self._tasks = [asyncio.create_task(loop()) for loop in (self._deliver, self._watch, self._renew)]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops as `close` does."""
+        await self.close()
+
+    async def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> None:
+        """Returns once the message is a row; see `Broker.publish`."""
+        if self._topology.route(exchange, message.routing_key):
+            await self._outbox.park(exchange, [message])
+        elif mandatory:
+            raise Unroutable("no queue is bound for the message")
+
+    @asynccontextmanager
+    async def consume(self, queue: str, prefetch: int) -> AsyncIterator[AsyncIterator[list[Received]]]:
+        """Yields what has arrived; see `Broker.consume`."""
+        source, consumer = self._queues[queue], Consumer(prefetch)
+        source.join(consumer)
+        try:
+            yield consumer.arrivals
+        finally:
+            self._give_back(row.parked.id for row in source.leave(consumer))
+            self._wake.set()
+
+    async def depth(self, queue: str) -> int:
+        """How many messages wait behind the consumers of this process.
+
+        Rows that no process has taken are not counted. But 0 tells that the consumers here are not behind: else more
+        rows would have been taken.
+        """
+        return self._queues[queue].depth
+
+    async def close(self) -> None:
+        """Stops delivering and gives back what is not settled. Publishing still works."""
+        for queue in self._queues.values():
+            queue.end()
+        self._closing = True
+        self._wake.set()
+        for task in self._tasks[1:]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    async def _deliver(self) -> None:
+        """Keeps the queues filled and the outbox up to date, until the broker closes."""
+        while not self._closing:
+            await self._wake.wait()
+            self._wake.clear()
+            if not await self._tried(self._turn()):
+                await asyncio.sleep(_RETRY_SECONDS)
+                self._wake.set()
+        self._give_back(list(self._rows))
+        await self._tried(self._tidy())
+
+    async def _watch(self) -> None:
+        while True:
+            if not await self._tried(self._outbox.wait(_POLL_SECONDS)):
+                await asyncio.sleep(_RETRY_SECONDS)
+            self._wake.set()
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(_LEASE_SECONDS / 3)
+            if self._rows:
+                await self._tried(self._outbox.renew(self._owner, _LEASE_SECONDS))
+
+    async def _tried(self, step: Awaitable[None]) -> bool:
+        """Whether a step succeeded. One that failed is tried again: the outbox comes back, and nothing is lost."""
+        try:
+            await step
+        except Exception as error:
+            log.warning("the outbox fails (%s); trying again", type(error).__name__)
+            return False
+        return True
+
+    async def _turn(self) -> None:
+        await self._tidy()
+        if hungry := [queue.room for queue in self._queues.values() if queue.hungry]:
+            # As many as the tightest queue takes, since nobody knows yet whose rows come next.
+            await self._take(min(hungry))
+            await self._look_deep()
+        await self._tidy()
+
+    async def _tidy(self) -> None:
+        """Removes the rows that are done, and gives back those for which there is no room here."""
+        if done := self._done[:]:
+            await self._outbox.remove(done)
+            del self._done[: len(done)]
+        if unwanted := self._unwanted[:]:
+            await self._outbox.put_back(unwanted)
+            del self._unwanted[: len(unwanted)]
+
+    async def _take(self, limit: int) -> int:
+        rows = await self._outbox.take(self._owner, limit, _LEASE_SECONDS)
+        for parked in rows:
+            self._place(parked)
+        return len(rows)
+
+    async def _look_deep(self) -> None:
+        """Looks for rows behind those of a queue that has no room, which must not block the others."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked_deep < _POLL_SECONDS:
+            return
+        self._looked_deep = now
+        for _ in range(_PAGES):
+            if not any(queue.hungry for queue in self._queues.values()) or await self._take(_PAGE) < _PAGE:
+                return
+
+    def _place(self, parked: Parked) -> None:
+        """Puts a row's message into its queues if each has room, else marks it to be given back.
+
+        A row that was parked for nobody is a dead letter, as with the alternate exchange; outcomes are dropped.
+        """
+        names = self._topology.route(parked.exchange, parked.message.routing_key)
+        if not names and parked.exchange == OUTCOMES:
+            self._done.append(parked.id)
+            return
+        queues = [self._queues[name] for name in names or (DEAD,)]
+        if any(not queue.room for queue in queues):
+            self._unwanted.append(parked.id)
+            return
+        self._rows[parked.id] = row = Row(parked, copies=len(queues), unsettled=len(queues))
+        for queue in queues:
+            queue.put(Copy(row))
+
+    def _give_back(self, ids: Iterable[int]) -> None:
+        for row_id in ids:
+            if self._rows.pop(row_id, None):
+                self._unwanted.append(row_id)
+
+    def _settled(self, row: Row) -> None:
+        if self._rows.pop(row.parked.id, None):
+            self._done.append(row.parked.id)
+            self._wake.set()
+
+    async def _bury(self, message: Message, exchange: str, reason: str) -> None:
+        await self._outbox.park(DEAD, [dead_letter(message, exchange, reason)])

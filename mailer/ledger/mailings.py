@@ -1,0 +1,223 @@
+"""Mailings in PostgreSQL: from a good event to deliveries and batches, a set at a time."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from mailer.events import Attachment, Audience, People, Refs
+from mailer.ledger import people
+from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.database import Connection, Pool, statements
+from mailer.ledger.writers import Writers, append
+from mailer.ports.ledger import Entry, Kind
+from mailer.ports.mailings import Accepted, MailingFacts, MailingStatus, NewMailing, ReleaseRefused
+
+_SQL = statements("mailings")
+
+BATCH_SIZE = 500
+"""Recipients a batch: a second or two of work, well within a lease."""
+
+
+class PostgresMailings:
+    """Implements `ports.mailings.Mailings`, and what operators ask of mailings."""
+
+    def __init__(self, pool: Pool, writers: Writers, hasher: AddressHasher) -> None:
+        self._pool = pool
+        self._writers = writers
+        self._hasher = hasher
+
+    async def accept(self, mailings: Sequence[NewMailing]) -> list[Accepted]:
+        """See the port."""
+        async with self._writers.lease() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                first = await _first(connection, mailings)
+                fresh = [mailing for mailing in mailings if first[mailing.id] == mailing.id]
+                batches = await self._create(connection, fresh) if fresh else []
+                linked = await append(connection, writer, [_accepted(mailing) for mailing in fresh])
+            writer.advance(linked)
+        due: defaultdict[UUID, list[int]] = defaultdict(list)
+        size: defaultdict[UUID, int] = defaultdict(int)
+        for row in batches:
+            size[row["mailing_id"]] += row["size"]
+            if row["due"]:
+                due[row["mailing_id"]].append(row["batch"])
+        return [
+            Accepted(first[mailing.id], first[mailing.id] != mailing.id, tuple(due[mailing.id]), size[mailing.id])
+            for mailing in mailings
+        ]
+
+    async def _create(self, connection: Connection, mailings: Sequence[NewMailing]) -> list[asyncpg.Record]:
+        await connection.execute(_SQL["create"], [_columns(mailing) for mailing in mailings])
+        await _attach(connection, mailings)
+        named = await self._named(connection, mailings)
+        batches = await connection.fetch(_SQL["expand_named"], named, BATCH_SIZE) if named else []
+        for mailing in mailings:
+            if isinstance(mailing.event.to, Audience):
+                batches += await connection.fetch(_SQL["expand_audience"], mailing.id, BATCH_SIZE)
+        return batches
+
+    async def _named(self, connection: Connection, mailings: Sequence[NewMailing]) -> list[dict[str, Any]]:
+        """The recipients that the events name, as rows for `expand_named`."""
+        now = datetime.now(UTC)
+        known: list[people.Known] = []
+        refs: list[tuple[str, str, str]] = []
+        wanted: list[tuple[NewMailing, str, dict[str, Any]]] = []
+        for mailing in mailings:
+            brand = mailing.event.brand
+            match mailing.event.to:
+                case People(people=persons):
+                    known += [
+                        people.Known(brand, mailing.controller, person, person.collected_at or now)
+                        for person in persons
+                    ]
+                    wanted += [(mailing, person.ref, person.context) for person in persons]
+                case Refs(refs=names):
+                    refs += [(brand, ref, mailing.controller) for ref in names]
+                    wanted += [(mailing, ref, {}) for ref in dict.fromkeys(names)]
+                case Audience():
+                    pass
+        ids = await people.upsert(connection, self._hasher, known) | await people.know_refs(connection, refs)
+        return [
+            {
+                "mailing_id": str(mailing.id),
+                "recipient_id": ids[mailing.event.brand, ref],
+                "context": context or None,
+            }
+            for mailing, ref, context in wanted
+        ]
+
+    async def has_audience(self, brand: str, name: str) -> bool:
+        """See the port."""
+        return bool(await self._pool.fetchval(_SQL["has_audience"], brand, name))
+
+    async def facts(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["facts"], mailing_ids)
+        return {row["id"]: _facts(row) for row in rows}
+
+    async def find(self, brand: str, event_id: str) -> MailingStatus | None:
+        """See the port."""
+        row = await self._pool.fetchrow(_SQL["status"], brand, event_id, None, 1)
+        return _status(row) if row else None
+
+    async def status(self, mailing_id: UUID) -> MailingStatus | None:
+        """A mailing by its own id."""
+        row = await self._pool.fetchrow(_SQL["status"], None, None, mailing_id, 1)
+        return _status(row) if row else None
+
+    async def by_event(self, event_id: str) -> list[MailingStatus]:
+        """The mailings of all brands whose event had this id."""
+        return [_status(row) for row in await self._pool.fetch(_SQL["status"], None, event_id, None, 100)]
+
+    async def latest(self, limit: int) -> list[MailingStatus]:
+        """The newest mailings first."""
+        return [_status(row) for row in await self._pool.fetch(_SQL["status"], None, None, None, limit)]
+
+    async def release(self, mailing_id: UUID, person: str) -> None:
+        """Releases a mailing that waits for a second person.
+
+        Raises:
+            ReleaseRefused: it does not wait, or the person is who published it.
+        """
+        status = await self.status(mailing_id)
+        if status is None:
+            raise ReleaseRefused(f"there is no mailing {mailing_id}; `mailer mailing list` shows them")
+        if status.publisher.casefold() == person.strip().casefold():
+            raise ReleaseRefused(f"{person} published this mailing; a second person has to release it")
+        async with self._writers.lease() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                if await connection.fetchrow(_SQL["release"], mailing_id, person) is None:
+                    raise ReleaseRefused(f"the mailing does not wait for a release; it is {status.state}")
+                await connection.execute(_SQL["release_batches"], mailing_id)
+                entry = Entry(
+                    Kind.MAILING,
+                    status.brand,
+                    mailing_id=mailing_id,
+                    category=status.category,
+                    reason="released",
+                    reply=person,
+                )
+                linked = await append(connection, writer, [entry])
+            writer.advance(linked)
+
+
+async def _first(connection: Connection, mailings: Sequence[NewMailing]) -> dict[UUID, UUID]:
+    """For each new mailing its own id, or that of the mailing which its event began before."""
+    brands = [mailing.event.brand for mailing in mailings]
+    events = [mailing.event.id for mailing in mailings]
+    ids = [mailing.id for mailing in mailings]
+    publishers = [mailing.publisher for mailing in mailings]
+    taken = {row["mailing_id"] for row in await connection.fetch(_SQL["accept"], brands, events, ids, publishers)}
+    first = {id_: id_ for id_ in ids if id_ in taken}
+    if len(first) < len(mailings):
+        first |= {row["asked"]: row["first"] for row in await connection.fetch(_SQL["first"], brands, events, ids)}
+    return first
+
+
+async def _attach(connection: Connection, mailings: Sequence[NewMailing]) -> None:
+    rows = [
+        (mailing.id, position, file.filename, file.content_type, file.content)
+        for mailing in mailings
+        for position, file in enumerate(mailing.event.attachments)
+    ]
+    if rows:
+        await connection.execute(_SQL["attach"], *zip(*rows, strict=True))
+
+
+def _columns(mailing: NewMailing) -> dict[str, Any]:
+    event = mailing.event
+    return {
+        "id": str(mailing.id),
+        "lane": mailing.category.lane.value,
+        "template_version": mailing.template_version,
+        "policy_version": mailing.policy_version,
+        "publisher": mailing.publisher,
+        "event_id": event.id,
+        "audience": event.to.audience if isinstance(event.to, Audience) else None,
+        "state": "awaiting_release" if mailing.category.needs_release else "released",
+        "send_at": event.send_at.isoformat() if event.send_at else None,
+        "expires_at": event.expires_at.isoformat() if event.expires_at else None,
+        **event.model_dump(
+            include={
+                "brand",
+                "category",
+                "template",
+                "topic",
+                "campaign",
+                "reason",
+                "inviter",
+                "partner",
+                "context",
+                "reply_to",
+            }
+        ),
+    }
+
+
+def _accepted(mailing: NewMailing) -> Entry:
+    return Entry(
+        Kind.MAILING,
+        mailing.event.brand,
+        mailing_id=mailing.id,
+        category=mailing.category.name,
+        reason="accepted",
+        policy=mailing.policy_version,
+    )
+
+
+def _facts(row: asyncpg.Record) -> MailingFacts:
+    values: dict[str, Any] = dict(row)
+    values["attachments"] = tuple(Attachment.model_validate(file) for file in row["attachments"])
+    values["audience_size"] = row["audience_size"] or 0
+    return MailingFacts(**values)
+
+
+def _status(row: asyncpg.Record) -> MailingStatus:
+    values: dict[str, Any] = dict(row)
+    values["counts"] = {(state, reason): int(n) for state, reason, n in row["counts"]}
+    values["opens"], values["machine_opens"] = int(row["opens"]), int(row["machine_opens"])
+    return MailingStatus(**values)

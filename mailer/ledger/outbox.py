@@ -1,0 +1,115 @@
+"""The outbox in PostgreSQL."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+
+from mailer.events import MessageEvent
+from mailer.ledger.database import Connection, Pool, statements
+from mailer.ports.broker import Header, Message
+from mailer.ports.outbox import Parked
+
+_SQL = statements("outbox")
+_CHANNEL = "mailer_outbox"
+
+
+class PostgresOutbox:
+    """Implements `ports.outbox.Outbox`. It listens on a connection of its own once somebody waits."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._woken = asyncio.Event()
+        self._listener: Connection | None = None
+
+    async def park(self, exchange: str, messages: Sequence[Message]) -> None:
+        """See the port."""
+        await self._pool.execute(
+            _SQL["park"],
+            exchange,
+            [message.routing_key for message in messages],
+            [message.message_id for message in messages],
+            [{key: value for key, value in message.headers.items() if key != Header.PUBLISHER} for message in messages],
+            [message.body.decode() for message in messages],
+            [message.headers.get(Header.PUBLISHER, message.user_id) for message in messages],
+        )
+
+    async def take(self, owner: str, limit: int, lease_seconds: float) -> list[Parked]:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["take"], owner, limit, timedelta(seconds=lease_seconds))
+        return sorted((_parked(row) for row in rows), key=lambda parked: parked.id)
+
+    async def renew(self, owner: str, lease_seconds: float) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["renew"], owner, timedelta(seconds=lease_seconds))
+
+    async def remove(self, ids: Sequence[int]) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["remove"], ids)
+
+    async def put_back(self, ids: Sequence[int]) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["put_back"], ids)
+
+    async def wait(self, timeout: float) -> None:
+        """See the port."""
+        await self._listen()
+        try:
+            await asyncio.wait_for(self._woken.wait(), timeout)
+        except TimeoutError:
+            return
+        self._woken.clear()
+
+    async def close(self) -> None:
+        """Stops listening."""
+        if self._listener is not None:
+            listener, self._listener = self._listener, None
+            if not listener.is_closed():
+                await listener.remove_listener(_CHANNEL, self._wake)
+            await self._pool.release(listener)
+
+    async def _listen(self) -> None:
+        if self._listener is not None and not self._listener.is_closed():
+            return
+        await self.close()
+        self._listener = await self._pool.acquire()
+        await self._listener.add_listener(_CHANNEL, self._wake)
+        self._woken.set()
+
+    def _wake(self, *_: Any) -> None:
+        self._woken.set()
+
+
+class OutboxPublisher:
+    """Publishes events as rows, for applications where the broker is the in-process one."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def publish(self, event: MessageEvent) -> None:
+        """Returns once the row is committed."""
+        await publish_in_transaction(self._pool, event)
+
+
+async def publish_in_transaction(connection: Any, event: MessageEvent) -> None:
+    """Publishes an event by a row in the caller's own transaction: it is sent if, and only if, that commits.
+
+    Args:
+        connection: an asyncpg connection to the database that the application shares with mailer. Other drivers
+            execute `INSERT INTO outbox (routing_key, message_id, body) VALUES ('<brand>.<category>', '<id>', '<JSON>')`.
+        event: what to publish.
+    """
+    await connection.execute(
+        "INSERT INTO outbox (routing_key, message_id, body) VALUES ($1, $2, $3)",
+        event.routing_key,
+        event.id,
+        event.to_json().decode(),
+    )
+
+
+def _parked(row: asyncpg.Record) -> Parked:
+    headers = {**row["headers"], Header.PUBLISHER: row["publisher"]}
+    message = Message(row["body"].encode(), row["routing_key"], row["message_id"], headers, row["publisher"])
+    return Parked(row["id"], row["exchange"], message)

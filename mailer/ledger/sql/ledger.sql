@@ -1,0 +1,32 @@
+-- name: append
+WITH entry AS (
+    SELECT * FROM unnest(
+        $1::uuid[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::uuid[], $7::bigint[], $8::int[],
+        $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
+        $17::text[], $18::bytea[], $19::text[], $20::bytea[], $21::bytea[], $22::text[]
+    ) AS e (writer, n, at, kind, brand, mailing_id, recipient_id, attempt, category, reason, rule, policy, processor,
+            country, contract, purpose, fields, reply, message_id, hash, salt, text)
+), noted AS (
+    INSERT INTO ledger_notes SELECT writer, n, recipient_id, salt, text FROM entry WHERE salt IS NOT NULL
+)
+INSERT INTO ledger
+SELECT writer, n, at, kind, brand, mailing_id, recipient_id, attempt, category, reason, rule, policy, processor, country,
+       contract, purpose, string_to_array(fields, ','), reply, message_id, hash
+FROM entry
+
+-- name: export
+SELECT l.writer, l.n, l.at, l.kind, l.brand, l.mailing_id, l.recipient_id, l.attempt, l.category, l.reason, l.rule,
+       l.policy, l.processor, l.country, l.contract, l.purpose, l.fields, l.reply AS commitment, l.message_id, l.hash,
+       notes.salt, notes.text AS reply
+FROM ledger l LEFT JOIN ledger_notes notes USING (writer, n)
+WHERE $1::uuid IS NULL OR l.mailing_id = $1
+ORDER BY l.writer, l.n
+
+-- name: heads
+SELECT DISTINCT ON (writer) writer, n, hash FROM ledger ORDER BY writer, n DESC
+
+-- name: seal
+INSERT INTO seals (body, signature) VALUES ($1, $2)
+
+-- name: latest_seal
+SELECT body, signature FROM seals ORDER BY id DESC LIMIT 1

@@ -1,0 +1,124 @@
+-- name: accept
+-- An event that is known already keeps its first mailing.
+INSERT INTO events (brand, event_id, mailing_id, publisher)
+SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[])
+ON CONFLICT (brand, event_id) DO NOTHING
+RETURNING mailing_id
+
+-- name: first
+SELECT k.mailing_id AS asked, e.mailing_id AS first
+FROM unnest($1::text[], $2::text[], $3::uuid[]) AS k (brand, event_id, mailing_id) JOIN events e USING (brand, event_id)
+
+-- name: create
+INSERT INTO mailings (id, brand, event_id, category, lane, template, template_version, policy_version, publisher, topic,
+                      campaign, reason, inviter, partner, context, reply_to, send_at, expires_at, audience, state,
+                      released_at)
+SELECT id, brand, event_id, category, lane, template, template_version, policy_version, publisher, topic, campaign,
+       reason, inviter, partner, context, reply_to, send_at, expires_at, audience, state,
+       CASE WHEN state = 'released' THEN now() END
+FROM jsonb_populate_recordset(NULL::mailings, $1::jsonb)
+
+-- name: attach
+INSERT INTO attachments (mailing_id, position, filename, content_type, content)
+SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::bytea[])
+
+-- name: expand_named
+-- The recipients that the events name, their copies found, their batches cut.
+WITH audience AS (
+    SELECT a.mailing_id, a.recipient_id, a.context,
+           lag(a.recipient_id) OVER (
+               PARTITION BY a.mailing_id, coalesce(r.address_hash, int8send(r.id))
+               ORDER BY s.deactivated_at IS NOT NULL OR s.erased_at IS NOT NULL, a.recipient_id) AS copy_of,
+           (row_number() OVER (PARTITION BY a.mailing_id ORDER BY a.recipient_id) - 1) / $2::int AS slice
+    FROM jsonb_to_recordset($1::jsonb) AS a (mailing_id uuid, recipient_id bigint, context jsonb)
+    JOIN recipients r ON r.id = a.recipient_id
+    JOIN standings s ON s.recipient_id = a.recipient_id
+), numbered AS MATERIALIZED (
+    SELECT mailing_id, slice, nextval('batches_id_seq') AS id, count(*) AS size
+    FROM audience GROUP BY mailing_id, slice ORDER BY mailing_id, slice
+), cut AS (
+    INSERT INTO batches (id, mailing_id, lane, due_at) OVERRIDING SYSTEM VALUE
+    SELECT n.id, n.mailing_id, m.lane,
+           CASE WHEN m.state = 'awaiting_release' THEN 'infinity' ELSE coalesce(m.send_at, now()) END
+    FROM numbered n JOIN mailings m ON m.id = n.mailing_id
+    RETURNING id, mailing_id, due_at
+), delivered AS (
+    INSERT INTO deliveries (mailing_id, recipient_id, state, batch, copy_of, context)
+    SELECT a.mailing_id, a.recipient_id, 'queued', n.id, a.copy_of, a.context
+    FROM audience a JOIN numbered n USING (mailing_id, slice)
+), counted AS (
+    INSERT INTO counters SELECT mailing_id, 'queued', '', sum(size) FROM numbered GROUP BY mailing_id
+), sized AS (
+    UPDATE mailings m SET audience_size = n.size, expanded_at = now()
+    FROM (SELECT mailing_id, sum(size) AS size FROM numbered GROUP BY mailing_id) n WHERE m.id = n.mailing_id
+)
+SELECT cut.mailing_id, cut.id AS batch, numbered.size, cut.due_at <= now() AS due
+FROM cut JOIN numbered USING (id) ORDER BY cut.id
+
+-- name: expand_audience
+-- A named audience, by the database alone: no recipient passes through a process.
+WITH mailing AS (
+    SELECT id, brand, audience, lane, state, send_at FROM mailings WHERE id = $1
+), audience AS (
+    SELECT r.id AS recipient_id,
+           lag(r.id) OVER (PARTITION BY coalesce(r.address_hash, int8send(r.id))
+               ORDER BY s.deactivated_at IS NOT NULL OR s.erased_at IS NOT NULL, r.id) AS copy_of,
+           (row_number() OVER (ORDER BY r.id) - 1) / $2::int AS slice
+    FROM mailing JOIN recipients r ON r.brand = mailing.brand
+    JOIN standings s ON s.recipient_id = r.id
+    WHERE (mailing.audience = 'everyone' AND r.address_hash IS NOT NULL) OR EXISTS (
+        SELECT FROM audience_members am
+        WHERE am.brand = mailing.brand AND am.audience = mailing.audience AND am.recipient_id = r.id)
+), numbered AS MATERIALIZED (
+    SELECT slice, nextval('batches_id_seq') AS id, count(*) AS size FROM audience GROUP BY slice ORDER BY slice
+), cut AS (
+    INSERT INTO batches (id, mailing_id, lane, due_at) OVERRIDING SYSTEM VALUE
+    SELECT n.id, mailing.id, mailing.lane,
+           CASE WHEN mailing.state = 'awaiting_release' THEN 'infinity' ELSE coalesce(mailing.send_at, now()) END
+    FROM numbered n, mailing
+    RETURNING id, mailing_id, due_at
+), delivered AS (
+    INSERT INTO deliveries (mailing_id, recipient_id, state, batch, copy_of)
+    SELECT $1, a.recipient_id, 'queued', n.id, a.copy_of FROM audience a JOIN numbered n USING (slice)
+), counted AS (
+    INSERT INTO counters SELECT $1, 'queued', '', sum(size) FROM numbered HAVING count(*) > 0
+), sized AS (
+    UPDATE mailings SET audience_size = (SELECT coalesce(sum(size), 0) FROM numbered), expanded_at = now() WHERE id = $1
+)
+SELECT cut.mailing_id, cut.id AS batch, numbered.size, cut.due_at <= now() AS due
+FROM cut JOIN numbered USING (id) ORDER BY cut.id
+
+-- name: facts
+SELECT m.id, m.brand, m.event_id, m.category, m.lane, m.template, m.template_version, m.campaign, m.reason, m.context,
+       m.reply_to, m.send_at, m.expires_at, m.created_at, m.audience_size,
+       coalesce((SELECT jsonb_agg(jsonb_build_object('filename', a.filename, 'content_type', a.content_type,
+                                                     'content', encode(a.content, 'base64')) ORDER BY a.position)
+                 FROM attachments a WHERE a.mailing_id = m.id), '[]') AS attachments
+FROM mailings m WHERE m.id = ANY ($1::uuid[])
+
+-- name: status
+SELECT m.id, m.brand, m.event_id, m.category, m.template, m.campaign, m.publisher, m.audience_size, m.created_at,
+       m.released_by, m.finished_at,
+       CASE WHEN m.state = 'awaiting_release' THEN 'awaiting_release'
+            WHEN m.finished_at IS NOT NULL THEN 'finished'
+            WHEN m.send_at > now() THEN 'scheduled'
+            ELSE 'running' END AS state,
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(c.state, c.reason, c.n) ORDER BY c.state, c.reason), '[]')
+        FROM (SELECT state, reason, sum(n) AS n FROM counters WHERE mailing_id = m.id
+              GROUP BY state, reason HAVING sum(n) <> 0) c) AS counts,
+       (SELECT coalesce(sum(n), 0) FROM opens WHERE mailing_id = m.id AND NOT machine) AS opens,
+       (SELECT coalesce(sum(n), 0) FROM opens WHERE mailing_id = m.id AND machine) AS machine_opens
+FROM mailings m
+WHERE ($1::text IS NULL OR m.brand = $1) AND ($2::text IS NULL OR m.event_id = $2) AND ($3::uuid IS NULL OR m.id = $3)
+ORDER BY m.id DESC LIMIT $4
+
+-- name: release
+UPDATE mailings SET state = 'released', released_at = now(), released_by = $2 WHERE id = $1 AND state = 'awaiting_release'
+RETURNING brand, category
+
+-- name: release_batches
+UPDATE batches b SET due_at = coalesce(m.send_at, now())
+FROM mailings m WHERE m.id = $1 AND b.mailing_id = m.id AND b.due_at = 'infinity'
+
+-- name: has_audience
+SELECT $2 = 'everyone' OR EXISTS (SELECT FROM audience_members WHERE brand = $1 AND audience = $2)

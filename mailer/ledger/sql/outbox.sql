@@ -1,0 +1,20 @@
+-- name: park
+INSERT INTO outbox (exchange, routing_key, message_id, headers, body, publisher)
+SELECT $1, routing_key, message_id, headers, body, coalesce(publisher, current_user)
+FROM unnest($2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[])
+    AS m (routing_key, message_id, headers, body, publisher)
+
+-- name: take
+UPDATE outbox SET owner = $1, lease_until = now() + $3
+WHERE id IN (SELECT id FROM outbox WHERE lease_until IS NULL OR lease_until < now()
+             ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)
+RETURNING id, exchange, routing_key, message_id, headers, body, publisher
+
+-- name: renew
+UPDATE outbox SET lease_until = now() + $2 WHERE owner = $1 AND lease_until > now()
+
+-- name: remove
+DELETE FROM outbox WHERE id = ANY ($1::bigint[])
+
+-- name: put_back
+UPDATE outbox SET owner = NULL, lease_until = NULL WHERE id = ANY ($1::bigint[])

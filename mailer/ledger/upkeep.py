@@ -1,0 +1,67 @@
+"""The timekeeper's statements in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from mailer.ledger.database import Pool, statements
+from mailer.ledger.mailings import BATCH_SIZE
+from mailer.ledger.reading import PostgresLedger
+from mailer.ports.deliveries import Deliveries, State
+from mailer.ports.upkeep import Due, Stale
+
+_SQL = statements("upkeep")
+
+
+class PostgresUpkeep:
+    """Implements `ports.upkeep.Upkeep`."""
+
+    def __init__(self, pool: Pool, deliveries: Deliveries, ledger: PostgresLedger) -> None:
+        self._pool = pool
+        self._deliveries = deliveries
+        self._ledger = ledger
+
+    async def unpublished(self, limit: int) -> list[Due]:
+        """See the port."""
+        return [Due(row["id"], row["lane"]) for row in await self._pool.fetch(_SQL["unpublished"], limit)]
+
+    async def lost(self, lane: str, seconds: float, limit: int) -> list[Due]:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["lost"], lane, timedelta(seconds=seconds), limit)
+        return [Due(row["id"], row["lane"]) for row in rows]
+
+    async def published(self, batches: Sequence[int]) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["published"], batches)
+
+    async def stale(self, limit: int) -> list[Stale]:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["stale"], limit)
+        return [Stale(**{**row, "state": State(row["state"])}) for row in rows]
+
+    async def give_back(self, limit: int) -> int:
+        """See the port."""
+        claims = [row["claim"] for row in await self._pool.fetch(_SQL["expired_claims"], limit)]
+        for claim in claims:
+            await self._deliveries.finish(claim, None)
+        return len(claims)
+
+    async def batch_due(self, limit: int) -> int:
+        """See the port."""
+        return int(await self._pool.fetchval(_SQL["batch_due"], limit, BATCH_SIZE))
+
+    async def finish_mailings(self) -> int:
+        """See the port."""
+        return int((await self._pool.execute(_SQL["finish_mailings"])).removeprefix("UPDATE "))
+
+    async def fold(self) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["fold"])
+        await self._pool.execute(_SQL["fold_opens"])
+
+    async def partitions(self) -> None:
+        """See the port."""
+        await self._pool.execute("SELECT ensure_partitions(3)")
+
+    async def seal(self) -> None:
+        """See the port."""
+        await self._ledger.seal()

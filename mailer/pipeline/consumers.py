@@ -1,0 +1,151 @@
+"""The consumers of a worker: one loop a queue, with connections that other lanes cannot take."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+
+from mailer.pipeline.handover import HandOver
+from mailer.pipeline.intake import ANONYMOUS, Intake
+from mailer.policy.category import Lane
+from mailer.ports.broker import Broker, BrokerUnavailable, Header, Received, Unroutable
+from mailer.ports.dead_letters import DeadLetters
+from mailer.ports.outbox import Outbox, Parked
+from mailer.telemetry import DEAD_LETTERS, log
+
+EVENTS_AT_ONCE = 64
+BATCHES_AT_ONCE = 2
+"""Held by a consumer: the one in hand and the next one."""
+CONSUMERS_A_LANE = 2
+"""While one waits for the processor, the other renders."""
+RELAYED_AT_ONCE = 200
+RELAY_LEASE = 30.0
+LONGEST_PAUSE = 30.0
+
+Handle = Callable[[Sequence[Received]], Awaitable[None]]
+
+
+async def consume(broker: Broker, queue: str, prefetch: int, handle: Handle, stop: asyncio.Event) -> None:
+    """Handles what arrives until told to stop; what is in hand then is finished, and nothing new is begun."""
+    while not stop.is_set():
+        try:
+            async with broker.consume(queue, prefetch) as arrivals:
+                async for arrived in _until(stop, arrivals):
+                    await _persist(queue, arrived, handle, stop)
+        except BrokerUnavailable as error:
+            log.warning("the broker is away", queue=queue, error=str(error))
+            await pause(stop, 1)
+
+
+async def _persist(queue: str, arrived: Sequence[Received], handle: Handle, stop: asyncio.Event) -> None:
+    """Handles messages until it succeeds: they are held, not given back, since a broker counts how often it is asked.
+
+    An outage of the database would else turn good events into dead letters.
+    """
+    seconds = 1.0
+    while open_ := [received for received in arrived if received.live]:
+        try:
+            await handle(open_)
+        except Exception:
+            log.exception("could not handle messages; trying again", queue=queue, messages=len(open_), seconds=seconds)
+            await pause(stop, seconds)
+            seconds = min(seconds * 2, LONGEST_PAUSE)
+            if stop.is_set():
+                return
+
+
+async def _until(stop: asyncio.Event, arrivals: AsyncIterator[list[Received]]) -> AsyncIterator[list[Received]]:
+    """What arrives, until told to stop."""
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        while not stop.is_set():
+            arrival = asyncio.ensure_future(anext(arrivals, None))
+            await asyncio.wait({arrival, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not arrival.done():
+                arrival.cancel()
+                return
+            some = arrival.result()
+            if some is None:
+                return
+            yield some
+    finally:
+        stopped.cancel()
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Waits, but not longer than until told to stop."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+def hand_over_batches(handover: HandOver) -> Handle:
+    """Hands batches over as they arrive."""
+
+    async def handle(arrived: Sequence[Received]) -> None:
+        for received in arrived:
+            await handover.run([int(json.loads(received.message.body)["batch"])])
+            await received.ack()
+
+    return handle
+
+
+def take_in(intake: Intake, lane: Lane) -> Handle:
+    """Takes a lane's events in."""
+
+    async def handle(arrived: Sequence[Received]) -> None:
+        await intake.take(lane, arrived)
+
+    return handle
+
+
+def keep_dead(letters: DeadLetters) -> Handle:
+    """Turns dead letters into rows."""
+
+    async def handle(arrived: Sequence[Received]) -> None:
+        for received in arrived:
+            headers, message = received.message.headers, received.message
+            key = headers.get(Header.ROUTING_KEY, message.routing_key)
+            reason = headers.get(Header.REASON) or (
+                f"nothing takes {key!r}: either the brand or its category is unknown, or it failed too often"
+            )
+            publisher = headers.get(Header.PUBLISHER) or message.user_id or ANONYMOUS
+            exchange = headers.get(Header.EXCHANGE, "mailer.events")
+            await letters.keep(message, exchange, key, reason, publisher)
+            DEAD_LETTERS.inc()
+            await received.ack()
+
+    return handle
+
+
+async def relay(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str, stop: asyncio.Event) -> None:
+    """Publishes what is in the outbox. A row goes once the broker has confirmed its message."""
+    while not stop.is_set():
+        try:
+            parked = await outbox.take(owner, RELAYED_AT_ONCE, RELAY_LEASE)
+            await asyncio.gather(*(_relay(broker, letters, item) for item in parked))
+            await outbox.remove([item.id for item in parked])
+            if not parked:
+                await _wait(outbox, stop)
+        except BrokerUnavailable as error:
+            log.warning("the broker is away; the outbox waits", error=str(error))
+            await outbox.put_back([item.id for item in parked])
+            await pause(stop, 1)
+        except Exception:
+            log.exception("the relay failed; trying again")
+            await pause(stop, 1)
+
+
+async def _relay(broker: Broker, letters: DeadLetters, item: Parked) -> None:
+    try:
+        await broker.publish(item.exchange, item.message)
+    except Unroutable as error:
+        publisher = item.message.headers.get(Header.PUBLISHER, ANONYMOUS)
+        await letters.keep(item.message, item.exchange, item.message.routing_key, str(error), publisher)
+
+
+async def _wait(outbox: Outbox, stop: asyncio.Event) -> None:
+    stopped, woken = asyncio.create_task(stop.wait()), asyncio.create_task(outbox.wait(1.0))
+    await asyncio.wait({stopped, woken}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (stopped, woken):
+        task.cancel()
+    await asyncio.gather(stopped, woken, return_exceptions=True)

@@ -1,0 +1,128 @@
+"""The hand-over: claim, decide, render, intend, hand over, record. The whole way of a batch reads here."""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from mailer.actions import address_dead
+from mailer.pipeline.press import Press, Presses
+from mailer.pipeline.verdicts import Step, conclude, plan
+from mailer.policy.outcome import Outcome, Result
+from mailer.ports.deliveries import Claim, Deliveries, Row
+from mailer.ports.mailings import Mailings
+from mailer.ports.processor import Processor
+from mailer.ports.standings import Standings
+from mailer.telemetry import HANDED_OVER, log
+
+WINDOW = 64
+"""Deliveries intended by one statement; at most so many are in doubt after a crash, a consumer."""
+MARGIN = 5.0
+"""Seconds before the end of a lease in which nothing new begins."""
+PAUSE = timedelta(seconds=10)
+"""When rows that were not reached are tried again."""
+
+
+class HandOver:
+    """Hands batches over to a processor.
+
+    Args:
+        deliveries, mailings, standings: the rows. presses: make the messages. processor: takes them.
+        owner: names this process in its claims.
+    """
+
+    def __init__(
+        self,
+        deliveries: Deliveries,
+        mailings: Mailings,
+        standings: Standings,
+        presses: Presses,
+        processor: Processor,
+        owner: str,
+    ) -> None:
+        self._deliveries = deliveries
+        self._mailings = mailings
+        self._standings = standings
+        self._presses = presses
+        self._processor = processor
+        self._owner = owner
+
+    async def run(self, batches: Sequence[int]) -> None:
+        """Hands over what is open of some batches. Returns at once for a batch that somebody else holds.
+
+        After an error the claim is left to its lease: the timekeeper finds what is to be done with each row.
+        """
+        claim = await self._deliveries.claim(batches, self._owner)
+        if claim is None:
+            return
+        await self._set_up(claim)
+        reached = True
+        for window in _windows(claim.rows):
+            reached = await self._window(claim, window)
+            if not reached:
+                break
+        await self._deliveries.finish(claim.token, None if reached else datetime.now(UTC) + PAUSE)
+
+    async def _set_up(self, claim: Claim) -> None:
+        new = {row.mailing_id for row in claim.rows if self._presses.known(row.mailing_id) is None}
+        if new:
+            for facts in (await self._mailings.facts(list(new))).values():
+                self._presses.set_up(facts)
+
+    async def _window(self, claim: Claim, rows: Sequence[Row]) -> bool:
+        """One window's whole way. False: the lease is too near its end to begin it, or the processor takes nothing."""
+        steps = await self._begin(claim, rows)
+        if steps is None:
+            return False
+        sending = [(step, step.outgoing) for step in steps if step.outgoing is not None]
+        if not sending:
+            return True
+        outcomes = await self._processor.send([outgoing for _, outgoing in sending], claim.deadline - MARGIN)
+        await self._record(claim, [step for step, _ in sending], outcomes)
+        return any(outcome.result is not Result.UNSENT for outcome in outcomes)
+
+    async def _begin(self, claim: Claim, rows: Sequence[Row]) -> list[Step] | None:
+        """Decides, renders, and commits decisions and intents, until every row's standing is the one decided on."""
+        steps = [self._plan(row) for row in rows]
+        while time.monotonic() < claim.deadline - MARGIN:
+            refused = await self._deliveries.move(
+                claim.token, [step.move for step in steps], [entry for step in steps for entry in step.entries]
+            )
+            if not refused:
+                return steps
+            fresh = await self._deliveries.read_again(claim.token, list(refused))
+            steps = [step for step in steps if step.move.key not in refused] + [self._plan(row) for row in fresh]
+        return None
+
+    def _plan(self, row: Row) -> Step:
+        return plan(row, self._press(row), self._processor, datetime.now(UTC))
+
+    def _press(self, row: Row) -> Press:
+        press = self._presses.known(row.mailing_id)
+        if press is None:
+            raise AssertionError(f"mailing {row.mailing_id} was set up for this claim")
+        return press
+
+    async def _record(self, claim: Claim, steps: Sequence[Step], outcomes: Sequence[Outcome]) -> None:
+        now = datetime.now(UTC)
+        done = [conclude(step, outcome, self._processor, now) for step, outcome in zip(steps, outcomes, strict=True)]
+        late = await self._deliveries.move(
+            claim.token, [step.move for step in done], [entry for step in done for entry in step.entries]
+        )
+        if late:
+            # Somebody took these rows for a dead worker's; what they have become stands in the ledger already.
+            log.warning("outcomes came too late", deliveries=len(late))
+            kept = [step for step in done if step.move.key not in late]
+            await self._deliveries.move(
+                claim.token, [step.move for step in kept], [entry for step in kept for entry in step.entries]
+            )
+        for step, outcome in zip(steps, outcomes, strict=True):
+            if outcome.result is Result.REFUSED:
+                source = f"{self._processor.name} {outcome.status or outcome.code}"
+                await address_dead(self._standings, step.press.facts.brand, step.row.recipient_id, source)
+        for outcome in outcomes:
+            HANDED_OVER.labels(self._processor.name, outcome.result.value).inc()
+
+
+def _windows(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    for start in range(0, len(rows), WINDOW):
+        yield rows[start : start + WINDOW]

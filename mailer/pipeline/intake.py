@@ -1,0 +1,132 @@
+"""Intake: events become mailings, deliveries and batches. Bad ones are answered with a dead letter."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mailer.events import Audience, EventRefused, MessageEvent, parse_event
+from mailer.pipeline.handover import WINDOW, HandOver
+from mailer.policy.document import Policy
+from mailer.ports.broker import Broker, Header, Message, Received
+from mailer.ports.ids import uuid7
+from mailer.ports.mailings import Accepted, Mailings, NewMailing
+from mailer.ports.upkeep import Due, Upkeep
+from mailer.rendering.templates import Template
+from mailer.telemetry import TAKEN_IN, log
+
+BATCHES = "mailer.batches"
+ANONYMOUS = "anonymous"
+"""The publisher of a message without a validated user."""
+
+Admit = Callable[[MessageEvent], Template]
+"""Finds an event's template, or raises `EventRefused`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Good:
+    received: Received
+    mailing: NewMailing
+
+
+class Intake:
+    """Takes events in, as many at a time as have arrived.
+
+    Args:
+        mailings, upkeep: the rows. broker: where batches go. handover: for what fits one window.
+        policies: by brand. admit: judges events.
+        relays: the broker users whose word on the publisher is believed, since they relay for others.
+    """
+
+    def __init__(
+        self,
+        mailings: Mailings,
+        upkeep: Upkeep,
+        broker: Broker,
+        handover: HandOver,
+        policies: Mapping[str, Policy],
+        admit: Admit,
+        relays: frozenset[str],
+    ) -> None:
+        self._mailings = mailings
+        self._upkeep = upkeep
+        self._broker = broker
+        self._handover = handover
+        self._policies = policies
+        self._admit = admit
+        self._relays = relays
+
+    async def take(self, lane: str, arrived: Sequence[Received]) -> None:
+        """Takes events in, hands small mailings over, publishes the batches of large ones, and settles the messages."""
+        good: list[_Good] = []
+        for received in arrived:
+            try:
+                good.append(_Good(received, await self._judge(received)))
+            except EventRefused as refusal:
+                await self._refuse(lane, received, str(refusal))
+        accepted = await self._accept(lane, good)
+        await self._pass_on(lane, [result for _, result in accepted])
+        for item, result in accepted:
+            TAKEN_IN.labels(lane, "known" if result.known else "accepted").inc()
+            await item.received.ack()
+
+    async def _judge(self, received: Received) -> NewMailing:
+        message = received.message
+        event = parse_event(message.body)
+        if message.routing_key != event.routing_key:
+            raise EventRefused(
+                [f"the routing key is {message.routing_key!r}, but the event belongs to {event.routing_key!r}"]
+            )
+        template = self._admit(event)
+        if isinstance(event.to, Audience) and not await self._mailings.has_audience(event.brand, event.to.audience):
+            raise EventRefused([f"to.audience: {event.brand} has no audience {event.to.audience!r}; import it first"])
+        policy = self._policies[event.brand]
+        return NewMailing(
+            uuid7(),
+            event,
+            self._publisher(message),
+            policy.categories[event.category],
+            template.version,
+            policy.version,
+            policy.controller.id,
+        )
+
+    def _publisher(self, message: Message) -> str:
+        if message.user_id in self._relays:
+            return message.headers.get(Header.PUBLISHER) or message.user_id or ANONYMOUS
+        return message.user_id or ANONYMOUS
+
+    async def _accept(self, lane: str, good: Sequence[_Good]) -> list[tuple[_Good, Accepted]]:
+        """Together if possible; one by one if the database refuses one of them, so that it alone is refused."""
+        if not good:
+            return []
+        try:
+            return list(zip(good, await self._mailings.accept([item.mailing for item in good]), strict=True))
+        except ValueError as error:
+            if len(good) == 1:
+                await self._refuse(lane, good[0].received, f"the database cannot hold a value of this event: {error}")
+                return []
+        return [pair for item in good for pair in await self._accept(lane, [item])]
+
+    async def _refuse(self, lane: str, received: Received, reason: str) -> None:
+        TAKEN_IN.labels(lane, "refused").inc()
+        log.warning("event refused", lane=lane, message_id=received.message.message_id)
+        await received.reject(reason)
+
+    async def _pass_on(self, lane: str, accepted: Sequence[Accepted]) -> None:
+        """What fits one window is handed over here, together; what is larger goes to the lane's consumers."""
+        small = [batch for result in accepted if result.size <= WINDOW for batch in result.batches]
+        if small:
+            await self._handover.run(small)
+        for result in accepted:
+            if result.size > WINDOW and result.batches:
+                await publish_batches(self._broker, self._upkeep, [Due(batch, lane) for batch in result.batches])
+
+
+async def publish_batches(broker: Broker, upkeep: Upkeep, due: Sequence[Due], at_once: int = 100) -> None:
+    """Publishes batches on their lanes and notes it. A crash in between publishes some again, which is harmless."""
+    for start in range(0, len(due), at_once):
+        some = due[start : start + at_once]
+        messages = [Message(json.dumps({"batch": item.batch}).encode(), item.lane) for item in some]
+        await asyncio.gather(*(broker.publish(BATCHES, message) for message in messages))
+        await upkeep.published([item.batch for item in some])

@@ -1,0 +1,105 @@
+"""The message broker, as the pipeline sees it."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What travels: ids and facts, never a rendered body.
+
+    Attributes:
+        body: JSON, UTF-8.
+        routing_key: for topic exchanges `<brand>.<category>`, for `mailer.batches` the lane.
+        message_id: the publisher's id, if it gave one.
+        headers: strings only; see `Header` for the names in use.
+        user_id: the identity that the broker has validated, None if the publisher did not set it.
+    """
+
+    body: bytes
+    routing_key: str
+    message_id: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    user_id: str | None = None
+
+
+class Header:
+    """The names of the headers that mailer sets."""
+
+    REASON = "mailer-reason"
+    """Why a message is a dead letter."""
+    EXCHANGE = "mailer-exchange"
+    """The exchange to which a dead letter was published first."""
+    ROUTING_KEY = "mailer-routing-key"
+    """The routing key with which a dead letter was published first."""
+    PUBLISHER = "mailer-publisher"
+    """Who published an event that was relayed; believed only from the relay's own user."""
+
+
+class Received(Protocol):
+    """A message that a consumer holds until it settles it, once, in one of three ways."""
+
+    @property
+    def message(self) -> Message:
+        """The message itself."""
+        ...
+
+    @property
+    def exchange(self) -> str:
+        """Where it was published."""
+        ...
+
+    @property
+    def live(self) -> bool:
+        """Whether it is still the consumer's to settle: not settled yet, and not gone back to its queue meanwhile."""
+        ...
+
+    async def ack(self) -> None:
+        """Done with; the broker forgets it."""
+        ...
+
+    async def reject(self, reason: str) -> None:
+        """Bad for good: moves to `mailer.dead` with the reason in its headers."""
+        ...
+
+    async def release(self) -> None:
+        """Not now: goes back to its queue for any consumer."""
+        ...
+
+
+class Unroutable(Exception):
+    """No queue is bound for the message; it was not accepted."""
+
+
+class BrokerUnavailable(Exception):
+    """The broker did not confirm; the message may or may not be queued. Publish again with the same id."""
+
+
+class Broker(Protocol):
+    """Publishes with confirms and consumes with settlement. See `mailer.broker.topology` for what is where."""
+
+    async def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> None:
+        """Returns once the broker has confirmed the message.
+
+        Raises:
+            Unroutable: `mandatory`, and no queue is bound.
+            BrokerUnavailable: no confirm came.
+        """
+        ...
+
+    def consume(self, queue: str, prefetch: int) -> AbstractAsyncContextManager[AsyncIterator[list[Received]]]:
+        """Yields what has arrived, at least one and at most `prefetch` messages at a time.
+
+        Leaving the context cancels the consumer and releases what is unsettled.
+        """
+        ...
+
+    async def depth(self, queue: str) -> int:
+        """How many messages wait in a queue (those held by consumers are not counted)."""
+        ...
+
+    async def close(self) -> None:
+        """Ends its connections."""
+        ...

@@ -1,0 +1,131 @@
+"""Deliveries and their states, as the hand-over sees them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+from uuid import UUID
+
+from mailer.policy.standing import Standing
+from mailer.ports.ledger import Entry
+
+
+class State(StrEnum):
+    """Where a delivery stands."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    INTENDED = "intended"
+    IN_DOUBT = "in_doubt"
+    DEFERRED = "deferred"
+    HELD = "held"
+    SUPPRESSED = "suppressed"
+    DIVERTED = "diverted"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    FAILED = "failed"
+    HANDED_OVER = "handed_over"
+
+    @property
+    def counted_as(self) -> "State":
+        """The state under which it is counted: what a worker holds is still queued for everyone else."""
+        return State.QUEUED if self in (State.CLAIMED, State.INTENDED) else self
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing follows."""
+        return self in _FINAL
+
+
+_FINAL = frozenset({State.SUPPRESSED, State.DIVERTED, State.CANCELLED, State.EXPIRED, State.FAILED, State.HANDED_OVER})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One delivery that a worker holds.
+
+    Attributes:
+        attempt: how often it has been claimed; a fence, never counted down.
+        standing: as read by the claiming statement.
+        context: this person's own values for the template.
+    """
+
+    mailing_id: UUID
+    recipient_id: int
+    attempt: int
+    standing: Standing
+    name: str | None = None
+    locale: str | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Deliveries held under one lease.
+
+    Attributes:
+        token: fences every statement about them.
+        rows: in order of mailing and recipient.
+        deadline: `time.monotonic()` seconds after which the lease may have run out.
+    """
+
+    token: UUID
+    rows: Sequence[Row]
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of a delivery's state, guarded by its state, attempt and claim.
+
+    Attributes:
+        version: for an intent, the version of the standing that was decided on; None elsewhere.
+        due_at: when a deferred, held or in-doubt delivery is looked at again.
+        from_reason: the reason that goes with the old state, where that state is counted by reason.
+    """
+
+    mailing_id: UUID
+    recipient_id: int
+    attempt: int
+    from_state: State
+    to_state: State
+    reason: str = ""
+    due_at: datetime | None = None
+    version: int | None = None
+    from_reason: str = ""
+
+    @property
+    def key(self) -> tuple[UUID, int]:
+        """The delivery's key."""
+        return self.mailing_id, self.recipient_id
+
+
+class Deliveries(Protocol):
+    """The rows and the ledger behind them."""
+
+    async def claim(self, batches: Sequence[int], owner: str) -> Claim | None:
+        """Takes what is open of some batches, with each person's standing, in one statement.
+
+        None: nothing was open, or somebody else holds them.
+        """
+        ...
+
+    async def move(
+        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry]
+    ) -> frozenset[tuple[UUID, int]]:
+        """Moves all or none, and writes the ledger entries in the same statement.
+
+        Returns:
+            The keys that did not pass their guard. Empty: everything was done. Else nothing was, and the caller
+            decides again about these and moves the others.
+        """
+        ...
+
+    async def read_again(self, claim: UUID, keys: Sequence[tuple[UUID, int]]) -> list[Row]:
+        """Those of the deliveries that the claim still holds, with each person's standing as of now."""
+        ...
+
+    async def finish(self, claim: UUID, give_back_until: datetime | None) -> None:
+        """Ends a claim. Rows still claimed go back to queued, their batch due at `give_back_until`."""
+        ...

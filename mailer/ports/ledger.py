@@ -1,0 +1,48 @@
+"""What is written down, as the rooms that write it see it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+
+class Kind(StrEnum):
+    """What a ledger entry records."""
+
+    MAILING = "mailing"
+    """A mailing was accepted or released."""
+    DECISION = "decision"
+    """Whether a person gets a mailing, and by which rule."""
+    HAND_OVER = "hand_over"
+    """The intent: from here on it may be with the processor."""
+    OUTCOME = "outcome"
+    """What came of it."""
+    ACTION = "action"
+    """A change of standing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One fact for the ledger; the writer adds its number, time and hash.
+
+    Attributes:
+        fields: the kinds of personal data handed over, such as `email` or `name`; never their values.
+        reply: the processor's text, or another text that may identify somebody. It is chained as a salted commitment.
+        message_id: RFC 5322 Message-ID, without angle brackets.
+    """
+
+    kind: Kind
+    brand: str
+    mailing_id: UUID | None = None
+    recipient_id: int | None = None
+    attempt: int | None = None
+    category: str | None = None
+    reason: str | None = None
+    rule: str | None = None
+    policy: str | None = None
+    processor: str | None = None
+    country: str | None = None
+    contract: str | None = None
+    purpose: str | None = None
+    fields: tuple[str, ...] | None = None
+    reply: str | None = None
+    message_id: str | None = None

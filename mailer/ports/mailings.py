@@ -1,0 +1,119 @@
+"""Mailings, as intake and hand-over see them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from mailer.events import Attachment, MessageEvent
+from mailer.policy.category import Category
+
+
+@dataclass(frozen=True, slots=True)
+class NewMailing:
+    """An event that was found good, on its way in.
+
+    Attributes:
+        id: a UUIDv7 minted here, never the event's id.
+        template_version: the template as it was when the event came in; the mailing keeps it.
+        controller: the brand's, by whom suppressions are kept.
+    """
+
+    id: UUID
+    event: MessageEvent
+    publisher: str
+    category: Category
+    template_version: str
+    policy_version: str
+    controller: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a new mailing.
+
+    Attributes:
+        mailing_id: the first mailing's id, where the event was known already.
+        known: whether the event was known already.
+        batches: the ids of its batches that are due now, none while it waits for release or for its time.
+        size: how many recipients it has.
+    """
+
+    mailing_id: UUID
+    known: bool
+    batches: tuple[int, ...] = ()
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MailingFacts:
+    """All that one mailing's messages have in common."""
+
+    id: UUID
+    brand: str
+    event_id: str
+    category: str
+    lane: str
+    template: str
+    template_version: str
+    campaign: str | None
+    reason: str | None
+    context: Mapping[str, Any]
+    reply_to: str | None
+    send_at: datetime | None
+    expires_at: datetime | None
+    created_at: datetime
+    audience_size: int
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MailingStatus:
+    """How far a mailing has come.
+
+    Attributes:
+        state: awaiting_release, scheduled, running or finished.
+        counts: deliveries by (state, reason); their sum is the audience.
+        opens: fetches of the pixel by people's mail programs; machine_opens: by proxies and scanners, apart.
+    """
+
+    id: UUID
+    brand: str
+    event_id: str
+    category: str
+    template: str
+    campaign: str | None
+    publisher: str
+    state: str
+    audience_size: int | None
+    created_at: datetime
+    released_by: str | None
+    finished_at: datetime | None
+    counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    opens: int = 0
+    machine_opens: int = 0
+
+
+class ReleaseRefused(Exception):
+    """A mailing may not be released; the message says why and by whom it could be."""
+
+
+class Mailings(Protocol):
+    """The mailings of the database."""
+
+    async def accept(self, mailings: Sequence[NewMailing]) -> list[Accepted]:
+        """Takes events in, with their people, deliveries and batches, in one transaction. One answer each, in order."""
+        ...
+
+    async def has_audience(self, brand: str, name: str) -> bool:
+        """Whether the brand has an audience of that name; `everyone` always exists."""
+        ...
+
+    async def facts(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:
+        """What hand-over needs to know of them."""
+        ...
+
+    async def find(self, brand: str, event_id: str) -> MailingStatus | None:
+        """The mailing of an event."""
+        ...

@@ -1,0 +1,50 @@
+"""The outbox: messages as rows, committed together with whatever else their publisher commits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mailer.ports.broker import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A message in the outbox.
+
+    Attributes:
+        id: its row.
+        exchange: where it is to be published.
+        message: what is to be published.
+    """
+
+    id: int
+    exchange: str
+    message: Message
+
+
+class Outbox(Protocol):
+    """Rows are taken under a lease, so that several takers share the work and a dead one's rows come back."""
+
+    async def park(self, exchange: str, messages: Sequence[Message]) -> None:
+        """Commits messages as rows, and wakes whoever waits."""
+        ...
+
+    async def take(self, owner: str, limit: int, lease_seconds: float) -> list[Parked]:
+        """Takes the oldest rows that nobody holds, oldest first."""
+        ...
+
+    async def renew(self, owner: str, lease_seconds: float) -> None:
+        """Extends the lease on every row that the owner holds."""
+        ...
+
+    async def remove(self, ids: Sequence[int]) -> None:
+        """Forgets rows whose messages have arrived."""
+        ...
+
+    async def put_back(self, ids: Sequence[int]) -> None:
+        """Gives rows back before their lease ends."""
+        ...
+
+    async def wait(self, timeout: float) -> None:
+        """Returns when something was parked, or after `timeout` seconds."""
+        ...

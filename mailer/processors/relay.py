@@ -1,0 +1,147 @@
+"""Where an SMTP relay is, and how one speaks to it."""
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+
+class Tls(StrEnum):
+    """How the connection is encrypted; the certificate is always checked."""
+
+    STARTTLS = "starttls"
+    """Upgraded before anything else is said, or not used at all (RFC 3207)."""
+    IMPLICIT = "implicit"
+    """From the first byte (RFC 8314 3.3)."""
+    NONE = "none"
+    """Only where nobody else can listen: on loopback."""
+
+
+_PORTS: Final = {Tls.STARTTLS: 587, Tls.IMPLICIT: 465, Tls.NONE: 25}
+_KEYS: Final = ("name", "country", "contract", "pool", "tls")
+_MOST_CONNECTIONS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """An SMTP relay. Its repr shows no credentials.
+
+    Attributes:
+        host: a host name or an IP address.
+        port: TCP.
+        name: what the ledger calls it.
+        country: where it processes, ISO 3166-1 alpha-2; "ZZ" where that is our own machine.
+        contract: the reference of the contract under which it works.
+        tls: see `Tls`.
+        pool: how many connections are kept at most.
+        username: for AUTH, None to go without.
+        password: for AUTH.
+    """
+
+    host: str
+    port: int
+    name: str
+    country: str
+    contract: str
+    tls: Tls
+    pool: int = 4
+    username: str | None = field(default=None, repr=False)
+    password: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuses what must not be used.
+
+        Raises:
+            ValueError: no encryption on the way to another machine, no country, or no sensible pool.
+        """
+        if self.tls is Tls.NONE and not is_loopback(self.host):
+            raise ValueError(f"tls=none is only for loopback, and {self.host} is not")
+        if not re.fullmatch("[A-Z]{2}", self.country):
+            raise ValueError("country must be two capital letters (ISO 3166-1), such as DE")
+        if not 1 <= self.pool <= _MOST_CONNECTIONS:
+            raise ValueError(f"pool must be from 1 to {_MOST_CONNECTIONS}")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this very machine, judged by its name or address alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def parse(url: str) -> Relay:
+    """Reads `smtp://user:password@host:587?name=relay&country=DE&contract=DPA-7&pool=4&tls=starttls`.
+
+    `tls` is `implicit` on port 465, `none` on loopback and `starttls` otherwise, unless said. Country and contract are
+    required of every relay but one on loopback.
+
+    Raises:
+        ValueError: what is wrong with the URL, without quoting what could be a password.
+    """
+    parts, port = _split(url)
+    host = parts.hostname
+    if parts.scheme != "smtp" or not host:
+        raise ValueError("a relay's URL has the form smtp://user:password@host:port?country=…&contract=…")
+    query = _query(parts.query)
+    own = is_loopback(host)
+    if not own and not {"country", "contract"} <= query.keys():
+        raise ValueError(f"the relay {host} needs country=… and contract=… in its URL, for the ledger")
+    tls = _tls(query.get("tls"), port, own)
+    pool = query.get("pool", "4")
+    if not re.fullmatch("[0-9]{1,3}", pool):
+        raise ValueError("pool must be a number")
+    return Relay(
+        host=host,
+        port=port or _PORTS[tls],
+        name=query.get("name", host),
+        country=query.get("country", "ZZ"),
+        contract=query.get("contract", "none"),
+        tls=tls,
+        pool=int(pool),
+        username=None if parts.username is None else unquote(parts.username),
+        password=unquote(parts.password or ""),
+    )
+
+
+def _split(url: str) -> tuple[SplitResult, int | None]:
+    """The parts of a URL and its port; the errors of urllib may quote a password, these do not."""
+    advice = "percent-encode special characters in user name and password"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"the relay's URL has a bad host or port ({advice})") from None
+    if "@" in parts.path + parts.query + parts.fragment or parts.path.strip("/") or parts.fragment:
+        raise ValueError(f"the relay's URL has something other than a query after its host ({advice})")
+    return parts, port
+
+
+def _query(text: str) -> dict[str, str]:
+    """The query's keys, each known and given once."""
+    allowed = f"allowed are {', '.join(_KEYS)}"
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text))
+    except ValueError:
+        raise ValueError(f"the query of the relay's URL must be key=value&…; {allowed}") from None
+    for key, _ in pairs:
+        if key not in _KEYS:
+            raise ValueError(f"unknown key {key!r} in the relay's URL; {allowed}")
+    query = dict(pairs)
+    if len(query) < len(pairs):
+        raise ValueError("a key stands twice in the relay's URL")
+    return query
+
+
+def _tls(text: str | None, port: int | None, own: bool) -> Tls:
+    """The mode asked for, or the one that goes with port and host."""
+    if text is None:
+        return Tls.IMPLICIT if port == _PORTS[Tls.IMPLICIT] else Tls.NONE if own else Tls.STARTTLS
+    try:
+        return Tls(text)
+    except ValueError:
+        raise ValueError(f"tls must be one of {', '.join(Tls)}") from None

@@ -1,0 +1,83 @@
+"""What applications call: `publish`, its blocking twin, and the outbox.
+
+Each event loop has a publisher of its own, opened at first use from the same settings that the worker reads. With
+RabbitMQ an event is safe once RabbitMQ has confirmed it; with the in-process broker it is a row of the outbox, and safe
+once that is committed.
+"""
+
+import asyncio
+import os
+import threading
+from contextlib import ExitStack
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+from mailer.events import MessageEvent
+from mailer.ledger.outbox import publish_in_transaction
+from mailer.settings import Settings, read_settings
+
+__all__ = ["publish", "publish_blocking", "publish_in_transaction"]
+
+
+class _Publisher(Protocol):
+    async def publish(self, event: MessageEvent) -> None: ...
+
+
+_publishers: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[_Publisher]] = WeakKeyDictionary()
+_held = ExitStack()
+"""The embedded database, if there is one: it runs as long as this process does."""
+
+
+async def publish(event: MessageEvent) -> None:
+    """Publishes an event; returns once it is safe.
+
+    Args:
+        event: with an id of its own. Publishing it again, with the same id, is harmless: it is answered with the first.
+
+    Raises:
+        BrokerUnavailable: no confirm came (`mailer.ports.broker`); publish again, with the same id.
+        SettingsError: the settings do not say where to publish.
+    """
+    loop = asyncio.get_running_loop()
+    opening = _publishers.get(loop)
+    if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
+        opening = _publishers[loop] = loop.create_task(_open(read_settings()))
+    publisher = await asyncio.shield(opening)
+    await publisher.publish(event)
+
+
+def publish_blocking(event: MessageEvent) -> None:
+    """The same for synchronous code; any number of threads may call it, and forked processes too.
+
+    Raises:
+        BrokerUnavailable, SettingsError: see `publish`.
+    """
+    asyncio.run_coroutine_threadsafe(publish(event), _background()).result()
+
+
+_loops: dict[int, asyncio.AbstractEventLoop] = {}
+_starting = threading.Lock()
+
+
+def _background() -> asyncio.AbstractEventLoop:
+    """A loop in a thread of this process; a fork has the memory of its parent's, but not its thread."""
+    with _starting:
+        loop = _loops.get(os.getpid())
+        if loop is None:
+            loop = _loops[os.getpid()] = asyncio.new_event_loop()
+            threading.Thread(target=loop.run_forever, name="mailer-publisher", daemon=True).start()
+        return loop
+
+
+async def _open(settings: Settings) -> _Publisher:
+    # The drivers are loaded here, so that `import mailer` costs an application nothing.
+    if not settings.in_process:
+        from mailer.broker.publisher import EventPublisher
+        from mailer.broker.rabbitmq import RabbitBroker
+
+        return EventPublisher(RabbitBroker(settings.broker_url))
+    from mailer.app import database
+    from mailer.ledger.database import open_pool
+    from mailer.ledger.outbox import OutboxPublisher
+
+    return OutboxPublisher(await open_pool(_held.enter_context(database(settings)), size=4))

@@ -1,0 +1,109 @@
+"""Whether an event can be rendered at all, asked before it is accepted, so that its publisher gets the answer."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from mailer.events import EventRefused, MessageEvent, People, Person
+from mailer.policy.document import Policy
+from mailer.rendering.sources import is_locale
+from mailer.rendering.templates import RESERVED, SAMPLE, Addressee, RenderError, Template, TemplateLibrary
+
+_NULL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""U+0000 as JSON has it; PostgreSQL's jsonb cannot store it."""
+
+
+def admit(event: MessageEvent, policies: Mapping[str, Policy], templates: TemplateLibrary) -> Template:
+    """The template of an event that can be rendered.
+
+    Args:
+        event: one that keeps to the schema.
+        policies: by brand.
+        templates: those of all brands.
+
+    Raises:
+        EventRefused: brand, category, template or a locale is unknown, the category is not the template's, or the
+            context does not do.
+    """
+    policy = policies.get(event.brand)
+    if policy is None:
+        raise EventRefused([f"brand: there is no {event.brand}; there are {_list(policies)}"])
+    template = templates.get(event.brand, event.template)
+    if template is None:
+        raise EventRefused([_unknown_template(event, templates.names(event.brand)), *_category_problems(event, policy)])
+    problems = [*_category_problems(event, policy), *_locale_problems(event)]
+    if not problems and event.category != template.category:
+        problems.append(
+            f"category: template {template.name} is {template.category}, not {event.category}; "
+            f"publish it as {template.category}, or use another template"
+        )
+    problems += _context_problems(event, template)
+    if not problems:
+        problems += _rendering_problems(event, template)
+    if problems:
+        raise EventRefused(problems)
+    return template
+
+
+def _list(names: Mapping[str, object] | list[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def _unknown_template(event: MessageEvent, names: list[str]) -> str:
+    near = get_close_matches(event.template, names, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {_list(names)}"
+    return f"template: {event.brand} has no {event.template}; {hint}"
+
+
+def _category_problems(event: MessageEvent, policy: Policy) -> Iterator[str]:
+    if event.category not in policy.categories:
+        yield f"category: {event.brand} does not send {event.category}; it sends {_list(policy.categories)}"
+
+
+def _people(event: MessageEvent) -> tuple[Person, ...]:
+    return event.to.people if isinstance(event.to, People) else ()
+
+
+def _locale_problems(event: MessageEvent) -> Iterator[str]:
+    for index, person in enumerate(_people(event)):
+        if person.locale is not None and not is_locale(person.locale):
+            yield f"to.people.{index}.locale: there is no {person.locale}; write one such as en, de-AT or zh-Hant"
+
+
+def _context_problems(event: MessageEvent, template: Template) -> Iterator[str]:
+    people = _people(event)
+    yield from _names_taken("context", event.context)
+    for index, person in enumerate(people):
+        yield from _names_taken(f"to.people.{index}.context", person.context)
+    for name in sorted(template.required - _given(event.context)):
+        without = [index for index, person in enumerate(people) if name not in _given(person.context)]
+        if not people or len(without) == len(people):
+            yield f"context: {name} is missing; template {template.name} needs it"
+        elif without:
+            also = f", and from {len(without) - 1} more" if len(without) > 1 else ""
+            yield f"to.people.{without[0]}.context: {name} is missing{also}; template {template.name} needs it"
+
+
+def _given(context: Mapping[str, Any]) -> set[str]:
+    return {name for name, value in context.items() if value is not None}
+
+
+def _names_taken(place: str, context: Mapping[str, Any]) -> Iterator[str]:
+    if taken := sorted(RESERVED & set(context)):
+        yield f"{place}: {', '.join(taken)} is reserved for the pipeline; rename it"
+    if _NULL.search(json.dumps(context, ensure_ascii=False)):
+        yield f"{place}: has the character U+0000; remove it"
+
+
+def _rendering_problems(event: MessageEvent, template: Template) -> Iterator[str]:
+    """What a trial with the first person shows: values missing or wrong further in, line breaks in the subject."""
+    people = _people(event)
+    first = people[0] if people else None
+    context = event.context | (first.context if first else {})
+    addressee = Addressee(first.name if first else None)
+    try:
+        template.render(first.locale if first else None, {**context, **SAMPLE, "recipient": addressee})
+    except RenderError as error:
+        yield f"context: {error}"

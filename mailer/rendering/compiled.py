@@ -1,0 +1,216 @@
+"""One template, compiled: what it is, what it needs, and how it is rendered."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import jinja2
+
+from mailer.rendering.headers import CONTROL
+from mailer.rendering.inlining import InliningError, inline_css
+from mailer.rendering.jinja import environment, explain, has_promotion, syntax_faults, wanted_names
+from mailer.rendering.sources import Fault, TemplateError, TemplateFiles, assemble, body_path, fallbacks
+
+RESERVED = frozenset(
+    {
+        "brand",
+        "controller",
+        "pixel_url",
+        "postal_address",
+        "reason",
+        "recipient",
+        "service_footer",
+        "strings",
+        "unsubscribe_url",
+    }
+)
+"""Names that the pipeline gives a template; a context with one of them is refused."""
+
+Piece = Literal["subject", "html", "text"]
+
+
+class RenderError(ValueError):
+    """A template cannot be rendered with these values; the message says which is missing or wrong, never what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """The reserved value `recipient`."""
+
+    name: str | None
+    locale: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The reserved values `brand` and `controller`."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A template with its values. `locale` is the one that it was rendered in."""
+
+    subject: str
+    html: str
+    text: str
+    locale: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A template in one locale; `names` are those that each piece uses."""
+
+    pieces: Mapping[Piece, jinja2.Template]
+    names: Mapping[Piece, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template that has been checked.
+
+    Attributes:
+        brand, name: what events call it.
+        category: the name of the one category that it may be sent as.
+        purpose: one of the policy's purposes.
+        version: a digest of all that it is made of; the mailing keeps it.
+        locales: those that it speaks. default_locale: the one that all others fall back to.
+        required: the names that a context must have.
+        promotional: whether a promotional block says anything.
+        example: a context to look at it with.
+    """
+
+    brand: str
+    name: str
+    category: str
+    purpose: str
+    version: str
+    locales: tuple[str, ...]
+    default_locale: str
+    required: frozenset[str]
+    promotional: bool
+    example: Mapping[str, Any]
+    variants: Mapping[str, Variant] = field(repr=False)
+
+    def choose(self, locale: str | None) -> str:
+        """The locale that a person gets: theirs, one of their language, or the default."""
+        codes = fallbacks(locale or self.default_locale, self.default_locale)
+        return next(code for code in codes if code in self.variants)
+
+    def render(self, locale: str | None, values: Mapping[str, Any]) -> Rendered:
+        """Subject and both parts for one person.
+
+        Args:
+            locale: the person's, or None.
+            values: the event's context, the person's over it, and `recipient` (an `Addressee`), `unsubscribe_url`,
+                `pixel_url` and `reason`; the last three are None if left out.
+
+        Raises:
+            RenderError: a value is missing or does not fit.
+        """
+        chosen = self.choose(locale)
+        pieces = self.variants[chosen].pieces
+        try:
+            subject = pieces["subject"].render(values)
+            html = pieces["html"].render(values)
+            text = pieces["text"].render(values)
+        except Exception as error:  # whatever a checked template raises, a value has caused
+            raise RenderError(f"{self.brand}/{self.name} ({chosen}): {explain(error)}") from error
+        if CONTROL.search(subject):
+            raise RenderError(f"{self.brand}/{self.name} ({chosen}): the subject has a line break or control character")
+        return Rendered(subject, html, text, chosen)
+
+
+def compile_template(files: TemplateFiles) -> Template:
+    """Compiles all locales of a template.
+
+    Raises:
+        TemplateError: a file does not parse, or its CSS cannot be inlined.
+    """
+    faults = [fault for file, source in _every_source(files) for fault in syntax_faults(source, file)]
+    if faults:
+        raise TemplateError(*faults)
+    manifest, policy = files.manifest, files.brand.policy
+    sources = {locale: _sources(files, locale) for locale in manifest.subject}
+    compiled = {locale: _compile(files, locale, pieces) for locale, pieces in sources.items()}
+    stated = [manifest.category, manifest.purpose, sources]
+    return Template(
+        brand=policy.brand,
+        name=files.folder.name,
+        category=manifest.category,
+        purpose=manifest.purpose,
+        version=hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()[:16],
+        locales=tuple(manifest.subject),
+        default_locale=policy.default_locale,
+        required=frozenset().union(*(one.required for one in compiled.values())) - RESERVED,
+        promotional=any(one.promotional for one in compiled.values()),
+        example=manifest.example,
+        variants={locale: one.variant for locale, one in compiled.items()},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    variant: Variant
+    required: frozenset[str]
+    promotional: bool
+
+
+def _compile(files: TemplateFiles, locale: str, sources: Mapping[Piece, str]) -> _Compiled:
+    pieces, names, guarded, promotional = {}, {}, set(), False
+    values = _pipeline_values(files)
+    for piece, source in sources.items():
+        env = environment(locale, escape=piece == "html")
+        try:
+            tree = env.parse(source)
+            page = inline_css(source) if piece == "html" else source
+            pieces[piece] = env.from_string(page, globals=dict(values))
+        except (InliningError, jinja2.TemplateSyntaxError) as error:
+            raise TemplateError(Fault(body_path(files.folder, "html", ""), f"({locale}) {error}")) from error
+        used, optional = wanted_names(tree)
+        names[piece] = frozenset(used)
+        guarded |= optional
+        promotional = promotional or has_promotion(tree)
+    required = frozenset().union(*names.values()) - guarded
+    return _Compiled(Variant(pieces, names), required, promotional)
+
+
+def _sources(files: TemplateFiles, locale: str) -> dict[Piece, str]:
+    return {
+        "subject": files.manifest.subject[locale],
+        "html": assemble(files, "html", locale),
+        "text": assemble(files, "txt", locale),
+    }
+
+
+def _every_source(files: TemplateFiles) -> list[tuple[Path, str]]:
+    manifest, shared = files.folder / "template.toml", files.brand.folder / "_layout"
+    tables = ((files.folder / "strings.toml", files.strings), (shared / "strings.toml", files.brand.strings))
+    return [
+        *((manifest, subject) for subject in files.manifest.subject.values()),
+        *((shared / name, source) for name, source in files.brand.layouts.items()),
+        *((body_path(files.folder, part, locale), body) for (locale, part), body in files.bodies.items()),
+        *((file, text) for file, strings in tables for table in strings.values() for text in table.values()),
+    ]
+
+
+def _pipeline_values(files: TemplateFiles) -> dict[str, Any]:
+    """The reserved values that the policy gives, and None for those that a message may go without."""
+    policy = files.brand.policy
+    category = policy.categories.get(files.manifest.category)
+    outlives = category is not None and category.outlives_account
+    return {
+        "brand": Identity(policy.brand, policy.name),
+        "controller": Identity(policy.controller.id, policy.controller.name),
+        "postal_address": policy.controller.postal_address,
+        # Deactivating an account does not stop what outlives it, so a footer must not offer that.
+        "service_footer": "none" if outlives else policy.service_footer,
+        "pixel_url": None,
+        "reason": None,
+        "unsubscribe_url": None,
+    }

@@ -1,0 +1,172 @@
+"""DKIM signatures (RFC 6376, 8301, 8463): rsa-sha256 and, if wished, Ed25519 as a second one; relaxed/relaxed."""
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+MIN_RSA_BITS = 2048
+"""Shorter keys are refused (RFC 8301 3.2 recommends 2048 at least)."""
+
+SIGNED = (
+    b"from",
+    b"to",
+    b"subject",
+    b"date",
+    b"message-id",
+    b"mime-version",
+    b"content-type",
+    b"reply-to",
+    b"list-id",
+    b"list-unsubscribe",
+    b"list-unsubscribe-post",
+    b"feedback-id",
+    b"auto-submitted",
+)
+"""The header fields that are covered where they are present; both of RFC 8058 are among them."""
+
+_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*?)\r\n(?![ \t])", re.DOTALL)
+_SPACE = re.compile(rb"[ \t]{2,}|\t")
+_BLANK = re.compile(rb"[ \t\r\n]+")
+
+
+class DkimKeyError(ValueError):
+    """A private key that we do not sign with; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A private key and where its public half is published: `<selector>._domainkey.<domain>`."""
+
+    selector: str
+    private_pem: bytes
+
+
+class Signer:
+    """Signs the messages of one domain."""
+
+    def __init__(self, domain: str, rsa: Key, ed25519: Key | None = None) -> None:
+        """Loads the keys.
+
+        Args:
+            domain: the `d=`, which must be aligned with the From (RFC 7489 3.1).
+            rsa: the key of the first signature, PEM.
+            ed25519: that of a second one; no mail has it alone, since not every receiver knows it.
+
+        Raises:
+            DkimKeyError: a key is not readable, of the wrong kind or too short.
+        """
+        self._domain = domain
+        self._keys: list[tuple[str, RSAPrivateKey | Ed25519PrivateKey]] = [(rsa.selector, _rsa(rsa))]
+        if ed25519 is not None:
+            self._keys.append((ed25519.selector, _ed25519(ed25519)))
+
+    def sign(self, message: bytes, now: int) -> bytes:
+        """The message with its signatures in front.
+
+        Args:
+            message: headers and body, CRLF line ends.
+            now: seconds since the epoch, for `t=`.
+        """
+        head, _, body = message.partition(b"\r\n\r\n")
+        fields = [(name.lower(), value) for name, value in _FIELD.findall(head + b"\r\n")]
+        names, covered = _covered(fields)
+        body_hash = base64.b64encode(hashlib.sha256(relaxed_body(body)).digest())
+        signatures = [self._signature(*key, names, covered, body_hash, now) for key in self._keys]
+        return b"".join((*signatures, message))
+
+    def records(self) -> dict[str, str]:
+        """The TXT record to publish for each key, by its name in the DNS (RFC 6376 3.6.1, RFC 8463 4)."""
+        return {f"{selector}._domainkey.{self._domain}": _record(key) for selector, key in self._keys}
+
+    def _signature(
+        self,
+        selector: str,
+        key: RSAPrivateKey | Ed25519PrivateKey,
+        names: bytes,
+        covered: bytes,
+        body_hash: bytes,
+        now: int,
+    ) -> bytes:
+        algorithm = "rsa" if isinstance(key, RSAPrivateKey) else "ed25519"
+        field = (
+            f" v=1; a={algorithm}-sha256; c=relaxed/relaxed;\r\n d={self._domain}; s={selector}; t={now};\r\n h="
+        ).encode() + b"%b;\r\n bh=%b;\r\n b=" % (names, body_hash)
+        data = covered + b"dkim-signature:" + _relaxed_value(field)
+        if isinstance(key, RSAPrivateKey):
+            raw = key.sign(data, PKCS1v15(), SHA256())
+        else:
+            raw = key.sign(hashlib.sha256(data).digest())
+        text = base64.b64encode(raw)
+        folded = b"\r\n ".join(text[start : start + 72] for start in range(0, len(text), 72))
+        return b"DKIM-Signature:%b%b\r\n" % (field, folded)
+
+
+def relaxed_body(body: bytes) -> bytes:
+    """A body by the relaxed algorithm (RFC 6376 3.4.4); `body` has CRLF line ends."""
+    if body and not body.endswith(b"\r\n"):
+        body += b"\r\n"
+    body = _SPACE.sub(b" ", body).replace(b" \r\n", b"\r\n")
+    end = len(body)
+    while body.endswith(b"\r\n\r\n", 0, end):
+        end -= 2
+    return b"" if body[:end] == b"\r\n" else body[:end]
+
+
+def _covered(fields: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    """The `h=` names, folded, and the fields in that order (RFC 6376 5.4.2: the last of a name first)."""
+    present = Counter(name for name, _ in fields)
+    # From once more than there are, so that nobody can add another (RFC 6376 8.15).
+    names = [name for signed in SIGNED for name in [signed] * present[signed]] + [b"from"]
+    canonical = b"".join(
+        name + b":" + _relaxed_value(value) + b"\r\n"
+        for signed in SIGNED
+        for name, value in reversed(fields)
+        if name == signed
+    )
+    return b"\r\n :".join(b":".join(names[start : start + 4]) for start in range(0, len(names), 4)), canonical
+
+
+def _relaxed_value(value: bytes) -> bytes:
+    """A field's value by the relaxed algorithm (RFC 6376 3.4.2)."""
+    return _BLANK.sub(b" ", value).strip(b" ")
+
+
+def _load(key: Key) -> object:
+    try:
+        return load_pem_private_key(key.private_pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise DkimKeyError(f"the key of {key.selector} is not an unencrypted PEM private key") from error
+
+
+def _rsa(key: Key) -> RSAPrivateKey:
+    loaded = _load(key)
+    if not isinstance(loaded, RSAPrivateKey):
+        raise DkimKeyError(f"the key of {key.selector} is not RSA")
+    if loaded.key_size < MIN_RSA_BITS:
+        raise DkimKeyError(f"the key of {key.selector} has {loaded.key_size} bits; at least {MIN_RSA_BITS}")
+    return loaded
+
+
+def _ed25519(key: Key) -> Ed25519PrivateKey:
+    loaded = _load(key)
+    if not isinstance(loaded, Ed25519PrivateKey):
+        raise DkimKeyError(f"the key of {key.selector} is not Ed25519")
+    return loaded
+
+
+def _record(key: RSAPrivateKey | Ed25519PrivateKey) -> str:
+    public = key.public_key()
+    if isinstance(key, RSAPrivateKey):
+        kind, raw = "rsa", public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    else:
+        kind, raw = "ed25519", public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return f"v=DKIM1; k={kind}; p={base64.b64encode(raw).decode()}"

@@ -1,0 +1,167 @@
+"""Header values by RFC 5322 3.2, 2047 and 6532: encoded where they must be, folded, without any line break inside."""
+
+import re
+from binascii import b2a_base64
+from email.utils import parseaddr
+from functools import lru_cache
+from urllib.parse import quote
+
+import idna
+
+MAX_LINE = 76
+"""The longest line, by RFC 2047 2 for lines with encoded words."""
+MAX_WORD = 75
+"""The longest encoded word (RFC 2047 2)."""
+_WORD_COST = len("=?utf-8?b??=")
+
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What has no place in a header's value: it could begin a header of its own."""
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_ADDR_SPEC = re.compile(r'([^\s<>()\[\]\\,;:@"]+)@([^\s<>()\[\]\\,;:@"]+)')
+_TOKEN = re.compile(r"[A-Za-z0-9._-]+(?: [A-Za-z0-9._-]+)*")
+
+
+class HeaderRefused(ValueError):
+    """A value that cannot stand in a header; the message names the header, never the value."""
+
+
+def one_line(value: str, header: str) -> str:
+    """The value as it is.
+
+    Raises:
+        HeaderRefused: it has a line break or another control character.
+    """
+    if CONTROL.search(value):
+        raise HeaderRefused(f"{header}: has a line break or control character")
+    return value
+
+
+def unstructured(value: str, header: str) -> str:
+    """The value of a header such as Subject, folded; `header` is its name.
+
+    Raises:
+        HeaderRefused: it has a line break or another control character.
+    """
+    one_line(value, header)
+    column = len(header) + 2
+    if _reads_as_written(value):
+        return _fold(value, column)
+    return encoded_words(value, column)
+
+
+def mailbox(address: str, name: str | None, header: str) -> str:
+    """`Name <address>`, or the address alone.
+
+    Raises:
+        HeaderRefused: name or address has a control character, or the address is none.
+    """
+    spec = addr_spec(address, header)
+    name = one_line(name, header).strip() if name else ""
+    if not name:
+        return spec
+    column = len(header) + 2
+    if not _reads_as_written(name) or len(name) > MAX_LINE - column - 2:
+        phrase = encoded_words(name, column)
+    elif _ATOMS.fullmatch(name):
+        phrase = name
+    else:
+        phrase = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    separator = " " if len(phrase) + len(spec) + column + 3 <= MAX_LINE else "\r\n "
+    return f"{phrase}{separator}<{spec}>"
+
+
+def split_mailbox(text: str, header: str) -> tuple[str, str]:
+    """The name and the address of `Name <address>`.
+
+    Raises:
+        HeaderRefused: it has a control character, or no address.
+    """
+    name, address = parseaddr(one_line(text, header))
+    addr_spec(address, header)
+    return name, address
+
+
+def addr_spec(address: str, header: str) -> str:
+    """An address with its domain as A-labels (RFC 5890); a UTF-8 local part stays as it is (RFC 6532).
+
+    Raises:
+        HeaderRefused: it is no address that we can write.
+    """
+    found = _ADDR_SPEC.fullmatch(one_line(address, header))
+    if not found:
+        raise HeaderRefused(f"{header}: not an address")
+    return f"{found[1]}@{a_labels(found[2])}"
+
+
+@lru_cache(maxsize=10_000)
+def a_labels(domain: str) -> str:
+    """A domain as it travels.
+
+    Raises:
+        HeaderRefused: it is not a domain.
+    """
+    if domain.isascii():
+        return domain
+    try:
+        return idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError as error:
+        raise HeaderRefused(f"not a domain: {error}") from error
+
+
+def encoded_words(text: str, column: int) -> str:
+    """Encoded words of whole characters, folded (RFC 2047 5); `column` is where the first one begins."""
+    words: list[str] = []
+    chunk, size = "", 0
+    room = _octets(min(MAX_WORD, MAX_LINE - column))
+    for char in text:
+        octets = len(char.encode())
+        if chunk and size + octets > room:
+            words.append(_word(chunk))
+            chunk, size, room = "", 0, _octets(MAX_WORD)
+        chunk += char
+        size += octets
+    words.append(_word(chunk))
+    return "\r\n ".join(words)
+
+
+def parameter(name: str, value: str) -> str:
+    """A parameter such as filename, folded onto lines of its own; beyond plain ASCII by RFC 2231.
+
+    Raises:
+        HeaderRefused: it has a line break or another control character.
+    """
+    if len(value) <= 60 and _TOKEN.fullmatch(one_line(value, name)):
+        return f';\r\n {name}="{value}"'
+    pieces = re.findall(r"(?:%[0-9A-F]{2}|[^%]){1,20}", "utf-8''" + quote(value, safe=""))
+    if len(pieces) == 1:
+        return f";\r\n {name}*={pieces[0]}"
+    return "".join(f";\r\n {name}*{number}*={piece}" for number, piece in enumerate(pieces))
+
+
+def _reads_as_written(text: str) -> bool:
+    """Whether a reader gets back exactly this text without any encoding."""
+    plain = text.isascii() and "=?" not in text and "  " not in text and text == text.strip()
+    return plain and all(len(word) < MAX_WORD - 10 for word in text.split(" "))
+
+
+def _fold(text: str, column: int) -> str:
+    if len(text) + column <= MAX_LINE:
+        return text
+    lines, line = [], ""
+    room = MAX_LINE - column
+    for word in text.split(" "):
+        if line and len(line) + 1 + len(word) > room:
+            lines.append(line)
+            line, room = word, MAX_LINE - 1
+        else:
+            line = f"{line} {word}" if line else word
+    return "\r\n ".join([*lines, line])
+
+
+def _octets(length: int) -> int:
+    """How many octets an encoded word of so many characters holds."""
+    return (length - _WORD_COST) // 4 * 3
+
+
+def _word(chunk: str) -> str:
+    return f"=?utf-8?b?{b2a_base64(chunk.encode(), newline=False).decode()}?="

@@ -1,0 +1,142 @@
+"""The Jinja2 that templates get: sandboxed, strict about what is missing, and small."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_time, get_datetime_format
+from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, meta, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
+
+from mailer.rendering.sources import Fault, fallbacks
+
+_REFUSED: dict[type[nodes.Node], str] = {
+    nodes.Include: "include",
+    nodes.Import: "import",
+    nodes.FromImport: "import",
+    nodes.Macro: "macro",
+    nodes.CallBlock: "call",
+}
+_GUARDING_TESTS = {"defined", "undefined"}
+_GUARDING_FILTERS = {"default", "d"}
+
+
+class WrongValue(ValueError):
+    """A value that a filter cannot take; the message does not repeat it."""
+
+
+class _Missing(StrictUndefined):
+    @property
+    def _undefined_message(self) -> str:
+        name, parent = self._undefined_name, self._undefined_obj
+        if parent is missing:
+            return f"{name} is missing"
+        where = f"an object that has {', '.join(map(str, parent)) or 'nothing'}" if isinstance(parent, dict) else "it"
+        return f"{name} is missing in {where if isinstance(parent, dict) else f'a {type(parent).__name__}'}"
+
+
+def environment(locale: str, *, escape: bool) -> ImmutableSandboxedEnvironment:
+    """The environment of one part in one locale; `escape` for HTML."""
+    env = ImmutableSandboxedEnvironment(
+        autoescape=escape,
+        undefined=_Missing,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        cache_size=0,
+    )
+    env.globals.clear()
+    env.filters["when"] = partial(_when, locale=locale)
+    return env
+
+
+def explain(error: Exception) -> str:
+    """What went wrong while rendering, without any value, since values may be personal."""
+    match error:
+        case UndefinedError() | TypeError() | WrongValue():
+            return str(error)
+        case _:
+            return f"a value does not fit ({type(error).__name__})"
+
+
+def syntax_faults(source: str, file: Path) -> Iterator[Fault]:
+    """What a file has that Jinja2 or we do not take."""
+    try:
+        tree = environment("en", escape=False).parse(source)
+    except TemplateSyntaxError as error:
+        yield Fault(file, error.message or "not Jinja2", error.lineno)
+        return
+    for node in tree.find_all(tuple(_REFUSED)):
+        word = _REFUSED[type(node)]
+        yield Fault(file, f"uses {word}; CSS is inlined a page, so put shared parts in the layout", node.lineno)
+    for call in tree.find_all(nodes.Call):
+        if isinstance(call.node, nodes.Name) and call.node.name == "super":
+            yield Fault(file, "uses super(); split the layout's block in two instead", call.lineno)
+
+
+def wanted_names(tree: nodes.Template) -> tuple[set[str], set[str]]:
+    """The top-level names that a source uses, and those of them that it can do without."""
+    optional = {
+        node.node.name
+        for node in tree.find_all((nodes.Test, nodes.Filter))
+        if isinstance(node, nodes.Test | nodes.Filter)
+        and node.name in (_GUARDING_TESTS if isinstance(node, nodes.Test) else _GUARDING_FILTERS)
+        and isinstance(node.node, nodes.Name)
+    }
+    return meta.find_undeclared_variables(tree), optional
+
+
+def has_promotion(tree: nodes.Template) -> bool:
+    """Whether a block named `promotional`, or `promotional_…`, says anything."""
+    blocks = (block for block in tree.find_all(nodes.Block) if block.name.partition("_")[0] == "promotional")
+    return any(_says_something(node) for block in blocks for node in block.body)
+
+
+def _says_something(node: nodes.Node) -> bool:
+    if not isinstance(node, nodes.Output):
+        return True
+    return any(not isinstance(child, nodes.TemplateData) or child.data.strip() for child in node.nodes)
+
+
+def _finalize(value: Any) -> Any:
+    if value is None:
+        raise WrongValue("a value is null where text is wanted")
+    return value
+
+
+def _when(value: Any, *, locale: str) -> str:
+    """A filter: an ISO 8601 date, or time with its offset, in the words of the locale; times in UTC."""
+    if not isinstance(value, str):
+        raise WrongValue(f"when: wants ISO 8601 text, not a {type(value).__name__}")
+    return _in_words(value, locale)
+
+
+@lru_cache(maxsize=1000)
+def _in_words(value: str, locale: str) -> str:
+    words = _babel(locale)
+    try:
+        if len(value) == len("2006-12-28"):
+            return format_date(date.fromisoformat(value), "long", locale=words)
+        time = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise WrongValue("when: not a date or time in ISO 8601, such as 2006-12-28") from error
+    if time.tzinfo is None:
+        raise WrongValue("when: a time needs its offset, such as 2006-12-28T14:00Z")
+    utc = time.astimezone(UTC)
+    day, hour = format_date(utc, "long", locale=words), format_time(utc, "HH:mm", locale=words)
+    joined = str(get_datetime_format("medium", locale=words)).replace("'", "")
+    return f"{joined.replace('{1}', day).replace('{0}', hour)} UTC"
+
+
+def _babel(locale: str) -> Locale:
+    for code in fallbacks(locale, "en"):
+        try:
+            return Locale.parse(code, sep="-")
+        except UnknownLocaleError:
+            continue
+    raise AssertionError("Babel knows English")

@@ -1,0 +1,118 @@
+"""The settings, from the environment or `.env`, prefix `MAILER_`. Only `app` reads them."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from mailer import resources
+
+DEVELOPMENT_SECRET = "development-only-never-in-production"  # noqa: S105 - a marker that production refuses
+
+
+class SettingsError(ValueError):
+    """A setting that is missing or wrong; the message names it and says what to do."""
+
+
+def _listed(value: Any) -> Any:
+    """A JSON list, or values with commas between them."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return json.loads(value)
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set.
+
+    Attributes:
+        database_url: `postgresql://…`, or `embedded` for a private server in `data`.
+        broker_url: `amqp://…`, or `memory://` for the broker within the process.
+        processors: `smtp://user:pass@host:587?name=…&country=…&contract=…`, or `capture://`.
+        public_url: where recipients reach the web app.
+        secret_keys: sign links; newest first. address_key: hashes addresses. ledger_key: keys the chains.
+        templates, policies: folders. only_deliver_to: staging; addresses, or `@domain`s.
+        dkim: `domain:selector:file.pem`, several with commas; the second of a domain is an additional signature.
+        data: a folder for the embedded database and for captured mail.
+        host, port: where the web app listens. log_json: one JSON object a line.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="MAILER_", env_file=".env", frozen=True, extra="ignore")
+
+    database_url: str = "embedded"
+    broker_url: str = "memory://"
+    processors: Listed = ("capture://",)
+    public_url: str = "http://127.0.0.1:8025"
+    secret_keys: Listed = (DEVELOPMENT_SECRET,)
+    address_key: str = DEVELOPMENT_SECRET
+    ledger_key: str = DEVELOPMENT_SECRET
+    templates: Path = Field(default_factory=lambda: resources.folder("templates"))
+    policies: Path = Field(default_factory=lambda: resources.folder("policies"))
+    only_deliver_to: Listed = ()
+    dkim: Listed = ()
+    data: Path = Path(".mailer")
+    host: str = "127.0.0.1"
+    port: int = 8025
+    log_json: bool = False
+
+    @cached_property
+    def embedded(self) -> bool:
+        """Whether the database is the private one."""
+        return self.database_url == "embedded"
+
+    @cached_property
+    def in_process(self) -> bool:
+        """Whether the broker is the one within the process."""
+        return self.broker_url.startswith("memory:")
+
+    @cached_property
+    def captures(self) -> bool:
+        """Whether mail goes to the capturing server, and so to nobody."""
+        return self.processors == ("capture://",)
+
+    def check(self) -> None:
+        """Refuses what must not run.
+
+        Raises:
+            SettingsError: a default secret where mail could reach people, or something that is not supported.
+        """
+        if len(self.processors) != 1:
+            raise SettingsError("MAILER_PROCESSORS names several processors; name one (failover is yet to come)")
+        if self.captures and self.embedded:
+            return
+        secrets = {
+            "MAILER_SECRET_KEYS": self.secret_keys,
+            "MAILER_ADDRESS_KEY": (self.address_key,),
+            "MAILER_LEDGER_KEY": (self.ledger_key,),
+        }
+        weak = [name for name, keys in secrets.items() if not keys or any(len(key) < 32 for key in keys)]
+        default = [name for name, keys in secrets.items() if DEVELOPMENT_SECRET in keys]
+        if default or weak:
+            raise SettingsError(
+                f"{', '.join(dict.fromkeys(default + weak))}: set a secret of its own, 32 characters or more"
+                " (`openssl rand -hex 32` makes one)"
+            )
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """The settings as they are now.
+
+    Args:
+        overrides: take the place of what the environment says.
+
+    Raises:
+        SettingsError: one of them is not what it should be.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingsError(f"MAILER_{name}: {first['msg']}") from error

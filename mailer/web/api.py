@@ -1,0 +1,205 @@
+"""The API for applications: publish an event, ask what became of it."""
+
+import asyncio
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import quote
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from mailer.events import EventRefused, MessageEvent, parse_event
+from mailer.ports.broker import Header, Message
+from mailer.ports.keys import ApiClient
+from mailer.ports.mailings import MailingStatus
+from mailer.web.site import Site, TheSite
+
+EVENTS = "/api/v1/events"
+OPENAPI = "/api/v1/openapi.json"
+SCHEMA_REF = "#/components/schemas/{model}"
+
+router = APIRouter(tags=["events"])
+
+
+class Problems(BaseModel):
+    """Why a request was refused: one line a problem."""
+
+    problems: list[str]
+
+
+class EventAccepted(BaseModel):
+    """The event is kept, and will be taken in."""
+
+    event: str
+    brand: str
+    state: str = "accepted"
+    status_url: str
+
+
+class Count(BaseModel):
+    """How many deliveries are in a state, for a reason."""
+
+    state: str
+    reason: str
+    count: int
+
+
+class EventStatus(BaseModel):
+    """How far the event's mailing has come.
+
+    `opens` are fetches of its pixel by people's mail programs, `machine_opens` those by proxies and scanners.
+    """
+
+    event: str
+    brand: str
+    state: str
+    mailing: UUID
+    category: str
+    template: str
+    campaign: str | None
+    publisher: str
+    audience_size: int | None
+    created_at: datetime
+    released_by: str | None
+    finished_at: datetime | None
+    counts: list[Count]
+    opens: int
+    machine_opens: int
+    status_url: str
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {"model": Problems, "description": description}
+
+
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    401: _problem("No key, or none that is good."),
+    403: _problem("The key is not for this brand."),
+    "default": _problem("Anything else that went wrong."),
+}
+
+_bearer = HTTPBearer(auto_error=False, scheme_name="API key", description="The key that `mailer` issued to you.")
+
+
+async def _client(
+    site: TheSite, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> ApiClient:
+    client = await site.keys.client(credentials.credentials) if credentials else None
+    if client is None:
+        raise HTTPException(
+            401, "send a key that is good, as Authorization: Bearer KEY", {"www-authenticate": "Bearer"}
+        )
+    return client
+
+
+TheClient = Annotated[ApiClient, Depends(_client)]
+
+
+@router.post(
+    EVENTS,
+    status_code=202,
+    response_model=EventAccepted,
+    summary="Publish an event",
+    responses={
+        200: {"model": EventStatus, "description": "The event was known already: what became of its mailing."},
+        202: {"description": "Accepted. Publish again with the same id wherever the answer got lost."},
+        413: _problem("The event is too large: use a named audience, or a link instead of an attachment."),
+        422: _problem("Not JSON, or not an event that can be mailed: what to mend, a line each."),
+        **_REFUSALS,
+    },
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": SCHEMA_REF.format(model="MessageEvent")}}},
+        }
+    },
+)
+async def publish(request: Request, site: TheSite, client: TheClient) -> Response:
+    """Takes an event in. The same `id` again, within a brand, is answered with the first mailing."""
+    body = await request.body()
+    # A thread: ten thousand people take a second to check, in which others want to be answered.
+    event = await asyncio.to_thread(parse_event, body)
+    _allow(client, event.brand)
+    known = await site.mailings.find(event.brand, event.id)
+    if known is not None:
+        return _json(_status(site, known), 200)
+    site.admit(event)
+    message = Message(body, event.routing_key, event.id, {Header.PUBLISHER: client.name})
+    await site.outbox.park("mailer.events", [message])
+    accepted = EventAccepted(event=event.id, brand=event.brand, status_url=_status_url(site, event.brand, event.id))
+    return _json(accepted, 202)
+
+
+@router.get(
+    EVENTS + "/{brand}/{event_id:path}",
+    response_model=EventStatus,
+    summary="What became of an event",
+    responses={404: _problem("Unknown, or accepted and not taken in yet."), **_REFUSALS},
+)
+async def status(brand: str, event_id: str, site: TheSite, client: TheClient) -> Response:
+    """The state of the event's mailing, and its deliveries by state and reason."""
+    _allow(client, brand)
+    known = await site.mailings.find(brand, event_id)
+    if known is None:
+        raise HTTPException(
+            404,
+            f"{brand} has no mailing for this event id; if the event was accepted a moment ago, it has not been "
+            "taken in yet: ask again",
+        )
+    return _json(_status(site, known), 200)
+
+
+async def refused(_: Request, error: EventRefused) -> Response:
+    """The answer for an event that cannot be accepted."""
+    return problems_answer(list(error.problems), 422)
+
+
+def problems_answer(problems: list[str], status: int, headers: dict[str, str] | None = None) -> Response:
+    """A refusal, in the one form that all of them have."""
+    return _json(Problems(problems=problems), status, headers)
+
+
+def event_schemas() -> dict[str, Any]:
+    """The schemas of the event and its parts, by name, for OpenAPI's components."""
+    schema = MessageEvent.model_json_schema(ref_template=SCHEMA_REF)
+    parts: dict[str, Any] = schema.pop("$defs")
+    return {**parts, "MessageEvent": schema}
+
+
+def _allow(client: ApiClient, brand: str) -> None:
+    if brand not in client.brands:
+        raise HTTPException(403, f"the key of {client.name} is not for the brand {brand}")
+
+
+def _status_url(site: Site, brand: str, event_id: str) -> str:
+    return f"{site.public_url.rstrip('/')}{EVENTS}/{brand}/{quote(event_id, safe='')}"
+
+
+def _status(site: Site, mailing: MailingStatus) -> EventStatus:
+    counts = sorted(mailing.counts.items())
+    return EventStatus(
+        event=mailing.event_id,
+        brand=mailing.brand,
+        state=mailing.state,
+        mailing=mailing.id,
+        category=mailing.category,
+        template=mailing.template,
+        campaign=mailing.campaign,
+        publisher=mailing.publisher,
+        audience_size=mailing.audience_size,
+        created_at=mailing.created_at,
+        released_by=mailing.released_by,
+        finished_at=mailing.finished_at,
+        counts=[Count(state=state, reason=reason, count=count) for (state, reason), count in counts],
+        opens=mailing.opens,
+        machine_opens=mailing.machine_opens,
+        status_url=_status_url(site, mailing.brand, mailing.event_id),
+    )
+
+
+def _json(model: BaseModel, status: int, headers: dict[str, str] | None = None) -> Response:
+    return Response(model.model_dump_json(), status, headers, media_type="application/json")

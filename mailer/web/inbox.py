@@ -1,0 +1,114 @@
+"""The inbox of the demo: captured mail as a page, as text, and as it is."""
+
+import asyncio
+import re
+from dataclasses import dataclass
+from math import ceil
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import HTMLResponse, Response
+from starlette.exceptions import HTTPException
+
+from mailer.policy.category import CATEGORIES
+from mailer.ports.inbox import CapturedMail, Inbox
+from mailer.web.pages import inbox_page
+from mailer.web.site import TheSite
+
+router = APIRouter(include_in_schema=False)
+
+PER_PAGE = 50
+
+_MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'none'; "
+    "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+"""What a mail may do in its frame: show itself, and open its links outside of it. No script, ever."""
+
+_HEAD = re.compile(r"<head[^>]*>", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A mail in the list; `badge` is its category, None where its headers don't tell."""
+
+    mail: CapturedMail
+    badge: str | None
+
+
+async def _inbox(site: TheSite) -> Inbox:
+    if site.inbox is None:
+        raise HTTPException(404)
+    return site.inbox
+
+
+TheInbox = Annotated[Inbox, Depends(_inbox)]
+
+
+async def _mail(id: str, inbox: TheInbox) -> CapturedMail:
+    mail = await asyncio.to_thread(inbox.get, id)
+    if mail is None:
+        raise HTTPException(404)
+    return mail
+
+
+TheMail = Annotated[CapturedMail, Depends(_mail)]
+
+
+@router.get("/inbox")
+async def mails(inbox: TheInbox, page: Annotated[int, Query(ge=1)] = 1) -> Response:
+    """Everything captured, newest first."""
+    found = await asyncio.to_thread(inbox.list)
+    shown = found[(page - 1) * PER_PAGE : page * PER_PAGE]
+    lines = await asyncio.to_thread(lambda: [_Line(mail, category(mail)) for mail in shown])
+    pages = max(1, ceil(len(found) / PER_PAGE))
+    return inbox_page("inbox.html.j2", {"lines": lines, "total": len(found), "page": page, "pages": pages})
+
+
+@router.get("/inbox/{id}")
+async def rendered(mail: TheMail) -> Response:
+    """One mail as its HTML part shows it."""
+    return _view(mail, "html")
+
+
+@router.get("/inbox/{id}/text")
+async def text(mail: TheMail) -> Response:
+    """One mail's text part."""
+    return _view(mail, "text")
+
+
+@router.get("/inbox/{id}/headers")
+async def headers(mail: TheMail) -> Response:
+    """One mail's header fields."""
+    return _view(mail, "headers")
+
+
+@router.get("/inbox/{id}/html")
+async def frame(mail: TheMail) -> Response:
+    """The HTML part itself, for the frame."""
+    head = {"content-security-policy": _MAIL_POLICY, "x-frame-options": "SAMEORIGIN"}
+    return HTMLResponse(_links_outside(mail.html or ""), headers=head)
+
+
+@router.get("/inbox/{id}/raw")
+async def raw(mail: TheMail) -> Response:
+    """The message as it was received."""
+    name = f'attachment; filename="{mail.id}.eml"'
+    return Response(mail.raw, media_type="message/rfc822", headers={"content-disposition": name})
+
+
+def category(mail: CapturedMail) -> str | None:
+    """The category that a mail's Feedback-ID names (`campaign:category:brand:sender`), None if it names none."""
+    fields = {name.lower(): value for name, value in mail.headers}
+    parts = fields.get("feedback-id", "").split(":")
+    return parts[1] if len(parts) == 4 and parts[1] in CATEGORIES else None
+
+
+def _view(mail: CapturedMail, view: str) -> Response:
+    return inbox_page("mail.html.j2", {"mail": mail, "view": view, "badge": category(mail)})
+
+
+def _links_outside(html: str) -> str:
+    """The page with its links opening in tabs of their own: our pages let nobody frame them."""
+    base = '<base target="_blank">'
+    return _HEAD.sub(lambda found: found[0] + base, html, count=1) if _HEAD.search(html) else base + html

@@ -1,0 +1,60 @@
+"""The languages of the pages, and which of them a request asks for."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DEFAULT = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """The texts of one language.
+
+    Attributes:
+        code: BCP 47. dir: `ltr` or `rtl`.
+        texts: by name; `kinds` holds a title and a description for each optional category.
+    """
+
+    code: str
+    dir: str
+    texts: Mapping[str, Any]
+
+
+def _load(file: Path) -> dict[str, Language]:
+    tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    return {code: Language(code, texts["dir"], texts) for code, texts in tables.items()}
+
+
+LANGUAGES = _load(Path(__file__).with_name("texts.toml"))
+"""Every language that has texts, by its code."""
+
+
+def choose(accepted: str, fallback: str = DEFAULT) -> Language:
+    """The best language for an Accept-Language field (RFC 9110 12.5.4); regions and scripts don't matter here.
+
+    Args:
+        accepted: the field as sent; anything unreadable in it is passed over.
+        fallback: the locale to use where nothing fits.
+    """
+    wishes = sorted((_wish(part) for part in accepted.split(",")), key=lambda wish: -wish[1])
+    for code, weight in [*wishes, (_primary(fallback), 1.0)]:
+        if code in LANGUAGES and weight > 0:
+            return LANGUAGES[code]
+    return LANGUAGES[DEFAULT]
+
+
+def _wish(part: str) -> tuple[str, float]:
+    tag, _, parameter = part.partition(";")
+    name, _, value = parameter.strip().partition("=")
+    try:
+        weight = float(value) if name == "q" else 1.0
+    except ValueError:
+        weight = 0.0
+    return _primary(tag), weight
+
+
+def _primary(tag: str) -> str:
+    return tag.strip().lower().partition("-")[0]

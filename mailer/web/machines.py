@@ -1,0 +1,29 @@
+"""Telling machines from people's mail programs, as far as one request can tell."""
+
+import re
+from collections.abc import Mapping
+
+_APPLE_PREFETCH = "Mozilla/5.0"
+"""All that Apple's Mail Privacy Protection says of itself; no browser says so little."""
+
+_MACHINE = re.compile(
+    r"googleimageproxy|yahoomailproxy|imageproxy"
+    r"|(?<!cu)bot\b|crawl|spider|slurp|scan|preview|prefetch|monitor|headless|phantom"
+    r"|barracuda|mimecast|proofpoint|symantec|trend ?micro|sophos|fortiguard|fireeye|safelinks"
+    r"|^(curl|wget|python|go-http-client|java|okhttp|libwww|axios|node|ruby|php|perl|apache-httpclient|httpx|wrk)\b",
+    re.IGNORECASE,
+)
+
+_PURPOSES = ("purpose", "sec-purpose", "x-purpose", "x-moz")
+
+
+def is_machine(headers: Mapping[str, str]) -> bool:
+    """Whether a pixel was fetched by a proxy, a scanner or a prefetch rather than for somebody who reads.
+
+    Args:
+        headers: the request's, by lower-case name. They are looked at and forgotten (paltalk06-17).
+    """
+    if any("prefetch" in headers.get(name, "").lower() for name in _PURPOSES):
+        return True
+    agent = headers.get("user-agent", "").strip()
+    return agent in ("", _APPLE_PREFETCH) or _MACHINE.search(agent) is not None

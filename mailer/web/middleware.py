@@ -1,0 +1,161 @@
+"""What holds for every route: headers, a time limit, an access log without persons, a limit on bodies. Pure ASGI."""
+
+import asyncio
+import logging
+import time
+import traceback
+from collections.abc import Callable
+
+from fastapi import Request
+from fastapi.responses import Response
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mailer.web.site import Meters
+
+_log = logging.getLogger(__name__)
+
+REQUEST_SECONDS = 30
+"""The longest that a request may take; also the longest that a stopping server waits for one."""
+
+MAX_DRAIN = 64 * 1024 * 1024
+"""How much of a refused body is read and thrown away, in octets, before its sender is cut off."""
+
+_FRAMES = 6
+"""How many frames of a failure are logged."""
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_HEADERS = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+    "server": "mailer",
+}
+
+
+class SecurityHeaders:
+    """Adds what each answer should say of itself; what a route has said already stays."""
+
+    def __init__(self, app: ASGIApp, https: bool) -> None:
+        """With `https`, browsers are told to stay on it (RFC 6797)."""
+        self._app = app
+        hsts = {"strict-transport-security": "max-age=31536000"} if https else {}
+        self._headers = {**_HEADERS, **hsts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+class Access:
+    """Counts and logs requests by their route's template, and answers where a route failed or took too long.
+
+    Neither path, address, user agent nor an exception's message is logged: each may hold a token or name somebody.
+    """
+
+    def __init__(self, app: ASGIApp, meters: Meters, failure: Callable[[Request, int], Response]) -> None:
+        """`failure` makes the answer for a status of 500 or 503."""
+        self._app = app
+        self._meters = meters
+        self._failure = failure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.monotonic()
+        status = 0
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                await self._app(scope, receive, noting)
+        except ClientDisconnect:
+            _log.debug("a client went away before its request was read")
+        except Exception as error:
+            _log.error("%s in %s: %s", type(error).__name__, _route(scope), _where(error))
+            if not status:
+                answer = self._failure(Request(scope), 503 if isinstance(error, TimeoutError) else 500)
+                await answer(scope, receive, noting)
+        finally:
+            self._note(scope, status, time.monotonic() - began)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        route = _route(scope)
+        self._meters.requests.labels(method, route, str(status)).inc()
+        _log.info("%s %s %d %.1f ms", method, route, status, seconds * 1000)
+
+
+class BodyLimit:
+    """Refuses bodies beyond a route's limit with 413 while they arrive; never more than the limit is held.
+
+    No answer begins before the request was read to its end: a client that is still writing would find its connection
+    reset, and never see why.
+    """
+
+    def __init__(self, app: ASGIApp, limit: Callable[[str], int]) -> None:
+        """`limit` gives the most octets for a path."""
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._limit(scope["path"])
+        names = {name for name, _ in scope["headers"]}
+        size, more = 0, b"content-length" in names or b"transfer-encoding" in names
+
+        async def counted() -> Message:
+            nonlocal size, more
+            message = await receive()
+            size += len(message.get("body", b""))
+            more = message.get("more_body", False)
+            return message
+
+        async def limited() -> Message:
+            message = await counted()
+            if size > limit:
+                raise HTTPException(413, f"the request is larger than {limit:,} bytes")
+            return message
+
+        async def once_read(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                while more and size < MAX_DRAIN:
+                    await counted()
+            await send(message)
+
+        await self._app(scope, limited, once_read)
+
+
+def _route(scope: Scope) -> str:
+    """The route's template, such as `/u/{token}`; never the path itself."""
+    path = getattr(scope.get("route"), "path", None)
+    return path if isinstance(path, str) else "none"
+
+
+def _where(error: Exception) -> str:
+    """The innermost frames, on one line."""
+    frames = traceback.extract_tb(error.__traceback__)[: -_FRAMES - 1 : -1]
+    return " < ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in frames)

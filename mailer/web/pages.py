@@ -1,0 +1,140 @@
+"""The pages as HTML: self-contained, without scripts, in the reader's language."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from mailer.policy.document import Policy
+from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.web.languages import DEFAULT, Language, choose
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def _content_security_policy(stylesheet: str) -> str:
+    """Allows nothing but this one inline stylesheet, and forms and frames of our own (CSP 3)."""
+    digest = hashlib.sha256(_TEMPLATES.get_template(stylesheet).render().encode()).digest()
+    return (
+        f"default-src 'none'; style-src 'sha256-{base64.b64encode(digest).decode()}'; img-src data:; "
+        "form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+    )
+
+
+_POLICIES = {sheet: _content_security_policy(sheet) for sheet in ("page.css", "inbox.css")}
+
+
+class Problem(StrEnum):
+    """What a page without a brand can say; the names of its texts."""
+
+    BAD_LINK = "bad_link"
+    NOT_FOUND = "not_found"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class Step(StrEnum):
+    """Where somebody stands who follows an unsubscribe link; the names of its texts."""
+
+    ASK = "ask"
+    DONE = "done"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What an unsubscribe page is about.
+
+    Attributes:
+        scope: what the link leaves: a category or `EVERYTHING_OPTIONAL`.
+        opted_out: what the person has left, or `EVERYTHING_OPTIONAL` among it.
+    """
+
+    policy: Policy
+    step: Step
+    scope: str
+    opted_out: frozenset[str]
+
+    @property
+    def everything(self) -> bool:
+        """Whether nothing optional remains, or would remain."""
+        return EVERYTHING_OPTIONAL in self.opted_out or (self.step is Step.ASK and self.scope == EVERYTHING_OPTIONAL)
+
+    @property
+    def optional(self) -> list[str]:
+        """The brand's optional categories."""
+        return [category.name for category in self.policy.categories.values() if category.optional]
+
+    @property
+    def leaves(self) -> list[str]:
+        """The categories that the page says are left, or are going to be."""
+        if self.everything:
+            return self.optional
+        return [name for name in self.optional if name in self._gone]
+
+    @property
+    def remains(self) -> list[str]:
+        """The optional categories that still come."""
+        return [] if self.everything else [name for name in self.optional if name not in self._gone]
+
+    @property
+    def _gone(self) -> frozenset[str]:
+        return frozenset({self.scope}) if self.step is Step.ASK else self.opted_out
+
+
+def leaving_page(request: Request, leaving: Leaving) -> HTMLResponse:
+    """The page behind an unsubscribe link, before and after the press of its button."""
+    language = _language(request, leaving.policy.default_locale)
+    return _page(
+        "leaving.html.j2",
+        "page.css",
+        200,
+        language=language,
+        t=language.texts,
+        leaving=leaving,
+        brand=leaving.policy.name,
+        everything=EVERYTHING_OPTIONAL,
+    )
+
+
+def problem_page(request: Request, problem: Problem, status: int) -> HTMLResponse:
+    """A page that says what is wrong, and reveals nothing else."""
+    language = _language(request, DEFAULT)
+    return _page("problem.html.j2", "page.css", status, language=language, t=language.texts, problem=problem)
+
+
+def inbox_page(template: str, values: Mapping[str, Any]) -> HTMLResponse:
+    """A page of the inbox."""
+    return _page(template, "inbox.css", 200, **values)
+
+
+def kinds(language: Language, names: Sequence[str], brand: str) -> list[tuple[str, str]]:
+    """Title and description of categories."""
+    texts = language.texts["kinds"]
+    return [(texts[name][0], texts[name][1].format(brand=brand)) for name in names]
+
+
+_TEMPLATES.filters["kinds"] = lambda names, language, brand: kinds(language, names, brand)
+
+
+def _language(request: Request, fallback: str) -> Language:
+    return choose(request.headers.get("accept-language", ""), fallback)
+
+
+def _page(template: str, stylesheet: str, status: int, **values: Any) -> HTMLResponse:
+    html = _TEMPLATES.get_template(template).render(values)
+    headers = {"content-security-policy": _POLICIES[stylesheet], "vary": "accept-language"}
+    return HTMLResponse(html, status, headers)

@@ -1,0 +1,83 @@
+"""Serves an ASGI application in the running loop, until told to stop."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+from granian.server.embed import Server
+from starlette.types import ASGIApp
+
+_BACKLOG = 1024
+
+_LEAVE_LOGGING_ALONE = {"incremental": True, "handlers": {}, "loggers": {}}
+"""Granian would else configure logging for the whole process, and close the handlers that are there."""
+
+
+async def serve(
+    app: ASGIApp, host: str, port: int, stop: asyncio.Event, announce: Callable[[int], object] | None = None
+) -> None:
+    """Serves until `stop` is set, then answers what is in flight and returns. Handles no signal.
+
+    Args:
+        app: an ASGI application; no lifespan events are sent.
+        host: an address or name of this machine.
+        port: 0 for any free one.
+        stop: ends it.
+        announce: told the port once connections are taken.
+
+    Raises:
+        OSError: the port is taken, or the host is not ours.
+    """
+    address, port = await _claim(host, port)
+    server = Server(
+        app,
+        address,
+        port,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=_BACKLOG,
+        log_level=LogLevels.error,
+        log_dictconfig=_LEAVE_LOGGING_ALONE,
+    )
+    serving = asyncio.create_task(server.serve())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await _answering(address, port, serving)
+        if announce is not None:
+            announce(port)
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        _still(serving)
+    finally:
+        stopping.cancel()
+        server.stop()  # type: ignore[no-untyped-call]  # Granian's has no annotations
+        await serving
+
+
+async def _claim(host: str, port: int) -> tuple[str, int]:
+    """The numeric address and a port that nobody has: Granian would share it with another server, or pick none."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    family, _, _, _, address = found[0]
+    with socket.create_server(address[:2], family=family) as probe:
+        name = probe.getsockname()
+    return str(name[0]), int(name[1])
+
+
+async def _answering(address: str, port: int, serving: "asyncio.Task[None]") -> None:
+    """Returns once the server, which binds in a thread of its own and tells nobody, takes connections."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(address, port)
+        except ConnectionRefusedError:
+            _still(serving)
+            await asyncio.sleep(0.005)
+        else:
+            writer.close()
+            return
+
+
+def _still(serving: "asyncio.Task[None]") -> None:
+    if serving.done():
+        raise RuntimeError("the web server ended by itself") from serving.exception()

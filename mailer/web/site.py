@@ -1,0 +1,73 @@
+"""What the web needs of the world, and how its routes get at it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from prometheus_client import CollectorRegistry, Counter
+
+from mailer.events import MessageEvent
+from mailer.policy.document import Policy
+from mailer.ports.counts import Opens
+from mailer.ports.inbox import Inbox
+from mailer.ports.keys import ApiKeys
+from mailer.ports.mailings import Mailings
+from mailer.ports.outbox import Outbox
+from mailer.ports.standings import Standings
+from mailer.rendering.links import Links
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything behind the pages.
+
+    Attributes:
+        public_url: where the site is seen from outside, such as `https://mail.example.org`.
+        policies: the current ones, by brand.
+        admit: looks an event over against policies and templates; raises `EventRefused`.
+        ready: whether each dependency answers, by its name.
+        registry: what `/metrics` shows, and where the site's own counters go.
+        inbox: captured mail; None in production, where `/inbox` then does not exist.
+    """
+
+    public_url: str
+    links: Links
+    policies: Mapping[str, Policy]
+    standings: Standings
+    opens: Opens
+    mailings: Mailings
+    outbox: Outbox
+    keys: ApiKeys
+    admit: Callable[[MessageEvent], object]
+    ready: Callable[[], Awaitable[Mapping[str, bool]]]
+    registry: CollectorRegistry
+    inbox: Inbox | None = None
+
+
+class Meters:
+    """The site's counters. Labels come from short closed lists: never a token, an address or a path."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Registers the counters."""
+        self.requests = Counter(
+            "mailer_http_requests", "Requests, by route and status.", ["method", "route", "status"], registry=registry
+        )
+        self.opt_outs = Counter(
+            "mailer_opt_outs", "Opt-outs by link; * is everything optional.", ["brand", "scope"], registry=registry
+        )
+        self.opens = Counter("mailer_opens", "Fetches of a pixel.", ["by"], registry=registry)
+
+
+async def _site(request: Request) -> Site:
+    site: Site = request.app.state.site
+    return site
+
+
+async def _meters(request: Request) -> Meters:
+    meters: Meters = request.app.state.meters
+    return meters
+
+
+TheSite = Annotated[Site, Depends(_site)]
+TheMeters = Annotated[Meters, Depends(_meters)]

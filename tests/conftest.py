@@ -1,0 +1,75 @@
+"""The services of the tests: a private PostgreSQL and a private RabbitMQ, or those that the environment names."""
+
+import asyncio
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from mailer import resources
+from mailer.embedded import postgres, rabbitmq
+from mailer.ledger.migrations import migrate
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL server with one database that has been migrated, from which each test's is copied."""
+
+    admin_url: str
+    template: str
+
+    def url(self, database: str) -> str:
+        """Where one of its databases is."""
+        return urlunsplit(urlsplit(self.admin_url)._replace(path=f"/{database}"))
+
+    def sql(self, statement: str) -> None:
+        """Executes a statement as the superuser."""
+
+        async def execute() -> None:
+            connection = await asyncpg.connect(self.admin_url)
+            try:
+                await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        with asyncio.Runner() as runner:
+            runner.run(execute())
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A private PostgreSQL, or the server that MAILER_TEST_DATABASE_URL names."""
+    with ExitStack() as stack:
+        given = os.environ.get("MAILER_TEST_DATABASE_URL")
+        private = None if given else stack.enter_context(postgres.start(tmp_path_factory.mktemp("postgres")))
+        server = Server(given or (private.url("postgres") if private else ""), f"mailer_test_{uuid.uuid4().hex[:12]}")
+        migrate(server.url(server.template), resources.folder("migrations"))
+        yield server
+        server.sql(f"DROP DATABASE {server.template}")
+
+
+@pytest.fixture
+def database_url(postgres_server: Server) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    name = f"mailer_test_{uuid.uuid4().hex[:12]}"
+    postgres_server.sql(f"CREATE DATABASE {name} TEMPLATE {postgres_server.template}")
+    yield postgres_server.url(name)
+    postgres_server.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def rabbit_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A private RabbitMQ (of MAILER_TEST_RABBITMQ_CHROOT, if that is set), or the one that MAILER_TEST_AMQP_URL names."""
+    if given := os.environ.get("MAILER_TEST_AMQP_URL"):
+        yield given
+        return
+    chroot = os.environ.get("MAILER_TEST_RABBITMQ_CHROOT")
+    folder = tmp_path_factory.mktemp("rabbitmq")
+    with rabbitmq.start(folder, chroot=Path(chroot) if chroot else None) as node:
+        yield node.url

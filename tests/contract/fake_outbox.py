@@ -1,0 +1,94 @@
+"""An outbox in memory: the port's rules in a few lines, for the contract suite."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from mailer.ports.broker import BrokerUnavailable, Message
+from mailer.ports.outbox import Parked
+
+
+@dataclass
+class _Row:
+    parked: Parked
+    owner: str | None = None
+    until: float = 0.0
+
+
+class FakeOutbox:
+    """Rows in a dict. Every call fails while `down`."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.failures = 0
+        self.renewals = 0
+        self._rows: dict[int, _Row] = {}
+        self._next = 0
+        self._parked = asyncio.Event()
+
+    @property
+    def ids(self) -> list[int]:
+        """The rows that exist."""
+        return list(self._rows)
+
+    def held(self, owner: str) -> int:
+        """How many rows an owner holds."""
+        return sum(row.owner == owner for row in self._rows.values())
+
+    def expire(self, owner: str) -> None:
+        """Ends an owner's leases, as time would after its death."""
+        for row in self._rows.values():
+            if row.owner == owner:
+                row.until = 0.0
+
+    async def park(self, exchange: str, messages: Sequence[Message]) -> None:
+        """See the port."""
+        self._reach()
+        for message in messages:
+            self._next += 1
+            self._rows[self._next] = _Row(Parked(self._next, exchange, message))
+        self._parked.set()
+
+    async def take(self, owner: str, limit: int, lease_seconds: float) -> list[Parked]:
+        """See the port."""
+        self._reach()
+        now = time.monotonic()
+        free = [row for row in self._rows.values() if row.owner is None or row.until <= now][:limit]
+        for row in free:
+            row.owner, row.until = owner, now + lease_seconds
+        return [row.parked for row in free]
+
+    async def renew(self, owner: str, lease_seconds: float) -> None:
+        """See the port."""
+        self._reach()
+        self.renewals += 1
+        for row in self._rows.values():
+            if row.owner == owner:
+                row.until = time.monotonic() + lease_seconds
+
+    async def remove(self, ids: Sequence[int]) -> None:
+        """See the port."""
+        self._reach()
+        for row_id in ids:
+            self._rows.pop(row_id, None)
+
+    async def put_back(self, ids: Sequence[int]) -> None:
+        """See the port."""
+        self._reach()
+        for row_id in ids:
+            if row := self._rows.get(row_id):
+                row.owner = None
+
+    async def wait(self, timeout: float) -> None:  # noqa: ASYNC109 (the port has it)
+        """See the port."""
+        self._reach()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._parked.wait(), timeout)
+            self._parked.clear()
+
+    def _reach(self) -> None:
+        if self.down:
+            self.failures += 1
+            raise BrokerUnavailable("the database is down")

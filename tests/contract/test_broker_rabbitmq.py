@@ -1,0 +1,288 @@
+"""What only RabbitMQ can do: go away and come back, and tell users apart."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Self
+
+import aio_pika
+import pytest
+from aio_pika.exceptions import ChannelPreconditionFailed
+from yarl import URL
+
+from mailer.broker.publisher import BlockingPublisher
+from mailer.broker.rabbitmq import RabbitBroker
+from mailer.broker.topology import BATCHES, DEAD, EVENTS, Exchange, Kind, Topology, batches_queue, events_queue
+from mailer.embedded.rabbitmq import PrivateRabbit, start
+from mailer.events import MessageEvent, validate_event
+from mailer.policy.category import Lane
+from mailer.ports.broker import BrokerUnavailable, Header, Message, Received
+from tests.contract.brokers import BRAND, delete_everything, under_test
+
+SERVICE = events_queue(Lane.SERVICE)
+KEY = f"{BRAND}.service"
+SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbit]:
+    """A node that these tests may restart."""
+    with start(tmp_path_factory.mktemp("restarted")) as running:
+        yield running
+
+
+@asynccontextmanager
+async def closing(broker: RabbitBroker) -> AsyncIterator[RabbitBroker]:
+    """The broker, closed in the end."""
+    try:
+        yield broker
+    finally:
+        await broker.close()
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[RabbitBroker]:
+    """A broker on fresh queues."""
+    await delete_everything(url)
+    async with closing(RabbitBroker(url)) as broker:
+        await broker.declare(under_test())
+        yield broker
+
+
+@pytest.fixture
+async def broker(rabbit_url: str) -> AsyncIterator[RabbitBroker]:
+    """A broker on a node that stays up."""
+    async with opened(rabbit_url) as one:
+        yield one
+
+
+class Wire:
+    """The way to RabbitMQ: relays, counts connections, and cuts them."""
+
+    def __init__(self, url: str) -> None:
+        self._target = URL(url)
+        self._ends: list[asyncio.StreamWriter] = []
+        self.connections = 0
+
+    @property
+    def url(self) -> str:
+        """RabbitMQ, by this way."""
+        port: int = self._server.sockets[0].getsockname()[1]
+        return str(self._target.with_host("127.0.0.1").with_port(port))
+
+    def cut(self) -> None:
+        """Ends every connection, without a word."""
+        for end in self._ends:
+            end.transport.abort()
+
+    async def __aenter__(self) -> Self:
+        """Opens the way."""
+        self._server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Closes the way."""
+        self._server.close()
+        self.cut()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        far_reader, far_writer = await asyncio.open_connection(self._target.host, self._target.port)
+        self._ends += [writer, far_writer]
+        await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+async def collect(batches: AsyncIterator[list[Received]], wanted: set[str]) -> None:
+    """Takes and acknowledges until every wanted message was seen; at-least-once delivery may repeat some."""
+    seen: set[str] = set()
+    async with asyncio.timeout(SECONDS):
+        while not wanted <= seen:
+            for received in await anext(batches):
+                seen.add(received.message.message_id or "")
+                await received.ack()
+
+
+async def test_declaring_twice_is_fine(broker: RabbitBroker, rabbit_url: str) -> None:
+    """Every process declares when it starts; what is queued stays."""
+    await broker.publish(EVENTS, Message(b"{}", KEY, "1"))
+    other = RabbitBroker(rabbit_url)
+    await other.declare(under_test())
+    await other.close()
+    async with broker.consume(SERVICE, 10) as batches:
+        await collect(batches, {"1"})
+
+
+async def test_declaring_something_different_raises(broker: RabbitBroker) -> None:
+    """A topology that contradicts what exists is a mistake, and is not tried for ever."""
+    with pytest.raises(ChannelPreconditionFailed):
+        await broker.declare(Topology((Exchange(EVENTS, Kind.FANOUT),), (), ()))
+
+
+async def test_the_user_is_the_one_that_rabbitmq_has_validated(broker: RabbitBroker) -> None:
+    """Whatever user a message claims, it travels under the connection's."""
+    await broker.publish(EVENTS, Message(b"{}", KEY, user_id="somebody-else"))
+    async with broker.consume(SERVICE, 10) as batches:
+        (received,) = await asyncio.wait_for(anext(batches), SECONDS)
+        await received.ack()
+    assert received.message.user_id == "guest"
+
+
+async def test_a_dead_letter_does_not_believe_a_header_about_its_publisher(
+    broker: RabbitBroker, rabbit_url: str
+) -> None:
+    """A publisher whose user RabbitMQ did not validate cannot borrow a name by having its message rejected."""
+    connection = await aio_pika.connect(rabbit_url)
+    async with connection, connection.channel() as channel:
+        exchange = await channel.get_exchange(EVENTS, ensure=False)
+        await exchange.publish(aio_pika.Message(b"{}", headers={Header.PUBLISHER: "chief", "n": 1}), KEY)
+    async with broker.consume(SERVICE, 10) as batches:
+        (received,) = await asyncio.wait_for(anext(batches), SECONDS)
+        assert received.message.headers == {Header.PUBLISHER: "chief"}
+        await received.reject("bad")
+    async with broker.consume(DEAD, 10) as batches:
+        (letter,) = await asyncio.wait_for(anext(batches), SECONDS)
+        await letter.ack()
+    assert Header.PUBLISHER not in letter.message.headers
+
+
+async def test_breach_and_service_have_connections_of_their_own(rabbit_url: str) -> None:
+    """Bulk lanes share one, whatever they consume; none is shared with publishing."""
+    await delete_everything(rabbit_url)
+    async with Wire(rabbit_url) as wire, AsyncExitStack() as stack:
+        broker = RabbitBroker(wire.url)
+        stack.push_async_callback(broker.close)
+        await broker.declare(under_test())
+        counts = []
+        for queue in (DEAD, *(make(lane) for lane in reversed(Lane) for make in (events_queue, batches_queue))):
+            await stack.enter_async_context(broker.consume(queue, 1))
+            counts.append(wire.connections)
+    assert counts == [2, 2, 2, 2, 2, 3, 3, 4, 4]
+
+
+async def test_publishing_while_rabbitmq_is_down_is_refused_in_time(free_port: int) -> None:
+    """The publisher is told, and may try again."""
+    async with closing(RabbitBroker(f"amqp://127.0.0.1:{free_port}/", confirm_seconds=0.3)) as broker:
+        with pytest.raises(BrokerUnavailable):
+            await broker.publish(EVENTS, Message(b"{}", KEY))
+        with pytest.raises(BrokerUnavailable):
+            await broker.depth(SERVICE)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+async def test_a_process_may_start_before_rabbitmq(node: PrivateRabbit) -> None:
+    """It declares and consumes once RabbitMQ is up, and publishes then."""
+    node.stop()
+
+    async def work() -> None:
+        async with closing(RabbitBroker(node.url)) as broker:
+            await broker.declare(under_test())
+            async with broker.consume(SERVICE, 10) as batches:
+                await broker.publish(EVENTS, Message(b"{}", KEY, "1"))
+                await collect(batches, {"1"})
+
+    working = asyncio.create_task(work())
+    await asyncio.to_thread(node.restart)
+    await asyncio.wait_for(working, SECONDS)
+
+
+async def test_nothing_confirmed_is_lost_when_rabbitmq_restarts(node: PrivateRabbit) -> None:
+    """Publishers and consumers go on by themselves; each publish either succeeds or says that it did not."""
+    async with opened(node.url) as broker:
+        confirmed: set[str] = set()
+        failures = 0
+        restarted = asyncio.Event()
+
+        async def publish() -> None:
+            nonlocal failures
+            number = after = 0
+            while after < 100:
+                number += 1
+                try:
+                    await broker.publish(EVENTS, Message(b"{}", KEY, str(number)))
+                except BrokerUnavailable:
+                    failures += 1
+                    await asyncio.sleep(0.05)
+                else:
+                    confirmed.add(str(number))
+                    after += restarted.is_set()
+
+        async with broker.consume(SERVICE, 20) as batches:
+            publishing = asyncio.create_task(publish())
+            held = await asyncio.wait_for(anext(batches), SECONDS)
+            await asyncio.to_thread(node.restart)
+            restarted.set()
+            await asyncio.wait_for(publishing, SECONDS)
+            for stale in held:
+                await stale.ack()
+                await stale.reject("stale")
+            assert confirmed
+            assert failures
+            await collect(batches, confirmed)
+        assert await broker.depth(DEAD) == 0
+
+
+async def test_a_connection_that_is_cut_comes_back(rabbit_url: str) -> None:
+    """What was unsettled is delivered again, and settling it by the lost connection is harmless."""
+    queue = batches_queue(Lane.SERVICE)
+    await delete_everything(rabbit_url)
+    async with Wire(rabbit_url) as wire, closing(RabbitBroker(wire.url)) as broker:
+        await broker.declare(under_test())
+        await broker.publish(BATCHES, Message(b"{}", Lane.SERVICE, "1"))
+        async with broker.consume(queue, 10) as batches:
+            (stale,) = await asyncio.wait_for(anext(batches), SECONDS)
+            wire.cut()
+            (again,) = await asyncio.wait_for(anext(batches), SECONDS)
+            await stale.ack()
+            await stale.release()
+            await stale.reject("stale")
+            assert (again.message, again.exchange) == (stale.message, BATCHES)
+            await again.ack()
+        assert await broker.depth(queue) == 0
+        assert await broker.depth(DEAD) == 0
+
+
+async def test_blocking_publishers_work_from_any_thread(broker: RabbitBroker, rabbit_url: str) -> None:
+    """Eight threads publish through one publisher, and everything arrives."""
+
+    def publish_all() -> None:
+        publisher = BlockingPublisher(lambda: RabbitBroker(rabbit_url))
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda number: publisher.publish(event(number)), range(100)))
+        publisher.close()
+
+    await asyncio.to_thread(publish_all)
+    async with broker.consume(SERVICE, 20) as batches:
+        await collect(batches, {str(number) for number in range(100)})
+
+
+def test_a_blocking_publisher_says_when_rabbitmq_is_down(free_port: int) -> None:
+    """Its caller gets the same error as asynchronous code, and can close it."""
+    publisher = BlockingPublisher(lambda: RabbitBroker(f"amqp://127.0.0.1:{free_port}/", confirm_seconds=0.3))
+    with pytest.raises(BrokerUnavailable):
+        publisher.publish(event(1))
+    publisher.close()
+
+
+def event(number: int) -> MessageEvent:
+    """An event that can be told from others."""
+    return validate_event(
+        {"v": 1, "id": str(number), "brand": BRAND, "category": "service", "template": "t", "to": {"refs": ["u"]}}
+    )

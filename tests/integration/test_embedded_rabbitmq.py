@@ -1,0 +1,73 @@
+"""The private RabbitMQ node: ready when it says so, restartable, and gone without a trace of its processes."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aio_pika
+import pytest
+
+from mailer.embedded import Unavailable, rabbitmq
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[rabbitmq.PrivateRabbit]:
+    """A node that is stopped at the end."""
+    with rabbitmq.start(tmp_path / "rabbitmq") as node:
+        yield node
+
+
+def listens(url: str) -> bool:
+    """Whether anybody accepts connections at a URL's port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", urlsplit(url).port or 0)) == 0
+
+
+async def test_confirmed_messages_outlive_a_restart(node: rabbitmq.PrivateRabbit) -> None:
+    """A durable message is there after the node was restarted, at the same address."""
+    url = node.url
+    async with await aio_pika.connect(url) as connection:
+        channel = await connection.channel()
+        await channel.declare_queue("kept", durable=True, arguments={"x-queue-type": "quorum"})
+        await channel.default_exchange.publish(aio_pika.Message(b"hello", delivery_mode=2), "kept")
+    node.restart()
+    assert node.url == url
+    async with await aio_pika.connect(url) as connection:
+        channel = await connection.channel()
+        queue = await channel.declare_queue("kept", durable=True, arguments={"x-queue-type": "quorum"})
+        message = await queue.get(timeout=10)
+        assert message.body == b"hello"
+
+
+def test_two_nodes_run_side_by_side(node: rabbitmq.PrivateRabbit, tmp_path: Path) -> None:
+    """Each has its own files and ports, and stopping one leaves the other."""
+    with rabbitmq.start(tmp_path / "other") as other:
+        assert other.url != node.url
+    assert not listens(other.url)
+    assert listens(node.url)
+
+
+def test_a_stopped_node_is_gone(node: rabbitmq.PrivateRabbit) -> None:
+    """Nobody listens any more, and stopping again does nothing."""
+    assert listens(node.url)
+    node.stop()
+    assert not listens(node.url)
+    node.stop()
+
+
+def test_a_node_that_fails_says_where_its_words_are(tmp_path: Path) -> None:
+    """The error is one line that names the log."""
+    server = tmp_path / "lib" / "rabbitmq_server-0" / "sbin" / "rabbitmq-server"
+    server.parent.mkdir(parents=True)
+    server.write_text("#!/bin/sh\necho no luck\nexit 1\n")
+    server.chmod(0o755)
+    with pytest.raises(Unavailable, match=r"does not start; see \S+output\.log$"):
+        rabbitmq.start(tmp_path / "node", prefix=tmp_path)
+    assert "no luck" in (tmp_path / "node" / "output.log").read_text()
+
+
+def test_a_missing_package_is_named(tmp_path: Path) -> None:
+    """Without RabbitMQ, the error says what to install."""
+    with pytest.raises(Unavailable, match="apt-get install rabbitmq-server"):
+        rabbitmq.start(tmp_path / "node", prefix=tmp_path)

@@ -1,0 +1,315 @@
+import logging
+import re
+from html.parser import HTMLParser
+
+import pytest
+from web_world import MAILING, Mail, Mails, World
+
+BROWSER = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+
+
+async def test_get_and_head_ask_and_change_nothing() -> None:
+    """Following an unsubscribe link shows a form, and leaves the standing as it was (invariant 5)."""
+    world = World()
+    async with world.client() as client:
+        page = await client.get(world.unsubscribe())
+        head = await client.head(world.unsubscribe())
+    assert page.status_code == head.status_code == 200
+    assert "Unsubscribe from InterPals mail?" in page.text
+    assert "Newsletter" in page.text
+    assert '<form method="post">' in page.text
+    assert "ada@" not in page.text
+    assert world.standings.changes == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"List-Unsubscribe=One-Click"),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--',
+        ),
+        ("multipart/form-data; boundary=b", b"not multipart at all"),
+        ("multipart/form-data", b"\x00\xff"),
+        ("application/x-www-form-urlencoded", b"%%%&&==\xff"),
+        ("application/json", b'{"scope": "all"}'),
+        (None, b""),
+        (None, b"scope=all"),
+    ],
+)
+@pytest.mark.parametrize("agent", ["", None, "Mozilla/5.0"])
+async def test_one_click_takes_any_body_from_anybody(kind: str | None, body: bytes, agent: str | None) -> None:
+    """A POST leaves the link's category whatever it holds and whoever sends it, with a plain 200 (RFC 8058 3.2)."""
+    world = World()
+    headers = {"content-type": kind} if kind else {}
+    async with world.client() as client:
+        del client.headers["user-agent"]
+        answer = await client.post(
+            world.unsubscribe(), content=body, headers=headers | ({} if agent is None else {"user-agent": agent})
+        )
+    assert answer.status_code == 200
+    assert "set-cookie" not in answer.headers
+    assert world.standings.changes == [("interpals", 17, "newsletter", "one-click")]
+
+
+async def test_one_click_again_is_as_good_as_once() -> None:
+    """The same POST twice gives the same page twice, and one category left."""
+    world = World()
+    async with world.client() as client:
+        first = await client.post(world.unsubscribe())
+        second = await client.post(world.unsubscribe())
+    assert first.text == second.text
+    assert second.status_code == 200
+    assert world.standings.rows["interpals", 17].opted_out == {"newsletter"}
+
+
+async def test_the_pages_buttons_leave_a_category_or_everything() -> None:
+    """The form's two buttons do what they say, and the page afterwards says what still comes."""
+    world = World()
+    async with world.client() as client:
+        one = await client.post(world.unsubscribe(), data={"scope": "category"})
+        everything = await client.post(world.unsubscribe(), data={"scope": "all"})
+        after = await client.get(world.unsubscribe("promotional"))
+    assert [change[2:] for change in world.standings.changes] == [("newsletter", "page"), ("*", "page")]
+    assert "You are unsubscribed" in one.text
+    assert "Offers" in one.text.partition("What you still get")[2]
+    assert "Messages about your account" in one.text
+    assert "Offers" not in everything.text.partition("What you still get")[2]
+    assert "already unsubscribed" in after.text
+    assert "<form" not in after.text
+
+
+async def test_a_category_that_left_the_policy_leaves_everything_optional() -> None:
+    """A link outlives its category: where nothing of that name can be left, all that is optional is."""
+    world = World()
+    async with world.client() as client:
+        page = await client.get(world.unsubscribe("partner"))
+        await client.post(world.unsubscribe("partner"))
+    assert "All optional mail" in page.text
+    assert world.standings.changes == [("interpals", 17, "*", "one-click")]
+
+
+async def test_somebody_who_is_gone_gets_the_answer_of_somebody_who_is_there() -> None:
+    """An unknown recipient's link answers like any other, so that it reveals nothing."""
+    world = World()
+    async with world.client() as client:
+        known = await client.post(world.unsubscribe())
+        unknown = await client.post(world.unsubscribe(recipient_id=99))
+        page = await client.get(world.unsubscribe(recipient_id=98))
+    assert (unknown.status_code, unknown.text) == (known.status_code, known.text)
+    assert page.status_code == 200
+    assert len(world.standings.changes) == 1
+
+
+@pytest.mark.parametrize("token", ["nonsense", "a.b", "%00", "x" * 5000, "%F0%9F%92%A9", "..%2F..%2Fetc"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+async def test_a_bad_token_gets_a_clear_page(method: str, token: str) -> None:
+    """What we did not sign is answered with 400 and a page that helps, and nothing is changed."""
+    world = World()
+    async with world.client() as client:
+        answer = await client.request(method, f"/u/{token}")
+    assert answer.status_code == (404 if "%2F" in token else 400)
+    assert answer.headers["content-type"].startswith("text/html")
+    assert world.standings.changes == []
+
+
+async def test_a_token_is_bound_to_its_purpose_and_brand() -> None:
+    """A pixel's token and one of a brand without policy open no unsubscribe page."""
+    world = World()
+    async with world.client() as client:
+        pixel = await client.post("/u/" + world.pixel().removeprefix("/o/").removesuffix(".gif"))
+        brand = await client.post(world.unsubscribe(brand="nobody"))
+    assert pixel.status_code == brand.status_code == 400
+    assert pixel.text == brand.text
+    assert "This link does not work" in pixel.text
+
+
+async def test_the_page_speaks_the_readers_language() -> None:
+    """Accept-Language decides, Arabic reads from right to left, and caches are told."""
+    world = World()
+    async with world.client() as client:
+        arabic = await client.get(world.unsubscribe(), headers={"accept-language": "fr, ar-EG;q=0.8, en;q=0.5"})
+        german = await client.get("/u/bad", headers={"accept-language": "de-AT"})
+    assert '<html lang="ar" dir="rtl">' in arabic.text
+    assert "إلغاء الاشتراك" in arabic.text
+    assert '<html lang="de" dir="ltr">' in german.text
+    assert arabic.headers["vary"] == "accept-language"
+
+
+class _Outside(HTMLParser):
+    """Collects every address that a page loads, and its scripts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        loaded = [
+            value or "" for name, value in attrs if name in ("src", "href", "action", "style") or name[:2] == "on"
+        ]
+        self.found += [tag] if tag == "script" else [value for value in loaded if value != "data:,"]
+
+
+async def test_pages_are_self_contained_and_locked_down() -> None:
+    """A public page loads nothing, runs nothing, and says so in its headers."""
+    world = World()
+    async with world.client() as client:
+        page = await client.get(world.unsubscribe())
+    outside = _Outside()
+    outside.feed(page.text)
+    assert outside.found == []
+    policy = page.headers["content-security-policy"]
+    assert re.search(r"default-src 'none'; style-src 'sha256-[\w+/]{43}='", policy)
+    assert "frame-ancestors 'none'" in policy
+    assert page.headers["x-frame-options"] == "DENY"
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["strict-transport-security"].startswith("max-age=")
+    assert page.headers["server"] == "mailer"
+
+
+async def test_a_site_on_plain_http_promises_no_https() -> None:
+    """HSTS is said only where the public address is https (RFC 6797 7.2)."""
+    async with World(public_url="http://127.0.0.1:8000").client() as client:
+        answer = await client.get("/healthz")
+    assert "strict-transport-security" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("headers", "machine"),
+    [(BROWSER, False), ({"user-agent": "Mozilla/5.0"}, True), (BROWSER | {"sec-purpose": "prefetch"}, True)],
+)
+async def test_the_pixel_counts_an_open(headers: dict[str, str], machine: bool) -> None:
+    """One fetch is one open of the mailing, people's and machines' apart, and never kept in a cache."""
+    world = World()
+    async with world.client() as client:
+        answer = await client.get(world.pixel(), headers=headers)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "image/gif"
+    assert answer.headers["cache-control"] == "no-store"
+    assert len(answer.content) == 43
+    assert answer.content.startswith(b"GIF89a\x01\x00\x01\x00")
+    assert world.opens.counted == [(MAILING, machine)]
+
+
+async def test_the_pixel_answers_whatever_happens() -> None:
+    """HEAD counts nothing; a bad token and a broken database still give the image."""
+    world = World()
+    async with world.client() as client:
+        head = await client.head(world.pixel())
+        bad = await client.get("/o/nonsense.gif")
+        world.opens.broken = True
+        broken = await client.get(world.pixel())
+    assert [head.status_code, bad.status_code, broken.status_code] == [200, 200, 200]
+    assert bad.content == broken.content
+    assert len(bad.content) == 43
+    assert world.opens.counted == []
+
+
+async def test_logs_and_metrics_name_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """Neither token, address nor user agent is in a log line or a metric, not even when the database fails."""
+    world = World()
+    caplog.set_level(logging.DEBUG, "mailer")
+    async with world.client() as client:
+        await client.get(world.pixel(), headers=BROWSER)
+        await client.post(world.unsubscribe())
+        await client.get("/u/secret-token")
+        world.standings.broken = True
+        failed = await client.post(world.unsubscribe())
+        metrics = (await client.get("/metrics")).text
+    assert failed.status_code == 500
+    assert "Something went wrong on our side" in failed.text
+    written = caplog.text + metrics
+    assert "POST /u/{token} 200" in caplog.text
+    assert "ConnectionError in /u/{token}" in caplog.text
+    for secret in (world.unsubscribe()[3:], world.pixel()[3:], "secret-token", "ada@", "Firefox"):
+        assert secret not in written
+    assert 'mailer_http_requests_total{method="POST",route="/u/{token}",status="500"} 1.0' in metrics
+    assert 'mailer_opt_outs_total{brand="interpals",scope="newsletter"} 1.0' in metrics
+    assert 'mailer_opens_total{by="person"} 1.0' in metrics
+
+
+async def test_paths_and_methods_that_do_not_exist_make_no_metrics_of_their_own() -> None:
+    """Whoever probes the site can't make its metrics grow."""
+    world = World()
+    async with world.client() as client:
+        for probe in ("/wp-login.php", "/u", "/u/x/", "/docs", "/inbox/x"):
+            assert (await client.get(probe)).status_code == 404, probe
+        assert (await client.request("BREW", "/u/x")).status_code == 405
+        metrics = (await client.get("/metrics")).text
+    assert 'mailer_http_requests_total{method="GET",route="none",status="404"} 4.0' in metrics
+    assert 'method="other",route="/u/{token}",status="405"' in metrics
+    assert "BREW" not in metrics
+
+
+async def test_a_page_takes_no_large_body() -> None:
+    """More than 64 kB for a page is refused with 413, and nothing is changed."""
+    world = World()
+    async with world.client() as client:
+        answer = await client.post(world.unsubscribe(), content=b"x" * 65_537)
+    assert answer.status_code == 413
+    assert world.standings.changes == []
+
+
+async def test_health() -> None:
+    """The process lives while a dependency is down, and says which."""
+    world = World()
+    async with world.client() as client:
+        ready = await client.get("/readyz")
+        world.dependencies = {"database": True, "broker": False}
+        down = await client.get("/readyz")
+        lives = await client.get("/healthz")
+    assert (ready.status_code, ready.json()) == (200, {"database": True, "broker": True})
+    assert (down.status_code, down.json()) == (503, {"database": True, "broker": False})
+    assert lives.status_code == 200
+
+
+async def test_the_inbox_shows_mail_safely() -> None:
+    """Captured mail is listed and shown as page, text, headers and file; its HTML can run and load nothing."""
+    script = (
+        "<html><head></head><body><script>alert(1)</script><a href='https://mail.example/u/x'>Leave</a></body></html>"
+    )
+    mail = Mail(
+        "m1",
+        "<b>Hello</b>",
+        script,
+        "Hello in text",
+        [("Feedback-ID", "spring:newsletter:interpals:mailer"), ("To", "<x>")],
+    )
+    async with World(inbox=Mails([mail])).client() as client:
+        listed = (await client.get("/inbox")).text
+        page = (await client.get("/inbox/m1")).text
+        text = (await client.get("/inbox/m1/text")).text
+        headers = (await client.get("/inbox/m1/headers")).text
+        frame = await client.get("/inbox/m1/html")
+        raw = await client.get("/inbox/m1/raw")
+        missing = await client.get("/inbox/m2")
+    assert "&lt;b&gt;Hello&lt;/b&gt;" in listed
+    assert '<span class="badge newsletter">newsletter</span>' in listed
+    assert 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in page
+    assert "<script>" not in page
+    assert "Hello in text" in text
+    assert "&lt;x&gt;" in headers
+    assert "sandbox allow-popups" in frame.headers["content-security-policy"]
+    assert "default-src 'none'" in frame.headers["content-security-policy"]
+    assert frame.headers["x-frame-options"] == "SAMEORIGIN"
+    assert '<head><base target="_blank">' in frame.text
+    assert raw.content == mail.raw
+    assert raw.headers["content-disposition"] == 'attachment; filename="m1.eml"'
+    assert missing.status_code == 404
+
+
+async def test_the_inbox_has_pages() -> None:
+    """A long inbox is shown fifty mails at a time."""
+    mails = [Mail(f"m{number}", f"Mail {number}.", None, None, []) for number in range(120)]
+    async with World(inbox=Mails(mails)).client() as client:
+        last = (await client.get("/inbox?page=3")).text
+        empty = (await client.get("/inbox?page=9")).text
+        bare = (await client.get("/inbox/m1")).text
+    assert "Mail 100." in last
+    assert "Mail 119." in last
+    assert "Mail 99." not in last
+    assert "nothing on this page" in empty
+    assert "no HTML part" in bare

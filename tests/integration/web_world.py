@@ -1,0 +1,193 @@
+"""A site whose every dependency is in memory, for the tests of the web room. The fakes do what the web asks of them."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+from uuid import UUID
+
+import httpx
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+import mailer.ports.mailings
+import mailer.ports.outbox
+import mailer.ports.standings
+from mailer.events import EventRefused, MessageEvent
+from mailer.policy.document import parse_policy
+from mailer.policy.standing import Standing
+from mailer.ports.broker import Message
+from mailer.ports.inbox import CapturedMail
+from mailer.ports.keys import ApiClient
+from mailer.ports.mailings import MailingStatus
+from mailer.rendering.links import Links, UnsubscribeToken
+from mailer.web.app import Site, create_app
+
+MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
+POLICIES = Path(__file__).parents[2] / "policies"
+KEY = "key-of-the-shop"
+
+
+class Standings:
+    """Standings of a brand's recipients, and a log of what was changed."""
+
+    def __init__(self) -> None:
+        self.rows = {("interpals", 17): Standing(17, 1, "ada@people.example")}
+        self.changes: list[tuple[str, int, str, str]] = []
+        self.broken = False
+
+    async def get(self, brand: str, recipient_id: int) -> Standing | None:
+        """The person's standing."""
+        return self.rows.get((brand, recipient_id))
+
+    async def opt_out(self, brand: str, recipient_id: int, scope: str, source: str) -> bool:
+        """Adds to what was left."""
+        if self.broken:
+            raise ConnectionError("no route to ada@people.example")
+        standing = self.rows.get((brand, recipient_id))
+        if standing is None:
+            return False
+        self.changes.append((brand, recipient_id, scope, source))
+        self.rows[brand, recipient_id] = replace(standing, opted_out=standing.opted_out | {scope})
+        return True
+
+
+class Opens:
+    """Counted opens, as (mailing, machine)."""
+
+    def __init__(self) -> None:
+        self.counted: list[tuple[UUID, bool]] = []
+        self.broken = False
+
+    async def count(self, mailing_id: UUID, *, machine: bool) -> None:
+        """Counts one."""
+        if self.broken:
+            raise ConnectionError("the database is gone")
+        self.counted.append((mailing_id, machine))
+
+
+class Mailings:
+    """Mailings that were taken in, by brand and event."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, str], MailingStatus] = {}
+
+    async def find(self, brand: str, event_id: str) -> MailingStatus | None:
+        """A mailing that a test put there."""
+        return self.rows.get((brand, event_id))
+
+
+class Outbox:
+    """What was parked."""
+
+    def __init__(self) -> None:
+        self.parked: list[tuple[str, Message]] = []
+
+    async def park(self, exchange: str, messages: Sequence[Message]) -> None:
+        """Keeps messages."""
+        self.parked.extend((exchange, message) for message in messages)
+
+
+class Keys:
+    """One key, for one brand."""
+
+    async def client(self, key: str) -> ApiClient | None:
+        """The shop's, for its key."""
+        return ApiClient("shop", frozenset({"interpals"})) if key == KEY else None
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A captured mail."""
+
+    id: str
+    subject: str
+    html: str | None
+    text: str | None
+    headers: Sequence[tuple[str, str]]
+    at: datetime = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
+    recipients: Sequence[str] = ("ada@people.example",)
+    author: str = "InterPals Letters <letters@mail.interpals.example>"
+    raw: bytes = b"Subject: raw\r\n\r\nraw\r\n"
+
+
+class Mails:
+    """An inbox of such mails."""
+
+    def __init__(self, mails: Sequence[Mail]) -> None:
+        self.mails = mails
+
+    def list(self) -> Sequence[CapturedMail]:
+        """All of them."""
+        return self.mails
+
+    def get(self, id: str) -> CapturedMail | None:
+        """One of them."""
+        return next((mail for mail in self.mails if mail.id == id), None)
+
+
+@dataclass
+class World:
+    """All that a site stands on."""
+
+    public_url: str = "https://mail.example"
+    inbox: Mails | None = None
+    standings: Standings = field(default_factory=Standings)
+    opens: Opens = field(default_factory=Opens)
+    mailings: Mailings = field(default_factory=Mailings)
+    outbox: Outbox = field(default_factory=Outbox)
+    dependencies: Mapping[str, bool] = field(default_factory=lambda: {"database": True, "broker": True})
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    on_admit: Callable[[MessageEvent], object] = lambda event: None
+
+    def __post_init__(self) -> None:
+        self.links = Links(self.public_url, ["a secret for tests"])
+        policies = [parse_policy(file.read_text(), file.name) for file in POLICIES.glob("*.toml")]
+        self.policies = {policy.brand: policy for policy in policies}
+
+    @cached_property
+    def app(self) -> FastAPI:
+        """The application over this world."""
+        return create_app(
+            Site(
+                public_url=self.public_url,
+                links=self.links,
+                policies=self.policies,
+                standings=cast(mailer.ports.standings.Standings, self.standings),
+                opens=self.opens,
+                mailings=cast(mailer.ports.mailings.Mailings, self.mailings),
+                outbox=cast(mailer.ports.outbox.Outbox, self.outbox),
+                keys=Keys(),
+                admit=self._admit,
+                ready=self._ready,
+                registry=self.registry,
+                inbox=self.inbox,
+            )
+        )
+
+    def unsubscribe(self, category: str = "newsletter", brand: str = "interpals", recipient_id: int = 17) -> str:
+        """The path of an unsubscribe link."""
+        link = self.links.unsubscribe(UnsubscribeToken(brand, recipient_id, category, MAILING))
+        return link.removeprefix(self.public_url)
+
+    def pixel(self) -> str:
+        """The path of the mailing's pixel."""
+        return self.links.pixel(MAILING).removeprefix(self.public_url)
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[httpx.AsyncClient]:
+        """A client that speaks to the application directly."""
+        transport = httpx.ASGITransport(self.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://site") as client:
+            yield client
+
+    def _admit(self, event: MessageEvent) -> object:
+        if event.template == "unknown":
+            raise EventRefused(["template: interpals has no template unknown; there are weekly"])
+        return self.on_admit(event)
+
+    async def _ready(self) -> Mapping[str, bool]:
+        return self.dependencies

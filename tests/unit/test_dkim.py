@@ -1,0 +1,161 @@
+from functools import cache
+from typing import Any
+
+import dkim  # type: ignore[import-untyped]  # dkimpy has no types
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.policy.category import CATEGORIES
+from mailer.rendering.dkim import DkimKeyError, Key, Signer
+from mailer.rendering.message import Letterhead, Skeleton
+
+DOMAIN = "paltalk.example"
+NOW = 1_700_000_000
+
+
+def pem(key: Any) -> bytes:
+    """A private key as it lies in a file."""
+    return bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+@cache
+def signer() -> Signer:
+    """A signer with both kinds of key."""
+    return Signer(
+        DOMAIN,
+        Key("r1", pem(rsa.generate_private_key(65537, 2048))),
+        Key("e1", pem(ed25519.Ed25519PrivateKey.generate())),
+    )
+
+
+def verified(message: bytes) -> list[bool]:
+    """What dkimpy says of each signature, first the upper one."""
+    records = {f"{name}.".encode(): text.encode() for name, text in signer().records().items()}
+    count = message.lower().count(b"dkim-signature:")
+    check = dkim.DKIM(message, minkey=2048)
+
+    def good(index: int) -> bool:
+        try:
+            return bool(check.verify(index, dnsfunc=lambda name, timeout=5: records.get(name)))
+        except dkim.ValidationError:
+            return False
+
+    return [good(index) for index in range(count)]
+
+
+def newsletter() -> bytes:
+    """A newsletter as it goes out."""
+    head = Letterhead(
+        "Paltalk News <news@mail.paltalk.example>",
+        "paltalk-2006",
+        DOMAIN,
+        CATEGORIES["newsletter"],
+        reply_to="help@paltalk.example",
+    )
+    return Skeleton(head).message(
+        to="zoë@bücher.example",
+        name="Zoë",
+        subject="Grüße " * 20,
+        text="Hello \n\n\n",
+        html="<p>Hello   </p>",
+        message_id="<1@paltalk.example>",
+        date=NOW,
+        unsubscribe_url="https://mail.example/u/token",
+    )
+
+
+def test_both_signatures_verify_and_cover_the_list_headers() -> None:
+    """Each signature is good and names every header of MAIL.md, From once more than there is."""
+    signed = signer().sign(newsletter(), NOW)
+    assert verified(signed) == [True, True]
+    assert signed.endswith(newsletter())
+    for field in signed.split(b"DKIM-Signature:")[1:]:
+        value = b"".join(field[: field.index(b"b=", field.index(b"bh=") + 3)].split())
+        names = value.partition(b"h=")[2].partition(b";")[0].split(b":")
+        assert names.count(b"from") == 2
+        assert {b"list-unsubscribe", b"list-unsubscribe-post", b"list-id", b"feedback-id", b"reply-to"} <= set(names)
+        assert {b"to", b"subject", b"date", b"message-id", b"mime-version", b"content-type"} <= set(names)
+        assert b"auto-submitted" in names
+        assert b"c=relaxed/relaxed;" in value
+        assert b"t=1700000000;" in value
+        assert b";l=" not in value
+    assert b"a=rsa-sha256" in signed
+    assert b"a=ed25519-sha256" in signed
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"List-Unsubscribe=One-Click", b"List-Unsubscribe=Two-Click"),
+        (b"<https://mail.example/u/token>", b"<https://evil.example/u/token>"),
+        (b"Feedback-ID: -", b"Feedback-ID: x"),
+        (b"From: Paltalk News", b"From: Somebody"),
+        (b"auto-generated", b"no"),
+        (b"<p>Hello", b"<p>Jello"),
+        (b"\r\nFrom: ", b"\r\nFrom: x@evil.example\r\nFrom: "),
+    ],
+)
+def test_a_change_breaks_both(before: bytes, after: bytes) -> None:
+    """A changed header or body, or a second From, is noticed by each signature."""
+    signed = signer().sign(newsletter(), NOW)
+    assert before in signed
+    assert verified(signed.replace(before, after)) == [False, False]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\r\n",
+        b"\r\n\r\n\r\n",
+        b" \t\r\n \r\n",
+        b"no line end",
+        b"trailing blank lines\r\n\r\n\r\n",
+        b"white \t  space\t\r\n\tat  the ends  \r\n",
+        b"a\r\n \r\n\t\r\nb \r\n",
+    ],
+)
+def test_odd_bodies_verify(body: bytes) -> None:
+    """Empty bodies, blank lines at the end and runs of white space are canonicalised as dkimpy does."""
+    message = b"From: a@paltalk.example\r\nSubject:  folded\r\n \t twice  \r\nTo:b@c.example\r\n\r\n" + body
+    assert verified(signer().sign(message, NOW)) == [True, True]
+
+
+@given(st.lists(st.text("ab .\t", max_size=8), max_size=12))
+def test_any_body_verifies(lines: list[str]) -> None:
+    """Whatever the lines of a body are, the signatures are good."""
+    message = b"From: a@paltalk.example\r\n\r\n" + "".join(f"{line}\r\n" for line in lines).encode()
+    assert verified(signer().sign(message, NOW)) == [True, True]
+
+
+def test_repeated_fields_are_covered() -> None:
+    """A field that is there twice is signed twice, the lower one first."""
+    message = b"From: a@paltalk.example\r\nReply-To: a@b.example\r\nReply-To: c@d.example\r\n\r\nx\r\n"
+    signed = signer().sign(message, NOW)
+    assert verified(signed) == [True, True]
+    assert verified(signed.replace(b"Reply-To: a@b", b"Reply-To: x@b")) == [False, False]
+
+
+def test_one_key_makes_one_signature() -> None:
+    """Without a second key there is only rsa-sha256."""
+    signed = Signer(DOMAIN, Key("r2", pem(rsa.generate_private_key(65537, 2048)))).sign(newsletter(), NOW)
+    assert signed.count(b"DKIM-Signature:") == 1
+    assert b"a=rsa-sha256" in signed
+
+
+@pytest.mark.parametrize(
+    ("rsa_key", "second", "complaint"),
+    [
+        (pem(rsa.generate_private_key(65537, 1024)), None, "1024 bits"),
+        (pem(ed25519.Ed25519PrivateKey.generate()), None, "not RSA"),
+        (b"not a key", None, "PEM"),
+        (pem(rsa.generate_private_key(65537, 2048)), pem(ec.generate_private_key(ec.SECP256R1())), "not Ed25519"),
+    ],
+)
+def test_weak_and_wrong_keys_are_refused(rsa_key: bytes, second: bytes | None, complaint: str) -> None:
+    """A key that is short, unreadable or of the wrong kind is named by its selector."""
+    with pytest.raises(DkimKeyError, match=complaint):
+        Signer(DOMAIN, Key("r1", rsa_key), Key("e1", second) if second else None)

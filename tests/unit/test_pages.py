@@ -1,0 +1,82 @@
+import pytest
+
+from mailer.policy.category import CATEGORIES
+from mailer.web.languages import LANGUAGES, choose
+from mailer.web.machines import is_machine
+
+
+def test_every_language_says_everything() -> None:
+    """All languages have the same texts with the same blanks, and a name for each optional category."""
+    english = LANGUAGES["en"].texts
+    optional = {category.name for category in CATEGORIES.values() if category.optional}
+    for language in LANGUAGES.values():
+        assert language.texts.keys() == english.keys(), language.code
+        assert language.texts["kinds"].keys() == optional, language.code
+        for name, text in language.texts.items():
+            if name != "kinds":
+                assert text.count("{brand}") == english[name].count("{brand}"), (language.code, name)
+                assert text.count("{kinds}") == english[name].count("{kinds}"), (language.code, name)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "fallback", "code"),
+    [
+        ("", "en", "en"),
+        ("", "de-AT", "de"),
+        ("de", "en", "de"),
+        ("ar-EG", "en", "ar"),
+        ("fr, ar;q=0.3, de;q=0.7", "en", "de"),
+        ("fr-CH, *;q=0.5", "ar", "ar"),
+        ("de;q=0, en;q=0.1", "ar", "en"),
+        ("DE-at ; q=0.9", "en", "de"),
+        ("de;q=nonsense", "en", "en"),
+        (";;;,,q=,=", "xx", "en"),
+    ],
+)
+def test_the_best_language_is_chosen(accepted: str, fallback: str, code: str) -> None:
+    """Weights count, regions don't, and what can't be read or had falls back (RFC 9110 12.5.4)."""
+    assert choose(accepted, fallback).code == code
+
+
+PEOPLE = [
+    "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Thunderbird/140.1.0",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/139.0.0.0 Safari/537.36 Edg/139.0.0.0",
+    "Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0.17928; Pro)",
+    "Mozilla/5.0 (Linux; Android 14; CUBOT X90) AppleWebKit/537.36 Chrome/139.0.0.0 Mobile Safari/537.36",
+]
+
+MACHINES = [
+    "",
+    "  ",
+    "Mozilla/5.0",
+    "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
+    "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html",
+    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/139.0.0.0 Safari/537.36",
+    "BarracudaCentral URL scanner",
+    "curl/8.5.0",
+    "Wget/1.21",
+    "python-requests/2.32",
+    "Go-http-client/2.0",
+    "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
+]
+
+
+@pytest.mark.parametrize("agent", PEOPLE)
+def test_peoples_mail_programs_are_people(agent: str) -> None:
+    """Mail programs and browsers are no machines, until they say that they only prefetch."""
+    assert not is_machine({"user-agent": agent})
+    assert is_machine({"user-agent": agent, "purpose": "prefetch"})
+    assert is_machine({"user-agent": agent, "sec-purpose": "prefetch;prerender"})
+
+
+@pytest.mark.parametrize("agent", MACHINES)
+def test_proxies_and_scanners_are_machines(agent: str) -> None:
+    """Image proxies, scanners, programs and those who say nothing of themselves are machines."""
+    assert is_machine({"user-agent": agent})
+
+
+def test_no_user_agent_is_a_machine() -> None:
+    """Whoever sends no user agent at all is no mail program."""
+    assert is_machine({})

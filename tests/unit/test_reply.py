@@ -1,0 +1,151 @@
+"""Replies as real servers give them, each in the class of MAIL.md."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.policy.outcome import Result
+from mailer.policy.reply import HARD, classify, clean
+
+REFUSED = [
+    (550, "5.1.1 <ann@example.org>: Recipient address rejected: User unknown in local recipient table", "5.1.1"),
+    (
+        550,
+        "5.1.1 The email account that you tried to reach does not exist. Please try\n"
+        "5.1.1 double-checking the recipient's email address for typos or\n"
+        "5.1.1 unnecessary spaces. https://support.example.com/mail/?p=NoSuchUser a1-2001si3 - gsmtp",
+        "5.1.1",
+    ),
+    (
+        550,
+        "5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient ann@example.org not found by lookup",
+        "5.1.10",
+    ),
+    (556, "5.1.10 Recipient address has null MX", "5.1.10"),
+    (550, "5.1.2 <ann@nowhere.example>: Recipient address rejected: Domain not found", "5.1.2"),
+    (501, "5.1.3 Bad recipient address syntax", "5.1.3"),
+    (551, "5.1.6 The account has moved, no forwarding address", "5.1.6"),
+    (550, "5.2.1 The email account that you tried to reach is inactive", "5.2.1"),
+    (525, "5.7.13 User Account Disabled", "5.7.13"),
+    (550, "5.7.17 Mailbox owner has changed", "5.7.17"),
+    (550, "5.7.18 Domain owner has changed", "5.7.18"),
+    (550, "sorry, no mailbox here by that name (#5.1.1)", "5.1.1"),
+    (550, "#5.1.1 bad address ann@example.org", "5.1.1"),
+    (550, "[5.1.1] unknown", "5.1.1"),
+    (550, "No such user here", None),
+    (550, "Unrouteable address", None),
+    (550, "Requested action not taken: mailbox unavailable", None),
+    (550, "<spam.policy@blocked.example>: user unknown; see https://example.org/blocked-by-policy", None),
+    (550, "permanent failure for one or more recipients: no account by that name here", None),
+    (551, "User not local; please try <other@example.net>", None),
+    (551, "not our customer", None),
+    (553, "Requested action not taken: mailbox name not allowed", None),
+    (553, "Invalid recipient ann@example.org (Mode: normal)", None),
+    (554, "delivery error: dd This user doesn't have a yahoo.com account (ann@yahoo.com) [0] - mta1.example.com", None),
+    (
+        554,
+        "delivery error: dd Sorry your message to ann@aol.com cannot be delivered. "
+        "This account has been disabled or discontinued [#102]. - mta2.example.com",
+        None,
+    ),
+    (550, "5.0.0 <ann@example.org>... User unknown", "5.0.0"),
+    (550, "5.1.0 <ann@example.org> recipient does not exist", "5.1.0"),
+    (550, "5.2.0 mailbox not found", "5.2.0"),
+]
+
+DEFERRED = [
+    (421, "4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to user complaints", "4.7.0"),
+    (421, "Service not available, closing transmission channel", None),
+    (450, "4.2.1 The user you are trying to contact is receiving mail too quickly", "4.2.1"),
+    (450, "4.1.1 <ann@example.org>: Recipient address rejected: unverified address", "4.1.1"),
+    (451, "Greylisted, please try again in 300 seconds", None),
+    (452, "4.2.2 The email account that you tried to reach is over quota", "4.2.2"),
+    (452, "too many recipients", None),
+    (450, "5.1.1 user unknown", "5.1.1"),
+    (550, "4.4.7 message expired", "4.4.7"),
+    (552, "5.2.2 This mailbox is over quota", "5.2.2"),
+    (552, "Requested mail action aborted: exceeded storage allocation", None),
+    (552, "message size exceeds fixed limit", None),
+    (554, "5.3.0 rewrite: map lookup failed", "5.3.0"),
+    (552, "5.3.4 Message size exceeds fixed limit", "5.3.4"),
+    (550, "5.4.1 Recipient address rejected: Access denied [AM0EUR02FT012]", "5.4.1"),
+    (554, "5.4.6 Too many hops", "5.4.6"),
+    (550, "Mailbox is full", None),
+    (550, "user has exceeded quota, bouncing mail", None),
+    (554, "mailbox temporarily unavailable", None),
+    (550, "5.0.0 quota exceeded for user", "5.0.0"),
+]
+
+BLOCKED = [
+    (550, "5.7.1 Service unavailable, Client host [192.0.2.1] blocked using Spamhaus", "5.7.1"),
+    (550, "5.7.26 Unauthenticated email from example.org is not accepted due to domain's DMARC policy", "5.7.26"),
+    (552, "5.7.0 This message was blocked because its content presents a potential security issue", "5.7.0"),
+    (553, "5.1.8 <news@nowhere.example>... Domain of sender address does not exist", "5.1.8"),
+    (553, "5.1.7 bad sender address syntax", "5.1.7"),
+    (503, "5.5.1 Error: need RCPT command", "5.5.1"),
+    (550, "5.5.0 Requested action not taken: mailbox unavailable (S2017062302)", "5.5.0"),
+    (554, "5.6.0 Message contains bare CR", "5.6.0"),
+    (553, "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", "5.7.1"),
+    (553, "sorry, your envelope sender is in my badmailfrom list", None),
+    (550, "relay not permitted", None),
+    (550, "Sender verify failed: user unknown", None),
+    (550, "Administrative prohibition", None),
+    (550, "rejected because 5.9.12.3 is listed", None),
+    (550, "mailbox unavailable (IP address is on a blocklist)", None),
+    (550, "", None),
+    (554, "Transaction failed", None),
+    (554, "Message rejected as spam by content scanning", None),
+    (550, "5.0.0 Message rejected", "5.0.0"),
+    (550, "5.1.0 Address rejected.", "5.1.0"),
+    (550, "5.1.4 ambiguous mailbox", "5.1.4"),
+    (500, "Error: bad syntax", None),
+    (530, "5.7.0 Must issue a STARTTLS command first", "5.7.0"),
+    (555, "MAIL FROM parameters not recognized", None),
+    (521, "host does not accept mail", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("result", "code", "text", "status"),
+    [
+        *((Result.REFUSED, *sample) for sample in REFUSED),
+        *((Result.DEFERRED, *sample) for sample in DEFERRED),
+        *((Result.BLOCKED, *sample) for sample in BLOCKED),
+        (Result.ACCEPTED, 250, "2.0.0 Ok: queued as 4Xyz", "2.0.0"),
+        (Result.ACCEPTED, 250, "OK id=1tX-0005.1.1-Ab", None),
+        (Result.DEFERRED, 354, "go ahead", None),
+    ],
+)
+def test_samples(result: Result, code: int, text: str, status: str | None) -> None:
+    """A real reply has its class, its status code and its text."""
+    outcome = classify(code, text)
+    assert (outcome.result, outcome.status) == (result, status)
+    assert (outcome.code, outcome.text) == (code, text)
+
+
+@given(st.integers(400, 499), st.text())
+def test_a_passing_code_is_never_hard(code: int, text: str) -> None:
+    """Whatever a 4xx reply says, it is tried again."""
+    assert classify(code, text).result is Result.DEFERRED
+
+
+@given(st.integers(500, 599), st.from_regex(r"5\.\d{1,2}\.\d{1,2}", fullmatch=True), st.text(max_size=20))
+def test_only_the_listed_codes_are_hard(code: int, status: str, text: str) -> None:
+    """A status code that says something declares an address dead only if it is on the list."""
+    outcome = classify(code, f"{status} {text}")
+    if status not in {"5.0.0", "5.1.0", "5.2.0"}:
+        assert (outcome.result is Result.REFUSED) == (status in HARD)
+
+
+@given(st.integers(0, 999), st.text(st.characters()))
+def test_any_reply_has_a_class(code: int, text: str) -> None:
+    """The classification is total, and only a 2xx is an acceptance."""
+    assert (classify(code, text).result is Result.ACCEPTED) == (code // 100 == 2)
+
+
+def test_the_text_can_be_stored() -> None:
+    """Undecodable bytes, control characters and endless text do not reach the database."""
+    text = clean("5.1.1 caf\udce9\x00\x1b[31m\nzweite Zeile" + "x" * 5000)
+    assert text.startswith("5.1.1 caf?  [31m\nzweite Zeile")
+    assert len(text) == 2000
+    assert text.encode()

@@ -1,0 +1,507 @@
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import css_inline
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import Template as JinjaTemplate
+
+from mailer.policy.document import Policy, parse_policy
+from mailer.rendering import compiled
+from mailer.rendering.inlining import InliningError, inline_css
+from mailer.rendering.sources import fallbacks, is_locale
+from mailer.rendering.templates import (
+    SAMPLE,
+    Addressee,
+    RenderError,
+    Template,
+    TemplateError,
+    TemplateLibrary,
+    preview,
+)
+
+ROOT = Path(__file__).parents[2]
+POLICIES = {
+    file.stem: parse_policy(file.read_text("utf-8"), file.name) for file in sorted((ROOT / "policies").glob("*.toml"))
+}
+SHIPPED = TemplateLibrary.load(ROOT / "templates", POLICIES)
+EVERY = [(template, locale) for template in SHIPPED for locale in template.locales]
+NAMES = [f"{template.brand}-{template.name}-{locale}" for template, locale in EVERY]
+
+LAYOUT = """<!doctype html><html lang="{{ strings.lang }}" dir="{{ strings.dir }}"><head><title>t</title>
+<style>p { color: red; }</style></head><body>{% block content %}{% endblock %}
+{% block footer %}{{ postal_address }} <a href="{{ unsubscribe_url }}">{{ strings.leave }}</a>{% endblock %}</body></html>"""
+FILES = {
+    "_layout/layout.html.j2": LAYOUT,
+    "_layout/layout.txt.j2": "{% block content %}{% endblock %}\n{{ postal_address }} {{ unsubscribe_url }}",
+    "_layout/strings.toml": '[en]\nleave = "Leave & go"\n[de]\nleave = "Abmelden"\n',
+    "news/template.toml": (
+        'category = "newsletter"\npurpose = "newsletter"\n[subject]\nen = "News: {{ headline }}"\n'
+        'de = "Neues: {{ headline }}"\n[example]\nheadline = "One"\n'
+    ),
+    "news/body.html.j2": '{% extends "layout.html.j2" %}{% block content %}<p>{{ headline }}</p>{% endblock %}',
+    "news/body.txt.j2": '{% extends "layout.txt.j2" %}{% block content %}{{ headline }}{% endblock %}',
+}
+MANDATORY = {
+    **FILES,
+    "_layout/layout.html.j2": LAYOUT.replace('<a href="{{ unsubscribe_url }}">{{ strings.leave }}</a>', ""),
+    "_layout/layout.txt.j2": "{% block content %}{% endblock %}\n{{ postal_address }}",
+    "news/template.toml": FILES["news/template.toml"]
+    .replace('"newsletter"', '"service"', 1)
+    .replace('"newsletter"', '"service_notice"'),
+}
+
+
+def load(folder: Path, files: Mapping[str, str]) -> TemplateLibrary:
+    """A library of one brand's files."""
+    for name, content in files.items():
+        file = folder / "paltalk-2006" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content, "utf-8")
+    return TemplateLibrary.load(folder, POLICIES)
+
+
+def news(folder: Path, **changes: str) -> Template:
+    """The template `news`, with some files' contents changed."""
+    template = load(folder, {**FILES, **changes}).get("paltalk-2006", "news")
+    assert template
+    return template
+
+
+def faults(folder: Path, files: Mapping[str, str]) -> str:
+    """What is wrong with these files."""
+    with pytest.raises(TemplateError) as caught:
+        load(folder, files)
+    return str(caught.value)
+
+
+def values(**context: Any) -> dict[str, Any]:
+    """A context with what the pipeline adds."""
+    return {**SAMPLE, **context}
+
+
+def test_two_brands_four_categories_three_languages_are_shipped() -> None:
+    """Each brand has a template of each of the four categories, each in English, German and Arabic."""
+    for brand in POLICIES:
+        mine = [template for template in SHIPPED if template.brand == brand]
+        assert {template.category for template in mine} == {"service", "breach", "newsletter", "promotional"}
+        assert all(set(template.locales) == {"en", "de", "ar"} for template in mine)
+        assert SHIPPED.names(brand) == sorted(template.name for template in mine)
+    assert len(SHIPPED) == 8
+    weekly = SHIPPED.get("paltalk-2006", "weekly")
+    assert weekly is not None
+    assert weekly.required == {"headline"}
+    assert SHIPPED.get("paltalk-2006", "yearly") is None
+
+
+@pytest.mark.parametrize(("template", "locale"), EVERY, ids=NAMES)
+def test_inlined_once_is_what_inlining_each_message_gives(
+    template: Template, locale: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rendering the inlined source equals inlining the rendered page, with and without what is optional."""
+    inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
+    normal = css_inline.CSSInliner(inline_style_tags=False, keep_style_tags=True, load_remote_stylesheets=False)
+    raw = uninlined(template, monkeypatch)
+    least = {name: template.example[name] for name in template.required}
+    for context in (values(**template.example), {**values(**least), "recipient": Addressee(None), "reason": None}):
+        page = raw.render(locale, context).html.replace("\n\n", "\n")
+        ours = template.render(locale, context).html
+        wanted = inliner.inline(page).replace(' data-css-inline="keep"', "")
+        assert squeezed(normal.inline(ours)) == squeezed(wanted)
+        assert "@media (prefers-color-scheme: dark)" in ours
+        assert "@media (max-width: 480px)" in ours
+
+
+def uninlined(template: Template, monkeypatch: pytest.MonkeyPatch) -> Template:
+    """The same template as written, with its CSS in `<style>`."""
+    with monkeypatch.context() as patch:
+        patch.setattr(compiled, "inline_css", lambda source: source)
+        library = TemplateLibrary.load(ROOT / "templates", POLICIES)
+    found = library.get(template.brand, template.name)
+    assert found
+    return found
+
+
+def squeezed(page: str) -> str:
+    """A page without the white space that means nothing."""
+    return re.sub(r"\s+", " ", page).replace("> <", "><")
+
+
+@pytest.mark.parametrize(("template", "locale"), EVERY, ids=NAMES)
+def test_shipped_pages_are_accessible(template: Template, locale: str) -> None:
+    """Language and direction are declared, layout tables are no data tables, images have an alt, one h1, no remote file."""
+    page = preview(template, locale).html
+    direction = "rtl" if locale == "ar" else "ltr"
+    assert f'<html lang="{locale}" dir="{direction}">' in page
+    assert page.count("<table") == len(re.findall(r'<table[^>]*role="presentation"', page))
+    assert all("alt=" in image for image in re.findall(r"<img[^>]*>", page))
+    assert page.count("<h1") == 1
+    assert re.search(r"<title>[^<]+</title>", page)
+    assert 'class="preheader"' in page
+    assert not re.search(r"url\(|<link|<script|@import", page)
+    pixels = re.findall(r"<img[^>]*src=\"([^\"]*)\"", page)
+    optional = POLICIES[template.brand].categories[template.category].optional
+    assert pixels == ([SAMPLE["pixel_url"]] if optional else [])
+
+
+@pytest.mark.parametrize("template", list(SHIPPED), ids=lambda template: f"{template.brand}-{template.name}")
+def test_languages_are_really_translated(template: Template) -> None:
+    """No two languages share a subject or a text, and the Arabic one is in Arabic letters."""
+    rendered = [preview(template, locale) for locale in template.locales]
+    assert len({one.subject for one in rendered}) == 3
+    assert len({one.text for one in rendered}) == 3
+    arabic = preview(template, "ar").text
+    assert len(re.findall(r"[\u0600-\u06ff]", arabic)) > 150
+
+
+def test_no_pixel_without_its_address() -> None:
+    """Where the pipeline gives no pixel, there is none."""
+    weekly = SHIPPED.get("paltalk-2006", "weekly")
+    assert weekly
+    assert "<img" not in weekly.render("en", values(headline="x", pixel_url=None)).html
+
+
+@pytest.mark.parametrize("brand", list(POLICIES))
+def test_breach_notices_have_title_and_five_headings(brand: str) -> None:
+    """Title and headings of California's law are there in its order, and the consequences of GDPR Art. 34."""
+    template = SHIPPED.get(brand, "breach-notice")
+    assert template
+    page = preview(template, "en").html
+    headings = re.findall(r"<h[12][^>]*>([^<]*)</h[12]>", page)
+    assert headings == [
+        "Notice of data breach",
+        "What happened",
+        "What information was involved",
+        "What this may mean for you",
+        "What we are doing",
+        "What you can do",
+        "For more information",
+    ]
+    for locale in template.locales:
+        assert len(re.findall(r"<h2", preview(template, locale).html)) == 6
+
+
+def test_service_footer_says_how_to_deactivate() -> None:
+    """The brand whose policy says so names the way out of service mail, which is none out of breach notices."""
+    way_out = {"en": "deactivate your account", "de": "dein Konto deaktivierst", "ar": "تعطيل حسابك"}
+    for locale, words in way_out.items():
+        for brand, name, said in (
+            ("paltalk-2006", "maintenance", True),
+            ("paltalk-2006", "breach-notice", False),
+            ("interpals", "maintenance", False),
+        ):
+            template = SHIPPED.get(brand, name)
+            assert template
+            rendered = preview(template, locale)
+            assert [words in rendered.text, words in rendered.html] == [said, said]
+
+
+@given(st.text(max_size=50))
+def test_html_is_escaped_and_text_is_not(headline: str) -> None:
+    """A value can bring no markup into the page, and stands as it is in the text."""
+    weekly = SHIPPED.get("paltalk-2006", "weekly")
+    assert weekly
+    headline = "<b>&\"'" + "".join(char for char in headline if char.isprintable())
+    rendered = weekly.render("en", values(headline=headline))
+    assert "<b>" not in rendered.html
+    assert headline in rendered.text
+    assert headline in rendered.subject
+
+
+def test_locale_falls_back(tmp_path: Path) -> None:
+    """A person gets their locale, then their language, then the brand's default."""
+    template = news(tmp_path)
+    assert [template.choose(locale) for locale in ("de", "de-AT", "en-GB", "fr", "zh-Hant-TW", None)] == [
+        "de",
+        "de",
+        "en",
+        "en",
+        "en",
+        "en",
+    ]
+    rendered = template.render("de-AT", values(headline="x"))
+    assert (rendered.subject, rendered.locale) == ("Neues: x", "de")
+    assert "Abmelden" in rendered.html
+    assert 'lang="de"' in rendered.html
+
+
+def test_bodies_of_a_locale_and_of_a_region(tmp_path: Path) -> None:
+    """A locale may have bodies of its own; a region uses its language's where it has none."""
+    german = {
+        "news/body.de.html.j2": FILES["news/body.html.j2"].replace("<p>", "<p>Hallo "),
+        "news/body.de.txt.j2": FILES["news/body.txt.j2"].replace("{{ headline }}", "Hallo {{ headline }}"),
+        "news/template.toml": FILES["news/template.toml"].replace("[example]", 'de-AT = "Servus {{ headline }}"\n[example]'),
+    }
+    template = news(tmp_path, **german)
+    austrian = template.render("de-AT", values(headline="x"))
+    assert austrian.subject == "Servus x"
+    assert austrian.text.startswith("Hallo x")
+    assert "Abmelden" in austrian.html
+    assert template.render("en", values(headline="x")).text.startswith("x")
+
+
+def test_fallbacks_are_tried_in_order() -> None:
+    """The subtags go one by one, then come those of the default."""
+    assert list(fallbacks("zh-Hant-TW", "en-US")) == ["zh-Hant-TW", "zh-Hant", "zh", "en-US", "en"]
+
+
+def test_what_is_a_locale() -> None:
+    """A code is known by its language, script and territory, whether or not anybody has data for all three together."""
+    assert all(map(is_locale, ["en", "ar-DE", "zh-Hant-TW", "es-419", "gsw-CH"]))
+    assert not any(map(is_locale, ["xx", "en-XQ", "qqq", "de-Abcd"]))
+
+
+def test_rendering_names_what_is_missing() -> None:
+    """A missing value is named, on top or further in, and values are never repeated."""
+    weekly = SHIPPED.get("paltalk-2006", "weekly")
+    assert weekly
+    with pytest.raises(RenderError, match="headline is missing"):
+        weekly.render("en", values())
+    with pytest.raises(RenderError, match="url is missing in an object that has title, text"):
+        weekly.render("en", values(headline="x", items=[{"title": "secret", "text": "t"}]))
+    with pytest.raises(RenderError, match="null"):
+        weekly.render("en", values(headline=None))
+    offer = SHIPPED.get("paltalk-2006", "spring-offer")
+    assert offer
+    for until, complaint in (("secret", "ISO 8601"), (5, "wants ISO 8601 text"), ("2026-01-01T10:00", "offset")):
+        with pytest.raises(RenderError, match=complaint) as caught:
+            offer.render("en", values(**{**offer.example, "until": until}))
+        assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("headline", ["a\nb", "a\r\nBcc: x@y.example", "a\0", "a\u2028b"])
+def test_a_subject_is_one_line(headline: str) -> None:
+    """A value with a line break cannot get into a header."""
+    weekly = SHIPPED.get("paltalk-2006", "weekly")
+    assert weekly
+    with pytest.raises(RenderError, match="line break"):
+        weekly.render("en", values(headline=headline))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ headline.__class__.__mro__ }}",
+        "{{ [].append(1) }}",
+        "{{ headline.format.__globals__ }}",
+        "{{ ''.__class__.__subclasses__() }}",
+    ],
+)
+def test_the_sandbox_holds(tmp_path: Path, source: str) -> None:
+    """A template reaches neither Python's inner parts nor changes its values."""
+    body = FILES["news/body.txt.j2"].replace("{{ headline }}", source)
+    assert "example: paltalk-2006/news" in faults(tmp_path, {**FILES, "news/body.txt.j2": body})
+
+
+def test_version_is_a_digest_of_all_it_uses(tmp_path: Path) -> None:
+    """The version changes with the body, the layout and the strings, and with nothing else."""
+    first = news(tmp_path / "a").version
+    assert news(tmp_path / "b").version == first
+    changed = (
+        {"news/body.txt.j2": FILES["news/body.txt.j2"] + "!"},
+        {"_layout/layout.html.j2": LAYOUT.replace("red", "blue")},
+        {"_layout/strings.toml": FILES["_layout/strings.toml"].replace("Abmelden", "Weg")},
+        {"news/template.toml": FILES["news/template.toml"].replace("Neues", "Neu")},
+    )
+    versions = {news(tmp_path / str(number), **change).version for number, change in enumerate(changed)}
+    assert len(versions | {first}) == 5
+
+
+def test_guarded_names_are_not_required(tmp_path: Path) -> None:
+    """What a template tests for, or has a default for, need not be in a context."""
+    body = FILES["news/body.txt.j2"].replace(
+        "{{ headline }}", "{{ headline }}{% if extra is defined %}{{ extra }}{% endif %}{{ other | default('') }}"
+    )
+    assert news(tmp_path, **{"news/body.txt.j2": body}).required == {"headline"}
+
+
+def test_strings_are_escaped_in_html_only(tmp_path: Path) -> None:
+    """A string is text: its ampersand is written as one in HTML."""
+    assert ">Leave &amp; go</a>" in news(tmp_path).render("en", values(headline="x")).html
+
+
+FAULTS: list[tuple[str, dict[str, str], list[str]]] = [
+    ("no manifest", {"extra/body.txt.j2": "x"}, ["extra/template.toml: is missing"]),
+    ("not TOML", {"news/template.toml": "category ="}, ["news/template.toml: not TOML", "line 1"]),
+    ("unknown field", {"news/template.toml": FILES["news/template.toml"] + "\n[other]\n"}, ["template.toml: other"]),
+    (
+        "unknown category",
+        {"news/template.toml": FILES["news/template.toml"].replace('"newsletter"', '"invitation"', 1)},
+        ["category: the policy of paltalk-2006 has no invitation; it has service, breach"],
+    ),
+    (
+        "purpose not promised",
+        {"news/template.toml": FILES["news/template.toml"].replace('purpose = "newsletter"', 'purpose = "profiling"')},
+        ["purpose: profiling is not in the policy's closed list: service_notice"],
+    ),
+    ("syntax", {"news/body.txt.j2": "\n{% if %}"}, ["news/body.txt.j2:2: "]),
+    ("syntax in layout", {"_layout/layout.txt.j2": "\n\n{{ }}"}, ["_layout/layout.txt.j2:3: "]),
+    ("syntax in a string", {"_layout/strings.toml": '[en]\nleave = "{{ x"\n'}, ["_layout/strings.toml:1: "]),
+    ("include", {"news/body.txt.j2": "{% include 'x' %}"}, ["body.txt.j2:1: uses include"]),
+    ("macro", {"news/body.html.j2": "{% macro x() %}{% endmacro %}"}, ["body.html.j2:1: uses macro"]),
+    (
+        "super",
+        {"news/body.txt.j2": FILES["news/body.txt.j2"].replace("{{ headline }}", "{{ super() }}")},
+        ["uses super(); split"],
+    ),
+    ("no layout", {"news/body.txt.j2": '{% extends "other.txt.j2" %}'}, ["not a layout", "layout.txt.j2"]),
+    (
+        "no block",
+        {"news/body.txt.j2": '{% extends "layout.txt.j2" %}{% block x %}{% endblock %}'},
+        ["fills x, which layout.txt.j2 does not have"],
+    ),
+    ("one part", {"news/body.de.txt.j2": "x"}, ["body.de.html.j2: is missing", "txt is there"]),
+    (
+        "no subject",
+        {"news/body.fr.txt.j2": "x", "news/body.fr.html.j2": "<p>x</p>"},
+        ["subject: lacks fr"],
+    ),
+    (
+        "no default",
+        {"news/template.toml": FILES["news/template.toml"].replace("en =", "fr =")},
+        ["subject: lacks en, the brand's default_locale"],
+    ),
+    (
+        "no locale",
+        {"news/template.toml": FILES["news/template.toml"].replace("de =", "xx =")},
+        ["subject: xx is not a locale"],
+    ),
+    (
+        "no string",
+        {"_layout/strings.toml": '[en]\nleave = "Leave"\n'},
+        ["needs strings.leave for de; add"],
+    ),
+    ("strings no tables", {"_layout/strings.toml": 'leave = "Leave"\n'}, ["strings.toml: leave: write a table"]),
+    (
+        "reserved",
+        {"news/template.toml": FILES["news/template.toml"] + 'brand = "x"\n'},
+        ["example: brand is reserved"],
+    ),
+    (
+        "example lacks",
+        {"news/template.toml": FILES["news/template.toml"].replace('headline = "One"', "")},
+        ["example: paltalk-2006/news (en): headline is missing", "(de)"],
+    ),
+    (
+        "no link",
+        {"_layout/layout.txt.j2": "{% block content %}{% endblock %}\n{{ postal_address }}"},
+        ["the text part has no unsubscribe_url"],
+    ),
+    (
+        "no address",
+        {"_layout/layout.html.j2": LAYOUT.replace("{{ postal_address }}", "")},
+        ["the HTML part has no postal_address"],
+    ),
+    (
+        "promotion in a newsletter",
+        {
+            "news/body.txt.j2": FILES["news/body.txt.j2"].replace(
+                "{{ headline }}", "{% block promotional %}Buy{% endblock %}"
+            )
+        },
+        ["a promotional block makes it promotional, not newsletter"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("files", "said"), [fault[1:] for fault in FAULTS], ids=[fault[0] for fault in FAULTS])
+def test_faults_are_named(tmp_path: Path, files: dict[str, str], said: list[str]) -> None:
+    """Each fault is reported with its file and what to do."""
+    report = faults(tmp_path, {**FILES, **files})
+    assert [words for words in said if words not in report] == [], report
+
+
+MANDATORY_FAULTS: list[tuple[str, str, str]] = [
+    ("link", '<a href="{{ unsubscribe_url }}">x</a>', "uses unsubscribe_url; service mail cannot be left"),
+    ("pixel", '{% if pixel_url %}<img src="{{ pixel_url }}" alt="">{% endif %}', "has a pixel"),
+    ("remote image", '<img src="https://x.example/a.gif" alt="">', "has a pixel or another image that is fetched"),
+    ("remote background", '<p style="background: url(https://x.example/a)">x</p>', "image that is fetched"),
+    ("tracked", '<a href="https://mail.example/c/abc">x</a>', "has a tracked link"),
+    ("campaign", '<a href="https://x.example/?a=b&amp;utm_source=y">x</a>', "has a tracked link"),
+    ("promotion", "{% block promotional %}<p>Buy</p>{% endblock %}", "a promotional block makes it promotional"),
+    ("promotions", "{% block promotional_two %}{{ headline }}{% endblock %}", "a promotional block makes it"),
+]
+
+
+@pytest.mark.parametrize(
+    ("html", "said"), [fault[1:] for fault in MANDATORY_FAULTS], ids=[fault[0] for fault in MANDATORY_FAULTS]
+)
+def test_mandatory_mail_is_neither_tracked_nor_promotional(tmp_path: Path, html: str, said: str) -> None:
+    """What has no place in mandatory mail is refused when the template is loaded."""
+    assert len(load(tmp_path / "good", MANDATORY)) == 1
+    body = MANDATORY["news/body.html.j2"].replace("<p>{{ headline }}</p>", "<p>{{ headline }}</p>" + html)
+    assert said in faults(tmp_path / "bad", {**MANDATORY, "news/body.html.j2": body})
+
+
+def test_an_empty_promotional_block_says_nothing(tmp_path: Path) -> None:
+    """A layout may offer the block to those templates that may fill it."""
+    layout = MANDATORY["_layout/layout.txt.j2"] + "{% block promotional %} {% endblock %}"
+    template = load(tmp_path, {**MANDATORY, "_layout/layout.txt.j2": layout}).get("paltalk-2006", "news")
+    assert template
+    assert not template.promotional
+    offer = SHIPPED.get("interpals", "spring-offer")
+    assert offer
+    assert offer.promotional
+
+
+def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
+    """One load names every fault of every template, and each once."""
+    broken = {**FILES, "news/body.txt.j2": "{% if %}", "other/template.toml": "", "_layout/strings.toml": "x"}
+    assert "strings.toml" in faults(tmp_path / "a", broken)
+    del broken["_layout/strings.toml"]
+    (tmp_path / "b" / "unknown-brand").mkdir(parents=True)
+    report = faults(tmp_path / "b", {**broken, "_layout/strings.toml": FILES["_layout/strings.toml"]}).splitlines()
+    assert len(report) == len(set(report))
+    for words in ("news/body.txt.j2:1", "other/template.toml: category", "unknown-brand: no policy", "other/template.toml: subject"):
+        assert any(words in line for line in report), report
+
+
+INLINING: list[tuple[str, str]] = [
+    ("<style>p { color: {{ x }}; }</style><p>x</p>", "within <style>"),
+    ("<style>@media print { p { color: red } }</style><p>x</p>", "@-rule"),
+    ("<style>p:first-child { color: red }</style><p>x</p>", "by position"),
+    ("<style>p + p { color: red }</style><p>x</p>", "by position"),
+    ("<p {% if x %}hidden{% endif %}>x</p>", "outside of a quoted value"),
+    ('<p class="a {{ x }}">x</p>', "in a class attribute"),
+    ('<p style="color: {{ x }}">x</p>', "in a style attribute"),
+    ("<table>{% for x in y %}<tr><td>x</td></tr>{% endfor %}</table>", "not well nested"),
+    ("{% if x %}<div>{% else %}<p>{% endif %}x</div>", "not well nested"),
+    ("<div><p>{{ x }}</div>", "not well nested"),
+]
+
+
+@pytest.mark.parametrize(("source", "said"), INLINING)
+def test_what_cannot_be_inlined_is_refused(source: str, said: str) -> None:
+    """Where inlining once might differ from inlining each message, the author is told what to change."""
+    page = f"<!doctype html><html><head><title>t</title></head><body>{source}</body></html>"
+    page = re.sub(r"(<title>.*?</head>)(<body>)(<style>.*?</style>)", r"\3\1\2", page)
+    with pytest.raises(InliningError, match=re.escape(said)):
+        inline_css(page)
+
+
+@given(st.lists(st.sampled_from(["<b>&", "plain", "ünï"]), max_size=4), st.booleans())
+def test_loops_and_branches_inline_alike(items: list[str], shown: bool) -> None:
+    """However often a loop runs and whichever branch is taken, inlining before or after rendering is the same."""
+    page = (
+        "<!doctype html><html><head><title>{{ shown }}</title><style>td { color: red } .a td { margin: 0 }</style></head>"
+        "<body>{# note #}<table><tbody>{% for item in items %}<tr class=\"a\"><td title=\"{{ item|e }}\">{{ item|e }}</td></tr>"
+        "{% else %}<tr><td>none</td></tr>{% endfor %}</tbody></table>{% if shown %}<p>{{ shown }}</p>{% endif %}</body></html>"
+    )
+    context = {"items": items, "shown": shown}
+    normal = css_inline.CSSInliner(inline_style_tags=False, load_remote_stylesheets=False)
+    after = css_inline.CSSInliner(load_remote_stylesheets=False).inline(str(JinjaTemplate(page).render(context)))
+    assert normal.inline(str(JinjaTemplate(inline_css(page)).render(context))) == after
+
+
+def test_templates_are_values(tmp_path: Path) -> None:
+    """A template cannot be changed after it was checked, and its example is JSON like any context."""
+    template = news(tmp_path)
+    assert replace(template) == template
+    with pytest.raises(AttributeError):
+        template.category = "service"  # type: ignore[misc]  # that it cannot be done is the point
+    assert json.loads(json.dumps(template.example)) == {"headline": "One"}

@@ -1,0 +1,126 @@
+"""The topology as data."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.broker.topology import (
+    BATCHES,
+    DEAD,
+    EVENTS,
+    OUTCOMES,
+    Binding,
+    Exchange,
+    Kind,
+    Queue,
+    Topology,
+    batches_queue,
+    dead_letter,
+    events_queue,
+    topology,
+)
+from mailer.policy.category import Lane
+from mailer.ports.broker import Header, Message
+
+TWO_BRANDS = topology(
+    {
+        ("interpals", "service"): Lane.SERVICE,
+        ("interpals", "partner"): Lane.PROMOTIONAL,
+        ("paltalk-2006", "partner"): Lane.NEWSLETTER,
+    }
+)
+
+
+def test_every_lane_has_its_two_queues() -> None:
+    """Also a lane that no category uses: its consumers may start before a policy does."""
+    names = {queue.name for queue in topology({}).queues}
+    assert names == {DEAD} | {make(lane) for lane in Lane for make in (events_queue, batches_queue)}
+
+
+def test_the_names_are_those_that_the_outside_relies_on() -> None:
+    """Operators and other clients know them."""
+    assert (events_queue(Lane.BREACH), batches_queue(Lane.BREACH)) == ("mailer.events.breach", "mailer.batches.breach")
+    assert {exchange.name for exchange in TWO_BRANDS.exchanges} == {
+        "mailer.events",
+        "mailer.batches",
+        "mailer.dead",
+        "mailer.outcomes",
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "queue"),
+    [
+        ("interpals.service", "mailer.events.service"),
+        ("interpals.partner", "mailer.events.promotional"),
+        ("paltalk-2006.partner", "mailer.events.newsletter"),
+        ("paltalk-2006.service", "mailer.dead"),
+        ("interpals", "mailer.dead"),
+        ("", "mailer.dead"),
+    ],
+)
+def test_an_event_goes_where_its_brand_and_category_lead(key: str, queue: str) -> None:
+    """One queue each; what no policy names is a dead letter."""
+    assert TWO_BRANDS.route(EVENTS, key) == (queue,)
+
+
+def test_what_has_no_alternate_exchange_goes_nowhere() -> None:
+    """A batch of no lane, an outcome that nobody wants, an exchange that does not exist."""
+    assert TWO_BRANDS.route(BATCHES, "no-lane") == ()
+    assert TWO_BRANDS.route(OUTCOMES, "interpals.service.bounced") == ()
+    assert TWO_BRANDS.route("no-exchange", "interpals.service") == ()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "key", "matches"),
+    [
+        ("a.b", "a.b", True),
+        ("a.*", "a.b", True),
+        ("*.b", "a.b", True),
+        ("*", "a.b", False),
+        ("a.*", "a", False),
+        ("#", "", True),
+        ("#", "a.b.c", True),
+        ("a.#", "a", True),
+        ("a.#.c", "a.c", True),
+        ("a.#.c", "a.b.b.c", True),
+        ("a.#.c", "a.b.b", False),
+        ("#.bounced", "interpals.service.bounced", True),
+    ],
+)
+def test_patterns_match_as_amqp_says(pattern: str, key: str, matches: bool) -> None:
+    """A star is one word, a hash any number of words (AMQP 0-9-1, 3.1.3.3)."""
+    routed = Topology((Exchange("x", Kind.TOPIC),), (Queue("q"),), (Binding("x", "q", pattern),)).route("x", key)
+    assert bool(routed) is matches
+
+
+def test_a_queue_that_is_bound_twice_gets_one_copy() -> None:
+    """As in AMQP."""
+    twice = Topology((Exchange("x", Kind.TOPIC),), (Queue("q"),), (Binding("x", "q", "a.*"), Binding("x", "q", "#")))
+    assert twice.route("x", "a.b") == ("q",)
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.from_regex(r"[a-z0-9-]+", fullmatch=True), st.from_regex(r"[a-z_]+", fullmatch=True)),
+        st.sampled_from(Lane),
+    )
+)
+def test_each_category_reaches_its_lane_and_no_other(categories: dict[tuple[str, str], Lane]) -> None:
+    """Whatever the policies say."""
+    made = topology(categories)
+    for (brand, category), lane in categories.items():
+        assert made.route(EVENTS, f"{brand}.{category}") == (events_queue(lane),)
+
+
+def test_a_dead_letter_says_why_and_whence() -> None:
+    """Its own words replace those that a publisher may have put there."""
+    message = Message(b"x", "a.b", "id", {Header.REASON: "forged", "kept": "yes"}, "user")
+    letter = dead_letter(message, EVENTS, "unknown brand")
+    assert letter == Message(
+        b"x",
+        "a.b",
+        "id",
+        {"kept": "yes", Header.REASON: "unknown brand", Header.EXCHANGE: EVENTS, Header.ROUTING_KEY: "a.b"},
+        "user",
+    )
