@@ -9,6 +9,7 @@ container=$(buildah from --pull-never "$image")
 inside() { buildah run "$container" -- "$@"; }
 port=$((20000 + RANDOM % 12000))
 buildah config --env MAILER_PORT=$port --env MAILER_HOST=127.0.0.1 "$container"
+inside mailer migrate
 inside mailer web &
 web=$!
 trap 'kill "$web" 2>/dev/null; wait "$web" || true; buildah rm "$container" >/dev/null' EXIT

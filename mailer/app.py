@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-
 from mailer import resources
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.publisher import EventPublisher
@@ -220,6 +219,11 @@ async def publish_events(app: App, events: Sequence[MessageEvent]) -> None:
     """Publishes events on the broker that the settings name."""
     broker = await app.broker()
     await asyncio.gather(*(EventPublisher(broker).publish(event) for event in events))
+
+
+def broker_topology(settings: Settings) -> Topology:
+    """What the broker has, for the brands that there are."""
+    return _topology(load_policies(settings))
 
 
 def _topology(policies: Mapping[str, Policy]) -> Topology:

@@ -78,6 +78,12 @@ CREATE TABLE events (
 );
 COMMENT ON TABLE events IS 'The idempotency key: the same event again is answered with its first mailing.';
 
+CREATE TABLE template_versions (
+    version text PRIMARY KEY,
+    source  text NOT NULL
+);
+COMMENT ON TABLE template_versions IS 'What a mailing has begun with, it ends with, whatever is deployed meanwhile.';
+
 CREATE TABLE mailings (
     id               uuid PRIMARY KEY,
     brand            text NOT NULL,
@@ -293,6 +299,6 @@ END $$;
 SELECT ensure_partitions(3);
 
 -- migrate:down
-DROP TABLE recipients, standings, suppressions, audience_members, events, mailings, attachments, deliveries, batches,
+DROP TABLE recipients, standings, suppressions, audience_members, events, template_versions, mailings, attachments, deliveries, batches,
     counters, opens, ledger, ledger_notes, seals, outbox, dead_letters, api_keys CASCADE;
 DROP FUNCTION address_changes, wake_outbox, uuid_floor, ensure_partitions;

@@ -1,13 +1,12 @@
 """Importing recipients from a file: each line is taken or rejected with a reason, and no opt-out is ever taken back."""
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from pydantic import ValidationError
-
-import re
 
 from mailer.events import Person
 from mailer.policy.document import SLUG, Policy
@@ -53,8 +52,11 @@ async def import_recipients(
     """Imports a CSV file with a header line.
 
     Args:
-        importer: writes the rows. policy: the brand's.
-        lines: the file's. reject: told of each line that is not taken. progress: told how many lines are done with.
+        importer: writes the rows.
+        policy: the brand's.
+        lines: the file's.
+        reject: told of each line that is not taken.
+        progress: told how many lines are done with.
 
     Raises:
         FileRefused: the header has no `ref` and `email`, or a column that nobody knows.

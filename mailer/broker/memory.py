@@ -113,13 +113,13 @@ class MemoryBroker:
         await self._tried(self._tidy())
 
     async def _watch(self) -> None:
-        while True:
+        while not self._closing:
             if not await self._tried(self._outbox.wait(_POLL_SECONDS)):
                 await asyncio.sleep(_RETRY_SECONDS)
             self._wake.set()
 
     async def _renew(self) -> None:
-        while True:
+        while not self._closing:
             await asyncio.sleep(_LEASE_SECONDS / 3)
             if self._rows:
                 await self._tried(self._outbox.renew(self._owner, _LEASE_SECONDS))

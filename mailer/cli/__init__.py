@@ -3,7 +3,7 @@
 import sys
 
 import typer
-from click.exceptions import ClickException
+from typer.exceptions import TyperException
 
 from mailer.cli import dead, keys, ledger, mailing, publish, recipients, running, schema, templates
 from mailer.cli.shared import fail
@@ -32,9 +32,10 @@ for name, group in (
 def main() -> None:
     """Runs a command. Errors are one line on stderr: status 2 for bad input or usage, 1 for a failure."""
     try:
-        app(standalone_mode=False)
-    except ClickException as error:
-        fail(error.format_message(), 2)
+        sys.exit(app(standalone_mode=False))
+    except TyperException as error:
+        # Without a message it is the help of a group that was called without a command, and has been shown.
+        fail(message, 2) if (message := error.format_message()) else sys.exit(2)
     except typer.Exit as done:
         sys.exit(done.exit_code)
     except (typer.Abort, KeyboardInterrupt):

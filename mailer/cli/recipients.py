@@ -2,7 +2,7 @@
 
 import csv
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -25,7 +25,7 @@ def import_(
     brand: Annotated[str, typer.Option(help="Whose recipients they are.")],
     json: AsJson = False,
 ) -> None:
-    """Imports recipients. Lines that cannot be taken go to FILE.rejected.csv with reasons; opt-outs are never undone."""
+    """Imports recipients. Lines that cannot be taken go to FILE.rejected.csv, with reasons. No opt-out is undone."""
     rejected = file.with_suffix(".rejected.csv")
     rejected.unlink(missing_ok=True)
     try:
@@ -45,16 +45,22 @@ async def import_file(app: App, file: Path, brand: str, rejected: Path) -> Impor
     """Imports a file with a progress bar on stderr; writes rejected lines to a file, which is made when one is met."""
     if brand not in app.policies:
         raise FileRefused(f"there is no brand {brand}; there are {', '.join(app.policies)}")
-    try:
-        lines = file.read_text(encoding="utf-8-sig", errors="strict").count("\n")
-        source = file.open(encoding="utf-8-sig", newline="")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileRefused(f"cannot be read as UTF-8: {error}") from error
+    lines, source = _open(file)
     with source, _Rejects(rejected) as rejects, _progress() as progress:
         bar = progress.add_task("importing", total=max(lines - 1, 0))
         return await import_recipients(
             app.importer(brand), app.policies[brand], source, rejects.add, lambda n: progress.advance(bar, n)
         )
+
+
+def _open(file: Path) -> tuple[int, TextIO]:
+    """A file and how many lines it has. It is read to the end first, so that a bad byte is met before any row is taken."""
+    try:
+        with file.open(encoding="utf-8-sig") as whole:
+            lines = sum(1 for _ in whole)
+        return lines, file.open(encoding="utf-8-sig", newline="")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileRefused(f"cannot be read as UTF-8: {error}") from error
 
 
 def _progress() -> Progress:

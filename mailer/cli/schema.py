@@ -2,9 +2,13 @@
 
 import typer
 
-from mailer.app import asyncapi, openapi
-from mailer.cli.shared import print_json
+from mailer.app import broker_topology
+from mailer.broker.asyncapi import describe as describe_queues
+from mailer.cli.shared import fail, print_json, settings
 from mailer.events import MessageEvent
+from mailer.policy.document import PolicyError
+from mailer.settings import SettingsError
+from mailer.web.app import describe as describe_api
 
 app = typer.Typer(help="Schemas: event (JSON Schema), queues (AsyncAPI), api (OpenAPI).", no_args_is_help=True)
 
@@ -17,11 +21,15 @@ def event() -> None:
 
 @app.command()
 def queues() -> None:
-    """The AsyncAPI document of exchanges and queues."""
-    print_json(asyncapi())
+    """The AsyncAPI document of exchanges and queues, for the brands that there are."""
+    try:
+        plan = broker_topology(settings())
+    except (PolicyError, SettingsError) as error:
+        fail(str(error), 2)
+    print_json(describe_queues(plan, MessageEvent.model_json_schema()))
 
 
 @app.command()
 def api() -> None:
     """The OpenAPI document of the HTTP API."""
-    print_json(openapi())
+    print_json(describe_api())

@@ -48,7 +48,7 @@ def run(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         return uvloop.run(main())
     except _BAD_INPUT as error:
         fail(str(error), 2)
-    except asyncpg.UndefinedTableError:
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidCatalogNameError):
         fail("the database is not up to date; run `mailer migrate`", 1)
     except _FAILURE as error:
         fail(str(error) or type(error).__name__, 1)

@@ -32,8 +32,8 @@ raft.wal_max_size_bytes = 67108864
 log.file.level = warning
 """
 
-_QUIET_VM = "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
-"""Schedulers that do not spin when idle, and no listener for other machines."""
+_LOOPBACK_ONLY = "-kernel inet_dist_use_interface {127,0,0,1}"
+"""Erlang's own protocol, too, is not for other machines."""
 
 _PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 _METHOD_FRAME = b"\x01"
@@ -187,7 +187,7 @@ def _environment(folder: Path, ports: _Ports) -> dict[str, str]:
         "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
         "RABBITMQ_CONFIG_FILES": str(folder / "conf.d"),
         "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _QUIET_VM,
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _LOOPBACK_ONLY,
     }
 
 

@@ -73,7 +73,12 @@ def link_all(
     """Chains entries one behind the other.
 
     Args:
+        key: the chain's.
+        previous: the hash before the first of them.
+        writer: whose chain it is.
         first: the number of the first of them.
+        at: when they were written.
+        entries: what they say.
         salts: 16 random bytes an entry.
     """
     linked = []

@@ -29,6 +29,7 @@ class PostgresMailings:
         self._pool = pool
         self._writers = writers
         self._hasher = hasher
+        self._kept: set[str] = set()
 
     async def accept(self, mailings: Sequence[NewMailing]) -> list[Accepted]:
         """See the port."""
@@ -39,6 +40,7 @@ class PostgresMailings:
                 batches = await self._create(connection, fresh) if fresh else []
                 linked = await append(connection, writer, [_accepted(mailing) for mailing in fresh])
             writer.advance(linked)
+        self._kept.update(mailing.template_version for mailing in fresh)
         due: defaultdict[UUID, list[int]] = defaultdict(list)
         size: defaultdict[UUID, int] = defaultdict(int)
         for row in batches:
@@ -51,6 +53,10 @@ class PostgresMailings:
         ]
 
     async def _create(self, connection: Connection, mailings: Sequence[NewMailing]) -> list[asyncpg.Record]:
+        templates = {mailing.template_version: mailing.template_source for mailing in mailings}
+        new = {version: source for version, source in templates.items() if version not in self._kept}
+        if new:
+            await connection.execute(_SQL["keep_template"], list(new), list(new.values()))
         await connection.execute(_SQL["create"], [_columns(mailing) for mailing in mailings])
         await _attach(connection, mailings)
         named = await self._named(connection, mailings)
@@ -98,6 +104,11 @@ class PostgresMailings:
         """See the port."""
         rows = await self._pool.fetch(_SQL["facts"], mailing_ids)
         return {row["id"]: _facts(row) for row in rows}
+
+    async def template_source(self, version: str) -> str | None:
+        """See the port."""
+        source: str | None = await self._pool.fetchval(_SQL["template_source"], version)
+        return source
 
     async def find(self, brand: str, event_id: str) -> MailingStatus | None:
         """See the port."""

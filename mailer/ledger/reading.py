@@ -170,9 +170,9 @@ class _Walk:
         return link_hash(self._key, self._previous, row["writer"], row["n"], row["at"], entry, row["commitment"])
 
     def _check_head(self) -> None:
-        if self._writer is not None and self._heads.get(self._writer, (0, b""))[0] == self._n:
-            if self._heads[self._writer][1] != self._previous:
-                self._fault(self._n, "changed: it is not the entry that was sealed")
+        n, sealed = self._heads.get(self._writer, (0, b"")) if self._writer else (0, b"")
+        if n == self._n and sealed != self._previous:
+            self._fault(self._n, "changed: it is not the entry that was sealed")
 
     def _leave(self) -> None:
         if self._writer is not None and self._n < self._heads.get(self._writer, (0, b""))[0]:

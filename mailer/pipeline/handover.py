@@ -66,7 +66,9 @@ class HandOver:
         new = {row.mailing_id for row in claim.rows if self._presses.known(row.mailing_id) is None}
         if new:
             for facts in (await self._mailings.facts(list(new))).values():
-                self._presses.set_up(facts)
+                here = self._presses.has_template(facts)
+                source = None if here else await self._mailings.template_source(facts.template_version)
+                self._presses.set_up(facts, source)
 
     async def _window(self, claim: Claim, rows: Sequence[Row]) -> bool:
         """One window's whole way. False: the lease is too near its end to begin it, or the processor takes nothing."""

@@ -87,6 +87,7 @@ class Intake:
             self._publisher(message),
             policy.categories[event.category],
             template.version,
+            template.source,
             policy.version,
             policy.controller.id,
         )

@@ -12,7 +12,7 @@ from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Outgoing
 from mailer.rendering.links import Links, UnsubscribeToken
 from mailer.rendering.message import Letterhead, Skeleton
-from mailer.rendering.templates import Addressee, Template, TemplateLibrary
+from mailer.rendering.templates import Addressee, Template, TemplateLibrary, restore
 
 FIELDS = ("email", "name", "locale", "context")
 """The kinds of personal data that a hand-over passes to the processor."""
@@ -132,15 +132,28 @@ class Presses:
         """The press of a mailing, if it is set up."""
         return self._presses.get(mailing_id)
 
-    def set_up(self, facts: MailingFacts) -> Press:
+    def has_template(self, facts: MailingFacts) -> bool:
+        """Whether the mailing's template is the one that is deployed here."""
+        template = self._templates.get(facts.brand, facts.template)
+        return template is not None and template.version == facts.template_version
+
+    def set_up(self, facts: MailingFacts, source: str | None) -> Press:
         """Prepares a mailing, and forgets the one that has been here longest.
+
+        Args:
+            facts: the mailing.
+            source: its template as it was, where another one is deployed by now.
 
         Raises:
             UnknownTemplate: its policy or template is not there (any more).
         """
         policy = self._policies.get(facts.brand)
-        template = self._templates.get(facts.brand, facts.template)
-        if policy is None or template is None or facts.category not in policy.categories:
+        if policy is None or facts.category not in policy.categories:
+            raise UnknownTemplate(f"mailing {facts.id}: no policy lets {facts.brand} send {facts.category} mail")
+        template = (
+            restore(policy, facts.template, source) if source else self._templates.get(facts.brand, facts.template)
+        )
+        if template is None:
             raise UnknownTemplate(f"mailing {facts.id}: {facts.brand}/{facts.template} is not among the templates")
         press = Press(facts, policy, template, self._links, self._sign)
         if len(self._presses) >= self._keep:

@@ -1,4 +1,4 @@
-"""The timekeeper: what is due, what was lost, what a dead worker held. It only ever does again what is safe to repeat."""
+"""The timekeeper: what is due, what was lost, what a dead worker held. It does again only what is safe to repeat."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ class Timekeeper:
     """Looks every second.
 
     Args:
-        upkeep, deliveries: the rows. broker: where batches go. batches_queue: names a lane's queue.
+        upkeep, deliveries: the rows. broker: where batches go.
     """
 
     def __init__(self, upkeep: Upkeep, deliveries: Deliveries, broker: Broker) -> None:
@@ -72,7 +72,7 @@ class Timekeeper:
             log.warning("the broker is away; batches wait", error=str(error))
 
     async def _resolve(self) -> None:
-        """What was intended by somebody who is gone is in doubt; then optional mail ends, and mandatory mail goes again."""
+        """What somebody intended who is gone is in doubt; then optional mail ends, and mandatory mail goes again."""
         stale = await self._upkeep.stale(AT_ONCE)
         claims = {item.claim for item in stale}
         for claim in claims:

@@ -83,7 +83,7 @@ def conclude(step: Step, outcome: Outcome, processor: Processor, now: datetime) 
 
 
 def retry_delay(attempt: int, spread: float) -> timedelta:
-    """How long to wait after an attempt: doubling from a minute to four hours, times 0.5 to 1.5 by `spread` (0 to 1)."""
+    """The wait after an attempt: from a minute, doubling, to four hours; times 0.5 to 1.5 by `spread` (0 to 1)."""
     doubled: timedelta = FIRST_RETRY * (1 << min(attempt - 1, 16))
     return min(doubled, LONGEST_RETRY) * (0.5 + spread)
 

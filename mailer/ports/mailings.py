@@ -16,7 +16,7 @@ class NewMailing:
 
     Attributes:
         id: a UUIDv7 minted here, never the event's id.
-        template_version: the template as it was when the event came in; the mailing keeps it.
+        template_version, template_source: the template as it was when the event came in; the mailing keeps it.
         controller: the brand's, by whom suppressions are kept.
     """
 
@@ -25,6 +25,7 @@ class NewMailing:
     publisher: str
     category: Category
     template_version: str
+    template_source: str
     policy_version: str
     controller: str
 
@@ -112,6 +113,10 @@ class Mailings(Protocol):
 
     async def facts(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:
         """What hand-over needs to know of them."""
+        ...
+
+    async def template_source(self, version: str) -> str | None:
+        """The template of a version, as it was."""
         ...
 
     async def find(self, brand: str, event_id: str) -> MailingStatus | None:

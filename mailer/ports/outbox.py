@@ -45,6 +45,6 @@ class Outbox(Protocol):
         """Gives rows back before their lease ends."""
         ...
 
-    async def wait(self, timeout: float) -> None:
-        """Returns when something was parked, or after `timeout` seconds."""
+    async def wait(self, seconds: float) -> None:
+        """Returns when something was parked, or after so many seconds."""
         ...

@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 import jinja2
 
+from mailer.policy.document import Policy
 from mailer.rendering.headers import CONTROL
 from mailer.rendering.inlining import InliningError, inline_css
 from mailer.rendering.jinja import environment, explain, has_promotion, syntax_faults, wanted_names
-from mailer.rendering.sources import Fault, TemplateError, TemplateFiles, assemble, body_path, fallbacks
+from mailer.rendering.sources import Fault, TemplateError, TemplateFiles, assemble, body_path, fallbacks, fold
 
 RESERVED = frozenset(
     {
@@ -83,6 +84,7 @@ class Template:
         required: the names that a context must have.
         promotional: whether a promotional block says anything.
         example: a context to look at it with.
+        source: all that it is made of, as JSON; `restore` makes the same template of it.
     """
 
     brand: str
@@ -95,6 +97,7 @@ class Template:
     required: frozenset[str]
     promotional: bool
     example: Mapping[str, Any]
+    source: str = field(repr=False)
     variants: Mapping[str, Variant] = field(repr=False)
 
     def choose(self, locale: str | None) -> str:
@@ -135,21 +138,45 @@ def compile_template(files: TemplateFiles) -> Template:
     faults = [fault for file, source in _every_source(files) for fault in syntax_faults(source, file)]
     if faults:
         raise TemplateError(*faults)
-    manifest, policy = files.manifest, files.brand.policy
+    manifest = files.manifest
     sources = {locale: _sources(files, locale) for locale in manifest.subject}
-    compiled = {locale: _compile(files, locale, pieces) for locale, pieces in sources.items()}
-    stated = [manifest.category, manifest.purpose, sources]
+    stated = json.dumps({"category": manifest.category, "purpose": manifest.purpose, "sources": sources})
+    return _compile_all(files.brand.policy, files.folder, stated, manifest.example)
+
+
+def restore(policy: Policy, name: str, source: str) -> Template:
+    """A template as it was, from its `source`: what a mailing has begun with, it ends with.
+
+    Args:
+        policy: the brand's, for what is not part of the source.
+        name: the template's.
+        source: what `Template.source` was.
+
+    Raises:
+        TemplateError: it no longer compiles.
+    """
+    return _compile_all(policy, Path(policy.brand, name), source, {})
+
+
+def _compile_all(policy: Policy, folder: Path, source: str, example: Mapping[str, Any]) -> Template:
+    stated = json.loads(source)
+    sources: dict[str, dict[Piece, str]] = stated["sources"]
+    values = _pipeline_values(policy, stated["category"])
+    compiled = {
+        locale: _compile(body_path(folder, "html", ""), values, locale, pieces) for locale, pieces in sources.items()
+    }
     return Template(
         brand=policy.brand,
-        name=files.folder.name,
-        category=manifest.category,
-        purpose=manifest.purpose,
-        version=hashlib.sha256(json.dumps(stated, sort_keys=True).encode()).hexdigest()[:16],
-        locales=tuple(manifest.subject),
+        name=folder.name,
+        category=stated["category"],
+        purpose=stated["purpose"],
+        version=hashlib.sha256(source.encode()).hexdigest()[:16],
+        locales=tuple(sources),
         default_locale=policy.default_locale,
         required=frozenset().union(*(one.required for one in compiled.values())) - RESERVED,
         promotional=any(one.promotional for one in compiled.values()),
-        example=manifest.example,
+        example=example,
+        source=source,
         variants={locale: one.variant for locale, one in compiled.items()},
     )
 
@@ -161,9 +188,8 @@ class _Compiled:
     promotional: bool
 
 
-def _compile(files: TemplateFiles, locale: str, sources: Mapping[Piece, str]) -> _Compiled:
+def _compile(file: Path, values: Mapping[str, Any], locale: str, sources: Mapping[Piece, str]) -> _Compiled:
     pieces, names, guarded, promotional = {}, {}, set(), False
-    values = _pipeline_values(files)
     for piece, source in sources.items():
         env = environment(locale, escape=piece == "html")
         try:
@@ -171,7 +197,7 @@ def _compile(files: TemplateFiles, locale: str, sources: Mapping[Piece, str]) ->
             page = inline_css(source) if piece == "html" else source
             pieces[piece] = env.from_string(page, globals=dict(values))
         except (InliningError, jinja2.TemplateSyntaxError) as error:
-            raise TemplateError(Fault(body_path(files.folder, "html", ""), f"({locale}) {error}")) from error
+            raise TemplateError(Fault(file, f"({locale}) {error}")) from error
         used, optional = wanted_names(tree)
         names[piece] = frozenset(used)
         guarded |= optional
@@ -181,10 +207,11 @@ def _compile(files: TemplateFiles, locale: str, sources: Mapping[Piece, str]) ->
 
 
 def _sources(files: TemplateFiles, locale: str) -> dict[Piece, str]:
+    policy = files.brand.policy
     return {
-        "subject": files.manifest.subject[locale],
-        "html": assemble(files, "html", locale),
-        "text": assemble(files, "txt", locale),
+        "subject": fold(files.manifest.subject[locale], policy, escape=False),
+        "html": fold(assemble(files, "html", locale), policy, escape=True),
+        "text": fold(assemble(files, "txt", locale), policy, escape=False),
     }
 
 
@@ -199,10 +226,9 @@ def _every_source(files: TemplateFiles) -> list[tuple[Path, str]]:
     ]
 
 
-def _pipeline_values(files: TemplateFiles) -> dict[str, Any]:
+def _pipeline_values(policy: Policy, name: str) -> dict[str, Any]:
     """The reserved values that the policy gives, and None for those that a message may go without."""
-    policy = files.brand.policy
-    category = policy.categories.get(files.manifest.category)
+    category = policy.categories.get(name)
     outlives = category is not None and category.outlives_account
     return {
         "brand": Identity(policy.brand, policy.name),

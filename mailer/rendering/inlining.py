@@ -97,7 +97,7 @@ def _shape(page: str) -> list[str]:
                 shape.append(found[0])
             case "tag" | "title":
                 shape += [name.lower() for name in _TAG_NAME.findall(found[0])[:1]]
-                shape += _WORD.findall(found[0])
+                shape += sorted(_WORD.findall(found[0]))  # the parser may reorder attributes
             case _:
                 pass
     return shape

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mailer.policy.document import Policy
 from mailer.rendering.checks import SAMPLE, check, preview
-from mailer.rendering.compiled import RESERVED, Addressee, Rendered, RenderError, Template, compile_template
+from mailer.rendering.compiled import RESERVED, Addressee, Rendered, RenderError, Template, compile_template, restore
 from mailer.rendering.sources import BrandFiles, Fault, TemplateError, read_brand, read_template
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "TemplateError",
     "TemplateLibrary",
     "preview",
+    "restore",
 ]
 
 

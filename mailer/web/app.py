@@ -31,6 +31,21 @@ class _App(FastAPI):
 def create_app(site: Site) -> FastAPI:
     """The application over a site. It opens and closes nothing; whoever made the site does."""
     meters = Meters(site.registry)
+    app = _routed(
+        Middleware(SecurityHeaders, https=site.public_url.startswith("https://")),
+        Middleware(Access, meters=meters, failure=_failure),
+        Middleware(BodyLimit, limit=_body_limit),
+    )
+    app.state.site, app.state.meters = site, meters
+    return app
+
+
+def describe() -> dict[str, Any]:
+    """The OpenAPI document, for which no site is needed."""
+    return _routed().openapi()
+
+
+def _routed(*middleware: Middleware) -> FastAPI:
     app = _App(
         title="mailer",
         version="1",
@@ -40,14 +55,9 @@ def create_app(site: Site) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # one-click must never see a 3xx (RFC 8058 3.1)
         telemetry={"tracing": False, "metrics": False, "logs": False},  # spans would hold paths, and so tokens
-        middleware=[
-            Middleware(SecurityHeaders, https=site.public_url.startswith("https://")),
-            Middleware(Access, meters=meters, failure=_failure),
-            Middleware(BodyLimit, limit=_body_limit),
-        ],
+        middleware=middleware,
         exception_handlers={HTTPException: _http_error, EventRefused: api.refused},
     )
-    app.state.site, app.state.meters = site, meters
     for router in (api.router, public.router, health.router, inbox.router):
         app.include_router(router)
     return app

@@ -1,8 +1,9 @@
 """The brokers under contract: how each is opened, so that every test can run over all."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import aio_pika
 import pytest
@@ -10,8 +11,11 @@ import pytest
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import OUTCOMES, Binding, Queue, Topology, batches_queue, topology
+from mailer.ledger.database import open_pool
+from mailer.ledger.outbox import PostgresOutbox
 from mailer.policy.category import Lane
 from mailer.ports.broker import Broker
+from mailer.ports.outbox import Outbox
 from tests.contract.fake_outbox import FakeOutbox
 
 BRAND = "paltalk-2006"
@@ -20,8 +24,9 @@ BOUNCES = "test.bounces"
 LIMITED = batches_queue(Lane.PROMOTIONAL)
 LIMIT = 3
 
-Open = Callable[[], Awaitable[Broker]]
+Open = Callable[[], Coroutine[Any, Any, Broker]]
 """Opens one more broker on the same store, as another process would."""
+Site = AbstractAsyncContextManager[Open]
 
 
 def under_test() -> Topology:
@@ -35,9 +40,16 @@ def under_test() -> Topology:
 
 
 @asynccontextmanager
-async def memory(_: pytest.FixtureRequest) -> AsyncIterator[Open]:
-    """In-process brokers over one outbox in memory."""
-    outbox = FakeOutbox()
+async def _postgresql(url: str) -> AsyncIterator[Open]:
+    async with await open_pool(url) as pool:
+        outbox = PostgresOutbox(pool)
+        async with _over(outbox) as another:
+            yield another
+        await outbox.close()
+
+
+@asynccontextmanager
+async def _over(outbox: Outbox) -> AsyncIterator[Open]:
     async with AsyncExitStack() as stack:
         opened: list[MemoryBroker] = []
 
@@ -49,9 +61,7 @@ async def memory(_: pytest.FixtureRequest) -> AsyncIterator[Open]:
 
 
 @asynccontextmanager
-async def rabbitmq(request: pytest.FixtureRequest) -> AsyncIterator[Open]:
-    """Brokers on the RabbitMQ of the session, with fresh queues."""
-    url: str = request.getfixturevalue("rabbit_url")
+async def _rabbitmq(url: str) -> AsyncIterator[Open]:
     await delete_everything(url)
     async with AsyncExitStack() as stack:
 
@@ -74,4 +84,9 @@ async def delete_everything(url: str) -> None:
             await channel.exchange_delete(exchange.name)
 
 
-BROKERS = {"memory": memory, "rabbitmq": rabbitmq}
+BROKERS: dict[str, Callable[[pytest.FixtureRequest], Site]] = {
+    "memory": lambda _: _over(FakeOutbox()),
+    "postgresql": lambda request: _postgresql(request.getfixturevalue("database_url")),
+    "rabbitmq": lambda request: _rabbitmq(request.getfixturevalue("rabbit_url")),
+}
+"""The in-process broker, over an outbox in memory and one in PostgreSQL, and RabbitMQ with fresh queues."""

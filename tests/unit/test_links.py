@@ -103,7 +103,9 @@ def test_message_id_is_the_deliverys_own(mailing_id: UUID, recipient_id: int) ->
     """A delivery has one Message-ID, also after a rotation, and no other delivery has it."""
     message_id = LINKS.message_id(mailing_id, recipient_id, "d.example")
     assert message_id == LINKS.message_id(mailing_id, recipient_id, "d.example")
-    assert message_id == Links(URL, ["newer still", "newest", "oldest"]).message_id(mailing_id, recipient_id, "d.example")
+    assert message_id == Links(URL, ["newer still", "newest", "oldest"]).message_id(
+        mailing_id, recipient_id, "d.example"
+    )
     assert message_id != LINKS.message_id(mailing_id, recipient_id ^ 1, "d.example")
     assert message_id.startswith("<")
     assert message_id.endswith("@d.example>")

@@ -123,7 +123,7 @@ def test_subject_reads_back_by_the_strict_parser(subject: str) -> None:
 
 
 def decoded_name(content: bytes) -> str:
-    """The To's display name; Python's address parser puts blanks between adjoining encoded words, `decode_header` not."""
+    """The To's display name, by `decode_header`: the address parser puts blanks between adjoining encoded words."""
     field = re.search(rb"\r\nTo: (.*?)\r\n(?! )", content, re.DOTALL)
     assert field
     phrase = field[1].replace(b"\r\n", b"").decode("ascii").removesuffix("<sam@example.org>").strip()
@@ -143,7 +143,15 @@ def test_display_name_reads_back(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ['O"Neil \\ Sons', "Doe, Jane <x@y.example>", "Jürgen Müller, jr.", "张伟", "=?utf-8?q?evil?=", "a" * 200, "(a) @ b;c:"],
+    [
+        'O"Neil \\ Sons',
+        "Doe, Jane <x@y.example>",
+        "Jürgen Müller, jr.",
+        "张伟",
+        "=?utf-8?q?evil?=",
+        "a" * 200,
+        "(a) @ b;c:",
+    ],
 )
 def test_awkward_names_read_back(name: str) -> None:
     """Quotes, commas, brackets, other scripts and what looks encoded already come back as they are."""
@@ -168,7 +176,9 @@ def test_international_addresses() -> None:
 
 def test_newsletter_headers() -> None:
     """Optional mail has each header of MAIL.md once."""
-    message = read(write(Letterhead(**{**fields(NEWSLETTER), "campaign": "spring", "reply_to": "help@paltalk.example"})))
+    message = read(
+        write(Letterhead(**{**fields(NEWSLETTER), "campaign": "spring", "reply_to": "help@paltalk.example"}))
+    )
     expected = {
         "From": "Paltalk News <news@mail.paltalk.example>",
         "To": "Sam <sam@example.org>",
@@ -226,7 +236,9 @@ def test_injection_into_the_letterhead_is_refused(field: str) -> None:
         Skeleton(Letterhead(**{**fields(NEWSLETTER), field: "a@b.example\r\nBcc: x@y.example"}))
 
 
-@pytest.mark.parametrize("to", ["", "sam", "sam@", "@example.org", "a b@example.org", "a@b@c", "<a@b.example>", "a,b@c"])
+@pytest.mark.parametrize(
+    "to", ["", "sam", "sam@", "@example.org", "a b@example.org", "a@b@c", "<a@b.example>", "a,b@c"]
+)
 def test_what_is_no_address_is_refused(to: str) -> None:
     """A message goes to one address."""
     with pytest.raises(HeaderRefused):

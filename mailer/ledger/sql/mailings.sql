@@ -18,6 +18,12 @@ SELECT id, brand, event_id, category, lane, template, template_version, policy_v
        CASE WHEN state = 'released' THEN now() END
 FROM jsonb_populate_recordset(NULL::mailings, $1::jsonb)
 
+-- name: keep_template
+INSERT INTO template_versions SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING
+
+-- name: template_source
+SELECT source FROM template_versions WHERE version = $1
+
 -- name: attach
 INSERT INTO attachments (mailing_id, position, filename, content_type, content)
 SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::bytea[])

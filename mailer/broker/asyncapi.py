@@ -1,0 +1,51 @@
+"""The queues as an AsyncAPI 3.0 document, made from the topology that the brokers obey."""
+
+from typing import Any
+
+from mailer.broker.topology import EVENTS, Exchange, Topology
+from mailer.ports.broker import Header
+
+
+def describe(plan: Topology, event_schema: dict[str, Any]) -> dict[str, Any]:
+    """The document.
+
+    Args:
+        plan: exchanges, queues and bindings.
+        event_schema: the JSON Schema of an event.
+    """
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "mailer", "version": "1", "description": "Message events in, outcomes out."},
+        "defaultContentType": "application/json",
+        "channels": {exchange.name: _channel(plan, exchange) for exchange in plan.exchanges},
+        "operations": {
+            "publishEvent": {
+                "action": "receive",
+                "channel": {"$ref": f"#/channels/{EVENTS}"},
+                "summary": "Publish an event, persistent, with confirms and the mandatory flag.",
+                "description": "The routing key is <brand>.<category>; the message id is the event's id.",
+            }
+        },
+        "components": {"messages": {"event": {"payload": event_schema}, "batch": {"payload": _BATCH}}},
+    }
+
+
+_BATCH = {"type": "object", "properties": {"batch": {"type": "integer"}}, "required": ["batch"]}
+
+
+def _channel(plan: Topology, exchange: Exchange) -> dict[str, Any]:
+    bound = [binding for binding in plan.bindings if binding.exchange == exchange.name]
+    queues = ", ".join(f"{binding.queue} ({binding.key or 'all'})" for binding in bound)
+    channel: dict[str, Any] = {
+        "address": exchange.name,
+        "description": f"Queues: {queues or 'bound by whoever listens'}.",
+        "bindings": {
+            "amqp": {"is": "routingKey", "exchange": {"name": exchange.name, "type": exchange.kind, "durable": True}}
+        },
+    }
+    message = {EVENTS: "event", "mailer.batches": "batch"}.get(exchange.name)
+    if message:
+        channel["messages"] = {message: {"$ref": f"#/components/messages/{message}"}}
+    if exchange.name == "mailer.dead":
+        channel["description"] += f" Headers: {Header.REASON}, {Header.EXCHANGE}, {Header.ROUTING_KEY}."
+    return channel

@@ -1,0 +1,147 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailer.events import EventRefused, validate_event
+from mailer.policy.document import parse_policy
+from mailer.rendering.admission import admit
+from mailer.rendering.templates import Template, TemplateLibrary
+
+ROOT = Path(__file__).parents[2]
+POLICIES = {
+    file.stem: parse_policy(file.read_text("utf-8"), file.name) for file in sorted((ROOT / "policies").glob("*.toml"))
+}
+TEMPLATES = TemplateLibrary.load(ROOT / "templates", POLICIES)
+SAM: dict[str, Any] = {"ref": "user-17", "email": "sam@example.org", "name": "Sam", "locale": "en-GB"}
+WEEKLY: dict[str, Any] = {
+    "id": "1",
+    "brand": "paltalk-2006",
+    "category": "newsletter",
+    "template": "weekly",
+    "to": {"people": [SAM]},
+    "context": {"headline": "Hello"},
+}
+
+
+def ask(**changes: Any) -> Template:
+    """The answer to the weekly newsletter, with some of its fields changed."""
+    return admit(validate_event({**WEEKLY, **changes}), POLICIES, TEMPLATES)
+
+
+def problems(**changes: Any) -> list[str]:
+    """Why it is refused."""
+    with pytest.raises(EventRefused) as caught:
+        ask(**changes)
+    return list(caught.value.problems)
+
+
+def people(*contexts: dict[str, Any]) -> dict[str, Any]:
+    """An audience of one person for each context."""
+    return {"people": [{**SAM, "ref": f"user-{n}", "context": context} for n, context in enumerate(contexts)]}
+
+
+@pytest.mark.parametrize("to", [{"people": [SAM]}, {"refs": ["user-17"]}, {"audience": "everyone"}])
+def test_a_good_event_has_its_template(to: dict[str, Any]) -> None:
+    """What can be rendered is admitted, whatever its audience."""
+    assert ask(to=to) is TEMPLATES.get("paltalk-2006", "weekly")
+
+
+@pytest.mark.parametrize("template", list(TEMPLATES), ids=lambda template: f"{template.brand}-{template.name}")
+def test_each_shipped_template_can_be_published(template: Template) -> None:
+    """Each one's example is a context that is admitted."""
+    changes = {"brand": template.brand, "category": template.category, "template": template.name}
+    assert ask(**changes, context=dict(template.example)) is template
+
+
+def test_unknown_brand() -> None:
+    """The answer says which brands there are."""
+    assert problems(brand="paltak") == ["brand: there is no paltak; there are interpals, paltalk-2006"]
+
+
+def test_unknown_category() -> None:
+    """The answer says which categories the brand sends."""
+    (problem,) = problems(category="invitation")
+    assert problem.startswith("category: paltalk-2006 does not send invitation; it sends breach, business_transition")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("weekli", "did you mean weekly?"),
+        ("zzz", "there are breach-notice, maintenance, spring-offer, weekly"),
+    ],
+)
+def test_unknown_template(name: str, hint: str) -> None:
+    """The answer names the nearest templates, or all of them."""
+    assert problems(template=name) == [f"template: paltalk-2006 has no {name}; {hint}"]
+
+
+def test_a_category_cannot_be_borrowed() -> None:
+    """A promotion published as service mail is refused (invariant 9)."""
+    offer = TEMPLATES.get("paltalk-2006", "spring-offer")
+    assert offer
+    (problem,) = problems(category="service", template="spring-offer", context=dict(offer.example))
+    assert problem.startswith("category: template spring-offer is promotional, not service; publish it as promotional")
+
+
+def test_unknown_locale() -> None:
+    """A well-formed code that nobody speaks is refused; one without a translation falls back."""
+    to = {"people": [{**SAM, "locale": "fr-CA"}, {**SAM, "ref": "2", "locale": "ar-DE"}]}
+    assert ask(to=to).name == "weekly"
+    assert problems(to={"people": [SAM, {**SAM, "ref": "2", "locale": "xx"}]}) == [
+        "to.people.1.locale: there is no xx; write one such as en, de-AT or zh-Hant"
+    ]
+
+
+def test_missing_context() -> None:
+    """The answer names what is missing; null is missing too."""
+    wanted = ["context: headline is missing; template weekly needs it"]
+    assert problems(context={}) == wanted
+    assert problems(context={"headline": None}) == wanted
+    assert problems(context={}, to={"refs": ["a"]}) == wanted
+
+
+def test_a_persons_context_counts() -> None:
+    """What each person has need not be in the event's context; who lacks it is named."""
+    assert ask(context={}, to=people({"headline": "a"}, {"headline": "b"})).name == "weekly"
+    assert problems(context={}, to=people({"headline": "a"}, {}, {})) == [
+        "to.people.1.context: headline is missing, and from 1 more; template weekly needs it"
+    ]
+    assert problems(context={}, to=people({"headline": "a"}, {})) == [
+        "to.people.1.context: headline is missing; template weekly needs it"
+    ]
+
+
+def test_reserved_names() -> None:
+    """A context cannot set what the pipeline gives, neither the event's nor a person's."""
+    assert problems(context={"headline": "x", "unsubscribe_url": "https://evil.example", "brand": "y"}) == [
+        "context: brand, unsubscribe_url is reserved for the pipeline; rename it"
+    ]
+    assert problems(to=people({"recipient": "x"})) == [
+        "to.people.0.context: recipient is reserved for the pipeline; rename it"
+    ]
+
+
+def test_what_the_trial_finds() -> None:
+    """Values missing further in, of the wrong kind, or with a line break for the subject are named."""
+    assert problems(context={"headline": "x", "items": [{"title": "t"}]}) == [
+        "context: paltalk-2006/weekly (en): text is missing in an object that has title"
+    ]
+    assert problems(context={"headline": "a\r\nBcc: x@y.example"}) == [
+        "context: paltalk-2006/weekly (en): the subject has a line break or control character"
+    ]
+    assert "not iterable" in problems(context={"headline": "x", "items": 5})[0]
+
+
+@pytest.mark.parametrize("headline", ["a\0b", {"deep": ["a\0"]}])
+def test_null_characters(headline: Any) -> None:
+    """U+0000, which the database cannot store, is refused at any depth; its spelling is not."""
+    assert "context: has the character U+0000; remove it" in problems(context={"headline": headline})
+    assert ask(context={"headline": "a\\u0000b"}).name == "weekly"
+
+
+def test_all_problems_are_told_at_once() -> None:
+    """Problems that do not depend on one another come in one answer."""
+    found = problems(category="invitation", context={"brand": "x"}, to={"people": [{**SAM, "locale": "xx"}]})
+    assert [problem.partition(":")[0] for problem in found] == ["category", "to.people.0.locale", "context", "context"]

@@ -1,0 +1,142 @@
+"""The templates that are shipped: what they say, and that inlining their CSS once is right."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import css_inline
+import pytest
+
+from mailer.policy.document import parse_policy
+from mailer.rendering import compiled
+from mailer.rendering.templates import SAMPLE, Addressee, Template, TemplateLibrary, preview
+
+ROOT = Path(__file__).parents[2]
+POLICIES = {
+    file.stem: parse_policy(file.read_text("utf-8"), file.name) for file in sorted((ROOT / "policies").glob("*.toml"))
+}
+SHIPPED = TemplateLibrary.load(ROOT / "templates", POLICIES)
+EVERY = [(template, locale) for template in SHIPPED for locale in template.locales]
+NAMES = [f"{template.brand}-{template.name}-{locale}" for template, locale in EVERY]
+
+
+def values(**context: Any) -> dict[str, Any]:
+    """A context with what the pipeline adds."""
+    return {**SAMPLE, **context}
+
+
+def test_two_brands_four_categories_three_languages_are_shipped() -> None:
+    """Each brand has a template of each of the four categories, each in English, German and Arabic."""
+    for brand in POLICIES:
+        mine = [template for template in SHIPPED if template.brand == brand]
+        assert {template.category for template in mine} == {"service", "breach", "newsletter", "promotional"}
+        assert all(set(template.locales) == {"en", "de", "ar"} for template in mine)
+        assert SHIPPED.names(brand) == sorted(template.name for template in mine)
+    assert len(SHIPPED) == 8
+    weekly = SHIPPED.get("paltalk-2006", "weekly")
+    assert weekly is not None
+    assert weekly.required == {"headline"}
+    assert SHIPPED.get("paltalk-2006", "yearly") is None
+
+
+@pytest.mark.parametrize(("template", "locale"), EVERY, ids=NAMES)
+def test_inlined_once_is_what_inlining_each_message_gives(
+    template: Template, locale: str, uninlined: TemplateLibrary
+) -> None:
+    """Rendering the inlined source equals inlining the rendered page, with and without what is optional."""
+    inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
+    normal = css_inline.CSSInliner(inline_style_tags=False, keep_style_tags=True, load_remote_stylesheets=False)
+    raw = uninlined.get(template.brand, template.name)
+    assert raw
+    least = {name: template.example[name] for name in template.required}
+    for context in (values(**template.example), {**values(**least), "recipient": Addressee(None), "reason": None}):
+        page = raw.render(locale, context).html.replace("\n\n", "\n")
+        ours = template.render(locale, context).html
+        wanted = inliner.inline(page).replace(' data-css-inline="keep"', "")
+        assert squeezed(normal.inline(ours)) == squeezed(wanted)
+        assert "@media (prefers-color-scheme: dark)" in ours
+        assert "@media (max-width: 480px)" in ours
+
+
+@pytest.fixture(scope="module")
+def uninlined() -> TemplateLibrary:
+    """The shipped templates as written, with their CSS in `<style>`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "inline_css", lambda source: source)
+        return TemplateLibrary.load(ROOT / "templates", POLICIES)
+
+
+def squeezed(page: str) -> str:
+    """A page without white space and an order of attributes that mean nothing."""
+    page = re.sub(r"\s+", " ", page).replace("> <", "><")
+    attributes = re.compile(r"(?: [a-z-]+=\"[^\"]*\")+")
+    return attributes.sub(lambda found: "".join(sorted(re.findall(r" [a-z-]+=\"[^\"]*\"", found[0]))), page)
+
+
+@pytest.mark.parametrize(("template", "locale"), EVERY, ids=NAMES)
+def test_shipped_pages_are_accessible(template: Template, locale: str) -> None:
+    """Language and direction are declared, tables are for layout, images have an alt; one h1, no remote file."""
+    page = preview(template, locale).html
+    direction = "rtl" if locale == "ar" else "ltr"
+    assert f'<html lang="{locale}" dir="{direction}">' in page
+    assert page.count("<table") == len(re.findall(r'<table[^>]*role="presentation"', page))
+    assert all("alt=" in image for image in re.findall(r"<img[^>]*>", page))
+    assert page.count("<h1") == 1
+    assert re.search(r"<title>[^<]+</title>", page)
+    assert 'class="preheader"' in page
+    assert not re.search(r"url\(|<link|<script|@import", page)
+    pixels = re.findall(r"<img[^>]*src=\"([^\"]*)\"", page)
+    optional = POLICIES[template.brand].categories[template.category].optional
+    assert pixels == ([SAMPLE["pixel_url"]] if optional else [])
+
+
+@pytest.mark.parametrize("template", list(SHIPPED), ids=lambda template: f"{template.brand}-{template.name}")
+def test_languages_are_really_translated(template: Template) -> None:
+    """No two languages share a subject or a text, and the Arabic one is in Arabic letters."""
+    rendered = [preview(template, locale) for locale in template.locales]
+    assert len({one.subject for one in rendered}) == 3
+    assert len({one.text for one in rendered}) == 3
+    arabic = preview(template, "ar").text
+    assert len(re.findall(r"[\u0600-\u06ff]", arabic)) > 150
+
+
+def test_no_pixel_without_its_address() -> None:
+    """Where the pipeline gives no pixel, there is none."""
+    weekly = SHIPPED.get("paltalk-2006", "weekly")
+    assert weekly
+    assert "<img" not in weekly.render("en", values(headline="x", pixel_url=None)).html
+
+
+@pytest.mark.parametrize("brand", list(POLICIES))
+def test_breach_notices_have_title_and_five_headings(brand: str) -> None:
+    """Title and headings of California's law are there in its order, and the consequences of GDPR Art. 34."""
+    template = SHIPPED.get(brand, "breach-notice")
+    assert template
+    page = preview(template, "en").html
+    headings = re.findall(r"<h[12][^>]*>([^<]*)</h[12]>", page)
+    assert headings == [
+        "Notice of data breach",
+        "What happened",
+        "What information was involved",
+        "What this may mean for you",
+        "What we are doing",
+        "What you can do",
+        "For more information",
+    ]
+    for locale in template.locales:
+        assert len(re.findall(r"<h2", preview(template, locale).html)) == 6
+
+
+def test_service_footer_says_how_to_deactivate() -> None:
+    """The brand whose policy says so names the way out of service mail, which is none out of breach notices."""
+    way_out = {"en": "deactivate your account", "de": "dein Konto deaktivierst", "ar": "تعطيل حسابك"}
+    for locale, words in way_out.items():
+        for brand, name, said in (
+            ("paltalk-2006", "maintenance", True),
+            ("paltalk-2006", "breach-notice", False),
+            ("interpals", "maintenance", False),
+        ):
+            template = SHIPPED.get(brand, name)
+            assert template
+            rendered = preview(template, locale)
+            assert [words in rendered.text, words in rendered.html] == [said, said]
