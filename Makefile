@@ -35,6 +35,7 @@ up: .venv/dev  ## runs the Procfile on MAILER_DATABASE_URL and MAILER_BROKER_URL
 
 test-rabbitmq4: .venv/dev  ## runs the broker and acceptance suites on RabbitMQ 4, in a Debian of its own (root only)
 	@scripts/rabbitmq4.sh .cache/trixie
+	@rm -rf .cache/trixie/tmp/*
 	@MAILER_TEST_RABBITMQ_CHROOT=$(CURDIR)/.cache/trixie $(bin)/pytest tests/contract tests/acceptance $(PYTEST)
 
 lock: .venv/dev  ## brings requirements/*.txt up to date with pyproject.toml

@@ -7,18 +7,23 @@ export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=${STORAGE_DRIVER:-vfs}
 
 container=$(buildah from --pull-never "$image")
 inside() { buildah run "$container" -- "$@"; }
-port=$((20000 + RANDOM % 12000))
-buildah config --env MAILER_PORT=$port --env MAILER_HOST=127.0.0.1 "$container"
+stop() {
+  inside sh -c 'if [ -e pid ]; then kill "$(cat pid)"; fi' || true
+  wait
+  buildah rm "$container" >/dev/null
+}
+trap stop EXIT
+
+buildah config --env MAILER_PORT=$((20000 + RANDOM % 12000)) --env MAILER_HOST=127.0.0.1 "$container"
 inside mailer migrate
-inside mailer web &
+inside sh -c 'echo $$ >pid; exec mailer web' &
 web=$!
-trap 'kill "$web" 2>/dev/null; wait "$web" || true; buildah rm "$container" >/dev/null' EXIT
 
 echo "runs as: $(inside id)"
 check=$(buildah inspect --type image --format '{{index .Docker.Config.Healthcheck.Test 3}}' "$image")
 for _ in $(seq 60); do
   if inside python3 -c "$check" 2>/dev/null; then
-    echo "healthy: web answers on port $port"
+    echo "healthy: the web app answers"
     exit 0
   fi
   kill -0 "$web" || exit 1

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mailer.events import EventRefused, MessageEvent, Person
+    from mailer.ledger.outbox import publish_in_transaction
     from mailer.ports.broker import BrokerUnavailable
-    from mailer.publishing import publish, publish_blocking, publish_in_transaction
+    from mailer.publishing import publish, publish_blocking
 
 __all__ = [
     "BrokerUnavailable",
@@ -32,7 +33,7 @@ _HOMES = {
     "Person": "mailer.events",
     "publish": "mailer.publishing",
     "publish_blocking": "mailer.publishing",
-    "publish_in_transaction": "mailer.publishing",
+    "publish_in_transaction": "mailer.ledger.outbox",
 }
 
 

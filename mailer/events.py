@@ -1,16 +1,21 @@
 """The published event: what an application says, and its validation. One schema for queue, API, file and outbox."""
 
+import base64
 import json
+import math
+import re
 from collections.abc import Iterable
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    Base64Bytes,
+    Base64Encoder,
     BaseModel,
     ConfigDict,
+    EncodedBytes,
     Field,
     ValidationError,
     field_validator,
@@ -22,14 +27,23 @@ from mailer.policy.document import SLUG
 MAX_EVENT_BYTES = 4 * 1024 * 1024
 """The largest event as JSON. A larger audience belongs in a named audience, a larger file behind a link."""
 MAX_CONTEXT_BYTES = 64 * 1024
+MAX_CONTEXT_DEPTH = 20
 MAX_PEOPLE = 10_000
 MAX_ATTACHMENTS = 5
 MAX_ATTACHMENTS_BYTES = 1024 * 1024
+MAX_PROBLEMS = 20
+MAX_PROBLEM = 500
+"""Characters. A refusal travels in a header, and an event can be wrong in ten thousand places."""
+
+_CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
+_SURROGATE = re.compile("[\\ud800-\\udfff]")
 
 
 def _one_line(text: str) -> str:
-    if any(ord(char) < 32 or ord(char) == 127 or char in "\u0085\u2028\u2029" for char in text):
+    if _CONTROL.search(text):
         raise ValueError("has a line break or control character; write it on one line")
+    if _SURROGATE.search(text):
+        raise ValueError("has half of a surrogate pair; write characters beyond U+FFFF whole")
     return text
 
 
@@ -40,15 +54,47 @@ def _address(text: str) -> str:
         raise ValueError(f"not an e-mail address: {error}") from error
 
 
+def _unfit(value: Any, levels: int = MAX_CONTEXT_DEPTH) -> str | None:
+    """What keeps a value from being stored as JSON, None if nothing does."""
+    match value:
+        case None | bool() | int():
+            return None
+        case str():
+            if "\0" in value:
+                return "has the character U+0000; remove it"
+            return "has half of a surrogate pair; write it whole" if _SURROGATE.search(value) else None
+        case float():
+            return None if math.isfinite(value) else "has NaN or an infinite number, which JSON has not; write null"
+        case dict() | list() | tuple():
+            if levels == 0:
+                return f"is nested more than {MAX_CONTEXT_DEPTH} levels deep; make it flatter"
+            parts = chain(value, value.values()) if isinstance(value, dict) else value
+            return next((fault for part in parts if (fault := _unfit(part, levels - 1))), None)
+        case _:
+            return f"has a value of the type {type(value).__name__}, which JSON has not; write it as text"
+
+
 def _context(value: dict[str, Any]) -> dict[str, Any]:
+    if fault := _unfit(value):
+        raise ValueError(fault)
     size = len(json.dumps(value, ensure_ascii=False).encode())
     if size > MAX_CONTEXT_BYTES:
         raise ValueError(f"is {size:,} bytes; at most {MAX_CONTEXT_BYTES:,}: put long texts in the template")
     return value
 
 
-OneLine = Annotated[str, AfterValidator(_one_line)]
-Name = Annotated[OneLine, Field(min_length=1, max_length=200)]
+class _Base64(Base64Encoder):
+    """As in RFC 4648 4; a character that does not belong there is an error, not skipped."""
+
+    @classmethod
+    def decode(cls, data: bytes) -> bytes:
+        try:
+            return base64.b64decode(data, validate=True)
+        except ValueError as error:
+            raise ValueError(f"is not base64: {error}") from error
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
 Slug = Annotated[str, Field(pattern=SLUG, max_length=60)]
 Address = Annotated[str, Field(max_length=254), AfterValidator(_address)]
 Context = Annotated[dict[str, Any], AfterValidator(_context)]
@@ -73,7 +119,7 @@ class Person(_Strict):
 
     ref: Name
     email: Address
-    name: Annotated[OneLine, Field(max_length=200)] | None = None
+    name: Annotated[str, Field(max_length=200), AfterValidator(_one_line)] | None = None
     locale: Locale | None = None
     country: Country | None = None
     source: Name | None = None
@@ -113,9 +159,14 @@ class Audience(_Strict):
 class Attachment(_Strict):
     """A small file that goes with each copy."""
 
-    filename: Annotated[OneLine, Field(min_length=1, max_length=200)]
+    filename: Name
     content_type: Annotated[str, Field(pattern=r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$", max_length=100)]
-    content: Base64Bytes
+    content: Annotated[bytes, EncodedBytes(encoder=_Base64)]
+
+
+def _versioned(schema: dict[str, Any]) -> None:
+    """Whoever writes JSON has to say `v`; whoever builds the event in Python has the version that is installed."""
+    schema["required"] = list(dict.fromkeys(["v", *schema["required"]]))
 
 
 class MessageEvent(_Strict):
@@ -129,6 +180,8 @@ class MessageEvent(_Strict):
         context: values for the template. reply_to: where answers go.
         send_at: not before. expires_at: not after; what is still open then becomes `expired`.
     """
+
+    model_config = ConfigDict(json_schema_extra=_versioned)
 
     v: Literal[1] = 1
     id: Name
@@ -152,9 +205,9 @@ class MessageEvent(_Strict):
     def _which_audience(cls, value: Any) -> Any:
         """Picks the one audience meant, so that an error speaks of it and not of all three."""
         kinds: dict[str, type[_Strict]] = {"refs": Refs, "people": People, "audience": Audience}
-        if not isinstance(value, dict):
+        if isinstance(value, _Strict):
             return value
-        keys = [key for key in kinds if key in value]
+        keys = [key for key in kinds if key in value] if isinstance(value, dict) else []
         if len(keys) != 1:
             raise ValueError('takes exactly one of "refs", "people" or "audience"')
         return kinds[keys[0]].model_validate(value)
@@ -187,12 +240,19 @@ class EventRefused(ValueError):
     """An event that cannot be accepted.
 
     Attributes:
-        problems: one line each: the field, what is wrong with it, what to do.
+        problems: one line each: the field, what is wrong with it, what to do. Printable, and not too many.
     """
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
+        stated = [_printable(problem) for problem in problems]
+        more = [f"and {len(stated) - MAX_PROBLEMS:,} more"] if len(stated) > MAX_PROBLEMS else []
+        self.problems = tuple(stated[:MAX_PROBLEMS] + more)
         super().__init__("; ".join(self.problems))
+
+
+def _printable(text: str) -> str:
+    line = " ".join(text[:MAX_PROBLEM].split())
+    return "".join(char if char.isprintable() else "\ufffd" for char in line)
 
 
 def parse_event(body: bytes | str) -> MessageEvent:
@@ -202,11 +262,18 @@ def parse_event(body: bytes | str) -> MessageEvent:
         EventRefused: it is too large, not JSON, or not an event.
     """
     if len(body) > MAX_EVENT_BYTES:
-        raise EventRefused([f"the event is {len(body):,} bytes; at most {MAX_EVENT_BYTES:,}: use a named audience"])
+        raise EventRefused(
+            [
+                f"the event is {len(body):,} bytes; at most {MAX_EVENT_BYTES:,}:"
+                " shorten the context, use a named audience, link to larger files"
+            ]
+        )
     try:
         value = json.loads(body)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise EventRefused([f"not JSON: {error}"]) from error
+    except RecursionError as error:
+        raise EventRefused(["not JSON that can be read: it is nested too deep; make it flatter"]) from error
     return validate_event(value)
 
 
@@ -216,16 +283,32 @@ def validate_event(value: Any) -> MessageEvent:
     Raises:
         EventRefused: it is not an event.
     """
+    unversioned = ["v: is required; this is version 1"] if isinstance(value, dict) and "v" not in value else []
     try:
-        return MessageEvent.model_validate(value)
+        event = MessageEvent.model_validate(value)
     except ValidationError as error:
-        raise EventRefused(_problem(detail) for detail in error.errors()) from error
+        raise EventRefused([*unversioned, *_problems(error)]) from error
+    if unversioned:
+        raise EventRefused(unversioned)
+    return event
+
+
+def _problems(error: ValidationError) -> list[str]:
+    details = error.errors(include_url=False, include_input=False)
+    # A list whose only item is wrong also counts as too short, which would mislead.
+    places = {detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))}
+    return [_problem(detail) for detail in details if not (detail["type"] == "too_short" and detail["loc"] in places)]
+
+
+_REMEDIES = {
+    "extra_forbidden": "is not a field of an event; remove it (what a template needs belongs in context)",
+    "missing": "is required",
+    "too_short": "is empty; name at least one",
+    "string_too_short": "is empty",
+    "timezone_aware": "has no time zone; write one, such as Z or +01:00",
+}
 
 
 def _problem(detail: Any) -> str:
     place = ".".join(str(part) for part in detail["loc"]) or "event"
-    remedy = {
-        "extra_forbidden": "is not a field of an event; remove it (what a template needs belongs in context)",
-        "missing": "is required",
-    }
-    return f"{place}: {remedy.get(detail['type'], detail['msg'].removeprefix('Value error, '))}"
+    return f"{place}: {_REMEDIES.get(detail['type'], detail['msg'].removeprefix('Value error, '))}"

@@ -1,4 +1,4 @@
-"""What applications call: `publish`, its blocking twin, and the outbox.
+"""What applications call: `publish` and its blocking twin.
 
 Each event loop has a publisher of its own, opened at first use from the same settings that the worker reads. With
 RabbitMQ an event is safe once RabbitMQ has confirmed it; with the in-process broker it is a row of the outbox, and safe
@@ -13,10 +13,10 @@ from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from mailer.events import MessageEvent
-from mailer.ledger.outbox import publish_in_transaction
+from mailer.ports.broker import BrokerUnavailable
 from mailer.settings import Settings, read_settings
 
-__all__ = ["publish", "publish_blocking", "publish_in_transaction"]
+__all__ = ["publish", "publish_blocking"]
 
 
 class _Publisher(Protocol):
@@ -72,12 +72,34 @@ def _background() -> asyncio.AbstractEventLoop:
 async def _open(settings: Settings) -> _Publisher:
     # The drivers are loaded here, so that `import mailer` costs an application nothing.
     if not settings.in_process:
-        from mailer.broker.publisher import EventPublisher
-        from mailer.broker.rabbitmq import RabbitBroker
-
-        return EventPublisher(RabbitBroker(settings.broker_url))
+        return await _open_rabbit(settings)
     from mailer.app import database
     from mailer.ledger.database import open_pool
     from mailer.ledger.outbox import OutboxPublisher
 
     return OutboxPublisher(await open_pool(_held.enter_context(database(settings)), size=4))
+
+
+async def _open_rabbit(settings: Settings) -> _Publisher:
+    """Declares the queues where no worker ever has, so that what is published now is there when the first one starts."""
+    from aio_pika.exceptions import ChannelPreconditionFailed
+    from aiormq.exceptions import ChannelAccessRefused
+
+    from mailer.broker.publisher import EventPublisher
+    from mailer.broker.rabbitmq import RabbitBroker
+    from mailer.broker.topology import EVENTS
+
+    broker = RabbitBroker(settings.broker_url)
+    try:
+        if not await broker.has(EVENTS):
+            from mailer.app import broker_topology
+
+            await broker.declare(broker_topology(settings))
+    except BaseException as error:
+        await broker.close()
+        if isinstance(error, ChannelAccessRefused | ChannelPreconditionFailed):
+            raise BrokerUnavailable(
+                f"there is no exchange {EVENTS} yet; a worker declares it when it starts"
+            ) from error
+        raise
+    return EventPublisher(broker)

@@ -42,6 +42,7 @@ class Settings(BaseSettings):
         dkim: `domain:selector:file.pem`, several with commas; the second of a domain is an additional signature.
         data: a folder for the embedded database and for captured mail.
         host, port: where the web app listens. log_json: one JSON object a line.
+        lease_seconds: how long a worker may hold a batch; what a dead one held is taken up again after that.
     """
 
     model_config = SettingsConfigDict(env_prefix="MAILER_", env_file=".env", frozen=True, extra="ignore")
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8025
     log_json: bool = False
+    lease_seconds: float = Field(default=60, ge=10, le=60)
 
     @cached_property
     def embedded(self) -> bool:

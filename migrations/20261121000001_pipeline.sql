@@ -25,24 +25,17 @@ COMMENT ON COLUMN recipients.observed_at IS 'How new the data are; older data ne
 COMMENT ON COLUMN recipients.email IS 'NULL for a ref that was addressed and never made known.';
 CREATE INDEX recipients_by_address ON recipients (controller, address_key, address_hash);
 
-CREATE FUNCTION address_changes() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    UPDATE standings SET version = version + 1 WHERE recipient_id = NEW.id;
-    RETURN NULL;
-END $$;
-COMMENT ON FUNCTION address_changes IS 'The address is part of a standing: what was decided for the old one is decided again.';
-CREATE TRIGGER recipients_address_changes AFTER UPDATE OF email ON recipients FOR EACH ROW
-    WHEN (OLD.email IS DISTINCT FROM NEW.email) EXECUTE FUNCTION address_changes();
-
 CREATE TABLE standings (
     recipient_id    bigint PRIMARY KEY REFERENCES recipients,
     version         bigint NOT NULL DEFAULT 1,
+    address_hash    bytea,
     opted_out       text[] NOT NULL DEFAULT '{}',
     deactivated_at  timestamptz,
     erased_at       timestamptz,
     address_dead_at timestamptz
 );
 COMMENT ON TABLE standings IS 'All that decides about a person, as of now. Changed by actions only; each change raises the version.';
+COMMENT ON COLUMN standings.address_hash IS 'Of the address that the version is about: a new address is decided on anew.';
 
 CREATE TABLE suppressions (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -178,6 +171,7 @@ CREATE TABLE opens (
 );
 COMMENT ON TABLE opens IS 'Nobody''s: a mailing, a day, and whether a machine fetched. No join leads to a recipient.';
 CREATE INDEX opens_by_mailing ON opens (mailing_id);
+CREATE INDEX opens_by_day ON opens (day);
 
 -- The ledger -------------------------------------------------------------------------------------------------------
 
@@ -279,19 +273,22 @@ COMMENT ON FUNCTION uuid_floor IS 'The least UUIDv7 (RFC 9562 5.7) of a moment.'
 
 CREATE FUNCTION ensure_partitions(months int) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    month timestamptz;
+    month timestamp;
     parent text;
+    child text;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('mailer.ensure_partitions'));
     FOR month IN
-        SELECT generate_series(date_trunc('month', now() - interval '1 day', 'UTC'), now() + months * interval '1 month',
-                               interval '1 month', 'UTC')
+        SELECT generate_series(date_trunc('month', now() AT TIME ZONE 'UTC' - interval '1 day'),
+                               now() AT TIME ZONE 'UTC' + months * interval '1 month', interval '1 month')
     LOOP
         FOREACH parent IN ARRAY ARRAY['deliveries', 'ledger', 'ledger_notes'] LOOP
-            IF to_regclass(format('%s_%s', parent, to_char(month AT TIME ZONE 'UTC', 'YYYYMM'))) IS NULL THEN
-                EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L) WITH (fillfactor = 70)',
-                    format('%s_%s', parent, to_char(month AT TIME ZONE 'UTC', 'YYYYMM')), parent,
-                    uuid_floor(month), uuid_floor(date_add(month, interval '1 month', 'UTC')));
+            child := format('%s_%s', parent, to_char(month, 'YYYYMM'));
+            IF to_regclass(child) IS NULL THEN
+                EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)%s', child, parent,
+                    uuid_floor(month AT TIME ZONE 'UTC'), uuid_floor((month + interval '1 month') AT TIME ZONE 'UTC'),
+                    -- Room for the updates of a delivery in its own page.
+                    CASE parent WHEN 'deliveries' THEN ' WITH (fillfactor = 70)' END);
             END IF;
         END LOOP;
     END LOOP;
@@ -299,6 +296,6 @@ END $$;
 SELECT ensure_partitions(3);
 
 -- migrate:down
-DROP TABLE recipients, standings, suppressions, audience_members, events, template_versions, mailings, attachments, deliveries, batches,
-    counters, opens, ledger, ledger_notes, seals, outbox, dead_letters, api_keys CASCADE;
-DROP FUNCTION address_changes, wake_outbox, uuid_floor, ensure_partitions;
+DROP TABLE recipients, standings, suppressions, audience_members, events, template_versions, mailings, attachments,
+    deliveries, batches, counters, opens, ledger, ledger_notes, seals, outbox, dead_letters, api_keys CASCADE;
+DROP FUNCTION wake_outbox, uuid_floor, ensure_partitions;

@@ -1,39 +1,56 @@
-"""Runs the processes of the Procfile on the services that the environment names, or on private ones.
+"""Runs the processes of the Procfile on the services that the settings name, or on private ones.
 
-`MAILER_DATABASE_URL` and `MAILER_BROKER_URL` name services that run already; for one that is not given, a private
-PostgreSQL or RabbitMQ is started with its files under `.cache/up`, and stopped at the end.
+`MAILER_DATABASE_URL` and `MAILER_BROKER_URL`, from the environment or `.env`, name services that run already. For one
+that is not given, a private PostgreSQL or RabbitMQ is started with its files under `.cache/up`, and stopped at the end.
+A private database gets secrets of its own, kept beside it, where none are given.
 """
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+from dotenv import dotenv_values
+
 from mailer.embedded import Unavailable, postgres, rabbitmq
 
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = ROOT / ".cache" / "up"
+SECRETS = ("MAILER_SECRET_KEYS", "MAILER_ADDRESS_KEY", "MAILER_LEDGER_KEY")
 
 
 def environment(services: ExitStack) -> dict[str, str]:
     """What the processes are given; private services are entered into `services`."""
-    env = dict(os.environ)
+    written = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value is not None}
+    env = written | dict(os.environ)
     env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
     if "MAILER_DATABASE_URL" not in env:
         env["MAILER_DATABASE_URL"] = services.enter_context(postgres.start(PRIVATE / "postgres")).url()
+        env = private_secrets() | env
     if "MAILER_BROKER_URL" not in env:
         env["MAILER_BROKER_URL"] = services.enter_context(rabbitmq.start(PRIVATE / "rabbitmq")).url
     return env
 
 
+def private_secrets() -> dict[str, str]:
+    """The secrets of the private database, made once: with others its links and suppressions would be void."""
+    file = PRIVATE / "secrets.env"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text("".join(f"{name}={secrets.token_hex(32)}\n" for name in SECRETS))
+    return {name: value for name, value in dotenv_values(file).items() if value is not None}
+
+
 def run_processes(env: dict[str, str]) -> int:
-    """Runs the Procfile until it ends or we are asked to stop; returns its exit status."""
+    """Runs the Procfile until a process of it ends, or we are asked to stop; returns the exit status."""
     processes = subprocess.Popen([sys.executable, "-m", "honcho", "start"], cwd=ROOT, env=env, start_new_session=True)
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, lambda *_: processes.terminate())
-    return processes.wait()
+    status = processes.wait()
+    return 0 if status == 128 + signal.SIGTERM else status
 
 
 def main() -> int:

@@ -3,8 +3,8 @@
 import asyncio
 import os
 import uuid
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -15,6 +15,7 @@ import pytest
 from mailer import resources
 from mailer.embedded import postgres, rabbitmq
 from mailer.ledger.migrations import migrate
+from tests.processes import Stack, open_stack
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,14 @@ class Server:
         with asyncio.Runner() as runner:
             runner.run(execute())
 
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """A migrated database for as long as somebody is in here; its URL."""
+        name = f"mailer_test_{uuid.uuid4().hex[:12]}"
+        self.sql(f"CREATE DATABASE {name} TEMPLATE {self.template}")
+        yield self.url(name)
+        self.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
@@ -57,10 +66,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
 @pytest.fixture
 def database_url(postgres_server: Server) -> Iterator[str]:
     """A migrated database of the test's own."""
-    name = f"mailer_test_{uuid.uuid4().hex[:12]}"
-    postgres_server.sql(f"CREATE DATABASE {name} TEMPLATE {postgres_server.template}")
-    yield postgres_server.url(name)
-    postgres_server.sql(f"DROP DATABASE {name} WITH (FORCE)")
+    with postgres_server.database() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -73,3 +80,17 @@ def rabbit_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("rabbitmq")
     with rabbitmq.start(folder, chroot=Path(chroot) if chroot else None) as node:
         yield node.url
+
+
+@pytest.fixture
+async def stack(tmp_path: Path, database_url: str, rabbit_url: str) -> AsyncIterator[Stack]:
+    """Settings for real processes, over a database and queues of the test's own, and a capturing SMTP server."""
+    async with open_stack(tmp_path, database_url, rabbit_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def small_stack(tmp_path: Path, database_url: str) -> AsyncIterator[Stack]:
+    """The same with the in-process broker."""
+    async with open_stack(tmp_path, database_url, "memory://") as opened:
+        yield opened

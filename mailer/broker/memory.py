@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -19,9 +18,7 @@ _LEASE_SECONDS = 30.0
 _POLL_SECONDS = 1.0
 """How often to look for rows whose lease has ended or that another process put back: nothing announces them."""
 _RETRY_SECONDS = 1.0
-_PAGE = 100
-_PAGES = 20
-"""How many pages deep to look, once in `_POLL_SECONDS`, for rows behind those that nobody here has room for."""
+_DEEP = 1_000
 
 
 class MemoryBroker:
@@ -49,7 +46,6 @@ class MemoryBroker:
         self._rows: dict[int, Row] = {}
         self._done: list[int] = []
         self._unwanted: list[int] = []
-        self._looked_deep = -math.inf
         host = Host(done=self._settled, hungry=self._wake.set, bury=self._bury)
         self._queues = {queue.name: MemoryQueue(queue.delivery_limit, host) for queue in topology.queues}
 
@@ -83,12 +79,9 @@ class MemoryBroker:
             self._wake.set()
 
     async def depth(self, queue: str) -> int:
-        """How many messages wait behind the consumers of this process.
-
-        Rows that no process has taken are not counted. But 0 tells that the consumers here are not behind: else more
-        rows would have been taken.
-        """
-        return self._queues[queue].depth
+        """How many messages wait for a queue, here or as rows; of the rows a thousand are counted at most."""
+        bound = [(binding.exchange, binding.key) for binding in self._topology.bindings if binding.queue == queue]
+        return self._queues[queue].depth + await self._outbox.waiting(bound, _DEEP)
 
     async def close(self) -> None:
         """Stops delivering and gives back what is not settled. Publishing still works."""
@@ -135,11 +128,22 @@ class MemoryBroker:
 
     async def _turn(self) -> None:
         await self._tidy()
-        if hungry := [queue.room for queue in self._queues.values() if queue.hungry]:
-            # As many as the tightest queue takes, since nobody knows yet whose rows come next.
-            await self._take(min(hungry))
-            await self._look_deep()
+        await self._fill()
         await self._tidy()
+
+    async def _fill(self) -> None:
+        """Takes rows for the queues that are hungry, past those for which there is no room here."""
+        unwanted: set[tuple[str, str]] = set()
+        while hungry := [queue.room for queue in self._queues.values() if queue.hungry]:
+            full = {
+                (bound.exchange, bound.key) for bound in self._topology.bindings if not self._queues[bound.queue].hungry
+            }
+            # As many as the tightest queue takes, since nobody knows whose rows come next.
+            limit = min(hungry)
+            rows = await self._outbox.take(self._owner, limit, _LEASE_SECONDS, full | unwanted)
+            unwanted |= {(parked.exchange, parked.message.routing_key) for parked in rows if not self._placed(parked)}
+            if len(rows) < limit:
+                return
 
     async def _tidy(self) -> None:
         """Removes the rows that are done, and gives back those for which there is no room here."""
@@ -150,23 +154,7 @@ class MemoryBroker:
             await self._outbox.put_back(unwanted)
             del self._unwanted[: len(unwanted)]
 
-    async def _take(self, limit: int) -> int:
-        rows = await self._outbox.take(self._owner, limit, _LEASE_SECONDS)
-        for parked in rows:
-            self._place(parked)
-        return len(rows)
-
-    async def _look_deep(self) -> None:
-        """Looks for rows behind those of a queue that has no room, which must not block the others."""
-        now = asyncio.get_running_loop().time()
-        if now - self._looked_deep < _POLL_SECONDS:
-            return
-        self._looked_deep = now
-        for _ in range(_PAGES):
-            if not any(queue.hungry for queue in self._queues.values()) or await self._take(_PAGE) < _PAGE:
-                return
-
-    def _place(self, parked: Parked) -> None:
+    def _placed(self, parked: Parked) -> bool:
         """Puts a row's message into its queues if each has room, else marks it to be given back.
 
         A row that was parked for nobody is a dead letter, as with the alternate exchange; outcomes are dropped.
@@ -174,14 +162,15 @@ class MemoryBroker:
         names = self._topology.route(parked.exchange, parked.message.routing_key)
         if not names and parked.exchange == OUTCOMES:
             self._done.append(parked.id)
-            return
+            return True
         queues = [self._queues[name] for name in names or (DEAD,)]
         if any(not queue.room for queue in queues):
             self._unwanted.append(parked.id)
-            return
+            return False
         self._rows[parked.id] = row = Row(parked, copies=len(queues), unsettled=len(queues))
         for queue in queues:
             queue.put(Copy(row))
+        return True
 
     def _give_back(self, ids: Iterable[int]) -> None:
         for row_id in ids:

@@ -10,7 +10,13 @@ from typing import TypeVar
 import aio_pika
 from aio_pika import DeliveryMode
 from aio_pika.abc import AbstractIncomingMessage, AbstractRobustChannel
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelInvalidStateError, ChannelPreconditionFailed, PublishError
+from aio_pika.exceptions import (
+    CONNECTION_EXCEPTIONS,
+    ChannelInvalidStateError,
+    ChannelNotFoundEntity,
+    ChannelPreconditionFailed,
+    PublishError,
+)
 from aio_pika.robust_connection import RobustConnection
 from aiormq.exceptions import ChannelAccessRefused
 from pamqp.common import FieldTable
@@ -68,6 +74,22 @@ class RabbitBroker:
                 await _declare(channel, topology)
 
         await self._publishing.persist(once)
+
+    async def has(self, exchange: str) -> bool:
+        """Whether an exchange exists.
+
+        Raises:
+            BrokerUnavailable: RabbitMQ did not answer.
+        """
+        with _losses():
+            async with asyncio.timeout(self._confirm_seconds):
+                connection = await self._publishing.connected()
+                async with connection.channel(publisher_confirms=False) as channel:
+                    try:
+                        await channel.declare_exchange(exchange, passive=True, robust=False)
+                    except ChannelNotFoundEntity:
+                        return False
+                    return True
 
     async def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> None:
         """Returns once RabbitMQ has confirmed the message; see `Broker.publish`."""

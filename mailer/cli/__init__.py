@@ -5,7 +5,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from mailer.cli import dead, keys, ledger, mailing, publish, recipients, running, schema, templates
+from mailer.cli import dead, demo, keys, ledger, mailing, publish, recipients, running, schema, templates
 from mailer.cli.shared import fail
 
 app = typer.Typer(
@@ -15,7 +15,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for room in (running, publish):
+for room in (running, demo, publish):
     room.register(app)
 for name, group in (
     ("recipients", recipients.app),

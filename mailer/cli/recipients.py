@@ -54,7 +54,7 @@ async def import_file(app: App, file: Path, brand: str, rejected: Path) -> Impor
 
 
 def _open(file: Path) -> tuple[int, TextIO]:
-    """A file and how many lines it has. It is read to the end first, so that a bad byte is met before any row is taken."""
+    """How many lines a file has, and the file. A first pass meets a bad byte before any row is taken."""
     try:
         with file.open(encoding="utf-8-sig") as whole:
             lines = sum(1 for _ in whole)

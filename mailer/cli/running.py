@@ -1,9 +1,6 @@
-"""The processes, and what prepares them: migrate, worker, web, timekeeper, demo."""
+"""The processes, and what prepares them: migrate, worker, web, timekeeper."""
 
 import asyncio
-import tempfile
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -12,6 +9,7 @@ from mailer.app import migrate as migrate_database
 from mailer.cli.shared import fail, opened, out, run, settings, until_signalled
 from mailer.embedded import Unavailable
 from mailer.ledger.migrations import MigrationFailed
+from mailer.ports.broker import Broker
 from mailer.telemetry import log
 
 
@@ -21,7 +19,6 @@ def register(app: typer.Typer) -> None:
     app.command()(worker)
     app.command()(web)
     app.command()(timekeeper)
-    app.command()(demo)
 
 
 def migrate() -> None:
@@ -72,16 +69,9 @@ def timekeeper() -> None:
     run(main)
 
 
-async def run_everything(app: App, stop: asyncio.Event) -> None:
+async def run_everything(app: App, broker: Broker, stop: asyncio.Event) -> None:
     """Worker, timekeeper and web in one process: the embedded default."""
-    broker = await app.broker()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(app.run_worker(stop, broker))
         tasks.create_task(app.run_timekeeper(stop, broker))
         tasks.create_task(app.run_web(stop))
-
-
-def demo(
-    stay: Annotated[bool, typer.Option("--stay", help="Stay up, with the inbox, until Ctrl-C.")] = False,
-) -> None:
-    """Runs the whole pipeline over the examples, and prints what happened to every mailing."""

@@ -45,13 +45,24 @@ def fail(message: str, status: int) -> NoReturn:
 def run(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     """Runs asynchronous code; what can be expected to fail ends the command with its message."""
     try:
-        return uvloop.run(main())
+        return uvloop.run(_alone(main))
     except _BAD_INPUT as error:
         fail(str(error), 2)
     except (asyncpg.UndefinedTableError, asyncpg.InvalidCatalogNameError):
         fail("the database is not up to date; run `mailer migrate`", 1)
     except _FAILURE as error:
         fail(str(error) or type(error).__name__, 1)
+
+
+async def _alone(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+    """What is raised comes out of the task groups around it: whatever else they held ended because of it."""
+    try:
+        return await main()
+    except ExceptionGroup as group:
+        error: Exception = group
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
+        raise error from group
 
 
 def settings(**overrides: Any) -> Settings:

@@ -28,12 +28,24 @@ _PORTS = range(20_000, 32_768)
 _CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{port}
 disk_free_limit.absolute = 50MB
+vm_memory_calculation_strategy = allocated
+vm_memory_high_watermark.absolute = 2GB
 raft.wal_max_size_bytes = 67108864
 log.file.level = warning
 """
+"""How much memory there is and is used are not asked of the system: a chroot may be without `/proc`."""
 
 _LOOPBACK_ONLY = "-kernel inet_dist_use_interface {127,0,0,1}"
 """Erlang's own protocol, too, is not for other machines."""
+
+_TIED_TO_US = """\
+exec 3<&0 </dev/null
+"$@" 3<&- & program=$!
+(read -r _ <&3; kill "$program") & reader=$!
+wait "$program"
+kill "$reader" 2>/dev/null
+"""
+"""Runs a program until it ends by itself or our end of the shell's input is closed, by us or by our death."""
 
 _PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 _METHOD_FRAME = b"\x01"
@@ -65,7 +77,8 @@ class PrivateRabbit:
         """Ends the node in order, or by force when it takes too long. Its files stay. A second call does nothing."""
         while self._processes:
             process = self._processes.pop()
-            process.terminate()
+            assert process.stdin is not None  # noqa: S101 (it was opened as a pipe)
+            process.stdin.close()
             try:
                 process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
@@ -117,7 +130,7 @@ def start(folder: Path, prefix: Path = _PACKAGE_PREFIX, chroot: Path | None = No
     Args:
         folder: holds the node's files and its log; made if it is missing.
         prefix: where RabbitMQ is, as in Debian's package.
-        chroot: a Debian in which `prefix` is; `folder` must be within it. Only root can use one.
+        chroot: a Debian in which `prefix` and `folder` are. Only root can use one.
 
     Raises:
         Unavailable: RabbitMQ is not installed, or does not start.
@@ -127,15 +140,14 @@ def start(folder: Path, prefix: Path = _PACKAGE_PREFIX, chroot: Path | None = No
     if not servers or (chroot is None and shutil.which("epmd") is None):
         raise Unavailable("RabbitMQ is not installed: apt-get install rabbitmq-server")
     folder = folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    outside = root / folder.relative_to("/")
+    outside.mkdir(parents=True, exist_ok=True)
     ports = _free_ports()
-    inside = Path("/", folder.relative_to(root))
-    server = str(Path("/", servers[-1].relative_to(root)))
-    (folder / "rabbitmq.conf").write_text(_CONFIGURATION.format(port=ports.amqp))
-    (folder / "plugins").write_text("[].\n")
+    (outside / "rabbitmq.conf").write_text(_CONFIGURATION.format(port=ports.amqp))
+    (outside / "plugins").write_text("[].\n")
     wrapper = ("chroot", str(root)) if chroot else ()
-    command = _Command(wrapper, server, _environment(inside, ports), folder / "output.log")
-    return PrivateRabbit(command, ports)
+    server = str(Path("/", servers[-1].relative_to(root)))
+    return PrivateRabbit(_Command(wrapper, server, _environment(folder, ports), outside / "output.log"), ports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +167,13 @@ class _Command:
     log: Path
 
     def spawn(self, program: tuple[str, ...]) -> subprocess.Popen[bytes]:
-        """Starts a program as the leader of a process group of its own, so that an interrupt reaches only us."""
+        """Starts a program in a process group of its own, so that an interrupt reaches only us; it dies with us."""
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [*self.wrapper, *program],
+                ["sh", "-c", _TIED_TO_US, "sh", *self.wrapper, *program],
                 env=self.environment,
                 cwd="/",
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -24,6 +24,11 @@ def statements(noun: str) -> dict[str, str]:
     return dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
 
 
+def storable(text: str) -> str:
+    """A text as a column can hold it: without U+0000 and halves of surrogate pairs, which a stranger's may have."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     for kind in ("json", "jsonb"):
         await connection.set_type_codec(kind, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from mailer.ledger.database import Pool
+from mailer.ledger.database import Pool, storable
 from mailer.ports.broker import Header, Message
 from mailer.ports.dead_letters import DeadLetter
 
@@ -18,11 +18,11 @@ class PostgresDeadLetters:
         await self._pool.execute(
             "INSERT INTO dead_letters (reason, exchange, routing_key, message_id, publisher, body)"
             " VALUES ($1, $2, $3, $4, $5, $6)",
-            reason,
-            exchange,
-            routing_key,
-            message.message_id,
-            publisher,
+            storable(reason),
+            storable(exchange),
+            storable(routing_key),
+            message.message_id and storable(message.message_id),
+            storable(publisher),
             message.body,
         )
 
@@ -49,7 +49,7 @@ class PostgresDeadLetters:
                 row["exchange"],
                 row["routing_key"],
                 row["message_id"],
-                row["body"].decode(errors="replace"),
+                storable(row["body"].decode(errors="replace")),
                 row["publisher"],
             )
         return _letter(row)

@@ -24,9 +24,8 @@ class PostgresImporter:
         now = datetime.now(UTC)
         async with self._pool.acquire() as connection, connection.transaction():
             await people.keep_imports_out(connection)
-            known = [
-                people.Known(self._brand, self._controller, row.person, row.person.collected_at or now) for row in rows
-            ]
+            await people.lock(connection, [(self._brand, row.person.ref) for row in rows])
+            known = [people.known(self._brand, self._controller, row.person, now) for row in rows]
             ids = await people.upsert(connection, self._hasher, known)
             opt_outs = [(ids[self._brand, row.person.ref], scope) for row in rows for scope in row.opted_out]
             if opt_outs:

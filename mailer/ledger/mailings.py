@@ -33,6 +33,12 @@ class PostgresMailings:
 
     async def accept(self, mailings: Sequence[NewMailing]) -> list[Accepted]:
         """See the port."""
+        try:
+            return await self._accept(mailings)
+        except asyncpg.DataError as error:
+            raise ValueError(str(error)) from error
+
+    async def _accept(self, mailings: Sequence[NewMailing]) -> list[Accepted]:
         async with self._writers.lease() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 first = await _first(connection, mailings)
@@ -76,10 +82,7 @@ class PostgresMailings:
             brand = mailing.event.brand
             match mailing.event.to:
                 case People(people=persons):
-                    known += [
-                        people.Known(brand, mailing.controller, person, person.collected_at or now)
-                        for person in persons
-                    ]
+                    known += [people.known(brand, mailing.controller, person, now) for person in persons]
                     wanted += [(mailing, person.ref, person.context) for person in persons]
                 case Refs(refs=names):
                     refs += [(brand, ref, mailing.controller) for ref in names]
@@ -134,6 +137,8 @@ class PostgresMailings:
         Raises:
             ReleaseRefused: it does not wait, or the person is who published it.
         """
+        if not person.strip():
+            raise ReleaseRefused("nobody is named who releases it")
         status = await self.status(mailing_id)
         if status is None:
             raise ReleaseRefused(f"there is no mailing {mailing_id}; `mailer mailing list` shows them")

@@ -1,7 +1,8 @@
 """The outbox in PostgreSQL."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import asyncpg
 
 from mailer.events import MessageEvent
 from mailer.ledger.database import Connection, Pool, statements
-from mailer.ports.broker import Header, Message
+from mailer.ports.broker import BrokerUnavailable, Header, Message
 from mailer.ports.outbox import Parked
 
 _SQL = statements("outbox")
@@ -22,24 +23,35 @@ class PostgresOutbox:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._woken = asyncio.Event()
+        self._listening = asyncio.Lock()
         self._listener: Connection | None = None
 
     async def park(self, exchange: str, messages: Sequence[Message]) -> None:
         """See the port."""
-        await self._pool.execute(
-            _SQL["park"],
-            exchange,
+        columns = (
             [message.routing_key for message in messages],
             [message.message_id for message in messages],
             [{key: value for key, value in message.headers.items() if key != Header.PUBLISHER} for message in messages],
             [message.body.decode() for message in messages],
             [message.headers.get(Header.PUBLISHER, message.user_id) for message in messages],
         )
+        try:
+            await self._pool.execute(_SQL["park"], exchange, *columns)
+        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+            raise BrokerUnavailable(f"the database did not answer ({type(error).__name__})") from error
 
-    async def take(self, owner: str, limit: int, lease_seconds: float) -> list[Parked]:
+    async def take(
+        self, owner: str, limit: int, lease_seconds: float, without: Collection[tuple[str, str]] = ()
+    ) -> list[Parked]:
         """See the port."""
-        rows = await self._pool.fetch(_SQL["take"], owner, limit, timedelta(seconds=lease_seconds))
+        exchanges, keys = [exchange for exchange, _ in without], [key for _, key in without]
+        rows = await self._pool.fetch(_SQL["take"], owner, limit, timedelta(seconds=lease_seconds), exchanges, keys)
         return sorted((_parked(row) for row in rows), key=lambda parked: parked.id)
+
+    async def waiting(self, of: Collection[tuple[str, str]], at_most: int) -> int:
+        """See the port."""
+        exchanges, keys = [exchange for exchange, _ in of], [key for _, key in of]
+        return int(await self._pool.fetchval(_SQL["waiting"], exchanges, keys, at_most))
 
     async def renew(self, owner: str, lease_seconds: float) -> None:
         """See the port."""
@@ -56,11 +68,10 @@ class PostgresOutbox:
     async def wait(self, seconds: float) -> None:
         """See the port."""
         await self._listen()
-        try:
-            await asyncio.wait_for(self._woken.wait(), seconds)
-        except TimeoutError:
-            return
-        self._woken.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+                self._woken.clear()
 
     async def close(self) -> None:
         """Stops listening."""
@@ -71,12 +82,13 @@ class PostgresOutbox:
             await self._pool.release(listener)
 
     async def _listen(self) -> None:
-        if self._listener is not None and not self._listener.is_closed():
-            return
-        await self.close()
-        self._listener = await self._pool.acquire()
-        await self._listener.add_listener(_CHANNEL, self._wake)
-        self._woken.set()
+        async with self._listening:
+            if self._listener is not None and not self._listener.is_closed():
+                return
+            await self.close()
+            self._listener = await self._pool.acquire()
+            await self._listener.add_listener(_CHANNEL, self._wake)
+            self._woken.set()
 
     def _wake(self, *_: Any) -> None:
         self._woken.set()

@@ -21,6 +21,11 @@ class Known:
     observed_at: datetime
 
 
+def known(brand: str, controller: str, person: Person, now: datetime) -> Known:
+    """A person as of when the data were collected, or of now; a date in the future would outrank all that follow."""
+    return Known(brand, controller, person, min(person.collected_at or now, now))
+
+
 async def upsert(connection: Connection, hasher: AddressHasher, people: Sequence[Known]) -> dict[tuple[str, str], int]:
     """Inserts or updates people and brings their standings up to date. Never undoes an opt-out.
 
@@ -40,6 +45,11 @@ async def upsert(connection: Connection, hasher: AddressHasher, people: Sequence
 async def keep_imports_out(connection: Connection) -> None:
     """Until the transaction ends, nobody becomes known under an address that is just being suppressed."""
     await connection.execute("SELECT pg_advisory_xact_lock(hashtext('mailer.addresses'))")
+
+
+async def lock(connection: Connection, keys: Sequence[tuple[str, str]]) -> None:
+    """Locks the standings of people by (brand, ref), in the order in which a hand-over does."""
+    await connection.execute(SQL["lock"], *zip(*keys, strict=True))
 
 
 async def know_refs(connection: Connection, refs: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str], int]:
@@ -63,9 +73,10 @@ async def ids_of(connection: Connection, keys: Sequence[tuple[str, str]]) -> dic
 
 
 async def refresh(connection: Connection, ids: Sequence[int]) -> None:
-    """Brings standings up to date with the suppressions of the addresses that the people have now."""
+    """Brings standings up to date with the addresses that the people have now, and with their suppressions."""
     await connection.execute(SQL["derive"], ids)
-    await connection.execute(SQL["carry_opt_outs"], ids)
+    if also := await connection.fetch(SQL["carry_opt_outs"], ids):
+        await connection.execute(SQL["derive"], [row["id"] for row in also])
 
 
 def _row(hasher: AddressHasher, known: Known) -> dict[str, str | None]:

@@ -6,18 +6,19 @@ from datetime import timedelta
 from mailer.ledger.database import Pool, statements
 from mailer.ledger.mailings import BATCH_SIZE
 from mailer.ledger.reading import PostgresLedger
-from mailer.ports.deliveries import Deliveries, State
+from mailer.ports.deliveries import State
 from mailer.ports.upkeep import Due, Stale
 
 _SQL = statements("upkeep")
+_FINISH = statements("deliveries")["finish"]
+_MAILINGS_AT_ONCE = 10_000
 
 
 class PostgresUpkeep:
     """Implements `ports.upkeep.Upkeep`."""
 
-    def __init__(self, pool: Pool, deliveries: Deliveries, ledger: PostgresLedger) -> None:
+    def __init__(self, pool: Pool, ledger: PostgresLedger) -> None:
         self._pool = pool
-        self._deliveries = deliveries
         self._ledger = ledger
 
     async def unpublished(self, limit: int) -> list[Due]:
@@ -40,9 +41,10 @@ class PostgresUpkeep:
 
     async def give_back(self, limit: int) -> int:
         """See the port."""
-        claims = [row["claim"] for row in await self._pool.fetch(_SQL["expired_claims"], limit)]
-        for claim in claims:
-            await self._deliveries.finish(claim, None)
+        async with self._pool.acquire() as connection, connection.transaction():
+            claims = {row["claim"] for row in await connection.fetch(_SQL["expired_claims"], limit)}
+            for claim in claims:
+                await connection.execute(_FINISH, claim, None)
         return len(claims)
 
     async def batch_due(self, limit: int) -> int:
@@ -51,7 +53,7 @@ class PostgresUpkeep:
 
     async def finish_mailings(self) -> int:
         """See the port."""
-        return int((await self._pool.execute(_SQL["finish_mailings"])).removeprefix("UPDATE "))
+        return int(await self._pool.fetchval(_SQL["finish_mailings"], _MAILINGS_AT_ONCE))
 
     async def fold(self) -> None:
         """See the port."""

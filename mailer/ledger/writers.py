@@ -3,12 +3,13 @@
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from mailer.ledger.chain import GENESIS, Linked, link_all
-from mailer.ledger.database import Connection, statements
+from mailer.ledger.database import Connection, statements, storable
 from mailer.ports.ids import uuid7
 from mailer.ports.ledger import Entry
 
@@ -28,9 +29,9 @@ class Writer:
 
     def link(self, entries: Sequence[Entry]) -> list[Linked]:
         """Chains entries behind the head, which stays where it is until `advance`."""
-        return link_all(
-            self._key, self._head, self.id, self._n + 1, datetime.now(UTC), entries, os.urandom(16 * len(entries))
-        )
+        stored = [replace(entry, reply=storable(entry.reply)) if entry.reply else entry for entry in entries]
+        salts = os.urandom(16 * len(stored))
+        return link_all(self._key, self._head, self.id, self._n + 1, datetime.now(UTC), stored, salts)
 
     def advance(self, linked: Sequence[Linked]) -> None:
         """The entries are committed: the head moves."""
@@ -51,10 +52,11 @@ class Writers:
 
         After an error nobody knows whether its entries were committed, so it is never used again.
         """
+        while self._free and datetime.now(UTC) - self._free[-1].born > _MAX_AGE:
+            self._free.pop()
         writer = self._free.pop() if self._free else Writer(self._key)
         yield writer
-        if datetime.now(UTC) - writer.born < _MAX_AGE:
-            self._free.append(writer)
+        self._free.append(writer)
 
 
 def columns(linked: Sequence[Linked]) -> list[list[Any]]:

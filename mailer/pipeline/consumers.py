@@ -8,7 +8,7 @@ from contextlib import suppress
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import ANONYMOUS, Intake
 from mailer.policy.category import Lane
-from mailer.ports.broker import Broker, BrokerUnavailable, Header, Received, Unroutable
+from mailer.ports.broker import Broker, BrokerUnavailable, Header, Message, Received, Unroutable
 from mailer.ports.dead_letters import DeadLetters
 from mailer.ports.outbox import Outbox, Parked
 from mailer.telemetry import DEAD_LETTERS, log
@@ -83,10 +83,24 @@ def hand_over_batches(handover: HandOver) -> Handle:
 
     async def handle(arrived: Sequence[Received]) -> None:
         for received in arrived:
-            await handover.run([int(json.loads(received.message.body)["batch"])])
+            batch = _batch(received.message)
+            if batch is None:
+                await received.reject('not a batch: it takes its number, as {"batch": 1}')
+                continue
+            await handover.run([batch])
             await received.ack()
 
     return handle
+
+
+def _batch(message: Message) -> int | None:
+    try:
+        match json.loads(message.body):
+            case {"batch": int(batch)} if 0 < batch < 1 << 63:
+                return batch
+    except (ValueError, RecursionError):
+        pass
+    return None
 
 
 def take_in(intake: Intake, lane: Lane) -> Handle:
@@ -122,25 +136,29 @@ async def relay(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str
     while not stop.is_set():
         try:
             parked = await outbox.take(owner, RELAYED_AT_ONCE, RELAY_LEASE)
-            await asyncio.gather(*(_relay(broker, letters, item) for item in parked))
-            await outbox.remove([item.id for item in parked])
+            arrived = await asyncio.gather(*(_relay(broker, letters, item) for item in parked))
+            await outbox.remove([item.id for item, done in zip(parked, arrived, strict=True) if done])
             if not parked:
                 await _wait(outbox, stop)
-        except BrokerUnavailable as error:
-            log.warning("the broker is away; the outbox waits", error=str(error))
-            await outbox.put_back([item.id for item in parked])
-            await pause(stop, 1)
+            elif not all(arrived):
+                await outbox.put_back([item.id for item, done in zip(parked, arrived, strict=True) if not done])
+                await pause(stop, 1)
         except Exception:
             log.exception("the relay failed; trying again")
             await pause(stop, 1)
 
 
-async def _relay(broker: Broker, letters: DeadLetters, item: Parked) -> None:
+async def _relay(broker: Broker, letters: DeadLetters, item: Parked) -> bool:
+    """Whether a message has arrived: with the broker, or, where no queue takes it, among the dead letters."""
     try:
         await broker.publish(item.exchange, item.message)
     except Unroutable as error:
         publisher = item.message.headers.get(Header.PUBLISHER, ANONYMOUS)
         await letters.keep(item.message, item.exchange, item.message.routing_key, str(error), publisher)
+    except BrokerUnavailable as error:
+        log.warning("the broker is away; the outbox waits", error=str(error))
+        return False
+    return True
 
 
 async def _wait(outbox: Outbox, stop: asyncio.Event) -> None:

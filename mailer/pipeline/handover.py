@@ -1,14 +1,16 @@
 """The hand-over: claim, decide, render, intend, hand over, record. The whole way of a batch reads here."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from mailer.actions import address_dead
 from mailer.pipeline.press import Press, Presses
 from mailer.pipeline.verdicts import Step, conclude, plan
 from mailer.policy.outcome import Outcome, Result
-from mailer.ports.deliveries import Claim, Deliveries, Row
+from mailer.ports.deliveries import Claim, Deliveries, Move, Row
+from mailer.ports.ledger import Entry
 from mailer.ports.mailings import Mailings
 from mailer.ports.processor import Processor
 from mailer.ports.standings import Standings
@@ -54,25 +56,28 @@ class HandOver:
         claim = await self._deliveries.claim(batches, self._owner)
         if claim is None:
             return
-        await self._set_up(claim)
+        presses = await self._set_up(claim)
         reached = True
         for window in _windows(claim.rows):
-            reached = await self._window(claim, window)
+            reached = await self._window(claim, presses, window)
             if not reached:
                 break
         await self._deliveries.finish(claim.token, None if reached else datetime.now(UTC) + PAUSE)
 
-    async def _set_up(self, claim: Claim) -> None:
-        new = {row.mailing_id for row in claim.rows if self._presses.known(row.mailing_id) is None}
-        if new:
+    async def _set_up(self, claim: Claim) -> Mapping[UUID, Press]:
+        """The presses of the claim's mailings; they stay with it, whatever others make room for meanwhile."""
+        known = {row.mailing_id: self._presses.known(row.mailing_id) for row in claim.rows}
+        presses = {mailing_id: press for mailing_id, press in known.items() if press is not None}
+        if new := known.keys() - presses.keys():
             for facts in (await self._mailings.facts(list(new))).values():
                 here = self._presses.has_template(facts)
                 source = None if here else await self._mailings.template_source(facts.template_version)
-                self._presses.set_up(facts, source)
+                presses[facts.id] = self._presses.set_up(facts, source)
+        return presses
 
-    async def _window(self, claim: Claim, rows: Sequence[Row]) -> bool:
+    async def _window(self, claim: Claim, presses: Mapping[UUID, Press], rows: Sequence[Row]) -> bool:
         """One window's whole way. False: the lease is too near its end to begin it, or the processor takes nothing."""
-        steps = await self._begin(claim, rows)
+        steps = await self._begin(claim, presses, rows)
         if steps is None:
             return False
         sending = [(step, step.outgoing) for step in steps if step.outgoing is not None]
@@ -82,9 +87,9 @@ class HandOver:
         await self._record(claim, [step for step, _ in sending], outcomes)
         return any(outcome.result is not Result.UNSENT for outcome in outcomes)
 
-    async def _begin(self, claim: Claim, rows: Sequence[Row]) -> list[Step] | None:
+    async def _begin(self, claim: Claim, presses: Mapping[UUID, Press], rows: Sequence[Row]) -> list[Step] | None:
         """Decides, renders, and commits decisions and intents, until every row's standing is the one decided on."""
-        steps = [self._plan(row) for row in rows]
+        steps = [self._plan(row, presses) for row in rows]
         while time.monotonic() < claim.deadline - MARGIN:
             refused = await self._deliveries.move(
                 claim.token, [step.move for step in steps], [entry for step in steps for entry in step.entries]
@@ -92,37 +97,38 @@ class HandOver:
             if not refused:
                 return steps
             fresh = await self._deliveries.read_again(claim.token, list(refused))
-            steps = [step for step in steps if step.move.key not in refused] + [self._plan(row) for row in fresh]
+            steps = [step for step in steps if step.move.key not in refused]
+            steps += [self._plan(row, presses) for row in fresh]
         return None
 
-    def _plan(self, row: Row) -> Step:
-        return plan(row, self._press(row), self._processor, datetime.now(UTC))
-
-    def _press(self, row: Row) -> Press:
-        press = self._presses.known(row.mailing_id)
-        if press is None:
-            raise AssertionError(f"mailing {row.mailing_id} was set up for this claim")
-        return press
+    def _plan(self, row: Row, presses: Mapping[UUID, Press]) -> Step:
+        return plan(row, presses[row.mailing_id], self._processor, datetime.now(UTC))
 
     async def _record(self, claim: Claim, steps: Sequence[Step], outcomes: Sequence[Outcome]) -> None:
         now = datetime.now(UTC)
         done = [conclude(step, outcome, self._processor, now) for step, outcome in zip(steps, outcomes, strict=True)]
-        late = await self._deliveries.move(
-            claim.token, [step.move for step in done], [entry for step in done for entry in step.entries]
-        )
+        late = await move_what_holds(self._deliveries, claim.token, [(step.move, step.entries) for step in done])
         if late:
             # Somebody took these rows for a dead worker's; what they have become stands in the ledger already.
-            log.warning("outcomes came too late", deliveries=len(late))
-            kept = [step for step in done if step.move.key not in late]
-            await self._deliveries.move(
-                claim.token, [step.move for step in kept], [entry for step in kept for entry in step.entries]
-            )
+            log.warning("outcomes came too late", deliveries=late)
         for step, outcome in zip(steps, outcomes, strict=True):
             if outcome.result is Result.REFUSED:
                 source = f"{self._processor.name} {outcome.status or outcome.code}"
                 await address_dead(self._standings, step.press.facts.brand, step.row.recipient_id, source)
         for outcome in outcomes:
             HANDED_OVER.labels(self._processor.name, outcome.result.value).inc()
+
+
+async def move_what_holds(
+    deliveries: Deliveries, claim: UUID | None, changes: Sequence[tuple[Move, Sequence[Entry]]]
+) -> int:
+    """Moves the deliveries that are still as they were left, with their entries; returns how many were not."""
+    held = list(changes)
+    while refused := await deliveries.move(
+        claim, [move for move, _ in held], [entry for _, entries in held for entry in entries]
+    ):
+        held = [(move, entries) for move, entries in held if move.key not in refused]
+    return len(changes) - len(held)
 
 
 def _windows(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:

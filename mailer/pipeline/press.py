@@ -10,6 +10,7 @@ from mailer.policy.document import Policy
 from mailer.ports.deliveries import Row
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Outgoing
+from mailer.rendering.headers import addr_spec
 from mailer.rendering.links import Links, UnsubscribeToken
 from mailer.rendering.message import Letterhead, Skeleton
 from mailer.rendering.templates import Addressee, Template, TemplateLibrary, restore
@@ -84,7 +85,10 @@ class Press:
             unsubscribe_url=unsubscribe_url,
         )
         sender = self._links.bounce_address(self.facts.id, row.recipient_id, self.policy.domain)
-        return Printed(Outgoing(sender, address, self._sign(self.policy.domain, content, now)), message_id.strip("<>"))
+        recipient = addr_spec(address, "To")
+        return Printed(
+            Outgoing(sender, recipient, self._sign(self.policy.domain, content, now)), message_id.strip("<>")
+        )
 
     def _values(self, row: Row, unsubscribe_url: str | None) -> Mapping[str, Any]:
         return {

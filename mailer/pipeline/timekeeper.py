@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from mailer.pipeline.handover import move_what_holds
 from mailer.pipeline.intake import publish_batches
 from mailer.policy.category import CATEGORIES, Lane
 from mailer.ports.broker import Broker, BrokerUnavailable
@@ -51,7 +52,8 @@ class Timekeeper:
         """One round."""
         await self._resolve()
         await self._upkeep.give_back(AT_ONCE)
-        await self._upkeep.batch_due(AT_ONCE)
+        while await self._upkeep.batch_due(AT_ONCE) == AT_ONCE:
+            continue
         await self._publish()
         await self._upkeep.finish_mailings()
         if time.monotonic() >= self._rarely_at:
@@ -79,14 +81,11 @@ class Timekeeper:
             await self._move([item for item in stale if item.claim == claim])
 
     async def _move(self, stale: Sequence[Stale]) -> None:
-        steps = [_resolution(item, datetime.now(UTC)) for item in stale]
-        late = await self._deliveries.move(stale[0].claim, [move for move, _ in steps], [entry for _, entry in steps])
-        kept = [(move, entry) for move, entry in steps if move.key not in late]
-        if late and kept:
-            await self._deliveries.move(stale[0].claim, [move for move, _ in kept], [entry for _, entry in kept])
+        now = datetime.now(UTC)
+        await move_what_holds(self._deliveries, stale[0].claim, [_resolution(item, now) for item in stale])
 
 
-def _resolution(item: Stale, now: datetime) -> tuple[Move, Entry]:
+def _resolution(item: Stale, now: datetime) -> tuple[Move, tuple[Entry]]:
     """Intended becomes in doubt; in doubt becomes failed (optional: at most once) or is tried again (mandatory)."""
     due_at: datetime | None = now
     if item.state is State.INTENDED:
@@ -115,4 +114,4 @@ def _resolution(item: Stale, now: datetime) -> tuple[Move, Entry]:
         category=item.category,
         reason=f"{to_state.value} {reason}",
     )
-    return move, entry
+    return move, (entry,)

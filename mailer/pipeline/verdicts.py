@@ -74,7 +74,7 @@ def conclude(step: Step, outcome: Outcome, processor: Processor, now: datetime) 
         Kind.OUTCOME,
         row,
         step.press,
-        reason=f"{outcome.result.value} {reason}".strip(),
+        reason=" ".join(dict.fromkeys(part for part in (outcome.result.value, reason) if part)),
         processor=processor.name,
         reply=_reply(outcome),
         message_id=step.printed.message_id if step.printed else None,
@@ -89,7 +89,8 @@ def retry_delay(attempt: int, spread: float) -> timedelta:
 
 
 def _again(step: Step, reason: str, now: datetime) -> tuple[State, str, datetime | None]:
-    since = step.press.facts.send_at or step.press.facts.created_at
+    facts = step.press.facts
+    since = max(facts.released_at, facts.send_at or facts.released_at)
     if now - since > MAX_AGE[step.press.category.mandatory]:
         return State.FAILED, f"gave_up {reason}", None
     return State.DEFERRED, reason, now + retry_delay(step.row.attempt, random.random())  # noqa: S311 - jitter, not a secret

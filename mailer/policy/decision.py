@@ -102,9 +102,7 @@ def _category_not_promised(rule: Rule, facts: _Facts) -> Decision | None:
 
 
 def _erased(rule: Rule, facts: _Facts) -> Decision | None:
-    if facts.standing.erased or facts.standing.address is None:
-        return _suppress("erased", rule, facts)
-    return None
+    return _suppress("erased", rule, facts) if facts.standing.erased else None
 
 
 def _expired(rule: Rule, facts: _Facts) -> Decision | None:
@@ -125,12 +123,18 @@ def _opted_out(rule: Rule, facts: _Facts) -> Decision | None:
     return None
 
 
-def _dead_address(rule: Rule, facts: _Facts) -> Decision | None:
-    if not facts.standing.address_dead:
-        return None
+def _unreachable(reason: str, rule: Rule, facts: _Facts) -> Decision:
     if facts.mailing.category.written_fallback:
-        return Divert(WRITTEN, "address_dead", rule.name, facts.policy.version)
-    return _suppress("address_dead", rule, facts)
+        return Divert(WRITTEN, reason, rule.name, facts.policy.version)
+    return _suppress(reason, rule, facts)
+
+
+def _no_address(rule: Rule, facts: _Facts) -> Decision | None:
+    return _unreachable("no_address", rule, facts) if facts.standing.address is None else None
+
+
+def _dead_address(rule: Rule, facts: _Facts) -> Decision | None:
+    return _unreachable("address_dead", rule, facts) if facts.standing.address_dead else None
 
 
 def _one_copy(rule: Rule, facts: _Facts) -> Decision | None:
@@ -164,6 +168,7 @@ RULES: tuple[Rule, ...] = (
     Rule("expired", "the event's expires_at", _expired),
     Rule("deactivated", "invariant 3; paltalk06-06", _deactivated),
     Rule("opt-out", "invariant 2; CAN-SPAM 5(a)(4); GDPR Art. 21(3)", _opted_out),
+    Rule("no-address", "invariant 1; interpals-18", _no_address),
     Rule("dead-address", "invariant 3; interpals-18", _dead_address),
     Rule("one-copy", "invariant 1", _one_copy),
     Rule("staging", "MAILER_ONLY_DELIVER_TO", _staging),

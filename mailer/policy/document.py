@@ -46,7 +46,7 @@ class Policy(_Section):
         service_footer: what the footer of service mail offers instead of an opt-out.
         minimum_cell: a mailing to fewer recipients carries no pixel.
         category_names: the categories that the brand mails.
-        only_deliver_to: staging; addresses or `@domain`s that mail may leave for. None: everywhere.
+        only_deliver_to: staging; addresses or `@domain`s, in lower case, that mail may leave for. None: everywhere.
     """
 
     brand: str = Field(pattern=SLUG)
@@ -70,6 +70,11 @@ class Policy(_Section):
         if unknown:
             raise ValueError(f"unknown category {', '.join(unknown)}; there are {', '.join(CATEGORIES)}")
         return names
+
+    @field_validator("only_deliver_to")
+    @classmethod
+    def _lower(cls, allowed: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if allowed is None else tuple(entry.lower() for entry in allowed)
 
     @model_validator(mode="after")
     def _senders_apart(self) -> "Policy":

@@ -13,7 +13,7 @@ class Standing:
     Attributes:
         recipient_id: the pseudonymous id that the ledger uses.
         version: grows with each change; a hand-over only begins on the version that was decided on.
-        address: where mail goes now; None once erased.
+        address: where mail goes now; None once erased, or if it was never made known.
         opted_out: the categories left, or `EVERYTHING_OPTIONAL`.
         deactivated: the account was closed by its owner.
         erased: the person's data are gone; only a keyed hash is left.

@@ -49,7 +49,11 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class MailingFacts:
-    """All that one mailing's messages have in common."""
+    """All that one mailing's messages have in common.
+
+    Attributes:
+        released_at: when it was free to go, but for its `send_at`: as it came in, or when somebody released it.
+    """
 
     id: UUID
     brand: str
@@ -64,7 +68,7 @@ class MailingFacts:
     reply_to: str | None
     send_at: datetime | None
     expires_at: datetime | None
-    created_at: datetime
+    released_at: datetime
     audience_size: int
     attachments: tuple[Attachment, ...] = ()
 
@@ -104,7 +108,11 @@ class Mailings(Protocol):
     """The mailings of the database."""
 
     async def accept(self, mailings: Sequence[NewMailing]) -> list[Accepted]:
-        """Takes events in, with their people, deliveries and batches, in one transaction. One answer each, in order."""
+        """Takes events in, with their people, deliveries and batches, in one transaction. One answer each, in order.
+
+        Raises:
+            ValueError: one of them has a value that the database cannot hold; none was taken in.
+        """
         ...
 
     async def has_audience(self, brand: str, name: str) -> bool:

@@ -1,6 +1,6 @@
 """The outbox: messages as rows, committed together with whatever else their publisher commits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,11 +26,28 @@ class Outbox(Protocol):
     """Rows are taken under a lease, so that several takers share the work and a dead one's rows come back."""
 
     async def park(self, exchange: str, messages: Sequence[Message]) -> None:
-        """Commits messages as rows, and wakes whoever waits."""
+        """Commits messages as rows, and wakes whoever waits.
+
+        Raises:
+            BrokerUnavailable: the database did not answer; the rows may be there or not.
+        """
         ...
 
-    async def take(self, owner: str, limit: int, lease_seconds: float) -> list[Parked]:
-        """Takes the oldest rows that nobody holds, oldest first."""
+    async def take(
+        self, owner: str, limit: int, lease_seconds: float, without: Collection[tuple[str, str]] = ()
+    ) -> list[Parked]:
+        """Takes the oldest rows that nobody holds, oldest first.
+
+        Args:
+            owner: who takes.
+            limit: how many at most.
+            lease_seconds: for how long they are the owner's.
+            without: (exchange, routing key) of rows to leave where they are.
+        """
+        ...
+
+    async def waiting(self, of: Collection[tuple[str, str]], at_most: int) -> int:
+        """How many rows of these (exchange, routing key) nobody holds; counted up to `at_most`."""
         ...
 
     async def renew(self, owner: str, lease_seconds: float) -> None:

@@ -9,7 +9,7 @@ import email.policy
 import json
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -91,7 +91,16 @@ class Inbox:
     def list(self) -> list[Captured]:
         """Everything captured, newest first. Reads the small files only."""
         found = [self._read(file) for file in self._folder.glob("*.json")]
-        return sorted(found, key=lambda captured: (captured.at, captured.id), reverse=True)
+        return sorted(found, key=_age, reverse=True)
+
+    def count(self) -> int:
+        """How many messages were captured."""
+        return sum(1 for _ in self._folder.glob("*.json"))
+
+    def received_by(self, address: str) -> Sequence[Captured]:
+        """What one address got, newest first; holds nothing of the others."""
+        found = (self._read(file) for file in self._folder.glob("*.json"))
+        return sorted((mail for mail in found if address in mail.recipients), key=_age, reverse=True)
 
     def get(self, id: str) -> Captured | None:
         """One message; None if there is none with that id, or if it is no id at all."""
@@ -154,7 +163,7 @@ class CaptureServer:
         try:
             from aiosmtpd.smtp import SMTP
         except ModuleNotFoundError:
-            raise CaptureUnavailable("the capturing SMTP server needs aiosmtpd: pip install pactmail[demo]") from None
+            raise CaptureUnavailable("the capturing SMTP server needs aiosmtpd: pip install 'pactmail[demo]'") from None
         # It logs each command, addresses and all, at INFO.
         logging.getLogger("mail.log").setLevel(logging.WARNING)
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -234,6 +243,10 @@ class _Keeper:
         _write(self._folder / f"{id}.eml", content)
         _write(self._folder / f"{id}.json", json.dumps(facts).encode())
         return id
+
+
+def _age(captured: Captured) -> tuple[datetime, str]:
+    return captured.at, captured.id
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import aio_pika
@@ -15,7 +16,6 @@ from mailer.ledger.database import open_pool
 from mailer.ledger.outbox import PostgresOutbox
 from mailer.policy.category import Lane
 from mailer.ports.broker import Broker
-from mailer.ports.outbox import Outbox
 from tests.contract.fake_outbox import FakeOutbox
 
 BRAND = "paltalk-2006"
@@ -40,22 +40,26 @@ def under_test() -> Topology:
 
 
 @asynccontextmanager
-async def _postgresql(url: str) -> AsyncIterator[Open]:
-    async with await open_pool(url) as pool:
-        outbox = PostgresOutbox(pool)
-        async with _over(outbox) as another:
-            yield another
-        await outbox.close()
+async def _memory() -> AsyncIterator[Open]:
+    outbox = FakeOutbox()
+    async with AsyncExitStack() as stack:
+        names = (f"process-{number}" for number in count())
+
+        async def another() -> Broker:
+            return await stack.enter_async_context(MemoryBroker(under_test(), outbox, next(names)))
+
+        yield another
 
 
 @asynccontextmanager
-async def _over(outbox: Outbox) -> AsyncIterator[Open]:
-    async with AsyncExitStack() as stack:
-        opened: list[MemoryBroker] = []
+async def _postgresql(url: str) -> AsyncIterator[Open]:
+    async with await open_pool(url) as pool, AsyncExitStack() as stack:
+        names = (f"process-{number}" for number in count())
 
         async def another() -> Broker:
-            opened.append(MemoryBroker(under_test(), outbox, f"process-{len(opened)}"))
-            return await stack.enter_async_context(opened[-1])
+            outbox = PostgresOutbox(pool)
+            stack.push_async_callback(outbox.close)
+            return await stack.enter_async_context(MemoryBroker(under_test(), outbox, next(names)))
 
         yield another
 
@@ -85,7 +89,7 @@ async def delete_everything(url: str) -> None:
 
 
 BROKERS: dict[str, Callable[[pytest.FixtureRequest], Site]] = {
-    "memory": lambda _: _over(FakeOutbox()),
+    "memory": lambda _: _memory(),
     "postgresql": lambda request: _postgresql(request.getfixturevalue("database_url")),
     "rabbitmq": lambda request: _rabbitmq(request.getfixturevalue("rabbit_url")),
 }

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -51,14 +51,29 @@ class FakeOutbox:
             self._rows[self._next] = _Row(Parked(self._next, exchange, message))
         self._parked.set()
 
-    async def take(self, owner: str, limit: int, lease_seconds: float) -> list[Parked]:
+    async def take(
+        self, owner: str, limit: int, lease_seconds: float, without: Collection[tuple[str, str]] = ()
+    ) -> list[Parked]:
         """See the port."""
         self._reach()
         now = time.monotonic()
-        free = [row for row in self._rows.values() if row.owner is None or row.until <= now][:limit]
+        free = [
+            row
+            for row in self._rows.values()
+            if (row.owner is None or row.until <= now)
+            and (row.parked.exchange, row.parked.message.routing_key) not in without
+        ][:limit]
         for row in free:
             row.owner, row.until = owner, now + lease_seconds
         return [row.parked for row in free]
+
+    async def waiting(self, of: Collection[tuple[str, str]], at_most: int) -> int:
+        """See the port."""
+        self._reach()
+        now = time.monotonic()
+        free = (row for row in self._rows.values() if row.owner is None or row.until <= now)
+        wanted = sum((row.parked.exchange, row.parked.message.routing_key) in of for row in free)
+        return min(wanted, at_most)
 
     async def renew(self, owner: str, lease_seconds: float) -> None:
         """See the port."""

@@ -3,7 +3,6 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Self
 
@@ -12,11 +11,9 @@ import pytest
 from aio_pika.exceptions import ChannelPreconditionFailed
 from yarl import URL
 
-from mailer.broker.publisher import BlockingPublisher
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import BATCHES, DEAD, EVENTS, Exchange, Kind, Topology, batches_queue, events_queue
 from mailer.embedded.rabbitmq import PrivateRabbit, start
-from mailer.events import MessageEvent, validate_event
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerUnavailable, Header, Message, Received
 from tests.contract.brokers import BRAND, delete_everything, under_test
@@ -257,32 +254,3 @@ async def test_a_connection_that_is_cut_comes_back(rabbit_url: str) -> None:
             await again.ack()
         assert await broker.depth(queue) == 0
         assert await broker.depth(DEAD) == 0
-
-
-async def test_blocking_publishers_work_from_any_thread(broker: RabbitBroker, rabbit_url: str) -> None:
-    """Eight threads publish through one publisher, and everything arrives."""
-
-    def publish_all() -> None:
-        publisher = BlockingPublisher(lambda: RabbitBroker(rabbit_url))
-        with ThreadPoolExecutor(8) as threads:
-            list(threads.map(lambda number: publisher.publish(event(number)), range(100)))
-        publisher.close()
-
-    await asyncio.to_thread(publish_all)
-    async with broker.consume(SERVICE, 20) as batches:
-        await collect(batches, {str(number) for number in range(100)})
-
-
-def test_a_blocking_publisher_says_when_rabbitmq_is_down(free_port: int) -> None:
-    """Its caller gets the same error as asynchronous code, and can close it."""
-    publisher = BlockingPublisher(lambda: RabbitBroker(f"amqp://127.0.0.1:{free_port}/", confirm_seconds=0.3))
-    with pytest.raises(BrokerUnavailable):
-        publisher.publish(event(1))
-    publisher.close()
-
-
-def event(number: int) -> MessageEvent:
-    """An event that can be told from others."""
-    return validate_event(
-        {"v": 1, "id": str(number), "brand": BRAND, "category": "service", "template": "t", "to": {"refs": ["u"]}}
-    )

@@ -1,6 +1,9 @@
 """The private RabbitMQ node: ready when it says so, restartable, and gone without a trace of its processes."""
 
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,6 +12,15 @@ import aio_pika
 import pytest
 
 from mailer.embedded import Unavailable, rabbitmq
+
+HOST_THAT_NEVER_STOPS = """
+import sys, signal
+from pathlib import Path
+from mailer.embedded import rabbitmq
+node = rabbitmq.start(Path(sys.argv[1]))
+print(node.url, flush=True)
+signal.pause()
+"""
 
 
 @pytest.fixture
@@ -54,6 +66,20 @@ def test_a_stopped_node_is_gone(node: rabbitmq.PrivateRabbit) -> None:
     node.stop()
     assert not listens(node.url)
     node.stop()
+
+
+def test_a_node_dies_with_its_host(tmp_path: Path) -> None:
+    """A host that died by SIGKILL leaves no node behind."""
+    host = subprocess.Popen([sys.executable, "-c", HOST_THAT_NEVER_STOPS, str(tmp_path)], stdout=subprocess.PIPE)
+    assert host.stdout is not None
+    url = host.stdout.readline().decode().strip()
+    assert listens(url)
+    host.kill()
+    host.communicate()
+    deadline = time.monotonic() + 30
+    while listens(url):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_node_that_fails_says_where_its_words_are(tmp_path: Path) -> None:

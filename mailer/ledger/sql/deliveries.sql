@@ -1,9 +1,10 @@
 -- name: claim
--- Takes the queued deliveries of queued batches, with each person's standing.
+-- Takes the queued deliveries of queued batches, with each person's standing. Waits for who is just noting that a batch
+-- was published: its message can be here sooner than that note.
 WITH batch AS (
     UPDATE batches SET state = 'claimed', claim = $2, owner = $3, lease_until = clock_timestamp() + $4
     WHERE id IN (SELECT id FROM batches WHERE id = ANY ($1::bigint[]) AND state = 'queued' AND due_at <= now()
-                 ORDER BY id FOR UPDATE SKIP LOCKED)
+                 ORDER BY id FOR UPDATE)
     RETURNING id
 ), taken AS (
     UPDATE deliveries d SET state = 'claimed', claim = $2, attempt = attempt + 1
@@ -11,24 +12,26 @@ WITH batch AS (
     RETURNING d.mailing_id, d.recipient_id, d.attempt, d.copy_of, d.context
 )
 SELECT t.mailing_id, t.recipient_id, t.attempt, t.context, r.email, r.name, r.locale, s.version, s.opted_out,
-       s.deactivated_at, s.erased_at, s.address_dead_at,
-       -- A copy counts for both only while its own recipient may get it.
-       CASE WHEN other.deactivated_at IS NULL AND other.erased_at IS NULL THEN t.copy_of END AS copy_of
+       s.deactivated_at, s.erased_at, s.address_dead_at, o.id AS copy_of
 FROM taken t
 JOIN recipients r ON r.id = t.recipient_id
 JOIN standings s ON s.recipient_id = t.recipient_id
-LEFT JOIN standings other ON other.recipient_id = t.copy_of
+-- A copy counts for both only while its own recipient may get it, at this address.
+LEFT JOIN (recipients o JOIN standings os ON os.recipient_id = o.id)
+    ON o.id = t.copy_of AND o.address_hash = r.address_hash AND os.erased_at IS NULL
+    AND (os.deactivated_at IS NULL OR s.deactivated_at IS NOT NULL)
 ORDER BY t.mailing_id, t.recipient_id
 
 -- name: read_again
 SELECT d.mailing_id, d.recipient_id, d.attempt, d.context, r.email, r.name, r.locale, s.version, s.opted_out,
-       s.deactivated_at, s.erased_at, s.address_dead_at,
-       CASE WHEN other.deactivated_at IS NULL AND other.erased_at IS NULL THEN d.copy_of END AS copy_of
+       s.deactivated_at, s.erased_at, s.address_dead_at, o.id AS copy_of
 FROM unnest($2::uuid[], $3::bigint[]) AS k (mailing_id, recipient_id)
 JOIN deliveries d USING (mailing_id, recipient_id)
 JOIN recipients r ON r.id = d.recipient_id
 JOIN standings s ON s.recipient_id = d.recipient_id
-LEFT JOIN standings other ON other.recipient_id = d.copy_of
+LEFT JOIN (recipients o JOIN standings os ON os.recipient_id = o.id)
+    ON o.id = d.copy_of AND o.address_hash = r.address_hash AND os.erased_at IS NULL
+    AND (os.deactivated_at IS NULL OR s.deactivated_at IS NOT NULL)
 WHERE d.claim = $1 AND d.state = 'claimed'
 
 -- name: move
@@ -85,14 +88,20 @@ SELECT verdict.whole, good.mailing_id, good.recipient_id
 FROM verdict LEFT JOIN good ON NOT verdict.whole
 
 -- name: finish
--- What is still claimed goes back; a batch that has such rows waits for its time, the others are done with.
-WITH back AS (
+-- What is still claimed goes back; a batch that has such rows waits for its time, the others are done with. A batch
+-- with an intent that has no outcome stays as it is, since the timekeeper finds the intent by it.
+WITH ended AS MATERIALIZED (
+    SELECT b.id FROM batches b
+    WHERE b.claim = $1 AND NOT EXISTS (
+        SELECT FROM deliveries d WHERE d.batch = b.id AND d.claim = $1 AND d.state = 'intended')
+    ORDER BY b.id FOR UPDATE
+), back AS (
     UPDATE deliveries d SET state = 'queued', claim = NULL
-    FROM batches b WHERE b.claim = $1 AND d.batch = b.id AND d.claim = $1 AND d.state = 'claimed'
+    FROM ended WHERE d.batch = ended.id AND d.claim = $1 AND d.state = 'claimed'
     RETURNING d.batch
 ), again AS (
     UPDATE batches SET state = 'queued', claim = NULL, owner = NULL, lease_until = NULL, published_at = NULL,
         due_at = coalesce($2, now())
     WHERE id IN (SELECT batch FROM back)
 )
-DELETE FROM batches WHERE claim = $1 AND id NOT IN (SELECT batch FROM back)
+DELETE FROM batches WHERE id IN (SELECT id FROM ended) AND id NOT IN (SELECT batch FROM back)

@@ -23,7 +23,16 @@ WHERE $1::uuid IS NULL OR l.mailing_id = $1
 ORDER BY l.writer, l.n
 
 -- name: heads
-SELECT DISTINCT ON (writer) writer, n, hash FROM ledger ORDER BY writer, n DESC
+-- From writer to writer by the index: two probes each, however long the chains are.
+WITH RECURSIVE writers AS (
+    (SELECT writer FROM ledger ORDER BY writer LIMIT 1)
+    UNION ALL
+    SELECT (SELECT l.writer FROM ledger l WHERE l.writer > w.writer ORDER BY l.writer LIMIT 1)
+    FROM writers w WHERE w.writer IS NOT NULL
+)
+SELECT w.writer, head.n, head.hash
+FROM writers w CROSS JOIN LATERAL (
+    SELECT l.n, l.hash FROM ledger l WHERE l.writer = w.writer ORDER BY l.n DESC LIMIT 1) head
 
 -- name: seal
 INSERT INTO seals (body, signature) VALUES ($1, $2)

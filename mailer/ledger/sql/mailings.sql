@@ -1,7 +1,10 @@
 -- name: accept
--- An event that is known already keeps its first mailing.
+-- An event that is known already keeps its first mailing. In one order, so that two takers of the same do not deadlock.
 INSERT INTO events (brand, event_id, mailing_id, publisher)
-SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[])
+SELECT brand, event_id, mailing_id, publisher
+FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[]) WITH ORDINALITY
+    AS k (brand, event_id, mailing_id, publisher, position)
+ORDER BY brand, event_id, position
 ON CONFLICT (brand, event_id) DO NOTHING
 RETURNING mailing_id
 
@@ -65,16 +68,19 @@ FROM cut JOIN numbered USING (id) ORDER BY cut.id
 -- A named audience, by the database alone: no recipient passes through a process.
 WITH mailing AS (
     SELECT id, brand, audience, lane, state, send_at FROM mailings WHERE id = $1
+), member AS (
+    SELECT r.id FROM mailing JOIN recipients r ON r.brand = mailing.brand
+    WHERE mailing.audience = 'everyone' AND r.address_hash IS NOT NULL
+    UNION ALL
+    SELECT am.recipient_id FROM mailing JOIN audience_members am USING (brand, audience)
+    WHERE mailing.audience <> 'everyone'
 ), audience AS (
     SELECT r.id AS recipient_id,
            lag(r.id) OVER (PARTITION BY coalesce(r.address_hash, int8send(r.id))
                ORDER BY s.deactivated_at IS NOT NULL OR s.erased_at IS NOT NULL, r.id) AS copy_of,
            (row_number() OVER (ORDER BY r.id) - 1) / $2::int AS slice
-    FROM mailing JOIN recipients r ON r.brand = mailing.brand
+    FROM member JOIN recipients r ON r.id = member.id
     JOIN standings s ON s.recipient_id = r.id
-    WHERE (mailing.audience = 'everyone' AND r.address_hash IS NOT NULL) OR EXISTS (
-        SELECT FROM audience_members am
-        WHERE am.brand = mailing.brand AND am.audience = mailing.audience AND am.recipient_id = r.id)
 ), numbered AS MATERIALIZED (
     SELECT slice, nextval('batches_id_seq') AS id, count(*) AS size FROM audience GROUP BY slice ORDER BY slice
 ), cut AS (
@@ -96,9 +102,9 @@ FROM cut JOIN numbered USING (id) ORDER BY cut.id
 
 -- name: facts
 SELECT m.id, m.brand, m.event_id, m.category, m.lane, m.template, m.template_version, m.campaign, m.reason, m.context,
-       m.reply_to, m.send_at, m.expires_at, m.created_at, m.audience_size,
+       m.reply_to, m.send_at, m.expires_at, m.released_at, m.audience_size,
        coalesce((SELECT jsonb_agg(jsonb_build_object('filename', a.filename, 'content_type', a.content_type,
-                                                     'content', encode(a.content, 'base64')) ORDER BY a.position)
+                                                     'content', translate(encode(a.content, 'base64'), E'\n', '')) ORDER BY a.position)
                  FROM attachments a WHERE a.mailing_id = m.id), '[]') AS attachments
 FROM mailings m WHERE m.id = ANY ($1::uuid[])
 

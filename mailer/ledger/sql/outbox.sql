@@ -6,9 +6,18 @@ FROM unnest($2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[])
 
 -- name: take
 UPDATE outbox SET owner = $1, lease_until = now() + $3
-WHERE id IN (SELECT id FROM outbox WHERE lease_until IS NULL OR lease_until < now()
+WHERE id IN (SELECT id FROM outbox
+             WHERE (lease_until IS NULL OR lease_until < now())
+               AND (exchange, routing_key) NOT IN (SELECT * FROM unnest($4::text[], $5::text[]))
              ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)
 RETURNING id, exchange, routing_key, message_id, headers, body, publisher
+
+-- name: waiting
+SELECT count(*) FROM (
+    SELECT FROM outbox
+    WHERE (exchange, routing_key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+      AND (lease_until IS NULL OR lease_until < now())
+    LIMIT $3) AS found
 
 -- name: renew
 UPDATE outbox SET lease_until = now() + $2 WHERE owner = $1 AND lease_until > now()

@@ -28,10 +28,16 @@ ON CONFLICT (brand, ref) DO NOTHING
 SELECT r.id, r.brand, r.ref
 FROM unnest($1::text[], $2::text[]) AS k (brand, ref) JOIN recipients r USING (brand, ref)
 
+-- name: lock
+SELECT FROM unnest($1::text[], $2::text[]) AS k (brand, ref)
+JOIN recipients r USING (brand, ref) JOIN standings s ON s.recipient_id = r.id
+ORDER BY s.recipient_id FOR UPDATE OF s
+
 -- name: derive
--- Standings follow from suppressions by address. Opt-outs are only ever added, also when the address changes.
+-- Standings follow from the address and its suppressions. Opt-outs are only ever added, also when the address changes.
+-- Only what changes is locked, in the order in which a hand-over locks.
 WITH derived AS (
-    SELECT r.id,
+    SELECT r.id, r.address_hash,
            coalesce(array_agg(DISTINCT s.scope ORDER BY s.scope) FILTER (WHERE s.reason = 'opt_out'), '{}') AS scopes,
            min(s.at) FILTER (WHERE s.reason = 'address_dead') AS dead_at
     FROM recipients r
@@ -40,21 +46,29 @@ WITH derived AS (
     WHERE r.id = ANY ($1::bigint[])
     GROUP BY r.id
 )
-INSERT INTO standings AS st (recipient_id, opted_out, address_dead_at)
-SELECT id, scopes, dead_at FROM derived ORDER BY id
+INSERT INTO standings AS st (recipient_id, address_hash, opted_out, address_dead_at)
+SELECT d.id, d.address_hash, d.scopes, d.dead_at
+FROM derived d LEFT JOIN standings s ON s.recipient_id = d.id
+WHERE s.recipient_id IS NULL OR s.address_hash IS DISTINCT FROM d.address_hash OR NOT s.opted_out @> d.scopes
+   OR s.address_dead_at IS DISTINCT FROM d.dead_at
+ORDER BY d.id
 ON CONFLICT (recipient_id) DO UPDATE SET
-    version = st.version + 1,
-    opted_out = ARRAY(SELECT DISTINCT scope FROM unnest(st.opted_out || EXCLUDED.opted_out) AS scope ORDER BY scope),
-    address_dead_at = EXCLUDED.address_dead_at
-WHERE NOT st.opted_out @> EXCLUDED.opted_out OR st.address_dead_at IS DISTINCT FROM EXCLUDED.address_dead_at
+    version = st.version + 1, address_hash = EXCLUDED.address_hash, address_dead_at = EXCLUDED.address_dead_at,
+    opted_out = ARRAY(SELECT DISTINCT scope FROM unnest(st.opted_out || EXCLUDED.opted_out) AS scope ORDER BY scope)
 
 -- name: carry_opt_outs
--- Who left with one address has also left with the next one.
-INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source)
-SELECT DISTINCT r.controller, r.address_key, r.address_hash, r.brand, scope, 'opt_out', 'new address of who opted out'
-FROM recipients r JOIN standings s ON s.recipient_id = r.id, unnest(s.opted_out) AS scope
-WHERE r.id = ANY ($1::bigint[]) AND r.address_hash IS NOT NULL
-ON CONFLICT DO NOTHING
+-- Who left with one address has also left with the next one, and so has everyone else who has that.
+WITH carried AS (
+    INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source)
+    SELECT DISTINCT r.controller, r.address_key, r.address_hash, r.brand, scope, 'opt_out',
+           'new address of who opted out'
+    FROM recipients r JOIN standings s ON s.recipient_id = r.id, unnest(s.opted_out) AS scope
+    WHERE r.id = ANY ($1::bigint[]) AND r.address_hash IS NOT NULL
+    ORDER BY r.controller, r.address_key, r.address_hash, r.brand, scope
+    ON CONFLICT DO NOTHING
+    RETURNING controller, address_key, address_hash, brand
+)
+SELECT DISTINCT r.id FROM carried JOIN recipients r USING (controller, address_key, address_hash, brand)
 
 -- name: join_audiences
 INSERT INTO audience_members (brand, audience, recipient_id)

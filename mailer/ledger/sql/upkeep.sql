@@ -6,7 +6,9 @@ SELECT id, lane FROM batches
 WHERE state = 'queued' AND lane = $1 AND due_at <= now() AND published_at < now() - $2::interval ORDER BY id LIMIT $3
 
 -- name: published
-UPDATE batches SET published_at = now() WHERE id = ANY ($1::bigint[]) AND state = 'queued'
+-- Only a note, so it waits for nobody; whoever holds a batch has got its message.
+UPDATE batches SET published_at = now() WHERE id IN (
+    SELECT id FROM batches WHERE id = ANY ($1::bigint[]) AND state = 'queued' FOR UPDATE SKIP LOCKED)
 
 -- name: stale
 (SELECT d.mailing_id, d.recipient_id, d.attempt, d.state, d.reason, d.claim, m.brand, m.category
@@ -20,10 +22,11 @@ UNION ALL
  ORDER BY d.mailing_id, d.recipient_id LIMIT $1)
 
 -- name: expired_claims
+-- Locked, so that no intent that is being committed under its lease's last moment is missed by what follows.
 SELECT b.claim FROM batches b
 WHERE b.state = 'claimed' AND b.lease_until < clock_timestamp()
   AND NOT EXISTS (SELECT FROM deliveries d WHERE d.batch = b.id AND d.state = 'intended')
-LIMIT $1
+LIMIT $1 FOR UPDATE SKIP LOCKED
 
 -- name: batch_due
 WITH due AS (
@@ -49,15 +52,28 @@ WITH due AS (
 SELECT count(*) FROM due
 
 -- name: finish_mailings
-UPDATE mailings m SET finished_at = now()
-WHERE m.finished_at IS NULL AND m.expanded_at IS NOT NULL AND m.state = 'released'
-  AND NOT EXISTS (SELECT FROM batches b WHERE b.mailing_id = m.id)
-  AND (SELECT coalesce(sum(n), 0) FROM counters c WHERE c.mailing_id = m.id
-       AND c.state IN ('queued', 'deferred', 'held', 'in_doubt')) = 0
+-- Their counters are folded with it, so that a finished mailing keeps a row a reason.
+WITH done AS (
+    UPDATE mailings SET finished_at = now() WHERE id IN (
+        SELECT m.id FROM mailings m
+        WHERE m.finished_at IS NULL AND m.expanded_at IS NOT NULL AND m.state = 'released'
+          AND NOT EXISTS (SELECT FROM batches b WHERE b.mailing_id = m.id)
+          AND (SELECT coalesce(sum(n), 0) FROM counters c WHERE c.mailing_id = m.id
+               AND c.state IN ('queued', 'deferred', 'held', 'in_doubt')) = 0
+        LIMIT $1 FOR UPDATE SKIP LOCKED)
+    RETURNING id
+), gone AS (
+    DELETE FROM counters c USING done WHERE c.mailing_id = done.id RETURNING c.mailing_id, c.state, c.reason, c.n
+), folded AS (
+    INSERT INTO counters
+    SELECT mailing_id, state, reason, sum(n) FROM gone GROUP BY mailing_id, state, reason HAVING sum(n) <> 0
+)
+SELECT count(*) FROM done
 
 -- name: fold
 WITH busy AS (
-    SELECT mailing_id FROM counters GROUP BY mailing_id HAVING count(*) > 100
+    SELECT c.mailing_id FROM mailings m JOIN counters c ON c.mailing_id = m.id
+    WHERE m.finished_at IS NULL GROUP BY c.mailing_id HAVING count(*) > 100
 ), gone AS (
     DELETE FROM counters c USING busy WHERE c.mailing_id = busy.mailing_id
     RETURNING c.mailing_id, c.state, c.reason, c.n
@@ -65,9 +81,11 @@ WITH busy AS (
 INSERT INTO counters SELECT mailing_id, state, reason, sum(n) FROM gone GROUP BY mailing_id, state, reason HAVING sum(n) <> 0
 
 -- name: fold_opens
+-- Of the last days only: what is older was folded then.
 WITH busy AS (
-    SELECT mailing_id FROM opens GROUP BY mailing_id HAVING count(*) > 100
+    SELECT mailing_id, day FROM opens WHERE day >= current_date - 1 GROUP BY mailing_id, day HAVING count(*) > 100
 ), gone AS (
-    DELETE FROM opens o USING busy WHERE o.mailing_id = busy.mailing_id RETURNING o.mailing_id, o.day, o.machine, o.n
+    DELETE FROM opens o USING busy WHERE o.mailing_id = busy.mailing_id AND o.day = busy.day
+    RETURNING o.mailing_id, o.day, o.machine, o.n
 )
 INSERT INTO opens SELECT mailing_id, day, machine, sum(n) FROM gone GROUP BY mailing_id, day, machine

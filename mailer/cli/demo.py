@@ -1,0 +1,194 @@
+"""`mailer demo`: the whole pipeline on this machine alone, over the examples."""
+
+import asyncio
+import shlex
+import socket
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+
+from mailer import resources
+from mailer.actions.imports import Imported
+from mailer.app import App, database, open_app
+from mailer.app import migrate as migrate_database
+from mailer.broker.publisher import EventPublisher
+from mailer.cli.recipients import import_file
+from mailer.cli.running import run_everything
+from mailer.cli.shared import fail, out, run, settings, until_signalled
+from mailer.embedded.demo import Stage, tell
+from mailer.embedded.demo_ports import Verified
+from mailer.embedded.demo_report import DoesNotHold, Narrator
+from mailer.events import MessageEvent
+from mailer.ports.broker import Broker
+from mailer.ports.mailings import MailingStatus, ReleaseRefused
+from mailer.processors.capture import Inbox
+from mailer.settings import Settings
+from mailer.telemetry import set_up_logs
+
+_WIDTH = 100
+"""Columns of the table where there is no terminal that says how wide it is."""
+_PLACES = ("data", "database_url", "broker_url", "processors", "templates", "policies")
+"""The settings that the demo has of its own, and the other commands need to find its data."""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(demo)
+
+
+def demo(
+    stay: Annotated[bool, typer.Option("--stay", help="Stay up, with the inbox, until Ctrl-C.")] = False,
+) -> None:
+    """Runs the whole pipeline over the examples, and prints what happened to every mailing."""
+    try:
+        told = run(partial(_main, stay))
+    except DoesNotHold as error:
+        fail(str(error), 1)
+    if not told:
+        fail("the demo was interrupted", 130)
+
+
+async def _main(stay: bool) -> bool:
+    """Whether the story was told to its end."""
+    stop = until_signalled()
+    narrator = Narrator(Console(highlight=False, width=None if out.is_terminal else _WIDTH))
+    with ExitStack() as stack:
+        data = Path(stack.enter_context(TemporaryDirectory(prefix="mailer-demo-")))
+        current = _settings(data)
+        set_up_logs(json=current.log_json)
+        narrator.say(f"A database, a broker, an SMTP server and a web app start, in {data} and for this machine only.")
+        stack.enter_context(database(current))
+        migrate_database(current)
+        async with open_app(current) as app, asyncio.TaskGroup() as tasks:
+            broker = await app.broker()
+            tasks.create_task(run_everything(app, broker, stop))
+            told = await _unless(stop, _tell(app, broker, narrator, stay))
+            if told and stay:
+                await stop.wait()
+            stop.set()
+    narrator.say(f"{data} is removed.")
+    return told
+
+
+async def _tell(app: App, broker: Broker, narrator: Narrator, stay: bool) -> None:
+    data, site = app.settings.data, app.settings.public_url
+    mailbox = Inbox(data / "captured")
+    examples = resources.folder("examples")
+    mailings = await tell(Stage(_Commands(app, broker), mailbox, site, examples, data, narrator))
+    for line in _where(app.settings, mailings, stay):
+        narrator.say(line)
+
+
+async def _unless(stop: asyncio.Event, act: Coroutine[Any, Any, None]) -> bool:
+    """Whether something came to its end before `stop` was set; it is broken off then."""
+    acting, stopping = asyncio.create_task(act), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((acting, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if acting.done():
+            acting.result()
+        return acting.done()
+    finally:
+        acting.cancel()
+        stopping.cancel()
+        await asyncio.gather(acting, stopping, return_exceptions=True)
+
+
+def _settings(data: Path) -> Settings:
+    """Nothing outside of the folder, whatever the environment says."""
+    port = _free_port()
+    return settings(
+        database_url="embedded",
+        broker_url="memory://",
+        processors=("capture://",),
+        public_url=f"http://127.0.0.1:{port}",
+        host="127.0.0.1",
+        port=port,
+        templates=resources.folder("templates"),
+        policies=resources.folder("policies"),
+        only_deliver_to=(),
+        dkim=(),
+        data=data,
+    )
+
+
+def _free_port() -> int:
+    """A port that is free now; links in mails need it before anybody listens there."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _where(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> Iterator[str]:
+    """Where each figure can be looked up, and until when."""
+    yield ""
+    if stay:
+        yield f"It stays up until Ctrl-C. The inbox is {current.public_url}/inbox; in another terminal:"
+    else:
+        yield "All of this ends now. `mailer demo --stay`, or `make demo STAY=1`, stays up; there, in another terminal:"
+    yield f"  export {_environment(current)}"
+    for status in mailings:
+        yield f"  mailer mailing show {status.id}    {status.brand} {status.event_id}: counts by state and reason, opens"
+    yield "  mailer ledger export --mailing ID    each decision with its rule and policy, each hand-over and outcome"
+    yield "  mailer ledger verify                 whether all of that is still what was written"
+    yield f"  {current.public_url}/inbox    every mail: as it looks, as text, its headers"
+    for file in sorted(current.data.glob("*.rejected.csv")):
+        yield f"  {file}    the lines that were rejected, with reasons"
+
+
+def _environment(current: Settings) -> str:
+    """What to set so that the other commands work on the demo's data: all that is not set so already."""
+    usual = settings()
+    values = {name: getattr(current, name) for name in _PLACES if getattr(usual, name) != getattr(current, name)}
+    return " ".join(f"MAILER_{name.upper()}={shlex.quote(_as_text(value))}" for name, value in values.items())
+
+
+def _as_text(value: object) -> str:
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+class _Commands:
+    """Implements `Pipeline`: what the commands do, in this process."""
+
+    def __init__(self, app: App, broker: Broker) -> None:
+        self._app = app
+        self._publisher = EventPublisher(broker)
+
+    async def import_recipients(self, file: Path, brand: str, rejected: Path) -> Imported:
+        """See the port."""
+        return await import_file(self._app, file, brand, rejected)
+
+    async def create_key(self, name: str, brand: str) -> str:
+        """See the port."""
+        return await self._app.keys.create(name, [brand])
+
+    async def publish(self, event: MessageEvent) -> None:
+        """See the port."""
+        await self._publisher.publish(event)
+
+    async def mailing(self, brand: str, event_id: str) -> MailingStatus | None:
+        """See the port."""
+        return await self._app.mailings.find(brand, event_id)
+
+    async def approve(self, mailing_id: UUID, person: str) -> bool:
+        """See the port."""
+        try:
+            await self._app.mailings.release(mailing_id, person)
+        except ReleaseRefused:
+            return False
+        return True
+
+    def ledger(self, mailing_id: UUID) -> AsyncIterator[Mapping[str, Any]]:
+        """See the port."""
+        return self._app.ledger.export(mailing_id)
+
+    async def verify(self) -> Verified:
+        """See the port."""
+        verdict = await self._app.ledger.verify()
+        return Verified(verdict.entries, len(verdict.faults))

@@ -1,0 +1,307 @@
+"""The demo: what applications, an operator and recipients do with mailer, as one story in which each claim is checked.
+
+It acts from outside: over HTTP, by reading captured mail, and by the few commands of `Pipeline`.
+"""
+
+import asyncio
+import csv
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailer.embedded.demo_http import Answer, fetch
+from mailer.embedded.demo_mail import buttons, field, is_mandatory, is_newsletter, pixel, unsubscribe_link
+from mailer.embedded.demo_ports import Mailbox, Pipeline
+from mailer.embedded.demo_report import Narrator, count
+from mailer.events import Audience, MessageEvent, People, Refs, parse_event
+from mailer.ports.deliveries import State
+from mailer.ports.inbox import CapturedMail
+from mailer.ports.mailings import MailingStatus
+
+PALTALK, INTERPALS = BRANDS = ("paltalk-2006", "interpals")
+APPLICATION, SECURITY_OFFICER = "paltalk-app", "dana"
+ADA, BEN = "ada.lovelace@example.org", "ben.okafor@example.com"
+
+PATIENCE = 120.0
+"""Seconds after which the demo waits no longer for something."""
+
+_MAIL_PROGRAM = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.5.0"}
+_IMAGE_PROXY = {"user-agent": "Mozilla/5.0 (Windows NT 5.1) Firefox/11.0 (via ggpht.com GoogleImageProxy)"}
+_FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where the story plays.
+
+    Attributes:
+        pipeline: what is done by command.
+        mailbox: the captured mail.
+        site: where the web app is, such as `http://127.0.0.1:8025`.
+        examples: the folder with recipients and events.
+        data: the folder where rejected lines go.
+        narrator: prints.
+    """
+
+    pipeline: Pipeline
+    mailbox: Mailbox
+    site: str
+    examples: Path
+    data: Path
+    narrator: Narrator
+
+
+async def tell(stage: Stage) -> list[MailingStatus]:
+    """Tells the story; returns what became of each event.
+
+    Raises:
+        DoesNotHold: something is not as the demo says.
+    """
+    story = _Story(stage)
+    await story.imports_recipients()
+    events = await story.publishes()
+    await story.delivers(events)
+    await story.opens_a_mail(events)
+    await story.leaves()
+    again = await story.publishes_again(events)
+    await story.suppresses(events, again)
+    return await story.sums_up([*events.values(), *again.values()])
+
+
+Events = dict[tuple[str, str], MessageEvent]
+"""By brand and category."""
+
+
+class _Story:
+    """The chapters, in their order."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._pipeline, self._mailbox, self._narrator = stage.pipeline, stage.mailbox, stage.narrator
+        self._claim, self._chapter = stage.narrator.claim, stage.narrator.chapter
+        self._key = ""
+        self._newsletters: dict[str, CapturedMail] = {}
+        self._seen: set[str] = set()
+
+    async def imports_recipients(self) -> None:
+        """Each line is taken, or rejected with a reason."""
+        self._chapter("Recipients are imported, once for each brand")
+        file = self._stage.examples / "recipients.csv"
+        lines = await asyncio.to_thread(_count, file, "")
+        for brand in BRANDS:
+            rejected = self._stage.data / f"{brand}.rejected.csv"
+            done = await self._pipeline.import_recipients(file, brand, rejected)
+            reasons = await asyncio.to_thread(_count, rejected, "reason")
+            self._claim(
+                f"{brand}: {done.taken:,} of {lines:,} lines taken, {done.rejected} rejected with a reason each",
+                done.taken + done.rejected == lines and done.rejected == reasons,
+            )
+
+    async def publishes(self) -> Events:
+        """One application by HTTP, the other on the broker."""
+        self._chapter("Two applications publish: one event for each brand and category")
+        await self._until(self._site_answers, f"the web app answers at {self._stage.site}")
+        self._key = await self._pipeline.create_key(APPLICATION, PALTALK)
+        events = _read_events(self._stage.examples / "events")
+        for event in events.values():
+            if event.brand == PALTALK:
+                answer = await self._post(event)
+                self._claim(f"{event.brand} posts {event.id}, {_audience(event)}: accepted", answer.status == 202)
+            else:
+                await self._pipeline.publish(event)
+                self._narrator.say(f"      {event.brand} puts {event.id}, {_audience(event)}, on the broker")
+        return events
+
+    async def delivers(self, events: Events) -> None:
+        """Everything but the breach notices goes out; these wait for a second person."""
+        self._chapter("The mailings are handed over by SMTP; breach notices wait for a second person")
+        others = [event for event in events.values() if event.category != "breach"]
+        breaches = [event for event in events.values() if event.category == "breach"]
+        await self._finished(others)
+        for event in breaches:
+            waiting = await self._status(event)
+            self._claim(f"{event.brand} {event.id} waits: nothing of it was sent", _waits(waiting))
+            by_publisher = await self._pipeline.approve(waiting.id, waiting.publisher)
+            by_officer = await self._pipeline.approve(waiting.id, SECURITY_OFFICER)
+            self._claim(
+                f"its publisher ({waiting.publisher}) cannot release it, {SECURITY_OFFICER} can",
+                not by_publisher and by_officer,
+            )
+        await self._finished(breaches)
+        for event in breaches:
+            status = await self._status(event)
+            self._claim(
+                f"{event.brand} {event.id} reached opted-out people and closed accounts too;"
+                f" {count(status, State.DIVERTED)} with a dead address goes to the written notices",
+                count(status, State.SUPPRESSED, "opted_out") == count(status, State.SUPPRESSED, "deactivated") == 0
+                and count(status, State.DIVERTED) == 1,
+            )
+
+    async def opens_a_mail(self, events: Events) -> None:
+        """A pixel counts for its mailing, for nobody in particular."""
+        self._chapter("Ada opens her newsletter")
+        for address in (ADA, BEN):
+            mails = [mail for mail in await self._mails(address) if is_newsletter(mail, PALTALK)]
+            self._claim(f"{address} got one newsletter of {PALTALK}", len(mails) == 1)
+            self._newsletters[address] = mails[0]
+        image = pixel(self._newsletters[ADA]) or ""
+        self._claim(
+            "its pixel is the mailing's: Ben's copy has the same", image == (pixel(self._newsletters[BEN]) or "none")
+        )
+        answers = [await fetch("GET", image, headers=agent) for agent in (_MAIL_PROGRAM, _IMAGE_PROXY)]
+        status = await self._status(events[PALTALK, "newsletter"])
+        self._claim(
+            "her mail program fetches it, an image proxy too: one open by a person, one by a machine",
+            all(answer.status == 200 and answer.body.startswith(b"GIF89a") for answer in answers)
+            and (status.opens, status.machine_opens) == (1, 1),
+        )
+
+    async def leaves(self) -> None:
+        """A GET changes nothing; the page's button and one-click do."""
+        self._chapter("Ada leaves by the link, Ben by one click")
+        link = unsubscribe_link(self._newsletters[ADA]) or ""
+        pages = [await fetch(method, link) for method in ("GET", "HEAD", "GET")]
+        asked = buttons(pages[0].text)
+        self._claim(
+            "GET and HEAD of Ada's List-Unsubscribe link change nothing: the page asks, and asks again",
+            all(page.status == 200 for page in pages) and bool(asked) and buttons(pages[2].text) == asked,
+        )
+        done = await fetch("POST", link, asked[0], _FORM)
+        self._claim(
+            "she presses its button: 200, and the page asks no more", await self._has_left(done, link, asked[0])
+        )
+        link = unsubscribe_link(self._newsletters[BEN]) or ""
+        done = await fetch("POST", link, b"List-Unsubscribe=One-Click", _FORM)
+        self._claim(
+            "Ben's mail program posts List-Unsubscribe=One-Click (RFC 8058): 200, and it holds",
+            await self._has_left(done, link, asked[0]),
+        )
+
+    async def publishes_again(self, events: Events) -> Events:
+        """The same again under new ids."""
+        self._chapter(f"{PALTALK} publishes again: a newsletter and a service notice")
+        again = {
+            key: events[key].model_copy(update={"id": f"{events[key].id}-again"})
+            for key in ((PALTALK, "newsletter"), (PALTALK, "service"))
+        }
+        self._seen = {mail.id for address in (ADA, BEN) for mail in await self._mails(address)}
+        for event in again.values():
+            self._claim(f"{event.id}: accepted", (await self._post(event)).status == 202)
+        await self._finished(list(again.values()))
+        return again
+
+    async def suppresses(self, events: Events, again: Events) -> None:
+        """Who left gets no newsletter, with the reason on record, and gets the service notice."""
+        first, second = [await self._status(each[PALTALK, "newsletter"]) for each in (events, again)]
+        more = count(second, State.SUPPRESSED, "opted_out") - count(first, State.SUPPRESSED, "opted_out")
+        self._claim("the newsletter is suppressed as opted_out for two people more than the first one", more == 2)
+        whom = await self._recipients(first, list(self._newsletters.values()))
+        verdicts = [
+            (entry["reason"], entry["rule"])
+            async for entry in self._pipeline.ledger(second.id)
+            if entry["kind"] == "decision" and entry["recipient"] in whom
+        ]
+        self._claim(
+            "the ledger has both: recipients "
+            f"{' and '.join(map(str, sorted(whom)))}, reason opted_out, rule opt-out, policy {PALTALK}",
+            len(whom) == 2 and verdicts == [("opted_out", "opt-out")] * 2,
+        )
+        new = [mail for address in (ADA, BEN) for mail in await self._mails(address) if mail.id not in self._seen]
+        service = await self._status(again[PALTALK, "service"])
+        self._claim(
+            "the service notice reached both, and nothing else did; it has no unsubscribe link and no pixel",
+            len(new) == 2 and all(map(is_mandatory, new)) and await self._recipients(service, new) == whom,
+        )
+
+    async def sums_up(self, events: Sequence[MessageEvent]) -> list[MailingStatus]:
+        """What became of every mailing, and whether it is all there."""
+        self._chapter("What became of every mailing")
+        statuses = [await self._status(event) for event in events]
+        self._narrator.mailings(statuses)
+        self._claim(
+            "everyone in every audience ended in one state, with its reason",
+            all(sum(status.counts.values()) == status.audience_size for status in statuses)
+            and all(State(state).final for status in statuses for state, _ in status.counts),
+        )
+        sent, captured = sum(count(status, State.HANDED_OVER) for status in statuses), await self._captured()
+        self._claim(f"{sent:,} were handed over, {captured:,} were captured", sent == captured)
+        ledger = await self._pipeline.verify()
+        self._claim(f"the ledger verifies: {ledger.entries:,} entries, {ledger.faults} faults", ledger.faults == 0)
+        return statuses
+
+    async def _post(self, event: MessageEvent) -> Answer:
+        head = {"authorization": f"Bearer {self._key}", "content-type": "application/json"}
+        return await fetch("POST", f"{self._stage.site}/api/v1/events", event.to_json(), head)
+
+    async def _status(self, event: MessageEvent) -> MailingStatus:
+        status = await self._pipeline.mailing(event.brand, event.id)
+        return status or self._narrator.fail(f"{event.brand} {event.id} was taken in")
+
+    async def _mails(self, address: str) -> Sequence[CapturedMail]:
+        return await asyncio.to_thread(self._mailbox.received_by, address)
+
+    async def _captured(self) -> int:
+        return await asyncio.to_thread(self._mailbox.count)
+
+    async def _has_left(self, done: Answer, link: str, button: bytes) -> bool:
+        """Whether a POST was answered as it should be, and the page, asked again, offers this button no more."""
+        return done.status == 200 and button not in buttons((await fetch("GET", link)).text)
+
+    async def _recipients(self, mailing: MailingStatus, mails: Sequence[CapturedMail]) -> set[int]:
+        """Who got these copies of a mailing, by the ids that the ledger has for them."""
+        ids = {(field(mail, "Message-ID") or "").strip("<>") for mail in mails}
+        entries = self._pipeline.ledger(mailing.id)
+        return {entry["recipient"] async for entry in entries if entry["message_id"] in ids}
+
+    async def _finished(self, events: Sequence[MessageEvent]) -> None:
+        """Waits until the mailings of some events, and the taking in of all, are done."""
+        with self._narrator.progress("handing over") as line:
+
+            async def done() -> bool:
+                found = [await self._pipeline.mailing(event.brand, event.id) for event in events]
+                known = [status for status in found if status]
+                final = sum(n for status in known for (state, _), n in status.counts.items() if State(state).final)
+                line.show(final, sum(status.audience_size or 0 for status in known))
+                return len(known) == len(events) and all(status.state == "finished" for status in known)
+
+            await self._until(done, f"{', '.join(f'{event.brand} {event.id}' for event in events)} are finished")
+
+    async def _site_answers(self) -> bool:
+        try:
+            return (await fetch("GET", f"{self._stage.site}/readyz")).status == 200
+        except OSError:
+            return False
+
+    async def _until(self, look: Callable[[], Awaitable[bool]], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not await look():
+            if time.monotonic() > deadline:
+                self._narrator.fail(f"{what} within {PATIENCE:.0f} seconds")
+            await asyncio.sleep(0.1)
+
+
+def _count(file: Path, column: str) -> int:
+    """The lines of a CSV file; only those that have a value in a column, if one is named."""
+    with file.open(encoding="utf-8", newline="") as lines:
+        return sum(1 for line in csv.DictReader(lines) if not column or line[column])
+
+
+def _read_events(folder: Path) -> Events:
+    events = [parse_event(file.read_bytes()) for file in sorted(folder.glob("*.json"))]
+    return {(event.brand, event.category): event for event in events}
+
+
+def _waits(status: MailingStatus) -> bool:
+    return status.state == "awaiting_release" and count(status, State.QUEUED) == status.audience_size
+
+
+def _audience(event: MessageEvent) -> str:
+    """How an event names whom it is for."""
+    match event.to:
+        case Audience(audience=name):
+            return f"to the audience {name}"
+        case People(people=people):
+            return f"to {len(people)} people that it brings along"
+        case Refs(refs=refs):
+            return f"to {len(refs)} refs"

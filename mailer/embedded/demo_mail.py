@@ -1,0 +1,63 @@
+"""What a mail program makes of a mail and of the page behind its link."""
+
+import re
+from html.parser import HTMLParser
+from urllib.parse import urlencode
+
+from mailer.ports.inbox import CapturedMail
+
+_LINK = re.compile(r"<(http[^>]+)>")
+
+
+def field(mail: CapturedMail, name: str) -> str | None:
+    """A header field's value, None if there is none of that name."""
+    return next((value for found, value in mail.headers if found.lower() == name.lower()), None)
+
+
+def is_newsletter(mail: CapturedMail, brand: str) -> bool:
+    """Whether it came by the brand's newsletter list (RFC 2919)."""
+    return (field(mail, "List-Id") or "").startswith(f"<newsletter.{brand}.")
+
+
+def is_mandatory(mail: CapturedMail) -> bool:
+    """Whether it is as mandatory mail has to be: with no way to leave it, and no pixel."""
+    return field(mail, "List-Unsubscribe") is None and pixel(mail) is None
+
+
+def unsubscribe_link(mail: CapturedMail) -> str | None:
+    """The http address of List-Unsubscribe (RFC 2369); None without one-click (RFC 8058)."""
+    found = _LINK.search(field(mail, "List-Unsubscribe") or "")
+    one_click = field(mail, "List-Unsubscribe-Post") == "List-Unsubscribe=One-Click"
+    return found[1] if found and one_click else None
+
+
+def pixel(mail: CapturedMail) -> str | None:
+    """The address of the clear image that counts opens, None if there is none."""
+    page = _read(mail.html or "")
+    return next((image["src"] for image in page.images if image.get("width") == image.get("height") == "1"), None)
+
+
+def buttons(html: str) -> list[bytes]:
+    """What each button of a page would post."""
+    return [urlencode([button]).encode() for button in _read(html).buttons]
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.images: list[dict[str, str]] = []
+        self.buttons: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag == "img":
+            self.images.append(values)
+        if tag == "button" and "name" in values:
+            self.buttons.append((values["name"], values.get("value", "")))
+
+
+def _read(html: str) -> _Page:
+    page = _Page()
+    page.feed(html)
+    page.close()
+    return page

@@ -1,0 +1,109 @@
+"""How the demo speaks: chapters, claims that were checked, a line that shows progress, and the table at the end."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from mailer.ports.deliveries import State
+from mailer.ports.mailings import MailingStatus
+
+
+class DoesNotHold(Exception):
+    """Something that the demo says is not so; the message says what."""
+
+
+class Narrator:
+    """Prints. In a terminal with colours and a moving line, elsewhere as plain lines."""
+
+    def __init__(self, console: Console) -> None:
+        """Prints to a console."""
+        self._console = console
+
+    def chapter(self, title: str) -> None:
+        """Begins something new."""
+        self._console.print(Text(f"\n{title}", style="bold"), soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """Says something that needs no proof."""
+        self._console.print(Text(text), soft_wrap=True)
+
+    def claim(self, text: str, holds: bool) -> None:
+        """Says something that was checked.
+
+        Raises:
+            DoesNotHold: it is not so.
+        """
+        if not holds:
+            self.fail(text)
+        self._console.print(Text.assemble("  ", ("ok", "green"), f"  {text}"), soft_wrap=True)
+
+    def fail(self, text: str) -> NoReturn:
+        """Ends the demo: something is not so.
+
+        Raises:
+            DoesNotHold: always.
+        """
+        self._console.print(Text.assemble("  ", ("NO", "bold red"), f"  {text}"), soft_wrap=True)
+        raise DoesNotHold(f"this does not hold: {text}")
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator["ProgressLine"]:
+        """A line that shows how far something has come, gone afterwards. Nothing where there is no terminal."""
+        columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TaskProgressColumn(show_speed=True))
+        with Progress(
+            *columns, console=self._console, transient=True, disable=not self._console.is_terminal
+        ) as progress:
+            yield ProgressLine(progress)
+
+    def mailings(self, mailings: Sequence[MailingStatus]) -> None:
+        """The table: a row a mailing."""
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, leading=1)
+        table.add_column("mailing", no_wrap=True)
+        table.add_column("audience", justify="right")
+        table.add_column("sent", justify="right")
+        for name in ("suppressed", "failed or held", "opens"):
+            table.add_column(name, overflow="fold")
+        for status in mailings:
+            table.add_row(*_row(status))
+        self._console.print(table)
+
+
+class ProgressLine:
+    """A line of `Narrator.progress`."""
+
+    def __init__(self, progress: Progress) -> None:
+        """Shows 0 of 0."""
+        self._progress = progress
+        self._task = progress.add_task("", total=0)
+
+    def show(self, done: int, total: int) -> None:
+        """So many of so many."""
+        self._progress.update(self._task, completed=done, total=total)
+
+
+def count(status: MailingStatus, state: State, reason: str | None = None) -> int:
+    """How many deliveries of a mailing are in a state, for a reason if one is named."""
+    return sum(n for (found, why), n in status.counts.items() if found == state and reason in (None, why))
+
+
+def _row(status: MailingStatus) -> Sequence[str]:
+    suppressed, others = [], []
+    for (state, reason), n in status.counts.items():
+        if state == State.SUPPRESSED:
+            suppressed.append(f"{n} {reason}")
+        elif state != State.HANDED_OVER:
+            others.append(f"{n} {state}\n  {reason}")
+    return (
+        f"{status.brand}\n{status.event_id}\n{status.category}",
+        f"{status.audience_size or 0:,}",
+        f"{count(status, State.HANDED_OVER):,}",
+        "\n".join(suppressed),
+        "\n".join(others),
+        f"people {status.opens:,}\nmachines {status.machine_opens:,}",
+    )

@@ -1,0 +1,120 @@
+"""Recipients act: they open, look at the unsubscribe page, leave; and then the next mailings know."""
+
+import re
+
+import httpx
+
+from mailer.processors.capture import Captured
+from tests.acceptance.samples import event, people
+from tests.processes import PUBLIC_URL, Stack, field
+
+READERS = [f"reader{number}" for number in range(20)]
+LEFT = ("suppressed", "opted_out")
+SENT = ("handed_over", "")
+
+
+def path(url: str) -> str:
+    """The path of one of our links, for the process behind the public URL."""
+    assert url.startswith(PUBLIC_URL)
+    return url.removeprefix(PUBLIC_URL)
+
+
+def unsubscribe(stack: Stack, name: str) -> str:
+    """The path of the unsubscribe link in someone's newsletter."""
+    (mail,) = stack.mails(To=f"{name}@example.org", Feedback_ID=":newsletter:")
+    return path(field(mail, "List-Unsubscribe").strip("<>"))
+
+
+async def act(stack: Stack, client: httpx.AsyncClient) -> None:
+    """Each does something else: 0 looks, 1 presses the page's button, 2 its other one, 3 one-click, 4 that again."""
+    looked = await client.get(unsubscribe(stack, "reader0"))
+    asked = await client.get(unsubscribe(stack, "reader1"))
+    await client.head(unsubscribe(stack, "reader0"))
+    buttons = re.findall(r'name="scope"\s+value="(\w+)"', asked.text)
+    assert looked.status_code == 200
+    assert "all" in buttons
+    this = next(button for button in buttons if button != "all")
+    pressed = await client.post(unsubscribe(stack, "reader1"), data={"scope": this})
+    everything = await client.post(unsubscribe(stack, "reader2"), data={"scope": "all"})
+    assert (pressed.status_code, everything.status_code) == (200, 200)
+    one_click = {"List-Unsubscribe": "One-Click"}
+    for name, form in (
+        ("reader3", {"data": one_click}),
+        ("reader4", {"files": {k: (None, v) for k, v in one_click.items()}}),
+    ):
+        for _ in range(2):
+            answer = await client.post(unsubscribe(stack, name), headers={"user-agent": ""}, **form)  # type: ignore[arg-type]  # one of two forms
+            assert answer.status_code == 200
+            assert "set-cookie" not in answer.headers
+
+
+async def test_who_leaves_gets_no_more_newsletters_and_every_service_notice(stack: Stack) -> None:
+    """Looking changes nothing; the page, one-click as form and as multipart, once or twice, all opt out at once."""
+    async with stack.running("web", "worker", "worker", "timekeeper"), stack.client() as client:
+        await stack.application("publish", event("first", "interpals", "newsletter", people(*READERS)))
+        await stack.finished("first")
+        await act(stack, client)
+        await stack.application(
+            "publish",
+            event("second", "interpals", "newsletter", {"refs": READERS}),
+            event("offer", "interpals", "promotional", {"refs": READERS}),
+            event("notice", "interpals", "service", {"refs": READERS}),
+        )
+        await stack.finished("second", "offer", "notice")
+    gone = {f"reader{number}": LEFT for number in (1, 2, 3, 4)}
+    assert await stack.states("second") == dict.fromkeys(READERS, SENT) | gone
+    assert await stack.states("offer") == dict.fromkeys(READERS, SENT) | {"reader2": LEFT}
+    assert await stack.states("notice") == dict.fromkeys(READERS, SENT)
+    assert len(stack.mails(Feedback_ID=":newsletter:")) == 20 + 16
+    assert len(stack.mails(Feedback_ID=":service:")) == 20
+
+
+async def test_opens_are_counted_for_nobody_and_forged_links_do_nothing(stack: Stack) -> None:
+    """People and machines are counted apart, without an address; a forged token gets 400, or the image, and no more."""
+    async with stack.running("web", "worker", "timekeeper"), stack.client() as client:
+        await stack.application("publish", event("first", "interpals", "newsletter", people(*READERS)))
+        await stack.finished("first")
+        link, pixel = unsubscribe(stack, "reader0"), path(pixel_of(stack.mails()[0]))
+        forged = link[:-2] + ("AA" if link[-2:] != "AA" else "BB")
+        refused = [await client.post(bad) for bad in (forged, pixel.replace("/o/", "/u/").removesuffix(".gif"), "/u/x")]
+        proxy = {"user-agent": "Mozilla/5.0 (via ggpht.com GoogleImageProxy)"}
+        browser = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Thunderbird/140.1.0"}
+        images = [await client.get(pixel, headers=headers) for headers in (browser, browser, proxy)]
+        images.append(await client.get("/o/forged.gif"))
+        status = await stack.status("first")
+    assert [answer.status_code for answer in refused] == [400, 400, 400]
+    assert not any("reader0" in answer.text for answer in refused)
+    assert await stack.query("SELECT FROM standings WHERE opted_out <> '{}'") == []
+    assert [(len(image.content), image.headers["cache-control"]) for image in images] == [(43, "no-store")] * 4
+    assert (status["opens"], status["machine_opens"]) == (2, 1)
+    columns = await stack.query("SELECT column_name FROM information_schema.columns WHERE table_name = 'opens'")
+    assert {row[0] for row in columns} == {"mailing_id", "day", "machine", "n"}
+
+
+def pixel_of(mail: Captured) -> str:
+    """The pixel of a message."""
+    (url,) = re.findall(r'src="(https://[^"]+\.gif)"', mail.html or "")
+    return str(url)
+
+
+async def test_a_dead_address_gets_no_more_mail_and_a_breach_notice_in_writing(stack: Stack) -> None:
+    """A hard bounce is on record with its code; the next notice is suppressed, a breach notice is diverted."""
+    async with stack.running("worker", "timekeeper"):
+        await stack.application("publish", event("first", "interpals", "service", people("nobody", "ann")))
+        await stack.finished("first")
+        await stack.application(
+            "publish",
+            event("second", "interpals", "service", {"refs": ["nobody", "ann", "stranger"]}),
+            event("leak", "interpals", "breach", {"refs": ["nobody", "ann"]}),
+        )
+        await stack.taken_in("leak")
+        await stack.done("mailing", "approve", "leak", "--by", "Dana Duty")
+        await stack.finished("second", "leak")
+    assert await stack.states("first") == {"nobody": ("failed", "5.1.1"), "ann": SENT}
+    assert await stack.states("second") == {
+        "nobody": ("suppressed", "address_dead"),
+        "ann": SENT,
+        "stranger": ("suppressed", "erased"),
+    }
+    assert await stack.states("leak") == {"nobody": ("diverted", "written_notice"), "ann": SENT}
+    assert len(stack.mails(To="ann@")) == 3

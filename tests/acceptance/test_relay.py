@@ -1,0 +1,124 @@
+"""A relay as one rents it: STARTTLS with a certificate that is checked, and AUTH."""
+
+import asyncio
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from tests.acceptance.samples import event, people
+from tests.processes import Stack, until
+
+USER, PASSWORD = "mailer@relay", "p@ss/word:1"
+URL_USER, URL_PASSWORD = "mailer%40relay", "p%40ss%2Fword%3A1"
+
+
+@dataclass
+class Relay:
+    """What a relay has been told, and by whom."""
+
+    port: int = 0
+    tried: list[tuple[bytes, bytes]] = field(default_factory=list)
+    taken: list[tuple[str | None, tuple[str, ...]]] = field(default_factory=list)
+
+    def authenticate(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object) -> AuthResult:
+        """Knows one user."""
+        assert isinstance(data, LoginPassword)
+        self.tried.append((data.login, data.password))
+        return AuthResult(success=self.tried[-1] == (USER.encode(), PASSWORD.encode()))
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """Takes a message, and notes the version of TLS."""
+        self.taken.append((session.ssl.version() if session.ssl else None, tuple(envelope.rcpt_tos)))
+        return "250 2.0.0 Ok"
+
+
+def certificate(folder: Path) -> Path:
+    """A key and a certificate for loopback, signed by itself, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "relay.example")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "relay.pem"
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(secret + made.public_bytes(Encoding.PEM))
+    return path
+
+
+@asynccontextmanager
+async def relaying(pem: Path) -> AsyncIterator[Relay]:
+    """A relay that takes nothing without TLS and a password."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pem)
+    relay = Relay()
+
+    def client() -> SMTP:
+        return SMTP(
+            relay,
+            tls_context=context,
+            require_starttls=True,
+            auth_required=True,
+            authenticator=relay.authenticate,
+            loop=asyncio.get_running_loop(),
+        )
+
+    server = await asyncio.get_running_loop().create_server(client, "127.0.0.1", 0)
+    relay.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield relay
+
+
+def over(stack: Stack, relay: Relay, trusted: Path | None) -> Stack:
+    """The same with this relay, of whose certificate nothing or everything is known."""
+    url = f"smtp://{URL_USER}:{URL_PASSWORD}@127.0.0.1:{relay.port}?name=rented&country=DE&contract=DPA-9&tls=starttls"
+    made = stack.having(PROCESSORS=url)
+    return made if trusted is None else made.with_env(SSL_CERT_FILE=str(trusted))
+
+
+async def test_mail_goes_out_encrypted_and_with_the_password(stack: Stack, tmp_path: Path) -> None:
+    """A certificate named by SSL_CERT_FILE is trusted, and the ledger names the relay and its terms."""
+    pem = certificate(tmp_path)
+    async with relaying(pem) as relay:
+        rented = over(stack, relay, pem)
+        async with rented.running("worker", "timekeeper"):
+            await rented.application("publish", event("notice", "interpals", "service", people("ann", "bob")))
+            await rented.finished("notice")
+    assert {recipients for _, recipients in relay.taken} == {("ann@example.org",), ("bob@example.org",)}
+    assert {version for version, _ in relay.taken} == {"TLSv1.3"}
+    assert set(relay.tried) == {(USER.encode(), PASSWORD.encode())}
+    rows = await stack.query("SELECT DISTINCT processor, country, contract FROM ledger WHERE kind = 'hand_over'")
+    assert [tuple(row) for row in rows] == [("rented", "DE", "DPA-9")]
+
+
+async def test_a_relay_that_nobody_vouches_for_gets_neither_mail_nor_password(stack: Stack, tmp_path: Path) -> None:
+    """Where its certificate is not trusted, deliveries wait; the reason is on record, the password nowhere."""
+    async with relaying(certificate(tmp_path)) as relay:
+        rented = over(stack, relay, None)
+        async with rented.running("worker", "timekeeper") as (worker, _):
+            await rented.application("publish", event("notice", "interpals", "service", people("ann")))
+
+            async def waits() -> bool:
+                return await stack.value("SELECT count(*) FROM deliveries WHERE state = 'deferred'") == 1
+
+            await until(waits, "the delivery to be deferred")
+    assert (relay.taken, relay.tried) == ([], [])
+    assert "certificate is not trusted" in await stack.value("SELECT text FROM ledger_notes ORDER BY n DESC LIMIT 1")
+    assert PASSWORD not in worker.log
+    assert URL_PASSWORD not in worker.log

@@ -1,0 +1,72 @@
+"""How the contract suites publish, take and count."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from mailer.broker.topology import BATCHES, events_queue
+from mailer.policy.category import Lane
+from mailer.ports.broker import Broker, Header, Message, Received
+from tests.contract.brokers import BRAND
+
+SERVICE = events_queue(Lane.SERVICE)
+SECONDS = 20
+"""For what must happen; nothing waits for it when all is well."""
+
+
+def numbered(number: int, key: str = f"{BRAND}.service") -> Message:
+    """A message that can be told from others."""
+    return Message(b'{"n": %d}' % number, key, message_id=str(number))
+
+
+def headers(received: Received) -> dict[str, str]:
+    """The headers but for the publisher, whom a store that tells users apart adds."""
+    return {name: value for name, value in received.message.headers.items() if name != Header.PUBLISHER}
+
+
+def ids(received: list[Received]) -> list[str | None]:
+    """Which messages these are."""
+    return [one.message.message_id for one in received]
+
+
+async def take(batches: AsyncIterator[list[Received]], count: int, *, ack: bool = False) -> list[Received]:
+    """The next messages, settled or not."""
+    taken: list[Received] = []
+    async with asyncio.timeout(SECONDS):
+        while len(taken) < count:
+            batch = await anext(batches)
+            assert batch
+            taken += batch
+            if ack:
+                for received in batch:
+                    await received.ack()
+    assert len(taken) == count
+    return taken
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Waits until something holds."""
+    async with asyncio.timeout(SECONDS):
+        while not await holds():  # noqa: ASYNC110 (brokers announce no such thing)
+            await asyncio.sleep(0.01)
+
+
+async def waits(broker: Broker, queue: str, count: int) -> None:
+    """Waits until that many messages wait in a queue."""
+
+    async def holds() -> bool:
+        return await broker.depth(queue) == count
+
+    await eventually(holds)
+
+
+async def emptied(broker: Broker, queue: str) -> list[str | None]:
+    """All that is in a queue, found by publishing a last message behind it."""
+    lane = queue.rpartition(".")[2]
+    await broker.publish(BATCHES, Message(b"{}", lane, message_id="last"))
+    found: list[str | None] = []
+    async with broker.consume(queue, 10) as batches, asyncio.timeout(SECONDS):
+        while "last" not in found:
+            for received in await anext(batches):
+                found.append(received.message.message_id)
+                await received.ack()
+    return found[:-1]

@@ -1,0 +1,156 @@
+"""What every broker must do for its consumers: bound them, share among them, and lose nothing when they go."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from mailer.broker.topology import DEAD, EVENTS, events_queue
+from mailer.policy.category import Lane
+from mailer.ports.broker import Broker
+from tests.contract.brokers import BRAND, Open
+from tests.contract.deliveries import SECONDS, SERVICE, ids, numbered, take, waits
+
+
+async def test_what_a_consumer_leaves_unsettled_comes_again(broker: Broker) -> None:
+    """Also what it never looked at; in order."""
+    for number in range(5):
+        await broker.publish(EVENTS, numbered(number))
+    async with broker.consume(SERVICE, 3) as batches:
+        await take(batches, 3)
+    async with broker.consume(SERVICE, 10) as batches:
+        assert ids(await take(batches, 5, ack=True)) == ["0", "1", "2", "3", "4"]
+
+
+async def test_what_a_closed_broker_held_comes_to_another(another: Open) -> None:
+    """A worker that stops gives back what it has not settled."""
+    worker, other = await another(), await another()
+    await worker.publish(EVENTS, numbered(1))
+    with suppress(StopAsyncIteration):
+        async with worker.consume(SERVICE, 10) as batches:
+            await take(batches, 1)
+            await worker.close()
+            await anext(batches)
+    async with other.consume(SERVICE, 10) as batches:
+        assert ids(await take(batches, 1, ack=True)) == ["1"]
+
+
+async def test_closing_ends_a_waiting_consumer(broker: Broker) -> None:
+    """The iteration ends instead of waiting for ever."""
+    async with broker.consume(SERVICE, 10) as batches:
+        waiting = asyncio.ensure_future(anext(batches))
+        await broker.close()
+        with pytest.raises(StopAsyncIteration):
+            await asyncio.wait_for(waiting, SECONDS)
+
+
+async def test_settling_after_leaving_is_harmless(broker: Broker) -> None:
+    """The message belongs to the next consumer, who can settle it."""
+    await broker.publish(EVENTS, numbered(1))
+    async with broker.consume(SERVICE, 10) as batches:
+        (stale,) = await take(batches, 1)
+    await stale.ack()
+    await stale.release()
+    await stale.reject("too late")
+    async with broker.consume(SERVICE, 10) as batches:
+        assert ids(await take(batches, 1, ack=True)) == ["1"]
+    assert await broker.depth(DEAD) == 0
+
+
+async def test_a_wait_that_is_cancelled_loses_nothing(broker: Broker) -> None:
+    """A consumer may wait with a timeout, again and again."""
+    async with broker.consume(SERVICE, 10) as batches:
+        waiting = asyncio.ensure_future(anext(batches))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await broker.publish(EVENTS, numbered(1))
+        assert ids(await take(batches, 1, ack=True)) == ["1"]
+
+
+async def test_a_consumer_holds_no_more_than_its_prefetch(broker: Broker) -> None:
+    """The rest waits until it settles."""
+    for number in range(5):
+        await broker.publish(EVENTS, numbered(number))
+    async with broker.consume(SERVICE, 3) as batches:
+        held = await take(batches, 3)
+        await waits(broker, SERVICE, 2)
+        await held[0].ack()
+        held += await take(batches, 1)
+        await waits(broker, SERVICE, 1)
+    assert ids(held) == ["0", "1", "2", "3"]
+
+
+async def test_depth_counts_what_waits(broker: Broker) -> None:
+    """What consumers hold is not counted, nor what is done."""
+    for number in range(4):
+        await broker.publish(EVENTS, numbered(number))
+    async with broker.consume(SERVICE, 2) as batches:
+        held = await take(batches, 2)
+        await waits(broker, SERVICE, 2)
+        for received in held:
+            await received.ack()
+        await take(batches, 2)
+        await waits(broker, SERVICE, 0)
+
+
+async def test_two_consumers_share_the_work(broker: Broker) -> None:
+    """Each gets a part, and no message goes to both."""
+    async with broker.consume(SERVICE, 5) as ones, broker.consume(SERVICE, 5) as others:
+        for number in range(10):
+            await broker.publish(EVENTS, numbered(number))
+        first, second = await asyncio.gather(take(ones, 5), take(others, 5))
+    assert sorted(map(int, ids(first) + ids(second))) == list(range(10))  # type: ignore[arg-type]  # ids are given
+
+
+async def test_two_processes_share_the_work(another: Open) -> None:
+    """Consumers in two processes get every message once between them."""
+    one, other = await another(), await another()
+    seen: list[str | None] = []
+
+    async def work(broker: Broker) -> None:
+        async with broker.consume(SERVICE, 5) as batches:
+            async for batch in batches:
+                for received in batch:
+                    await received.ack()
+                seen.extend(ids(batch))
+                if len(seen) >= 200:
+                    await one.close()
+                    await other.close()
+
+    async with asyncio.timeout(SECONDS), asyncio.TaskGroup() as group:
+        await asyncio.gather(*(one.publish(EVENTS, numbered(number)) for number in range(200)))
+        group.create_task(work(one))
+        group.create_task(work(other))
+    assert sorted(seen, key=str) == sorted(map(str, range(200)))
+
+
+async def test_a_lane_that_nobody_consumes_does_not_block_the_others(broker: Broker) -> None:
+    """A backlog of promotions stands before a breach notice, and a consumer of breach notices gets it."""
+    await asyncio.gather(*(broker.publish(EVENTS, numbered(n, f"{BRAND}.promotional")) for n in range(3_000)))
+    await broker.publish(EVENTS, numbered(3_000, f"{BRAND}.breach"))
+    async with broker.consume(events_queue(Lane.BREACH), 5) as batches:
+        assert ids(await take(batches, 1, ack=True)) == ["3000"]
+    async with broker.consume(events_queue(Lane.PROMOTIONAL), 100) as batches:
+        assert len(await take(batches, 3_000, ack=True)) == 3_000
+
+
+async def test_a_lane_whose_consumer_is_busy_does_not_block_the_others(broker: Broker) -> None:
+    """Its consumer holds all it may, and the others go on."""
+    await asyncio.gather(*(broker.publish(EVENTS, numbered(n, f"{BRAND}.promotional")) for n in range(3_000)))
+    await broker.publish(EVENTS, numbered(3_000, f"{BRAND}.breach"))
+    async with broker.consume(events_queue(Lane.PROMOTIONAL), 2) as bulk:
+        await take(bulk, 2)
+        async with broker.consume(events_queue(Lane.BREACH), 5) as batches:
+            assert ids(await take(batches, 1, ack=True)) == ["3000"]
+
+
+async def test_a_thousand_messages_at_once(broker: Broker) -> None:
+    """All are confirmed, and each arrives once."""
+    async with asyncio.TaskGroup() as group:
+        for number in range(1_000):
+            group.create_task(broker.publish(EVENTS, numbered(number)))
+    async with broker.consume(SERVICE, 100) as batches:
+        received = await take(batches, 1_000, ack=True)
+    assert sorted(map(int, ids(received))) == list(range(1_000))  # type: ignore[arg-type]  # ids are given

@@ -1,0 +1,375 @@
+"""What the tests of the flow are made of: events, mailings, and stand-ins for the processor and the broker."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache, partial
+from typing import Any
+from uuid import UUID
+
+from mailer import resources
+from mailer.events import MessageEvent, validate_event
+from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.database import Pool, open_pool
+from mailer.ledger.dead_letters import PostgresDeadLetters
+from mailer.ledger.deliveries import PostgresDeliveries
+from mailer.ledger.imports import PostgresImporter
+from mailer.ledger.mailings import PostgresMailings
+from mailer.ledger.outbox import PostgresOutbox
+from mailer.ledger.reading import PostgresLedger
+from mailer.ledger.standings import PostgresStandings
+from mailer.ledger.upkeep import PostgresUpkeep
+from mailer.ledger.writers import Writers
+from mailer.pipeline.handover import HandOver
+from mailer.pipeline.intake import Intake
+from mailer.pipeline.press import Press, Presses
+from mailer.pipeline.timekeeper import Timekeeper
+from mailer.policy.category import CATEGORIES
+from mailer.policy.document import Policy, parse_policy
+from mailer.policy.outcome import Outcome, Result
+from mailer.ports.broker import BrokerUnavailable, Message, Received
+from mailer.ports.ids import uuid7
+from mailer.ports.mailings import Accepted, MailingFacts, NewMailing
+from mailer.ports.processor import Outgoing
+from mailer.rendering.admission import admit
+from mailer.rendering.links import Links
+from mailer.rendering.templates import TemplateLibrary
+
+BRAND = "interpals"
+KEY = "a key of the tests"
+TEMPLATES = {
+    "newsletter": "weekly",
+    "promotional": "spring-offer",
+    "service": "maintenance",
+    "breach": "breach-notice",
+}
+ACCEPTED = Outcome(Result.ACCEPTED, 250, "2.0.0", "taken")
+
+
+@cache
+def policies() -> Mapping[str, Policy]:
+    """The shipped policies, by brand."""
+    read = [parse_policy(file.read_text(), file.name) for file in resources.folder("policies").glob("*.toml")]
+    return {policy.brand: policy for policy in read}
+
+
+@cache
+def templates() -> TemplateLibrary:
+    """The shipped templates."""
+    return TemplateLibrary.load(resources.folder("templates"), policies())
+
+
+def person(number: int, **values: Any) -> dict[str, Any]:
+    """Somebody of an event's audience."""
+    return {"ref": f"user-{number}", "email": f"user-{number}@people.example", **values}
+
+
+def plain_event(to: Any, category: str = "newsletter", **values: Any) -> dict[str, Any]:
+    """An event as JSON has it, with the context that its template needs."""
+    brand = values.pop("brand", BRAND)
+    template = templates().get(brand, TEMPLATES[category])
+    assert template is not None
+    return {
+        "v": 1,
+        "id": uuid7().hex,
+        "brand": brand,
+        "category": category,
+        "template": template.name,
+        "to": {"people": to} if isinstance(to, list) else to,
+        "context": dict(template.example),
+        **values,
+    }
+
+
+def make_event(to: Any, category: str = "newsletter", **values: Any) -> MessageEvent:
+    """The same, validated."""
+    return validate_event(plain_event(to, category, **values))
+
+
+def new_mailing(event: MessageEvent, publisher: str = "shop", controller: str = BRAND) -> NewMailing:
+    """The event as intake passes it on."""
+    category = CATEGORIES[event.category]
+    template = templates().get(event.brand, event.template)
+    version, source = (template.version, template.source) if template else ("1", "{}")
+    return NewMailing(uuid7(), event, publisher, category, version, source, "2024", controller)
+
+
+@dataclass
+class FakeProcessor:
+    """Takes messages, and answers as the test wants."""
+
+    answer: Callable[[Outgoing], Outcome] = lambda outgoing: ACCEPTED
+    name: str = "fake"
+    country: str = "ZZ"
+    contract: str = "none"
+    sent: list[Outgoing] = field(default_factory=list)
+    windows: list[int] = field(default_factory=list)
+
+    async def send(self, window: Sequence[Outgoing], deadline: float) -> list[Outcome]:
+        """Answers for each; what is unsent was never seen."""
+        self.windows.append(len(window))
+        outcomes = [self.answer(outgoing) for outgoing in window]
+        self.sent += [
+            outgoing for outgoing, outcome in zip(window, outcomes, strict=True) if outcome.result is not Result.UNSENT
+        ]
+        return outcomes
+
+    async def close(self) -> None:
+        """Nothing to end."""
+
+    @property
+    def recipients(self) -> list[str]:
+        """Who was sent something, in alphabetical order."""
+        return sorted(outgoing.recipient for outgoing in self.sent)
+
+
+@dataclass
+class FakeBroker:
+    """Keeps what is published; away as long as the test wants."""
+
+    published: list[tuple[str, Message]] = field(default_factory=list)
+    away: bool = False
+    refuses: Callable[[Message], Exception | None] = lambda message: None
+    waiting: int = 0
+
+    async def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> None:
+        """Keeps a message."""
+        if self.away:
+            raise BrokerUnavailable("gone fishing")
+        if error := self.refuses(message):
+            raise error
+        self.published.append((exchange, message))
+
+    @asynccontextmanager
+    async def consume(self, queue: str, prefetch: int) -> AsyncIterator[AsyncIterator[list[Received]]]:
+        """Nothing ever arrives."""
+
+        async def arrivals() -> AsyncIterator[list[Received]]:
+            await asyncio.Event().wait()
+            yield []
+
+        yield arrivals()
+
+    async def depth(self, queue: str) -> int:
+        """What the test says."""
+        return self.waiting
+
+    async def close(self) -> None:
+        """Nothing to end."""
+
+    def take(self) -> list[Message]:
+        """What was published since the last time."""
+        messages, self.published = [message for _, message in self.published], []
+        return messages
+
+
+@dataclass(eq=False)
+class FakeReceived:
+    """A message in a consumer's hands, and how it was settled."""
+
+    message: Message
+    exchange: str = "mailer.events"
+    settled: str | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether it is still open."""
+        return self.settled is None
+
+    async def ack(self) -> None:
+        """Done with."""
+        self.settled = self.settled or "ack"
+
+    async def reject(self, reason: str) -> None:
+        """Bad for good."""
+        self.settled = self.settled or f"rejected: {reason}"
+
+    async def release(self) -> None:
+        """Not now."""
+        self.settled = self.settled or "released"
+
+
+def received(event: dict[str, Any] | bytes, key: str | None = None, user: str = "shop") -> FakeReceived:
+    """An event as a queue hands it over."""
+    body = event if isinstance(event, bytes) else json.dumps(event).encode()
+    default = f"{event.get('brand')}.{event.get('category')}" if isinstance(event, dict) else f"{BRAND}.newsletter"
+    return FakeReceived(Message(body, key or default, user_id=user))
+
+
+class World:
+    """All rooms of the flow over a real database; only processor and broker are stand-ins."""
+
+    def __init__(self, pool: Pool, lease_seconds: float = 60) -> None:
+        self.pool = pool
+        self.writers = Writers(KEY)
+        self.hasher = AddressHasher(KEY)
+        self.mailings = PostgresMailings(pool, self.writers, self.hasher)
+        self.deliveries = PostgresDeliveries(pool, self.writers, lease_seconds)
+        self.standings = PostgresStandings(pool, self.writers)
+        self.ledger = PostgresLedger(pool, KEY)
+        self.upkeep = PostgresUpkeep(pool, self.ledger)
+        self.outbox = PostgresOutbox(pool)
+        self.letters = PostgresDeadLetters(pool)
+        self.broker = FakeBroker()
+        self.processor = FakeProcessor()
+        self.policies = dict(policies())
+        self.presses = Presses(self.policies, templates(), Links("https://mail.example", (KEY,)), _unsigned)
+
+    def importer(self, brand: str = BRAND, controller: str = BRAND) -> PostgresImporter:
+        """Writes people of a brand."""
+        return PostgresImporter(self.pool, self.hasher, brand, controller)
+
+    def handover(
+        self, processor: FakeProcessor | None = None, deliveries: PostgresDeliveries | None = None
+    ) -> HandOver:
+        """The hand-over to a processor."""
+        return HandOver(
+            deliveries or self.deliveries,
+            self.mailings,
+            self.standings,
+            self.presses,
+            processor or self.processor,
+            "worker",
+        )
+
+    def intake(self, relays: frozenset[str] = frozenset()) -> Intake:
+        """The intake, with the real judgement of events."""
+        judge = partial(admit, policies=self.policies, templates=templates())
+        return Intake(self.mailings, self.upkeep, self.broker, self.handover(), self.policies, judge, relays)
+
+    def timekeeper(self) -> Timekeeper:
+        """A timekeeper."""
+        return Timekeeper(self.upkeep, self.deliveries, self.broker)
+
+    async def accept(
+        self, to: Any, category: str = "newsletter", *, controller: str = BRAND, publisher: str = "shop", **values: Any
+    ) -> Accepted:
+        """Takes one event in."""
+        mailing = new_mailing(make_event(to, category, **values), publisher, controller)
+        [accepted] = await self.mailings.accept([mailing])
+        return accepted
+
+    async def known(self, *numbers: int, **values: Any) -> list[int]:
+        """Makes people known, and returns their ids."""
+        accepted = await self.accept([person(number, **values) for number in numbers])
+        await self.drop(accepted.mailing_id)
+        return [await self.id_of(f"user-{number}") for number in numbers]
+
+    async def drop(self, mailing_id: UUID) -> None:
+        """Forgets a mailing's deliveries, where only its people were wanted."""
+        await self.pool.execute("DELETE FROM deliveries WHERE mailing_id = $1", mailing_id)
+        await self.pool.execute("DELETE FROM batches WHERE mailing_id = $1", mailing_id)
+        await self.pool.execute("DELETE FROM counters WHERE mailing_id = $1", mailing_id)
+
+    async def id_of(self, ref: str, brand: str = BRAND) -> int:
+        """A recipient's id."""
+        found = await self.pool.fetchval("SELECT id FROM recipients WHERE brand = $1 AND ref = $2", brand, ref)
+        assert isinstance(found, int)
+        return found
+
+    async def states(self, mailing_id: UUID) -> dict[str, tuple[str, str]]:
+        """State and reason of a mailing's deliveries, by ref."""
+        rows = await self.pool.fetch(
+            "SELECT r.ref, d.state, d.reason FROM deliveries d JOIN recipients r ON r.id = d.recipient_id"
+            " WHERE d.mailing_id = $1",
+            mailing_id,
+        )
+        return {row["ref"]: (row["state"], row["reason"]) for row in rows}
+
+    async def counted(self, mailing_id: UUID) -> dict[tuple[str, str], int]:
+        """What the counters say, where they are not zero."""
+        status = await self.mailings.status(mailing_id)
+        assert status is not None
+        return dict(status.counts)
+
+    async def real_counts(self, mailing_id: UUID) -> dict[tuple[str, str], int]:
+        """What the deliveries say; what a worker holds counts as queued."""
+        rows = await self.pool.fetch(
+            "SELECT CASE WHEN state IN ('claimed', 'intended') THEN 'queued' ELSE state END AS state, reason, count(*)"
+            " FROM deliveries WHERE mailing_id = $1 GROUP BY 1, 2",
+            mailing_id,
+        )
+        return {(row["state"], row["reason"]): row["count"] for row in rows}
+
+    async def entries(self, mailing_id: UUID | None = None, kind: str | None = None) -> list[dict[str, Any]]:
+        """The ledger's entries."""
+        return [entry async for entry in self.ledger.export(mailing_id) if kind in (None, entry["kind"])]
+
+    async def due_now(self) -> None:
+        """As if the time had come for everything that waits."""
+        await self.pool.execute("UPDATE deliveries SET due_at = now() WHERE due_at IS NOT NULL")
+        await self.pool.execute("UPDATE batches SET due_at = now() WHERE due_at < 'infinity' AND state = 'queued'")
+
+    async def lose_leases(self) -> None:
+        """As if every worker had been gone for longer than its lease."""
+        await self.pool.execute("UPDATE batches SET lease_until = now() - interval '1 second' WHERE state = 'claimed'")
+
+    async def run_published(self, processor: FakeProcessor | None = None) -> None:
+        """Hands over the batches that were published."""
+        for message in self.broker.take():
+            await self.handover(processor).run([json.loads(message.body)["batch"]])
+
+
+def _unsigned(domain: str, message: bytes, now: int) -> bytes:
+    return message
+
+
+@asynccontextmanager
+async def open_world(url: str, lease_seconds: float = 60, size: int = 10) -> AsyncIterator[World]:
+    """A world over a database."""
+    pool = await open_pool(url, size)
+    try:
+        world = World(pool, lease_seconds)
+        yield world
+        await world.outbox.close()
+    finally:
+        await pool.close()
+
+
+async def waiting(pool: Pool) -> int:
+    """How many connections to this database wait for a lock."""
+    found = await pool.fetchval(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    assert isinstance(found, int)
+    return found
+
+
+async def until(condition: Callable[[], Awaitable[object]], seconds: float = 20) -> None:
+    """Waits for something that another task brings about; asks again as soon as others had their turn."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110 - what another connection waits for, no event tells
+            await asyncio.sleep(0.005)
+
+
+def facts_of(category: str = "newsletter", **values: Any) -> MailingFacts:
+    """A mailing as the hand-over sees it, released an hour ago, to many."""
+    event = make_event({"refs": ["u1"]}, category)
+    mailing = new_mailing(event)
+    stated: dict[str, Any] = {
+        "id": mailing.id,
+        "brand": event.brand,
+        "event_id": event.id,
+        "category": category,
+        "lane": mailing.category.lane.value,
+        "template": event.template,
+        "template_version": mailing.template_version,
+        "campaign": None,
+        "reason": None,
+        "context": event.context,
+        "reply_to": None,
+        "send_at": None,
+        "expires_at": None,
+        "released_at": datetime.now(UTC) - timedelta(hours=1),
+        "audience_size": 1000,
+    }
+    return MailingFacts(**stated | values)
+
+
+def press_of(category: str = "newsletter", **values: Any) -> Press:
+    """Its press."""
+    presses = Presses(policies(), templates(), Links("https://mail.example", (KEY,)), _unsigned)
+    return presses.set_up(facts_of(category, **values), None)

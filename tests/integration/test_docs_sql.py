@@ -1,0 +1,99 @@
+"""The SQL that the documents give to applications does what they say."""
+
+import asyncio
+import re
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from mailer.broker.memory import MemoryBroker
+from mailer.broker.topology import events_queue, topology
+from mailer.events import parse_event
+from mailer.ledger.database import open_pool
+from mailer.ledger.outbox import PostgresOutbox
+from mailer.policy.category import Lane
+from mailer.policy.document import parse_policy
+from mailer.ports.broker import Header, Received
+from mailer.rendering.admission import admit
+from mailer.rendering.templates import TemplateLibrary
+
+ROOT = Path(__file__).parents[2]
+PUBLISHING = (ROOT / "docs" / "publishing.md").read_text("utf-8")
+STATEMENTS = re.findall(r"^```sql\n(.*?)^```", PUBLISHING, re.MULTILINE | re.DOTALL)
+PUBLISH, GRANT = STATEMENTS
+
+
+@pytest.fixture
+async def connection(database_url: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
+    """An application's connection."""
+    connected = await asyncpg.connect(database_url)
+    yield connected
+    await connected.close()
+
+
+@asynccontextmanager
+async def taken(database_url: str) -> AsyncIterator[Received]:
+    """The first newsletter event that a worker gets."""
+    plan = topology({("paltalk-2006", "newsletter"): Lane.NEWSLETTER})
+    pool = await open_pool(database_url)
+    outbox = PostgresOutbox(pool)
+    async with (
+        asyncio.timeout(30),
+        MemoryBroker(plan, outbox, "a worker") as broker,
+        broker.consume(events_queue(Lane.NEWSLETTER), 1) as arrivals,
+    ):
+        yield (await anext(arrivals))[0]
+    await outbox.close()
+    await pool.close()
+
+
+async def test_the_statement_publishes(database_url: str, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """What the documented statement commits reaches a worker as an event that can be mailed."""
+    await connection.execute(PUBLISH)
+    policies = {
+        file.stem: parse_policy(file.read_text("utf-8"), file.name) for file in (ROOT / "policies").glob("*.toml")
+    }
+    async with taken(database_url) as received:
+        event = parse_event(received.message.body)
+        assert admit(event, policies, TemplateLibrary.load(ROOT / "templates", policies)).name == event.template
+        assert received.message.routing_key == event.routing_key
+        assert received.message.message_id == event.id
+
+
+async def test_only_what_commits_is_published(
+    database_url: str, connection: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """A statement whose transaction is rolled back publishes nothing."""
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.execute(PUBLISH)
+    await transaction.rollback()
+    await connection.execute(PUBLISH.replace("spring-letter-2", "committed"))
+    async with taken(database_url) as received:
+        assert received.message.message_id == "committed"
+
+
+async def test_a_role_with_the_grant_publishes_as_itself(
+    database_url: str, connection: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """The documented grant is enough to publish, and not enough to publish in another's name."""
+    role = f"shop_{uuid.uuid4().hex[:12]}"
+    await connection.execute(f"CREATE ROLE {role}")
+    try:
+        await connection.execute(GRANT.replace("TO shop", f"TO {role}"))
+        await connection.execute(f"SET ROLE {role}")
+        await connection.execute(PUBLISH)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(
+                "INSERT INTO outbox (routing_key, body, publisher) VALUES ('a.b', '{}', 'somebody')"
+            )
+        await connection.execute("RESET ROLE")
+        async with taken(database_url) as received:
+            assert received.message.headers[Header.PUBLISHER] == role
+    finally:
+        await connection.execute("RESET ROLE")
+        await connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")

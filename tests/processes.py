@@ -1,0 +1,306 @@
+"""mailer's own processes and commands, real and separate, as an operator runs them; and what can be seen of them."""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aio_pika
+import asyncpg
+import httpx
+
+from mailer.broker.topology import topology
+from mailer.processors.capture import Captured, CaptureServer, Inbox
+
+ROOT = Path(__file__).resolve().parent.parent
+MAILER = (sys.executable, "-c", "from mailer.cli import main; main()")
+APPLICATION = (sys.executable, str(ROOT / "tests" / "acceptance" / "application.py"))
+PUBLIC_URL = "https://mail.example"
+"""Where recipients reach the web app: whatever ends TLS there passes on to the web process."""
+SECONDS = 60
+"""The longest to wait for anything; a machine that is busy gets there later, and a broken one never."""
+_SECRETS = {"SECRET_KEYS": "s" * 40, "ADDRESS_KEY": "a" * 40, "LEDGER_KEY": "l" * 40}
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, as JSON."""
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        """What it printed, as JSON a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+class Process:
+    """A process of mailer that runs."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self._process = process
+        self._log = log
+
+    @property
+    def pid(self) -> int:
+        """Its id, which stands in what it holds."""
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """What it has logged."""
+        return self._log.read_text()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has."""
+        return self._process.returncode is not None
+
+    async def kill(self) -> None:
+        """Ends it with no chance to do anything."""
+        self._process.kill()
+        await self._process.wait()
+
+    async def stop(self) -> int:
+        """Asks it to end, and gives its exit status."""
+        if not self.ended:
+            self._process.terminate()
+        async with asyncio.timeout(SECONDS):
+            return await self._process.wait()
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Settings for processes that belong together, and the services that they share.
+
+    Attributes:
+        folder: where the processes run, and what they log.
+        database_url: a database of the test's own.
+        inbox: what the SMTP server has captured.
+        env: their whole environment.
+    """
+
+    folder: Path
+    database_url: str
+    inbox: Inbox
+    env: Mapping[str, str]
+
+    def having(self, **settings: str) -> "Stack":
+        """The same with other settings, by their names without the prefix."""
+        return self.with_env(**{f"MAILER_{name}": value for name, value in settings.items()})
+
+    def with_env(self, **variables: str) -> "Stack":
+        """The same with other variables in the environment."""
+        return replace(self, env={**self.env, **variables})
+
+    async def run(self, *arguments: str, stdin: str = "", program: Iterable[str] = MAILER) -> Done:
+        """Runs a command to its end."""
+        process = await asyncio.create_subprocess_exec(
+            *program,
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=self.env,
+            cwd=self.folder,
+        )
+        async with asyncio.timeout(SECONDS):
+            out, err = await process.communicate(stdin.encode())
+        return Done(process.returncode or 0, out.decode(), err.decode())
+
+    async def done(self, *arguments: str, stdin: str = "", program: Iterable[str] = MAILER) -> Done:
+        """Runs a command that has to succeed."""
+        done = await self.run(*arguments, stdin=stdin, program=program)
+        assert done.status == 0, f"{arguments}: {done.err}"
+        return done
+
+    async def application(self, way: str, *events: Mapping[str, Any], key: str = "") -> None:
+        """An application, a process of its own, publishes events: `publish`, `blocking`, `transaction` or `http`."""
+        lines = "\n".join(json.dumps(event) for event in events)
+        await self.with_env(API_KEY=key).done(way, stdin=lines, program=APPLICATION)
+
+    @asynccontextmanager
+    async def running(self, *names: str) -> AsyncIterator[list[Process]]:
+        """Processes, which are asked to stop in the end; each must do so with status 0, having logged no failure."""
+        async with AsyncExitStack() as stack:
+            yield [await stack.enter_async_context(self._process(name, number)) for number, name in enumerate(names)]
+
+    @asynccontextmanager
+    async def _process(self, name: str, number: int) -> AsyncIterator[Process]:
+        log = self.folder / f"{name}-{number}-{time.monotonic_ns()}.log"
+        with log.open("wb") as file:
+            started = await asyncio.create_subprocess_exec(
+                *MAILER, name, stdin=asyncio.subprocess.DEVNULL, stdout=file, stderr=file, env=self.env, cwd=self.folder
+            )
+        process = Process(started, log)
+        try:
+            yield process
+        except BaseException:
+            if not process.ended:
+                await process.kill()
+            print(f"--- {log.name}\n{process.log}")
+            raise
+        if not process.ended:
+            assert await process.stop() == 0, process.log
+        assert "Traceback" not in process.log, process.log
+        assert "@" not in process.log, f"an address was logged: {process.log}"
+
+    async def query(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+        """What the database says."""
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            return list(await connection.fetch(statement, *arguments))
+        finally:
+            await connection.close()
+
+    async def value(self, statement: str, *arguments: Any) -> Any:
+        """The one value that the database says."""
+        return (await self.query(statement, *arguments))[0][0]
+
+    async def consumers(self, queue: str) -> int:
+        """How many consumers a queue of RabbitMQ has; 0 where it does not exist yet."""
+        async with await aio_pika.connect(self.env["MAILER_BROKER_URL"]) as connection:
+            try:
+                declared = await (await connection.channel()).declare_queue(queue, passive=True)
+            except aio_pika.exceptions.ChannelNotFoundEntity:
+                return 0
+            return declared.declaration_result.consumer_count or 0
+
+    async def taken_in(self, event_id: str) -> None:
+        """Returns once an event has become a mailing."""
+        await until(
+            lambda: self.query("SELECT FROM mailings WHERE event_id = $1", event_id), f"{event_id} to be taken in"
+        )
+
+    async def finished(self, *event_ids: str) -> None:
+        """Returns once the mailings of events are finished: every delivery of theirs has its final state."""
+        try:
+            await until(lambda: self._finished(event_ids), f"the mailings {', '.join(event_ids)} to be finished")
+        except AssertionError:
+            print(await self.query("SELECT mailing_id, state, reason, count(*) FROM deliveries GROUP BY 1, 2, 3"))
+            print(await self.query("SELECT * FROM batches"))
+            raise
+
+    async def _finished(self, event_ids: tuple[str, ...]) -> bool:
+        count = "SELECT count(DISTINCT event_id) FROM mailings WHERE event_id = ANY ($1) AND finished_at IS NOT NULL"
+        return bool(await self.value(count, list(event_ids)) == len(set(event_ids)))
+
+    async def states(self, event_id: str) -> dict[str, tuple[str, str]]:
+        """The state and the reason of each delivery of an event's mailing, by the recipient's ref."""
+        rows = await self.query(
+            "SELECT r.ref, d.state, d.reason FROM mailings m JOIN deliveries d ON d.mailing_id = m.id"
+            " JOIN recipients r ON r.id = d.recipient_id WHERE m.event_id = $1",
+            event_id,
+        )
+        return {row["ref"]: (row["state"], row["reason"]) for row in rows}
+
+    async def status(self, event_id: str) -> dict[str, Any]:
+        """What `mailer mailing show` says of an event."""
+        shown: dict[str, Any] = (await self.done("mailing", "show", event_id, "--json")).json
+        return shown
+
+    def mails(self, **wanted: str) -> list[Captured]:
+        """The captured messages of whose header fields (underscores for hyphens) each holds a text."""
+        return [mail for mail in self.inbox.list() if all(text in field(mail, name) for name, text in wanted.items())]
+
+    @asynccontextmanager
+    async def client(self, key: str = "") -> AsyncIterator[httpx.AsyncClient]:
+        """A client of the web process, which is up by then; with an API key, if one is given."""
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        url = f"http://127.0.0.1:{self.env['MAILER_PORT']}"
+        async with httpx.AsyncClient(base_url=url, headers=headers, timeout=SECONDS) as client:
+
+            async def ready() -> bool:
+                try:
+                    return (await client.get("/readyz")).status_code == 200
+                except httpx.TransportError:
+                    return False
+
+            await until(ready, "the web process to be ready")
+            yield client
+
+    async def api_key(self, name: str, *brands: str) -> str:
+        """A new API key."""
+        options = [word for brand in brands for word in ("--brand", brand)]
+        return (await self.done("api-key", "create", name, *options)).out.strip()
+
+
+@asynccontextmanager
+async def open_stack(folder: Path, database_url: str, broker_url: str) -> AsyncIterator[Stack]:
+    """A stack with an SMTP server that knows everyone but `nobody@`; its ledger has to be sound in the end."""
+    if not broker_url.startswith("memory:"):
+        await empty_rabbit(broker_url)
+    async with CaptureServer(folder / "captured", answer=_nobody) as server:
+        env = settings_for(folder, database_url, server.port, broker_url)
+        stack = Stack(folder, database_url, Inbox(folder / "captured"), env)
+        yield stack
+        verdict = (await stack.done("ledger", "verify", "--json")).json
+        assert verdict["sound"] is True, verdict
+
+
+def _nobody(address: str) -> str | None:
+    return "550 5.1.1 No such user" if address.startswith("nobody@") else None
+
+
+def settings_for(folder: Path, database_url: str, smtp_port: int, broker_url: str) -> dict[str, str]:
+    """An environment for processes: this one's, with none of its settings for mailer."""
+    settings = {
+        "DATABASE_URL": database_url,
+        "BROKER_URL": broker_url,
+        "PROCESSORS": f"smtp://127.0.0.1:{smtp_port}?name=relay&country=DE&contract=DPA-7",
+        "PUBLIC_URL": PUBLIC_URL,
+        "PORT": str(free_port()),
+        "DATA": str(folder / "data"),
+        **_SECRETS,
+    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAILER_")}
+    return inherited | {f"MAILER_{name}": value for name, value in settings.items()} | {"PYTHONPATH": str(ROOT)}
+
+
+def free_port() -> int:
+    """A port of loopback on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def until(asked: Callable[[], Awaitable[_T]], what: str, seconds: float = SECONDS) -> _T:
+    """Asks again and again until the answer is true, and returns it; fails when that takes too long."""
+    deadline = time.monotonic() + seconds
+    while not (answer := await asked()):
+        assert time.monotonic() < deadline, f"waited {seconds} seconds for {what}"
+        await asyncio.sleep(0.1)
+    return answer
+
+
+async def empty_rabbit(url: str) -> None:
+    """Deletes mailer's queues and exchanges, and what they hold."""
+    plan = topology({})
+    connection = await aio_pika.connect(url)
+    async with connection, connection.channel() as channel:
+        for queue in plan.queues:
+            await channel.queue_delete(queue.name)
+        for exchange in plan.exchanges:
+            await channel.exchange_delete(exchange.name)
+
+
+def field(mail: Captured, name: str) -> str:
+    """A header field that occurs once, or an empty text; underscores for hyphens."""
+    values = [value for key, value in mail.headers if key.lower() == name.lower().replace("_", "-")]
+    assert len(values) <= 1, f"{name} occurs {len(values)} times"
+    return values[0] if values else ""

@@ -1,0 +1,145 @@
+"""The demo's examples: people and events that the shipped policies and templates take."""
+
+import csv
+import runpy
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from mailer import resources
+from mailer.actions.imports import Imported, Rejected, import_recipients
+from mailer.embedded.demo import ADA, BEN, BRANDS
+from mailer.events import Audience, MessageEvent, People, Refs, parse_event
+from mailer.policy.document import Policy, parse_policy
+from mailer.ports.people import ImportRow
+from mailer.rendering.admission import admit
+from mailer.rendering.templates import TemplateLibrary
+
+EXAMPLES = resources.folder("examples")
+RECIPIENTS = EXAMPLES / "recipients.csv"
+EVENTS = sorted((EXAMPLES / "events").glob("*.json"))
+RESERVED = (".example", ".test", "example.com", "example.net", "example.org")
+"""Domains that can never be anybody's (RFC 2606, RFC 6761)."""
+
+
+class Importer:
+    """Keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.rows: list[ImportRow] = []
+
+    async def write(self, rows: Sequence[ImportRow]) -> None:
+        """See the port."""
+        self.rows += rows
+
+
+@cache
+def policies() -> dict[str, Policy]:
+    """The shipped ones, by brand."""
+    files = resources.folder("policies").glob("*.toml")
+    return {policy.brand: policy for policy in (parse_policy(file.read_text(), file.name) for file in files)}
+
+
+@cache
+def templates() -> TemplateLibrary:
+    """The shipped ones."""
+    return TemplateLibrary.load(resources.folder("templates"), policies())
+
+
+def events() -> Iterator[MessageEvent]:
+    """The examples, as they are published."""
+    return (parse_event(file.read_bytes()) for file in EVENTS)
+
+
+async def imported(brand: str) -> tuple[Imported, list[ImportRow], list[Rejected]]:
+    """The example recipients, imported for a brand."""
+    importer = Importer()
+    rejected: list[Rejected] = []
+    with RECIPIENTS.open(encoding="utf-8", newline="") as lines:
+        done = await import_recipients(importer, policies()[brand], lines, rejected.append, lambda n: None)
+    return done, importer.rows, rejected
+
+
+@pytest.mark.parametrize("file", EVENTS, ids=lambda file: file.stem)
+def test_every_example_event_is_admitted(file: Path) -> None:
+    """The shipped templates and policies take it: its category is the template's, and no value is missing."""
+    event = parse_event(file.read_bytes())
+    template = admit(event, policies(), templates())
+    assert (template.brand, template.category) == (event.brand, event.category)
+
+
+def test_the_events_are_of_each_brand_and_category_once() -> None:
+    """Two brands, four categories, and every way to say whom an event is for."""
+    assert Counter((event.brand, event.category) for event in events()) == Counter(
+        (brand, category) for brand in BRANDS for category in ("service", "breach", "newsletter", "promotional")
+    )
+    assert {type(event.to) for event in events()} == {Audience, People, Refs}
+
+
+@pytest.mark.parametrize("brand", BRANDS)
+async def test_the_recipients_import(brand: str) -> None:
+    """A thousand are taken for either brand, and each bad line is rejected for a reason of its own."""
+    done, rows, rejected = await imported(brand)
+    assert done == Imported(taken=1_000, rejected=14)
+    assert len(rows) == 1_000
+    assert len({line.reason for line in rejected}) == 14
+
+
+async def test_the_recipients_are_of_all_kinds() -> None:
+    """Many languages and countries, people who left or closed their account, one address that two share."""
+    _, rows, _ = await imported(BRANDS[0])
+    people = [row.person for row in rows]
+    assert {"en", "en-GB", "de", "ar", "fr", "zh-Hant-TW"} <= {person.locale for person in people}
+    assert len({person.country for person in people}) >= 15
+    assert {scope for row in rows for scope in row.opted_out} == {"newsletter", "promotional", "*"}
+    assert sum(row.deactivated for row in rows) >= 20
+    addresses = Counter(person.email.lower() for person in people)
+    assert [n for n in addresses.values() if n > 1] == [2]
+    assert sum(address.startswith("nobody@") for address in addresses) == 1
+
+
+async def test_whoever_the_events_speak_of_is_there() -> None:
+    """Named audiences have members, refs are known; the demo's two actors have left nothing."""
+    _, rows, _ = await imported(BRANDS[0])
+    audiences = {name for row in rows for name in row.audiences} | {"everyone"}
+    refs = {row.person.ref for row in rows}
+    for event in events():
+        match event.to:
+            case Audience(audience=name):
+                assert name in audiences
+            case Refs(refs=named):
+                assert refs.issuperset(named)
+            case People():
+                pass
+    actors = [row for row in rows if row.person.email in (ADA, BEN)]
+    assert [(row.opted_out, row.deactivated) for row in actors] == [((), False)] * 2
+
+
+async def test_breach_notices_have_somebody_whom_only_they_reach() -> None:
+    """Each goes to an opted-out person, a closed account and an address that is refused, so that the demo can show it."""
+    _, rows, _ = await imported(BRANDS[0])
+    for event in (event for event in events() if event.category == "breach"):
+        named = event.to.refs if isinstance(event.to, Refs) else ()
+        audience = event.to.audience if isinstance(event.to, Audience) else ""
+        told = [row for row in rows if row.person.ref in named or audience in row.audiences]
+        assert any(row.opted_out for row in told)
+        assert any(row.deactivated for row in told)
+        assert any(row.person.email.startswith("nobody@") for row in told)
+
+
+async def test_no_address_can_be_anybodys() -> None:
+    """Every domain is reserved for examples, in the file and in the events."""
+    _, rows, _ = await imported(BRANDS[0])
+    people = [row.person for row in rows]
+    people += [person for event in events() if isinstance(event.to, People) for person in event.to.people]
+    assert [person.email for person in people if not person.email.lower().endswith(RESERVED)] == []
+
+
+def test_the_file_is_what_its_script_makes() -> None:
+    """The committed file is the script's, byte for byte, in every Python."""
+    made: str = runpy.run_path(str(EXAMPLES / "make_recipients.py"))["content"]()
+    assert RECIPIENTS.read_bytes() == made.encode()
+    assert len(list(csv.reader(made.splitlines()))) > 1_000

@@ -1,0 +1,120 @@
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from mailer.actions.imports import CHUNK, FileRefused, Imported, Rejected, import_recipients
+from mailer.ports.people import ImportRow
+from tests.factories import policies
+
+POLICY = policies()["interpals"]
+
+
+@dataclass
+class Importer:
+    """Keeps what is written."""
+
+    chunks: list[list[ImportRow]] = field(default_factory=list)
+
+    async def write(self, rows: Sequence[ImportRow]) -> None:
+        """Keeps a chunk."""
+        self.chunks.append(list(rows))
+
+
+@dataclass
+class Import:
+    """One import and all that it said."""
+
+    importer: Importer = field(default_factory=Importer)
+    rejected: list[Rejected] = field(default_factory=list)
+    progress: list[int] = field(default_factory=list)
+
+    async def run(self, text: str) -> Imported:
+        """Imports a file's text."""
+        lines = text.splitlines(keepends=True)
+        return await import_recipients(self.importer, POLICY, lines, self.rejected.append, self.progress.append)
+
+    @property
+    def rows(self) -> list[ImportRow]:
+        """All that was written."""
+        return [row for chunk in self.importer.chunks for row in chunk]
+
+
+async def test_a_full_line_is_taken() -> None:
+    """Every column of a line is read, whatever spaces stand around it."""
+    done = Import()
+    header = "ref, email,name,locale,country,source,collected_at,policy_version,opted_out,deactivated,audiences\n"
+    line = (
+        "u1, ada@people.example ,Ada,en-GB,GB,sign-up,2026-01-01T00:00:00Z,2024,newsletter;promotional,Yes,vip; old\n"
+    )
+    assert await done.run(header + line) == Imported(1, 0)
+    [row] = done.rows
+    assert (row.person.ref, row.person.email, row.person.locale) == ("u1", "ada@people.example", "en-GB")
+    assert row.opted_out == ("newsletter", "promotional")
+    assert (row.deactivated, row.audiences) == (True, ("vip", "old"))
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("u1,ada", "email: not an e-mail address"),
+        (",ada@people.example", "ref: Field required"),
+        ("u1,", "email: Field required"),
+        ("u1,ada@people.example,english", "locale: String should match pattern"),
+        ("u1,ada@people.example,,service", "opted_out: 'service' cannot be left; it takes newsletter,"),
+        ("u1,ada@people.example,,nonsense", "opted_out: 'nonsense' cannot be left"),
+        ("u1,ada@people.example,,,perhaps", "deactivated: 'perhaps' is neither yes nor no"),
+        ("u1,ada@people.example,,,,Not A Name", "audiences: 'Not A Name' is no name"),
+        ("u1,ada@people.example,,,,,more", "more values than columns; quote values that hold a comma"),
+        ('"u\x001",ada@people.example', "ref: has a line break or control character"),
+    ],
+)
+async def test_a_bad_line_is_rejected_with_its_reason(line: str, reason: str) -> None:
+    """A bad line is kept aside, as it stood, with its number and what is wrong; the others are taken."""
+    done = Import()
+    header = "ref,email,locale,opted_out,deactivated,audiences\n"
+    assert await done.run(f"{header}good,grace@people.example\n{line}\n") == Imported(1, 1)
+    [rejected] = done.rejected
+    assert rejected.line == 3
+    assert rejected.reason.startswith(reason)
+    assert [row.person.ref for row in done.rows] == ["good"]
+
+
+async def test_everything_optional_can_be_left() -> None:
+    """The star is all optional mail."""
+    done = Import()
+    await done.run("ref,email,opted_out\nu1,ada@people.example,*\n")
+    assert done.rows[0].opted_out == ("*",)
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("email,name", "the header line lacks ref"),
+        ("", "the header line lacks ref, email"),
+        ("ref,email,colour", "the header line has the unknown column colour"),
+    ],
+)
+async def test_a_file_without_the_columns_is_refused(header: str, message: str) -> None:
+    """A file that is no list of recipients is refused before a line of it is taken."""
+    with pytest.raises(FileRefused, match=message):
+        await Import().run(f"{header}\n1,2,3\n")
+
+
+async def test_two_lines_of_one_ref() -> None:
+    """The later line's data win, and what either line says has been left stays left."""
+    done = Import()
+    text = "ref,email,opted_out,deactivated,audiences\nu1,old@x.example,newsletter,yes,a\nu1,new@x.example,promotional,,b\n"
+    assert await done.run(text) == Imported(2, 0)
+    [row] = done.rows
+    assert row.person.email == "new@x.example"
+    assert (row.opted_out, row.deactivated, row.audiences) == (("newsletter", "promotional"), True, ("a", "b"))
+
+
+async def test_it_goes_by_chunks() -> None:
+    """A large file is written a chunk at a time, with the progress told after each."""
+    done = Import()
+    lines = "".join(f"u{n},u{n}@people.example\n" for n in range(CHUNK + 10))
+    assert await done.run("ref,email\n" + lines) == Imported(CHUNK + 10, 0)
+    assert [len(chunk) for chunk in done.importer.chunks] == [CHUNK, 10]
+    assert done.progress == [CHUNK, 10]

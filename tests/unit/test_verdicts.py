@@ -1,0 +1,134 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.pipeline.press import Press
+from mailer.pipeline.verdicts import LONGEST_RETRY, MAX_AGE, Step, conclude, plan, retry_delay
+from mailer.policy.outcome import Outcome, Result
+from mailer.policy.standing import Standing
+from mailer.ports.deliveries import Row, State
+from mailer.ports.ledger import Kind
+from tests.factories import FakeProcessor, press_of
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+ADA = Standing(17, 3, "ada@people.example")
+RELAY = FakeProcessor(name="relay", country="DE", contract="DPA-7")
+
+
+def row_of(press: Press, standing: Standing = ADA, **values: Any) -> Row:
+    """A claimed delivery."""
+    return Row(press.facts.id, standing.recipient_id, standing=standing, **{"attempt": 1, "name": "Ada", **values})
+
+
+def intended(category: str = "newsletter", attempt: int = 1, **values: Any) -> Step:
+    """A delivery that is about to be handed over."""
+    press = press_of(category, **{"released_at": NOW - timedelta(hours=1), **values})
+    return plan(row_of(press, attempt=attempt), press, RELAY, NOW)
+
+
+def test_who_gets_it_is_intended_on_the_standing_that_was_decided_on() -> None:
+    """A send becomes an intent that is bound to the standing's version, with decision and hand-over in the ledger."""
+    step = intended()
+    assert (step.move.from_state, step.move.to_state, step.move.version) == (State.CLAIMED, State.INTENDED, 3)
+    decision, hand_over = step.entries
+    assert (decision.kind, decision.reason, decision.rule, decision.policy) == (Kind.DECISION, "send", "send", "2024")
+    assert (hand_over.kind, hand_over.processor, hand_over.country) == (Kind.HAND_OVER, "relay", "DE")
+    assert (hand_over.contract, hand_over.purpose) == ("DPA-7", "newsletter")
+    assert hand_over.fields == ("email", "name", "locale", "context")
+    assert step.outgoing is not None
+    assert step.outgoing.recipient == "ada@people.example"
+    assert f"Message-ID: <{hand_over.message_id}>".encode() in step.outgoing.content.replace(b"\r\n ", b" ")
+
+
+def test_the_message_id_stays_with_the_delivery() -> None:
+    """A second attempt has the Message-ID of the first, so that a copy can be known as one."""
+    press = press_of("service")
+    first, second = (plan(row_of(press, attempt=attempt), press, RELAY, NOW) for attempt in (1, 2))
+    assert first.entries[1].message_id == second.entries[1].message_id
+
+
+def test_the_envelope_has_a_labels() -> None:
+    """The domain of the envelope recipient travels as A-labels (RFC 5891), since SMTP knows no others."""
+    press = press_of()
+    step = plan(row_of(press, Standing(17, 1, "ada@b\u00fccher.example")), press, RELAY, NOW)
+    assert step.outgoing is not None
+    assert step.outgoing.recipient == "ada@xn--bcher-kva.example"
+
+
+def test_who_does_not_get_it() -> None:
+    """A suppression, an end, a wait and a diversion each lead to their state, with the rule in the ledger."""
+    newsletter, breach = press_of(), press_of("breach")
+    soon = NOW + timedelta(hours=1)
+    cases = [
+        (newsletter, Standing(1, 1, "a@x.example", frozenset({"*"})), State.SUPPRESSED, "opted_out", None),
+        (press_of(expires_at=NOW), ADA, State.EXPIRED, "expired", None),
+        (press_of(send_at=soon), ADA, State.HELD, "not_yet_due", soon),
+        (breach, Standing(1, 1, None), State.DIVERTED, "written_notice", None),
+    ]
+    for press, standing, state, reason, due_at in cases:
+        step = plan(row_of(press, standing), press, RELAY, NOW)
+        assert (step.move.to_state, step.move.reason, step.move.due_at) == (state, reason, due_at)
+        assert (step.move.version, step.outgoing) == (None, None)
+        [entry] = step.entries
+        assert entry.kind is Kind.DECISION
+        assert entry.rule
+
+
+@pytest.mark.parametrize(
+    "context",
+    [{"headline": "a\nBcc: x@y.example"}, {"items": 5}, {"items": [{"title": "no more"}]}, {"headline": None}],
+)
+def test_who_cannot_be_rendered_fails_alone(context: dict[str, Any]) -> None:
+    """A value that breaks the template fails this delivery, and not its window; the ledger's side row says why."""
+    press = press_of()
+    step = plan(row_of(press, context=context), press, RELAY, NOW)
+    assert (step.move.to_state, step.move.reason, step.outgoing) == (State.FAILED, "render_error", None)
+    assert [entry.kind for entry in step.entries] == [Kind.DECISION, Kind.OUTCOME]
+    assert step.entries[1].reply
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "reason", "ledger"),
+    [
+        (Outcome(Result.ACCEPTED, 250, "2.0.0", "ok"), State.HANDED_OVER, "", "accepted"),
+        (Outcome(Result.REFUSED, 550, "5.1.1", "no"), State.FAILED, "5.1.1", "refused 5.1.1"),
+        (Outcome(Result.BLOCKED, 554, None, "spam"), State.FAILED, "554", "blocked 554"),
+        (Outcome(Result.DEFERRED, 451, "4.7.1", "later"), State.DEFERRED, "4.7.1", "deferred 4.7.1"),
+        (Outcome(Result.IN_DOUBT), State.IN_DOUBT, "in_doubt", "in_doubt"),
+        (Outcome(Result.UNSENT), State.DEFERRED, "unsent", "unsent"),
+    ],
+    ids=lambda value: value.result.value if isinstance(value, Outcome) else None,
+)
+def test_what_follows_from_an_outcome(outcome: Outcome, state: State, reason: str, ledger: str) -> None:
+    """Each outcome leads to one state with its reason, and stands in the ledger with the processor's own words."""
+    step = conclude(intended(), outcome, RELAY, NOW)
+    assert (step.move.from_state, step.move.to_state, step.move.reason) == (State.INTENDED, state, reason)
+    assert (step.move.due_at is not None) is (state in (State.DEFERRED, State.IN_DOUBT))
+    [entry] = step.entries
+    assert (entry.kind, entry.reason, entry.processor) == (Kind.OUTCOME, ledger, "relay")
+    assert entry.reply == (f"{outcome.code} {outcome.text}" if outcome.code else None)
+    assert entry.message_id
+
+
+@pytest.mark.parametrize("category", ["newsletter", "service"])
+def test_it_gives_up_in_the_end(category: str) -> None:
+    """Mail that is refused for now is tried for days, longer if mandatory, from when it was free to go."""
+    age = MAX_AGE[category == "service"]
+    deferred = Outcome(Result.DEFERRED, 451, None, "later")
+    younger, older = NOW - age + timedelta(minutes=1), NOW - age - timedelta(minutes=1)
+    assert conclude(intended(category, released_at=younger), deferred, RELAY, NOW).move.to_state is State.DEFERRED
+    end = conclude(intended(category, released_at=older), deferred, RELAY, NOW).move
+    assert (end.to_state, end.reason, end.due_at) == (State.FAILED, "gave_up 451", None)
+    later = intended(category, released_at=older, send_at=younger)
+    assert conclude(later, deferred, RELAY, NOW).move.to_state is State.DEFERRED
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1))
+def test_the_wait_grows_and_is_bounded(attempt: int, spread: float) -> None:
+    """A wait is never less than half a minute nor more than six hours, and doubles until it is longest."""
+    delay = retry_delay(attempt, spread)
+    assert timedelta(seconds=30) <= delay <= LONGEST_RETRY * 1.5
+    assert retry_delay(attempt + 1, spread) in (delay * 2, delay) or retry_delay(attempt + 1, 0.5) == LONGEST_RETRY
