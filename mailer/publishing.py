@@ -81,7 +81,7 @@ async def _open(settings: Settings) -> _Publisher:
 
 
 async def _open_rabbit(settings: Settings) -> _Publisher:
-    """Declares the queues where no worker ever has, so that what is published now is there when the first one starts."""
+    """Declares the queues where no worker ever has, so that the first one to start finds what is published now."""
     from aio_pika.exceptions import ChannelPreconditionFailed
     from aiormq.exceptions import ChannelAccessRefused
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -52,11 +53,15 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A private PostgreSQL, or the server that MAILER_TEST_DATABASE_URL names."""
+def postgres_server() -> Iterator[Server]:
+    """A private PostgreSQL, or the server that MAILER_TEST_DATABASE_URL names.
+
+    It does not live in pytest's folder: as root the server is another user's, and each session closes that to others.
+    """
     with ExitStack() as stack:
         given = os.environ.get("MAILER_TEST_DATABASE_URL")
-        private = None if given else stack.enter_context(postgres.start(tmp_path_factory.mktemp("postgres")))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mailer-")))
+        private = None if given else stack.enter_context(postgres.start(folder))
         server = Server(given or (private.url("postgres") if private else ""), f"mailer_test_{uuid.uuid4().hex[:12]}")
         migrate(server.url(server.template), resources.folder("migrations"))
         yield server
@@ -72,7 +77,7 @@ def database_url(postgres_server: Server) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def rabbit_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A private RabbitMQ (of MAILER_TEST_RABBITMQ_CHROOT, if that is set), or the one that MAILER_TEST_AMQP_URL names."""
+    """A private RabbitMQ (of MAILER_TEST_RABBITMQ_CHROOT, if set), or the one that MAILER_TEST_AMQP_URL names."""
     if given := os.environ.get("MAILER_TEST_AMQP_URL"):
         yield given
         return

@@ -55,6 +55,7 @@ class Process:
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self._process = process
         self._log = log
+        self._asked = False
 
     @property
     def pid(self) -> int:
@@ -71,13 +72,20 @@ class Process:
         """Whether it has."""
         return self._process.returncode is not None
 
+    async def died(self) -> bool:
+        """Returns once it has ended; whether by itself."""
+        await self._process.wait()
+        return not self._asked
+
     async def kill(self) -> None:
         """Ends it with no chance to do anything."""
+        self._asked = True
         self._process.kill()
         await self._process.wait()
 
     async def stop(self) -> int:
         """Asks it to end, and gives its exit status."""
+        self._asked = True
         if not self.ended:
             self._process.terminate()
         async with asyncio.timeout(SECONDS):
@@ -149,7 +157,8 @@ class Stack:
             )
         process = Process(started, log)
         try:
-            yield process
+            async with _alive(process):
+                yield process
         except BaseException:
             if not process.ended:
                 await process.kill()
@@ -238,6 +247,28 @@ class Stack:
         """A new API key."""
         options = [word for brand in brands for word in ("--brand", brand)]
         return (await self.done("api-key", "create", name, *options)).out.strip()
+
+
+@asynccontextmanager
+async def _alive(process: Process) -> AsyncIterator[None]:
+    """Fails at once when a process ends by itself, instead of waiting for what it will never do."""
+    task = asyncio.current_task()
+    assert task is not None
+
+    async def watch() -> None:
+        if await process.died():
+            task.cancel()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not watching.done():
+            raise
+        task.uncancel()
+        raise AssertionError("a process ended by itself; see its log") from None
+    finally:
+        watching.cancel()
 
 
 @asynccontextmanager

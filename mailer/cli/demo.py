@@ -134,7 +134,7 @@ def _where(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> 
         yield "All of this ends now. `mailer demo --stay`, or `make demo STAY=1`, stays up; there, in another terminal:"
     yield f"  export {_environment(current)}"
     for status in mailings:
-        yield f"  mailer mailing show {status.id}    {status.brand} {status.event_id}: counts by state and reason, opens"
+        yield f"  mailer mailing show {status.id}    {status.brand} {status.event_id}: all counts, and opens"
     yield "  mailer ledger export --mailing ID    each decision with its rule and policy, each hand-over and outcome"
     yield "  mailer ledger verify                 whether all of that is still what was written"
     yield f"  {current.public_url}/inbox    every mail: as it looks, as text, its headers"

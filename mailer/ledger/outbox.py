@@ -77,18 +77,27 @@ class PostgresOutbox:
         """Stops listening."""
         if self._listener is not None:
             listener, self._listener = self._listener, None
-            if not listener.is_closed():
-                await listener.remove_listener(_CHANNEL, self._wake)
+            listener.remove_termination_listener(self._lost)
+            await listener.remove_listener(_CHANNEL, self._wake)
             await self._pool.release(listener)
 
     async def _listen(self) -> None:
         async with self._listening:
-            if self._listener is not None and not self._listener.is_closed():
+            if self._listener is not None:
                 return
-            await self.close()
-            self._listener = await self._pool.acquire()
-            await self._listener.add_listener(_CHANNEL, self._wake)
+            listener = await self._pool.acquire()
+            try:
+                await listener.add_listener(_CHANNEL, self._wake)
+            except BaseException:
+                await self._pool.release(listener)
+                raise
+            listener.add_termination_listener(self._lost)
+            self._listener = listener
             self._woken.set()
+
+    def _lost(self, *_: Any) -> None:
+        """The connection has ended, and the pool has taken it back: the next wait listens on another one."""
+        self._listener = None
 
     def _wake(self, *_: Any) -> None:
         self._woken.set()

@@ -114,7 +114,7 @@ class PostgresLedger:
             Ed25519PublicKey.from_public_bytes(public).verify(signature, body.encode())
             heads = json.loads(body)["heads"]
             return {UUID(head["writer"]): (head["n"], bytes.fromhex(head["hash"])) for head in heads}
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise HeadRefused("the head is not a record that `mailer ledger seal` prints") from error
         except InvalidSignature as error:
             raise HeadRefused("the head's signature is not by this ledger's key; check MAILER_LEDGER_KEY") from error

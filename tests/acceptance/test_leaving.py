@@ -37,13 +37,9 @@ async def act(stack: Stack, client: httpx.AsyncClient) -> None:
     pressed = await client.post(unsubscribe(stack, "reader1"), data={"scope": this})
     everything = await client.post(unsubscribe(stack, "reader2"), data={"scope": "all"})
     assert (pressed.status_code, everything.status_code) == (200, 200)
-    one_click = {"List-Unsubscribe": "One-Click"}
-    for name, form in (
-        ("reader3", {"data": one_click}),
-        ("reader4", {"files": {k: (None, v) for k, v in one_click.items()}}),
-    ):
-        for _ in range(2):
-            answer = await client.post(unsubscribe(stack, name), headers={"user-agent": ""}, **form)  # type: ignore[arg-type]  # one of two forms
+    for name in ("reader3", "reader4"):
+        for form in ({"data": {"List-Unsubscribe": "One-Click"}}, {"files": {"List-Unsubscribe": (None, "One-Click")}}):
+            answer = await client.post(unsubscribe(stack, name), headers={"user-agent": ""}, **form)
             assert answer.status_code == 200
             assert "set-cookie" not in answer.headers
 

@@ -206,7 +206,8 @@ def test_every_message_is_well_formed(world: World) -> None:
         assert not any(field(mail, name) for name in ("Cc", "Bcc", "Reply-To", "Precedence"))
         assert mail.raw.count(b"\r\n") == mail.raw.count(b"\n") == mail.raw.count(b"\r")
         assert max(map(len, mail.raw.split(b"\r\n"))) <= 998
-        assert mail.text and mail.html
+        assert mail.text
+        assert mail.html
     assert len({field(mail, "Message-ID") for mail in mails}) == len(mails)
 
 

@@ -3,7 +3,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from web_world import MAILING, Mail, Mails, World
+
+from tests.integration.web_world import MAILING, Mail, Mails, World
 
 BROWSER = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
-from web_world import KEY, MAILING, World
 
 from mailer.events import MAX_EVENT_BYTES
 from mailer.ports.broker import Header
 from mailer.ports.mailings import MailingStatus
+from tests.integration.web_world import KEY, MAILING, World
 
 BEARER = {"authorization": f"Bearer {KEY}"}
 EVENT: dict[str, Any] = {

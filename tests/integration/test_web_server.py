@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
-from web_world import KEY, World
 
 from mailer.web.server import serve
+from tests.integration.web_world import KEY, World
 
 
 @asynccontextmanager

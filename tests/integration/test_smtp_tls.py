@@ -1,0 +1,135 @@
+"""The SMTP processor and encryption: no word and no password before the certificate was checked."""
+
+import ipaddress
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from mailer.policy.outcome import Result
+from mailer.processors.relay import Tls
+from tests.integration.smtp_world import CONTENT, SECRET, Keep, outgoing, processor, real, scripted, soon
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A self-made certificate for 127.0.0.1: the server's context, and one of a client that trusts it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = made.public_bytes(serialization.Encoding.PEM)
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file = tmp_path / "both.pem"
+    file.write_bytes(secret + pem)
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(file)
+    return server, ssl.create_default_context(cadata=pem.decode())
+
+
+async def test_starttls_with_a_certificate_that_is_not_trusted(
+    certificate: tuple[ssl.SSLContext, ssl.SSLContext],
+) -> None:
+    """A certificate that nobody vouches for stops everything before AUTH."""
+    keep = Keep()
+    async with (
+        real(lambda: SMTP(keep, hostname="test", tls_context=certificate[0], require_starttls=True)) as port,
+        processor(port, tls=Tls.STARTTLS, username="user") as sender,
+    ):
+        outcomes = await sender.send([outgoing(), outgoing()], soon())
+    assert [outcome.result for outcome in outcomes] == [Result.UNSENT] * 2
+    assert outcomes[0].text.startswith("relay: the certificate is not trusted: self")
+    assert not keep.envelopes
+
+
+async def test_starttls_with_a_certificate_that_is_trusted(certificate: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    """With the certificate trusted, AUTH and the mail go through, encrypted; also what is too big for one write."""
+    keep = Keep()
+    logins: list[object] = []
+
+    def check(server: SMTP, session: Session, envelope: Envelope, mechanism: str, login: object) -> AuthResult:
+        logins.append(login)
+        return AuthResult(success=True)
+
+    def make() -> SMTP:
+        return SMTP(
+            keep,
+            hostname="test",
+            tls_context=certificate[0],
+            require_starttls=True,
+            auth_required=True,
+            authenticator=check,
+        )
+
+    big = outgoing(content=b"Subject: big\r\n\r\n" + (b"x" * 70 + b"\r\n") * 40_000)
+    async with (
+        real(make) as port,
+        processor(port, tls=Tls.STARTTLS, username="user", context=certificate[1]) as sender,
+    ):
+        outcomes = await sender.send([outgoing(), big, outgoing()], soon())
+    assert [outcome.result for outcome in outcomes] == [Result.ACCEPTED] * 3
+    assert [envelope.original_content for envelope in keep.envelopes] == [CONTENT, big.content, CONTENT]
+    assert len(logins) == 1
+
+
+async def test_starttls_that_is_not_offered() -> None:
+    """Nothing is said in the clear where encryption was asked for."""
+    async with scripted() as server, processor(server.port, tls=Tls.STARTTLS, username="user") as sender:
+        [outcome] = await sender.send([outgoing()], soon())
+        assert outcome.result is Result.UNSENT
+        assert "STARTTLS extension not supported" in outcome.text
+        assert [command.split()[0] for command in server.commands] == ["EHLO"]
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+async def test_implicit_tls(certificate: tuple[ssl.SSLContext, ssl.SSLContext], trusted: bool) -> None:
+    """TLS from the first byte, with the certificate checked too."""
+    keep = Keep()
+    async with (
+        real(lambda: SMTP(keep, hostname="test"), certificate[0]) as port,
+        processor(port, tls=Tls.IMPLICIT, context=certificate[1] if trusted else None) as sender,
+    ):
+        [outcome] = await sender.send([outgoing()], soon())
+    assert outcome.result is (Result.ACCEPTED if trusted else Result.UNSENT)
+    assert trusted or "certificate verify failed" in outcome.text
+
+
+@pytest.mark.parametrize("reply", ["535 5.7.8 wrong", f"500 what is AUTH PLAIN {SECRET}", f"{SECRET} garbage"])
+async def test_auth_that_is_refused(reply: str) -> None:
+    """A refused login leaves everything unsent, and no word of the secret or of the server's echo in the reason."""
+    async with (
+        scripted({"AUTH": [reply]}, extensions=("AUTH PLAIN",)) as server,
+        processor(server.port, username="user") as sender,
+    ):
+        for _ in range(2):
+            outcomes = await sender.send([outgoing(), outgoing()], soon())
+            assert [outcome.result for outcome in outcomes] == [Result.UNSENT] * 2
+            assert outcomes[0].text.startswith("relay: AUTH refused with ")
+            assert SECRET not in outcomes[0].text
+        assert not any(command.startswith("MAIL") for command in server.commands)
+
+
+async def test_auth_that_is_not_offered() -> None:
+    """Credentials for a server that does not ask for them are a mistake that is told."""
+    async with scripted() as server, processor(server.port, username="user") as sender:
+        [outcome] = await sender.send([outgoing()], soon())
+        assert outcome.result is Result.UNSENT
+        assert "AUTH extension is not supported" in outcome.text

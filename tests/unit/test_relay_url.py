@@ -1,0 +1,68 @@
+"""A relay's URL: what it may say, and errors that show no password."""
+
+import re
+
+import pytest
+
+from mailer.ports.processor import Processor
+from mailer.processors.relay import Tls, parse
+from mailer.processors.smtp import from_url
+
+SECRET = "hunter2-secret"
+
+
+def test_a_url_is_a_processor() -> None:
+    """Everything that the URL says is there, and nothing secret shows."""
+    url = f"smtp://us%40er:{SECRET}%2F@mx.example.com:2587?name=main&country=DE&contract=DPA-7&pool=2"
+    made: Processor = from_url(url)
+    assert (made.name, made.country, made.contract) == ("main", "DE", "DPA-7")
+    assert SECRET not in repr(made)
+    assert "us@er" not in repr(made)
+    parsed = parse(url)
+    assert (parsed.host, parsed.port, parsed.tls, parsed.pool) == ("mx.example.com", 2587, Tls.STARTTLS, 2)
+    assert (parsed.username, parsed.password) == ("us@er", f"{SECRET}/")
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "tls"),
+    [
+        ("smtp://mx.example.com?country=DE&contract=x", 587, Tls.STARTTLS),
+        ("smtp://mx.example.com:465?country=DE&contract=x", 465, Tls.IMPLICIT),
+        ("smtp://mx.example.com?country=DE&contract=x&tls=implicit", 465, Tls.IMPLICIT),
+        ("smtp://127.0.0.1:1025", 1025, Tls.NONE),
+        ("smtp://[::1]", 25, Tls.NONE),
+        ("smtp://localhost:2525?tls=starttls", 2525, Tls.STARTTLS),
+    ],
+)
+def test_defaults_of_a_url(url: str, port: int, tls: Tls) -> None:
+    """Encryption is required of anything but loopback, and the port follows it."""
+    parsed = parse(url)
+    assert (parsed.port, parsed.tls) == (port, tls)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&timeout=3", "allowed are name, country, contract"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&tls=none", "only for loopback"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&tls=ssl", "starttls, implicit, none"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=Germany&contract=x", "two capital letters"),
+        (f"smtp://u:{SECRET}@mx.example.com", "needs country=… and contract=…"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&country=FR&contract=x", "twice"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&pool=many", "pool must be a number"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&pool=0", "from 1 to 64"),
+        (f"smtp://u:{SECRET}@mx.example.com?country", "key=value"),
+        (f"smtp://u:{SECRET}@mx.example.com/path", "percent-encode"),
+        (f"smtp://u:{SECRET}@mx.example.com:port", "percent-encode"),
+        (f"smtp://u:{SECRET}/x@mx.example.com?country=DE&contract=x", "percent-encode"),
+        (f"smtp://u:1?{SECRET}=x@mx.example.com", "percent-encode"),
+        (f"smtp://u:1#{SECRET}@mx.example.com", "percent-encode"),
+        (f"smtps://u:{SECRET}@mx.example.com", "has the form"),
+        ("smtp://", "has the form"),
+    ],
+)
+def test_a_bad_url_is_explained(url: str, reason: str) -> None:
+    """The error says what to mend and never quotes what may be a password."""
+    with pytest.raises(ValueError, match=re.escape(reason)) as caught:
+        from_url(url)
+    assert SECRET not in str(caught.value)
