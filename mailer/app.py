@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,9 @@ import asyncpg
 
 from mailer import resources
 from mailer.broker.memory import MemoryBroker
-from mailer.broker.publisher import EventPublisher
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import DEAD, Topology, batches_queue, events_queue, topology
 from mailer.embedded import postgres
-from mailer.events import MessageEvent
 from mailer.ledger import migrations
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Pool, open_pool
@@ -77,7 +75,13 @@ def load_templates(settings: Settings) -> TemplateLibrary:
     Raises:
         TemplateError: one of them is faulty.
     """
-    return TemplateLibrary.load(settings.templates, load_policies(settings))
+    return _library(settings, load_policies(settings))
+
+
+def _library(settings: Settings, policies: Mapping[str, Policy]) -> TemplateLibrary:
+    if not settings.templates.is_dir():
+        raise SettingsError(f"MAILER_TEMPLATES: there is no folder {settings.templates}")
+    return TemplateLibrary.load(settings.templates, policies)
 
 
 class App:
@@ -89,7 +93,7 @@ class App:
         self._stack = stack
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid7().hex[-8:]}"
         self.policies: Mapping[str, Policy] = load_policies(settings)
-        self.templates = TemplateLibrary.load(settings.templates, self.policies)
+        self.templates = _library(settings, self.policies)
         self.links = Links(settings.public_url, settings.secret_keys)
         self.hasher = AddressHasher(settings.address_key)
         self.writers = Writers(settings.ledger_key)
@@ -131,7 +135,10 @@ class App:
             await self._stack.enter_async_context(server)
             processor = smtp.from_url(f"smtp://127.0.0.1:{server.port}?name=capture&country=ZZ&contract=none&tls=none")
         else:
-            processor = smtp.from_url(self.settings.processors[0])
+            try:
+                processor = smtp.from_url(self.settings.processors[0])
+            except ValueError as error:
+                raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
         self._stack.push_async_callback(processor.close)
         return processor
 
@@ -204,7 +211,13 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     """
     settings.check()
     async with AsyncExitStack() as stack:
-        pool = await open_pool(stack.enter_context(database(settings)))
+        url = stack.enter_context(database(settings))
+        try:
+            pool = await open_pool(url)
+        except ValueError:
+            # Its message may quote a password.
+            message = "MAILER_DATABASE_URL cannot be read; percent-encode special characters in user name and password"
+            raise SettingsError(message) from None
         stack.push_async_callback(pool.close)
         yield App(settings, pool, stack)
 
@@ -213,12 +226,6 @@ def migrate(settings: Settings) -> str:
     """Brings the database up to date; says what was done."""
     with database(settings) as url:
         return migrations.migrate(url, resources.folder("migrations"))
-
-
-async def publish_events(app: App, events: Sequence[MessageEvent]) -> None:
-    """Publishes events on the broker that the settings name."""
-    broker = await app.broker()
-    await asyncio.gather(*(EventPublisher(broker).publish(event) for event in events))
 
 
 def broker_topology(settings: Settings) -> Topology:
@@ -242,12 +249,19 @@ def _relays(settings: Settings) -> frozenset[str]:
 
 
 def _signing(settings: Settings) -> Sign:
-    """Signs for the domains that have keys; other mail goes unsigned."""
+    """Signs for the domains that have keys; other mail goes unsigned.
+
+    Raises:
+        SettingsError: an entry is not `domain:selector:file.pem`, or its file is no key that we sign with.
+    """
     keys: defaultdict[str, list[Key]] = defaultdict(list)
-    for entry in settings.dkim:
-        domain, selector, file = entry.split(":", 2)
-        keys[domain].append(Key(selector, Path(file).read_bytes()))
-    signers = {domain: Signer(domain, *pair) for domain, pair in keys.items()}
+    try:
+        for entry in settings.dkim:
+            domain, selector, file = entry.split(":", 2)
+            keys[domain].append(Key(selector, Path(file).read_bytes()))
+        signers = {domain: Signer(domain, *pair) for domain, pair in keys.items()}
+    except (OSError, TypeError, ValueError) as error:
+        raise SettingsError(f"MAILER_DKIM takes domain:selector:file.pem, one or two for a domain: {error}") from error
 
     def sign(domain: str, message: bytes, now: int) -> bytes:
         signer = signers.get(domain)

@@ -6,8 +6,10 @@ once that is committed.
 """
 
 import asyncio
+import atexit
 import os
 import threading
+from collections import defaultdict
 from contextlib import ExitStack
 from typing import Protocol
 from weakref import WeakKeyDictionary
@@ -24,8 +26,9 @@ class _Publisher(Protocol):
 
 
 _publishers: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[_Publisher]] = WeakKeyDictionary()
-_held = ExitStack()
-"""The embedded database, if there is one: it runs as long as this process does."""
+_held: defaultdict[int, ExitStack] = defaultdict(ExitStack)
+"""The embedded database, if there is one, by process: it runs as long as somebody holds it."""
+atexit.register(lambda: _held[os.getpid()].close())
 
 
 async def publish(event: MessageEvent) -> None:
@@ -75,9 +78,12 @@ async def _open(settings: Settings) -> _Publisher:
         return await _open_rabbit(settings)
     from mailer.app import database
     from mailer.ledger.database import open_pool
-    from mailer.ledger.outbox import OutboxPublisher
+    from mailer.ledger.outbox import UNREACHABLE, OutboxPublisher
 
-    return OutboxPublisher(await open_pool(_held.enter_context(database(settings)), size=4))
+    try:
+        return OutboxPublisher(await open_pool(_held[os.getpid()].enter_context(database(settings)), size=4))
+    except UNREACHABLE as error:
+        raise BrokerUnavailable(f"the database does not answer: {error}") from error
 
 
 async def _open_rabbit(settings: Settings) -> _Publisher:
@@ -98,8 +104,7 @@ async def _open_rabbit(settings: Settings) -> _Publisher:
     except BaseException as error:
         await broker.close()
         if isinstance(error, ChannelAccessRefused | ChannelPreconditionFailed):
-            raise BrokerUnavailable(
-                f"there is no exchange {EVENTS} yet; a worker declares it when it starts"
-            ) from error
+            message = f"there is no exchange {EVENTS} yet; a worker declares it when it starts"
+            raise BrokerUnavailable(message) from error
         raise
     return EventPublisher(broker)

@@ -26,6 +26,9 @@ def _listed(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+_PUBLIC = r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])(:|/|$))"
+"""`http` will do for recipients on this machine, as when trying mailer out; one-click needs `https` (RFC 8058)."""
+
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 
 
@@ -47,10 +50,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MAILER_", env_file=".env", frozen=True, extra="ignore")
 
-    database_url: str = "embedded"
-    broker_url: str = "memory://"
+    database_url: str = Field(default="embedded", pattern=r"^(embedded$|postgres(ql)?://)")
+    broker_url: str = Field(default="memory://", pattern=r"^(memory://$|amqps?://)")
     processors: Listed = ("capture://",)
-    public_url: str = "http://127.0.0.1:8025"
+    public_url: str = Field(default="http://127.0.0.1:8025", pattern=_PUBLIC)
     secret_keys: Listed = (DEVELOPMENT_SECRET,)
     address_key: str = DEVELOPMENT_SECRET
     ledger_key: str = DEVELOPMENT_SECRET

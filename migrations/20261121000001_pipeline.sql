@@ -288,7 +288,7 @@ BEGIN
                 EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)%s', child, parent,
                     uuid_floor(month AT TIME ZONE 'UTC'), uuid_floor((month + interval '1 month') AT TIME ZONE 'UTC'),
                     -- Room for the updates of a delivery in its own page.
-                    CASE parent WHEN 'deliveries' THEN ' WITH (fillfactor = 70)' END);
+                    CASE parent WHEN 'deliveries' THEN ' WITH (fillfactor = 50)' END);
             END IF;
         END LOOP;
     END LOOP;

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import aio_pika
 import asyncpg
 import httpx
+from pamqp.commands import Queue
 
 from mailer.broker.topology import topology
 from mailer.processors.capture import Captured, CaptureServer, Inbox
@@ -127,8 +128,12 @@ class Stack:
             env=self.env,
             cwd=self.folder,
         )
-        async with asyncio.timeout(SECONDS):
-            out, err = await process.communicate(stdin.encode())
+        try:
+            async with asyncio.timeout(SECONDS):
+                out, err = await process.communicate(stdin.encode())
+        finally:
+            if process.returncode is None:
+                process.kill()
         return Done(process.returncode or 0, out.decode(), err.decode())
 
     async def done(self, *arguments: str, stdin: str = "", program: Iterable[str] = MAILER) -> Done:
@@ -183,12 +188,19 @@ class Stack:
 
     async def consumers(self, queue: str) -> int:
         """How many consumers a queue of RabbitMQ has; 0 where it does not exist yet."""
+        return (await self._declared(queue)).consumer_count or 0
+
+    async def depth(self, queue: str) -> int:
+        """How many messages wait in a queue of RabbitMQ; 0 where it does not exist yet."""
+        return (await self._declared(queue)).message_count or 0
+
+    async def _declared(self, queue: str) -> Queue.DeclareOk:
         async with await aio_pika.connect(self.env["MAILER_BROKER_URL"]) as connection:
             try:
                 declared = await (await connection.channel()).declare_queue(queue, passive=True)
             except aio_pika.exceptions.ChannelNotFoundEntity:
-                return 0
-            return declared.declaration_result.consumer_count or 0
+                return Queue.DeclareOk()
+            return declared.declaration_result
 
     async def taken_in(self, event_id: str) -> None:
         """Returns once an event has become a mailing."""

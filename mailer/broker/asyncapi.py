@@ -6,12 +6,12 @@ from mailer.broker.topology import EVENTS, Exchange, Topology
 from mailer.ports.broker import Header
 
 
-def describe(plan: Topology, event_schema: dict[str, Any]) -> dict[str, Any]:
+def describe(plan: Topology, schemas: dict[str, Any]) -> dict[str, Any]:
     """The document.
 
     Args:
         plan: exchanges, queues and bindings.
-        event_schema: the JSON Schema of an event.
+        schemas: the JSON Schemas of `MessageEvent` and its parts, which refer to one another in components.
     """
     return {
         "asyncapi": "3.0.0",
@@ -26,7 +26,13 @@ def describe(plan: Topology, event_schema: dict[str, Any]) -> dict[str, Any]:
                 "description": "The routing key is <brand>.<category>; the message id is the event's id.",
             }
         },
-        "components": {"messages": {"event": {"payload": event_schema}, "batch": {"payload": _BATCH}}},
+        "components": {
+            "messages": {
+                "event": {"payload": {"$ref": "#/components/schemas/MessageEvent"}},
+                "batch": {"payload": _BATCH},
+            },
+            "schemas": schemas,
+        },
     }
 
 

@@ -266,7 +266,7 @@ def _losses() -> Iterator[None]:
     except PublishError as error:
         raise Unroutable("no queue is bound for the message") from error
     except CONNECTION_EXCEPTIONS as error:
-        raise BrokerUnavailable(type(error).__name__) from error
+        raise BrokerUnavailable(f"no answer from RabbitMQ ({type(error).__name__})") from error
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is None or task.cancelling():

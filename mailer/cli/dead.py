@@ -9,7 +9,7 @@ from mailer.ports.dead_letters import DeadLetter
 
 app = typer.Typer(help="Dead letters: list, show, replay.", no_args_is_help=True)
 
-Number = Annotated[int, typer.Argument(metavar="ID")]
+Number = Annotated[int, typer.Argument(metavar="ID", min=1, max=2**63 - 1)]
 
 
 @app.command("list")

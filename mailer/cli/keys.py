@@ -20,6 +20,8 @@ def create(
     """Makes a key and prints it, for the only time."""
 
     async def act(app: App) -> str:
+        if not name.strip() or not name.isprintable():
+            raise KeyRefused("a key needs a name on one line: it stands in the ledger")
         if unknown := [name for name in brand if name not in app.policies]:
             raise KeyRefused(f"there is no brand {', '.join(unknown)}; there are {', '.join(app.policies)}")
         return await app.keys.create(name, brand)

@@ -47,6 +47,8 @@ def verify(
             published = jsonlib.loads(head.read_text())
         except (OSError, ValueError) as error:
             fail(f"{head}: {error}", 2)
+        if published is None:
+            fail(f"{head}: null is not a record that `mailer ledger seal` prints", 2)
     try:
         verdict = with_app(lambda app: app.ledger.verify(published))
     except HeadRefused as error:

@@ -87,6 +87,8 @@ def approve(
     """Releases a mailing that waits for a second person (breach notices)."""
 
     async def act(app: App) -> None:
+        if not by.strip() or not by.isprintable():
+            raise ReleaseRefused("--by needs the name of a person: it stands in the ledger")
         found = await _find(app, identifier)
         if len(found) != 1:
             raise ReleaseRefused(f"{identifier} names {len(found)} mailings; give the id of one")

@@ -1,14 +1,16 @@
 """`mailer publish`: events from a file."""
 
+import asyncio
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mailer.app import App, publish_events
-from mailer.cli.shared import AsJson, fail, out, print_json, with_app
+from mailer import publishing
+from mailer.cli.shared import AsJson, fail, out, print_json, run
 from mailer.events import EventRefused, MessageEvent, parse_event
 
 
@@ -25,10 +27,12 @@ def publish(file: Annotated[str, typer.Argument(metavar="FILE|-")], json: AsJson
         fail(f"{file}: {error}", 2)
     events = _parse(text, file)
 
-    async def act(app: App) -> None:
-        await publish_events(app, events)
+    logging.disable()  # the error will say in one line what the drivers say a second
 
-    with_app(act)
+    async def main() -> None:
+        await asyncio.gather(*(publishing.publish(event) for event in events))
+
+    run(main)
     if json:
         print_json([{"id": event.id, "brand": event.brand} for event in events])
     else:

@@ -8,6 +8,7 @@ from mailer.cli.shared import fail, print_json, settings
 from mailer.events import MessageEvent
 from mailer.policy.document import PolicyError
 from mailer.settings import SettingsError
+from mailer.web.api import event_schemas
 from mailer.web.app import describe as describe_api
 
 app = typer.Typer(help="Schemas: event (JSON Schema), queues (AsyncAPI), api (OpenAPI).", no_args_is_help=True)
@@ -26,7 +27,7 @@ def queues() -> None:
         plan = broker_topology(settings())
     except (PolicyError, SettingsError) as error:
         fail(str(error), 2)
-    print_json(describe_queues(plan, MessageEvent.model_json_schema()))
+    print_json(describe_queues(plan, event_schemas()))
 
 
 @app.command()

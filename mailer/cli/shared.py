@@ -30,6 +30,8 @@ _T = TypeVar("_T")
 
 out = Console(highlight=False)
 
+_TABLE_WIDTH = 150
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _BAD_INPUT = (SettingsError, PolicyError, TemplateError, EventRefused)
@@ -108,10 +110,13 @@ def print_json(value: Any) -> None:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
     """A table on stdout."""
-    shown = Table(*columns, title=title, title_justify="left")
+    shown = Table(title=title, title_justify="left")
+    for name in columns:
+        shown.add_column(name, overflow="fold")
     for row in rows:
         shown.add_row(*("" if cell is None else str(cell) for cell in row))
-    out.print(shown)
+    # A narrow terminal wraps the lines: squeezed into it, ids could not be read.
+    Console(highlight=False, width=max(out.width, _TABLE_WIDTH)).print(shown)
 
 
 def moment(at: datetime | None) -> str:

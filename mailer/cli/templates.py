@@ -53,7 +53,10 @@ def preview_(
         fail(str(error), 2)
     rendered = preview(_named(library, name), locale)
     path = to or Path(tempfile.mkdtemp(prefix="mailer-")) / "preview.html"
-    path.write_text(rendered.html, encoding="utf-8")
+    try:
+        path.write_text(rendered.html, encoding="utf-8")
+    except OSError as error:
+        fail(str(error), 2)
     out.print(f"Subject: {rendered.subject}\n{path}", markup=False)
     if to is None:
         webbrowser.open(path.as_uri())

@@ -63,7 +63,7 @@ class Narrator:
 
     def mailings(self, mailings: Sequence[MailingStatus]) -> None:
         """The table: a row a mailing."""
-        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, leading=1)
+        table = Table(box=SIMPLE_HEAD, padding=0, leading=1)
         table.add_column("mailing", no_wrap=True)
         table.add_column("audience", justify="right")
         table.add_column("sent", justify="right")
@@ -96,9 +96,9 @@ def _row(status: MailingStatus) -> Sequence[str]:
     suppressed, others = [], []
     for (state, reason), n in status.counts.items():
         if state == State.SUPPRESSED:
-            suppressed.append(f"{n} {reason}")
+            suppressed.append(f"{reason} {n:,}")
         elif state != State.HANDED_OVER:
-            others.append(f"{n} {state}\n  {reason}")
+            others.append(f"{state} {n:,}\n{reason}")
     return (
         f"{status.brand}\n{status.event_id}\n{status.category}",
         f"{status.audience_size or 0:,}",

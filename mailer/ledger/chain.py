@@ -9,13 +9,15 @@ import hmac
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from mailer.ports.ledger import Entry
 
 GENESIS = bytes(32)
 """What stands before a writer's first entry."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def link_hash(
         [
             writer.hex,
             n,
-            round(at.timestamp() * 1_000_000),
+            (at - _EPOCH) // _MICROSECOND,
             entry.kind,
             entry.brand,
             entry.mailing_id and entry.mailing_id.hex,

@@ -15,6 +15,8 @@ from mailer.ports.outbox import Parked
 
 _SQL = statements("outbox")
 _CHANNEL = "mailer_outbox"
+UNREACHABLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""The ways in which a row cannot be written, or a connection not be had."""
 
 
 class PostgresOutbox:
@@ -110,8 +112,15 @@ class OutboxPublisher:
         self._pool = pool
 
     async def publish(self, event: MessageEvent) -> None:
-        """Returns once the row is committed."""
-        await publish_in_transaction(self._pool, event)
+        """Returns once the row is committed.
+
+        Raises:
+            BrokerUnavailable: the database did not answer, or has no outbox.
+        """
+        try:
+            await publish_in_transaction(self._pool, event)
+        except UNREACHABLE as error:
+            raise BrokerUnavailable(f"the database does not answer: {error}") from error
 
 
 async def publish_in_transaction(connection: Any, event: MessageEvent) -> None:

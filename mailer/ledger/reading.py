@@ -99,8 +99,8 @@ class PostgresLedger:
         Raises:
             HeadRefused: the published record is not one of ours.
         """
-        sealed = published or await self.latest_seal()
-        heads = self._heads(sealed) if sealed else {}
+        sealed = await self.latest_seal() if published is None else published
+        heads = {} if sealed is None else self._heads(sealed)
         walk = _Walk(self._key, heads)
         async for row in self._rows(None):
             walk.step(row)

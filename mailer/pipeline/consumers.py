@@ -96,7 +96,7 @@ def hand_over_batches(handover: HandOver) -> Handle:
 def _batch(message: Message) -> int | None:
     try:
         match json.loads(message.body):
-            case {"batch": int(batch)} if 0 < batch < 1 << 63:
+            case {"batch": int(batch)} if not isinstance(batch, bool) and 0 < batch < 1 << 63:
                 return batch
     except (ValueError, RecursionError):
         pass

@@ -110,7 +110,7 @@ async def test_a_dead_address_gets_no_more_mail_and_a_breach_notice_in_writing(s
     assert await stack.states("second") == {
         "nobody": ("suppressed", "address_dead"),
         "ann": SENT,
-        "stranger": ("suppressed", "erased"),
+        "stranger": ("suppressed", "no_address"),
     }
     assert await stack.states("leak") == {"nobody": ("diverted", "written_notice"), "ann": SENT}
     assert len(stack.mails(To="ann@")) == 3

@@ -171,5 +171,5 @@ def test_no_such_message(tmp_path: Path, id: str) -> None:
 async def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the demo extra, one line says what to install."""
     monkeypatch.setitem(sys.modules, "aiosmtpd.smtp", None)
-    with pytest.raises(CaptureUnavailable, match=r"pip install pactmail\[demo\]"):
+    with pytest.raises(CaptureUnavailable, match=r"pip install 'pactmail\[demo\]'"):
         await CaptureServer(tmp_path).start()

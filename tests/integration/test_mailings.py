@@ -88,6 +88,22 @@ async def test_the_same_event_from_two_connections_is_one_mailing(world: World) 
     assert await world.pool.fetchval("SELECT count(*) FROM mailings") == 0
 
 
+async def test_events_are_taken_in_one_order(world: World) -> None:
+    """Two that take the same events in, in different orders, wait for one another at the first and do not deadlock."""
+    ids = sorted(uuid7().hex for _ in range(2))
+    insert = "INSERT INTO events VALUES ($1, $2, $3, 'shop')"
+    async with world.pool.acquire() as other:
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute(insert, BRAND, ids[0], uuid7())
+        backwards = [new_mailing(make_event([person(1)], id=event_id)) for event_id in reversed(ids)]
+        accepting = asyncio.create_task(world.mailings.accept(backwards))
+        await until(lambda: waiting(world.pool))
+        await asyncio.wait_for(other.execute(insert, BRAND, ids[1], uuid7()), 5)
+        await transaction.commit()
+    assert [accepted.known for accepted in await accepting] == [True, True]
+
+
 async def test_many_takers_of_the_same_events_do_not_deadlock(world: World) -> None:
     """Takers of the same events in any order make one mailing of each."""
     events = [make_event([person(n % 7), person(50 + n % 5)]) for n in range(40)]
@@ -162,7 +178,7 @@ async def test_a_copy_counts_only_while_its_recipient_can_get_it(world: World) -
 
 
 async def test_unknown_refs_say_so(world: World) -> None:
-    """A ref that nobody made known is a delivery too, which says that there is no address; a breach is told in writing."""
+    """A ref that nobody made known is a delivery too, with the reason that it has no address, or told in writing."""
     [known] = await world.known(1)
     accepted = await world.accept({"refs": ["user-1", "ghost", "ghost"]}, "service")
     assert accepted.size == 2

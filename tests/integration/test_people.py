@@ -107,7 +107,7 @@ async def test_an_opt_out_moves_with_the_person(world: World) -> None:
 
 
 async def test_another_brand_is_not_touched(world: World) -> None:
-    """Leaving one brand leaves no other, also where one controller answers for both; a dead address is dead for both."""
+    """Leaving one brand leaves no other of the same controller, while a dead address is dead for both."""
     [ada] = await world.known(1)
     await world.accept([person(1)], brand="paltalk-2006", controller=BRAND)
     sister = await world.id_of("user-1", "paltalk-2006")
@@ -181,6 +181,30 @@ async def test_nobody_becomes_known_behind_an_opt_out(world: World) -> None:
         await transaction.commit()
     await asyncio.gather(leaving, arriving)
     assert await opted_out(world, "user-2") == {"newsletter"}
+
+
+@pytest.mark.parametrize("by_file", [True, False], ids=["file", "event"])
+async def test_standings_are_locked_in_the_order_of_hand_overs(world: World, by_file: bool) -> None:
+    """Whoever changes several standings waits for the first before it holds the second, as a hand-over does."""
+    # Refs in another order than ids, and what changes about the first comes later than what changes about the second.
+    [first] = await world.known(2)
+    [second] = await world.known(1)
+    moved = [
+        person(1, email="new@people.example"),
+        person(2, email="user-2@people.example" if by_file else "b@x.example"),
+    ]
+    rows = [ImportRow(Person(**moved[0])), ImportRow(Person(**moved[1]), ("newsletter",))]
+    async with world.pool.acquire() as other:
+        transaction = other.transaction()
+        await transaction.start()
+        lock = "SELECT FROM standings WHERE recipient_id = $1 FOR SHARE"
+        await other.execute(lock, first)
+        changing = asyncio.ensure_future(world.importer().write(rows) if by_file else world.accept(moved))
+        await until(lambda: waiting(world.pool))
+        await asyncio.wait_for(other.execute(lock, second), 5)
+        await transaction.commit()
+    await changing
+    assert (await data(world))["email"] == "new@people.example"
 
 
 async def test_people_and_hand_overs_do_not_deadlock(world: World) -> None:

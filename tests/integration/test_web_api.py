@@ -13,6 +13,7 @@ from tests.integration.web_world import KEY, MAILING, World
 
 BEARER = {"authorization": f"Bearer {KEY}"}
 EVENT: dict[str, Any] = {
+    "v": 1,
     "id": "order/17 ü",
     "brand": "interpals",
     "category": "newsletter",

@@ -15,6 +15,7 @@ POLICIES = {
 TEMPLATES = TemplateLibrary.load(ROOT / "templates", POLICIES)
 SAM: dict[str, Any] = {"ref": "user-17", "email": "sam@example.org", "name": "Sam", "locale": "en-GB"}
 WEEKLY: dict[str, Any] = {
+    "v": 1,
     "id": "1",
     "brand": "paltalk-2006",
     "category": "newsletter",

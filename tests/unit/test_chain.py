@@ -41,6 +41,7 @@ OTHER: dict[str, Any] = {
 
 
 def hashed(entry: Entry, **changes: Any) -> bytes:
+    """Its hash in one place of a chain."""
     values: dict[str, Any] = {"key": b"k", "previous": GENESIS, "writer": WRITER, "n": 1, "at": AT, "commitment": None}
     return link_hash(entry=entry, **(values | changes))
 

@@ -24,7 +24,7 @@ categories = st.sampled_from(list(CATEGORIES.values())) | st.builds(
     needs_release=st.booleans(),
     written_fallback=st.booleans(),
 )
-moments = st.none() | st.datetimes(datetime(2026, 11, 20), datetime(2026, 11, 23), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds the zone
+moments = st.none() | st.datetimes(datetime(2026, 11, 20), datetime(2026, 11, 23), timezones=st.just(UTC))
 mailings = st.builds(Mailing, category=categories, send_at=moments, expires_at=moments)
 scopes = st.frozensets(st.sampled_from([*CATEGORIES, "digest", EVERYTHING_OPTIONAL]), max_size=4)
 standings = st.builds(
@@ -50,6 +50,7 @@ brands = st.builds(
 
 
 def decided(category: str, standing: Standing = ADA, policy: Policy = POLICY, **times: datetime) -> Decision:
+    """The decision about somebody, now."""
     return decide(Mailing(CATEGORIES[category], **times), standing, policy, NOW)
 
 
@@ -86,7 +87,7 @@ def test_mail_only_goes_to_an_address(mailing: Mailing, standing: Standing, poli
     """What is sent is due, not expired, promised, and for somebody who is there, with an address that lives."""
     if isinstance(decide(mailing, standing, policy, NOW), Send):
         assert standing.address is not None
-        assert not (standing.erased or standing.address_dead or standing.copy_of)
+        assert (standing.erased, standing.address_dead, standing.copy_of) == (False, False, None)
         assert mailing.category.name in policy.category_names
         assert mailing.send_at is None or mailing.send_at <= NOW
         assert mailing.expires_at is None or mailing.expires_at > NOW

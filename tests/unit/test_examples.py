@@ -11,7 +11,7 @@ import pytest
 
 from mailer import resources
 from mailer.actions.imports import Imported, Rejected, import_recipients
-from mailer.embedded.demo import ADA, BEN, BRANDS
+from mailer.embedded.demo import ADA, BEN, BRANDS, GONE, QUIET
 from mailer.events import Audience, MessageEvent, People, Refs, parse_event
 from mailer.policy.document import Policy, parse_policy
 from mailer.ports.people import ImportRow
@@ -102,7 +102,7 @@ async def test_the_recipients_are_of_all_kinds() -> None:
 
 
 async def test_whoever_the_events_speak_of_is_there() -> None:
-    """Named audiences have members, refs are known; the demo's two actors have left nothing."""
+    """Named audiences have members, refs are known; the demo's actors are as it says."""
     _, rows, _ = await imported(BRANDS[0])
     audiences = {name for row in rows for name in row.audiences} | {"everyone"}
     refs = {row.person.ref for row in rows}
@@ -114,8 +114,9 @@ async def test_whoever_the_events_speak_of_is_there() -> None:
                 assert refs.issuperset(named)
             case People():
                 pass
-    actors = [row for row in rows if row.person.email in (ADA, BEN)]
-    assert [(row.opted_out, row.deactivated) for row in actors] == [((), False)] * 2
+    actors = {row.person.email: (row.opted_out, row.deactivated) for row in rows}
+    assert actors[ADA] == actors[BEN] == ((), False)
+    assert (actors[QUIET], actors[GONE]) == ((("*",), False), ((), True))
 
 
 async def test_breach_notices_have_somebody_whom_only_they_reach() -> None:

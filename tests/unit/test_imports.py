@@ -104,8 +104,9 @@ async def test_a_file_without_the_columns_is_refused(header: str, message: str) 
 async def test_two_lines_of_one_ref() -> None:
     """The later line's data win, and what either line says has been left stays left."""
     done = Import()
-    text = "ref,email,opted_out,deactivated,audiences\nu1,old@x.example,newsletter,yes,a\nu1,new@x.example,promotional,,b\n"
-    assert await done.run(text) == Imported(2, 0)
+    header = "ref,email,opted_out,deactivated,audiences\n"
+    lines = "u1,old@x.example,newsletter,yes,a\nu1,new@x.example,promotional,,b\n"
+    assert await done.run(header + lines) == Imported(2, 0)
     [row] = done.rows
     assert row.person.email == "new@x.example"
     assert (row.opted_out, row.deactivated, row.audiences) == (("newsletter", "promotional"), True, ("a", "b"))

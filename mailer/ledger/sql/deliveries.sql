@@ -12,26 +12,24 @@ WITH batch AS (
     RETURNING d.mailing_id, d.recipient_id, d.attempt, d.copy_of, d.context
 )
 SELECT t.mailing_id, t.recipient_id, t.attempt, t.context, r.email, r.name, r.locale, s.version, s.opted_out,
-       s.deactivated_at, s.erased_at, s.address_dead_at, o.id AS copy_of
+       s.deactivated_at, s.erased_at, s.address_dead_at, o.recipient_id AS copy_of
 FROM taken t
 JOIN recipients r ON r.id = t.recipient_id
 JOIN standings s ON s.recipient_id = t.recipient_id
 -- A copy counts for both only while its own recipient may get it, at this address.
-LEFT JOIN (recipients o JOIN standings os ON os.recipient_id = o.id)
-    ON o.id = t.copy_of AND o.address_hash = r.address_hash AND os.erased_at IS NULL
-    AND (os.deactivated_at IS NULL OR s.deactivated_at IS NOT NULL)
+LEFT JOIN standings o ON o.recipient_id = t.copy_of AND o.address_hash = s.address_hash AND o.erased_at IS NULL
+    AND (o.deactivated_at IS NULL OR s.deactivated_at IS NOT NULL)
 ORDER BY t.mailing_id, t.recipient_id
 
 -- name: read_again
 SELECT d.mailing_id, d.recipient_id, d.attempt, d.context, r.email, r.name, r.locale, s.version, s.opted_out,
-       s.deactivated_at, s.erased_at, s.address_dead_at, o.id AS copy_of
+       s.deactivated_at, s.erased_at, s.address_dead_at, o.recipient_id AS copy_of
 FROM unnest($2::uuid[], $3::bigint[]) AS k (mailing_id, recipient_id)
 JOIN deliveries d USING (mailing_id, recipient_id)
 JOIN recipients r ON r.id = d.recipient_id
 JOIN standings s ON s.recipient_id = d.recipient_id
-LEFT JOIN (recipients o JOIN standings os ON os.recipient_id = o.id)
-    ON o.id = d.copy_of AND o.address_hash = r.address_hash AND os.erased_at IS NULL
-    AND (os.deactivated_at IS NULL OR s.deactivated_at IS NOT NULL)
+LEFT JOIN standings o ON o.recipient_id = d.copy_of AND o.address_hash = s.address_hash AND o.erased_at IS NULL
+    AND (o.deactivated_at IS NULL OR s.deactivated_at IS NOT NULL)
 WHERE d.claim = $1 AND d.state = 'claimed'
 
 -- name: move
@@ -46,7 +44,8 @@ WITH want AS MATERIALIZED (
     WHERE s.recipient_id IN (SELECT recipient_id FROM want WHERE version IS NOT NULL)
     ORDER BY s.recipient_id FOR SHARE
 ), lease AS MATERIALIZED (
-    SELECT b.mailing_id FROM batches b WHERE b.claim = $31 AND b.lease_until > clock_timestamp() FOR SHARE
+    SELECT b.mailing_id FROM batches b
+    WHERE b.state = 'claimed' AND b.claim = $31 AND b.lease_until > clock_timestamp() FOR SHARE
 ), good AS MATERIALIZED (
     SELECT d.mailing_id, d.recipient_id
     FROM want w JOIN deliveries d ON d.mailing_id = w.mailing_id AND d.recipient_id = w.recipient_id
@@ -92,7 +91,7 @@ FROM verdict LEFT JOIN good ON NOT verdict.whole
 -- with an intent that has no outcome stays as it is, since the timekeeper finds the intent by it.
 WITH ended AS MATERIALIZED (
     SELECT b.id FROM batches b
-    WHERE b.claim = $1 AND NOT EXISTS (
+    WHERE b.state = 'claimed' AND b.claim = $1 AND NOT EXISTS (
         SELECT FROM deliveries d WHERE d.batch = b.id AND d.claim = $1 AND d.state = 'intended')
     ORDER BY b.id FOR UPDATE
 ), back AS (

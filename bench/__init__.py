@@ -1,0 +1,1 @@
+"""Benchmarks: each prints its figures. Run one as `python -m bench.<name>`."""

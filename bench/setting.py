@@ -1,0 +1,96 @@
+"""What the benchmarks run on: a private database with recipients, and a mailing to an audience of them."""
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailer import resources
+from mailer.embedded import postgres
+from mailer.events import Person, validate_event
+from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.database import Pool, open_pool
+from mailer.ledger.imports import PostgresImporter
+from mailer.ledger.mailings import PostgresMailings
+from mailer.ledger.migrations import migrate
+from mailer.ledger.writers import Writers
+from mailer.policy.category import CATEGORIES
+from mailer.policy.document import Policy, parse_policy
+from mailer.ports.ids import uuid7
+from mailer.ports.mailings import Accepted, NewMailing
+from mailer.ports.people import ImportRow
+from mailer.rendering.templates import TemplateLibrary
+
+BRAND = "interpals"
+KEY = "a key of the benchmarks"
+CHUNK = 5_000
+
+
+def read_policies() -> dict[str, Policy]:
+    """The shipped policies, by brand."""
+    read = [parse_policy(file.read_text(), file.name) for file in resources.folder("policies").glob("*.toml")]
+    return {policy.brand: policy for policy in read}
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """A private database, migrated; its URL."""
+    with tempfile.TemporaryDirectory() as folder, postgres.start(Path(folder)) as server:
+        migrate(server.url(), resources.folder("migrations"))
+        yield server.url()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The rooms that the benchmarks share."""
+
+    pool: Pool
+    writers: Writers
+    mailings: PostgresMailings
+    policies: dict[str, Policy]
+    templates: TemplateLibrary
+
+    async def recipients(self, first: int, last: int, audience: str) -> None:
+        """Imports people, all of an audience."""
+        importer = PostgresImporter(self.pool, AddressHasher(KEY), BRAND, BRAND)
+        for start in range(first, last, CHUNK):
+            numbers = range(start, min(start + CHUNK, last))
+            people = [Person(ref=f"u{n}", email=f"u{n}@people.example", name=f"User {n}") for n in numbers]
+            await importer.write([ImportRow(person, audiences=(audience,)) for person in people])
+
+    def mailing(self, audience: str) -> NewMailing:
+        """A newsletter to an audience."""
+        template = self.templates.get(BRAND, "weekly")
+        if template is None:
+            raise LookupError(f"{BRAND} has no template weekly")
+        event = validate_event(
+            {
+                "v": 1,
+                "id": uuid7().hex,
+                "brand": BRAND,
+                "category": "newsletter",
+                "template": "weekly",
+                "to": {"audience": audience},
+                "context": dict(template.example),
+            }
+        )
+        category = CATEGORIES["newsletter"]
+        return NewMailing(uuid7(), event, "bench", category, template.version, template.source, "2024", BRAND)
+
+    async def accept(self, audience: str) -> Accepted:
+        """Takes a newsletter to an audience in."""
+        [accepted] = await self.mailings.accept([self.mailing(audience)])
+        return accepted
+
+
+@asynccontextmanager
+async def setting(url: str) -> AsyncIterator[Setting]:
+    """The rooms over a database."""
+    pool = await open_pool(url)
+    try:
+        writers, policies = Writers(KEY), read_policies()
+        mailings = PostgresMailings(pool, writers, AddressHasher(KEY))
+        yield Setting(pool, writers, mailings, policies, TemplateLibrary.load(resources.folder("templates"), policies))
+    finally:
+        await pool.close()

@@ -1,0 +1,189 @@
+"""The consumers' loops: the relay of the outbox, dead letters, batches, and messages that cannot be handled yet."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from mailer.pipeline import consumers
+from mailer.policy.category import Lane
+from mailer.ports.broker import BrokerUnavailable, Header, Message, Received, Unroutable
+from tests.factories import FakeReceived, World, person, plain_event, received, until
+
+
+async def relayed(world: World, done: Callable[[], bool]) -> None:
+    """Relays until something has come about."""
+    stop = asyncio.Event()
+    relay = asyncio.create_task(consumers.relay(world.outbox, world.broker, world.letters, "relay", stop))
+
+    async def condition() -> bool:
+        return done()
+
+    await until(condition)
+    stop.set()
+    await asyncio.wait_for(relay, 10)
+
+
+async def left(world: World) -> int:
+    """How many rows the outbox has."""
+    found = await world.pool.fetchval("SELECT count(*) FROM outbox")
+    assert isinstance(found, int)
+    return found
+
+
+def message(n: int) -> Message:
+    """A message."""
+    return Message(b"{}", f"b{n}.newsletter", f"m-{n}", {Header.PUBLISHER: "shop"})
+
+
+async def test_what_is_parked_is_published(world: World) -> None:
+    """Rows that are there before and after it starts are published with their publisher, and go."""
+    await world.outbox.park("mailer.events", [message(1)])
+    stop = asyncio.Event()
+    relay = asyncio.create_task(consumers.relay(world.outbox, world.broker, world.letters, "relay", stop))
+
+    async def arrived(n: int) -> bool:
+        return len(world.broker.published) == n
+
+    await until(lambda: arrived(1))
+    await world.outbox.park("mailer.events", [message(2)])
+    await until(lambda: arrived(2))
+    stop.set()
+    await asyncio.wait_for(relay, 10)
+    assert [published.headers for _, published in world.broker.published] == [{Header.PUBLISHER: "shop"}] * 2
+    assert await left(world) == 0
+
+
+async def test_a_broker_that_fails(world: World) -> None:
+    """What the broker does not confirm stays and is published when it is back; what it did is not published twice."""
+    await world.outbox.park("mailer.events", [message(n) for n in range(5)])
+    asked = 0
+
+    def refuse(item: Message) -> Exception | None:
+        nonlocal asked
+        asked += item.message_id == "m-3"
+        return BrokerUnavailable("no confirm") if item.message_id == "m-3" and asked < 2 else None
+
+    world.broker.refuses = refuse
+    await relayed(world, lambda: len(world.broker.published) == 5)
+    ids = sorted(item.message_id or "" for _, item in world.broker.published)
+    assert ids == [f"m-{n}" for n in range(5)]
+    assert await left(world) == 0
+
+
+async def test_a_broker_that_is_away(world: World) -> None:
+    """While the broker is away the rows stay and are nobody's, so that any relay can publish them."""
+    await world.outbox.park("mailer.events", [message(1)])
+    asked = 0
+
+    def refuse(_: Message) -> Exception:
+        nonlocal asked
+        asked += 1
+        return BrokerUnavailable("gone fishing")
+
+    world.broker.refuses = refuse
+    stop = asyncio.Event()
+    relay = asyncio.create_task(consumers.relay(world.outbox, world.broker, world.letters, "relay", stop))
+
+    async def put_back() -> bool:
+        return asked > 0 and bool(await world.pool.fetchval("SELECT owner IS NULL AND lease_until IS NULL FROM outbox"))
+
+    await until(put_back)
+    stop.set()
+    await asyncio.wait_for(relay, 10)
+    assert await left(world) == 1
+    world.broker.refuses = lambda _: None
+    await relayed(world, lambda: len(world.broker.published) == 1)
+
+
+async def test_what_nothing_takes_is_a_dead_letter(world: World) -> None:
+    """A row for no queue becomes a dead letter with its publisher, and does not hold up the others."""
+    await world.outbox.park("mailer.events", [message(n) for n in range(3)])
+    world.broker.refuses = lambda item: Unroutable("no queue is bound") if item.message_id == "m-1" else None
+    await relayed(world, lambda: len(world.broker.published) == 2)
+    [letter] = await world.letters.list(10)
+    assert (letter.reason, letter.publisher, letter.message.routing_key) == (
+        "no queue is bound",
+        "shop",
+        "b1.newsletter",
+    )
+    assert await left(world) == 0
+
+
+async def test_dead_letters_become_rows(world: World) -> None:
+    """A dead letter is kept with the reason in its headers, or one that can be told without, and acknowledged."""
+    headers = {Header.REASON: "v: is required", Header.EXCHANGE: "mailer.events", Header.ROUTING_KEY: "a.service"}
+    arrived = [
+        FakeReceived(Message(b"1", "mailer.dead", "m-1", headers, "shop"), "mailer.dead"),
+        FakeReceived(Message(b"2", "nobody.service"), "mailer.events"),
+        FakeReceived(Message(b"3", "a.\0", "m\0", {Header.REASON: "why\0"}), "mailer.dead"),
+    ]
+    await consumers.keep_dead(world.letters)(arrived)
+    assert [item.settled for item in arrived] == ["ack"] * 3
+    third, second, first = await world.letters.list(10)
+    assert (first.reason, first.publisher, first.exchange) == ("v: is required", "shop", "mailer.events")
+    assert first.message.routing_key == "a.service"
+    assert second.reason.startswith("nothing takes 'nobody.service'")
+    assert (second.publisher, third.reason) == ("anonymous", "why\ufffd")
+
+
+async def test_batches_are_handed_over(world: World) -> None:
+    """A batch's message is acknowledged once it is handed over; one that names none is refused, and stops nobody."""
+    accepted = await world.accept([person(1)])
+    bodies = [
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"batch": "x"}',
+        b'{"batch": 9223372036854775808}',
+        b'{"batch": true, "v": 2}',
+        b"\xff",
+    ]
+    bad = [FakeReceived(Message(body, "newsletter"), "mailer.batches") for body in bodies]
+    good = FakeReceived(Message(b'{"batch": %d}' % accepted.batches[0], "newsletter"), "mailer.batches")
+    gone = FakeReceived(Message(b'{"batch": 999999}', "newsletter"), "mailer.batches")
+    await consumers.hand_over_batches(world.handover())([*bad, good, gone])
+    assert [str(item.settled)[:8] for item in bad] == ["rejected"] * 7
+    assert (good.settled, gone.settled) == ("ack", "ack")
+    assert world.processor.recipients == ["user-1@people.example"]
+
+
+async def test_events_are_held_until_they_can_be_handled(world: World) -> None:
+    """While the database is away messages stay in hand, handled when it is back, or left unsettled at a stop."""
+    stop, failures = asyncio.Event(), 0
+    item = received(plain_event([person(1)]))
+    handle = consumers.take_in(world.intake(), Lane.NEWSLETTER)
+
+    async def flaky(arrived: Sequence[Received]) -> None:
+        nonlocal failures
+        failures += 1
+        if failures == 1:
+            raise ConnectionError("the database is away")
+        await handle(arrived)
+
+    await asyncio.wait_for(consumers._persist("mailer.events.newsletter", [item], flaky, stop), 20)
+    assert (failures, item.settled) == (2, "ack")
+    held = received(plain_event([person(2)]))
+
+    async def broken(arrived: Sequence[Received]) -> None:
+        stop.set()
+        raise ConnectionError("the database is away")
+
+    await asyncio.wait_for(consumers._persist("mailer.events.newsletter", [held], broken, stop), 20)
+    assert held.settled is None
+
+
+async def test_consuming_stops_when_told(world: World) -> None:
+    """A consumer with nothing to do stops as soon as it is told, also while the broker is away."""
+
+    class Away:
+        def consume(self, queue: str, prefetch: int) -> object:
+            raise BrokerUnavailable("gone")
+
+    async def never(arrived: Sequence[Received]) -> None:
+        raise AssertionError("nothing arrives")
+
+    for broker in (world.broker, Away()):
+        stop = asyncio.Event()
+        task = asyncio.create_task(consumers.consume(broker, "mailer.events.service", 5, never, stop))  # type: ignore[arg-type]  # one is no broker at all
+        await asyncio.sleep(0)
+        stop.set()
+        await asyncio.wait_for(task, 10)

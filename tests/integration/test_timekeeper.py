@@ -1,0 +1,111 @@
+"""The timekeeper: several at once, a broker that is away, ticks that fail."""
+
+import asyncio
+
+import pytest
+
+from mailer.ports.deliveries import Move, State
+from tests.factories import World, person
+
+
+async def doubtful(world: World, category: str, people: int) -> None:
+    """A mailing whose worker died right after its intents."""
+    accepted = await world.accept([person(n) for n in range(people)], category)
+    claim = await world.deliveries.claim(accepted.batches, "dead")
+    assert claim is not None
+    intents = [
+        Move(row.mailing_id, row.recipient_id, row.attempt, State.CLAIMED, State.INTENDED, version=row.standing.version)
+        for row in claim.rows
+    ]
+    assert await world.deliveries.move(claim.token, intents, []) == frozenset()
+
+
+async def test_many_timekeepers_do_no_harm(world: World) -> None:
+    """Several that tick at once resolve each delivery once, publish and finish, and the ledger tells each step once."""
+    for category in ("newsletter", "service", "newsletter"):
+        await doubtful(world, category, 40)
+    await world.lose_leases()
+    keepers = [world.timekeeper() for _ in range(4)]
+    for _ in range(4):
+        await asyncio.gather(*(keeper.tick() for keeper in keepers))
+        await world.run_published()
+    await asyncio.gather(*(keeper.tick() for keeper in keepers))
+    states = [row["state"] for row in await world.pool.fetch("SELECT state FROM deliveries")]
+    assert (states.count("failed"), states.count("handed_over"), len(states)) == (80, 40, 120)
+    lost = [entry for entry in await world.entries(kind="outcome") if entry["reason"] == "in_doubt owner_lost"]
+    assert len(lost) == 120
+    assert len(world.processor.sent) == 40
+    assert await world.pool.fetchval("SELECT count(*) FROM mailings WHERE finished_at IS NULL") == 0
+    assert (await world.ledger.verify()).faults == ()
+
+
+async def test_more_intents_than_one_step(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With more to resolve than a step takes, the rest is resolved by the following ticks, and nothing is forgotten."""
+    monkeypatch.setattr("mailer.pipeline.timekeeper.AT_ONCE", 7)
+    await doubtful(world, "newsletter", 30)
+    await world.lose_leases()
+    for _ in range(20):
+        await world.timekeeper().tick()
+    states = {row["state"] for row in await world.pool.fetch("SELECT state FROM deliveries")}
+    assert states == {State.FAILED.value}
+    assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
+
+
+async def test_a_broker_that_is_away(world: World) -> None:
+    """While the broker is away all else goes on, and batches are published once it is back."""
+    accepted = await world.accept([person(1)])
+    world.broker.away = True
+    keeper = world.timekeeper()
+    await keeper.tick()
+    assert await world.upkeep.unpublished(10) != []
+    world.broker.away = False
+    await keeper.tick()
+    await world.run_published()
+    await keeper.tick()
+    status = await world.mailings.status(accepted.mailing_id)
+    assert status is not None
+    assert status.state == "finished"
+
+
+async def test_lost_batches_are_published_when_their_lane_is_idle(world: World) -> None:
+    """A batch that nobody claimed is published again, but not into a lane that is still busy."""
+    accepted = await world.accept([person(1)])
+    await world.upkeep.published(accepted.batches)
+    await world.pool.execute("UPDATE batches SET published_at = now() - interval '31 seconds'")
+    world.broker.waiting = 5
+    await world.timekeeper().tick()
+    assert world.broker.take() == []
+    world.broker.waiting = 0
+    await world.timekeeper().tick()
+    await world.timekeeper().tick()
+    assert len(world.broker.published) == 1
+    await world.run_published()
+    assert len(world.processor.sent) == 1
+
+
+async def test_it_runs_until_told_to_stop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tick that fails is followed by the next one, and being told to stop ends it at once."""
+    keeper, stop = world.timekeeper(), asyncio.Event()
+    ticks = 0
+    tick = keeper.tick
+
+    async def failing() -> None:
+        nonlocal ticks
+        ticks += 1
+        if ticks == 1:
+            raise ConnectionError("the database is away")
+        await tick()
+        stop.set()
+
+    monkeypatch.setattr(keeper, "tick", failing)
+    await asyncio.wait_for(keeper.run(stop, period=0.001), 10)
+    assert ticks == 2
+
+
+async def test_what_is_rare_is_done_at_once_and_then_rarely(world: World) -> None:
+    """Sealing and folding are done by the first tick, and not by each one after it."""
+    await world.accept([person(1)])
+    keeper = world.timekeeper()
+    for _ in range(3):
+        await keeper.tick()
+    assert await world.pool.fetchval("SELECT count(*) FROM seals") == 1
