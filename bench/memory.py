@@ -49,10 +49,10 @@ async def hand_over(url: str, audience: str) -> None:
         for batch in accepted.batches:
             await handover.run([batch])
         seconds = time.perf_counter() - begun
-        sent = await room.pool.fetchval(
-            "SELECT sum(n) FROM counters WHERE mailing_id = $1 AND state = 'handed_over'", accepted.mailing_id
+        sent: int = await room.pool.fetchval(
+            "SELECT sum(n)::bigint FROM counters WHERE mailing_id = $1 AND state = 'handed_over'", accepted.mailing_id
         )
-    rate = int(sent) / seconds
+    rate = sent / seconds
     print(f"{audience}: {sent:,} handed over, peak {peak_mib():.1f} MiB, {rate:,.0f} a second by one task")
 
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -164,8 +164,8 @@ class App:
         """Keeps time until told to stop."""
         await Timekeeper(self.upkeep, self.deliveries, broker).run(stop)
 
-    async def run_web(self, stop: asyncio.Event) -> None:
-        """Serves the web app until told to stop."""
+    async def run_web(self, stop: asyncio.Event, announce: Callable[[int], object] | None = None) -> None:
+        """Serves the web app until told to stop; `announce` is told the port once connections are taken."""
         judge = partial(admit, policies=self.policies, templates=self.templates)
         site = Site(
             links=self.links,
@@ -181,7 +181,7 @@ class App:
             inbox=self.inbox,
             public_url=self.settings.public_url,
         )
-        await serve(create_app(site), self.settings.host, self.settings.port, stop)
+        await serve(create_app(site), self.settings.host, self.settings.port, stop, announce)
 
     async def ready(self) -> dict[str, bool]:
         """Whether each thing that the web app needs answers."""

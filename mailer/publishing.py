@@ -10,25 +10,31 @@ import atexit
 import os
 import threading
 from collections import defaultdict
-from contextlib import ExitStack
-from typing import Protocol
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
 from mailer.events import MessageEvent
 from mailer.ports.broker import BrokerUnavailable
 from mailer.settings import Settings, read_settings
 
+if TYPE_CHECKING:
+    from mailer.broker.rabbitmq import RabbitBroker
+
 __all__ = ["publish", "publish_blocking"]
+
+_LEAVE_SECONDS = 5.0
 
 
 class _Publisher(Protocol):
     async def publish(self, event: MessageEvent) -> None: ...
 
 
-_publishers: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[_Publisher]] = WeakKeyDictionary()
-_held: defaultdict[int, ExitStack] = defaultdict(ExitStack)
-"""The embedded database, if there is one, by process: it runs as long as somebody holds it."""
-atexit.register(lambda: _held[os.getpid()].close())
+_publishers: WeakKeyDictionary[
+    asyncio.AbstractEventLoop, tuple[AsyncGenerator[_Publisher, None], asyncio.Task[_Publisher]]
+] = WeakKeyDictionary()
+"""By loop: what opens and closes its publisher, and the opening."""
 
 
 async def publish(event: MessageEvent) -> None:
@@ -41,11 +47,7 @@ async def publish(event: MessageEvent) -> None:
         BrokerUnavailable: no confirm came (`mailer.ports.broker`); publish again, with the same id.
         SettingsError: the settings do not say where to publish.
     """
-    loop = asyncio.get_running_loop()
-    opening = _publishers.get(loop)
-    if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
-        opening = _publishers[loop] = loop.create_task(_open(read_settings()))
-    publisher = await asyncio.shield(opening)
+    publisher = await asyncio.shield(_opening(asyncio.get_running_loop()))
     await publisher.publish(event)
 
 
@@ -60,6 +62,8 @@ def publish_blocking(event: MessageEvent) -> None:
 
 _loops: dict[int, asyncio.AbstractEventLoop] = {}
 _starting = threading.Lock()
+# Nobody holds it while a process forks: in the child it would never be let go.
+os.register_at_fork(before=_starting.acquire, after_in_parent=_starting.release, after_in_child=_starting.release)
 
 
 def _background() -> asyncio.AbstractEventLoop:
@@ -72,39 +76,75 @@ def _background() -> asyncio.AbstractEventLoop:
         return loop
 
 
-async def _open(settings: Settings) -> _Publisher:
+_held: defaultdict[int, ExitStack] = defaultdict(ExitStack)
+"""The embedded database, if there is one, by process: it runs as long as somebody holds it."""
+
+
+@atexit.register
+def _leave() -> None:
+    """Closes what this process has; what its parent had before a fork is not its own."""
+    loop = _loops.pop(os.getpid(), None)
+    if loop is not None:
+        with suppress(TimeoutError):  # nobody's exit waits for a broker that hangs
+            asyncio.run_coroutine_threadsafe(loop.shutdown_asyncgens(), loop).result(_LEAVE_SECONDS)
+    _held[os.getpid()].close()
+
+
+def _opening(loop: asyncio.AbstractEventLoop) -> "asyncio.Task[_Publisher]":
+    """The opening of a loop's publisher; begun again if it failed."""
+    _, opening = _publishers.get(loop, (None, None))
+    if opening is None or (opening.done() and (opening.cancelled() or opening.exception() is not None)):
+        publishers = _open(read_settings())
+        opening = loop.create_task(_first(publishers))
+        _publishers[loop] = publishers, opening
+    return opening
+
+
+async def _first(publishers: AsyncGenerator[_Publisher, None]) -> _Publisher:
+    return await anext(publishers)
+
+
+async def _open(settings: Settings) -> AsyncGenerator[_Publisher, None]:
+    """Yields a publisher. The loop closes it when it shuts its asynchronous generators down, as asyncio.run does."""
     # The drivers are loaded here, so that `import mailer` costs an application nothing.
-    if not settings.in_process:
-        return await _open_rabbit(settings)
-    from mailer.app import database
-    from mailer.ledger.database import open_pool
-    from mailer.ledger.outbox import UNREACHABLE, OutboxPublisher
+    if settings.in_process:
+        from mailer.app import database
+        from mailer.ledger.database import open_pool
+        from mailer.ledger.outbox import UNREACHABLE, OutboxPublisher
 
-    try:
-        return OutboxPublisher(await open_pool(_held[os.getpid()].enter_context(database(settings)), size=4))
-    except UNREACHABLE as error:
-        raise BrokerUnavailable(f"the database does not answer: {error}") from error
+        try:
+            pool = await open_pool(_held[os.getpid()].enter_context(database(settings)), size=4)
+        except UNREACHABLE as error:
+            raise BrokerUnavailable(f"the database does not answer: {error}") from error
+        try:
+            yield OutboxPublisher(pool)
+        finally:
+            await pool.close()
+    else:
+        from mailer.broker.publisher import EventPublisher
+        from mailer.broker.rabbitmq import RabbitBroker
+
+        broker = RabbitBroker(settings.broker_url)
+        try:
+            await _declare_first(broker, settings)
+            yield EventPublisher(broker)
+        finally:
+            await broker.close()
 
 
-async def _open_rabbit(settings: Settings) -> _Publisher:
+async def _declare_first(broker: "RabbitBroker", settings: Settings) -> None:
     """Declares the queues where no worker ever has, so that the first one to start finds what is published now."""
     from aio_pika.exceptions import ChannelPreconditionFailed
     from aiormq.exceptions import ChannelAccessRefused
 
-    from mailer.broker.publisher import EventPublisher
-    from mailer.broker.rabbitmq import RabbitBroker
     from mailer.broker.topology import EVENTS
 
-    broker = RabbitBroker(settings.broker_url)
-    try:
-        if not await broker.has(EVENTS):
-            from mailer.app import broker_topology
+    if await broker.has(EVENTS):
+        return
+    from mailer.app import broker_topology
 
-            await broker.declare(broker_topology(settings))
-    except BaseException as error:
-        await broker.close()
-        if isinstance(error, ChannelAccessRefused | ChannelPreconditionFailed):
-            message = f"there is no exchange {EVENTS} yet; a worker declares it when it starts"
-            raise BrokerUnavailable(message) from error
-        raise
-    return EventPublisher(broker)
+    try:
+        await broker.declare(broker_topology(settings))
+    except (ChannelAccessRefused, ChannelPreconditionFailed) as error:
+        message = f"there is no exchange {EVENTS} yet; a worker declares it when it starts"
+        raise BrokerUnavailable(message) from error

@@ -12,10 +12,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+import structlog
 
 from mailer import resources
 from mailer.embedded import postgres, rabbitmq
 from mailer.ledger.migrations import migrate
+from mailer.telemetry import log
 from tests.processes import Stack, open_stack
 
 
@@ -50,6 +52,14 @@ class Server:
         self.sql(f"CREATE DATABASE {name} TEMPLATE {self.template}")
         yield self.url(name)
         self.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(autouse=True)
+def own_logs() -> Iterator[None]:
+    """Forgets how a test, or a command that it ran in this process, set logs up: its stderr is closed by now."""
+    yield
+    structlog.reset_defaults()
+    log.__dict__.pop("bind", None)  # the logger that structlog has cached
 
 
 @pytest.fixture(scope="session")

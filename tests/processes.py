@@ -73,6 +73,14 @@ class Process:
         """Whether it has."""
         return self._process.returncode is not None
 
+    async def up(self) -> None:
+        """Returns once it says that it has started."""
+
+        async def said() -> bool:
+            return " started" in self.log
+
+        await until(said, "a process to start")
+
     async def died(self) -> bool:
         """Returns once it has ended; whether by itself."""
         await self._process.wait()
@@ -151,7 +159,10 @@ class Stack:
     async def running(self, *names: str) -> AsyncIterator[list[Process]]:
         """Processes, which are asked to stop in the end; each must do so with status 0, having logged no failure."""
         async with AsyncExitStack() as stack:
-            yield [await stack.enter_async_context(self._process(name, number)) for number, name in enumerate(names)]
+            started = [await stack.enter_async_context(self._process(name, n)) for n, name in enumerate(names)]
+            for process in started:
+                await process.up()
+            yield started
 
     @asynccontextmanager
     async def _process(self, name: str, number: int) -> AsyncIterator[Process]:
@@ -172,7 +183,7 @@ class Stack:
         if not process.ended:
             assert await process.stop() == 0, process.log
         assert "Traceback" not in process.log, process.log
-        assert "@" not in process.log, f"an address was logged: {process.log}"
+        assert "@example" not in process.log, f"an address was logged: {process.log}"
 
     async def query(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         """What the database says."""

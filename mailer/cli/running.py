@@ -1,6 +1,8 @@
 """The processes, and what prepares them: migrate, worker, web, timekeeper."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import typer
 
@@ -11,6 +13,8 @@ from mailer.embedded import Unavailable
 from mailer.ledger.migrations import MigrationFailed
 from mailer.ports.broker import Broker
 from mailer.telemetry import log
+
+_T = TypeVar("_T")
 
 
 def register(app: typer.Typer) -> None:
@@ -36,12 +40,13 @@ def worker() -> None:
     async def main() -> None:
         async with opened() as app:
             stop = until_signalled()
-            broker = await app.broker()
             log.info("worker started", owner=app.owner)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(app.run_worker(stop, broker))
-                if app.settings.in_process:
-                    tasks.create_task(app.run_timekeeper(stop, broker))
+            broker = await _before(stop, app.broker())
+            if broker is not None:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(app.run_worker(stop, broker))
+                    if app.settings.in_process:
+                        tasks.create_task(app.run_timekeeper(stop, broker))
         log.info("worker stopped")
 
     run(main)
@@ -53,7 +58,8 @@ def web() -> None:
     async def main() -> None:
         async with opened() as app:
             stop = until_signalled()
-            await app.run_web(stop)
+            await app.run_web(stop, lambda port: log.info("web started", port=port))
+        log.info("web stopped")
 
     run(main)
 
@@ -64,9 +70,25 @@ def timekeeper() -> None:
     async def main() -> None:
         async with opened() as app:
             stop = until_signalled()
-            await app.run_timekeeper(stop, await app.broker())
+            log.info("timekeeper started", owner=app.owner)
+            broker = await _before(stop, app.broker())
+            if broker is not None:
+                await app.run_timekeeper(stop, broker)
+        log.info("timekeeper stopped")
 
     run(main)
+
+
+async def _before(stop: asyncio.Event, step: Coroutine[Any, Any, _T]) -> _T | None:
+    """A step's result, None if told to stop first: a broker that is away is waited for."""
+    task, stopped = asyncio.create_task(step), asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    await asyncio.wait({task})
+    return None
 
 
 async def run_everything(app: App, broker: Broker, stop: asyncio.Event) -> None:

@@ -1,0 +1,114 @@
+"""The settings: read, and what they refuse."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mailer.settings import DEVELOPMENT_SECRET, Settings, SettingsError, read_settings
+
+SECRETS = {"SECRET_KEYS": "k" * 32, "ADDRESS_KEY": "a" * 32, "LEDGER_KEY": "l" * 32}
+REAL = {"DATABASE_URL": "postgresql://db/mailer", "PROCESSORS": "smtp://127.0.0.1:2525"}
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder without `.env`, and an environment without settings."""
+    for name in [name for name in os.environ if name.startswith("MAILER_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def given(monkeypatch: pytest.MonkeyPatch, **values: str) -> Settings:
+    """The settings that an environment makes."""
+    for name, value in values.items():
+        monkeypatch.setenv(f"MAILER_{name}", value)
+    return read_settings()
+
+
+def test_the_default_is_one_machine_and_mails_nobody() -> None:
+    """An embedded database, the in-process broker, captured mail: that runs on the default secrets."""
+    settings = read_settings()
+    assert settings.embedded
+    assert settings.in_process
+    assert settings.captures
+    settings.check()
+
+
+@pytest.mark.parametrize("missing", SECRETS)
+@pytest.mark.parametrize("real", REAL)
+def test_whatever_is_real_needs_secrets_of_its_own(monkeypatch: pytest.MonkeyPatch, real: str, missing: str) -> None:
+    """A real database as well as a real relay: each default secret is refused by its name, and not repeated."""
+    secrets = {name: value for name, value in SECRETS.items() if name != missing}
+    settings = given(monkeypatch, **{real: REAL[real]}, **secrets)
+    with pytest.raises(SettingsError, match=f"^MAILER_{missing}: set a secret of its own") as refused:
+        settings.check()
+    assert DEVELOPMENT_SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize("weak", ["", "short", "k" * 31, f"{'k' * 32},short"])
+def test_short_secrets_are_refused(monkeypatch: pytest.MonkeyPatch, weak: str) -> None:
+    """Also an old one that still verifies links."""
+    settings = given(monkeypatch, **{**REAL, **SECRETS, "SECRET_KEYS": weak})
+    with pytest.raises(SettingsError, match="MAILER_SECRET_KEYS"):
+        settings.check()
+
+
+def test_good_secrets_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several for the links, newest first."""
+    settings = given(monkeypatch, **{**REAL, **SECRETS, "SECRET_KEYS": f"{'n' * 32}, {'o' * 32}"})
+    settings.check()
+    assert settings.secret_keys == ("n" * 32, "o" * 32)
+
+
+@pytest.mark.parametrize(
+    "text", ['["a@b.example", "@c.example"]', "a@b.example,@c.example", " a@b.example , @c.example, "]
+)
+def test_lists_are_json_or_have_commas(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """With or without spaces."""
+    assert given(monkeypatch, ONLY_DELIVER_TO=text).only_deliver_to == ("a@b.example", "@c.example")
+
+
+def test_the_environment_goes_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A `.env` is read where the process runs; what is not a setting of ours is let be."""
+    (tmp_path / ".env").write_text("MAILER_PORT=1\nMAILER_HOST=0.0.0.0\nOTHER=x\n")
+    settings = given(monkeypatch, PORT="2")
+    assert (settings.port, settings.host) == (2, "0.0.0.0")  # noqa: S104 - it is only read here
+
+
+@pytest.mark.parametrize(
+    "url", ["https://mail.example", "http://127.0.0.1:8025", "http://localhost/", "http://[::1]:80"]
+)
+def test_links_are_https_or_to_this_machine(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Trying it out needs no certificate."""
+    assert given(monkeypatch, PUBLIC_URL=url).public_url == url
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PUBLIC_URL", "http://mail.example"),
+        ("PUBLIC_URL", "http://localhost.example"),
+        ("PUBLIC_URL", "mail.example"),
+        ("DATABASE_URL", "sqlite:///x"),
+        ("BROKER_URL", "redis://:s3cret@x"),
+        ("BROKER_URL", "memory://x"),
+        ("PORT", "s3cret"),
+        ("SECRET_KEYS", '["s3cret'),
+        ("LEASE_SECONDS", "9"),
+        ("LEASE_SECONDS", "61"),
+        ("LOG_JSON", "perhaps"),
+    ],
+)
+def test_what_is_wrong_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """The message begins with the setting's name and does not hold its value, which may be a secret."""
+    with pytest.raises(SettingsError, match=f"^MAILER_{name}: ") as refused:
+        given(monkeypatch, **{name: value})
+    assert value not in str(refused.value)
+
+
+def test_one_processor_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failover does not exist yet, and is not pretended."""
+    for processors in ("smtp://a,smtp://b", ""):
+        with pytest.raises(SettingsError, match="MAILER_PROCESSORS"):
+            given(monkeypatch, PROCESSORS=processors).check()
