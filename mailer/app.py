@@ -98,7 +98,9 @@ class App:
         self.hasher = AddressHasher(settings.address_key)
         self.writers = Writers(settings.ledger_key)
         self.mailings = PostgresMailings(pool, self.writers, self.hasher)
-        self.deliveries = PostgresDeliveries(pool, self.writers, settings.lease_seconds)
+        # Nobody can bind a queue to the in-process broker's exchange.
+        tell = not settings.in_process
+        self.deliveries = PostgresDeliveries(pool, self.writers, settings.lease_seconds, tell=tell)
         self.standings = PostgresStandings(pool, self.writers)
         self.opens = PostgresOpens(pool)
         self.letters = PostgresDeadLetters(pool)

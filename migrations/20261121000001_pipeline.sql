@@ -238,10 +238,14 @@ CREATE INDEX outbox_by_owner ON outbox (owner) WHERE owner IS NOT NULL;
 
 CREATE FUNCTION wake_outbox() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    NOTIFY mailer_outbox;
+    -- Outcomes wait for the next look: a notification makes commits wait for one another, and they come with each window.
+    IF EXISTS (SELECT FROM parked WHERE exchange <> 'mailer.outcomes') THEN
+        NOTIFY mailer_outbox;
+    END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER outbox_wakes AFTER INSERT ON outbox FOR EACH STATEMENT EXECUTE FUNCTION wake_outbox();
+CREATE TRIGGER outbox_wakes AFTER INSERT ON outbox REFERENCING NEW TABLE AS parked
+    FOR EACH STATEMENT EXECUTE FUNCTION wake_outbox();
 
 CREATE TABLE dead_letters (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

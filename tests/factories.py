@@ -131,6 +131,7 @@ class FakeBroker:
     """Keeps what is published; away as long as the test wants."""
 
     published: list[tuple[str, Message]] = field(default_factory=list)
+    mandatory: list[bool] = field(default_factory=list)
     away: bool = False
     refuses: Callable[[Message], Exception | None] = lambda message: None
     waiting: int = 0
@@ -142,6 +143,7 @@ class FakeBroker:
         if error := self.refuses(message):
             raise error
         self.published.append((exchange, message))
+        self.mandatory.append(mandatory)
 
     @asynccontextmanager
     async def consume(self, queue: str, prefetch: int) -> AsyncIterator[AsyncIterator[list[Received]]]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mailer.broker.topology import EVENTS, Exchange, Topology
+from mailer.broker.topology import BATCHES, DEAD, EVENTS, OUTCOMES, Exchange, Topology
 from mailer.ports.broker import Header
 
 
@@ -24,12 +24,19 @@ def describe(plan: Topology, schemas: dict[str, Any]) -> dict[str, Any]:
                 "channel": {"$ref": f"#/channels/{EVENTS}"},
                 "summary": "Publish an event, persistent, with confirms and the mandatory flag.",
                 "description": "The routing key is <brand>.<category>; the message id is the event's id.",
-            }
+            },
+            "hearOutcomes": {
+                "action": "send",
+                "channel": {"$ref": f"#/channels/{OUTCOMES}"},
+                "summary": "Bind a queue of your own by <brand>.<category>.<state> to hear what became of deliveries.",
+                "description": "At least once, after it is committed; one message a window, mailing and state.",
+            },
         },
         "components": {
             "messages": {
                 "event": {"payload": {"$ref": "#/components/schemas/MessageEvent"}},
                 "batch": {"payload": _BATCH},
+                "outcome": {"payload": _OUTCOME},
             },
             "schemas": schemas,
         },
@@ -37,6 +44,27 @@ def describe(plan: Topology, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 _BATCH = {"type": "object", "properties": {"batch": {"type": "integer"}}, "required": ["batch"]}
+
+_OUTCOME = {
+    "type": "object",
+    "properties": {
+        "v": {"const": 1},
+        "at": {"type": "string", "format": "date-time"},
+        **{name: {"type": "string"} for name in ("brand", "category", "state", "mailing", "event")},
+        "campaign": {"type": ["string", "null"]},
+        "deliveries": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "ref": {"type": "string"},
+                    "reason": {"type": "string"},
+                    "attempt": {"type": "integer"},
+                },
+            },
+        },
+    },
+}
 
 
 def _channel(plan: Topology, exchange: Exchange) -> dict[str, Any]:
@@ -49,9 +77,9 @@ def _channel(plan: Topology, exchange: Exchange) -> dict[str, Any]:
             "amqp": {"is": "routingKey", "exchange": {"name": exchange.name, "type": exchange.kind, "durable": True}}
         },
     }
-    message = {EVENTS: "event", "mailer.batches": "batch"}.get(exchange.name)
+    message = {EVENTS: "event", BATCHES: "batch", OUTCOMES: "outcome"}.get(exchange.name)
     if message:
         channel["messages"] = {message: {"$ref": f"#/components/messages/{message}"}}
-    if exchange.name == "mailer.dead":
+    if exchange.name == DEAD:
         channel["description"] += f" Headers: {Header.REASON}, {Header.EXCHANGE}, {Header.ROUTING_KEY}."
     return channel

@@ -27,12 +27,14 @@ class PostgresDeliveries:
         pool: connections.
         writers: of the ledger.
         lease_seconds: how long a claim holds (RabbitMQ ends consumers that hold a message for long).
+        tell: whether each change of state is also put into the outbox for `mailer.outcomes`.
     """
 
-    def __init__(self, pool: Pool, writers: Writers, lease_seconds: float = 60) -> None:
+    def __init__(self, pool: Pool, writers: Writers, lease_seconds: float = 60, *, tell: bool = False) -> None:
         self._pool = pool
         self._writers = writers
         self._lease = lease_seconds
+        self._tell = tell
 
     async def claim(self, batches: Sequence[int], owner: str) -> Claim | None:
         """See the port."""
@@ -62,6 +64,7 @@ class PostgresDeliveries:
                 [move.version for move in moves],
                 claim,
                 *_deltas(moves),
+                self._tell,
             )
             if rows[0]["whole"]:
                 writer.advance(linked)

@@ -20,6 +20,8 @@ CONSUMERS_A_LANE = 2
 """While one waits for the processor, the other renders."""
 RELAYED_AT_ONCE = 200
 RELAY_LEASE = 30.0
+OUTCOMES = "mailer.outcomes"
+"""Where nobody has to listen."""
 LONGEST_PAUSE = 30.0
 
 Handle = Callable[[Sequence[Received]], Awaitable[None]]
@@ -151,7 +153,7 @@ async def relay(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str
 async def _relay(broker: Broker, letters: DeadLetters, item: Parked) -> bool:
     """Whether a message has arrived: with the broker, or, where no queue takes it, among the dead letters."""
     try:
-        await broker.publish(item.exchange, item.message)
+        await broker.publish(item.exchange, item.message, mandatory=item.exchange != OUTCOMES)
     except Unroutable as error:
         publisher = item.message.headers.get(Header.PUBLISHER, ANONYMOUS)
         await letters.keep(item.message, item.exchange, item.message.routing_key, str(error), publisher)

@@ -82,6 +82,17 @@ WITH want AS MATERIALIZED (
     SELECT c.mailing_id, c.state, c.reason, c.n
     FROM verdict, unnest($32::uuid[], $33::text[], $34::text[], $35::bigint[]) AS c (mailing_id, state, reason, n)
     WHERE verdict.whole
+), told AS (
+    -- One message a window, mailing and state, committed with what it tells; the relay publishes it.
+    INSERT INTO outbox (exchange, routing_key, body)
+    SELECT 'mailer.outcomes', concat_ws('.', m.brand, m.category, w.to_state),
+           jsonb_build_object(
+               'v', 1, 'at', now(), 'brand', m.brand, 'category', m.category, 'state', w.to_state, 'mailing', m.id,
+               'event', m.event_id, 'campaign', m.campaign,
+               'deliveries', jsonb_agg(jsonb_build_object('ref', r.ref, 'reason', w.reason, 'attempt', w.attempt)))
+    FROM verdict, want w JOIN mailings m ON m.id = w.mailing_id JOIN recipients r ON r.id = w.recipient_id
+    WHERE verdict.whole AND $36::boolean AND w.to_state <> 'intended'
+    GROUP BY m.id, w.to_state
 )
 SELECT verdict.whole, good.mailing_id, good.recipient_id
 FROM verdict LEFT JOIN good ON NOT verdict.whole

@@ -1,0 +1,67 @@
+"""Outcomes for applications: what has changed is told, once committed, to whoever listens."""
+
+import asyncio
+import json
+
+from mailer.ledger.deliveries import PostgresDeliveries
+from mailer.pipeline import consumers
+from mailer.policy.outcome import Outcome, Result
+from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, until
+
+
+def telling(world: World) -> None:
+    """Lets the world tell, as it does with RabbitMQ."""
+    world.deliveries = PostgresDeliveries(world.pool, world.writers, tell=True)
+
+
+async def told(world: World) -> dict[str, list[dict[str, object]]]:
+    """What was told, by routing key."""
+    rows = await world.pool.fetch("SELECT routing_key, body FROM outbox WHERE exchange = 'mailer.outcomes' ORDER BY id")
+    messages: dict[str, list[dict[str, object]]] = {}
+    for row in rows:
+        messages.setdefault(row["routing_key"], []).append(json.loads(row["body"]))
+    return messages
+
+
+async def test_each_state_of_a_window_is_told_once(world: World) -> None:
+    """One message a mailing and state, with refs and reasons and no address; an intent is nothing to tell."""
+    telling(world)
+    refused = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
+    accepted = await world.accept([person(n) for n in range(3)])
+    await world.standings.opt_out(BRAND, await world.id_of("user-0"), "newsletter", "test")
+    processor = FakeProcessor(lambda outgoing: refused if outgoing.recipient.startswith("user-1@") else ACCEPTED)
+    await world.handover(processor).run(accepted.batches)
+    messages = await told(world)
+    assert set(messages) == {f"{BRAND}.newsletter.{state}" for state in ("suppressed", "failed", "handed_over")}
+    [failed] = messages[f"{BRAND}.newsletter.failed"]
+    assert failed["deliveries"] == [{"ref": "user-1", "reason": "5.1.1", "attempt": 1}]
+    assert (failed["mailing"], failed["state"]) == (str(accepted.mailing_id), "failed")
+    [suppressed] = messages[f"{BRAND}.newsletter.suppressed"]
+    assert suppressed["deliveries"] == [{"ref": "user-0", "reason": "opted_out", "attempt": 1}]
+    assert "people.example" not in json.dumps(messages)
+
+
+async def test_the_relay_publishes_them_whether_or_not_anybody_listens(world: World) -> None:
+    """They are not mandatory, so without a queue they are dropped and make no dead letter."""
+    telling(world)
+    accepted = await world.accept([person(1)])
+    await world.handover(FakeProcessor()).run(accepted.batches)
+    stop = asyncio.Event()
+    relay = asyncio.create_task(consumers.relay(world.outbox, world.broker, world.letters, "relay", stop))
+
+    async def gone() -> bool:
+        return not await told(world)
+
+    await until(gone)
+    stop.set()
+    await asyncio.wait_for(relay, 10)
+    assert [exchange for exchange, _ in world.broker.published] == ["mailer.outcomes"]
+    assert world.broker.mandatory == [False]
+    assert await world.letters.list(1) == []
+
+
+async def test_the_in_process_broker_is_told_nothing(world: World) -> None:
+    """Nobody could listen."""
+    accepted = await world.accept([person(1)])
+    await world.handover(FakeProcessor()).run(accepted.batches)
+    assert await told(world) == {}
