@@ -63,7 +63,7 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
     policies = {}
     for file in sorted(settings.policies.glob("*.toml")):
         policy = parse_policy(file.read_text(), file.name)
-        policies[policy.brand] = policy.model_copy(update={"only_deliver_to": fence})
+        policies[policy.brand] = policy.model_copy(update={"only_deliver_to": fence}) if fence else policy
     if not policies:
         raise SettingsError(f"MAILER_POLICIES: {settings.policies} holds no policy (*.toml)")
     return policies
@@ -117,7 +117,7 @@ class App:
 
     def importer(self, brand: str) -> PostgresImporter:
         """Writes recipients of a brand."""
-        return PostgresImporter(self.pool, self.hasher, brand, self.policies[brand].controller.id)
+        return PostgresImporter(self.pool, self.writers, self.hasher, brand, self.policies[brand].controller.id)
 
     async def broker(self) -> Broker:
         """The broker, with its topology; it consumes as soon as it is asked to."""

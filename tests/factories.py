@@ -222,7 +222,7 @@ class World:
 
     def importer(self, brand: str = BRAND, controller: str = BRAND) -> PostgresImporter:
         """Writes people of a brand."""
-        return PostgresImporter(self.pool, self.hasher, brand, controller)
+        return PostgresImporter(self.pool, self.writers, self.hasher, brand, controller)
 
     def handover(
         self, processor: FakeProcessor | None = None, deliveries: PostgresDeliveries | None = None

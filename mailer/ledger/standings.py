@@ -46,30 +46,39 @@ class PostgresStandings:
                 await connection.execute(people.SQL["deactivate"], [recipient_id])
         return connection is not None
 
-    async def address_dead(self, brand: str, recipient_id: int, source: str) -> bool:
+    async def address_dead(self, brand: str, recipient_id: int, address: str, source: str) -> bool:
         """See the port."""
-        async with self._change(brand, recipient_id, "address_dead", None, source) as connection:
+        async with self._change(brand, recipient_id, "address_dead", None, source, address) as connection:
             if connection is not None:
                 await _suppress(connection, [(recipient_id, None, "*", "address_dead")], source)
         return connection is not None
 
     @asynccontextmanager
     async def _change(
-        self, brand: str, recipient_id: int, reason: str, category: str | None, source: str
+        self, brand: str, recipient_id: int, reason: str, category: str | None, source: str, address: str | None = None
     ) -> AsyncIterator[Connection | None]:
-        """One transaction for a change and its ledger entry; None if the brand has no such recipient."""
-        entry = Entry(
-            Kind.ACTION, brand, recipient_id=recipient_id, reason=reason, category=category, rule=f"action:{source}"
-        )
+        """One transaction for a change and its ledger entry.
+
+        None if the brand has no such recipient, or not with the address that the change is about.
+        """
+        entry = action(brand, recipient_id, reason, category, source)
         async with self._writers.lease() as writer, self._pool.acquire() as connection:
-            if await connection.fetchrow(people.SQL["standing"], brand, recipient_id) is None:
-                yield None
-                return
             async with connection.transaction():
                 await people.keep_imports_out(connection)
+                row = await connection.fetchrow(people.SQL["standing"], brand, recipient_id)
+                if row is None or address not in (None, row["email"]):
+                    yield None
+                    return
                 yield connection
                 linked = await append(connection, writer, [entry])
             writer.advance(linked)
+
+
+def action(brand: str, recipient_id: int, reason: str, category: str | None, source: str) -> Entry:
+    """The ledger entry of a change of standing."""
+    return Entry(
+        Kind.ACTION, brand, recipient_id=recipient_id, reason=reason, category=category, rule=f"action:{source}"
+    )
 
 
 async def opt_out_all(connection: Connection, opt_outs: Sequence[tuple[int, str]], source: str) -> None:

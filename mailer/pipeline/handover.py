@@ -1,5 +1,6 @@
 """The hand-over: claim, decide, render, intend, hand over, record. The whole way of a batch reads here."""
 
+import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,8 @@ WINDOW = 64
 """Deliveries intended by one statement; at most so many are in doubt after a crash, a consumer."""
 MARGIN = 5.0
 """Seconds before the end of a lease in which nothing new begins."""
+RETRY_SECONDS = 1.0
+"""Between two tries to record outcomes."""
 PAUSE = timedelta(seconds=10)
 """When rows that were not reached are tried again."""
 
@@ -107,16 +110,31 @@ class HandOver:
     async def _record(self, claim: Claim, steps: Sequence[Step], outcomes: Sequence[Outcome]) -> None:
         now = datetime.now(UTC)
         done = [conclude(step, outcome, self._processor, now) for step, outcome in zip(steps, outcomes, strict=True)]
-        late = await move_what_holds(self._deliveries, claim.token, [(step.move, step.entries) for step in done])
+        late = await self._persist(claim, [(step.move, step.entries) for step in done])
         if late:
             # Somebody took these rows for a dead worker's; what they have become stands in the ledger already.
             log.warning("outcomes came too late", deliveries=late)
         for step, outcome in zip(steps, outcomes, strict=True):
             if outcome.result is Result.REFUSED:
                 source = f"{self._processor.name} {outcome.status or outcome.code}"
-                await address_dead(self._standings, step.press.facts.brand, step.row.recipient_id, source)
+                address = step.row.standing.address or ""
+                await address_dead(self._standings, step.press.facts.brand, step.row.recipient_id, address, source)
         for outcome in outcomes:
             HANDED_OVER.labels(self._processor.name, outcome.result.value).inc()
+
+    async def _persist(self, claim: Claim, changes: Sequence[tuple[Move, Sequence[Entry]]]) -> int:
+        """Records outcomes through an outage as long as the claim holds: what is not recorded is in doubt after it.
+
+        A try whose answer was lost may have done it; then the next one finds nothing left to move.
+        """
+        while True:
+            try:
+                return await move_what_holds(self._deliveries, claim.token, changes)
+            except Exception:
+                if time.monotonic() + RETRY_SECONDS >= claim.deadline:
+                    raise
+                log.exception("outcomes could not be recorded; trying again", deliveries=len(changes))
+                await asyncio.sleep(RETRY_SECONDS)
 
 
 async def move_what_holds(

@@ -23,6 +23,9 @@ class Standings(Protocol):
         """Closes the account. Idempotent. False: the brand has no such recipient."""
         ...
 
-    async def address_dead(self, brand: str, recipient_id: int, source: str) -> bool:
-        """Marks the address as known not to exist, for the whole controller. False: no such recipient."""
+    async def address_dead(self, brand: str, recipient_id: int, address: str, source: str) -> bool:
+        """Marks an address as known not to exist, for the whole controller.
+
+        False: the brand has no such recipient, or they have another address by now.
+        """
         ...

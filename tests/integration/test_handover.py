@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
 from mailer.ledger.deliveries import PostgresDeliveries
+from mailer.pipeline import handover
 from mailer.pipeline.handover import MARGIN, WINDOW, HandOver
 from mailer.pipeline.press import Presses
 from mailer.policy.outcome import Outcome, Result
-from mailer.ports.deliveries import Claim, State
+from mailer.ports.deliveries import Claim, Move, State
+from mailer.ports.ledger import Entry
 from mailer.ports.processor import Outgoing
 from mailer.rendering.links import Links
 from tests.factories import ACCEPTED, BRAND, KEY, FakeProcessor, World, person, templates
@@ -32,7 +35,7 @@ async def test_every_recipient_ends_in_one_state(world: World) -> None:
     await world.known(1, 2, 3)
     await world.standings.opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
     await world.standings.deactivate(BRAND, await world.id_of("user-2"), "test")
-    await world.standings.address_dead(BRAND, await world.id_of("user-3"), "test")
+    await world.standings.address_dead(BRAND, await world.id_of("user-3"), "user-3@people.example", "test")
     accepted = await world.accept([*(person(n) for n in range(1, 201)), person(201, email="user-9@people.example")])
     await world.handover().run(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {
@@ -301,6 +304,42 @@ async def test_a_late_outcome_is_refused_and_harmless(world: World) -> None:
         await world.timekeeper().tick()
         await world.run_published()
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 2}
+    assert (await world.ledger.verify()).faults == ()
+
+
+class Shaky(PostgresDeliveries):
+    """A database that fails once, before or after it has done what it was asked when outcomes are recorded."""
+
+    def __init__(self, world: World, after: bool) -> None:
+        super().__init__(world.pool, world.writers)
+        self.after = after
+        self.failures = 1
+
+    async def move(
+        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry]
+    ) -> frozenset[tuple[UUID, int]]:
+        """Fails the first time that deliveries leave the state intended."""
+        fails = self.failures > 0 and moves[0].from_state is State.INTENDED
+        self.failures -= fails
+        if fails and not self.after:
+            raise ConnectionResetError
+        refused = await super().move(claim, moves, entries)
+        if fails:
+            raise ConnectionResetError
+        return refused
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_outcomes_are_recorded_through_an_outage(
+    world: World, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was delivered is not called in doubt because the database was away for a moment, nor recorded twice."""
+    monkeypatch.setattr(handover, "RETRY_SECONDS", 0)
+    accepted = await world.accept([person(1), person(2)])
+    await world.handover(deliveries=Shaky(world, after)).run(accepted.batches)
+    assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 2}
+    assert len(await world.entries(accepted.mailing_id, "outcome")) == 2
+    assert world.processor.windows == [2]
     assert (await world.ledger.verify()).faults == ()
 
 

@@ -116,7 +116,7 @@ async def test_another_brand_is_not_touched(world: World) -> None:
     standing = await world.standings.get("paltalk-2006", sister)
     assert standing is not None
     assert (standing.version, standing.address_dead) == (1, False)
-    await world.standings.address_dead(BRAND, ada, "test")
+    await world.standings.address_dead(BRAND, ada, "user-1@people.example", "test")
     standing = await world.standings.get("paltalk-2006", sister)
     assert standing is not None
     assert standing.address_dead
@@ -125,7 +125,7 @@ async def test_another_brand_is_not_touched(world: World) -> None:
 async def test_a_new_address_is_not_dead(world: World) -> None:
     """Who has a new address can be reached again, and who takes over the dead one cannot."""
     [ada] = await world.known(1)
-    await world.standings.address_dead(BRAND, ada, "test")
+    await world.standings.address_dead(BRAND, ada, "user-1@people.example", "test")
     await world.known(1, email="new@people.example")
     standing = await world.standings.get(BRAND, ada)
     assert standing is not None
@@ -134,6 +134,20 @@ async def test_a_new_address_is_not_dead(world: World) -> None:
     taken_over = await world.standings.get(BRAND, await world.id_of("user-2"))
     assert taken_over is not None
     assert taken_over.address_dead
+
+
+async def test_an_address_that_was_left_is_no_longer_about_its_owner(world: World) -> None:
+    """A refusal that comes after the person has a new address marks neither, and says so."""
+    [ada] = await world.known(1)
+    await world.known(1, email="new@people.example")
+    assert not await world.standings.address_dead(BRAND, ada, "user-1@people.example", "test")
+    standing = await world.standings.get(BRAND, ada)
+    assert standing is not None
+    assert not standing.address_dead
+    assert await world.entries(kind="action") == []
+
+
+IMPORTED = (("opt_out", "newsletter"), ("opt_out", "promotional"), ("deactivated", None))
 
 
 async def test_a_file_brings_opt_outs_closures_and_audiences(world: World) -> None:
@@ -147,6 +161,10 @@ async def test_a_file_brings_opt_outs_closures_and_audiences(world: World) -> No
     assert standing.opted_out == {"newsletter", "promotional"}
     assert standing.deactivated
     assert await world.mailings.has_audience(BRAND, "vip")
+    said = [(entry["reason"], entry["category"], entry["rule"]) for entry in await world.entries(kind="action")]
+    once = [(reason, category, "action:import") for reason, category in IMPORTED]
+    assert said == once * 2, "each import of it is on record, and the one without them says nothing"
+    assert (await world.ledger.verify()).faults == ()
 
 
 async def test_the_version_grows_only_with_a_change(world: World) -> None:

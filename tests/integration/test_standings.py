@@ -65,7 +65,7 @@ async def test_nobody_there(world: World) -> None:
         assert await world.standings.get(brand, recipient_id) is None
         assert not await world.standings.opt_out(brand, recipient_id, "newsletter", "test")
         assert not await world.standings.deactivate(brand, recipient_id, "test")
-        assert not await world.standings.address_dead(brand, recipient_id, "test")
+        assert not await world.standings.address_dead(brand, recipient_id, "user-1@people.example", "test")
     with pytest.raises(OptOutRefused, match="no such recipient"):
         await opt_out(world.standings, policies()[BRAND], ada + 1, "newsletter", "test")
     assert await world.entries(kind="action") == []
