@@ -53,7 +53,7 @@ class Setting:
 
     async def recipients(self, first: int, last: int, audience: str) -> None:
         """Imports people, all of an audience."""
-        importer = PostgresImporter(self.pool, AddressHasher(KEY), BRAND, BRAND)
+        importer = PostgresImporter(self.pool, self.writers, AddressHasher(KEY), BRAND, BRAND)
         for start in range(first, last, CHUNK):
             numbers = range(start, min(start + CHUNK, last))
             people = [Person(ref=f"u{n}", email=f"u{n}@people.example", name=f"User {n}") for n in numbers]

@@ -156,7 +156,7 @@ class App:
                 consume = partial(consumers.consume, broker, stop=stop)
                 tasks.create_task(consume(events_queue(lane), consumers.EVENTS_AT_ONCE, events))
                 for _ in range(consumers.CONSUMERS_A_LANE):
-                    batches = consumers.hand_over_batches(handover)
+                    batches = consumers.hand_over_batches(handover, stop)
                     tasks.create_task(consume(batches_queue(lane), consumers.BATCHES_AT_ONCE, batches))
             tasks.create_task(consume(DEAD, 10, consumers.keep_dead(self.letters)))
             if not self.settings.in_process:

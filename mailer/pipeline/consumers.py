@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
+from typing import TypeVar
 
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import ANONYMOUS, Intake
@@ -24,6 +25,7 @@ OUTCOMES = "mailer.outcomes"
 """Where nobody has to listen."""
 LONGEST_PAUSE = 30.0
 
+_T = TypeVar("_T")
 Handle = Callable[[Sequence[Received]], Awaitable[None]]
 
 
@@ -31,7 +33,12 @@ async def consume(broker: Broker, queue: str, prefetch: int, handle: Handle, sto
     """Handles what arrives until told to stop; what is in hand then is finished, and nothing new is begun."""
     while not stop.is_set():
         try:
-            async with broker.consume(queue, prefetch) as arrivals:
+            async with AsyncExitStack() as stack:
+                # A broker that is away is waited for, but not beyond being told to stop.
+                opening = stack.enter_async_context(broker.consume(queue, prefetch))
+                arrivals = await _unless_stopped(stop, opening)
+                if arrivals is None:
+                    return
                 async for arrived in _until(stop, arrivals):
                     await _persist(queue, arrived, handle, stop)
         except BrokerUnavailable as error:
@@ -58,20 +65,20 @@ async def _persist(queue: str, arrived: Sequence[Received], handle: Handle, stop
 
 async def _until(stop: asyncio.Event, arrivals: AsyncIterator[list[Received]]) -> AsyncIterator[list[Received]]:
     """What arrives, until told to stop."""
-    stopped = asyncio.create_task(stop.wait())
+    while not stop.is_set() and (some := await _unless_stopped(stop, anext(arrivals, None))):
+        yield some
+
+
+async def _unless_stopped(stop: asyncio.Event, step: Awaitable[_T]) -> _T | None:
+    """What a step comes to; None if told to stop before, and then the step is broken off."""
+    task, stopped = asyncio.ensure_future(step), asyncio.create_task(stop.wait())
     try:
-        while not stop.is_set():
-            arrival = asyncio.ensure_future(anext(arrivals, None))
-            await asyncio.wait({arrival, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if not arrival.done():
-                arrival.cancel()
-                return
-            some = arrival.result()
-            if some is None:
-                return
-            yield some
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
     finally:
+        task.cancel()
         stopped.cancel()
+        await asyncio.gather(task, stopped, return_exceptions=True)
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:
@@ -80,17 +87,19 @@ async def pause(stop: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(stop.wait(), seconds)
 
 
-def hand_over_batches(handover: HandOver) -> Handle:
-    """Hands batches over as they arrive."""
+def hand_over_batches(handover: HandOver, stop: asyncio.Event) -> Handle:
+    """Hands batches over as they arrive; those not yet begun when told to stop are left to other workers."""
 
     async def handle(arrived: Sequence[Received]) -> None:
         for received in arrived:
             batch = _batch(received.message)
             if batch is None:
                 await received.reject('not a batch: it takes its number, as {"batch": 1}')
-                continue
-            await handover.run([batch])
-            await received.ack()
+            elif stop.is_set():
+                await received.release()
+            else:
+                await handover.run([batch])
+                await received.ack()
 
     return handle
 
@@ -141,7 +150,7 @@ async def relay(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str
             arrived = await asyncio.gather(*(_relay(broker, letters, item) for item in parked))
             await outbox.remove([item.id for item, done in zip(parked, arrived, strict=True) if done])
             if not parked:
-                await _wait(outbox, stop)
+                await _unless_stopped(stop, outbox.wait(1.0))
             elif not all(arrived):
                 await outbox.put_back([item.id for item, done in zip(parked, arrived, strict=True) if not done])
                 await pause(stop, 1)
@@ -161,11 +170,3 @@ async def _relay(broker: Broker, letters: DeadLetters, item: Parked) -> bool:
         log.warning("the broker is away; the outbox waits", error=str(error))
         return False
     return True
-
-
-async def _wait(outbox: Outbox, stop: asyncio.Event) -> None:
-    stopped, woken = asyncio.create_task(stop.wait()), asyncio.create_task(outbox.wait(1.0))
-    await asyncio.wait({stopped, woken}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (stopped, woken):
-        task.cancel()
-    await asyncio.gather(stopped, woken, return_exceptions=True)

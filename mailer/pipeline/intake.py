@@ -73,11 +73,11 @@ class Intake:
     async def _judge(self, received: Received) -> NewMailing:
         message = received.message
         event = parse_event(message.body)
+        template = self._admit(event)
         if message.routing_key != event.routing_key:
             raise EventRefused(
                 [f"the routing key is {message.routing_key!r}, but the event belongs to {event.routing_key!r}"]
             )
-        template = self._admit(event)
         if isinstance(event.to, Audience) and not await self._mailings.has_audience(event.brand, event.to.audience):
             raise EventRefused([f"to.audience: {event.brand} has no audience {event.to.audience!r}; import it first"])
         policy = self._policies[event.brand]

@@ -137,7 +137,7 @@ class BodyLimit:
         async def limited() -> Message:
             message = await counted()
             if size > limit:
-                raise HTTPException(413, f"the request is larger than {limit:,} bytes")
+                raise HTTPException(413, f"the request is larger than {limit:,} bytes; say it in less")
             return message
 
         async def once_read(message: Message) -> None:

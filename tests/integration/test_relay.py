@@ -1,12 +1,13 @@
 """The consumers' loops: the relay of the outbox, dead letters, batches, and messages that cannot be handled yet."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 from mailer.pipeline import consumers
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerUnavailable, Header, Message, Received, Unroutable
-from tests.factories import FakeReceived, World, person, plain_event, received, until
+from tests.factories import FakeBroker, FakeReceived, World, person, plain_event, received, until
 
 
 async def relayed(world: World, done: Callable[[], bool]) -> None:
@@ -140,10 +141,42 @@ async def test_batches_are_handed_over(world: World) -> None:
     bad = [FakeReceived(Message(body, "newsletter"), "mailer.batches") for body in bodies]
     good = FakeReceived(Message(b'{"batch": %d}' % accepted.batches[0], "newsletter"), "mailer.batches")
     gone = FakeReceived(Message(b'{"batch": 999999}', "newsletter"), "mailer.batches")
-    await consumers.hand_over_batches(world.handover())([*bad, good, gone])
+    await consumers.hand_over_batches(world.handover(), asyncio.Event())([*bad, good, gone])
     assert [str(item.settled)[:8] for item in bad] == ["rejected"] * 7
     assert (good.settled, gone.settled) == ("ack", "ack")
     assert world.processor.recipients == ["user-1@people.example"]
+
+
+async def test_batches_not_begun_at_a_stop_are_left_to_others(world: World) -> None:
+    """Told to stop, a worker gives back what it has not begun, and nothing of it is sent."""
+    accepted = await world.accept([person(1)])
+    stop = asyncio.Event()
+    stop.set()
+    item = FakeReceived(Message(b'{"batch": %d}' % accepted.batches[0], "newsletter"), "mailer.batches")
+    await consumers.hand_over_batches(world.handover(), stop)([item])
+    assert item.settled == "released"
+    assert world.processor.sent == []
+
+
+class Absent(FakeBroker):
+    """A broker that is waited for."""
+
+    @asynccontextmanager
+    async def consume(self, queue: str, prefetch: int) -> AsyncIterator[AsyncIterator[list[Received]]]:
+        """Never gets there."""
+        await asyncio.Event().wait()
+        async with super().consume(queue, prefetch) as arrivals:
+            yield arrivals
+
+
+async def test_a_broker_that_is_waited_for_does_not_keep_a_worker_from_ending(world: World) -> None:
+    """A consumer that has never connected ends when it is told to."""
+    stop = asyncio.Event()
+    handle = consumers.keep_dead(world.letters)
+    loop = asyncio.create_task(consumers.consume(Absent(), "mailer.dead", 1, handle, stop))
+    await asyncio.sleep(0)
+    stop.set()
+    await asyncio.wait_for(loop, 10)
 
 
 async def test_events_are_held_until_they_can_be_handled(world: World) -> None:
