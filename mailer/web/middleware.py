@@ -137,7 +137,10 @@ class BodyLimit:
         async def limited() -> Message:
             message = await counted()
             if size > limit:
-                raise HTTPException(413, f"the request is larger than {limit:,} bytes; say it in less")
+                raise HTTPException(
+                    413,
+                    f"the request is larger than {limit:,} bytes: shorten it, name an audience, link to large files",
+                )
             return message
 
         async def once_read(message: Message) -> None:

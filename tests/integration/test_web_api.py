@@ -161,7 +161,11 @@ async def test_a_huge_body_is_refused_while_it_arrives() -> None:
     async with World().client() as client:
         answer = await client.post("/api/v1/events", content=huge(), headers=BEARER)
     assert answer.status_code == 413
-    assert answer.json() == {"problems": [f"the request is larger than {MAX_EVENT_BYTES:,} bytes"]}
+    assert answer.json() == {
+        "problems": [
+            f"the request is larger than {MAX_EVENT_BYTES:,} bytes: shorten it, name an audience, link to large files"
+        ]
+    }
     assert taken == 160
 
 
