@@ -106,12 +106,16 @@ def _binaries() -> Path:
 
 
 def _system_user() -> pwd.struct_passwd:
-    """The user as whom root's servers run, made if it is missing."""
+    """The user as whom root's servers run, made if it is missing; another process may be making it, too."""
     try:
         return pwd.getpwnam(_SYSTEM_USER)
     except KeyError:
-        subprocess.run(["useradd", "--system", "--shell", "/usr/sbin/nologin", _SYSTEM_USER], check=True)
+        command = ["useradd", "--system", "--shell", "/usr/sbin/nologin", _SYSTEM_USER]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
         return pwd.getpwnam(_SYSTEM_USER)
+    except KeyError:
+        raise Unavailable(f"the user {_SYSTEM_USER} cannot be made: {done.stderr.strip()}") from None
 
 
 class _Cluster:
