@@ -144,3 +144,14 @@ def test_the_file_is_what_its_script_makes() -> None:
     made: str = runpy.run_path(str(EXAMPLES / "make_recipients.py"))["content"]()
     assert RECIPIENTS.read_bytes() == made.encode()
     assert len(list(csv.reader(made.splitlines()))) > 1_000
+
+
+async def test_no_event_brings_somebody_new() -> None:
+    """Events are taken in side by side, so a person who is new in one would now and then be part of `everyone`."""
+    _, rows, _ = await imported(BRANDS[0])
+    known = {row.person.ref: row.person.email for row in rows}
+    brought = [person for event in events() if isinstance(event.to, People) for person in event.to.people]
+    named = [ref for event in events() if isinstance(event.to, Refs) for ref in event.to.refs]
+    assert brought
+    assert {person.ref: person.email for person in brought}.items() <= known.items()
+    assert set(named) <= known.keys()
