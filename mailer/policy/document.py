@@ -1,17 +1,38 @@
 """A policy file: what a brand has promised, as the pipeline reads it."""
 
 import tomllib
+from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Literal
+from functools import cached_property
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    Strict,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from mailer.policy.alignment import misaligned
 from mailer.policy.category import CATEGORIES, Category
+from mailer.policy.faults import describe, fault, not_toml, shown
+from mailer.policy.forms import ADDRESS, COUNTRY, DOMAIN, HTTPS, LINE, LOCALE, NAME, SENDER, SLUG
+from mailer.policy.jurisdiction import FLOORS
+from mailer.policy.lines import Path
+from mailer.policy.switches import ORDER, Floor, Switches, strictest, weaker
 
-SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-"""The form of a brand's, template's and audience's name: lower case, digits, single hyphens."""
-
-ServiceFooter = Literal["leave", "deactivate", "none"]
+Text = Annotated[str, Field(pattern=LINE)]
+Slug = Annotated[str, Field(pattern=SLUG)]
+Name = Annotated[str, Field(pattern=NAME)]
+Country = Annotated[str, Field(pattern=COUNTRY)]
+Sender = Annotated[str, Field(pattern=SENDER)]
+Whole = Annotated[int, Strict()]
+Flag = Annotated[bool, Strict()]
+Day = Annotated[date, Strict()]
 
 
 class _Section(BaseModel):
@@ -19,18 +40,120 @@ class _Section(BaseModel):
 
 
 class Controller(_Section):
-    """Who answers for the mail (GDPR Art. 4(7)); `postal_address` stands in each optional mail (CAN-SPAM 5(a)(5))."""
+    """Who answers for the mail (GDPR Art. 4(7)).
 
-    id: str = Field(pattern=SLUG)
-    name: str
-    postal_address: str
+    Attributes:
+        postal_address: stands in each optional mail (CAN-SPAM 5(a)(5)).
+        authority: where one may complain about the controller (GDPR Art. 77), as a reply names it.
+    """
+
+    id: Slug
+    name: Text
+    postal_address: Text
+    authority: Text | None = None
 
 
 class Senders(_Section):
     """The From of mandatory and of optional mail, `Name <address>`; kept apart for their reputation's sake."""
 
-    mandatory: str
-    optional: str
+    mandatory: Sender
+    optional: Sender
+
+
+class Cap(_Section):
+    """A frequency cap: at most so many mails in so many days."""
+
+    mails: Whole = Field(ge=1)
+    days: Whole = Field(ge=1, le=365)
+
+
+class CategoryTerms(_Section):
+    """What a policy says of one of its categories.
+
+    Attributes:
+        confirmed: it needs a confirmed subscription of its own (double opt-in); optional categories only.
+        cap: how often at most; optional categories only.
+        reason: "required" where each event says why it is necessary; mandatory categories only (paltalk06-04).
+        alarm: beyond this rate an account's mail is still sent, and noticed; mandatory categories only (paltalk06-04).
+    """
+
+    confirmed: Flag = False
+    cap: Cap | None = None
+    reason: Literal["required", "optional"] = "optional"
+    alarm: Cap | None = None
+
+    def misfits(self, category: Category) -> Iterator[str]:
+        """The keys that a category of its kind does not take."""
+        if category.mandatory:
+            yield from (key for key in ("confirmed", "cap") if getattr(self, key))
+        else:
+            yield from (key for key in ("reason", "alarm") if getattr(self, key) not in (None, "optional"))
+
+
+class Dated(_Section):
+    """What holds from one day on, and until another one, both included; None: to this day."""
+
+    since: Day
+    until: Day | None = None
+
+    def on(self, day: date) -> bool:
+        """Whether it holds on a day."""
+        return self.since <= day and (self.until is None or day <= self.until)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.until is not None and self.until < self.since:
+            raise fault("ends_early", ("until",))
+        return self
+
+
+class ProcessorTerms(Dated):
+    """A processor that may be given data, and for what (GDPR Art. 28).
+
+    Attributes:
+        name: as the hand-over names it. country: where it processes.
+        purposes: those of the policy that it may serve.
+        no_retention: the reference of its statement that it retains nothing (paltalk06-13).
+        since, until: when it was in use; the registry is dated (peerstream-05).
+    """
+
+    name: Text
+    country: Country
+    purposes: tuple[Name, ...]
+    no_retention: Text | None = None
+
+
+class Partner(Dated):
+    """A partner of the brand for whom it may mail (interpals-05, paltalk02-04).
+
+    Attributes:
+        id: as events and consents name it. name: as recipients know it.
+        contract: the reference of the contract.
+        since, until: when it is a partner.
+        push_url: where suppressions are posted; None if the partner fetches them.
+    """
+
+    id: Slug
+    name: Text
+    contract: Text
+    push_url: Annotated[str, Field(pattern=HTTPS)] | None = None
+
+
+class Promise(_Section):
+    """One line of what was promised.
+
+    Attributes:
+        id: as in the source table, such as `interpals-07`.
+        promise: in our own words. source: where the policy's text says it.
+        rules: the names of the rules that enforce it.
+        waits_for: what has to exist before it can be kept; such a promise is never shown as kept.
+    """
+
+    id: Name
+    promise: Text
+    source: Text
+    rules: tuple[Slug, ...] = ()
+    waits_for: Text | None = None
 
 
 class Policy(_Section):
@@ -43,33 +166,54 @@ class Policy(_Section):
         name: what recipients know the brand as.
         domain: the domain that signs and that Message-ID and List-Id use.
         purposes: the closed list of purposes; a template declares exactly one of them.
-        service_footer: what the footer of service mail offers instead of an opt-out.
-        minimum_cell: a mailing to fewer recipients carries no pixel.
-        category_names: the categories that the brand mails.
-        only_deliver_to: staging; addresses or `@domain`s, in lower case, that mail may leave for. None: everywhere.
+        terms: the categories that the brand mails, with what it says of them (`categories` in the file).
+        switches: where policies differ.
+        opt_out_mailbox: where an opt-out may be mailed to; None: nobody reads such a mailbox.
+        cap: the brand's own frequency cap over all its optional mail.
+        no_retention: outside processors must have stated that they retain nothing (paltalk06-13).
+        processors: who may be handed data; empty: whoever is configured. partners: for whom the brand may mail.
+        retention_days: how long the rows about a mailing are kept.
+        minimum_cell: a smaller group is nobody's to see: no pixel, no figure.
+        default_jurisdiction: assumed of recipients whose country nobody knows; None: then no promotion.
+        jurisdictions: floors stricter than the law's.
+        only_deliver_to: staging; addresses or `@domain`s that mail may leave for. None: everywhere.
     """
 
-    brand: str = Field(pattern=SLUG)
-    version: str
-    effective: date
-    name: str
-    domain: str
-    default_locale: str
+    brand: Slug
+    version: Text
+    effective: Day
+    name: Text
+    domain: Annotated[str, Field(pattern=DOMAIN)]
+    default_locale: Annotated[str, Field(pattern=LOCALE)]
     controller: Controller
     senders: Senders
-    purposes: tuple[str, ...]
-    service_footer: ServiceFooter
-    minimum_cell: int = Field(default=20, ge=2)
-    category_names: tuple[str, ...] = Field(alias="categories")
+    opt_out_mailbox: Annotated[str, Field(pattern=ADDRESS)] | None = None
+    purposes: tuple[Name, ...] = Field(min_length=1)
+    terms: dict[str, CategoryTerms] = Field(alias="categories")
+    switches: Switches
+    cap: Cap | None = None
+    minimum_cell: Whole = Field(default=20, ge=2)
+    default_jurisdiction: Country | None = None
+    jurisdictions: dict[Country, Floor] = Field(default_factory=dict)
+    processors: tuple[ProcessorTerms, ...] = ()
+    partners: tuple[Partner, ...] = ()
+    no_retention: Flag = False
+    retention_days: Whole = Field(default=1095, ge=30)
+    promises: tuple[Promise, ...] = ()
     only_deliver_to: tuple[str, ...] | None = None
 
-    @field_validator("category_names")
+    _earlier: Mapping[str, "Policy"] = PrivateAttr(default_factory=dict)
+
+    @field_validator("terms")
     @classmethod
-    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [name for name in names if name not in CATEGORIES]
-        if unknown:
-            raise ValueError(f"unknown category {', '.join(unknown)}; there are {', '.join(CATEGORIES)}")
-        return names
+    def _known(cls, terms: dict[str, CategoryTerms]) -> dict[str, CategoryTerms]:
+        for name, said in terms.items():
+            if name not in CATEGORIES:
+                raise fault("no_category", (name,), categories=", ".join(CATEGORIES))
+            category = CATEGORIES[name]
+            for key in said.misfits(category):
+                raise fault("not_mandatory" if category.mandatory else "not_optional", (name, key), category=name)
+        return terms
 
     @field_validator("only_deliver_to")
     @classmethod
@@ -77,23 +221,133 @@ class Policy(_Section):
         return None if allowed is None else tuple(entry.lower() for entry in allowed)
 
     @model_validator(mode="after")
-    def _senders_apart(self) -> "Policy":
+    def _senders_apart(self) -> Self:
         if self.senders.mandatory == self.senders.optional:
-            raise ValueError("senders.mandatory and senders.optional must differ: bulk mail must not spoil the other")
+            raise fault("same_sender", ("senders", "optional"))
         return self
+
+    @model_validator(mode="after")
+    def _senders_aligned(self) -> Self:
+        for key in ("mandatory", "optional"):
+            if misaligned(self.domain, getattr(self.senders, key)):
+                raise fault("not_aligned", ("senders", key), domain=self.domain)
+        return self
+
+    @model_validator(mode="after")
+    def _notifies(self) -> Self:
+        if self.switches.service_scope == "paid" and "notification" not in self.terms:
+            raise fault("no_notification", ("switches", "service_scope"))
+        return self
+
+    @model_validator(mode="after")
+    def _no_weaker_than_the_floor(self) -> Self:
+        for country, said in self.jurisdictions.items():
+            law = FLOORS.get(country, Floor())
+            for switch in ORDER:
+                value, least = getattr(said, switch), getattr(law, switch)
+                if value is not None and least is not None and weaker(switch, value, least):
+                    stricter = ORDER[switch][: ORDER[switch].index(least) + 1]
+                    at = ("jurisdictions", country, switch)
+                    raise fault("below_floor", at, given=shown(value), least=" or ".join(reversed(stricter)))
+        return self
+
+    @model_validator(mode="after")
+    def _closed_lists(self) -> Self:
+        for number, processor in enumerate(self.processors):
+            for purpose in processor.purposes:
+                if purpose not in self.purposes:
+                    raise fault("no_purpose", ("processors", number, "purposes"), purpose=purpose)
+        for path, name in _twice(self):
+            raise fault("twice", path, given=shown(name))
+        return self
+
+    @property
+    def category_names(self) -> tuple[str, ...]:
+        """The categories that the brand mails."""
+        return tuple(self.terms)
 
     @property
     def categories(self) -> dict[str, Category]:
         """The brand's categories with their traits, by name."""
-        return {name: CATEGORIES[name] for name in self.category_names}
+        return {name: CATEGORIES[name] for name in self.terms}
+
+    def every_switches(self) -> tuple[Switches, ...]:
+        """What may hold for somebody: under any version, in any jurisdiction; each once."""
+        places = (None, *FLOORS, *self.jurisdictions)
+        versions = (None, *self._earlier)
+        return tuple(dict.fromkeys(self.switches_for(version, place) for version in versions for place in places))
+
+    @property
+    def versions(self) -> tuple["Policy", ...]:
+        """This version, and those beside it."""
+        return (self, *self._earlier.values())
 
     def sender(self, category: Category) -> str:
         """The From of a category."""
         return self.senders.mandatory if category.mandatory else self.senders.optional
 
+    def after(self, earlier: Mapping[str, "Policy"]) -> "Policy":
+        """This version with the brand's earlier ones beside it, by version."""
+        policy = self.model_copy()
+        policy._earlier = dict(earlier)
+        return policy
+
+    def __copy__(self) -> Self:
+        """A copy's switches may be others: it works out for itself which hold."""
+        policy = super().__copy__()
+        policy.__dict__.pop("_effective", None)
+        return policy
+
+    @cached_property
+    def _effective(self) -> dict[tuple[str | None, str | None], Switches]:
+        """What `switches_for` has found; each decision reads it, and pydantic's private attributes are slow."""
+        return {}
+
+    def collected_under(self, version: str | None) -> "Policy":
+        """The version under which an address was collected: the one named, or this one where none is known."""
+        if version is None or version == self.version:
+            return self
+        return self._earlier.get(version, self)
+
+    def knows(self, version: str | None) -> bool:
+        """Whether a version is this one or an earlier one; None, which is nobody's word, counts as this one."""
+        return version is None or version == self.version or version in self._earlier
+
+    def partner(self, name: str, day: date) -> Partner | None:
+        """A partner of that day."""
+        for partner in self.partners:
+            if partner.id == name and partner.on(day):
+                return partner
+        return None
+
+    def switches_for(self, version: str | None, country: str | None) -> Switches:
+        """The strictest of the version collected under, this version, and the floor of a jurisdiction."""
+        key = version, country
+        found = self._effective.get(key)
+        if found is None:
+            place = country or self.default_jurisdiction or ""
+            floors = (FLOORS.get(place, Floor()), self.jurisdictions.get(place, Floor()))
+            found = strictest(self.switches, self.collected_under(version).switches, *floors)
+            self._effective[key] = found
+        return found
+
+
+def _twice(policy: Policy) -> Iterator[tuple[Path, str]]:
+    """Names that stand a second time in a list where each may stand once."""
+    named: list[tuple[Path, str]] = [
+        *((("promises", number, "id"), promise.id) for number, promise in enumerate(policy.promises)),
+        *((("partners", number, "id"), partner.id) for number, partner in enumerate(policy.partners)),
+        *((("purposes",), purpose) for purpose in policy.purposes),
+    ]
+    seen = set()
+    for path, name in named:
+        if (path[0], name) in seen:
+            yield path, name
+        seen.add((path[0], name))
+
 
 class PolicyError(ValueError):
-    """A policy file that cannot be used; the message names the file, the place and the remedy."""
+    """A policy file that cannot be used; the message names the file, the line, the key and the remedy."""
 
 
 def parse_policy(text: str, source: str) -> Policy:
@@ -104,13 +358,11 @@ def parse_policy(text: str, source: str) -> Policy:
         source: its name, for messages.
 
     Raises:
-        PolicyError: it is not TOML, or not a policy.
+        PolicyError: it is not TOML, or not a policy; a line a fault.
     """
     try:
         return Policy.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise PolicyError(f"{source}: not TOML: {error}") from error
+        raise PolicyError(not_toml(error, text, source)) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "file"
-        raise PolicyError(f"{source}: {place}: {first['msg']}") from error
+        raise PolicyError("\n".join(describe(detail, text, source) for detail in error.errors())) from error

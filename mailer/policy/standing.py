@@ -1,9 +1,34 @@
 """A recipient's standing: all that decides about them, as of one version."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 EVERYTHING_OPTIONAL = "*"
-"""The scope of an opt-out that leaves all optional mail of a brand."""
+"""The scope of an opt-out that leaves all optional mail."""
+
+TRACKING = "tracking"
+"""The scope of a consent to being tracked individually."""
+
+EMAIL = "email"
+"""The channel of who wants mail."""
+
+INVITED = "invitation"
+"""The source of an address that a member gave, to invite its owner."""
+
+
+def scope(category: str, topic: str | None = None) -> str:
+    """How consents and opt-outs name what they are about: `newsletter`, or `newsletter/chat-rooms` for one topic."""
+    return f"{category}/{topic}" if topic else category
+
+
+def purpose_scope(purpose: str) -> str:
+    """The scope of a consent to, or a refusal of, one purpose."""
+    return f"purpose/{purpose}"
+
+
+def partner_scope(partner: str) -> str:
+    """The scope of a recorded request for a partner's mail."""
+    return f"partner/{partner}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,22 +39,63 @@ class Standing:
         recipient_id: the pseudonymous id that the ledger uses.
         version: grows with each change; a hand-over only begins on the version that was decided on.
         address: where mail goes now; None once erased, or if it was never made known.
-        opted_out: the categories left, or `EVERYTHING_OPTIONAL`.
+        opted_out: scopes that the person has left at the brand.
+        objected: an objection to all marketing of the controller (GDPR Art. 21(3)).
+        consents: scopes to which the person has consented, and not withdrawn.
+        source: how the address was collected. collected_under: the policy's version then. country: ISO 3166-1.
+        paid: the account has a paid product.
         deactivated: the account was closed by its owner.
         erased: the person's data are gone; only a keyed hash is left.
+        erased_before: somebody with this address was erased; optional mail needs a consent given since.
+        restricted: processing is restricted (GDPR Art. 18).
+        under_13: known to be a child.
         address_dead: a hard bounce has shown that the address does not exist.
+        electronic_refused: notices are to come in writing (interpals-18).
+        personalisation_refused: promotions come with an empty profile (peerstream-12).
+        tracking_refused: no pixel and no tracked link (paltalk06-20).
+        channel: how the person wants to be reached; `email`, or another one.
+        invited_by: the mailing of the invitation that the address has had.
+        sent: how many counted mails of a category there were within the days of its cap or alarm, and of all optional
+            mail (`EVERYTHING_OPTIONAL`) within those of the brand's, other mailings' only.
         copy_of: another recipient of the same mailing with the same address, whose copy counts for both.
+        copy_undecided: whether that one goes out is not decided yet.
     """
 
     recipient_id: int
     version: int
     address: str | None
     opted_out: frozenset[str] = frozenset()
+    objected: bool = False
+    consents: frozenset[str] = frozenset()
+    source: str | None = None
+    collected_under: str | None = None
+    country: str | None = None
+    paid: bool = False
     deactivated: bool = False
     erased: bool = False
+    erased_before: bool = False
+    restricted: bool = False
+    under_13: bool = False
     address_dead: bool = False
+    electronic_refused: bool = False
+    personalisation_refused: bool = False
+    tracking_refused: bool = False
+    channel: str = EMAIL
+    invited_by: UUID | None = None
+    sent: tuple[tuple[str, int], ...] = ()
     copy_of: int | None = None
+    copy_undecided: bool = False
 
-    def left(self, category: str) -> bool:
-        """Whether the person has opted out of an optional category, or of all of them."""
-        return category in self.opted_out or EVERYTHING_OPTIONAL in self.opted_out
+    def left(self, category: str, topic: str | None = None) -> bool:
+        """Whether the person has opted out of a category, of this topic of it, or of all optional mail."""
+        return bool(self.opted_out) and not self.opted_out.isdisjoint(
+            (EVERYTHING_OPTIONAL, category, scope(category, topic))
+        )
+
+    def sent_as(self, name: str) -> int:
+        """How many counted mails of a category, or of `EVERYTHING_OPTIONAL`, there were."""
+        return next((n for counted, n in self.sent if counted == name), 0)
+
+    def consented(self, category: str, topic: str | None = None) -> bool:
+        """Whether there is a consent to a category, or to this topic of it."""
+        return category in self.consents or scope(category, topic) in self.consents

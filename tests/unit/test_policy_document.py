@@ -1,5 +1,7 @@
 import re
 import tomllib
+from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
@@ -7,21 +9,53 @@ import pytest
 from mailer import resources
 from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy, PolicyError, parse_policy
+from mailer.policy.faults import describe
+from mailer.policy.jurisdiction import FLOORS
+from mailer.policy.library import load
+from mailer.policy.lines import line_of
+from mailer.policy.switches import ORDER, weaker
 
-TEXT = resources.folder("policies").joinpath("interpals.toml").read_text()
+FILES = {file.name: file.read_text("utf-8") for file in resources.folder("policies").glob("*.toml")}
+TEXT = FILES["interpals.toml"]
+TODAY = date(2026, 6, 1)
+
+
+def version(name: str, effective: str, **switches: str) -> str:
+    """A version of InterPals' policy."""
+    text = re.sub(r"^version = .*$", f'version = "{name}"', TEXT, count=1, flags=re.MULTILINE)
+    text = re.sub(r"^effective = .*$", f"effective = {effective}", text, count=1, flags=re.MULTILINE)
+    for switch, value in switches.items():
+        text = re.sub(rf"^{switch} = .*$", f'{switch} = "{value}"', text, count=1, flags=re.MULTILINE)
+    return text
 
 
 def test_the_shipped_policies_are_good() -> None:
-    """Each shipped file is a policy, and the brands differ."""
-    files = sorted(resources.folder("policies").glob("*.toml"))
-    assert {parse_policy(file.read_text(), file.name).brand for file in files} == {"interpals", "paltalk-2006"}
+    """Each shipped file is a policy; the default is nobody's, and all promises together are 73."""
+    policies = load(FILES, TODAY)
+    assert set(policies) == {"interpals", "paltalk-2006", "paltalk-2002", "peerstream"}
+    assert {brand: len(policy.promises) for brand, policy in policies.items()} == {
+        "interpals": 25,
+        "paltalk-2006": 26,
+        "paltalk-2002": 10,
+        "peerstream": 12,
+    }
+    assert all(promise.rules or promise.waits_for for policy in policies.values() for promise in policy.promises)
+
+
+def test_only_nine_promises_wait() -> None:
+    """Those that need pages or inbound mail may wait, and no others."""
+    waiting = {p.id for policy in load(FILES, TODAY).values() for p in policy.promises if p.waits_for}
+    assert waiting <= {
+        *("interpals-17", "interpals-21", "interpals-22", "paltalk06-16", "paltalk06-22", "paltalk06-26"),
+        *("peerstream-02", "peerstream-06", "peerstream-10"),
+    }
 
 
 def test_categories_have_traits_and_senders() -> None:
     """A policy's categories are those of the table, and mandatory mail has a sender of its own."""
     policy = parse_policy(TEXT, "interpals.toml")
     assert policy.categories["breach"] is CATEGORIES["breach"]
-    assert "partner" not in policy.categories
+    assert "business_transition" not in policy.categories
     assert policy.sender(CATEGORIES["breach"]) == policy.senders.mandatory
     assert policy.sender(CATEGORIES["newsletter"]) == policy.senders.optional
 
@@ -29,35 +63,162 @@ def test_categories_have_traits_and_senders() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('brand = "interpals"', 'brand = "Inter Pals"', "p.toml: brand: String should match pattern"),
-        ('version = "2024"', "", "p.toml: version: Field required"),
-        ("effective = 2024-01-01", 'effective = "soon"', "p.toml: effective: Input should be a valid date"),
+        ('brand = "interpals"', 'brand = "Inter Pals"', 'p.toml:2: brand is "Inter Pals"; write lower case letters'),
+        ('promo_basis = "opt_out"', 'promo_basis = "x"', 'switches.promo_basis is "x"; write opt_in or opt_out'),
+        ("[categories.breach]", "[categories.breach]\ncap = { mails = 1, days = 0 }", "cap.days is 0; write 1 or more"),
+        ("[categories.breach]", "[categories.breach]\ncap = { mails = 1, days = 1 }", "cap is for optional mail"),
         (
-            '"service", "breach"',
-            '"service", "spam"',
-            "p.toml: categories: Value error, unknown category spam; there are",
+            "[categories.newsletter]",
+            "[categories.newsletter]\nalarm = { mails = 1, days = 1 }",
+            "is for mandatory mail",
         ),
-        ('service_footer = "none"', 'service_footer = "maybe"', "p.toml: service_footer: Input should be 'leave'"),
-        (
-            'service_footer = "none"',
-            'service_footer = "none"\nminimum_cell = 1',
-            "p.toml: minimum_cell: Input should be",
-        ),
-        ('name = "InterPals"', 'name = "InterPals"\nmotto = "x"', "p.toml: motto: Extra inputs are not permitted"),
-        ("mandatory = ", 'optional_ = "x"\nmandatory = ', "p.toml: senders.optional_: Extra inputs are not permitted"),
-        (
-            "InterPals <service@notice",
-            "InterPals Letters <letters@mail",
-            "p.toml: file: Value error, senders.mandatory",
-        ),
-        ("[senders]", "[senders", "p.toml: not TOML: "),
+        ("[senders]", "[senders", "p.toml:19: is not TOML: "),
+        ("[senders]", "[senders]\nreply = 'x'", "senders.reply is no key that a policy has here; remove it"),
+        ("[[promises]]", "[[promises]]\nid = '", "is not TOML: "),
     ],
 )
 def test_a_bad_file_is_refused_with_its_place(old: str, new: str, message: str) -> None:
-    """What cannot be used is refused, naming the file, the place and the remedy."""
+    """What cannot be used is refused, naming the file, the line and the remedy."""
     assert old in TEXT
+    with pytest.raises(PolicyError, match=re.escape(message)) as refused:
+        parse_policy(TEXT.replace(old, new, 1), "p.toml")
+    number = int(str(refused.value).split(":")[1])
+    changed = TEXT[: TEXT.index(old)].count("\n") + 1
+    assert number in range(changed, changed + 2 + new.count("\n"))
+
+
+def test_every_fault_is_told_at_once() -> None:
+    """Who mends a file sees all that is wrong in it, a line each, and in every file."""
+    broken = TEXT.replace('"opt_out"', '"x"').replace("minimum_cell = 20", "minimum_cell = 1")
+    with pytest.raises(PolicyError) as refused:
+        load({"a.toml": broken, "b.toml": "brand ="}, TODAY)
+    lines = str(refused.value).splitlines()
+    assert [line.split(":")[0] for line in lines] == ["a.toml", "a.toml", "b.toml"]
+
+
+def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The path of every value in a document, tables and lists included."""
+    if path:
+        yield path
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, entry in entries:
+        yield from leaves(entry, (*path, name))
+
+
+FULL = (
+    FILES["paltalk-2006.toml"]
+    + "\n[[partners]]\nid='p'\nname='P'\ncontract='c'\nsince=2020-01-01\n[jurisdictions.US]\n"
+)
+ODD: tuple[object, ...] = (True, 7, -1, 1.5, float("inf"), "", "odd\n", [], [[1]], {}, {"odd": 1}, date(2020, 1, 1))
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_whatever_is_written_somewhere_has_a_message(odd: object) -> None:
+    """Any value in any place is either good or refused with file, line, key and remedy, never with a crash."""
+    for path in leaves(tomllib.loads(FULL)):
+        document = tomllib.loads(FULL)
+        inner: Any = document
+        for part in path[:-1]:
+            inner = inner[part]
+        inner[path[-1]] = odd
+        try:
+            Policy.model_validate(document)
+        except ValueError as error:
+            details = error.errors()  # type: ignore[attr-defined]  # pydantic's, which has them
+            for detail in details:
+                assert re.fullmatch(r"p\.toml:\d+: [\w.\[\]-]+ .+; .+", describe(detail, FULL, "p.toml")), detail
+
+
+def test_a_key_has_its_line() -> None:
+    """Lines are found in tables, arrays of tables, below them, and past texts of several lines."""
+    text = (
+        'a = 1\nb = """\na = 2\n[c]\n"""\n[c]\na = 3\n[[d]]\na = 4\n[[d]]\n"e-f" = [\n  1,\n]\ng.h = 5\n[d.i]\na = 6\n'
+    )
+    paths: dict[tuple[str | int, ...], int] = {
+        ("a",): 1,
+        ("c", "a"): 7,
+        ("d", 0, "a"): 9,
+        ("d", 1): 10,
+        ("d", 1, "e-f"): 11,
+        ("d", 1, "e-f", 0): 11,
+        ("d", 1, "g", "h"): 14,
+        ("d", 1, "i", "a"): 16,
+        ("c", "missing"): 6,
+        ("missing",): 1,
+    }
+    assert {path: line_of(text, path) for path in paths} == paths
+
+
+@pytest.mark.parametrize("country", [*FLOORS, "BR"])
+@pytest.mark.parametrize("switch", ORDER)
+def test_a_policy_is_never_weaker_than_the_floor(country: str, switch: str) -> None:
+    """A value weaker than the country's floor is refused at its line; an equal or a stricter one is in force."""
+    least = getattr(FLOORS.get(country), switch, None)
+    for value in ORDER[switch]:
+        text = f'{TEXT}\n[jurisdictions.{country}]\n{switch} = "{value}"\n'
+        if least is not None and weaker(switch, value, least):
+            with pytest.raises(PolicyError, match=rf"^p\.toml:{len(text.splitlines())}: jurisdictions\.{country}\."):
+                parse_policy(text, "p.toml")
+        else:
+            policy = parse_policy(text, "p.toml")
+            in_force = getattr(policy.switches_for(None, country), switch)
+            assert not weaker(switch, in_force, value)
+
+
+def test_the_newest_version_that_has_taken_effect_is_in_force() -> None:
+    """The others stand beside it, and the strictest of both holds for who was collected under another one."""
+    files = {
+        "a.toml": version("2024", "2024-01-01", tracking="off"),
+        "b.toml": version("2025", "2025-01-01", promo_basis="opt_in"),
+        "c.toml": version("2027", "2027-01-01", partner_mail="never"),
+    }
+    policy = load(files, TODAY)["interpals"]
+    assert policy.version == "2025"
+    assert [policy.knows(name) for name in ("2024", "2025", "2027", "2026", None)] == [True, True, True, False, True]
+    switches = policy.switches_for("2024", "US")
+    assert (switches.tracking, switches.promo_basis) == ("off", "opt_in")
+    assert policy.switches_for("2025", "US").tracking == "mailing"
+    assert load(files, date(2027, 1, 1))["interpals"].version == "2027"
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (version("2024", "2025-01-01"), 'b.toml:3: version is "2024", as in a.toml; give each version of interpals'),
+        (version("2025", "2024-01-01"), "b.toml:4: effective is 2024-01-01, as in a.toml; let each version of"),
+    ],
+)
+def test_versions_differ(other: str, message: str) -> None:
+    """Two files with one version, or with one day, leave open which of them holds."""
     with pytest.raises(PolicyError, match=f"^{re.escape(message)}"):
-        parse_policy(TEXT.replace(old, new).replace("letters@mail.interpals.example>", "letters@m.example>"), "p.toml")
+        load({"a.toml": version("2024", "2024-01-01"), "b.toml": other}, TODAY)
+
+
+def test_a_brand_without_a_version_in_force_is_refused() -> None:
+    """A brand whose first policy is yet to come cannot mail, and its file says from when."""
+    with pytest.raises(
+        PolicyError, match=r"^a\.toml:4: effective is 2027-01-01, and no version of interpals is in force"
+    ):
+        load({"a.toml": version("2027", "2027-01-01")}, TODAY)
+
+
+def test_a_copy_has_switches_of_its_own() -> None:
+    """What holds under a copy with other switches is worked out anew."""
+    policy = parse_policy(TEXT, "p.toml")
+    assert policy.switches_for(None, "US").promo_basis == "opt_out"
+    stricter = policy.model_copy(update={"switches": policy.switches.model_copy(update={"promo_basis": "opt_in"})})
+    assert stricter.switches_for(None, "US").promo_basis == "opt_in"
+    assert policy.switches_for(None, "US").promo_basis == "opt_out"
+
+
+def test_processors_and_partners_are_dated() -> None:
+    """An entry holds from its first day to its last, both included."""
+    relay = load(FILES, TODAY)["peerstream"].processors[0]
+    days = (date(2015, 12, 31), date(2016, 1, 1), date(2024, 12, 31), date(2025, 1, 1))
+    assert [relay.on(day) for day in days] == [False, True, True, False]
+    policy = load(FILES, TODAY)["interpals"]
+    assert policy.partner("penpal-shop", date(2024, 2, 29)) is None
+    assert policy.partner("penpal-shop", date(2024, 3, 1)) is not None
 
 
 def test_the_fence_is_read_in_lower_case() -> None:

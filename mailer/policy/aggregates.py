@@ -1,0 +1,127 @@
+"""What an advertiser may be told of an audience: figures about groups, and no way to get at a person."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from mailer.policy.registry import rule
+
+OTHER = "other"
+"""The cell in which a breakdown counts everybody whose own cell is not shown."""
+
+Shared = Mapping[tuple[str | None, str | None], int]
+"""How many people are in a cell of one breakdown and in a cell of another; None: in no cell of it."""
+
+
+@rule("aggregates", "interpals-14, paltalk06-11, paltalk02-03", idle=frozenset())
+def hidden(cells: Mapping[str, int], minimum: int) -> frozenset[str]:
+    """A cell of fewer people than the minimum is not shown, nor can it be computed from what is.
+
+    Small cells are hidden. Where they have fewer than the minimum together, the total less what is shown would tell, so
+    one more is hidden with them: the first that is large enough, in the order of `cells`, which is to be drawn by lot.
+    Were it the next smallest, who knows this rule could tell more: of 19, 30 and 30 people, "30, other 49" would leave
+    nothing but 19 for the hidden cell.
+
+    Args:
+        cells: people by value, each counted in one cell.
+        minimum: the least people that a figure may be about.
+
+    Returns:
+        The values not to be shown, all of them where everybody together is too few.
+    """
+    small = {value for value, people in cells.items() if people < minimum}
+    if small and sum(cells[value] for value in small) < minimum:
+        joins = next((value for value in cells if value not in small), None)
+        return frozenset(cells if joins is None else small | {joins})
+    return frozenset(small)
+
+
+def publish(cells: Mapping[str, int], minimum: int) -> dict[str, int]:
+    """The cells of a breakdown that may be shown, the largest first, `OTHER` last; they add up to the total.
+
+    Empty where that would tell nothing but the total, or where the total is too small.
+    """
+    unseen = hidden(cells, minimum)
+    shown = {value: cells[value] for value in sorted(cells, key=lambda value: (-cells[value], value))}
+    shown = {value: people for value, people in shown.items() if value not in unseen}
+    rest = sum(cells[value] for value in unseen)
+    return shown | ({OTHER: rest} if rest else {}) if shown else {}
+
+
+def overlap(first: Mapping[str, int], second: Mapping[str, int], common: Mapping[tuple[str, str], int]) -> Shared:
+    """What two breakdowns share, with the people whom only one of them has.
+
+    Args:
+        first: its cells, people by value.
+        second: its cells.
+        common: how many people are in a cell of both, without pairs that have none.
+    """
+    shared: Counter[tuple[str | None, str | None]] = Counter(common)
+    shared.update({(value, None): people for value, people in first.items()})
+    shared.update({(None, value): people for value, people in second.items()})
+    for (one, other), people in common.items():
+        shared[one, None] -= people
+        shared[None, other] -= people
+    return shared
+
+
+@rule("no-subtraction", "interpals-14, paltalk06-11, paltalk02-03", idle=False)
+def subtractable(shared: Shared, minimum: int) -> bool:
+    """Two breakdowns are not both shown where figures of one less figures of the other are about too few people.
+
+    Take everybody as a line between their cell in one and their cell in the other, or the outside. The sum of any cells
+    of one, less the sum of any cells of the other, is about those people whose line is cut between what is in a sum and
+    what is not. So no way to cut the drawing may cut more than nobody and fewer than the minimum. Cells with enough
+    lines between them cannot be cut apart, and are joined; where in the end nothing is left to cut, both can be shown.
+    Lines that are left could be cut (rarely, only others with them: then the breakdowns are kept apart in vain).
+
+    The audiences as a whole may not differ by too few in either direction, whoever else is new or gone.
+
+    Args:
+        shared: everybody who is in one of them.
+        minimum: the least people that a figure may be about.
+    """
+    only_first = sum(people for (_, second), people in shared.items() if second is None)
+    only_second = sum(people for (first, _), people in shared.items() if first is None)
+    if 0 < only_first < minimum or 0 < only_second < minimum:
+        return True
+    joined = _Joined()
+    while lines := _lines(shared, joined):
+        thick = [ends for ends, people in lines.items() if people >= minimum]
+        if not thick:
+            return True
+        joined.join(thick)
+    return False
+
+
+_Node = tuple[int, str] | None
+"""A cell: of which breakdown, and its value. None is the outside."""
+
+
+class _Joined:
+    """Which cells cannot be told apart any more, as a union-find."""
+
+    def __init__(self) -> None:
+        self._above: dict[_Node, _Node] = {}
+
+    def root(self, node: _Node) -> _Node:
+        """The one that stands for all that it was joined with."""
+        while node in self._above:
+            node = self._above[node]
+        return node
+
+    def join(self, lines: Iterable[frozenset[_Node]]) -> None:
+        """Joins the ends of each line."""
+        for first, second in lines:
+            if (one := self.root(first)) != (other := self.root(second)):
+                self._above[one] = other
+
+
+def _lines(shared: Shared, joined: _Joined) -> Counter[frozenset[_Node]]:
+    """How many people are between any two cells that are still apart."""
+    lines: Counter[frozenset[_Node]] = Counter()
+    for (first, second), people in shared.items():
+        one = joined.root(None if first is None else (0, first))
+        other = joined.root(None if second is None else (1, second))
+        if one != other and people:
+            lines[frozenset((one, other))] += people
+    return lines

@@ -1,0 +1,118 @@
+"""Whether a person gets a mailing: `decide` asks the rules in the order of `ASKED`, and the first that speaks decides.
+
+What forbids all mail comes first, then what forbids this category, then what only this person or mailing lacks, then
+what may pass.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailer.policy import rules
+from mailer.policy.category import CATEGORIES, Category
+from mailer.policy.decision import Decision, Facts, Mailing, Send
+from mailer.policy.document import Policy
+from mailer.policy.rules import Verdict
+from mailer.policy.standing import Standing
+
+
+def _all(category: Category) -> bool:
+    return True
+
+
+def _optional(category: Category) -> bool:
+    return category.optional
+
+
+def _ends_with_account(category: Category) -> bool:
+    return not category.outlives_account
+
+
+ASKED: dict[str, tuple[Callable[[Category], bool], Callable[[Facts], Verdict]]] = {
+    "closed-purposes": (_all, rules.closed_purposes),
+    "under-13": (_all, rules.under_13),
+    "erased": (_all, rules.erased),
+    "expired": (_all, rules.expired),
+    "restricted": (_ends_with_account, rules.restricted),
+    "deactivated": (_ends_with_account, rules.deactivated),
+    "objection": (_optional, rules.objection),
+    "opt-out": (_optional, rules.opted_out),
+    "refused-purpose": (_optional, rules.refused_purpose),
+    "strangers": (_all, rules.strangers),
+    "partner-request": (lambda category: category.partners, rules.partner_request),
+    "inviter": (lambda category: category.invites, rules.inviter),
+    "one-invitation": (_optional, rules.one_invitation),
+    "erased-before": (_optional, rules.erased_before),
+    "known-basis": (lambda category: category.promotes, rules.known_basis),
+    "contest-entry": (lambda category: category.markets, rules.contest_entry),
+    "topic-consent": (_optional, rules.topic_consent),
+    "subscription": (_optional, rules.subscription),
+    "promo-basis": (lambda category: category.markets, rules.promo_basis),
+    "fresh-consent": (_optional, rules.fresh_consent),
+    "channel": (_ends_with_account, rules.channel),
+    "no-address": (_all, rules.no_address),
+    "dead-address": (_all, rules.dead_address),
+    "electronic-consent": (lambda category: category.written_fallback, rules.electronic_consent),
+    "one-copy": (_all, rules.one_copy),
+    "staging": (_all, rules.staging),
+    "not-yet": (_all, rules.not_yet),
+    "frequency": (_optional, rules.frequency),
+}
+"""In the order in which they are asked: each rule's name, of which categories it is asked at all, and the rule."""
+
+SEND = "send"
+"""The rule of a mail that no other rule forbids."""
+
+
+def decide(mailing: Mailing, standing: Standing, policy: Policy, now: datetime) -> Decision:
+    """The decision for one person. Pure and total.
+
+    Args:
+        mailing: category, purpose and times.
+        standing: the person's, as of its version.
+        policy: the brand's current one, with its earlier versions beside it.
+        now: an aware datetime.
+    """
+    facts = facts_of(mailing, standing, policy, now)
+    for ask in _ASKED_OF[facts.category.name]:
+        verdict = ask(facts)
+        if verdict is not None:
+            return verdict
+    return Send(SEND, policy.version, facts.category, rules.over_rate(facts))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one rule said.
+
+    Attributes:
+        rule: its name. verdict: None where it had nothing to say.
+        asked: whether it has a say about this category at all.
+        decides: whether it is the first that spoke.
+    """
+
+    rule: str
+    verdict: Verdict
+    asked: bool
+    decides: bool
+
+
+def explain(facts: Facts) -> Iterator[Answer]:
+    """What every rule says of a person and a mailing, in their order, also those after the one that decides."""
+    decided = False
+    for name, (concerns, ask) in ASKED.items():
+        verdict = ask(facts) if concerns(facts.category) else None
+        yield Answer(name, verdict, concerns(facts.category), not decided and verdict is not None)
+        decided = decided or verdict is not None
+
+
+def facts_of(mailing: Mailing, standing: Standing, policy: Policy, now: datetime) -> Facts:
+    """Everything that the rules look at."""
+    switches = policy.switches_for(standing.collected_under, standing.country)
+    category = rules.service_scope(mailing.category, standing, switches) or mailing.category
+    return Facts(mailing, standing, policy, now, category, switches)
+
+
+_ASKED_OF = {
+    name: tuple(ask for concerns, ask in ASKED.values() if concerns(category)) for name, category in CATEGORIES.items()
+}

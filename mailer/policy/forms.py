@@ -1,0 +1,26 @@
+"""The forms of what is written in policies and events, and how to write each."""
+
+SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+"""The form of a brand's, template's and audience's name."""
+
+LINE = r"^\P{Cc}+$"
+NAME = r"^[a-z0-9]+([_-][a-z0-9]+)*$"
+COUNTRY = r"^[A-Z]{2}$"
+LOCALE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+DOMAIN = r"^[a-z0-9-]+(\.[a-z0-9-]+)+$"
+ADDRESS = r"^[^\s<>@]+@[^\s<>@]+\.[^\s<>@]+$"
+SENDER = r"^[^<>\r\n]*[^<>\s] <[^\s<>@]+@[^\s<>@]+\.[^\s<>@]+>$"
+HTTPS = r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])(:|/))\S+$"
+"""`http` will do on this machine, as when trying mailer out."""
+
+HOW_TO_WRITE = {
+    SLUG: "lower case letters, digits and single hyphens, such as my-brand",
+    LINE: "a text in one line",
+    NAME: "lower case letters, digits, single hyphens or underscores, such as service_notice",
+    COUNTRY: "the two capital letters of ISO 3166-1, such as DE",
+    LOCALE: "a language tag, such as en or pt-BR",
+    DOMAIN: "a domain in lower case, such as example.org",
+    ADDRESS: "an address, such as opt-out@example.org",
+    SENDER: "a name and an address, such as My Brand <news@mail.example.org>",
+    HTTPS: "an address that begins with https://",
+}

@@ -1,0 +1,185 @@
+"""Whether promises are kept: each with the rules that enforce it and the tests that prove it."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mailer.policy.document import Policy, Promise
+from mailer.policy.registry import Rule
+
+WAITS = ("inbound mail", "pages")
+"""What a pending promise may wait for; more precisely after a colon, as in `pages: the public notice`."""
+
+PASSED = "passed"
+
+
+class Status(StrEnum):
+    """What has become of a promise; one that waits is never shown as kept."""
+
+    KEPT = "kept"
+    PENDING = "pending"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A test, all cases of which passed if its outcome is `passed`."""
+
+    test: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case of a test, with the promises and the rules that it proves, as its markers say."""
+
+    id: str
+    promises: tuple[str, ...]
+    rules: tuple[str, ...]
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A run of the tests.
+
+    Attributes:
+        when: ISO 8601, UTC. commit: what was tested; None where there was no git.
+        whole: the whole suite was run, and no part of it.
+        tests: those with a marker.
+    """
+
+    when: str
+    commit: str | None
+    whole: bool
+    tests: tuple[Case, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A promise of a brand, with what keeps it.
+
+    Attributes:
+        proofs: the tests that name it. faults: why it is not kept, each with a remedy.
+    """
+
+    brand: str
+    promise: Promise
+    proofs: tuple[Proof, ...]
+    faults: tuple[str, ...]
+
+    @property
+    def status(self) -> Status:
+        """Kept only if nothing is wrong and nothing is waited for."""
+        if self.faults:
+            return Status.BROKEN
+        return Status.PENDING if self.promise.waits_for else Status.KEPT
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Every promise, and what is wrong that is no single promise's matter."""
+
+    rows: tuple[Row, ...]
+    general: tuple[str, ...]
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """All of them; none if every promise is kept or waits."""
+        return (*(f"{row.promise.id}: {fault}" for row in self.rows for fault in row.faults), *self.general)
+
+
+def read_record(text: str) -> Record:
+    """Reads the record that a run of the tests has written.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        said = json.loads(text)
+        tests = tuple(
+            Case(test["id"], tuple(test["promises"]), tuple(test["rules"]), test["outcome"]) for test in said["tests"]
+        )
+        return Record(said["when"], said["commit"], said["whole"], tests)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError("it is no record of a test run; run `make test`, which writes one") from error
+
+
+def report(policies: Iterable[Policy], rules: Mapping[str, Rule], record: Record | None) -> Report:
+    """What each policy promises, which rules and tests stand behind it, and what is wrong.
+
+    Args:
+        policies: those in force.
+        rules: every rule there is, with all rooms imported.
+        record: the last run of the whole suite; None if there was none.
+    """
+    tests = record.tests if record else ()
+    proofs = _proofs(tests)
+    rows = tuple(
+        Row(policy.brand, promise, proofs.get(promise.id, ()), tuple(_faults(promise, rules, proofs)))
+        for policy in policies
+        for promise in policy.promises
+    )
+    return Report(rows, (*_of_the_run(record), *_of_markers(tests, rows, rules), *_unproven(tests, rows, rules)))
+
+
+def _proofs(tests: Iterable[Case]) -> dict[str, tuple[Proof, ...]]:
+    """The proofs of each promise. A test of several cases is one proof, which has passed if all of its cases have."""
+    outcomes: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for test in tests:
+        name = test.id.partition("[")[0]
+        for promise in test.promises:
+            before = outcomes[promise].get(name, PASSED)
+            outcomes[promise][name] = test.outcome if before == PASSED else before
+    return {promise: tuple(Proof(*found) for found in sorted(named.items())) for promise, named in outcomes.items()}
+
+
+def _faults(promise: Promise, rules: Mapping[str, Rule], proofs: Mapping[str, tuple[Proof, ...]]) -> Iterator[str]:
+    if promise.waits_for:
+        if promise.waits_for.partition(":")[0] not in WAITS:
+            yield f'waits for "{promise.waits_for}"; write {" or ".join(WAITS)}, or give it a rule and a proof'
+        return
+    if not promise.rules:
+        yield "has no rule; name in `rules` what enforces it"
+    for name in promise.rules:
+        if name not in rules:
+            yield f"names the rule {name}, which nobody registers; register it with @rule, or mend its name"
+    found = proofs.get(promise.id, ())
+    if not found:
+        yield f'has no proof; mark a test that looks at the outside with promise("{promise.id}")'
+    for proof in found:
+        if proof.outcome != PASSED:
+            yield f"its proof {proof.test} has not passed ({proof.outcome}); mend what it shows, and run `make test`"
+
+
+def _of_the_run(record: Record | None) -> Iterator[str]:
+    if record is None:
+        yield "there is no record of a test run; run `make test`, which writes one"
+    elif not record.whole:
+        yield "the record is of a part of the tests; run `make test`, which runs all"
+
+
+def _of_markers(tests: Iterable[Case], rows: Iterable[Row], rules: Mapping[str, Rule]) -> Iterator[str]:
+    known = {row.promise.id for row in rows}
+    for test in tests:
+        for promise in test.promises:
+            if promise not in known:
+                yield f"{test.id} proves {promise}, which no policy promises; mend the marker"
+        for name in test.rules:
+            if name not in rules:
+                yield f"{test.id} proves the rule {name}, which nobody registers; mend the marker"
+
+
+def _unproven(tests: Iterable[Case], rows: Iterable[Row], rules: Mapping[str, Rule]) -> Iterator[str]:
+    passed = [test for test in tests if test.outcome == PASSED]
+    for name in sorted(rules):
+        promises = promises_of(name, rows)
+        if not any(name in test.rules or not promises.isdisjoint(test.promises) for test in passed):
+            yield f'the rule {name} has no proof; name it in a proven promise, or mark a test with rule("{name}")'
+
+
+def promises_of(rule: str, rows: Iterable[Row]) -> frozenset[str]:
+    """The ids of the promises that a rule enforces."""
+    return frozenset(row.promise.id for row in rows if rule in row.promise.rules)

@@ -1,0 +1,334 @@
+"""The rules that `decide` asks: each is one small pure function, with a source. Their order is in `deciding`.
+
+Rules look at a category's traits and never branch on a name, so that policies may add categories; where a rule is about
+one kind of mail, that kind is a trait (`Category.partners`, `Category.invites`, …).
+"""
+
+from datetime import timedelta
+
+from mailer.policy.category import CATEGORIES, Category
+from mailer.policy.decision import EXPIRED, WRITTEN, Decision, Divert, Facts, Hold, Suppress
+from mailer.policy.registry import rule
+from mailer.policy.standing import EMAIL, EVERYTHING_OPTIONAL, INVITED, Standing, partner_scope, purpose_scope
+from mailer.policy.switches import Switches
+
+Verdict = Decision | None
+
+SOON = timedelta(seconds=10)
+"""When it is looked at again whether another worker has sent the copy."""
+
+
+def _suppress(reason: str, name: str, facts: Facts) -> Suppress:
+    return Suppress(reason, name, facts.policy.version)
+
+
+def _unreachable(reason: str, name: str, facts: Facts) -> Decision:
+    """Who cannot be reached by mail: a breach notice goes to the written-notice queue, other mail nowhere."""
+    if facts.category.written_fallback:
+        return Divert(WRITTEN, reason, name, facts.policy.version)
+    return _suppress(reason, name, facts)
+
+
+def _consented(facts: Facts) -> bool:
+    """Whether the person asked for this: the category, this topic of it, or the partner whose mail it is."""
+    if facts.standing.consented(facts.category.name, facts.mailing.topic):
+        return True
+    return facts.category.partners and partner_scope(facts.mailing.partner or "") in facts.standing.consents
+
+
+@rule(
+    "service-scope",
+    "interpals-08, paltalk06-05; PROMISES: where they clash",
+    sees=("mailing.category.name", "switches.service_scope", "standing.paid"),
+)
+def service_scope(category: Category, standing: Standing, switches: Switches) -> Category | None:
+    """Under `service_scope = "paid"`, service mail to an account without a paid product is a notification."""
+    if category.follows_service_scope and switches.service_scope == "paid" and not standing.paid:
+        return CATEGORIES["notification"]
+    return None
+
+
+@rule("closed-purposes", "interpals-02", sees=("mailing.category.name", "mailing.purpose"))
+def closed_purposes(facts: Facts) -> Verdict:
+    """No category or purpose that is not in the policy's closed list."""
+    if facts.mailing.category.name not in facts.policy.terms:
+        return _suppress("category_not_in_policy", "closed-purposes", facts)
+    if facts.mailing.purpose not in facts.policy.purposes:
+        return _suppress("purpose_not_in_policy", "closed-purposes", facts)
+    return None
+
+
+@rule("under-13", "interpals-03; COPPA, 15 U.S.C. 6502", sees=("standing.under_13",))
+def under_13(facts: Facts) -> Verdict:
+    """Nobody known to be under 13 gets mail of any kind."""
+    return _suppress("under_13", "under-13", facts) if facts.standing.under_13 else None
+
+
+@rule("erased", "interpals-20; GDPR Art. 17; invariant 3", sees=("standing.erased",))
+def erased(facts: Facts) -> Verdict:
+    """An erased person has no data left to mail."""
+    return _suppress("erased", "erased", facts) if facts.standing.erased else None
+
+
+@rule("expired", "the event's expires_at", sees=("mailing.expires_at", "now"))
+def expired(facts: Facts) -> Verdict:
+    """Nothing goes out after its time."""
+    expires_at = facts.mailing.expires_at
+    return _suppress(EXPIRED, "expired", facts) if expires_at is not None and facts.now >= expires_at else None
+
+
+@rule("restricted", "peerstream-09; GDPR Art. 18; invariant 3", sees=("standing.restricted", "category.name"))
+def restricted(facts: Facts) -> Verdict:
+    """A restricted recipient gets legal and security mail only."""
+    if facts.standing.restricted and not facts.category.outlives_account:
+        return _suppress("restricted", "restricted", facts)
+    return None
+
+
+@rule(
+    "deactivated",
+    "paltalk06-06, paltalk02-01, paltalk02-08; invariant 3",
+    sees=("standing.deactivated", "category.name"),
+)
+def deactivated(facts: Facts) -> Verdict:
+    """A closed account gets legal and security mail only, also of what is queued."""
+    if facts.standing.deactivated and not facts.category.outlives_account:
+        return _suppress("deactivated", "deactivated", facts)
+    return None
+
+
+@rule("objection", "peerstream-06; GDPR Art. 21(3)", sees=("standing.objected",))
+def objection(facts: Facts) -> Verdict:
+    """An objection to marketing holds for all brands of the controller, and for all optional mail."""
+    if facts.standing.objected and facts.category.optional:
+        return _suppress("objected", "objection", facts)
+    return None
+
+
+@rule(
+    "opt-out",
+    "interpals-07, interpals-09, paltalk06-02, paltalk02-08; invariant 2; CAN-SPAM 5(a)(4)",
+    sees=("standing.opted_out", "category.name", "mailing.topic"),
+)
+def opted_out(facts: Facts) -> Verdict:
+    """Optional mail never goes to who left its category, its topic, or all optional mail."""
+    left = facts.standing.opted_out
+    if left and facts.category.optional and facts.standing.left(facts.category.name, facts.mailing.topic):
+        return _suppress("opted_out", "opt-out", facts)
+    return None
+
+
+@rule("refused-purpose", "paltalk06-14", sees=("standing.opted_out", "mailing.purpose"))
+def refused_purpose(facts: Facts) -> Verdict:
+    """A purpose that the person has refused gets no optional mail."""
+    left = facts.standing.opted_out
+    if left and facts.category.optional and purpose_scope(facts.mailing.purpose) in left:
+        return _suppress("purpose_refused", "refused-purpose", facts)
+    return None
+
+
+@rule("strangers", "interpals-04", sees=("mailing.partner",))
+def strangers(facts: Facts) -> Verdict:
+    """No mail for a third party that is not a registered partner."""
+    partner = facts.mailing.partner
+    if partner is None or facts.policy.partner(partner, facts.now.date()) is not None:
+        return None
+    return _suppress("unrelated_third_party", "strangers", facts)
+
+
+@rule(
+    "partner-request",
+    "interpals-05, paltalk02-04",
+    sees=("mailing.partner", "switches.partner_mail", "standing.consents"),
+)
+def partner_request(facts: Facts) -> Verdict:
+    """A partner's mail goes only where the policy lets it, on request to those who asked for that partner."""
+    if not facts.category.partners:
+        return None
+    partner, allowed = facts.mailing.partner, facts.switches.partner_mail
+    if partner is None or allowed == "never":
+        return _suppress("no_partner_mail", "partner-request", facts)
+    if partner_scope(partner) in facts.standing.opted_out:
+        return _suppress("opted_out", "partner-request", facts)
+    if allowed == "on_request" and partner_scope(partner) not in facts.standing.consents:
+        return _suppress("not_requested", "partner-request", facts)
+    return None
+
+
+@rule("inviter", "interpals-10, paltalk02-06, paltalk02-07", sees=("mailing.inviter", "mailing.inviter_paused"))
+def inviter(facts: Facts) -> Verdict:
+    """An invitation has an inviter whose invitations have not been stopped."""
+    if not facts.category.invites:
+        return None
+    if facts.mailing.inviter is None:
+        return _suppress("no_inviter", "inviter", facts)
+    return _suppress("inviter_paused", "inviter", facts) if facts.mailing.inviter_paused else None
+
+
+@rule("one-invitation", "interpals-10", sees=("standing.invited_by", "standing.source", "standing.consents"))
+def one_invitation(facts: Facts) -> Verdict:
+    """An invitee's address is used once, and never for anything else that is optional, unless its owner asks for it."""
+    standing = facts.standing
+    if facts.category.invites:
+        used = standing.invited_by is not None and standing.invited_by != facts.mailing.id
+        return _suppress("invited_once", "one-invitation", facts) if used else None
+    if facts.category.mandatory or standing.source != INVITED or _consented(facts):
+        return None
+    return _suppress("only_invited", "one-invitation", facts)
+
+
+@rule("erased-before", "PROMISES: erased, an account registers again", sees=("standing.erased_before",))
+def erased_before(facts: Facts) -> Verdict:
+    """An erased address that comes back gets no optional mail without a new consent."""
+    if facts.category.mandatory or not facts.standing.erased_before or _consented(facts):
+        return None
+    return _suppress("erased_before", "erased-before", facts)
+
+
+@rule(
+    "known-basis",
+    "PROMISES: unknown means no promotion; interpals-01",
+    sees=("standing.source", "standing.country", "standing.collected_under"),
+)
+def known_basis(facts: Facts) -> Verdict:
+    """No promotion where nobody knows how the address was collected, under which policy, or where its owner lives."""
+    standing, policy = facts.standing, facts.policy
+    if not facts.category.promotes or (
+        standing.source and policy.knows(standing.collected_under) and (standing.country or policy.default_jurisdiction)
+    ):
+        return None
+    return _suppress("unknown_basis", "known-basis", facts)
+
+
+@rule("contest-entry", "interpals-01", sees=("standing.source", "standing.consents"))
+def contest_entry(facts: Facts) -> Verdict:
+    """Entering a contest is no marketing consent."""
+    if not facts.category.markets or facts.standing.source != "contest" or _consented(facts):
+        return None
+    return _suppress("contest_is_no_consent", "contest-entry", facts)
+
+
+@rule(
+    "promo-basis",
+    "interpals-24, paltalk06-12, paltalk02-02; ePrivacy Directive Art. 13(1)",
+    sees=("switches.promo_basis", "standing.country", "standing.consents"),
+)
+def promo_basis(facts: Facts) -> Verdict:
+    """Where direct marketing needs an opt-in, only those get it who asked."""
+    if not facts.category.markets or facts.switches.promo_basis == "opt_out" or _consented(facts):
+        return None
+    return _suppress("no_opt_in", "promo-basis", facts)
+
+
+@rule("topic-consent", "paltalk06-01", sees=("mailing.topic", "standing.consents"))
+def topic_consent(facts: Facts) -> Verdict:
+    """Who consented to some topics of a category only gets those."""
+    if facts.category.mandatory or facts.category.partners or not facts.standing.consents or _consented(facts):
+        return None
+    prefix = f"{facts.category.name}/"
+    if not any(given.startswith(prefix) for given in facts.standing.consents):
+        return None
+    return _suppress("other_topics_only", "topic-consent", facts)
+
+
+@rule("subscription", "paltalk06-03", sees=("policy.terms", "standing.consents"))
+def subscription(facts: Facts) -> Verdict:
+    """Where the policy wants a confirmed subscription, nobody gets the category without one."""
+    terms = facts.policy.terms.get(facts.category.name)
+    if terms is None or not terms.confirmed or _consented(facts):
+        return None
+    return _suppress("not_subscribed", "subscription", facts)
+
+
+@rule("fresh-consent", "paltalk06-25", sees=("mailing.purpose", "standing.collected_under", "standing.consents"))
+def fresh_consent(facts: Facts) -> Verdict:
+    """A purpose newer than the policy under which the address was collected waits for a consent of its own."""
+    purpose = facts.mailing.purpose
+    if facts.category.mandatory or purpose in facts.policy.collected_under(facts.standing.collected_under).purposes:
+        return None
+    if purpose_scope(purpose) in facts.standing.consents:
+        return None
+    return _suppress("needs_fresh_consent", "fresh-consent", facts)
+
+
+@rule("channel", "paltalk06-08", sees=("standing.channel",))
+def channel(facts: Facts) -> Verdict:
+    """Who wants to be reached another way gets optional mail and service mail there."""
+    if facts.standing.channel == EMAIL or facts.category.outlives_account:
+        return None
+    return Divert(facts.standing.channel, "channel_preference", "channel", facts.policy.version)
+
+
+@rule("no-address", "invariant 1; interpals-18")
+def no_address(facts: Facts) -> Verdict:
+    """Who has no address cannot be mailed; a breach notice is written to them."""
+    return _unreachable("no_address", "no-address", facts) if facts.standing.address is None else None
+
+
+@rule("dead-address", "invariant 3; interpals-18", sees=("standing.address_dead",))
+def dead_address(facts: Facts) -> Verdict:
+    """An address known dead gets nothing; a breach notice is written to its owner."""
+    return _unreachable("address_dead", "dead-address", facts) if facts.standing.address_dead else None
+
+
+@rule("electronic-consent", "interpals-18", sees=("standing.electronic_refused",))
+def electronic_consent(facts: Facts) -> Verdict:
+    """Who withdrew the consent to electronic notices gets breach notices in writing."""
+    if not facts.standing.electronic_refused or not facts.category.written_fallback:
+        return None
+    return Divert(WRITTEN, "no_electronic_consent", "electronic-consent", facts.policy.version)
+
+
+@rule("one-copy", "invariant 1", sees=("standing.copy_of",))
+def one_copy(facts: Facts) -> Verdict:
+    """Two recipients with one address get one copy; who cannot have it does not keep the other from it."""
+    if facts.standing.copy_of is None:
+        return None
+    if facts.standing.copy_undecided:
+        return Hold(facts.now + SOON, "copy_undecided", "one-copy", facts.policy.version)
+    return _suppress("duplicate_address", "one-copy", facts)
+
+
+@rule("staging", "MAILER_ONLY_DELIVER_TO", sees=("policy.only_deliver_to",))
+def staging(facts: Facts) -> Verdict:
+    """Outside production, mail leaves only for the addresses that were named."""
+    allowed, address = facts.policy.only_deliver_to, facts.standing.address
+    if allowed is None or address is None:
+        return None
+    domain = "@" + address.rpartition("@")[2].lower()
+    return None if address.lower() in allowed or domain in allowed else _suppress("only_deliver_to", "staging", facts)
+
+
+@rule("not-yet", "the event's send_at", sees=("mailing.send_at", "now"))
+def not_yet(facts: Facts) -> Verdict:
+    """Nothing goes out before its time."""
+    send_at = facts.mailing.send_at
+    if send_at is None or facts.now >= send_at:
+        return None
+    return Hold(send_at, "not_yet_due", "not-yet", facts.policy.version)
+
+
+@rule(
+    "frequency",
+    "the policy's caps; MAIL.md",
+    sees=("standing.sent", "policy.cap"),
+)
+def frequency(facts: Facts) -> Verdict:
+    """Optional mail stays within the caps of its category and of the brand."""
+    if facts.category.mandatory:
+        return None
+    terms = facts.policy.terms.get(facts.category.name)
+    if terms is not None and terms.cap is not None and facts.standing.sent_as(facts.category.name) >= terms.cap.mails:
+        return _suppress("category_cap", "frequency", facts)
+    if facts.policy.cap is not None and facts.standing.sent_as(EVERYTHING_OPTIONAL) >= facts.policy.cap.mails:
+        return _suppress("brand_cap", "frequency", facts)
+    return None
+
+
+@rule("service-rate", "paltalk06-04", idle=False, sees=("standing.sent",))
+def over_rate(facts: Facts) -> bool:
+    """Service mail is rare: beyond the policy's rate it still goes out, and an alarm stands in the ledger."""
+    terms = facts.policy.terms.get(facts.category.name)
+    if terms is None or terms.alarm is None:
+        return False
+    return facts.standing.sent_as(facts.category.name) >= terms.alarm.mails

@@ -1,0 +1,41 @@
+"""What consents and opt-outs may be about, at a brand: each scope is a string, as `standing` makes them."""
+
+import re
+
+from mailer.policy.document import Policy
+from mailer.policy.forms import SLUG
+from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, partner_scope, purpose_scope
+
+
+def category_of(policy: Policy, scope: str) -> str | None:
+    """The optional category that a scope is, or is a topic of; None for other scopes."""
+    name, slash, topic = scope.partition("/")
+    category = policy.categories.get(name)
+    if category is None or category.mandatory or (slash and not re.match(SLUG, topic)):
+        return None
+    return name
+
+
+def of_mail(policy: Policy, scope: str) -> bool:
+    """Whether it is mail: a category, a topic of one, a purpose or a partner; these can be left."""
+    purposes = {purpose_scope(purpose) for version in policy.versions for purpose in version.purposes}
+    partners = {partner_scope(partner.id) for version in policy.versions for partner in version.partners}
+    return category_of(policy, scope) is not None or scope in purposes or scope in partners
+
+
+def can_be_left(policy: Policy, scope: str) -> bool:
+    """Whether an opt-out may be about it."""
+    return scope == EVERYTHING_OPTIONAL or of_mail(policy, scope)
+
+
+def can_be_asked(policy: Policy, scope: str) -> bool:
+    """Whether a consent may be about it. All optional mail at once is nothing that one can consent to."""
+    return scope == TRACKING or of_mail(policy, scope)
+
+
+def scopes_of(policy: Policy) -> str:
+    """For messages: what there is."""
+    names = [name for name, category in policy.categories.items() if category.optional]
+    purposes = [purpose_scope(purpose) for purpose in policy.purposes]
+    partners = [partner_scope(partner.id) for partner in policy.partners]
+    return ", ".join([*names, "CATEGORY/TOPIC", *purposes, *partners])

@@ -1,0 +1,74 @@
+"""The switches on which policies differ, each with its order: strictest first.
+
+The effective value is the strictest of three: the policy under which the address was collected, the brand's current
+policy, and the floor of the recipient's jurisdiction.
+"""
+
+from collections.abc import Iterable
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+PromoBasis = Literal["opt_in", "opt_out"]
+ServiceFooter = Literal["leave", "deactivate", "none"]
+ServiceScope = Literal["paid", "any"]
+PartnerMail = Literal["never", "on_request", "allowed"]
+Tracking = Literal["off", "mailing", "unlinkable", "individual"]
+
+
+class Switches(BaseModel):
+    """A value for each switch.
+
+    Attributes:
+        promo_basis: whether a promotion needs an opt-in, or only no opt-out.
+        service_footer: what the footer of service mail offers instead of an unsubscribe link.
+        service_scope: whose service mail cannot be left: that on paid products, or any.
+        partner_mail: whether partners' mail goes to nobody, to those who asked for that partner, or to all.
+        tracking: what an open may tell.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    promo_basis: PromoBasis
+    service_footer: ServiceFooter
+    service_scope: ServiceScope
+    partner_mail: PartnerMail
+    tracking: Tracking
+
+
+class Floor(BaseModel):
+    """What a jurisdiction demands at least; None where it demands nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    promo_basis: PromoBasis | None = None
+    service_footer: ServiceFooter | None = None
+    service_scope: ServiceScope | None = None
+    partner_mail: PartnerMail | None = None
+    tracking: Tracking | None = None
+
+
+ORDER: dict[str, tuple[str, ...]] = {
+    "promo_basis": get_args(PromoBasis),
+    "service_footer": get_args(ServiceFooter),
+    "service_scope": get_args(ServiceScope),
+    "partner_mail": get_args(PartnerMail),
+    "tracking": get_args(Tracking),
+}
+"""Each switch's values, strictest first."""
+
+
+def strictest(base: Switches, *others: Switches | Floor) -> Switches:
+    """The strictest value of each switch."""
+    return Switches.model_validate(
+        {name: _first(name, (getattr(source, name) for source in (base, *others))) for name in ORDER}
+    )
+
+
+def weaker(switch: str, value: str, than: str) -> bool:
+    """Whether a value allows more than another."""
+    return ORDER[switch].index(value) > ORDER[switch].index(than)
+
+
+def _first(switch: str, values: Iterable[str | None]) -> str:
+    return min((value for value in values if value is not None), key=ORDER[switch].index)

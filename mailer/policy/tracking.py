@@ -1,0 +1,25 @@
+"""What an open or a click may tell about one person."""
+
+from mailer.policy.registry import rule
+from mailer.policy.standing import TRACKING, Standing
+from mailer.policy.switches import Switches, Tracking
+
+
+def tracking_level(switches: Switches, standing: Standing) -> Tracking:
+    """The level at which one person's mail is counted.
+
+    Args:
+        switches: those that hold for this person, the strictest of policies and floor.
+        standing: the person's. Being counted individually needs a recorded consent; without it, `unlinkable` is left.
+    """
+    if tracking_refused(standing):
+        return "off"
+    if switches.tracking == "individual" and TRACKING not in standing.consents:
+        return "unlinkable"
+    return switches.tracking
+
+
+@rule("tracking-refused", "paltalk06-20", idle=False, sees=("standing.tracking_refused",))
+def tracking_refused(standing: Standing) -> bool:
+    """Who refused tracked mail gets the same mail without a pixel and without tracked links."""
+    return standing.tracking_refused

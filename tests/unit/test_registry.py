@@ -1,0 +1,83 @@
+import pytest
+
+from mailer.cli.policy import every_rule
+from mailer.policy import registry
+from mailer.policy.deciding import ASKED
+from mailer.policy.registry import RULES, rule, without
+
+
+@pytest.fixture(autouse=True)
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test registers or takes away is gone after it."""
+    monkeypatch.setattr(registry, "RULES", dict(RULES))
+    monkeypatch.setattr(registry, "_removed", set())
+
+
+def test_a_rule_has_a_name_a_source_and_a_place() -> None:
+    """The registry knows what a rule is called, where its demand comes from, and where it stands."""
+
+    @rule("a-rule", "a law", sees=("now",))
+    def demand() -> str:
+        """Demands this.
+
+        And that.
+        """
+        return "spoken"
+
+    found = registry.RULES["a-rule"]
+    assert (found.source, found.says, found.sees) == ("a law", "Demands this.", ("now",))
+    assert found.home == f"{__name__}:{demand.__qualname__}"
+    assert demand() == "spoken"
+
+
+def test_a_rule_that_is_taken_away_says_nothing() -> None:
+    """It returns what it returns when it has nothing to say, and is still listed."""
+    without("a-rule")
+
+    @rule("a-rule", "a law", idle=False)
+    def demand(text: str) -> bool:
+        """Demands this."""
+        return bool(text)
+
+    @rule("b-rule", "a law")
+    def other() -> str:
+        """Demands that."""
+        return "spoken"
+
+    assert (demand("x"), other()) == (False, "spoken")
+    assert "a-rule" in registry.RULES
+
+
+async def test_what_waits_can_be_taken_away_too() -> None:
+    """A rule that has to be awaited stays one; what it leaves may depend on what it is given."""
+    without("a-rule")
+
+    @rule("a-rule", "a law", idle=lambda text: text)
+    async def demand(text: str) -> str:
+        """Demands this."""
+        return text.upper()
+
+    assert await demand("x") == "x"
+
+
+def test_there_is_one_rule_of_a_name() -> None:
+    """Two rules with one name, or one without a docstring, are mistakes."""
+
+    def demand() -> None:
+        """Demands this."""
+
+    def silent() -> None:
+        pass
+
+    rule("a-rule", "a law")(demand)
+    with pytest.raises(ValueError, match="two rules named a-rule"):
+        rule("a-rule", "a law")(demand)
+    with pytest.raises(ValueError, match="b-rule has no docstring"):
+        rule("b-rule", "a law")(silent)
+
+
+def test_what_decide_asks_is_registered() -> None:
+    """Every rule that `decide` asks stands in the registry under the name that it answers with."""
+    rules = every_rule()
+    for name, (_, function) in ASKED.items():
+        assert rules[name].home == f"{function.__module__}:{function.__qualname__}"
