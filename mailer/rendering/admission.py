@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from mailer.events import EventRefused, MessageEvent, People, Person
+from mailer.events import Audience, EventRefused, MessageEvent, People, Person
+from mailer.policy.category import Category
 from mailer.policy.document import Policy
+from mailer.policy.registry import rule
 from mailer.rendering.sources import is_locale
 from mailer.rendering.templates import RESERVED, SAMPLE, Addressee, RenderError, Template, TemplateLibrary
 
@@ -25,7 +27,7 @@ def admit(event: MessageEvent, policies: Mapping[str, Policy], templates: Templa
 
     Raises:
         EventRefused: brand, category, template or a locale is unknown, the category is not the template's, or the
-            context does not do.
+            context does not do; or the category wants more than the event says.
     """
     policy = policies.get(event.brand)
     if policy is None:
@@ -39,6 +41,8 @@ def admit(event: MessageEvent, policies: Mapping[str, Policy], templates: Templa
             f"category: template {template.name} is {template.category}, not {event.category}; "
             f"publish it as {template.category}, or use another template"
         )
+    if event.category == template.category:
+        problems += _demands(event, policy, policy.categories[event.category])
     problems += _context_problems(event, template)
     if not problems:
         problems += _rendering_problems(event, template)
@@ -62,6 +66,34 @@ def _category_problems(event: MessageEvent, policy: Policy) -> Iterator[str]:
         yield f"category: {event.brand} does not send {event.category}; it sends {_list(policy.categories)}"
 
 
+def _demands(event: MessageEvent, policy: Policy, category: Category) -> Iterator[str]:
+    yield from primary_address(event, category)
+    yield from service_reason(event, policy)
+    if category.invites and event.inviter is None:
+        yield "inviter: is missing; an invitation names the member who invites"
+    if category.partners and event.partner not in (known := {partner.id: partner for partner in policy.partners}):
+        said = f"{event.brand} has no partner {event.partner}" if event.partner else "is missing"
+        yield f"partner: {said}; the policy names {_list(known)}"
+    if category.written_fallback and event.attachments:
+        yield f"attachments: {category.name} mail is a message of its own; put what it says in the template"
+
+
+@rule("primary-address", "interpals-15, paltalk06-23, paltalk06-24, peerstream-03", idle=())
+def primary_address(event: MessageEvent, category: Category) -> Iterator[str]:
+    """What changes for everyone is told at the address on record: an event brings none of its own along."""
+    if category.tells_everyone and event.to != Audience(audience="everyone"):
+        yield f'to: {category.name} mail reaches all accounts; write {{"audience": "everyone"}}'
+    elif category.tells_change and isinstance(event.to, People):
+        yield f"to.people: {category.name} mail goes to the address on record; name refs or an audience"
+
+
+@rule("service-reason", "paltalk06-04", idle=())
+def service_reason(event: MessageEvent, policy: Policy) -> Iterator[str]:
+    """Service mail is necessary: where the policy says so, each event tells why."""
+    if policy.terms[event.category].reason == "required" and event.reason is None:
+        yield f"reason: is missing; {event.brand} sends {event.category} mail only where it is necessary: say why"
+
+
 def _people(event: MessageEvent) -> tuple[Person, ...]:
     return event.to.people if isinstance(event.to, People) else ()
 
@@ -76,7 +108,10 @@ def _context_problems(event: MessageEvent, template: Template) -> Iterator[str]:
     people = _people(event)
     yield from _names_taken("context", event.context)
     for index, person in enumerate(people):
-        yield from _names_taken(f"to.people.{index}.context", person.context)
+        own = {name: value for name, value in person.context.items() if name != "profile"}
+        yield from _names_taken(f"to.people.{index}.context", own)
+        if not isinstance(person.context.get("profile", {}), dict):
+            yield f"to.people.{index}.context.profile: is no object; write what is known about the person by name"
     for name in sorted(template.required - _given(event.context)):
         without = [index for index, person in enumerate(people) if name not in _given(person.context)]
         if not people or len(without) == len(people):
@@ -103,7 +138,10 @@ def _rendering_problems(event: MessageEvent, template: Template) -> Iterator[str
     first = people[0] if people else None
     context = event.context | (first.context if first else {})
     addressee = Addressee(first.name if first else None)
+    profile = context.get("profile", {})
     try:
-        template.render(first.locale if first else None, {**context, **SAMPLE, "recipient": addressee})
+        template.render(
+            first.locale if first else None, {**context, **SAMPLE, "recipient": addressee, "profile": profile}
+        )
     except RenderError as error:
         yield f"context: {error}"

@@ -1,34 +1,81 @@
-"""What a template must keep to beyond being readable: its category's traits and its brand's policy."""
+"""What a template must keep to beyond being readable: each demand looks at one page and says what is wrong with it.
+
+A page is a template in one language with one face (see `samples`), rendered with its example.
+"""
 
 import html
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
-from mailer.policy.category import Lane
 from mailer.policy.document import Policy
-from mailer.rendering.compiled import RESERVED, Addressee, Rendered, RenderError, Template
-from mailer.rendering.sources import Fault, TemplateFiles
+from mailer.policy.registry import rule
+from mailer.rendering.compiled import RESERVED, Rendered, RenderError, Template
+from mailer.rendering.jinja import TRACKED
+from mailer.rendering.samples import LEAVE, LINK, Face, faces, two_faced
+from mailer.rendering.sources import TAG, Fault, TemplateFiles
 
-_TRACKED = re.compile(r"<a\b[^>]*\bhref=\"[^\"]*(?:/c/|[?&;](?:utm_|mc_|gclid|fbclid))", re.IGNORECASE)
+_TRACKED_LINK = re.compile(r"<a\b[^>]*\bhref=\"[^\"]*(?:/c/|[?&;](?:utm_|mc_|gclid|fbclid))", re.IGNORECASE)
 _REMOTE_IMAGE = re.compile(r"<img\b[^>]*\bsrc=\"(?!cid:|data:)|\bbackground=\"|url\(", re.IGNORECASE)
+_MARKUP = re.compile(r"<[^>]*>")
+_LITERAL = re.compile(r"\"[^\"]*\"|'[^']*'")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_HTML_TAG = re.compile(r"<[A-Za-z/!][^<>]*>")
+_WEB_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|mailto:)[^\s<>\"]*", re.IGNORECASE)
 
-_LINK = "https://mail.example/u/sample"
-SAMPLE = {
-    "recipient": Addressee("Sam Example"),
-    "unsubscribe_url": _LINK,
-    "pixel_url": "https://mail.example/o/sample.gif",
-    "reason": "Needed to keep your account working",
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:password|passwd|passphrase|passcode|pin|cvv|cvc|ssn)(?:_|$)"
+    r"|card_?number|credit_?card|security_?code|social_?security",
+    re.IGNORECASE,
+)
+_ASKED = (
+    r"pass(?:word|phrase|code)|pin|cvv|cvc|credit card|card number|security code|social security number"
+    r"|passwort|kennwort|geheimzahl|kreditkarte\w*|kartennummer"
+)
+_ASKS_FOR_SECRET = re.compile(
+    r"\b(?:send|reply|answer|respond|tell|give|enter|type|provide|confirm|verify"
+    r"|sende?|schicke?|antworte|nenne?|gib|bestätige|schreibe?)\b[^.!?\n]*\b(?:" + _ASKED + r")\b",
+    re.IGNORECASE,
+)
+_DENIAL = re.compile(r"\b(?:never|not|no|nobody|nie|niemals|nicht|kein\w*|niemand)\b|n['\u2019]t\b", re.IGNORECASE)
+_INPUT = re.compile(r"<\s*(?:form|input|textarea|select)\b", re.IGNORECASE)
+
+BREACH_FACTS = {
+    "what happened": "happened",
+    "which data are concerned": "information",
+    "the likely consequences": "consequences",
+    "the measures taken": "doing",
+    "whom to ask": "contact",
 }
-"""Stand-ins for what the pipeline gives, to look at a template with."""
+"""What a breach notice must say (GDPR Art. 34(2), Cal. Civ. Code 1798.82(d)), and how the names begin that say it."""
 
 
-def preview(template: Template, locale: str | None = None) -> Rendered:
-    """A template with its example context.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A template in one language with one face, rendered with its example."""
 
-    Raises:
-        RenderError: the example lacks a value.
-    """
-    return template.render(locale, {**template.example, **SAMPLE})
+    files: TemplateFiles
+    template: Template
+    policy: Policy
+    face: Face
+    rendered: Rendered
+
+    @property
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """Name and contents of both parts, as somebody reads them."""
+        return ("text", self.rendered.text), ("HTML", html.unescape(self.rendered.html))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The top-level names that it uses in this language."""
+        return frozenset().union(*self.template.variants[self.rendered.locale].names.values())
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Its whole Jinja2 source, by piece."""
+        pieces: dict[str, str] = json.loads(self.template.source)["sources"][self.rendered.locale]
+        return pieces
 
 
 def check(template: Template, files: TemplateFiles) -> Iterator[Fault]:
@@ -38,45 +85,217 @@ def check(template: Template, files: TemplateFiles) -> Iterator[Fault]:
         yield Fault(manifest, problem)
     if template.category not in policy.categories:
         return
+    misplaced = list(_misplaced(template, policy))
+    yield from (Fault(files.folder, problem) for problem in misplaced)
+    if misplaced:
+        return
+    found: dict[str, list[str]] = {}
     for locale in template.locales:
         try:
-            sample = preview(template, locale)
+            problems = {problem for page in _pages(template, files, locale) for problem in _problems(page)}
         except RenderError as error:
             yield Fault(manifest, f"example: {error}")
             continue
-        problems = _optional_problems if policy.categories[template.category].optional else _mandatory_problems
-        for problem in problems(template, sample, policy):
-            yield Fault(files.folder, f"({locale}) {problem}")
+        for problem in sorted(problems):
+            found.setdefault(problem, []).append(locale)
+    for problem, locales in found.items():
+        yield Fault(files.folder, f"({', '.join(locales)}) {problem}")
+
+
+def _pages(template: Template, files: TemplateFiles, locale: str) -> Iterator[Page]:
+    policy = files.brand.policy
+    for face in faces(policy, policy.categories[template.category]):
+        yield Page(files, template, policy, face, template.render(locale, face.values(template)))
+        if "profile" in template.uses:  # who refused personalisation gets the same template, without one
+            yield Page(files, template, policy, face, template.render(locale, face.values(template, profile=False)))
 
 
 def _manifest_problems(template: Template, policy: Policy) -> Iterator[str]:
-    category = policy.categories.get(template.category)
-    if category is None:
+    if template.category not in policy.categories:
         known = ", ".join(policy.category_names)
         yield f"category: the policy of {policy.brand} has no {template.category}; it has {known}"
-    elif template.promotional and category.lane is not Lane.PROMOTIONAL:
-        yield f"category: a promotional block makes it promotional, not {category.name}; remove the block or change it"
     if template.purpose not in policy.purposes:
         yield f"purpose: {template.purpose} is not in the policy's closed list: {', '.join(policy.purposes)}"
     if taken := RESERVED & set(template.example):
         yield f"example: {', '.join(sorted(taken))} is reserved for the pipeline; rename it"
+    if not isinstance(template.profile, dict):
+        yield "example: profile is a table of what is known about a person; write [example.profile]"
 
 
-def _optional_problems(template: Template, sample: Rendered, policy: Policy) -> Iterator[str]:
-    address = policy.controller.postal_address
-    parts = (("text", sample.text), ("HTML", html.unescape(sample.html)))
-    for name, content in parts:
-        if _LINK not in content:
+@rule(
+    "way-out",
+    "interpals-07, paltalk06-02, paltalk06-03, paltalk06-15, paltalk02-09; CAN-SPAM 5(a)(3) and (5)",
+    idle=(),
+)
+def way_out(page: Page) -> Iterator[str]:
+    """Optional mail shows how to leave it, with the link and the postal address, in both parts; partners' mail too."""
+    if page.face.category.mandatory:
+        return
+    address = page.policy.controller.postal_address
+    for name, content in page.parts:
+        if LINK not in content:
             yield f"the {name} part has no unsubscribe_url; optional mail can always be left"
+        elif not _words_beside(LINK, content, page.rendered.html if name == "HTML" else None):
+            yield f"the {name} part does not say what unsubscribe_url is for; write it beside the link"
         if address not in content:
             yield f"the {name} part has no postal_address; optional mail needs it"
 
 
-def _mandatory_problems(template: Template, sample: Rendered, policy: Policy) -> Iterator[str]:
-    names = frozenset().union(*template.variants[sample.locale].names.values())
-    if "unsubscribe_url" in names:
-        yield f"uses unsubscribe_url; {template.category} mail cannot be left"
-    if "pixel_url" in names or _REMOTE_IMAGE.search(sample.html):
-        yield f"has a pixel or another image that is fetched; {template.category} mail is not tracked"
-    if _TRACKED.search(sample.html):
-        yield f"has a tracked link; {template.category} mail is not tracked"
+@rule("not-promotional", "paltalk06-05, paltalk06-10; the floor; CAN-SPAM 3(2)(B)", idle=())
+def not_promotional(page: Page) -> Iterator[str]:
+    """Any promotional block makes a template promotional; other mail, above all service and order mail, has none."""
+    category = page.policy.categories[page.template.category]
+    if page.template.promotional and not category.promotes:
+        yield f"category: a promotional block makes it promotional, not {category.name}; remove the block or change it"
+
+
+@rule("no-secrets", "paltalk06-07, paltalk02-05", idle=())
+def no_secrets(page: Page) -> Iterator[str]:
+    """No mail carries a password, PIN or card number, or asks for one; what ends in `_url` is a link."""
+    names = {name for source in page.sources.values() for name in _names(source)}
+    for name in sorted(names):
+        if _SECRET_NAME.search(name) and not name.endswith("_url"):
+            yield f"uses {name}; no mail carries a secret: send a link on which it is chosen, as {name}_url"
+    if _INPUT.search(page.sources["html"]):
+        yield "has a form; no mail asks for data: link to a page that does"
+    for name, content in (("text", page.rendered.text), ("HTML", html.unescape(_MARKUP.sub(" ", page.rendered.html)))):
+        for asked in _ASKS_FOR_SECRET.finditer(content):
+            if not _DENIAL.search(_sentence(content, asked)):
+                yield f"the {name} part asks for a secret ({asked[0].split()[-1]}); no mail does"
+
+
+@rule("service-footer", "paltalk06-06, paltalk02-08, paltalk02-09; PROMISES: where they clash", idle=())
+def service_footer(page: Page) -> Iterator[str]:
+    """Where mandatory mail is to offer a way to leave the service, or to say how to deactivate, both parts do."""
+    face = page.face
+    if face.category.optional or face.footer == "none":
+        return
+    if face.footer == "leave":
+        for name, content in page.parts:
+            if LEAVE not in content:
+                yield f"the {name} part has no leave_url; the policy promises a link in every mail"
+        return
+    silent = page.template.render(page.rendered.locale, Face(face.category, "none").values(page.template))
+    for name, said, unsaid in (
+        ("text", page.rendered.text, silent.text),
+        ("HTML", page.rendered.html, silent.html),
+    ):
+        if said == unsaid:
+            yield f'the {name} part does not say how to deactivate; do so where service_footer == "deactivate"'
+
+
+@rule("breach-alone", "interpals-16; GDPR Art. 34(2)", idle=())
+def breach_alone(page: Page) -> Iterator[str]:
+    """A breach notice says five things; what all mandatory mail must not have, it has not either."""
+    if not page.face.category.written_fallback:
+        return
+    for (_, part), body in page.files.bodies.items():
+        names = {name for name in _names(body) if name not in ("strings", "block", "endblock")}
+        for fact, name in BREACH_FACTS.items():
+            if not any(used.startswith(name) for used in names):
+                yield f"the {part} body does not say {fact}; use strings.{name}… or a value {name}…"
+
+
+@rule("profile-stays", "paltalk06-09", idle=())
+def profile_stays(page: Page) -> Iterator[str]:
+    """A profile tailors promotions, as words in their text: no mandatory mail uses it, no address carries it off."""
+    if "profile" not in page.names:
+        return
+    if page.policy.categories[page.template.category].mandatory:
+        yield f"uses profile; {page.template.category} mail is the same for everyone"
+    for piece, source in page.sources.items():
+        marked = TAG.sub(lambda found: _MARK if _mentions_profile(found[0]) else "", source)
+        inside = _HTML_TAG.findall(marked) if piece == "html" else []
+        if any(_MARK in place for place in [*inside, *_WEB_ADDRESS.findall(marked)]):
+            yield f"the {piece} has profile in an address or attribute, which would tell others; write it as text"
+        if any(_lends_profile(tag) for tag in TAG.findall(source)):
+            yield f"the {piece} passes profile on (set, for, with, tracked, ~); only test it, or write it as text"
+
+
+@rule("both-named", "peerstream-01", idle=())
+def both_named(page: Page) -> Iterator[str]:
+    """Every mail names the brand that sends it and the controller that answers for it, in both parts."""
+    brand, controller = page.policy.name, page.policy.controller.name
+    for name, content in page.parts:
+        if controller not in content:
+            yield f"the {name} part has no controller.name; the footer names brand and controller"
+        if brand != controller and brand not in content.replace(controller, ""):
+            yield f"the {name} part has no brand.name; the footer names brand and controller"
+
+
+def _misplaced(template: Template, policy: Policy) -> Iterator[str]:
+    """Mandatory mail uses nothing that leaves it, unless it is a notification to some, and nothing that counts."""
+    category = policy.categories[template.category]
+    if category.optional:
+        return
+    if "unsubscribe_url" in template.uses and not two_faced(policy, category):
+        yield f"uses unsubscribe_url; {category.name} mail cannot be left"
+    if "pixel_url" in template.uses:
+        yield f"has a pixel; {category.name} mail is not tracked"
+    if TRACKED in template.uses:
+        yield f"has a tracked link; {category.name} mail is not tracked"
+
+
+def _untracked(page: Page) -> Iterator[str]:
+    """Nothing in mandatory mail tells that it was opened, whatever it is written with."""
+    if page.policy.categories[page.template.category].optional:
+        return
+    if _REMOTE_IMAGE.search(page.rendered.html):
+        yield f"has a pixel or another image that is fetched; {page.template.category} mail is not tracked"
+    if _TRACKED_LINK.search(page.rendered.html):
+        yield f"has a tracked link; {page.template.category} mail is not tracked"
+
+
+_DEMANDS: tuple[Callable[[Page], Iterable[str]], ...] = (
+    way_out,
+    not_promotional,
+    no_secrets,
+    service_footer,
+    breach_alone,
+    profile_stays,
+    both_named,
+    _untracked,
+)
+
+_MARK = "\x01"
+
+
+def _problems(page: Page) -> Iterator[str]:
+    for demand in _DEMANDS:
+        yield from demand(page)
+
+
+def _names(source: str) -> Iterator[str]:
+    """Every name in the Jinja2 of a source, attributes too."""
+    for tag in TAG.findall(source):
+        if not tag.startswith("{#"):
+            yield from _NAME.findall(_LITERAL.sub("", tag))
+
+
+def _words_beside(link: str, content: str, page: str | None) -> bool:
+    """Whether words go with a link: in HTML its own, in a text those on its line or right above it."""
+    if page is not None:
+        shown = re.compile(rf'<a\b[^>]*href="{re.escape(link)}"[^>]*>(.*?)</a>', re.DOTALL | re.IGNORECASE)
+        return any(re.search(r"\w", _MARKUP.sub("", words)) for words in shown.findall(page))
+    lines = content.splitlines()
+    return any(
+        re.search(r"\w", "".join(lines[max(number - 1, 0) : number + 1]).replace(link, ""))
+        for number, line in enumerate(lines)
+        if link in line
+    )
+
+
+def _sentence(content: str, found: re.Match[str]) -> str:
+    start = max(content.rfind(end, 0, found.start()) for end in ".!?\n") + 1
+    return content[start : found.end()]
+
+
+def _mentions_profile(tag: str) -> bool:
+    return not tag.startswith("{#") and "profile" in _NAME.findall(_LITERAL.sub("", tag))
+
+
+def _lends_profile(tag: str) -> bool:
+    if not _mentions_profile(tag):
+        return False
+    plain = _LITERAL.sub("", tag)
+    return bool(re.match(r"\{%-?\s*(?:set|for|with)\b", plain)) or "~" in plain or TRACKED in _NAME.findall(plain)

@@ -9,26 +9,35 @@ from typing import Any, Literal
 
 import jinja2
 
+from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.document import Policy
+from mailer.policy.switches import ServiceFooter, Switches
 from mailer.rendering.headers import CONTROL
 from mailer.rendering.inlining import InliningError, inline_css
-from mailer.rendering.jinja import environment, explain, has_promotion, syntax_faults, wanted_names
-from mailer.rendering.sources import Fault, TemplateError, TemplateFiles, assemble, body_path, fallbacks, fold
+from mailer.rendering.jinja import TRACKED, environment, explain, has_promotion, syntax_faults, wanted_names
+from mailer.rendering.sources import Fault, TemplateError, TemplateFiles, assemble, body_path, fold, locale_for
 
 RESERVED = frozenset(
     {
         "brand",
         "controller",
+        "inviter",
+        "leave_url",
+        "partner",
         "pixel_url",
         "postal_address",
+        "preferences_url",
+        "profile",
         "reason",
         "recipient",
+        "report_url",
         "service_footer",
         "strings",
+        TRACKED,
         "unsubscribe_url",
     }
 )
-"""Names that the pipeline gives a template; a context with one of them is refused."""
+"""Names that the pipeline gives a template; a context with one of them is refused, but for a person's own `profile`."""
 
 Piece = Literal["subject", "html", "text"]
 
@@ -47,7 +56,7 @@ class Addressee:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The reserved values `brand` and `controller`."""
+    """The reserved values `brand`, `controller` and `partner`."""
 
     id: str
     name: str
@@ -81,9 +90,10 @@ class Template:
         purpose: one of the policy's purposes.
         version: a digest of all that it is made of; the mailing keeps it.
         locales: those that it speaks. default_locale: the one that all others fall back to.
-        required: the names that a context must have.
+        service_footer: what the footer offers to most of those who get it.
+        required: the names that a context must have. uses: all names that it uses somewhere, reserved ones too.
         promotional: whether a promotional block says anything.
-        example: a context to look at it with.
+        example: a context to look at it with. profile: a person's, for the same.
         source: all that it is made of, as JSON; `restore` makes the same template of it.
     """
 
@@ -94,24 +104,26 @@ class Template:
     version: str
     locales: tuple[str, ...]
     default_locale: str
+    service_footer: ServiceFooter
     required: frozenset[str]
+    uses: frozenset[str]
     promotional: bool
     example: Mapping[str, Any]
+    profile: Mapping[str, Any]
     source: str = field(repr=False)
     variants: Mapping[str, Variant] = field(repr=False)
 
     def choose(self, locale: str | None) -> str:
         """The locale that a person gets: theirs, one of their language, or the default."""
-        codes = fallbacks(locale or self.default_locale, self.default_locale)
-        return next(code for code in codes if code in self.variants)
+        return locale_for(locale, self.variants) or self.default_locale
 
     def render(self, locale: str | None, values: Mapping[str, Any]) -> Rendered:
         """Subject and both parts for one person.
 
         Args:
             locale: the person's, or None.
-            values: the event's context, the person's over it, and `recipient` (an `Addressee`), `unsubscribe_url`,
-                `pixel_url` and `reason`; the last three are None if left out.
+            values: the event's context, the person's over it, and what is reserved for the pipeline: `recipient` (an
+                `Addressee`), and the others, which are None or empty if left out.
 
         Raises:
             RenderError: a value is missing or does not fit.
@@ -161,7 +173,8 @@ def restore(policy: Policy, name: str, source: str) -> Template:
 def _compile_all(policy: Policy, folder: Path, source: str, example: Mapping[str, Any]) -> Template:
     stated = json.loads(source)
     sources: dict[str, dict[Piece, str]] = stated["sources"]
-    values = _pipeline_values(policy, stated["category"])
+    footer = footer_for(CATEGORIES[stated["category"]], policy.switches) if stated["category"] in CATEGORIES else "none"
+    values = _pipeline_values(policy, footer)
     compiled = {
         locale: _compile(body_path(folder, "html", ""), values, locale, pieces) for locale, pieces in sources.items()
     }
@@ -173,9 +186,12 @@ def _compile_all(policy: Policy, folder: Path, source: str, example: Mapping[str
         version=hashlib.sha256(source.encode()).hexdigest()[:16],
         locales=tuple(sources),
         default_locale=policy.default_locale,
+        service_footer=footer,
         required=frozenset().union(*(one.required for one in compiled.values())) - RESERVED,
+        uses=frozenset().union(*(names for one in compiled.values() for names in one.variant.names.values())),
         promotional=any(one.promotional for one in compiled.values()),
-        example=example,
+        example={name: value for name, value in example.items() if name != "profile"},
+        profile=example.get("profile", {}),
         source=source,
         variants={locale: one.variant for locale, one in compiled.items()},
     )
@@ -226,17 +242,33 @@ def _every_source(files: TemplateFiles) -> list[tuple[Path, str]]:
     ]
 
 
-def _pipeline_values(policy: Policy, name: str) -> dict[str, Any]:
-    """The reserved values that the policy gives, and None for those that a message may go without."""
-    category = policy.categories.get(name)
-    outlives = category is not None and category.outlives_account
+def footer_for(category: Category, switches: Switches) -> ServiceFooter:
+    """What the footer of a category offers instead of an unsubscribe link.
+
+    Deactivating an account does not stop what outlives it, so such a footer must not offer that; a way to leave the
+    service is offered in every mandatory message (paltalk02-09).
+    """
+    footer = switches.service_footer
+    if category.optional or (category.outlives_account and footer == "deactivate"):
+        return "none"
+    return footer
+
+
+def _pipeline_values(policy: Policy, footer: ServiceFooter) -> dict[str, Any]:
+    """The reserved values that the policy gives, and nothing for those that a message may go without."""
     return {
         "brand": Identity(policy.brand, policy.name),
         "controller": Identity(policy.controller.id, policy.controller.name),
         "postal_address": policy.controller.postal_address,
-        # Deactivating an account does not stop what outlives it, so a footer must not offer that.
-        "service_footer": "none" if outlives else policy.service_footer,
+        "service_footer": footer,
+        "profile": {},
+        "inviter": None,
+        "leave_url": None,
+        "partner": None,
         "pixel_url": None,
+        "preferences_url": None,
         "reason": None,
+        "report_url": None,
+        TRACKED: None,
         "unsubscribe_url": None,
     }

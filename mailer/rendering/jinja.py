@@ -8,11 +8,16 @@ from typing import Any
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time, get_datetime_format
-from jinja2 import StrictUndefined, TemplateSyntaxError, UndefinedError, meta, nodes
+from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError, meta, nodes, pass_context
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
+from mailer.rendering.links import is_web_url
 from mailer.rendering.sources import Fault, fallbacks
+
+TRACKED = "tracked"
+"""A filter for the URLs of optional mail, and the value that it looks for: what counts a click, None to count none."""
 
 _REFUSED: dict[type[nodes.Node], str] = {
     nodes.Include: "include",
@@ -52,6 +57,7 @@ def environment(locale: str, *, escape: bool) -> ImmutableSandboxedEnvironment:
     )
     env.globals.clear()
     env.filters["when"] = partial(_when, locale=locale)
+    env.filters[TRACKED] = _tracked
     return env
 
 
@@ -64,13 +70,17 @@ def explain(error: Exception) -> str:
             return f"a value does not fit ({type(error).__name__})"
 
 
-def syntax_faults(source: str, file: Path) -> Iterator[Fault]:
-    """What a file has that Jinja2 or we do not take."""
+@lru_cache(maxsize=1000)
+def syntax_faults(source: str, file: Path) -> tuple[Fault, ...]:
+    """What a file has that Jinja2 or we do not take. A layout is read once, however many templates it has."""
     try:
         tree = environment("en", escape=False).parse(source)
     except TemplateSyntaxError as error:
-        yield Fault(file, error.message or "not Jinja2", error.lineno)
-        return
+        return (Fault(file, error.message or "not Jinja2", error.lineno),)
+    return tuple(_refused(tree, file))
+
+
+def _refused(tree: nodes.Template, file: Path) -> Iterator[Fault]:
     for node in tree.find_all(tuple(_REFUSED)):
         word = _REFUSED[type(node)]
         yield Fault(file, f"uses {word}; CSS is inlined a page, so put shared parts in the layout", node.lineno)
@@ -80,7 +90,7 @@ def syntax_faults(source: str, file: Path) -> Iterator[Fault]:
 
 
 def wanted_names(tree: nodes.Template) -> tuple[set[str], set[str]]:
-    """The top-level names that a source uses, and those of them that it can do without."""
+    """The top-level names that a source uses, among them `tracked` for its filter, and those that it can do without."""
     optional = {
         node.node.name
         for node in tree.find_all((nodes.Test, nodes.Filter))
@@ -88,7 +98,8 @@ def wanted_names(tree: nodes.Template) -> tuple[set[str], set[str]]:
         and node.name in (_GUARDING_TESTS if isinstance(node, nodes.Test) else _GUARDING_FILTERS)
         and isinstance(node.node, nodes.Name)
     }
-    return meta.find_undeclared_variables(tree), optional
+    tracked = {TRACKED for node in tree.find_all(nodes.Filter) if node.name == TRACKED}
+    return meta.find_undeclared_variables(tree) | tracked, optional
 
 
 def has_promotion(tree: nodes.Template) -> bool:
@@ -114,6 +125,17 @@ def _when(value: Any, *, locale: str) -> str:
     if not isinstance(value, str):
         raise WrongValue(f"when: wants ISO 8601 text, not a {type(value).__name__}")
     return _in_words(value, locale)
+
+
+@pass_context
+def _tracked(context: Context, value: Any) -> str:
+    """A filter: the URL itself, or one that counts the click and leads on, where the recipient may be counted."""
+    if isinstance(value, Undefined):
+        str(value)  # raises, and says what is missing
+    if not isinstance(value, str) or not is_web_url(value):
+        raise WrongValue("tracked: wants an https or http URL")
+    track = context.get(TRACKED)
+    return value if track is None else str(track(value))
 
 
 @lru_cache(maxsize=1000)

@@ -1,4 +1,4 @@
-"""Links and ids that only we can make: unsubscribe, pixel, Message-ID, return path.
+"""Links and ids that only we can make, such as unsubscribe links, pixels, Message-IDs and return paths.
 
 A token is bound to its purpose by a salt, so that one made for the pixel opens nothing else. It never expires and can
 be used again; it lives as long as the key that signed it is listed.
@@ -8,20 +8,32 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from itsdangerous import BadData, URLSafeSerializer
 
-MAX_TOKEN = 1000
-"""The longest token that is looked at, in characters; ours have about 150."""
+MAX_TOKEN = 4000
+"""The longest token that is looked at, in characters; ours have about 150, one of a tracked link what its URL needs."""
+MAX_URL = 2000
+"""The longest URL that a link of ours leads to, in octets."""
+
+SERVICE = "service"
+"""What an unsubscribe token names that leaves the service itself: the account is closed."""
 
 BOUNCE_PREFIX = "b+"
+_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _MAC_OCTETS = 12
 _IDS_OCTETS = 24
+_NO_URL = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff\"<>\\^`{|}]")
+"""What stands in no URL (RFC 3986 2)."""
 
 
 class Purpose(StrEnum):
@@ -29,6 +41,10 @@ class Purpose(StrEnum):
 
     UNSUBSCRIBE = "unsubscribe"
     OPEN = "open"
+    CLICK = "click"
+    CONFIRM = "confirm"
+    PREFERENCES = "preferences"
+    REPORT = "report"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +52,8 @@ class UnsubscribeToken:
     """Whom an unsubscribe link speaks for.
 
     Attributes:
-        brand: whose mail. recipient_id: whose choice. category: what is left.
+        brand: whose mail. recipient_id: whose choice.
+        category: what is left; `service` is left by closing the account.
         mailing_id: for statistics only; the mailing may be long gone.
     """
 
@@ -48,8 +65,57 @@ class UnsubscribeToken:
 
 @dataclass(frozen=True, slots=True)
 class OpenToken:
-    """What a pixel counts: a mailing's opens, nobody's in particular (invariant 6)."""
+    """What a pixel counts: a mailing's opens, nobody's in particular (invariant 6).
 
+    Attributes:
+        nonce: random and kept beside nobody, so that a second open of one message is known as one.
+        recipient_id: whose open it is; only of who has consented to that.
+    """
+
+    mailing_id: UUID
+    nonce: str | None = None
+    recipient_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClickToken:
+    """Where a tracked link leads, and what it counts, as `OpenToken` does. `url` is https or http."""
+
+    mailing_id: UUID
+    url: str
+    nonce: str | None = None
+    recipient_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmToken:
+    """Whose consent a press of the button gives (double opt-in).
+
+    Attributes:
+        scope: to what. version: of the words that were shown. asked_at: when, an aware time.
+    """
+
+    brand: str
+    recipient_id: int
+    scope: str
+    version: str
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PreferencesToken:
+    """Whose preferences a page shows and changes."""
+
+    brand: str
+    recipient_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportToken:
+    """Who asks of which mailing why they got it, or says that the account is not theirs."""
+
+    brand: str
+    recipient_id: int
     mailing_id: UUID
 
 
@@ -85,6 +151,7 @@ class Links:
             )
             for purpose in Purpose
         }
+        self._signing_keys = {purpose: _derive(keys[0], purpose) for purpose in Purpose}
         self._bounce_keys = [_derive(key, "bounce") for key in keys]
         # The oldest key: the Message-ID of a delivery must not change when a newer key is put in front.
         self._message_key = _derive(keys[-1], "message-id")
@@ -105,14 +172,77 @@ class Links:
             case _:
                 return None
 
-    def pixel(self, mailing_id: UUID) -> str:
-        """The address of a mailing's clear GIF, the same for all its recipients."""
-        return f"{self._url}/o/{self._sign(Purpose.OPEN, mailing_id.hex)}.gif"
+    def pixel(self, token: OpenToken) -> str:
+        """The address of a clear GIF; below `unlinkable` it is the same for all recipients of a mailing."""
+        return f"{self._url}/o/{self._sign(Purpose.OPEN, _counted(token))}.gif"
 
     def read_open(self, text: str) -> OpenToken | None:
         """What a pixel's token says, with or without `.gif`; None for anything that is not ours."""
-        payload = self._read(Purpose.OPEN, text.removesuffix(".gif"))
-        return OpenToken(UUID(payload)) if isinstance(payload, str) else None
+        match self._read(Purpose.OPEN, text.removesuffix(".gif")):
+            case str(mailing):
+                return OpenToken(UUID(mailing))
+            case [str(mailing), nonce, recipient_id]:
+                return OpenToken(UUID(mailing), nonce, recipient_id)
+            case _:
+                return None
+
+    def click(self, token: ClickToken) -> str:
+        """The address that counts a click and leads on.
+
+        Raises:
+            ValueError: the token's URL is not one of the web, or too long; the message does not repeat it.
+        """
+        if not is_web_url(token.url):
+            raise ValueError(f"a tracked link leads to an https or http URL of at most {MAX_URL} octets")
+        return f"{self._url}/c/{self._sign(Purpose.CLICK, [_counted(token), token.url])}"
+
+    def read_click(self, text: str) -> ClickToken | None:
+        """Where a tracked link leads; None for anything that is not ours."""
+        match self._read(Purpose.CLICK, text):
+            case [str(mailing), str(url)]:
+                return ClickToken(UUID(mailing), url)
+            case [[str(mailing), nonce, recipient_id], str(url)]:
+                return ClickToken(UUID(mailing), url, nonce, recipient_id)
+            case _:
+                return None
+
+    def confirm(self, token: ConfirmToken) -> str:
+        """The link that confirms a subscription: a page by GET, the consent by POST."""
+        payload = [token.brand, token.recipient_id, token.scope, token.version, token.asked_at.isoformat()]
+        return f"{self._url}/confirm/{self._sign(Purpose.CONFIRM, payload)}"
+
+    def read_confirm(self, text: str) -> ConfirmToken | None:
+        """What a confirmation's token says; None for anything that is not ours."""
+        match self._read(Purpose.CONFIRM, text):
+            case [str(brand), int(recipient_id), str(scope), str(version), str(asked_at)]:
+                return ConfirmToken(brand, recipient_id, scope, version, datetime.fromisoformat(asked_at))
+            case _:
+                return None
+
+    def preferences(self, token: PreferencesToken) -> str:
+        """The link to a person's preferences at a brand."""
+        return f"{self._url}/preferences/{self._sign(Purpose.PREFERENCES, [token.brand, token.recipient_id])}"
+
+    def read_preferences(self, text: str) -> PreferencesToken | None:
+        """Whose preferences a token opens; None for anything that is not ours."""
+        match self._read(Purpose.PREFERENCES, text):
+            case [str(brand), int(recipient_id)]:
+                return PreferencesToken(brand, recipient_id)
+            case _:
+                return None
+
+    def report(self, token: ReportToken) -> str:
+        """The link of "why do I get this" and "this is not my account"; in an invitation it also stops the inviter."""
+        payload = [token.brand, token.recipient_id, token.mailing_id.hex]
+        return f"{self._url}/report/{self._sign(Purpose.REPORT, payload)}"
+
+    def read_report(self, text: str) -> ReportToken | None:
+        """What a report's token says; None for anything that is not ours."""
+        match self._read(Purpose.REPORT, text):
+            case [str(brand), int(recipient_id), str(mailing)]:
+                return ReportToken(brand, recipient_id, UUID(mailing))
+            case _:
+                return None
 
     def message_id(self, mailing_id: UUID, recipient_id: int, domain: str) -> str:
         """The Message-ID of a delivery, with its angle brackets (RFC 5322 3.6.4).
@@ -147,8 +277,10 @@ class Links:
         return BounceToken(UUID(bytes=ids[:16]), int.from_bytes(ids[16:], signed=True))
 
     def _sign(self, purpose: Purpose, payload: Any) -> str:
-        token: str = self._serializers[purpose].dumps(payload)
-        return token
+        """As itsdangerous would, which reads it, but four times as fast: it derives a key each time, and compresses."""
+        data = _unpadded(_compact(payload).encode())
+        mac = hmac.digest(self._signing_keys[purpose], data, "sha256")
+        return f"{data.decode()}.{_unpadded(mac).decode()}"
 
     def _read(self, purpose: Purpose, text: str) -> Any:
         """A payload as we signed it, so that its values need no second look; None if we did not."""
@@ -158,6 +290,29 @@ class Links:
             return self._serializers[purpose].loads(text)
         except BadData:
             return None
+
+
+def is_web_url(url: str) -> bool:
+    """Whether it is an https or http URL that a link of ours may lead to (RFC 3986)."""
+    if _NO_URL.search(url) or len(url.encode()) > MAX_URL:
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("https", "http") and bool(parts.hostname)
+
+
+def _counted(token: OpenToken | ClickToken) -> Any:
+    """What is counted: the mailing alone, or with a nonce or a recipient."""
+    mailing = token.mailing_id.hex
+    if token.nonce is None and token.recipient_id is None:
+        return mailing
+    return [mailing, token.nonce, token.recipient_id]
+
+
+def _unpadded(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
 def _derive(key: str, purpose: str) -> bytes:

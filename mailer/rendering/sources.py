@@ -7,7 +7,7 @@ by Jinja2 while it renders: only a whole page can have its CSS inlined, and that
 import html
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from babel import Locale, UnknownLocaleError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mailer.policy.document import Policy
+from mailer.policy.registry import rule
 
 Part = Literal["html", "txt"]
 Strings = Mapping[str, Mapping[str, str]]
@@ -114,6 +115,12 @@ def fallbacks(locale: str, default: str) -> Iterator[str]:
         while subtags:
             yield "-".join(subtags)
             subtags.pop()
+
+
+@rule("local-language", "peerstream-04")
+def locale_for(wanted: str | None, spoken: Container[str]) -> str | None:
+    """A person is written to in their own locale, or else in their language; None where nothing of it is spoken."""
+    return next((code for code in fallbacks(wanted, wanted) if code in spoken), None) if wanted else None
 
 
 @lru_cache(maxsize=1000)

@@ -4,20 +4,35 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mailer.policy.document import Policy
-from mailer.rendering.checks import SAMPLE, check, preview
-from mailer.rendering.compiled import RESERVED, Addressee, Rendered, RenderError, Template, compile_template, restore
+from mailer.rendering.checks import check
+from mailer.rendering.compiled import (
+    RESERVED,
+    Addressee,
+    Identity,
+    Rendered,
+    RenderError,
+    Template,
+    compile_template,
+    footer_for,
+    restore,
+)
+from mailer.rendering.jinja import TRACKED
+from mailer.rendering.samples import SAMPLE, preview
 from mailer.rendering.sources import BrandFiles, Fault, TemplateError, read_brand, read_template
 
 __all__ = [
     "RESERVED",
     "SAMPLE",
+    "TRACKED",
     "Addressee",
     "Fault",
+    "Identity",
     "RenderError",
     "Rendered",
     "Template",
     "TemplateError",
     "TemplateLibrary",
+    "footer_for",
     "preview",
     "restore",
 ]

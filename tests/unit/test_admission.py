@@ -1,17 +1,16 @@
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mailer.events import EventRefused, validate_event
-from mailer.policy.document import parse_policy
+from mailer.policy.library import load
 from mailer.rendering.admission import admit
 from mailer.rendering.templates import Template, TemplateLibrary
 
 ROOT = Path(__file__).parents[2]
-POLICIES = {
-    file.stem: parse_policy(file.read_text("utf-8"), file.name) for file in sorted((ROOT / "policies").glob("*.toml"))
-}
+POLICIES = load({file.name: file.read_text("utf-8") for file in (ROOT / "policies").glob("*.toml")}, date(2026, 6, 1))
 TEMPLATES = TemplateLibrary.load(ROOT / "templates", POLICIES)
 SAM: dict[str, Any] = {"ref": "user-17", "email": "sam@example.org", "name": "Sam", "locale": "en-GB"}
 WEEKLY: dict[str, Any] = {
@@ -50,14 +49,27 @@ def test_a_good_event_has_its_template(to: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("template", list(TEMPLATES), ids=lambda template: f"{template.brand}-{template.name}")
 def test_each_shipped_template_can_be_published(template: Template) -> None:
-    """Each one's example is a context that is admitted."""
-    changes = {"brand": template.brand, "category": template.category, "template": template.name}
-    assert ask(**changes, context=dict(template.example)) is template
+    """Each one's example is a context that is admitted, with what its category asks of an event."""
+    category = POLICIES[template.brand].categories[template.category]
+    partners = [partner.id for partner in POLICIES[template.brand].partners]
+    changes = {
+        "brand": template.brand,
+        "category": template.category,
+        "template": template.name,
+        "context": dict(template.example),
+        "to": {"audience": "everyone"} if category.tells_change else {"people": [SAM]},
+        "reason": "You asked for it" if category.mandatory else None,
+        "inviter": "user-1" if category.invites else None,
+        "partner": partners[0] if category.partners else None,
+    }
+    assert ask(**changes) is template
 
 
 def test_unknown_brand() -> None:
     """The answer says which brands there are."""
-    assert problems(brand="paltak") == ["brand: there is no paltak; there are interpals, paltalk-2006"]
+    assert problems(brand="paltak") == [
+        "brand: there is no paltak; there are interpals, paltalk-2002, paltalk-2006, peerstream"
+    ]
 
 
 def test_unknown_category() -> None:
@@ -70,7 +82,7 @@ def test_unknown_category() -> None:
     ("name", "hint"),
     [
         ("weekli", "did you mean weekly?"),
-        ("zzz", "there are breach-notice, maintenance, spring-offer, weekly"),
+        ("zzz", f"there are {', '.join(TEMPLATES.names('paltalk-2006'))}"),
     ],
 )
 def test_unknown_template(name: str, hint: str) -> None:
@@ -146,3 +158,89 @@ def test_all_problems_are_told_at_once() -> None:
     """Problems that do not depend on one another come in one answer."""
     found = problems(category="invitation", context={"brand": "x"}, to={"people": [{**SAM, "locale": "xx"}]})
     assert [problem.partition(":")[0] for problem in found] == ["category", "to.people.0.locale", "context", "context"]
+
+
+def mandatory(**changes: Any) -> dict[str, Any]:
+    """A service mail of a brand whose service mail needs a reason."""
+    maintenance = TEMPLATES.get("paltalk-2006", "maintenance")
+    assert maintenance
+    context = dict(maintenance.example)
+    return {"category": "service", "template": "maintenance", "context": context, "reason": "Your order", **changes}
+
+
+def test_service_mail_needs_a_reason() -> None:
+    """Where the policy says that service mail is rare and necessary, an event tells why; elsewhere it need not."""
+    assert ask(**mandatory()).name == "maintenance"
+    assert problems(**mandatory(reason=None)) == [
+        "reason: is missing; paltalk-2006 sends service mail only where it is necessary: say why"
+    ]
+    assert ask(**mandatory(reason=None, brand="peerstream")).name == "maintenance"
+
+
+def change(category: str, name: str, **changes: Any) -> dict[str, Any]:
+    """A notice of a change."""
+    template = TEMPLATES.get("paltalk-2006", name)
+    assert template
+    return {"category": category, "template": name, "context": dict(template.example), **changes}
+
+
+def test_changes_are_told_at_the_address_on_record() -> None:
+    """A notice of a change brings no addresses along, and one of new owners goes to all accounts."""
+    good: list[dict[str, Any]] = [{"refs": ["user-17"]}, {"audience": "everyone"}, {"audience": "some"}]
+    for to in good:
+        assert ask(**change("policy_change", "policy-change", to=to)).name == "policy-change"
+    assert problems(**change("policy_change", "policy-change")) == [
+        "to.people: policy_change mail goes to the address on record; name refs or an audience"
+    ]
+    everyone = {"audience": "everyone"}
+    assert ask(**change("business_transition", "ownership-change", to=everyone)).name == "ownership-change"
+    for to in (*good[::2], {"people": [SAM]}):
+        assert problems(**change("business_transition", "ownership-change", to=to)) == [
+            'to: business_transition mail reaches all accounts; write {"audience": "everyone"}'
+        ]
+
+
+def test_an_invitation_has_an_inviter() -> None:
+    """Members invite; without one there is no invitation."""
+    template = TEMPLATES.get("paltalk-2002", "invitation")
+    assert template
+    event = {"brand": "paltalk-2002", "category": "invitation", "template": "invitation"}
+    assert ask(**event, context=dict(template.example), inviter="user-1") is template
+    assert problems(**event, context=dict(template.example)) == [
+        "inviter: is missing; an invitation names the member who invites"
+    ]
+
+
+def test_partners_are_those_of_the_policy() -> None:
+    """Partners' mail names the partner, and the policy knows it."""
+    template = TEMPLATES.get("paltalk-2002", "partner-offer")
+    assert template
+    event = {"brand": "paltalk-2002", "category": "partner", "template": "partner-offer"}
+    assert ask(**event, context=dict(template.example), partner="chatwear") is template
+    assert problems(**event, context=dict(template.example)) == ["partner: is missing; the policy names chatwear"]
+    assert problems(**event, context=dict(template.example), partner="other") == [
+        "partner: paltalk-2002 has no partner other; the policy names chatwear"
+    ]
+
+
+def test_a_breach_notice_has_no_attachments() -> None:
+    """It says all that it has to say itself."""
+    template = TEMPLATES.get("paltalk-2006", "breach-notice")
+    assert template
+    file = {"filename": "a.txt", "content_type": "text/plain", "content": "eA=="}
+    event = {"category": "breach", "template": "breach-notice", "context": dict(template.example)}
+    assert ask(**event) is template
+    assert problems(**event, attachments=[file]) == [
+        "attachments: breach mail is a message of its own; put what it says in the template"
+    ]
+
+
+def test_a_persons_profile() -> None:
+    """A person's own context may have a profile, which is an object; the event's may not."""
+    assert ask(to=people({"profile": {"city": "Lisbon"}})).name == "weekly"
+    assert problems(to=people({"profile": "Lisbon"})) == [
+        "to.people.0.context.profile: is no object; write what is known about the person by name"
+    ]
+    assert problems(context={"headline": "x", "profile": {}}) == [
+        "context: profile is reserved for the pipeline; rename it"
+    ]

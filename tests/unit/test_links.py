@@ -1,14 +1,63 @@
+from collections.abc import Callable
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.links import BounceToken, Links, OpenToken, UnsubscribeToken
+from mailer.rendering.links import (
+    MAX_URL,
+    BounceToken,
+    ClickToken,
+    ConfirmToken,
+    Links,
+    OpenToken,
+    PreferencesToken,
+    ReportToken,
+    UnsubscribeToken,
+)
 
 URL = "https://mail.example"
 LINKS = Links(URL + "/", ["newest", "oldest"])
 IDS = st.integers(min_value=0, max_value=2**63 - 1)
+NONCES = st.none() | st.text("0123456789abcdef", min_size=32, max_size=32)
+MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
+NOW = datetime(2026, 3, 1, 12, 30, 0, 5, tzinfo=UTC)
+
+EVERY: dict[str, tuple[Callable[[Links], str], Callable[[Links, str], object], object]] = {
+    "u": (
+        lambda links: links.unsubscribe(UnsubscribeToken("brand", 7, "newsletter")),
+        lambda links, text: links.read_unsubscribe(text),
+        UnsubscribeToken("brand", 7, "newsletter"),
+    ),
+    "o": (
+        lambda links: links.pixel(OpenToken(MAILING, "ab", 7)),
+        lambda links, text: links.read_open(text),
+        OpenToken(MAILING, "ab", 7),
+    ),
+    "c": (
+        lambda links: links.click(ClickToken(MAILING, "https://shop.example/?a=b", "ab", 7)),
+        lambda links, text: links.read_click(text),
+        ClickToken(MAILING, "https://shop.example/?a=b", "ab", 7),
+    ),
+    "confirm": (
+        lambda links: links.confirm(ConfirmToken("brand", 7, "newsletter/chat-rooms", "2024", NOW)),
+        lambda links, text: links.read_confirm(text),
+        ConfirmToken("brand", 7, "newsletter/chat-rooms", "2024", NOW),
+    ),
+    "preferences": (
+        lambda links: links.preferences(PreferencesToken("brand", 7)),
+        lambda links, text: links.read_preferences(text),
+        PreferencesToken("brand", 7),
+    ),
+    "report": (
+        lambda links: links.report(ReportToken("brand", 7, MAILING)),
+        lambda links, text: links.read_report(text),
+        ReportToken("brand", 7, MAILING),
+    ),
+}
+"""By its path: how each link is made, how it is read, and what it says."""
 
 
 def token_of(url: str) -> str:
@@ -25,13 +74,71 @@ def test_unsubscribe_reads_back(brand: str, recipient_id: int, category: str, ma
     assert LINKS.read_unsubscribe(token_of(url)) == token
 
 
-@given(st.uuids())
-def test_pixel_reads_back(mailing_id: UUID) -> None:
-    """A pixel's token names its mailing, with and without the suffix."""
-    url = LINKS.pixel(mailing_id)
+@given(st.uuids(), NONCES, st.none() | IDS)
+def test_pixel_reads_back(mailing_id: UUID, nonce: str | None, recipient_id: int | None) -> None:
+    """A pixel's token names what it counts, with and without the suffix."""
+    token = OpenToken(mailing_id, nonce, recipient_id)
+    url = LINKS.pixel(token)
     assert url.startswith(f"{URL}/o/")
-    assert LINKS.read_open(token_of(url)) == OpenToken(mailing_id)
-    assert LINKS.read_open(token_of(url).removesuffix(".gif")) == OpenToken(mailing_id)
+    assert LINKS.read_open(token_of(url)) == token
+    assert LINKS.read_open(token_of(url).removesuffix(".gif")) == token
+
+
+@given(st.uuids(), st.text("abc/?&=%:ä😀", max_size=400), NONCES, st.none() | IDS)
+def test_click_reads_back(mailing_id: UUID, path: str, nonce: str | None, recipient_id: int | None) -> None:
+    """A tracked link leads where it was made to lead, and counts what a pixel would."""
+    token = ClickToken(mailing_id, f"https://shop.example/{path}", nonce, recipient_id)
+    assert LINKS.read_click(token_of(LINKS.click(token))) == token
+
+
+def test_the_longest_url_is_read_back() -> None:
+    """Whatever may be tracked fits the longest token that is looked at; one octet more is not tracked."""
+    noise = "".join(chr(0x4E00 + number * 37 % 20000) for number in range(MAX_URL))
+    longest = "https://shop.example/" + noise.encode()[: MAX_URL - 21].decode(errors="ignore")
+    token = ClickToken(
+        MAILING, longest.ljust(MAX_URL - (len(longest.encode()) - len(longest)), "x"), "f" * 32, 2**63 - 1
+    )
+    assert len(token.url.encode()) == MAX_URL
+    assert LINKS.read_click(token_of(LINKS.click(token))) == token
+    with pytest.raises(ValueError, match="at most"):
+        LINKS.click(ClickToken(MAILING, token.url + "x"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "mailto:a@b.example",
+        "//evil.example",
+        "/path",
+        "https://",
+        "https://[x",
+        " https://a.example",
+        "https://a.example/\r\nLocation: x",
+        'https://a.example/"x',
+        "https:\\\\a.example",
+        "https://a.example/\ud800",
+        "",
+    ],
+)
+def test_only_the_web_is_linked(url: str) -> None:
+    """A tracked link leads to an https or http URL, and to nothing that a browser would read otherwise."""
+    with pytest.raises(ValueError, match="https or http"):
+        LINKS.click(ClickToken(MAILING, url))
+
+
+@pytest.mark.parametrize("path", EVERY)
+def test_each_link_is_for_its_purpose_and_survives_rotation(path: str) -> None:
+    """Each token is read by its own reader only, with old keys too, and by nobody once its key is gone."""
+    make, _, said = EVERY[path]
+    url = make(LINKS)
+    assert url.startswith(f"{URL}/{path}/")
+    text = token_of(url).removesuffix(".gif")
+    for other, (_, read, _) in EVERY.items():
+        assert read(LINKS, text) == (said if other == path else None)
+        assert read(Links(URL, ["newer", "newest"]), text) == (said if other == path else None)
+        assert read(Links(URL, ["newer"]), text) is None
 
 
 @given(st.uuids(), IDS)
@@ -49,16 +156,14 @@ def test_bounce_address_reads_back(mailing_id: UUID, recipient_id: int) -> None:
 @given(st.text(max_size=200))
 def test_garbage_is_nothing(text: str) -> None:
     """No text that we have not signed is read as anything, and none raises."""
-    assert LINKS.read_unsubscribe(text) is None
-    assert LINKS.read_open(text) is None
+    assert [read(LINKS, text) for _, read, _ in EVERY.values()] == [None] * len(EVERY)
     assert LINKS.read_bounce(text) is None
 
 
 @pytest.mark.parametrize("text", ["x" * 10_000, ".".join("a" * 5000), "", ".", "b+@", "b+" + "a" * 58, "\ud800", "é.é"])
 def test_awkward_garbage_is_nothing(text: str) -> None:
     """Long, empty and unencodable tokens are read as nothing."""
-    assert LINKS.read_unsubscribe(text) is None
-    assert LINKS.read_open(text) is None
+    assert [read(LINKS, text) for _, read, _ in EVERY.values()] == [None] * len(EVERY)
     assert LINKS.read_bounce(f"{text}@bounce.example") is None
 
 
@@ -74,14 +179,6 @@ def test_any_change_breaks_a_token(data: st.DataObject) -> None:
     place = data.draw(st.integers(2, len(local) - 2))
     other = "a" if local[place] != "a" else "b"
     assert LINKS.read_bounce(f"{local[:place]}{other}{local[place + 1 :]}@{domain}") is None
-
-
-def test_a_token_is_good_for_its_purpose_only() -> None:
-    """A pixel's token does not unsubscribe anybody, nor the other way round."""
-    pixel = token_of(LINKS.pixel(uuid4())).removesuffix(".gif")
-    leave = token_of(LINKS.unsubscribe(UnsubscribeToken("brand", 1, "newsletter")))
-    assert LINKS.read_unsubscribe(pixel) is None
-    assert LINKS.read_open(leave) is None
 
 
 def test_links_survive_rotation_and_end_with_their_key() -> None:
