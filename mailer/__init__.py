@@ -11,12 +11,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mailer.accounts import AccountEvent, validate_account
     from mailer.events import EventRefused, MessageEvent, Person
     from mailer.ledger.outbox import publish_in_transaction
     from mailer.ports.broker import BrokerUnavailable
     from mailer.publishing import publish, publish_blocking
 
 __all__ = [
+    "AccountEvent",
     "BrokerUnavailable",
     "EventRefused",
     "MessageEvent",
@@ -24,9 +26,11 @@ __all__ = [
     "publish",
     "publish_blocking",
     "publish_in_transaction",
+    "validate_account",
 ]
 
 _HOMES = {
+    "AccountEvent": "mailer.accounts",
     "BrokerUnavailable": "mailer.ports.broker",
     "EventRefused": "mailer.events",
     "MessageEvent": "mailer.events",
@@ -34,6 +38,7 @@ _HOMES = {
     "publish": "mailer.publishing",
     "publish_blocking": "mailer.publishing",
     "publish_in_transaction": "mailer.ledger.outbox",
+    "validate_account": "mailer.accounts",
 }
 
 

@@ -6,51 +6,66 @@ import socket
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from functools import partial
+from datetime import UTC, datetime
+from functools import cached_property, partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from mailer import resources
+from mailer.actions.account_events import apply
+from mailer.actions.consent import Confirmations
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import DEAD, Topology, batches_queue, events_queue, topology
 from mailer.embedded import postgres
 from mailer.ledger import migrations
 from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.consents import PostgresConsents
 from mailer.ledger.database import Pool, open_pool
 from mailer.ledger.dead_letters import PostgresDeadLetters
 from mailer.ledger.deliveries import PostgresDeliveries
+from mailer.ledger.desk import desks
 from mailer.ledger.imports import PostgresImporter
+from mailer.ledger.inviters import PostgresInviters
 from mailer.ledger.keys import PostgresApiKeys
 from mailer.ledger.mailings import PostgresMailings
 from mailer.ledger.opens import PostgresOpens
+from mailer.ledger.origins import PostgresOrigins
 from mailer.ledger.outbox import PostgresOutbox
+from mailer.ledger.partners import PostgresPartners, partners_of
+from mailer.ledger.processors import PostgresProcessors
 from mailer.ledger.reading import PostgresLedger
+from mailer.ledger.reports import PostgresReports
+from mailer.ledger.rights import PostgresRights
 from mailer.ledger.standings import PostgresStandings
+from mailer.ledger.suppressions import PostgresSuppressions
 from mailer.ledger.upkeep import PostgresUpkeep
 from mailer.ledger.writers import Writers
 from mailer.pipeline import consumers
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
 from mailer.pipeline.press import Presses, Sign
+from mailer.pipeline.pushing import Push
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
-from mailer.policy.document import Policy, parse_policy
+from mailer.policy.document import Policy
+from mailer.policy.library import load
+from mailer.policy.rates import rates_of
+from mailer.policy.retention import forgetful
 from mailer.ports.broker import Broker
 from mailer.ports.ids import uuid7
 from mailer.ports.processor import Processor
 from mailer.processors import smtp
 from mailer.processors.capture import CaptureServer, Inbox
+from mailer.processors.post import post
 from mailer.rendering.admission import admit
 from mailer.rendering.dkim import Key, Signer
 from mailer.rendering.links import Links
 from mailer.rendering.templates import TemplateLibrary
 from mailer.settings import Settings, SettingsError
 from mailer.telemetry import METRICS, log
-from mailer.web.app import Site, create_app
-from mailer.web.server import serve
 
 
 def load_policies(settings: Settings) -> dict[str, Policy]:
@@ -59,14 +74,13 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
     Raises:
         PolicyError: a file is not a policy.
     """
-    fence = tuple(address.lower() for address in settings.only_deliver_to) or None
-    policies = {}
-    for file in sorted(settings.policies.glob("*.toml")):
-        policy = parse_policy(file.read_text(), file.name)
-        policies[policy.brand] = policy.model_copy(update={"only_deliver_to": fence}) if fence else policy
+    files = {str(file): file.read_text("utf-8") for file in settings.policies.glob("*.toml")}
+    policies = load(files, datetime.now(UTC).date())
     if not policies:
         raise SettingsError(f"MAILER_POLICIES: {settings.policies} holds no policy (*.toml)")
-    return policies
+    fence = tuple(address.lower() for address in settings.only_deliver_to) or None
+    update = {"only_deliver_to": fence} if fence else {}
+    return {brand: policy.model_copy(update=update) for brand, policy in policies.items()}
 
 
 def load_templates(settings: Settings) -> TemplateLibrary:
@@ -93,22 +107,40 @@ class App:
         self._stack = stack
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid7().hex[-8:]}"
         self.policies: Mapping[str, Policy] = load_policies(settings)
-        self.templates = _library(settings, self.policies)
         self.links = Links(settings.public_url, settings.secret_keys)
-        self.hasher = AddressHasher(settings.address_key)
+        self.hasher = AddressHasher(settings.address_key, partners_of(self.policies.values()))
         self.writers = Writers(settings.ledger_key)
         self.mailings = PostgresMailings(pool, self.writers, self.hasher)
         # Nobody can bind a queue to the in-process broker's exchange.
         tell = not settings.in_process
-        self.deliveries = PostgresDeliveries(pool, self.writers, settings.lease_seconds, tell=tell)
-        self.standings = PostgresStandings(pool, self.writers)
+        self.deliveries = PostgresDeliveries(
+            pool, self.writers, rates_of(self.policies.values()), settings.lease_seconds, tell=tell
+        )
+        self.standings = PostgresStandings(pool, self.writers, self.hasher)
+        self.rights = PostgresRights(pool, self.hasher, self.standings, tell=tell)
+        self.processors = PostgresProcessors(pool, self.writers)
+        self.inviters = PostgresInviters(pool, self.writers)
+        self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
+        self.partners = PostgresPartners(pool, settings.ledger_key)
+        self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.opens = PostgresOpens(pool)
+        self.reports = PostgresReports(pool)
         self.letters = PostgresDeadLetters(pool)
         self.keys = PostgresApiKeys(pool)
         self.ledger = PostgresLedger(pool, settings.ledger_key)
-        self.upkeep = PostgresUpkeep(pool, self.ledger)
+        self.upkeep = PostgresUpkeep(pool, self.ledger, self.writers, forgetful(self.policies.values()))
         self.outbox = PostgresOutbox(pool)
         stack.push_async_callback(self.outbox.close)
+        self.desks = desks(pool, self.writers, self.hasher, Confirmations(self.links, self.outbox), tell=tell)
+
+    @cached_property
+    def templates(self) -> TemplateLibrary:
+        """The templates, checked; read where they are needed, since most commands need none.
+
+        Raises:
+            TemplateError: one of them is faulty.
+        """
+        return _library(self.settings, self.policies)
 
     @property
     def inbox(self) -> Inbox | None:
@@ -149,7 +181,9 @@ class App:
         presses = Presses(self.policies, self.templates, self.links, _signing(self.settings))
         handover = HandOver(self.deliveries, self.mailings, self.standings, presses, await self.processor(), self.owner)
         judge = partial(admit, policies=self.policies, templates=self.templates)
-        intake = Intake(self.mailings, self.upkeep, broker, handover, self.policies, judge, _relays(self.settings))
+        say = partial(apply, self.desks, self.policies)
+        relays = _relays(self.settings)
+        intake = Intake(self.mailings, self.upkeep, broker, handover, self.policies, judge, say, relays)
         async with asyncio.TaskGroup() as tasks:
             for lane in Lane:
                 events = consumers.take_in(intake, lane)
@@ -164,17 +198,30 @@ class App:
 
     async def run_timekeeper(self, stop: asyncio.Event, broker: Broker) -> None:
         """Keeps time until told to stop."""
-        await Timekeeper(self.upkeep, self.deliveries, broker).run(stop)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(Timekeeper(self.upkeep, self.deliveries, broker).run(stop))
+            tasks.create_task(Push(self.partners, post, self.policies).run(stop))
 
     async def run_web(self, stop: asyncio.Event, announce: Callable[[int], object] | None = None) -> None:
         """Serves the web app until told to stop; `announce` is told the port once connections are taken."""
+        # The web framework takes a tenth of a second to load, and all other commands do without it.
+        from mailer.web.app import Site, create_app
+        from mailer.web.server import serve
+
         judge = partial(admit, policies=self.policies, templates=self.templates)
         site = Site(
             links=self.links,
             policies=self.policies,
             standings=self.standings,
+            consents=self.consents,
+            suppressions=self.suppressions,
+            inviters=self.inviters,
+            origins=PostgresOrigins(self.pool),
             opens=self.opens,
             mailings=self.mailings,
+            reports=self.reports,
+            rights=self.rights,
+            desks=self.desks,
             outbox=self.outbox,
             keys=self.keys,
             admit=judge,

@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from mailer.policy.document import SLUG
+from mailer.policy.forms import SLUG
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024
 """The largest event as JSON. A larger audience belongs in a named audience, a larger file behind a link."""
@@ -102,11 +102,13 @@ Locale = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """What does not change, and has no field that nobody knows."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Person(_Strict):
+class Person(Strict):
     """A recipient as the application knows them; inserted, or updated where these data are newer.
 
     Attributes:
@@ -128,13 +130,13 @@ class Person(_Strict):
     context: Context = Field(default_factory=dict)
 
 
-class Refs(_Strict):
+class Refs(Strict):
     """An audience of known recipients."""
 
     refs: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_PEOPLE)]
 
 
-class People(_Strict):
+class People(Strict):
     """An audience that the event brings along."""
 
     people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=MAX_PEOPLE)]
@@ -150,13 +152,13 @@ class People(_Strict):
         return people
 
 
-class Audience(_Strict):
+class Audience(Strict):
     """An audience by its name; `everyone` is all recipients of the brand."""
 
     audience: Slug
 
 
-class Attachment(_Strict):
+class Attachment(Strict):
     """A small file that goes with each copy."""
 
     filename: Name
@@ -169,7 +171,7 @@ def _versioned(schema: dict[str, Any]) -> None:
     schema["required"] = list(dict.fromkeys(["v", *schema["required"]]))
 
 
-class MessageEvent(_Strict):
+class MessageEvent(Strict):
     """One event: one mailing, to one person or to ten million.
 
     Attributes:
@@ -204,8 +206,8 @@ class MessageEvent(_Strict):
     @classmethod
     def _which_audience(cls, value: Any) -> Any:
         """Picks the one audience meant, so that an error speaks of it and not of all three."""
-        kinds: dict[str, type[_Strict]] = {"refs": Refs, "people": People, "audience": Audience}
-        if isinstance(value, _Strict):
+        kinds: dict[str, type[Strict]] = {"refs": Refs, "people": People, "audience": Audience}
+        if isinstance(value, Strict):
             return value
         keys = [key for key in kinds if key in value] if isinstance(value, dict) else []
         if len(keys) != 1:
@@ -261,6 +263,15 @@ def parse_event(body: bytes | str) -> MessageEvent:
     Raises:
         EventRefused: it is too large, not JSON, or not an event.
     """
+    return validate_event(read_json(body))
+
+
+def read_json(body: bytes | str) -> Any:
+    """The plain values of an event.
+
+    Raises:
+        EventRefused: it is too large, or not JSON.
+    """
     if len(body) > MAX_EVENT_BYTES:
         raise EventRefused(
             [
@@ -269,12 +280,11 @@ def parse_event(body: bytes | str) -> MessageEvent:
             ]
         )
     try:
-        value = json.loads(body)
+        return json.loads(body)
     except ValueError as error:
         raise EventRefused([f"not JSON: {error}"]) from error
     except RecursionError as error:
         raise EventRefused(["not JSON that can be read: it is nested too deep; make it flatter"]) from error
-    return validate_event(value)
 
 
 def validate_event(value: Any) -> MessageEvent:
@@ -293,11 +303,18 @@ def validate_event(value: Any) -> MessageEvent:
     return event
 
 
-def _problems(error: ValidationError) -> list[str]:
+def refusal(error: ValidationError, skip: int) -> EventRefused:
+    """What is wrong with an event; `skip`: how many words stand before the name of each field."""
+    return EventRefused(_problems(error, skip))
+
+
+def _problems(error: ValidationError, skip: int = 0) -> list[str]:
     details = error.errors(include_url=False, include_input=False)
     # A list whose only item is wrong also counts as too short, which would mislead.
     places = {detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))}
-    return [_problem(detail) for detail in details if not (detail["type"] == "too_short" and detail["loc"] in places)]
+    return [
+        _problem(detail, skip) for detail in details if not (detail["type"] == "too_short" and detail["loc"] in places)
+    ]
 
 
 _REMEDIES = {
@@ -309,6 +326,6 @@ _REMEDIES = {
 }
 
 
-def _problem(detail: Any) -> str:
-    place = ".".join(str(part) for part in detail["loc"]) or "event"
+def _problem(detail: Any, skip: int) -> str:
+    place = ".".join(str(part) for part in detail["loc"][skip:]) or "event"
     return f"{place}: {_REMEDIES.get(detail['type'], detail['msg'].removeprefix('Value error, '))}"

@@ -15,6 +15,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
+from mailer.accounts import AccountEvent
 from mailer.events import MessageEvent
 from mailer.ports.broker import BrokerUnavailable
 from mailer.settings import Settings, read_settings
@@ -28,7 +29,7 @@ _LEAVE_SECONDS = 5.0
 
 
 class _Publisher(Protocol):
-    async def publish(self, event: MessageEvent) -> None: ...
+    async def publish(self, event: MessageEvent | AccountEvent) -> None: ...
 
 
 _publishers: WeakKeyDictionary[
@@ -37,8 +38,8 @@ _publishers: WeakKeyDictionary[
 """By loop: what opens and closes its publisher, and the opening."""
 
 
-async def publish(event: MessageEvent) -> None:
-    """Publishes an event; returns once it is safe.
+async def publish(event: MessageEvent | AccountEvent) -> None:
+    """Publishes an event, of a message or of an account; returns once it is safe.
 
     Args:
         event: with an id of its own. Publishing it again, with the same id, is harmless: it is answered with the first.
@@ -51,7 +52,7 @@ async def publish(event: MessageEvent) -> None:
     await publisher.publish(event)
 
 
-def publish_blocking(event: MessageEvent) -> None:
+def publish_blocking(event: MessageEvent | AccountEvent) -> None:
     """The same for synchronous code; any number of threads may call it, and forked processes too.
 
     Raises:

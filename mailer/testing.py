@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
+from mailer.accounts import AccountEvent
 from mailer.events import MessageEvent
 
 
@@ -11,26 +12,27 @@ class Recorder:
     """What was published while it stood in.
 
     Attributes:
-        events: in the order in which they were published.
+        events: those of messages, in the order in which they were published. accounts: those of accounts, likewise.
     """
 
     def __init__(self) -> None:
         self.events: list[MessageEvent] = []
+        self.accounts: list[AccountEvent] = []
 
-    async def publish(self, event: MessageEvent) -> None:
+    async def publish(self, event: MessageEvent | AccountEvent) -> None:
         """Stands in for `mailer.publish`."""
         self._record(event)
 
-    def publish_blocking(self, event: MessageEvent) -> None:
+    def publish_blocking(self, event: MessageEvent | AccountEvent) -> None:
         """Stands in for `mailer.publish_blocking`."""
         self._record(event)
 
-    async def publish_in_transaction(self, connection: object, event: MessageEvent) -> None:
+    async def publish_in_transaction(self, connection: object, event: MessageEvent | AccountEvent) -> None:
         """Stands in for `mailer.publish_in_transaction`; it is recorded whether or not the transaction commits."""
         self._record(event)
 
     def only(self) -> MessageEvent:
-        """The one event that was published.
+        """The one event of a message that was published.
 
         Raises:
             AssertionError: it was none, or more than one.
@@ -39,10 +41,13 @@ class Recorder:
             raise AssertionError(f"{len(self.events)} events were published, not one")
         return self.events[0]
 
-    def _record(self, event: MessageEvent) -> None:
-        if not isinstance(event, MessageEvent):
-            raise TypeError(f"publish takes a MessageEvent, not {type(event).__name__}")
-        self.events.append(event)
+    def _record(self, event: MessageEvent | AccountEvent) -> None:
+        if isinstance(event, MessageEvent):
+            self.events.append(event)
+        elif isinstance(event, AccountEvent):
+            self.accounts.append(event)
+        else:
+            raise TypeError(f"publish takes a MessageEvent or an AccountEvent, not {type(event).__name__}")
 
 
 @contextmanager

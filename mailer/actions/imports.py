@@ -2,23 +2,32 @@
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 
 from pydantic import ValidationError
 
+from mailer.actions.consent import ConsentRefused, checked, needs_confirmation
 from mailer.events import Person
-from mailer.policy.document import SLUG, Policy
+from mailer.policy.document import Policy
+from mailer.policy.forms import SLUG
+from mailer.policy.registry import rule
+from mailer.policy.scopes import can_be_left, scopes_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.ports.consents import CONFIRMED, Consent
 from mailer.ports.people import Importer, ImportRow
 
 CHUNK = 5_000
 """Lines a transaction."""
 PERSONAL = ("ref", "email", "name", "locale", "country", "source", "collected_at", "policy_version")
-COLUMNS = (*PERSONAL, "opted_out", "deactivated", "audiences")
-"""`opted_out` and `audiences` hold several values with semicolons between them; `deactivated` is yes or no."""
-_YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, "": False}
+CONSENT = ("consents", "consent_source", "consent_version", "consent_at", "consent_words")
+COLUMNS = (*PERSONAL, "purpose", *CONSENT, "paid", "opted_out", "deactivated", "audiences")
+"""`consents`, `opted_out`, `audiences`: several, with semicolons between them; `paid`, `deactivated`: yes or no."""
+COLLECTED_FOR = ("contest", "partner")
+"""The sources that say for what an address was collected, and when."""
+_YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,7 @@ async def import_recipients(
     lines: Iterable[str],
     reject: Callable[[Rejected], None],
     progress: Callable[[int], None],
+    from_controller: str | None = None,
 ) -> Imported:
     """Imports a CSV file with a header line.
 
@@ -57,11 +67,12 @@ async def import_recipients(
         lines: the file's.
         reject: told of each line that is not taken.
         progress: told how many lines are done with.
+        from_controller: from whom the data were taken over, who answered for them until now.
 
     Raises:
         FileRefused: the header has no `ref` and `email`, or a column that nobody knows.
     """
-    parsed = _parse(lines, policy)
+    parsed = _parse(lines, policy, from_controller)
     taken = rejected = 0
     while chunk := list(islice(parsed, CHUNK)):
         good: dict[str, ImportRow] = {}
@@ -78,7 +89,25 @@ async def import_recipients(
     return Imported(taken, rejected)
 
 
-def _parse(lines: Iterable[str], policy: Policy) -> Iterator[ImportRow | Rejected]:
+@rule("suppressions-travel", "interpals-13")
+def suppressions_travel(from_controller: str | None, suppressions: object | None) -> str | None:
+    """Data that were another controller's come with its suppressions, or not at all."""
+    if from_controller is None or suppressions is not None:
+        return None
+    return f"{from_controller}'s recipients come with its suppressions; name the file of them, which may be empty"
+
+
+@rule("address-provenance", "interpals-01")
+def address_provenance(person: Person, purpose: str | None) -> str | None:
+    """An address from a contest or a partner says for what it was collected, and when."""
+    stated = {"collected_at": person.collected_at, "purpose": purpose}
+    missing = [name for name, value in stated.items() if value is None]
+    if person.source not in COLLECTED_FOR or not missing:
+        return None
+    return f"an address from a {person.source} needs {' and '.join(missing)}"
+
+
+def _parse(lines: Iterable[str], policy: Policy, from_controller: str | None) -> Iterator[ImportRow | Rejected]:
     reader = csv.DictReader(lines, restkey="", restval="")
     names = [name.strip() for name in reader.fieldnames or []]
     missing = [name for name in ("ref", "email") if name not in names]
@@ -92,7 +121,7 @@ def _parse(lines: Iterable[str], policy: Policy) -> Iterator[ImportRow | Rejecte
             yield Rejected(reader.line_num, _plain(values), "more values than columns; quote values that hold a comma")
             continue
         try:
-            yield _row(values, policy)
+            yield _row(values, policy, from_controller)
         except ValidationError as error:
             first = error.errors()[0]
             reason = f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}"
@@ -101,21 +130,102 @@ def _parse(lines: Iterable[str], policy: Policy) -> Iterator[ImportRow | Rejecte
             yield Rejected(reader.line_num, values, str(error))
 
 
-def _row(values: dict[str, str], policy: Policy) -> ImportRow:
-    person = Person.model_validate({name: value for name in PERSONAL if (value := values.get(name, "").strip())})
-    opted_out, audiences = _several(values, "opted_out"), _several(values, "audiences")
-    for scope in opted_out:
-        category = policy.categories.get(scope)
-        if scope != EVERYTHING_OPTIONAL and (category is None or category.mandatory):
-            optional = ", ".join(name for name, known in policy.categories.items() if known.optional)
-            raise ValueError(f"opted_out: {scope!r} cannot be left; it takes {optional} or {EVERYTHING_OPTIONAL}")
+def _row(values: dict[str, str], policy: Policy, from_controller: str | None) -> ImportRow:
+    person = Person.model_validate({name: value for name in PERSONAL if (value := _text(values, name))})
+    purpose = _text(values, "purpose")
+    if reason := address_provenance(person, purpose) or _taken_over(person, from_controller):
+        raise ValueError(reason)
+    audiences = _several(values, "audiences")
     for audience in audiences:
         if not re.match(SLUG, audience):
             raise ValueError(f"audiences: {audience!r} is no name; use lower case, digits and hyphens")
-    said = values.get("deactivated", "").strip().lower()
-    if said not in _YES:
-        raise ValueError(f"deactivated: {said!r} is neither yes nor no")
-    return ImportRow(person, opted_out, _YES[said], audiences)
+    return ImportRow(
+        person,
+        _left(values, policy),
+        _yes(values, "deactivated") or False,
+        audiences,
+        tuple(_consents(values, policy, from_controller)),
+        purpose,
+        _yes(values, "paid"),
+    )
+
+
+def _taken_over(person: Person, from_controller: str | None) -> str | None:
+    """What a line of another controller lacks: data keep the promises under which they were collected."""
+    if from_controller is None or (person.source and person.policy_version):
+        return None
+    return f"an address of {from_controller} needs source and policy_version: under which of its policies it was given"
+
+
+def _left(values: dict[str, str], policy: Policy) -> tuple[str, ...]:
+    scopes = _several(values, "opted_out")
+    for scope in scopes:
+        if not can_be_left(policy, scope):
+            what = f"{scopes_of(policy)} or {EVERYTHING_OPTIONAL}"
+            raise ValueError(f"opted_out: {scope!r} cannot be left; it takes {what}")
+    return scopes
+
+
+def _consents(values: dict[str, str], policy: Policy, from_controller: str | None) -> Iterator[Consent]:
+    scopes = _several(values, "consents")
+    if not scopes:
+        return
+    at = _text(values, "consent_at")
+    if at is None:
+        raise ConsentRefused("consent_at: a consent needs the time at which it was given")
+    for scope in scopes:
+        said = Consent(
+            scope,
+            True,
+            _text(values, "consent_source") or "",
+            _text(values, "consent_version") or "",
+            _text(values, "consent_words"),
+            "import",
+            moment("consent_at", at),
+            controller=from_controller,
+        )
+        yield importable(policy, said)
+
+
+def importable(policy: Policy, said: Consent) -> Consent:
+    """A consent that a file may bring, with its proof.
+
+    Raises:
+        ConsentRefused: it has none; or it needs a confirmation, and none is proven.
+    """
+    said = checked(policy, said, datetime.now(UTC))
+    if said.given and needs_confirmation(policy, said):
+        raise ConsentRefused(
+            f"{policy.brand} takes confirmed subscriptions to {said.scope} only: consent_source is {CONFIRMED!r} "
+            f"where a link in a mail was followed, and not {said.source!r}"
+        )
+    return said
+
+
+def moment(name: str, text: str) -> datetime:
+    """A time of a file (ISO 8601), with its time zone.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise ValueError(f"{name}: {text!r} is no time with a zone; write it as 2026-01-31T12:00:00Z")
+    return at
+
+
+def _text(values: dict[str, str], name: str) -> str | None:
+    return values.get(name, "").strip() or None
+
+
+def _yes(values: dict[str, str], name: str) -> bool | None:
+    said = (_text(values, name) or "").lower()
+    if said and said not in _YES:
+        raise ValueError(f"{name}: {said!r} is neither yes nor no")
+    return _YES.get(said)
 
 
 def _several(values: dict[str, str], name: str) -> tuple[str, ...]:
@@ -123,7 +233,7 @@ def _several(values: dict[str, str], name: str) -> tuple[str, ...]:
 
 
 def _joined(earlier: ImportRow | None, later: ImportRow) -> ImportRow:
-    """Two lines of one ref: the later one's data, and what either of them says has been left."""
+    """Two lines of one ref: the later one's data, and what either of them says has been left or consented to."""
     if earlier is None:
         return later
     return ImportRow(
@@ -131,13 +241,11 @@ def _joined(earlier: ImportRow | None, later: ImportRow) -> ImportRow:
         tuple(dict.fromkeys(earlier.opted_out + later.opted_out)),
         earlier.deactivated or later.deactivated,
         tuple(dict.fromkeys(earlier.audiences + later.audiences)),
+        tuple(dict.fromkeys(earlier.consents + later.consents)),
+        later.purpose or earlier.purpose,
+        earlier.paid if later.paid is None else later.paid,
     )
 
 
 def _plain(values: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in values.items() if name}
-
-
-def rejected_columns() -> Sequence[str]:
-    """The columns of the file to which rejected lines go: as they stood, with line and reason."""
-    return ("line", "reason", *COLUMNS)

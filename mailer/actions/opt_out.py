@@ -1,6 +1,8 @@
 """Leaving optional mail."""
 
 from mailer.policy.document import Policy
+from mailer.policy.registry import rule
+from mailer.policy.scopes import can_be_left, category_of, scopes_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.standings import Standings
 
@@ -10,20 +12,33 @@ class OptOutRefused(Exception):
 
 
 async def opt_out(standings: Standings, policy: Policy, recipient_id: int, scope: str, source: str) -> None:
-    """Leaves one category, or all optional mail of the brand. At once, for ever, and again without harm.
+    """Leaves a category, a topic, a purpose, a partner, or all optional mail of the brand. At once, and for ever.
+
+    Again without harm. It also withdraws the consents that it covers.
 
     Args:
         standings: where it is kept.
         policy: the brand's.
         recipient_id: who leaves.
-        scope: an optional category's name, or `EVERYTHING_OPTIONAL`.
+        scope: an optional category's name, `category/topic`, `purpose/…`, `partner/…`, or `EVERYTHING_OPTIONAL`.
         source: how it was said, such as `one-click` or `import`; it stands in the ledger.
 
     Raises:
-        OptOutRefused: the category is mandatory or unknown, or the brand has no such recipient.
+        OptOutRefused: the category is mandatory, the scope unknown, or the brand has no such recipient.
     """
-    category = policy.categories.get(scope)
-    if scope != EVERYTHING_OPTIONAL and (category is None or category.mandatory):
-        raise OptOutRefused(f"{scope} mail of {policy.brand} is not optional; there is nothing to leave")
+    if not can_be_left(policy, scope):
+        raise OptOutRefused(
+            f"{scope} mail of {policy.brand} is not optional; "
+            f"what can be left is {scopes_of(policy)} or {EVERYTHING_OPTIONAL}"
+        )
     if not await standings.opt_out(policy.brand, recipient_id, scope, source):
         raise OptOutRefused(f"{policy.brand} has no such recipient")
+
+
+@rule("own-preference", "interpals-09", idle=EVERYTHING_OPTIONAL)
+def scope_left(policy: Policy, category: str) -> str:
+    """A link leaves the category of its mail and nothing else, so that each has a preference of its own.
+
+    The category may have gone from the policy since the link was sent: then all that is optional is left.
+    """
+    return category if category_of(policy, category) is not None else EVERYTHING_OPTIONAL

@@ -11,7 +11,8 @@ def describe(plan: Topology, schemas: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         plan: exchanges, queues and bindings.
-        schemas: the JSON Schemas of `MessageEvent` and its parts, which refer to one another in components.
+        schemas: the JSON Schemas of `MessageEvent`, `AccountEvent` and their parts, which refer to one another in
+            components.
     """
     return {
         "asyncapi": "3.0.0",
@@ -23,7 +24,8 @@ def describe(plan: Topology, schemas: dict[str, Any]) -> dict[str, Any]:
                 "action": "receive",
                 "channel": {"$ref": f"#/channels/{EVENTS}"},
                 "summary": "Publish an event, persistent, with confirms and the mandatory flag.",
-                "description": "The routing key is <brand>.<category>; the message id is the event's id.",
+                "description": "The routing key is <brand>.<category>, for what is said of an account <brand>.account; "
+                "the message id is the event's id.",
             },
             "hearOutcomes": {
                 "action": "send",
@@ -35,6 +37,7 @@ def describe(plan: Topology, schemas: dict[str, Any]) -> dict[str, Any]:
         "components": {
             "messages": {
                 "event": {"payload": {"$ref": "#/components/schemas/MessageEvent"}},
+                "account": {"payload": {"$ref": "#/components/schemas/AccountEvent"}},
                 "batch": {"payload": _BATCH},
                 "outcome": {"payload": _OUTCOME},
             },
@@ -77,9 +80,9 @@ def _channel(plan: Topology, exchange: Exchange) -> dict[str, Any]:
             "amqp": {"is": "routingKey", "exchange": {"name": exchange.name, "type": exchange.kind, "durable": True}}
         },
     }
-    message = {EVENTS: "event", BATCHES: "batch", OUTCOMES: "outcome"}.get(exchange.name)
-    if message:
-        channel["messages"] = {message: {"$ref": f"#/components/messages/{message}"}}
+    messages = {EVENTS: ("event", "account"), BATCHES: ("batch",), OUTCOMES: ("outcome",)}.get(exchange.name)
+    if messages:
+        channel["messages"] = {name: {"$ref": f"#/components/messages/{name}"} for name in messages}
     if exchange.name == DEAD:
         channel["description"] += f" Headers: {Header.REASON}, {Header.EXCHANGE}, {Header.ROUTING_KEY}."
     return channel

@@ -1,5 +1,6 @@
 """Publishing events: what `mailer.publish` uses over RabbitMQ."""
 
+from mailer.accounts import AccountEvent
 from mailer.broker.topology import EVENTS
 from mailer.events import MessageEvent
 from mailer.ports.broker import Broker, Message
@@ -12,7 +13,7 @@ class EventPublisher:
         """Takes the broker over: `close` closes it."""
         self._broker = broker
 
-    async def publish(self, event: MessageEvent) -> None:
+    async def publish(self, event: MessageEvent | AccountEvent) -> None:
         """Returns once the event is safe. One for which no lane is bound becomes a dead letter, and is safe there.
 
         Raises:

@@ -8,7 +8,9 @@ from mailer.policy.category import Lane
 from mailer.ports.broker import Header, Message
 
 EVENTS = "mailer.events"
-"""Topic, key `<brand>.<category>`: what applications publish."""
+"""Topic, key `<brand>.<category>` or `<brand>.account`: what applications publish."""
+ACCOUNT = "account"
+"""In the place of a category: what an application says of an account (paltalk06-21)."""
 BATCHES = "mailer.batches"
 """Direct, key the lane: ids of deliveries to hand over."""
 OUTCOMES = "mailer.outcomes"
@@ -114,6 +116,10 @@ def topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
             *(
                 Binding(EVENTS, events_queue(lane), f"{brand}.{category}")
                 for (brand, category), lane in categories.items()
+            ),
+            *(
+                Binding(EVENTS, events_queue(Lane.SERVICE), f"{brand}.{ACCOUNT}")
+                for brand in dict.fromkeys(brand for brand, _ in categories)
             ),
         ),
     )

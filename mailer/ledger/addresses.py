@@ -2,6 +2,9 @@
 
 import hashlib
 import hmac
+import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 
 def normalise(address: str) -> str:
@@ -15,12 +18,30 @@ def normalise(address: str) -> str:
 
 
 class AddressHasher:
-    """HMAC-SHA-256 under `ADDRESS_KEY`, which rotates apart from the keys of links."""
+    """HMAC-SHA-256 under `ADDRESS_KEY`, which rotates apart from the keys of links.
 
-    def __init__(self, key: str) -> None:
+    Args:
+        key: `ADDRESS_KEY`.
+        partners: those of each brand, who are told addresses as hashes under a key of their own.
+    """
+
+    def __init__(self, key: str, partners: Mapping[str, Sequence[str]] = MappingProxyType({})) -> None:
+        self.partners = partners
         self._key = key.encode()
         self.key_id = hashlib.sha256(b"address-key-id" + self._key).hexdigest()[:8]
 
     def hash(self, address: str) -> bytes:
         """32 bytes."""
         return hmac.digest(self._key, normalise(address).encode(), "sha256")
+
+    def partner_key(self, brand: str, partner: str) -> bytes:
+        """32 bytes, which the partner is told once."""
+        return hmac.digest(self._key, json.dumps(["partner", brand, partner]).encode(), "sha256")
+
+    def hash_for(self, brand: str, partner: str, address: str) -> bytes:
+        """32 bytes: what a partner computes of the same address, with its key."""
+        return hmac.digest(self.partner_key(brand, partner), normalise(address).encode(), "sha256")
+
+    def erased_ref(self, brand: str, ref: str) -> str:
+        """What stands for the ref of somebody who was erased: without the key, it leads to nobody."""
+        return f"erased:{hmac.digest(self._key, f'ref:{brand}:{ref}'.encode(), 'sha256').hex()}"

@@ -4,20 +4,38 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from mailer.ledger.database import Pool, statements
+from mailer.ledger.chain import Linked
+from mailer.ledger.database import Connection, Pool, standing_of, statements
 from mailer.ledger.writers import Writers, columns
-from mailer.policy.standing import Standing
-from mailer.ports.deliveries import Claim, Move, Row
+from mailer.policy.decision import Mailing
+from mailer.policy.rates import Rate
+from mailer.ports.deliveries import Claim, Move, Row, State
 from mailer.ports.ids import uuid7
 from mailer.ports.ledger import Entry
 
 _SQL = statements("deliveries")
+_CLAIM, _READ_AGAIN, _FORESEE = (
+    _SQL[name].replace("{rows}", _SQL["rows"]) for name in ("claim", "read_again", "foresee")
+)
+_MOVE = _SQL["move"].replace("{lock}", "FOR SHARE").replace("{count}", "")
+_COUNTED_MOVE = _SQL["move"].replace("{lock}", "FOR NO KEY UPDATE").replace("{count}", _SQL["count"])
+_ELSEWHERE = UUID(int=0)
+"""Whose invitation it was that another system had sent."""
 
 Key = tuple[UUID, int]
+
+
+class _Refused(Exception):
+    """Some invitations may not begin; what the transaction has done is taken back."""
+
+    def __init__(self, keys: frozenset[Key]) -> None:
+        super().__init__()
+        self.keys = keys
 
 
 class PostgresDeliveries:
@@ -26,11 +44,27 @@ class PostgresDeliveries:
     Args:
         pool: connections.
         writers: of the ledger.
+        rates: what caps and alarms count.
         lease_seconds: how long a claim holds (RabbitMQ ends consumers that hold a message for long).
         tell: whether each change of state is also put into the outbox for `mailer.outcomes`.
     """
 
-    def __init__(self, pool: Pool, writers: Writers, lease_seconds: float = 60, *, tell: bool = False) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        writers: Writers,
+        rates: Sequence[Rate] = (),
+        lease_seconds: float = 60,
+        *,
+        tell: bool = False,
+    ) -> None:
+        self._rates = (
+            [rate.brand for rate in rates],
+            [rate.category for rate in rates],
+            [rate.name for rate in rates],
+            [rate.counted for rate in rates],
+            [rate.days for rate in rates],
+        )
         self._pool = pool
         self._writers = writers
         self._lease = lease_seconds
@@ -41,7 +75,7 @@ class PostgresDeliveries:
         token = uuid7()
         # The deadline is taken before the statement, so that it can only lie before the lease's own end.
         deadline = time.monotonic() + self._lease
-        rows = await self._pool.fetch(_SQL["claim"], batches, token, owner, timedelta(seconds=self._lease))
+        rows = await self._pool.fetch(_CLAIM, *self._rates, batches, token, owner, timedelta(seconds=self._lease))
         if not rows:
             await self.finish(token, None)
             return None
@@ -49,33 +83,75 @@ class PostgresDeliveries:
 
     async def move(self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry]) -> frozenset[Key]:
         """See the port."""
-        async with self._writers.lease() as writer:
+        async with self._writers.lease() as writer, self._pool.acquire() as connection:
             linked = writer.link(entries)
-            rows = await self._pool.fetch(
-                _SQL["move"],
-                *columns(linked),
-                [move.mailing_id for move in moves],
-                [move.recipient_id for move in moves],
-                [move.attempt for move in moves],
-                [move.from_state.value for move in moves],
-                [move.to_state.value for move in moves],
-                [move.reason for move in moves],
-                [move.due_at for move in moves],
-                [move.version for move in moves],
-                claim,
-                *_deltas(moves),
-                self._tell,
-            )
-            if rows[0]["whole"]:
+            invitations = [move.key for move in moves if move.invites]
+            if invitations:
+                refused = await self._invite(connection, invitations, claim, moves, linked)
+            else:
+                refused = await self._move(connection, claim, moves, linked)
+            if not refused:
                 writer.advance(linked)
-                return frozenset()
+        return refused
+
+    async def _invite(
+        self,
+        connection: Connection,
+        invitations: Sequence[Key],
+        claim: UUID | None,
+        moves: Sequence[Move],
+        linked: Sequence[Linked],
+    ) -> frozenset[Key]:
+        """A move that uses addresses up: together with it, or not at all."""
+        try:
+            async with connection.transaction():
+                await connection.execute(_SQL["keep_inviters"])
+                used = await connection.fetch(_SQL["use_addresses"], *zip(*invitations, strict=True))
+                refused = frozenset((row["mailing_id"], row["recipient_id"]) for row in used)
+                if refused := refused or await self._move(connection, claim, moves, linked):
+                    raise _Refused(refused)
+        except _Refused as error:
+            return error.keys
+        return frozenset()
+
+    async def _move(
+        self, connection: Connection, claim: UUID | None, moves: Sequence[Move], linked: Sequence[Linked]
+    ) -> frozenset[Key]:
+        rows = await connection.fetch(
+            _COUNTED_MOVE if any(move.counts_as for move in moves) else _MOVE,
+            *columns(linked),
+            [move.mailing_id for move in moves],
+            [move.recipient_id for move in moves],
+            [move.attempt for move in moves],
+            [move.from_state.value for move in moves],
+            [move.to_state.value for move in moves],
+            [move.reason for move in moves],
+            [move.due_at for move in moves],
+            [move.version for move in moves],
+            claim,
+            *_deltas(moves),
+            self._tell,
+            [move.sent_as for move in moves],
+            [move.counts_as for move in moves],
+        )
+        if rows[0]["whole"]:
+            return frozenset()
         good = {(row["mailing_id"], row["recipient_id"]) for row in rows}
         return frozenset(move.key for move in moves if move.key not in good)
 
     async def read_again(self, claim: UUID, keys: Sequence[Key]) -> list[Row]:
         """See the port."""
-        rows = await self._pool.fetch(_SQL["read_again"], claim, [key[0] for key in keys], [key[1] for key in keys])
+        mailings, recipients = zip(*keys, strict=True)
+        rows = await self._pool.fetch(_READ_AGAIN, *self._rates, claim, mailings, recipients)
         return [_row(row) for row in rows]
+
+    async def foresee(self, brand: str, recipient_id: int, mailing: Mailing) -> Row | None:
+        """See the port."""
+        id_ = mailing.id or _ELSEWHERE
+        row = await self._pool.fetchrow(
+            _FORESEE, *self._rates, id_, recipient_id, brand, mailing.category.name, mailing.inviter
+        )
+        return _row(row) if row else None
 
     async def finish(self, claim: UUID, give_back_until: datetime | None) -> None:
         """See the port."""
@@ -83,25 +159,29 @@ class PostgresDeliveries:
 
 
 def _row(row: asyncpg.Record) -> Row:
-    standing = Standing(
-        recipient_id=row["recipient_id"],
-        version=row["version"],
-        address=row["email"],
-        opted_out=frozenset(row["opted_out"]),
-        deactivated=row["deactivated_at"] is not None,
-        erased=row["erased_at"] is not None,
-        address_dead=row["address_dead_at"] is not None,
-        copy_of=row["copy_of"],
-    )
     return Row(
         mailing_id=row["mailing_id"],
         recipient_id=row["recipient_id"],
         attempt=row["attempt"],
-        standing=standing,
+        standing=standing_of(row, row["copy_of"], _invited_by(row["invited_by"]), _sent(row["sent"])),
         name=row["name"],
         locale=row["locale"],
         context=row["context"] or {},
+        inviter_paused=row["inviter_paused"],
+        originals=tuple((recipient_id, State(state)) for recipient_id, state in row["originals"] or ()),
     )
+
+
+def _sent(counts: list[list[Any]] | None) -> tuple[tuple[str, int], ...]:
+    return tuple((name, n) for name, n in counts or ())
+
+
+def _invited_by(source: str | None) -> UUID | None:
+    """The mailing that has used an address; an imported suppression names none of ours."""
+    try:
+        return UUID(source) if source is not None else None
+    except ValueError:
+        return _ELSEWHERE
 
 
 def _deltas(moves: Sequence[Move]) -> tuple[list[UUID], list[str], list[str], list[int]]:

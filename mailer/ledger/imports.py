@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from mailer.ledger import people
 from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.consents import record_all
 from mailer.ledger.database import Connection, Pool
 from mailer.ledger.standings import action, opt_out_all
 from mailer.ledger.writers import Writers, append
@@ -37,16 +38,28 @@ class PostgresImporter:
         await people.keep_imports_out(connection)
         await people.lock(connection, [(self._brand, row.person.ref) for row in rows])
         known = [people.known(self._brand, self._controller, row.person, now) for row in rows]
-        ids = await people.upsert(connection, self._hasher, known)
-        opt_outs = [(ids[self._brand, row.person.ref], scope) for row in rows for scope in row.opted_out]
+        found = await people.upsert(connection, self._hasher, known)
+        ids = [found[self._brand, row.person.ref] for row in rows]
+        each = list(zip(ids, rows, strict=True))
+        opt_outs = [(id_, scope) for id_, row in each for scope in row.opted_out]
         if opt_outs:
-            await opt_out_all(connection, opt_outs, _SOURCE)
-        closed = [ids[self._brand, row.person.ref] for row in rows if row.deactivated]
-        await connection.execute(people.SQL["deactivate"], closed)
-        joined = [(self._brand, audience, row.person.ref) for row in rows for audience in row.audiences]
-        if joined:
-            await connection.execute(people.SQL["join_audiences"], *zip(*joined, strict=True))
+            await opt_out_all(connection, self._hasher, opt_outs, _SOURCE)
+        consents = [(id_, consent) for id_, row in each for consent in row.consents]
+        given = await record_all(connection, self._brand, consents, imported=True) if consents else []
+        closed = [id_ for id_, row in each if row.deactivated]
+        await connection.execute(people.SQL["set_flag"].replace("{flag}", "deactivated_at"), closed)
+        await self._note(connection, each)
         return [
             *(action(self._brand, recipient_id, "opt_out", scope, _SOURCE) for recipient_id, scope in opt_outs),
+            *given,
             *(action(self._brand, recipient_id, "deactivated", None, _SOURCE) for recipient_id in closed),
         ]
+
+    async def _note(self, connection: Connection, each: Sequence[tuple[int, ImportRow]]) -> None:
+        """Purposes, paid products and audiences."""
+        if purposes := [(id_, row.purpose) for id_, row in each if row.purpose is not None]:
+            await connection.execute(people.SQL["purpose"], *zip(*purposes, strict=True))
+        if paid := [(id_, row.paid) for id_, row in each if row.paid is not None]:
+            await connection.execute(people.SQL["paid"], *zip(*paid, strict=True))
+        if joined := [(self._brand, audience, row.person.ref) for _, row in each for audience in row.audiences]:
+            await connection.execute(people.SQL["join_audiences"], *zip(*joined, strict=True))

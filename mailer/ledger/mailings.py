@@ -8,15 +8,18 @@ from uuid import UUID
 
 import asyncpg
 
-from mailer.events import Attachment, Audience, People, Refs
+from mailer.events import Attachment, Audience, People, Person, Refs
 from mailer.ledger import people
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Connection, Pool, statements
 from mailer.ledger.writers import Writers, append
+from mailer.policy.standing import INVITED
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.mailings import Accepted, MailingFacts, MailingStatus, NewMailing, ReleaseRefused
 
 _SQL = statements("mailings")
+
+_COUNTED = ("opens", "machine_opens", "unique_opens", "clicks", "machine_clicks", "unique_clicks")
 
 BATCH_SIZE = 500
 """Recipients a batch: a second or two of work, well within a lease."""
@@ -82,14 +85,17 @@ class PostgresMailings:
             brand = mailing.event.brand
             match mailing.event.to:
                 case People(people=persons):
-                    known += [people.known(brand, mailing.controller, person, now) for person in persons]
+                    known += [
+                        people.known(brand, mailing.controller, _invited(mailing, person), now) for person in persons
+                    ]
                     wanted += [(mailing, person.ref, person.context) for person in persons]
                 case Refs(refs=names):
                     refs += [(brand, ref, mailing.controller) for ref in names]
                     wanted += [(mailing, ref, {}) for ref in dict.fromkeys(names)]
                 case Audience():
                     pass
-        ids = await people.upsert(connection, self._hasher, known) | await people.know_refs(connection, refs)
+        ids = await people.upsert(connection, self._hasher, known)
+        ids |= await people.know_refs(connection, self._hasher, refs)
         return [
             {
                 "mailing_id": str(mailing.id),
@@ -214,6 +220,12 @@ def _columns(mailing: NewMailing) -> dict[str, Any]:
     }
 
 
+def _invited(mailing: NewMailing, person: Person) -> Person:
+    """An invitee is known by that, unless the application says how it got the address."""
+    stated = person.source is not None or not mailing.category.invites
+    return person if stated else person.model_copy(update={"source": INVITED})
+
+
 def _accepted(mailing: NewMailing) -> Entry:
     return Entry(
         Kind.MAILING,
@@ -235,5 +247,5 @@ def _facts(row: asyncpg.Record) -> MailingFacts:
 def _status(row: asyncpg.Record) -> MailingStatus:
     values: dict[str, Any] = dict(row)
     values["counts"] = {(state, reason): int(n) for state, reason, n in row["counts"]}
-    values["opens"], values["machine_opens"] = int(row["opens"]), int(row["machine_opens"])
+    values |= {name: int(row[name]) for name in _COUNTED}
     return MailingStatus(**values)

@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 
+from mailer.accounts import AccountEvent
 from mailer.events import MessageEvent
 from mailer.ledger.database import Connection, Pool, statements
 from mailer.ports.broker import BrokerUnavailable, Header, Message
@@ -111,7 +112,7 @@ class OutboxPublisher:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def publish(self, event: MessageEvent) -> None:
+    async def publish(self, event: MessageEvent | AccountEvent) -> None:
         """Returns once the row is committed.
 
         Raises:
@@ -123,7 +124,7 @@ class OutboxPublisher:
             raise BrokerUnavailable(f"the database does not answer: {error}") from error
 
 
-async def publish_in_transaction(connection: Any, event: MessageEvent) -> None:
+async def publish_in_transaction(connection: Any, event: MessageEvent | AccountEvent) -> None:
     """Publishes an event by a row in the caller's own transaction: it is sent if, and only if, that commits.
 
     Args:

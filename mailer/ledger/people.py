@@ -7,6 +7,7 @@ from datetime import datetime
 from mailer.events import Person
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Connection, statements
+from mailer.ledger.partners import note_suppressed
 
 SQL = statements("people")
 
@@ -27,18 +28,22 @@ def known(brand: str, controller: str, person: Person, now: datetime) -> Known:
 
 
 async def upsert(connection: Connection, hasher: AddressHasher, people: Sequence[Known]) -> dict[tuple[str, str], int]:
-    """Inserts or updates people and brings their standings up to date. Never undoes an opt-out.
+    """Inserts or updates people and brings their standings up to date. Never undoes an opt-out, or an erasure.
 
     Returns:
-        Ids by (brand, ref).
+        Ids by (brand, ref); for data from before an erasure, that of who is erased or has no address.
     """
     if not people:
         return {}
     await connection.execute("SELECT pg_advisory_xact_lock_shared(hashtext('mailer.addresses'))")
     rows = [_row(hasher, known) for known in people]
     await connection.execute(SQL["upsert"], rows)
-    ids = await ids_of(connection, [(known.brand, known.person.ref) for known in people])
+    keys = [(known.brand, known.person.ref, known.controller) for known in people]
+    ids = await ids_of(connection, [(brand, ref) for brand, ref, _ in keys])
+    if stale := [key for key in keys if key[:2] not in ids]:
+        ids |= await know_refs(connection, hasher, stale)
     await refresh(connection, list(ids.values()))
+    await note_suppressed(connection, hasher, list(ids.values()))
     return ids
 
 
@@ -52,16 +57,39 @@ async def lock(connection: Connection, keys: Sequence[tuple[str, str]]) -> None:
     await connection.execute(SQL["lock"], *zip(*keys, strict=True))
 
 
-async def know_refs(connection: Connection, refs: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str], int]:
-    """Ids by (brand, ref) for refs given as (brand, ref, controller), unknown ones included."""
+async def lock_sharing(connection: Connection, ids: Sequence[int]) -> list[int]:
+    """Locks the standings of people and of all who share their addresses, in the order in which a hand-over does."""
+    touched = [row["id"] for row in await connection.fetch(SQL["sharing_address"], ids)]
+    await lock_all(connection, touched)
+    return touched
+
+
+async def lock_all(connection: Connection, ids: Sequence[int]) -> None:
+    """Locks standings, in the order in which a hand-over does."""
+    await connection.execute(
+        "SELECT FROM standings WHERE recipient_id = ANY ($1::bigint[]) ORDER BY recipient_id FOR UPDATE", ids
+    )
+
+
+async def know_refs(
+    connection: Connection, hasher: AddressHasher, refs: Sequence[tuple[str, str, str]]
+) -> dict[tuple[str, str], int]:
+    """Ids by (brand, ref) for refs given as (brand, ref, controller), erased and unknown ones included."""
     if not refs:
         return {}
-    brands, names, controllers = zip(*refs, strict=True)
-    await connection.execute(SQL["know_refs"], brands, names, controllers)
     ids = await ids_of(connection, [(brand, ref) for brand, ref, _ in refs])
-    await connection.execute(
-        "INSERT INTO standings (recipient_id) SELECT unnest($1::bigint[]) ON CONFLICT DO NOTHING", list(ids.values())
-    )
+    if missing := [key for key in refs if key[:2] not in ids]:
+        hidden = {(brand, hasher.erased_ref(brand, ref)): (brand, ref) for brand, ref, _ in missing}
+        erased = await ids_of(connection, list(hidden))
+        ids |= {hidden[key]: recipient_id for key, recipient_id in erased.items()}
+    if unknown := [key for key in refs if key[:2] not in ids]:
+        await connection.execute(SQL["know_refs"], *zip(*unknown, strict=True))
+        new = await ids_of(connection, [(brand, ref) for brand, ref, _ in unknown])
+        await connection.execute(
+            "INSERT INTO standings (recipient_id) SELECT unnest($1::bigint[]) ON CONFLICT DO NOTHING",
+            list(new.values()),
+        )
+        ids |= new
     return ids
 
 
@@ -73,10 +101,9 @@ async def ids_of(connection: Connection, keys: Sequence[tuple[str, str]]) -> dic
 
 
 async def refresh(connection: Connection, ids: Sequence[int]) -> None:
-    """Brings standings up to date with the addresses that the people have now, and with their suppressions."""
-    await connection.execute(SQL["derive"], ids)
-    if also := await connection.fetch(SQL["carry_opt_outs"], ids):
-        await connection.execute(SQL["derive"], [row["id"] for row in also])
+    """Brings standings up to date with the people's addresses, what suppresses these, and the consents."""
+    also = await connection.fetch(SQL["move"], ids)
+    await connection.execute(SQL["derive"], list({*ids, *(row["id"] for row in also)}))
 
 
 def _row(hasher: AddressHasher, known: Known) -> dict[str, str | None]:
@@ -84,6 +111,7 @@ def _row(hasher: AddressHasher, known: Known) -> dict[str, str | None]:
     return {
         "brand": known.brand,
         "ref": person.ref,
+        "erased_ref": hasher.erased_ref(known.brand, person.ref),
         "controller": known.controller,
         "email": person.email,
         "address_key": hasher.key_id,

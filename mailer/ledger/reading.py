@@ -73,6 +73,10 @@ class PostgresLedger:
                 "hash": row["hash"].hex(),
             }
 
+    async def decisions(self, mailing_id: UUID, recipient_id: int) -> list[dict[str, Any]]:
+        """What was decided about one recipient of a mailing, at each attempt."""
+        return [dict(row) for row in await self._pool.fetch(_SQL["decisions"], mailing_id, recipient_id)]
+
     async def seal(self) -> dict[str, Any]:
         """Signs the heads of all writers and keeps the record. Publish it where an intruder cannot reach."""
         heads = [

@@ -1,25 +1,38 @@
 """The timekeeper's statements in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from mailer.ledger.database import Pool, statements
 from mailer.ledger.mailings import BATCH_SIZE
+from mailer.ledger.processors import note_purges
 from mailer.ledger.reading import PostgresLedger
+from mailer.ledger.suppressions import lapse
+from mailer.ledger.writers import Writers, append
 from mailer.ports.deliveries import State
 from mailer.ports.upkeep import Due, Stale
 
 _SQL = statements("upkeep")
 _FINISH = statements("deliveries")["finish"]
 _MAILINGS_AT_ONCE = 10_000
+_SENDS_AT_ONCE = 50_000
 
 
 class PostgresUpkeep:
-    """Implements `ports.upkeep.Upkeep`."""
+    """Implements `ports.upkeep.Upkeep`.
 
-    def __init__(self, pool: Pool, ledger: PostgresLedger) -> None:
+    Args:
+        pool: connections. ledger: is sealed. writers: of the ledger.
+        forgetful: (brand, processor), where an outside processor is to keep nothing of a finished mailing.
+    """
+
+    def __init__(
+        self, pool: Pool, ledger: PostgresLedger, writers: Writers, forgetful: Collection[tuple[str, str]]
+    ) -> None:
         self._pool = pool
         self._ledger = ledger
+        self._writers = writers
+        self._forgetful = forgetful
 
     async def unpublished(self, limit: int) -> list[Due]:
         """See the port."""
@@ -53,12 +66,26 @@ class PostgresUpkeep:
 
     async def finish_mailings(self) -> int:
         """See the port."""
-        return int(await self._pool.fetchval(_SQL["finish_mailings"], _MAILINGS_AT_ONCE))
+        async with self._writers.lease() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                finished = [row["id"] for row in await connection.fetch(_SQL["finish_mailings"], _MAILINGS_AT_ONCE)]
+                linked = await append(connection, writer, await note_purges(connection, finished, self._forgetful))
+            writer.advance(linked)
+        return len(finished)
 
     async def fold(self) -> None:
         """See the port."""
         await self._pool.execute(_SQL["fold"])
         await self._pool.execute(_SQL["fold_opens"])
+        await self._pool.execute(_SQL["fold_clicks"])
+
+    async def forget_sends(self, days: int) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["forget_sends"], timedelta(days=days), _SENDS_AT_ONCE)
+
+    async def lapse(self, limit: int) -> int:
+        """See the port."""
+        return await lapse(self._pool, self._writers, limit)
 
     async def partitions(self) -> None:
         """See the port."""

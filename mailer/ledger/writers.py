@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from mailer.ledger.chain import GENESIS, Linked, link_all
 from mailer.ledger.database import Connection, statements, storable
 from mailer.ports.ids import uuid7
 from mailer.ports.ledger import Entry
+from mailer.ports.rights import KnownEvent
 
 _SQL = statements("ledger")
 _MAX_AGE = timedelta(days=1)
@@ -24,6 +26,7 @@ class Writer:
         self._key = key
         self.id: UUID = uuid7()
         self.born = datetime.now(UTC)
+        self.event: tuple[str, str] | None = None
         self._n = 0
         self._head = GENESIS
 
@@ -45,6 +48,13 @@ class Writers:
     def __init__(self, key: str) -> None:
         self._key = key.encode()
         self._free: list[Writer] = []
+        self._event: tuple[str, str] | None = None
+
+    def once(self, brand: str, event_id: str) -> "Writers":
+        """The same, for the one change that an account event asks for: what they append is only committed if new."""
+        limited = copy(self)  # of the same free ones
+        limited._event = brand, event_id
+        return limited
 
     @asynccontextmanager
     async def lease(self) -> AsyncIterator[Writer]:
@@ -55,6 +65,7 @@ class Writers:
         while self._free and datetime.now(UTC) - self._free[-1].born > _MAX_AGE:
             self._free.pop()
         writer = self._free.pop() if self._free else Writer(self._key)
+        writer.event = self._event
         yield writer
         self._free.append(writer)
 
@@ -88,7 +99,13 @@ def columns(linked: Sequence[Linked]) -> list[list[Any]]:
 
 
 async def append(connection: Connection, writer: Writer, entries: Sequence[Entry]) -> list[Linked]:
-    """Writes entries within the caller's transaction; the caller advances the writer once that is committed."""
+    """Writes entries within the caller's transaction; the caller advances the writer once that is committed.
+
+    Raises:
+        KnownEvent: they are of a change that an account event asks for, and that was made before.
+    """
+    if writer.event and not await connection.fetchval(_SQL["note_event"], *writer.event):
+        raise KnownEvent
     linked = writer.link(entries)
     if linked:
         await connection.execute(_SQL["append"], *columns(linked))

@@ -2,15 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from mailer.actions import address_dead
+from mailer.pipeline.copies import Key, resolved, windows
 from mailer.pipeline.press import Press, Presses
 from mailer.pipeline.verdicts import Step, conclude, plan
 from mailer.policy.outcome import Outcome, Result
-from mailer.ports.deliveries import Claim, Deliveries, Move, Row
+from mailer.policy.rates import may_count
+from mailer.ports.deliveries import Claim, Deliveries, Move, Row, State
 from mailer.ports.ledger import Entry
 from mailer.ports.mailings import Mailings
 from mailer.ports.processor import Processor
@@ -21,6 +23,8 @@ WINDOW = 64
 """Deliveries intended by one statement; at most so many are in doubt after a crash, a consumer."""
 MARGIN = 5.0
 """Seconds before the end of a lease in which nothing new begins."""
+ROUNDS = 20
+"""How often a window is decided on anew, because somebody's standing changes, before it is left for later."""
 RETRY_SECONDS = 1.0
 """Between two tries to record outcomes."""
 PAUSE = timedelta(seconds=10)
@@ -60,9 +64,9 @@ class HandOver:
         if claim is None:
             return
         presses = await self._set_up(claim)
-        reached = True
-        for window in _windows(claim.rows):
-            reached = await self._window(claim, presses, window)
+        reached, fates = True, dict[Key, State]()
+        for window in windows(claim.rows, WINDOW, _once(claim.rows, presses)):
+            reached = await self._window(claim, presses, window, fates)
             if not reached:
                 break
         await self._deliveries.finish(claim.token, None if reached else datetime.now(UTC) + PAUSE)
@@ -78,11 +82,14 @@ class HandOver:
                 presses[facts.id] = self._presses.set_up(facts, source)
         return presses
 
-    async def _window(self, claim: Claim, presses: Mapping[UUID, Press], rows: Sequence[Row]) -> bool:
-        """One window's whole way. False: the lease is too near its end to begin it, or the processor takes nothing."""
-        steps = await self._begin(claim, presses, rows)
+    async def _window(
+        self, claim: Claim, presses: Mapping[UUID, Press], rows: Sequence[Row], fates: dict[Key, State]
+    ) -> bool:
+        """One window's whole way. False: it could not begin before the lease's end, or the processor takes nothing."""
+        steps = await self._begin(claim, presses, rows, fates)
         if steps is None:
             return False
+        fates |= {step.move.key: step.move.to_state for step in steps}
         sending = [(step, step.outgoing) for step in steps if step.outgoing is not None]
         if not sending:
             return True
@@ -90,10 +97,14 @@ class HandOver:
         await self._record(claim, [step for step, _ in sending], outcomes)
         return any(outcome.result is not Result.UNSENT for outcome in outcomes)
 
-    async def _begin(self, claim: Claim, presses: Mapping[UUID, Press], rows: Sequence[Row]) -> list[Step] | None:
+    async def _begin(
+        self, claim: Claim, presses: Mapping[UUID, Press], rows: Sequence[Row], fates: Mapping[Key, State]
+    ) -> list[Step] | None:
         """Decides, renders, and commits decisions and intents, until every row's standing is the one decided on."""
-        steps = [self._plan(row, presses) for row in rows]
-        while time.monotonic() < claim.deadline - MARGIN:
+        steps = [self._plan(row, presses, fates) for row in rows]
+        for _ in range(ROUNDS):
+            if time.monotonic() >= claim.deadline - MARGIN:
+                break
             refused = await self._deliveries.move(
                 claim.token, [step.move for step in steps], [entry for step in steps for entry in step.entries]
             )
@@ -101,11 +112,11 @@ class HandOver:
                 return steps
             fresh = await self._deliveries.read_again(claim.token, list(refused))
             steps = [step for step in steps if step.move.key not in refused]
-            steps += [self._plan(row, presses) for row in fresh]
+            steps += [self._plan(row, presses, fates) for row in fresh]
         return None
 
-    def _plan(self, row: Row, presses: Mapping[UUID, Press]) -> Step:
-        return plan(row, presses[row.mailing_id], self._processor, datetime.now(UTC))
+    def _plan(self, row: Row, presses: Mapping[UUID, Press], fates: Mapping[Key, State]) -> Step:
+        return plan(resolved(row, fates), presses[row.mailing_id], self._processor, datetime.now(UTC))
 
     async def _record(self, claim: Claim, steps: Sequence[Step], outcomes: Sequence[Outcome]) -> None:
         now = datetime.now(UTC)
@@ -149,6 +160,15 @@ async def move_what_holds(
     return len(changes) - len(held)
 
 
-def _windows(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    for start in range(0, len(rows), WINDOW):
-        yield rows[start : start + WINDOW]
+def _once(rows: Sequence[Row], presses: Mapping[UUID, Press]) -> Mapping[Key, set[object]]:
+    """What may be met a single time in a window: who is counted against a cap, an address that an invitation uses."""
+    counted = {id_ for id_, press in presses.items() if may_count(press.policy, press.category)}
+    invites = {id_ for id_, press in presses.items() if press.category.invites}
+    once: dict[Key, set[object]] = {}
+    for row in rows if counted or invites else ():
+        things: set[object] = {row.recipient_id} if row.mailing_id in counted else set()
+        if row.mailing_id in invites and row.standing.address:
+            things.add(row.standing.address.casefold())
+        if things:
+            once[row.mailing_id, row.recipient_id] = things
+    return once

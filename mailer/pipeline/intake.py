@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mailer.events import Audience, EventRefused, MessageEvent, parse_event
+from mailer.accounts import AccountEvent, parse_any
+from mailer.events import Audience, EventRefused, MessageEvent
 from mailer.pipeline.handover import WINDOW, HandOver
 from mailer.policy.document import Policy
 from mailer.ports.broker import Broker, Header, Message, Received
@@ -21,6 +22,8 @@ ANONYMOUS = "anonymous"
 
 Admit = Callable[[MessageEvent], Template]
 """Finds an event's template, or raises `EventRefused`."""
+Apply = Callable[[AccountEvent, str], Awaitable[None]]
+"""Does what a publisher says of an account, or raises `EventRefused`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Intake:
 
     Args:
         mailings, upkeep: the rows. broker: where batches go. handover: for what fits one window.
-        policies: by brand. admit: judges events.
+        policies: by brand. admit: judges events. apply: does what is said of accounts.
         relays: the broker users whose word on the publisher is believed, since they relay for others.
     """
 
@@ -46,6 +49,7 @@ class Intake:
         handover: HandOver,
         policies: Mapping[str, Policy],
         admit: Admit,
+        apply: Apply,
         relays: frozenset[str],
     ) -> None:
         self._mailings = mailings
@@ -54,14 +58,25 @@ class Intake:
         self._handover = handover
         self._policies = policies
         self._admit = admit
+        self._apply = apply
         self._relays = relays
 
     async def take(self, lane: str, arrived: Sequence[Received]) -> None:
-        """Takes events in, hands small mailings over, publishes the batches of large ones, and settles the messages."""
+        """Takes events in, hands small mailings over, publishes the batches of large ones, and settles the messages.
+
+        What is said of accounts is done first, so that it holds for the mailings that arrived with it.
+        """
         good: list[_Good] = []
         for received in arrived:
             try:
-                good.append(_Good(received, await self._judge(received)))
+                event = parse_any(received.message.body)
+                if isinstance(event, MessageEvent):
+                    good.append(_Good(received, await self._judge(received.message, event)))
+                else:
+                    _expect_key(received.message, event)
+                    await self._apply(event, self._publisher(received.message))
+                    TAKEN_IN.labels(lane, "accepted").inc()
+                    await received.ack()
             except EventRefused as refusal:
                 await self._refuse(lane, received, str(refusal))
         accepted = await self._accept(lane, good)
@@ -70,14 +85,9 @@ class Intake:
             TAKEN_IN.labels(lane, "known" if result.known else "accepted").inc()
             await item.received.ack()
 
-    async def _judge(self, received: Received) -> NewMailing:
-        message = received.message
-        event = parse_event(message.body)
+    async def _judge(self, message: Message, event: MessageEvent) -> NewMailing:
         template = self._admit(event)
-        if message.routing_key != event.routing_key:
-            raise EventRefused(
-                [f"the routing key is {message.routing_key!r}, but the event belongs to {event.routing_key!r}"]
-            )
+        _expect_key(message, event)
         if isinstance(event.to, Audience) and not await self._mailings.has_audience(event.brand, event.to.audience):
             raise EventRefused([f"to.audience: {event.brand} has no audience {event.to.audience!r}; import it first"])
         policy = self._policies[event.brand]
@@ -122,6 +132,14 @@ class Intake:
         for result in accepted:
             if result.size > WINDOW and result.batches:
                 await publish_batches(self._broker, self._upkeep, [Due(batch, lane) for batch in result.batches])
+
+
+def _expect_key(message: Message, event: MessageEvent | AccountEvent) -> None:
+    """Refuses what came by another queue than its own."""
+    if message.routing_key != event.routing_key:
+        raise EventRefused(
+            [f"the routing key is {message.routing_key!r}, but the event belongs to {event.routing_key!r}"]
+        )
 
 
 async def publish_batches(broker: Broker, upkeep: Upkeep, due: Sequence[Due], at_once: int = 100) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from mailer.pipeline.handover import move_what_holds
 from mailer.pipeline.intake import publish_batches
 from mailer.policy.category import CATEGORIES, Lane
+from mailer.policy.rates import LONGEST_DAYS
 from mailer.ports.broker import Broker, BrokerUnavailable
 from mailer.ports.deliveries import Deliveries, Move, State
 from mailer.ports.ledger import Entry, Kind
@@ -59,6 +60,8 @@ class Timekeeper:
         if time.monotonic() >= self._rarely_at:
             await self._upkeep.partitions()
             await self._upkeep.fold()
+            await self._upkeep.lapse(AT_ONCE)
+            await self._upkeep.forget_sends(LONGEST_DAYS)
             await self._upkeep.seal()
             self._rarely_at = time.monotonic() + RARELY
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
+from mailer.policy.decision import Mailing
 from mailer.policy.standing import Standing
 from mailer.ports.ledger import Entry
 
@@ -49,6 +50,8 @@ class Row:
         attempt: how often it has been claimed; a fence, never counted down.
         standing: as read by the claiming statement.
         context: this person's own values for the template.
+        inviter_paused: the invitations of the mailing's inviter are stopped.
+        originals: the recipients before it with the same address, and what has become of their deliveries.
     """
 
     mailing_id: UUID
@@ -58,6 +61,8 @@ class Row:
     name: str | None = None
     locale: str | None = None
     context: Mapping[str, Any] = field(default_factory=dict)
+    inviter_paused: bool = False
+    originals: tuple[tuple[int, State], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,9 @@ class Move:
         version: for an intent, the version of the standing that was decided on; None elsewhere.
         due_at: when a deferred, held or in-doubt delivery is looked at again.
         from_reason: the reason that goes with the old state, where that state is counted by reason.
+        sent_as: for an intent, the category that it is to this person, where that is not the mailing's.
+        counts_as: for an intent, the category under which it counts for caps and alarms; None where nothing counts it.
+        invites: it is the intent of an invitation, which only begins if its address has not been used.
     """
 
     mailing_id: UUID
@@ -94,6 +102,9 @@ class Move:
     due_at: datetime | None = None
     version: int | None = None
     from_reason: str = ""
+    sent_as: str | None = None
+    counts_as: str | None = None
+    invites: bool = False
 
     @property
     def key(self) -> tuple[UUID, int]:
@@ -124,6 +135,10 @@ class Deliveries(Protocol):
 
     async def read_again(self, claim: UUID, keys: Sequence[tuple[UUID, int]]) -> list[Row]:
         """Those of the deliveries that the claim still holds, with each person's standing as of now."""
+        ...
+
+    async def foresee(self, brand: str, recipient_id: int, mailing: Mailing) -> Row | None:
+        """A person's standing as a delivery of the mailing would see it; None: the brand has no such recipient."""
         ...
 
     async def finish(self, claim: UUID, give_back_until: datetime | None) -> None:

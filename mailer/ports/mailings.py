@@ -53,6 +53,7 @@ class MailingFacts:
 
     Attributes:
         released_at: when it was free to go, but for its `send_at`: as it came in, or when somebody released it.
+        inviter, partner: who stands behind it.
     """
 
     id: UUID
@@ -70,6 +71,9 @@ class MailingFacts:
     expires_at: datetime | None
     released_at: datetime
     audience_size: int
+    topic: str | None = None
+    inviter: str | None = None
+    partner: str | None = None
     attachments: tuple[Attachment, ...] = ()
 
 
@@ -81,6 +85,8 @@ class MailingStatus:
         state: awaiting_release, scheduled, running or finished.
         counts: deliveries by (state, reason); their sum is the audience.
         opens: fetches of the pixel by people's mail programs; machine_opens: by proxies and scanners, apart.
+        unique_opens: how many messages were opened, as far as that may be known. The same of clicks: clicks,
+            machine_clicks, and unique_clicks, each message's click on each link once.
     """
 
     id: UUID
@@ -98,6 +104,10 @@ class MailingStatus:
     counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
     opens: int = 0
     machine_opens: int = 0
+    unique_opens: int = 0
+    clicks: int = 0
+    machine_clicks: int = 0
+    unique_clicks: int = 0
 
 
 class ReleaseRefused(Exception):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mailer.events import Person
+from mailer.ports.consents import Consent
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,20 +13,26 @@ class ImportRow:
     """One line that was found good.
 
     Attributes:
-        opted_out: categories left, or `EVERYTHING_OPTIONAL`. An import can add opt-outs and never takes one back.
+        opted_out: scopes left, or `EVERYTHING_OPTIONAL`. An import can add opt-outs and never takes one back.
         deactivated: the account is closed.
         audiences: the names of the audiences that the person joins.
+        consents: each with its proof; one whose scope has been left is kept on record, and gives nothing.
+        purpose: for what the address was collected (interpals-01).
+        paid: whether the account has a paid product; None where the file does not say.
     """
 
     person: Person
     opted_out: tuple[str, ...] = ()
     deactivated: bool = False
     audiences: tuple[str, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    purpose: str | None = None
+    paid: bool | None = None
 
 
 class Importer(Protocol):
     """Writes the people of one brand."""
 
     async def write(self, rows: Sequence[ImportRow]) -> None:
-        """Inserts or updates people, with their opt-outs, deactivations and audiences, in one transaction."""
+        """Inserts or updates people, with all that the rows say of them, in one transaction."""
         ...

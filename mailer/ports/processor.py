@@ -40,6 +40,11 @@ class Processor(Protocol):
         """The reference of the contract under which it works for us."""
         ...
 
+    @property
+    def outside(self) -> bool:
+        """Whether it is beyond our own network; what is within is no processor of others (GDPR Art. 4(8))."""
+        ...
+
     async def send(self, window: Sequence[Outgoing], deadline: float) -> list[Outcome]:
         """Hands a window over; one outcome a message, in its order. Never raises for what a server does.
 

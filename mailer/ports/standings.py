@@ -1,8 +1,20 @@
 """Standings, as the actions change them and the pages show them."""
 
+from enum import StrEnum
 from typing import Protocol
 
 from mailer.policy.standing import Standing
+
+
+class Flag(StrEnum):
+    """What is simply so or not so of a person; the names are those of the ledger's entries."""
+
+    DEACTIVATED = "deactivated"
+    RESTRICTED = "restricted"
+    UNDER_13 = "under_13"
+    ELECTRONIC_REFUSED = "electronic_refused"
+    PERSONALISATION_REFUSED = "personalisation_refused"
+    TRACKING_REFUSED = "tracking_refused"
 
 
 class Standings(Protocol):
@@ -12,6 +24,10 @@ class Standings(Protocol):
         """A recipient's standing, None if the brand has no such recipient."""
         ...
 
+    async def find(self, brand: str, ref: str) -> int | None:
+        """The id of the recipient whom the application calls so, None if the brand has no such recipient."""
+        ...
+
     async def opt_out(self, brand: str, recipient_id: int, scope: str, source: str) -> bool:
         """Leaves a category, or `EVERYTHING_OPTIONAL`, for the person and everyone at the brand with that address.
 
@@ -19,8 +35,16 @@ class Standings(Protocol):
         """
         ...
 
-    async def deactivate(self, brand: str, recipient_id: int, source: str) -> bool:
-        """Closes the account. Idempotent. False: the brand has no such recipient."""
+    async def flag(self, brand: str, recipient_id: int, flag: Flag, on: bool, source: str) -> bool:
+        """Sets or clears a flag. Idempotent. False: the brand has no such recipient."""
+        ...
+
+    async def channel(self, brand: str, recipient_id: int, channel: str, source: str) -> bool:
+        """How the person wants to be reached: `email`, or another name. False: the brand has no such recipient."""
+        ...
+
+    async def paid(self, brand: str, recipient_id: int, paid: bool, source: str) -> bool:
+        """Whether the account has a paid product (interpals-08). False: the brand has no such recipient."""
         ...
 
     async def address_dead(self, brand: str, recipient_id: int, address: str, source: str) -> bool:

@@ -64,11 +64,22 @@ class Upkeep(Protocol):
         ...
 
     async def finish_mailings(self) -> int:
-        """Marks mailings with no open delivery as finished; returns how many."""
+        """Marks mailings with no open delivery as finished; returns how many.
+
+        Where a brand has promised that outside systems retain nothing, those that took part have to purge then.
+        """
         ...
 
     async def fold(self) -> None:
         """Adds the counters' deltas together."""
+        ...
+
+    async def forget_sends(self, days: int) -> None:
+        """Forgets what was counted more than so many days ago."""
+        ...
+
+    async def lapse(self, limit: int) -> int:
+        """Ends suppressions whose time has passed, on record; returns how many."""
         ...
 
     async def partitions(self) -> None:

@@ -22,6 +22,8 @@ class Tls(StrEnum):
 _PORTS: Final = {Tls.STARTTLS: 587, Tls.IMPLICIT: 465, Tls.NONE: 25}
 _KEYS: Final = ("name", "country", "contract", "pool", "tls")
 _MOST_CONNECTIONS: Final = 64
+OWN: Final = "ZZ"
+"""The country of what runs on our own machines, and is no processor of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Relay:
         host: a host name or an IP address.
         port: TCP.
         name: what the ledger calls it.
-        country: where it processes, ISO 3166-1 alpha-2; "ZZ" where that is our own machine.
+        country: where it processes, ISO 3166-1 alpha-2; `OWN` where that is our own network.
         contract: the reference of the contract under which it works.
         tls: see `Tls`.
         pool: how many connections are kept at most.
@@ -62,6 +64,11 @@ class Relay:
             raise ValueError("country must be two capital letters (ISO 3166-1), such as DE")
         if not 1 <= self.pool <= _MOST_CONNECTIONS:
             raise ValueError(f"pool must be from 1 to {_MOST_CONNECTIONS}")
+
+    @property
+    def outside(self) -> bool:
+        """Whether it is beyond our own network, as its host or its country says."""
+        return self.country != OWN and not is_loopback(self.host)
 
 
 def is_loopback(host: str) -> bool:
@@ -99,7 +106,7 @@ def parse(url: str) -> Relay:
         host=host,
         port=port or _PORTS[tls],
         name=query.get("name", host),
-        country=query.get("country", "ZZ"),
+        country=query.get("country", OWN),
         contract=query.get("contract", "none"),
         tls=tls,
         pool=int(pool),

@@ -54,6 +54,11 @@ class SmtpProcessor:
         """The reference of the contract under which it works for us."""
         return self._relay.contract
 
+    @property
+    def outside(self) -> bool:
+        """See the port."""
+        return self._relay.outside
+
     async def send(self, window: Sequence[Outgoing], deadline: float) -> list[Outcome]:
         """Hands a window over; one outcome a message, in its order. See the port."""
         if not window:

@@ -2,47 +2,129 @@
 -- Takes the queued deliveries of queued batches, with each person's standing. Waits for who is just noting that a batch
 -- was published: its message can be here sooner than that note.
 WITH batch AS (
-    UPDATE batches SET state = 'claimed', claim = $2, owner = $3, lease_until = clock_timestamp() + $4
-    WHERE id IN (SELECT id FROM batches WHERE id = ANY ($1::bigint[]) AND state = 'queued' AND due_at <= now()
+    UPDATE batches SET state = 'claimed', claim = $7, owner = $8, lease_until = clock_timestamp() + $9
+    WHERE id IN (SELECT id FROM batches WHERE id = ANY ($6::bigint[]) AND state = 'queued' AND due_at <= now()
                  ORDER BY id FOR UPDATE)
-    RETURNING id
+    RETURNING id, mailing_id
 ), taken AS (
-    UPDATE deliveries d SET state = 'claimed', claim = $2, attempt = attempt + 1
+    UPDATE deliveries d SET state = 'claimed', claim = $7, attempt = attempt + 1
     FROM batch WHERE d.batch = batch.id AND d.state = 'queued'
     RETURNING d.mailing_id, d.recipient_id, d.attempt, d.copy_of, d.context
-)
-SELECT t.mailing_id, t.recipient_id, t.attempt, t.context, r.email, r.name, r.locale, s.version, s.opted_out,
-       s.deactivated_at, s.erased_at, s.address_dead_at, o.recipient_id AS copy_of
-FROM taken t
-JOIN recipients r ON r.id = t.recipient_id
-JOIN standings s ON s.recipient_id = t.recipient_id
--- A copy counts for both only while its own recipient may get it, at this address.
-LEFT JOIN standings o ON o.recipient_id = t.copy_of AND o.address_hash = s.address_hash AND o.erased_at IS NULL
-    AND (o.deactivated_at IS NULL OR s.deactivated_at IS NOT NULL)
-ORDER BY t.mailing_id, t.recipient_id
+), mailing AS MATERIALIZED (
+    SELECT id, brand, category, inviter FROM mailings WHERE id = ANY (ARRAY(SELECT DISTINCT mailing_id FROM batch))
+), {rows}
 
 -- name: read_again
-SELECT d.mailing_id, d.recipient_id, d.attempt, d.context, r.email, r.name, r.locale, s.version, s.opted_out,
-       s.deactivated_at, s.erased_at, s.address_dead_at, o.recipient_id AS copy_of
-FROM unnest($2::uuid[], $3::bigint[]) AS k (mailing_id, recipient_id)
-JOIN deliveries d USING (mailing_id, recipient_id)
-JOIN recipients r ON r.id = d.recipient_id
-JOIN standings s ON s.recipient_id = d.recipient_id
-LEFT JOIN standings o ON o.recipient_id = d.copy_of AND o.address_hash = s.address_hash AND o.erased_at IS NULL
-    AND (o.deactivated_at IS NULL OR s.deactivated_at IS NOT NULL)
-WHERE d.claim = $1 AND d.state = 'claimed'
+WITH taken AS MATERIALIZED (
+    SELECT d.mailing_id, d.recipient_id, d.attempt, d.copy_of, d.context
+    FROM unnest($7::uuid[], $8::bigint[]) AS k (mailing_id, recipient_id)
+    JOIN deliveries d USING (mailing_id, recipient_id)
+    WHERE d.claim = $6 AND d.state = 'claimed'
+), mailing AS MATERIALIZED (
+    SELECT id, brand, category, inviter FROM mailings WHERE id = ANY ($7::uuid[])
+), {rows}
+
+-- name: foresee
+-- The same of a person and a mailing that need not exist, for an explanation.
+WITH taken AS MATERIALIZED (
+    SELECT $6::uuid AS mailing_id, r.id AS recipient_id, 0 AS attempt, d.copy_of, NULL::jsonb AS context
+    FROM recipients r LEFT JOIN deliveries d ON d.mailing_id = $6 AND d.recipient_id = r.id
+    WHERE r.id = $7 AND r.brand = $8
+), mailing AS MATERIALIZED (
+    SELECT $6::uuid AS id, $8::text AS brand, $9::text AS category, $10::text AS inviter
+), {rows}
+
+-- name: rows
+-- What the deliveries in `taken` are decided on. Whoever is not counted and not invited pays for neither.
+rate AS MATERIALIZED (
+    SELECT m.id AS mailing_id, k.name, k.counted, k.days
+    FROM mailing m JOIN unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[])
+        AS k (brand, category, name, counted, days) USING (brand, category)
+), addressed AS MATERIALIZED (
+    SELECT m.*, EXISTS (SELECT FROM rate WHERE rate.mailing_id = m.id) AS counted,
+           EXISTS (SELECT FROM inviters i WHERE i.brand = m.brand AND i.inviter = m.inviter AND i.paused_at IS NOT NULL)
+               AS inviter_paused
+    FROM mailing m
+)
+SELECT t.mailing_id, t.attempt, t.context, r.email, r.name, r.locale, t.copy_of,
+       -- Those before it who have this address, and what has become of their copies.
+       CASE WHEN t.copy_of IS NOT NULL THEN (
+           WITH RECURSIVE chain AS (
+               SELECT d.recipient_id, d.copy_of, d.state FROM deliveries d
+               WHERE d.mailing_id = t.mailing_id AND d.recipient_id = t.copy_of
+               UNION ALL
+               SELECT d.recipient_id, d.copy_of, d.state FROM chain JOIN deliveries d ON d.recipient_id = chain.copy_of
+               WHERE d.mailing_id = t.mailing_id)
+           SELECT jsonb_agg(jsonb_build_array(chain.recipient_id, chain.state))
+           FROM chain JOIN standings o ON o.recipient_id = chain.recipient_id AND o.address_hash = s.address_hash
+       ) END AS originals, c.sent,
+       m.inviter_paused, i.invited_by, {standing}
+FROM taken t
+JOIN addressed m ON m.id = t.mailing_id
+JOIN recipients r ON r.id = t.recipient_id
+JOIN standings s ON s.recipient_id = t.recipient_id
+LEFT JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_array(n.name, n.n)) AS sent
+    FROM (SELECT k.name, count(*) AS n
+          FROM (SELECT x.category, x.at FROM sends x
+                WHERE m.counted AND x.recipient_id = s.recipient_id AND x.mailing_id <> m.id) x
+          -- OFFSET 0: for each of a person's mails the few rates, and not the mails again for each rate.
+          CROSS JOIN LATERAL (
+              SELECT rate.name FROM rate
+              WHERE rate.mailing_id = m.id AND rate.counted = x.category
+                AND x.at > now() - make_interval(days => rate.days) OFFSET 0) k
+          GROUP BY k.name) n
+) c ON true
+LEFT JOIN LATERAL (
+    SELECT x.source AS invited_by FROM suppressions x
+    WHERE m.inviter IS NOT NULL AND x.controller = r.controller AND x.address_key = r.address_key
+      AND x.address_hash = r.address_hash AND x.brand = r.brand AND x.scope = 'invitation' AND x.reason = 'invited'
+      AND x.lifted_at IS NULL
+    LIMIT 1
+) i ON true
+ORDER BY t.mailing_id, t.recipient_id
+
+-- name: keep_inviters
+-- Nobody's invitations are stopped until the invitations at hand are intended, or found to be stopped.
+SELECT pg_advisory_xact_lock_shared(hashtext('mailer.inviters'))
+
+-- name: use_addresses
+-- An invitee's address is used once: who is first with it keeps it. Returns those who may not use theirs.
+WITH want AS MATERIALIZED (
+    SELECT m.id AS mailing_id, r.id AS recipient_id, r.controller, r.address_key, r.address_hash, r.brand, m.inviter
+    FROM unnest($1::uuid[], $2::bigint[]) AS k (mailing_id, recipient_id)
+    JOIN mailings m ON m.id = k.mailing_id JOIN recipients r ON r.id = k.recipient_id
+    WHERE r.address_hash IS NOT NULL
+), used AS (
+    INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source)
+    SELECT controller, address_key, address_hash, brand, 'invitation', 'invited', mailing_id::text
+    FROM want ORDER BY controller, address_key, address_hash
+    ON CONFLICT DO NOTHING
+    RETURNING controller, address_key, address_hash, brand, source
+)
+SELECT w.mailing_id, w.recipient_id FROM want w
+WHERE EXISTS (SELECT FROM inviters i WHERE i.brand = w.brand AND i.inviter = w.inviter AND i.paused_at IS NOT NULL)
+   OR NOT EXISTS (
+    SELECT FROM (SELECT * FROM used
+                 UNION ALL
+                 SELECT x.controller, x.address_key, x.address_hash, x.brand, x.source FROM suppressions x
+                 WHERE x.scope = 'invitation' AND x.reason = 'invited' AND x.lifted_at IS NULL
+                   AND x.controller = w.controller AND x.address_key = w.address_key
+                   AND x.address_hash = w.address_hash) mine
+    WHERE mine.controller = w.controller AND mine.address_key = w.address_key AND mine.address_hash = w.address_hash
+      AND mine.brand = w.brand AND mine.source = w.mailing_id::text)
 
 -- name: move
 -- All of the window, or nothing of it: only so can the chain be computed before the statement.
 WITH want AS MATERIALIZED (
     SELECT * FROM unnest($23::uuid[], $24::bigint[], $25::int[], $26::text[], $27::text[], $28::text[],
-                         $29::timestamptz[], $30::bigint[])
-        AS w (mailing_id, recipient_id, attempt, from_state, to_state, reason, due_at, version)
+                         $29::timestamptz[], $30::bigint[], $37::text[], $38::text[])
+        AS w (mailing_id, recipient_id, attempt, from_state, to_state, reason, due_at, version, sent_as, counts_as)
 ), standing AS MATERIALIZED (
     -- Waits for whoever is changing one of them, and then sees what it has become (invariant 2).
     SELECT s.recipient_id, s.version FROM standings s
     WHERE s.recipient_id IN (SELECT recipient_id FROM want WHERE version IS NOT NULL)
-    ORDER BY s.recipient_id FOR SHARE
+    ORDER BY s.recipient_id {lock}
 ), lease AS MATERIALIZED (
     SELECT b.mailing_id FROM batches b
     WHERE b.state = 'claimed' AND b.claim = $31 AND b.lease_until > clock_timestamp() FOR SHARE
@@ -58,7 +140,7 @@ WITH want AS MATERIALIZED (
     SELECT count(*) = cardinality($24::bigint[]) AS whole FROM good
 ), moved AS (
     UPDATE deliveries d
-    SET state = w.to_state, reason = w.reason, due_at = w.due_at,
+    SET state = w.to_state, reason = w.reason, due_at = w.due_at, sent_as = coalesce(w.sent_as, d.sent_as),
         claim = CASE WHEN w.to_state = 'intended' THEN d.claim END
     FROM want w, verdict
     WHERE verdict.whole AND d.mailing_id = w.mailing_id AND d.recipient_id = w.recipient_id
@@ -93,9 +175,22 @@ WITH want AS MATERIALIZED (
     FROM verdict, want w JOIN mailings m ON m.id = w.mailing_id JOIN recipients r ON r.id = w.recipient_id
     WHERE verdict.whole AND $36::boolean AND w.to_state <> 'intended'
     GROUP BY m.id, w.to_state
-)
+){count}
 SELECT verdict.whole, good.mailing_id, good.recipient_id
 FROM verdict LEFT JOIN good ON NOT verdict.whole
+
+-- name: count
+-- Who is intended a counted mail has another standing from then on, so that no other counted mail is intended on the old
+-- count. Two that share a lock could not both raise the version, so this move takes it alone.
+, sent AS (
+    INSERT INTO sends (recipient_id, mailing_id, category)
+    SELECT w.recipient_id, w.mailing_id, w.counts_as FROM verdict, want w
+    WHERE verdict.whole AND w.counts_as IS NOT NULL
+    ON CONFLICT DO NOTHING
+), raised AS (
+    UPDATE standings s SET version = s.version + 1
+    FROM verdict, want w WHERE verdict.whole AND w.counts_as IS NOT NULL AND s.recipient_id = w.recipient_id
+)
 
 -- name: finish
 -- What is still claimed goes back; a batch that has such rows waits for its time, the others are done with. A batch

@@ -14,6 +14,9 @@ SELECT writer, n, at, kind, brand, mailing_id, recipient_id, attempt, category, 
        contract, purpose, string_to_array(fields, ','), reply, message_id, hash
 FROM entry
 
+-- name: note_event
+INSERT INTO account_events (brand, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING true
+
 -- name: export
 SELECT l.writer, l.n, l.at, l.kind, l.brand, l.mailing_id, l.recipient_id, l.attempt, l.category, l.reason, l.rule,
        l.policy, l.processor, l.country, l.contract, l.purpose, l.fields, l.reply AS commitment, l.message_id, l.hash,
@@ -21,6 +24,10 @@ SELECT l.writer, l.n, l.at, l.kind, l.brand, l.mailing_id, l.recipient_id, l.att
 FROM ledger l LEFT JOIN ledger_notes notes USING (writer, n)
 WHERE $1::uuid IS NULL OR l.mailing_id = $1
 ORDER BY l.writer, l.n
+
+-- name: decisions
+SELECT at, attempt, category, reason, rule, policy FROM ledger
+WHERE mailing_id = $1 AND recipient_id = $2 AND kind = 'decision' ORDER BY attempt, at
 
 -- name: heads
 -- From writer to writer by the index: two probes each, however long the chains are.

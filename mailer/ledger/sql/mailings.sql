@@ -34,7 +34,7 @@ SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::bytea[])
 -- name: expand_named
 -- The recipients that the events name, their copies found, their batches cut.
 WITH audience AS (
-    SELECT a.mailing_id, a.recipient_id, a.context,
+    SELECT a.mailing_id, a.recipient_id, CASE WHEN s.erased_at IS NULL THEN a.context END AS context,
            lag(a.recipient_id) OVER (
                PARTITION BY a.mailing_id, coalesce(r.address_hash, int8send(r.id))
                ORDER BY s.deactivated_at IS NOT NULL OR s.erased_at IS NOT NULL, a.recipient_id) AS copy_of,
@@ -102,7 +102,7 @@ FROM cut JOIN numbered USING (id) ORDER BY cut.id
 
 -- name: facts
 SELECT m.id, m.brand, m.event_id, m.category, m.lane, m.template, m.template_version, m.campaign, m.reason, m.context,
-       m.reply_to, m.send_at, m.expires_at, m.released_at, m.audience_size,
+       m.reply_to, m.send_at, m.expires_at, m.released_at, m.audience_size, m.topic, m.inviter, m.partner,
        coalesce((SELECT jsonb_agg(jsonb_build_object('filename', a.filename, 'content_type', a.content_type,
                                                      'content', translate(encode(a.content, 'base64'), E'\n', '')) ORDER BY a.position)
                  FROM attachments a WHERE a.mailing_id = m.id), '[]') AS attachments
@@ -119,7 +119,13 @@ SELECT m.id, m.brand, m.event_id, m.category, m.template, m.campaign, m.publishe
         FROM (SELECT state, reason, sum(n) AS n FROM counters WHERE mailing_id = m.id
               GROUP BY state, reason HAVING sum(n) <> 0) c) AS counts,
        (SELECT coalesce(sum(n), 0) FROM opens WHERE mailing_id = m.id AND NOT machine) AS opens,
-       (SELECT coalesce(sum(n), 0) FROM opens WHERE mailing_id = m.id AND machine) AS machine_opens
+       (SELECT coalesce(sum(n), 0) FROM opens WHERE mailing_id = m.id AND machine) AS machine_opens,
+       (SELECT count(*) FROM unique_opens WHERE mailing_id = m.id)
+           + (SELECT count(*) FROM individual_opens WHERE mailing_id = m.id) AS unique_opens,
+       (SELECT coalesce(sum(n), 0) FROM clicks WHERE mailing_id = m.id AND NOT machine) AS clicks,
+       (SELECT coalesce(sum(n), 0) FROM clicks WHERE mailing_id = m.id AND machine) AS machine_clicks,
+       (SELECT count(*) FROM unique_clicks WHERE mailing_id = m.id)
+           + (SELECT count(*) FROM individual_clicks WHERE mailing_id = m.id) AS unique_clicks
 FROM mailings m
 WHERE ($1::text IS NULL OR m.brand = $1) AND ($2::text IS NULL OR m.event_id = $2) AND ($3::uuid IS NULL OR m.id = $3)
 ORDER BY m.id DESC LIMIT $4

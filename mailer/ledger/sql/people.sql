@@ -1,17 +1,27 @@
 -- name: upsert
--- Newer data replace older data, field by field; what the newer ones leave out stays.
+-- Newer data replace older data, field by field; what the newer ones leave out stays. What was collected before the
+-- erasure of its ref or its address brings nobody back (invariant 8).
 INSERT INTO recipients AS r (brand, ref, controller, email, address_key, address_hash, name, locale, country, source,
                              collected_at, policy_version, observed_at)
 SELECT DISTINCT ON (brand, ref) brand, ref, controller, email, address_key, decode(address_hash, 'hex'), name, locale,
        country, source, collected_at, policy_version, observed_at
 FROM jsonb_to_recordset($1::jsonb) AS p (
-    brand text, ref text, controller text, email text, address_key text, address_hash text, name text, locale text,
-    country text, source text, collected_at timestamptz, policy_version text, observed_at timestamptz)
+    brand text, ref text, erased_ref text, controller text, email text, address_key text, address_hash text, name text,
+    locale text, country text, source text, collected_at timestamptz, policy_version text, observed_at timestamptz)
+WHERE NOT EXISTS (SELECT FROM recipients e
+                  WHERE e.brand = p.brand AND e.ref = p.erased_ref AND e.observed_at >= p.observed_at)
+  AND NOT EXISTS (SELECT FROM suppressions s
+                  WHERE s.controller = p.controller AND s.address_key = p.address_key
+                    AND s.address_hash = decode(p.address_hash, 'hex') AND s.brand IS NULL AND s.reason = 'erased'
+                    AND s.lifted_at IS NULL AND s.at >= p.observed_at)
 ORDER BY brand, ref, observed_at DESC
 ON CONFLICT (brand, ref) DO UPDATE SET
     email = EXCLUDED.email, address_key = EXCLUDED.address_key, address_hash = EXCLUDED.address_hash,
     name = coalesce(EXCLUDED.name, r.name), locale = coalesce(EXCLUDED.locale, r.locale),
-    country = coalesce(EXCLUDED.country, r.country), source = coalesce(EXCLUDED.source, r.source),
+    country = coalesce(EXCLUDED.country, r.country),
+    -- Who is known already is no invitee because a member invites them.
+    source = CASE WHEN EXCLUDED.source = 'invitation' AND r.email IS NOT NULL THEN r.source
+                  ELSE coalesce(EXCLUDED.source, r.source) END,
     collected_at = coalesce(EXCLUDED.collected_at, r.collected_at),
     policy_version = coalesce(EXCLUDED.policy_version, r.policy_version), observed_at = EXCLUDED.observed_at
 WHERE r.observed_at <= EXCLUDED.observed_at
@@ -33,55 +43,94 @@ SELECT FROM unnest($1::text[], $2::text[]) AS k (brand, ref)
 JOIN recipients r USING (brand, ref) JOIN standings s ON s.recipient_id = r.id
 ORDER BY s.recipient_id FOR UPDATE OF s
 
+-- name: move
+-- Who left or objected under one address has also done so under the next one, and so has everyone else who has that.
+WITH moved AS (
+    SELECT r.id, r.controller, r.brand, r.address_key, r.address_hash, s.address_hash AS earlier, s.opted_out,
+           s.objected_at
+    FROM recipients r JOIN standings s ON s.recipient_id = r.id
+    WHERE r.id = ANY ($1::bigint[]) AND r.address_hash IS DISTINCT FROM s.address_hash AND r.address_hash IS NOT NULL
+), said AS (
+    SELECT m.controller, m.address_key, m.address_hash, p.brand, p.scope, p.reason, p.actor, p.at, p.expires_at
+    FROM moved m JOIN suppressions p ON p.controller = m.controller AND p.address_hash = m.earlier
+        AND (p.brand IS NULL OR p.brand = m.brand)
+    WHERE p.reason IN ('opt_out', 'complaint', 'objection') AND p.lifted_at IS NULL
+      AND (p.expires_at IS NULL OR p.expires_at > now())
+    UNION ALL
+    -- An account that had no address until now.
+    SELECT m.controller, m.address_key, m.address_hash, m.brand, scope, 'opt_out', 'recipient', now(), NULL
+    FROM moved m CROSS JOIN unnest(m.opted_out) AS scope WHERE m.earlier IS NULL
+    UNION ALL
+    SELECT m.controller, m.address_key, m.address_hash, NULL, '*', 'objection', 'recipient', m.objected_at, NULL
+    FROM moved m WHERE m.earlier IS NULL AND m.objected_at IS NOT NULL
+), carried AS (
+    INSERT INTO suppressions AS p (controller, address_key, address_hash, brand, scope, reason, source, actor, at, expires_at)
+    SELECT DISTINCT ON (controller, address_key, address_hash, brand, scope, reason)
+           controller, address_key, address_hash, brand, scope, reason, 'new address of who left', actor, at, expires_at
+    FROM said
+    ORDER BY controller, address_key, address_hash, brand, scope, reason, expires_at DESC NULLS FIRST, at
+    ON CONFLICT (controller, address_key, address_hash, brand, scope, reason) WHERE lifted_at IS NULL
+    DO UPDATE SET expires_at = EXCLUDED.expires_at WHERE p.expires_at < coalesce(EXCLUDED.expires_at, 'infinity')
+    RETURNING controller, address_key, address_hash, brand
+)
+SELECT DISTINCT r.id FROM carried c JOIN recipients r USING (controller, address_key, address_hash)
+WHERE c.brand IS NULL OR c.brand = r.brand
+
 -- name: derive
--- Standings follow from the address and its suppressions. Opt-outs are only ever added, also when the address changes.
--- Only what changes is locked, in the order in which a hand-over locks.
-WITH derived AS (
-    SELECT r.id, r.address_hash,
-           coalesce(array_agg(DISTINCT s.scope ORDER BY s.scope) FILTER (WHERE s.reason = 'opt_out'), '{}') AS scopes,
-           min(s.at) FILTER (WHERE s.reason = 'address_dead') AS dead_at
+-- Standings follow from the person's data, the address's suppressions and the consents; of an account without an
+-- address, what it left stays left. Only what changes is locked, in the order in which a hand-over locks.
+WITH stopped AS (
+    SELECT r.id,
+           coalesce(array_agg(DISTINCT s.scope ORDER BY s.scope) FILTER (WHERE s.reason IN ('opt_out', 'complaint')),
+                    '{}') AS scopes,
+           min(s.at) FILTER (WHERE s.reason = 'address_dead') AS dead_at,
+           min(s.at) FILTER (WHERE s.reason = 'objection') AS objected_at,
+           max(s.at) FILTER (WHERE s.reason = 'erased') AS erased_before_at
     FROM recipients r
     LEFT JOIN suppressions s ON s.controller = r.controller AND s.address_key = r.address_key
         AND s.address_hash = r.address_hash AND (s.brand IS NULL OR s.brand = r.brand)
+        AND s.lifted_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > now())
     WHERE r.id = ANY ($1::bigint[])
     GROUP BY r.id
+), said AS (
+    SELECT latest.recipient_id, array_agg(latest.scope ORDER BY latest.scope) AS consents
+    FROM (SELECT DISTINCT ON (c.recipient_id, c.scope) c.recipient_id, c.scope, c.given
+          FROM consents c JOIN stopped ON stopped.id = c.recipient_id
+          -- Nothing is left of what was said before an erasure.
+          WHERE c.counts AND c.at > coalesce(stopped.erased_before_at, '-infinity')
+          ORDER BY c.recipient_id, c.scope, c.at DESC, c.given, c.id DESC) latest
+    WHERE latest.given
+    GROUP BY latest.recipient_id
+), derived AS (
+    SELECT r.id, r.address_hash, r.source, r.policy_version, r.country, stopped.dead_at, stopped.erased_before_at,
+           coalesce(said.consents, '{}') AS consents,
+           CASE WHEN r.address_hash IS NULL THEN coalesce(s.opted_out, '{}') ELSE stopped.scopes END AS opted_out,
+           CASE WHEN r.address_hash IS NULL THEN s.objected_at ELSE stopped.objected_at END AS objected_at
+    FROM recipients r JOIN stopped USING (id) LEFT JOIN said ON said.recipient_id = r.id
+    LEFT JOIN standings s ON s.recipient_id = r.id
 )
-INSERT INTO standings AS st (recipient_id, address_hash, opted_out, address_dead_at)
-SELECT d.id, d.address_hash, d.scopes, d.dead_at
+INSERT INTO standings AS st (recipient_id, address_hash, opted_out, address_dead_at, objected_at, erased_before_at,
+                             consents, source, collected_under, country)
+SELECT d.id, d.address_hash, d.opted_out, d.dead_at, d.objected_at, d.erased_before_at, d.consents, d.source,
+       d.policy_version, d.country
 FROM derived d LEFT JOIN standings s ON s.recipient_id = d.id
-WHERE s.recipient_id IS NULL OR s.address_hash IS DISTINCT FROM d.address_hash OR NOT s.opted_out @> d.scopes
-   OR s.address_dead_at IS DISTINCT FROM d.dead_at
+WHERE s.recipient_id IS NULL
+   OR (s.address_hash, s.opted_out, s.address_dead_at, s.objected_at, s.erased_before_at, s.consents, s.source,
+       s.collected_under, s.country)
+      IS DISTINCT FROM
+      (d.address_hash, d.opted_out, d.dead_at, d.objected_at, d.erased_before_at, d.consents, d.source,
+       d.policy_version, d.country)
 ORDER BY d.id
 ON CONFLICT (recipient_id) DO UPDATE SET
-    version = st.version + 1, address_hash = EXCLUDED.address_hash, address_dead_at = EXCLUDED.address_dead_at,
-    opted_out = ARRAY(SELECT DISTINCT scope FROM unnest(st.opted_out || EXCLUDED.opted_out) AS scope ORDER BY scope)
-
--- name: carry_opt_outs
--- Who left with one address has also left with the next one, and so has everyone else who has that.
-WITH carried AS (
-    INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source)
-    SELECT DISTINCT r.controller, r.address_key, r.address_hash, r.brand, scope, 'opt_out',
-           'new address of who opted out'
-    FROM recipients r JOIN standings s ON s.recipient_id = r.id, unnest(s.opted_out) AS scope
-    WHERE r.id = ANY ($1::bigint[]) AND r.address_hash IS NOT NULL
-    ORDER BY r.controller, r.address_key, r.address_hash, r.brand, scope
-    ON CONFLICT DO NOTHING
-    RETURNING controller, address_key, address_hash, brand
-)
-SELECT DISTINCT r.id FROM carried JOIN recipients r USING (controller, address_key, address_hash, brand)
+    version = st.version + 1, address_hash = EXCLUDED.address_hash, opted_out = EXCLUDED.opted_out,
+    address_dead_at = EXCLUDED.address_dead_at, objected_at = EXCLUDED.objected_at,
+    erased_before_at = EXCLUDED.erased_before_at, consents = EXCLUDED.consents, source = EXCLUDED.source,
+    collected_under = EXCLUDED.collected_under, country = EXCLUDED.country
 
 -- name: join_audiences
 INSERT INTO audience_members (brand, audience, recipient_id)
 SELECT k.brand, k.audience, r.id
 FROM unnest($1::text[], $2::text[], $3::text[]) AS k (brand, audience, ref) JOIN recipients r USING (brand, ref)
-ON CONFLICT DO NOTHING
-
--- name: suppress
-INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source)
-SELECT r.controller, r.address_key, r.address_hash, k.brand, k.scope, k.reason, k.source
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[]) AS k (recipient_id, brand, scope, reason, source)
-JOIN recipients r ON r.id = k.recipient_id
-WHERE r.address_hash IS NOT NULL
 ON CONFLICT DO NOTHING
 
 -- name: sharing_address
@@ -96,11 +145,27 @@ WHERE r.id = ANY ($1::bigint[])
 UPDATE standings SET version = version + 1, opted_out = opted_out || $2::text
 WHERE recipient_id = ANY ($1::bigint[]) AND NOT opted_out @> ARRAY[$2::text]
 
--- name: deactivate
-UPDATE standings SET version = version + 1, deactivated_at = now()
-WHERE recipient_id = ANY ($1::bigint[]) AND deactivated_at IS NULL
+-- name: set_flag
+UPDATE standings SET version = version + 1, {flag} = now() WHERE recipient_id = ANY ($1::bigint[]) AND {flag} IS NULL
+
+-- name: clear_flag
+UPDATE standings SET version = version + 1, {flag} = NULL WHERE recipient_id = ANY ($1::bigint[]) AND {flag} IS NOT NULL
+
+-- name: channel
+UPDATE standings SET version = version + 1, channel = $2 WHERE recipient_id = $1 AND channel <> $2
+
+-- name: paid
+UPDATE standings s SET version = version + 1, paid = k.paid
+FROM unnest($1::bigint[], $2::boolean[]) AS k (id, paid) WHERE s.recipient_id = k.id AND s.paid <> k.paid
+
+-- name: purpose
+UPDATE recipients r SET purpose = k.purpose
+FROM unnest($1::bigint[], $2::text[]) AS k (id, purpose) WHERE r.id = k.id
+
+-- name: find
+SELECT id FROM recipients WHERE brand = $1 AND ref = $2
 
 -- name: standing
-SELECT r.email, s.version, s.opted_out, s.deactivated_at, s.erased_at, s.address_dead_at
+SELECT r.email, {standing}
 FROM recipients r JOIN standings s ON s.recipient_id = r.id
 WHERE r.brand = $1 AND r.id = $2

@@ -11,12 +11,14 @@ UPDATE batches SET published_at = now() WHERE id IN (
     SELECT id FROM batches WHERE id = ANY ($1::bigint[]) AND state = 'queued' FOR UPDATE SKIP LOCKED)
 
 -- name: stale
-(SELECT d.mailing_id, d.recipient_id, d.attempt, d.state, d.reason, d.claim, m.brand, m.category
+(SELECT d.mailing_id, d.recipient_id, d.attempt, d.state, d.reason, d.claim, m.brand,
+        coalesce(d.sent_as, m.category) AS category
  FROM batches b JOIN deliveries d ON d.batch = b.id AND d.claim = b.claim JOIN mailings m ON m.id = d.mailing_id
  WHERE b.state = 'claimed' AND b.lease_until < clock_timestamp() AND d.state = 'intended'
  ORDER BY d.mailing_id, d.recipient_id LIMIT $1)
 UNION ALL
-(SELECT d.mailing_id, d.recipient_id, d.attempt, d.state, d.reason, d.claim, m.brand, m.category
+(SELECT d.mailing_id, d.recipient_id, d.attempt, d.state, d.reason, d.claim, m.brand,
+        coalesce(d.sent_as, m.category) AS category
  FROM deliveries d JOIN mailings m ON m.id = d.mailing_id
  WHERE d.due_at <= now() AND d.state = 'in_doubt'
  ORDER BY d.mailing_id, d.recipient_id LIMIT $1)
@@ -68,7 +70,7 @@ WITH done AS (
     INSERT INTO counters
     SELECT mailing_id, state, reason, sum(n) FROM gone GROUP BY mailing_id, state, reason HAVING sum(n) <> 0
 )
-SELECT count(*) FROM done
+SELECT id FROM done
 
 -- name: fold
 WITH busy AS (
@@ -89,3 +91,18 @@ WITH busy AS (
     RETURNING o.mailing_id, o.day, o.machine, o.n
 )
 INSERT INTO opens SELECT mailing_id, day, machine, sum(n) FROM gone GROUP BY mailing_id, day, machine
+
+-- name: fold_clicks
+WITH busy AS (
+    SELECT mailing_id, link, day FROM clicks WHERE day >= current_date - 1
+    GROUP BY mailing_id, link, day HAVING count(*) > 100
+), gone AS (
+    DELETE FROM clicks c USING busy WHERE c.mailing_id = busy.mailing_id AND c.link = busy.link AND c.day = busy.day
+    RETURNING c.mailing_id, c.link, c.day, c.machine, c.n
+)
+INSERT INTO clicks SELECT mailing_id, link, day, machine, sum(n) FROM gone GROUP BY mailing_id, link, day, machine
+
+-- name: forget_sends
+DELETE FROM sends WHERE (recipient_id, mailing_id) IN (
+    SELECT recipient_id, mailing_id FROM sends WHERE at < now() - $1::interval ORDER BY at LIMIT $2
+    FOR UPDATE SKIP LOCKED)

@@ -1,0 +1,149 @@
+"""The account event: what an application says of an account, on the queue of its messages (paltalk06-21)."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import AwareDatetime, Discriminator, Field, TypeAdapter, ValidationError, model_validator
+
+from mailer.events import (
+    Address,
+    Country,
+    EventRefused,
+    Locale,
+    MessageEvent,
+    Name,
+    Slug,
+    Strict,
+    read_json,
+    refusal,
+    validate_event,
+)
+
+ACCOUNT = "account"
+"""The last word of an account event's routing key, and the field by which one is told from a message event."""
+Scope = Annotated[str, Field(pattern=r"^(\*|[a-z0-9_-]+(/[a-z0-9_-]+)?)$", max_length=120)]
+Words = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[^\x00]+$")]
+
+
+class _Account(Strict):
+    """What all of them have.
+
+    Attributes:
+        id: the idempotency key within the brand; the same id again changes nothing.
+        ref: the application's own key for the person.
+    """
+
+    v: Literal[1]
+    id: Name
+    brand: Slug
+    ref: Name
+
+    @property
+    def routing_key(self) -> str:
+        """`<brand>.account`."""
+        return f"{self.brand}.{ACCOUNT}"
+
+    def to_json(self) -> bytes:
+        """The event as it travels."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+class Becomes(_Account):
+    """What is simply so of an account from now on."""
+
+    account: Literal[
+        "deactivate", "reactivate", "erase", "restrict", "unrestrict", "under_13", "paid", "unpaid", "object"
+    ]
+
+
+class Rectifies(_Account):
+    """Data are corrected, as of now (GDPR Art. 16); what is left out stays."""
+
+    account: Literal["rectify"]
+    email: Address | None = None
+    name: Annotated[Name, Field(max_length=200)] | None = None
+    locale: Locale | None = None
+    country: Country | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if (self.email, self.name, self.locale, self.country) == (None, None, None, None):
+            raise ValueError("rectify corrects email, name, locale or country; name one")
+        return self
+
+
+class Reaches(_Account):
+    """How the person wants to be reached: `email`, or a channel on which somebody else delivers (paltalk06-08)."""
+
+    account: Literal["channel"]
+    channel: Annotated[str, Field(pattern=r"^[a-z]+(_[a-z]+)*$", max_length=40)]
+
+
+class Allows(_Account):
+    """Whether the person allows personalised promotions, tracked mail, or electronic notices."""
+
+    account: Literal["personalisation", "tracking", "electronic"]
+    allowed: bool
+
+
+class Consents(_Account):
+    """The person has consented, with its proof.
+
+    Attributes:
+        scope: a category, `category/topic`, `purpose/…`, `partner/…` or `tracking`.
+        version: of the statement that was shown. words: those that were shown. at: when it was said.
+        proof: what else shows it, such as a form's reference.
+    """
+
+    account: Literal["consent"]
+    scope: Scope
+    version: Name
+    words: Words
+    at: AwareDatetime
+    proof: Name | None = None
+
+
+class Leaves(_Account):
+    """The person withdraws a consent, or leaves mail (`*`: all that is optional)."""
+
+    account: Literal["withdraw", "opt_out"]
+    scope: Scope
+
+
+AccountEvent = Becomes | Rectifies | Reaches | Allows | Consents | Leaves
+
+KINDS: tuple[str, ...] = tuple(
+    kind for model in get_args(AccountEvent) for kind in get_args(model.model_fields[ACCOUNT].annotation)
+)
+"""What can be said of an account."""
+_READER: TypeAdapter[AccountEvent] = TypeAdapter(Annotated[AccountEvent, Discriminator("account")])
+
+
+def account_schema(ref_template: str) -> dict[str, Any]:
+    """The JSON Schema of an account event, with its kinds under `$defs`."""
+    return _READER.json_schema(ref_template=ref_template)
+
+
+def parse_any(body: bytes | str) -> MessageEvent | AccountEvent:
+    """Reads whichever event it is.
+
+    Raises:
+        EventRefused: it is too large, not JSON, or no event.
+    """
+    value = read_json(body)
+    return validate_account(value) if isinstance(value, dict) and ACCOUNT in value else validate_event(value)
+
+
+def validate_account(value: Mapping[str, Any]) -> AccountEvent:
+    """Reads an account event from plain values, which have the field `account`.
+
+    Raises:
+        EventRefused: it is none.
+    """
+    if value[ACCOUNT] not in KINDS:
+        raise EventRefused([f"account: there is no {str(value[ACCOUNT])[:40]!r}; there are {', '.join(KINDS)}"])
+    try:
+        return _READER.validate_python(value)
+    except ValidationError as error:
+        # The kind stands before each field; whoever wrote the event knows it.
+        raise refusal(error, skip=1) from error

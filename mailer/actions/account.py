@@ -1,0 +1,37 @@
+"""What is simply so or not so of an account: closed, restricted, a child's, paid; and how its owner is reached."""
+
+from mailer.ports.standings import Flag, Standings
+
+
+class UnknownRecipient(LookupError):
+    """The brand has no such recipient."""
+
+
+async def mark(standings: Standings, brand: str, recipient_id: int, flag: Flag, on: bool, source: str) -> None:
+    """Sets or clears a flag; at once, also for what is queued.
+
+    Raises:
+        UnknownRecipient: the brand has no such recipient.
+    """
+    if not await standings.flag(brand, recipient_id, flag, on, source):
+        raise UnknownRecipient(f"{brand} has no such recipient")
+
+
+async def reach_by(standings: Standings, brand: str, recipient_id: int, channel: str, source: str) -> None:
+    """Obeys the channel that a person wishes: `email`, or another one, on which somebody else delivers (paltalk06-08).
+
+    Raises:
+        UnknownRecipient: the brand has no such recipient.
+    """
+    if not await standings.channel(brand, recipient_id, channel, source):
+        raise UnknownRecipient(f"{brand} has no such recipient")
+
+
+async def pays(standings: Standings, brand: str, recipient_id: int, paid: bool, source: str) -> None:
+    """Notes whether an account has a paid product (interpals-08).
+
+    Raises:
+        UnknownRecipient: the brand has no such recipient.
+    """
+    if not await standings.paid(brand, recipient_id, paid, source):
+        raise UnknownRecipient(f"{brand} has no such recipient")

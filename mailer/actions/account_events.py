@@ -1,0 +1,172 @@
+"""Account events: what applications say of their accounts on the queue becomes the same actions as by CLI and API."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import assert_never
+
+from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Reaches, Rectifies
+from mailer.actions import account, rights
+from mailer.actions.consent import Confirmations, ConsentRefused, checked, consent, needs_confirmation, withdraw
+from mailer.actions.opt_out import OptOutRefused, opt_out
+from mailer.actions.suppression import SuppressionRefused, object_to_marketing
+from mailer.events import EventRefused
+from mailer.policy.document import Policy
+from mailer.policy.registry import rule
+from mailer.ports.consents import Consent
+from mailer.ports.consents import Consents as ConsentsPort
+from mailer.ports.rights import Correction, Erasure, ErasureBlocked, KnownEvent, RecipientErased, Rights
+from mailer.ports.standings import Flag, Standings
+from mailer.ports.suppressions import Suppressions
+
+SOURCE = "application"
+"""How such a change was asked for, as the ledger says it."""
+_FLAGS = {
+    "deactivate": (Flag.DEACTIVATED, True),
+    "reactivate": (Flag.DEACTIVATED, False),
+    "restrict": (Flag.RESTRICTED, True),
+    "unrestrict": (Flag.RESTRICTED, False),
+}
+_REFUSALS = {
+    "personalisation": Flag.PERSONALISATION_REFUSED,
+    "tracking": Flag.TRACKING_REFUSED,
+    "electronic": Flag.ELECTRONIC_REFUSED,
+}
+_REFUSED = (
+    ConsentRefused,
+    OptOutRefused,
+    RecipientErased,
+    SuppressionRefused,
+    account.UnknownRecipient,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """All that an account event may change."""
+
+    standings: Standings
+    rights: Rights
+    consents: ConsentsPort
+    confirmations: Confirmations
+    suppressions: Suppressions
+
+
+Desks = Callable[[AccountEvent | None], Desk]
+"""The desk for one event, whose change is noted with it, so that it is made once; None: one that notes nothing."""
+
+
+@rule("account-events", "paltalk06-21")
+async def apply(desks: Desks, policies: Mapping[str, Policy], event: AccountEvent, publisher: str) -> None:
+    """What an application says of an account is done, once, and holds from then on, also for what is queued.
+
+    Args:
+        desks: where changes are made.
+        policies: by brand.
+        event: what is said; the id again is answered like the first.
+        publisher: who says it.
+
+    Raises:
+        EventRefused: it cannot be done; the message says why.
+    """
+    policy = policies.get(event.brand)
+    if policy is None:
+        raise EventRefused([f"brand: there is no {event.brand}; there are {', '.join(policies)}"])
+    recipient_id = await desks(None).rights.know(event.brand, policy.controller.id, event.ref)
+    try:
+        await carry_out(desks, policy, recipient_id, event, publisher, SOURCE)
+    except ErasureBlocked as error:
+        raise EventRefused([f"{event.account}: {error}"]) from error
+
+
+async def carry_out(
+    desks: Desks, policy: Policy, recipient_id: int, event: AccountEvent, actor: str, source: str
+) -> Erasure | None:
+    """Does what is said of a known recipient; what is done already is not done again.
+
+    Args:
+        desks: where changes are made.
+        policy: the brand's.
+        recipient_id: of whom it is said.
+        event: what is said.
+        actor: who says it.
+        source: how it was said, as the ledger has it.
+
+    Returns:
+        What an erasure came to; None for everything else.
+
+    Raises:
+        ErasureBlocked: a legal hold stands.
+        EventRefused: it cannot be done for another reason.
+    """
+    said = _Said(desks, policy, recipient_id, actor, source)
+    try:
+        return await _do(said, event)
+    except KnownEvent:
+        return None
+    except (ValueError, *_REFUSED) as error:
+        raise EventRefused([f"{event.account}: {error}"]) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """By whom something is said of whom, and where it is done."""
+
+    desks: Desks
+    policy: Policy
+    recipient_id: int
+    actor: str
+    source: str
+
+
+async def _do(said: _Said, event: AccountEvent) -> Erasure | None:
+    desk, policy, whose, source = said.desks(event), said.policy, said.recipient_id, said.source
+    match event:
+        case Becomes(account="erase"):
+            return await rights.erase(desk.rights, policy, whose, source)
+        case Becomes():
+            await _become(desk, said, event)
+        case Rectifies():
+            correction = Correction(event.email, event.name, event.locale, event.country)
+            await rights.rectify(desk.rights, policy, whose, correction, source)
+        case Reaches():
+            await account.reach_by(desk.standings, policy.brand, whose, event.channel, source)
+        case Allows():
+            await account.mark(desk.standings, policy.brand, whose, _REFUSALS[event.account], not event.allowed, source)
+        case Consents():
+            await _consent(said, event)
+        case Leaves():
+            await _leave(desk, said, event)
+        case _:
+            assert_never(event)
+    return None
+
+
+async def _become(desk: Desk, said: _Said, event: Becomes) -> None:
+    policy, whose, source = said.policy, said.recipient_id, said.source
+    match event.account:
+        case "under_13":
+            await rights.known_child(desk.rights, policy, whose, source)
+        case "paid" | "unpaid":
+            await account.pays(desk.standings, policy.brand, whose, event.account == "paid", source)
+        case "object":
+            await object_to_marketing(desk.suppressions, policy, whose, source, said.actor)
+        case _:
+            await account.mark(desk.standings, policy.brand, whose, *_FLAGS[event.account], source)
+
+
+async def _consent(said: _Said, event: Consents) -> None:
+    """Records a consent. A mail that asks for its confirmation has an id of its own: asked again, it goes once."""
+    given = Consent(event.scope, True, said.source, event.version, event.words, said.actor, event.at, event.proof)
+    asks = needs_confirmation(said.policy, checked(said.policy, given, datetime.now(UTC)))
+    desk = said.desks(None if asks else event)
+    await consent(desk.consents, desk.confirmations, said.policy, said.recipient_id, given)
+
+
+async def _leave(desk: Desk, said: _Said, event: Leaves) -> None:
+    if event.account == "opt_out":
+        await opt_out(desk.standings, said.policy, said.recipient_id, event.scope, said.source)
+    else:
+        now = datetime.now(UTC)
+        withdrawn = Consent(event.scope, False, said.source, said.policy.version, None, said.actor, now)
+        await withdraw(desk.consents, said.policy, said.recipient_id, withdrawn)

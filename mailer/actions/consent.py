@@ -1,0 +1,198 @@
+"""Giving, confirming and withdrawing consent. Every consent has proof, and nobody gives one for somebody else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from mailer.events import MessageEvent, Refs
+from mailer.policy.document import Policy
+from mailer.policy.registry import rule
+from mailer.policy.scopes import can_be_asked, category_of, scopes_of
+from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING
+from mailer.ports.broker import Header, Message
+from mailer.ports.consents import CONFIRMED, Consent, Consents, Lifting, Recorded
+from mailer.ports.outbox import Outbox
+from mailer.rendering.links import ConfirmToken, Links
+
+OWN = ("page", "application", CONFIRMED)
+"""The sources of what a person says for themselves; only these end an opt-out."""
+POLICY_SOURCES = ("policy", "privacy-policy", "terms", "terms-of-use", "terms-of-service", "use", "use-of-the-service")
+"""The sources of what nobody said."""
+CONFIRMATION = "confirm-subscription"
+"""The template of the mail that asks for a confirmation."""
+AHEAD = timedelta(minutes=5)
+"""How far ahead of ours another clock may be."""
+MAILER = "mailer"
+"""Who publishes our own mail."""
+
+
+class ConsentRefused(ValueError):
+    """A consent that cannot be recorded; the message says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmations:
+    """What it takes to ask for a confirmation by mail."""
+
+    links: Links
+    outbox: Outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A mail asks for the confirmation; until it comes, nothing is given."""
+
+    ref: str
+
+
+async def consent(
+    consents: Consents, confirmations: Confirmations, policy: Policy, recipient_id: int, said: Consent
+) -> Recorded | Asked:
+    """Records what a person consents to. It ends their own older opt-out of it, and no objection.
+
+    Where the policy wants a confirmed subscription, this asks for the confirmation instead.
+
+    Args:
+        consents: where it is kept.
+        confirmations: how a confirmation is asked for.
+        policy: the brand's.
+        recipient_id: who consents.
+        said: to what, with its proof.
+
+    Raises:
+        ConsentRefused: it has no proof or no known scope, is nobody's own, or the brand has no such recipient.
+    """
+    said = checked(policy, said, datetime.now(UTC))
+    if needs_confirmation(policy, said):
+        return await request_subscription(consents, confirmations, policy, recipient_id, said)
+    return _known(policy, await consents.record(policy.brand, recipient_id, said, _lifting(policy, said, said.at)))
+
+
+async def withdraw(consents: Consents, policy: Policy, recipient_id: int, said: Consent) -> Recorded:
+    """Withdraws a consent, which needs no words; where it is one to mail, that mail is left too. At once.
+
+    Raises:
+        ConsentRefused: the scope is unknown, or the brand has no such recipient.
+    """
+    return _known(policy, await consents.record(policy.brand, recipient_id, checked(policy, said, datetime.now(UTC))))
+
+
+async def request_subscription(
+    consents: Consents, confirmations: Confirmations, policy: Policy, recipient_id: int, said: Consent
+) -> Asked:
+    """Asks by mail whether a person wants to subscribe (double opt-in); one mail a day at most.
+
+    Raises:
+        ConsentRefused: it has no proof or no known scope, or the brand has no such recipient.
+    """
+    said = checked(policy, said, datetime.now(UTC))
+    ref = await consents.ask(policy.brand, recipient_id, said)
+    if ref is None:
+        raise ConsentRefused(f"{policy.brand} has no such recipient")
+    token = ConfirmToken(policy.brand, recipient_id, said.scope, said.version, said.at)
+    event = MessageEvent(
+        id=f"confirm-{recipient_id}-{said.scope}-{said.at:%Y-%m-%d}",
+        brand=policy.brand,
+        category="rights",
+        template=CONFIRMATION,
+        to=Refs(refs=(ref,)),
+        context={"confirm_url": confirmations.links.confirm(token), "requested": said.words},
+    )
+    message = Message(event.to_json(), event.routing_key, event.id, {Header.PUBLISHER: MAILER})
+    await confirmations.outbox.park("mailer.events", [message])
+    return Asked(ref)
+
+
+async def confirm(consents: Consents, policies: Mapping[str, Policy], token: ConfirmToken, proof: str) -> Recorded:
+    """Records the consent that the link in a mail confirms; again without harm.
+
+    Args:
+        consents: where it is kept.
+        policies: by brand.
+        token: what the link says.
+        proof: the link's token as it was signed; it is kept as the proof.
+
+    Returns:
+        What came of it. `left` still has the scope, or all, where the person left after they had asked: a link that
+        lies about for years brings nobody back.
+
+    Raises:
+        ConsentRefused: the brand or the recipient is gone, or the brand no longer has that mail.
+    """
+    policy = policies.get(token.brand)
+    if policy is None:
+        raise ConsentRefused(f"there is no brand {token.brand} any more")
+    asked = [
+        record.consent
+        for record in await consents.history(token.brand, token.recipient_id)
+        if (record.consent.scope, record.consent.at) == (token.scope, token.asked_at)
+    ]
+    words = asked[-1].words if asked else f"asked on {token.asked_at.isoformat()}"
+    now = datetime.now(UTC)
+    said = Consent(token.scope, True, CONFIRMED, token.version, words, "recipient", now, proof)
+    said = checked(policy, said, now)
+    lifting = _lifting(policy, said, token.asked_at)
+    return _known(policy, await consents.record(policy.brand, token.recipient_id, said, lifting))
+
+
+def checked(policy: Policy, said: Consent, now: datetime) -> Consent:
+    """What was said, if it may be recorded; a clock that is a little ahead of ours is set right.
+
+    Raises:
+        ConsentRefused: it may not.
+    """
+    if not can_be_asked(policy, said.scope):
+        raise ConsentRefused(f"{said.scope!r} is no scope of {policy.brand}; there are {TRACKING}, {scopes_of(policy)}")
+    if said.given and (reason := consent_proof(said) or policy_basis(said)):
+        raise ConsentRefused(reason)
+    if said.at > now + AHEAD:
+        raise ConsentRefused(f"at: {said.at.isoformat()} is in the future; say when it was said")
+    return replace(said, at=min(said.at, now))
+
+
+@rule("consent-proof", "interpals-06; GDPR Art. 7(1); PROMISES: the floor")
+def consent_proof(said: Consent) -> str | None:
+    """A consent without its source, who recorded it, the words that were shown or their version is none."""
+    parts = {"source": said.source, "actor": said.actor, "words": said.words, "version": said.version}
+    missing = [name for name, value in parts.items() if not (value or "").strip()]
+    if not missing:
+        return None
+    return f"a consent needs proof, and this one lacks {', '.join(missing)}: say how it was given, and what was shown"
+
+
+@rule("policy-basis", "interpals-25")
+def policy_basis(said: Consent) -> str | None:
+    """What a policy says of those who use the service is the policy's own basis, never a recipient's consent."""
+    if "-".join(said.source.casefold().split()) not in POLICY_SOURCES:
+        return None
+    return f"source: {said.source!r} is the policy's basis, and no consent of a person; it is not recorded as one"
+
+
+def basis_of_notices(policy: Policy, collected_under: str | None) -> str:
+    """On what electronic notices stand: the version of the policy under which a person came (interpals-25)."""
+    version = policy.collected_under(collected_under).version
+    return f"the policy of {policy.brand}, version {version}: using the service accepts them; no consent of the person"
+
+
+def needs_confirmation(policy: Policy, said: Consent) -> bool:
+    """Whether it counts only once it is confirmed: its category is one of confirmed subscriptions (paltalk06-03)."""
+    category = category_of(policy, said.scope)
+    return category is not None and policy.terms[category].confirmed and said.source != CONFIRMED
+
+
+def _lifting(policy: Policy, said: Consent, before: datetime) -> Lifting | None:
+    """Which opt-outs a consent of one's own ends: of its scope, and wider ones as far as they are about it."""
+    if said.source not in OWN:
+        return None
+    category = category_of(policy, said.scope)
+    if category is None:
+        return Lifting((said.scope,), (), before)
+    others = tuple(name for name, known in policy.categories.items() if known.optional and name != category)
+    topic_of = None if said.scope == category else category
+    return Lifting((said.scope, category, EVERYTHING_OPTIONAL), others, before, topic_of)
+
+
+def _known(policy: Policy, recorded: Recorded | None) -> Recorded:
+    if recorded is None:
+        raise ConsentRefused(f"{policy.brand} has no such recipient")
+    return recorded

@@ -1,0 +1,24 @@
+"""Disclosure under legal process: what was told of a person, to which authority, is on record (interpals-12)."""
+
+from mailer.actions.account import UnknownRecipient
+from mailer.policy.registry import rule
+from mailer.ports.rights import Disclosure, Rights
+
+
+class DisclosureRefused(ValueError):
+    """A disclosure that cannot be noted; the message says what is missing."""
+
+
+@rule("disclosure", "interpals-12; GDPR Art. 15(1)(c)")
+async def disclose(rights: Rights, brand: str, recipient_id: int, disclosure: Disclosure, actor: str) -> None:
+    """Each disclosure is on record: which kinds of data, to which authority, under which reference, by whom.
+
+    Raises:
+        DisclosureRefused: one of these is missing.
+        UnknownRecipient: the brand has no such recipient.
+    """
+    stated = (disclosure.authority, disclosure.reference, actor, *disclosure.fields)
+    if not disclosure.fields or not all(part.strip() for part in stated):
+        raise DisclosureRefused("a disclosure has an authority, a reference, the kinds of data, and who disclosed them")
+    if not await rights.disclose(brand, recipient_id, disclosure, actor):
+        raise UnknownRecipient(f"{brand} has no such recipient")

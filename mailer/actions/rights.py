@@ -1,0 +1,134 @@
+"""What a person may ask for: a copy of their data, correction, erasure; and what a child's account needs."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from mailer.actions.account import UnknownRecipient
+from mailer.actions.hold import legal_hold
+from mailer.policy.category import CATEGORIES, Category
+from mailer.policy.document import Policy
+from mailer.policy.registry import rule
+from mailer.ports.rights import Correction, Erasure, Rights
+
+BASIS = "GDPR Art. 17(3)(b) and (e), Art. 21(3): to keep to the refusal, and to show what was done"
+"""Why the keyed hash and the pseudonymous ledger of an erased person may be kept."""
+
+LINKS = {
+    "unsubscribe": "leaves the mail's category",
+    "leave": "closes the account",
+    "preferences": "shows and changes what is mailed",
+    "report": "says why the mail was sent, and that the account is not yours",
+    "pixel": "counts that the mailing was opened; as yours only with your consent",
+    "click": "leads on, and counts that a link of the mailing was followed; as yours only with your consent",
+}
+"""What the signed links in mail do. None of them expires; each can be made again from the ids that it holds."""
+
+
+@rule("export", "peerstream-07; GDPR Art. 15, 20")
+async def export(rights: Rights, policy: Policy, recipient_id: int, now: datetime) -> dict[str, Any]:
+    """Everything that is stored about a person at a brand, in a form that people and machines can read.
+
+    Args:
+        rights: where it is kept.
+        policy: the brand's.
+        recipient_id: who.
+        now: an aware time.
+
+    Raises:
+        UnknownRecipient: the brand has no such recipient.
+    """
+    copy = await rights.copy(policy.brand, recipient_id)
+    if copy is None:
+        raise UnknownRecipient(f"{policy.brand} has no such recipient")
+    controller = policy.controller
+    deliveries = [{**delivery, "links": _links(policy, delivery)} for delivery in copy["deliveries"]]
+    return {
+        "v": 1,
+        "exported_at": now.isoformat(),
+        "controller": {
+            "name": controller.name,
+            "postal_address": controller.postal_address,
+            "authority": controller.authority,
+        },
+        **copy,
+        "deliveries": deliveries,
+        "links": LINKS,
+        "recipients_of_data": _recipients(deliveries),
+        "inbound": [],
+        "basis": {
+            "electronic_notices": f"policy of {policy.brand}, version {policy.version}: using the service accepts them",
+            "retention_days": policy.retention_days,
+        },
+    }
+
+
+@rule("erasure", "interpals-20, peerstream-09, paltalk06-21; GDPR Art. 17; invariant 8")
+async def erase(rights: Rights, policy: Policy, recipient_id: int, source: str) -> Erasure:
+    """Erasure is real: what remains is a keyed hash, and numbers in a ledger that still verifies.
+
+    What is queued is cancelled; who else was handed data is listed, to confirm that they erased them too.
+
+    Args:
+        rights: where it is done.
+        policy: the brand's.
+        recipient_id: who.
+        source: who asked, and how, such as `operator`; it stands in the ledger.
+
+    Raises:
+        ErasureBlocked: a legal hold stands.
+        UnknownRecipient: the brand has no such recipient.
+    """
+    keep = timedelta(days=policy.retention_days)
+    done = await rights.erase(policy.brand, recipient_id, source, basis=BASIS, keep=keep, blocks=legal_hold)
+    if done is None:
+        raise UnknownRecipient(f"{policy.brand} has no such recipient")
+    return done
+
+
+async def rectify(rights: Rights, policy: Policy, recipient_id: int, correction: Correction, source: str) -> None:
+    """Corrects data as of now (GDPR Art. 16). A new address takes along what was left with the old one.
+
+    Raises:
+        UnknownRecipient: the brand has no such recipient. RecipientErased: nothing of theirs is left.
+        ValueError: nothing is corrected, or no address is known.
+    """
+    if not correction.stated:
+        raise ValueError("nothing is corrected; name email, name, locale or country")
+    if not await rights.rectify(policy.brand, recipient_id, correction, source):
+        raise UnknownRecipient(f"{policy.brand} has no such recipient")
+
+
+async def known_child(rights: Rights, policy: Policy, recipient_id: int, source: str) -> None:
+    """Notes that a person is under 13, and cancels what is queued for them (interpals-03).
+
+    Raises:
+        UnknownRecipient: the brand has no such recipient.
+    """
+    if not await rights.child(policy.brand, recipient_id, source):
+        raise UnknownRecipient(f"{policy.brand} has no such recipient")
+
+
+def _links(policy: Policy, delivery: Mapping[str, Any]) -> list[str]:
+    """The kinds of signed links that the mail of a delivery held, if it was handed over."""
+    if not any(entry["kind"] == "hand_over" for entry in delivery["entries"]):
+        return []
+    category: Category = CATEGORIES[delivery["category"]]
+    if category.optional:
+        counting = ["pixel", "click"] if policy.switches.tracking != "off" else []
+        return ["unsubscribe", "preferences", "report", *counting]
+    return ["leave", "report"] if policy.switches.service_footer == "leave" else ["report"]
+
+
+def _recipients(deliveries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """To whom data were passed, in which country, which kinds, and when the last time (GDPR Art. 15(1)(c))."""
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for delivery in deliveries:
+        for entry in delivery["entries"]:
+            if entry["kind"] == "hand_over":
+                key = entry["processor"], entry["country"], entry["contract"]
+                fields = sorted({*found.get(key, {}).get("fields", ()), *(entry["fields"] or ())})
+                last_at = max(found.get(key, {}).get("last_at", ""), entry["at"])
+                names = dict(zip(("processor", "country", "contract"), key, strict=True))
+                found[key] = {**names, "fields": fields, "last_at": last_at}
+    return list(found.values())

@@ -1,0 +1,102 @@
+"""Suppressing addresses, and lifting what suppresses them: both with a reason and an actor, on record for ever."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mailer.policy.document import Policy
+from mailer.policy.scopes import can_be_left, scopes_of
+from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.ports.suppressions import NewSuppression, Suppressions
+
+OBJECTION = "objection"
+LIFTABLE = ("opt_out", "complaint", OBJECTION, "address_dead")
+"""What a reason and an actor can end. That somebody was erased, or invited, stays true."""
+TAKEN_OVER = ("opt_out", "complaint", "address_dead")
+"""What another system may say of an address."""
+
+
+class SuppressionRefused(ValueError):
+    """What cannot be suppressed or lifted; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an import of suppressions came to."""
+
+    taken: int
+    new: int
+
+
+async def object_to_marketing(
+    suppressions: Suppressions, policy: Policy, recipient_id: int, source: str, actor: str
+) -> None:
+    """Records an objection to marketing: it holds for all brands of the controller (GDPR Art. 21(3)), over any consent.
+
+    Raises:
+        SuppressionRefused: the brand has no such recipient.
+    """
+    await _suppress(suppressions, policy, recipient_id, NewSuppression(EVERYTHING_OPTIONAL, OBJECTION, source, actor))
+
+
+async def suppress(suppressions: Suppressions, policy: Policy, recipient_id: int, new: NewSuppression) -> None:
+    """Records an opt-out that an operator was told, or a complaint; for ever, or until its time has passed.
+
+    Raises:
+        SuppressionRefused: nobody is named, the scope cannot be left, its time is over, or nobody is there.
+    """
+    check(policy, new)
+    await _suppress(suppressions, policy, recipient_id, new)
+
+
+async def take_over(
+    suppressions: Suppressions, policy: Policy, addresses: Sequence[tuple[str, NewSuppression]]
+) -> Taken:
+    """Records what another system suppresses; of an address that is nobody's here, only the hash is kept.
+
+    Raises:
+        SuppressionRefused: one of them cannot be recorded.
+    """
+    for _, new in addresses:
+        check(policy, new)
+    return Taken(len(addresses), await suppressions.take(policy.brand, policy.controller.id, addresses))
+
+
+async def lift(suppressions: Suppressions, policy: Policy, id: int, actor: str, reason: str) -> None:
+    """Ends a suppression, for all who share the address. The record stays, with who ended it and why.
+
+    Raises:
+        SuppressionRefused: nobody or nothing is named, or it cannot be ended.
+    """
+    if not actor.strip() or not reason.strip():
+        raise SuppressionRefused("a suppression is lifted with a reason and by a person; name both")
+    found = await suppressions.get(policy.brand, policy.controller.id, id)
+    if found is None:
+        raise SuppressionRefused(f"{policy.brand} has no suppression {id}")
+    if found.reason not in LIFTABLE:
+        raise SuppressionRefused(f"suppression {id} is for {found.reason}, which stays; {', '.join(LIFTABLE)} can end")
+    if not await suppressions.lift(id, actor, reason):
+        raise SuppressionRefused(f"suppression {id} ended already")
+
+
+def check(policy: Policy, new: NewSuppression) -> None:
+    """Whether it may be recorded.
+
+    Raises:
+        SuppressionRefused: it may not.
+    """
+    if not can_be_left(policy, new.scope):
+        raise SuppressionRefused(
+            f"scope: {new.scope!r} cannot be left; it takes {scopes_of(policy)} or {EVERYTHING_OPTIONAL}"
+        )
+    if new.reason not in TAKEN_OVER:
+        raise SuppressionRefused(f"reason: {new.reason!r} is none of {', '.join(TAKEN_OVER)}")
+    if not new.actor.strip() or not new.source.strip():
+        raise SuppressionRefused("a suppression needs a source and an actor; name both")
+    if new.expires_at is not None and new.expires_at <= datetime.now(UTC):
+        raise SuppressionRefused("expires_at is over already")
+
+
+async def _suppress(suppressions: Suppressions, policy: Policy, recipient_id: int, new: NewSuppression) -> None:
+    if not await suppressions.suppress(policy.brand, recipient_id, new):
+        raise SuppressionRefused(f"{policy.brand} has no such recipient")

@@ -1,0 +1,21 @@
+"""Whom of all accounts a mailing has reached (paltalk06-23)."""
+
+from collections import Counter
+from uuid import UUID
+
+from mailer.ledger.database import Pool, statements
+from mailer.ports.rights import Coverage
+
+_SQL = statements("rights")["coverage"]
+
+
+async def coverage(pool: Pool, mailing_id: UUID) -> Coverage:
+    """Counts and names; an account whose person was erased is none any more."""
+    counts: Counter[tuple[str, str]] = Counter()
+    unreached = []
+    async with pool.acquire() as connection, connection.transaction(readonly=True):
+        async for row in connection.cursor(_SQL, mailing_id, prefetch=1000):
+            counts[row["state"], row["reason"]] += 1
+            if row["state"] != "handed_over":
+                unreached.append((row["ref"], row["state"], row["reason"]))
+    return Coverage(counts.total(), counts, unreached)

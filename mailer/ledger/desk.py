@@ -1,0 +1,39 @@
+"""Where account events are done, in PostgreSQL."""
+
+from mailer.accounts import AccountEvent
+from mailer.actions.account_events import Desk, Desks
+from mailer.actions.consent import Confirmations
+from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.consents import PostgresConsents
+from mailer.ledger.database import Pool
+from mailer.ledger.rights import PostgresRights
+from mailer.ledger.standings import PostgresStandings
+from mailer.ledger.suppressions import PostgresSuppressions
+from mailer.ledger.writers import Writers
+
+
+def desks(
+    pool: Pool, writers: Writers, hasher: AddressHasher, confirmations: Confirmations, *, tell: bool = False
+) -> Desks:
+    """Opens a desk for each event: the event is noted with its change, and so done once.
+
+    Args:
+        pool: connections.
+        writers: of the ledger.
+        hasher: of addresses and refs.
+        confirmations: how a confirmation is asked for.
+        tell: whether what is cancelled is told on `mailer.outcomes`.
+    """
+
+    def desk(event: AccountEvent | None) -> Desk:
+        noting = writers.once(event.brand, event.id) if event else writers
+        standings = PostgresStandings(pool, noting, hasher)
+        return Desk(
+            standings,
+            PostgresRights(pool, hasher, standings, tell=tell),
+            PostgresConsents(pool, noting, hasher),
+            confirmations,
+            PostgresSuppressions(pool, noting, hasher),
+        )
+
+    return desk

@@ -1,0 +1,242 @@
+"""People's rights in PostgreSQL: the copy of their data, erasure, correction, legal holds and disclosures."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from mailer.events import Person
+from mailer.ledger import people
+from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.database import Connection, Pool, statements
+from mailer.ledger.partners import note_suppressed
+from mailer.ledger.standings import PostgresStandings, action
+from mailer.ports.ledger import Entry, Kind
+from mailer.ports.rights import Correction, Disclosure, Erasure, ErasureBlocked, Keeper, NoHold, RecipientErased
+
+_SQL = statements("rights")
+
+ERASED_BY_PROCESSORS = timedelta(days=30)
+"""Until when a processor is to have erased a person: the month of GDPR Art. 12(3)."""
+_CHILD = people.SQL["set_flag"].replace("{flag}", "under_13_at")
+
+
+class PostgresRights:
+    """Implements `ports.rights.Rights`.
+
+    Args:
+        pool: connections. hasher: of addresses and refs.
+        standings: begins each change.
+        tell: whether what is cancelled is also put into the outbox for `mailer.outcomes`.
+    """
+
+    def __init__(self, pool: Pool, hasher: AddressHasher, standings: PostgresStandings, *, tell: bool = False) -> None:
+        self._pool = pool
+        self._hasher = hasher
+        self._standings = standings
+        self._tell = tell
+
+    async def know(self, brand: str, controller: str, ref: str) -> int:
+        """See the port."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            known = await people.know_refs(connection, self._hasher, [(brand, ref, controller)])
+        return known[brand, ref]
+
+    async def copy(self, brand: str, recipient_id: int) -> dict[str, Any] | None:
+        """See the port."""
+        async with (
+            self._pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            return await _copy(connection, brand, recipient_id)
+
+    async def erase(
+        self,
+        brand: str,
+        recipient_id: int,
+        source: str,
+        *,
+        basis: str,
+        keep: timedelta,
+        blocks: Callable[[Sequence[str]], str | None],
+    ) -> Erasure | None:
+        """See the port."""
+        cancelled: list[Entry] = []
+        until = (datetime.now(UTC) + keep).date()
+        entry = action(brand, recipient_id, f"erased until {until}", None, source)
+        async with self._standings.record(entry, also=cancelled) as connection:
+            if connection is None:
+                return None
+            holds = await connection.fetch(_SQL["standing_holds"], recipient_id)
+            if reason := blocks([hold["reference"] for hold in holds]):
+                raise ErasureBlocked(reason)
+            touched = await people.lock_sharing(connection, [recipient_id])
+            cancelled += await self._cancel(connection, brand, recipient_id, "erased", "erasure")
+            await connection.execute(_SQL["list_keepers"], brand, recipient_id, ERASED_BY_PROCESSORS)
+            await self._forget(connection, brand, recipient_id, source)
+            await people.refresh(connection, touched)
+            expires_at = await connection.fetchval(_SQL["keep_stub"], recipient_id, basis, source, keep)
+            keepers = await connection.fetch(_SQL["keepers"], recipient_id)
+        return Erasure(recipient_id, len(cancelled), tuple(Keeper(**keeper) for keeper in keepers), expires_at)
+
+    async def _forget(self, connection: Connection, brand: str, recipient_id: int, source: str) -> None:
+        """Empties all that leads to the person; leaves the keyed hash, and numbers in the ledger."""
+        data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
+        if data is None or data["erased_at"] is not None:
+            return
+        await connection.execute(_SQL["suppress_erased"], recipient_id, source)
+        await note_suppressed(connection, self._hasher, [recipient_id], erased=True)
+        ref = self._hasher.erased_ref(brand, data["ref"])
+        await connection.execute(_SQL["empty_mailings"], brand, recipient_id)
+        await connection.execute(_SQL["empty_reports"], brand, recipient_id)
+        await connection.execute(_SQL["empty_inviter"], brand, data["ref"], ref)
+        for statement in ("empty_notes", "empty_consents", "forget", "erase_standing"):
+            await connection.execute(_SQL[statement], recipient_id)
+        if data["email"]:
+            await connection.execute(_SQL["empty_letters"], data["email"])
+        await connection.execute(_SQL["step_aside"], brand, ref, recipient_id)
+        await connection.execute(_SQL["empty_person"], recipient_id, ref)
+
+    async def _cancel(
+        self, connection: Connection, brand: str, recipient_id: int, reason: str, rule: str
+    ) -> list[Entry]:
+        """Cancels what is queued, deferred or held; the entries to be written for it."""
+        rows = await connection.fetch(_SQL["cancel"], brand, recipient_id, reason, self._tell)
+        return [
+            Entry(
+                Kind.DECISION,
+                brand,
+                mailing_id=row["mailing_id"],
+                recipient_id=recipient_id,
+                attempt=row["attempt"],
+                category=row["category"],
+                reason=f"cancelled {reason}",
+                rule=rule,
+                policy=row["policy_version"],
+            )
+            for row in rows
+        ]
+
+    async def child(self, brand: str, recipient_id: int, source: str) -> bool:
+        """See the port."""
+        cancelled: list[Entry] = []
+        entry = action(brand, recipient_id, "under_13", None, source)
+        async with self._standings.record(entry, also=cancelled) as connection:
+            if connection is not None:
+                await connection.execute(_CHILD, [recipient_id])
+                cancelled += await self._cancel(connection, brand, recipient_id, "under_13", "under-13")
+        return connection is not None
+
+    async def rectify(self, brand: str, recipient_id: int, correction: Correction, source: str) -> bool:
+        """See the port."""
+        entry = action(brand, recipient_id, f"rectified {' '.join(correction.stated)}", None, source)
+        async with self._standings.record(entry) as connection:
+            if connection is None:
+                return False
+            data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
+            if data is None or data["erased_at"] is not None:
+                raise RecipientErased(
+                    f"{brand} has erased this person; publish an event with what is known of them now"
+                )
+            if data["email"] is None and correction.email is None:
+                raise ValueError("nobody has made an address known; the correction needs an email")
+            person = Person.model_validate({"ref": data["ref"], "email": data["email"], **correction.stated})
+            await people.lock_sharing(connection, [recipient_id])
+            now = datetime.now(UTC)
+            await people.upsert(connection, self._hasher, [people.known(brand, data["controller"], person, now)])
+        return True
+
+    async def hold(self, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> bool:
+        """See the port."""
+        async with self._about_law(brand, recipient_id, "legal_hold", reference, actor) as connection:
+            if connection is not None:
+                await connection.execute(_SQL["hold"], recipient_id, reference, named, actor)
+                await connection.execute(_SQL["held"], recipient_id)
+        return connection is not None
+
+    async def lift(self, brand: str, recipient_id: int, reference: str, actor: str) -> bool:
+        """See the port."""
+        async with self._about_law(brand, recipient_id, "legal_hold_lifted", reference, actor) as connection:
+            if connection is None:
+                return False
+            if not await connection.fetch(_SQL["lift"], recipient_id, reference, actor):
+                raise NoHold(f"no legal hold {reference!r} stands for this recipient of {brand}")
+            await connection.execute(_SQL["held"], recipient_id)
+        return True
+
+    async def disclose(self, brand: str, recipient_id: int, disclosure: Disclosure, actor: str) -> bool:
+        """See the port."""
+        note = f"{disclosure.authority}, {disclosure.reference}"
+        async with self._about_law(brand, recipient_id, "disclosed", note, actor, disclosure.fields) as connection:
+            if connection is not None:
+                values = disclosure.authority, disclosure.reference, disclosure.fields, actor
+                await connection.execute(_SQL["disclose"], recipient_id, *values)
+        return connection is not None
+
+    def _about_law(
+        self,
+        brand: str,
+        recipient_id: int,
+        reason: str,
+        note: str,
+        actor: str,
+        fields: tuple[str, ...] | None = None,
+    ) -> AbstractAsyncContextManager[Connection | None]:
+        entry = Entry(
+            Kind.ACTION,
+            brand,
+            recipient_id=recipient_id,
+            reason=reason,
+            rule=f"action:{actor}",
+            fields=fields,
+            reply=note,
+        )
+        return self._standings.record(entry)
+
+
+async def _copy(connection: Connection, brand: str, recipient_id: int) -> dict[str, Any] | None:
+    """What each table has of a person; the ledger's entries stand with their deliveries."""
+
+    async def rows(name: str) -> list[dict[str, Any]]:
+        return [_plain(row) for row in await connection.fetch(_SQL[f"copy_{name}"], brand, recipient_id)]
+
+    data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
+    if data is None:
+        return None
+    entries = await rows("entries")
+    deliveries = [
+        {**delivery, "entries": [entry for entry in entries if entry["mailing"] == delivery["mailing"]]}
+        for delivery in await rows("deliveries")
+    ]
+    mailings = {delivery["mailing"] for delivery in deliveries}
+    person = _plain(data)
+    [standing] = await rows("standing")
+    return {
+        "brand": brand,
+        "ref": person.pop("ref"),
+        "data": {name: value for name, value in person.items() if name != "erased_at"},
+        "standing": standing,
+        "audiences": [row["audience"] for row in await rows("audiences")],
+        **{name: await rows(name) for name in ("consents", "suppressions")},
+        "deliveries": deliveries,
+        "entries": [entry for entry in entries if entry["mailing"] not in mailings],
+        **{name: await rows(name) for name in ("opens", "clicks", "holds", "disclosures")},
+    }
+
+
+def _plain(row: asyncpg.Record) -> dict[str, Any]:
+    """A row as JSON has it."""
+    return {name: _value(value) for name, value in row.items()}
+
+
+def _value(value: Any) -> Any:
+    match value:
+        case datetime() | date():
+            return value.isoformat()
+        case UUID():
+            return str(value)
+        case _:
+            return value

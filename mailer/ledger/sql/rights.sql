@@ -1,0 +1,210 @@
+-- name: data
+SELECT r.id, r.ref, r.controller, r.email, r.name, r.locale, r.country, r.source, r.purpose, r.collected_at,
+       r.policy_version, r.observed_at, r.created_at, s.erased_at
+FROM recipients r JOIN standings s ON s.recipient_id = r.id WHERE r.brand = $1 AND r.id = $2
+
+-- name: copy_standing
+SELECT version, opted_out, objected_at, consents, paid, channel, deactivated_at, erased_at, erased_before_at,
+       restricted_at, under_13_at, address_dead_at, electronic_refused_at, personalisation_refused_at, tracking_refused_at
+FROM standings WHERE recipient_id = $2 AND EXISTS (SELECT FROM recipients WHERE id = $2 AND brand = $1)
+
+-- name: copy_consents
+SELECT controller, scope, given, counts, source, version, words, actor, proof, at, recorded_at
+FROM consents WHERE recipient_id = $2 AND brand = $1 ORDER BY at, id
+
+-- name: copy_suppressions
+SELECT s.brand, s.scope, s.reason, s.source, s.actor, s.at, s.expires_at, s.lifted_at, s.lifted_by, s.lift_reason
+FROM recipients r
+JOIN suppressions s ON s.controller = r.controller AND s.address_key = r.address_key AND s.address_hash = r.address_hash
+WHERE r.id = $2 AND r.brand = $1 AND (s.brand IS NULL OR s.brand = $1) ORDER BY s.at, s.id
+
+-- name: copy_audiences
+SELECT audience FROM audience_members WHERE recipient_id = $2 AND brand = $1 ORDER BY audience
+
+-- name: copy_deliveries
+-- By the brand's mailings, one probe of the primary key each: no index leads from a person to deliveries.
+SELECT m.id AS mailing, m.event_id AS event, coalesce(d.sent_as, m.category) AS category, m.template, m.campaign,
+       m.topic, m.reason AS stated_reason, m.created_at, d.state, d.reason, d.context AS own_context,
+       CASE WHEN m.audience_size = 1 THEN m.context END AS context
+FROM mailings m JOIN deliveries d ON d.mailing_id = m.id AND d.recipient_id = $2 WHERE m.brand = $1 ORDER BY m.id
+
+-- name: copy_entries
+SELECT l.at, l.mailing_id AS mailing, l.kind, l.attempt, l.category, l.reason, l.rule, l.policy, l.processor, l.country,
+       l.contract, l.purpose, l.fields, l.message_id, notes.text AS reply
+FROM (SELECT l.* FROM mailings m JOIN ledger l ON l.mailing_id = m.id AND l.recipient_id = $2 WHERE m.brand = $1
+      UNION ALL SELECT l.* FROM ledger l WHERE l.mailing_id IS NULL AND l.recipient_id = $2 AND l.brand = $1) l
+LEFT JOIN ledger_notes notes USING (writer, n)
+ORDER BY l.at, l.writer, l.n
+
+-- name: copy_opens
+SELECT o.mailing_id AS mailing, o.day FROM individual_opens o JOIN recipients r ON r.id = o.recipient_id
+WHERE r.id = $2 AND r.brand = $1 ORDER BY o.day, o.mailing_id
+
+-- name: copy_clicks
+SELECT c.mailing_id AS mailing, c.link, c.day FROM individual_clicks c JOIN recipients r ON r.id = c.recipient_id
+WHERE r.id = $2 AND r.brand = $1 ORDER BY c.day, c.mailing_id, c.link
+
+-- name: copy_holds
+SELECT h.reference, h.at, h.lifted_at FROM holds h JOIN recipients r ON r.id = h.recipient_id
+WHERE r.id = $2 AND r.brand = $1 AND h.named ORDER BY h.id
+
+-- name: copy_disclosures
+SELECT d.authority, d.reference, d.fields, d.at FROM disclosures d JOIN recipients r ON r.id = d.recipient_id
+WHERE r.id = $2 AND r.brand = $1 ORDER BY d.id
+
+-- name: standing_holds
+SELECT reference FROM holds WHERE recipient_id = $1 AND lifted_at IS NULL ORDER BY id
+
+-- name: hold
+INSERT INTO holds (recipient_id, reference, named, actor) VALUES ($1, $2, $3, $4)
+
+-- name: lift
+UPDATE holds SET lifted_at = now(), lifted_by = $3
+WHERE recipient_id = $1 AND reference = $2 AND lifted_at IS NULL RETURNING id
+
+-- name: held
+UPDATE standings s SET version = version + 1, legal_hold_at = held.at
+FROM (SELECT min(at) AS at FROM holds WHERE recipient_id = $1 AND lifted_at IS NULL) held
+WHERE s.recipient_id = $1 AND s.legal_hold_at IS DISTINCT FROM held.at
+
+-- name: disclose
+INSERT INTO disclosures (recipient_id, authority, reference, fields, actor) VALUES ($1, $2, $3, $4, $5)
+
+-- name: cancel
+-- What nobody holds. What a worker holds fails its intent, since the standing's version is another one, and is decided anew.
+WITH open AS (
+    SELECT d.mailing_id, d.recipient_id, d.attempt, d.state, d.reason, m.brand, m.event_id, m.campaign, m.policy_version,
+           m.category AS published_as, coalesce(d.sent_as, m.category) AS category
+    FROM mailings m JOIN deliveries d ON d.mailing_id = m.id AND d.recipient_id = $2
+    WHERE m.brand = $1 AND m.finished_at IS NULL AND d.state IN ('queued', 'deferred', 'held')
+    ORDER BY m.id FOR UPDATE OF d
+), cancelled AS (
+    UPDATE deliveries d SET state = 'cancelled', reason = $3, due_at = NULL
+    FROM open o WHERE d.mailing_id = o.mailing_id AND d.recipient_id = o.recipient_id
+), counted AS (
+    INSERT INTO counters
+    SELECT mailing_id, state, reason, -1 FROM open UNION ALL SELECT mailing_id, 'cancelled', $3, 1 FROM open
+), told AS (
+    INSERT INTO outbox (exchange, routing_key, body)
+    SELECT 'mailer.outcomes', concat_ws('.', o.brand, o.published_as, 'cancelled'),
+           jsonb_build_object(
+               'v', 1, 'at', now(), 'brand', o.brand, 'category', o.published_as, 'state', 'cancelled',
+               'mailing', o.mailing_id, 'event', o.event_id, 'campaign', o.campaign,
+               'deliveries', jsonb_build_array(jsonb_build_object('ref', r.ref, 'reason', $3, 'attempt', o.attempt)))
+    FROM open o JOIN recipients r ON r.id = o.recipient_id WHERE $4::boolean
+)
+SELECT mailing_id, attempt, category, policy_version FROM open
+
+-- name: suppress_erased
+-- For the whole controller, who was asked to erase. A second erasure raises it: what was collected before that is stale too.
+INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source)
+SELECT controller, address_key, address_hash, NULL, '*', 'erased', $2 FROM recipients
+WHERE id = $1 AND address_hash IS NOT NULL
+ON CONFLICT (controller, address_key, address_hash, brand, scope, reason) WHERE lifted_at IS NULL
+DO UPDATE SET at = now(), source = EXCLUDED.source
+
+-- name: list_keepers
+-- The keys of the brand's mailings lead to the hand-overs.
+INSERT INTO erasures (recipient_id, processor, country, contract, last_at, due_at)
+SELECT $2, l.processor, (array_agg(l.country ORDER BY l.at DESC))[1], (array_agg(l.contract ORDER BY l.at DESC))[1],
+       max(l.at), now() + $3::interval
+FROM mailings m JOIN ledger l ON l.mailing_id = m.id AND l.recipient_id = $2
+WHERE m.brand = $1 AND l.kind = 'hand_over'
+GROUP BY l.processor
+ON CONFLICT DO NOTHING
+
+-- name: empty_mailings
+-- Values for this person, and mailings that were for nobody else.
+WITH own AS (
+    SELECT m.id, m.audience_size FROM mailings m JOIN deliveries d ON d.mailing_id = m.id AND d.recipient_id = $2
+    WHERE m.brand = $1 AND (m.audience_size = 1 OR d.context IS NOT NULL)
+), values AS (
+    UPDATE deliveries d SET context = NULL FROM own WHERE d.mailing_id = own.id AND d.recipient_id = $2
+), files AS (
+    DELETE FROM attachments a USING own WHERE a.mailing_id = own.id AND own.audience_size = 1
+)
+UPDATE mailings m SET context = '{}', reply_to = NULL FROM own WHERE m.id = own.id AND own.audience_size = 1
+
+-- name: empty_inviter
+-- A member who has invited others is named in those mailings, and perhaps on the list of the paused.
+WITH listed AS (
+    UPDATE inviters SET inviter = $3 WHERE brand = $1 AND inviter = $2
+)
+UPDATE mailings SET inviter = $3 WHERE brand = $1 AND inviter = $2
+
+-- name: empty_reports
+-- A place is kept, and not the one that they had: a report without them must go on to differ from this one by a person.
+UPDATE report_cells c SET members = array_append(array_remove(c.members, $2), 0)
+FROM reports r WHERE r.brand = $1 AND c.report_id = r.id AND $2 = ANY (c.members)
+
+-- name: empty_notes
+DELETE FROM ledger_notes WHERE recipient_id = $1
+
+-- name: empty_consents
+UPDATE consents SET proof = NULL, words = NULL WHERE recipient_id = $1 AND (proof IS NOT NULL OR words IS NOT NULL)
+
+-- name: empty_letters
+-- Dead letters are few. Where the address is written in another way (as \u0040), it is not found.
+UPDATE dead_letters SET body = '' WHERE position(convert_to($1, 'UTF8') IN body) > 0
+
+-- name: forget
+WITH opens AS (DELETE FROM individual_opens WHERE recipient_id = $1),
+     clicks AS (DELETE FROM individual_clicks WHERE recipient_id = $1),
+     sent AS (DELETE FROM sends WHERE recipient_id = $1),
+     joined AS (DELETE FROM audience_members WHERE recipient_id = $1)
+SELECT
+
+-- name: erase_standing
+UPDATE standings SET version = version + 1, erased_at = coalesce(erased_at, now()), channel = 'email', paid = false
+WHERE recipient_id = $1
+
+-- name: step_aside
+-- Somebody with the same ref was erased before; theirs becomes meaningless to us too.
+UPDATE recipients SET ref = 'erased:' || id WHERE brand = $1 AND ref = $2 AND id <> $3
+
+-- name: empty_person
+UPDATE recipients SET ref = $2, email = NULL, address_key = NULL, address_hash = NULL, name = NULL, locale = NULL,
+    country = NULL, source = NULL, purpose = NULL, collected_at = NULL, policy_version = NULL, observed_at = now()
+WHERE id = $1
+
+-- name: keep_stub
+INSERT INTO stubs (recipient_id, basis, source, expires_at) VALUES ($1, $2, $3, now() + $4::interval)
+ON CONFLICT (recipient_id) DO UPDATE SET basis = EXCLUDED.basis RETURNING expires_at
+
+-- name: keepers
+SELECT recipient_id, processor, country, contract, last_at, due_at, confirmed_at, confirmed_by FROM erasures
+WHERE $1::bigint IS NULL OR recipient_id = $1 ORDER BY recipient_id, processor
+
+-- name: purges
+SELECT mailing_id, brand, processor, country, contract, due_at, confirmed_at, confirmed_by FROM purges
+ORDER BY mailing_id, processor
+
+-- name: holders
+SELECT brand, processor, country, contract, count(*) AS handovers, min(at) AS first_at, max(at) AS last_at
+FROM ledger WHERE kind = 'hand_over' GROUP BY brand, processor, country, contract
+ORDER BY brand, processor, country, contract
+
+-- name: confirm_erasure
+UPDATE erasures e SET confirmed_at = now(), confirmed_by = $3 FROM recipients r
+WHERE e.recipient_id = $1 AND e.processor = $2 AND e.confirmed_at IS NULL AND r.id = e.recipient_id
+RETURNING r.brand, e.country, e.contract
+
+-- name: confirm_purge
+UPDATE purges SET confirmed_at = now(), confirmed_by = $3
+WHERE mailing_id = $1 AND processor = $2 AND confirmed_at IS NULL RETURNING brand, country, contract
+
+-- name: note_purges
+-- Of finished mailings: the outside processors, given as (brand, processor), that took part.
+INSERT INTO purges (mailing_id, brand, processor, country, contract)
+SELECT l.mailing_id, l.brand, l.processor, min(l.country), min(l.contract)
+FROM ledger l JOIN unnest($2::text[], $3::text[]) AS outside (brand, processor) USING (brand, processor)
+WHERE l.mailing_id = ANY ($1::uuid[]) AND l.kind = 'hand_over'
+GROUP BY l.mailing_id, l.brand, l.processor
+ON CONFLICT DO NOTHING
+RETURNING mailing_id, brand, processor, country, contract
+
+-- name: coverage
+SELECT r.ref, coalesce(d.state, 'not_addressed') AS state, coalesce(d.reason, '') AS reason
+FROM mailings m JOIN recipients r ON r.brand = m.brand JOIN standings s ON s.recipient_id = r.id AND s.erased_at IS NULL
+LEFT JOIN deliveries d ON d.mailing_id = m.id AND d.recipient_id = r.id
+WHERE m.id = $1 ORDER BY r.id

@@ -1,0 +1,82 @@
+-- name: suppress
+-- Given again, it is of the later time, and lasts as long as the longer of the two.
+INSERT INTO suppressions AS p (controller, address_key, address_hash, brand, scope, reason, source, actor, at, expires_at)
+SELECT DISTINCT ON (r.controller, r.address_key, r.address_hash, k.brand, k.scope, k.reason)
+       r.controller, r.address_key, r.address_hash, k.brand, k.scope, k.reason, k.source, k.actor,
+       least(coalesce(k.at, now()), now()), k.expires_at
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+            $8::timestamptz[]) AS k (recipient_id, brand, scope, reason, source, actor, at, expires_at)
+JOIN recipients r ON r.id = k.recipient_id
+WHERE r.address_hash IS NOT NULL
+ORDER BY r.controller, r.address_key, r.address_hash, k.brand, k.scope, k.reason, k.expires_at DESC NULLS FIRST
+{again}
+
+-- name: take
+INSERT INTO suppressions AS p (controller, address_key, address_hash, brand, scope, reason, source, actor, at, expires_at)
+SELECT DISTINCT ON ($1::text, $2::text, k.hash, k.brand, k.scope, k.reason)
+       $1, $2, k.hash, k.brand, k.scope, k.reason, k.source, k.actor, least(coalesce(k.at, now()), now()), k.expires_at
+FROM unnest($3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
+            $10::timestamptz[]) AS k (hash, brand, scope, reason, source, actor, at, expires_at)
+ORDER BY 1, 2, k.hash, k.brand, k.scope, k.reason, k.expires_at DESC NULLS FIRST
+{again}
+RETURNING p.xmax = 0 AS new
+
+-- name: with_addresses
+-- Who has one of these addresses, at all brands of the controller.
+SELECT r.id, r.brand, r.address_hash FROM recipients r
+WHERE r.controller = $1 AND r.address_key = $2 AND r.address_hash = ANY ($3::bytea[])
+ORDER BY r.id
+
+-- name: object
+-- The account itself objects too, whether or not it has an address now.
+UPDATE standings SET version = version + 1, objected_at = now() WHERE recipient_id = $1 AND objected_at IS NULL
+
+-- name: get
+SELECT {suppression} FROM suppressions p
+WHERE p.id = $3 AND p.controller = $2 AND (p.brand = $1 OR p.brand IS NULL)
+
+-- name: of
+SELECT {suppression} FROM recipients r
+JOIN suppressions p ON p.controller = r.controller AND p.address_key = r.address_key AND p.address_hash = r.address_hash
+    AND (p.brand = r.brand OR p.brand IS NULL)
+WHERE r.brand = $1 AND r.id = $2
+ORDER BY p.at, p.id
+
+-- name: of_address
+SELECT {suppression} FROM suppressions p
+WHERE p.controller = $2 AND p.address_key = $3 AND p.address_hash = $4 AND (p.brand = $1 OR p.brand IS NULL)
+ORDER BY p.at, p.id
+
+-- name: export
+SELECT {suppression} FROM suppressions p
+WHERE p.controller = $2 AND (p.brand = $1 OR p.brand IS NULL)
+  AND p.lifted_at IS NULL AND (p.expires_at IS NULL OR p.expires_at > now())
+ORDER BY p.id
+
+-- name: lift
+UPDATE suppressions SET lifted_at = now(), lifted_by = $2, lift_reason = $3
+WHERE id = ANY ($1::bigint[]) AND lifted_at IS NULL
+RETURNING id, controller, brand, scope, reason
+
+-- name: concerned
+-- Whom suppressions concern, each with the brand.
+SELECT r.id, r.brand, p.id AS suppression FROM suppressions p
+JOIN recipients r ON r.controller = p.controller AND r.address_key = p.address_key AND r.address_hash = p.address_hash
+    AND (p.brand IS NULL OR p.brand = r.brand)
+WHERE p.id = ANY ($1::bigint[])
+ORDER BY r.id
+
+-- name: any_lapsed
+SELECT EXISTS (SELECT FROM suppressions WHERE lifted_at IS NULL AND expires_at <= now())
+
+-- name: lapsed
+SELECT id FROM suppressions WHERE lifted_at IS NULL AND expires_at <= now()
+ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
+
+-- name: left
+-- The opt-outs of a person's address that are older than a moment.
+SELECT p.id, p.scope, p.at FROM recipients r
+JOIN suppressions p ON p.controller = r.controller AND p.address_key = r.address_key AND p.address_hash = r.address_hash
+    AND p.brand = r.brand
+WHERE r.id = $1 AND p.reason = 'opt_out' AND p.lifted_at IS NULL AND p.scope = ANY ($2::text[]) AND p.at < $3
+ORDER BY p.id

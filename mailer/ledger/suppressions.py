@@ -1,0 +1,202 @@
+"""Suppressions in PostgreSQL. Only `actions` calls what changes them."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from mailer.ledger import people
+from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.database import Connection, Pool, statements
+from mailer.ledger.partners import note_suppressed
+from mailer.ledger.writers import Writers, append
+from mailer.ports.ledger import Entry, Kind
+from mailer.ports.suppressions import NewSuppression, Suppression
+
+_COLUMNS = (
+    *("id", "brand", "scope", "reason", "source", "actor", "at"),
+    *("expires_at", "lifted_at", "lifted_by", "lift_reason"),
+)
+_AGAIN = """
+ON CONFLICT (controller, address_key, address_hash, brand, scope, reason) WHERE lifted_at IS NULL
+DO UPDATE SET at = CASE WHEN p.reason IN ('opt_out', 'complaint') THEN greatest(p.at, EXCLUDED.at) ELSE p.at END,
+    expires_at = CASE WHEN p.expires_at < coalesce(EXCLUDED.expires_at, 'infinity') THEN EXCLUDED.expires_at
+                 ELSE p.expires_at END
+"""
+_SELECTED = ", ".join(
+    [*(f"p.{column}" for column in _COLUMNS), "encode(p.address_hash, 'hex') AS hash", "p.address_key AS key"]
+)
+_SQL = {
+    name: text.replace("{again}", _AGAIN).replace("{suppression}", _SELECTED)
+    for name, text in statements("suppressions").items()
+}
+
+Stop = tuple[int, str | None, NewSuppression]
+"""Whose address is suppressed: the recipient, the brand (None: the whole controller), and with what."""
+_WHOLE_CONTROLLER = ("objection", "address_dead")
+
+
+@asynccontextmanager
+async def changing(pool: Pool, writers: Writers) -> AsyncIterator[tuple[Connection, list[Entry]]]:
+    """One transaction for changes of standings, and the entries that are in the list once everything within is done."""
+    entries: list[Entry] = []
+    async with writers.lease() as writer, pool.acquire() as connection:
+        async with connection.transaction():
+            await people.keep_imports_out(connection)
+            yield connection, entries
+            linked = await append(connection, writer, entries)
+        writer.advance(linked)
+
+
+async def suppress_all(connection: Connection, hasher: AddressHasher, stops: Sequence[Stop]) -> None:
+    """Adds suppressions, and refreshes the standings of all who share the addresses."""
+    ids, brands, news = zip(*stops, strict=True)
+    touched = await people.lock_sharing(connection, ids)
+    await connection.execute(_SQL["suppress"], ids, brands, *_columns(news))
+    await people.refresh(connection, touched)
+    await note_suppressed(connection, hasher, touched)
+
+
+async def lift_all(connection: Connection, ids: Sequence[int], actor: str, reason: str) -> list[Entry]:
+    """Ends suppressions, and refreshes the standings of all whom they concern; their entries, none if none ended."""
+    concerned = await connection.fetch(_SQL["concerned"], ids)
+    await people.lock_all(connection, [row["id"] for row in concerned])
+    lifted = {row["id"]: row for row in await connection.fetch(_SQL["lift"], ids, actor, reason)}
+    await people.refresh(connection, [row["id"] for row in concerned])
+    whom: dict[int, list[tuple[str, int | None]]] = {id_: [] for id_ in lifted}
+    for row in concerned:
+        if row["suppression"] in whom:
+            whom[row["suppression"]].append((row["brand"], row["id"]))
+    return [
+        Entry(
+            Kind.ACTION,
+            brand,
+            recipient_id=recipient_id,
+            reason=f"lifted {lifted[id_]['reason']}",
+            category=lifted[id_]["scope"],
+            rule="action:lift",
+            reply=f"{actor}: {reason}",
+        )
+        for id_, owners in whom.items()
+        for brand, recipient_id in owners or [(lifted[id_]["brand"] or lifted[id_]["controller"], None)]
+    ]
+
+
+class PostgresSuppressions:
+    """Implements `ports.suppressions.Suppressions`."""
+
+    def __init__(self, pool: Pool, writers: Writers, hasher: AddressHasher) -> None:
+        self._pool = pool
+        self._writers = writers
+        self._hasher = hasher
+
+    async def suppress(self, brand: str, recipient_id: int, new: NewSuppression) -> bool:
+        """See the port."""
+        async with changing(self._pool, self._writers) as (connection, entries):
+            if await connection.fetchrow(people.SQL["standing"], brand, recipient_id) is None:
+                return False
+            await suppress_all(connection, self._hasher, [(recipient_id, _brand(brand, new), new)])
+            if new.reason == "objection":
+                await connection.execute(_SQL["object"], recipient_id)
+            entries.append(_entry(brand, recipient_id, new))
+        return True
+
+    async def take(self, brand: str, controller: str, addresses: Sequence[tuple[str, NewSuppression]]) -> int:
+        """See the port."""
+        if not addresses:
+            return 0
+        hashes = [self._hasher.hash(address) for address, _ in addresses]
+        news = [new for _, new in addresses]
+        brands = [_brand(brand, new) for new in news]
+        key = self._hasher.key_id
+        async with changing(self._pool, self._writers) as (connection, entries):
+            owners = await connection.fetch(_SQL["with_addresses"], controller, key, hashes)
+            await people.lock_all(connection, [owner["id"] for owner in owners])
+            rows = await connection.fetch(_SQL["take"], controller, key, hashes, brands, *_columns(news))
+            await people.refresh(connection, [owner["id"] for owner in owners])
+            await note_suppressed(connection, self._hasher, [owner["id"] for owner in owners])
+            entries += _taken(owners, list(zip(hashes, brands, news, strict=True)))
+        return sum(row["new"] for row in rows)
+
+    async def get(self, brand: str, controller: str, id: int) -> Suppression | None:
+        """See the port."""
+        row = await self._pool.fetchrow(_SQL["get"], brand, controller, id)
+        return _suppression(row) if row else None
+
+    async def lift(self, id: int, actor: str, reason: str) -> bool:
+        """See the port."""
+        async with changing(self._pool, self._writers) as (connection, entries):
+            entries += await lift_all(connection, [id], actor, reason)
+            return bool(entries)
+
+    async def of(self, brand: str, recipient_id: int) -> list[Suppression]:
+        """See the port."""
+        return [_suppression(row) for row in await self._pool.fetch(_SQL["of"], brand, recipient_id)]
+
+    async def of_address(self, brand: str, controller: str, address: str) -> list[Suppression]:
+        """See the port."""
+        hashed = self._hasher.hash(address)
+        rows = await self._pool.fetch(_SQL["of_address"], brand, controller, self._hasher.key_id, hashed)
+        return [_suppression(row) for row in rows]
+
+    async def export(self, brand: str, controller: str) -> AsyncIterator[Suppression]:
+        """See the port."""
+        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+            async for row in connection.cursor(_SQL["export"], brand, controller):
+                yield _suppression(row)
+
+
+async def lapse(pool: Pool, writers: Writers, limit: int) -> int:
+    """Ends those whose time has passed; returns how many."""
+    if not await pool.fetchval(_SQL["any_lapsed"]):
+        return 0
+    async with changing(pool, writers) as (connection, entries):
+        ids = [row["id"] for row in await connection.fetch(_SQL["lapsed"], limit)]
+        entries += await lift_all(connection, ids, "timekeeper", "expired")
+    return len(ids)
+
+
+def _brand(brand: str, new: NewSuppression) -> str | None:
+    return None if new.reason in _WHOLE_CONTROLLER else brand
+
+
+def _columns(news: Sequence[NewSuppression]) -> list[list[Any]]:
+    return [
+        [new.scope for new in news],
+        [new.reason for new in news],
+        [new.source for new in news],
+        [new.actor for new in news],
+        [new.at for new in news],
+        [new.expires_at for new in news],
+    ]
+
+
+def _taken(
+    owners: Sequence[asyncpg.Record], taken: Sequence[tuple[bytes, str | None, NewSuppression]]
+) -> Iterator[Entry]:
+    """An entry for each whom a suppression that was taken over concerns."""
+    by_hash: defaultdict[bytes, list[asyncpg.Record]] = defaultdict(list)
+    for owner in owners:
+        by_hash[owner["address_hash"]].append(owner)
+    for hashed, brand, new in taken:
+        for owner in by_hash[hashed]:
+            if brand in (None, owner["brand"]):
+                yield _entry(owner["brand"], owner["id"], new)
+
+
+def _entry(brand: str, recipient_id: int, new: NewSuppression) -> Entry:
+    return Entry(
+        Kind.ACTION,
+        brand,
+        recipient_id=recipient_id,
+        reason=new.reason,
+        category=new.scope,
+        rule=f"action:{new.source}",
+        reply=new.actor,
+    )
+
+
+def _suppression(row: asyncpg.Record) -> Suppression:
+    return Suppression(**row)

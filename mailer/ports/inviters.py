@@ -1,0 +1,18 @@
+"""Members who invite others."""
+
+from typing import Protocol
+
+
+class Inviters(Protocol):
+    """Whose invitations are stopped."""
+
+    async def pause(self, brand: str, inviter: str, reason: str) -> bool:
+        """Stops a member's invitations, also those that wait; once it returns, none of them begins.
+
+        False: they were stopped already.
+        """
+        ...
+
+    async def resume(self, brand: str, inviter: str, reason: str) -> bool:
+        """Lets a member invite again. False: their invitations were not stopped."""
+        ...

@@ -1,0 +1,31 @@
+"""Where a mail came from, for whoever asks why they got it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What may be told of a mail to whoever holds it, also if it was forwarded: neither address, name nor reference.
+
+    Attributes:
+        category: as what it was sent to this person; None where its mailing is gone by retention.
+        inviter: the member for whom it was sent.
+        source, collected_at, policy_version: of the address.
+    """
+
+    category: str | None
+    inviter: str | None
+    source: str | None
+    collected_at: datetime | None
+    policy_version: str | None
+
+
+class Origins(Protocol):
+    """Mailings and addresses, as far as their origin goes."""
+
+    async def of(self, brand: str, recipient_id: int, mailing_id: UUID) -> Origin | None:
+        """The origin of one mail, None if the brand has no such recipient."""
+        ...

@@ -1,0 +1,81 @@
+"""Suppressions: what keeps an address from getting mail, by its keyed hash. They end on record, and are kept."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """One that is on record.
+
+    Attributes:
+        brand: None for one that holds for the whole controller.
+        scope: a category, `category/topic`, `purpose/…`, `partner/…`, or `*` for all optional mail.
+        reason: opt_out, complaint, objection, address_dead, erased or invited.
+        source: how it came. actor: by whom. at: since when. expires_at: until when, None for ever.
+        lifted_at, lifted_by, lift_reason: when, by whom and why it was ended; None while it holds.
+        hash: HMAC-SHA-256 of the normalised address, in hexadecimal. key: the id of the key that made it.
+    """
+
+    id: int
+    brand: str | None
+    scope: str
+    reason: str
+    source: str
+    actor: str
+    at: datetime
+    expires_at: datetime | None
+    lifted_at: datetime | None
+    lifted_by: str | None
+    lift_reason: str | None
+    hash: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewSuppression:
+    """One to be made. The fields are those of `Suppression`; `at` None is now."""
+
+    scope: str
+    reason: str
+    source: str
+    actor: str
+    at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+class Suppressions(Protocol):
+    """Each change, the standings that follow from it and their ledger entries commit together."""
+
+    async def suppress(self, brand: str, recipient_id: int, new: NewSuppression) -> bool:
+        """Suppresses a person's address: for the brand, or for the whole controller where the reason is an objection.
+
+        Idempotent. False: the brand has no such recipient.
+        """
+        ...
+
+    async def take(self, brand: str, controller: str, addresses: Sequence[tuple[str, NewSuppression]]) -> int:
+        """Suppresses addresses, whether or not they are anybody's, by their hashes only. Returns how many were new."""
+        ...
+
+    async def get(self, brand: str, controller: str, id: int) -> Suppression | None:
+        """One of the brand or of the whole controller."""
+        ...
+
+    async def lift(self, id: int, actor: str, reason: str) -> bool:
+        """Ends one, for all who share the address. False: it has ended already."""
+        ...
+
+    async def of(self, brand: str, recipient_id: int) -> list[Suppression]:
+        """All that ever concerned a person's address at the brand, oldest first, those that ended included."""
+        ...
+
+    async def of_address(self, brand: str, controller: str, address: str) -> list[Suppression]:
+        """The same of an address, whether or not it is anybody's."""
+        ...
+
+    def export(self, brand: str, controller: str) -> AsyncIterator[Suppression]:
+        """Those that hold now, of the brand and of the whole controller."""
+        ...
