@@ -12,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from mailer.accounts import account_schema
 from mailer.events import EventRefused, MessageEvent, parse_event
 from mailer.ports.broker import Header, Message
 from mailer.ports.keys import ApiClient
@@ -51,7 +52,8 @@ class Count(BaseModel):
 class EventStatus(BaseModel):
     """How far the event's mailing has come.
 
-    `opens` are fetches of its pixel by people's mail programs, `machine_opens` those by proxies and scanners.
+    `opens` are fetches of its pixel by people's mail programs, `machine_opens` those by proxies and scanners;
+    `unique_opens` are the messages opened, as far as that may be known. The same of clicks.
     """
 
     event: str
@@ -69,17 +71,22 @@ class EventStatus(BaseModel):
     counts: list[Count]
     opens: int
     machine_opens: int
+    unique_opens: int
+    clicks: int
+    machine_clicks: int
+    unique_clicks: int
     status_url: str
 
 
-def _problem(description: str) -> dict[str, Any]:
+def problem(description: str) -> dict[str, Any]:
+    """A refusal as OpenAPI describes it."""
     return {"model": Problems, "description": description}
 
 
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    401: _problem("No key, or none that is good."),
-    403: _problem("The key is not for this brand."),
-    "default": _problem("Anything else that went wrong."),
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    401: problem("No key, or none that is good."),
+    403: problem("The key is not for this brand."),
+    "default": problem("Anything else that went wrong."),
 }
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="API key", description="The key that `mailer` issued to you.")
@@ -107,9 +114,9 @@ TheClient = Annotated[ApiClient, Depends(_client)]
     responses={
         200: {"model": EventStatus, "description": "The event was known already: what became of its mailing."},
         202: {"description": "Accepted. Publish again with the same id wherever the answer got lost."},
-        413: _problem("The event is too large: use a named audience, or a link instead of an attachment."),
-        422: _problem("Not JSON, or not an event that can be mailed: what to mend, a line each."),
-        **_REFUSALS,
+        413: problem("The event is too large: use a named audience, or a link instead of an attachment."),
+        422: problem("Not JSON, or not an event that can be mailed: what to mend, a line each."),
+        **REFUSALS,
     },
     openapi_extra={
         "requestBody": {
@@ -124,7 +131,7 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
     # A thread: ten thousand people take a second to check, in which others want to be answered.
     event = await asyncio.to_thread(parse_event, body)
     if event.brand in site.policies:  # no key is for a brand that does not exist, and the answer says which ones do
-        _allow(client, event.brand)
+        allow(client, event.brand)
     known = await site.mailings.find(event.brand, event.id)
     if known is not None:
         return _json(_status(site, known), 200)
@@ -139,11 +146,11 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
     EVENTS + "/{brand}/{event_id:path}",
     response_model=EventStatus,
     summary="What became of an event",
-    responses={404: _problem("Unknown, or accepted and not taken in yet."), **_REFUSALS},
+    responses={404: problem("Unknown, or accepted and not taken in yet."), **REFUSALS},
 )
 async def status(brand: str, event_id: str, site: TheSite, client: TheClient) -> Response:
     """The state of the event's mailing, and its deliveries by state and reason."""
-    _allow(client, brand)
+    allow(client, brand)
     known = await site.mailings.find(brand, event_id)
     if known is None:
         raise HTTPException(
@@ -165,13 +172,15 @@ def problems_answer(problems: list[str], status: int, headers: dict[str, str] | 
 
 
 def event_schemas() -> dict[str, Any]:
-    """The schemas of the event and its parts, by name, for OpenAPI's components."""
+    """The schemas of the events and their parts, by name, for OpenAPI's components."""
     schema = MessageEvent.model_json_schema(ref_template=SCHEMA_REF)
-    parts: dict[str, Any] = schema.pop("$defs")
-    return {**parts, "MessageEvent": schema}
+    account = account_schema(SCHEMA_REF)
+    parts: dict[str, Any] = {**schema.pop("$defs"), **account.pop("$defs")}
+    return {**parts, "MessageEvent": schema, "AccountEvent": account}
 
 
-def _allow(client: ApiClient, brand: str) -> None:
+def allow(client: ApiClient, brand: str) -> None:
+    """Refuses a key that is not for the brand."""
     if brand not in client.brands:
         raise HTTPException(403, f"the key of {client.name} is not for the brand {brand}")
 
@@ -198,6 +207,10 @@ def _status(site: Site, mailing: MailingStatus) -> EventStatus:
         counts=[Count(state=state, reason=reason, count=count) for (state, reason), count in counts],
         opens=mailing.opens,
         machine_opens=mailing.machine_opens,
+        unique_opens=mailing.unique_opens,
+        clicks=mailing.clicks,
+        machine_clicks=mailing.machine_clicks,
+        unique_clicks=mailing.unique_clicks,
         status_url=_status_url(site, mailing.brand, mailing.event_id),
     )
 

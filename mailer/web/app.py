@@ -3,12 +3,13 @@
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from mailer.events import MAX_EVENT_BYTES, EventRefused
-from mailer.web import api, health, inbox, public
+from mailer.web import api, confirming, consents, health, inbox, preferences, public, reports, rights, tracking, why
 from mailer.web.middleware import Access, BodyLimit, SecurityHeaders
 from mailer.web.pages import Problem, problem_page
 from mailer.web.site import Meters, Site
@@ -56,9 +57,14 @@ def _routed(*middleware: Middleware) -> FastAPI:
         redirect_slashes=False,  # one-click must never see a 3xx (RFC 8058 3.1)
         telemetry={"tracing": False, "metrics": False, "logs": False},  # spans would hold paths, and so tokens
         middleware=middleware,
-        exception_handlers={HTTPException: _http_error, EventRefused: api.refused},
+        exception_handlers={
+            HTTPException: _http_error,
+            EventRefused: api.refused,
+            RequestValidationError: _invalid,
+        },
     )
-    for router in (api.router, public.router, health.router, inbox.router):
+    pages = (public, preferences, confirming, why, tracking, health, inbox)
+    for router in (api.router, reports.router, consents.router, rights.router, *(page.router for page in pages)):
         app.include_router(router)
     return app
 
@@ -79,6 +85,12 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
     page = problem_page(request, problem, error.status_code)
     page.headers.update(headers)
     return page
+
+
+async def _invalid(_: Request, error: RequestValidationError) -> Response:
+    """A request of the API that is not what its description says, a line a fault; pages take what they are sent."""
+    faults = [(".".join(str(part) for part in fault["loc"][1:]), fault["msg"]) for fault in error.errors()]
+    return api.problems_answer([f"{place}: {what}" if place else what for place, what in faults], 422)
 
 
 def _failure(request: Request, status: int) -> Response:

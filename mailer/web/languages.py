@@ -22,6 +22,10 @@ class Language:
     dir: str
     texts: Mapping[str, Any]
 
+    def name(self, name: str) -> str:
+        """A name to stand in a text; from right to left, its last full stop else leaves it (UAX 9, isolates)."""
+        return f"\u2068{name}\u2069" if self.dir == "rtl" else name
+
 
 def _load(file: Path) -> dict[str, Language]:
     tables = tomllib.loads(file.read_text(encoding="utf-8"))

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mailer.policy.registry import rule
 from mailer.web.site import Meters
 
 _log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class SecurityHeaders:
 class Access:
     """Counts and logs requests by their route's template, and answers where a route failed or took too long.
 
-    Neither path, address, user agent nor an exception's message is logged: each may hold a token or name somebody.
+    What is logged of a request is `request_line`; of a failure its place, as a message of it may name somebody.
     """
 
     def __init__(self, app: ASGIApp, meters: Meters, failure: Callable[[Request, int], Response]) -> None:
@@ -100,10 +101,8 @@ class Access:
             self._note(scope, status, time.monotonic() - began)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        route = _route(scope)
-        self._meters.requests.labels(method, route, str(status)).inc()
-        _log.info("%s %s %d %.1f ms", method, route, status, seconds * 1000)
+        self._meters.requests.labels(_method(scope), _route(scope), str(status)).inc()
+        _log.info("%s %d %.1f ms", request_line(scope), status, seconds * 1000)
 
 
 class BodyLimit:
@@ -150,6 +149,22 @@ class BodyLimit:
             await send(message)
 
         await self._app(scope, limited, once_read)
+
+
+def _in_full(scope: Scope) -> str:
+    """What a server logs that has promised nothing."""
+    client, headers = scope.get("client") or ("-", 0), Request(scope).headers
+    return f"{client[0]} {scope['method']} {scope['path']} {headers.get('user-agent', '-')}"
+
+
+@rule("no-traces", "paltalk06-17", idle=_in_full)
+def request_line(scope: Scope) -> str:
+    """The log has no address or user agent, and no path either, as its token says whose request it is."""
+    return f"{_method(scope)} {_route(scope)}"
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in _METHODS else "other"
 
 
 def _route(scope: Scope) -> str:

@@ -44,6 +44,7 @@ class Problem(StrEnum):
     NOT_FOUND = "not_found"
     REFUSED = "refused"
     FAILED = "failed"
+    GONE = "gone"
 
 
 class Step(StrEnum):
@@ -61,12 +62,14 @@ class Leaving:
     Attributes:
         scope: what the link leaves: a category or `EVERYTHING_OPTIONAL`.
         opted_out: what the person has left, or `EVERYTHING_OPTIONAL` among it.
+        footer: what service mail offers this person (the switch `service_footer`).
     """
 
     policy: Policy
     step: Step
     scope: str
     opted_out: frozenset[str]
+    footer: str
 
     @property
     def everything(self) -> bool:
@@ -97,17 +100,14 @@ class Leaving:
 
 def leaving_page(request: Request, leaving: Leaving) -> HTMLResponse:
     """The page behind an unsubscribe link, before and after the press of its button."""
-    language = _language(request, leaving.policy.default_locale)
-    return _page(
-        "leaving.html.j2",
-        "page.css",
-        200,
-        language=language,
-        t=language.texts,
-        leaving=leaving,
-        brand=leaving.policy.name,
-        everything=EVERYTHING_OPTIONAL,
-    )
+    return brand_page(request, leaving.policy, "leaving.html.j2", leaving=leaving, everything=EVERYTHING_OPTIONAL)
+
+
+def brand_page(request: Request, policy: Policy, template: str, **values: Any) -> HTMLResponse:
+    """A page in a brand's name: its template gets the language's texts as `t`, `brand`, `controller` and the values."""
+    language = language_of(request, policy)
+    names = {"brand": language.name(policy.name), "controller": language.name(policy.controller.name)}
+    return _page(template, "page.css", 200, language=language, t=language.texts, **names, **values)
 
 
 def problem_page(request: Request, problem: Problem, status: int) -> HTMLResponse:
@@ -119,6 +119,11 @@ def problem_page(request: Request, problem: Problem, status: int) -> HTMLRespons
 def inbox_page(template: str, values: Mapping[str, Any]) -> HTMLResponse:
     """A page of the inbox."""
     return _page(template, "inbox.css", 200, **values)
+
+
+def language_of(request: Request, policy: Policy) -> Language:
+    """The reader's language, or the brand's."""
+    return _language(request, policy.default_locale)
 
 
 def kinds(language: Language, names: Sequence[str], brand: str) -> list[tuple[str, str]]:

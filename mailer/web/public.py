@@ -1,57 +1,65 @@
-"""The public routes: the unsubscribe link and the pixel."""
+"""`/u/{token}`: leaving a kind of mail, or the service."""
 
-import asyncio
 import logging
-from urllib.parse import parse_qs
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from mailer.actions import OptOutRefused, opt_out
+from mailer.actions.account import UnknownRecipient, mark
+from mailer.actions.opt_out import scope_left
+from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy
-from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.rendering.links import UnsubscribeToken
-from mailer.web.machines import is_machine
-from mailer.web.pages import Leaving, Problem, Step, leaving_page, problem_page
-from mailer.web.site import Site, TheMeters, TheSite
+from mailer.policy.registry import rule
+from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
+from mailer.ports.standings import Flag
+from mailer.rendering.links import Links, UnsubscribeToken
+from mailer.web.pages import Leaving, Problem, Step, brand_page, leaving_page, problem_page
+from mailer.web.pressing import METHODS, acts, form_of
+from mailer.web.site import Meters, Site, TheMeters, TheSite
 
 _log = logging.getLogger(__name__)
 
 router = APIRouter(include_in_schema=False)
 
-GIF = (
-    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00"
-    b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
-)
-"""One clear pixel, 43 octets."""
 
-_COUNT_SECONDS = 2
-"""How long a mail program waits for its image while the database does not answer."""
-
-
-@router.api_route("/u/{token}", methods=["GET", "HEAD"])
-async def show(request: Request, token: str, site: TheSite) -> Response:
-    """Asks for confirmation, and changes nothing (invariant 5)."""
-    found = _read(site, token)
+@router.api_route("/u/{token}", methods=METHODS)
+async def leave(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
+    """Asks, and once a button is pressed or one click is posted, leaves what the link is for."""
+    found = leaver(site.links, site.policies, token)
     if found is None:
         return problem_page(request, Problem.BAD_LINK, 400)
     link, policy = found
+    if _closes(link):
+        return await _close(request, site, policy, link)
+    scope = scope_left(policy, link.category)
+    if acts(request.method):
+        return await _leave(request, site, meters, policy, link, scope)
     standing = await site.standings.get(link.brand, link.recipient_id)
     opted_out = standing.opted_out if standing else frozenset()
-    scope = _scope(policy, link)
     gone = scope in opted_out or EVERYTHING_OPTIONAL in opted_out
-    return leaving_page(request, Leaving(policy, Step.LEFT if gone else Step.ASK, scope, opted_out))
+    step = Step.LEFT if gone else Step.ASK
+    return leaving_page(request, Leaving(policy, step, scope, opted_out, _footer(policy, standing)))
 
 
-@router.post("/u/{token}")
-async def leave(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
+@rule("plain-opt-out", "peerstream-08; the floor", idle=lambda links, policies, token: None)
+def leaver(links: Links, policies: Mapping[str, Policy], token: str) -> tuple[UnsubscribeToken, Policy] | None:
+    """A link of ours is all that an opt-out needs: no login, no identity, nothing about whoever holds it.
+
+    None for what is not ours, or of a brand that is gone.
+    """
+    link = links.read_unsubscribe(token)
+    policy = policies.get(link.brand) if link else None
+    return (link, policy) if link and policy else None
+
+
+async def _leave(
+    request: Request, site: Site, meters: Meters, policy: Policy, link: UnsubscribeToken, scope: str
+) -> Response:
     """Opts out: for the page's button, and for one-click, whatever its body (RFC 8058 3.2)."""
-    found = _read(site, token)
-    if found is None:
-        return problem_page(request, Problem.BAD_LINK, 400)
-    link, policy = found
-    pressed = await _pressed(request)
-    scope = EVERYTHING_OPTIONAL if pressed == "all" else _scope(policy, link)
+    pressed = (await form_of(request)).get("scope")
+    scope = EVERYTHING_OPTIONAL if pressed == ["all"] else scope
     try:
         await opt_out(site.standings, policy, link.recipient_id, scope, "page" if pressed else "one-click")
         meters.opt_outs.labels(policy.brand, scope).inc()
@@ -60,40 +68,29 @@ async def leave(request: Request, token: str, site: TheSite, meters: TheMeters) 
         _log.info("an opt-out at %s for a recipient who is gone", policy.brand)
     standing = await site.standings.get(link.brand, link.recipient_id)
     opted_out = (standing.opted_out if standing else frozenset()) | {scope}
-    return leaving_page(request, Leaving(policy, Step.DONE, scope, opted_out))
+    return leaving_page(request, Leaving(policy, Step.DONE, scope, opted_out, _footer(policy, standing)))
 
 
-@router.api_route("/o/{token}.gif", methods=["GET", "HEAD"])
-async def open_(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
-    """Counts an open of the mailing. A mail program gets its image whatever happens."""
-    found = site.links.read_open(token)
-    if found is not None and request.method == "GET":
-        machine = is_machine(request.headers)
+def _closes(link: UnsubscribeToken) -> bool:
+    """Whether it is the link of mandatory mail that ends with the account (`service_footer`)."""
+    category = CATEGORIES.get(link.category)
+    return category is not None and category.mandatory and not category.outlives_account
+
+
+async def _close(request: Request, site: Site, policy: Policy, link: UnsubscribeToken) -> Response:
+    """Closes the account, for the page's own button only: no mail program's one click ever does that."""
+    if acts(request.method) and "close" in await form_of(request):
         try:
-            async with asyncio.timeout(_COUNT_SECONDS):
-                await site.opens.count(found.mailing_id, machine=machine)
-            meters.opens.labels("machine" if machine else "person").inc()
-        except Exception as error:
-            _log.error("an open was not counted: %s", type(error).__name__)
-    return Response(GIF, media_type="image/gif", headers={"cache-control": "no-store"})
+            await mark(site.standings, policy.brand, link.recipient_id, Flag.DEACTIVATED, True, "page")
+        except UnknownRecipient:
+            _log.info("an account to close at %s that is gone", policy.brand)
+        return brand_page(request, policy, "closing.html.j2", closed=True)
+    standing = await site.standings.get(link.brand, link.recipient_id)
+    closed = standing is None or standing.deactivated
+    return brand_page(request, policy, "closing.html.j2", closed=closed)
 
 
-def _read(site: Site, token: str) -> tuple[UnsubscribeToken, Policy] | None:
-    """The link and the policy of its brand; None for what is not ours, or of a brand that is gone."""
-    link = site.links.read_unsubscribe(token)
-    policy = site.policies.get(link.brand) if link else None
-    return (link, policy) if link and policy else None
-
-
-def _scope(policy: Policy, link: UnsubscribeToken) -> str:
-    """What a link leaves. Its category may have gone from the policy since: then all that is optional."""
-    category = policy.categories.get(link.category)
-    return link.category if category and category.optional else EVERYTHING_OPTIONAL
-
-
-async def _pressed(request: Request) -> str | None:
-    """Which button of the page was pressed; None for a one-click request."""
-    body = await request.body()
-    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        return None
-    return parse_qs(body.decode("latin-1")).get("scope", [None])[0]
+def _footer(policy: Policy, standing: Standing | None) -> str:
+    if standing is None:
+        return policy.switches.service_footer
+    return policy.switches_for(standing.collected_under, standing.country).service_footer

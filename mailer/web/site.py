@@ -7,14 +7,21 @@ from typing import Annotated
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry, Counter
 
+from mailer.actions.account_events import Desks
 from mailer.events import MessageEvent
 from mailer.policy.document import Policy
+from mailer.ports.consents import Consents
 from mailer.ports.counts import Opens
 from mailer.ports.inbox import Inbox
+from mailer.ports.inviters import Inviters
 from mailer.ports.keys import ApiKeys
 from mailer.ports.mailings import Mailings
+from mailer.ports.origins import Origins
 from mailer.ports.outbox import Outbox
+from mailer.ports.reports import Reports
+from mailer.ports.rights import Rights
 from mailer.ports.standings import Standings
+from mailer.ports.suppressions import Suppressions
 from mailer.rendering.links import Links
 
 
@@ -25,6 +32,7 @@ class Site:
     Attributes:
         public_url: where the site is seen from outside, such as `https://mail.example.org`.
         policies: the current ones, by brand.
+        desks: where what is said of accounts is done.
         admit: looks an event over against policies and templates; raises `EventRefused`.
         ready: whether each dependency answers, by its name.
         registry: what `/metrics` shows, and where the site's own counters go.
@@ -35,8 +43,15 @@ class Site:
     links: Links
     policies: Mapping[str, Policy]
     standings: Standings
+    consents: Consents
+    suppressions: Suppressions
+    inviters: Inviters
+    origins: Origins
     opens: Opens
     mailings: Mailings
+    reports: Reports
+    rights: Rights
+    desks: Desks
     outbox: Outbox
     keys: ApiKeys
     admit: Callable[[MessageEvent], object]
@@ -57,6 +72,7 @@ class Meters:
             "mailer_opt_outs", "Opt-outs by link; * is everything optional.", ["brand", "scope"], registry=registry
         )
         self.opens = Counter("mailer_opens", "Fetches of a pixel.", ["by"], registry=registry)
+        self.clicks = Counter("mailer_clicks", "Clicks on tracked links.", ["by"], registry=registry)
 
 
 async def _site(request: Request) -> Site:

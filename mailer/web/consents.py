@@ -1,0 +1,183 @@
+"""The API for what people say at an application: consents with their proof, opt-outs, and how somebody stands."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from mailer.actions.consent import Asked, Confirmations, ConsentRefused, basis_of_notices, consent, withdraw
+from mailer.actions.opt_out import opt_out
+from mailer.policy.document import Policy
+from mailer.policy.scopes import can_be_left, scopes_of
+from mailer.policy.standing import EVERYTHING_OPTIONAL, purpose_scope
+from mailer.ports.consents import Consent
+from mailer.web.api import REFUSALS, TheClient, allow, problem
+from mailer.web.site import Site, TheSite
+
+RECIPIENT = "/api/v1/recipients/{brand}/{ref:path}"
+_SOURCE = "application"
+
+router = APIRouter(tags=["recipients"])
+_Text = Annotated[str, Field(min_length=1, max_length=10_000)]
+_Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class ConsentSaid(BaseModel):
+    """What a person said to the application.
+
+    `scope` is a category, `category/topic`, `purpose/…`, `partner/…` or `tracking`. `version` is that of the statement
+    that was shown, `words` are those that were shown; a withdrawal needs neither. `proof` is what else shows it, such
+    as the reference of a form. `at` is when it was said, now if it is left out.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    scope: _Name
+    given: bool = True
+    version: _Name | None = None
+    words: _Text | None = None
+    proof: _Text | None = None
+    at: AwareDatetime | None = None
+
+
+class ConsentKept(BaseModel):
+    """`asked`: a mail asks for a confirmation, and until it comes nothing is given. `lifted`: opt-outs that it ended.
+
+    `still_left` is what the person has left; what covers the scope goes on stopping mail.
+    """
+
+    state: Literal["given", "withdrawn", "asked"]
+    scope: str
+    lifted: list[str] = []
+    still_left: list[str] = []
+
+
+class OptOuts(BaseModel):
+    """What a person leaves: scopes (`*` is all optional mail), and purposes that they refuse."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scopes: list[_Name] = []
+    purposes: list[_Name] = []
+
+
+class StandingShown(BaseModel):
+    """How a person stands at a brand. `electronic_notices` says on what those stand; it is no consent."""
+
+    ref: str
+    version: int
+    opted_out: list[str]
+    objected: bool
+    consents: list[str]
+    channel: str
+    paid: bool
+    deactivated: bool
+    restricted: bool
+    erased: bool
+    under_13: bool
+    address_dead: bool
+    electronic_refused: bool
+    personalisation_refused: bool
+    tracking_refused: bool
+    electronic_notices: str
+
+
+_FLAGS = (
+    *("objected", "paid", "deactivated", "restricted", "erased", "under_13", "address_dead"),
+    *("electronic_refused", "personalisation_refused", "tracking_refused"),
+)
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    404: problem("The brand has no such recipient."),
+    422: problem("Not JSON, or not what can be recorded: what to mend, a line each."),
+    **REFUSALS,
+}
+
+
+@router.post(
+    RECIPIENT + "/consents",
+    response_model=ConsentKept,
+    summary="Record a consent, or its withdrawal",
+    responses={202: {"model": ConsentKept, "description": "A mail asks for the confirmation."}, **_RESPONSES},
+)
+async def record(
+    brand: str, ref: str, said: ConsentSaid, site: TheSite, client: TheClient, response: Response
+) -> ConsentKept:
+    """Keeps it with its proof. A consent ends an older opt-out of its scope; an objection to marketing stays."""
+    allow(client, brand)
+    policy, recipient_id = await _known(site, brand, ref)
+    kept = Consent(
+        said.scope,
+        said.given,
+        _SOURCE,
+        said.version or (policy.version if not said.given else ""),
+        said.words,
+        client.name,
+        said.at or datetime.now(UTC),
+        said.proof,
+    )
+    try:
+        if not said.given:
+            withdrawn = await withdraw(site.consents, policy, recipient_id, kept)
+            return ConsentKept(state="withdrawn", scope=said.scope, still_left=sorted(withdrawn.left))
+        done = await consent(site.consents, Confirmations(site.links, site.outbox), policy, recipient_id, kept)
+    except ConsentRefused as error:
+        raise HTTPException(422, str(error)) from error
+    if isinstance(done, Asked):
+        response.status_code = 202
+        return ConsentKept(state="asked", scope=said.scope)
+    return ConsentKept(state="given", scope=said.scope, lifted=list(done.lifted), still_left=sorted(done.left))
+
+
+@router.post(
+    RECIPIENT + "/opt-outs",
+    response_model=StandingShown,
+    summary="Leave mail, or refuse purposes",
+    responses=_RESPONSES,
+)
+async def leave(brand: str, ref: str, left: OptOuts, site: TheSite, client: TheClient) -> StandingShown:
+    """Leaves all that is named, at once and for ever; answers how the person stands now."""
+    allow(client, brand)
+    policy, recipient_id = await _known(site, brand, ref)
+    scopes = [*left.scopes, *(purpose_scope(purpose) for purpose in left.purposes)]
+    if not scopes:
+        raise HTTPException(422, "scopes: name at least one, or a purpose; * is all optional mail")
+    if unknown := [scope for scope in scopes if not can_be_left(policy, scope)]:
+        what = f"{scopes_of(policy)} or {EVERYTHING_OPTIONAL}"
+        raise HTTPException(422, f"scopes: {', '.join(unknown)} cannot be left; what can is {what}")
+    for scope in scopes:
+        await opt_out(site.standings, policy, recipient_id, scope, _SOURCE)
+    return await _standing(site, policy, ref, recipient_id)
+
+
+@router.get(RECIPIENT + "/standing", response_model=StandingShown, summary="How somebody stands", responses=_RESPONSES)
+async def show(brand: str, ref: str, site: TheSite, client: TheClient) -> StandingShown:
+    """All that decides about a person at the brand, as of now."""
+    allow(client, brand)
+    policy, recipient_id = await _known(site, brand, ref)
+    return await _standing(site, policy, ref, recipient_id)
+
+
+async def _known(site: Site, brand: str, ref: str) -> tuple[Policy, int]:
+    policy = site.policies.get(brand)
+    recipient_id = await site.standings.find(brand, ref) if policy else None
+    if policy is None or recipient_id is None:
+        raise HTTPException(404, f"{brand} has no recipient {ref}; events and imports make people known")
+    return policy, recipient_id
+
+
+async def _standing(site: Site, policy: Policy, ref: str, recipient_id: int) -> StandingShown:
+    standing = await site.standings.get(policy.brand, recipient_id)
+    if standing is None:
+        raise HTTPException(404, f"{policy.brand} has no recipient {ref}")
+    flags = {name: getattr(standing, name) for name in _FLAGS}
+    return StandingShown(
+        ref=ref,
+        version=standing.version,
+        opted_out=sorted(standing.opted_out),
+        consents=sorted(standing.consents),
+        channel=standing.channel,
+        electronic_notices=basis_of_notices(policy, standing.collected_under),
+        **flags,
+    )

@@ -1,0 +1,60 @@
+"""The API for reports: what an advertiser may be told of a campaign."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+
+from mailer.ports.reports import Report, ReportRefused
+from mailer.web.api import REFUSALS, TheClient, allow, problem
+from mailer.web.site import TheSite
+
+router = APIRouter(tags=["reports"])
+
+
+class AdvertiserReport(BaseModel):
+    """Figures about groups of people. null: the figure is withheld, since it could tell of too few.
+
+    `people` were handed something, each counted once; `opens` and `clicks` are those of people's mail programs.
+    `breakdowns` are people by value; `other` has those whose own cell is not shown.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    brand: str
+    campaign: str
+    as_of: datetime
+    minimum_cell: int
+    mailings: int
+    people: int | None
+    opens: int | None
+    clicks: int | None
+    breakdowns: Mapping[str, Mapping[str, int] | None]
+
+
+@router.get(
+    "/api/v1/reports/{brand}/{campaign}",
+    response_model=AdvertiserReport,
+    summary="The advertiser's report of a campaign",
+    responses={
+        404: problem("The brand has no such campaign."),
+        409: problem("The campaign is still running: ask again once it has finished."),
+        **REFUSALS,
+    },
+)
+async def report(brand: str, campaign: str, site: TheSite, client: TheClient) -> Report:
+    """Whom a finished campaign has reached, by a name of a campaign or the id of a mailing without one.
+
+    Made the first time it is asked for, and the same ever after.
+    """
+    allow(client, brand)
+    policy = site.policies.get(brand)
+    try:
+        made = await site.reports.issue(brand, campaign, policy.minimum_cell) if policy else None
+    except ReportRefused as error:
+        raise HTTPException(409, str(error)) from error
+    if made is None:
+        raise HTTPException(404, f"{brand} has no campaign {campaign}")
+    return made

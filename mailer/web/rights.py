@@ -1,0 +1,110 @@
+"""The API for accounts: the copy of a person's data, and what an application says of an account."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Body
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+
+from mailer.accounts import KINDS, validate_account
+from mailer.actions.account_events import SOURCE, carry_out
+from mailer.actions.rights import export
+from mailer.policy.document import Policy
+from mailer.ports.ids import uuid7
+from mailer.ports.rights import Erasure, ErasureBlocked
+from mailer.web.api import REFUSALS, TheClient, allow, problem
+from mailer.web.site import Site, TheSite
+
+RECIPIENTS = "/api/v1/recipients/{brand}/{ref:path}"
+_NOBODY: dict[int | str, dict[str, Any]] = {404: problem("The brand has no such recipient.")}
+
+router = APIRouter(tags=["recipients"])
+
+
+class Remaining(BaseModel):
+    """A processor that was handed data of an erased person, and until when it is to have erased them."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    processor: str
+    country: str
+    contract: str
+    last_at: datetime
+    due_at: datetime
+
+
+class Done(BaseModel):
+    """What was asked for holds. After an erasure: what it cancelled, and who else has to erase."""
+
+    brand: str
+    ref: str
+    account: str
+    cancelled: int | None = None
+    processors: list[Remaining] | None = None
+    kept_until: datetime | None = None
+
+
+@router.get(RECIPIENTS, summary="A copy of a person's data", responses={**_NOBODY, **REFUSALS})
+async def copy(brand: str, ref: str, site: TheSite, client: TheClient) -> dict[str, Any]:
+    """Everything that is stored about a person at a brand (GDPR Art. 15, 20)."""
+    policy, recipient_id = await _whose(site, client, brand, ref)
+    return await export(site.rights, policy, recipient_id, datetime.now(UTC))
+
+
+@router.post(
+    RECIPIENTS + "/{account}",
+    summary="Say something of an account",
+    response_model=Done,
+    response_model_exclude_none=True,
+    responses={
+        409: problem("A legal hold forbids the erasure."),
+        422: problem("It cannot be done: what to mend, a line each."),
+        **_NOBODY,
+        **REFUSALS,
+    },
+)
+async def say(
+    brand: str,
+    ref: str,
+    account: str,
+    site: TheSite,
+    client: TheClient,
+    values: Mapping[str, Any] = Body(default_factory=dict),
+) -> Done:
+    """Does what an account event of that kind does, at once; the body has the event's further fields.
+
+    Its `id`, if it has one, is the event's: the same id again changes nothing.
+    """
+    if account not in KINDS:
+        raise HTTPException(404, f"there is no {account}; there are {', '.join(KINDS)}")
+    policy, recipient_id = await _whose(site, client, brand, ref)
+    stated = {"v": 1, "id": uuid7().hex, **values, "brand": brand, "ref": ref, "account": account}
+    try:
+        erasure = await carry_out(site.desks, policy, recipient_id, validate_account(stated), client.name, SOURCE)
+    except ErasureBlocked as error:
+        raise HTTPException(409, str(error)) from error
+    return _done(brand, ref, account, erasure)
+
+
+async def _whose(site: Site, client: TheClient, brand: str, ref: str) -> tuple[Policy, int]:
+    allow(client, brand)
+    policy = site.policies.get(brand)
+    recipient_id = await site.standings.find(brand, ref)
+    if policy is None or recipient_id is None:
+        raise HTTPException(404, f"{brand} has no recipient {ref}")
+    return policy, recipient_id
+
+
+def _done(brand: str, ref: str, account: str, erasure: Erasure | None) -> Done:
+    if erasure is None:
+        return Done(brand=brand, ref=ref, account=account)
+    return Done(
+        brand=brand,
+        ref=ref,
+        account=account,
+        cancelled=erasure.cancelled,
+        processors=[Remaining.model_validate(keeper) for keeper in erasure.keepers],
+        kept_until=erasure.expires_at,
+    )
