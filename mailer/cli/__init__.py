@@ -5,7 +5,24 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from mailer.cli import dead, demo, keys, ledger, mailing, publish, recipients, running, schema, templates
+from mailer.cli import (
+    consents,
+    dead,
+    demo,
+    keys,
+    ledger,
+    mailing,
+    partners,
+    policy,
+    processors,
+    publish,
+    recipients,
+    report,
+    running,
+    schema,
+    suppressions,
+    templates,
+)
 from mailer.cli.shared import fail
 
 app = typer.Typer(
@@ -19,10 +36,16 @@ for room in (running, demo, publish):
     room.register(app)
 for name, group in (
     ("recipients", recipients.app),
+    ("consents", consents.app),
+    ("suppressions", suppressions.app),
     ("mailing", mailing.app),
+    ("report", report.app),
     ("ledger", ledger.app),
     ("dead", dead.app),
     ("templates", templates.app),
+    ("policy", policy.app),
+    ("partners", partners.app),
+    ("processors", processors.app),
     ("api-key", keys.app),
     ("schema", schema.app),
 ):

@@ -7,9 +7,13 @@ import typer
 
 from mailer.app import App
 from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
+from mailer.ledger.coverage import coverage as coverage_of
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
+from mailer.ports.rights import Coverage
 
-app = typer.Typer(help="Mailings: list, show, approve.", no_args_is_help=True)
+app = typer.Typer(help="Mailings: list, show, approve, coverage.", no_args_is_help=True)
+
+_SHOWN = 50
 
 
 def as_json(status: MailingStatus) -> dict[str, Any]:
@@ -30,6 +34,10 @@ def as_json(status: MailingStatus) -> dict[str, Any]:
         "counts": [{"state": state, "reason": reason, "n": n} for (state, reason), n in status.counts.items()],
         "opens": status.opens,
         "machine_opens": status.machine_opens,
+        "unique_opens": status.unique_opens,
+        "clicks": status.clicks,
+        "machine_clicks": status.machine_clicks,
+        "unique_clicks": status.unique_clicks,
     }
 
 
@@ -101,6 +109,31 @@ def approve(
     out.print(f"Released by {by}.", markup=False)
 
 
+@app.command()
+def coverage(identifier: Annotated[str, typer.Argument(metavar="ID")], json: AsJson = False) -> None:
+    """Shows whom of all accounts of the brand a mailing has reached, and whom not (for notices to everyone)."""
+
+    async def act(app: App) -> Coverage | None:
+        found = await _find(app, identifier)
+        return await coverage_of(app.pool, found[0].id) if len(found) == 1 else None
+
+    reached = with_app(act)
+    if reached is None:
+        fail(f"{identifier} names no mailing, or several; `mailer mailing list` shows their ids", 1)
+    counts = [
+        {"state": state, "reason": reason, "accounts": n} for (state, reason), n in sorted(reached.counts.items())
+    ]
+    if json:
+        unreached = [{"ref": ref, "state": state, "reason": reason} for ref, state, reason in reached.unreached]
+        print_json({"accounts": reached.accounts, "counts": counts, "not_reached": unreached})
+        return
+    facts({"accounts": reached.accounts, "not reached": len(reached.unreached)})
+    table(("state", "reason", "accounts"), [tuple(count.values()) for count in counts])
+    table(("ref", "state", "reason"), reached.unreached[:_SHOWN], "Not reached" if reached.unreached else "Everyone")
+    if len(reached.unreached) > _SHOWN:
+        out.print(f"… and {len(reached.unreached) - _SHOWN:,} more: --json names all.")
+
+
 async def _find(app: App, identifier: str) -> list[MailingStatus]:
     by_event = await app.mailings.by_event(identifier)
     if by_event:
@@ -110,6 +143,10 @@ async def _find(app: App, identifier: str) -> list[MailingStatus]:
     except ValueError:
         return []
     return [status] if status else []
+
+
+def _fetches(by_people: int, unique: int, by_machines: int) -> str:
+    return f"{by_people} by people ({unique} unique where that may be known), {by_machines} by machines"
 
 
 def _print(status: MailingStatus) -> None:
@@ -127,7 +164,8 @@ def _print(status: MailingStatus) -> None:
             "created": moment(status.created_at),
             "released by": status.released_by,
             "finished": moment(status.finished_at) or None,
-            "opens": f"{status.opens} by people, {status.machine_opens} by machines",
+            "opens": _fetches(status.opens, status.unique_opens, status.machine_opens),
+            "clicks": _fetches(status.clicks, status.unique_clicks, status.machine_clicks),
         }
     )
     table(("state", "reason", "deliveries"), [(state, reason, n) for (state, reason), n in status.counts.items()])

@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from mailer import publishing
+from mailer.accounts import AccountEvent, parse_any
 from mailer.cli.shared import AsJson, fail, out, print_json, run
-from mailer.events import EventRefused, MessageEvent, parse_event
+from mailer.events import EventRefused, MessageEvent
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def publish(file: Annotated[str, typer.Argument(metavar="FILE|-")], json: AsJson = False) -> None:
-    """Publishes events: one JSON document, or one JSON object a line. All are checked before the first is published."""
+    """Publishes events, of messages or accounts: one JSON document, or one object a line. All are checked first."""
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text()
     except (OSError, UnicodeDecodeError) as error:
@@ -39,12 +40,12 @@ def publish(file: Annotated[str, typer.Argument(metavar="FILE|-")], json: AsJson
         out.print(f"Published {len(events)} event{'s' if len(events) != 1 else ''}.")
 
 
-def _parse(text: str, file: str) -> list[MessageEvent]:
+def _parse(text: str, file: str) -> list[MessageEvent | AccountEvent]:
     documents = _documents(text)
     events = []
     for number, document in documents:
         try:
-            events.append(parse_event(document))
+            events.append(parse_any(document))
         except EventRefused as refusal:
             place = f"{file}: line {number}: " if len(documents) > 1 else f"{file}: "
             fail(place + "; ".join(refusal.problems), 2)

@@ -1,35 +1,47 @@
-"""`mailer recipients`: people from a file."""
+"""`mailer recipients import`: people from a file."""
 
-import csv
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mailer.actions.imports import FileRefused, Imported, Rejected, import_recipients, rejected_columns
+from mailer.actions.imports import COLUMNS, FileRefused, Imported, import_recipients, suppressions_travel
+from mailer.actions.lists import SUPPRESSION_COLUMNS, import_suppressions
 from mailer.app import App
+from mailer.cli import rights
+from mailer.cli.files import Rejects, open_text, policy_of
 from mailer.cli.shared import AsJson, fail, out, print_json, with_app
 
-app = typer.Typer(help="Recipients: import.", no_args_is_help=True)
-
-
-@app.callback()
-def recipients() -> None:
-    """Recipients: import."""
+app = typer.Typer(help="Recipients: import; a person's rights.", no_args_is_help=True)
+rights.register(app)
 
 
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE.csv")],
     brand: Annotated[str, typer.Option(help="Whose recipients they are.")],
+    from_controller: Annotated[
+        str | None, typer.Option(metavar="NAME", help="From whom the data were taken over.")
+    ] = None,
+    suppressions: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="With --from-controller: whom it may not mail.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Imports recipients. Lines that cannot be taken go to FILE.rejected.csv, with reasons. No opt-out is undone."""
     rejected = file.with_suffix(".rejected.csv")
     rejected.unlink(missing_ok=True)
+
+    async def act(app: App) -> Imported:
+        if reason := suppressions_travel(from_controller, suppressions):
+            raise FileRefused(f"{reason}: --suppressions FILE.csv")
+        if from_controller is not None and suppressions is not None:
+            await _suppress_first(app, suppressions, brand, from_controller)
+        return await import_file(app, file, brand, rejected, from_controller)
+
     try:
-        done = with_app(lambda app: import_file(app, file, brand, rejected))
+        done = with_app(act)
     except FileRefused as error:
         fail(f"{file}: {error}", 2)
     if json:
@@ -41,51 +53,30 @@ def import_(
         out.print(f"Rejected {done.rejected:,}; they are in {rejected}, with reasons.", markup=False)
 
 
-async def import_file(app: App, file: Path, brand: str, rejected: Path) -> Imported:
+async def import_file(app: App, file: Path, brand: str, rejected: Path, from_controller: str | None = None) -> Imported:
     """Imports a file with a progress bar on stderr; writes rejected lines to a file, which is made when one is met."""
-    if brand not in app.policies:
-        raise FileRefused(f"there is no brand {brand}; there are {', '.join(app.policies)}")
-    lines, source = _open(file)
-    with source, _Rejects(rejected) as rejects, _progress() as progress:
+    policy = policy_of(app, brand)
+    lines, source = open_text(file)
+    with source, Rejects(rejected, COLUMNS) as rejects, _progress() as progress:
         bar = progress.add_task("importing", total=max(lines - 1, 0))
         return await import_recipients(
-            app.importer(brand), app.policies[brand], source, rejects.add, lambda n: progress.advance(bar, n)
+            app.importer(brand), policy, source, rejects.add, lambda n: progress.advance(bar, n), from_controller
         )
 
 
-def _open(file: Path) -> tuple[int, TextIO]:
-    """How many lines a file has, and the file. A first pass meets a bad byte before any row is taken."""
-    try:
-        with file.open(encoding="utf-8-sig") as whole:
-            lines = sum(1 for _ in whole)
-        return lines, file.open(encoding="utf-8-sig", newline="")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileRefused(f"cannot be read as UTF-8: {error}") from error
+async def _suppress_first(app: App, file: Path, brand: str, from_controller: str) -> None:
+    """What the other controller suppresses is suppressed before anybody of its recipients is known."""
+    policy = policy_of(app, brand)
+    _, source = open_text(file)
+    rejected = file.with_suffix(".rejected.csv")
+    with source, Rejects(rejected, SUPPRESSION_COLUMNS) as rejects:
+        done = await import_suppressions(
+            app.suppressions, policy, source, rejects.add, f"taken over from {from_controller}"
+        )
+    if done.rejected:
+        raise FileRefused(f"{done.rejected} lines of its suppressions are no good; mend them first: see {rejected}")
 
 
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=None, transient=True, disable=not out.is_terminal)
-
-
-class _Rejects:
-    """The file of rejected lines."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._rows: list[dict[str, object]] = []
-
-    def __enter__(self) -> "_Rejects":
-        return self
-
-    def add(self, line: Rejected) -> None:
-        """Keeps one."""
-        self._rows.append({**line.values, "line": line.line, "reason": line.reason})
-
-    def __exit__(self, *_: object) -> None:
-        if not self._rows:
-            return
-        with self._path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, rejected_columns(), extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(self._rows)

@@ -40,7 +40,7 @@ def worker() -> None:
     async def main() -> None:
         async with opened() as app:
             stop = until_signalled()
-            log.info("worker started", owner=app.owner)
+            log.info("worker started", owner=app.owner, templates=len(app.templates))
             broker = await _before(stop, app.broker())
             if broker is not None:
                 async with asyncio.TaskGroup() as tasks:

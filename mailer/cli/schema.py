@@ -8,8 +8,6 @@ from mailer.cli.shared import fail, print_json, settings
 from mailer.events import MessageEvent
 from mailer.policy.document import PolicyError
 from mailer.settings import SettingsError
-from mailer.web.api import event_schemas
-from mailer.web.app import describe as describe_api
 
 app = typer.Typer(help="Schemas: event (JSON Schema), queues (AsyncAPI), api (OpenAPI).", no_args_is_help=True)
 
@@ -27,10 +25,14 @@ def queues() -> None:
         plan = broker_topology(settings())
     except (PolicyError, SettingsError) as error:
         fail(str(error), 2)
+    from mailer.web.api import event_schemas  # the web framework is slow to load; no other command waits for it
+
     print_json(describe_queues(plan, event_schemas()))
 
 
 @app.command()
 def api() -> None:
     """The OpenAPI document of the HTTP API."""
-    print_json(describe_api())
+    from mailer.web.app import describe  # see above
+
+    print_json(describe())

@@ -1,0 +1,133 @@
+"""`mailer consents`: who consented to what, with which words; from other systems, and for them."""
+
+import json as jsonlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from mailer.actions.consent import basis_of_notices
+from mailer.actions.imports import FileRefused, Imported
+from mailer.actions.lists import import_consents
+from mailer.app import App
+from mailer.cli.files import known_ref, open_text, policy_of
+from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
+from mailer.ports.consents import ConsentRecord
+
+_T = TypeVar("_T")
+
+app = typer.Typer(help="Consents: list, export, import.", no_args_is_help=True)
+
+Brand = Annotated[str, typer.Option(help="Whose recipients they are.")]
+
+
+def as_json(record: ConsentRecord) -> dict[str, Any]:
+    """A record as JSON has it, and as it can be imported again."""
+    said = record.consent
+    return {
+        "ref": record.ref,
+        "scope": said.scope,
+        "given": said.given,
+        "source": said.source,
+        "version": said.version,
+        "words": said.words,
+        "actor": said.actor,
+        "at": said.at.isoformat(),
+        "proof": said.proof,
+        "controller": record.controller,
+        "recorded_at": record.recorded_at.isoformat(),
+        "counts": record.counts,
+    }
+
+
+@app.command("list")
+def list_(brand: Brand, ref: Annotated[str, typer.Option(help="Of whom.")], json: AsJson = False) -> None:
+    """Shows all that a person was asked and said, and what stands on no consent of theirs."""
+
+    async def act(app: App) -> tuple[list[ConsentRecord], str]:
+        policy, recipient_id = await known_ref(app, brand, ref)
+        standing = await app.standings.get(brand, recipient_id)
+        basis = basis_of_notices(policy, standing.collected_under if standing else None)
+        return await app.consents.history(brand, recipient_id), basis
+
+    records, basis = _run(act)
+    if json:
+        print_json({"consents": [as_json(record) for record in records], "electronic_notices": basis})
+        return
+    table(
+        ("at", "scope", "said", "source", "version", "words", "by", "controller"),
+        [
+            (
+                moment(said.at),
+                said.scope,
+                _said(record),
+                said.source,
+                said.version,
+                said.words,
+                said.actor,
+                record.controller,
+            )
+            for record in records
+            for said in (record.consent,)
+        ],
+    )
+    out.print(f"Electronic notices: {basis}", markup=False)
+
+
+@app.command()
+def export(
+    brand: Brand,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line (the only form).")] = True,
+) -> None:
+    """Prints the consents of a brand's recipients with their proofs, in the form that `import` takes."""
+
+    async def act(app: App) -> None:
+        policy_of(app, brand)
+        async for record in app.consents.export(brand):
+            print(jsonlib.dumps(as_json(record), ensure_ascii=False))
+
+    _run(act)
+
+
+@app.command("import")
+def import_(file: Annotated[Path, typer.Argument(metavar="FILE.jsonl")], brand: Brand, json: AsJson = False) -> None:
+    """Imports consents with proofs. Lines that cannot be taken go to FILE.rejected.jsonl. It undoes no opt-out."""
+    rejected = file.with_suffix(".rejected.jsonl")
+    rejected.unlink(missing_ok=True)
+    lines: list[dict[str, object]] = []
+
+    async def act(app: App) -> Imported:
+        policy = policy_of(app, brand)
+        _, source = open_text(file)
+        with source:
+            return await import_consents(
+                app.consents,
+                policy,
+                source,
+                lambda number, text, reason: lines.append({"line": number, "reason": reason, "text": text}),
+            )
+
+    done = _run(act, file)
+    if lines:
+        rejected.write_text("".join(jsonlib.dumps(line, ensure_ascii=False) + "\n" for line in lines), "utf-8")
+    if json:
+        where = str(rejected) if lines else None
+        print_json({"taken": done.taken, "rejected": done.rejected, "rejected_file": where})
+        return
+    out.print(f"Took {done.taken:,} lines.")
+    if lines:
+        out.print(f"Rejected {done.rejected:,}; they are in {rejected}, with reasons.", markup=False)
+
+
+def _said(record: ConsentRecord) -> str:
+    if not record.consent.given:
+        return "withdrawn"
+    return "given" if record.counts else "given, and does not count"
+
+
+def _run(act: Callable[[App], Awaitable[_T]], file: Path | None = None) -> _T:
+    try:
+        return with_app(act)
+    except FileRefused as error:
+        fail(f"{file}: {error}" if file else str(error), 2)

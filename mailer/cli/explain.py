@@ -1,0 +1,178 @@
+"""`mailer policy explain`: why somebody does, or does not, get a mailing."""
+
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from mailer.app import App
+from mailer.cli.shared import AsJson, facts, fail, out, print_json, table, with_app
+from mailer.pipeline.copies import resolved
+from mailer.policy.deciding import decide, facts_of
+from mailer.policy.decision import Decision, Facts, Mailing, Send
+from mailer.policy.explaining import Line, lines, sentence, switches
+from mailer.policy.tracking import tracking_level
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be explained: a mailing that there was, or one that might be."""
+
+    recipient: str
+    brand: str | None
+    template: str | None
+    mailing: UUID | None
+    topic: str | None
+    partner: str | None
+    inviter: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Explained:
+    asked: _Asked
+    brand: str
+    template: str
+    facts: Facts
+    decision: Decision
+    recorded: list[dict[str, Any]]
+
+
+class _Unexplained(Exception):
+    """There is nothing to explain; the message says what is missing."""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(explain)
+
+
+def explain(
+    recipient: Annotated[str, typer.Option(metavar="REF", help="Who, as the application names them.")],
+    brand: Annotated[str | None, typer.Option(help="Whose mail.")] = None,
+    template: Annotated[str | None, typer.Option(help="Which mail, were it sent now.")] = None,
+    mailing: Annotated[UUID | None, typer.Option(help="A mailing that there was: the ledger's decision too.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Within the category.")] = None,
+    partner: Annotated[str | None, typer.Option(help="Whose mail it is, as the policy names them.")] = None,
+    inviter: Annotated[str | None, typer.Option(help="Who invites.")] = None,
+    at: Annotated[datetime | None, typer.Option(help="When; UTC. Now, if it is left out.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Says what every rule saw and said, and why this person does, or does not, get it."""
+    moment = at.replace(tzinfo=UTC) if at else datetime.now(UTC)
+    asked = _Asked(recipient, brand, template, mailing, topic, partner, inviter, moment)
+    try:
+        found = with_app(lambda app: _explained(app, asked))
+    except _Unexplained as error:
+        fail(str(error), 2)
+    if json:
+        print_json(_as_json(found))
+    else:
+        _print(found)
+
+
+async def _explained(app: App, asked: _Asked) -> _Explained:
+    brand, template, mailing = await _mailing(app, asked)
+    recipient = await app.standings.find(brand, asked.recipient)
+    row = await app.deliveries.foresee(brand, recipient, mailing) if recipient is not None else None
+    if row is None:
+        raise _Unexplained(f"--recipient: {brand} has no recipient {asked.recipient}")
+    row = resolved(row, {})
+    mailing = replace(mailing, inviter_paused=row.inviter_paused)
+    seen = facts_of(mailing, row.standing, app.policies[brand], asked.at)
+    decision = decide(mailing, row.standing, app.policies[brand], asked.at)
+    recorded = await app.ledger.decisions(asked.mailing, row.recipient_id) if asked.mailing else []
+    return _Explained(asked, brand, template, seen, decision, recorded)
+
+
+async def _mailing(app: App, asked: _Asked) -> tuple[str, str, Mailing]:
+    """Brand and template by name, and the mailing as a decision sees it."""
+    if asked.mailing is not None:
+        told = (await app.mailings.facts([asked.mailing])).get(asked.mailing)
+        if told is None:
+            raise _Unexplained(f"--mailing: there is no mailing {asked.mailing}; `mailer mailing list` shows them")
+        if asked.brand not in (None, told.brand):
+            raise _Unexplained(f"--brand: the mailing {asked.mailing} is of {told.brand}")
+        asked = replace(asked, topic=told.topic, partner=told.partner, inviter=told.inviter)
+        brand, name, times = told.brand, told.template, (told.send_at, told.expires_at)
+    elif asked.brand is None or asked.template is None:
+        raise _Unexplained("name a mailing by --mailing, or a mail by --brand and --template")
+    else:
+        brand, name, times = asked.brand, asked.template, (None, None)
+    if brand not in app.policies:
+        raise _Unexplained(f"--brand: there is no {brand}; there are {', '.join(app.policies)}")
+    template = app.templates.get(brand, name)
+    if template is None:
+        raise _Unexplained(f"--template: {brand} has no {name}; it has {', '.join(app.templates.names(brand))}")
+    category = app.policies[brand].categories[template.category]
+    send_at, expires_at = times
+    return (
+        brand,
+        name,
+        Mailing(
+            category,
+            template.purpose,
+            asked.mailing,
+            asked.topic,
+            asked.inviter,
+            partner=asked.partner,
+            send_at=send_at,
+            expires_at=expires_at,
+        ),
+    )
+
+
+def _as_json(found: _Explained) -> dict[str, Any]:
+    seen, decision = found.facts, found.decision
+    verdict = {"verdict": type(decision).__name__.lower(), **asdict(decision)}
+    if isinstance(decision, Send):
+        verdict["category"] = decision.category.name
+    return {
+        "recipient": found.asked.recipient,
+        "brand": found.brand,
+        "template": found.template,
+        "mailing": found.asked.mailing,
+        "at": found.asked.at.isoformat(),
+        "policy": seen.policy.version,
+        "category": seen.mailing.category.name,
+        "to_this_person": seen.category.name,
+        "tracking": tracking_level(seen.switches, seen.standing),
+        "switches": {
+            name: {"value": value, "from": place} for name, value, place in switches(seen.policy, seen.standing)
+        },
+        "rules": [asdict(line) for line in lines(seen)],
+        "decision": verdict,
+        "recorded": found.recorded,
+        "sentence": _sentence(found),
+    }
+
+
+def _sentence(found: _Explained) -> str:
+    return sentence(found.asked.recipient, found.template, found.facts, found.decision)
+
+
+def _print(found: _Explained) -> None:
+    seen = found.facts
+    facts(
+        {
+            "recipient": found.asked.recipient,
+            "mail": f"{found.brand}/{found.template}",
+            "policy": seen.policy.version,
+            "category": seen.mailing.category.name,
+            "to this person": seen.category.name,
+            "tracking": tracking_level(seen.switches, seen.standing),
+        }
+    )
+    table(("switch", "holds", "strictest in"), list(switches(seen.policy, seen.standing)))
+    table(("", "rule", "source", "saw", "said"), [_row(line) for line in lines(seen)])
+    if found.recorded:
+        columns = ("at", "attempt", "category", "reason", "rule", "policy")
+        table(columns, [[entry[name] for name in columns] for entry in found.recorded], "as the ledger has it")
+    out.print(_sentence(found), markup=False, soft_wrap=True)
+
+
+def _row(line: Line) -> tuple[str, ...]:
+    saw = "\n".join(f"{name}: {value}" for name, value in line.saw.items())
+    return ">" if line.decides else "", line.rule, line.source, saw, line.said

@@ -1,0 +1,73 @@
+"""Files that are imported: a bad byte is met before a line is taken, and what was rejected is kept aside."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self, TextIO
+
+from mailer.actions.imports import FileRefused, Rejected
+from mailer.app import App
+from mailer.policy.document import Policy
+
+
+def open_text(file: Path) -> tuple[int, TextIO]:
+    """How many lines a file has, and the file.
+
+    Raises:
+        FileRefused: it cannot be read as UTF-8.
+    """
+    try:
+        with file.open(encoding="utf-8-sig") as whole:
+            lines = sum(1 for _ in whole)
+        return lines, file.open(encoding="utf-8-sig", newline="")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileRefused(f"cannot be read as UTF-8: {error}") from error
+
+
+class Rejects:
+    """The file of rejected lines, as they stood, with line and reason; it is made when there is one."""
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self.path = path
+        self._columns = ("line", "reason", *columns)
+        self._rows: list[dict[str, object]] = []
+
+    def __enter__(self) -> Self:
+        self.path.unlink(missing_ok=True)
+        return self
+
+    def add(self, line: Rejected) -> None:
+        """Keeps one."""
+        self._rows.append({**line.values, "line": line.line, "reason": line.reason})
+
+    def __exit__(self, *_: object) -> None:
+        if not self._rows:
+            return
+        with self.path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self._columns, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(self._rows)
+
+
+def policy_of(app: App, brand: str) -> Policy:
+    """The policy of a brand.
+
+    Raises:
+        FileRefused: there is no such brand.
+    """
+    if brand not in app.policies:
+        raise FileRefused(f"there is no brand {brand}; there are {', '.join(app.policies)}")
+    return app.policies[brand]
+
+
+async def known_ref(app: App, brand: str, ref: str) -> tuple[Policy, int]:
+    """The brand's policy, and the id of one of its recipients.
+
+    Raises:
+        FileRefused: there is no such brand, or nobody there is called so.
+    """
+    policy = policy_of(app, brand)
+    recipient_id = await app.standings.find(brand, ref)
+    if recipient_id is None:
+        raise FileRefused(f"{brand} has no recipient {ref}")
+    return policy, recipient_id

@@ -1,0 +1,81 @@
+"""`mailer partners`: whom the partners of a brand may not mail."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+import typer
+
+from mailer.app import App
+from mailer.cli.shared import AsJson, fail, out, print_json, table, with_app
+from mailer.ports.partners import Told
+
+_T = TypeVar("_T")
+
+app = typer.Typer(help="Partners: list, key, suppressions.", no_args_is_help=True)
+
+Partner = Annotated[str, typer.Argument(help="As the policy names it.")]
+Brand = Annotated[str, typer.Option(help="Whose partner it is.")]
+
+
+class _Unknown(Exception):
+    """A partner that no policy names; the message says which there are."""
+
+
+@app.command("list")
+def list_(json: AsJson = False) -> None:
+    """Every brand's partners, and how many suppressions each has and was told."""
+
+    async def act(app: App) -> list[dict[str, object]]:
+        return [
+            {**_said(await app.partners.told(brand, partner.id)), "brand": brand, **partner.model_dump(mode="json")}
+            for brand, policy in app.policies.items()
+            for partner in policy.partners
+        ]
+
+    found = with_app(act)
+    if json:
+        print_json(found)
+        return
+    columns = ("brand", "id", "name", "contract", "since", "until", "push_url", "suppressions", "pushed")
+    table(columns, [[entry[column] for column in columns] for entry in found])
+
+
+@app.command()
+def key(partner: Partner, brand: Brand) -> None:
+    """Prints the key under which this partner hashes an address to look it up. Tell it once, over a safe channel."""
+
+    async def act(app: App) -> str:
+        _known(app, brand, partner)
+        return app.hasher.partner_key(brand, partner).hex()
+
+    out.print(_run(act), markup=False)
+
+
+@app.command()
+def suppressions(partner: Partner, brand: Brand) -> None:
+    """Prints whom a partner may not mail, as signed JSON: hashes under the partner's key."""
+
+    async def act(app: App) -> None:
+        _known(app, brand, partner)
+        print_json(await app.partners.suppressions(brand, partner))
+
+    _run(act)
+
+
+def _run(act: Callable[[App], Awaitable[_T]]) -> _T:
+    try:
+        return with_app(act)
+    except _Unknown as error:
+        fail(str(error), 2)
+
+
+def _known(app: App, brand: str, partner: str) -> None:
+    if brand not in app.policies:
+        raise _Unknown(f"there is no brand {brand}; there are {', '.join(app.policies)}")
+    names = [known.id for known in app.policies[brand].partners]
+    if partner not in names:
+        raise _Unknown(f"{brand} has no partner {partner}; it has {', '.join(names) or 'none'}")
+
+
+def _said(told: Told) -> dict[str, object]:
+    return {"suppressions": told.suppressions, "pushed": told.pushed}

@@ -1,0 +1,83 @@
+"""`mailer processors`: who was handed data, who has to forget, and who confirmed it."""
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from mailer.app import App
+from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
+from mailer.ports.rights import Holder, Keeper, Purge
+
+app = typer.Typer(help="Processors: list, confirm-purge, confirm-erasure.", no_args_is_help=True)
+
+Processor = Annotated[str, typer.Option(help="Its name, as the ledger has it.")]
+By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who notes its answer; it stands in the ledger.")]
+
+
+@app.command("list")
+def list_(json: AsJson = False) -> None:
+    """Who was handed data, which mailings are to be purged, and which erased people are to be erased there."""
+
+    async def act(app: App) -> tuple[list[Holder], list[Purge], list[Keeper]]:
+        return await app.processors.holders(), await app.processors.purges(), await app.processors.keepers()
+
+    holders, purges, keepers = with_app(act)
+    if json:
+        print_json(
+            {
+                "processors": [_plain(holder) for holder in holders],
+                "purges": [_plain(purge) for purge in purges],
+                "erasures": [_plain(keeper) for keeper in keepers],
+            }
+        )
+        return
+    table(
+        ("brand", "processor", "country", "contract", "hand-overs", "first", "last"),
+        [
+            (h.brand, h.processor, h.country, h.contract, h.handovers, moment(h.first_at), moment(h.last_at))
+            for h in holders
+        ],
+        "Were handed data",
+    )
+    table(
+        ("mailing", "processor", "due since", "confirmed", "noted by"),
+        [(p.mailing_id, p.processor, moment(p.due_at), moment(p.confirmed_at), p.confirmed_by) for p in purges],
+        "Are to keep nothing of a mailing",
+    )
+    table(
+        ("recipient", "processor", "due until", "confirmed", "noted by"),
+        [(k.recipient_id, k.processor, moment(k.due_at), moment(k.confirmed_at), k.confirmed_by) for k in keepers],
+        "Are to erase a person",
+    )
+
+
+@app.command("confirm-purge")
+def confirm_purge(mailing: Annotated[UUID, typer.Option()], processor: Processor, by: By) -> None:
+    """Notes that a processor has kept nothing of a mailing."""
+    _named(by)
+    if not with_app(lambda app: app.processors.purge_confirmed(mailing, processor, by)):
+        fail(f"{processor} has nothing of mailing {mailing} to purge; `mailer processors list` shows what is due", 2)
+    out.print("Noted.")
+
+
+@app.command("confirm-erasure")
+def confirm_erasure(
+    recipient: Annotated[int, typer.Option(help="The erased person's number.")], processor: Processor, by: By
+) -> None:
+    """Notes that a processor has erased a person."""
+    _named(by)
+    if not with_app(lambda app: app.processors.erasure_confirmed(recipient, processor, by)):
+        fail(
+            f"{processor} has nothing of recipient {recipient} to erase; `mailer processors list` shows what is due", 2
+        )
+    out.print("Noted.")
+
+
+def _named(by: str) -> None:
+    if not by.strip() or not by.isprintable():
+        fail("--by needs the name of a person: it stands in the ledger", 2)
+
+
+def _plain(row: Holder | Purge | Keeper) -> dict[str, object]:
+    return {name: getattr(row, name) for name in row.__dataclass_fields__}

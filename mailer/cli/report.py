@@ -1,0 +1,60 @@
+"""`mailer report`: what an advertiser may be told."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from mailer.app import App
+from mailer.cli.shared import AsJson, facts, fail, moment, print_json, table, with_app
+from mailer.ports.reports import Report, ReportRefused
+
+app = typer.Typer(help="Reports: for advertisers.", no_args_is_help=True)
+
+
+@app.command()
+def advertiser(
+    brand: Annotated[str, typer.Option(help="Whose campaign it is.")],
+    campaign: Annotated[str, typer.Option(help="Its name, or the id of a mailing without one.")],
+    json: AsJson = False,
+) -> None:
+    """Shows how many people a finished campaign has reached; the figures stay as they are the first time."""
+
+    async def act(app: App) -> Report | None:
+        if brand not in app.policies:
+            fail(f"there is no brand {brand}; there are {', '.join(sorted(app.policies))}", 2)
+        return await app.reports.issue(brand, campaign, app.policies[brand].minimum_cell)
+
+    try:
+        report = with_app(act)
+    except ReportRefused as error:
+        fail(str(error), 1)
+    if report is None:
+        fail(f"{brand} has no campaign {campaign}; `mailer mailing list` shows the mailings with theirs", 1)
+    if json:
+        print_json({**asdict(report), "as_of": report.as_of.isoformat()})
+    else:
+        _print(report)
+
+
+def _print(report: Report) -> None:
+    facts(
+        {
+            "brand": report.brand,
+            "campaign": report.campaign,
+            "mailings": report.mailings,
+            "as of": moment(report.as_of),
+            "people": _figure(report.people),
+            "opens": _figure(report.opens),
+            "clicks": _figure(report.clicks),
+        }
+    )
+    rows: list[tuple[str, str, str]] = []
+    for dimension, cells in report.breakdowns.items():
+        shown = cells.items() if cells else [("", None)]
+        rows += [(dimension, value, _figure(people)) for value, people in shown]
+    table(("by", "value", "people"), rows, f"Withheld: what could tell of fewer than {report.minimum_cell} people")
+
+
+def _figure(number: int | None) -> str:
+    return "withheld" if number is None else str(number)

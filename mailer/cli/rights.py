@@ -1,0 +1,225 @@
+"""`mailer recipients`, the rights of a person: a copy, correction, erasure, restriction, and what the law asks for."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from mailer.accounts import validate_account
+from mailer.actions.account import UnknownRecipient
+from mailer.actions.account_events import carry_out
+from mailer.actions.disclosure import DisclosureRefused
+from mailer.actions.disclosure import disclose as note_disclosure
+from mailer.actions.hold import HoldRefused, lift_hold
+from mailer.actions.hold import hold as set_hold
+from mailer.actions.rights import export as copy_of
+from mailer.app import App
+from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
+from mailer.policy.document import Policy
+from mailer.ports.ids import uuid7
+from mailer.ports.rights import Disclosure, Erasure, ErasureBlocked, NoHold
+from mailer.web.archive import archive_page
+
+_T = TypeVar("_T")
+
+Ref = Annotated[str, typer.Argument(metavar="REF", help="The application's own key for the person.")]
+Brand = Annotated[str, typer.Option(help="Whose recipient it is.")]
+By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who does it; it stands in the ledger.")]
+Off = Annotated[bool, typer.Option("--off", help="It is so no longer.")]
+
+_SOURCE = "operator"
+
+
+class Mark(StrEnum):
+    """What can be noted of an account."""
+
+    UNDER_13 = "under_13"
+    PAID = "paid"
+    NO_PERSONALISATION = "no_personalisation"
+    NO_TRACKING = "no_tracking"
+    NO_ELECTRONIC_NOTICES = "no_electronic_notices"
+
+
+_ALLOWS = {
+    Mark.NO_PERSONALISATION: "personalisation",
+    Mark.NO_TRACKING: "tracking",
+    Mark.NO_ELECTRONIC_NOTICES: "electronic",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for command in (export, erase, restrict, rectify, deactivate, mark, channel, hold, disclose):
+        app.command()(command)
+
+
+def export(
+    ref: Ref,
+    brand: Brand,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page instead of JSON.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Everything that is stored about a person, as JSON or as a page (GDPR Art. 15, 20)."""
+    archive = _with_person(brand, ref, lambda app, policy, id_: copy_of(app.rights, policy, id_, datetime.now(UTC)))
+    if html is None:
+        print_json(archive)
+        return
+    try:
+        html.write_text(archive_page(archive), "utf-8")
+    except OSError as error:
+        fail(f"{html}: {error}", 1)
+    out.print(f"Wrote {html}.", markup=False)
+
+
+def erase(ref: Ref, brand: Brand, json: AsJson = False) -> None:
+    """Erases a person: what is queued is cancelled, and a keyed hash remains. A legal hold forbids it."""
+    erased = _say(brand, ref, account="erase")
+    if erased is None:
+        raise AssertionError("an erasure says what it came to")
+    if json:
+        keepers = [
+            {
+                "processor": keeper.processor,
+                "country": keeper.country,
+                "contract": keeper.contract,
+                "last_at": keeper.last_at.isoformat(),
+                "due_at": keeper.due_at.isoformat(),
+            }
+            for keeper in erased.keepers
+        ]
+        print_json(
+            {
+                "recipient": erased.recipient_id,
+                "cancelled": erased.cancelled,
+                "processors": keepers,
+                "kept_until": erased.expires_at.isoformat(),
+            }
+        )
+        return
+    out.print(f"Erased; {erased.cancelled} deliveries cancelled. The keyed hash is kept until {erased.expires_at:%F}.")
+    if erased.keepers:
+        title = f"These were handed data of recipient {erased.recipient_id}; note their answers with"
+        table(
+            ("processor", "country", "contract", "last hand-over", "erased until"),
+            [
+                (keeper.processor, keeper.country, keeper.contract, moment(keeper.last_at), moment(keeper.due_at))
+                for keeper in erased.keepers
+            ],
+            f"{title} `mailer processors confirm-erasure`",
+        )
+
+
+def restrict(ref: Ref, brand: Brand, off: Off = False) -> None:
+    """Restricts processing: only legal and security mail goes out (GDPR Art. 18)."""
+    _say(brand, ref, account="unrestrict" if off else "restrict")
+    out.print("Restricted no longer." if off else "Restricted.")
+
+
+def deactivate(ref: Ref, brand: Brand, off: Off = False) -> None:
+    """Closes an account, which also ends its service mail, or opens it again."""
+    _say(brand, ref, account="reactivate" if off else "deactivate")
+    out.print("Active again." if off else "Deactivated.")
+
+
+def rectify(
+    ref: Ref,
+    brand: Brand,
+    email: Annotated[str | None, typer.Option()] = None,
+    name: Annotated[str | None, typer.Option()] = None,
+    locale: Annotated[str | None, typer.Option(help="Such as en-GB.")] = None,
+    country: Annotated[str | None, typer.Option(help="ISO 3166-1, such as GB.")] = None,
+) -> None:
+    """Corrects data, as of now (GDPR Art. 16). What was left with the old address is left with the new one."""
+    values = {"email": email, "name": name, "locale": locale, "country": country}
+    _say(brand, ref, account="rectify", **{key: value for key, value in values.items() if value is not None})
+    out.print("Rectified.")
+
+
+def mark(ref: Ref, brand: Brand, what: Annotated[Mark, typer.Argument()], off: Off = False) -> None:
+    """Notes something of an account, at once also for what is queued."""
+    if what is Mark.UNDER_13 and off:
+        fail("who was under 13 is not asked to prove otherwise; let them register anew", 2)
+    if what in _ALLOWS:
+        _say(brand, ref, account=_ALLOWS[what], allowed=off)
+    elif what is Mark.PAID:
+        _say(brand, ref, account="unpaid" if off else "paid")
+    else:
+        _say(brand, ref, account="under_13")
+    out.print("Noted.")
+
+
+def channel(
+    ref: Ref,
+    brand: Brand,
+    name: Annotated[str, typer.Argument(metavar="CHANNEL", help="email, or another one, such as sms.")],
+) -> None:
+    """Notes how a person wants to be reached."""
+    _say(brand, ref, account="channel", channel=name)
+    out.print("Noted.")
+
+
+def hold(
+    ref: Ref,
+    brand: Brand,
+    reference: Annotated[str, typer.Option(help="Of the legal process.")],
+    by: By,
+    lift: Annotated[bool, typer.Option("--lift", help="Lift it.")] = False,
+    named: Annotated[bool, typer.Option("--named", help="The person may be told of it.")] = False,
+) -> None:
+    """Sets a legal hold, which forbids erasure, or lifts it."""
+
+    async def act(app: App, policy: Policy, id_: int) -> None:
+        if lift:
+            await lift_hold(app.rights, policy.brand, id_, reference, by)
+        else:
+            await set_hold(app.rights, policy.brand, id_, reference, by, named=named)
+
+    _with_person(brand, ref, act)
+    out.print("Lifted." if lift else "Held.")
+
+
+def disclose(
+    ref: Ref,
+    brand: Brand,
+    authority: Annotated[str, typer.Option(help="To whom.")],
+    reference: Annotated[str, typer.Option(help="Of the legal process.")],
+    field: Annotated[list[str], typer.Option(help="A kind of data, such as email; as often as needed.")],
+    by: By,
+) -> None:
+    """Notes what was disclosed of a person under legal process."""
+    disclosure = Disclosure(authority, reference, tuple(field))
+    _with_person(brand, ref, lambda app, policy, id_: note_disclosure(app.rights, policy.brand, id_, disclosure, by))
+    out.print("Noted.")
+
+
+def _say(brand: str, ref: str, **event: Any) -> Erasure | None:
+    """Does what an account event would, as the operator."""
+
+    async def act(app: App, policy: Policy, id_: int) -> Erasure | None:
+        said = validate_account({"v": 1, "id": uuid7().hex, "brand": policy.brand, "ref": ref, **event})
+        return await carry_out(app.desks, policy, id_, said, _SOURCE, _SOURCE)
+
+    return _with_person(brand, ref, act)
+
+
+def _with_person(brand: str, ref: str, act: Callable[[App, Policy, int], Awaitable[_T]]) -> _T:
+    """Runs something about a recipient of a brand; what cannot be done ends the command with its reason."""
+
+    async def main(app: App) -> _T:
+        policy = app.policies.get(brand)
+        if policy is None:
+            raise UnknownRecipient(f"there is no brand {brand}; there are {', '.join(app.policies)}")
+        recipient_id = await app.standings.find(brand, ref)
+        if recipient_id is None:
+            raise UnknownRecipient(f"{brand} has no recipient {ref}")
+        return await act(app, policy, recipient_id)
+
+    try:
+        return with_app(main)
+    except ErasureBlocked as error:
+        fail(str(error), 1)
+    except (UnknownRecipient, HoldRefused, NoHold, DisclosureRefused) as error:
+        fail(str(error), 2)

@@ -1,0 +1,186 @@
+"""`mailer suppressions`: whom a brand may not mail, and why; from other systems, and for them."""
+
+import json as jsonlib
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from mailer.actions.imports import FileRefused, Imported
+from mailer.actions.imports import moment as parse_moment
+from mailer.actions.lists import SUPPRESSION_COLUMNS, import_suppressions
+from mailer.actions.suppression import OBJECTION, SuppressionRefused, lift, object_to_marketing, suppress
+from mailer.app import App
+from mailer.cli.files import Rejects, known_ref, open_text, policy_of
+from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
+from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.ports.suppressions import NewSuppression, Suppression
+
+_T = TypeVar("_T")
+
+app = typer.Typer(help="Suppressions: add, lift, list, explain, import, export.", no_args_is_help=True)
+
+Brand = Annotated[str, typer.Option(help="Whose mail it is about.")]
+By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who says so; it stays on record.")]
+
+
+@app.command()
+def add(
+    brand: Brand,
+    ref: Annotated[str, typer.Option(help="Whose address.")],
+    by: By,
+    source: Annotated[str, typer.Option(help="How it was said, such as: by telephone.")],
+    scope: Annotated[str, typer.Option(help="A category, category/topic, purpose/…, partner/…, or *.")] = "*",
+    reason: Annotated[str, typer.Option(help="opt_out, complaint, address_dead, or objection.")] = "opt_out",
+    expires: Annotated[str | None, typer.Option(metavar="TIME", help="Until when; without it, for ever.")] = None,
+) -> None:
+    """Suppresses a person's address, as an operator was told. An objection holds for all brands of the controller."""
+
+    async def act(app: App) -> None:
+        policy, recipient_id = await known_ref(app, brand, ref)
+        if reason == OBJECTION:
+            await object_to_marketing(app.suppressions, policy, recipient_id, source, by)
+            return
+        new = NewSuppression(scope, reason, source, by, expires_at=until)
+        await suppress(app.suppressions, policy, recipient_id, new)
+
+    try:
+        until = parse_moment("--expires", expires) if expires else None
+    except ValueError as error:
+        fail(str(error), 2)
+    _run(act)
+    out.print(f"Suppressed {scope} mail of {brand}.", markup=False)
+
+
+@app.command("lift")
+def lift_(
+    id: Annotated[int, typer.Argument(metavar="ID", help="As `list` shows it.", max=2**63 - 1)],
+    brand: Brand,
+    by: By,
+    reason: Annotated[str, typer.Option(help="Why; it stays on record.")],
+) -> None:
+    """Ends a suppression, for all who share the address. It brings no consent back."""
+
+    async def act(app: App) -> None:
+        await lift(app.suppressions, policy_of(app, brand), id, by, reason)
+
+    _run(act)
+    out.print(f"Lifted by {by}.", markup=False)
+
+
+@app.command("list")
+def list_(
+    brand: Brand,
+    ref: Annotated[str | None, typer.Option(help="Only those of this person's address.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Shows the suppressions that hold at a brand."""
+
+    async def act(app: App) -> list[Suppression]:
+        if ref is not None:
+            _, recipient_id = await known_ref(app, brand, ref)
+            return [found for found in await app.suppressions.of(brand, recipient_id) if _holds(found)]
+        policy = policy_of(app, brand)
+        return [found async for found in app.suppressions.export(brand, policy.controller.id)]
+
+    _show(_run(act), json)
+
+
+@app.command()
+def explain(
+    brand: Brand,
+    ref: Annotated[str | None, typer.Option(help="Whose address.")] = None,
+    email: Annotated[str | None, typer.Option(help="The address, whether or not it is anybody's.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Says why an address is suppressed, and what was lifted: reason, source, since when, by whom, until when."""
+
+    async def act(app: App) -> list[Suppression]:
+        if (ref is None) == (email is None):
+            raise FileRefused("say whose it is: --ref, or --email")
+        if email is not None:
+            policy = policy_of(app, brand)
+            return await app.suppressions.of_address(brand, policy.controller.id, email)
+        _, recipient_id = await known_ref(app, brand, ref or "")
+        return await app.suppressions.of(brand, recipient_id)
+
+    _show(_run(act), json)
+
+
+@app.command()
+def export(
+    brand: Brand,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line (the only form).")] = True,
+) -> None:
+    """Prints the suppressions that hold at a brand: keyed hashes, and no address."""
+
+    async def act(app: App) -> None:
+        policy = policy_of(app, brand)
+        async for found in app.suppressions.export(brand, policy.controller.id):
+            print(jsonlib.dumps(as_json(found), ensure_ascii=False))
+
+    _run(act)
+
+
+@app.command("import")
+def import_(file: Annotated[Path, typer.Argument(metavar="FILE.csv")], brand: Brand, json: AsJson = False) -> None:
+    """Imports another system's suppressions, given as addresses, of which only hashes are kept."""
+    rejected = file.with_suffix(".rejected.csv")
+
+    async def act(app: App) -> Imported:
+        policy = policy_of(app, brand)
+        _, source = open_text(file)
+        with source, Rejects(rejected, SUPPRESSION_COLUMNS) as rejects:
+            return await import_suppressions(app.suppressions, policy, source, rejects.add)
+
+    done = _run(act, file)
+    if json:
+        where = str(rejected) if done.rejected else None
+        print_json({"taken": done.taken, "rejected": done.rejected, "rejected_file": where})
+        return
+    out.print(f"Took {done.taken:,} lines.")
+    if done.rejected:
+        out.print(f"Rejected {done.rejected:,}; they are in {rejected}, with reasons.", markup=False)
+
+
+def as_json(found: Suppression) -> dict[str, Any]:
+    """A suppression as JSON has it."""
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(found).items()
+    } | {"holds": _holds(found)}
+
+
+def _holds(found: Suppression) -> bool:
+    return found.lifted_at is None and (found.expires_at is None or found.expires_at > datetime.now(found.at.tzinfo))
+
+
+def _show(found: list[Suppression], json: bool) -> None:
+    if json:
+        print_json([as_json(one) for one in found])
+        return
+    table(
+        ("id", "scope", "reason", "source", "since", "by", "until", "lifted"),
+        [
+            (one.id, _scope(one), one.reason, one.source, moment(one.at), one.actor, moment(one.expires_at), _lift(one))
+            for one in found
+        ],
+    )
+
+
+def _scope(found: Suppression) -> str:
+    what = "all optional mail" if found.scope == EVERYTHING_OPTIONAL else found.scope
+    return what if found.brand else f"{what}, of every brand"
+
+
+def _lift(found: Suppression) -> str:
+    return f"{moment(found.lifted_at)} by {found.lifted_by}: {found.lift_reason}" if found.lifted_at else ""
+
+
+def _run(act: Callable[[App], Awaitable[_T]], file: Path | None = None) -> _T:
+    try:
+        return with_app(act)
+    except (FileRefused, SuppressionRefused) as error:
+        fail(f"{file}: {error}" if file else str(error), 2)
