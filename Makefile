@@ -1,6 +1,6 @@
 # Everything that is done with a clone. `make help` lists it.
 
-.PHONY: help setup demo test check bench up test-rabbitmq4 lock clean
+.PHONY: help setup demo test check proofs promises mutants comparison bench up test-rabbitmq4 lock clean
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
@@ -26,6 +26,19 @@ check: .venv/dev  ## formatting, lint, types, layers and sizes
 	$(bin)/mypy
 	$(bin)/lint-imports
 	$(bin)/python scripts/check_sizes.py
+
+proofs: .venv/dev  ## holds each promise against the last run of all tests
+	@$(bin)/mailer policy check
+
+promises: .venv/dev  ## writes docs/promises.md: each promise with its rules and its proofs
+	@$(bin)/python -m scripts.publish_promises
+
+mutants: .venv/dev  ## takes each rule away and expects a proof to fail; RULES="opt-out" chooses
+	@scripts/setup-services
+	@$(bin)/python -m scripts.mutate_rules $(RULES)
+
+comparison: .venv/dev  ## writes docs/comparison.md: the same mail to the same people under each policy
+	@$(bin)/python -m bench.comparison docs/comparison.md
 
 bench: .venv/dev  ## measures
 	@$(bin)/python -m bench $(BENCH)

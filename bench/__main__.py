@@ -3,7 +3,7 @@
 import runpy
 import sys
 
-ALL = ("expansion", "memory")
+ALL = ("decisions", "expansion", "memory")
 
 if __name__ == "__main__":
     names, sys.argv = sys.argv[1:] or ALL, sys.argv[:1]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.setting import KEY, database, setting
+from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.ledger.standings import PostgresStandings
 from mailer.pipeline.handover import HandOver
@@ -25,7 +26,7 @@ AUDIENCES = {"small": 2_000, "large": 20_000, "huge": 100_000}
 class Sink:
     """Takes everything."""
 
-    name, country, contract = "sink", "ZZ", "none"
+    name, country, contract, outside = "sink", "ZZ", "none", False
 
     async def send(self, window: Sequence[Outgoing], deadline: float) -> list[Outcome]:
         """Accepts."""
@@ -42,7 +43,7 @@ async def hand_over(url: str, audience: str) -> None:
             room.policies, room.templates, Links("https://mail.example", (KEY,)), lambda domain, message, now: message
         )
         deliveries = PostgresDeliveries(room.pool, room.writers)
-        standings = PostgresStandings(room.pool, room.writers)
+        standings = PostgresStandings(room.pool, room.writers, AddressHasher(KEY))
         handover = HandOver(deliveries, room.mailings, standings, presses, Sink(), "bench")
         accepted = await room.accept(audience)
         begun = time.perf_counter()

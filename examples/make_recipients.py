@@ -14,7 +14,10 @@ T = TypeVar("T")
 
 PEOPLE = 1_000
 PERSON = ("ref", "email", "name", "locale", "country", "source", "collected_at")
-COLUMNS = (*PERSON, "opted_out", "deactivated", "audiences")
+CONSENT = ("consents", "consent_source", "consent_version", "consent_at", "consent_words")
+COLUMNS = (*PERSON, *CONSENT, "paid", "opted_out", "deactivated", "audiences")
+ASKED_FOR = ("newsletter;promotional",) * 6 + ("newsletter", "promotional", "")
+"""What people have confirmed that they want; one in nine has never been asked."""
 FREE, AFFECTED = "free-accounts", "affected-in-march"
 
 NAMES = {
@@ -107,6 +110,7 @@ def people() -> Iterator[dict[str, str]]:
         yield {
             **{"ref": ref, "email": email, "name": name.strip(), "locale": locale, "country": country},
             **{"source": "sign-up", "collected_at": f"2025-01-{number:02}T09:00:00Z"},
+            **consent("newsletter;promotional", f"2025-01-{number:02}"),
             **{"opted_out": opted_out, "deactivated": deactivated, "audiences": AFFECTED if number < 9 else ""},
         }
     for number in range(len(SPECIAL) + 1, PEOPLE + 1):
@@ -119,6 +123,7 @@ def ordinary(number: int, chance: "Chance") -> dict[str, str]:
     given, family = (chance.one_of(part.split()) for part in NAMES[locale, country])
     opted_out = "*" if chance.happens(0.02) else "newsletter" if chance.happens(0.05) else ""
     audiences = [name for name, share in ((FREE, 0.3), (AFFECTED, 0.1)) if chance.happens(share)]
+    day = f"2025-{1 + number % 9:02}-{1 + number % 28:02}"
     return {
         "ref": f"member-{number:04}",
         "email": f"{local_part(given)}.{number}@{chance.one_of(DOMAINS)}",
@@ -126,11 +131,21 @@ def ordinary(number: int, chance: "Chance") -> dict[str, str]:
         "locale": locale,
         "country": country,
         "source": chance.one_of(SOURCES),
-        "collected_at": f"2025-{1 + number % 9:02}-{1 + number % 28:02}T12:00:00Z",
+        "collected_at": f"{day}T12:00:00Z",
+        **consent(ASKED_FOR[number % len(ASKED_FOR)], day),
+        "paid": "" if FREE in audiences else "yes",
         "opted_out": opted_out or ("promotional" if chance.happens(0.06) else ""),
         "deactivated": "yes" if chance.happens(0.025) else "",
         "audiences": ";".join(audiences),
     }
+
+
+def consent(scopes: str, day: str) -> dict[str, str]:
+    """The columns of a consent with its proof: which words were shown, of which version, when and where."""
+    if not scopes:
+        return {}
+    words = f"Yes, send me {' and '.join(scopes.split(';'))} mail. I can stop it at any time."
+    return dict(zip(CONSENT, (scopes, "confirmed", "form 2025-01", f"{day}T12:05:00Z", words), strict=True))
 
 
 def local_part(name: str) -> str:

@@ -20,6 +20,8 @@ from mailer.ledger.migrations import migrate
 from mailer.telemetry import log
 from tests.processes import Stack, open_stack
 
+pytest_plugins = ["tests.proofs"]
+
 
 @dataclass(frozen=True)
 class Server:
@@ -73,6 +75,10 @@ def postgres_server() -> Iterator[Server]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mailer-")))
         private = None if given else stack.enter_context(postgres.start(folder))
         server = Server(given or (private.url("postgres") if private else ""), f"mailer_test_{uuid.uuid4().hex[:12]}")
+        if private:
+            # Processes die in the tests, the machine does not; and dropping a database would wait for the disk.
+            server.sql("ALTER SYSTEM SET fsync = off")
+            server.sql("SELECT pg_reload_conf()")
         migrate(server.url(server.template), resources.folder("migrations"))
         yield server
         server.sql(f"DROP DATABASE {server.template}")

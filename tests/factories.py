@@ -5,34 +5,44 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
 from mailer import resources
+from mailer.actions.account_events import apply
+from mailer.actions.consent import Confirmations
 from mailer.events import MessageEvent, validate_event
 from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.consents import PostgresConsents
 from mailer.ledger.database import Pool, open_pool
 from mailer.ledger.dead_letters import PostgresDeadLetters
 from mailer.ledger.deliveries import PostgresDeliveries
+from mailer.ledger.desk import desks
 from mailer.ledger.imports import PostgresImporter
+from mailer.ledger.inviters import PostgresInviters
 from mailer.ledger.mailings import PostgresMailings
 from mailer.ledger.outbox import PostgresOutbox
+from mailer.ledger.partners import PostgresPartners, partners_of
+from mailer.ledger.processors import PostgresProcessors
 from mailer.ledger.reading import PostgresLedger
+from mailer.ledger.rights import PostgresRights
 from mailer.ledger.standings import PostgresStandings
+from mailer.ledger.suppressions import PostgresSuppressions
 from mailer.ledger.upkeep import PostgresUpkeep
 from mailer.ledger.writers import Writers
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
-from mailer.pipeline.press import Press, Presses
+from mailer.pipeline.press import Presses
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy, parse_policy
 from mailer.policy.outcome import Outcome, Result
+from mailer.policy.rates import rates_of
+from mailer.policy.retention import forgetful
 from mailer.ports.broker import BrokerUnavailable, Message, Received
 from mailer.ports.ids import uuid7
-from mailer.ports.mailings import Accepted, MailingFacts, NewMailing
+from mailer.ports.mailings import Accepted, NewMailing
 from mailer.ports.processor import Outgoing
 from mailer.rendering.admission import admit
 from mailer.rendering.links import Links
@@ -45,6 +55,10 @@ TEMPLATES = {
     "promotional": "spring-offer",
     "service": "maintenance",
     "breach": "breach-notice",
+    "notification": "activity",
+    "policy_change": "policy-change",
+    "invitation": "invitation",
+    "partner": "partner-offer",
 }
 ACCEPTED = Outcome(Result.ACCEPTED, 250, "2.0.0", "taken")
 
@@ -105,6 +119,7 @@ class FakeProcessor:
     name: str = "fake"
     country: str = "ZZ"
     contract: str = "none"
+    outside: bool = False
     sent: list[Outgoing] = field(default_factory=list)
     windows: list[int] = field(default_factory=list)
 
@@ -207,18 +222,30 @@ class World:
     def __init__(self, pool: Pool, lease_seconds: float = 60) -> None:
         self.pool = pool
         self.writers = Writers(KEY)
-        self.hasher = AddressHasher(KEY)
+        self.policies = dict(policies())
+        self.hasher = AddressHasher(KEY, partners_of(self.policies.values()))
         self.mailings = PostgresMailings(pool, self.writers, self.hasher)
-        self.deliveries = PostgresDeliveries(pool, self.writers, lease_seconds)
-        self.standings = PostgresStandings(pool, self.writers)
+        self.deliveries = self.open_deliveries(lease_seconds)
+        self.standings = PostgresStandings(pool, self.writers, self.hasher)
+        self.consents = PostgresConsents(pool, self.writers, self.hasher)
+        self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
+        self.inviters = PostgresInviters(pool, self.writers)
+        self.partners = PostgresPartners(pool, KEY)
         self.ledger = PostgresLedger(pool, KEY)
-        self.upkeep = PostgresUpkeep(pool, self.ledger)
+        self.upkeep = PostgresUpkeep(pool, self.ledger, self.writers, forgetful(policies().values()))
+        self.rights = PostgresRights(pool, self.hasher, self.standings)
+        self.processors = PostgresProcessors(pool, self.writers)
         self.outbox = PostgresOutbox(pool)
+        confirmations = Confirmations(Links("https://mail.example", (KEY,)), self.outbox)
+        self.desks = desks(pool, self.writers, self.hasher, confirmations)
         self.letters = PostgresDeadLetters(pool)
         self.broker = FakeBroker()
         self.processor = FakeProcessor()
-        self.policies = dict(policies())
-        self.presses = Presses(self.policies, templates(), Links("https://mail.example", (KEY,)), _unsigned)
+        self.presses = Presses(self.policies, templates(), Links("https://mail.example", (KEY,)), unsigned)
+
+    def open_deliveries(self, lease_seconds: float = 60) -> PostgresDeliveries:
+        """The deliveries, with what the policies count."""
+        return PostgresDeliveries(self.pool, self.writers, rates_of(self.policies.values()), lease_seconds)
 
     def importer(self, brand: str = BRAND, controller: str = BRAND) -> PostgresImporter:
         """Writes people of a brand."""
@@ -240,7 +267,8 @@ class World:
     def intake(self, relays: frozenset[str] = frozenset()) -> Intake:
         """The intake, with the real judgement of events."""
         judge = partial(admit, policies=self.policies, templates=templates())
-        return Intake(self.mailings, self.upkeep, self.broker, self.handover(), self.policies, judge, relays)
+        say = partial(apply, self.desks, self.policies)
+        return Intake(self.mailings, self.upkeep, self.broker, self.handover(), self.policies, judge, say, relays)
 
     def timekeeper(self) -> Timekeeper:
         """A timekeeper."""
@@ -259,6 +287,13 @@ class World:
         accepted = await self.accept([person(number, **values) for number in numbers])
         await self.drop(accepted.mailing_id)
         return [await self.id_of(f"user-{number}") for number in numbers]
+
+    async def paying(self, *numbers: int, **values: Any) -> list[int]:
+        """Makes people known who pay, so that service mail is service mail to them (interpals-08)."""
+        ids = await self.known(*numbers, **values)
+        for recipient_id in ids:
+            await self.standings.paid(BRAND, recipient_id, True, "test")
+        return ids
 
     async def drop(self, mailing_id: UUID) -> None:
         """Forgets a mailing's deliveries, where only its people were wanted."""
@@ -315,7 +350,8 @@ class World:
             await self.handover(processor).run([json.loads(message.body)["batch"]])
 
 
-def _unsigned(domain: str, message: bytes, now: int) -> bytes:
+def unsigned(domain: str, message: bytes, now: int) -> bytes:
+    """The message as it is."""
     return message
 
 
@@ -345,33 +381,3 @@ async def until(condition: Callable[[], Awaitable[object]], seconds: float = 20)
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - what another connection waits for, no event tells
             await asyncio.sleep(0.005)
-
-
-def facts_of(category: str = "newsletter", **values: Any) -> MailingFacts:
-    """A mailing as the hand-over sees it, released an hour ago, to many."""
-    event = make_event({"refs": ["u1"]}, category)
-    mailing = new_mailing(event)
-    stated: dict[str, Any] = {
-        "id": mailing.id,
-        "brand": event.brand,
-        "event_id": event.id,
-        "category": category,
-        "lane": mailing.category.lane.value,
-        "template": event.template,
-        "template_version": mailing.template_version,
-        "campaign": None,
-        "reason": None,
-        "context": event.context,
-        "reply_to": None,
-        "send_at": None,
-        "expires_at": None,
-        "released_at": datetime.now(UTC) - timedelta(hours=1),
-        "audience_size": 1000,
-    }
-    return MailingFacts(**stated | values)
-
-
-def press_of(category: str = "newsletter", **values: Any) -> Press:
-    """Its press."""
-    presses = Presses(policies(), templates(), Links("https://mail.example", (KEY,)), _unsigned)
-    return presses.set_up(facts_of(category, **values), None)

@@ -17,6 +17,7 @@ import asyncpg
 import httpx
 from pamqp.commands import Queue
 
+from mailer import resources
 from mailer.broker.topology import topology
 from mailer.processors.capture import Captured, CaptureServer, Inbox
 
@@ -311,6 +312,19 @@ def _nobody(address: str) -> str | None:
     return "550 5.1.1 No such user" if address.startswith("nobody@") else None
 
 
+def _templates(folder: Path) -> Path:
+    """Two brands' templates: each process reads them all, and to read those of four brands takes it a second more."""
+    chosen = folder / "shipped-templates"
+    mailed = "weekly spring-offer maintenance breach-notice invitation partner-offer rights-answer"
+    for brand in ("interpals", "paltalk-2006"):
+        (chosen / brand).mkdir(parents=True, exist_ok=True)
+        for name in ("_layout", *mailed.split()):
+            link = chosen / brand / name
+            if not link.exists():
+                link.symlink_to(resources.folder("templates") / brand / name)
+    return chosen
+
+
 def settings_for(folder: Path, database_url: str, smtp_port: int, broker_url: str) -> dict[str, str]:
     """An environment for processes: this one's, with none of its settings for mailer."""
     settings = {
@@ -320,10 +334,12 @@ def settings_for(folder: Path, database_url: str, smtp_port: int, broker_url: st
         "PUBLIC_URL": PUBLIC_URL,
         "PORT": str(free_port()),
         "DATA": str(folder / "data"),
+        "TEMPLATES": str(_templates(folder)),
         **_SECRETS,
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAILER_")}
-    return inherited | {f"MAILER_{name}": value for name, value in settings.items()} | {"PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join(filter(None, (inherited.get("PYTHONPATH"), str(ROOT))))
+    return inherited | {f"MAILER_{name}": value for name, value in settings.items()} | {"PYTHONPATH": path}
 
 
 def free_port() -> int:

@@ -22,6 +22,7 @@ CATEGORIES = tuple(TEMPLATES)
 def event(event_id: str, brand: str, category: str, to: dict[str, Any], **fields: Any) -> dict[str, Any]:
     """An event that is good, in the form that applications send."""
     template, context = TEMPLATES[category]
+    necessary = {"reason": "Your account cannot be used meanwhile"} if category == "service" else {}
     return {
         "v": 1,
         "id": event_id,
@@ -30,10 +31,12 @@ def event(event_id: str, brand: str, category: str, to: dict[str, Any], **fields
         "template": template,
         "to": to,
         "context": context,
+        **necessary,
         **fields,
     }
 
 
 def people(*names: str, **fields: Any) -> dict[str, Any]:
     """An audience that the event brings along; each person's address is made of their name."""
-    return {"people": [{"ref": name, "email": f"{name}@example.org", **fields} for name in names]}
+    known = {"source": "sign-up", "country": "US", **fields}
+    return {"people": [{"ref": name, "email": f"{name}@example.org", **known} for name in names]}

@@ -15,7 +15,7 @@ from tests.acceptance.samples import event
 from tests.processes import Process, Stack, free_port, until
 
 AUDIENCE = 2_000
-OPTIONAL, MANDATORY = "<letters@mail.interpals.example>", "<service@notice.interpals.example>"
+OPTIONAL, MANDATORY = "<letters@mail.interpals.example>", "<service@notice.paltalk.example>"
 LEASE = 15
 IN_DOUBT = (consumers.CONSUMERS_A_LANE + 1) * WINDOW
 """At most, after one worker's end: a window for each consumer of a lane's batches, and for that of its events."""
@@ -85,7 +85,7 @@ async def test_a_worker_that_is_killed_loses_nothing(stack: Stack) -> None:
         await stack.application(
             "publish",
             event("optional", "interpals", "newsletter", crowd(AUDIENCE)),
-            event("mandatory", "interpals", "service", crowd(AUDIENCE)),
+            event("mandatory", "paltalk-2006", "service", crowd(AUDIENCE)),
         )
         await amid(stack, first, lanes=2)
         await first.kill()

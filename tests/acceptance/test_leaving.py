@@ -47,7 +47,10 @@ async def act(stack: Stack, client: httpx.AsyncClient) -> None:
 async def test_who_leaves_gets_no_more_newsletters_and_every_service_notice(stack: Stack) -> None:
     """Looking changes nothing; the page, one-click as form and as multipart, once or twice, all opt out at once."""
     async with stack.running("web", "worker", "worker", "timekeeper"), stack.client() as client:
-        await stack.application("publish", event("first", "interpals", "newsletter", people(*READERS)))
+        lines = [f"{name},{name}@example.org,US,sign-up,yes\n" for name in READERS]
+        (stack.folder / "readers.csv").write_text("ref,email,country,source,paid\n" + "".join(lines))
+        await stack.done("recipients", "import", "readers.csv", "--brand", "interpals")
+        await stack.application("publish", event("first", "interpals", "newsletter", {"refs": READERS}))
         await stack.finished("first")
         await act(stack, client)
         await stack.application(

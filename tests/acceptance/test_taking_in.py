@@ -41,7 +41,7 @@ async def test_the_same_event_again_is_the_same_mailing(stack: Stack) -> None:
         await stack.application("transaction", once, once)
         await stack.finished("once")
         first = await client.post("/api/v1/events", json=once)
-        other = event("once", "paltalk-2006", "newsletter", people("dee"))
+        other = event("once", "paltalk-2006", "service", people("dee"))
         accepted = await client.post("/api/v1/events", json=other)
         await stack.application("publish", event("last", "interpals", "newsletter", people("eva")))
         await stack.finished("once", "last")
@@ -61,7 +61,7 @@ async def key(stack: Stack) -> str:
 async def test_what_is_published_while_no_worker_runs_waits_in_rabbitmq(stack: Stack) -> None:
     """By every way, and also where no worker has ever run, so that no queue had been declared."""
     await stack.application("publish", event("a", "interpals", "newsletter", people(*THREE)))
-    await stack.application("blocking", event("b", "paltalk-2006", "promotional", people(*THREE)))
+    await stack.application("blocking", event("b", "interpals", "promotional", people(*THREE)))
     await stack.application("transaction", event("c", "interpals", "service", people(*THREE)))
     await stack.done("publish", "-", stdin=as_line(event("d", "paltalk-2006", "service", people(*THREE))))
     assert await stack.value("SELECT count(*) FROM mailings") == 0
@@ -76,7 +76,7 @@ async def test_what_is_published_while_no_worker_runs_waits_in_the_outbox(small_
     """With the in-process broker; two workers share the outbox, and each copy is still one."""
     stack = small_stack
     await stack.application("publish", event("a", "interpals", "newsletter", people(*THREE)))
-    await stack.application("blocking", event("b", "paltalk-2006", "promotional", people(*THREE)))
+    await stack.application("blocking", event("b", "interpals", "promotional", people(*THREE)))
     await stack.application("transaction", event("c", "interpals", "service", people(*THREE)))
     await stack.done("publish", "-", stdin=as_line(event("d", "paltalk-2006", "service", people(*THREE))))
     assert await stack.value("SELECT count(*) FROM mailings") == 0

@@ -40,9 +40,12 @@ def without(name: str) -> dict[str, Any]:
 
 
 EVENTS_TO_MEND: dict[str, tuple[Any, str]] = {
-    "unknown brand": (newsletter(brand="acme"), "brand: there is no acme; there are interpals, paltalk-2006"),
+    "unknown brand": (newsletter(brand="acme"), "brand: there is no acme; there are interpals, paltalk-2002"),
     "unknown category": (newsletter(category="gossip"), "category: interpals does not send gossip; it sends breach,"),
-    "category of others": (newsletter(category="partner"), "category: interpals does not send partner"),
+    "category of others": (
+        newsletter(category="business_transition"),
+        "category: interpals does not send business_transition",
+    ),
     "unknown template": (newsletter(template="weekli"), "template: interpals has no weekli; did you mean weekly?"),
     "unknown locale": (to(locale="xx"), "to.people.0.locale: there is no xx; write one such as en"),
     "malformed locale": (to(locale="English"), "to.people.0.locale: String should match pattern"),
@@ -133,7 +136,7 @@ TEN_MEGABYTES = json.dumps(newsletter(context={"headline": "x" * 10_000_000})).e
 NO_LANE = {
     "unknown brand": "acme.newsletter",
     "unknown category": "interpals.gossip",
-    "category of others": "interpals.partner",
+    "category of others": "interpals.business_transition",
 }
 """The cases for which nothing is bound, by the keys that are theirs."""
 KEYS = {**NO_LANE, "category not the template's": "interpals.service"}

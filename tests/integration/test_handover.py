@@ -15,6 +15,7 @@ from mailer.policy.outcome import Outcome, Result
 from mailer.ports.deliveries import Claim, Move, State
 from mailer.ports.ledger import Entry
 from mailer.ports.processor import Outgoing
+from mailer.ports.standings import Flag
 from mailer.rendering.links import Links
 from tests.factories import ACCEPTED, BRAND, KEY, FakeProcessor, World, person, templates
 
@@ -34,7 +35,7 @@ async def test_every_recipient_ends_in_one_state(world: World) -> None:
     """Of an audience of all kinds, everyone ends in a state with a reason, the counters agree, and it is finished."""
     await world.known(1, 2, 3)
     await world.standings.opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
-    await world.standings.deactivate(BRAND, await world.id_of("user-2"), "test")
+    await world.standings.flag(BRAND, await world.id_of("user-2"), Flag.DEACTIVATED, True, "test")
     await world.standings.address_dead(BRAND, await world.id_of("user-3"), "user-3@people.example", "test")
     accepted = await world.accept([*(person(n) for n in range(1, 201)), person(201, email="user-9@people.example")])
     await world.handover().run(accepted.batches)
@@ -95,7 +96,7 @@ async def test_a_dead_address(world: World) -> None:
     assert await world.states(accepted.mailing_id) == {"user-1": ("failed", "5.1.1")}
     [action] = await world.entries(kind="action")
     assert (action["reason"], action["rule"]) == ("address_dead", "action:fake 5.1.1")
-    promotion = await world.accept([person(1)], "promotional")
+    promotion = await world.accept([person(1, source="sign-up")], "promotional")
     breach = await world.accept({"refs": ["user-1"]}, "breach")
     await world.mailings.release(breach.mailing_id, "Grace")
     await world.due_now()
@@ -150,6 +151,7 @@ async def test_optional_mail_in_doubt_is_not_sent_again(world: World) -> None:
 
 async def test_mandatory_mail_in_doubt_is_sent_again(world: World) -> None:
     """Mandatory mail that may have been handed over goes again, with the Message-ID that it had."""
+    await world.paying(1)
     accepted = await world.accept([person(1)], "service")
     await world.handover(always(IN_DOUBT)).run(accepted.batches)
     await world.timekeeper().tick()
@@ -212,7 +214,8 @@ async def test_many_mailings_in_one_claim(world: World) -> None:
     """Mailings that are taken together are handed over together, in few windows, also more than are kept at hand."""
     batches: list[int] = []
     for n in range(30):
-        batches += (await world.accept([person(n)], ["newsletter", "service", "promotional"][n % 3])).batches
+        category = ["newsletter", "service", "promotional"][n % 3]
+        batches += (await world.accept([person(n, source="sign-up")], category)).batches
     few = Presses(world.policies, templates(), Links("https://mail.example", (KEY,)), lambda _, content, __: content, 2)
     handover = HandOver(world.deliveries, world.mailings, world.standings, few, world.processor, "worker")
     await handover.run(batches)
@@ -231,6 +234,7 @@ async def test_a_worker_that_was_killed_after_the_intent(world: World, category:
         async def send(self, window: Sequence[Outgoing], deadline: float) -> list[Outcome]:
             raise Killed
 
+    await world.paying(*range(WINDOW + 10))
     accepted = await world.accept([person(n) for n in range(WINDOW + 10)], category)
     with pytest.raises(Killed):
         await world.handover(Dying()).run(accepted.batches)
@@ -263,6 +267,7 @@ async def test_a_worker_that_was_killed_with_many_mailings(world: World) -> None
         async def send(self, window: Sequence[Outgoing], deadline: float) -> list[Outcome]:
             raise KeyboardInterrupt
 
+    await world.paying(*range(WINDOW + 5))
     accepted = [await world.accept([person(n)], "service") for n in range(WINDOW + 5)]
     with pytest.raises(KeyboardInterrupt):
         await world.handover(Dying()).run([batch for one in accepted for batch in one.batches])
@@ -285,6 +290,7 @@ async def test_a_late_outcome_is_refused_and_harmless(world: World) -> None:
             await answer.wait()
             return await super().send(window, deadline)
 
+    await world.paying(1, 2)
     accepted = await world.accept([person(1), person(2)], "service")
     late = asyncio.create_task(world.handover(Frozen()).run(accepted.batches))
     await sending.wait()
@@ -361,6 +367,7 @@ async def test_a_batch_that_somebody_holds_is_left(world: World) -> None:
     assert len(world.processor.sent) == len(set(world.processor.recipients)) == 50
 
 
+@pytest.mark.rule("expired")
 async def test_an_expired_mailing(world: World) -> None:
     """What is still open at an event's end becomes expired, and is sent to nobody."""
     accepted = await world.accept([person(1)], expires_at=(datetime.now(UTC) - timedelta(seconds=1)).isoformat())
@@ -369,6 +376,7 @@ async def test_an_expired_mailing(world: World) -> None:
     assert world.processor.sent == []
 
 
+@pytest.mark.rule("staging")
 async def test_the_staging_fence(world: World) -> None:
     """With a fence, mail leaves for those within it, and each of the others has the reason."""
     fence = {"only_deliver_to": ("user-1@people.example",)}

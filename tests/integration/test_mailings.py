@@ -13,6 +13,7 @@ from mailer.ledger.mailings import BATCH_SIZE
 from mailer.ports.ids import uuid7
 from mailer.ports.mailings import ReleaseRefused
 from mailer.ports.people import ImportRow
+from mailer.ports.standings import Flag
 from tests.factories import BRAND, World, make_event, new_mailing, person, until, waiting
 
 
@@ -119,6 +120,7 @@ async def test_many_takers_of_the_same_events_do_not_deadlock(world: World) -> N
     assert (await world.ledger.verify()).faults == ()
 
 
+@pytest.mark.rule("one-copy")
 async def test_two_refs_with_one_address_are_one_copy(world: World) -> None:
     """Of refs with one address, in whatever spelling, one gets the mail, and each other says whose copy counts."""
     accepted = await world.accept(
@@ -139,7 +141,7 @@ async def test_two_refs_with_one_address_are_one_copy(world: World) -> None:
 async def test_the_active_account_gets_the_copy(world: World) -> None:
     """Where one of two accounts is closed, the open one gets the copy, whichever came first."""
     await world.known(1, 2, email="ada@people.example")
-    await world.standings.deactivate(BRAND, await world.id_of("user-1"), "test")
+    await world.standings.flag(BRAND, await world.id_of("user-1"), Flag.DEACTIVATED, True, "test")
     accepted = await world.accept({"refs": ["user-1", "user-2"]})
     await world.handover().run(accepted.batches)
     assert await world.states(accepted.mailing_id) == {
@@ -151,7 +153,7 @@ async def test_the_active_account_gets_the_copy(world: World) -> None:
 async def test_two_closed_accounts_get_one_copy_of_legal_mail(world: World) -> None:
     """Mail that outlives the account goes once to an address, also where all of its accounts are closed."""
     for recipient_id in await world.known(1, 2, email="ada@people.example"):
-        await world.standings.deactivate(BRAND, recipient_id, "test")
+        await world.standings.flag(BRAND, recipient_id, Flag.DEACTIVATED, True, "test")
     accepted = await world.accept({"refs": ["user-1", "user-2"]}, "breach")
     await world.mailings.release(accepted.mailing_id, "Grace")
     await world.timekeeper().tick()
@@ -166,7 +168,7 @@ async def test_a_copy_counts_only_while_its_recipient_can_get_it(world: World) -
     """Where the one whose copy counted is closed, or has moved, before the claim, the other gets the mail after all."""
     closed = await world.accept([person(1, email="ada@people.example"), person(2, email="ada@people.example")])
     moved = await world.accept([person(3, email="eve@people.example"), person(4, email="eve@people.example")])
-    await world.standings.deactivate(BRAND, await world.id_of("user-1"), "test")
+    await world.standings.flag(BRAND, await world.id_of("user-1"), Flag.DEACTIVATED, True, "test")
     await world.known(3, email="new@people.example")
     await world.handover().run([*closed.batches, *moved.batches])
     assert await world.states(closed.mailing_id) == {
@@ -177,6 +179,7 @@ async def test_a_copy_counts_only_while_its_recipient_can_get_it(world: World) -
     assert world.processor.recipients == ["ada@people.example", "eve@people.example", "new@people.example"]
 
 
+@pytest.mark.rule("no-address")
 async def test_unknown_refs_say_so(world: World) -> None:
     """A ref that nobody made known is a delivery too, with the reason that it has no address, or told in writing."""
     [known] = await world.known(1)

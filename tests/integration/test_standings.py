@@ -6,6 +6,7 @@ import pytest
 
 from mailer.actions import OptOutRefused, opt_out
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
+from mailer.ports.standings import Flag
 from tests.factories import BRAND, World, policies
 
 
@@ -64,14 +65,16 @@ async def test_nobody_there(world: World) -> None:
     for brand, recipient_id in ((BRAND, ada + 1), ("paltalk-2006", ada)):
         assert await world.standings.get(brand, recipient_id) is None
         assert not await world.standings.opt_out(brand, recipient_id, "newsletter", "test")
-        assert not await world.standings.deactivate(brand, recipient_id, "test")
+        assert not await world.standings.flag(brand, recipient_id, Flag.DEACTIVATED, True, "test")
         assert not await world.standings.address_dead(brand, recipient_id, "user-1@people.example", "test")
     with pytest.raises(OptOutRefused, match="no such recipient"):
         await opt_out(world.standings, policies()[BRAND], ada + 1, "newsletter", "test")
     assert await world.entries(kind="action") == []
 
 
-@pytest.mark.parametrize("scope", ["service", "breach", "rights", "nonsense", "partner"])
+@pytest.mark.parametrize(
+    "scope", ["service", "breach", "rights", "nonsense", "policy_change/a", "newsletter/A B", "purpose/none"]
+)
 async def test_what_cannot_be_left(world: World, scope: str) -> None:
     """Mandatory mail, and mail that the brand does not send, cannot be left."""
     [ada] = await world.known(1)
@@ -84,7 +87,7 @@ async def test_closing_an_account(world: World) -> None:
     """A closed account is closed once, and only that account of its address."""
     ada, grace = await world.known(1, 2, email="ada@people.example")
     for _ in range(2):
-        assert await world.standings.deactivate(BRAND, ada, "test")
+        assert await world.standings.flag(BRAND, ada, Flag.DEACTIVATED, True, "test")
     assert (await standing(world, ada)).version == 2
     assert (await standing(world, ada)).deactivated
     assert not (await standing(world, grace)).deactivated

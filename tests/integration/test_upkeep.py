@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from mailer.ledger.opens import PostgresOpens
+from mailer.ports.counts import Trace
 from mailer.ports.deliveries import Move, State
 from mailer.ports.ids import uuid7
 from mailer.ports.upkeep import Due
@@ -134,7 +135,7 @@ async def test_opens_are_folded(world: World) -> None:
     accepted = await world.accept([person(1)])
     opens = PostgresOpens(world.pool)
     for n in range(150):
-        await opens.count(accepted.mailing_id, machine=n % 3 == 0)
+        await opens.opened(Trace(accepted.mailing_id, machine=n % 3 == 0))
     await world.pool.execute("INSERT INTO opens VALUES ($1, current_date - 9, false, 7)", accepted.mailing_id)
     await world.upkeep.fold()
     status = await world.mailings.status(accepted.mailing_id)

@@ -85,8 +85,8 @@ async def test_a_category_that_left_the_policy_leaves_everything_optional() -> N
     """A link outlives its category: where nothing of that name can be left, all that is optional is."""
     world = World()
     async with world.client() as client:
-        page = await client.get(world.unsubscribe("partner"))
-        await client.post(world.unsubscribe("partner"))
+        page = await client.get(world.unsubscribe("postcards"))
+        await client.post(world.unsubscribe("postcards"))
     assert "All optional mail" in page.text
     assert world.standings.changes == [("interpals", 17, "*", "one-click")]
 

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 import httpx
@@ -15,20 +15,32 @@ from prometheus_client import CollectorRegistry
 
 import mailer.ports.mailings
 import mailer.ports.outbox
+import mailer.ports.reports
 import mailer.ports.standings
+from mailer.actions.consent import Confirmations
 from mailer.events import EventRefused, MessageEvent
+from mailer.ledger.desk import desks
+from mailer.ledger.keys import PostgresApiKeys
+from mailer.ledger.opens import PostgresOpens
+from mailer.ledger.origins import PostgresOrigins
+from mailer.ledger.reports import PostgresReports
 from mailer.policy.document import parse_policy
 from mailer.policy.standing import Standing
 from mailer.ports.broker import Message
+from mailer.ports.counts import Reader, Trace
 from mailer.ports.inbox import CapturedMail
 from mailer.ports.keys import ApiClient
 from mailer.ports.mailings import MailingStatus
-from mailer.rendering.links import Links, UnsubscribeToken
+from mailer.ports.reports import Report
+from mailer.rendering.admission import admit
+from mailer.rendering.links import Links, OpenToken, UnsubscribeToken
 from mailer.web.app import Site, create_app
+from tests import factories
 
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
 POLICIES = Path(__file__).parents[2] / "policies"
 KEY = "key-of-the-shop"
+PUBLIC_URL = "https://mail.example"
 
 
 class Standings:
@@ -62,11 +74,18 @@ class Opens:
         self.counted: list[tuple[UUID, bool]] = []
         self.broken = False
 
-    async def count(self, mailing_id: UUID, *, machine: bool) -> None:
+    async def opened(self, trace: Trace) -> None:
         """Counts one."""
         if self.broken:
             raise ConnectionError("the database is gone")
-        self.counted.append((mailing_id, machine))
+        self.counted.append((trace.mailing_id, trace.machine))
+
+    async def clicked(self, trace: Trace, link: str) -> None:
+        """Counts none: the tests of clicks have a real database."""
+
+    async def reader(self, mailing_id: UUID, recipient_id: int) -> Reader | None:
+        """Nobody: neither have those of individual opens."""
+        return None
 
 
 class Mailings:
@@ -78,6 +97,17 @@ class Mailings:
     async def find(self, brand: str, event_id: str) -> MailingStatus | None:
         """A mailing that a test put there."""
         return self.rows.get((brand, event_id))
+
+
+class Reports:
+    """Reports that a test put there, by brand and campaign."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[str, str], Report] = {}
+
+    async def issue(self, brand: str, campaign: str, minimum: int) -> Report | None:
+        """One of them."""
+        return self.rows.get((brand, campaign))
 
 
 class Outbox:
@@ -129,6 +159,10 @@ class Mails:
         return next((mail for mail in self.mails if mail.id == id), None)
 
 
+_elsewhere: Any = None
+"""What only the pages need whose tests have a real database (`site_over`)."""
+
+
 @dataclass
 class World:
     """All that a site stands on."""
@@ -138,6 +172,7 @@ class World:
     standings: Standings = field(default_factory=Standings)
     opens: Opens = field(default_factory=Opens)
     mailings: Mailings = field(default_factory=Mailings)
+    reports: mailer.ports.reports.Reports = field(default_factory=Reports)
     outbox: Outbox = field(default_factory=Outbox)
     dependencies: Mapping[str, bool] = field(default_factory=lambda: {"database": True, "broker": True})
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
@@ -157,8 +192,15 @@ class World:
                 links=self.links,
                 policies=self.policies,
                 standings=cast(mailer.ports.standings.Standings, self.standings),
+                consents=_elsewhere,
+                suppressions=_elsewhere,
+                inviters=_elsewhere,
+                origins=_elsewhere,
                 opens=self.opens,
                 mailings=cast(mailer.ports.mailings.Mailings, self.mailings),
+                reports=self.reports,
+                rights=_elsewhere,
+                desks=_elsewhere,
                 outbox=cast(mailer.ports.outbox.Outbox, self.outbox),
                 keys=Keys(),
                 admit=self._admit,
@@ -175,7 +217,7 @@ class World:
 
     def pixel(self) -> str:
         """The path of the mailing's pixel."""
-        return self.links.pixel(MAILING).removeprefix(self.public_url)
+        return self.links.pixel(OpenToken(MAILING)).removeprefix(self.public_url)
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx.AsyncClient]:
@@ -191,3 +233,43 @@ class World:
 
     async def _ready(self) -> Mapping[str, bool]:
         return self.dependencies
+
+
+@asynccontextmanager
+async def browse(
+    world: factories.World, keys: Sequence[str] = (factories.KEY,), **headers: str
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a site over a real database; it sends these header fields."""
+    transport = httpx.ASGITransport(create_app(site_over(world, keys)))
+    agent = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+    async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL, headers=agent | headers) as client:
+        yield client
+
+
+def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) -> Site:
+    """A site over a real database."""
+
+    async def ready() -> Mapping[str, bool]:
+        return {"database": True}
+
+    links = Links(PUBLIC_URL, keys)
+    return Site(
+        public_url=PUBLIC_URL,
+        links=links,
+        policies=world.policies,
+        standings=world.standings,
+        consents=world.consents,
+        suppressions=world.suppressions,
+        inviters=world.inviters,
+        origins=PostgresOrigins(world.pool),
+        opens=PostgresOpens(world.pool),
+        mailings=world.mailings,
+        reports=PostgresReports(world.pool),
+        rights=world.rights,
+        desks=desks(world.pool, world.writers, world.hasher, Confirmations(links, world.outbox)),
+        outbox=world.outbox,
+        keys=PostgresApiKeys(world.pool),
+        admit=partial(admit, policies=world.policies, templates=factories.templates()),
+        ready=ready,
+        registry=CollectorRegistry(),
+    )

@@ -1,9 +1,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 
 from mailer.actions.imports import CHUNK, FileRefused, Imported, Rejected, import_recipients
+from mailer.policy.document import Policy
 from mailer.ports.people import ImportRow
 from tests.factories import policies
 
@@ -25,14 +27,17 @@ class Importer:
 class Import:
     """One import and all that it said."""
 
+    policy: Policy = POLICY
     importer: Importer = field(default_factory=Importer)
     rejected: list[Rejected] = field(default_factory=list)
     progress: list[int] = field(default_factory=list)
 
-    async def run(self, text: str) -> Imported:
+    async def run(self, text: str, from_controller: str | None = None) -> Imported:
         """Imports a file's text."""
         lines = text.splitlines(keepends=True)
-        return await import_recipients(self.importer, POLICY, lines, self.rejected.append, self.progress.append)
+        return await import_recipients(
+            self.importer, self.policy, lines, self.rejected.append, self.progress.append, from_controller
+        )
 
     @property
     def rows(self) -> list[ImportRow]:
@@ -52,6 +57,85 @@ async def test_a_full_line_is_taken() -> None:
     assert (row.person.ref, row.person.email, row.person.locale) == ("u1", "ada@people.example", "en-GB")
     assert row.opted_out == ("newsletter", "promotional")
     assert (row.deactivated, row.audiences) == (True, ("vip", "old"))
+    assert (row.consents, row.purpose, row.paid) == ((), None, None)
+
+
+CONSENTED = (
+    "ref,email,source,collected_at,purpose,consents,consent_source,consent_version,consent_at,consent_words,paid\n"
+)
+PROOF = "page,form 2025-01,2025-01-01T12:05:00Z,Yes please."
+
+
+async def test_a_line_brings_consents_with_their_proof() -> None:
+    """One line's proof stands for each scope that it names; who asked is known, where the data were another's."""
+    done = Import()
+    line = f"u1,ada@people.example,sign-up,,,newsletter; promotional ;tracking,{PROOF},yes\n"
+    assert await done.run(CONSENTED + line, "Acme Ltd") == Imported(0, 1), "Acme's lines name its policy's version"
+    assert await done.run(CONSENTED + line) == Imported(1, 0)
+    [row] = done.rows
+    assert [consent.scope for consent in row.consents] == ["newsletter", "promotional", "tracking"]
+    [consent, *_] = row.consents
+    assert (consent.given, consent.source, consent.version, consent.words, consent.actor) == (
+        True,
+        "page",
+        "form 2025-01",
+        "Yes please.",
+        "import",
+    )
+    assert consent.at == datetime(2025, 1, 1, 12, 5, tzinfo=UTC)
+    assert row.paid is True
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("sign-up,,,newsletter,,,,,", "consent_at: a consent needs the time"),
+        ("sign-up,,,newsletter,page,1,2025-01-01T12:00:00Z,,", "a consent needs proof, and this one lacks words"),
+        (
+            "sign-up,,,newsletter,,,2025-01-01T12:00:00Z,,",
+            "a consent needs proof, and this one lacks source, words, ver",
+        ),
+        ("sign-up,,,newsletter,page,1,2025-01-01,Yes.,", "consent_at: '2025-01-01' is no time with a zone"),
+        ("sign-up,,,newsletter,page,1,soon,Yes.,", "consent_at: 'soon' is no time"),
+        ("sign-up,,,newsletter,page,1,2999-01-01T12:00:00Z,Yes.,", "at: 2999-01-01T12:00:00+00:00 is in the future"),
+        ("sign-up,,,service,page,1,2025-01-01T12:00:00Z,Yes.,", "'service' is no scope of interpals"),
+        ("sign-up,,,newsletter,terms of use,1,2025-01-01T12:00:00Z,Yes.,", "source: 'terms of use' is the policy's"),
+        ("contest,,sweepstakes,,,,,,", "an address from a contest needs collected_at"),
+        ("partner,2025-01-01T12:00:00Z,,,,,,,", "an address from a partner needs purpose"),
+        ("contest,,,,,,,,", "an address from a contest needs collected_at and purpose"),
+        ("sign-up,,,,,,,,perhaps", "paid: 'perhaps' is neither yes nor no"),
+    ],
+)
+async def test_a_line_without_its_proof_is_rejected(line: str, reason: str) -> None:
+    """What a line says of consents, of a contest or a partner it says with proof, or not at all."""
+    done = Import()
+    assert await done.run(f"{CONSENTED}u1,ada@people.example,{line}\n") == Imported(0, 1)
+    assert done.rejected[0].reason.startswith(reason)
+
+
+async def test_a_confirmed_subscription_is_proven() -> None:
+    """Where a brand takes confirmed subscriptions only, a file brings those only."""
+    line = f"u1,ada@people.example,sign-up,,,newsletter,{PROOF},\n"
+    done = Import(policies()["paltalk-2006"])
+    assert await done.run(CONSENTED + line) == Imported(0, 1)
+    assert done.rejected[0].reason.startswith("paltalk-2006 takes confirmed subscriptions to newsletter only")
+    assert await done.run(CONSENTED + line.replace("page", "confirmed")) == Imported(1, 0)
+
+
+async def test_what_was_taken_over_says_under_which_promises() -> None:
+    """A line of another controller has its source and the version of that controller's policy, or is rejected."""
+    done = Import()
+    header = CONSENTED.replace("paid", "policy_version")
+    lines = [
+        f"u1,a@people.example,sign-up,,,newsletter,{PROOF},Acme 2019\n",
+        f"u2,b@people.example,sign-up,,,newsletter,{PROOF},\n",
+        f"u3,c@people.example,,,,newsletter,{PROOF},Acme 2019\n",
+    ]
+    assert await done.run(header + "".join(lines), "Acme Ltd") == Imported(1, 2)
+    assert done.rows[0].consents[0].controller == "Acme Ltd"
+    assert {line.reason for line in done.rejected} == {
+        "an address of Acme Ltd needs source and policy_version: under which of its policies it was given"
+    }
 
 
 @pytest.mark.parametrize(

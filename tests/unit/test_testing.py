@@ -43,9 +43,19 @@ async def test_the_one_event() -> None:
             published.only()
 
 
+async def test_what_is_said_of_accounts_is_apart() -> None:
+    """Events of accounts are recorded too, and are no message."""
+    said = mailer.validate_account({"v": 1, "id": "1", "brand": "interpals", "account": "erase", "ref": "user-17"})
+    with mailer.testing.recorded() as published:
+        await mailer.publish(said)
+        mailer.publish_blocking(said)
+    assert (published.events, published.accounts) == ([], [said, said])
+
+
 async def test_what_is_no_event_is_refused() -> None:
     """As the real thing would; a dictionary is the likeliest mistake."""
-    with mailer.testing.recorded() as published, pytest.raises(TypeError, match="takes a MessageEvent, not dict"):
+    refused = pytest.raises(TypeError, match="takes a MessageEvent or an AccountEvent, not dict")
+    with mailer.testing.recorded() as published, refused:
         await mailer.publish({"id": "1"})  # type: ignore[arg-type]  # that is what is tested
     assert published.events == []
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -6,15 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.pipeline.press import Press
-from mailer.pipeline.verdicts import LONGEST_RETRY, MAX_AGE, Step, conclude, plan, retry_delay
+from mailer.pipeline.verdicts import LONGEST_RETRY, MAX_AGE, NOT_ALLOWED, Step, conclude, plan, retry_delay
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import Row, State
 from mailer.ports.ledger import Kind
-from tests.factories import FakeProcessor, press_of
+from tests.factories import FakeProcessor
+from tests.presses import press_of
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-ADA = Standing(17, 3, "ada@people.example")
+ADA = Standing(17, 3, "ada@people.example", paid=True)
 RELAY = FakeProcessor(name="relay", country="DE", contract="DPA-7")
 
 
@@ -75,6 +77,36 @@ def test_who_does_not_get_it() -> None:
         [entry] = step.entries
         assert entry.kind is Kind.DECISION
         assert entry.rule
+
+
+def test_service_mail_to_who_pays_nothing_is_a_notification() -> None:
+    """What the mail is to this person stands in the ledger and on the row, and decides how long it is tried."""
+    press = press_of("service", released_at=NOW - timedelta(days=3))
+    step = plan(row_of(press, replace(ADA, paid=False)), press, RELAY, NOW)
+    assert (step.category.name, step.move.sent_as) == ("notification", "notification")
+    assert {entry.category for entry in step.entries} == {"notification"}
+    assert conclude(step, Outcome(Result.DEFERRED, 451), RELAY, NOW).move.to_state is State.FAILED
+    paid = plan(row_of(press), press, RELAY, NOW)
+    assert (paid.category.name, paid.move.sent_as) == ("service", None)
+    assert conclude(paid, Outcome(Result.DEFERRED, 451), RELAY, NOW).move.to_state is State.DEFERRED
+
+
+def test_a_processor_that_may_not_have_it() -> None:
+    """Mail that the policy lets no configured processor have is held, with the rule that says so, and tried again."""
+    press = press_of("service")
+    abroad = FakeProcessor(name="relay-us", country="DE", outside=True)
+    step = plan(row_of(press), press, abroad, NOW)
+    assert (step.move.to_state, step.move.reason) == (State.HELD, "processor_in_another_country")
+    assert step.move.due_at == NOW + NOT_ALLOWED
+    assert [entry.rule for entry in step.entries] == ["processor-known"]
+
+
+def test_an_invitation_says_so() -> None:
+    """The intent of an invitation uses its address up; one whose inviter was stopped since the claim is none."""
+    press = press_of("invitation", inviter="grace")
+    assert plan(row_of(press), press, RELAY, NOW).move.invites
+    stopped = plan(row_of(press, inviter_paused=True), press, RELAY, NOW).move
+    assert (stopped.to_state, stopped.reason, stopped.invites) == (State.SUPPRESSED, "inviter_paused", False)
 
 
 @pytest.mark.parametrize(

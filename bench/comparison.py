@@ -1,0 +1,251 @@
+"""The same four mailings to the same ten thousand people under each policy: `python -m bench.comparison [FILE]`.
+
+Everything is real but the processor, which counts and forgets: the people are imported, the mailings expanded, decided,
+rendered, intended and recorded. The figures are read from the ledger. Without FILE the page is printed.
+"""
+
+import asyncio
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.population import FLAGS, SIZE, as_file, people
+from bench.setting import KEY, database, read_policies
+from mailer import resources
+from mailer.actions.imports import import_recipients
+from mailer.events import MessageEvent, validate_event
+from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.database import Pool, open_pool
+from mailer.ledger.deliveries import PostgresDeliveries
+from mailer.ledger.imports import PostgresImporter
+from mailer.ledger.mailings import PostgresMailings
+from mailer.ledger.standings import PostgresStandings
+from mailer.ledger.writers import Writers
+from mailer.pipeline.handover import HandOver
+from mailer.pipeline.press import Presses
+from mailer.policy.category import CATEGORIES
+from mailer.policy.deciding import ASKED, decide
+from mailer.policy.decision import Divert, Hold, Mailing, Send, Suppress
+from mailer.policy.document import Policy
+from mailer.policy.outcome import Outcome, Result
+from mailer.policy.registry import RULES
+from mailer.ports.ids import uuid7
+from mailer.ports.mailings import NewMailing
+from mailer.ports.processor import Outgoing
+from mailer.rendering.links import Links
+from mailer.rendering.templates import TemplateLibrary
+
+TEMPLATES = {"breach": "breach-notice", "service": "maintenance", "newsletter": "weekly", "promotional": "spring-offer"}
+BRANDS = ("interpals", "paltalk-2006", "paltalk-2002", "peerstream")
+
+_INTRODUCTION = f"""\
+# The same mail under four policies
+
+Four mailings to the same {SIZE:,} made-up people, under each of the four policies. The people differ in country, in
+how their address was collected, in what they consented to and left, in whether they pay, and in what else is known of
+them (`bench/population.py`). `make comparison` writes this page: it runs the whole pipeline and reads the ledger. A
+test recomputes the figures from the rules alone.
+
+"""
+
+Row = tuple[str, str]
+"""What became of somebody, and the rule that decided it."""
+Counts = Mapping[tuple[str, str], Counter[Row]]
+"""How many people, by brand and category."""
+
+
+def decided() -> Counts:
+    """What the rules alone say: the figures without a database, for whoever wants to check them."""
+    templates, policies = _library()
+    everyone = [somebody.standing for somebody in people()]
+    now = datetime.now(UTC)
+    counts: dict[tuple[str, str], Counter[Row]] = {}
+    for brand in BRANDS:
+        for category, name in TEMPLATES.items():
+            template = templates.get(brand, name)
+            if template is None:
+                raise LookupError(f"{brand} has no template {name}")
+            mailing = Mailing(CATEGORIES[category], template.purpose, topic=_topic(category))
+            verdicts = (decide(mailing, standing, policies[brand], now) for standing in everyone)
+            counts[brand, category] = Counter(_row(category, verdict) for verdict in verdicts)
+    return counts
+
+
+def _row(category: str, verdict: Send | Suppress | Hold | Divert) -> Row:
+    match verdict:
+        case Send(category=sent_as):
+            return ("sent" if sent_as.name == category else f"sent as {sent_as.name}"), verdict.rule
+        case Divert(channel=channel):
+            return f"diverted to {channel}", verdict.rule
+        case Suppress(reason=reason) | Hold(reason=reason):
+            return reason, verdict.rule
+
+
+@dataclass
+class Forgetful:
+    """A processor that takes everything and keeps nothing."""
+
+    name: str = "forgetful"
+    country: str = "ZZ"
+    contract: str = "none"
+    outside: bool = False
+    taken: int = field(default=0)
+
+    async def send(self, window: Sequence[Outgoing], deadline: float) -> list[Outcome]:
+        """Takes them."""
+        self.taken += len(window)
+        return [Outcome(Result.ACCEPTED, 250, "2.0.0", "taken")] * len(window)
+
+    async def close(self) -> None:
+        """Nothing to end."""
+
+
+async def run(url: str) -> Counts:
+    """Mails everyone under each policy; returns what the ledger says."""
+    pool = await open_pool(url)
+    try:
+        for brand in BRANDS:
+            await _mail(pool, brand)
+        return await _ledger(pool)
+    finally:
+        await pool.close()
+
+
+async def _mail(pool: Pool, brand: str) -> None:
+    templates, policies = _library()
+    writers, hasher, policy = Writers(KEY), AddressHasher(KEY), policies[brand]
+    importer = PostgresImporter(pool, writers, hasher, brand, policy.controller.id)
+    done = await import_recipients(importer, policy, as_file(), _refused, lambda n: None)
+    if done.taken != SIZE:
+        raise RuntimeError(f"{done.taken} of {SIZE} people were taken")
+    await _learn(pool, brand)
+    mailings = PostgresMailings(pool, writers, hasher)
+    presses = Presses(policies, templates, Links("https://mail.example", (KEY,)), lambda domain, message, now: message)
+    deliveries, standings = PostgresDeliveries(pool, writers), PostgresStandings(pool, writers, hasher)
+    handover = HandOver(deliveries, mailings, standings, presses, Forgetful(), "comparison")
+    for category, name in TEMPLATES.items():
+        template = templates.get(brand, name)
+        if template is None:
+            raise LookupError(f"{brand} has no template {name}")
+        event = _event(brand, category, name, dict(template.example))
+        sources = (template.version, template.source)
+        new = NewMailing(uuid7(), event, "bench", CATEGORIES[category], *sources, policy.version, policy.controller.id)
+        [accepted] = await mailings.accept([new])
+        if CATEGORIES[category].needs_release:
+            await mailings.release(accepted.mailing_id, "Dana Duty")
+        batches = await pool.fetch("SELECT id FROM batches WHERE mailing_id = $1 ORDER BY id", accepted.mailing_id)
+        for batch in batches:
+            await handover.run([batch["id"]])
+        print(f"{brand}: {category} done", file=sys.stderr)
+
+
+def _refused(line: object) -> None:
+    raise RuntimeError(f"a line was refused: {line}")
+
+
+def _event(brand: str, category: str, template: str, context: dict[str, object]) -> MessageEvent:
+    return validate_event(
+        {
+            "v": 1,
+            "id": category,
+            "brand": brand,
+            "category": category,
+            "template": template,
+            "topic": _topic(category),
+            "reason": "Your account cannot be used meanwhile" if category == "service" else None,
+            "to": {"audience": "everyone"},
+            "context": context,
+        }
+    )
+
+
+def _topic(category: str) -> str | None:
+    return "gardening" if category == "newsletter" else None
+
+
+async def _learn(pool: Pool, brand: str) -> None:
+    """What an import does not take: what the brand has learnt of some people since."""
+    for flag in FLAGS:
+        await _set(pool, brand, f"{flag}_at = now()", [one.ref for one in people() if flag in one.flags])
+    await _set(pool, brand, "channel = 'sms'", [one.ref for one in people() if one.channel == "sms"])
+
+
+async def _set(pool: Pool, brand: str, change: str, refs: Sequence[str]) -> None:
+    await pool.execute(
+        f"UPDATE standings s SET {change} FROM recipients r"  # noqa: S608 - the columns are those above
+        " WHERE r.id = s.recipient_id AND r.brand = $1 AND r.ref = ANY ($2::text[])",
+        brand,
+        refs,
+    )
+
+
+async def _ledger(pool: Pool) -> Counts:
+    rows = await pool.fetch(
+        "SELECT m.brand, m.category, d.state, d.reason, d.sent_as, l.reason AS why, l.rule, count(*) AS n"
+        " FROM deliveries d JOIN mailings m ON m.id = d.mailing_id"
+        " JOIN ledger l ON l.mailing_id = d.mailing_id AND l.recipient_id = d.recipient_id AND l.kind = 'decision'"
+        " GROUP BY 1, 2, 3, 4, 5, 6, 7"
+    )
+    counts: defaultdict[tuple[str, str], Counter[Row]] = defaultdict(Counter)
+    for row in rows:
+        if row["state"] == "handed_over":
+            what = f"sent as {row['sent_as']}" if row["sent_as"] else "sent"
+        elif row["state"] == "diverted":
+            what = f"diverted to {row['reason']}"
+        else:
+            what = row["why"]
+        counts[row["brand"], row["category"]][what, row["rule"]] += row["n"]
+    return counts
+
+
+def page(counts: Counts) -> str:
+    """The page, in Markdown."""
+    _, policies = _library()
+    lines = _INTRODUCTION.splitlines()
+    for category in TEMPLATES:
+        lines += [f"## {category}", "", *_table(category, counts, policies), ""]
+    return "\n".join(lines)
+
+
+def _table(category: str, counts: Counts, policies: Mapping[str, Policy]) -> list[str]:
+    order = [*ASKED, "send"]
+    rows = sorted(
+        {row for brand in BRANDS for row in counts[brand, category]},
+        key=lambda row: (not row[0].startswith("sent"), order.index(row[1]), row[0]),
+    )
+    lines = [f"| what | {' | '.join(BRANDS)} | rule | why |", f"|---|{'---:|' * len(BRANDS)}---|---|"]
+    for what, rule in rows:
+        figures = " | ".join(f"{counts[brand, category][what, rule]:,}" for brand in BRANDS)
+        says = RULES[rule].says if rule in RULES else "Nothing forbids it."
+        lines.append(f"| {what} | {figures} | {rule} | {says} {_promises(rule, policies)}|")
+    return lines
+
+
+def _promises(rule: str, policies: Mapping[str, Policy]) -> str:
+    names = [promise.id for brand in BRANDS for promise in policies[brand].promises if rule in promise.rules]
+    return f"({', '.join(names)}) " if names else ""
+
+
+def _library() -> tuple[TemplateLibrary, dict[str, Policy]]:
+    policies = read_policies()
+    return TemplateLibrary.load(resources.folder("templates"), policies), policies
+
+
+def main() -> None:
+    """Runs it, and prints or writes the page."""
+    with database() as url:
+        counts = asyncio.run(run(url))
+    if counts != decided():
+        sys.exit("the ledger and the rules do not agree")
+    text = page(counts)
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_text(text)
+    else:
+        print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""What a decision costs on the prepared path: `python -m bench decisions`.
+
+The mailing, the standing and the policy are there, as in a claimed window; what is measured is `decide` alone. The
+median of the runs counts, and may be 5 µs at most; the command fails where it is more.
+"""
+
+import statistics
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from bench.setting import read_policies
+from mailer.policy.category import CATEGORIES
+from mailer.policy.deciding import decide
+from mailer.policy.decision import Mailing
+from mailer.policy.document import Cap, Policy
+from mailer.policy.standing import Standing
+
+DECISIONS = 100_000
+"""In a run, of each case."""
+RUNS = 5
+MOST = 5.0
+"""Microseconds that a decision may take at the median."""
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+ADA = Standing(17, 3, "ada@people.example", source="sign-up", collected_under="2024", country="US")
+Case = tuple[Mailing, Standing, Policy]
+
+
+def cases() -> dict[str, Case]:
+    """What is decided on, by what becomes of it."""
+    policies = read_policies()
+    interpals, paltalk = policies["interpals"], policies["paltalk-2006"]
+    capped = interpals.model_copy(update={"cap": Cap(mails=5, days=7)}).after({})
+    asked = replace(ADA, collected_under=None, consents=frozenset({"newsletter/music", "tracking"}))
+    id_ = UUID(int=7)
+    newsletter = Mailing(CATEGORIES["newsletter"], "newsletter", id_)
+    promotion = Mailing(CATEGORIES["promotional"], "offers", id_)
+    service = Mailing(CATEGORIES["service"], "service_notice", id_)
+    partner = Mailing(CATEGORIES["partner"], "partner_offers", id_, partner="penpal-shop")
+    invitation = Mailing(CATEGORIES["invitation"], "invitation", id_, inviter="grace")
+    return {
+        "newsletter, sent": (newsletter, ADA, interpals),
+        "newsletter of a topic, sent by its consent": (replace(newsletter, topic="music"), asked, paltalk),
+        "newsletter under a cap, sent": (newsletter, replace(ADA, sent=(("*", 2),)), capped),
+        "newsletter, opted out": (newsletter, replace(ADA, opted_out=frozenset({"newsletter"})), interpals),
+        "promotion, sent": (promotion, ADA, interpals),
+        "promotion, no opt-in where it needs one": (promotion, replace(ADA, country="DE"), interpals),
+        "service mail, sent": (service, replace(ADA, paid=True), interpals),
+        "service mail as a notification, sent": (service, ADA, interpals),
+        "partner's mail, asked for": (partner, replace(ADA, consents=frozenset({"partner/penpal-shop"})), interpals),
+        "invitation, sent": (invitation, replace(ADA, source="invitation"), interpals),
+        "breach notice, sent": (Mailing(CATEGORIES["breach"], "security_notice", id_), ADA, interpals),
+    }
+
+
+def microseconds(case: Case) -> float:
+    """Processor time of one decision, in the run's mean; what else the machine does is not counted."""
+    mailing, standing, policy = case
+    begun = time.process_time()
+    for _ in range(DECISIONS):
+        decide(mailing, standing, policy, NOW)
+    return (time.process_time() - begun) / DECISIONS * 1e6
+
+
+def main() -> None:
+    """Measures, and prints a line a case."""
+    slow = []
+    for name, case in cases().items():
+        median = statistics.median(microseconds(case) for _ in range(RUNS))
+        verdict = type(decide(*case, NOW)).__name__.lower()
+        print(f"{median:5.2f} µs  {verdict:<9} {name}")
+        slow += [name] if median > MOST else []
+    if slow:
+        sys.exit(f"more than {MOST} µs: {'; '.join(slow)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Ten thousand made-up people, the same on each run: as a file to import, and as standings to decide on."""
+
+import csv
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from io import StringIO
+from typing import Any, TypeVar
+
+from mailer.policy.standing import EMAIL, Standing
+
+T = TypeVar("T")
+
+SIZE = 10_000
+COUNTRIES = ("US", "US", "US", "GB", "DE", "FR", "IT", "CA", "JP", "BR", None)
+SOURCES = ("sign-up", "sign-up", "sign-up", "app", "newsletter-form", "contest", None)
+CONSENTS = ("", "", "newsletter", "newsletter", "promotional", "newsletter;promotional", "newsletter/chess")
+FLAGS = {
+    "deactivated": 0.03,
+    "restricted": 0.01,
+    "under_13": 0.005,
+    "electronic_refused": 0.01,
+    "address_dead": 0.015,
+    "objected": 0.01,
+}
+"""What is so of few people, and of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Somebody:
+    """One of them."""
+
+    number: int
+    country: str | None
+    source: str | None
+    consents: str
+    opted_out: str
+    paid: bool
+    channel: str
+    flags: frozenset[str]
+
+    @property
+    def ref(self) -> str:
+        """What an application calls them."""
+        return f"person-{self.number:05}"
+
+    @property
+    def address(self) -> str:
+        """Nobody's."""
+        return f"{self.ref}@people.example"
+
+    @property
+    def standing(self) -> Standing:
+        """As a decision sees them at any brand."""
+        plain = Standing(
+            self.number,
+            1,
+            self.address,
+            opted_out=_scopes(self.opted_out),
+            consents=_scopes(self.consents),
+            source=self.source,
+            country=self.country,
+            paid=self.paid,
+            channel=self.channel,
+        )
+        flags: dict[str, Any] = dict.fromkeys(self.flags, True)
+        return replace(plain, **flags)
+
+
+def people() -> Iterator[Somebody]:
+    """All of them, in their order."""
+    chance = random.Random(2006).random
+
+    def one_of(values: Sequence[T]) -> T:
+        return values[int(chance() * len(values))]
+
+    for number in range(1, SIZE + 1):
+        left = chance()
+        yield Somebody(
+            number,
+            country=one_of(COUNTRIES),
+            source=one_of(SOURCES),
+            consents=one_of(CONSENTS),
+            opted_out="newsletter" if left < 0.05 else "promotional" if left < 0.09 else "*" if left < 0.11 else "",
+            paid=chance() < 0.3,
+            channel="sms" if chance() < 0.01 else EMAIL,
+            flags=frozenset(name for name, share in FLAGS.items() if chance() < share),
+        )
+
+
+def as_file() -> StringIO:
+    """Those of their data that an import takes; what a brand learns later is not among them."""
+    file = StringIO(newline="")
+    writer = csv.writer(file)
+    proof = ("consent_source", "consent_version", "consent_at", "consent_words")
+    writer.writerow(
+        ("ref", "email", "country", "source", "collected_at", "purpose", "opted_out", "paid", "consents", *proof)
+    )
+    for somebody in people():
+        said = ("confirmed", "form 2025", "2025-01-01T12:05:00Z", "Yes, please.") if somebody.consents else ("",) * 4
+        paid = "yes" if somebody.paid else ""
+        collected = ("2025-01-01T12:00:00Z", "newsletter") if somebody.source else ("", "")
+        known = (somebody.ref, somebody.address, somebody.country, somebody.source, *collected)
+        writer.writerow((*known, somebody.opted_out, paid, somebody.consents, *said))
+    file.seek(0)
+    return file
+
+
+def _scopes(joined: str) -> frozenset[str]:
+    return frozenset(joined.split(";")) - {""}

@@ -1,0 +1,165 @@
+"""Takes each rule away in turn and runs its proofs, one of which has to fail; prints what noticed, and the survivors.
+
+A rule that is taken away returns what it returns when it has nothing to say. Python imports `sitecustomize` before all
+else, so the rule is gone in the tests and in every process that they start. Its proofs are the tests that name it, or a
+promise that it enforces. They are run unharmed first: a proof that fails anyway proves nothing.
+"""
+
+import argparse
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from mailer.cli.policy import every_rule
+from mailer.embedded import postgres
+from mailer.policy.library import load
+from mailer.policy.promises import PASSED, Record, promises_of, read_record, report
+
+ROOT = Path(__file__).resolve().parent.parent
+PROCESSES = 2
+WHY = 100
+"""Characters of a killer's words that are shown."""
+TESTS_FAILED = 1
+"""The status with which pytest says that a test failed; others say that it could not be run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a rule that was taken away: its first killer, or why there is none."""
+
+    rule: str
+    proofs: int
+    killer: str | None
+    why: str
+
+
+class Runner:
+    """Runs tests in processes of their own, over one database server."""
+
+    def __init__(self, folder: Path, database_url: str, seconds: float) -> None:
+        self._folder = folder
+        # pytest cuts what it says to the terminal's width.
+        own = {"MAILER_TEST_DATABASE_URL": database_url, "PYTHONPATH": str(ROOT), "COLUMNS": "500"}
+        self._env = {**os.environ, **own}
+        self._seconds = seconds
+
+    def unharmed(self) -> Record:
+        """Runs every marked test as it is. Ends the script if they cannot be run."""
+        file = self._folder / "proofs.json"
+        names = [test.id for test in self._collected().tests]
+        status, said = self._pytest([f"--proofs={file}", *names], self._env, None, "unharmed")
+        if status not in (0, TESTS_FAILED):
+            sys.exit(f"the proofs cannot be run:\n{said[-4000:]}")
+        return read_record(file.read_text("utf-8"))
+
+    def without(self, rule: str, proofs: Sequence[str]) -> Fate:
+        """Runs the proofs of a rule that has been taken away, as far as the first that fails."""
+        if not proofs:
+            return Fate(rule, 0, None, "no proof")
+        folder = self._folder / rule
+        folder.mkdir()
+        folder.joinpath("sitecustomize.py").write_text(
+            f"from mailer.policy.registry import without\n\nwithout({rule!r})\n", "utf-8"
+        )
+        env = {**self._env, "PYTHONPATH": f"{folder}:{ROOT}"}
+        status, said = self._pytest(["--maxfail=1", *proofs], env, self._seconds, rule)
+        failed = re.search(r"^FAILED (\S+)(?: - (.*))?$", said, re.MULTILINE)
+        if status is None:
+            return Fate(rule, len(proofs), None, f"its proofs did not end in {self._seconds:.0f} s")
+        if status == TESTS_FAILED and failed:
+            return Fate(rule, len(proofs), failed[1], (failed[2] or "")[:WHY])
+        why = "its proofs pass without it" if status == 0 else f"pytest could not run (status {status}): {said[-300:]}"
+        return Fate(rule, len(proofs), None, why)
+
+    def _collected(self) -> Record:
+        file = self._folder / "collected.json"
+        status, said = self._pytest(["--collect-only", f"--proofs={file}"], self._env, None, "collected")
+        if status != 0:
+            sys.exit(f"the tests cannot be collected:\n{said[-4000:]}")
+        return read_record(file.read_text("utf-8"))
+
+    def _pytest(
+        self, arguments: Sequence[str], env: Mapping[str, str], seconds: float | None, name: str
+    ) -> tuple[int | None, str]:
+        """The status, None if it was stopped after so many seconds, and what was said."""
+        command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "-p", "no:cacheprovider"]
+        base = f"--basetemp={self._folder / f'{name}-files'}"
+        with subprocess.Popen(
+            [*command, base, *arguments],
+            cwd=ROOT,
+            env=dict(env),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            try:
+                said, _ = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                # Its own session: what the tests have started ends with them.
+                os.killpg(process.pid, signal.SIGKILL)
+                return None, ""
+        return process.returncode, said
+
+
+def mutate(chosen: Sequence[str], seconds: float) -> list[Fate]:
+    """The fates of the rules chosen, or of all of them."""
+    rules = every_rule()
+    if unknown := [name for name in chosen if name not in rules]:
+        sys.exit(f"there is no rule {', '.join(unknown)}; there are {', '.join(sorted(rules))}")
+    texts = {file.name: file.read_text("utf-8") for file in (ROOT / "policies").glob("*.toml")}
+    policies = load(texts, datetime.now(UTC).date()).values()
+    with ExitStack() as services:
+        folder = Path(services.enter_context(tempfile.TemporaryDirectory(prefix="mutants-")))
+        given = os.environ.get("MAILER_TEST_DATABASE_URL")
+        url = given or services.enter_context(postgres.start(folder / "postgres")).url("postgres")
+        runner = Runner(folder, url, seconds)
+        record = runner.unharmed()
+        rows = report(policies, rules, record).rows
+        for test in record.tests:
+            if test.outcome != PASSED:
+                print(f"{test.id} does not pass with all rules in place ({test.outcome}), and proves nothing")
+
+        def fate(name: str) -> Fate:
+            promises = promises_of(name, rows)
+            tests = [test for test in record.tests if test.outcome == PASSED]
+            proofs = [test.id for test in tests if name in test.rules or not promises.isdisjoint(test.promises)]
+            return runner.without(name, proofs)
+
+        with ThreadPoolExecutor(PROCESSES) as processes:
+            return list(processes.map(fate, sorted(chosen or rules)))
+
+
+def main() -> int:
+    """Prints the fates; the status is 1 if a rule survived."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("rule", nargs="*", help="take away only these")
+    parser.add_argument("--seconds", type=float, default=120, help="the longest that the proofs of a rule may take")
+    options = parser.parse_args()
+    fates = mutate(options.rule, options.seconds)
+    shown = Table()
+    for column in ("rule", "proofs", "killed by", "why"):
+        shown.add_column(column, overflow="fold")
+    for fate in fates:
+        shown.add_row(fate.rule, str(fate.proofs), fate.killer or "SURVIVED", fate.why)
+    console = Console(highlight=False, markup=False)
+    Console(highlight=False, markup=False, width=max(console.width, 150)).print(shown)
+    survivors = [fate.rule for fate in fates if fate.killer is None]
+    print(f"{len(fates)} rules, {len(survivors)} survivors{': ' if survivors else ''}{', '.join(survivors)}")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

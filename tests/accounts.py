@@ -1,0 +1,59 @@
+"""What applications say of accounts, and mailings to them, for the tests of people's rights."""
+
+from typing import Any
+from uuid import UUID
+
+from mailer.ledger.keys import PostgresApiKeys
+from mailer.ports.ids import uuid7
+from mailer.ports.mailings import Accepted
+from tests.factories import BRAND, FakeProcessor, FakeReceived, World, plain_event, received, templates
+
+ADA = "user-1@people.example"
+CHANGES = {"interpals": "policy-change", "paltalk-2006": "ownership-change", "peerstream": "policy-change"}
+
+
+async def said(world: World, account: str, ref: str = "user-1", brand: str = BRAND, **values: Any) -> FakeReceived:
+    """What an application says of an account, on the queue."""
+    event = {"v": 1, "id": uuid7().hex, "brand": brand, "account": account, "ref": ref, **values}
+    arrived = received(event, f"{brand}.account")
+    await world.intake().take("service", [arrived])
+    return arrived
+
+
+async def mailed(world: World, to: Any, category: str = "newsletter", **values: Any) -> Accepted:
+    """A mailing that has been handed over, as far as it may."""
+    accepted = await world.accept(to, category, **values)
+    await world.handover().run(accepted.batches)
+    return accepted
+
+
+async def released(world: World, to: Any, **values: Any) -> Accepted:
+    """A breach notice that a second person has released, and that has been handed over as far as it may."""
+    accepted = await world.accept(to, "breach", **values)
+    await world.mailings.release(accepted.mailing_id, "Dana")
+    batches = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", accepted.mailing_id)
+    await world.handover().run([batch["id"] for batch in batches])
+    return accepted
+
+
+def notice(brand: str, to: Any) -> dict[str, Any]:
+    """A notice of change, as an event."""
+    template = templates().get(brand, CHANGES[brand])
+    assert template is not None
+    event = plain_event(to, "policy_change", brand=brand)
+    return event | {"category": template.category, "template": template.name, "context": dict(template.example)}
+
+
+def processor(**values: Any) -> FakeProcessor:
+    """An outside processor."""
+    return FakeProcessor(**{"outside": True, "name": "relay-us", "country": "US", "contract": "DPA-7", **values})
+
+
+async def of_kind(world: World, kind: str, mailing_id: UUID | None = None) -> list[dict[str, Any]]:
+    """Entries of the ledger that are about somebody."""
+    return [entry for entry in await world.entries(mailing_id, kind) if entry["recipient"] is not None]
+
+
+async def key(world: World, brand: str = BRAND) -> str:
+    """The header of an application that may speak for a brand."""
+    return f"Bearer {await PostgresApiKeys(world.pool).create('shop', [brand])}"

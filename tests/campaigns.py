@@ -1,0 +1,47 @@
+"""Campaigns that have been mailed, for the tests of advertisers' reports."""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from mailer.processors.capture import Inbox
+from tests.factories import World, person
+from tests.processes import Stack, free_port, settings_for
+
+
+def members(start: int, **countries: int) -> list[dict[str, Any]]:
+    """So many people of each country, which may be one where promotions need no opt-in; `XX` is one that nobody knows.
+
+    Numbered from `start`.
+    """
+    found: list[dict[str, Any]] = []
+    for country, size in countries.items():
+        place = {} if country == "XX" else {"country": country, "locale": country.lower()}
+        found += [person(start + len(found) + n, source="sign-up", **place) for n in range(size)]
+    return found
+
+
+async def mailed(world: World, people: list[dict[str, Any]], **values: Any) -> UUID:
+    """A newsletter to people that has been handed over, and is finished."""
+    accepted = await world.accept(people, **values)
+    await world.handover().run(accepted.batches)
+    await world.upkeep.finish_mailings()
+    return accepted.mailing_id
+
+
+async def fetched(world: World, table: str, mailing_id: UUID, n: int) -> None:
+    """So many opens or clicks of a mailing, and as many by machines."""
+    columns, link = (
+        ("mailing_id, day, machine, n", "") if table == "opens" else ("mailing_id, link, day, machine, n", "'a', ")
+    )
+    for machine in ("false", "true"):
+        await world.pool.execute(
+            f"INSERT INTO {table} ({columns}) VALUES ($1, {link}current_date, {machine}, $2)",  # noqa: S608 - of our own
+            mailing_id,
+            n,
+        )
+
+
+def commands(folder: Path, database_url: str) -> Stack:
+    """Commands over the world's database, none of which mails; the world signs the ledger with a key of its own."""
+    return Stack(folder, database_url, Inbox(folder), settings_for(folder, database_url, free_port(), "memory://"))

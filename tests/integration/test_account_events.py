@@ -1,0 +1,194 @@
+"""Account events on the queue: each is done once, acknowledged once it holds, or a dead letter with its reason."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from mailer.accounts import KINDS, parse_any
+from mailer.broker.topology import EVENTS, events_queue, topology
+from mailer.ledger.outbox import OutboxPublisher
+from mailer.policy.category import Lane
+from tests.factories import BRAND, FakeReceived, World, person, plain_event, received
+
+CONSENT = {"scope": "newsletter", "version": "2024", "words": "Yes, please", "at": "2026-01-01T00:00:00Z"}
+VALUES: dict[str, dict[str, Any]] = {
+    "rectify": {"name": "Ada"},
+    "channel": {"channel": "sms"},
+    "personalisation": {"allowed": False},
+    "tracking": {"allowed": False},
+    "electronic": {"allowed": False},
+    "consent": CONSENT,
+    "withdraw": {"scope": "newsletter"},
+    "opt_out": {"scope": "*"},
+}
+HOLDS = {
+    "deactivate": ("deactivated_at", True),
+    "reactivate": ("deactivated_at", None),
+    "erase": ("erased_at", True),
+    "restrict": ("restricted_at", True),
+    "unrestrict": ("restricted_at", None),
+    "under_13": ("under_13_at", True),
+    "paid": ("paid", True),
+    "unpaid": ("paid", False),
+    "object": ("objected_at", True),
+    "channel": ("channel", "sms"),
+    "personalisation": ("personalisation_refused_at", True),
+    "tracking": ("tracking_refused_at", True),
+    "electronic": ("electronic_refused_at", True),
+    "consent": ("consents", ["newsletter"]),
+    "withdraw": ("opted_out", ["newsletter"]),
+    "opt_out": ("opted_out", ["*"]),
+}
+
+
+def event(account: str, **values: Any) -> dict[str, Any]:
+    """An account event."""
+    stated = {"v": 1, "id": f"{account}-1", "brand": BRAND, "account": account, "ref": "user-1"}
+    return stated | VALUES.get(account, {}) | values
+
+
+async def taken(world: World, body: dict[str, Any] | bytes, key: str = f"{BRAND}.account") -> FakeReceived:
+    """An event that was taken in, however it was settled."""
+    arrived = received(body, key)
+    await world.intake().take("service", [arrived])
+    return arrived
+
+
+async def standing(world: World, recipient_id: int) -> dict[str, Any]:
+    """Somebody's standing, as it is kept."""
+    row = await world.pool.fetchrow("SELECT * FROM standings WHERE recipient_id = $1", recipient_id)
+    assert row is not None
+    return dict(row)
+
+
+@pytest.mark.parametrize("account", HOLDS)
+async def test_each_kind_holds_once_it_is_acknowledged(world: World, account: str) -> None:
+    """What is said is so, stands in the ledger as an application's word, and is on record as taken in."""
+    [ada] = await world.known(1)
+    assert (await taken(world, event(account))).settled == "ack"
+    column, value = HOLDS[account]
+    found = (await standing(world, ada))[column]
+    assert (found is not None) if column.endswith("_at") and value else found == value
+    entries = await world.entries(kind="action")
+    assert {entry["recipient"] for entry in entries} == {ada}
+    assert {entry["rule"] for entry in entries} == {"action:application"}
+    assert await world.pool.fetchval("SELECT event_id FROM account_events") == f"{account}-1"
+
+
+def test_every_kind_is_tried() -> None:
+    """No kind is left out above; corrections have a test of their own."""
+    assert {*HOLDS, "rectify"} == set(KINDS)
+
+
+@pytest.mark.parametrize("account", ["restrict", "erase", "consent", "object", "opt_out", "rectify"])
+async def test_the_same_event_again_changes_nothing(world: World, account: str) -> None:
+    """An event that is delivered twice, together or later, is acknowledged each time, and done once."""
+    await world.known(1)
+    arrived = [received(event(account), f"{BRAND}.account") for _ in range(2)]
+    await world.intake().take("service", arrived)
+    before = await world.entries()
+    assert (await taken(world, event(account))).settled == "ack"
+    assert [item.settled for item in arrived] == ["ack", "ack"]
+    assert await world.entries() == before
+    assert (await world.ledger.verify()).faults == ()
+
+
+async def test_an_old_event_does_not_undo_a_later_one(world: World) -> None:
+    """A redelivered deactivation, once the account is open again, closes nothing."""
+    [ada] = await world.known(1)
+    for account in ("deactivate", "reactivate", "deactivate"):
+        assert (await taken(world, event(account))).settled == "ack"
+    assert (await standing(world, ada))["deactivated_at"] is None
+
+
+async def test_two_workers_take_the_same_event(world: World) -> None:
+    """At once, over the same person: one does it."""
+    await world.known(1)
+    answers = await asyncio.gather(*(taken(world, event("restrict")) for _ in range(5)))
+    assert [answer.settled for answer in answers] == ["ack"] * 5
+    assert len(await world.entries(kind="action")) == 1
+
+
+async def test_what_is_said_of_strangers_holds_once_they_come(world: World) -> None:
+    """A deactivation that outruns the first message about its account is obeyed by it."""
+    assert (await taken(world, event("deactivate"))).settled == "ack"
+    accepted = await world.accept([person(1)])
+    await world.handover().run(accepted.batches)
+    assert await world.states(accepted.mailing_id) == {"user-1": ("suppressed", "deactivated")}
+
+
+async def test_what_is_said_holds_for_what_arrived_with_it(world: World) -> None:
+    """Events of accounts are done before the mailings that were fetched together with them are handed over."""
+    await world.known(1)
+    mail = received(plain_event({"refs": ["user-1"]}))
+    await world.intake().take("newsletter", [mail, received(event("deactivate"), f"{BRAND}.account")])
+    assert mail.settled == "ack"
+    assert world.processor.sent == []
+
+
+BAD: dict[str, tuple[dict[str, Any] | bytes, str, str]] = {
+    "an unknown kind": (event("dance"), f"{BRAND}.account", "account: there is no 'dance'; there are deactivate,"),
+    "no ref": (
+        {key: value for key, value in event("erase").items() if key != "ref"},
+        f"{BRAND}.account",
+        "ref: is required",
+    ),
+    "nothing corrected": (event("rectify", name=None), f"{BRAND}.account", "rectify corrects email, name, locale or"),
+    "a bad address": (event("rectify", email="x"), f"{BRAND}.account", "email: not an e-mail address"),
+    "no proof": (event("consent", words=None), f"{BRAND}.account", "words: "),
+    "U+0000 in its words": (event("consent", words="a\0"), f"{BRAND}.account", "words: "),
+    "a mandatory category": (
+        event("opt_out", scope="service"),
+        f"{BRAND}.account",
+        "opt_out: service mail of interpals",
+    ),
+    "an unknown scope": (event("consent", scope="chess"), f"{BRAND}.account", "consent: 'chess' is no scope"),
+    "an unknown field": (event("paid", colour="red"), f"{BRAND}.account", "colour: is not a field of an event"),
+    "an unknown brand": (event("paid", brand="nobody"), "nobody.account", "brand: there is no nobody; there are"),
+    "another key": (event("paid"), f"{BRAND}.service", "the routing key is 'interpals.service', but the event belongs"),
+    "an address of nobody": (event("rectify", ref="user-9"), f"{BRAND}.account", "the correction needs an email"),
+    "not JSON": (b"{", f"{BRAND}.account", "not JSON"),
+}
+
+
+@pytest.mark.parametrize("case", BAD, ids=str)
+async def test_a_bad_event_is_a_dead_letter(world: World, case: str) -> None:
+    """It is refused with what to mend, is not on record as done, and the others that arrived with it are."""
+    [ada] = await world.known(1)
+    body, key, reason = BAD[case]
+    good, bad = received(event("restrict"), f"{BRAND}.account"), received(body, key)
+    await world.intake().take("service", [bad, good])
+    assert str(bad.settled).startswith("rejected: ")
+    assert reason in str(bad.settled)
+    assert good.settled == "ack"
+    assert (await standing(world, ada))["restricted_at"] is not None
+    assert await world.pool.fetchval("SELECT count(*) FROM account_events") == 1
+
+
+async def test_a_subscription_is_asked_for_again_without_harm(world: World) -> None:
+    """Where the policy wants a confirmation, the event has a mail sent that asks; twice delivered, it is one event."""
+    brand = "paltalk-2006"
+    await world.accept([person(1)], brand=brand, controller=world.policies[brand].controller.id)
+    said = event("consent", brand=brand, at=datetime.now(UTC).isoformat())
+    for _ in range(2):
+        assert (await taken(world, said, f"{brand}.account")).settled == "ack"
+    parked = await world.pool.fetch("SELECT message_id, body FROM outbox")
+    assert len({row["message_id"] for row in parked}) == 1
+    assert json.loads(parked[0]["body"])["template"] == "confirm-subscription"
+    assert (await standing(world, await world.id_of("user-1", brand)))["consents"] == []
+
+
+async def test_published_as_messages_are(world: World) -> None:
+    """An application publishes one as it does a message; it travels on the service lane of every brand."""
+    found = parse_any(json.dumps(event("restrict")))
+    await OutboxPublisher(world.pool).publish(found)
+    [parked] = await world.outbox.take("worker", 1, 30)
+    assert parked.message.routing_key == f"{BRAND}.account"
+    assert parse_any(parked.message.body) == found
+    plan = topology({(BRAND, "newsletter"): Lane.NEWSLETTER, ("peerstream", "service"): Lane.SERVICE})
+    for brand in (BRAND, "peerstream"):
+        assert plan.route(EVENTS, f"{brand}.account") == (events_queue(Lane.SERVICE),)
+    assert plan.route(EVENTS, "nobody.account") == ("mailer.dead",)

@@ -1,0 +1,387 @@
+"""Consents on record, the standing that follows from them, and what they end."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mailer.actions.consent import Asked, Confirmations, ConsentRefused, confirm, consent, withdraw
+from mailer.actions.lists import import_consents
+from mailer.actions.opt_out import opt_out
+from mailer.actions.suppression import object_to_marketing
+from mailer.events import Person
+from mailer.ledger.keys import PostgresApiKeys
+from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
+from mailer.ports.consents import Consent, Recorded
+from mailer.ports.people import ImportRow
+from mailer.rendering.links import ConfirmToken, Links
+from tests.factories import BRAND, KEY, World, policies
+from tests.integration.web_world import browse
+
+LINKS = Links("https://mail.example", [KEY])
+WORDS = "Yes, write to me."
+EARLY = datetime(2020, 1, 1, tzinfo=UTC)
+CONFIRMED = "paltalk-2006"
+
+
+def said(scope: str, given: bool = True, **values: Any) -> Consent:
+    """What somebody says on a page, now."""
+    stated: dict[str, Any] = {"source": "page", "version": "form 1", "words": WORDS, "actor": "recipient"}
+    return Consent(scope, given, **{"at": datetime.now(UTC)} | stated | values)
+
+
+async def give(world: World, recipient_id: int, scope: str, brand: str = BRAND, **values: Any) -> Recorded | Asked:
+    """Records a consent by the action."""
+    mail = Confirmations(LINKS, world.outbox)
+    return await consent(world.consents, mail, policies()[brand], recipient_id, said(scope, **values))
+
+
+async def leave(world: World, recipient_id: int, scope: str) -> None:
+    """Leaves by the action."""
+    await opt_out(world.standings, policies()[BRAND], recipient_id, scope, "test")
+
+
+async def standing(world: World, recipient_id: int, brand: str = BRAND) -> Standing:
+    """How somebody stands."""
+    found = await world.standings.get(brand, recipient_id)
+    assert found is not None
+    return found
+
+
+async def test_a_consent_its_standing_and_its_entry(world: World) -> None:
+    """A record has all its proof, the standing follows at once, and the ledger says under which version."""
+    [ada] = await world.known(1)
+    done = await give(world, ada, "newsletter", proof="form 17")
+    assert done == Recorded("user-1", (), frozenset())
+    assert (await standing(world, ada)).consents == {"newsletter"}
+    [record] = await world.consents.history(BRAND, ada)
+    assert (record.controller, record.consent.version, record.consent.words) == ("interpals", "form 1", WORDS)
+    assert (record.consent.proof, record.counts) == ("form 17", True)
+    [entry] = await world.entries(kind="action")
+    assert (entry["reason"], entry["category"], entry["policy"]) == ("consent_given", "newsletter", "form 1")
+    assert (await world.ledger.verify()).faults == ()
+
+
+async def test_the_same_again_is_one_record(world: World) -> None:
+    """The same consent sent twice is kept once, so that an application may repeat what got lost."""
+    [ada] = await world.known(1)
+    at = datetime.now(UTC)
+    for _ in range(2):
+        await give(world, ada, "newsletter", at=at)
+    assert len(await world.consents.history(BRAND, ada)) == 1
+    assert (await standing(world, ada)).version == 2
+
+
+async def test_a_withdrawal_needs_no_words_and_leaves_the_mail(world: World) -> None:
+    """Withdrawing takes one press, ends the consent, and opts out of its scope."""
+    [ada] = await world.known(1)
+    await give(world, ada, "newsletter")
+    done = await withdraw(world.consents, policies()[BRAND], ada, said("newsletter", given=False, words=None))
+    assert done.left == {"newsletter"}
+    stands = await standing(world, ada)
+    assert (set(stands.consents), set(stands.opted_out)) == (set(), {"newsletter"})
+    assert [entry["reason"] for entry in await world.entries(kind="action")][-2:] == ["consent_withdrawn", "opt_out"]
+
+
+async def test_tracking_is_withdrawn_and_no_mail_is_left(world: World) -> None:
+    """A consent to being counted is no mail; withdrawing it leaves none."""
+    [ada] = await world.known(1)
+    await give(world, ada, "tracking")
+    done = await withdraw(world.consents, policies()[BRAND], ada, said("tracking", given=False))
+    assert done.left == frozenset()
+    assert (await standing(world, ada)).consents == frozenset()
+
+
+@pytest.mark.parametrize("source", ["page", "application", "confirmed"])
+async def test_ones_own_later_consent_ends_the_opt_out_of_its_scope(world: World, source: str) -> None:
+    """It ends that opt-out and no other, for all with the address, and on record."""
+    ada, grace = await world.known(1, 2, email="ada@people.example")
+    for scope in ("newsletter", "promotional", "newsletter/chat-rooms"):
+        await leave(world, ada, scope)
+    done = await give(world, ada, "newsletter", source=source)
+    assert isinstance(done, Recorded)
+    assert done.lifted == ("newsletter",)
+    for recipient_id in (ada, grace):
+        assert (await standing(world, recipient_id)).opted_out == {"promotional", "newsletter/chat-rooms"}
+    [lifted] = [one for one in await world.suppressions.of(BRAND, ada) if one.lifted_at]
+    assert (lifted.scope, lifted.lifted_by, lifted.lift_reason) == (
+        "newsletter",
+        "recipient",
+        "a consent given since",
+    )
+    await leave(world, ada, "newsletter")
+    assert "newsletter" in (await standing(world, grace)).opted_out
+
+
+@pytest.mark.parametrize("source", ["operator", "import"])
+async def test_what_others_say_for_somebody_ends_no_opt_out(world: World, source: str) -> None:
+    """A consent that an operator or a file brings is kept, and who left stays left."""
+    [ada] = await world.known(1)
+    await leave(world, ada, "newsletter")
+    assert await give(world, ada, "newsletter", source=source) == Recorded("user-1", (), frozenset({"newsletter"}))
+
+
+async def test_a_consent_from_before_the_opt_out_ends_nothing(world: World) -> None:
+    """What was said earlier, and arrives later, does not undo what was said since."""
+    [ada] = await world.known(1)
+    await give(world, ada, "newsletter", at=EARLY)
+    await leave(world, ada, "newsletter")
+    done = await give(world, ada, "newsletter", at=EARLY + timedelta(days=1))
+    assert done == Recorded("user-1", (), frozenset({"newsletter"}))
+    await leave(world, ada, "newsletter")
+    between = datetime.now(UTC)
+    await leave(world, ada, "newsletter")
+    done = await give(world, ada, "newsletter", at=between)
+    assert done == Recorded("user-1", (), frozenset({"newsletter"})), "the last opt-out counts"
+
+
+async def test_who_left_all_and_asks_for_one_has_left_the_others(world: World) -> None:
+    """An opt-out of everything gives way to opt-outs of the brand's other optional categories."""
+    [ada] = await world.known(1)
+    await leave(world, ada, EVERYTHING_OPTIONAL)
+    await give(world, ada, "newsletter")
+    others = {name for name, category in policies()[BRAND].categories.items() if category.optional} - {"newsletter"}
+    assert (await standing(world, ada)).opted_out == others
+
+
+async def test_who_left_a_category_and_asks_for_a_topic_gets_that_alone(world: World) -> None:
+    """Coming back to one topic brings back neither the category nor other topics that were asked for before."""
+    [ada] = await world.known(1)
+    for scope in ("newsletter", "newsletter/dating"):
+        await give(world, ada, scope)
+    await leave(world, ada, "newsletter")
+    await give(world, ada, "newsletter/chat-rooms")
+    stands = await standing(world, ada)
+    assert (set(stands.opted_out), set(stands.consents)) == (set(), {"newsletter/chat-rooms"})
+
+
+async def test_who_leaves_the_last_topic_has_left_the_category(world: World) -> None:
+    """Otherwise the topics that nobody asked for would begin to come."""
+    [ada] = await world.known(1)
+    for topic in ("chat-rooms", "dating"):
+        await give(world, ada, f"newsletter/{topic}")
+    for topic, left in (("dating", {"newsletter/dating"}), ("chat-rooms", {"newsletter"})):
+        done = await withdraw(world.consents, policies()[BRAND], ada, said(f"newsletter/{topic}", given=False))
+        assert left <= done.left
+    assert (await standing(world, ada)).opted_out == {"newsletter", "newsletter/chat-rooms", "newsletter/dating"}
+
+
+async def test_a_withdrawal_that_no_consent_came_before_leaves_its_topic_only(world: World) -> None:
+    """Who never asked for topics and refuses one still gets the others."""
+    [ada] = await world.known(1)
+    await withdraw(world.consents, policies()[BRAND], ada, said("newsletter/dating", given=False))
+    assert (await standing(world, ada)).opted_out == {"newsletter/dating"}
+
+
+async def test_an_objection_stays_whatever_is_consented_to(world: World) -> None:
+    """A consent after an objection is on record, and ends nothing: only a lift with a reason does."""
+    [ada] = await world.known(1)
+    await object_to_marketing(world.suppressions, policies()[BRAND], ada, "letter", "Dana")
+    await give(world, ada, "newsletter")
+    stands = await standing(world, ada)
+    assert stands.objected
+    assert stands.consents == {"newsletter"}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"words": None}, "lacks words"),
+        ({"version": " "}, "lacks version"),
+        ({"source": ""}, "lacks source"),
+        ({"actor": "", "words": ""}, "lacks actor, words"),
+        ({"source": "Terms of use"}, "is the policy's basis"),
+        ({"at": datetime(2999, 1, 1, tzinfo=UTC)}, "is in the future"),
+        ({"scope": "breach"}, "'breach' is no scope of interpals"),
+        ({"scope": "*"}, "is no scope"),
+        ({"scope": "newsletter/Chat Rooms"}, "is no scope"),
+        ({"scope": "purpose/none"}, "is no scope"),
+    ],
+)
+async def test_what_cannot_be_recorded(world: World, values: dict[str, Any], message: str) -> None:
+    """A consent without proof, or to nothing that can be consented to, is refused with what is missing."""
+    [ada] = await world.known(1)
+    with pytest.raises(ConsentRefused, match=message):
+        await give(world, ada, values.pop("scope", "newsletter"), **values)
+    assert await world.consents.history(BRAND, ada) == []
+
+
+async def test_nobody_there(world: World) -> None:
+    """A consent of somebody whom the brand does not have is refused, and writes nothing."""
+    with pytest.raises(ConsentRefused, match="no such recipient"):
+        await give(world, 99, "newsletter")
+    with pytest.raises(ConsentRefused, match="no such recipient"):
+        await give(world, 99, "newsletter", CONFIRMED)
+    with pytest.raises(ConsentRefused, match="no such recipient"):
+        await withdraw(world.consents, policies()[BRAND], 99, said("newsletter", given=False))
+    assert await world.entries() == []
+
+
+async def asks(world: World) -> int:
+    """Somebody of a brand of confirmed subscriptions who has asked for the newsletter."""
+    await world.accept([{"ref": "ada", "email": "ada@people.example"}], brand=CONFIRMED, controller="paltalk")
+    ada = await world.id_of("ada", CONFIRMED)
+    assert await give(world, ada, "newsletter", CONFIRMED) == Asked("ada")
+    return ada
+
+
+async def token(world: World, recipient_id: int) -> ConfirmToken:
+    """The link of the mail that was published last."""
+    body = await world.pool.fetchval("SELECT body FROM outbox ORDER BY id DESC LIMIT 1")
+    url = body.split('"confirm_url":"')[1].split('"')[0]
+    found = LINKS.read_confirm(url.rpartition("/")[2])
+    assert found is not None
+    assert found.recipient_id == recipient_id
+    return found
+
+
+async def test_a_subscription_counts_once_it_is_confirmed(world: World) -> None:
+    """Asking gives nothing but a mail; its link gives the consent, with the words that were shown, once or twice."""
+    ada = await asks(world)
+    assert (await standing(world, ada, CONFIRMED)).consents == frozenset()
+    link = await token(world, ada)
+    for _ in range(2):
+        await confirm(world.consents, policies(), link, "the token")
+    assert (await standing(world, ada, CONFIRMED)).consents == {"newsletter"}
+    asked, *given = await world.consents.history(CONFIRMED, ada)
+    assert (asked.counts, asked.consent.source) == (False, "page")
+    assert {(record.consent.source, record.consent.words, record.consent.proof) for record in given} == {
+        ("confirmed", WORDS, "the token")
+    }
+
+
+async def test_one_mail_a_day_asks(world: World) -> None:
+    """Who asks again and again, or is made to, gets one mail a day: its event has the same id."""
+    ada = await asks(world)
+    await give(world, ada, "newsletter", CONFIRMED)
+    ids = await world.pool.fetch("SELECT DISTINCT message_id FROM outbox")
+    assert [row["message_id"] for row in ids] == [f"confirm-{ada}-newsletter-{datetime.now(UTC):%Y-%m-%d}"]
+
+
+async def test_an_old_link_brings_nobody_back(world: World) -> None:
+    """Who left after they had asked is not brought back by the link that lies about."""
+    ada = await asks(world)
+    link = await token(world, ada)
+    await opt_out(world.standings, policies()[CONFIRMED], ada, "newsletter", "one-click")
+    assert (await confirm(world.consents, policies(), link, "the token")).left == {"newsletter"}
+    assert (await standing(world, ada, CONFIRMED)).opted_out == {"newsletter"}
+
+
+async def test_a_link_of_a_brand_that_is_gone(world: World) -> None:
+    """A link can be older than the brand, or than its mail."""
+    ada = await asks(world)
+    link = await token(world, ada)
+    with pytest.raises(ConsentRefused, match="no brand"):
+        await confirm(world.consents, {}, link, "the token")
+
+
+async def test_an_imported_consent_counts_unless_something_was_left(world: World) -> None:
+    """What a file brings is on record, and gives something only to who never left, withdrew, objected or was erased."""
+    names = ("fresh", "left", "everything", "withdrew", "objected")
+    fresh, left, everything, withdrew, objected = await world.known(*range(1, 6))
+    await leave(world, left, "newsletter")
+    await leave(world, everything, "*")
+    await withdraw(world.consents, policies()[BRAND], withdrew, said("tracking", given=False))
+    await object_to_marketing(world.suppressions, policies()[BRAND], objected, "letter", "Dana")
+    for number, _ in enumerate(names, 1):
+        consents = (said("newsletter", actor="import"), said("tracking", actor="import"))
+        row = ImportRow(Person(ref=f"user-{number}", email=f"user-{number}@people.example"), consents=consents)
+        await world.importer().write([row])
+    got = [(await standing(world, id_)).consents for id_ in (fresh, left, everything, withdrew, objected)]
+    assert got == [{"newsletter", "tracking"}, {"tracking"}, frozenset(), {"newsletter"}, frozenset()]
+    assert (await standing(world, left)).opted_out == {"newsletter"}
+    assert {record.counts for record in await world.consents.history(BRAND, objected)} == {False}
+
+
+async def test_a_file_twice_is_one_record(world: World) -> None:
+    """The same import again adds no record and no entry about consents."""
+    row = ImportRow(
+        Person(ref="user-1", email="user-1@people.example"), consents=(said("newsletter", at=EARLY, actor="import"),)
+    )
+    for _ in range(2):
+        await world.importer().write([row])
+    assert len(await world.consents.history(BRAND, await world.id_of("user-1"))) == 1
+    assert [entry["reason"] for entry in await world.entries(kind="action")] == ["consent_given"]
+
+
+async def test_purpose_and_paid_come_with_a_file(world: World) -> None:
+    """What a file says of purpose and paid products is kept; what it leaves out stays."""
+    person = Person(ref="user-1", email="user-1@people.example", source="contest", collected_at=EARLY)
+    await world.importer().write([ImportRow(person, purpose="sweepstakes", paid=True)])
+    await world.importer().write([ImportRow(person)])
+    assert await world.pool.fetchval("SELECT purpose FROM recipients") == "sweepstakes"
+    assert (await standing(world, await world.id_of("user-1"))).paid
+
+
+async def test_consents_come_and_go_as_lines(world: World) -> None:
+    """What one system exports another one takes; withdrawals leave, unknown people and bad lines are told."""
+    [ada] = await world.known(1)
+    rejected: list[tuple[int, str]] = []
+    lines = [
+        '{"ref": "user-1", "scope": "newsletter", "given": true, "source": "page", "version": "1",'
+        ' "words": "Yes.", "at": "2020-01-01T00:00:00Z"}',
+        '{"ref": "user-1", "scope": "promotional", "given": false, "source": "page", "version": "1",'
+        ' "at": "2020-01-01T00:00:00Z"}',
+        '{"ref": "nobody", "scope": "promotional", "given": false, "at": "2020-01-01T00:00:00Z"}',
+        '{"ref": "user-1", "scope": "newsletter", "given": true, "at": "2020-01-01T00:00:00Z"}',
+        '{"ref": "user-1", "scope": "newsletter", "given": true, "at": "yesterday"}',
+        '{"ref": "user-1", "scope": "newsletter", "given": true, "at": "2020-01-01T00:00:00Z", "counts": false}',
+        "no JSON",
+    ]
+    done = await import_consents(
+        world.consents, policies()[BRAND], lines, lambda number, _, reason: rejected.append((number, reason))
+    )
+    assert (done.taken, done.rejected) == (2, 5)
+    stands = await standing(world, ada)
+    assert (set(stands.consents), set(stands.opted_out)) == ({"newsletter"}, {"promotional"})
+    assert sorted(number for number, _ in rejected) == [3, 4, 5, 6, 7]
+    reasons = dict(rejected)
+    assert "no recipient nobody" in reasons[3]
+    assert "lacks source, words, version" in reasons[4]
+    assert reasons[5].startswith("at: ")
+    assert reasons[6].startswith("counts: ")
+    kept = [record.consent.scope async for record in world.consents.export(BRAND)]
+    assert sorted(kept) == ["newsletter", "promotional"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "says"),
+    [
+        (f"{BRAND}/user-1/consents", {}, 422, "scope: Field required"),
+        (f"{BRAND}/user-1/consents", {"scope": "newsletter", "when": "now"}, 422, "when: Extra inputs"),
+        (f"{BRAND}/user-1/consents", {"scope": "breach", "given": False}, 422, "'breach' is no scope"),
+        (f"{BRAND}/user-1/consents", {"scope": "newsletter", "words": "Yes.", "at": "2026-01-01"}, 422, "at: "),
+        (f"{BRAND}/user-1/opt-outs", {}, 422, "name at least one"),
+        (f"{BRAND}/user-1/opt-outs", {"scopes": ["newsletter", "service"]}, 422, "service cannot be left"),
+        (f"{BRAND}/nobody/consents", {"scope": "newsletter"}, 404, "has no recipient nobody"),
+        ("peerstream/user-1/opt-outs", {"scopes": ["*"]}, 403, "is not for the brand peerstream"),
+    ],
+)
+async def test_the_api_says_what_is_wrong(world: World, path: str, body: Any, status: int, says: str) -> None:
+    """What cannot be recorded is answered with its status and what to mend, and changes nothing."""
+    [ada] = await world.known(1)
+    key = await PostgresApiKeys(world.pool).create("shop", [BRAND])
+    async with browse(world, authorization=f"Bearer {key}") as client:
+        answer = await client.post(f"/api/v1/recipients/{path}", json=body)
+    assert (answer.status_code, says in answer.json()["problems"][0]) == (status, True), answer.text
+    assert (await standing(world, ada)).version == 1
+
+
+async def test_the_api_shows_how_somebody_stands(world: World) -> None:
+    """The standing after a consent, its withdrawal, and an opt-out of a purpose; a ref may hold a slash."""
+    await world.importer().write([ImportRow(Person(ref="shop/17", email="ada@people.example"))])
+    key = await PostgresApiKeys(world.pool).create("shop", [BRAND])
+    async with browse(world, authorization=f"Bearer {key}") as client:
+        path = f"/api/v1/recipients/{BRAND}/shop/17"
+        given = await client.post(
+            f"{path}/consents",
+            json={"scope": "newsletter", "version": "1", "words": WORDS, "at": "2026-01-01T00:00:00Z"},
+        )
+        withdrawn = await client.post(f"{path}/consents", json={"scope": "newsletter", "given": False})
+        await client.post(f"{path}/opt-outs", json={"purposes": ["offers"], "scopes": ["promotional"]})
+        shown = (await client.get(f"{path}/standing")).json()
+    assert given.json() == {"state": "given", "scope": "newsletter", "lifted": [], "still_left": []}
+    assert withdrawn.json()["still_left"] == ["newsletter"]
+    assert (shown["ref"], shown["consents"]) == ("shop/17", [])
+    assert shown["opted_out"] == ["newsletter", "promotional", "purpose/offers"]
+    assert shown["electronic_notices"].startswith("the policy of interpals, version 2024")

@@ -1,0 +1,293 @@
+"""Consents, opt-outs, imports, erasures, key rotations, policy upgrades and mailings in any order, on PostgreSQL.
+
+After each step the invariants of DESIGN.md hold that speak of states: 1 to 6, 8, 9 and 11. What is expected comes from
+`tests.model`, which knows nothing of the rules.
+"""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any, TypeVar
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, assume, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from mailer.events import EventRefused
+from mailer.ports.deliveries import State
+from mailer.ports.processor import Outgoing
+from mailer.ports.standings import Flag
+from mailer.rendering.admission import admit
+from tests.conftest import Server
+from tests.factories import make_event, open_world, templates
+from tests.model import Account, Model, Terms
+from tests.steps import Steps
+
+T = TypeVar("T")
+
+TERMS = {
+    "interpals": [
+        Terms("2024", asks=False, paid_only=True),
+        Terms("2025", asks=True, paid_only=True),
+        Terms("2026", asks=False, paid_only=False),
+    ],
+    "peerstream": [Terms("2018", asks=True, paid_only=False), Terms("2020", asks=False, paid_only=False)],
+}
+"""Each brand's versions, in the order in which they come into force."""
+OPTIONAL = ("newsletter", "promotional")
+FLAGS = {Flag.DEACTIVATED: "closed", Flag.RESTRICTED: "restricted", Flag.UNDER_13: "child"}
+EXAMPLES, STEPS = 30, 40
+
+brands = st.sampled_from(tuple(TERMS))
+addresses = st.sampled_from([f"{name}@people.example" for name in ("ada", "ben", "cleo", "dov")])
+picks = st.integers(0, 1000)
+
+
+class Machine(RuleBasedStateMachine):
+    """The steps; each does something to the pipeline and to the model."""
+
+    url: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.stack = AsyncExitStack()
+        self.steps = Steps(self.do(self.stack.enter_async_context(open_world(self.url, size=4))))
+        self.serial = 0
+        self.links: list[tuple[str, Account, str]] = []
+        self.mailed: list[UUID] = []
+        self.model = Model({brand: TERMS[brand][:1] for brand in TERMS}, {})
+        for brand in TERMS:
+            self.steps.govern(brand, self.model.terms[brand])
+            categories = self.steps.world.policies[brand].categories
+            self.model.optional[brand] = {name for name, category in categories.items() if category.optional}
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        """Runs asynchronous code to its end."""
+        return self.runner.run(work)
+
+    def teardown(self) -> None:
+        """What was tampered with is named (invariant 11); then the next example finds an empty database."""
+        if found := self.do(self.steps.tampered()):
+            assert found[1] == [found[0]]
+        self.do(self.steps.emptied())
+        self.do(self.stack.aclose())
+        self.runner.close()
+
+    def fresh(self, what: str) -> str:
+        """A name that nothing has had."""
+        self.serial += 1
+        return f"{what}-{self.serial}"
+
+    def account(self, pick: int) -> Account:
+        """Some account that has not been erased."""
+        living = self.model.living()
+        assume(living)
+        return living[pick % len(living)]
+
+    @rule(
+        brand=brands,
+        address=addresses,
+        country=st.sampled_from(("US", "JP", "DE", "GB")),
+        paid=st.booleans(),
+        wants=st.booleans(),
+    )
+    def signs_up(self, brand: str, address: str, country: str, paid: bool, wants: bool) -> None:
+        """A new account, perhaps with an address that somebody has or had."""
+        under = self.model.terms[brand][-1].version
+        account = Account(brand, self.fresh("user"), address, country, under, paid)
+        self.model.accounts[brand, account.ref] = account
+        self.do(self.steps.imported(account))
+        self.model.settle(account, address)
+        if wants:
+            self.do(self.steps.consents(account, "newsletter"))
+            self.model.want(account, "newsletter")
+
+    @rule(pick=picks, category=st.sampled_from((*OPTIONAL, "notification")))
+    def asks_for(self, pick: int, category: str) -> None:
+        """The owner of an account wants something, which ends their opt-out of it and of nothing else."""
+        account = self.account(pick)
+        self.do(self.steps.consents(account, category))
+        self.model.want(account, category)
+
+    @rule(pick=picks, category=st.sampled_from(OPTIONAL))
+    def is_said_to_consent(self, pick: int, category: str) -> None:
+        """A file says that somebody consented: no opt-out ends by that, and it counts for nothing after one."""
+        account = self.account(pick)
+        self.do(self.steps.imported(account, category))
+        if not account.left & {category, "*"}:
+            account.consents.add(category)
+
+    @rule(pick=picks, scope=st.sampled_from((*OPTIONAL, "notification", "*")))
+    def leaves(self, pick: int, scope: str) -> None:
+        """An opt-out."""
+        account = self.account(pick)
+        self.do(self.steps.leaves(account, scope))
+        self.model.leave(account, {scope})
+
+    @precondition(lambda self: self.links)
+    @rule(pick=picks)
+    def leaves_by_an_old_link(self, pick: int) -> None:
+        """Any link that was ever mailed still speaks for the same person, whatever keys have come since."""
+        text, account, category = self.links[pick % len(self.links)]
+        assume(not account.erased)
+        token = self.steps.links.read_unsubscribe(text)
+        assert token is not None
+        assert (token.recipient_id, token.category) == (self.do(self.steps.id_of(account)), category)
+        self.do(self.steps.leaves(account, category))
+        self.model.leave(account, {category})
+
+    @precondition(lambda self: self.links)
+    @rule(pick=picks)
+    def only_looks(self, pick: int) -> None:
+        """GET and HEAD show a page and change no standing (invariant 5)."""
+        text, _, _ = self.links[pick % len(self.links)]
+        before = self.do(self.steps.versions())
+        assert self.do(self.steps.looked_at(f"/u/{text}")) == [200, 200]
+        assert self.do(self.steps.versions()) == before
+
+    @rule(pick=picks)
+    def objects(self, pick: int) -> None:
+        """To all marketing of the controller."""
+        account = self.account(pick)
+        self.do(self.steps.objects(account))
+        self.model.object(account)
+
+    @rule(pick=picks, flag=st.sampled_from(tuple(FLAGS)), on=st.booleans())
+    def becomes(self, pick: int, flag: Flag, on: bool) -> None:
+        """Closed, restricted, known as a child's; or not so any more."""
+        account = self.account(pick)
+        self.do(self.steps.marked(account, flag, on))
+        setattr(account, FLAGS[flag], on)
+
+    @rule(pick=picks, address=addresses)
+    def moves(self, pick: int, address: str) -> None:
+        """Another address for an account; what its owner left or objected to goes with them."""
+        account = self.account(pick)
+        self.do(self.steps.imported(account, address=address))
+        self.model.settle(account, address)
+
+    @rule(pick=picks)
+    def is_erased(self, pick: int) -> None:
+        """The person's data go."""
+        account = self.account(pick)
+        self.do(self.steps.erased(account))
+        self.model.erase(account)
+
+    @rule()
+    def rotates_keys(self) -> None:
+        """A new key is put in front."""
+        self.steps.rotate(self.fresh("key"))
+
+    @rule(brand=brands)
+    def upgrades_the_policy(self, brand: str) -> None:
+        """The brand's next version comes into force."""
+        assume(len(self.model.terms[brand]) < len(TERMS[brand]))
+        self.model.terms[brand] = TERMS[brand][: len(self.model.terms[brand]) + 1]
+        self.steps.govern(brand, self.model.terms[brand])
+
+    @rule(brand=brands, category=st.sampled_from(("breach", "service", *OPTIONAL)))
+    def mails(self, brand: str, category: str) -> None:
+        """A mailing to everyone reaches exactly whom it may and must."""
+        assume(self.model.living(brand))
+        self.mailed.append(self.do(self.steps.mailed(brand, category)))
+        self.reached(brand, category)
+
+    @rule(pick=picks, category=st.sampled_from(OPTIONAL))
+    def leaves_at_the_last_moment(self, pick: int, category: str) -> None:
+        """An opt-out that is answered after the claim, and before the intent, holds (invariant 2)."""
+        account = self.account(pick)
+        meanwhile = self.steps.leaves(account, category)
+        self.mailed.append(self.do(self.steps.mailed(account.brand, category, meanwhile)))
+        self.model.leave(account, {category})
+        self.reached(account.brand, category)
+
+    def reached(self, brand: str, category: str) -> None:
+        """Each address got as many copies as the model says (invariants 1, 2, 3)."""
+        sent = self.steps.world.processor.sent
+        expected = {address: copies for address, copies in self.model.copies(brand, category) if copies}
+        assert dict(Counter(outgoing.recipient for outgoing in sent)) == expected, (brand, category)
+        for outgoing in sent:
+            self.can_be_left(brand, category, outgoing)
+        sent.clear()
+
+    def can_be_left(self, brand: str, category: str, outgoing: Outgoing) -> None:
+        """Optional mail has its way out in the header and in both parts; mandatory mail has none (invariants 3, 4)."""
+        message = message_from_bytes(outgoing.content, policy=default)
+        assert isinstance(message, EmailMessage)
+        bodies = [part.get_content() for part in message.walk() if part.get_content_maintype() == "text"]
+        assert len(bodies) == 2
+        assert not any("/o/" in body for body in bodies), "so few that an open would be somebody's (invariant 6)"
+        found = re.search(r"/u/([^>]+)>", str(message.get("List-Unsubscribe", "")))
+        if found is None:
+            assert category in ("breach", "service")
+            assert "List-Unsubscribe-Post" not in message
+            return
+        assert category != "breach"
+        assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+        assert all(found[1] in body for body in bodies)
+        scope = "notification" if category == "service" else category
+        token = self.steps.links.read_unsubscribe(found[1])
+        assert token is not None
+        sharing = [account for account in self.model.living(brand) if account.address == outgoing.recipient]
+        owners = {self.do(self.steps.id_of(account)): account for account in sharing}
+        assert (token.recipient_id in owners, token.category) == (True, scope)
+        self.links.append((found[1], owners[token.recipient_id], scope))
+
+    @invariant()
+    def everyone_ended_in_one_state(self) -> None:
+        """Every recipient of every mailing has a final state, with its reason; the counters say the same (1)."""
+        for mailing_id in self.mailed:
+            states = self.do(self.steps.world.real_counts(mailing_id))
+            assert all(State(state).final for state, _ in states)
+            assert all(reason for state, reason in states if state != "handed_over")
+            assert self.do(self.steps.world.counted(mailing_id)) == states
+
+    @invariant()
+    def every_link_is_still_read(self) -> None:
+        """Links never expire, whatever keys have come since (5)."""
+        assert all(self.steps.links.read_unsubscribe(text) for text, _, _ in self.links)
+
+    @invariant()
+    def opens_lead_to_nobody(self) -> None:
+        """Nobody here has consented to be tracked, so nothing about anybody is stored (6)."""
+        for table in ("individual_opens", "individual_clicks"):
+            assert self.do(self.steps.world.pool.fetchval(f"SELECT count(*) FROM {table}")) == 0  # noqa: S608 - a name
+
+    @invariant()
+    def nothing_is_left_of_the_erased(self) -> None:
+        """An address that is no account's any more stands nowhere in the database (8)."""
+        for address in self.model.forgotten - {account.address for account in self.model.living()}:
+            assert self.do(self.steps.found(address)) == []
+
+    @invariant()
+    def a_category_cannot_be_borrowed(self) -> None:
+        """A promotion does not become service mail by being published as such (9)."""
+        event = make_event({"audience": "everyone"}, "promotional").model_copy(update={"category": "service"})
+        with pytest.raises(EventRefused):
+            admit(event, self.steps.world.policies, templates())
+
+    @invariant()
+    def the_ledger_verifies(self) -> None:
+        """Also after erasures (8, 11)."""
+        assert self.do(self.steps.world.ledger.verify()).faults == ()
+
+
+def test_the_invariants_hold_in_any_order(postgres_server: Server) -> None:
+    """Whatever happens in whatever order, what was promised holds after each step."""
+    with postgres_server.database() as url:
+        machine = type("Machine", (Machine,), {"url": url})
+        checks = settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        run_state_machine_as_test(machine, settings=checks)

@@ -1,0 +1,169 @@
+"""Invitations: an inviter who is not stopped, an address that is used once, whatever happens at the same time."""
+
+import asyncio
+from collections.abc import Sequence
+
+from mailer.actions.invitation import pause_inviter, resume_inviter
+from mailer.ledger.deliveries import PostgresDeliveries
+from mailer.policy.outcome import Outcome, Result
+from mailer.policy.standing import INVITED
+from mailer.ports.deliveries import Claim
+from mailer.ports.mailings import Accepted
+from tests.factories import BRAND, FakeProcessor, World, person, until, waiting
+
+SENT = ("handed_over", "")
+
+
+async def invite(world: World, number: int, inviter: str | None = "grace", ref: str | None = None) -> Accepted:
+    """A member invites somebody, whom another member may know by another ref."""
+    return await world.accept([person(number) | ({"ref": ref} if ref else {})], "invitation", inviter=inviter)
+
+
+async def outcome(world: World, accepted: Accepted) -> tuple[str, str]:
+    """What an invitation came to."""
+    await world.handover().run(accepted.batches)
+    [found] = (await world.states(accepted.mailing_id)).values()
+    return found
+
+
+async def used(world: World) -> list[tuple[str, str, str]]:
+    """The addresses that are used up: scope, reason and source of each suppression."""
+    rows = await world.pool.fetch("SELECT scope, reason, source FROM suppressions ORDER BY id")
+    return [(row["scope"], row["reason"], row["source"]) for row in rows]
+
+
+async def test_an_address_is_used_once(world: World) -> None:
+    """The first invitation goes out and uses the address up, for every ref that it has; it is known as an invitee's."""
+    first = await invite(world, 1)
+    assert await outcome(world, first) == SENT
+    assert await outcome(world, await invite(world, 1)) == ("suppressed", "invited_once")
+    assert await outcome(world, await invite(world, 1, "heidi", ref="friend")) == ("suppressed", "invited_once")
+    assert await used(world) == [("invitation", "invited", str(first.mailing_id))]
+    standing = await world.standings.get(BRAND, await world.id_of("user-1"))
+    assert standing is not None
+    assert (standing.source, standing.opted_out) == (INVITED, frozenset())
+    assert world.processor.recipients == ["user-1@people.example"]
+
+
+async def test_one_of_many_inviters_wins(world: World) -> None:
+    """Of many who invite one address at once by refs of their own, one invitation is sent; the others say why not."""
+    mailings = [await invite(world, 1, f"member-{n}", ref=f"friend-{n}") for n in range(8)]
+    await asyncio.gather(*(world.handover().run(accepted.batches) for accepted in mailings))
+    states = [state for one in mailings for state in (await world.states(one.mailing_id)).values()]
+    assert sorted(states) == [SENT] + [("suppressed", "invited_once")] * 7
+    assert len(world.processor.sent) == len(await used(world)) == 1
+    assert (await world.ledger.verify()).faults == ()
+
+
+async def test_many_invitations_in_one_claim(world: World) -> None:
+    """Taken together, invitations to different addresses leave in one window, and one address still gets one."""
+    mailings = [await invite(world, n % 10, f"member-{n}", ref=f"friend-{n}") for n in range(20)]
+    await world.handover().run([batch for one in mailings for batch in one.batches])
+    assert world.processor.windows == [10]
+    assert len(set(world.processor.recipients)) == len(world.processor.sent) == 10
+
+
+async def test_who_is_decided_against_keeps_the_address_unused(world: World) -> None:
+    """An invitation that does not begin uses nothing up: another one may still be sent."""
+    assert await outcome(world, await invite(world, 1, inviter=None)) == ("suppressed", "no_inviter")
+    await pause_inviter(world.inviters, BRAND, "grace", "report")
+    assert await outcome(world, await invite(world, 1)) == ("suppressed", "inviter_paused")
+    assert await used(world) == []
+    assert await outcome(world, await invite(world, 1, "heidi")) == SENT
+
+
+async def test_a_window_that_is_refused_uses_nothing_up(world: World) -> None:
+    """What a window has used up is taken back with it, and decided again: the address is free for who is next."""
+
+    class Slow(PostgresDeliveries):
+        async def claim(self, batches: Sequence[int], owner: str) -> Claim | None:
+            claim = await super().claim(batches, owner)
+            await world.standings.opt_out(BRAND, await world.id_of("user-1"), "invitation", "test")
+            return claim
+
+    first, other = await invite(world, 1), await invite(world, 2)
+    await world.handover(deliveries=Slow(world.pool, world.writers)).run([*first.batches, *other.batches])
+    assert await world.states(first.mailing_id) == {"user-1": ("suppressed", "opted_out")}
+    assert await world.states(other.mailing_id) == {"user-2": SENT}
+    assert [row[2] for row in await used(world) if row[1] == "invited"] == [str(other.mailing_id)]
+
+
+async def test_a_retry_of_the_same_invitation(world: World) -> None:
+    """An invitation that was refused for now is tried again: the address was used by nobody else."""
+    accepted = await invite(world, 1)
+    await world.handover(FakeProcessor(lambda _: Outcome(Result.DEFERRED, 451, None, "later"))).run(accepted.batches)
+    await world.due_now()
+    await world.timekeeper().tick()
+    await world.run_published()
+    assert await world.states(accepted.mailing_id) == {"user-1": SENT}
+
+
+async def test_a_member_is_no_invitee(world: World) -> None:
+    """Who was known before a member invited them stays what they are, and gets what they got."""
+    await world.known(1, source="sign-up")
+    await world.known(2)
+    for number in (1, 2):
+        assert await outcome(world, await invite(world, number)) == SENT
+        assert await outcome(world, await world.accept([person(number)])) == SENT
+    sources = await world.pool.fetch("SELECT source FROM standings ORDER BY recipient_id")
+    assert [row["source"] for row in sources] == ["sign-up", None]
+
+
+async def test_an_invitee_who_joins(world: World) -> None:
+    """An invitee gets no other optional mail until the application says that they have joined."""
+    assert await outcome(world, await invite(world, 1)) == SENT
+    assert await outcome(world, await world.accept([person(1)])) == ("suppressed", "only_invited")
+    assert await outcome(world, await world.accept([person(1, source="sign-up")])) == SENT
+
+
+async def test_stopping_and_letting_go_on(world: World) -> None:
+    """A member's invitations are stopped and go on; the ledger has each change once, and the member as a number."""
+    [member] = await world.known(7)
+    assert await pause_inviter(world.inviters, BRAND, "user-7", "report")
+    assert not await pause_inviter(world.inviters, BRAND, "user-7", "report")
+    assert await outcome(world, await invite(world, 1, "user-7")) == ("suppressed", "inviter_paused")
+    assert await resume_inviter(world.inviters, BRAND, "user-7", "operator")
+    assert not await resume_inviter(world.inviters, BRAND, "user-7", "operator")
+    assert await outcome(world, await invite(world, 2, "user-7")) == SENT
+    assert await pause_inviter(world.inviters, BRAND, "no member", "report")
+    told = [(entry["reason"], entry["rule"], entry["recipient"]) for entry in await world.entries(kind="action")]
+    assert told == [
+        ("pause_inviter", "action:report", member),
+        ("resume_inviter", "action:operator", member),
+        ("pause_inviter", "action:report", None),
+    ]
+
+
+async def test_a_report_wins_the_race(world: World) -> None:
+    """Once a report has been answered no invitation begins: one that was decided on before it is decided again."""
+
+    class Slow(PostgresDeliveries):
+        async def claim(self, batches: Sequence[int], owner: str) -> Claim | None:
+            claim = await super().claim(batches, owner)
+            await pause_inviter(world.inviters, BRAND, "grace", "report")
+            return claim
+
+    accepted = await invite(world, 1)
+    await world.handover(deliveries=Slow(world.pool, world.writers)).run(accepted.batches)
+    assert await world.states(accepted.mailing_id) == {"user-1": ("suppressed", "inviter_paused")}
+    assert world.processor.sent == []
+
+
+async def test_a_report_waits_for_an_invitation_under_way(world: World) -> None:
+    """A report that meets an intent is answered only after it: that hand-over had begun before."""
+    async with world.pool.acquire() as other:
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute("SELECT pg_advisory_xact_lock_shared(hashtext('mailer.inviters'))")
+        pausing = asyncio.create_task(pause_inviter(world.inviters, BRAND, "grace", "report"))
+        await until(lambda: waiting(world.pool))
+        assert not pausing.done()
+        await transaction.commit()
+    assert await pausing
+
+
+async def test_a_suppression_of_another_system(world: World) -> None:
+    """An address that another system has invited is used up too."""
+    await outcome(world, await invite(world, 1))
+    await world.pool.execute("UPDATE suppressions SET source = 'import of 2025'")
+    assert await outcome(world, await invite(world, 1)) == ("suppressed", "invited_once")

@@ -1,0 +1,354 @@
+"""Rights, in their details: what an erasure empties and leaves, corrections, holds, purges, and the API."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mailer.actions.account import UnknownRecipient, mark
+from mailer.actions.disclosure import DisclosureRefused, disclose
+from mailer.actions.hold import HoldRefused, hold, lift_hold
+from mailer.actions.rights import erase, export, known_child, rectify
+from mailer.events import Person
+from mailer.ledger.coverage import coverage
+from mailer.ledger.keys import PostgresApiKeys
+from mailer.ledger.rights import PostgresRights
+from mailer.policy.document import Policy
+from mailer.ports.broker import Message
+from mailer.ports.people import ImportRow
+from mailer.ports.rights import Correction, Disclosure, ErasureBlocked, NoHold, RecipientErased
+from mailer.ports.standings import Flag
+from tests.factories import BRAND, World, person, policies
+from tests.integration.web_world import browse
+
+ADA = "user-1@people.example"
+POLICY: Policy = policies()[BRAND]
+
+
+async def erased(world: World, number: int = 1) -> int:
+    """Somebody who was erased."""
+    recipient_id = await world.id_of(f"user-{number}")
+    await erase(world.rights, POLICY, recipient_id, "test")
+    return recipient_id
+
+
+async def row(world: World, table: str, recipient_id: int, key: str = "recipient_id") -> Mapping[str, Any]:
+    """Somebody's row."""
+    found = await world.pool.fetchrow(f"SELECT * FROM {table} WHERE {key} = $1", recipient_id)  # noqa: S608 - our own
+    assert found is not None
+    return dict(found)
+
+
+async def test_an_erased_row_leads_to_nobody(world: World) -> None:
+    """Nothing but the brand, the controller and a keyed ref is left of the row, and its standing says erased."""
+    [ada] = await world.known(1, name="Ada", locale="en", country="GB", source="sign-up", policy_version="2024")
+    await erased(world)
+    left = {name: value for name, value in (await row(world, "recipients", ada, "id")).items() if value is not None}
+    assert left.keys() == {"id", "brand", "ref", "controller", "observed_at", "created_at"}
+    assert left["ref"] == world.hasher.erased_ref(BRAND, "user-1")
+    standing = await row(world, "standings", ada)
+    assert standing["erased_at"] is not None
+    assert (standing["address_hash"], standing["source"], standing["country"]) == (None, None, None)
+
+
+async def test_an_erasure_empties_what_hangs_on_the_person(world: World) -> None:
+    """Notes, values, files, consents' proofs, opens, clicks, audiences and dead letters go; others' stay."""
+    ada, bob = await world.known(1, 2)
+    alone = await world.accept([person(1, context={"a": "Ada"})], attachments=[FILE])
+    both = await world.accept([person(1, context={"a": "Ada"}), person(2, context={"a": "Bob"})])
+    await world.handover().run((*alone.batches, *both.batches))
+    for table, values in HANGING.items():
+        for recipient_id in (ada, bob):
+            await world.pool.execute(f"INSERT INTO {table} VALUES {values}", recipient_id, both.mailing_id)  # noqa: S608
+    await world.letters.keep(
+        Message(f'{{"email": "{ADA}"}}'.encode(), "interpals.x"), "mailer.events", "x", "bad", "shop"
+    )
+    await world.letters.keep(Message(b'{"email": "user-2@people.example"}', "x"), "mailer.events", "x", "bad", "shop")
+    await erased(world)
+    for table in (*(name.split()[0] for name in HANGING), "ledger_notes"):
+        found = await world.pool.fetch(f"SELECT DISTINCT recipient_id FROM {table}")  # noqa: S608 - our own
+        assert {int(found[0]) for found in found} == {bob}, table
+    contexts = await world.pool.fetch("SELECT recipient_id, context FROM deliveries ORDER BY 1, 2")
+    assert [(found["recipient_id"], found["context"]) for found in contexts] == [
+        (ada, None),
+        (ada, None),
+        (bob, {"a": "Bob"}),
+    ]
+    assert await world.pool.fetchval("SELECT context FROM mailings WHERE id = $1", alone.mailing_id) == {}
+    assert await world.pool.fetchval("SELECT context FROM mailings WHERE id = $1", both.mailing_id) != {}
+    assert await world.pool.fetchval("SELECT count(*) FROM attachments") == 0
+    bodies = [bytes(found["body"]) for found in await world.pool.fetch("SELECT body FROM dead_letters ORDER BY id")]
+    assert bodies == [b"", b'{"email": "user-2@people.example"}']
+    assert (await world.ledger.verify()).faults == ()
+
+
+FILE = {"filename": "bill.txt", "content_type": "text/plain", "content": "aGk="}
+HANGING = {
+    "individual_opens (recipient_id, mailing_id, day)": "($1, $2, current_date)",
+    "individual_clicks (recipient_id, mailing_id, link, day)": "($1, $2, 'https://a.example/', current_date)",
+    "sends (recipient_id, mailing_id, category)": "($1, $2, 'newsletter')",
+    "audience_members (recipient_id, brand, audience)": f"($1, '{BRAND}', 'vip' || left($2::uuid::text, 0))",
+}
+
+
+async def test_an_inviter_is_forgotten_too(world: World) -> None:
+    """A member who invited others is named in no mailing any more, and stays paused."""
+    await world.known(1)
+    accepted = await world.accept([person(2, source="invitation")], "invitation", inviter="user-1")
+    await world.pool.execute("INSERT INTO inviters VALUES ($1, 'user-1', now(), 'reported')", BRAND)
+    await erased(world)
+    hidden = world.hasher.erased_ref(BRAND, "user-1")
+    assert await world.pool.fetchval("SELECT inviter FROM mailings WHERE id = $1", accepted.mailing_id) == hidden
+    assert await world.pool.fetchval("SELECT inviter FROM inviters WHERE paused_at IS NOT NULL") == hidden
+
+
+async def test_who_held_data_is_listed_and_confirms(world: World) -> None:
+    """Each processor that was handed something is to erase it within a month; when it did stands in the ledger."""
+    [ada] = await world.known(1)
+    await world.handover().run((await world.accept({"refs": ["user-1"]})).batches)
+    done = await erase(world.rights, POLICY, ada, "test")
+    [keeper] = done.keepers
+    assert (keeper.processor, keeper.country, keeper.contract) == ("fake", "ZZ", "none")
+    assert timedelta(days=29) < keeper.due_at - datetime.now(UTC) < timedelta(days=31)
+    assert await world.processors.erasure_confirmed(ada, "fake", "Dana")
+    assert not await world.processors.erasure_confirmed(ada, "fake", "Dana")
+    [kept] = await world.processors.keepers()
+    assert (kept.confirmed_at is not None, kept.confirmed_by) == (True, "Dana")
+    [entry] = [entry for entry in await world.entries(kind="action") if entry["reason"] == "erasure_confirmed"]
+    assert (entry["recipient"], entry["processor"], entry["rule"]) == (ada, "fake", "action:Dana")
+
+
+async def test_erasing_again_is_harmless(world: World) -> None:
+    """The second time there is nothing left to do, and the list of processors stays as it was."""
+    [ada] = await world.known(1)
+    first = await erase(world.rights, POLICY, ada, "test")
+    again = await erase(world.rights, POLICY, ada, "test")
+    assert (again.recipient_id, again.cancelled, again.keepers) == (ada, 0, first.keepers)
+    assert abs(again.expires_at - first.expires_at) < timedelta(seconds=1)
+    assert await world.pool.fetchval("SELECT count(*) FROM suppressions") == 1
+
+
+async def test_a_name_may_be_taken_and_erased_again(world: World) -> None:
+    """Somebody new with the same ref is somebody else, and can be erased as well."""
+    [first] = await world.known(1)
+    await erased(world)
+    later = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    await world.pool.execute("UPDATE suppressions SET at = at - interval '1 hour'")
+    await world.pool.execute("UPDATE recipients SET observed_at = observed_at - interval '1 hour'")
+    await world.known(1, collected_at=later)
+    second = await erased(world)
+    assert first != second
+    refs = {found["id"]: found["ref"] for found in await world.pool.fetch("SELECT id, ref FROM recipients")}
+    assert refs == {first: f"erased:{first}", second: world.hasher.erased_ref(BRAND, "user-1")}
+
+
+@pytest.mark.parametrize("way", ["event", "import"])
+async def test_data_from_before_change_nobody(world: World, way: str) -> None:
+    """Old data of the erased ref reach the erased row; old data of the address leave another account as it was."""
+    before = datetime.now(UTC)
+    ada, _ = await world.known(1, 2)
+    await erased(world)
+    for ref in ("user-1", "user-2", "user-3"):
+        if way == "event":
+            await world.accept([{"ref": ref, "email": ADA, "collected_at": before.isoformat()}])
+        else:
+            await world.importer().write(
+                [ImportRow(Person(ref=ref, email=ADA, collected_at=before), audiences=("all",))]
+            )
+    emails = {found["ref"]: found["email"] for found in await world.pool.fetch("SELECT ref, email FROM recipients")}
+    hidden = world.hasher.erased_ref(BRAND, "user-1")
+    assert emails == {hidden: None, "user-2": "user-2@people.example", "user-3": None}
+    assert (await row(world, "recipients", ada, "id"))["ref"] == hidden
+
+
+async def test_a_mailing_that_names_the_erased_ref_says_so(world: World) -> None:
+    """Whoever still lists the ref gets a delivery that was suppressed as erased, without the values for it."""
+    ada, _ = await world.known(1, 2)
+    await erased(world)
+    accepted = await world.accept({"refs": ["user-1", "user-2"]})
+    await world.handover().run(accepted.batches)
+    hidden = world.hasher.erased_ref(BRAND, "user-1")
+    assert await world.states(accepted.mailing_id) == {hidden: ("suppressed", "erased"), "user-2": ("handed_over", "")}
+    old = await world.accept([person(1, context={"a": "Ada"}, collected_at="2020-01-01T00:00:00Z")])
+    context = await world.pool.fetchrow(
+        "SELECT recipient_id, context FROM deliveries WHERE mailing_id = $1", old.mailing_id
+    )
+    assert context is not None
+    assert tuple(context) == (ada, None)
+
+
+@pytest.mark.parametrize("state", ["queued", "deferred", "held"])
+async def test_what_waits_is_cancelled(world: World, state: str) -> None:
+    """From whatever state, with its entry and the right counts; the mailing finishes, and applications are told."""
+    ada, _ = await world.known(1, 2)
+    accepted = await world.accept({"refs": ["user-1"]})
+    if state != "queued":
+        await world.pool.execute("UPDATE deliveries SET state = $1, reason = 'later', due_at = now()", state)
+        await world.pool.execute("UPDATE counters SET state = $1, reason = 'later'", state)
+    telling = PostgresRights(world.pool, world.hasher, world.standings, tell=True)
+    done = await erase(telling, POLICY, ada, "test")
+    assert done.cancelled == 1
+    assert await world.counted(accepted.mailing_id) == {("cancelled", "erased"): 1}
+    assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
+    [entry] = await world.entries(accepted.mailing_id, "decision")
+    assert (entry["recipient"], entry["reason"], entry["rule"]) == (ada, "cancelled erased", "erasure")
+    told = await world.pool.fetchrow("SELECT routing_key, body FROM outbox WHERE exchange = 'mailer.outcomes'")
+    assert told is not None
+    assert told["routing_key"] == f"{BRAND}.newsletter.cancelled"
+    assert json.loads(told["body"])["deliveries"] == [{"ref": "user-1", "reason": "erased", "attempt": 0}]
+    await world.handover().run(accepted.batches)
+    await world.upkeep.finish_mailings()
+    status = await world.mailings.status(accepted.mailing_id)
+    assert status is not None
+    assert status.state == "finished"
+    assert world.processor.sent == []
+
+
+async def test_a_correction_carries_what_was_left(world: World) -> None:
+    """A new address is corrected as of now, over data that claim to be newer, and opt-outs go along."""
+    [ada] = await world.known(1, name="Ada")
+    await world.standings.opt_out(BRAND, ada, "newsletter", "test")
+    await rectify(world.rights, POLICY, ada, Correction(email="ada@new.example", country="DE"), "test")
+    found = await row(world, "recipients", ada, "id")
+    assert (found["email"], found["name"], found["country"]) == ("ada@new.example", "Ada", "DE")
+    assert (await row(world, "standings", ada))["opted_out"] == ["newsletter"]
+    await world.known(2, email="ada@new.example")
+    assert (await row(world, "standings", await world.id_of("user-2")))["opted_out"] == ["newsletter"]
+
+
+async def test_what_cannot_be_corrected(world: World) -> None:
+    """Nothing at all, a person without an address, somebody erased, and somebody who is not there."""
+    await world.accept({"refs": ["user-5"]})
+    nameless, [ada] = await world.id_of("user-5"), await world.known(1)
+    with pytest.raises(ValueError, match="nothing is corrected"):
+        await rectify(world.rights, POLICY, ada, Correction(), "test")
+    with pytest.raises(ValueError, match="the correction needs an email"):
+        await rectify(world.rights, POLICY, nameless, Correction(name="Ada"), "test")
+    with pytest.raises(UnknownRecipient):
+        await rectify(world.rights, POLICY, 99, Correction(name="Ada"), "test")
+    await erased(world)
+    with pytest.raises(RecipientErased):
+        await rectify(world.rights, POLICY, ada, Correction(email="ada@new.example"), "test")
+    assert (await row(world, "recipients", ada, "id"))["email"] is None
+
+
+async def test_holds_are_set_and_lifted_by_name(world: World) -> None:
+    """Two holds forbid erasure until both are lifted; a refused erasure changes nothing, not even what is queued."""
+    [ada] = await world.known(1)
+    queued = await world.accept({"refs": ["user-1"]})
+    for reference in ("A", "B"):
+        await hold(world.rights, BRAND, ada, reference, "Dana", named=reference == "B")
+    with pytest.raises(ErasureBlocked, match="A, B"):
+        await erase(world.rights, POLICY, ada, "test")
+    assert await world.states(queued.mailing_id) == {"user-1": ("queued", "")}
+    assert (await row(world, "standings", ada))["legal_hold_at"] is not None
+    copy = await export(world.rights, POLICY, ada, datetime.now(UTC))
+    assert [named["reference"] for named in copy["holds"]] == ["B"]
+    await lift_hold(world.rights, BRAND, ada, "A", "Dana")
+    with pytest.raises(NoHold, match="'A'"):
+        await lift_hold(world.rights, BRAND, ada, "A", "Dana")
+    with pytest.raises(ErasureBlocked, match="B"):
+        await erase(world.rights, POLICY, ada, "test")
+    await lift_hold(world.rights, BRAND, ada, "B", "Dana")
+    assert (await row(world, "standings", ada))["legal_hold_at"] is None
+    assert (await erase(world.rights, POLICY, ada, "test")).cancelled == 1
+
+
+async def test_law_needs_names(world: World) -> None:
+    """A hold without a reference, a disclosure without fields, and either of nobody are refused, and leave no entry."""
+    [ada] = await world.known(1)
+    with pytest.raises(HoldRefused):
+        await hold(world.rights, BRAND, ada, " ", "Dana", named=False)
+    with pytest.raises(DisclosureRefused):
+        await disclose(world.rights, BRAND, ada, Disclosure("Court", "A", ()), "Dana")
+    for act in (hold(world.rights, BRAND, 99, "A", "D", named=False), lift_hold(world.rights, BRAND, 99, "A", "D")):
+        with pytest.raises(UnknownRecipient):
+            await act
+    with pytest.raises(UnknownRecipient):
+        await disclose(world.rights, BRAND, 99, Disclosure("Court", "A", ("email",)), "Dana")
+    assert await world.entries(kind="action") == []
+
+
+async def test_nobody_has_no_rights(world: World) -> None:
+    """Who is not there, or another brand's, has no copy, cannot be erased, and is no child."""
+    [ada] = await world.known(1)
+    for policy, recipient_id in ((POLICY, 99), (policies()["peerstream"], ada)):
+        with pytest.raises(UnknownRecipient):
+            await export(world.rights, policy, recipient_id, datetime.now(UTC))
+        with pytest.raises(UnknownRecipient):
+            await erase(world.rights, policy, recipient_id, "test")
+        with pytest.raises(UnknownRecipient):
+            await known_child(world.rights, policy, recipient_id, "test")
+    assert await world.entries(kind="action") == []
+
+
+async def test_a_copy_of_who_got_nothing(world: World) -> None:
+    """Whoever was only made known has a copy too: empty lists, and nothing of anybody else."""
+    ada, bob = await world.known(1, 2)
+    await mark(world.standings, BRAND, bob, Flag.RESTRICTED, True, "test")
+    copy = await export(world.rights, POLICY, ada, datetime.now(UTC))
+    assert (copy["ref"], copy["data"]["email"]) == ("user-1", ADA)
+    for name in (
+        "consents",
+        "suppressions",
+        "audiences",
+        "entries",
+        "opens",
+        "clicks",
+        "holds",
+        "disclosures",
+        "inbound",
+    ):
+        assert copy[name] == [], name
+    assert "user-2" not in json.dumps(copy)
+
+
+async def test_purges_are_due_where_it_was_promised(world: World) -> None:
+    """A finished mailing of a brand that promised nothing about retention is nobody's to purge."""
+    await world.handover().run((await world.accept([person(1)])).batches)
+    assert await world.upkeep.finish_mailings() == 1
+    assert await world.processors.purges() == []
+    assert [(h.brand, h.processor, h.handovers) for h in await world.processors.holders()] == [(BRAND, "fake", 1)]
+
+
+async def test_coverage_of_a_mailing_to_some(world: World) -> None:
+    """Who was not in the audience is named too."""
+    await world.known(1, 2, 3)
+    accepted = await world.accept({"refs": ["user-1", "user-2"]})
+    await world.standings.opt_out(BRAND, await world.id_of("user-2"), "newsletter", "test")
+    await world.handover().run(accepted.batches)
+    found = await coverage(world.pool, accepted.mailing_id)
+    assert (found.accounts, found.counts[("handed_over", "")]) == (3, 1)
+    assert list(found.unreached) == [("user-2", "suppressed", "opted_out"), ("user-3", "not_addressed", "")]
+
+
+async def test_the_api_does_what_events_do(world: World) -> None:
+    """Each kind by its own path; the answer to an erasure lists the processors; the same id again changes nothing."""
+    [ada] = await world.known(1)
+    await world.handover().run((await world.accept({"refs": ["user-1"]})).batches)
+    path = f"/api/v1/recipients/{BRAND}/user-1"
+    bearer = f"Bearer {await PostgresApiKeys(world.pool).create('shop', [BRAND])}"
+    async with browse(world, authorization=bearer) as client:
+        assert (await client.post(f"{path}/restrict")).json() == {
+            "brand": BRAND,
+            "ref": "user-1",
+            "account": "restrict",
+        }
+        assert (await row(world, "standings", ada))["restricted_at"] is not None
+        assert (await client.post(f"{path}/unrestrict", json={"id": "one"})).status_code == 200
+        assert (await client.post(f"{path}/restrict", json={"id": "one"})).status_code == 200
+        assert (await row(world, "standings", ada))["restricted_at"] is None
+        assert (await client.post(f"{path}/rectify", json={"name": "Ada"})).status_code == 200
+        refused = await client.post(f"{path}/rectify", json={"email": "x"})
+        assert (refused.status_code, refused.json()["problems"][0][:27]) == (422, "email: not an e-mail addres")
+        assert (await client.post(f"{path}/opt_out", json={"scope": "service"})).status_code == 422
+        assert (await client.post(f"{path}/dance")).status_code == 404
+        assert (await client.post(f"/api/v1/recipients/{BRAND}/nobody/erase")).status_code == 404
+        assert (await client.post("/api/v1/recipients/peerstream/user-1/erase")).status_code == 403
+        answer = (await client.post(f"{path}/erase")).json()
+        assert [keeper["processor"] for keeper in answer["processors"]] == ["fake"]
+        assert (await client.get(path)).status_code == 404
+    async with browse(world) as client:
+        assert (await client.get(path)).status_code == 401

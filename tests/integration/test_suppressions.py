@@ -1,0 +1,270 @@
+"""Suppressions: how they come, whom they concern, how they end; all of it on record."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailer.actions.imports import FileRefused, Rejected
+from mailer.actions.lists import import_suppressions
+from mailer.actions.opt_out import opt_out
+from mailer.actions.suppression import SuppressionRefused, lift, object_to_marketing, suppress
+from mailer.events import Person
+from mailer.policy.standing import Standing
+from mailer.ports.people import ImportRow
+from mailer.ports.suppressions import NewSuppression, Suppression
+from tests.campaigns import commands
+from tests.factories import BRAND, World, policies
+
+POLICY = policies()[BRAND]
+SISTER = "paltalk-2006"
+SOON = timedelta(hours=1)
+
+
+def told(scope: str = "newsletter", **values: Any) -> NewSuppression:
+    """What an operator was told."""
+    stated = {"reason": "opt_out", "source": "by telephone", "actor": "Dana"}
+    return NewSuppression(scope, **stated | values)
+
+
+async def standing(world: World, recipient_id: int, brand: str = BRAND) -> Standing:
+    """How somebody stands."""
+    found = await world.standings.get(brand, recipient_id)
+    assert found is not None
+    return found
+
+
+async def all_of(found: AsyncIterator[Suppression]) -> list[Suppression]:
+    """As a list."""
+    return [one async for one in found]
+
+
+async def test_an_operator_suppresses(world: World) -> None:
+    """What somebody said to an operator holds at once, with who wrote it down."""
+    [ada] = await world.known(1)
+    await suppress(world.suppressions, POLICY, ada, told())
+    assert (await standing(world, ada)).opted_out == {"newsletter"}
+    [found] = await world.suppressions.of(BRAND, ada)
+    assert (found.reason, found.source, found.actor, found.brand) == ("opt_out", "by telephone", "Dana", BRAND)
+    assert found.hash == world.hasher.hash("user-1@people.example").hex()
+    [entry] = await world.entries(kind="action")
+    assert (entry["reason"], entry["category"], entry["reply"]) == ("opt_out", "newsletter", "Dana")
+
+
+async def test_an_objection_is_the_controllers(world: World) -> None:
+    """It holds for every brand of the controller with the address, for who comes later too, and moves with them."""
+    [ada] = await world.known(1)
+    await world.accept([{"ref": "user-1", "email": "user-1@people.example"}], brand=SISTER, controller=BRAND)
+    await object_to_marketing(world.suppressions, POLICY, ada, "letter", "Dana")
+    assert (await standing(world, await world.id_of("user-1", SISTER), SISTER)).objected
+    [later] = await world.known(2, email="USER-1@people.example")
+    assert (await standing(world, later)).objected
+    await world.known(1, email="new@people.example")
+    assert (await standing(world, ada)).objected
+    [found] = await world.suppressions.of(BRAND, ada)
+    assert (found.brand, found.reason, found.scope) == (None, "objection", "*")
+
+
+async def test_who_has_no_address_objects_too(world: World) -> None:
+    """An account without an address objects as an account, and has objected when it gets one."""
+    await world.accept({"refs": ["user-1"]})
+    ada = await world.id_of("user-1")
+    await object_to_marketing(world.suppressions, POLICY, ada, "letter", "Dana")
+    assert (await standing(world, ada)).objected
+    await world.known(1)
+    assert (await standing(world, ada)).objected
+    assert [one.reason for one in await world.suppressions.of(BRAND, ada)] == ["objection"]
+
+
+async def test_a_lift_ends_it_for_all_and_stays_on_record(world: World) -> None:
+    """Lifting needs a reason and a person, frees everyone with the address, and leaves the record."""
+    ada, grace = await world.known(1, 2, email="ada@people.example")
+    await opt_out(world.standings, POLICY, ada, "newsletter", "one-click")
+    [found] = await world.suppressions.of(BRAND, ada)
+    for actor, reason in (("", "a mistake"), ("Dana", " ")):
+        with pytest.raises(SuppressionRefused, match="name both"):
+            await lift(world.suppressions, POLICY, found.id, actor, reason)
+    await lift(world.suppressions, POLICY, found.id, "Dana", "her sister pressed it")
+    for recipient_id in (ada, grace):
+        assert (await standing(world, recipient_id)).opted_out == frozenset()
+    [kept] = await world.suppressions.of(BRAND, ada)
+    assert (kept.id, kept.lifted_by, kept.lift_reason) == (found.id, "Dana", "her sister pressed it")
+    lifted = [entry for entry in await world.entries(kind="action") if entry["reason"] == "lifted opt_out"]
+    assert {(entry["recipient"], entry["category"], entry["reply"]) for entry in lifted} == {
+        (recipient_id, "newsletter", "Dana: her sister pressed it") for recipient_id in (ada, grace)
+    }
+    with pytest.raises(SuppressionRefused, match="ended already"):
+        await lift(world.suppressions, POLICY, found.id, "Dana", "again")
+    await opt_out(world.standings, POLICY, ada, "newsletter", "one-click")
+    assert len(await world.suppressions.of(BRAND, ada)) == 2
+
+
+async def test_what_cannot_be_lifted(world: World) -> None:
+    """That somebody was erased stays true, and another controller's suppressions are not ours."""
+    [ada] = await world.known(1)
+    await world.pool.execute(
+        "INSERT INTO suppressions (controller, address_key, address_hash, scope, reason, source)"
+        " SELECT controller, address_key, address_hash, '*', 'erased', 'test' FROM recipients"
+    )
+    [found] = await world.suppressions.of(BRAND, ada)
+    with pytest.raises(SuppressionRefused, match="is for erased, which stays"):
+        await lift(world.suppressions, POLICY, found.id, "Dana", "they are back")
+    for policy, id_ in ((policies()[SISTER], found.id), (POLICY, found.id + 1)):
+        with pytest.raises(SuppressionRefused, match="has no suppression"):
+            await lift(world.suppressions, policy, id_, "Dana", "a mistake")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"scope": "service"}, "'service' cannot be left"),
+        ({"reason": "erased"}, "'erased' is none of"),
+        ({"actor": " "}, "needs a source and an actor"),
+        ({"expires_at": datetime(2020, 1, 1, tzinfo=UTC)}, "over already"),
+    ],
+)
+async def test_what_cannot_be_suppressed(world: World, values: dict[str, Any], message: str) -> None:
+    """Mandatory mail, what only an erasure says, what nobody says, and what is over."""
+    [ada] = await world.known(1)
+    with pytest.raises(SuppressionRefused, match=message):
+        await suppress(world.suppressions, POLICY, ada, told(**values))
+    assert await world.suppressions.of(BRAND, ada) == []
+
+
+async def test_nobody_there(world: World) -> None:
+    """A suppression of somebody whom the brand does not have is refused."""
+    with pytest.raises(SuppressionRefused, match="no such recipient"):
+        await suppress(world.suppressions, POLICY, 99, told())
+    with pytest.raises(SuppressionRefused, match="no such recipient"):
+        await object_to_marketing(world.suppressions, POLICY, 99, "letter", "Dana")
+    assert await world.entries() == []
+
+
+async def over(world: World) -> None:
+    """As if the time of all that expires had passed."""
+    await world.pool.execute("UPDATE suppressions SET expires_at = now() - interval '1 s' WHERE expires_at IS NOT NULL")
+
+
+async def test_one_with_an_end_lapses(world: World) -> None:
+    """The timekeeper ends it once its time has passed, at a new address too, and the record says so."""
+    ada, grace = await world.known(1, 2, email="ada@people.example")
+    await suppress(world.suppressions, POLICY, ada, told(expires_at=datetime.now(UTC) + SOON))
+    await world.known(1, email="new@people.example")
+    assert (await standing(world, ada)).opted_out == (await standing(world, grace)).opted_out == {"newsletter"}
+    await world.timekeeper().tick()
+    assert (await standing(world, ada)).opted_out == {"newsletter"}
+    await over(world)
+    await world.timekeeper().tick()
+    assert (await standing(world, ada)).opted_out == (await standing(world, grace)).opted_out == frozenset()
+    [kept] = await world.suppressions.of(BRAND, grace)
+    assert (kept.lifted_by, kept.lift_reason) == ("timekeeper", "expired")
+    reasons = [entry["reason"] for entry in await world.entries(kind="action")]
+    assert reasons.count("lifted opt_out") == 2
+    assert (await world.ledger.verify()).faults == ()
+
+
+async def test_an_opt_out_outlasts_what_expires(world: World) -> None:
+    """Who leaves for good while something holds for a time, or just after it, has left for good."""
+    [ada] = await world.known(1)
+    await suppress(world.suppressions, POLICY, ada, told(expires_at=datetime.now(UTC) + SOON))
+    await over(world)
+    await opt_out(world.standings, POLICY, ada, "newsletter", "one-click")
+    await over(world)
+    await world.timekeeper().tick()
+    assert (await standing(world, ada)).opted_out == {"newsletter"}
+
+
+async def test_a_complaint_that_is_lifted_leaves_nothing_behind(world: World) -> None:
+    """A complaint stops the mail as an opt-out does, and is one suppression, which can be lifted."""
+    [ada] = await world.known(1)
+    await suppress(world.suppressions, POLICY, ada, told("*", reason="complaint", source="feedback loop"))
+    assert (await standing(world, ada)).opted_out == {"*"}
+    await world.known(1, name="Ada")
+    [found] = await world.suppressions.of(BRAND, ada)
+    await lift(world.suppressions, POLICY, found.id, "Dana", "she pressed the wrong button")
+    await world.known(1, name="Ada L.")
+    assert (await standing(world, ada)).opted_out == frozenset()
+
+
+async def test_another_systems_list(world: World) -> None:
+    """Addresses that are nobody's yet are kept as hashes, and who comes later with one has left; bad lines are told."""
+    [ada] = await world.known(1)
+    rejected: list[Rejected] = []
+    lines = [
+        "email,scope,reason,source,at,expires_at\n",
+        "User-1@people.example,newsletter,opt_out,old system,2020-01-01T00:00:00Z,\n",
+        "user-1@people.example,promotional,,,,\n",
+        "user-2@people.example,,,,,\n",
+        "dead@people.example,,address_dead,,,\n",
+        "no address,,,,,\n",
+        "user-3@people.example,service,,,,\n",
+        "user-3@people.example,,,,yesterday,\n",
+    ]
+    done = await import_suppressions(world.suppressions, POLICY, lines, rejected.append, "old system")
+    assert (done.taken, done.rejected) == (4, 3)
+    assert [line.line for line in rejected] == [6, 7, 8]
+    assert (await standing(world, ada)).opted_out == {"newsletter", "promotional"}
+    await world.importer().write([ImportRow(Person(ref="user-2", email="USER-2@people.example"))])
+    await world.importer().write([ImportRow(Person(ref="user-4", email="dead@people.example"))])
+    assert (await standing(world, await world.id_of("user-2"))).opted_out == {"*"}
+    assert (await standing(world, await world.id_of("user-4"))).address_dead
+    exported = await all_of(world.suppressions.export(BRAND, BRAND))
+    assert {(one.scope, one.reason, one.source) for one in exported} == {
+        ("newsletter", "opt_out", "old system"),
+        ("promotional", "opt_out", "old system"),
+        ("*", "opt_out", "old system"),
+        ("*", "address_dead", "old system"),
+    }
+    assert exported[0].at == datetime(2020, 1, 1, tzinfo=UTC)
+    assert await all_of(world.suppressions.export(SISTER, BRAND)) == [exported[3]], "a dead address is the controller's"
+    [known] = await world.suppressions.of_address(BRAND, BRAND, "user-2@PEOPLE.example")
+    assert known.scope == "*"
+    entries = [(entry["reason"], entry["category"]) for entry in await world.entries(kind="action")]
+    assert entries == [("opt_out", "newsletter"), ("opt_out", "promotional")]
+
+
+@pytest.mark.parametrize("header", ["address", "email,colour", ""])
+async def test_a_list_without_its_columns(world: World, header: str) -> None:
+    """A file that is no list of addresses is refused."""
+    with pytest.raises(FileRefused, match="the columns are email, scope"):
+        await import_suppressions(world.suppressions, POLICY, [header, "x"], lambda line: None)
+
+
+async def test_an_operator_does_all_of_it_by_commands(world: World, tmp_path: Path, database_url: str) -> None:
+    """Suppressing, seeing why, and lifting: what each command answers, and what it refuses."""
+    operator = commands(tmp_path, database_url)
+    (operator.folder / "people.csv").write_text("ref,email\nuser-1,user-1@people.example\n")
+    await operator.done("recipients", "import", "people.csv", "--brand", BRAND)
+    ada = await world.id_of("user-1")
+    whose = ("--brand", BRAND, "--ref", "user-1")
+    said = ("--by", "Dana", "--source", "by telephone")
+    await operator.done("suppressions", "add", *whose, *said, "--scope", "newsletter", "--expires", "2999-01-01T00:00Z")
+    await operator.done("suppressions", "add", *whose, *said, "--reason", "objection")
+    stands = await standing(world, ada)
+    assert stands.opted_out == {"newsletter"}
+    assert stands.objected
+    listed = (await operator.done("suppressions", "list", *whose, "--json")).json
+    assert [(one["reason"], one["brand"], one["actor"]) for one in listed] == [
+        ("opt_out", BRAND, "Dana"),
+        ("objection", None, "Dana"),
+    ]
+    lifted = ("suppressions", "lift", str(listed[1]["id"]), "--brand", BRAND, "--by", "Dana")
+    await operator.done(*lifted, "--reason", "the letter was about another account")
+    assert not (await standing(world, ada)).objected
+    assert len((await operator.done("suppressions", "list", "--brand", BRAND, "--json")).json) == 1
+    why = await operator.done("suppressions", "explain", "--brand", BRAND, "--email", "USER-1@people.example", "--json")
+    assert [one["lift_reason"] for one in why.json] == [None, "the letter was about another account"]
+    shown = (await operator.done("suppressions", "explain", *whose)).out
+    assert ("objection" in shown, "every" in shown, "2999-01-01" in shown) == (True, True, True)
+    for arguments, message in (
+        ((*lifted, "--reason", "again"), "ended already"),
+        (("suppressions", "add", *whose, *said, "--scope", "service"), "'service' cannot be left"),
+        (("suppressions", "add", *whose, *said, "--expires", "tomorrow"), "--expires: 'tomorrow' is no time"),
+        (("suppressions", "explain", "--brand", BRAND), "say whose it is"),
+        (("suppressions", "list", "--brand", "acme"), "there is no brand acme"),
+        (("suppressions", "list", "--brand", BRAND, "--ref", "nobody"), "has no recipient nobody"),
+    ):
+        refused = await operator.run(*arguments)
+        assert (refused.status, message in refused.err) == (2, True), refused.err

@@ -1,0 +1,109 @@
+"""Mail as its readers get it: an event is published, and the messages that were handed over for it are read back."""
+
+import email.policy
+import re
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.parser import BytesParser
+from html import unescape
+from typing import Any
+
+from mailer.ports.consents import Consent
+from mailer.ports.ids import uuid7
+from mailer.ports.processor import Outgoing
+from mailer.rendering.links import Links
+from tests.factories import KEY, FakeReceived, World, policies, received, templates
+
+LINKS = Links("https://mail.example", (KEY,))
+ADA: dict[str, Any] = {
+    "ref": "ada",
+    "email": "ada@people.example",
+    "name": "Ada",
+    "locale": "en",
+    "country": "US",
+    "source": "sign-up",
+    "collected_at": "2026-01-01T00:00:00Z",
+}
+
+
+def event_of(brand: str, name: str, *people: dict[str, Any], **values: Any) -> dict[str, Any]:
+    """An event with a shipped template's example as its context; without people, to Ada as she is known."""
+    template = templates().get(brand, name)
+    assert template is not None
+    return {
+        "v": 1,
+        "id": uuid7().hex,
+        "brand": brand,
+        "category": template.category,
+        "template": name,
+        "to": {"people": list(people)} if people else {"refs": ["ada"]},
+        "reason": "You asked us to",
+        "context": dict(template.example),
+        **values,
+    }
+
+
+async def publish(world: World, event: dict[str, Any]) -> FakeReceived:
+    """An event as the queue hands it over; what fits one window is handed over at once."""
+    arrived = received(event)
+    await world.intake().take(policies()[event["brand"]].categories[event["category"]].lane.value, [arrived])
+    return arrived
+
+
+def read(outgoing: Outgoing) -> EmailMessage:
+    """A message that was handed over."""
+    return BytesParser(EmailMessage, policy=email.policy.default).parsebytes(outgoing.content)
+
+
+async def told(world: World, event: dict[str, Any]) -> list[EmailMessage]:
+    """The messages that were handed over for an event, in the order of their recipients."""
+    world.processor.sent.clear()
+    assert (await publish(world, event)).settled == "ack"
+    sent = sorted(world.processor.sent, key=lambda outgoing: outgoing.recipient)
+    return [read(outgoing) for outgoing in sent]
+
+
+async def told_ada(world: World, brand: str, name: str, **values: Any) -> EmailMessage:
+    """The one message of an event for Ada, who comes along with it."""
+    (message,) = await told(world, event_of(brand, name, {**ADA, **values.pop("ada", {})}, **values))
+    return message
+
+
+async def known(world: World, brand: str, *people: dict[str, Any]) -> None:
+    """Makes people known to a brand, by answering a request of theirs."""
+    await told(world, event_of(brand, "rights-answer", *people))
+
+
+async def consents(world: World, brand: str, *scopes: str, ref: str = "ada") -> None:
+    """Records somebody's consents."""
+    for scope in scopes:
+        version, now = policies()[brand].version, datetime.now(UTC)
+        said = Consent(scope, True, "confirmed", version, "Yes, please", ref, now, "form 1")
+        assert await world.consents.record(brand, await world.id_of(ref, brand), said)
+
+
+async def stands(world: World, change: str, brand: str, ref: str = "ada") -> None:
+    """Changes somebody's standing, as an action would."""
+    await world.pool.execute(
+        f"UPDATE standings SET {change} WHERE recipient_id ="  # noqa: S608 - a piece of SQL from these tests
+        " (SELECT id FROM recipients WHERE brand = $1 AND ref = $2)",
+        brand,
+        ref,
+    )
+
+
+def parts(message: EmailMessage) -> tuple[str, str]:
+    """Text and HTML as somebody reads them."""
+    found = [message.get_body((subtype,)) for subtype in ("plain", "html")]
+    text, page = (unescape(part.get_content()) if part else "" for part in found)
+    return text, page
+
+
+def leads_out(message: EmailMessage) -> list[str]:
+    """What the unsubscribe links of the text, the HTML and the header leave: brand, recipient and category agree."""
+    header = message["List-Unsubscribe"] or ""
+    left = []
+    for place in (*parts(message), header):
+        read = [LINKS.read_unsubscribe(token) for token in re.findall(r"/u/([\w.-]+)", place)]
+        left.append(" ".join(sorted({token.category if token else "?" for token in read})))
+    return left

@@ -1,0 +1,147 @@
+"""What must be true of people and mail, told apart from the rules: plain sets, and no code of `mailer.policy`."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+OPT_IN_COUNTRIES = frozenset({"DE", "GB"})
+"""Of the countries that the test uses, those whose law asks for consent to direct marketing."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What one version of a brand's policy says, as far as the test goes.
+
+    Attributes:
+        asks: marketing needs an opt-in. paid_only: only service mail on paid products is mandatory.
+    """
+
+    version: str
+    asks: bool
+    paid_only: bool
+
+
+@dataclass
+class Account:
+    """One account at one brand.
+
+    Attributes:
+        under: the version of the policy that it was collected under.
+        consents: what its owner has asked for, and not withdrawn. left: what they have left; it goes with them.
+        stranger: its address was somebody's who was erased; what was said before that is gone.
+    """
+
+    brand: str
+    ref: str
+    address: str
+    country: str
+    under: str
+    paid: bool
+    consents: set[str] = field(default_factory=set)
+    left: set[str] = field(default_factory=set)
+    objected: bool = False
+    closed: bool = False
+    restricted: bool = False
+    child: bool = False
+    erased: bool = False
+    stranger: bool = False
+
+
+@dataclass
+class Model:
+    """Everything that was said and done.
+
+    Attributes:
+        terms: each brand's versions, newest last.
+        optional: each brand's optional categories.
+        left, objected, forgotten: what stays with an address: what was left at a brand, whether its owner wants no
+            marketing from anybody of the controller, whether somebody with it was erased.
+    """
+
+    terms: dict[str, list[Terms]]
+    optional: dict[str, set[str]]
+    accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
+    left: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    objected: set[str] = field(default_factory=set)
+    forgotten: set[str] = field(default_factory=set)
+
+    def living(self, brand: str | None = None) -> list[Account]:
+        """Accounts that have not been erased."""
+        return [a for a in self.accounts.values() if not a.erased and brand in (None, a.brand)]
+
+    def sharing(self, account: Account) -> list[Account]:
+        """The accounts of the brand with the same address."""
+        return [other for other in self.living(account.brand) if other.address == account.address]
+
+    def settle(self, account: Account, address: str) -> None:
+        """An account has an address from now on; what stays with either is true of both."""
+        account.address, account.stranger = address, address in self.forgotten
+        self.leave(account, account.left | self.left.get((account.brand, address), set()))
+        if account.objected or address in self.objected:
+            self.object(account)
+
+    def leave(self, account: Account, scopes: Iterable[str]) -> None:
+        """The owner of the account's address leaves something at the brand."""
+        gone = self.left.setdefault((account.brand, account.address), set())
+        gone |= set(scopes)
+        for other in self.sharing(account):
+            other.left |= gone
+
+    def object(self, account: Account) -> None:
+        """The owner of the account's address wants no marketing from anybody of the controller."""
+        self.objected.add(account.address)
+        for other in self.living():
+            other.objected = other.objected or other.address == account.address
+
+    def want(self, account: Account, category: str) -> None:
+        """The owner of the account asks for a category, and so no longer leaves it."""
+        account.consents.add(category)
+        for gone in (self.left.get((account.brand, account.address), set()), *(o.left for o in self.sharing(account))):
+            if "*" in gone:
+                gone |= self.optional[account.brand]
+            gone -= {"*", category}
+
+    def erase(self, account: Account) -> None:
+        """Nothing is kept but that somebody with this address was erased."""
+        account.erased = True
+        account.consents.clear()
+        self.forgotten.add(account.address)
+        for other in self.living():
+            if other.address == account.address:
+                other.stranger = True
+                other.consents.clear()
+
+    def entitled(self, account: Account, category: str) -> bool:
+        """Whether mail of a category may, and then must, reach the owner of an account."""
+        if account.erased or account.child:
+            return False
+        if category == "breach":
+            return True
+        if account.closed or account.restricted:
+            return False
+        if category == "service":
+            if account.paid or not self._any(account, "paid_only"):
+                return True
+            return self._welcome(account, "notification")
+        if not self._welcome(account, category):
+            return False
+        asked = category in account.consents
+        return asked or not (self._any(account, "asks") or account.country in OPT_IN_COUNTRIES)
+
+    def copies(self, brand: str, category: str) -> Iterator[tuple[str, int]]:
+        """Each address of a brand, and how many copies of a mailing to everyone have to reach it: one or none."""
+        for address in {account.address for account in self.living(brand)}:
+            owners = [account for account in self.living(brand) if account.address == address]
+            yield address, int(any(self.entitled(owner, category) for owner in owners))
+
+    def _welcome(self, account: Account, category: str) -> bool:
+        """Whether optional mail of a category is not unwelcome."""
+        if account.objected or account.left & {category, "*"}:
+            return False
+        return not account.stranger or category in account.consents
+
+    def _any(self, account: Account, what: str) -> bool:
+        """Whether the policy now, or the one the account was collected under, says so: the stricter one holds."""
+        versions = self.terms[account.brand]
+        return any(
+            getattr(terms, what) for terms in versions if terms is versions[-1] or terms.version == account.under
+        )

@@ -1,0 +1,37 @@
+"""Rules behind no promise of a policy: an objection, which is the law's, and the times that an event names."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mailer.actions.suppression import object_to_marketing
+from mailer.ledger.suppressions import PostgresSuppressions
+from tests.factories import BRAND, World, person
+
+
+@pytest.mark.rule("objection")
+async def test_an_objection_stops_optional_mail_only(world: World) -> None:
+    """Who objected to marketing gets neither newsletter nor notification, and service mail as before."""
+    [ada] = await world.paying(1)
+    suppressions = PostgresSuppressions(world.pool, world.writers, world.hasher)
+    await object_to_marketing(suppressions, world.policies[BRAND], ada, "a letter", "Grace")
+    for category, state in (
+        ("newsletter", ("suppressed", "objected")),
+        ("notification", ("suppressed", "objected")),
+        ("service", ("handed_over", "")),
+    ):
+        accepted = await world.accept({"refs": ["user-1"]}, category)
+        await world.handover().run(accepted.batches)
+        assert await world.states(accepted.mailing_id) == {"user-1": state}
+    assert world.processor.recipients == ["user-1@people.example"]
+
+
+@pytest.mark.rule("not-yet")
+async def test_nothing_goes_out_before_its_time(world: World) -> None:
+    """What may go out in an hour only is held, even where a worker gets hold of it early."""
+    accepted = await world.accept([person(1)])
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    await world.pool.execute("UPDATE mailings SET send_at = $2 WHERE id = $1", accepted.mailing_id, soon)
+    await world.handover().run(accepted.batches)
+    assert await world.states(accepted.mailing_id) == {"user-1": ("held", "not_yet_due")}
+    assert world.processor.sent == []

@@ -1,0 +1,127 @@
+"""Who is handed data, what proves it, and who has to forget: seen in the ledger and in what was handed over."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+
+from mailer.ledger.coverage import coverage
+from tests.accounts import ADA, mailed, notice, of_kind, processor, said
+from tests.factories import World, person, received
+from tests.processes import Stack
+
+
+def letter(content: bytes) -> EmailMessage:
+    """A message that was handed over."""
+    message = message_from_bytes(content, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+@pytest.mark.promise("interpals-11")
+async def test_each_hand_over_is_on_record(world: World) -> None:
+    """The ledger says of each message to which processor it went, where, why, with which kinds of data, and when."""
+    accepted = await mailed(world, [person(1), person(2)])
+    entries = await of_kind(world, "hand_over", accepted.mailing_id)
+    assert len(entries) == len(world.processor.sent) == 2
+    for entry in entries:
+        assert (entry["processor"], entry["country"], entry["contract"]) == ("fake", "ZZ", "none")
+        assert entry["purpose"] == "newsletter"
+        assert {"email", "name"} <= set(entry["fields"])
+        assert datetime.now(UTC) - datetime.fromisoformat(entry["at"]) < timedelta(minutes=1)
+
+
+@pytest.mark.promise("interpals-15", "paltalk06-23", "paltalk06-24", "peerstream-03")
+@pytest.mark.parametrize("brand", ["interpals", "paltalk-2006", "peerstream"])
+async def test_the_proof_of_a_notice_is_kept(world: World, brand: str) -> None:
+    """Of each copy of a notice of change, the ledger keeps the digest of what was handed over."""
+    await world.accept([person(1)], controller=world.policies[brand].controller.id, brand=brand)
+    event = notice(brand, {"audience": "everyone"})
+    await world.intake().take("service", [item := received(event)])
+    assert item.settled == "ack"
+    [outgoing] = world.processor.sent
+    assert outgoing.recipient == ADA
+    [entry] = [entry for entry in await of_kind(world, "hand_over") if entry["category"] == event["category"]]
+    assert entry["reply"] == f"sha256:{hashlib.sha256(outgoing.content).hexdigest()}"
+    assert entry["message_id"] == letter(outgoing.content)["Message-ID"].strip("<>")
+
+
+@pytest.mark.promise("interpals-23", "peerstream-05")
+@pytest.mark.parametrize(
+    ("brand", "good", "strangers"),
+    [
+        ("interpals", {}, [{"name": "elsewhere"}, {"country": "CN"}]),
+        ("peerstream", {"name": "relay-eu", "country": "IE"}, [{}, {"name": "relay-eu", "country": "US"}]),
+    ],
+)
+async def test_data_go_only_to_processors_of_the_registry(
+    world: World, brand: str, good: dict[str, Any], strangers: list[dict[str, Any]]
+) -> None:
+    """The country of each hand-over is on record; nothing goes to who is not in the registry, or not any more."""
+    told = {"brand": brand, "controller": world.policies[brand].controller.id}
+    await world.accept([person(1)], "service", **told)
+    await said(world, "paid", brand=brand)
+    for stranger in [processor(**other) for other in strangers]:
+        accepted = await world.accept({"refs": ["user-1"]}, "service", **told)
+        await world.handover(stranger).run(accepted.batches)
+        assert stranger.sent == []
+        assert [state for state, _ in (await world.states(accepted.mailing_id)).values()] == ["held"]
+    known = processor(**good)
+    accepted = await world.accept({"refs": ["user-1"]}, "service", **told)
+    await world.handover(known).run(accepted.batches)
+    [entry] = await of_kind(world, "hand_over", accepted.mailing_id)
+    assert (entry["processor"], entry["country"]) == (known.name, known.country)
+    assert known.recipients == [ADA]
+
+
+@pytest.mark.promise("paltalk06-13")
+async def test_outside_systems_retain_nothing(world: World, operator: Stack) -> None:
+    """Without the statement nothing is handed over; with it, what is to be purged, and that it was, is on record."""
+    brand = "paltalk-2006"
+    current = world.policies[brand]
+    told = {"controller": current.controller.id, "brand": brand, "reason": "Maintenance"}
+    relay = processor()
+    silent = tuple(terms.model_copy(update={"no_retention": None}) for terms in current.processors)
+    world.policies[brand] = current.model_copy(update={"processors": silent})
+    accepted = await world.accept([person(1)], "service", **told)
+    await world.handover(relay).run(accepted.batches)
+    assert (relay.sent, await world.states(accepted.mailing_id)) == ([], {"user-1": ("held", "processor_may_retain")})
+    world.policies[brand] = current
+    accepted = await world.accept([person(2)], "service", **told)
+    await world.handover(relay).run(accepted.batches)
+    assert len(relay.sent) == 1
+    await world.timekeeper().tick()
+    [due] = [entry for entry in await world.entries(accepted.mailing_id) if entry["reason"] == "purge_due"]
+    assert (due["processor"], due["country"], due["contract"]) == ("relay-us", "US", "DPA-7")
+    purge = ("processors", "confirm-purge", "--mailing", str(accepted.mailing_id), "--processor", "relay-us")
+    await operator.done(*purge, "--by", "Dana")
+    [done] = [entry for entry in await world.entries(accepted.mailing_id) if entry["reason"] == "purge_confirmed"]
+    assert (done["processor"], done["rule"]) == ("relay-us", "action:Dana")
+    listed = (await operator.done("processors", "list", "--json")).json
+    assert [(purge["processor"], purge["confirmed_by"]) for purge in listed["purges"]] == [("relay-us", "Dana")]
+    assert (await operator.run(*purge, "--by", "Dana")).status == 2
+
+
+@pytest.mark.promise("paltalk06-23")
+async def test_a_notice_to_everyone_says_whom_it_reached(world: World) -> None:
+    """Of all accounts, the report says how many the notice reached, and names the others with the reason."""
+    brand = "paltalk-2006"
+    told = {"controller": world.policies[brand].controller.id, "brand": brand, "reason": "Maintenance"}
+    await world.accept([person(n) for n in range(1, 5)], "service", **told)
+    await world.accept({"refs": ["user-5"]}, "service", **told)
+    await said(world, "deactivate", "user-2", brand)
+    await said(world, "under_13", "user-3", brand)
+    await said(world, "erase", "user-4", brand)
+    event = notice(brand, {"audience": "everyone"})
+    await world.intake().take("service", [item := received(event)])
+    assert item.settled == "ack"
+    status = await world.mailings.find(brand, event["id"])
+    assert status is not None
+    reached = await coverage(world.pool, status.id)
+    assert reached.accounts == 4
+    assert reached.counts[("handed_over", "")] == 2
+    assert list(reached.unreached) == [("user-3", "suppressed", "under_13"), ("user-5", "not_addressed", "")]
+    assert world.processor.recipients == [ADA, "user-2@people.example"]

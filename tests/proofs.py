@@ -1,0 +1,120 @@
+"""Which promises a test proves, and the record of whether it did: a plugin of pytest, wired in `conftest`.
+
+A test under `@pytest.mark.promise("interpals-07", …)` is a proof of each promise that it names; one under
+`@pytest.mark.rule("staging", …)` proves rules that stand behind no promise. A run of the whole suite writes
+`.cache/promises.json`, which `mailer policy check` reads. A run of a part of it (a path, `-k`, `-m`, `--lf`) leaves
+that file alone; `--proofs=FILE` writes one for any run, which says that it is of a part.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+RECORD = Path(".cache", "promises.json")
+"""Under the project's folder."""
+
+NOT_RUN = "not run"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds `--proofs`."""
+    parser.addoption("--proofs", type=Path, metavar="FILE", help="write the record of proofs here, for any run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the marker known, and the recorder."""
+    config.addinivalue_line("markers", "promise(*ids): the test proves these promises, and looks at the outside")
+    config.addinivalue_line("markers", "rule(*names): the test proves these rules, which no promise names")
+    config.pluginmanager.register(Recorder(config), "proofs-recorder")
+
+
+class Recorder:
+    """Notes what became of each marked test."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._left_out = False
+        self._whole = False
+        self._marked: dict[str, dict[str, list[str]]] = {}
+        self._outcomes: dict[str, str] = {}
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        """A run that left tests out is of a part."""
+        self._left_out = self._left_out or bool(items)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """What cannot be imported is left out too."""
+        self._left_out = self._left_out or report.failed
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Takes down who proves what."""
+        for item in session.items:
+            named = {"promises": _named(item, "promise"), "rules": _named(item, "rule")}
+            if any(named.values()):
+                self._marked[item.nodeid] = named
+        self._whole = _everything(self._config) and not self._left_out
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A test passed if its call did, and neither its fixtures nor their end failed."""
+        if report.nodeid not in self._marked:
+            return
+        outcome = "xfailed" if hasattr(report, "wasxfail") else report.outcome
+        if report.when == "call" or outcome != "passed":
+            self._outcomes[report.nodeid] = outcome
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Writes the record, whole or not at all."""
+        collects = bool(self._config.option.collectonly)
+        file = self._config.getoption("--proofs")
+        if file is None and self._whole and not collects:
+            file = self._config.rootpath / RECORD
+        if file is None:
+            return
+        record = {
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            "commit": _commit(self._config.rootpath),
+            "whole": self._whole and not collects,
+            "tests": [
+                {"id": test, **named, "outcome": self._outcomes.get(test, NOT_RUN)}
+                for test, named in self._marked.items()
+            ],
+        }
+        file.parent.mkdir(parents=True, exist_ok=True)
+        aside = file.with_name(f"{file.name}.{os.getpid()}")
+        aside.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+        aside.replace(file)
+
+
+def _everything(config: pytest.Config) -> bool:
+    """Whether the whole suite was asked for: by no path, or by the very folders that are searched without one."""
+    return [Path(path) for path in config.args] == [Path(path) for path in config.getini("testpaths")]
+
+
+def _named(item: pytest.Item, marker: str) -> list[str]:
+    """What the markers of a test name, each once."""
+    named: list[str] = []
+    for mark in item.iter_markers(marker):
+        if not mark.args or mark.kwargs or not all(isinstance(name, str) for name in mark.args):
+            raise pytest.UsageError(f"{item.nodeid}: write names, as in {marker}('…', '…')")
+        named.extend(mark.args)
+    return list(dict.fromkeys(named))
+
+
+def _commit(folder: Path) -> str | None:
+    """What was tested, None where there is no git."""
+    if not shutil.which("git"):
+        return None
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+        cwd=folder,
+        env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or None

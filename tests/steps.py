@@ -1,0 +1,180 @@
+"""What can happen to a pipeline over a real database, a coroutine a step; `tests.model` says what must come of it."""
+
+from collections.abc import Awaitable, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from mailer.actions import account as accounts
+from mailer.actions import opt_out
+from mailer.actions.consent import Confirmations, consent
+from mailer.actions.rights import erase
+from mailer.actions.suppression import object_to_marketing
+from mailer.events import Person
+from mailer.ledger.deliveries import PostgresDeliveries
+from mailer.pipeline.press import Presses
+from mailer.policy.document import Controller, Policy
+from mailer.policy.rates import rates_of
+from mailer.ports.consents import Consent
+from mailer.ports.deliveries import Claim
+from mailer.ports.ids import uuid7
+from mailer.ports.mailings import NewMailing
+from mailer.ports.people import ImportRow
+from mailer.ports.standings import Flag
+from mailer.rendering.admission import admit
+from mailer.rendering.links import Links
+from tests.factories import World, make_event, policies, templates, unsigned
+from tests.integration.web_world import PUBLIC_URL, browse
+from tests.model import Account, Terms
+
+JOINT = Controller(id="joint", name="Joint Ventures", postal_address="1 Shared Street, Anytown")
+"""One controller for all brands, so that an objection holds for all of them."""
+
+
+class Racing(PostgresDeliveries):
+    """Deliveries between whose claim and whose intent something happens."""
+
+    meanwhile: Awaitable[object] | None = None
+
+    async def claim(self, batches: Sequence[int], owner: str) -> Claim | None:
+        """Claims; then it happens."""
+        claim = await super().claim(batches, owner)
+        happens, self.meanwhile = self.meanwhile, None
+        if happens is not None:
+            await happens
+        return claim
+
+
+class Steps:
+    """A world, its policies and its keys."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.keys = ["key-1"]
+        self.links = Links(PUBLIC_URL, self.keys)
+
+    def rotate(self, key: str) -> None:
+        """A new key is put in front; the old ones stay good for reading."""
+        self.keys.insert(0, key)
+        self._prepare()
+
+    def govern(self, brand: str, versions: Sequence[Terms]) -> None:
+        """The last of these versions is in force from now on, with the others beside it."""
+        shipped = policies()[brand].model_copy(update={"controller": JOINT})
+        known = {terms.version: _version(shipped, terms) for terms in versions}
+        current = known.pop(versions[-1].version)
+        self.world.policies[brand] = current.after(known)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self.links = Links(PUBLIC_URL, self.keys)
+        self.world.presses = Presses(self.world.policies, templates(), self.links, unsigned)
+
+    async def imported(self, account: Account, scope: str | None = None, address: str | None = None) -> None:
+        """A file has the account, as it is now."""
+        now = datetime.now(UTC)
+        person = Person(
+            ref=account.ref,
+            email=address or account.address,
+            country=account.country,
+            source="sign-up",
+            collected_at=now,
+            policy_version=account.under,
+        )
+        said = (Consent(scope, True, "confirmed", "form 1", "Yes, please.", "import", now),) if scope else ()
+        importer = self.world.importer(account.brand, JOINT.id)
+        await importer.write([ImportRow(person, paid=account.paid, consents=said)])
+
+    async def id_of(self, account: Account) -> int:
+        """Its id."""
+        return await self.world.id_of(account.ref, account.brand)
+
+    async def consents(self, account: Account, scope: str) -> None:
+        """As an application says it."""
+        policy = self.world.policies[account.brand]
+        said = Consent(scope, True, "application", "form 1", "Yes, please.", "shop", datetime.now(UTC))
+        asking = Confirmations(self.links, self.world.outbox)
+        await consent(self.world.consents, asking, policy, await self.id_of(account), said)
+
+    async def leaves(self, account: Account, scope: str) -> None:
+        """As the page does it."""
+        policy = self.world.policies[account.brand]
+        await opt_out(self.world.standings, policy, await self.id_of(account), scope, "page")
+
+    async def objects(self, account: Account) -> None:
+        """As an operator is told it."""
+        policy = self.world.policies[account.brand]
+        await object_to_marketing(self.world.suppressions, policy, await self.id_of(account), "letter", "Olga Operator")
+
+    async def erased(self, account: Account) -> None:
+        """As it is asked for."""
+        await erase(self.world.rights, self.world.policies[account.brand], await self.id_of(account), "letter")
+
+    async def marked(self, account: Account, flag: Flag, on: bool) -> None:
+        """As an application says it."""
+        await accounts.mark(self.world.standings, account.brand, await self.id_of(account), flag, on, "test")
+
+    async def mailed(self, brand: str, category: str, meanwhile: Awaitable[object] | None = None) -> UUID:
+        """A mailing to everyone is taken in, released if it waits, and handed over."""
+        world, policy = self.world, self.world.policies[brand]
+        event = make_event({"audience": "everyone"}, category, brand=brand)
+        template = admit(event, world.policies, templates())
+        known = policy.categories[category], template.version, template.source, policy.version, JOINT.id
+        [accepted] = await world.mailings.accept([NewMailing(uuid7(), event, "shop", *known)])
+        rows = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", accepted.mailing_id)
+        batches = [row["id"] for row in rows]
+        if policy.categories[category].needs_release:
+            await world.handover().run(batches)
+            assert not world.processor.sent, "it waits for a second person (invariant 9)"
+            await world.mailings.release(accepted.mailing_id, "Dana Duty")
+        deliveries = Racing(world.pool, world.writers, rates_of(world.policies.values()))
+        deliveries.meanwhile = meanwhile
+        await world.handover(deliveries=deliveries).run(batches)
+        for _ in range(2):
+            await world.due_now()
+            await world.timekeeper().tick()
+            await world.run_published()
+        return accepted.mailing_id
+
+    async def looked_at(self, *paths: str) -> list[int]:
+        """The status of pages that somebody only looks at, by GET and HEAD."""
+        async with browse(self.world, tuple(self.keys)) as client:
+            return [(await client.request(method, path)).status_code for path in paths for method in ("GET", "HEAD")]
+
+    async def versions(self) -> list[tuple[int, int]]:
+        """Every standing's version."""
+        rows = await self.world.pool.fetch("SELECT recipient_id, version FROM standings ORDER BY 1")
+        return [(row["recipient_id"], row["version"]) for row in rows]
+
+    async def tampered(self) -> tuple[tuple[str, int], list[tuple[str, int]]] | None:
+        """An entry that is changed behind the writers' backs, and those that the verification then names."""
+        pool = self.world.pool
+        row = await pool.fetchrow("SELECT writer, n FROM ledger ORDER BY writer, n LIMIT 1")
+        if row is None:
+            return None
+        await pool.execute("UPDATE ledger SET reason = 'x' WHERE writer = $1 AND n = $2", row["writer"], row["n"])
+        verdict = await self.world.ledger.verify()
+        return (str(row["writer"]), row["n"]), [(fault.writer, fault.n) for fault in verdict.faults]
+
+    async def found(self, text: str) -> list[str]:
+        """The tables in which a text stands."""
+        tables = await self.world.pool.fetch(
+            "SELECT oid::regclass::text AS name FROM pg_class"
+            " WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace"
+        )
+        names = [table["name"] for table in tables]
+        where = "SELECT '{0}' AS name WHERE EXISTS (SELECT FROM {0} t WHERE t::text ILIKE $1)"
+        queries = [where.format(name) for name in names]
+        return [row["name"] for row in await self.world.pool.fetch(" UNION ALL ".join(queries), f"%{text}%")]
+
+    async def emptied(self) -> None:
+        """Everything is forgotten."""
+        tables = await self.world.pool.fetch(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations'"
+        )
+        await self.world.pool.execute(f"TRUNCATE {', '.join(row['tablename'] for row in tables)} CASCADE")
+
+
+def _version(shipped: Policy, terms: Terms) -> Policy:
+    basis, scope = "opt_in" if terms.asks else "opt_out", "paid" if terms.paid_only else "any"
+    switches = shipped.switches.model_copy(update={"promo_basis": basis, "service_scope": scope})
+    return shipped.model_copy(update={"version": terms.version, "switches": switches}).after({})

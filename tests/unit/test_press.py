@@ -1,0 +1,194 @@
+"""What a press makes of one mailing for different people: links, pixel, profile, category."""
+
+import email.policy
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from email.message import EmailMessage
+from email.parser import BytesParser
+from html import unescape
+from typing import Any
+
+import pytest
+
+from mailer.pipeline.press import Press, Presses
+from mailer.policy.category import CATEGORIES
+from mailer.policy.document import Policy
+from mailer.policy.standing import TRACKING, Standing
+from mailer.ports.deliveries import Row
+from mailer.ports.mailings import MailingFacts
+from mailer.rendering.links import SERVICE, ClickToken, Links, OpenToken, ReportToken, UnsubscribeToken
+from tests.factories import KEY, policies, templates
+from tests.presses import facts_of
+
+LINKS = Links("https://mail.example", (KEY,))
+NOW = 1_790_000_000
+URL = "https://shop.example/a?b=1&c=2"
+ITEMS = {"headline": "x", "items": [{"title": "a", "text": "b", "url": URL}, {"title": "a", "text": "b", "url": URL}]}
+
+
+def with_switches(brand: str, **switches: str) -> Mapping[str, Policy]:
+    """The policies, one of them with other switches."""
+    policy = policies()[brand]
+    changed = policy.model_copy(update={"switches": policy.switches.model_copy(update=switches)}).after({})
+    return {**policies(), brand: changed}
+
+
+def set_up(facts: MailingFacts, among: Mapping[str, Policy]) -> Press:
+    """The press of a mailing whose messages are not signed."""
+    return Presses(among, templates(), LINKS, lambda domain, content, now: content).set_up(facts, None)
+
+
+def press_of(category: str = "newsletter", tracking: str = "mailing", **values: Any) -> Press:
+    """A press of InterPals, whose policy counts opens at this level."""
+    return set_up(facts_of(category, **{"context": ITEMS, **values}), with_switches("interpals", tracking=tracking))
+
+
+def row_for(press: Press, recipient_id: int = 7, context: Mapping[str, Any] | None = None, **standing: Any) -> Row:
+    """A delivery of the press's mailing, to somebody in the United States."""
+    person = Standing(recipient_id, 1, "ada@people.example", **{"country": "US", **standing})
+    return Row(press.facts.id, recipient_id, 1, person, "Ada", "en", context or {})
+
+
+def printed(press: Press, row: Row, category: str | None = None) -> EmailMessage:
+    """One message, read back."""
+    done = press.print(row, CATEGORIES[category] if category else press.category, NOW)
+    return BytesParser(EmailMessage, policy=email.policy.default).parsebytes(done.outgoing.content)
+
+
+def part(message: EmailMessage, subtype: str) -> str:
+    """The contents of one part, as somebody reads them."""
+    found = message.get_body((subtype,))
+    assert found is not None
+    return unescape(found.get_content())
+
+
+def tokens(message: EmailMessage, path: str) -> list[str]:
+    """The tokens of all links of a path, in either part."""
+    both = part(message, "plain") + part(message, "html")
+    return re.findall(rf"https://mail\.example/{path}/([\w.-]+?)(?:\.gif)?(?=[\"\s<)]|$)", both)
+
+
+def opened(message: EmailMessage) -> OpenToken | None:
+    """What the pixel counts, None if there is none."""
+    found = tokens(message, "o")
+    return LINKS.read_open(found[0]) if found else None
+
+
+def clicked(message: EmailMessage) -> set[ClickToken | None]:
+    """What the links count."""
+    return {LINKS.read_click(token) for token in tokens(message, "c")}
+
+
+def test_a_mailings_opens_and_clicks_are_nobodys() -> None:
+    """At `mailing`, everyone gets the same pixel and the same links, which say nothing but the mailing."""
+    press = press_of()
+    first, second = (printed(press, row_for(press, number)) for number in (7, 8))
+    assert opened(first) == opened(second) == OpenToken(press.facts.id)
+    assert clicked(first) == clicked(second) == {ClickToken(press.facts.id, URL)}
+    assert set(tokens(first, "c")) == set(tokens(second, "c"))
+
+
+def test_unlinkable_opens_have_a_random_nonce() -> None:
+    """At `unlinkable`, each message has a nonce of its own, the same in its pixel and links, and new each time."""
+    press = press_of(tracking="unlinkable")
+    messages = [printed(press, row_for(press, 7)) for _ in range(3)]
+    seen = [opened(message) for message in messages]
+    assert all(token and token.nonce and len(token.nonce) == 32 and token.recipient_id is None for token in seen)
+    assert len({token.nonce for token in seen if token}) == 3
+    for token, message in zip(seen, messages, strict=True):
+        assert token
+        assert clicked(message) == {ClickToken(press.facts.id, URL, token.nonce)}
+
+
+def test_individual_opens_need_a_consent() -> None:
+    """At `individual`, only who consented is named; everyone else's open is unlinkable."""
+    press = press_of(tracking="individual")
+    with_consent = printed(press, row_for(press, 7, consents=frozenset({TRACKING})))
+    assert opened(with_consent) == OpenToken(press.facts.id, None, 7)
+    assert clicked(with_consent) == {ClickToken(press.facts.id, URL, None, 7)}
+    without = opened(printed(press, row_for(press, 8)))
+    assert without
+    assert (without.recipient_id, without.nonce is None) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("tracking", "standing"),
+    [
+        ("off", {}),
+        ("mailing", {"tracking_refused": True}),
+        ("individual", {"tracking_refused": True, "consents": frozenset({TRACKING})}),
+    ],
+)
+def test_nobody_is_counted_who_may_not_be(tracking: str, standing: dict[str, Any]) -> None:
+    """Without tracking the mail is the same, with no pixel and with the links themselves."""
+    press = press_of(tracking=tracking)
+    message = printed(press, row_for(press, **standing))
+    assert (opened(message), clicked(message)) == (None, set())
+    assert "<img" not in part(message, "html")
+    assert URL in part(message, "plain")
+    assert f'href="{URL}"' in part(message, "html")
+
+
+@pytest.mark.parametrize("tracking", ["mailing", "unlinkable"])
+def test_few_recipients_are_not_counted(tracking: str) -> None:
+    """Where an open would be somebody's, there is neither pixel nor counted link, but for who consented."""
+    press = press_of(tracking=tracking, audience_size=19)
+    assert (opened(printed(press, row_for(press))), clicked(printed(press, row_for(press)))) == (None, set())
+    alone = press_of(tracking="individual", audience_size=1)
+    assert opened(printed(alone, row_for(alone, consents=frozenset({TRACKING})))) == OpenToken(alone.facts.id, None, 7)
+
+
+def test_a_jurisdiction_lowers_the_level() -> None:
+    """Under a law that allows one pixel a mailing, a more telling policy is overruled for those who live there."""
+    press = press_of(tracking="individual")
+    assert opened(printed(press, row_for(press, country="FR", consents=frozenset({TRACKING})))) == OpenToken(
+        press.facts.id
+    )
+
+
+def test_service_mail_is_a_notification_to_some() -> None:
+    """One mailing, two faces: as a notification it comes from the other sender, with a way out in header and parts."""
+    press = press_of("service", context=dict(_example("interpals", "maintenance")))
+    notice, service = printed(press, row_for(press), "notification"), printed(press, row_for(press))
+    assert "letters@mail." in notice["From"]
+    assert "service@notice." in service["From"]
+    assert notice["List-Id"] == "<notification.interpals.interpals.example>"
+    assert (service["List-Id"], service["List-Unsubscribe"], service["List-Unsubscribe-Post"]) == (None, None, None)
+    token = notice["List-Unsubscribe"].removeprefix("<https://mail.example/u/").removesuffix(">")
+    assert LINKS.read_unsubscribe(token) == UnsubscribeToken("interpals", 7, "notification", press.facts.id)
+    assert tokens(notice, "u") == [token, token]
+    assert tokens(service, "u") == []
+
+
+def test_the_service_itself_can_be_left() -> None:
+    """Under `leave`, all mandatory mail has a link that closes the account, and no header to unsubscribe."""
+    for category, name in (("service", "maintenance"), ("breach", "breach-notice"), ("rights", "rights-answer")):
+        context = dict(_example("paltalk-2002", name))
+        facts = replace(facts_of(), brand="paltalk-2002", category=category, template=name, context=context)
+        press = set_up(facts, policies())
+        message = printed(press, row_for(press))
+        read = {LINKS.read_unsubscribe(token) for token in tokens(message, "u")}
+        assert read == {UnsubscribeToken("paltalk-2002", 7, SERVICE, press.facts.id)}
+        assert len(tokens(message, "u")) == 2
+        assert message["List-Unsubscribe"] is None
+
+
+def test_every_mail_can_be_reported() -> None:
+    """The report link names brand, recipient and mailing."""
+    press = press_of()
+    read = {LINKS.read_report(token) for token in tokens(printed(press, row_for(press)), "report")}
+    assert read == {ReportToken("interpals", 7, press.facts.id)}
+
+
+def test_nobody_sets_what_is_the_pipelines() -> None:
+    """A context with a reserved name, however it came in, changes nothing."""
+    evil = {"unsubscribe_url": "https://evil.example", "report_url": "https://evil.example", "partner": "evil"}
+    press = press_of(context={**ITEMS, **evil})
+    assert "evil" not in str(printed(press, row_for(press, context=evil)))
+
+
+def _example(brand: str, name: str) -> Mapping[str, Any]:
+    template = templates().get(brand, name)
+    assert template
+    return template.example

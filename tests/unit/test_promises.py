@@ -1,0 +1,284 @@
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from mailer import resources
+from mailer.cli import app
+from mailer.cli.policy import every_rule
+from mailer.policy.document import Policy, parse_policy
+from mailer.policy.promises import Case, Record, Status, read_record, report
+from mailer.policy.registry import Rule
+
+ROOT = Path(__file__).parents[2]
+HEAD = resources.folder("policies").joinpath("interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
+PLUGIN = (ROOT / "tests" / "proofs.py").read_text("utf-8")
+
+
+def policy(*promises: str) -> Policy:
+    """A policy with promises of its own, as TOML without id and words."""
+    tables = (
+        f'[[promises]]\nid = "p-{number}"\npromise = "x"\nsource = "y"\n{said}\n'
+        for number, said in enumerate(promises)
+    )
+    return parse_policy(HEAD + "".join(tables), "p.toml")
+
+
+def rules(*names: str) -> dict[str, Rule]:
+    """A registry."""
+    return {name: Rule(name, "a law", "Demands.", "room:function") for name in names}
+
+
+def ran(*tests: Case, whole: bool = True) -> Record:
+    """A run of these tests."""
+    return Record("2026-06-01T00:00:00+00:00", "abc", whole, tests)
+
+
+def proves(promise: str, outcome: str = "passed", test: str = "tests/a.py::test_a") -> Case:
+    """A test of a promise."""
+    return Case(test, (promise,), (), outcome)
+
+
+def test_a_promise_with_a_rule_and_a_proof_is_kept() -> None:
+    """Nothing is wrong with it."""
+    found = report([policy('rules = ["a"]')], rules("a"), ran(proves("p-0")))
+    assert [(row.status, [proof.test for proof in row.proofs]) for row in found.rows] == [
+        (Status.KEPT, ["tests/a.py::test_a"])
+    ]
+    assert found.faults == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "registered", "tests", "fault"),
+    [
+        ("", [], [proves("p-0")], "p-0: has no rule; name in `rules`"),
+        ('rules = ["a"]', [], [proves("p-0")], "p-0: names the rule a, which nobody registers; register it"),
+        ('rules = ["a"]', ["a"], [Case("t::b", (), ("a",), "passed")], "p-0: has no proof; mark a test"),
+        (
+            'rules = ["a"]',
+            ["a"],
+            [proves("p-0"), proves("p-0", "failed", "t::b")],
+            "p-0: its proof t::b has not passed",
+        ),
+        ('rules = ["a"]', ["a"], [proves("p-0"), proves("p-0", "not run", "t::b")], "(not run)"),
+        (
+            'rules = ["a"]',
+            ["a"],
+            [proves("p-0"), proves("p-1")],
+            "proves p-1, which no policy promises; mend the marker",
+        ),
+        (
+            'rules = ["a"]',
+            ["a"],
+            [proves("p-0"), Case("t::b", (), ("c",), "passed")],
+            "proves the rule c, which nobody",
+        ),
+        ('rules = ["a"]', ["a", "b"], [proves("p-0")], "the rule b has no proof; name it in a proven promise, or mark"),
+        ('waits_for = "better weather"', [], [], 'p-0: waits for "better weather"; write inbound mail or pages'),
+    ],
+)
+def test_what_is_wrong_is_told(said: str, registered: list[str], tests: list[Case], fault: str) -> None:
+    """Each way of not keeping a promise is one fault, with what to do about it."""
+    found = report([policy(said)], rules(*registered), ran(*tests))
+    assert len(found.faults) == 1
+    assert fault in found.faults[0]
+    assert ";" in found.faults[0]
+
+
+def test_all_cases_of_a_test_must_pass() -> None:
+    """A test of several cases is one proof, and one case that fails is a proof that fails."""
+    cases = [proves("p-0", outcome, f"t::a[{number}]") for number, outcome in enumerate(("passed", "failed", "passed"))]
+    (row,) = report([policy('rules = ["a"]')], rules("a"), ran(*cases)).rows
+    assert row.status is Status.BROKEN
+    assert [(proof.test, proof.outcome) for proof in row.proofs] == [("t::a", "failed")]
+
+
+def test_what_waits_is_never_kept() -> None:
+    """A pending promise stays pending, also with a rule and a test that passes."""
+    waiting = policy('rules = ["a"]\nwaits_for = "pages: the console"')
+    found = report([waiting], rules("a"), ran(proves("p-0")))
+    assert [row.status for row in found.rows] == [Status.PENDING]
+    assert found.faults == ()
+
+
+@pytest.mark.parametrize("record", [None, ran(proves("p-0"), whole=False)])
+def test_only_a_whole_run_counts(record: Record | None) -> None:
+    """Without a record, or with that of a part, the check says to run all tests."""
+    faults = report([policy('rules = ["a"]')], rules("a"), record).faults
+    assert any("record" in fault and "run `make test`" in fault for fault in faults)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"when": 1, "commit": 1, "whole": 1, "tests": [1]}'])
+def test_what_is_no_record_is_refused(text: str) -> None:
+    """A file that is none says what writes one."""
+    with pytest.raises(ValueError, match="run `make test`"):
+        read_record(text)
+
+
+SUITE = """
+import pytest
+
+@pytest.mark.promise("p-0")
+@pytest.mark.parametrize("x", [1, 2])
+def test_cases(x): assert x == 1
+
+@pytest.fixture
+def breaks():
+    yield
+    raise RuntimeError
+
+@pytest.mark.promise("p-1", "p-2")
+def test_teardown(breaks): pass
+
+@pytest.mark.promise("p-3")
+@pytest.mark.skip
+def test_skipped(): pass
+
+@pytest.mark.promise("p-4")
+@pytest.mark.xfail(strict=False)
+def test_xfail(): assert False
+
+@pytest.mark.rule("a-rule")
+def test_rule(): pass
+
+def test_other(): pass
+"""
+
+
+class Suite:
+    """A suite of its own, run by a pytest of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.record = folder / ".cache" / "promises.json"
+        (folder / "tests").mkdir()
+        (folder / "pytest.ini").write_text("[pytest]\ntestpaths = tests\naddopts = --strict-markers\n")
+        (folder / "tests" / "conftest.py").write_text(PLUGIN)
+        (folder / "tests" / "test_suite.py").write_text(SUITE)
+
+    def run(self, *arguments: str) -> str:
+        """Runs it; what it printed."""
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False).stdout
+
+    def outcomes(self, file: Path) -> dict[str, str]:
+        """The outcomes on record."""
+        return {test.id.partition("::")[2]: test.outcome for test in read_record(file.read_text()).tests}
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Suite:
+    """A suite in a folder of its own."""
+    return Suite(tmp_path)
+
+
+def test_a_whole_run_writes_the_record(suite: Suite) -> None:
+    """Each marked test stands there with what it names and what became of it; a passed call alone is no pass."""
+    suite.run()
+    record = read_record(suite.record.read_text())
+    assert record.whole
+    assert suite.outcomes(suite.record) == {
+        "test_cases[1]": "passed",
+        "test_cases[2]": "failed",
+        "test_teardown": "failed",
+        "test_skipped": "skipped",
+        "test_xfail": "xfailed",
+        "test_rule": "passed",
+    }
+    named = {test.id.partition("::")[2]: (test.promises, test.rules) for test in record.tests}
+    assert named["test_teardown"] == (("p-1", "p-2"), ())
+    assert named["test_rule"] == ((), ("a-rule",))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["-k", "rule"], ["tests/test_suite.py"], ["--deselect=tests/test_suite.py::test_rule"], ["--collect-only"]],
+)
+def test_a_run_of_a_part_leaves_the_record_alone(suite: Suite, arguments: Sequence[str]) -> None:
+    """It cannot pass for a whole one; asked for a record, it says of itself that it is of a part."""
+    suite.run(*arguments)
+    assert not suite.record.exists()
+    aside = suite.folder / "aside.json"
+    suite.run(*arguments, f"--proofs={aside}")
+    assert not suite.record.exists()
+    assert not read_record(aside.read_text()).whole
+
+
+def test_what_a_stopped_run_left_out_has_not_run(suite: Suite) -> None:
+    """A run that ends early takes down what it did not get to."""
+    suite.run("-x", "tests")
+    assert suite.outcomes(suite.record)["test_rule"] == "not run"
+
+
+def test_a_file_that_cannot_be_imported_makes_no_whole_run(suite: Suite) -> None:
+    """Its proofs are missing, so nothing is recorded."""
+    (suite.folder / "tests" / "test_broken.py").write_text("import nothing_of_this_name")
+    suite.run("--continue-on-collection-errors")
+    assert not suite.record.exists()
+
+
+def test_a_marker_without_names_is_a_mistake(suite: Suite) -> None:
+    """A test that proves nothing in particular is refused."""
+    (suite.folder / "tests" / "test_bare.py").write_text(
+        "import pytest\n\n@pytest.mark.promise\ndef test_bare(): pass\n"
+    )
+    suite.run()
+    assert not suite.record.exists()
+
+
+def policy_command(*arguments: str) -> Result:
+    """Runs `mailer policy …`."""
+    return CliRunner().invoke(app, ["policy", *arguments])
+
+
+def test_check_shows_every_promise(tmp_path: Path) -> None:
+    """73 promises of four policies, each with its rules; without a record none is kept, and the status is 1."""
+    done = policy_command("check", "--json", "--record", str(tmp_path / "none.json"))
+    shown: dict[str, Any] = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert len(shown["promises"]) == 73
+    assert {row["brand"] for row in shown["promises"]} == {"interpals", "paltalk-2006", "paltalk-2002", "peerstream"}
+    assert {row["status"] for row in shown["promises"]} == {"broken", "pending"}
+    assert all(rule["home"] for row in shown["promises"] for rule in row["rules"])
+    assert "there is no record of a test run; run `make test`, which writes one" in shown["faults"]
+
+
+def test_check_is_content_with_a_good_record(tmp_path: Path) -> None:
+    """With a proof of everything on record, every promise is kept or waits, and the status is 0."""
+    file = tmp_path / "record.json"
+    ids = re.findall(
+        r'^id = "(.+?)"', "".join(path.read_text() for path in (ROOT / "policies").glob("*.toml")), re.MULTILINE
+    )
+    known = {found["id"] for found in json.loads(policy_command("check", "--json").stdout)["promises"]}
+    tests = [
+        {"id": "t::a", "promises": [name for name in ids if name in known], "rules": [], "outcome": "passed"},
+        {"id": "t::b", "promises": [], "rules": list(every_rule()), "outcome": "passed"},
+    ]
+    file.write_text(json.dumps({"when": "2026-06-01", "commit": None, "whole": True, "tests": tests}))
+    done = policy_command("check", "--record", str(file))
+    assert done.exit_code == 0, done.output
+    assert "peerstream, version 2018: 9 kept, 3 pending" in done.stdout
+
+
+def test_list_and_show_say_what_holds() -> None:
+    """The list has each brand with its switches; one policy is shown in full, as JSON too."""
+    listed = {row["brand"]: row for row in json.loads(policy_command("list", "--json").stdout)}
+    assert (listed["interpals"]["promo_basis"], listed["interpals"]["promises"]) == ("opt_out", 25)
+    assert "paltalk-2002" in policy_command("list").stdout
+    shown = policy_command("show", "paltalk-2006").stdout
+    assert all(text in shown for text in ("relay-us", "paltalk06-01", "opt_in, opt_out", "Holdings", "10"))
+    assert json.loads(policy_command("show", "interpals", "--json").stdout)["partners"][0]["id"] == "penpal-shop"
+    assert policy_command("show", "nobody").exit_code == 2
+
+
+def test_the_published_table_is_the_one_that_the_command_writes() -> None:
+    """docs/promises.md is what `make promises` prints: nobody edits it by hand, and nobody forgets it."""
+    command = [sys.executable, "-m", "scripts.publish_promises", "-"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == (ROOT / "docs" / "promises.md").read_text("utf-8"), "run `make promises`"
