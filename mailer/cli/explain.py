@@ -51,7 +51,7 @@ def register(app: typer.Typer) -> None:
 
 def explain(
     recipient: Annotated[str, typer.Option(metavar="REF", help="Who, as the application names them.")],
-    brand: Annotated[str | None, typer.Option(help="Whose mail.")] = None,
+    brand: Annotated[str | None, typer.Option(help="Whose mail; may be left out where one brand knows them.")] = None,
     template: Annotated[str | None, typer.Option(help="Which mail, were it sent now.")] = None,
     mailing: Annotated[UUID | None, typer.Option(help="A mailing that there was: the ledger's decision too.")] = None,
     topic: Annotated[str | None, typer.Option(help="Within the category.")] = None,
@@ -87,6 +87,18 @@ async def _explained(app: App, asked: _Asked) -> _Explained:
     return _Explained(asked, brand, template, seen, decision, recorded)
 
 
+async def _only_brand(app: App, recipient: str, template: str) -> str:
+    """The one brand that has this mail and knows this person."""
+    mailing = [brand for brand in app.policies if app.templates.get(brand, template) is not None]
+    if not mailing:
+        raise _Unexplained(f"--template: no brand has {template}; `mailer templates check` shows them")
+    known = [brand for brand in mailing if await app.standings.find(brand, recipient) is not None]
+    if len(known) != 1:
+        those = f"{', '.join(known)} know" if known else f"none of {', '.join(mailing)} knows"
+        raise _Unexplained(f"--brand: {those} {recipient}; name one")
+    return known[0]
+
+
 async def _mailing(app: App, asked: _Asked) -> tuple[str, str, Mailing]:
     """Brand and template by name, and the mailing as a decision sees it."""
     if asked.mailing is not None:
@@ -97,10 +109,11 @@ async def _mailing(app: App, asked: _Asked) -> tuple[str, str, Mailing]:
             raise _Unexplained(f"--brand: the mailing {asked.mailing} is of {told.brand}")
         asked = replace(asked, topic=told.topic, partner=told.partner, inviter=told.inviter)
         brand, name, times = told.brand, told.template, (told.send_at, told.expires_at)
-    elif asked.brand is None or asked.template is None:
-        raise _Unexplained("name a mailing by --mailing, or a mail by --brand and --template")
+    elif asked.template is None:
+        raise _Unexplained("name a mailing by --mailing, or a mail by --template")
     else:
-        brand, name, times = asked.brand, asked.template, (None, None)
+        brand = asked.brand or await _only_brand(app, asked.recipient, asked.template)
+        name, times = asked.template, (None, None)
     if brand not in app.policies:
         raise _Unexplained(f"--brand: there is no {brand}; there are {', '.join(app.policies)}")
     template = app.templates.get(brand, name)

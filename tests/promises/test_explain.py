@@ -43,7 +43,8 @@ async def test_why_she_gets_this(world: World, operator: Stack) -> None:
     assert service["sentence"] == "ada gets maintenance as notification mail: no rule forbids it."
     assert service["switches"]["promo_basis"] == {"value": "opt_in", "from": "the floor of FR"}
     assert service["switches"]["service_scope"] == {"value": "paid", "from": "policy 2024, in force"}
-    weekly = await asked(operator, "--brand", BRAND, "--template", "weekly", "--at", "2026-11-21T12:00:00")
+    weekly = await asked(operator, "--template", "weekly", "--at", "2026-11-21T12:00:00")  # one brand knows her
+    assert weekly["brand"] == BRAND
     assert (weekly["decision"]["reason"], weekly["at"]) == ("no_opt_in", "2026-11-21T12:00:00+00:00")
     partner = await asked(operator, "--brand", BRAND, "--template", "partner-offer", "--partner", "stranger")
     assert partner["decision"]["reason"] == "unrelated_third_party"
@@ -63,10 +64,12 @@ async def test_it_is_told_in_words(world: World, operator: Stack) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ((), "name a mailing by --mailing, or a mail by --brand and --template"),
+        ((), "name a mailing by --mailing, or a mail by --template"),
         (("--brand", "acme", "--template", "weekly"), "--brand: there is no acme; there are"),
         (("--brand", BRAND, "--template", "weekli"), "--template: interpals has no weekli; it has"),
         (("--brand", BRAND, "--template", "weekly"), "--recipient: interpals has no recipient ada"),
+        (("--template", "weekli"), "--template: no brand has weekli"),
+        (("--template", "weekly"), "--brand: none of interpals, paltalk-2006 knows ada; name one"),
         (("--mailing", "01a20000-0000-7000-8000-000000000000"), "--mailing: there is no mailing 01a20000"),
     ],
 )
