@@ -172,7 +172,7 @@ class Policy(_Section):
         cap: the brand's own frequency cap over all its optional mail.
         no_retention: outside processors must have stated that they retain nothing (paltalk06-13).
         processors: who may be handed data; empty: whoever is configured. partners: for whom the brand may mail.
-        retention_days: how long the rows about a mailing are kept.
+        retention_days: how long what is left of an erased account may be kept.
         minimum_cell: a smaller group is nobody's to see: no pixel, no figure.
         default_jurisdiction: assumed of recipients whose country nobody knows; None: then no promotion.
         jurisdictions: floors stricter than the law's.

@@ -13,6 +13,7 @@ from tests.campaigns import commands
 from tests.factories import World
 from tests.integration.web_world import browse
 from tests.letters import ADA, consents, event_of, known, leads_out, parts, publish, stands, told
+from tests.processes import Stack
 
 GRACE: dict[str, Any] = ADA | {"ref": "grace", "email": "grace@people.example", "name": "Grace"}
 FRIEND = {"ref": "friend", "email": "friend@people.example"}
@@ -63,6 +64,21 @@ async def test_a_report_stops_the_inviter(world: World) -> None:
     assert len(await invited(world, "paltalk-2002", "Heidi", third)) == 1
     [stopped] = await world.entries(kind="action")
     assert (stopped["reason"], stopped["rule"]) == ("pause_inviter", "action:report")
+
+
+async def test_an_operator_stops_a_member_and_lets_them_invite_again(world: World, operator: Stack) -> None:
+    """By command, on record with who said so; a second time changes nothing, and a brand that is none is refused."""
+    asked = ("Grace", "--brand", "paltalk-2002", "--by", "Olga")
+    assert (await operator.done("inviters", "pause", *asked)).out == "Grace may not invite from now on.\n"
+    assert await invited(world, "paltalk-2002", "Grace") == []
+    assert (await operator.done("inviters", "resume", *asked)).out == "Grace may invite from now on.\n"
+    assert (await operator.done("inviters", "resume", *asked)).out == "Grace may invite already.\n"
+    friend = {"ref": "late", "email": "late@people.example"}
+    assert len(await invited(world, "paltalk-2002", "Grace", friend)) == 1
+    refused = await operator.run("inviters", "pause", "Grace", "--brand", "acme", "--by", "Olga")
+    assert (refused.status, "there is no acme" in refused.err) == (2, True)
+    rules = {entry["rule"] for entry in await world.entries(kind="action")}
+    assert rules == {"action:Olga"}
 
 
 @pytest.mark.promise("interpals-04")

@@ -1,0 +1,48 @@
+"""`mailer inviters`: stopping a member's invitations, and letting them invite again."""
+
+from typing import Annotated
+
+import typer
+
+from mailer.actions.invitation import pause_inviter, resume_inviter
+from mailer.app import App
+from mailer.cli.shared import fail, out, with_app
+
+app = typer.Typer(help="Members who invite: pause, resume.", no_args_is_help=True)
+
+Member = Annotated[str, typer.Argument(metavar="MEMBER", help="As events name who invites.")]
+Brand = Annotated[str, typer.Option(help="Whose member it is.")]
+By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who says so; it stands in the ledger.")]
+
+
+class _Unknown(Exception):
+    """A brand that no policy has; the message says which there are."""
+
+
+@app.command()
+def pause(member: Member, brand: Brand, by: By) -> None:
+    """Stops a member's invitations, also those that wait."""
+    _tell(member, brand, by, paused=True)
+
+
+@app.command()
+def resume(member: Member, brand: Brand, by: By) -> None:
+    """Lets a member invite again; what was suppressed meanwhile stays so."""
+    _tell(member, brand, by, paused=False)
+
+
+def _tell(member: str, brand: str, by: str, *, paused: bool) -> None:
+    async def act(app: App) -> bool:
+        if brand not in app.policies:
+            raise _Unknown(f"--brand: there is no {brand}; there are {', '.join(app.policies)}")
+        change = pause_inviter if paused else resume_inviter
+        return await change(app.inviters, brand, member, by)
+
+    if not by.strip():
+        fail("--by needs the name of a person: it stands in the ledger", 2)
+    try:
+        changed = with_app(act)
+    except _Unknown as error:
+        fail(str(error), 2)
+    state = "may not invite" if paused else "may invite"
+    out.print(f"{member} {state}{' from now on' if changed else ' already'}.", markup=False)
