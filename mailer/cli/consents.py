@@ -11,7 +11,7 @@ from mailer.actions.consent import basis_of_notices
 from mailer.actions.imports import FileRefused, Imported
 from mailer.actions.lists import import_consents
 from mailer.app import App
-from mailer.cli.files import known_ref, open_text, policy_of
+from mailer.cli.files import known_ref, open_text, policy_of, tell
 from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
 from mailer.ports.consents import ConsentRecord
 
@@ -111,13 +111,7 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.jsonl")], brand: 
     done = _run(act, file)
     if lines:
         rejected.write_text("".join(jsonlib.dumps(line, ensure_ascii=False) + "\n" for line in lines), "utf-8")
-    if json:
-        where = str(rejected) if lines else None
-        print_json({"taken": done.taken, "rejected": done.rejected, "rejected_file": where})
-        return
-    out.print(f"Took {done.taken:,} lines.")
-    if lines:
-        out.print(f"Rejected {done.rejected:,}; they are in {rejected}, with reasons.", markup=False)
+    tell(done, rejected, json)
 
 
 def _said(record: ConsentRecord) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TextIO
 
-from mailer.actions.imports import FileRefused, Rejected
+from mailer.actions.imports import FileRefused, Imported, Rejected
 from mailer.app import App
+from mailer.cli.shared import out, print_json
 from mailer.policy.document import Policy
 
 
@@ -47,6 +48,17 @@ class Rejects:
             writer = csv.DictWriter(file, self._columns, extrasaction="ignore")
             writer.writeheader()
             writer.writerows(self._rows)
+
+
+def tell(done: Imported, rejected: Path, json: bool) -> None:
+    """Prints what an import came to, and where the rejected lines are."""
+    if json:
+        where = str(rejected) if done.rejected else None
+        print_json({"taken": done.taken, "rejected": done.rejected, "rejected_file": where})
+        return
+    out.print(f"Took {done.taken:,} lines.")
+    if done.rejected:
+        out.print(f"Rejected {done.rejected:,}; they are in {rejected}, with reasons.", markup=False)
 
 
 def policy_of(app: App, brand: str) -> Policy:

@@ -10,8 +10,8 @@ from mailer.actions.imports import COLUMNS, FileRefused, Imported, import_recipi
 from mailer.actions.lists import SUPPRESSION_COLUMNS, import_suppressions
 from mailer.app import App
 from mailer.cli import rights
-from mailer.cli.files import Rejects, open_text, policy_of
-from mailer.cli.shared import AsJson, fail, out, print_json, with_app
+from mailer.cli.files import Rejects, open_text, policy_of, tell
+from mailer.cli.shared import AsJson, fail, out, with_app
 
 app = typer.Typer(help="Recipients: import; a person's rights.", no_args_is_help=True)
 rights.register(app)
@@ -44,13 +44,7 @@ def import_(
         done = with_app(act)
     except FileRefused as error:
         fail(f"{file}: {error}", 2)
-    if json:
-        where = str(rejected) if done.rejected else None
-        print_json({"taken": done.taken, "rejected": done.rejected, "rejected_file": where})
-        return
-    out.print(f"Took {done.taken:,} lines.")
-    if done.rejected:
-        out.print(f"Rejected {done.rejected:,}; they are in {rejected}, with reasons.", markup=False)
+    tell(done, rejected, json)
 
 
 async def import_file(app: App, file: Path, brand: str, rejected: Path, from_controller: str | None = None) -> Imported:

@@ -14,7 +14,7 @@ from mailer.actions.imports import moment as parse_moment
 from mailer.actions.lists import SUPPRESSION_COLUMNS, import_suppressions
 from mailer.actions.suppression import OBJECTION, SuppressionRefused, lift, object_to_marketing, suppress
 from mailer.app import App
-from mailer.cli.files import Rejects, known_ref, open_text, policy_of
+from mailer.cli.files import Rejects, known_ref, open_text, policy_of, tell
 from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.suppressions import NewSuppression, Suppression
@@ -137,13 +137,7 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.csv")], brand: Br
             return await import_suppressions(app.suppressions, policy, source, rejects.add)
 
     done = _run(act, file)
-    if json:
-        where = str(rejected) if done.rejected else None
-        print_json({"taken": done.taken, "rejected": done.rejected, "rejected_file": where})
-        return
-    out.print(f"Took {done.taken:,} lines.")
-    if done.rejected:
-        out.print(f"Rejected {done.rejected:,}; they are in {rejected}, with reasons.", markup=False)
+    tell(done, rejected, json)
 
 
 def as_json(found: Suppression) -> dict[str, Any]:
