@@ -30,9 +30,11 @@ class Outcome:
         code: the SMTP reply code (RFC 5321 4.2), None where there was no reply.
         status: the enhanced status code (RFC 3463) such as "5.1.1", None where the reply had none.
         text: the reply's text, for the ledger's side row.
+        no_connection: what is unsent is so for want of a connection, and not because its time or permit was over.
     """
 
     result: Result
     code: int | None = None
     status: str | None = None
     text: str = ""
+    no_connection: bool = False

@@ -73,7 +73,10 @@ _LONGEST: Final = 2000
 
 def clean(text: str) -> str:
     """A reply's text as it can be stored: valid Unicode, no control character but the line end, at most 2,000 long."""
-    readable = text[:_LONGEST].encode("utf-8", "replace").decode("utf-8")
+    text = text[:_LONGEST]
+    if text.isprintable():
+        return text.strip()
+    readable = text.encode("utf-8", "replace").decode("utf-8")
     return "".join(char if char == "\n" or char.isprintable() else " " for char in readable).strip()
 
 

@@ -1,10 +1,16 @@
 """An outside delivery system, as the hand-over sees it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from mailer.policy.outcome import Outcome
+
+Permit = Callable[[int], str | None]
+"""Asked right before each message begins, by its place in the window: None, or why it may not begin any more.
+
+What it says no to is UNSENT with that reason: its lease or its token of a rate has run out, or its mailing was paused.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +21,13 @@ class Outgoing:
         sender: the envelope sender (RFC 5321 MAIL FROM), an addr-spec.
         recipient: the envelope recipient (RCPT TO), an addr-spec with its domain as A-labels.
         content: the whole message, CRLF line ends, not dot-stuffed.
+        envid: names the delivery to whoever reports on it (RFC 3461 4.4); printable ASCII, at most 100 characters.
     """
 
     sender: str
     recipient: str
     content: bytes
+    envid: str | None = None
 
 
 class Processor(Protocol):
@@ -45,12 +53,26 @@ class Processor(Protocol):
         """Whether it is beyond our own network; what is within is no processor of others (GDPR Art. 4(8))."""
         ...
 
-    async def send(self, window: Sequence[Outgoing], deadline: float) -> list[Outcome]:
+    @property
+    def weight(self) -> int:
+        """Its share among the processors that may have a message; 0: only when no other one may."""
+        ...
+
+    @property
+    def purposes(self) -> frozenset[str] | None:
+        """The purposes that it may serve; None: all. What a policy forbids it comes on top."""
+        ...
+
+    async def send(
+        self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+    ) -> list[Outcome]:
         """Hands a window over; one outcome a message, in its order. Never raises for what a server does.
 
         Args:
             window: the messages, each sent as soon as a connection is free.
             deadline: `time.monotonic()` seconds; no message begins after it (its outcome is `UNSENT`).
+            permit: asked before each message.
+            urgent: whether the connections that are kept from bulk mail may be used.
         """
         ...
 

@@ -20,8 +20,17 @@ class Tls(StrEnum):
 
 
 _PORTS: Final = {Tls.STARTTLS: 587, Tls.IMPLICIT: 465, Tls.NONE: 25}
-_KEYS: Final = ("name", "country", "contract", "pool", "tls")
-_MOST_CONNECTIONS: Final = 64
+_NUMBERS: Final = {
+    "pool": (1, 64),
+    "urgent": (0, 64),
+    "messages": (1, 1_000_000),
+    "age": (1, 86_400),
+    "idle": (1, 3_600),
+    "timeout": (1, 600),
+    "weight": (0, 1_000),
+}
+"""The keys whose values are whole numbers, each with its least and its greatest."""
+_KEYS: Final = ("name", "country", "contract", "tls", "purposes", *_NUMBERS)
 OWN: Final = "ZZ"
 """The country of what runs on our own machines, and is no processor of others."""
 
@@ -37,7 +46,14 @@ class Relay:
         country: where it processes, ISO 3166-1 alpha-2; `OWN` where that is our own network.
         contract: the reference of the contract under which it works.
         tls: see `Tls`.
-        pool: how many connections are kept at most.
+        pool: how many connections there are at most for all mail.
+        urgent: how many there are beyond them, for urgent mail alone.
+        messages: how many messages a connection carries at most.
+        age: seconds after which a connection begins no further message.
+        idle: seconds after which an unused connection is ended.
+        timeout: seconds to wait for a connection and for each reply.
+        weight: its share among the processors that may have a message; 0: only when no other one may.
+        purposes: what it may serve; None: everything.
         username: for AUTH, None to go without.
         password: for AUTH.
     """
@@ -49,6 +65,13 @@ class Relay:
     contract: str
     tls: Tls
     pool: int = 4
+    urgent: int = 2
+    messages: int = 1_000
+    age: float = 300.0
+    idle: float = 30.0
+    timeout: float = 30.0
+    weight: int = 1
+    purposes: frozenset[str] | None = None
     username: str | None = field(default=None, repr=False)
     password: str = field(default="", repr=False)
 
@@ -56,14 +79,12 @@ class Relay:
         """Refuses what must not be used.
 
         Raises:
-            ValueError: no encryption on the way to another machine, no country, or no sensible pool.
+            ValueError: no encryption on the way to another machine, or no country.
         """
         if self.tls is Tls.NONE and not is_loopback(self.host):
             raise ValueError(f"tls=none is only for loopback, and {self.host} is not")
         if not re.fullmatch("[A-Z]{2}", self.country):
             raise ValueError("country must be two capital letters (ISO 3166-1), such as DE")
-        if not 1 <= self.pool <= _MOST_CONNECTIONS:
-            raise ValueError(f"pool must be from 1 to {_MOST_CONNECTIONS}")
 
     @property
     def outside(self) -> bool:
@@ -84,8 +105,9 @@ def is_loopback(host: str) -> bool:
 def parse(url: str) -> Relay:
     """Reads `smtp://user:password@host:587?name=relay&country=DE&contract=DPA-7&pool=4&tls=starttls`.
 
-    `tls` is `implicit` on port 465, `none` on loopback and `starttls` otherwise, unless said. Country and contract are
-    required of every relay but one on loopback.
+    The other keys are the attributes of `Relay`; `purposes` has commas between its names. `tls` is `implicit` on port
+    465, `none` on loopback and `starttls` otherwise, unless said. Country and contract are required of every relay but
+    one on loopback.
 
     Raises:
         ValueError: what is wrong with the URL, without quoting what could be a password.
@@ -99,9 +121,6 @@ def parse(url: str) -> Relay:
     if not own and not {"country", "contract"} <= query.keys():
         raise ValueError(f"the relay {host} needs country=… and contract=… in its URL, for the ledger")
     tls = _tls(query.get("tls"), port, own)
-    pool = query.get("pool", "4")
-    if not re.fullmatch("[0-9]{1,3}", pool):
-        raise ValueError("pool must be a number")
     return Relay(
         host=host,
         port=port or _PORTS[tls],
@@ -109,9 +128,10 @@ def parse(url: str) -> Relay:
         country=query.get("country", OWN),
         contract=query.get("contract", "none"),
         tls=tls,
-        pool=int(pool),
+        purposes=_purposes(query.get("purposes")),
         username=None if parts.username is None else unquote(parts.username),
         password=unquote(parts.password or ""),
+        **{key: _number(key, query[key]) for key in _NUMBERS if key in query},
     )
 
 
@@ -152,3 +172,21 @@ def _tls(text: str | None, port: int | None, own: bool) -> Tls:
         return Tls(text)
     except ValueError:
         raise ValueError(f"tls must be one of {', '.join(Tls)}") from None
+
+
+def _number(key: str, text: str) -> int:
+    """The value of a key that has to be a whole number within its limits."""
+    low, high = _NUMBERS[key]
+    if not re.fullmatch("[0-9]{1,7}", text) or not low <= int(text) <= high:
+        raise ValueError(f"{key} must be a whole number from {low} to {high:,}")
+    return int(text)
+
+
+def _purposes(text: str | None) -> frozenset[str] | None:
+    """The names in a list with commas."""
+    if text is None:
+        return None
+    names = frozenset(text.split(","))
+    if not all(re.fullmatch("[a-z][a-z0-9_]*", name) for name in names):
+        raise ValueError("purposes must be names such as newsletter,offers; leave the key out to allow them all")
+    return names

@@ -38,7 +38,7 @@ MESSAGE = (
 async def deliver(server: CaptureServer, *messages: Outgoing) -> list[Result]:
     """Hands messages to the server as a worker would."""
     sender: SmtpProcessor = from_url(f"smtp://127.0.0.1:{server.port}")
-    outcomes = await sender.send(messages, time.monotonic() + 60)
+    outcomes = await sender.send(messages, time.monotonic() + 60, lambda index: None)
     await sender.close()
     return [outcome.result for outcome in outcomes]
 

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from mailer.policy.outcome import Result
 from mailer.processors.relay import Tls
-from tests.integration.smtp_world import CONTENT, SECRET, Keep, outgoing, processor, real, scripted, soon
+from tests.integration.smtp_world import CONTENT, SECRET, Keep, allowed, outgoing, processor, real, scripted, soon
 
 
 @pytest.fixture
@@ -54,15 +54,18 @@ async def test_starttls_with_a_certificate_that_is_not_trusted(
         real(lambda: SMTP(keep, hostname="test", tls_context=certificate[0], require_starttls=True)) as port,
         processor(port, tls=Tls.STARTTLS, username="user") as sender,
     ):
-        outcomes = await sender.send([outgoing(), outgoing()], soon())
+        outcomes = await sender.send([outgoing(), outgoing()], soon(), allowed)
     assert [outcome.result for outcome in outcomes] == [Result.UNSENT] * 2
     assert outcomes[0].text.startswith("relay: the certificate is not trusted: self")
     assert not keep.envelopes
 
 
-async def test_starttls_with_a_certificate_that_is_trusted(certificate: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+@pytest.mark.parametrize("pipelining", [False, True])
+async def test_starttls_with_a_certificate_that_is_trusted(
+    certificate: tuple[ssl.SSLContext, ssl.SSLContext], pipelining: bool
+) -> None:
     """With the certificate trusted, AUTH and the mail go through, encrypted; also what is too big for one write."""
-    keep = Keep()
+    keep = Keep(pipelining=pipelining)
     logins: list[object] = []
 
     def check(server: SMTP, session: Session, envelope: Envelope, mechanism: str, login: object) -> AuthResult:
@@ -84,7 +87,7 @@ async def test_starttls_with_a_certificate_that_is_trusted(certificate: tuple[ss
         real(make) as port,
         processor(port, tls=Tls.STARTTLS, username="user", context=certificate[1]) as sender,
     ):
-        outcomes = await sender.send([outgoing(), big, outgoing()], soon())
+        outcomes = await sender.send([outgoing(), big, outgoing()], soon(), allowed)
     assert [outcome.result for outcome in outcomes] == [Result.ACCEPTED] * 3
     assert [envelope.original_content for envelope in keep.envelopes] == [CONTENT, big.content, CONTENT]
     assert len(logins) == 1
@@ -93,21 +96,24 @@ async def test_starttls_with_a_certificate_that_is_trusted(certificate: tuple[ss
 async def test_starttls_that_is_not_offered() -> None:
     """Nothing is said in the clear where encryption was asked for."""
     async with scripted() as server, processor(server.port, tls=Tls.STARTTLS, username="user") as sender:
-        [outcome] = await sender.send([outgoing()], soon())
+        [outcome] = await sender.send([outgoing()], soon(), allowed)
         assert outcome.result is Result.UNSENT
         assert "STARTTLS extension not supported" in outcome.text
         assert [command.split()[0] for command in server.commands] == ["EHLO"]
 
 
+@pytest.mark.parametrize("pipelining", [False, True])
 @pytest.mark.parametrize("trusted", [False, True])
-async def test_implicit_tls(certificate: tuple[ssl.SSLContext, ssl.SSLContext], trusted: bool) -> None:
+async def test_implicit_tls(
+    certificate: tuple[ssl.SSLContext, ssl.SSLContext], trusted: bool, pipelining: bool
+) -> None:
     """TLS from the first byte, with the certificate checked too."""
-    keep = Keep()
+    keep = Keep(pipelining=pipelining)
     async with (
         real(lambda: SMTP(keep, hostname="test"), certificate[0]) as port,
         processor(port, tls=Tls.IMPLICIT, context=certificate[1] if trusted else None) as sender,
     ):
-        [outcome] = await sender.send([outgoing()], soon())
+        [outcome] = await sender.send([outgoing()], soon(), allowed)
     assert outcome.result is (Result.ACCEPTED if trusted else Result.UNSENT)
     assert trusted or "certificate verify failed" in outcome.text
 
@@ -120,7 +126,7 @@ async def test_auth_that_is_refused(reply: str) -> None:
         processor(server.port, username="user") as sender,
     ):
         for _ in range(2):
-            outcomes = await sender.send([outgoing(), outgoing()], soon())
+            outcomes = await sender.send([outgoing(), outgoing()], soon(), allowed)
             assert [outcome.result for outcome in outcomes] == [Result.UNSENT] * 2
             assert outcomes[0].text.startswith("relay: AUTH refused with ")
             assert SECRET not in outcomes[0].text
@@ -130,6 +136,6 @@ async def test_auth_that_is_refused(reply: str) -> None:
 async def test_auth_that_is_not_offered() -> None:
     """Credentials for a server that does not ask for them are a mistake that is told."""
     async with scripted() as server, processor(server.port, username="user") as sender:
-        [outcome] = await sender.send([outgoing()], soon())
+        [outcome] = await sender.send([outgoing()], soon(), allowed)
         assert outcome.result is Result.UNSENT
         assert "AUTH extension is not supported" in outcome.text

@@ -23,6 +23,17 @@ def test_a_url_is_a_processor() -> None:
     assert (parsed.username, parsed.password) == ("us@er", f"{SECRET}/")
 
 
+def test_limits_of_a_url() -> None:
+    """Pools, limits, weight and purposes are what the URL says, or the defaults of the documents."""
+    limits = "urgent=0&messages=10&age=60&idle=5&timeout=7&weight=0&purposes=newsletter%2Coffers"
+    made = from_url(f"smtp://127.0.0.1?{limits}")
+    assert (made.weight, made.purposes) == (0, frozenset({"newsletter", "offers"}))
+    said, usual = parse(f"smtp://127.0.0.1?{limits}"), parse("smtp://127.0.0.1")
+    assert (said.urgent, said.messages, said.age, said.idle, said.timeout) == (0, 10, 60, 5, 7)
+    assert (usual.pool, usual.urgent, usual.messages, usual.age, usual.idle, usual.timeout) == (4, 2, 1000, 300, 30, 30)
+    assert (usual.weight, usual.purposes) == (1, None)
+
+
 @pytest.mark.parametrize(
     ("url", "port", "tls"),
     [
@@ -43,14 +54,31 @@ def test_defaults_of_a_url(url: str, port: int, tls: Tls) -> None:
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&timeout=3", "allowed are name, country, contract"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&retries=3", "allowed are name, country, contract"),
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&tls=none", "only for loopback"),
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&tls=ssl", "starttls, implicit, none"),
         (f"smtp://u:{SECRET}@mx.example.com?country=Germany&contract=x", "two capital letters"),
         (f"smtp://u:{SECRET}@mx.example.com", "needs country=… and contract=…"),
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&country=FR&contract=x", "twice"),
-        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&pool=many", "pool must be a number"),
+        (
+            f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&pool=many",
+            "pool must be a whole number from 1 to 64",
+        ),
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&pool=0", "from 1 to 64"),
+        (
+            f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&urgent=65",
+            "urgent must be a whole number from 0 to",
+        ),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&messages=0", "messages must be a whole number"),
+        (
+            f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&age=0",
+            "age must be a whole number from 1 to 86,400",
+        ),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&idle=1.5", "idle must be a whole number"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&timeout=", "timeout must be a whole number"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&weight=1001", "from 0 to 1,000"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&purposes=", "purposes must be names"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&purposes=offers,,x", "leave the key out"),
         (f"smtp://u:{SECRET}@mx.example.com?country", "key=value"),
         (f"smtp://u:{SECRET}@mx.example.com/path", "percent-encode"),
         (f"smtp://u:{SECRET}@mx.example.com:port", "percent-encode"),

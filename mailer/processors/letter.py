@@ -1,0 +1,132 @@
+"""What of a message goes over the wire, for a server with given extensions. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+
+from mailer.policy.outcome import Outcome, Result
+from mailer.ports.processor import Outgoing
+
+_SAFE: Final = re.compile(r"[^\s<>]*")
+"""What an envelope address may be made of, if it prints."""
+_XTEXT: Final = re.compile(r"[!-*,-<>-~]*")
+_NOT_XTEXT: Final = re.compile(r"[^!-*,-<>-~]")
+_GREATEST_SIZE: Final = re.compile("[0-9]{1,19}")
+
+
+@dataclass(frozen=True, slots=True)
+class Extensions:
+    """What a server's EHLO offers of that which matters here.
+
+    Attributes:
+        pipelining: RFC 2920.
+        dsn: RFC 3461.
+        utf8: SMTPUTF8, RFC 6531.
+        eight_bits: 8BITMIME, RFC 6152.
+        size: SIZE, RFC 1870.
+        most: the octets that a message may have, None if there is no limit or if it is not told.
+    """
+
+    pipelining: bool = False
+    dsn: bool = False
+    utf8: bool = False
+    eight_bits: bool = False
+    size: bool = False
+    most: int | None = None
+
+    @classmethod
+    def of(cls, offered: Mapping[str, str]) -> Self:
+        """Reads keywords, in lower case, with their parameters."""
+        size = offered.get("size", "").strip()
+        return cls(
+            pipelining="pipelining" in offered,
+            dsn="dsn" in offered,
+            utf8="smtputf8" in offered,
+            eight_bits="8bitmime" in offered,
+            size="size" in offered,
+            most=(int(size) if _GREATEST_SIZE.fullmatch(size) else 0) or None,
+        )
+
+
+@dataclass(slots=True)
+class Letter:
+    """A message as it is offered.
+
+    Attributes:
+        index: its place in the window.
+        mail: what follows `MAIL `.
+        rcpt: what follows `RCPT `.
+        content: dot-stuffed (RFC 5321 4.5.2), with a line end at its end, without the final dot.
+    """
+
+    index: int
+    mail: bytes
+    rcpt: bytes
+    content: bytes
+
+    @property
+    def envelope(self) -> bytes:
+        """The commands up to the content, as one group (RFC 2920 3.1: DATA is last)."""
+        return b"MAIL %b\r\nRCPT %b\r\nDATA\r\n" % (self.mail, self.rcpt)
+
+
+def compose(message: Outgoing, index: int, extensions: Extensions) -> Letter | Outcome:
+    """The message for a server with these extensions, or why it cannot be offered to it."""
+    content = message.content
+    sender, recipient = message.sender, message.recipient
+    plain = content.isascii()
+    utf8 = not (sender.isascii() and recipient.isascii())
+    trouble = _trouble(sender, recipient, content) or _lacking(extensions, utf8, plain, len(content))
+    if trouble is not None:
+        return trouble
+    mail = f"FROM:<{sender}>"
+    rcpt = f"TO:<{recipient}>"
+    if extensions.size:
+        mail += f" SIZE={len(content)}"
+    if not plain:
+        mail += " BODY=8BITMIME"
+    if utf8:
+        mail += " SMTPUTF8"
+    if extensions.dsn:
+        mail += f" RET=HDRS ENVID={xtext(message.envid)}" if message.envid else " RET=HDRS"
+        rcpt += " NOTIFY=FAILURE,DELAY"
+        if not utf8:  # the address type rfc822 is ASCII (RFC 3461 4.2)
+            rcpt += f" ORCPT=rfc822;{xtext(recipient)}"
+    stuffed = content.replace(b"\r\n.", b"\r\n..")
+    if stuffed.startswith(b"."):
+        stuffed = b"." + stuffed
+    if not stuffed.endswith(b"\r\n"):
+        stuffed += b"\r\n"
+    return Letter(index, mail.encode(), rcpt.encode(), stuffed)
+
+
+def xtext(text: str) -> str:
+    """ASCII text in which `+`, `=` and what does not print stand as `+` and two hexadecimal digits (RFC 3461 4)."""
+    return text if _XTEXT.fullmatch(text) else _NOT_XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", text)
+
+
+def _trouble(sender: str, recipient: str, content: bytes) -> Outcome | None:
+    """Why no server at all may be offered this."""
+    addresses = f"{sender}{recipient}"
+    if not (_SAFE.fullmatch(addresses) and addresses.isprintable()):
+        return _blocked("5.5.4", "an envelope address would break the command")
+    # Single octets are found many times as fast as pairs of them.
+    if content != content.replace(b"\r", b"").replace(b"\n", b"\r\n"):
+        return _blocked("5.6.0", "a bare CR or LF in the message")
+    return None
+
+
+def _lacking(extensions: Extensions, utf8: bool, plain: bool, size: int) -> Outcome | None:
+    """Why this very server cannot be offered it."""
+    if utf8 and not extensions.utf8:
+        return _blocked("5.6.7", "the relay does not offer SMTPUTF8")
+    if not plain and not extensions.eight_bits:
+        return _blocked("5.6.3", "the relay does not offer 8BITMIME")
+    if extensions.most is not None and size > extensions.most:
+        return _blocked("5.3.4", f"{size:,} octets, and the relay takes {extensions.most:,} at most")
+    return None
+
+
+def _blocked(status: str, reason: str) -> Outcome:
+    return Outcome(Result.BLOCKED, status=status, text=f"not sent: {reason}")

@@ -1,0 +1,57 @@
+"""Replies out of a stream of octets (RFC 5321 4.2), however they are cut. Pure."""
+
+from typing import Final
+
+Reply = tuple[int, bytes]
+"""The code, and the text of all lines without their codes, joined by line ends."""
+
+GARBAGE: Final[Reply] = (0, b"no proper reply")
+"""Stands for whatever is no reply: no code at all is one that no command expects."""
+LONGEST_LINE: Final = 8_192
+"""Octets; RFC 5321 4.5.3.1.5 has 512, servers have more."""
+_LONGEST: Final = 4 * LONGEST_LINE
+_MARKS: Final = (b" ", b"\r", b"")
+"""What may follow the code in a reply's last line."""
+
+
+class Replies:
+    """Collects what comes and gives out what is whole."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._begun: list[bytes] = []
+        self._size = 0
+
+    @property
+    def pending(self) -> bool:
+        """Whether a reply has begun and not ended."""
+        return bool(self._rest or self._begun)
+
+    def feed(self, data: bytes) -> list[Reply]:
+        """What became whole with these octets, in its order."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        replies = []
+        for line in lines:
+            code = line[:3]
+            if len(line) > LONGEST_LINE or len(code) < 3 or not code.isdigit():
+                replies.append(GARBAGE)
+            elif line[3:4] in _MARKS and not self._begun:
+                replies.append((int(code), line[4:].rstrip()))
+            elif (reply := self._continued(line)) is not None:
+                replies.append(reply)
+        if len(self._rest) > LONGEST_LINE:
+            self._rest = b""
+            replies.append(GARBAGE)
+        return replies
+
+    def _continued(self, line: bytes) -> Reply | None:
+        """A line of a reply of several; the reply, once this is its last line."""
+        self._begun.append(line)
+        self._size += len(line)
+        last = line[3:4] in _MARKS
+        known = line[:3] == self._begun[0][:3] and (last or line[3:4] == b"-")
+        if known and not last and self._size <= _LONGEST:
+            return None
+        text = b"\n".join(part[4:].strip() for part in self._begun)
+        self._begun, self._size = [], 0
+        return (int(line[:3]), text) if known and last else GARBAGE

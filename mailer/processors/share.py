@@ -1,0 +1,76 @@
+"""A window, from which each connection takes the next message as soon as it can carry one."""
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from mailer.policy.outcome import Outcome, Result
+from mailer.ports.processor import Outgoing, Permit
+from mailer.processors.letter import Extensions, Letter, compose
+
+LATE: Final = "not begun: its time was up"
+
+
+class Share:
+    """What of a window waits, and what is known of the rest.
+
+    Args:
+        window: the messages.
+        deadline: `time.monotonic()` seconds; nothing begins after it.
+        permit: asked before each message begins.
+    """
+
+    def __init__(self, window: Sequence[Outgoing], deadline: float, permit: Permit) -> None:
+        self._window = window
+        self._deadline = deadline
+        self._permit = permit
+        self._waiting = deque(range(len(window)))
+        self._known: dict[int, Outcome] = {}
+
+    @property
+    def left(self) -> float:
+        """Seconds until nothing may begin any more; 0 or less once it is so."""
+        return self._deadline - time.monotonic()
+
+    @property
+    def late(self) -> bool:
+        """Whether nothing may begin any more, and what has begun may not go on to its content."""
+        return time.monotonic() >= self._deadline
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is anything that nobody has taken yet."""
+        return bool(self._waiting)
+
+    def take(self, extensions: Extensions) -> Letter | None:
+        """The next message that may begin now, on a server with these extensions. None: there is none."""
+        while self._waiting:
+            if self.late:
+                return None
+            index = self._waiting.popleft()
+            letter = compose(self._window[index], index, extensions)
+            if isinstance(letter, Outcome):
+                self._known[index] = letter
+            elif (refusal := self._permit(index)) is not None:
+                self._known[index] = Outcome(Result.UNSENT, text=refusal)
+            else:
+                return letter
+        return None
+
+    def refusal(self, letter: Letter) -> str | None:
+        """Asks for a permit once more, where one was given long before: why it may not go on, None if it may."""
+        return self._permit(letter.index)
+
+    def settle(self, letter: Letter, outcome: Outcome) -> None:
+        """A message has its outcome."""
+        self._known[letter.index] = outcome
+
+    def give_back(self, letter: Letter) -> None:
+        """Nothing of a message that could be delivered was offered: it is the next one again."""
+        self._waiting.appendleft(letter.index)
+
+    def outcomes(self, trouble: str | None) -> list[Outcome]:
+        """One a message, in order; what waits is unsent for this trouble with connections, or since its time was up."""
+        unsent = Outcome(Result.UNSENT, text=trouble or LATE, no_connection=trouble is not None)
+        return [self._known.get(index, unsent) for index in range(len(self._window))]

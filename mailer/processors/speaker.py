@@ -1,0 +1,85 @@
+"""What the pool needs of a connection, however the transactions on it are spoken."""
+
+import time
+from abc import ABC, abstractmethod
+from dataclasses import replace
+
+from mailer.policy.outcome import Outcome, Result
+from mailer.policy.reply import classify
+from mailer.processors.letter import Extensions, Letter
+from mailer.processors.relay import Relay
+from mailer.processors.share import Share
+
+CLOSING = 421
+"""The code with which a server ends the connection, whatever was asked (RFC 5321 3.8)."""
+GO_AHEAD = 354
+"""The code that asks for the content (RFC 5321 4.1.1.4)."""
+
+
+class Speaker(ABC):
+    """A connection that is greeted, encrypted and authenticated, and carries messages until its time is over.
+
+    Args:
+        relay: the limits of a connection.
+        extensions: what the server offers.
+    """
+
+    def __init__(self, relay: Relay, extensions: Extensions) -> None:
+        self._timeout = relay.timeout
+        self._extensions = extensions
+        self._messages = relay.messages
+        self._expires = time.monotonic() + relay.age
+        self._fresh = True
+
+    @property
+    @abstractmethod
+    def usable(self) -> bool:
+        """Whether the server still listens, as far as is known, and has said nothing that it was not asked."""
+
+    @property
+    def spent(self) -> bool:
+        """Whether it has carried enough, or for long enough."""
+        return self._messages <= 0 or time.monotonic() >= self._expires
+
+    @property
+    def fell_at_once(self) -> bool:
+        """Whether it ended with the first message since it was made."""
+        return self._fresh and not self.usable
+
+    @abstractmethod
+    async def carry(self, share: Share) -> None:
+        """Takes messages and settles or gives back each of them, until none waits or the connection is over.
+
+        A message is in doubt from the moment that its final dot may have left this process until the reply to it is
+        read. Lost before that, it is deferred, which counts as an attempt, so that a message that always breaks
+        the connection does not go round for ever. It is given back only if nothing shows that it was to blame: on a
+        connection that was used before, as long as its MAIL is not answered.
+        """
+
+    @abstractmethod
+    async def quit(self) -> None:
+        """Ends the connection politely."""
+
+    @abstractmethod
+    def drop(self) -> None:
+        """Ends the connection without a word."""
+
+    def _take(self, share: Share) -> Letter | None:
+        """The next message, if this connection may begin one more."""
+        if self.spent:
+            return None
+        letter = share.take(self._extensions)
+        if letter is not None:
+            self._messages -= 1
+        return letter
+
+
+def is_refusal(code: int) -> bool:
+    """Whether a reply says no, for now or for good."""
+    return code // 100 in (4, 5)
+
+
+def refused_sender(code: int, text: str) -> Outcome:
+    """What a refused MAIL means: no recipient has been named yet, so whatever it says is not about one."""
+    outcome = classify(code, text)
+    return replace(outcome, result=Result.BLOCKED) if outcome.result is Result.REFUSED else outcome

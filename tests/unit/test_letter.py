@@ -1,0 +1,84 @@
+"""What of a message goes over the wire, for what a server offers."""
+
+import pytest
+
+from mailer.policy.outcome import Outcome, Result
+from mailer.ports.processor import Outgoing
+from mailer.processors.letter import Extensions, Letter, compose, xtext
+
+CONTENT = b"Subject: x\r\n\r\nhi\r\n"
+ALL = Extensions.of({"pipelining": "", "dsn": "", "smtputf8": "", "8bitmime": "", "size": "1000"})
+
+
+def letter(content: bytes = CONTENT, recipient: str = "ann@example.org", extensions: Extensions = ALL) -> Letter:
+    """One that can be offered."""
+    made = compose(Outgoing("b@example.com", recipient, content, "e7"), 3, extensions)
+    assert isinstance(made, Letter)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("content", "stuffed"),
+    [
+        (b".\r\n", b"..\r\n"),
+        (b"\r\n.\r\n..\r\na.\r\n", b"\r\n..\r\n...\r\na.\r\n"),
+        (b"no line end", b"no line end\r\n"),
+        (b"", b"\r\n"),
+    ],
+)
+def test_content_is_stuffed(content: bytes, stuffed: bytes) -> None:
+    """A dot that begins a line is doubled, and the last line has an end (RFC 5321 4.5.2)."""
+    assert letter(content).content == stuffed
+
+
+def test_an_envelope_says_what_is_offered() -> None:
+    """Each parameter stands where its extension is, and nowhere else."""
+    assert letter().envelope == (
+        b"MAIL FROM:<b@example.com> SIZE=18 RET=HDRS ENVID=e7\r\n"
+        b"RCPT TO:<ann@example.org> NOTIFY=FAILURE,DELAY ORCPT=rfc822;ann@example.org\r\nDATA\r\n"
+    )
+    bare = letter(extensions=Extensions())
+    assert bare.envelope == b"MAIL FROM:<b@example.com>\r\nRCPT TO:<ann@example.org>\r\nDATA\r\n"
+    assert bare.index == 3
+
+
+def test_utf8_is_declared() -> None:
+    """An address beyond ASCII asks for SMTPUTF8, and names no original recipient of a type that is ASCII."""
+    made = letter("\r\nä\r\n".encode(), "jürgen@example.org")
+    assert made.mail == b"FROM:<b@example.com> SIZE=6 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=e7"
+    assert made.rcpt == "TO:<jürgen@example.org> NOTIFY=FAILURE,DELAY".encode()
+
+
+@pytest.mark.parametrize(
+    ("recipient", "content", "extensions", "status"),
+    [
+        ("a@example.org>\r\nRCPT TO:<b@example.org", CONTENT, ALL, "5.5.4"),
+        ("a@example.org> NOTIFY=NEVER", CONTENT, ALL, "5.5.4"),
+        ("a\udce9@example.org", CONTENT, ALL, "5.5.4"),
+        ("a\x00@example.org", CONTENT, ALL, "5.5.4"),
+        ("a@example.org", b"\r\na\n.\nMAIL FROM:<b@example.org>\r\n", ALL, "5.6.0"),
+        ("a@example.org", b"\r\na\rb\r\n", ALL, "5.6.0"),
+        ("a@example.org", b"\r\na\n\rb\r\n", ALL, "5.6.0"),
+        ("a@example.org", "\r\nä\r\n".encode(), Extensions(), "5.6.3"),
+        ("jürgen@example.org", CONTENT, Extensions(), "5.6.7"),
+        ("a@example.org", b"x" * 1_001, ALL, "5.3.4"),
+    ],
+)
+def test_what_is_never_offered(recipient: str, content: bytes, extensions: Extensions, status: str) -> None:
+    """What would smuggle a command, break the protocol or be refused anyway stays here, held against ourselves."""
+    made = compose(Outgoing("b@example.com", recipient, content), 0, extensions)
+    assert isinstance(made, Outcome)
+    assert (made.result, made.status) == (Result.BLOCKED, status)
+
+
+@pytest.mark.parametrize(("size", "most"), [("", None), ("0", None), ("1000", 1000), ("huge", None)])
+def test_the_limit_of_size(size: str, most: int | None) -> None:
+    """No number, or 0, is no limit (RFC 1870 4)."""
+    assert Extensions.of({"size": size}).most == most
+    assert Extensions.of({"size": size}).size
+
+
+def test_xtext() -> None:
+    """What RFC 3461 4 does not allow is written in hexadecimal digits."""
+    assert xtext("plain-1@x.org") == "plain-1@x.org"
+    assert xtext("a+b=c d") == "a+2Bb+3Dc+20d"
