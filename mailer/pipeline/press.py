@@ -1,9 +1,9 @@
 """One mailing's messages: what they have in common is prepared once, and each recipient's is made from it."""
 
+import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from mailer.policy.category import Category
@@ -16,6 +16,7 @@ from mailer.policy.tracking import tracking_level
 from mailer.ports.deliveries import Row
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Outgoing
+from mailer.rendering.forms import NAME, Form
 from mailer.rendering.headers import addr_spec
 from mailer.rendering.links import (
     SERVICE,
@@ -26,8 +27,9 @@ from mailer.rendering.links import (
     ReportToken,
     UnsubscribeToken,
 )
-from mailer.rendering.message import Letterhead, Skeleton
+from mailer.rendering.message import Blank, Letterhead, Skeleton
 from mailer.rendering.templates import (
+    RESERVED,
     TRACKED,
     Addressee,
     Identity,
@@ -39,6 +41,11 @@ from mailer.rendering.templates import (
 
 FIELDS = ("email", "name", "locale", "context")
 """The kinds of personal data that a hand-over passes to the processor."""
+
+MOST_BLANKS = 200
+"""Kinds of message that are kept ready: by locale, by which of a person's values there are, and what else differs."""
+FEW = 16
+"""Up to so many recipients, a mailing shares its form with others."""
 
 Sign = Callable[[str, bytes, int], bytes]
 """Signs a message for a domain at a time (seconds): `(domain, message, now) -> message`."""
@@ -57,10 +64,17 @@ class Press:
 
     Args:
         facts: the mailing. policy: its brand's. template: of the version that the mailing keeps.
-        links: makes links and ids. sign: adds DKIM signatures.
+        links: makes links and ids. shared: messages that mailings like this one can share.
     """
 
-    def __init__(self, facts: MailingFacts, policy: Policy, template: Template, links: Links, sign: Sign) -> None:
+    def __init__(
+        self,
+        facts: MailingFacts,
+        policy: Policy,
+        template: Template,
+        links: Links,
+        shared: dict[tuple[object, ...], Blank],
+    ) -> None:
         self.facts = facts
         self.policy = policy
         self.template = template
@@ -76,20 +90,24 @@ class Press:
             expires_at=facts.expires_at,
         )
         self._links = links
-        self._sign = sign
         self._skeletons: dict[str, Skeleton] = {}
+        self._blanks: dict[tuple[object, ...], Blank] = {}
+        self._shared = shared
         self._same_for_all = {"reason": facts.reason, "inviter": facts.inviter, "partner": self._partner()}
         self._big_enough = facts.audience_size >= policy.minimum_cell
-        self._pixel = links.pixel(OpenToken(facts.id))
-        self._click = lru_cache(maxsize=200)(self._count_clicks)
+        self._clicks: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
+        self._like: tuple[object, ...] | None = None
+        if shares := self._share():
+            self._texts, self._like = shares
 
     def print(self, row: Row, category: Category, now: int) -> Printed:
-        """One recipient's message.
+        """One recipient's message, unsigned.
 
         Args:
             row: whose.
             category: what the mail is to this person.
-            now: seconds since the epoch, for the Date and the signature.
+            now: seconds since the epoch, for the Date.
 
         Raises:
             RenderError, HeaderRefused: a value of this recipient cannot be rendered.
@@ -97,77 +115,125 @@ class Press:
         address = address_now(row.standing)
         if address is None:
             raise AssertionError("nobody without an address is decided to be sent to")
-        values = self._values(row, category)
-        rendered = self.template.render(row.locale, values)
+        switches = self.policy.switches_for(row.standing.collected_under, row.standing.country)
+        personal, level = self._personal(row, category, switches), self._level(row.standing, category, switches)
+        if level not in (None, "mailing"):
+            personal |= self._counted(level, row.recipient_id)
+        values = {**self._texts, **personal}
+        blank = self._blank(row, category, footer_for(category, switches), level, values)
         message_id = self._links.message_id(self.facts.id, row.recipient_id, self.policy.domain)
-        content = self._skeleton(category).message(
+        content = blank.fill(
             to=address,
             name=row.name,
-            subject=rendered.subject,
-            text=rendered.text,
-            html=rendered.html,
             message_id=message_id,
             date=now,
-            unsubscribe_url=values["unsubscribe_url"],
+            unsubscribe_url=personal["unsubscribe_url"],
+            values=values,
         )
+        message_id = message_id[1:-1]
         sender = self._links.bounce_address(self.facts.id, row.recipient_id, self.policy.domain)
         recipient = addr_spec(address, "To")
-        return Printed(
-            Outgoing(sender, recipient, self._sign(self.policy.domain, content, now)), message_id.strip("<>")
-        )
+        return Printed(Outgoing(sender, recipient, content, message_id.partition("@")[0]), message_id)
 
-    def _values(self, row: Row, category: Category) -> dict[str, Any]:
-        """The context of all, this person's over it, and over both what is the pipeline's to say."""
-        switches = self.policy.switches_for(row.standing.collected_under, row.standing.country)
-        values = {
-            **self.facts.context,
-            **row.context,
-            **self._same_for_all,
-            "recipient": Addressee(row.name, row.locale),
-            "profile": {} if impersonal(row.standing) else row.context.get("profile", {}),
-        }
-        self._add_links(values, row.recipient_id, category, footer_for(category, switches))
-        self._add_counting(values, row.standing, category, switches)
-        return values
+    def _blank(
+        self, row: Row, category: Category, footer: ServiceFooter, level: str | None, values: dict[str, Any]
+    ) -> Blank:
+        """The message that lacks only values, if others can have the same; else the person's own."""
+        locale = self.template.choose(row.locale)
+        names = tuple(values) if row.context else ()
+        key = locale, category.name, footer, level, names, *map(_kind, values.values())
+        blanks, key = (self._shared, (*self._like, *key)) if self._like else (self._blanks, key)
+        blank = blanks.get(key)
+        if blank is None:
+            same = self._values(row, footer, level)
+            form = self.template.form(locale, same, values)
+            if form is None:
+                rendered = self.template.render(row.locale, {**same, **values})
+                form = Form((rendered.subject,), (rendered.html,), (rendered.text,))
+                return self._skeleton(category).blank(form)
+            if len(blanks) >= MOST_BLANKS:
+                blanks.clear()
+            blank = blanks[key] = self._skeleton(category).blank(form)
+        return blank
 
-    def _add_links(self, values: dict[str, Any], recipient_id: int, category: Category, footer: ServiceFooter) -> None:
-        """The links of one person; those that the template does not ask for are not signed."""
-        brand, mailing_id, uses = self.facts.brand, self.facts.id, self.template.uses
-        values["service_footer"] = footer
-        values["unsubscribe_url"] = values["leave_url"] = None
+    def _share(self) -> tuple[dict[str, str], tuple[object, ...]] | None:
+        """How mailings like this one differ: in texts that can be filled in, and in the rest. None: it shares nothing.
+
+        So the many mailings of one recipient need not each be rendered. What goes to many is better rendered once with
+        all texts in place.
+        """
+        facts, uses = self.facts, self.template.uses
+        pixel = self._big_enough and "pixel_url" in uses
+        if facts.audience_size > FEW or facts.partner or facts.attachments or TRACKED in uses or pixel:
+            return None
+        bent = self.template.bent
+        stated = {"reason": facts.reason, "inviter": facts.inviter, **facts.context}
+        texts = {name: text for name, text in stated.items() if isinstance(text, str) and name not in bent}
+        rest = {name: value for name, value in stated.items() if name not in texts}
+        kind = facts.brand, self.template.version, facts.campaign, facts.reply_to, *texts
+        return texts, (*kind, json.dumps(rest, sort_keys=True))
+
+    def _personal(self, row: Row, category: Category, switches: Switches) -> dict[str, Any]:
+        """What is this person's alone; of the links only those that the template asks for."""
+        brand, mailing_id, uses, id_ = self.facts.brand, self.facts.id, self.template.uses, row.recipient_id
+        personal: dict[str, Any] = {NAME: row.name, "unsubscribe_url": None}
+        if row.context:
+            personal |= {name: value for name, value in row.context.items() if name not in RESERVED}
+            if row.context.get("profile") and not impersonal(row.standing):
+                personal["profile"] = row.context["profile"]
         if category.optional:
-            token = UnsubscribeToken(brand, recipient_id, category.name, mailing_id)
-            values["unsubscribe_url"] = self._links.unsubscribe(token)
-        elif footer == "leave" and "leave_url" in uses:
-            values["leave_url"] = self._links.unsubscribe(UnsubscribeToken(brand, recipient_id, SERVICE, mailing_id))
+            token = UnsubscribeToken(brand, id_, category.name, mailing_id)
+            personal["unsubscribe_url"] = self._links.unsubscribe(token)
+        elif "leave_url" in uses and footer_for(category, switches) == "leave":
+            personal["leave_url"] = self._links.unsubscribe(UnsubscribeToken(brand, id_, SERVICE, mailing_id))
         if "report_url" in uses:
-            values["report_url"] = self._links.report(ReportToken(brand, recipient_id, mailing_id))
+            personal["report_url"] = self._links.report(ReportToken(brand, id_, mailing_id))
         if "preferences_url" in uses:
-            values["preferences_url"] = self._links.preferences(PreferencesToken(brand, recipient_id))
+            personal["preferences_url"] = self._links.preferences(PreferencesToken(brand, id_))
+        return personal
 
-    def _add_counting(self, values: dict[str, Any], standing: Standing, category: Category, switches: Switches) -> None:
-        """The pixel, and what makes of a link one that counts; None for both where nobody may be counted.
+    def _level(self, standing: Standing, category: Category, switches: Switches) -> str | None:
+        """How this person's opens and clicks are counted; None where they may not be.
 
         That is so in all mandatory mail; and where so few get a mailing that an open would be somebody's (invariant 6),
         only who has consented to be counted is.
         """
-        values["pixel_url"] = values[TRACKED] = None
         if category.mandatory or self.template.uses.isdisjoint(("pixel_url", TRACKED)):
-            return
+            return None
         level = tracking_level(switches, standing)
-        if level == "individual":
-            self._count(values, None, standing.recipient_id)
-        elif level == "unlinkable" and self._big_enough:
-            self._count(values, secrets.token_hex(16), None)
-        elif level == "mailing" and self._big_enough:
-            values["pixel_url"], values[TRACKED] = self._pixel, self._click
+        return level if level == "individual" or (self._big_enough and level != "off") else None
 
-    def _count(self, values: dict[str, Any], nonce: str | None, recipient_id: int | None) -> None:
-        values["pixel_url"] = self._links.pixel(OpenToken(self.facts.id, nonce, recipient_id))
-        values[TRACKED] = lambda url: self._links.click(ClickToken(self.facts.id, url, nonce, recipient_id))
+    def _counted(self, level: str | None, recipient_id: int) -> dict[str, Any]:
+        """The pixel and what makes of a link one that counts, where they are this person's own."""
+        nonce, person = (None, recipient_id) if level == "individual" else (secrets.token_hex(16), None)
+        own: dict[str, Any] = {
+            "pixel_url": self._links.pixel(OpenToken(self.facts.id, nonce, person)),
+            TRACKED: lambda url: self._links.click(ClickToken(self.facts.id, url, nonce, person)),
+        }
+        return {name: value for name, value in own.items() if name in self.template.uses}
 
-    def _count_clicks(self, url: str) -> str:
-        return self._links.click(ClickToken(self.facts.id, url))
+    def _values(self, row: Row, footer: ServiceFooter, level: str | None) -> dict[str, Any]:
+        """What is the same for all of a kind: the context, and over it what is the pipeline's to say."""
+        counts = level == "mailing"
+        return {
+            **self.facts.context,
+            **self._same_for_all,
+            "recipient": Addressee(row.name, row.locale),
+            "profile": {},
+            "service_footer": footer,
+            "leave_url": None,
+            "pixel_url": self._links.pixel(OpenToken(self.facts.id)) if counts else None,
+            TRACKED: self._click if counts else None,
+        }
+
+    def _click(self, url: str) -> str:
+        """What counts a click on a link, the same for everyone."""
+        counting = self._clicks.get(url)
+        if counting is None:
+            counting = self._links.click(ClickToken(self.facts.id, url))
+            if len(self._clicks) < MOST_BLANKS:  # those of persons are as many as they
+                self._clicks[url] = counting
+        return counting
 
     def _skeleton(self, category: Category) -> Skeleton:
         """What all messages of one category have in common; a mailing may be of two."""
@@ -192,6 +258,11 @@ class Press:
         return next((Identity(partner.id, partner.name) for partner in found), None)
 
 
+def _kind(value: object) -> object:
+    """What a form asks of a value: whether it is there, and whether it is a text at all."""
+    return bool(value) if isinstance(value, str) else None if value is None else "no text"
+
+
 @rule("plain-promotions", "peerstream-12; GDPR Art. 21(2)", idle=False, sees=("standing.personalisation_refused",))
 def impersonal(standing: Standing) -> bool:
     """Who refused personalisation gets the same template with an empty profile."""
@@ -212,18 +283,25 @@ class Presses:
     """The presses of the mailings in hand.
 
     Args:
-        policies: by brand. templates: all of them. links, sign: see `Press`.
+        policies: by brand. templates: all of them. links: makes links and ids.
+        sign: adds DKIM signatures; None where no domain has keys.
     """
 
     def __init__(
-        self, policies: Mapping[str, Policy], templates: TemplateLibrary, links: Links, sign: Sign, keep: int = 200
+        self,
+        policies: Mapping[str, Policy],
+        templates: TemplateLibrary,
+        links: Links,
+        sign: Sign | None,
+        keep: int = 200,
     ) -> None:
         self._policies = policies
         self._templates = templates
         self._links = links
-        self._sign = sign
+        self.sign = sign
         self._keep = keep
         self._presses: dict[Any, Press] = {}
+        self._shared: dict[tuple[object, ...], Blank] = {}
 
     def known(self, mailing_id: Any) -> Press | None:
         """The press of a mailing, if it is set up."""
@@ -252,7 +330,7 @@ class Presses:
         )
         if template is None:
             raise UnknownTemplate(f"mailing {facts.id}: {facts.brand}/{facts.template} is not among the templates")
-        press = Press(facts, policy, template, self._links, self._sign)
+        press = Press(facts, policy, template, self._links, self._shared)
         if len(self._presses) >= self._keep:
             self._presses.pop(next(iter(self._presses)))
         self._presses[facts.id] = press

@@ -10,9 +10,14 @@ from mailer.events import Audience, EventRefused, MessageEvent, People, Person
 from mailer.policy.category import Category
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
+from mailer.rendering.forms import MARKS, NAME
+from mailer.rendering.headers import CONTROL
 from mailer.rendering.sources import is_locale
 from mailer.rendering.templates import RESERVED, SAMPLE, Addressee, RenderError, Template, TemplateLibrary
 
+_GOOD: set[tuple[object, ...]] = set()
+_MOST_GOOD = 1000
+"""Trials that went well are remembered, so that the many events of a kind are not each rendered twice."""
 _NULL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 """U+0000 as JSON has it; PostgreSQL's jsonb cannot store it."""
 
@@ -128,8 +133,11 @@ def _given(context: Mapping[str, Any]) -> set[str]:
 def _names_taken(place: str, context: Mapping[str, Any]) -> Iterator[str]:
     if taken := sorted(RESERVED & set(context)):
         yield f"{place}: {', '.join(taken)} is reserved for the pipeline; rename it"
-    if _NULL.search(json.dumps(context, ensure_ascii=False)):
+    text = json.dumps(context, ensure_ascii=False)
+    if _NULL.search(text):
         yield f"{place}: has the character U+0000; remove it"
+    if MARKS.search(text):
+        yield f"{place}: has one of the characters U+E000 and U+E001, which are not for texts; remove it"
 
 
 def _rendering_problems(event: MessageEvent, template: Template) -> Iterator[str]:
@@ -139,9 +147,28 @@ def _rendering_problems(event: MessageEvent, template: Template) -> Iterator[str
     context = event.context | (first.context if first else {})
     addressee = Addressee(first.name if first else None)
     profile = context.get("profile", {})
+    locale = template.choose(first.locale if first else None)
+    plain = template.variants[locale].bent.isdisjoint((NAME, "recipient"))
+    tried = _trial(template, locale, bool(addressee.name) if plain else addressee.name, context)
+    if tried in _GOOD:
+        return
     try:
-        template.render(
-            first.locale if first else None, {**context, **SAMPLE, "recipient": addressee, "profile": profile}
-        )
+        template.render(locale, {**context, **SAMPLE, "recipient": addressee, "profile": profile})
     except RenderError as error:
         yield f"context: {error}"
+    else:
+        if len(_GOOD) >= _MOST_GOOD:
+            _GOOD.clear()
+        _GOOD.add(tried)
+
+
+def _trial(template: Template, locale: str, named: object, context: Mapping[str, Any]) -> tuple[object, ...]:
+    """What a rendering shows the same of: texts on one line that are only printed can be any, the rest is as it is."""
+    bent = template.variants[locale].bent
+    plain = [
+        name
+        for name, value in context.items()
+        if isinstance(value, str) and value and name not in bent and not CONTROL.search(value)
+    ]
+    rest = {name: value for name, value in context.items() if name not in plain}
+    return template.version, locale, named, *plain, json.dumps(rest, sort_keys=True)

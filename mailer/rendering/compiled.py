@@ -12,6 +12,7 @@ import jinja2
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.document import Policy
 from mailer.policy.switches import ServiceFooter, Switches
+from mailer.rendering.forms import NAME, Form, cut, personal_uses, slots_for
 from mailer.rendering.headers import CONTROL
 from mailer.rendering.inlining import InliningError, inline_css
 from mailer.rendering.jinja import TRACKED, environment, explain, has_promotion, syntax_faults, wanted_names
@@ -74,10 +75,16 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A template in one locale; `names` are those that each piece uses."""
+    """A template in one locale.
+
+    Attributes:
+        names: those that each piece uses.
+        bent: those with which it does more than to print them as they are (see `forms`).
+    """
 
     pieces: Mapping[Piece, jinja2.Template]
     names: Mapping[Piece, frozenset[str]]
+    bent: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,7 @@ class Template:
         locales: those that it speaks. default_locale: the one that all others fall back to.
         service_footer: what the footer offers to most of those who get it.
         required: the names that a context must have. uses: all names that it uses somewhere, reserved ones too.
+        bent: those with which it does more than to print them as they are, in some locale.
         promotional: whether a promotional block says anything.
         example: a context to look at it with. profile: a person's, for the same.
         source: all that it is made of, as JSON; `restore` makes the same template of it.
@@ -107,6 +115,7 @@ class Template:
     service_footer: ServiceFooter
     required: frozenset[str]
     uses: frozenset[str]
+    bent: frozenset[str]
     promotional: bool
     example: Mapping[str, Any]
     profile: Mapping[str, Any]
@@ -128,7 +137,34 @@ class Template:
         Raises:
             RenderError: a value is missing or does not fit.
         """
-        chosen = self.choose(locale)
+        return self._render(self.choose(locale), values)
+
+    def form(self, locale: str, values: Mapping[str, Any], personal: Mapping[str, Any]) -> Form | None:
+        """The template rendered once for all whose values are these, but for the texts that are personal.
+
+        Args:
+            locale: one of its own.
+            values: as for `render`.
+            personal: the values of one of them that others have otherwise, `recipient.name` among them. Those of the
+                others are None, empty, or a text, just where these are.
+
+        Returns:
+            None where the template does more with one of them than to print it, or one is no text.
+
+        Raises:
+            RenderError: a value is missing or does not fit.
+        """
+        if not self.variants[locale].bent.isdisjoint((*personal, "recipient")):
+            return None
+        try:
+            slots = slots_for(personal)
+        except ValueError:
+            return None
+        rendered = self._render(locale, {**values, **slots, "recipient": Addressee(slots[NAME], locale)})
+        subject, html, text = (cut(piece, slots) for piece in (rendered.subject, rendered.html, rendered.text))
+        return Form(subject, html, text) if subject is not None and html is not None and text is not None else None
+
+    def _render(self, chosen: str, values: Mapping[str, Any]) -> Rendered:
         pieces = self.variants[chosen].pieces
         try:
             subject = pieces["subject"].render(values)
@@ -189,6 +225,7 @@ def _compile_all(policy: Policy, folder: Path, source: str, example: Mapping[str
         service_footer=footer,
         required=frozenset().union(*(one.required for one in compiled.values())) - RESERVED,
         uses=frozenset().union(*(names for one in compiled.values() for names in one.variant.names.values())),
+        bent=frozenset().union(*(one.variant.bent for one in compiled.values())),
         promotional=any(one.promotional for one in compiled.values()),
         example={name: value for name, value in example.items() if name != "profile"},
         profile=example.get("profile", {}),
@@ -206,20 +243,24 @@ class _Compiled:
 
 def _compile(file: Path, values: Mapping[str, Any], locale: str, sources: Mapping[Piece, str]) -> _Compiled:
     pieces, names, guarded, promotional = {}, {}, set(), False
+    bent = set[str]()
     for piece, source in sources.items():
         env = environment(locale, escape=piece == "html")
         try:
             tree = env.parse(source)
             page = inline_css(source) if piece == "html" else source
-            pieces[piece] = env.from_string(page, globals=dict(values))
+            pieces[piece] = env.from_string(page)
+            # A plain dict; Jinja2 would look through a chain of two for each message.
+            pieces[piece].globals = dict(values)
         except (InliningError, jinja2.TemplateSyntaxError) as error:
             raise TemplateError(Fault(file, f"({locale}) {error}")) from error
         used, optional = wanted_names(tree)
         names[piece] = frozenset(used)
         guarded |= optional
+        bent |= personal_uses(tree)
         promotional = promotional or has_promotion(tree)
     required = frozenset().union(*names.values()) - guarded
-    return _Compiled(Variant(pieces, names), required, promotional)
+    return _Compiled(Variant(pieces, names, frozenset(bent)), required, promotional)
 
 
 def _sources(files: TemplateFiles, locale: str) -> dict[Piece, str]:

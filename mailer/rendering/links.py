@@ -14,11 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from itsdangerous import BadData, URLSafeSerializer
+
+from mailer.macs import Mac
 
 MAX_TOKEN = 4000
 """The longest token that is looked at, in characters; ours have about 150, one of a tracked link what its URL needs."""
@@ -30,6 +33,8 @@ SERVICE = "service"
 
 BOUNCE_PREFIX = "b+"
 _compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_json = lru_cache(maxsize=1000)(_compact)
+"""A brand or a category as JSON has it."""
 _MAC_OCTETS = 12
 _IDS_OCTETS = 24
 _NO_URL = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff\"<>\\^`{|}]")
@@ -158,8 +163,8 @@ class Links:
 
     def unsubscribe(self, token: UnsubscribeToken) -> str:
         """The link that leaves a category: a page by GET, an opt-out by POST (RFC 8058)."""
-        mailing = token.mailing_id.hex if token.mailing_id else None
-        payload = [token.brand, token.recipient_id, token.category, mailing]
+        mailing = f'"{token.mailing_id.hex}"' if token.mailing_id else "null"
+        payload = f"[{_json(token.brand)},{token.recipient_id},{_json(token.category)},{mailing}]"
         return f"{self._url}/u/{self._sign(Purpose.UNSUBSCRIBE, payload)}"
 
     def read_unsubscribe(self, text: str) -> UnsubscribeToken | None:
@@ -174,7 +179,7 @@ class Links:
 
     def pixel(self, token: OpenToken) -> str:
         """The address of a clear GIF; below `unlinkable` it is the same for all recipients of a mailing."""
-        return f"{self._url}/o/{self._sign(Purpose.OPEN, _counted(token))}.gif"
+        return f"{self._url}/o/{self._sign(Purpose.OPEN, _compact(_counted(token)))}.gif"
 
     def read_open(self, text: str) -> OpenToken | None:
         """What a pixel's token says, with or without `.gif`; None for anything that is not ours."""
@@ -194,7 +199,7 @@ class Links:
         """
         if not is_web_url(token.url):
             raise ValueError(f"a tracked link leads to an https or http URL of at most {MAX_URL} octets")
-        return f"{self._url}/c/{self._sign(Purpose.CLICK, [_counted(token), token.url])}"
+        return f"{self._url}/c/{self._sign(Purpose.CLICK, _compact([_counted(token), token.url]))}"
 
     def read_click(self, text: str) -> ClickToken | None:
         """Where a tracked link leads; None for anything that is not ours."""
@@ -209,7 +214,7 @@ class Links:
     def confirm(self, token: ConfirmToken) -> str:
         """The link that confirms a subscription: a page by GET, the consent by POST."""
         payload = [token.brand, token.recipient_id, token.scope, token.version, token.asked_at.isoformat()]
-        return f"{self._url}/confirm/{self._sign(Purpose.CONFIRM, payload)}"
+        return f"{self._url}/confirm/{self._sign(Purpose.CONFIRM, _compact(payload))}"
 
     def read_confirm(self, text: str) -> ConfirmToken | None:
         """What a confirmation's token says; None for anything that is not ours."""
@@ -221,7 +226,8 @@ class Links:
 
     def preferences(self, token: PreferencesToken) -> str:
         """The link to a person's preferences at a brand."""
-        return f"{self._url}/preferences/{self._sign(Purpose.PREFERENCES, [token.brand, token.recipient_id])}"
+        payload = f"[{_json(token.brand)},{token.recipient_id}]"
+        return f"{self._url}/preferences/{self._sign(Purpose.PREFERENCES, payload)}"
 
     def read_preferences(self, text: str) -> PreferencesToken | None:
         """Whose preferences a token opens; None for anything that is not ours."""
@@ -233,7 +239,7 @@ class Links:
 
     def report(self, token: ReportToken) -> str:
         """The link of "why do I get this" and "this is not my account"; in an invitation it also stops the inviter."""
-        payload = [token.brand, token.recipient_id, token.mailing_id.hex]
+        payload = f'[{_json(token.brand)},{token.recipient_id},"{token.mailing_id.hex}"]'
         return f"{self._url}/report/{self._sign(Purpose.REPORT, payload)}"
 
     def read_report(self, text: str) -> ReportToken | None:
@@ -250,13 +256,12 @@ class Links:
         Always the same for one delivery, so that mandatory mail sent again after a crash is recognised as the same; it
         changes only when the oldest key is taken away. It tells nothing about the recipient.
         """
-        digest = hmac.digest(self._message_key, _ids(mailing_id, recipient_id), "sha256")
-        return f"<{digest[:20].hex()}@{domain}>"
+        return f"<{self._message_key(_ids(mailing_id, recipient_id))[:20].hex()}@{domain}>"
 
     def bounce_address(self, mailing_id: UUID, recipient_id: int, domain: str) -> str:
         """The return path of a delivery: a local part of 60 characters that survives being lower-cased."""
         ids = _ids(mailing_id, recipient_id)
-        token = base64.b32encode(ids + _mac(self._bounce_keys[0], ids)).decode().rstrip("=").lower()
+        token = base64.b32encode(ids + self._bounce_keys[0](ids)[:_MAC_OCTETS]).decode().rstrip("=").lower()
         return f"{BOUNCE_PREFIX}{token}@{domain}"
 
     def read_bounce(self, address: str) -> BounceToken | None:
@@ -272,15 +277,14 @@ class Links:
         ids, mac = raw[:_IDS_OCTETS], raw[_IDS_OCTETS:]
         if not local.startswith(BOUNCE_PREFIX) or len(mac) != _MAC_OCTETS:
             return None
-        if not any(hmac.compare_digest(mac, _mac(key, ids)) for key in self._bounce_keys):
+        if not any(hmac.compare_digest(mac, key(ids)[:_MAC_OCTETS]) for key in self._bounce_keys):
             return None
         return BounceToken(UUID(bytes=ids[:16]), int.from_bytes(ids[16:], signed=True))
 
-    def _sign(self, purpose: Purpose, payload: Any) -> str:
+    def _sign(self, purpose: Purpose, payload: str) -> str:
         """As itsdangerous would, which reads it, but four times as fast: it derives a key each time, and compresses."""
-        data = _unpadded(_compact(payload).encode())
-        mac = hmac.digest(self._signing_keys[purpose], data, "sha256")
-        return f"{data.decode()}.{_unpadded(mac).decode()}"
+        data = _unpadded(payload.encode())
+        return f"{data.decode()}.{_unpadded(self._signing_keys[purpose](data)).decode()}"
 
     def _read(self, purpose: Purpose, text: str) -> Any:
         """A payload as we signed it, so that its values need no second look; None if we did not."""
@@ -292,6 +296,7 @@ class Links:
             return None
 
 
+@lru_cache(maxsize=1000)
 def is_web_url(url: str) -> bool:
     """Whether it is an https or http URL that a link of ours may lead to (RFC 3986)."""
     if _NO_URL.search(url) or len(url.encode()) > MAX_URL:
@@ -315,12 +320,8 @@ def _unpadded(data: bytes) -> bytes:
     return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
-def _derive(key: str, purpose: str) -> bytes:
-    return hmac.digest(key.encode(), f"mailer.{purpose}".encode(), "sha256")
-
-
-def _mac(key: bytes, ids: bytes) -> bytes:
-    return hmac.digest(key, ids, "sha256")[:_MAC_OCTETS]
+def _derive(key: str, purpose: str) -> Mac:
+    return Mac(hmac.digest(key.encode(), f"mailer.{purpose}".encode(), "sha256"))
 
 
 def _ids(mailing_id: UUID, recipient_id: int) -> bytes:

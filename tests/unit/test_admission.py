@@ -1,17 +1,13 @@
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mailer.events import EventRefused, validate_event
-from mailer.policy.library import load
 from mailer.rendering.admission import admit
-from mailer.rendering.templates import Template, TemplateLibrary
+from mailer.rendering.templates import Template
+from tests.template_files import POLICIES, shipped
 
-ROOT = Path(__file__).parents[2]
-POLICIES = load({file.name: file.read_text("utf-8") for file in (ROOT / "policies").glob("*.toml")}, date(2026, 6, 1))
-TEMPLATES = TemplateLibrary.load(ROOT / "templates", POLICIES)
+TEMPLATES = shipped()
 SAM: dict[str, Any] = {"ref": "user-17", "email": "sam@example.org", "name": "Sam", "locale": "en-GB"}
 WEEKLY: dict[str, Any] = {
     "v": 1,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mailer.policy.category import CATEGORIES
 from mailer.rendering.dkim import DkimKeyError, Key, Signer
+from mailer.rendering.forms import Form
 from mailer.rendering.message import Letterhead, Skeleton
 
 DOMAIN = "paltalk.example"
@@ -55,15 +56,17 @@ def newsletter() -> bytes:
         CATEGORIES["newsletter"],
         reply_to="help@paltalk.example",
     )
-    return Skeleton(head).message(
-        to="zoë@bücher.example",
-        name="Zoë",
-        subject="Grüße " * 20,
-        text="Hello \n\n\n",
-        html="<p>Hello   </p>",
-        message_id="<1@paltalk.example>",
-        date=NOW,
-        unsubscribe_url="https://mail.example/u/token",
+    form = Form(("Grüße " * 20,), ("<p>Hello   </p>",), ("Hello \n\n\n",))
+    return (
+        Skeleton(head)
+        .blank(form)
+        .fill(
+            to="zoë@bücher.example",
+            name="Zoë",
+            message_id="<1@paltalk.example>",
+            date=NOW,
+            unsubscribe_url="https://mail.example/u/token",
+        )
     )
 
 

@@ -36,7 +36,7 @@ def with_switches(brand: str, **switches: str) -> Mapping[str, Policy]:
 
 def set_up(facts: MailingFacts, among: Mapping[str, Policy]) -> Press:
     """The press of a mailing whose messages are not signed."""
-    return Presses(among, templates(), LINKS, lambda domain, content, now: content).set_up(facts, None)
+    return Presses(among, templates(), LINKS, None).set_up(facts, None)
 
 
 def press_of(category: str = "newsletter", tracking: str = "mailing", **values: Any) -> Press:

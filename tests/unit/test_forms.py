@@ -1,0 +1,184 @@
+"""Form letters: what is filled in once many times reads as if it had been rendered for each."""
+
+import email.policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+from quopri import decodestring
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailer.pipeline.press import Press, Presses
+from mailer.policy.standing import Standing
+from mailer.ports.deliveries import Row
+from mailer.rendering.forms import NAME, Form, Slot, cut, personal_uses
+from mailer.rendering.jinja import environment
+from mailer.rendering.links import Links
+from mailer.rendering.message import Letterhead, Skeleton
+from mailer.rendering.templates import Template
+from mailer.rendering.transfer import quoted_piece, quoted_printable
+from tests.factories import KEY, policies, templates
+from tests.presses import facts_of, press_of
+
+NOW = 1_790_000_000
+LINE = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=120)
+ODD = st.one_of(
+    LINE,
+    st.sampled_from(["", ".", "..", "From me", "=3D", "=?utf-8?q?x?=", "a" * 300, " ", "<b>&</b>", "\U0001f600" * 40]),
+)
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ue000\ue001"), max_size=600)
+CATEGORIES = ("newsletter", "promotional", "service", "breach")
+
+
+def read(content: bytes) -> EmailMessage:
+    """A message as Python reads it, once its form has been looked at."""
+    assert all(len(line) <= 998 for line in content.split(b"\r\n"))
+    assert content.count(b"\r\n") == content.count(b"\n") == content.count(b"\r")
+    return BytesParser(EmailMessage, policy=email.policy.default).parsebytes(content)
+
+
+def parts(content: bytes) -> tuple[str, dict[str, Any]]:
+    """The subject and the texts of a message."""
+    message = read(content)
+    return str(message["Subject"]), {
+        part.get_content_type(): part.get_content() for part in message.walk() if not part.is_multipart()
+    }
+
+
+def one_by_one(press: Press, row: Row) -> bytes:
+    """The same message with no form: rendered for this person alone."""
+    variants = {
+        locale: type(variant)(variant.pieces, variant.names, variant.bent | {NAME})
+        for locale, variant in press.template.variants.items()
+    }
+    plain = Template(**{name: getattr(press.template, name) for name in Template.__slots__} | {"variants": variants})
+    return Press(press.facts, press.policy, plain, press._links, {}).print(row, press.category, NOW).outgoing.content
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+@settings(deadline=None)  # the first one reads all templates
+@given(names=st.lists(st.none() | ODD, min_size=2, max_size=3), locale=st.sampled_from(["en", "de", "ar", None]))
+def test_a_form_reads_as_if_it_were_rendered(category: str, names: list[str | None], locale: str | None) -> None:
+    """Whoever is filled into a form gets the same parts as one for whom the template is rendered."""
+    press = press_of(category)
+    for number, name in enumerate(names):
+        row = Row(press.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
+        assert parts(press.print(row, press.category, NOW).outgoing.content) == parts(one_by_one(press, row))
+
+
+def test_a_form_is_made_once() -> None:
+    """The template is rendered once for many, and again where a value is missing or the locale is another one."""
+    press = press_of()
+    people: list[tuple[str | None, str]] = [("Ada", "en"), ("Bob", "en"), (None, "en"), ("Cem", "de"), ("Dan", "de")]
+    for number, (name, locale) in enumerate(people):
+        row = Row(press.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
+        press.print(row, press.category, NOW)
+    assert len(press._blanks) == 3
+
+
+def test_small_mailings_share_a_form() -> None:
+    """Mailings of few that differ in plain texts share one form, and no text or link of one gets into another's."""
+    presses = Presses(policies(), templates(), Links("https://mail.example", (KEY,)), None)
+    shown = []
+    for number, reason in enumerate(["You asked for it.", "A <b>reason</b>", "Another one"]):
+        facts = facts_of("breach", audience_size=1, reason=reason)
+        press = presses.set_up(facts, None)
+        row = Row(facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), "Ada", "en")
+        content = press.print(row, press.category, NOW).outgoing.content
+        assert parts(content) == parts(one_by_one(press, row))
+        shown.append(parts(content)[1]["text/html"])
+    assert len(presses._shared) == 1
+    assert len(set(shown)) == 3
+
+
+def test_what_a_template_works_with_is_not_filled_in() -> None:
+    """A value with which a template does more than to print it tells the forms of mailings apart."""
+    presses = Presses(policies(), templates(), Links("https://mail.example", (KEY,)), None)
+    subjects = set()
+    for day in ("01", "02", "02"):
+        context = {"starts": f"2026-12-{day}T01:00Z", "ends": "2026-12-03T01:00Z"}
+        press = presses.set_up(facts_of("service", audience_size=1, context=context), None)
+        row = Row(press.facts.id, 1, 1, Standing(1, 1, "u1@people.example", paid=True), "Ada", "en")
+        subjects.add(parts(press.print(row, press.category, NOW).outgoing.content)[0])
+    assert (len(presses._shared), len(subjects)) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("source", "bent"),
+    [
+        ("{{ recipient.name }} {% if recipient.name %}x{% endif %} {{ a }}", set()),
+        ("{{ recipient.name | upper }}", {NAME}),
+        ("{{ recipient.locale }}", {"recipient"}),
+        ("{{ recipient }}", {"recipient"}),
+        ("{% set x = recipient.name %}{{ x }}", {NAME, "x"}),
+        ("{% if recipient.name == 'Ada' %}x{% endif %}", {NAME}),
+        ("{{ 'Dear ' ~ a }}", {"a"}),
+        ("{% for x in a %}{{ b }}{% endfor %}", {"a", "x"}),
+        ("{% filter upper %}{{ a }}{% endfilter %}", {"a"}),
+        ("{% set x %}{{ a }}{% endset %}", {"a", "x"}),
+        ("{% if a %}{{ a }}{% elif b %}{{ b | length }}{% endif %}", {"b"}),
+        ("{{ a if b else c }}", {"a", "b", "c"}),
+        ("{{ a.b }}{{ c[d] }}", {"a", "c", "d"}),
+    ],
+)
+def test_what_a_template_does_with_a_value(source: str, bent: set[str]) -> None:
+    """Only a value that is printed as it is, or asked for, can be filled in later."""
+    assert personal_uses(environment("en", escape=True).parse(source)) == bent
+
+
+@pytest.mark.parametrize("text", ["\ue000", "\ue001", "\ue000x\ue001", "\ue000name", "a\ue000name\ue001\ue001"])
+def test_a_text_with_marks_of_its_own_is_no_form(text: str) -> None:
+    """What looks like a slot and is none makes the template be rendered for each person."""
+    assert cut(text, ["name"]) is None
+
+
+def test_cutting() -> None:
+    """A rendered text is cut at its slots."""
+    assert cut("a\ue000name\ue001b\ue000url\ue001", ["name", "url"]) == ("a", Slot("name"), "b", Slot("url"))
+
+
+@given(st.lists(st.tuples(st.booleans(), TEXT), max_size=6), st.booleans())
+def test_pieces_read_back(pieces: list[tuple[bool, str]], optional: bool) -> None:
+    """Whatever stands in the pieces and the slots, Python's parser reads the text that they make together."""
+    values = {str(number): text for number, (is_slot, text) in enumerate(pieces) if is_slot}
+    body = tuple(Slot(str(number)) if is_slot else text for number, (is_slot, text) in enumerate(pieces))
+    category = policies()["interpals"].categories["newsletter" if optional else "service"]
+    skeleton = Skeleton(Letterhead("Letters <l@mail.interpals.example>", "interpals", "interpals.example", category))
+    content = skeleton.blank(Form(("Hello",), body, body)).fill(
+        to="ada@people.example",
+        name="Ada",
+        message_id="<1@interpals.example>",
+        date=NOW,
+        unsubscribe_url="https://mail.example/u/x" if optional else None,
+        values=values,
+    )
+    whole = "".join(_lines(text) for _, text in pieces)
+    shown = "".join(_lines(_escaped(text) if is_slot else text) for is_slot, text in pieces)
+    assert _ended(parts(content)[1]["text/plain"]) == _ended(whole)
+    assert _ended(parts(content)[1]["text/html"]) == _ended(shown)
+    assert all(len(line) <= 76 for line in content.partition(b"\r\n\r\n")[2].split(b"\r\n") if b"charset" not in line)
+
+
+@given(st.binary(max_size=400).filter(lambda data: b"\r" not in data and b"\n" not in data))
+def test_quoted_printable_reads_back(data: bytes) -> None:
+    """Each encoding decodes to what was encoded, in lines of at most 76 octets, with no white space at their ends."""
+    for encoded in (quoted_printable(data), quoted_piece(data)):
+        assert decodestring(encoded) == data
+        assert all(len(line) <= 76 and not line.endswith((b" ", b"\t")) for line in encoded.split(b"\r\n"))
+    assert decodestring(quoted_piece(data) + quoted_piece(data)) == data * 2
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _ended(text: str) -> str:
+    return _lines(text).rstrip("\n")
+
+
+def _escaped(text: str) -> str:
+    return (
+        text.replace("&", "&amp;").replace(">", "&gt;").replace("<", "&lt;").replace("'", "&#39;").replace('"', "&#34;")
+    )

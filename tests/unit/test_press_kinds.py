@@ -1,0 +1,125 @@
+"""Values of all kinds in messages that share a form, and in the trial that admits events."""
+
+from collections.abc import Mapping
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailer.events import EventRefused, MessageEvent, validate_event
+from mailer.pipeline import press as module
+from mailer.pipeline.press import Press, Presses
+from mailer.policy.document import Policy
+from mailer.policy.standing import Standing
+from mailer.ports.deliveries import Row
+from mailer.ports.ids import uuid7
+from mailer.rendering.admission import admit
+from mailer.rendering.links import Links
+from mailer.rendering.templates import TemplateLibrary
+from tests.factories import KEY, person
+from tests.presses import facts_of
+from tests.template_files import FILES, POLICIES, library, within
+
+NAME = "paltalk-2006"
+POLICY = next(policy for policy in POLICIES.values() if policy.brand == NAME)
+HTML = "news/body.html.j2"
+
+
+def presses_of(templates: TemplateLibrary, policy: Policy = POLICY) -> Presses:
+    """The presses of one brand."""
+    return Presses({NAME: policy}, templates, Links("https://mail.example", (KEY,)), None)
+
+
+def set_up(presses: Presses, templates: TemplateLibrary, **values: Any) -> Press:
+    """A mailing of the brand's news."""
+    template = templates.get(NAME, "news")
+    assert template is not None
+    stated: dict[str, Any] = {"id": uuid7(), "brand": NAME, "template": "news", "context": {"headline": "One"}}
+    return presses.set_up(facts_of(**stated | {"template_version": template.version} | values), None)
+
+
+def printed(press: Press, number: int = 1, context: Mapping[str, Any] | None = None) -> EmailMessage:
+    """A person's message."""
+    row = Row(press.facts.id, number, 1, Standing(number, 1, f"p{number}@people.example"), context=dict(context or {}))
+    message = message_from_bytes(press.print(row, press.category, 1).outgoing.content, policy=default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def html_of(message: EmailMessage) -> str:
+    """Its HTML."""
+    body = message.get_body(("html",))
+    assert body is not None
+    return str(body.get_content())
+
+
+@pytest.mark.parametrize("value", [[], {}], ids=["list", "object"])
+def test_an_empty_value_of_one_person(tmp_path: Path, value: object) -> None:
+    """An empty list or object of one person is a value like any other, beside people who have one that is not empty."""
+    files = within(FILES, HTML, "{{ headline }}", "{{ headline }}{% if tags %} tagged{% endif %}")
+    files = within(files, "news/template.toml", 'headline = "One"', 'headline = "One"\ntags = ["a"]')
+    templates = library(tmp_path, files)
+    press = set_up(presses_of(templates), templates)
+    tagged = [
+        " tagged" in html_of(printed(press, number, {"tags": own})) for number, own in enumerate((value, ["a"], value))
+    ]
+    assert tagged == [False, True, False]
+
+
+@pytest.mark.parametrize("value", [3, 3.5, True], ids=["int", "float", "bool"])
+@pytest.mark.parametrize("first", ["text", "number"])
+def test_a_number_where_another_has_a_text(tmp_path: Path, value: object, first: str) -> None:
+    """One person's value is a text and another's is none: each reads their own, whoever comes first."""
+    templates = library(tmp_path, FILES)
+    press = set_up(presses_of(templates), templates)
+    values = ["a text", value] if first == "text" else [value, "a text"]
+    subjects = [printed(press, number, {"headline": own})["Subject"] for number, own in enumerate(values)]
+    assert subjects == [f"News: {own}" for own in values]
+
+
+def test_a_pixel_is_its_own_mailings(tmp_path: Path) -> None:
+    """Where a few are enough to be counted, the pixel of one mailing does not stand in the messages of another."""
+    pixel = '{% if pixel_url %}<img src="{{ pixel_url }}" alt="">{% endif %}<p>'
+    policy = POLICY.model_copy(update={"minimum_cell": 5})
+    templates = library(tmp_path, within(FILES, HTML, "<p>", pixel), policies={NAME: policy})
+    presses = presses_of(templates, policy)
+    bodies = [html_of(printed(set_up(presses, templates, audience_size=10))) for _ in range(2)]
+    pixels = [body.partition('<img src="')[2].partition('"')[0] for body in bodies]
+    assert all("/o/" in url for url in pixels)
+    assert pixels[0] != pixels[1]
+
+
+def test_few_links_are_kept_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mailing keeps the counting links of its own, not those of each of its people."""
+    monkeypatch.setattr(module, "MOST_BLANKS", 3)
+    files = within(FILES, HTML, "<p>", '<p><a href="{{ link | tracked }}">x</a>')
+    files = within(files, "news/template.toml", 'headline = "One"', 'headline = "One"\nlink = "https://x.example/1"')
+    templates = library(tmp_path, files)
+    press = set_up(presses_of(templates), templates)
+    bodies = [
+        html_of(printed(press, number, {"link": f"https://x.example/{number}"})) for number in (0, 1, 2, 3, 4, 5, 0)
+    ]
+    assert len(press._clicks) == 3
+    links = [body.partition('<a href="')[2].partition('"')[0] for body in bodies]
+    assert all("/c/" in link for link in links)
+    assert len(set(links)) == 6
+
+
+def news_for(name: str) -> MessageEvent:
+    """An event for somebody of that name."""
+    to = {"people": [person(1, name=name)]}
+    named = {"brand": NAME, "category": "newsletter", "template": "news"}
+    return validate_event({"v": 1, "id": uuid7().hex, **named, "to": to, "context": {"headline": "x"}})
+
+
+def test_nobody_is_admitted_by_anothers_name(tmp_path: Path) -> None:
+    """Where a template takes names apart, that one name can be rendered says nothing of the next."""
+    surname = "{{ headline }}{% if recipient.name %} {{ recipient.name.split(' ')[1] }}{% endif %}"
+    files = within(FILES, HTML, "{{ headline }}", surname)
+    templates = library(tmp_path, within(files, "news/body.txt.j2", "{{ headline }}", surname))
+    assert admit(news_for("Anna Maria"), {NAME: POLICY}, templates).name == "news"
+    with pytest.raises(EventRefused, match="context"):
+        admit(news_for("Anna"), {NAME: POLICY}, templates)
