@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Annotated, Any, Literal
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -34,12 +35,24 @@ MAX_ATTACHMENTS_BYTES = 1024 * 1024
 MAX_PROBLEMS = 20
 MAX_PROBLEM = 500
 """Characters. A refusal travels in a header, and an event can be wrong in ten thousand places."""
+_LONGEST_ADDRESS = 254
+"""RFC 5321 4.5.3.1.3, less the angle brackets."""
 
 _CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
 _SURROGATE = re.compile("[\\ud800-\\udfff]")
 
 
+_ATOM = r"[a-zA-Z0-9_!#$%&'*+\-/=?^`{|}~]+"
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+_PLAIN = re.compile(rf"(?P<local>{_ATOM}(?:\.{_ATOM})*)@(?P<domain>(?:{_LABEL}\.)+(?P<top>[a-zA-Z]{{2,63}}))")
+"""Most addresses: a dot-atom (RFC 5322 3.2.3) at a host name (RFC 1123 2.1)."""
+_SPECIAL_TOPS = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
+_SPECIAL_LOCALS = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)
+
+
 def _one_line(text: str) -> str:
+    if text.isprintable():  # quicker, and holds for nearly all
+        return text
     if _CONTROL.search(text):
         raise ValueError("has a line break or control character; write it on one line")
     if _SURROGATE.search(text):
@@ -47,7 +60,23 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _plain(text: str) -> str | None:
+    """What the library makes of an address that needs none of its particular rules; None for all others.
+
+    In 1 µs instead of 22: an import of a million lines would spend most of its time in the library.
+    """
+    match = _PLAIN.fullmatch(text)
+    if match is None or len(text) > _LONGEST_ADDRESS:
+        return None
+    local, domain, top = match["local"], match["domain"].lower(), match["top"].lower()
+    if "--" in domain or top in _SPECIAL_TOPS or local.lower() in _SPECIAL_LOCALS:
+        return None
+    return f"{local}@{domain}"
+
+
 def _address(text: str) -> str:
+    if (plain := _plain(text)) is not None:
+        return plain
     try:
         return validate_email(_one_line(text), check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
@@ -96,7 +125,7 @@ class _Base64(Base64Encoder):
 
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
 Slug = Annotated[str, Field(pattern=SLUG, max_length=60)]
-Address = Annotated[str, Field(max_length=254), AfterValidator(_address)]
+Address = Annotated[str, Field(max_length=_LONGEST_ADDRESS), AfterValidator(_address)]
 Context = Annotated[dict[str, Any], AfterValidator(_context)]
 Locale = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$")]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]

@@ -1,16 +1,182 @@
-"""An address that does not exist."""
+"""An address that does not exist, and whether that is believed."""
 
-from mailer.ports.standings import Standings
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from mailer.policy.outcome import Outcome, Result
+from mailer.policy.suspicion import Tally, suspicious
+from mailer.ports.deliveries import Row
+from mailer.ports.quarantine import Counted, Key, Refusal, Refusals
+from mailer.telemetry import log
+
+QUARANTINED: Final = "quarantined"
+"""The reason of a held delivery whose refusal waits for a person."""
+_SECONDS: Final = 1.0
+"""Between two looks at the counters while something is refused."""
+_IDLE_SECONDS: Final = 10.0
+"""Between two looks while nothing is."""
+_HOUR: Final = 3600.0
+_DOMAINS: Final = 20_000
+"""Recipient domains that a process remembers of a processor; with more, it begins anew."""
+_ANSWERS: Final = (Result.ACCEPTED, Result.REFUSED, Result.BLOCKED)
+"""What says whether an address is there; the other outcomes leave it open."""
+_NONE: Final = Tally()
+_NOTHING: Final = Counted(_NONE, _NONE, {})
 
 
-async def address_dead(standings: Standings, brand: str, recipient_id: int, address: str, source: str) -> None:
-    """Marks an address as dead, for every brand of the controller. One that its owner has left already is not marked.
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is believed of a window's hard refusals.
+
+    Attributes:
+        believed: their addresses are dead, once the window's outcomes are recorded (`Bounces.bury`).
+        doubted: deliveries whose refusal is quarantined.
+    """
+
+    processor: str
+    believed: tuple[Refusal, ...] = ()
+    doubted: frozenset[Key] = frozenset()
+
+
+@dataclass(slots=True)
+class _Book:
+    """What a processor has answered, as this process knows it.
+
+    Attributes:
+        known: the counters as they were read. read_at: when, in seconds of the clock.
+        total, answered, refused: what has come since and is not counted there, the latter two by recipient domain. Of
+            domains that refuse nothing, only memory knows, and for an hour at most: older answers would hide what a
+            domain has begun to do.
+        begun_at: when the domains' counts began.
+    """
+
+    known: Counted = _NOTHING
+    read_at: float = float("-inf")
+    total: Tally = _NONE
+    answered: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    begun_at: float = float("-inf")
+    tripped: bool = False
+
+    def add(self, answered: Sequence[str], refused: Sequence[str], now: float) -> None:
+        """Counts a window, given as the domain of each answer and of each refusal."""
+        if now - self.begun_at >= _HOUR or len(self.answered) > _DOMAINS:
+            self.answered = Counter({domain: self.answered[domain] for domain in self.refused})
+            self.begun_at = now
+        self.answered.update(answered)
+        self.refused.update(refused)
+        self.total += Tally(len(answered), len(refused))
+
+    def undo(self, answered: Sequence[str], refused: Sequence[str]) -> None:
+        """Counts a window no more; what was added to the counters already is taken back there with the next look."""
+        self.answered.subtract(answered)
+        self.refused.subtract(refused)
+        self.total += Tally(-len(answered), -len(refused))
+
+    def take(self) -> dict[str | None, Tally]:
+        """What is to be added to the counters; it is not kept here any more."""
+        new: dict[str | None, Tally] = {None: self.total}
+        new |= {domain: Tally(self.answered.pop(domain, 0), n) for domain, n in self.refused.items()}
+        self.total, self.refused = _NONE, Counter()
+        return new
+
+    def put_back(self, new: Mapping[str | None, Tally]) -> None:
+        """It could not be added."""
+        for domain, tally in new.items():
+            if domain is None:
+                self.total += tally
+            else:
+                self.answered[domain] += tally.answered
+                self.refused[domain] += tally.refused
+
+    def doubts(self, domains: Collection[str]) -> Collection[str] | None:
+        """Of which of these domains the refusals are not believed; None: of none of the processor's."""
+        known, usual = self.known.domains, self.known.usual
+        if suspicious(self.known.hour + self.total, usual):
+            return None
+        return {
+            name
+            for name in domains
+            if suspicious(known.get(name, _NONE) + Tally(self.answered[name], self.refused[name]), usual)
+        }
+
+
+class Bounces:
+    """Judges hard refusals as they come (invariant 3). One for all consumers of a process.
 
     Args:
-        standings: where it is kept.
-        brand: whose mail was refused.
-        recipient_id: whose address it was when the mail went out.
-        address: the one that was refused.
-        source: who said so, such as a processor and its status code.
+        refusals: where they and the counters are kept.
+        clock: monotonic seconds.
     """
-    await standings.address_dead(brand, recipient_id, address, source)
+
+    def __init__(self, refusals: Refusals, clock: Callable[[], float] = time.monotonic) -> None:
+        self._refusals = refusals
+        self._clock = clock
+        self._books: dict[str, _Book] = {}
+
+    async def judge(self, processor: str, rows: Sequence[Row], outcomes: Sequence[Outcome]) -> Judgement:
+        """Which of a window's refusals are believed; asked before its outcomes are recorded.
+
+        Without a refusal it costs no statement but one in ten seconds, and cannot fail. After an error it can be
+        asked again.
+        """
+        book = self._books.setdefault(processor, _Book())
+        pairs = list(zip(rows, outcomes, strict=True))
+        answered = [_domain(row) for row, outcome in pairs if outcome.result in _ANSWERS]
+        refusals = [_refusal(row, outcome) for row, outcome in pairs if outcome.result is Result.REFUSED]
+        refused = [refusal.domain for refusal in refusals]
+        book.add(answered, refused, self._clock())
+        if self._clock() - book.read_at >= (_SECONDS if refusals else _IDLE_SECONDS):
+            await self._read(processor, book, refused)
+        if not refusals:
+            return Judgement(processor)
+        try:
+            return await self._judge(processor, book, refusals)
+        except BaseException:
+            book.undo(answered, refused)
+            raise
+
+    async def bury(self, judgement: Judgement) -> None:
+        """Makes the addresses of believed refusals dead, as far as nobody has begun to doubt them meanwhile."""
+        if judgement.believed:
+            await self._refusals.bury(judgement.processor, judgement.believed)
+
+    async def _read(self, processor: str, book: _Book, domains: Collection[str]) -> None:
+        """Adds what is new to the counters, and reads them."""
+        before, book.read_at = book.read_at, self._clock()
+        new = book.take()
+        refusing = (name for name, tally in book.known.domains.items() if tally.refused)
+        asked = {*domains, *refusing, *(name for name in new if name is not None)}
+        try:
+            book.known = await self._refusals.count(processor, new, asked)
+        except Exception:
+            # It is judged by what is known, and what has come is added the next time.
+            log.exception("answers could not be counted", processor=processor)
+            book.read_at = before
+            book.put_back(new)
+
+    async def _judge(self, processor: str, book: _Book, refusals: Sequence[Refusal]) -> Judgement:
+        doubts = book.doubts({refusal.domain for refusal in refusals})
+        doubted = [refusal for refusal in refusals if doubts is None or refusal.domain in doubts]
+        believed = [] if doubts is None else [refusal for refusal in refusals if refusal.domain not in doubts]
+        await self._refusals.record(processor, believed, doubted)
+        if doubted:
+            if not book.tripped:
+                log.error("hard refusals are quarantined; see `mailer quarantine list`", processor=processor)
+                # The other workers are to know it at once, and the next ones of this machine.
+                await self._read(processor, book, [refusal.domain for refusal in refusals])
+            await self._refusals.retract(processor, doubts)
+        book.tripped = bool(doubted)
+        return Judgement(processor, tuple(believed), frozenset(refusal.key for refusal in doubted))
+
+
+def _refusal(row: Row, outcome: Outcome) -> Refusal:
+    status = outcome.status or str(outcome.code)
+    return Refusal(row.mailing_id, row.recipient_id, row.attempt, row.standing.address or "", _domain(row), status)
+
+
+def _domain(row: Row) -> str:
+    return (row.standing.address or "").rpartition("@")[2].lower()

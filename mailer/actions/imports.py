@@ -1,8 +1,9 @@
 """Importing recipients from a file: each line is taken or rejected with a reason, and no opt-out is ever taken back."""
 
+import asyncio
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -59,7 +60,7 @@ async def import_recipients(
     progress: Callable[[int], None],
     from_controller: str | None = None,
 ) -> Imported:
-    """Imports a CSV file with a header line.
+    """Imports a CSV file with a header line. While the database takes a chunk, a thread reads the next one.
 
     Args:
         importer: writes the rows.
@@ -72,21 +73,33 @@ async def import_recipients(
     Raises:
         FileRefused: the header has no `ref` and `email`, or a column that nobody knows.
     """
-    parsed = _parse(lines, policy, from_controller)
+    reader = csv.reader(lines)
+    names = _columns(reader)
+    parsed = _parse(((reader.line_num, line) for line in reader), names, policy, from_controller)
     taken = rejected = 0
-    while chunk := list(islice(parsed, CHUNK)):
+    chunk = await asyncio.to_thread(_next, parsed)
+    while chunk:
+        bad = [item for item in chunk if isinstance(item, Rejected)]
         good: dict[str, ImportRow] = {}
         for item in chunk:
-            if isinstance(item, Rejected):
-                reject(item)
-                rejected += 1
-            else:
+            if not isinstance(item, Rejected):
                 good[item.person.ref] = _joined(good.get(item.person.ref), item)
-                taken += 1
-        if good:
-            await importer.write(list(good.values()))
+        for line in bad:
+            reject(line)
+        following, _ = await asyncio.gather(asyncio.to_thread(_next, parsed), _write(importer, list(good.values())))
+        taken, rejected = taken + len(chunk) - len(bad), rejected + len(bad)
         progress(len(chunk))
+        chunk = following
     return Imported(taken, rejected)
+
+
+def _next(parsed: Iterator[ImportRow | Rejected]) -> list[ImportRow | Rejected]:
+    return list(islice(parsed, CHUNK))
+
+
+async def _write(importer: Importer, rows: Sequence[ImportRow]) -> None:
+    if rows:
+        await importer.write(rows)
 
 
 @rule("suppressions-travel", "interpals-13")
@@ -107,32 +120,44 @@ def address_provenance(person: Person, purpose: str | None) -> str | None:
     return f"an address from a {person.source} needs {' and '.join(missing)}"
 
 
-def _parse(lines: Iterable[str], policy: Policy, from_controller: str | None) -> Iterator[ImportRow | Rejected]:
-    reader = csv.DictReader(lines, restkey="", restval="")
-    names = [name.strip() for name in reader.fieldnames or []]
+def _columns(reader: Iterator[list[str]]) -> list[str]:
+    """The names in the header line."""
+    names = [name.strip() for name in next(reader, [])]
     missing = [name for name in ("ref", "email") if name not in names]
     unknown = [name for name in names if name not in COLUMNS]
     if missing or unknown:
         what = f"lacks {', '.join(missing)}" if missing else f"has the unknown column {', '.join(unknown)}"
         raise FileRefused(f"the header line {what}; the columns are {', '.join(COLUMNS)}")
-    reader.fieldnames = names
-    for values in reader:
-        if "" in values:
-            yield Rejected(reader.line_num, _plain(values), "more values than columns; quote values that hold a comma")
-            continue
-        try:
-            yield _row(values, policy, from_controller)
-        except ValidationError as error:
-            first = error.errors()[0]
-            reason = f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}"
-            yield Rejected(reader.line_num, values, reason)
-        except ValueError as error:
-            yield Rejected(reader.line_num, values, str(error))
+    return names
 
 
-def _row(values: dict[str, str], policy: Policy, from_controller: str | None) -> ImportRow:
-    person = Person.model_validate({name: value for name in PERSONAL if (value := _text(values, name))})
-    purpose = _text(values, "purpose")
+def _parse(
+    lines: Iterable[tuple[int, list[str]]], names: Sequence[str], policy: Policy, from_controller: str | None
+) -> Iterator[ImportRow | Rejected]:
+    for number, line in lines:
+        if len(line) > len(names):
+            stood = dict(zip(names, line, strict=False))
+            yield Rejected(number, stood, "more values than columns; quote values that hold a comma")
+        elif line:
+            try:
+                values = {name: text for name, value in zip(names, line, strict=False) if (text := value.strip())}
+                yield _row(values, policy, from_controller)
+            except ValueError as error:
+                yield Rejected(number, dict(zip(names, line, strict=False)), _reason(error))
+
+
+def _reason(error: ValueError) -> str:
+    """Why a line is not taken."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _row(values: Mapping[str, str], policy: Policy, from_controller: str | None) -> ImportRow:
+    """A line's values, of those columns that have one."""
+    person = Person.model_validate({name: values[name] for name in PERSONAL if name in values})
+    purpose = values.get("purpose")
     if reason := address_provenance(person, purpose) or _taken_over(person, from_controller):
         raise ValueError(reason)
     audiences = _several(values, "audiences")
@@ -157,7 +182,7 @@ def _taken_over(person: Person, from_controller: str | None) -> str | None:
     return f"an address of {from_controller} needs source and policy_version: under which of its policies it was given"
 
 
-def _left(values: dict[str, str], policy: Policy) -> tuple[str, ...]:
+def _left(values: Mapping[str, str], policy: Policy) -> tuple[str, ...]:
     scopes = _several(values, "opted_out")
     for scope in scopes:
         if not can_be_left(policy, scope):
@@ -166,22 +191,22 @@ def _left(values: dict[str, str], policy: Policy) -> tuple[str, ...]:
     return scopes
 
 
-def _consents(values: dict[str, str], policy: Policy, from_controller: str | None) -> Iterator[Consent]:
+def _consents(values: Mapping[str, str], policy: Policy, from_controller: str | None) -> Iterator[Consent]:
     scopes = _several(values, "consents")
     if not scopes:
         return
-    at = _text(values, "consent_at")
-    if at is None:
+    if "consent_at" not in values:
         raise ConsentRefused("consent_at: a consent needs the time at which it was given")
+    at = moment("consent_at", values["consent_at"])
     for scope in scopes:
         said = Consent(
             scope,
             True,
-            _text(values, "consent_source") or "",
-            _text(values, "consent_version") or "",
-            _text(values, "consent_words"),
+            values.get("consent_source", ""),
+            values.get("consent_version", ""),
+            values.get("consent_words"),
             "import",
-            moment("consent_at", at),
+            at,
             controller=from_controller,
         )
         yield importable(policy, said)
@@ -217,19 +242,17 @@ def moment(name: str, text: str) -> datetime:
     return at
 
 
-def _text(values: dict[str, str], name: str) -> str | None:
-    return values.get(name, "").strip() or None
-
-
-def _yes(values: dict[str, str], name: str) -> bool | None:
-    said = (_text(values, name) or "").lower()
+def _yes(values: Mapping[str, str], name: str) -> bool | None:
+    said = values.get(name, "").lower()
     if said and said not in _YES:
         raise ValueError(f"{name}: {said!r} is neither yes nor no")
     return _YES.get(said)
 
 
-def _several(values: dict[str, str], name: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in values.get(name, "").split(";") if part.strip())
+def _several(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    if name not in values:
+        return ()
+    return tuple(text for part in values[name].split(";") if (text := part.strip()))
 
 
 def _joined(earlier: ImportRow | None, later: ImportRow) -> ImportRow:
@@ -245,7 +268,3 @@ def _joined(earlier: ImportRow | None, later: ImportRow) -> ImportRow:
         later.purpose or earlier.purpose,
         earlier.paid if later.paid is None else later.paid,
     )
-
-
-def _plain(values: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in values.items() if name}

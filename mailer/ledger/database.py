@@ -87,17 +87,22 @@ def standing_of(
     )
 
 
-def storable(text: str) -> str:
-    """A text as a column can hold it: without U+0000 and halves of surrogate pairs, which a stranger's may have."""
-    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
+_json = json.JSONEncoder(default=str).encode
+"""For ids, which JSON knows as text."""
 
 
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     for kind in ("json", "jsonb"):
-        await connection.set_type_codec(kind, encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+        await connection.set_type_codec(kind, encoder=_json, decoder=json.loads, schema="pg_catalog")
 
 
-async def open_pool(url: str, size: int = 10) -> Pool:
+class _Connection(asyncpg.Connection):
+    def get_reset_query(self) -> str:
+        """Nothing: no statement of ours sets anything for its session; to ask costs as much as a small statement."""
+        return ""
+
+
+async def open_pool(url: str, size: int = 32) -> Pool:
     """Connects.
 
     Args:
@@ -105,5 +110,10 @@ async def open_pool(url: str, size: int = 10) -> Pool:
         size: connections at most.
     """
     return await asyncpg.create_pool(
-        url, min_size=1, max_size=size, init=_prepare, server_settings={"application_name": "mailer"}
+        url,
+        min_size=1,
+        max_size=size,
+        init=_prepare,
+        connection_class=_Connection,
+        server_settings={"application_name": "mailer"},
     )

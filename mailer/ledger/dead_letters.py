@@ -2,7 +2,8 @@
 
 import asyncpg
 
-from mailer.ledger.database import Pool, storable
+from mailer.ledger.database import Pool
+from mailer.ledger.texts import storable
 from mailer.ports.broker import Header, Message
 from mailer.ports.dead_letters import DeadLetter
 

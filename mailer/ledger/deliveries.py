@@ -9,7 +9,8 @@ from uuid import UUID
 
 import asyncpg
 
-from mailer.ledger.chain import Linked
+from mailer.ledger.chain import Links
+from mailer.ledger.control import HALTED
 from mailer.ledger.database import Connection, Pool, standing_of, statements
 from mailer.ledger.writers import Writers, columns
 from mailer.policy.decision import Mailing
@@ -20,10 +21,13 @@ from mailer.ports.ledger import Entry
 
 _SQL = statements("deliveries")
 _CLAIM, _READ_AGAIN, _FORESEE = (
-    _SQL[name].replace("{rows}", _SQL["rows"]) for name in ("claim", "read_again", "foresee")
+    _SQL[name].replace("{rows}", _SQL["rows"]).replace("{halted}", HALTED)
+    for name in ("claim", "read_again", "foresee")
 )
-_MOVE = _SQL["move"].replace("{lock}", "FOR SHARE").replace("{count}", "")
-_COUNTED_MOVE = _SQL["move"].replace("{lock}", "FOR NO KEY UPDATE").replace("{count}", _SQL["count"])
+_BARE = _SQL["move"].replace("{entries}", statements("ledger")["entries"])
+_MOVE = _BARE.replace("{lock}", "FOR SHARE").replace("{count}", "")
+_COUNTED_MOVE = _BARE.replace("{lock}", "FOR NO KEY UPDATE").replace("{count}", _SQL["count"])
+_SHAPE = ("shape", "from_state", "to_state", "reason", "sent_as", "counts_as")
 _ELSEWHERE = UUID(int=0)
 """Whose invitation it was that another system had sent."""
 
@@ -84,14 +88,14 @@ class PostgresDeliveries:
     async def move(self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry]) -> frozenset[Key]:
         """See the port."""
         async with self._writers.lease() as writer, self._pool.acquire() as connection:
-            linked = writer.link(entries)
+            links = writer.link(entries)
             invitations = [move.key for move in moves if move.invites]
             if invitations:
-                refused = await self._invite(connection, invitations, claim, moves, linked)
+                refused = await self._invite(connection, invitations, claim, moves, links)
             else:
-                refused = await self._move(connection, claim, moves, linked)
+                refused = await self._move(connection, claim, moves, links)
             if not refused:
-                writer.advance(linked)
+                writer.advance(links)
         return refused
 
     async def _invite(
@@ -100,7 +104,7 @@ class PostgresDeliveries:
         invitations: Sequence[Key],
         claim: UUID | None,
         moves: Sequence[Move],
-        linked: Sequence[Linked],
+        links: Links,
     ) -> frozenset[Key]:
         """A move that uses addresses up: together with it, or not at all."""
         try:
@@ -108,31 +112,22 @@ class PostgresDeliveries:
                 await connection.execute(_SQL["keep_inviters"])
                 used = await connection.fetch(_SQL["use_addresses"], *zip(*invitations, strict=True))
                 refused = frozenset((row["mailing_id"], row["recipient_id"]) for row in used)
-                if refused := refused or await self._move(connection, claim, moves, linked):
+                if refused := refused or await self._move(connection, claim, moves, links):
                     raise _Refused(refused)
         except _Refused as error:
             return error.keys
         return frozenset()
 
     async def _move(
-        self, connection: Connection, claim: UUID | None, moves: Sequence[Move], linked: Sequence[Linked]
+        self, connection: Connection, claim: UUID | None, moves: Sequence[Move], links: Links
     ) -> frozenset[Key]:
         rows = await connection.fetch(
             _COUNTED_MOVE if any(move.counts_as for move in moves) else _MOVE,
-            *columns(linked),
-            [move.mailing_id for move in moves],
-            [move.recipient_id for move in moves],
-            [move.attempt for move in moves],
-            [move.from_state.value for move in moves],
-            [move.to_state.value for move in moves],
-            [move.reason for move in moves],
-            [move.due_at for move in moves],
-            [move.version for move in moves],
+            *columns(links),
+            *_packed(moves),
             claim,
             *_deltas(moves),
             self._tell,
-            [move.sent_as for move in moves],
-            [move.counts_as for move in moves],
         )
         if rows[0]["whole"]:
             return frozenset()
@@ -168,12 +163,17 @@ def _row(row: asyncpg.Record) -> Row:
         locale=row["locale"],
         context=row["context"] or {},
         inviter_paused=row["inviter_paused"],
-        originals=tuple((recipient_id, State(state)) for recipient_id, state in row["originals"] or ()),
+        tried_at=row["tried_at"],
+        originals=_originals(row["originals"]) if row["copy_of"] is not None else (),
     )
 
 
+def _originals(found: list[list[Any]] | None) -> tuple[tuple[int, State], ...]:
+    return tuple((recipient_id, State(state)) for recipient_id, state in found or ())
+
+
 def _sent(counts: list[list[Any]] | None) -> tuple[tuple[str, int], ...]:
-    return tuple((name, n) for name, n in counts or ())
+    return tuple((name, n) for name, n in counts) if counts else ()
 
 
 def _invited_by(source: str | None) -> UUID | None:
@@ -182,6 +182,24 @@ def _invited_by(source: str | None) -> UUID | None:
         return UUID(source) if source is not None else None
     except ValueError:
         return _ELSEWHERE
+
+
+def _packed(moves: Sequence[Move]) -> tuple[list[Any], ...]:
+    """The moves as `move` takes them: what they have in common comes once, and each of them names it."""
+    shapes: dict[tuple[Any, ...], int] = {}
+    numbers = []
+    for move in moves:
+        shape = move.from_state, move.to_state, move.reason, move.sent_as, move.counts_as
+        numbers.append(shapes.setdefault(shape, len(shapes)))
+    return (
+        [dict(zip(_SHAPE, (number, *shape), strict=True)) for shape, number in shapes.items()],
+        numbers,
+        [move.mailing_id for move in moves],
+        [move.recipient_id for move in moves],
+        [move.attempt for move in moves],
+        [move.due_at for move in moves],
+        [move.version for move in moves],
+    )
 
 
 def _deltas(moves: Sequence[Move]) -> tuple[list[UUID], list[str], list[str], list[int]]:

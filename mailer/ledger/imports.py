@@ -61,5 +61,5 @@ class PostgresImporter:
             await connection.execute(people.SQL["purpose"], *zip(*purposes, strict=True))
         if paid := [(id_, row.paid) for id_, row in each if row.paid is not None]:
             await connection.execute(people.SQL["paid"], *zip(*paid, strict=True))
-        if joined := [(self._brand, audience, row.person.ref) for _, row in each for audience in row.audiences]:
+        if joined := [(self._brand, audience, id_) for id_, row in each for audience in row.audiences]:
             await connection.execute(people.SQL["join_audiences"], *zip(*joined, strict=True))

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
+from mailer.crashing import CrashPoint, reach
 from mailer.events import Attachment, Audience, People, Person, Refs
 from mailer.ledger import people
 from mailer.ledger.addresses import AddressHasher
@@ -19,7 +20,15 @@ from mailer.ports.mailings import Accepted, MailingFacts, MailingStatus, NewMail
 
 _SQL = statements("mailings")
 
-_COUNTED = ("opens", "machine_opens", "unique_opens", "clicks", "machine_clicks", "unique_clicks")
+_COUNTED = (
+    "opens",
+    "machine_opens",
+    "unique_opens",
+    "clicks",
+    "machine_clicks",
+    "unique_clicks",
+    "ended_lately",
+)
 
 BATCH_SIZE = 500
 """Recipients a batch: a second or two of work, well within a lease."""
@@ -33,6 +42,7 @@ class PostgresMailings:
         self._writers = writers
         self._hasher = hasher
         self._kept: set[str] = set()
+        self._epoch = writers.epoch
 
     async def accept(self, mailings: Sequence[NewMailing]) -> list[Accepted]:
         """See the port."""
@@ -48,6 +58,7 @@ class PostgresMailings:
                 fresh = [mailing for mailing in mailings if first[mailing.id] == mailing.id]
                 batches = await self._create(connection, fresh) if fresh else []
                 linked = await append(connection, writer, [_accepted(mailing) for mailing in fresh])
+                reach(CrashPoint.IN_INTAKE)
             writer.advance(linked)
         self._kept.update(mailing.template_version for mailing in fresh)
         due: defaultdict[UUID, list[int]] = defaultdict(list)
@@ -62,6 +73,9 @@ class PostgresMailings:
         ]
 
     async def _create(self, connection: Connection, mailings: Sequence[NewMailing]) -> list[asyncpg.Record]:
+        if self._epoch != self._writers.epoch:  # the database has lost what it had
+            self._epoch = self._writers.epoch
+            self._kept.clear()
         templates = {mailing.template_version: mailing.template_source for mailing in mailings}
         new = {version: source for version, source in templates.items() if version not in self._kept}
         if new:
@@ -247,5 +261,5 @@ def _facts(row: asyncpg.Record) -> MailingFacts:
 def _status(row: asyncpg.Record) -> MailingStatus:
     values: dict[str, Any] = dict(row)
     values["counts"] = {(state, reason): int(n) for state, reason, n in row["counts"]}
-    values |= {name: int(row[name]) for name in _COUNTED}
+    values |= {name: int(row[name]) for name in _COUNTED} | {"halted": tuple(row["halted"] or ())}
     return MailingStatus(**values)

@@ -37,7 +37,7 @@ async def upsert(connection: Connection, hasher: AddressHasher, people: Sequence
         return {}
     await connection.execute("SELECT pg_advisory_xact_lock_shared(hashtext('mailer.addresses'))")
     rows = [_row(hasher, known) for known in people]
-    await connection.execute(SQL["upsert"], rows)
+    await connection.execute(SQL["upsert"], *zip(*rows, strict=True))
     keys = [(known.brand, known.person.ref, known.controller) for known in people]
     ids = await ids_of(connection, [(brand, ref) for brand, ref, _ in keys])
     if stale := [key for key in keys if key[:2] not in ids]:
@@ -106,21 +106,22 @@ async def refresh(connection: Connection, ids: Sequence[int]) -> None:
     await connection.execute(SQL["derive"], list({*ids, *(row["id"] for row in also)}))
 
 
-def _row(hasher: AddressHasher, known: Known) -> dict[str, str | None]:
+def _row(hasher: AddressHasher, known: Known) -> tuple[object, ...]:
+    """In the order that `upsert` takes the columns."""
     person = known.person
-    return {
-        "brand": known.brand,
-        "ref": person.ref,
-        "erased_ref": hasher.erased_ref(known.brand, person.ref),
-        "controller": known.controller,
-        "email": person.email,
-        "address_key": hasher.key_id,
-        "address_hash": hasher.hash(person.email).hex(),
-        "name": person.name,
-        "locale": person.locale,
-        "country": person.country,
-        "source": person.source,
-        "collected_at": person.collected_at.isoformat() if person.collected_at else None,
-        "policy_version": person.policy_version,
-        "observed_at": known.observed_at.isoformat(),
-    }
+    return (
+        known.brand,
+        person.ref,
+        hasher.erased_ref(known.brand, person.ref),
+        known.controller,
+        person.email,
+        hasher.key_id,
+        hasher.hash(person.email),
+        person.name,
+        person.locale,
+        person.country,
+        person.source,
+        person.collected_at,
+        person.policy_version,
+        known.observed_at,
+    )

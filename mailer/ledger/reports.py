@@ -5,7 +5,8 @@ from uuid import UUID
 
 import asyncpg
 
-from mailer.ledger.database import Connection, Pool, statements, storable
+from mailer.ledger.database import Connection, Pool, statements
+from mailer.ledger.texts import storable
 from mailer.policy.aggregates import OTHER, Shared, hidden, overlap, publish, subtractable
 from mailer.ports.reports import DIMENSIONS, Report, ReportRefused
 

@@ -1,21 +1,28 @@
 """The timekeeper's statements in PostgreSQL."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from uuid import UUID
 
+from mailer.ledger.control import HALTED
 from mailer.ledger.database import Pool, statements
 from mailer.ledger.mailings import BATCH_SIZE
 from mailer.ledger.processors import note_purges
+from mailer.ledger.quarantine import fold_answers
+from mailer.ledger.rates import forget
 from mailer.ledger.reading import PostgresLedger
 from mailer.ledger.suppressions import lapse
 from mailer.ledger.writers import Writers, append
 from mailer.ports.deliveries import State
-from mailer.ports.upkeep import Due, Stale
+from mailer.ports.upkeep import Due, Ending, Open, Stale
 
-_SQL = statements("upkeep")
+_SQL = {name: text.replace("{halted}", HALTED) for name, text in statements("upkeep").items()}
 _FINISH = statements("deliveries")["finish"]
 _MAILINGS_AT_ONCE = 10_000
 _SENDS_AT_ONCE = 50_000
+_ALONE_SECONDS = 10
+"""How long a process that was frozen keeps the others from publishing."""
 
 
 class PostgresUpkeep:
@@ -33,6 +40,13 @@ class PostgresUpkeep:
         self._ledger = ledger
         self._writers = writers
         self._forgetful = forgetful
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[bool]:
+        """See the port."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{_ALONE_SECONDS}s'")
+            yield bool(await connection.fetchval(_SQL["alone"]))
 
     async def unpublished(self, limit: int) -> list[Due]:
         """See the port."""
@@ -64,6 +78,19 @@ class PostgresUpkeep:
         """See the port."""
         return int(await self._pool.fetchval(_SQL["batch_due"], limit, BATCH_SIZE))
 
+    async def ending(self, limit: int) -> list[Ending]:
+        """See the port."""
+        return [Ending(**row) for row in await self._pool.fetch(_SQL["ending"], limit)]
+
+    async def open_of(self, mailing_id: UUID, after: int, limit: int) -> list[Open]:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["open_of"], mailing_id, after, limit)
+        return [Open(**{**row, "state": State(row["state"])}) for row in rows]
+
+    async def sweep(self, mailing_id: UUID) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["sweep"], mailing_id)
+
     async def finish_mailings(self) -> int:
         """See the port."""
         async with self._writers.lease() as writer, self._pool.acquire() as connection:
@@ -78,10 +105,15 @@ class PostgresUpkeep:
         await self._pool.execute(_SQL["fold"])
         await self._pool.execute(_SQL["fold_opens"])
         await self._pool.execute(_SQL["fold_clicks"])
+        await fold_answers(self._pool)
 
     async def forget_sends(self, days: int) -> None:
         """See the port."""
         await self._pool.execute(_SQL["forget_sends"], timedelta(days=days), _SENDS_AT_ONCE)
+
+    async def forget_rates(self) -> None:
+        """See the port."""
+        await forget(self._pool, _SENDS_AT_ONCE)
 
     async def lapse(self, limit: int) -> int:
         """See the port."""
@@ -93,4 +125,4 @@ class PostgresUpkeep:
 
     async def seal(self) -> None:
         """See the port."""
-        await self._ledger.seal()
+        await self._ledger.seal_moved()

@@ -1,21 +1,38 @@
 """Who writes the ledger: each writer extends a chain of its own, so that no two wait for one another."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from mailer.ledger.chain import GENESIS, Linked, link_all
-from mailer.ledger.database import Connection, statements, storable
+from mailer.crashing import CrashPoint, reach
+from mailer.ledger.chain import GENESIS, Links, link_all
+from mailer.ledger.database import Connection, statements
+from mailer.macs import Mac
 from mailer.ports.ids import uuid7
 from mailer.ports.ledger import Entry
 from mailer.ports.rights import KnownEvent
 
 _SQL = statements("ledger")
+_APPEND = _SQL["append"].replace("{entries}", _SQL["entries"])
+_SHAPE = (
+    "shape",
+    "kind",
+    "brand",
+    "category",
+    "reason",
+    "rule",
+    "policy",
+    "processor",
+    "country",
+    "contract",
+    "purpose",
+    "fields",
+)
 _MAX_AGE = timedelta(days=1)
 
 
@@ -23,32 +40,55 @@ class Writer:
     """One chain and its head. Used by one statement at a time."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self._mac = Mac(key)
         self.id: UUID = uuid7()
         self.born = datetime.now(UTC)
         self.event: tuple[str, str] | None = None
-        self._n = 0
+        self.n = 0
         self._head = GENESIS
 
-    def link(self, entries: Sequence[Entry]) -> list[Linked]:
+    def link(self, entries: Sequence[Entry]) -> Links:
         """Chains entries behind the head, which stays where it is until `advance`."""
-        stored = [replace(entry, reply=storable(entry.reply)) if entry.reply else entry for entry in entries]
-        salts = os.urandom(16 * len(stored))
-        return link_all(self._key, self._head, self.id, self._n + 1, datetime.now(UTC), stored, salts)
+        salts = os.urandom(16 * len(entries))
+        links = link_all(self._mac, self._head, self.id, self.n + 1, datetime.now(UTC), entries, salts)
+        reach(CrashPoint.IN_CHAIN)
+        return links
 
-    def advance(self, linked: Sequence[Linked]) -> None:
+    def advance(self, links: Links) -> None:
         """The entries are committed: the head moves."""
-        if linked:
-            self._n, self._head = linked[-1].n, linked[-1].hash
+        if links.hashes:
+            self.n, self._head = links.first + len(links.hashes) - 1, links.hashes[-1]
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """The writers of a process that nobody uses at the moment, and what all of them have committed."""
+
+    free: list[Writer] = field(default_factory=list)
+    heads: dict[UUID, int] = field(default_factory=dict)
 
 
 class Writers:
-    """The writers of a process, as many as write at once."""
+    """The writers of a process, as many as write at once. Implements `ports.control.Chains`.
+
+    Attributes:
+        epoch: how often the database was found to have lost what was committed.
+    """
 
     def __init__(self, key: str) -> None:
         self._key = key.encode()
-        self._free: list[Writer] = []
+        self._shelf = _Shelf()
+        self.epoch = 0
         self._event: tuple[str, str] | None = None
+
+    def heads(self) -> Mapping[UUID, int]:
+        """The newest committed number of each writer that was used lately."""
+        return dict(self._shelf.heads)
+
+    def renew(self) -> None:
+        """Never extends the chains that there are: the database has lost entries of them."""
+        self._shelf = _Shelf()
+        self.epoch += 1
 
     def once(self, brand: str, event_id: str) -> "Writers":
         """The same, for the one change that an account event asks for: what they append is only committed if new."""
@@ -62,43 +102,41 @@ class Writers:
 
         After an error nobody knows whether its entries were committed, so it is never used again.
         """
-        while self._free and datetime.now(UTC) - self._free[-1].born > _MAX_AGE:
-            self._free.pop()
-        writer = self._free.pop() if self._free else Writer(self._key)
+        shelf = self._shelf
+        while shelf.free and datetime.now(UTC) - shelf.free[-1].born > _MAX_AGE:
+            shelf.heads.pop(shelf.free.pop().id, None)
+        writer = shelf.free.pop() if shelf.free else Writer(self._key)
         writer.event = self._event
-        yield writer
-        self._free.append(writer)
+        try:
+            yield writer
+        except BaseException:
+            shelf.heads.pop(writer.id, None)
+            raise
+        if writer.n:
+            shelf.heads[writer.id] = writer.n
+        shelf.free.append(writer)
 
 
-def columns(linked: Sequence[Linked]) -> list[list[Any]]:
-    """The entries as one list a column, in the order that `sql/ledger.sql` and `sql/deliveries.sql` take them."""
+def columns(links: Links) -> list[Any]:
+    """The entries as `sql/ledger.sql` and `sql/deliveries.sql` take them."""
     return [
-        [link.writer for link in linked],
-        [link.n for link in linked],
-        [link.at for link in linked],
-        [link.entry.kind.value for link in linked],
-        [link.entry.brand for link in linked],
-        [link.entry.mailing_id for link in linked],
-        [link.entry.recipient_id for link in linked],
-        [link.entry.attempt for link in linked],
-        [link.entry.category for link in linked],
-        [link.entry.reason for link in linked],
-        [link.entry.rule for link in linked],
-        [link.entry.policy for link in linked],
-        [link.entry.processor for link in linked],
-        [link.entry.country for link in linked],
-        [link.entry.contract for link in linked],
-        [link.entry.purpose for link in linked],
-        [",".join(link.entry.fields) if link.entry.fields is not None else None for link in linked],
-        [link.commitment for link in linked],
-        [link.entry.message_id for link in linked],
-        [link.hash for link in linked],
-        [link.salt for link in linked],
-        [link.entry.reply for link in linked],
+        links.writer,
+        links.first,
+        links.at,
+        [dict(zip(_SHAPE, (shape.number, *shape.columns), strict=True)) for shape in links.shapes],
+        links.numbers,
+        links.mailings,
+        links.recipients,
+        links.attempts,
+        links.message_ids,
+        links.texts,
+        b"".join(links.hashes),
+        b"".join(links.commitments),
+        links.salts,
     ]
 
 
-async def append(connection: Connection, writer: Writer, entries: Sequence[Entry]) -> list[Linked]:
+async def append(connection: Connection, writer: Writer, entries: Sequence[Entry]) -> Links:
     """Writes entries within the caller's transaction; the caller advances the writer once that is committed.
 
     Raises:
@@ -106,7 +144,7 @@ async def append(connection: Connection, writer: Writer, entries: Sequence[Entry
     """
     if writer.event and not await connection.fetchval(_SQL["note_event"], *writer.event):
         raise KnownEvent
-    linked = writer.link(entries)
-    if linked:
-        await connection.execute(_SQL["append"], *columns(linked))
-    return linked
+    links = writer.link(entries)
+    if entries:
+        await connection.execute(_APPEND, *columns(links))
+    return links

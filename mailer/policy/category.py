@@ -5,6 +5,7 @@ tells one category from another is a trait here, so that the rules in `deciding`
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 
@@ -25,6 +26,9 @@ class Category:
         name: as written in events, templates and policies.
         mandatory: no opt-out, complaint or marketing suppression stops it.
         lane: the queue it travels on.
+        max_age: how long a delivery that is refused for now is tried. RFC 5321 4.5.4.1 says four to five days at
+            least, and what the law asks for gets five: late is better than never. Service mail and a newsletter are
+            stale after two days, and whatever tells of a moment after one.
         outlives_account: it reaches deactivated accounts too (legal and security mail).
         needs_release: a second, identified person releases it before anything is sent.
         written_fallback: who cannot get it electronically is put on the written-notice queue.
@@ -40,6 +44,7 @@ class Category:
     name: str
     mandatory: bool
     lane: Lane
+    max_age: timedelta
     outlives_account: bool = False
     needs_release: bool = False
     written_fallback: bool = False
@@ -57,33 +62,49 @@ class Category:
         return not self.mandatory
 
 
+_LEGAL = timedelta(days=5)
+_STALE = timedelta(days=2)
+_MOMENT = timedelta(days=1)
+
 CATEGORIES: dict[str, Category] = {
     category.name: category
     for category in (
-        Category("service", mandatory=True, lane=Lane.SERVICE, follows_service_scope=True),
+        Category("service", mandatory=True, lane=Lane.SERVICE, max_age=_STALE, follows_service_scope=True),
         Category(
             "breach",
             mandatory=True,
             lane=Lane.BREACH,
+            max_age=_LEGAL,
             outlives_account=True,
             needs_release=True,
             written_fallback=True,
         ),
-        Category("rights", mandatory=True, lane=Lane.SERVICE, outlives_account=True),
-        Category("policy_change", mandatory=True, lane=Lane.SERVICE, outlives_account=True, tells_change=True),
+        Category("rights", mandatory=True, lane=Lane.SERVICE, max_age=_LEGAL, outlives_account=True),
+        Category(
+            "policy_change", mandatory=True, lane=Lane.SERVICE, max_age=_LEGAL, outlives_account=True, tells_change=True
+        ),
         Category(
             "business_transition",
             mandatory=True,
             lane=Lane.SERVICE,
+            max_age=_LEGAL,
             outlives_account=True,
             tells_change=True,
             tells_everyone=True,
         ),
-        Category("newsletter", mandatory=False, lane=Lane.NEWSLETTER, markets=True),
-        Category("promotional", mandatory=False, lane=Lane.PROMOTIONAL, markets=True, promotes=True),
-        Category("notification", mandatory=False, lane=Lane.SERVICE),
-        Category("invitation", mandatory=False, lane=Lane.PROMOTIONAL, invites=True),
-        Category("partner", mandatory=False, lane=Lane.PROMOTIONAL, markets=True, promotes=True, partners=True),
+        Category("newsletter", mandatory=False, lane=Lane.NEWSLETTER, max_age=_STALE, markets=True),
+        Category("promotional", mandatory=False, lane=Lane.PROMOTIONAL, max_age=_MOMENT, markets=True, promotes=True),
+        Category("notification", mandatory=False, lane=Lane.SERVICE, max_age=_MOMENT),
+        Category("invitation", mandatory=False, lane=Lane.PROMOTIONAL, max_age=_MOMENT, invites=True),
+        Category(
+            "partner",
+            mandatory=False,
+            lane=Lane.PROMOTIONAL,
+            max_age=_MOMENT,
+            markets=True,
+            promotes=True,
+            partners=True,
+        ),
     )
 }
 """Every category that a policy may use, by name."""

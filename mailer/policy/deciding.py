@@ -12,6 +12,7 @@ from mailer.policy import rules
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.decision import Decision, Facts, Mailing, Send
 from mailer.policy.document import Policy
+from mailer.policy.hours import mail_hours
 from mailer.policy.rules import Verdict
 from mailer.policy.standing import Standing
 
@@ -57,6 +58,7 @@ ASKED: dict[str, tuple[Callable[[Category], bool], Callable[[Facts], Verdict]]] 
     "staging": (_all, rules.staging),
     "not-yet": (_all, rules.not_yet),
     "frequency": (_optional, rules.frequency),
+    "mail-hours": (_optional, mail_hours),
 }
 """In the order in which they are asked: each rule's name, of which categories it is asked at all, and the rule."""
 

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, time
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
@@ -20,7 +20,7 @@ from pydantic import (
 from mailer.policy.alignment import misaligned
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.faults import describe, fault, not_toml, shown
-from mailer.policy.forms import ADDRESS, COUNTRY, DOMAIN, HTTPS, LINE, LOCALE, NAME, SENDER, SLUG
+from mailer.policy.forms import ADDRESS, CLOCK, COUNTRY, DOMAIN, HTTPS, LINE, LOCALE, NAME, SENDER, SLUG
 from mailer.policy.jurisdiction import FLOORS
 from mailer.policy.lines import Path
 from mailer.policy.switches import ORDER, Floor, Switches, strictest, weaker
@@ -29,6 +29,7 @@ Text = Annotated[str, Field(pattern=LINE)]
 Slug = Annotated[str, Field(pattern=SLUG)]
 Name = Annotated[str, Field(pattern=NAME)]
 Country = Annotated[str, Field(pattern=COUNTRY)]
+Clock = Annotated[str, Field(pattern=CLOCK)]
 Sender = Annotated[str, Field(pattern=SENDER)]
 Whole = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
@@ -65,6 +66,28 @@ class Cap(_Section):
 
     mails: Whole = Field(ge=1)
     days: Whole = Field(ge=1, le=365)
+
+
+class Hours(_Section):
+    """The hours of the day in which optional mail goes out, by the recipient's clock.
+
+    Attributes:
+        opens, closes: `from` and `to` in the file; what begins at `closes` is outside.
+    """
+
+    opens: Clock = Field(alias="from")
+    closes: Clock = Field(alias="to")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.closes <= self.opens:
+            raise fault("no_hours", ("to",))
+        return self
+
+    @cached_property
+    def times(self) -> tuple[time, time]:
+        """Both as times."""
+        return time.fromisoformat(self.opens), time.fromisoformat(self.closes)
 
 
 class CategoryTerms(_Section):
@@ -170,6 +193,7 @@ class Policy(_Section):
         switches: where policies differ.
         opt_out_mailbox: where an opt-out may be mailed to; None: nobody reads such a mailbox.
         cap: the brand's own frequency cap over all its optional mail.
+        hours: when optional mail goes out; None: at any time.
         no_retention: outside processors must have stated that they retain nothing (paltalk06-13).
         processors: who may be handed data; empty: whoever is configured. partners: for whom the brand may mail.
         retention_days: how long what is left of an erased account may be kept.
@@ -192,6 +216,7 @@ class Policy(_Section):
     terms: dict[str, CategoryTerms] = Field(alias="categories")
     switches: Switches
     cap: Cap | None = None
+    hours: Hours | None = None
     minimum_cell: Whole = Field(default=20, ge=2)
     default_jurisdiction: Country | None = None
     jurisdictions: dict[Country, Floor] = Field(default_factory=dict)

@@ -13,6 +13,8 @@ SENDER = r"^[^<>\r\n]*[^<>\s] <[^\s<>@]+@[^\s<>@]+\.[^\s<>@]+>$"
 HTTPS = r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])(:|/))\S+$"
 """`http` will do on this machine, as when trying mailer out."""
 
+CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+
 HOW_TO_WRITE = {
     SLUG: "lower case letters, digits and single hyphens, such as my-brand",
     LINE: "a text in one line",
@@ -22,5 +24,6 @@ HOW_TO_WRITE = {
     DOMAIN: "a domain in lower case, such as example.org",
     ADDRESS: "an address, such as opt-out@example.org",
     SENDER: "a name and an address, such as My Brand <news@mail.example.org>",
+    CLOCK: "a time of the day, such as 08:00",
     HTTPS: "an address that begins with https://",
 }

@@ -18,9 +18,11 @@ def category_of(policy: Policy, scope: str) -> str | None:
 
 def of_mail(policy: Policy, scope: str) -> bool:
     """Whether it is mail: a category, a topic of one, a purpose or a partner; these can be left."""
+    if category_of(policy, scope) is not None:
+        return True
     purposes = {purpose_scope(purpose) for version in policy.versions for purpose in version.purposes}
     partners = {partner_scope(partner.id) for version in policy.versions for partner in version.partners}
-    return category_of(policy, scope) is not None or scope in purposes or scope in partners
+    return scope in purposes or scope in partners
 
 
 def can_be_left(policy: Policy, scope: str) -> bool:

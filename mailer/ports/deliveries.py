@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from mailer.policy.decision import Mailing
@@ -52,6 +52,7 @@ class Row:
         context: this person's own values for the template.
         inviter_paused: the invitations of the mailing's inviter are stopped.
         originals: the recipients before it with the same address, and what has become of their deliveries.
+        tried_at: when it was offered to a processor for the first time; None if it never was.
     """
 
     mailing_id: UUID
@@ -63,6 +64,7 @@ class Row:
     context: Mapping[str, Any] = field(default_factory=dict)
     inviter_paused: bool = False
     originals: tuple[tuple[int, State], ...] = ()
+    tried_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,7 @@ class Claim:
     deadline: float
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """A change of a delivery's state, guarded by its state, attempt and claim.
 
     Attributes:

@@ -1,7 +1,7 @@
 """What is written down, as the rooms that write it see it."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 
@@ -9,7 +9,7 @@ class Kind(StrEnum):
     """What a ledger entry records."""
 
     MAILING = "mailing"
-    """A mailing was accepted or released."""
+    """A mailing was accepted or released, paused, resumed, cancelled or ended."""
     DECISION = "decision"
     """Whether a person gets a mailing, and by which rule."""
     HAND_OVER = "hand_over"
@@ -18,11 +18,12 @@ class Kind(StrEnum):
     """What came of it."""
     ACTION = "action"
     """A change of standing."""
+    CONTROL = "control"
+    """Somebody stopped everything, a brand or a processor, or let it go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One fact for the ledger; the writer adds its number, time and hash.
+class Entry(NamedTuple):
+    """One fact for the ledger; the writer adds its number, time and hash. Three a mail, so it is a plain tuple.
 
     Attributes:
         fields: the kinds of personal data handed over, such as `email` or `name`; never their values.

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
 from mailer.events import Attachment, MessageEvent
 from mailer.policy.category import Category
+from mailer.ports.deliveries import State
+
+_LATELY = 60.0
+"""Seconds over which a mailing's rate is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +86,14 @@ class MailingStatus:
     """How far a mailing has come.
 
     Attributes:
-        state: awaiting_release, scheduled, running or finished.
+        state: awaiting_release, scheduled, running, paused, finished, cancelled, or ended after a restore.
         counts: deliveries by (state, reason); their sum is the audience.
         opens: fetches of the pixel by people's mail programs; machine_opens: by proxies and scanners, apart.
         unique_opens: how many messages were opened, as far as that may be known. The same of clicks: clicks,
             machine_clicks, and unique_clicks, each message's click on each link once.
+        halted: the scopes of what makes it stand still.
+        began_at: when it was free to go; None while it waits for its release.
+        ended_lately: how many of its deliveries came to their end in the last minute.
     """
 
     id: UUID
@@ -108,6 +115,35 @@ class MailingStatus:
     clicks: int = 0
     machine_clicks: int = 0
     unique_clicks: int = 0
+    halted: tuple[str, ...] = ()
+    began_at: datetime | None = None
+    ended_lately: int = 0
+
+    def progress(self, now: datetime) -> "Progress":
+        """How far it has come, as of its counters."""
+        done = sum(n for (state, _), n in self.counts.items() if State(state).final)
+        left = sum(self.counts.values()) - done
+        if self.state != "running" or self.began_at is None:
+            return Progress(done, left)
+        seconds = min(max((now - self.began_at).total_seconds(), 1.0), _LATELY)
+        rate = self.ended_lately / seconds
+        return Progress(done, left, rate, now + timedelta(seconds=left / rate) if rate else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a mailing has come.
+
+    Attributes:
+        done: deliveries in a final state. open: the others.
+        rate: deliveries that came to their end, a second, over the last minute; None unless it is running.
+        eta: when all are done, at that rate; None where nothing moves.
+    """
+
+    done: int
+    open: int
+    rate: float | None = None
+    eta: datetime | None = None
 
 
 class ReleaseRefused(Exception):

@@ -1,7 +1,9 @@
 """What the timekeeper asks of the database. Each call is bounded, and safe to run in two processes at once."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -23,7 +25,7 @@ class Stale:
     Attributes:
         state: intended (its owner's lease ran out after the intent) or in_doubt.
         claim: the dead owner's token; None once in doubt.
-        lane: where its new batch belongs.
+        tried_at: when it was offered to a processor for the first time, as far as that is known.
     """
 
     mailing_id: UUID
@@ -34,21 +36,55 @@ class Stale:
     claim: UUID | None
     brand: str
     category: str
+    tried_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A mailing whose open deliveries are to end.
+
+    Attributes:
+        state: cancelled, or ended after a restore.
+    """
+
+    mailing_id: UUID
+    brand: str
+    category: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A delivery that nobody holds and that is not over.
+
+    Attributes:
+        category: what the mail is to this person.
+    """
+
+    recipient_id: int
+    attempt: int
+    state: State
+    reason: str
+    category: str
 
 
 class Upkeep(Protocol):
     """The timekeeper's statements."""
 
+    def alone(self) -> AbstractAsyncContextManager[bool]:
+        """Whether no other process is publishing what waits; none begins while somebody is in here."""
+        ...
+
     async def unpublished(self, limit: int) -> list[Due]:
-        """Batches that are due and were never published."""
+        """Batches that are due, were never published, and do not stand still."""
         ...
 
     async def lost(self, lane: str, seconds: float, limit: int) -> list[Due]:
-        """Batches of a lane that were published more than `seconds` ago and that nobody has claimed."""
+        """Batches of a lane that were published more than `seconds` ago, that nobody has claimed and nothing halts."""
         ...
 
     async def published(self, batches: Sequence[int]) -> None:
-        """Notes that batches were published now."""
+        """Notes that batches were published now, but for those that stand still: they are published once they go on."""
         ...
 
     async def stale(self, limit: int) -> list[Stale]:
@@ -63,6 +99,18 @@ class Upkeep(Protocol):
         """Cuts new batches of deferred, held and in-doubt deliveries that are due; returns how many deliveries."""
         ...
 
+    async def ending(self, limit: int) -> list[Ending]:
+        """Mailings that are not over and whose open deliveries are to end."""
+        ...
+
+    async def open_of(self, mailing_id: UUID, after: int, limit: int) -> list[Open]:
+        """What is queued, held or deferred of a mailing, in order of recipient, behind one of them."""
+        ...
+
+    async def sweep(self, mailing_id: UUID) -> None:
+        """Removes a mailing's batches of which nothing is queued any more."""
+        ...
+
     async def finish_mailings(self) -> int:
         """Marks mailings with no open delivery as finished; returns how many.
 
@@ -71,11 +119,15 @@ class Upkeep(Protocol):
         ...
 
     async def fold(self) -> None:
-        """Adds the counters' deltas together."""
+        """Adds the counters' deltas together, those of the last two minutes by the second."""
         ...
 
     async def forget_sends(self, days: int) -> None:
         """Forgets what was counted more than so many days ago."""
+        ...
+
+    async def forget_rates(self) -> None:
+        """Forgets what was used of rates in windows that are over, and slow-downs that have recovered."""
         ...
 
     async def lapse(self, limit: int) -> int:

@@ -8,10 +8,14 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.reading import MOST_FAULTS, HeadRefused, PostgresLedger
+from mailer.ledger import verifying
+from mailer.ledger.reading import PostgresLedger
+from mailer.ledger.seals import HeadRefused
+from mailer.ledger.verifying import MOST_FAULTS
 from mailer.ledger.writers import Writers, append
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.ledger import Entry, Kind
+from tests.chains import faults, write
 from tests.factories import BRAND, KEY, FakeProcessor, World, person
 
 # fmt: off
@@ -20,24 +24,6 @@ FIELDS = {
     "processor", "country", "contract", "purpose", "fields", "reply", "message_id", "hash",
 }
 # fmt: on
-
-
-async def write(world: World, entries: int = 6, writers: int = 1) -> list[str]:
-    """Some entries by some writers; the writers' ids, in order."""
-    ids = []
-    for _ in range(writers):
-        async with Writers(KEY).lease() as writer, world.pool.acquire() as connection:
-            for n in range(entries):
-                entry = Entry(Kind.OUTCOME, BRAND, recipient_id=n, reason=f"reason {n}", reply=f"reply {n}")
-                writer.advance(await append(connection, writer, [entry]))
-            ids.append(str(writer.id))
-    return sorted(ids)
-
-
-async def faults(world: World, published: dict[str, Any] | None = None) -> list[tuple[str, int, str]]:
-    """What a verification names."""
-    verdict = await world.ledger.verify(published)
-    return [(fault.writer, fault.n, fault.what.partition(":")[0]) for fault in verdict.faults]
 
 
 async def test_the_export_tells_a_deliverys_whole_way(world: World) -> None:
@@ -155,7 +141,7 @@ async def test_a_chain_cut_short_is_named_by_the_seal(world: World) -> None:
     assert await faults(world) == [(writer, 5, "missing")]
     await world.pool.execute("DELETE FROM seals")
     assert await faults(world) == []
-    assert await faults(world, published) == [(writer, 5, "missing")]
+    assert await faults(world, published) == [(writer, 5, "missing"), ("seals", 1, "missing")]
 
 
 async def test_a_removed_writer_is_named_by_the_seal(world: World) -> None:
@@ -206,9 +192,9 @@ async def test_a_head_that_is_not_ours(world: World, damage: dict[str, Any]) -> 
     await write(world)
     published = await world.ledger.seal()
     with pytest.raises(HeadRefused):
-        await world.ledger.verify(published | damage)
+        await world.ledger.verify([published | damage])
     with pytest.raises(HeadRefused):
-        await world.ledger.verify({"heads": []})
+        await world.ledger.verify([{"heads": []}])
 
 
 async def test_the_published_head_is_what_it_prints(world: World) -> None:
@@ -289,3 +275,32 @@ async def test_an_old_writer_is_not_used_again(world: World) -> None:
     old.born -= timedelta(days=40)
     async with writers.lease() as new:
         assert new.id != old.id
+
+
+async def test_slices_find_what_a_whole_walk_finds(
+    world: World, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the chains are cut, and by however many processes, the same faults are found and all entries counted."""
+    monkeypatch.setattr(verifying, "SLICE", 4)
+    writers = await write(world, 11, 3)
+    assert await sliced(world) == verifying.Verdict(33, 3, ())
+    await world.pool.execute("DELETE FROM ledger WHERE n IN (3, 4, 5, 8) AND writer = $1", UUID(writers[1]))
+    await world.pool.execute("UPDATE ledger SET reason = 'x' WHERE n IN (4, 11) AND writer = $1", UUID(writers[2]))
+    monkeypatch.setattr(verifying, "SLICE", 1000)
+    whole = await sliced(world)
+    assert [(fault.writer, fault.n) for fault in whole.faults] == [
+        (writers[1], 6),
+        (writers[1], 9),
+        (writers[2], 4),
+        (writers[2], 11),
+    ]
+    monkeypatch.setattr(verifying, "SLICE", 4)
+    assert await sliced(world) == await sliced(world, database_url, 2) == whole
+
+
+async def sliced(world: World, url: str | None = None, processes: int = 1) -> verifying.Verdict:
+    """A verification whose progress comes to all entries."""
+    done: list[int] = []
+    verdict = await world.ledger.verify((), url, processes, lambda n, total: done.append(n))
+    assert sum(done) == verdict.entries
+    return verdict

@@ -1,4 +1,6 @@
-from dataclasses import fields, replace
+import hashlib
+import hmac
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.ledger.chain import GENESIS, commit_to, link_all, link_hash
+from mailer.macs import Mac
 from mailer.ports.ids import uuid7
 from mailer.ports.ledger import Entry, Kind
 
@@ -42,22 +45,29 @@ OTHER: dict[str, Any] = {
 
 def hashed(entry: Entry, **changes: Any) -> bytes:
     """Its hash in one place of a chain."""
-    values: dict[str, Any] = {"key": b"k", "previous": GENESIS, "writer": WRITER, "n": 1, "at": AT, "commitment": None}
+    values: dict[str, Any] = {
+        "mac": Mac(b"k"),
+        "previous": GENESIS,
+        "writer": WRITER,
+        "n": 1,
+        "at": AT,
+        "commitment": None,
+    }
     return link_hash(entry=entry, **(values | changes))
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Entry) if field.name != "reply"])
+@pytest.mark.parametrize("name", [name for name in Entry._fields if name != "reply"])
 def test_every_column_counts(name: str) -> None:
     """Changing any one column changes the hash; the reply's text counts by its commitment only."""
-    changed = replace(ENTRY, **{name: OTHER.get(name, "something else")})
+    changed = ENTRY._replace(**{name: OTHER.get(name, "something else")})
     assert hashed(changed) != hashed(ENTRY)
-    assert hashed(replace(ENTRY, reply="x")) == hashed(ENTRY)
+    assert hashed(ENTRY._replace(reply="x")) == hashed(ENTRY)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"key": b"another"},
+        {"mac": Mac(b"another")},
         {"previous": bytes(31) + b"\1"},
         {"writer": uuid7()},
         {"n": 2},
@@ -73,22 +83,54 @@ def test_its_place_counts(change: dict[str, Any]) -> None:
 
 def test_a_value_cannot_move_to_the_next_column() -> None:
     """The canonical form keeps columns apart, and nothing apart from an empty text."""
-    assert hashed(replace(ENTRY, reason="ab", rule="c")) != hashed(replace(ENTRY, reason="a", rule="bc"))
-    assert hashed(replace(ENTRY, reason=None)) != hashed(replace(ENTRY, reason=""))
-    assert hashed(replace(ENTRY, fields=("a,b",))) != hashed(replace(ENTRY, fields=("a", "b")))
+    assert hashed(ENTRY._replace(reason="ab", rule="c")) != hashed(ENTRY._replace(reason="a", rule="bc"))
+    assert hashed(ENTRY._replace(reason=None)) != hashed(ENTRY._replace(reason=""))
+    assert hashed(ENTRY._replace(fields=("a,b",))) != hashed(ENTRY._replace(fields=("a", "b")))
 
 
 def test_entries_are_linked() -> None:
-    """Each entry's hash covers the one before; numbers go on from the first, and only replies are salted."""
-    entries = [ENTRY, replace(ENTRY, reply="550 no such user"), ENTRY]
-    links = link_all(b"k", GENESIS, WRITER, 5, AT, entries, bytes(range(48)))
-    assert [link.n for link in links] == [5, 6, 7]
-    assert [link.salt for link in links] == [None, bytes(range(16, 32)), None]
+    """Each entry's hash covers the one before; numbers go on from the first, and replies are committed to."""
+    entries = [ENTRY, ENTRY._replace(reply="550 no such user"), ENTRY._replace(attempt=2)]
+    links = link_all(Mac(b"k"), GENESIS, WRITER, 5, AT, entries, bytes(range(48)))
+    commitment = commit_to(bytes(range(16, 32)), "550 no such user")
+    assert (links.first, links.texts) == (5, [None, "550 no such user", None])
+    assert (links.commitments[1], links.attempts, links.numbers) == (commitment, [1, 1, 2], [0, 0, 0])
     previous = GENESIS
-    for link in links:
-        assert link.hash == link_hash(b"k", previous, WRITER, link.n, AT, link.entry, link.commitment)
-        previous = link.hash
-    assert links[1].commitment == commit_to(bytes(range(16, 32)), "550 no such user")
+    for n, (entry, written) in enumerate(zip(entries, links.hashes, strict=True), 5):
+        previous = link_hash(Mac(b"k"), previous, WRITER, n, AT, entry, commitment if entry.reply else None)
+        assert written == previous
+
+
+@given(
+    st.builds(
+        Entry,
+        st.sampled_from(Kind),
+        st.text(max_size=20),
+        st.none() | st.uuids(),
+        st.none() | st.integers(0, 2**62),
+        st.none() | st.integers(0, 1000),
+        *[st.none() | st.text(max_size=20)] * 8,
+        st.none() | st.lists(st.text(max_size=9), max_size=3).map(tuple),
+        st.none(),
+        st.none() | st.text(max_size=40),
+    ),
+    st.none() | st.binary(min_size=32, max_size=32),
+)
+def test_the_canonical_form_is_the_json_of_the_columns(entry: Entry, commitment: bytes | None) -> None:
+    """However it is put together, what is authenticated is one JSON array, as ledgers have had it from the start."""
+    columns: list[Any] = list(entry)
+    kind, brand, mailing_id, *rest, fields, _, message_id = columns
+    moment = (AT - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    array = [WRITER.hex, 1, moment, kind, brand, mailing_id and mailing_id.hex, *rest, fields]
+    array += [commitment and commitment.hex(), message_id]
+    text = json.dumps(array, separators=(",", ":"))
+    assert hashed(entry, commitment=commitment) == hmac.digest(b"k", GENESIS + text.encode(), "sha256")
+
+
+@given(st.binary(max_size=200), st.binary(max_size=300))
+def test_macs(key: bytes, message: bytes) -> None:
+    """They are the HMAC-SHA-256 of Python's own library, for keys of any length."""
+    assert Mac(key)(message) == hmac.new(key, message, hashlib.sha256).digest()
 
 
 def test_one_text_has_many_commitments() -> None:

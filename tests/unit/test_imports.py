@@ -203,3 +203,29 @@ async def test_it_goes_by_chunks() -> None:
     assert await done.run("ref,email\n" + lines) == Imported(CHUNK + 10, 0)
     assert [len(chunk) for chunk in done.importer.chunks] == [CHUNK, 10]
     assert done.progress == [CHUNK, 10]
+
+
+async def test_a_write_that_fails_ends_the_import() -> None:
+    """While a chunk is written the next one is read already; it is not written after one that failed."""
+
+    class Failing(Importer):
+        async def write(self, rows: Sequence[ImportRow]) -> None:
+            await super().write(rows)
+            raise ConnectionError("the database is away")
+
+    done = Import(importer=Failing())
+    lines = "".join(f"u{n},u{n}@people.example\n" for n in range(2 * CHUNK))
+    with pytest.raises(ConnectionError):
+        await done.run("ref,email\n" + lines)
+    assert [len(chunk) for chunk in done.importer.chunks] == [CHUNK]
+    assert done.progress == []
+
+
+async def test_a_short_line_is_taken_by_what_it_has() -> None:
+    """Columns that a line does not reach are empty, and empty lines are none."""
+    done = Import()
+    assert await done.run("ref,email,name\n\nu1,ada@people.example\n\nu2\n") == Imported(1, 1)
+    assert done.rows[0].person.name is None
+    assert [(line.line, line.values, line.reason) for line in done.rejected] == [
+        (5, {"ref": "u2"}, "email: Field required")
+    ]

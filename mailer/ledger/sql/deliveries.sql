@@ -1,22 +1,27 @@
 -- name: claim
 -- Takes the queued deliveries of queued batches, with each person's standing. Waits for who is just noting that a batch
 -- was published: its message can be here sooner than that note.
-WITH batch AS (
-    UPDATE batches SET state = 'claimed', claim = $7, owner = $8, lease_until = clock_timestamp() + $9
-    WHERE id IN (SELECT id FROM batches WHERE id = ANY ($6::bigint[]) AND state = 'queued' AND due_at <= now()
-                 ORDER BY id FOR UPDATE)
-    RETURNING id, mailing_id
+WITH wanted AS MATERIALIZED (
+    SELECT b.id, {halted} AS halted FROM batches b
+    WHERE b.id = ANY ($6::bigint[]) AND b.state = 'queued' AND b.due_at <= now() ORDER BY b.id FOR UPDATE
+), waiting AS (
+    -- The message of what stands still is used up: it is published again once it goes on.
+    UPDATE batches b SET published_at = NULL FROM wanted w WHERE b.id = w.id AND w.halted
+), batch AS (
+    UPDATE batches b SET state = 'claimed', claim = $7, owner = $8, lease_until = clock_timestamp() + $9
+    FROM wanted w WHERE b.id = w.id AND NOT w.halted
+    RETURNING b.id, b.mailing_id
 ), taken AS (
     UPDATE deliveries d SET state = 'claimed', claim = $7, attempt = attempt + 1
     FROM batch WHERE d.batch = batch.id AND d.state = 'queued'
-    RETURNING d.mailing_id, d.recipient_id, d.attempt, d.copy_of, d.context
+    RETURNING d.mailing_id, d.recipient_id, d.attempt, d.copy_of, d.context, d.tried_at
 ), mailing AS MATERIALIZED (
     SELECT id, brand, category, inviter FROM mailings WHERE id = ANY (ARRAY(SELECT DISTINCT mailing_id FROM batch))
 ), {rows}
 
 -- name: read_again
 WITH taken AS MATERIALIZED (
-    SELECT d.mailing_id, d.recipient_id, d.attempt, d.copy_of, d.context
+    SELECT d.mailing_id, d.recipient_id, d.attempt, d.copy_of, d.context, d.tried_at
     FROM unnest($7::uuid[], $8::bigint[]) AS k (mailing_id, recipient_id)
     JOIN deliveries d USING (mailing_id, recipient_id)
     WHERE d.claim = $6 AND d.state = 'claimed'
@@ -27,7 +32,8 @@ WITH taken AS MATERIALIZED (
 -- name: foresee
 -- The same of a person and a mailing that need not exist, for an explanation.
 WITH taken AS MATERIALIZED (
-    SELECT $6::uuid AS mailing_id, r.id AS recipient_id, 0 AS attempt, d.copy_of, NULL::jsonb AS context
+    SELECT $6::uuid AS mailing_id, r.id AS recipient_id, 0 AS attempt, d.copy_of, NULL::jsonb AS context,
+           NULL::timestamptz AS tried_at
     FROM recipients r LEFT JOIN deliveries d ON d.mailing_id = $6 AND d.recipient_id = r.id
     WHERE r.id = $7 AND r.brand = $8
 ), mailing AS MATERIALIZED (
@@ -46,7 +52,7 @@ rate AS MATERIALIZED (
                AS inviter_paused
     FROM mailing m
 )
-SELECT t.mailing_id, t.attempt, t.context, r.email, r.name, r.locale, t.copy_of,
+SELECT t.mailing_id, t.attempt, t.context, t.tried_at, r.email, r.name, r.locale, t.copy_of,
        -- Those before it who have this address, and what has become of their copies.
        CASE WHEN t.copy_of IS NOT NULL THEN (
            WITH RECURSIVE chain AS (
@@ -117,9 +123,12 @@ WHERE EXISTS (SELECT FROM inviters i WHERE i.brand = w.brand AND i.inviter = w.i
 -- name: move
 -- All of the window, or nothing of it: only so can the chain be computed before the statement.
 WITH want AS MATERIALIZED (
-    SELECT * FROM unnest($23::uuid[], $24::bigint[], $25::int[], $26::text[], $27::text[], $28::text[],
-                         $29::timestamptz[], $30::bigint[], $37::text[], $38::text[])
-        AS w (mailing_id, recipient_id, attempt, from_state, to_state, reason, due_at, version, sent_as, counts_as)
+    SELECT s.*, w.mailing_id, w.recipient_id, w.attempt, w.due_at, w.version
+    FROM unnest($15::int[], $16::uuid[], $17::bigint[], $18::int[], $19::timestamptz[], $20::bigint[])
+        AS w (shape, mailing_id, recipient_id, attempt, due_at, version)
+    JOIN jsonb_to_recordset($14::jsonb)
+        AS s (shape int, from_state text, to_state text, reason text, sent_as text, counts_as text)
+        USING (shape)
 ), standing AS MATERIALIZED (
     -- Waits for whoever is changing one of them, and then sees what it has become (invariant 2).
     SELECT s.recipient_id, s.version FROM standings s
@@ -127,54 +136,53 @@ WITH want AS MATERIALIZED (
     ORDER BY s.recipient_id {lock}
 ), lease AS MATERIALIZED (
     SELECT b.mailing_id FROM batches b
-    WHERE b.state = 'claimed' AND b.claim = $31 AND b.lease_until > clock_timestamp() FOR SHARE
+    WHERE b.state = 'claimed' AND b.claim = $21 AND b.lease_until > clock_timestamp() FOR SHARE
 ), good AS MATERIALIZED (
     SELECT d.mailing_id, d.recipient_id
     FROM want w JOIN deliveries d ON d.mailing_id = w.mailing_id AND d.recipient_id = w.recipient_id
-    WHERE d.state = w.from_state AND d.attempt = w.attempt AND d.claim IS NOT DISTINCT FROM $31::uuid
+    WHERE d.state = w.from_state AND d.attempt = w.attempt AND d.claim IS NOT DISTINCT FROM $21::uuid
       AND (w.version IS NULL
            OR (EXISTS (SELECT FROM standing s WHERE s.recipient_id = w.recipient_id AND s.version = w.version)
                AND EXISTS (SELECT FROM lease l WHERE l.mailing_id = w.mailing_id)))
     ORDER BY d.mailing_id, d.recipient_id FOR UPDATE OF d
 ), verdict AS MATERIALIZED (
-    SELECT count(*) = cardinality($24::bigint[]) AS whole FROM good
+    SELECT count(*) = cardinality($17::bigint[]) AS whole FROM good
 ), moved AS (
     UPDATE deliveries d
     SET state = w.to_state, reason = w.reason, due_at = w.due_at, sent_as = coalesce(w.sent_as, d.sent_as),
-        claim = CASE WHEN w.to_state = 'intended' THEN d.claim END
+        claim = CASE WHEN w.to_state IN ('intended', 'claimed') THEN d.claim END,
+        tried_at = CASE WHEN w.from_state = 'intended' AND w.to_state <> 'claimed' THEN coalesce(d.tried_at, now())
+                       ELSE d.tried_at END
     FROM want w, verdict
     WHERE verdict.whole AND d.mailing_id = w.mailing_id AND d.recipient_id = w.recipient_id
 ), entry AS MATERIALIZED (
-    SELECT e.* FROM verdict, unnest(
-        $1::uuid[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::uuid[], $7::bigint[], $8::int[],
-        $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
-        $17::text[], $18::bytea[], $19::text[], $20::bytea[], $21::bytea[], $22::text[]
-    ) AS e (writer, n, at, kind, brand, mailing_id, recipient_id, attempt, category, reason, rule, policy, processor,
-            country, contract, purpose, fields, reply, message_id, hash, salt, text)
-    WHERE verdict.whole
+    SELECT entries.* FROM verdict, ({entries}) entries WHERE verdict.whole
 ), noted AS (
     INSERT INTO ledger_notes SELECT writer, n, recipient_id, salt, text FROM entry WHERE salt IS NOT NULL
 ), written AS (
     INSERT INTO ledger
     SELECT writer, n, at, kind, brand, mailing_id, recipient_id, attempt, category, reason, rule, policy, processor,
-           country, contract, purpose, string_to_array(fields, ','), reply, message_id, hash
+           country, contract, purpose, fields, reply, message_id, hash
     FROM entry
 ), counted AS (
     INSERT INTO counters
     SELECT c.mailing_id, c.state, c.reason, c.n
-    FROM verdict, unnest($32::uuid[], $33::text[], $34::text[], $35::bigint[]) AS c (mailing_id, state, reason, n)
+    FROM verdict, unnest($22::uuid[], $23::text[], $24::text[], $25::bigint[]) AS c (mailing_id, state, reason, n)
     WHERE verdict.whole
 ), told AS (
-    -- One message a window, mailing and state, committed with what it tells; the relay publishes it.
+    -- One message a window and routing key, committed with what it tells; the relay publishes it.
     INSERT INTO outbox (exchange, routing_key, body)
-    SELECT 'mailer.outcomes', concat_ws('.', m.brand, m.category, w.to_state),
+    SELECT 'mailer.outcomes', concat_ws('.', t.brand, t.category, t.to_state),
            jsonb_build_object(
-               'v', 1, 'at', now(), 'brand', m.brand, 'category', m.category, 'state', w.to_state, 'mailing', m.id,
-               'event', m.event_id, 'campaign', m.campaign,
-               'deliveries', jsonb_agg(jsonb_build_object('ref', r.ref, 'reason', w.reason, 'attempt', w.attempt)))
-    FROM verdict, want w JOIN mailings m ON m.id = w.mailing_id JOIN recipients r ON r.id = w.recipient_id
-    WHERE verdict.whole AND $36::boolean AND w.to_state <> 'intended'
-    GROUP BY m.id, w.to_state
+               'v', 2, 'at', now(), 'brand', t.brand, 'category', t.category, 'state', t.to_state,
+               'mailings', jsonb_agg(jsonb_build_object(
+                   'mailing', t.id, 'event', t.event_id, 'campaign', t.campaign, 'deliveries', t.deliveries)))
+    FROM (SELECT m.id, m.brand, m.category, m.event_id, m.campaign, w.to_state,
+                 jsonb_agg(jsonb_build_object('ref', r.ref, 'reason', w.reason, 'attempt', w.attempt)) AS deliveries
+          FROM verdict, want w JOIN mailings m ON m.id = w.mailing_id JOIN recipients r ON r.id = w.recipient_id
+          WHERE verdict.whole AND $26::boolean AND w.to_state NOT IN ('intended', 'claimed')
+          GROUP BY m.id, w.to_state) t
+    GROUP BY t.brand, t.category, t.to_state
 ){count}
 SELECT verdict.whole, good.mailing_id, good.recipient_id
 FROM verdict LEFT JOIN good ON NOT verdict.whole

@@ -1,17 +1,26 @@
+-- name: entries
+-- What entries have in common comes once, and each of them names it.
+    SELECT $1::uuid AS writer, $2::bigint + e.position - 1 AS n, $3::timestamptz AS at, s.kind, s.brand, e.mailing_id,
+           e.recipient_id, e.attempt, s.category, s.reason, s.rule, s.policy, s.processor, s.country, s.contract,
+           s.purpose, s.fields, e.message_id, substring($11::bytea FROM e.position::int * 32 - 31 FOR 32) AS hash,
+           CASE WHEN e.text IS NOT NULL THEN substring($12::bytea FROM e.position::int * 32 - 31 FOR 32) END AS reply,
+           CASE WHEN e.text IS NOT NULL THEN substring($13::bytea FROM e.position::int * 16 - 15 FOR 16) END AS salt,
+           e.text
+    FROM unnest($5::int[], $6::uuid[], $7::bigint[], $8::int[], $9::text[], $10::text[]) WITH ORDINALITY
+        AS e (shape, mailing_id, recipient_id, attempt, message_id, text, position)
+    JOIN jsonb_to_recordset($4::jsonb)
+        AS s (shape int, kind text, brand text, category text, reason text, rule text, policy text,
+              processor text, country text, contract text, purpose text, fields text[]) USING (shape)
+
 -- name: append
-WITH entry AS (
-    SELECT * FROM unnest(
-        $1::uuid[], $2::bigint[], $3::timestamptz[], $4::text[], $5::text[], $6::uuid[], $7::bigint[], $8::int[],
-        $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
-        $17::text[], $18::bytea[], $19::text[], $20::bytea[], $21::bytea[], $22::text[]
-    ) AS e (writer, n, at, kind, brand, mailing_id, recipient_id, attempt, category, reason, rule, policy, processor,
-            country, contract, purpose, fields, reply, message_id, hash, salt, text)
+WITH entry AS MATERIALIZED (
+    {entries}
 ), noted AS (
     INSERT INTO ledger_notes SELECT writer, n, recipient_id, salt, text FROM entry WHERE salt IS NOT NULL
 )
 INSERT INTO ledger
 SELECT writer, n, at, kind, brand, mailing_id, recipient_id, attempt, category, reason, rule, policy, processor, country,
-       contract, purpose, string_to_array(fields, ','), reply, message_id, hash
+       contract, purpose, fields, reply, message_id, hash
 FROM entry
 
 -- name: note_event
@@ -29,20 +38,3 @@ ORDER BY l.writer, l.n
 SELECT at, attempt, category, reason, rule, policy FROM ledger
 WHERE mailing_id = $1 AND recipient_id = $2 AND kind = 'decision' ORDER BY attempt, at
 
--- name: heads
--- From writer to writer by the index: two probes each, however long the chains are.
-WITH RECURSIVE writers AS (
-    (SELECT writer FROM ledger ORDER BY writer LIMIT 1)
-    UNION ALL
-    SELECT (SELECT l.writer FROM ledger l WHERE l.writer > w.writer ORDER BY l.writer LIMIT 1)
-    FROM writers w WHERE w.writer IS NOT NULL
-)
-SELECT w.writer, head.n, head.hash
-FROM writers w CROSS JOIN LATERAL (
-    SELECT l.n, l.hash FROM ledger l WHERE l.writer = w.writer ORDER BY l.n DESC LIMIT 1) head
-
--- name: seal
-INSERT INTO seals (body, signature) VALUES ($1, $2)
-
--- name: latest_seal
-SELECT body, signature FROM seals ORDER BY id DESC LIMIT 1

@@ -111,10 +111,15 @@ FROM mailings m WHERE m.id = ANY ($1::uuid[])
 -- name: status
 SELECT m.id, m.brand, m.event_id, m.category, m.template, m.campaign, m.publisher, m.audience_size, m.created_at,
        m.released_by, m.finished_at,
-       CASE WHEN m.state = 'awaiting_release' THEN 'awaiting_release'
+       CASE WHEN m.state IN ('awaiting_release', 'cancelled', 'ended') THEN m.state
             WHEN m.finished_at IS NOT NULL THEN 'finished'
+            WHEN halts.scopes IS NOT NULL THEN 'paused'
             WHEN m.send_at > now() THEN 'scheduled'
             ELSE 'running' END AS state,
+       CASE WHEN m.finished_at IS NULL THEN halts.scopes END AS halted, greatest(m.released_at, m.send_at) AS began_at,
+       -- What is over stays over, so that these deltas only rise.
+       (SELECT coalesce(sum(n), 0) FROM counters WHERE mailing_id = m.id AND at > now() - interval '1 minute'
+        AND state IN ('suppressed', 'diverted', 'cancelled', 'expired', 'failed', 'handed_over')) AS ended_lately,
        (SELECT coalesce(jsonb_agg(jsonb_build_array(c.state, c.reason, c.n) ORDER BY c.state, c.reason), '[]')
         FROM (SELECT state, reason, sum(n) AS n FROM counters WHERE mailing_id = m.id
               GROUP BY state, reason HAVING sum(n) <> 0) c) AS counts,
@@ -127,6 +132,9 @@ SELECT m.id, m.brand, m.event_id, m.category, m.template, m.campaign, m.publishe
        (SELECT count(*) FROM unique_clicks WHERE mailing_id = m.id)
            + (SELECT count(*) FROM individual_clicks WHERE mailing_id = m.id) AS unique_clicks
 FROM mailings m
+CROSS JOIN LATERAL (
+    SELECT array_agg(h.scope ORDER BY h.scope) AS scopes FROM halts h
+    WHERE h.scope = 'everything' OR (h.scope, h.key) IN (('brand', m.brand), ('mailing', m.id::text))) halts
 WHERE ($1::text IS NULL OR m.brand = $1) AND ($2::text IS NULL OR m.event_id = $2) AND ($3::uuid IS NULL OR m.id = $3)
 ORDER BY m.id DESC LIMIT $4
 

@@ -3,16 +3,17 @@
 -- erasure of its ref or its address brings nobody back (invariant 8).
 INSERT INTO recipients AS r (brand, ref, controller, email, address_key, address_hash, name, locale, country, source,
                              collected_at, policy_version, observed_at)
-SELECT DISTINCT ON (brand, ref) brand, ref, controller, email, address_key, decode(address_hash, 'hex'), name, locale,
-       country, source, collected_at, policy_version, observed_at
-FROM jsonb_to_recordset($1::jsonb) AS p (
-    brand text, ref text, erased_ref text, controller text, email text, address_key text, address_hash text, name text,
-    locale text, country text, source text, collected_at timestamptz, policy_version text, observed_at timestamptz)
+SELECT DISTINCT ON (brand, ref) brand, ref, controller, email, address_key, address_hash, name, locale, country, source,
+       collected_at, policy_version, observed_at
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::text[],
+            $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::text[], $14::timestamptz[])
+    AS p (brand, ref, erased_ref, controller, email, address_key, address_hash, name, locale, country, source,
+          collected_at, policy_version, observed_at)
 WHERE NOT EXISTS (SELECT FROM recipients e
                   WHERE e.brand = p.brand AND e.ref = p.erased_ref AND e.observed_at >= p.observed_at)
   AND NOT EXISTS (SELECT FROM suppressions s
                   WHERE s.controller = p.controller AND s.address_key = p.address_key
-                    AND s.address_hash = decode(p.address_hash, 'hex') AND s.brand IS NULL AND s.reason = 'erased'
+                    AND s.address_hash = p.address_hash AND s.brand IS NULL AND s.reason = 'erased'
                     AND s.lifted_at IS NULL AND s.at >= p.observed_at)
 ORDER BY brand, ref, observed_at DESC
 ON CONFLICT (brand, ref) DO UPDATE SET
@@ -129,8 +130,7 @@ ON CONFLICT (recipient_id) DO UPDATE SET
 
 -- name: join_audiences
 INSERT INTO audience_members (brand, audience, recipient_id)
-SELECT k.brand, k.audience, r.id
-FROM unnest($1::text[], $2::text[], $3::text[]) AS k (brand, audience, ref) JOIN recipients r USING (brand, ref)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
 ON CONFLICT DO NOTHING
 
 -- name: sharing_address

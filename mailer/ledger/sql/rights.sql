@@ -88,9 +88,10 @@ WITH open AS (
     INSERT INTO outbox (exchange, routing_key, body)
     SELECT 'mailer.outcomes', concat_ws('.', o.brand, o.published_as, 'cancelled'),
            jsonb_build_object(
-               'v', 1, 'at', now(), 'brand', o.brand, 'category', o.published_as, 'state', 'cancelled',
-               'mailing', o.mailing_id, 'event', o.event_id, 'campaign', o.campaign,
-               'deliveries', jsonb_build_array(jsonb_build_object('ref', r.ref, 'reason', $3, 'attempt', o.attempt)))
+               'v', 2, 'at', now(), 'brand', o.brand, 'category', o.published_as, 'state', 'cancelled',
+               'mailings', jsonb_build_array(jsonb_build_object(
+                   'mailing', o.mailing_id, 'event', o.event_id, 'campaign', o.campaign, 'deliveries',
+                   jsonb_build_array(jsonb_build_object('ref', r.ref, 'reason', $3, 'attempt', o.attempt)))))
     FROM open o JOIN recipients r ON r.id = o.recipient_id WHERE $4::boolean
 )
 SELECT mailing_id, attempt, category, policy_version FROM open

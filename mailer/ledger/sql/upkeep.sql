@@ -1,24 +1,29 @@
 -- name: unpublished
-SELECT id, lane FROM batches WHERE state = 'queued' AND due_at <= now() AND published_at IS NULL ORDER BY id LIMIT $1
+SELECT b.id, b.lane FROM batches b
+WHERE b.state = 'queued' AND b.due_at <= now() AND b.published_at IS NULL AND NOT {halted} ORDER BY b.id LIMIT $1
 
 -- name: lost
-SELECT id, lane FROM batches
-WHERE state = 'queued' AND lane = $1 AND due_at <= now() AND published_at < now() - $2::interval ORDER BY id LIMIT $3
+SELECT b.id, b.lane FROM batches b
+WHERE b.state = 'queued' AND b.lane = $1 AND b.due_at <= now() AND b.published_at < now() - $2::interval
+  AND NOT {halted}
+ORDER BY b.id LIMIT $3
 
 -- name: published
--- Only a note, so it waits for nobody; whoever holds a batch has got its message.
+-- Only a note, so it waits for nobody; whoever holds a batch has got its message. Of what stands still the message may
+-- have been used up already: it is published once it goes on.
 UPDATE batches SET published_at = now() WHERE id IN (
-    SELECT id FROM batches WHERE id = ANY ($1::bigint[]) AND state = 'queued' FOR UPDATE SKIP LOCKED)
+    SELECT b.id FROM batches b WHERE b.id = ANY ($1::bigint[]) AND b.state = 'queued' AND NOT {halted}
+    FOR UPDATE SKIP LOCKED)
 
 -- name: stale
 (SELECT d.mailing_id, d.recipient_id, d.attempt, d.state, d.reason, d.claim, m.brand,
-        coalesce(d.sent_as, m.category) AS category
+        coalesce(d.sent_as, m.category) AS category, d.tried_at
  FROM batches b JOIN deliveries d ON d.batch = b.id AND d.claim = b.claim JOIN mailings m ON m.id = d.mailing_id
  WHERE b.state = 'claimed' AND b.lease_until < clock_timestamp() AND d.state = 'intended'
  ORDER BY d.mailing_id, d.recipient_id LIMIT $1)
 UNION ALL
 (SELECT d.mailing_id, d.recipient_id, d.attempt, d.state, d.reason, d.claim, m.brand,
-        coalesce(d.sent_as, m.category) AS category
+        coalesce(d.sent_as, m.category) AS category, d.tried_at
  FROM deliveries d JOIN mailings m ON m.id = d.mailing_id
  WHERE d.due_at <= now() AND d.state = 'in_doubt'
  ORDER BY d.mailing_id, d.recipient_id LIMIT $1)
@@ -58,7 +63,7 @@ SELECT count(*) FROM due
 WITH done AS (
     UPDATE mailings SET finished_at = now() WHERE id IN (
         SELECT m.id FROM mailings m
-        WHERE m.finished_at IS NULL AND m.expanded_at IS NOT NULL AND m.state = 'released'
+        WHERE m.finished_at IS NULL AND m.expanded_at IS NOT NULL AND m.state <> 'awaiting_release'
           AND NOT EXISTS (SELECT FROM batches b WHERE b.mailing_id = m.id)
           AND (SELECT coalesce(sum(n), 0) FROM counters c WHERE c.mailing_id = m.id
                AND c.state IN ('queued', 'deferred', 'held', 'in_doubt')) = 0
@@ -67,20 +72,45 @@ WITH done AS (
 ), gone AS (
     DELETE FROM counters c USING done WHERE c.mailing_id = done.id RETURNING c.mailing_id, c.state, c.reason, c.n
 ), folded AS (
-    INSERT INTO counters
-    SELECT mailing_id, state, reason, sum(n) FROM gone GROUP BY mailing_id, state, reason HAVING sum(n) <> 0
+    INSERT INTO counters (mailing_id, state, reason, n, at)
+    SELECT mailing_id, state, reason, sum(n), NULL FROM gone GROUP BY mailing_id, state, reason HAVING sum(n) <> 0
+), lifted AS (
+    DELETE FROM halts h USING done WHERE h.scope = 'mailing' AND h.key = done.id::text
 )
 SELECT id FROM done
 
+-- name: ending
+SELECT id AS mailing_id, brand, category, state FROM mailings
+WHERE finished_at IS NULL AND state IN ('cancelled', 'ended') ORDER BY id LIMIT $1
+
+-- name: open_of
+SELECT d.recipient_id, d.attempt, d.state, d.reason, coalesce(d.sent_as, m.category) AS category
+FROM deliveries d JOIN mailings m ON m.id = d.mailing_id
+WHERE d.mailing_id = $1 AND d.recipient_id > $2 AND d.state IN ('queued', 'deferred', 'held')
+ORDER BY d.recipient_id LIMIT $3
+
+-- name: sweep
+DELETE FROM batches WHERE id IN (
+    SELECT b.id FROM batches b WHERE b.mailing_id = $1 AND b.state = 'queued' AND NOT EXISTS (
+        SELECT FROM deliveries d WHERE d.mailing_id = $1 AND d.batch = b.id AND d.state = 'queued')
+    FOR UPDATE SKIP LOCKED)
+
+-- name: alone
+-- For as long as the caller's transaction.
+SELECT pg_try_advisory_xact_lock(hashtext('mailer.publishing'))
+
 -- name: fold
+-- Of the last two minutes by the second: a mailing's rate is read from them.
 WITH busy AS (
     SELECT c.mailing_id FROM mailings m JOIN counters c ON c.mailing_id = m.id
     WHERE m.finished_at IS NULL GROUP BY c.mailing_id HAVING count(*) > 100
 ), gone AS (
     DELETE FROM counters c USING busy WHERE c.mailing_id = busy.mailing_id
-    RETURNING c.mailing_id, c.state, c.reason, c.n
+    RETURNING c.mailing_id, c.state, c.reason, c.n,
+              CASE WHEN c.at > now() - interval '2 minutes' THEN date_trunc('second', c.at) END AS at
 )
-INSERT INTO counters SELECT mailing_id, state, reason, sum(n) FROM gone GROUP BY mailing_id, state, reason HAVING sum(n) <> 0
+INSERT INTO counters (mailing_id, state, reason, n, at)
+SELECT mailing_id, state, reason, sum(n), at FROM gone GROUP BY mailing_id, state, reason, at HAVING sum(n) <> 0
 
 -- name: fold_opens
 -- Of the last days only: what is older was folded then.

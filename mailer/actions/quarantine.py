@@ -1,0 +1,76 @@
+"""A person judges the refusals that were not believed."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from mailer.ports.deliveries import Deliveries, Move, State
+from mailer.ports.ledger import Entry, Kind
+from mailer.ports.quarantine import Case, Quarantine, Selection, Verdict
+
+DISMISSED: Final = "dismissed"
+"""The reason of a delivery that is made again, since a person did not believe its refusal."""
+_AT_ONCE: Final = 500
+"""Cases judged by one transaction: nothing waits for it for long."""
+
+
+class JudgementRefused(ValueError):
+    """A judgement that cannot be made; the message says why."""
+
+
+async def settle(
+    quarantine: Quarantine, deliveries: Deliveries, selection: Selection, verdict: Verdict, by: str
+) -> int:
+    """A person judges refusals. Believed: the addresses are dead. Dismissed: the deliveries are made once more.
+
+    Returns:
+        How many were judged. After an error, what is left waits as before.
+
+    Raises:
+        JudgementRefused: nobody is named, or the interval ends before it begins.
+    """
+    if not by.strip():
+        raise JudgementRefused("refusals are judged by a person; name one")
+    if selection.until < selection.since:
+        raise JudgementRefused("the interval ends before it begins")
+    judged = 0
+    while cases := await quarantine.cases(selection, _AT_ONCE):
+        if verdict is Verdict.BELIEVED:
+            await quarantine.believe(cases, by)
+        now = datetime.now(UTC)
+        moves = [move for case in cases if (move := _move(case, verdict, now))]
+        # Where one has just changed its state, all are read again.
+        if not await deliveries.move(None, moves, [_entry(case, verdict, by) for case in cases]):
+            await quarantine.close(cases, verdict, by)
+            judged += len(cases)
+    return judged
+
+
+def _move(case: Case, verdict: Verdict, now: datetime) -> Move | None:
+    """What becomes of the delivery; nothing, if it has been tried again since, or has failed and stays so."""
+    if case.state is None or (verdict is Verdict.BELIEVED and case.state is State.FAILED):
+        return None
+    again = verdict is Verdict.DISMISSED
+    return Move(
+        case.mailing_id,
+        case.recipient_id,
+        case.attempt,
+        case.state,
+        State.DEFERRED if again else State.FAILED,
+        DISMISSED if again else case.status,
+        now if again else None,
+        from_reason=case.reason,
+    )
+
+
+def _entry(case: Case, verdict: Verdict, by: str) -> Entry:
+    return Entry(
+        Kind.OUTCOME,
+        case.brand,
+        case.mailing_id,
+        case.recipient_id,
+        case.attempt,
+        case.category,
+        f"{verdict.value} {case.status}",
+        processor=case.processor,
+        reply=by,
+    )

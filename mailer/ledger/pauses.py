@@ -1,0 +1,30 @@
+"""Pauses of streams in PostgreSQL."""
+
+from collections.abc import Sequence
+
+from mailer.ledger.database import Pool, statements
+from mailer.ports.pauses import Pause
+
+_SQL = statements("pauses")
+
+
+class PostgresPauses:
+    """Implements `ports.pauses.Pauses`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def pause(self, pauses: Sequence[Pause]) -> None:
+        """See the port."""
+        await self._pool.execute(
+            _SQL["pause"],
+            [pause.processor for pause in pauses],
+            [pause.category for pause in pauses],
+            [pause.domain for pause in pauses],
+            [pause.until for pause in pauses],
+        )
+        await self._pool.execute(_SQL["forget"])
+
+    async def paused(self) -> list[Pause]:
+        """See the port."""
+        return [Pause(**row) for row in await self._pool.fetch(_SQL["paused"])]

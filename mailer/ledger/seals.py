@@ -1,0 +1,234 @@
+"""Seals: the heads of chains at a moment, signed, each chained to the one before.
+
+A seal names the writers that moved since the seal before. Once a day, and where somebody asks for one, it is whole: it
+names all that moved since the whole one before, or every writer there is. Whole ones name the whole one before too, so
+that the others can go after a month.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from mailer.ledger.database import Connection, Pool, statements
+
+_SQL = statements("seals")
+
+KEPT = timedelta(days=30)
+"""How long seals are kept that are not whole."""
+_WHOLE_EVERY = timedelta(days=1)
+_REACH = timedelta(days=2)
+"""Whoever writes was born less than so long ago: a writer is used for a day, and no transaction lasts another."""
+_EVERYBODY = UUID(int=0)
+
+Head = tuple[UUID, int, bytes]
+"""A writer, the number of an entry, and its hash."""
+Record = dict[str, Any]
+"""A seal as it is published: body, signature and public key."""
+
+
+class HeadRefused(ValueError):
+    """A published record that cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What a seal's body says.
+
+    Attributes:
+        number: counts the seals; 0 for one of the form before, which was not chained.
+        previous: SHA-256 of the body before it, hexadecimal; None for the first.
+        whole: whether it names all that moved since the whole one before, whose hash is `previous_whole`.
+    """
+
+    at: datetime
+    heads: tuple[Head, ...]
+    number: int = 0
+    previous: str | None = None
+    whole: bool = True
+    previous_whole: str | None = None
+
+    @property
+    def chained(self) -> bool:
+        """Whether it names the seal before it."""
+        return self.number > 0
+
+    def body(self) -> str:
+        """The text that is signed."""
+        said: Record = {"v": 2, "at": self.at.isoformat(), "number": self.number, "previous": self.previous}
+        said |= {"whole": True, "previous_whole": self.previous_whole} if self.whole else {"whole": False}
+        said["heads"] = [{"writer": str(writer), "n": n, "hash": hash_.hex()} for writer, n, hash_ in self.heads]
+        return json.dumps(said, separators=(",", ":"))
+
+
+def digest(body: str) -> str:
+    """How the next seal names this one."""
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+class Signer:
+    """Signs and reads seals.
+
+    Args:
+        key: `LEDGER_KEY`; seals are signed with an Ed25519 key derived from it.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(hmac.digest(key.encode(), b"seal", "sha256"))
+        self._public = self._key.public_key()
+
+    def sign(self, body: str) -> bytes:
+        """The signature of a body."""
+        return self._key.sign(body.encode())
+
+    def record(self, body: str, signature: bytes) -> Record:
+        """A seal as it is published."""
+        public = self._public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+        return {"body": body, "signature": signature.hex(), "public_key": public.hex()}
+
+    def read(self, record: Record) -> Seal:
+        """What a published record says.
+
+        Raises:
+            HeadRefused: it is not one of ours.
+        """
+        try:
+            body, signature = record["body"], bytes.fromhex(record["signature"])
+            self._public.verify(signature, body.encode())
+            return _seal(json.loads(body))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise HeadRefused("the head is not a record that `mailer ledger seal` prints") from error
+        except InvalidSignature as error:
+            raise HeadRefused("the head's signature is not by this ledger's key; check MAILER_LEDGER_KEY") from error
+
+    def read_row(self, row: asyncpg.Record) -> Seal | None:
+        """What a kept seal says; None if somebody has changed it."""
+        try:
+            return self.read(self.record(row["body"], row["signature"]))
+        except HeadRefused:
+            return None
+
+
+def _seal(said: Record) -> Seal:
+    heads = tuple((UUID(head["writer"]), head["n"], bytes.fromhex(head["hash"])) for head in said["heads"])
+    at = datetime.fromisoformat(said["at"])
+    if "v" not in said:
+        return Seal(at, heads)
+    return Seal(at, heads, said["number"], said["previous"], said["whole"], said.get("previous_whole"))
+
+
+@dataclass(slots=True)
+class _Sealed:
+    """What the seals so far have named: read from them, since who has the database cannot sign."""
+
+    id: int | None = None
+    number: int = 0
+    previous: str | None = None
+    previous_whole: str | None = None
+    at: datetime | None = None
+    whole_at: datetime | None = None
+    named: dict[UUID, tuple[int, bytes]] = field(default_factory=dict)
+
+    def add(self, id_: int, body: str, seal: Seal | None) -> None:
+        self.id, self.previous = id_, digest(body)
+        if seal is None:
+            return
+        self.number, self.at = max(self.number, seal.number), seal.at
+        if seal.whole:
+            self.previous_whole, self.whole_at = self.previous, seal.at
+            floor = _floor(seal.at)
+            self.named = {writer: head for writer, head in self.named.items() if writer >= floor}
+        self.named |= {writer: (n, hash_) for writer, n, hash_ in seal.heads}
+
+
+class Seals:
+    """Makes and keeps seals.
+
+    Args:
+        pool: connections. signer: signs them.
+    """
+
+    def __init__(self, pool: Pool, signer: Signer) -> None:
+        self._pool = pool
+        self._signer = signer
+        self._sealed = _Sealed()
+
+    async def seal_all(self) -> Record:
+        """A whole seal of every writer, whether or not anything moved."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await self._catch_up(connection)
+            return await self._make(connection, await _heads(connection, _EVERYBODY), datetime.now(UTC), whole=True)
+
+    async def seal_moved(self) -> Record | None:
+        """A seal of what moved since the last one, or, once a day, since the last whole one; None if nothing did."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await self._catch_up(connection)
+            sealed, now = self._sealed, datetime.now(UTC)
+            whole = sealed.whole_at is None or now - sealed.whole_at >= _WHOLE_EVERY
+            since = sealed.whole_at if whole else sealed.at
+            heads = await _heads(connection, _floor(since) if since else _EVERYBODY)
+            moved = [(writer, n, hash_) for writer, n, hash_ in heads if sealed.named.get(writer) != (n, hash_)]
+            if not moved:
+                return None
+            record = await self._make(connection, heads if whole else moved, now, whole=whole)
+            if whole:
+                await connection.execute(_SQL["thin"], KEPT)
+            return record
+
+    async def _catch_up(self, connection: Connection) -> None:
+        """Reads the seals that were added, by whichever process; nobody adds another until the transaction ends."""
+        await connection.execute(_SQL["one_at_a_time"])
+        for row in await connection.fetch(_SQL["since"], self._sealed.id):
+            self._sealed.add(row["id"], row["body"], self._signer.read_row(row))
+
+    async def _make(self, connection: Connection, heads: list[Head], now: datetime, *, whole: bool) -> Record:
+        sealed = self._sealed
+        previous_whole = sealed.previous_whole if whole else None
+        seal = Seal(now, tuple(heads), sealed.number + 1, sealed.previous, whole, previous_whole)
+        body = seal.body()
+        signature = self._signer.sign(body)
+        await connection.execute(_SQL["keep"], body, signature, whole, now)
+        return self._signer.record(body, signature)
+
+    async def latest(self) -> Record | None:
+        """The newest seal."""
+        row = await self._pool.fetchrow(_SQL["latest"])
+        return self._signer.record(row["body"], row["signature"]) if row else None
+
+    async def behind(self, last: Record | None) -> AsyncIterator[Record]:
+        """The seals after one that was published, oldest first; all of them, if none was.
+
+        Raises:
+            HeadRefused: the published one is not ours, or is not among those that are kept.
+        """
+        place = 0
+        if last is not None:
+            self._signer.read(last)
+            place = await self._pool.fetchval(_SQL["place"], last["body"])
+            if place is None:
+                raise HeadRefused(
+                    "the last published seal is not kept in this database: it was restored from an older backup, or"
+                    f" nothing was published for {KEPT.days} days; see what `mailer ledger verify --head` says of"
+                    " the file, and begin a new one"
+                )
+        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+            async for row in connection.cursor(_SQL["behind"], place, prefetch=100):
+                yield self._signer.record(row["body"], row["signature"])
+
+
+async def _heads(connection: Connection, floor: UUID) -> list[Head]:
+    return [(row["writer"], row["n"], row["hash"]) for row in await connection.fetch(_SQL["heads"], floor)]
+
+
+def _floor(at: datetime) -> UUID:
+    """The least writer (UUIDv7) that may have moved since."""
+    return UUID(int=int((at - _REACH).timestamp() * 1000) << 80)

@@ -1,0 +1,279 @@
+"""Verifying: every chain is recomputed, in slices that several processes can share, and held against every seal.
+
+A link needs only the entry and the hash before it, so a chain can be cut anywhere: a slice begins with the hash that
+stands before it, which the slice before has checked.
+"""
+
+import asyncio
+import hmac
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from multiprocessing import get_context
+from uuid import UUID
+
+import asyncpg
+
+from mailer.ledger.chain import GENESIS, commit_to, link_hash
+from mailer.ledger.database import Connection, statements
+from mailer.ledger.seals import KEPT, Head, Record, Seal, Signer, digest
+from mailer.macs import Mac
+from mailer.ports.ledger import Entry
+
+_SQL = statements("chains")
+_SEALS = statements("seals")
+
+MOST_FAULTS = 1000
+"""Named by one verification: with a wrong key every entry is at fault."""
+SLICE = 20_000
+"""Entries, at least; a second's work."""
+_SLICES = 4096
+_HEADS_AT_ONCE = 5_000
+_THINNED = KEPT - timedelta(days=1)
+_SEALS_NAME = "seals"
+_PLACE = tuple[UUID, int]
+_FIRST: _PLACE = (UUID(int=0), 0)
+_LAST: _PLACE = (UUID(int=(1 << 128) - 1), (1 << 63) - 1)
+
+Progress = Callable[[int, int], None]
+"""Told how many entries were checked, and about how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that is not as it was written: an entry of a writer, or, of `seals`, the seal of a number."""
+
+    writer: str
+    n: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a verification found: no faults if the ledger is sound, else the first of them."""
+
+    entries: int
+    writers: int
+    faults: tuple[Fault, ...]
+
+
+async def verify_chains(
+    connection: Connection, key: bytes, url: str | None, processes: int, progress: Progress
+) -> list[Verdict]:
+    """Recomputes all chains.
+
+    Args:
+        connection: to the database.
+        key: the chains'.
+        url: the same database, for the processes; None: all is done here.
+        processes: how many share the work.
+        progress: told after each slice.
+    """
+    heads = [(row["writer"], row["n"]) for row in await connection.fetch(_SEALS["heads"], _FIRST[0])]
+    total = sum(n for _, n in heads)
+    slices = list(pairwise([_FIRST, *_cuts(heads, max(SLICE, total // _SLICES)), _LAST]))
+    verdicts = []
+    async for verdict in _checked(connection, key, slices, url, min(processes, len(slices))):
+        verdicts.append(verdict)
+        progress(verdict.entries, total)
+    return verdicts
+
+
+def cpus() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _cuts(heads: Sequence[_PLACE], size: int) -> Iterator[_PLACE]:
+    """Places in the order of the chains, about as many entries apart. Numbers that were made up cost no more places."""
+    room = size
+    for writer, n in heads:
+        place = 0
+        while n - place >= room and place < size * _SLICES:
+            place += room
+            yield writer, place
+            room = size
+        room -= min(n - place, room - 1)
+
+
+async def _checked(
+    connection: Connection, key: bytes, slices: Sequence[tuple[_PLACE, _PLACE]], url: str | None, processes: int
+) -> AsyncIterator[Verdict]:
+    if url is None or processes < 2:
+        for start, end in slices:
+            yield await _check(connection, key, start, end)
+        return
+    loop = asyncio.get_running_loop()
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        running = [loop.run_in_executor(pool, _check_there, url, key, start, end) for start, end in slices]
+        for done in asyncio.as_completed(running):
+            yield await done
+
+
+def _check_there(url: str, key: bytes, start: _PLACE, end: _PLACE) -> Verdict:
+    """A slice, in a process of its own."""
+
+    async def main() -> Verdict:
+        connection = await asyncpg.connect(url)
+        try:
+            return await _check(connection, key, start, end)
+        finally:
+            await connection.close()
+
+    return asyncio.run(main())
+
+
+async def _check(
+    connection: "Connection | asyncpg.Connection[asyncpg.Record]", key: bytes, start: _PLACE, end: _PLACE
+) -> Verdict:
+    """A slice, with memory that does not grow with the entries."""
+    async with connection.transaction(readonly=True, isolation="repeatable_read"):
+        walk = _Walk(key, await connection.fetchrow(_SQL["before"], *start))
+        async for row in connection.cursor(_SQL["slice"], *start, *end, prefetch=1000):
+            walk.step(row)
+    return Verdict(walk.entries, walk.writers, tuple(walk.faults))
+
+
+class _Walk:
+    """One pass over chains, in the order of writer and number."""
+
+    def __init__(self, key: bytes, before: asyncpg.Record | None) -> None:
+        self._mac = Mac(key)
+        self._writer: UUID | None = before["writer"] if before else None
+        self._n: int = before["n"] if before else 0
+        self._previous: bytes = before["hash"] if before else GENESIS
+        self.entries = 0
+        self.writers = 0
+        self.faults: list[Fault] = []
+
+    def step(self, row: asyncpg.Record) -> None:
+        writer, n = row["writer"], row["n"]
+        if writer != self._writer:
+            self._writer, self._n, self._previous = writer, 0, GENESIS
+            self.writers += 1
+        self.entries += 1
+        if n != self._n + 1:
+            missing = f"entry {self._n + 1}" if n == self._n + 2 else f"entries {self._n + 1} to {n - 1}"
+            self._fault(n, f"missing: {missing} before it")
+        elif not hmac.compare_digest(row["hash"], self._expected(row)):
+            self._fault(n, "changed or reordered: its hash does not follow from the entry and the one before")
+        elif row["salt"] is not None and commit_to(row["salt"], row["reply"]) != row["commitment"]:
+            self._fault(n, "changed: its reply text is not the one that was committed to")
+        self._n, self._previous = n, row["hash"]
+
+    def _expected(self, row: asyncpg.Record) -> bytes:
+        writer, n, at, kind, brand, mailing, recipient, attempt, category, reason, rule, policy, *more = row
+        processor, country, contract, purpose, fields, commitment, message_id, *_ = more
+        fields = None if fields is None else tuple(fields)
+        facts = (brand, mailing, recipient, attempt, category, reason, rule, policy, processor, country, contract)
+        entry = Entry(kind, *facts, purpose, fields, None, message_id)
+        return link_hash(self._mac, self._previous, writer, n, at, entry, commitment)
+
+    def _fault(self, n: int, what: str) -> None:
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append(Fault(str(self._writer), n, what))
+
+
+async def verify_seals(connection: Connection, signer: Signer, published: Sequence[Record]) -> list[Fault]:
+    """Holds the ledger against all seals, and these against one another.
+
+    Args:
+        connection: to the database.
+        signer: knows the seals' key.
+        published: seals that were kept elsewhere.
+
+    Raises:
+        HeadRefused: a published one, or the newest of the database, is not by this ledger's key.
+    """
+    newest = await connection.fetchrow(_SEALS["latest"])
+    if newest is not None:
+        signer.read(signer.record(newest["body"], newest["signature"]))
+    heads, links = _Heads(connection), _Links()
+    for record in published:
+        seal = signer.read(record)
+        await heads.add(seal)
+        # One that is not whole may have gone since.
+        if seal.chained and seal.whole and await connection.fetchval(_SEALS["place"], record["body"]) is None:
+            links.fault(seal.number, "missing: a seal that was published")
+    async with connection.transaction(readonly=True):
+        async for row in connection.cursor(_SEALS["all"], prefetch=100):
+            read = signer.read_row(row)
+            links.step(row["body"], read)
+            if read is not None:
+                await heads.add(read)
+    await heads.end()
+    return [*links.faults, *heads.faults()]
+
+
+class _Links:
+    """The chain of the seals."""
+
+    def __init__(self) -> None:
+        self._previous: str | None = None
+        self._whole: str | None = None
+        self._after_whole = False
+        self._number = 0
+        self.faults: list[Fault] = []
+
+    def step(self, body: str, seal: Seal | None) -> None:
+        """The next one; None: it is not by our key."""
+        if seal is None:
+            self.fault(self._number + 1, "changed: its signature is not by this ledger's key")
+        elif seal.chained and not self._follows(seal):
+            self.fault(seal.number, "missing or changed: the seal before it is not the one that it names")
+        self._previous = digest(body)
+        self._after_whole = seal is not None and seal.whole
+        if seal is not None:
+            self._number = seal.number
+            self._whole = self._previous if seal.whole else self._whole
+
+    def _follows(self, seal: Seal) -> bool:
+        if seal.previous == self._previous:
+            return True
+        thinned = seal.whole and self._after_whole and seal.at < datetime.now(UTC) - _THINNED
+        return thinned and seal.previous_whole == self._whole
+
+    def fault(self, number: int, what: str) -> None:
+        """Something is wrong with a seal."""
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append(Fault(_SEALS_NAME, number, what))
+
+
+class _Heads:
+    """Sealed heads, some thousand at a time; memory does not grow with their number."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._waiting: list[Head] = []
+        self._missing: dict[UUID, tuple[int, int]] = {}
+        self._changed: dict[UUID, int] = {}
+
+    async def add(self, seal: Seal) -> None:
+        self._waiting += seal.heads
+        if len(self._waiting) >= _HEADS_AT_ONCE:
+            await self.end()
+
+    async def end(self) -> None:
+        """Looks them up."""
+        if not self._waiting:
+            return
+        for row in await self._connection.fetch(_SEALS["astray"], *zip(*self._waiting, strict=True)):
+            writer, n, last = row["writer"], row["n"], row["last"] or 0
+            if row["changed"]:
+                self._changed.setdefault(writer, n)
+            elif n > last and (writer in self._missing or len(self._missing) < MOST_FAULTS):
+                self._missing[writer] = last, max(n, self._missing.get(writer, (0, 0))[1])
+        self._waiting = []
+
+    def faults(self) -> Iterator[Fault]:
+        """What the ledger lacks. A gap within a chain shows there."""
+        for writer, (last, n) in self._missing.items():
+            if last:
+                yield Fault(str(writer), last + 1, f"missing: the last entries, up to {n}, which was sealed")
+            else:
+                yield Fault(str(writer), n, "missing: all entries of a sealed writer")
+        for writer, n in self._changed.items():
+            yield Fault(str(writer), n, "changed: it is not the entry that was sealed")

@@ -1,0 +1,58 @@
+"""Chains and seals for tests of the ledger."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from mailer.ledger.seals import Signer, digest
+from mailer.ledger.writers import Writer, Writers, append
+from mailer.ports.ledger import Entry, Kind
+from tests.factories import BRAND, KEY, World
+
+
+async def write(world: World, entries: int = 6, writers: int = 1) -> list[str]:
+    """Some entries by some writers; the writers' ids, in order."""
+    ids = []
+    for _ in range(writers):
+        async with Writers(KEY).lease() as writer, world.pool.acquire() as connection:
+            for n in range(entries):
+                entry = Entry(Kind.OUTCOME, BRAND, recipient_id=n, reason=f"reason {n}", reply=f"reply {n}")
+                writer.advance(await append(connection, writer, [entry]))
+            ids.append(str(writer.id))
+    return sorted(ids)
+
+
+async def faults(world: World, *published: dict[str, Any]) -> list[tuple[str, int, str]]:
+    """What a verification names."""
+    verdict = await world.ledger.verify(published)
+    return [(fault.writer, fault.n, fault.what.partition(":")[0]) for fault in verdict.faults]
+
+
+def body(record: dict[str, Any] | None) -> dict[str, Any]:
+    """What a seal says."""
+    assert record is not None
+    said: dict[str, Any] = json.loads(record["body"])
+    return said
+
+
+async def add(world: World, writer: Writer, entries: int = 1) -> None:
+    """Some more entries of a writer."""
+    async with world.pool.acquire() as connection:
+        writer.advance(await append(connection, writer, [Entry(Kind.OUTCOME, BRAND, reason="more")] * entries))
+
+
+async def age(world: World, days: int) -> None:
+    """All seals there are become so much older: their times are within what is signed, so they are signed again."""
+    signer = Signer(KEY)
+    previous: str | None = None
+    previous_whole: str | None = None
+    for row in await world.pool.fetch("SELECT * FROM seals ORDER BY id"):
+        seal = signer.read_row(row)
+        assert seal is not None
+        at = seal.at - timedelta(days=days)
+        text = replace(seal, at=at, previous=previous, previous_whole=previous_whole if seal.whole else None).body()
+        change = "UPDATE seals SET body = $2, signature = $3, sealed_at = $4 WHERE id = $1"
+        await world.pool.execute(change, row["id"], text, signer.sign(text), at)
+        previous = digest(text)
+        previous_whole = previous if seal.whole else previous_whole

@@ -1,0 +1,139 @@
+"""Seals: what they name, how they are chained and thinned out, and that nobody can edit them unnoticed."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from mailer.ledger.reading import PostgresLedger
+from mailer.ledger.seals import HeadRefused, Signer, digest
+from mailer.ledger.writers import Writer
+from tests.chains import add, age, body, faults, write
+from tests.factories import KEY, World
+
+
+async def test_a_seal_names_what_moved(world: World) -> None:
+    """The first seal is whole; the next ones name the writers that moved since, in a chain; none if none did."""
+    first, second = Writer(KEY.encode()), Writer(KEY.encode())
+    await add(world, first)
+    await add(world, second)
+    whole = body(await world.ledger.seal_moved())
+    assert await world.ledger.seal_moved() is None
+    assert {(head["writer"], head["n"]) for head in whole["heads"]} == {(str(first.id), 1), (str(second.id), 1)}
+    assert (whole["whole"], whole["number"], whole["previous"]) == (True, 1, None)
+    await add(world, second, 3)
+    before = await world.ledger.latest_seal()
+    moved = body(await world.ledger.seal_moved())
+    assert [(head["writer"], head["n"]) for head in moved["heads"]] == [(str(second.id), 4)]
+    assert before is not None
+    assert (moved["whole"], moved["number"], moved["previous"]) == (False, 2, digest(before["body"]))
+    assert await faults(world) == []
+
+
+async def test_another_timekeeper_goes_on(world: World) -> None:
+    """A process that has sealed nothing yet knows from the seals what has moved, and chains behind the newest."""
+    writer = Writer(KEY.encode())
+    await add(world, writer)
+    await world.ledger.seal_moved()
+    other = PostgresLedger(world.pool, KEY)
+    assert await other.seal_moved() is None
+    await add(world, writer)
+    assert body(await other.seal_moved())["number"] == 2
+    assert await world.ledger.seal_moved() is None
+    await add(world, writer)
+    assert body(await world.ledger.seal_moved())["number"] == 3
+    assert await faults(world) == []
+
+
+async def test_a_head_that_only_an_older_seal_names(world: World) -> None:
+    """All seals count: a chain that was cut is named by the one that had its end, though newer ones name others."""
+    first, second = Writer(KEY.encode()), Writer(KEY.encode())
+    await add(world, second)
+    await world.ledger.seal_moved()
+    await add(world, first, 3)
+    await world.ledger.seal_moved()
+    await add(world, second)
+    await world.ledger.seal_moved()
+    await world.pool.execute("DELETE FROM ledger WHERE writer = $1 AND n > 1", first.id)
+    assert await faults(world) == [(str(first.id), 2, "missing")]
+
+
+@pytest.mark.parametrize(
+    ("harm", "number"),
+    [
+        ("DELETE FROM seals WHERE id = 2", 3),
+        ("DELETE FROM seals WHERE id = 1", 2),
+        ("UPDATE seals SET body = replace(body, '00:', '01:') || ' ' WHERE id = 2", 2),
+        ("UPDATE seals s SET body = o.body, signature = o.signature FROM seals o WHERE s.id + o.id = 5", 2),
+    ],
+    ids=["removed", "the first removed", "changed", "swapped"],
+)
+async def test_seals_cannot_be_edited_unnoticed(world: World, harm: str, number: int) -> None:
+    """A seal that was removed, changed or moved breaks the chain of the seals, and is named."""
+    writer = Writer(KEY.encode())
+    for _ in range(3):
+        await add(world, writer)
+        await world.ledger.seal_moved()
+    await world.pool.execute(harm)
+    found = await faults(world)
+    assert found
+    assert all(name == "seals" for name, _, _ in found)
+    assert found[0][1] == number
+
+
+async def test_old_seals_are_thinned_out(world: World) -> None:
+    """After a month only whole seals remain, which still verify; what goes too early is missed."""
+    writer = Writer(KEY.encode())
+    for _ in range(3):
+        await add(world, writer)
+        await world.ledger.seal_moved()
+    await world.ledger.seal()
+    await age(world, 40)
+    ledger = PostgresLedger(world.pool, KEY)
+    for _ in range(3):
+        await add(world, writer)
+        await ledger.seal_moved()
+    kept = await world.pool.fetch("SELECT whole FROM seals ORDER BY id")
+    assert [row["whole"] for row in kept] == [True, True, True, False, False]
+    assert await faults(world) == []
+    await world.pool.execute("DELETE FROM seals WHERE NOT whole AND id < (SELECT max(id) FROM seals)")
+    assert await faults(world) == [("seals", 7, "missing or changed")]
+    await world.pool.execute("DELETE FROM seals WHERE whole AND id = (SELECT min(id) FROM seals)")
+    assert [n for _, n, _ in await faults(world)] == [4, 7]
+
+
+async def test_seals_of_the_form_before(world: World) -> None:
+    """Seals that were made before they were chained still count, kept or published, and the next one names them."""
+    [writer] = await write(world)
+    record = body(await world.ledger.seal())
+    old = json.dumps({"at": record["at"], "heads": record["heads"]}, separators=(",", ":"))
+    signature = Signer(KEY).sign(old)
+    await world.pool.execute("DELETE FROM seals")
+    await world.pool.execute("INSERT INTO seals (body, signature) VALUES ($1, $2)", old, signature)
+    ledger = PostgresLedger(world.pool, KEY)
+    assert await ledger.seal_moved() is None
+    await write(world)
+    assert body(await ledger.seal_moved())["previous"] == digest(old)
+    published = Signer(KEY).record(old, signature)
+    assert await faults(world, published) == []
+    await world.pool.execute("DELETE FROM ledger WHERE writer = $1 AND n = 6", UUID(writer))
+    assert await faults(world) == await faults(world, published) == [(writer, 6, "missing")]
+
+
+async def test_seals_are_published_once(world: World) -> None:
+    """What was made since the last published seal follows, and nothing for who is not of this database."""
+
+    async def behind(last: dict[str, Any] | None) -> list[int]:
+        return [body(record)["number"] async for record in world.ledger.seals_behind(last)]
+
+    await write(world)
+    first = await world.ledger.seal()
+    assert await behind(None) == [1]
+    assert await behind(first) == []
+    second = await world.ledger.seal()
+    await world.ledger.seal()
+    assert await behind(first) == [2, 3]
+    await world.pool.execute("DELETE FROM seals WHERE body = $1", second["body"])
+    with pytest.raises(HeadRefused, match="not kept in this database"):
+        await behind(second)
