@@ -15,6 +15,7 @@ import asyncpg
 
 from mailer import resources
 from mailer.actions.account_events import apply
+from mailer.actions.bounce import Bounces
 from mailer.actions.consent import Confirmations
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.rabbitmq import RabbitBroker
@@ -23,6 +24,7 @@ from mailer.embedded import postgres
 from mailer.ledger import migrations
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.consents import PostgresConsents
+from mailer.ledger.control import PostgresHalts
 from mailer.ledger.database import Pool, open_pool
 from mailer.ledger.dead_letters import PostgresDeadLetters
 from mailer.ledger.deliveries import PostgresDeliveries
@@ -35,7 +37,10 @@ from mailer.ledger.opens import PostgresOpens
 from mailer.ledger.origins import PostgresOrigins
 from mailer.ledger.outbox import PostgresOutbox
 from mailer.ledger.partners import PostgresPartners, partners_of
+from mailer.ledger.pauses import PostgresPauses
 from mailer.ledger.processors import PostgresProcessors
+from mailer.ledger.quarantine import PostgresQuarantine
+from mailer.ledger.rates import PostgresRates
 from mailer.ledger.reading import PostgresLedger
 from mailer.ledger.reports import PostgresReports
 from mailer.ledger.rights import PostgresRights
@@ -44,10 +49,16 @@ from mailer.ledger.suppressions import PostgresSuppressions
 from mailer.ledger.upkeep import PostgresUpkeep
 from mailer.ledger.writers import Writers
 from mailer.pipeline import consumers
+from mailer.pipeline.control import Control
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
+from mailer.pipeline.preparing import Gate
 from mailer.pipeline.press import Presses, Sign
 from mailer.pipeline.pushing import Push
+from mailer.pipeline.rates import Meter
+from mailer.pipeline.remembering import Remembered
+from mailer.pipeline.routing import Routes
+from mailer.pipeline.streams import Streams
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
 from mailer.policy.document import Policy
@@ -119,6 +130,9 @@ class App:
         self.standings = PostgresStandings(pool, self.writers, self.hasher)
         self.rights = PostgresRights(pool, self.hasher, self.standings, tell=tell)
         self.processors = PostgresProcessors(pool, self.writers)
+        self.quarantine = PostgresQuarantine(pool, self.writers, self.hasher)
+        self.rates = PostgresRates(pool, self.writers)
+        self.halts = PostgresHalts(pool, self.writers)
         self.inviters = PostgresInviters(pool, self.writers)
         self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
         self.partners = PostgresPartners(pool, settings.ledger_key)
@@ -161,40 +175,72 @@ class App:
         await broker.declare(plan)
         return broker
 
-    async def processor(self) -> Processor:
-        """The processor; the capturing one is started here."""
-        processor: Processor
+    async def senders(self) -> list[Processor]:
+        """The processors; the capturing one is started here."""
+        urls: tuple[str, ...] = self.settings.processors
         if self.settings.captures:
             server = CaptureServer(self.settings.data / "captured", answer=_nobody)
             await self._stack.enter_async_context(server)
-            processor = smtp.from_url(f"smtp://127.0.0.1:{server.port}?name=capture&country=ZZ&contract=none&tls=none")
-        else:
-            try:
-                processor = smtp.from_url(self.settings.processors[0])
-            except ValueError as error:
-                raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
-        self._stack.push_async_callback(processor.close)
-        return processor
+            urls = (f"smtp://127.0.0.1:{server.port}?name=capture&country=ZZ&contract=none&tls=none",)
+        try:
+            processors: list[Processor] = [smtp.from_url(url) for url in urls]
+        except ValueError as error:
+            raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
+        for processor in processors:
+            self._stack.push_async_callback(processor.close)
+        return processors
+
+    def control(self) -> Control:
+        """What stands still, for one process."""
+        return Control(self.halts, self.writers, Remembered(self.settings.data / "database.json"), self.owner)
+
+    async def handover(self, control: Control, meter: Meter, stop: asyncio.Event) -> HandOver:
+        """The hand-over, to all processors.
+
+        Raises:
+            SettingsError: two processors have one name.
+        """
+        presses = Presses(self.policies, self.templates, self.links, _signing(self.settings))
+        try:
+            routes = Routes(await self.senders(), control.processor_halted)
+        except ValueError as error:
+            raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
+        streams, bounces = Streams(PostgresPauses(self.pool)), Bounces(self.quarantine)
+        gate = Gate(control, routes, meter, streams)
+        return HandOver(self.deliveries, self.mailings, presses, gate, bounces, self.owner, stop)
 
     async def run_worker(self, stop: asyncio.Event, broker: Broker) -> None:
         """Consumes until told to stop, and finishes what is in hand."""
-        presses = Presses(self.policies, self.templates, self.links, _signing(self.settings))
-        handover = HandOver(self.deliveries, self.mailings, self.standings, presses, await self.processor(), self.owner)
+        control, meter = self.control(), Meter(self.rates, self.owner)
+        handover = await self.handover(control, meter, stop)
         judge = partial(admit, policies=self.policies, templates=self.templates)
         say = partial(apply, self.desks, self.policies)
         relays = _relays(self.settings)
         intake = Intake(self.mailings, self.upkeep, broker, handover, self.policies, judge, say, relays)
-        async with asyncio.TaskGroup() as tasks:
-            for lane in Lane:
-                events = consumers.take_in(intake, lane)
-                consume = partial(consumers.consume, broker, stop=stop)
+        await control.refresh()
+        drained = asyncio.Event()
+        async with asyncio.TaskGroup() as watching:
+            watching.create_task(control.watch(drained))
+            watching.create_task(meter.watch(drained))
+            async with asyncio.TaskGroup() as tasks:
+                self._consume(tasks, broker, intake, handover, stop)
+            drained.set()
+
+    def _consume(
+        self, tasks: asyncio.TaskGroup, broker: Broker, intake: Intake, handover: HandOver, stop: asyncio.Event
+    ) -> None:
+        """Starts a worker's consumers."""
+        consume = partial(consumers.consume, broker, stop=stop)
+        for lane in Lane:
+            events = consumers.take_in(intake, lane)
+            for _ in range(consumers.TAKERS_A_LANE):
                 tasks.create_task(consume(events_queue(lane), consumers.EVENTS_AT_ONCE, events))
-                for _ in range(consumers.CONSUMERS_A_LANE):
-                    batches = consumers.hand_over_batches(handover, stop)
-                    tasks.create_task(consume(batches_queue(lane), consumers.BATCHES_AT_ONCE, batches))
-            tasks.create_task(consume(DEAD, 10, consumers.keep_dead(self.letters)))
-            if not self.settings.in_process:
-                tasks.create_task(consumers.relay(self.outbox, broker, self.letters, self.owner, stop))
+            for _ in range(consumers.CONSUMERS_A_LANE):
+                batches = consumers.hand_over_batches(handover, stop)
+                tasks.create_task(consume(batches_queue(lane), consumers.BATCHES_AT_ONCE, batches))
+        tasks.create_task(consume(DEAD, 10, consumers.keep_dead(self.letters)))
+        if not self.settings.in_process:
+            tasks.create_task(consumers.relay(self.outbox, broker, self.letters, self.owner, stop))
 
     async def run_timekeeper(self, stop: asyncio.Event, broker: Broker) -> None:
         """Keeps time until told to stop."""
@@ -297,8 +343,8 @@ def _relays(settings: Settings) -> frozenset[str]:
     return frozenset() if settings.in_process else frozenset({urlsplit(settings.broker_url).username or "guest"})
 
 
-def _signing(settings: Settings) -> Sign:
-    """Signs for the domains that have keys; other mail goes unsigned.
+def _signing(settings: Settings) -> Sign | None:
+    """Signs for the domains that have keys; other mail goes unsigned. None: all of it.
 
     Raises:
         SettingsError: an entry is not `domain:selector:file.pem`, or its file is no key that we sign with.
@@ -311,6 +357,9 @@ def _signing(settings: Settings) -> Sign:
         signers = {domain: Signer(domain, *pair) for domain, pair in keys.items()}
     except (OSError, TypeError, ValueError) as error:
         raise SettingsError(f"MAILER_DKIM takes domain:selector:file.pem, one or two for a domain: {error}") from error
+
+    if not signers:
+        return None
 
     def sign(domain: str, message: bytes, now: int) -> bytes:
         signer = signers.get(domain)

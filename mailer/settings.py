@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     Attributes:
         database_url: `postgresql://…`, or `embedded` for a private server in `data`.
         broker_url: `amqp://…`, or `memory://` for the broker within the process.
-        processors: `smtp://user:pass@host:587?name=…&country=…&contract=…`, or `capture://`.
+        processors: `smtp://user:pass@host:587?name=…&country=…&contract=…`, several with commas; or `capture://`.
         public_url: where recipients reach the web app.
         secret_keys: sign links; newest first. address_key: hashes addresses. ledger_key: keys the chains.
         templates, policies: folders. only_deliver_to: staging; addresses, or `@domain`s.
@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8025
     log_json: bool = False
-    lease_seconds: float = Field(default=60, ge=10, le=60)
+    lease_seconds: float = Field(default=60, ge=1, le=60)
 
     @cached_property
     def embedded(self) -> bool:
@@ -88,8 +88,9 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: a default secret where mail could reach people, or something that is not supported.
         """
-        if len(self.processors) != 1:
-            raise SettingsError("MAILER_PROCESSORS names several processors; name one (failover is yet to come)")
+        capturing = any(url.startswith("capture:") for url in self.processors)
+        if not self.processors or (capturing and not self.captures):
+            raise SettingsError("MAILER_PROCESSORS names relays (smtp://…), or capture:// alone")
         if self.captures and self.embedded:
             return
         secrets = {

@@ -31,7 +31,7 @@ def describe(plan: Topology, schemas: dict[str, Any]) -> dict[str, Any]:
                 "action": "send",
                 "channel": {"$ref": f"#/channels/{OUTCOMES}"},
                 "summary": "Bind a queue of your own by <brand>.<category>.<state> to hear what became of deliveries.",
-                "description": "At least once, after it is committed; one message a window, mailing and state.",
+                "description": "At least once, after it is committed; one message a window and routing key.",
             },
         },
         "components": {
@@ -48,21 +48,25 @@ def describe(plan: Topology, schemas: dict[str, Any]) -> dict[str, Any]:
 
 _BATCH = {"type": "object", "properties": {"batch": {"type": "integer"}}, "required": ["batch"]}
 
+_DELIVERY = {
+    "type": "object",
+    "properties": {"ref": {"type": "string"}, "reason": {"type": "string"}, "attempt": {"type": "integer"}},
+}
+
 _OUTCOME = {
     "type": "object",
     "properties": {
-        "v": {"const": 1},
+        "v": {"const": 2},
         "at": {"type": "string", "format": "date-time"},
-        **{name: {"type": "string"} for name in ("brand", "category", "state", "mailing", "event")},
-        "campaign": {"type": ["string", "null"]},
-        "deliveries": {
+        **{name: {"type": "string"} for name in ("brand", "category", "state")},
+        "mailings": {
             "type": "array",
             "items": {
                 "type": "object",
                 "properties": {
-                    "ref": {"type": "string"},
-                    "reason": {"type": "string"},
-                    "attempt": {"type": "integer"},
+                    **{name: {"type": "string"} for name in ("mailing", "event")},
+                    "campaign": {"type": ["string", "null"]},
+                    "deliveries": {"type": "array", "items": _DELIVERY},
                 },
             },
         },

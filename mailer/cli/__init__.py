@@ -7,6 +7,7 @@ from typer.exceptions import TyperException
 
 from mailer.cli import (
     consents,
+    control,
     dead,
     demo,
     inviters,
@@ -17,6 +18,8 @@ from mailer.cli import (
     policy,
     processors,
     publish,
+    quarantine,
+    rates,
     recipients,
     report,
     running,
@@ -33,7 +36,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for room in (running, demo, publish):
+for room in (running, control, demo, publish):
     room.register(app)
 for name, group in (
     ("recipients", recipients.app),
@@ -48,6 +51,9 @@ for name, group in (
     ("partners", partners.app),
     ("inviters", inviters.app),
     ("processors", processors.app),
+    ("quarantine", quarantine.app),
+    ("rate", rates.app),
+    ("brand", control.brands),
     ("api-key", keys.app),
     ("schema", schema.app),
 ):

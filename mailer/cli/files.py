@@ -31,7 +31,7 @@ class Rejects:
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self.path = path
         self._columns = ("line", "reason", *columns)
-        self._rows: list[dict[str, object]] = []
+        self._file: TextIO | None = None
 
     def __enter__(self) -> Self:
         self.path.unlink(missing_ok=True)
@@ -39,15 +39,16 @@ class Rejects:
 
     def add(self, line: Rejected) -> None:
         """Keeps one."""
-        self._rows.append({**line.values, "line": line.line, "reason": line.reason})
+        first = self._file is None
+        self._file = self._file or self.path.open("w", newline="", encoding="utf-8")
+        writer = csv.DictWriter(self._file, self._columns, extrasaction="ignore")
+        if first:
+            writer.writeheader()
+        writer.writerow({**line.values, "line": line.line, "reason": line.reason})
 
     def __exit__(self, *_: object) -> None:
-        if not self._rows:
-            return
-        with self.path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self._columns, extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(self._rows)
+        if self._file is not None:
+            self._file.close()
 
 
 def tell(done: Imported, rejected: Path, json: bool) -> None:

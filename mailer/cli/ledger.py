@@ -1,18 +1,20 @@
 """`mailer ledger`: its entries, its seals, and whether it is still what was written."""
 
 import json as jsonlib
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
-from mailer.app import App
-from mailer.cli.shared import AsJson, fail, out, print_json, table, with_app
-from mailer.ledger.reading import HeadRefused
+from mailer.app import App, database
+from mailer.cli.shared import AsJson, fail, out, print_json, progress_bar, table, with_app
+from mailer.ledger.seals import HeadRefused
+from mailer.ledger.verifying import Verdict, cpus
 
-app = typer.Typer(help="The ledger: export, seal, verify.", no_args_is_help=True)
+app = typer.Typer(help="The ledger: export, seal, publish seals, verify.", no_args_is_help=True)
 
 
 @app.command()
@@ -36,21 +38,43 @@ def seal() -> None:
 
 
 @app.command()
+def publish(
+    file: Annotated[Path, typer.Argument(metavar="FILE.jsonl", help="Made if it is missing; seals are added to it.")],
+    json: AsJson = False,
+) -> None:
+    """Adds the seals made since the last one in a file: run it often, on a file that an intruder cannot change."""
+
+    async def act(app: App) -> int:
+        published = _published(file) if file.exists() and file.stat().st_size else []
+        added = 0
+        seals = app.ledger.seals_behind(published[-1] if published else None)
+        with file.open("a", encoding="utf-8") as lines:
+            async for record in seals:
+                lines.write(jsonlib.dumps(record) + "\n")
+                added += 1
+        return added
+
+    try:
+        added = with_app(act)
+    except HeadRefused as error:
+        fail(f"{file}: {error}", 1)
+    if json:
+        print_json({"added": added, "file": str(file)})
+    else:
+        out.print(f"Added {added:,} seals to {file}.", markup=False)
+
+
+@app.command()
 def verify(
-    head: Annotated[Path | None, typer.Option(help="A published record of `mailer ledger seal`.")] = None,
+    head: Annotated[
+        Path | None, typer.Option(help="Seals that were published: by `mailer ledger seal`, or `publish`.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Recomputes every chain and names each entry that was changed, is missing or was reordered."""
-    published = None
-    if head is not None:
-        try:
-            published = jsonlib.loads(head.read_text())
-        except (OSError, ValueError) as error:
-            fail(f"{head}: {error}", 2)
-        if published is None:
-            fail(f"{head}: null is not a record that `mailer ledger seal` prints", 2)
+    published = [] if head is None else _published(head)
     try:
-        verdict = with_app(lambda app: app.ledger.verify(published))
+        verdict = with_app(lambda app: _verify(app, published))
     except HeadRefused as error:
         fail(str(error), 2)
     if json:
@@ -61,3 +85,30 @@ def verify(
         fail(f"{len(verdict.faults)} faults in {verdict.entries} entries", 1)
     if not json:
         out.print(f"Sound: {verdict.entries} entries by {verdict.writers} writers.")
+
+
+async def _verify(app: App, published: list[dict[str, Any]]) -> Verdict:
+    """By as many processes as there are processors, with a progress bar."""
+    with database(app.settings) as url, progress_bar() as bar:
+        task = bar.add_task("verifying", total=None)
+        return await app.ledger.verify(
+            published, url, cpus(), lambda done, total: bar.update(task, advance=done, total=total)
+        )
+
+
+def _published(file: Path) -> list[dict[str, Any]]:
+    """The records in a file: one, or one a line."""
+    try:
+        records = list(_records(file.read_text("utf-8")))
+    except (OSError, ValueError) as error:
+        fail(f"{file}: {error}", 2)
+    if not records or any(not isinstance(record, dict) for record in records):
+        fail(f"{file}: it holds something that is not a record that `mailer ledger seal` prints", 2)
+    return records
+
+
+def _records(text: str) -> Iterator[Any]:
+    decoder, place = jsonlib.JSONDecoder(), 0
+    while (place := len(text) - len(text[place:].lstrip())) < len(text):
+        record, place = decoder.raw_decode(text, place)
+        yield record

@@ -1,19 +1,26 @@
-"""`mailer mailing`: what became of the mailings, and releasing those that wait."""
+"""`mailer mailing`: what became of the mailings; releasing, pausing and cancelling them."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
 from mailer.app import App
+from mailer.cli import progress
+from mailer.cli.control import By, Reason, person, say_paused, say_resumed
 from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
 from mailer.ledger.coverage import coverage as coverage_of
+from mailer.ports.control import MailingRefused
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
 from mailer.ports.rights import Coverage
 
-app = typer.Typer(help="Mailings: list, show, approve, coverage.", no_args_is_help=True)
+app = typer.Typer(help="Mailings: list, show, approve, pause, resume, cancel, coverage.", no_args_is_help=True)
 
 _SHOWN = 50
+
+Identifier = Annotated[str, typer.Argument(metavar="ID", help="Its own id, or its event's.")]
 
 
 def as_json(status: MailingStatus) -> dict[str, Any]:
@@ -27,6 +34,8 @@ def as_json(status: MailingStatus) -> dict[str, Any]:
         "campaign": status.campaign,
         "publisher": status.publisher,
         "state": status.state,
+        "halted": list(status.halted),
+        "progress": progress.as_json(status),
         "audience": status.audience_size,
         "created_at": status.created_at.isoformat(),
         "released_by": status.released_by,
@@ -75,9 +84,20 @@ def list_(
 
 
 @app.command()
-def show(identifier: Annotated[str, typer.Argument(metavar="ID")], json: AsJson = False) -> None:
+def show(
+    identifier: Identifier,
+    follow: Annotated[bool, typer.Option("--follow", help="Shows how it goes on, until it is finished.")] = False,
+    json: AsJson = False,
+) -> None:
     """Shows a mailing, by its own id or by its event's: counts by state and reason."""
-    found = with_app(lambda app: _find(app, identifier))
+
+    async def act(app: App) -> list[MailingStatus]:
+        found = await _find(app, identifier)
+        if follow and not json:
+            return [await progress.follow(status, partial(app.mailings.status, status.id)) for status in found]
+        return found
+
+    found = with_app(act)
     if not found:
         fail(f"there is no mailing and no event {identifier}; `mailer mailing list` shows what there is", 1)
     if json:
@@ -89,7 +109,7 @@ def show(identifier: Annotated[str, typer.Argument(metavar="ID")], json: AsJson 
 
 @app.command()
 def approve(
-    identifier: Annotated[str, typer.Argument(metavar="ID")],
+    identifier: Identifier,
     by: Annotated[str, typer.Option("--by", metavar="PERSON", help="Who releases it; not its publisher.")],
 ) -> None:
     """Releases a mailing that waits for a second person (breach notices)."""
@@ -110,7 +130,45 @@ def approve(
 
 
 @app.command()
-def coverage(identifier: Annotated[str, typer.Argument(metavar="ID")], json: AsJson = False) -> None:
+def pause(identifier: Identifier, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
+    """Lets nothing more of a mailing begin, from two seconds on; `resume` goes on where it stopped."""
+    who = person(by)
+    say_paused(identifier, _change(identifier, lambda app, id_: app.halts.pause(id_, who, reason)), json)
+
+
+@app.command()
+def resume(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
+    """Lets a paused mailing go on."""
+    who = person(by)
+    say_resumed(identifier, _change(identifier, lambda app, id_: app.halts.resume(id_, who)), json)
+
+
+@app.command()
+def cancel(identifier: Identifier, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
+    """Ends a mailing for good: what has not gone out is cancelled."""
+    who = person(by)
+    new = _change(identifier, lambda app, id_: app.halts.cancel(id_, who, reason))
+    if json:
+        print_json({"cancelled": identifier, "new": new})
+    else:
+        out.print(f"{identifier} is cancelled." if new else f"{identifier} was cancelled already.", markup=False)
+
+
+def _change(identifier: str, change: Callable[[App, UUID], Awaitable[bool]]) -> bool:
+    async def act(app: App) -> bool:
+        found = await _find(app, identifier)
+        if len(found) != 1:
+            raise MailingRefused(f"{identifier} names {len(found)} mailings; give the id of one")
+        return await change(app, found[0].id)
+
+    try:
+        return with_app(act)
+    except MailingRefused as error:
+        fail(str(error), 2)
+
+
+@app.command()
+def coverage(identifier: Identifier, json: AsJson = False) -> None:
     """Shows whom of all accounts of the brand a mailing has reached, and whom not (for notices to everyone)."""
 
     async def act(app: App) -> Coverage | None:
@@ -160,6 +218,7 @@ def _print(status: MailingStatus) -> None:
             "campaign": status.campaign,
             "publisher": status.publisher,
             "state": status.state,
+            "halted by": ", ".join(status.halted) or None,
             "audience": status.audience_size,
             "created": moment(status.created_at),
             "released by": status.released_by,
@@ -168,4 +227,5 @@ def _print(status: MailingStatus) -> None:
             "clicks": _fetches(status.clicks, status.unique_clicks, status.machine_clicks),
         }
     )
+    progress.show(status)
     table(("state", "reason", "deliveries"), [(state, reason, n) for (state, reason), n in status.counts.items()])

@@ -124,6 +124,7 @@ def _facts(policy: Policy) -> dict[str, object]:
         "opt-out mailbox": policy.opt_out_mailbox,
         "purposes": ", ".join(policy.purposes),
         "cap": _shown(policy.cap and policy.cap.model_dump()),
+        "hours": policy.hours and f"optional mail from {policy.hours.opens} to {policy.hours.closes}",
         "smallest group": policy.minimum_cell,
         "jurisdiction": policy.default_jurisdiction,
         "stricter floors": _shown(

@@ -1,4 +1,4 @@
-"""`mailer processors`: who was handed data, who has to forget, and who confirmed it."""
+"""`mailer processors`: who was handed data, who has to forget, and who confirmed it; pausing one."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,12 +6,16 @@ from uuid import UUID
 import typer
 
 from mailer.app import App
-from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
+from mailer.cli import control
+from mailer.cli.shared import AsJson, fail, moment, out, print_json, settings, table, with_app
+from mailer.ports.control import Halt, Scope
 from mailer.ports.rights import Holder, Keeper, Purge
+from mailer.processors.relay import parse
 
-app = typer.Typer(help="Processors: list, confirm-purge, confirm-erasure.", no_args_is_help=True)
+app = typer.Typer(help="Processors: list, pause, resume, confirm-purge, confirm-erasure.", no_args_is_help=True)
 
 Processor = Annotated[str, typer.Option(help="Its name, as the ledger has it.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name, as the ledger has it.")]
 By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who notes its answer; it stands in the ledger.")]
 
 
@@ -19,16 +23,18 @@ By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who notes its a
 def list_(json: AsJson = False) -> None:
     """Who was handed data, which mailings are to be purged, and which erased people are to be erased there."""
 
-    async def act(app: App) -> tuple[list[Holder], list[Purge], list[Keeper]]:
-        return await app.processors.holders(), await app.processors.purges(), await app.processors.keepers()
+    async def act(app: App) -> tuple[list[Holder], list[Purge], list[Keeper], tuple[Halt, ...]]:
+        halts = tuple(halt for halt in (await app.halts.ask((), ())).halts if halt.scope is Scope.PROCESSOR)
+        return await app.processors.holders(), await app.processors.purges(), await app.processors.keepers(), halts
 
-    holders, purges, keepers = with_app(act)
+    holders, purges, keepers, paused = with_app(act)
     if json:
         print_json(
             {
                 "processors": [_plain(holder) for holder in holders],
                 "purges": [_plain(purge) for purge in purges],
                 "erasures": [_plain(keeper) for keeper in keepers],
+                "paused": control.as_json(paused),
             }
         )
         return
@@ -50,6 +56,23 @@ def list_(json: AsJson = False) -> None:
         [(k.recipient_id, k.processor, moment(k.due_at), moment(k.confirmed_at), k.confirmed_by) for k in keepers],
         "Are to erase a person",
     )
+    control.show(paused)
+
+
+@app.command()
+def pause(name: Name, by: control.By = "", reason: control.Reason = "", json: AsJson = False) -> None:
+    """Hands nothing more to a processor, from two seconds on."""
+    current = settings()
+    names = ["capture"] if current.captures else [parse(url).name for url in current.processors]
+    if name not in names:
+        fail(f"MAILER_PROCESSORS has no processor {name}; there are {', '.join(names)}", 2)
+    control.halt_one(Scope.PROCESSOR, name, by, reason, json)
+
+
+@app.command()
+def resume(name: Name, by: control.By = "", json: AsJson = False) -> None:
+    """Hands mail to a processor again."""
+    control.lift_one(Scope.PROCESSOR, name, by, json)
 
 
 @app.command("confirm-purge")

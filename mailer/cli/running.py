@@ -1,6 +1,7 @@
 """The processes, and what prepares them: migrate, worker, web, timekeeper."""
 
 import asyncio
+import gc
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -42,6 +43,7 @@ def worker() -> None:
             stop = until_signalled()
             log.info("worker started", owner=app.owner, templates=len(app.templates))
             broker = await _before(stop, app.broker())
+            _settle_memory()
             if broker is not None:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(app.run_worker(stop, broker))
@@ -77,6 +79,13 @@ def timekeeper() -> None:
         log.info("timekeeper stopped")
 
     run(main)
+
+
+def _settle_memory() -> None:
+    """What has been loaded stays, so the collector need not look at it again and again: a fifth of a worker's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 async def _before(stop: asyncio.Event, step: Coroutine[Any, Any, _T]) -> _T | None:

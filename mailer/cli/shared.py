@@ -13,6 +13,7 @@ import asyncpg
 import typer
 import uvloop
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from mailer.app import App, open_app
@@ -117,6 +118,13 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str |
         shown.add_row(*("" if cell is None else str(cell) for cell in row))
     # A narrow terminal wraps the lines: squeezed into it, ids could not be read.
     Console(highlight=False, width=max(out.width, _TABLE_WIDTH)).print(shown)
+
+
+def progress_bar() -> Progress:
+    """A progress bar on stderr, where that is a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def moment(at: datetime | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import TypeVar
 
+from mailer.crashing import CrashPoint, reach
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import ANONYMOUS, Intake
 from mailer.policy.category import Lane
@@ -15,10 +16,13 @@ from mailer.ports.outbox import Outbox, Parked
 from mailer.telemetry import DEAD_LETTERS, log
 
 EVENTS_AT_ONCE = 64
+"""Held by a consumer: as many as fit one window."""
 BATCHES_AT_ONCE = 2
 """Held by a consumer: the one in hand and the next one."""
-CONSUMERS_A_LANE = 2
-"""While one waits for the processor, the other renders."""
+TAKERS_A_LANE = 2
+"""Consumers of events: while one waits for the database, the other works."""
+CONSUMERS_A_LANE = 5
+"""While some wait for the processor or the database, another one renders."""
 RELAYED_AT_ONCE = 200
 RELAY_LEASE = 30.0
 OUTCOMES = "mailer.outcomes"
@@ -99,6 +103,7 @@ def hand_over_batches(handover: HandOver, stop: asyncio.Event) -> Handle:
                 await received.release()
             else:
                 await handover.run([batch])
+                reach(CrashPoint.BEFORE_ACK)
                 await received.ack()
 
     return handle
@@ -148,6 +153,8 @@ async def relay(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str
         try:
             parked = await outbox.take(owner, RELAYED_AT_ONCE, RELAY_LEASE)
             arrived = await asyncio.gather(*(_relay(broker, letters, item) for item in parked))
+            if parked:
+                reach(CrashPoint.IN_OUTBOX_RELAY)
             await outbox.remove([item.id for item, done in zip(parked, arrived, strict=True) if done])
             if not parked:
                 await _unless_stopped(stop, outbox.wait(1.0))

@@ -2,150 +2,347 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
-from mailer.actions import address_dead
-from mailer.pipeline.copies import Key, resolved, windows
-from mailer.pipeline.press import Press, Presses
-from mailer.pipeline.verdicts import Step, conclude, plan
+from mailer.actions.bounce import Bounces, Judgement
+from mailer.crashing import CrashPoint, reach
+from mailer.pipeline.copies import Key, windows
+from mailer.pipeline.preparing import Gate, Prepared, Preparing
+from mailer.pipeline.press import Press, Presses, UnknownTemplate
+from mailer.pipeline.verdicts import Step, conclude, domain_of
+from mailer.policy.category import Lane
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.rates import may_count
 from mailer.ports.deliveries import Claim, Deliveries, Move, Row, State
 from mailer.ports.ledger import Entry
 from mailer.ports.mailings import Mailings
-from mailer.ports.processor import Processor
-from mailer.ports.standings import Standings
+from mailer.ports.rates import Admission, Wanted
+from mailer.rendering.templates import TemplateError
 from mailer.telemetry import HANDED_OVER, log
 
 WINDOW = 64
 """Deliveries intended by one statement; at most so many are in doubt after a crash, a consumer."""
-MARGIN = 5.0
-"""Seconds before the end of a lease in which nothing new begins."""
+MARGIN = 0.08
+"""The part of a lease before its end in which nothing new begins."""
 ROUNDS = 20
 """How often a window is decided on anew, because somebody's standing changes, before it is left for later."""
 RETRY_SECONDS = 1.0
 """Between two tries to record outcomes."""
+RECORD_SECONDS = 0.25
+"""Outcomes wait so long for the next window's intents, to share a statement with them."""
+LOCK_SECONDS = 1.0
+"""Outcomes wait so long for a standing that somebody is changing; then they are recorded by themselves."""
+PATIENCE = timedelta(seconds=2)
+"""A batch stays in hand until rows that may not go yet may; for longer it is given back."""
 PAUSE = timedelta(seconds=10)
 """When rows that were not reached are tried again."""
+ELSEWHERE = timedelta(seconds=15)
+"""When mailings are tried again whose brand or template is not known here: newer workers are being deployed."""
+_T = TypeVar("_T")
+URGENT = frozenset({Lane.BREACH, Lane.SERVICE})
+"""The lanes that may use the connections which bulk mail cannot take."""
+
+
+@dataclass(slots=True)
+class _Hold:
+    """A claim on its way.
+
+    Attributes:
+        closing: `time.monotonic()` seconds after which nothing begins.
+        fates: what this claim has already done.
+        pending: outcomes that are not recorded yet. judgements: of their refusals. since: when they came in.
+        offered: how many messages were offered to a processor.
+    """
+
+    claim: Claim
+    presses: Mapping[UUID, Press]
+    closing: float
+    fates: dict[Key, State] = field(default_factory=dict)
+    pending: list[Step] = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
+    since: float = 0.0
+    offered: int = 0
 
 
 class HandOver:
-    """Hands batches over to a processor.
+    """Hands batches over to processors.
 
     Args:
-        deliveries, mailings, standings: the rows. presses: make the messages. processor: takes them.
-        owner: names this process in its claims.
+        deliveries, mailings: the rows. presses: make the messages. gate: what may go, and by whom.
+        bounces: judges hard refusals. owner: names this process in its claims. stop: set when the worker is to end.
     """
 
     def __init__(
         self,
         deliveries: Deliveries,
         mailings: Mailings,
-        standings: Standings,
         presses: Presses,
-        processor: Processor,
+        gate: Gate,
+        bounces: Bounces,
         owner: str,
+        stop: asyncio.Event,
     ) -> None:
         self._deliveries = deliveries
         self._mailings = mailings
-        self._standings = standings
         self._presses = presses
-        self._processor = processor
+        self._gate = gate
+        self._bounces = bounces
         self._owner = owner
+        self._stop = stop
+        self._preparing = Preparing(gate, presses.sign)
 
     async def run(self, batches: Sequence[int]) -> None:
         """Hands over what is open of some batches. Returns at once for a batch that somebody else holds.
 
         After an error the claim is left to its lease: the timekeeper finds what is to be done with each row.
         """
+        begun = time.monotonic()
         claim = await self._deliveries.claim(batches, self._owner)
         if claim is None:
             return
-        presses = await self._set_up(claim)
-        reached, fates = True, dict[Key, State]()
-        for window in windows(claim.rows, WINDOW, _once(claim.rows, presses)):
-            reached = await self._window(claim, presses, window, fates)
-            if not reached:
-                break
-        await self._deliveries.finish(claim.token, None if reached else datetime.now(UTC) + PAUSE)
+        reach(CrashPoint.AFTER_CLAIM)
+        hold = _Hold(claim, await self._set_up(claim), claim.deadline - MARGIN * (claim.deadline - begun))
+        try:
+            left = await self._hand_over_all(hold)
+        finally:
+            # Whatever has failed: what has come of a window must not be forgotten.
+            await self._record(hold)
+        await self._deliveries.finish(claim.token, min(left.values(), default=None))
+
+    async def _hand_over_all(self, hold: _Hold) -> dict[Key, datetime]:
+        """Passes over the rows until none is left that may go soon; returns those that are left in hand."""
+        rows = hold.claim.rows
+        while True:
+            offered = hold.offered
+            left = await self._pass(hold, rows)
+            await self._record(hold)
+            if not left or not await self._worth_waiting(hold, min(left.values()), hold.offered > offered):
+                return left
+            rows = await self._deliveries.read_again(hold.claim.token, list(left))
+            if not rows:
+                return {}
 
     async def _set_up(self, claim: Claim) -> Mapping[UUID, Press]:
-        """The presses of the claim's mailings; they stay with it, whatever others make room for meanwhile."""
+        """The presses of the claim's mailings, as far as they are known here; they stay with it while others change."""
         known = {row.mailing_id: self._presses.known(row.mailing_id) for row in claim.rows}
         presses = {mailing_id: press for mailing_id, press in known.items() if press is not None}
         if new := known.keys() - presses.keys():
             for facts in (await self._mailings.facts(list(new))).values():
                 here = self._presses.has_template(facts)
                 source = None if here else await self._mailings.template_source(facts.template_version)
-                presses[facts.id] = self._presses.set_up(facts, source)
+                try:
+                    presses[facts.id] = self._presses.set_up(facts, source)
+                except (UnknownTemplate, TemplateError) as error:
+                    log.warning("left to workers that know it", reason=str(error))
         return presses
 
-    async def _window(
-        self, claim: Claim, presses: Mapping[UUID, Press], rows: Sequence[Row], fates: dict[Key, State]
-    ) -> bool:
-        """One window's whole way. False: it could not begin before the lease's end, or the processor takes nothing."""
-        steps = await self._begin(claim, presses, rows, fates)
-        if steps is None:
+    async def _worth_waiting(self, hold: _Hold, until: datetime, progress: bool) -> bool:
+        """Waits until rows that are left may go, if that is soon; else they are given back."""
+        wait = (until - datetime.now(UTC)).total_seconds()
+        if wait > PATIENCE.total_seconds() or (wait <= 0 and not progress) or self._stop.is_set():
             return False
-        fates |= {step.move.key: step.move.to_state for step in steps}
-        sending = [(step, step.outgoing) for step in steps if step.outgoing is not None]
-        if not sending:
+        if time.monotonic() + wait >= hold.closing:
+            return False
+        try:
+            await asyncio.wait_for(self._stop.wait(), max(wait, 0))
+        except TimeoutError:
             return True
-        outcomes = await self._processor.send([outgoing for _, outgoing in sending], claim.deadline - MARGIN)
-        await self._record(claim, [step for step, _ in sending], outcomes)
-        return any(outcome.result is not Result.UNSENT for outcome in outcomes)
+        return False
 
-    async def _begin(
-        self, claim: Claim, presses: Mapping[UUID, Press], rows: Sequence[Row], fates: Mapping[Key, State]
-    ) -> list[Step] | None:
-        """Decides, renders, and commits decisions and intents, until every row's standing is the one decided on."""
-        steps = [self._plan(row, presses, fates) for row in rows]
+    async def _pass(self, hold: _Hold, rows: Sequence[Row]) -> dict[Key, datetime]:
+        """Takes rows window by window; returns those that are left in hand, and when they may go."""
+        left = {_key(row): datetime.now(UTC) + ELSEWHERE for row in rows if row.mailing_id not in hold.presses}
+        known = [row for row in rows if row.mailing_id in hold.presses] if left else rows
+        for window in windows(known, WINDOW, _once(known, hold.presses)):
+            if time.monotonic() >= hold.closing or self._stop.is_set():
+                left |= dict.fromkeys(map(_key, window), datetime.now(UTC) + (not self._stop.is_set()) * PAUSE)
+                continue
+            prepared = await self._prepare(hold, window)
+            left |= prepared.left
+            left |= await self._hand_over(hold, prepared)
+        return left
+
+    async def _prepare(self, hold: _Hold, rows: Sequence[Row]) -> Prepared:
+        """Prepares a window; outcomes do not wait for it longer than they may."""
+        preparing = asyncio.ensure_future(self._preparing.prepare(rows, hold.presses, hold.fates, datetime.now(UTC)))
+        if hold.pending:
+            patience = hold.since + RECORD_SECONDS - time.monotonic()
+            await asyncio.wait({preparing}, timeout=max(patience, 0))
+            if not preparing.done():
+                await self._record(hold)
+        return await preparing
+
+    async def _hand_over(self, hold: _Hold, prepared: Prepared) -> dict[Key, datetime]:
+        """Commits a window's decisions and intents, and sends; returns what could not begin."""
+        begun = await self._intend(hold, prepared)
+        if begun is None:
+            self._give_back(prepared.admission, prepared.steps)
+            return {step.move.key: datetime.now(UTC) + PAUSE for step in prepared.steps}
+        hold.fates |= {step.move.key: step.move.to_state for step in begun.steps}
+        sending = [step for step in begun.steps if step.printed]
+        return begun.left | (await self._send(hold, sending, begun.admission) if sending else {})
+
+    async def _intend(self, hold: _Hold, prepared: Prepared) -> Prepared | None:
+        """Commits what is prepared, with the outcomes of the window before, until every standing is that decided on.
+
+        Returns:
+            What was committed at last; None if the lease came to its end before.
+        """
         for _ in range(ROUNDS):
-            if time.monotonic() >= claim.deadline - MARGIN:
-                break
-            refused = await self._deliveries.move(
-                claim.token, [step.move for step in steps], [entry for step in steps for entry in step.entries]
-            )
-            if not refused:
-                return steps
-            fresh = await self._deliveries.read_again(claim.token, list(refused))
-            steps = [step for step in steps if step.move.key not in refused]
-            steps += [self._plan(row, presses, fates) for row in fresh]
+            if time.monotonic() >= hold.closing:
+                return None
+            if not prepared.steps:
+                return prepared
+            reach(CrashPoint.BEFORE_INTENT)
+            refused = await self._move(hold, prepared.steps)
+            if refused is not None and not refused:
+                reach(CrashPoint.AFTER_INTENT)
+                return prepared
+            await self._record(hold)  # it does not wait until everybody's standing is settled
+            if refused is None:
+                continue
+            prepared.steps, again = _parted(prepared.steps, refused)
+            if again:
+                self._give_back(prepared.admission, again)
+                fresh = await self._deliveries.read_again(hold.claim.token, [step.move.key for step in again])
+                anew = await self._preparing.prepare(fresh, hold.presses, hold.fates, datetime.now(UTC))
+                prepared.steps += anew.steps
+                prepared.left |= anew.left
+                old, new = prepared.admission, anew.admission
+                prepared.admission = replace(new, until=min(old.until, new.until), at=min(old.at, new.at))
         return None
 
-    def _plan(self, row: Row, presses: Mapping[UUID, Press], fates: Mapping[Key, State]) -> Step:
-        return plan(resolved(row, fates), presses[row.mailing_id], self._processor, datetime.now(UTC))
+    async def _move(self, hold: _Hold, steps: Sequence[Step]) -> frozenset[Key] | None:
+        """One statement for the outcomes of a window and the intents of the next one.
 
-    async def _record(self, claim: Claim, steps: Sequence[Step], outcomes: Sequence[Outcome]) -> None:
+        Returns:
+            What was refused; None if it had to wait for somebody's standing for longer than outcomes may.
+        """
+        both = [*hold.pending, *steps]
+        if hold.pending:
+            reach(CrashPoint.BEFORE_OUTCOME)
+        try:
+            async with asyncio.timeout(LOCK_SECONDS if hold.pending else None):
+                refused = await self._deliveries.move(
+                    hold.claim.token, [step.move for step in both], [entry for step in both for entry in step.entries]
+                )
+        except TimeoutError:
+            return None
+        if hold.pending and not refused:
+            hold.pending = []
+            reach(CrashPoint.AFTER_OUTCOME)
+            await self._bury(hold)
+        return refused
+
+    async def _send(self, hold: _Hold, steps: Sequence[Step], admission: Admission) -> dict[Key, datetime]:
+        """Each processor gets its share of a window, bulk mail apart from urgent; returns what was not offered."""
+        shares: defaultdict[tuple[str, bool], list[int]] = defaultdict(list)
+        for index, step in enumerate(steps):
+            if step.processor is not None:
+                shares[step.processor.name, step.press.category.lane in URGENT].append(index)
+
+        async def send(share: Sequence[int], urgent: bool) -> dict[Key, datetime]:
+            some = [steps[index] for index in share]
+            return self._conclude(hold, some, await self._offer(hold, some, admission, urgent), admission)
+
+        sends = [send(share, urgent) for (_, urgent), share in shares.items()]
+        # One that fails is no reason to forget what has come of the others.
+        left: dict[Key, datetime] = {}
+        for result in await asyncio.gather(*sends, return_exceptions=True) if len(sends) > 1 else [await sends[0]]:
+            if isinstance(result, BaseException):
+                raise result
+            left |= result
+        return left
+
+    async def _offer(self, hold: _Hold, steps: Sequence[Step], admission: Admission, urgent: bool) -> list[Outcome]:
+        """Hands messages to the processor that all of them are for, and says what it answered to who wants to know."""
+        processor = steps[0].processor
+        if processor is None:
+            raise AssertionError("what is sent has a processor")
+        outcomes = await processor.send(
+            [step.printed.outgoing for step in steps if step.printed],
+            hold.closing,
+            lambda index: self._forbidden(steps[index], processor.name, admission.until),
+            urgent=urgent,
+        )
+        self._gate.routes.note(processor.name, outcomes)
+        streams = [(step.category, domain_of(step.row)) for step in steps]
+        await self._gate.streams.note(processor.name, streams, outcomes)
+        rows = [step.row for step in steps]
+        hold.judgements.append(await self._persist(hold, lambda: self._bounces.judge(processor.name, rows, outcomes)))
+        return outcomes
+
+    def _forbidden(self, step: Step, processor: str, until: float) -> str | None:
+        """Why a message may not begin any more."""
+        if time.monotonic() >= until:
+            return "its token of a rate had run out"
+        control = self._gate.control
+        return control.halted(step.press.facts.brand, step.row.mailing_id) or control.processor_halted(processor)
+
+    def _conclude(
+        self, hold: _Hold, steps: Sequence[Step], outcomes: Sequence[Outcome], admission: Admission
+    ) -> dict[Key, datetime]:
+        """Notes what came of a window, to be recorded; returns what was not offered."""
         now = datetime.now(UTC)
-        done = [conclude(step, outcome, self._processor, now) for step, outcome in zip(steps, outcomes, strict=True)]
-        late = await self._persist(claim, [(step.move, step.entries) for step in done])
-        if late:
-            # Somebody took these rows for a dead worker's; what they have become stands in the ledger already.
-            log.warning("outcomes came too late", deliveries=late)
+        if not hold.pending:
+            hold.since = time.monotonic()
+        unsent, counts = list[Step](), Counter[tuple[str, str]]()
+        doubted = frozenset[Key]().union(*(judgement.doubted for judgement in hold.judgements))
         for step, outcome in zip(steps, outcomes, strict=True):
-            if outcome.result is Result.REFUSED:
-                source = f"{self._processor.name} {outcome.status or outcome.code}"
-                address = step.row.standing.address or ""
-                await address_dead(self._standings, step.press.facts.brand, step.row.recipient_id, address, source)
-        for outcome in outcomes:
-            HANDED_OVER.labels(self._processor.name, outcome.result.value).inc()
+            hold.pending.append(conclude(step, outcome, now, doubted=step.move.key in doubted))
+            wanted = _wanted(step)
+            counts[wanted.processor, outcome.result.value] += 1
+            self._gate.meter.note(wanted.processor, wanted.domain, outcome)
+            if outcome.result is Result.UNSENT:
+                unsent.append(step)
+                hold.fates[step.move.key] = State.CLAIMED
+        for labels, n in counts.items():
+            HANDED_OVER.labels(*labels).inc(n)
+        self._give_back(admission, unsent)
+        hold.offered += len(steps) - len(unsent)
+        return {step.move.key: now for step in unsent}
 
-    async def _persist(self, claim: Claim, changes: Sequence[tuple[Move, Sequence[Entry]]]) -> int:
-        """Records outcomes through an outage as long as the claim holds: what is not recorded is in doubt after it.
+    def _give_back(self, admission: Admission, steps: Sequence[Step]) -> None:
+        """Messages that were admitted are not sent, at least not now."""
+        if unsent := [_wanted(step) for step in steps if step.printed]:
+            self._gate.meter.give_back(admission, unsent)
 
-        A try whose answer was lost may have done it; then the next one finds nothing left to move.
+    async def _record(self, hold: _Hold) -> None:
+        """Records outcomes by themselves."""
+        steps, hold.pending = hold.pending, []
+        if not steps:
+            return
+        reach(CrashPoint.BEFORE_OUTCOME)
+        changes = [(step.move, step.entries) for step in steps]
+        _warn(await self._persist(hold, lambda: move_what_holds(self._deliveries, hold.claim.token, changes)))
+        reach(CrashPoint.AFTER_OUTCOME)
+        await self._bury(hold)
+
+    async def _persist(self, hold: _Hold, write: Callable[[], Awaitable[_T]]) -> _T:
+        """Writes through an outage as long as the claim holds: what was handed over and is not recorded is in doubt.
+
+        A try whose answer was lost may have done it; then the next one finds nothing left to do.
         """
         while True:
             try:
-                return await move_what_holds(self._deliveries, claim.token, changes)
+                return await write()
             except Exception:
-                if time.monotonic() + RETRY_SECONDS >= claim.deadline:
+                if time.monotonic() + RETRY_SECONDS >= hold.claim.deadline:
                     raise
-                log.exception("outcomes could not be recorded; trying again", deliveries=len(changes))
+                log.exception("what came of a window could not be recorded; trying again")
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def _bury(self, hold: _Hold) -> None:
+        """Makes the addresses dead whose refusals are believed, now that their outcomes are recorded."""
+        judgements, hold.judgements = hold.judgements, []
+        for judgement in judgements:
+            await self._persist(hold, partial(self._bounces.bury, judgement))
 
 
 async def move_what_holds(
@@ -158,6 +355,28 @@ async def move_what_holds(
     ):
         held = [(move, entries) for move, entries in held if move.key not in refused]
     return len(changes) - len(held)
+
+
+def _key(row: Row) -> Key:
+    return row.mailing_id, row.recipient_id
+
+
+def _parted(steps: Sequence[Step], refused: frozenset[Key]) -> tuple[list[Step], list[Step]]:
+    """The steps that may be taken, and those that were refused."""
+    good = [step for step in steps if step.move.key not in refused]
+    return good, [step for step in steps if step.move.key in refused]
+
+
+def _warn(late: int) -> None:
+    """Somebody took these rows for a dead worker's; what they have become stands in the ledger already."""
+    if late:
+        log.warning("outcomes came too late", deliveries=late)
+
+
+def _wanted(step: Step) -> Wanted:
+    """What the message of a step has taken of the rates."""
+    facts, name = step.press.facts, step.processor.name if step.processor else ""
+    return Wanted(name, domain_of(step.row), facts.brand, facts.id, step.press.category.lane)
 
 
 def _once(rows: Sequence[Row], presses: Mapping[UUID, Press]) -> Mapping[Key, set[object]]:

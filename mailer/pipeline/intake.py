@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailer.accounts import AccountEvent, parse_any
+from mailer.crashing import CrashPoint, reach
 from mailer.events import Audience, EventRefused, MessageEvent
 from mailer.pipeline.handover import WINDOW, HandOver
 from mailer.policy.document import Policy
@@ -80,9 +81,13 @@ class Intake:
             except EventRefused as refusal:
                 await self._refuse(lane, received, str(refusal))
         accepted = await self._accept(lane, good)
+        reach(CrashPoint.IN_EXPANSION)
         await self._pass_on(lane, [result for _, result in accepted])
-        for item, result in accepted:
-            TAKEN_IN.labels(lane, "known" if result.known else "accepted").inc()
+        reach(CrashPoint.BEFORE_ACK)
+        known = sum(result.known for _, result in accepted)
+        TAKEN_IN.labels(lane, "known").inc(known)
+        TAKEN_IN.labels(lane, "accepted").inc(len(accepted) - known)
+        for item, _ in accepted:
             await item.received.ack()
 
     async def _judge(self, message: Message, event: MessageEvent) -> NewMailing:

@@ -1,22 +1,34 @@
 """The timekeeper: what is due, what was lost, what a dead worker held. It does again only what is safe to repeat."""
 
 import asyncio
+import random
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
+from mailer.crashing import CrashPoint, reach
 from mailer.pipeline.handover import move_what_holds
 from mailer.pipeline.intake import publish_batches
+from mailer.pipeline.verdicts import FIRST_RETRY, given_up, retry_delay
 from mailer.policy.category import CATEGORIES, Lane
 from mailer.policy.rates import LONGEST_DAYS
 from mailer.ports.broker import Broker, BrokerUnavailable
 from mailer.ports.deliveries import Deliveries, Move, State
 from mailer.ports.ledger import Entry, Kind
-from mailer.ports.upkeep import Stale, Upkeep
+from mailer.ports.upkeep import Ending, Open, Stale, Upkeep
 from mailer.telemetry import LAST_TICK, log
 
 AT_ONCE = 1000
 """Rows a step: short statements, so that nothing waits for the timekeeper."""
+PUBLISHED_AT_ONCE = 100
+"""Batches that are published between two looks at which ones are: whoever cut them may be publishing them, too."""
+ROUNDS = 10
+"""How often a tick looks what is to be published; the next one goes on with it."""
+ENDING_SECONDS = 1.0
+"""How long a tick ends what is open of cancelled mailings; the next one goes on with it."""
+AT_ONCE_TWICE = 2
+"""Attempts after which mandatory mail in doubt waits before it goes again."""
 LOST_AFTER = 30.0
 """Seconds after which a published batch that nobody claimed may be published again, if its lane is idle."""
 RARELY = 60.0
@@ -35,6 +47,7 @@ class Timekeeper:
         self._deliveries = deliveries
         self._broker = broker
         self._rarely_at = 0.0
+        self._ended_to: dict[UUID, int] = {}
 
     async def run(self, stop: asyncio.Event, period: float = 1.0) -> None:
         """Ticks until told to stop. A tick that fails is logged; the next one does what it left."""
@@ -53,28 +66,65 @@ class Timekeeper:
         """One round."""
         await self._resolve()
         await self._upkeep.give_back(AT_ONCE)
-        while await self._upkeep.batch_due(AT_ONCE) == AT_ONCE:
-            continue
+        await self._cut()
         await self._publish()
+        await self._end()
         await self._upkeep.finish_mailings()
         if time.monotonic() >= self._rarely_at:
             await self._upkeep.partitions()
             await self._upkeep.fold()
             await self._upkeep.lapse(AT_ONCE)
             await self._upkeep.forget_sends(LONGEST_DAYS)
+            await self._upkeep.forget_rates()
             await self._upkeep.seal()
             self._rarely_at = time.monotonic() + RARELY
 
+    async def _cut(self) -> None:
+        cut = AT_ONCE
+        while cut == AT_ONCE:
+            cut = await self._upkeep.batch_due(AT_ONCE)
+            if cut:
+                reach(CrashPoint.IN_TIMEKEEPER)
+
     async def _publish(self) -> None:
-        try:
-            await publish_batches(self._broker, self._upkeep, await self._upkeep.unpublished(AT_ONCE))
-            for lane in Lane:
-                if await self._broker.depth(f"mailer.batches.{lane}") == 0:
-                    await publish_batches(
-                        self._broker, self._upkeep, await self._upkeep.lost(lane, LOST_AFTER, AT_ONCE)
-                    )
-        except BrokerUnavailable as error:
-            log.warning("the broker is away; batches wait", error=str(error))
+        """What was never published, and what got lost; one timekeeper at a time, so that nothing is published twice."""
+        async with self._upkeep.alone() as alone:
+            if alone:
+                try:
+                    await self._publish_what_waits()
+                except BrokerUnavailable as error:
+                    log.warning("the broker is away; batches wait", error=str(error))
+
+    async def _publish_what_waits(self) -> None:
+        for _ in range(ROUNDS):
+            due = await self._upkeep.unpublished(PUBLISHED_AT_ONCE)
+            await publish_batches(self._broker, self._upkeep, due)
+            if len(due) < PUBLISHED_AT_ONCE:
+                break
+        for lane in Lane:
+            if await self._broker.depth(f"mailer.batches.{lane}") == 0:
+                await publish_batches(self._broker, self._upkeep, await self._upkeep.lost(lane, LOST_AFTER, AT_ONCE))
+
+    async def _end(self) -> None:
+        """Ends what is open of cancelled mailings, in passes over their deliveries, until nothing of them is left."""
+        until = time.monotonic() + ENDING_SECONDS
+        for mailing in await self._upkeep.ending(AT_ONCE):
+            while await self._end_some(mailing) and time.monotonic() < until:
+                continue
+            if time.monotonic() >= until:
+                break
+
+    async def _end_some(self, mailing: Ending) -> bool:
+        """One step of a pass; whether there may be another. What a worker holds is met by a later pass."""
+        after = self._ended_to.pop(mailing.mailing_id, 0)
+        some = await self._upkeep.open_of(mailing.mailing_id, after, AT_ONCE)
+        if some:
+            await move_what_holds(self._deliveries, None, [_ending(mailing, item) for item in some])
+        if len(some) < AT_ONCE:
+            await self._upkeep.sweep(mailing.mailing_id)
+            return False
+        self._ended_to[mailing.mailing_id] = some[-1].recipient_id
+        return True
 
     async def _resolve(self) -> None:
         """What somebody intended who is gone is in doubt; then optional mail ends, and mandatory mail goes again."""
@@ -96,8 +146,8 @@ def _resolution(item: Stale, now: datetime) -> tuple[Move, tuple[Entry]]:
     elif CATEGORIES[item.category].optional:
         to_state, reason, from_reason, due_at = State.FAILED, "in_doubt", item.reason, None
     else:
-        to_state, reason, from_reason = State.DEFERRED, "in_doubt", item.reason
-        due_at = now - timedelta(seconds=1)
+        to_state, reason, due_at = _doubted(item, now)
+        from_reason = item.reason
     move = Move(
         item.mailing_id,
         item.recipient_id,
@@ -112,6 +162,40 @@ def _resolution(item: Stale, now: datetime) -> tuple[Move, tuple[Entry]]:
         Kind.OUTCOME,
         item.brand,
         mailing_id=item.mailing_id,
+        recipient_id=item.recipient_id,
+        attempt=item.attempt,
+        category=item.category,
+        reason=f"{to_state.value} {reason}",
+    )
+    return move, (entry,)
+
+
+def _doubted(item: Stale, now: datetime) -> tuple[State, str, datetime | None]:
+    """Mandatory mail goes again at once; what was lost again and again since its first offer, less and less often."""
+    age, category = now - (item.tried_at or now), CATEGORIES[item.category]
+    if age > category.max_age:
+        return given_up(category, "in_doubt")
+    if age < FIRST_RETRY and item.attempt <= AT_ONCE_TWICE:
+        return State.DEFERRED, "in_doubt", now - timedelta(seconds=1)
+    return State.DEFERRED, "in_doubt", now + retry_delay(age, random.random())  # noqa: S311 - jitter, not a secret
+
+
+def _ending(mailing: Ending, item: Open) -> tuple[Move, tuple[Entry]]:
+    """Cancelled by a person; or failed after a restore, since it may have gone out before."""
+    to_state, reason = (State.CANCELLED, "cancelled") if mailing.state == "cancelled" else (State.FAILED, "restored")
+    move = Move(
+        mailing.mailing_id,
+        item.recipient_id,
+        item.attempt,
+        item.state,
+        to_state,
+        reason,
+        from_reason=item.reason,
+    )
+    entry = Entry(
+        Kind.OUTCOME,
+        mailing.brand,
+        mailing_id=mailing.mailing_id,
         recipient_id=item.recipient_id,
         attempt=item.attempt,
         category=item.category,

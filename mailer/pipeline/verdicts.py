@@ -6,28 +6,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from mailer.actions.bounce import QUARANTINED
 from mailer.pipeline.press import FIELDS, Press, Printed
-from mailer.policy.category import Category
+from mailer.policy.category import Category, Lane
 from mailer.policy.deciding import decide
-from mailer.policy.decision import EXPIRED, Divert, Hold, Send, Suppress
+from mailer.policy.decision import EXPIRED, WRITTEN, Decision, Divert, Hold, Send, Suppress
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.processing import Handover, refusal
 from mailer.policy.rates import is_counted
 from mailer.policy.registry import rule
 from mailer.ports.deliveries import Move, Row, State
 from mailer.ports.ledger import Entry, Kind
-from mailer.ports.processor import Outgoing, Processor
+from mailer.ports.processor import Processor
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.templates import RenderError
 
-MAX_AGE = {True: timedelta(days=5), False: timedelta(days=2)}
-"""How long a deferred delivery is tried: mandatory mail, optional mail."""
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=4)
-
-
-NOT_ALLOWED = timedelta(minutes=15)
-"""When mail that no processor may have is decided again: by then somebody may have mended the policy or the set-up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +30,7 @@ class Step:
 
     Attributes:
         category: what the mail is to this person.
+        processor, printed: by whom, and what is to be handed over, if anything is.
     """
 
     row: Row
@@ -43,52 +38,104 @@ class Step:
     category: Category
     move: Move
     entries: tuple[Entry, ...]
+    processor: Processor | None = None
     printed: Printed | None = None
 
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A delivery that is to be sent, and by whom."""
+
+    row: Row
+    press: Press
+    send: Send
+    processor: Processor
+
     @property
-    def outgoing(self) -> Outgoing | None:
-        """What is to be handed over, if anything is."""
-        return self.printed.outgoing if self.printed else None
+    def domain(self) -> str:
+        """That of the recipient's address."""
+        return domain_of(self.row)
 
 
-def plan(row: Row, press: Press, processor: Processor, now: datetime) -> Step:
-    """Decides about a claimed delivery; renders it, if it is to be sent."""
+def domain_of(row: Row) -> str:
+    """That of the recipient's address, in lower case."""
+    return (row.standing.address or "").rpartition("@")[2].lower()
+
+
+def decision_about(row: Row, press: Press, now: datetime) -> Decision:
+    """What the policy says of a claimed delivery."""
     mailing = replace(press.mailing, inviter_paused=True) if row.inviter_paused else press.mailing
-    decision = decide(mailing, row.standing, press.policy, now)
+    return decide(mailing, row.standing, press.policy, now)
+
+
+def settle(row: Row, press: Press, decision: Suppress | Hold | Divert) -> Step:
+    """What follows for a delivery that is not sent, at least not now."""
+    due_at: datetime | None = None
     match decision:
-        case Send():
-            handover = Handover(
-                processor.name, processor.country, processor.outside, press.template.purpose, now.date()
-            )
-            if refused := refusal(press.policy, handover):
-                held = Hold(now + NOT_ALLOWED, *refused, press.policy.version)
-                return _decided(row, press, held, held.reason, _move(row, State.HELD, held.reason, due_at=held.until))
-            return _intend(row, press, decision, processor, now)
         case Suppress(reason=reason):
-            state = State.EXPIRED if reason == EXPIRED else State.SUPPRESSED
-            return _decided(row, press, decision, reason, _move(row, state, reason))
+            state, kept = (State.EXPIRED if reason == EXPIRED else State.SUPPRESSED), reason
         case Hold(until=until, reason=reason):
-            return _decided(row, press, decision, reason, _move(row, State.HELD, reason, due_at=until))
+            state, kept, due_at = State.HELD, reason, until
         case Divert(channel=channel, reason=reason):
-            return _decided(row, press, decision, reason, _move(row, State.DIVERTED, channel))
+            state, kept = State.DIVERTED, channel
         case _:
             assert_never(decision)
+    category = press.category
+    entry = _entry(Kind.DECISION, row, press, category, reason=reason, rule=decision.rule, policy=decision.policy)
+    return Step(row, press, category, _move(row, state, kept, due_at=due_at), (entry,))
 
 
-def conclude(step: Step, outcome: Outcome, processor: Processor, now: datetime) -> Step:
-    """What follows from an outcome for a delivery that was intended."""
+def intend(draft: Draft, printed: Printed) -> Step:
+    """The intent of handing a message over, with the record that the law wants of it."""
+    row, press, category = draft.row, draft.press, draft.send.category
+    handed = hand_over_record(draft, printed)
+    move = Move(
+        row.mailing_id,
+        row.recipient_id,
+        row.attempt,
+        State.CLAIMED,
+        State.INTENDED,
+        version=row.standing.version,
+        sent_as=category.name if category.name != press.facts.category else None,
+        counts_as=category.name if is_counted(press.policy, category) else None,
+        invites=category.invites,
+    )
+    entries = (_decided(draft), handed) if handed else (_decided(draft),)
+    return Step(row, press, category, move, entries, draft.processor, printed)
+
+
+def unprintable(draft: Draft, error: RenderError | HeaderRefused) -> Step:
+    """A value of this recipient cannot be rendered."""
+    row, category = draft.row, draft.send.category
+    outcome = _entry(Kind.OUTCOME, row, draft.press, category, reason="render_error", reply=str(error))
+    # Guarded like an intent: what an erasure has just emptied is decided anew, and not a fault of the template.
+    move = _move(row, State.FAILED, "render_error", version=row.standing.version)
+    return Step(row, draft.press, category, move, (_decided(draft), outcome))
+
+
+def conclude(step: Step, outcome: Outcome, now: datetime, *, doubted: bool = False) -> Step:
+    """What follows from an outcome for a delivery that was intended; `doubted`: its refusal waits for a person."""
     row = step.row
     reason = outcome.status or (str(outcome.code) if outcome.code else outcome.result.value)
-    due_at: datetime | None = None
+    stated, due_at = None, None
     match outcome.result:
         case Result.ACCEPTED:
             state, reason = State.HANDED_OVER, ""
+        case Result.REFUSED if doubted and step.category.lane is Lane.BREACH:
+            state, reason, due_at = _deferred(step, reason, now)
+        case Result.REFUSED if doubted:
+            state, stated, reason = State.HELD, f"{QUARANTINED} {reason}", QUARANTINED
+        case Result.REFUSED if step.category.written_fallback:
+            stated, (state, reason, due_at) = reason, given_up(step.category, reason)
         case Result.REFUSED | Result.BLOCKED:
             state = State.FAILED
         case Result.IN_DOUBT:
             state, due_at = State.IN_DOUBT, now
-        case Result.DEFERRED | Result.UNSENT:
-            state, reason, due_at = _again(step, reason, now)
+        case Result.DEFERRED:
+            state, reason, due_at = _deferred(step, reason, now)
+        case Result.UNSENT:
+            # It stays in hand, for another processor or a later moment.
+            state, reason = State.CLAIMED, ""
         case _:
             assert_never(outcome.result)
     move = _move(row, state, reason, from_state=State.INTENDED, due_at=due_at)
@@ -97,70 +144,47 @@ def conclude(step: Step, outcome: Outcome, processor: Processor, now: datetime) 
         row,
         step.press,
         step.category,
-        reason=" ".join(dict.fromkeys(part for part in (outcome.result.value, reason) if part)),
-        processor=processor.name,
+        reason=" ".join(dict.fromkeys((outcome.result.value, *(stated or reason).split()))),
+        processor=step.processor.name if step.processor else None,
         reply=_reply(outcome),
         message_id=step.printed.message_id if step.printed else None,
     )
-    return Step(row, step.press, step.category, move, (entry,), step.printed)
+    return Step(row, step.press, step.category, move, (entry,), step.processor, step.printed)
 
 
-def retry_delay(attempt: int, spread: float) -> timedelta:
-    """The wait after an attempt: from a minute, doubling, to four hours; times 0.5 to 1.5 by `spread` (0 to 1)."""
-    doubled: timedelta = FIRST_RETRY * (1 << min(attempt - 1, 16))
-    return min(doubled, LONGEST_RETRY) * (0.5 + spread)
+def retry_delay(age: timedelta, spread: float) -> timedelta:
+    """As long again as since the first offer, from a minute to four hours, times 0.5 to 1.5 by `spread` (0 to 1)."""
+    return min(max(age, FIRST_RETRY), LONGEST_RETRY) * (0.5 + spread)
 
 
-def _again(step: Step, reason: str, now: datetime) -> tuple[State, str, datetime | None]:
-    facts = step.press.facts
-    since = max(facts.released_at, facts.send_at or facts.released_at)
-    if now - since > MAX_AGE[step.category.mandatory]:
-        return State.FAILED, f"gave_up {reason}", None
-    return State.DEFERRED, reason, now + retry_delay(step.row.attempt, random.random())  # noqa: S311 - jitter, not a secret
+def _deferred(step: Step, reason: str, now: datetime) -> tuple[State, str, datetime | None]:
+    """Tried again later, unless it was refused for too long since it was offered for the first time."""
+    age = now - (step.row.tried_at or now)
+    if age > step.category.max_age:
+        return given_up(step.category, reason)
+    return State.DEFERRED, reason, now + retry_delay(age, random.random())  # noqa: S311 - jitter, not a secret
 
 
-def _intend(row: Row, press: Press, send: Send, processor: Processor, now: datetime) -> Step:
-    category = send.category
-    decided = _entry(
-        Kind.DECISION,
-        row,
-        press,
-        category,
-        reason="send over_rate" if send.alarm else "send",
-        rule=send.rule,
-        policy=send.policy,
-    )
-    try:
-        printed = press.print(row, category, int(now.timestamp()))
-    except (RenderError, HeaderRefused) as error:
-        outcome = _entry(Kind.OUTCOME, row, press, category, reason="render_error", reply=str(error))
-        # Guarded like an intent: what an erasure has just emptied is decided anew, and not a fault of the template.
-        move = _move(row, State.FAILED, "render_error", version=row.standing.version)
-        return Step(row, press, category, move, (decided, outcome))
-    handed = hand_over_record(row, press, category, processor, printed)
-    move = replace(
-        _move(row, State.INTENDED, version=row.standing.version),
-        sent_as=category.name if category.name != press.facts.category else None,
-        counts_as=category.name if is_counted(press.policy, category) else None,
-        invites=category.invites,
-    )
-    return Step(row, press, category, move, (decided, handed) if handed else (decided,), printed)
+def given_up(category: Category, reason: str) -> tuple[State, str, datetime | None]:
+    """Whoever must be told and cannot be reached by mail is told in writing."""
+    if category.written_fallback:
+        return State.DIVERTED, WRITTEN, None
+    return State.FAILED, f"gave_up {reason}", None
 
 
 @rule("hand-over-record", "interpals-11, interpals-23; GDPR Art. 30(1)(d)")
-def hand_over_record(
-    row: Row, press: Press, category: Category, processor: Processor, printed: Printed
-) -> Entry | None:
+def hand_over_record(draft: Draft, printed: Printed) -> Entry | None:
     """Each hand-over has a ledger row: processor, country, contract, purpose, the kinds of data, and the time."""
+    category, processor = draft.send.category, draft.processor
     return _entry(
         Kind.HAND_OVER,
-        row,
-        press,
+        draft.row,
+        draft.press,
         category,
         processor=processor.name,
         country=processor.country,
         contract=processor.contract,
-        purpose=press.template.purpose,
+        purpose=draft.press.template.purpose,
         fields=FIELDS,
         reply=notice_proof(category, printed.outgoing.content),
         message_id=printed.message_id,
@@ -173,10 +197,12 @@ def notice_proof(category: Category, content: bytes) -> str | None:
     return f"sha256:{hashlib.sha256(content).hexdigest()}" if category.tells_change else None
 
 
-def _decided(row: Row, press: Press, decision: Suppress | Hold | Divert, reason: str, move: Move) -> Step:
-    category = press.category
-    entry = _entry(Kind.DECISION, row, press, category, reason=reason, rule=decision.rule, policy=decision.policy)
-    return Step(row, press, category, move, (entry,))
+def _decided(draft: Draft) -> Entry:
+    send = draft.send
+    reason = "send over_rate" if send.alarm else "send"
+    return _entry(
+        Kind.DECISION, draft.row, draft.press, send.category, reason=reason, rule=send.rule, policy=send.policy
+    )
 
 
 def _entry(

@@ -1,0 +1,57 @@
+"""How far a mailing has come: as JSON has it, as a line, and as it moves."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from mailer.cli.shared import moment, out
+from mailer.ports.mailings import MailingStatus
+
+PERIOD = 1.0
+"""Seconds between two looks."""
+
+
+def as_json(status: MailingStatus) -> dict[str, object]:
+    """Done and open deliveries, deliveries a second, and the estimated end."""
+    progress = status.progress(datetime.now(UTC))
+    return {
+        "done": progress.done,
+        "open": progress.open,
+        "rate": None if progress.rate is None else round(progress.rate, 1),
+        "eta": progress.eta.isoformat() if progress.eta else None,
+    }
+
+
+def show(status: MailingStatus) -> None:
+    """The bar as it is now, in a terminal."""
+    if out.is_terminal and status.state in ("running", "paused"):
+        with _bar() as bar:
+            _update(bar, bar.add_task("", state="", pace=""), status)
+
+
+async def follow(status: MailingStatus, look: Callable[[], Awaitable[MailingStatus | None]]) -> MailingStatus:
+    """The bar as it moves, until nothing of the mailing is open."""
+    with _bar() as bar:
+        task = bar.add_task("", state="", pace="")
+        while True:
+            _update(bar, task, status)
+            if status.finished_at is not None:
+                return status
+            await asyncio.sleep(PERIOD)
+            status = await look() or status
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.fields[state]}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[pace]}")
+    )
+
+
+def _update(bar: Progress, task: TaskID, status: MailingStatus) -> None:
+    progress = status.progress(datetime.now(UTC))
+    pace = "" if progress.rate is None else f"{progress.rate:,.0f}/s"
+    if progress.eta and progress.open:
+        pace += f", done about {moment(progress.eta)}"
+    bar.update(task, completed=progress.done, total=progress.done + progress.open, state=status.state, pace=pace)

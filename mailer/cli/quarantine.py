@@ -1,0 +1,100 @@
+"""`mailer quarantine`: refusals that were not believed, and what a person finds of them."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from mailer.actions.imports import moment as parse_moment
+from mailer.actions.quarantine import JudgementRefused, settle
+from mailer.app import App
+from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
+from mailer.ports.quarantine import Group, Selection, Verdict
+
+app = typer.Typer(help="Quarantined refusals: list, believe, dismiss.", no_args_is_help=True)
+
+Processor = Annotated[str, typer.Option(help="Whose refusals.")]
+Domain = Annotated[str | None, typer.Option(help="Only those of this recipient domain.")]
+Since = Annotated[str, typer.Option(metavar="TIME", help="From when on, such as 2026-12-24T09:30Z.")]
+Until = Annotated[str | None, typer.Option(metavar="TIME", help="Until when; without it, now.")]
+By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who says so; it stays on record.")]
+
+
+@app.command("list")
+def list_(
+    processor: Annotated[str | None, typer.Option(help="Only those of this processor.")] = None, json: AsJson = False
+) -> None:
+    """Shows what waits: by processor, recipient domain and hour, how many refusals of which status."""
+    groups = with_app(lambda app: app.quarantine.groups(processor))
+    if json:
+        print_json([_as_json(group) for group in groups])
+        return
+    table(
+        ("processor", "domain", "since", "until", "waiting", "statuses"),
+        [
+            (
+                group.processor,
+                group.domain,
+                moment(group.since),
+                moment(group.until),
+                group.waiting,
+                ", ".join(f"{status}: {n}" for status, n in sorted(group.statuses.items())),
+            )
+            for group in groups
+        ],
+    )
+
+
+@app.command()
+def believe(
+    processor: Processor,
+    since: Since,
+    by: By,
+    domain: Domain = None,
+    until: Until = None,
+    json: AsJson = False,
+) -> None:
+    """The refusals were right: the addresses are dead, and the deliveries have failed."""
+    _settle(Verdict.BELIEVED, processor, domain, (since, until), by, json)
+
+
+@app.command()
+def dismiss(
+    processor: Processor,
+    since: Since,
+    by: By,
+    domain: Domain = None,
+    until: Until = None,
+    json: AsJson = False,
+) -> None:
+    """The refusals were the processor's fault: the addresses stay as they are, and the deliveries are made again."""
+    _settle(Verdict.DISMISSED, processor, domain, (since, until), by, json)
+
+
+def _settle(
+    verdict: Verdict, processor: str, domain: str | None, interval: tuple[str, str | None], by: str, json: bool
+) -> None:
+    since, until = interval
+    try:
+        begin = parse_moment("--since", since)
+        end = parse_moment("--until", until) if until else datetime.now(UTC)
+    except ValueError as error:
+        fail(str(error), 2)
+    selection = Selection(processor, domain.lower() if domain else None, begin, end)
+
+    async def act(app: App) -> int:
+        return await settle(app.quarantine, app.deliveries, selection, verdict, by)
+
+    try:
+        judged = with_app(act)
+    except JudgementRefused as error:
+        fail(str(error), 2)
+    if json:
+        print_json({"verdict": verdict.value, "judged": judged})
+    else:
+        out.print(f"{verdict.value.capitalize()}: {judged} refusals, by {by}.", markup=False)
+
+
+def _as_json(group: Group) -> dict[str, object]:
+    return {**asdict(group), "since": group.since.isoformat(), "until": group.until.isoformat()}

@@ -1,0 +1,212 @@
+"""`mailer rate`: at most so many hand-overs a second, minute, hour or day, over all workers."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar, get_args
+from uuid import UUID
+
+import typer
+
+from mailer.actions.imports import FileRefused
+from mailer.app import App
+from mailer.cli.control import By, person
+from mailer.cli.files import policy_of
+from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
+from mailer.ports.rates import Limit, Period
+from mailer.rendering.headers import HeaderRefused, a_labels
+
+_T = TypeVar("_T")
+
+app = typer.Typer(help="Rates of hand-over: set, warm-up, clear, list.", no_args_is_help=True)
+
+_PERIODS = get_args(Period)
+_MOST = 10**12
+
+
+class Of(StrEnum):
+    """What a limit can be set for."""
+
+    PROCESSOR = "processor"
+    DOMAIN = "domain"
+    BRAND = "brand"
+    MAILING = "mailing"
+
+
+Scope = Annotated[Of, typer.Argument(metavar="SCOPE", help="processor, domain, brand or mailing.", show_default=False)]
+Key = Annotated[
+    str, typer.Argument(metavar="KEY", help="Its name: a processor's, gmail.com, a brand's, a mailing's id.")
+]
+
+
+class _Refused(Exception):
+    """A limit that cannot be; the message says what to write instead."""
+
+
+@app.command("set")
+def set_(
+    scope: Scope,
+    key: Key,
+    rate: Annotated[str, typer.Argument(metavar="N/PERIOD", help="Such as 100/second; also minute, hour, day.")],
+    by: By = "",
+) -> None:
+    """Sets a limit, or changes it. A scope and key may have one for each period; all of them hold."""
+
+    async def act(app: App) -> None:
+        n, per = _rate(rate)
+        await app.rates.set(Limit(scope.value, await _known(app, scope, key), per, n), person(by))
+
+    _run(act)
+    out.print(f"At most {rate} for {scope.value} {key}, over all workers, within a second from now.", markup=False)
+
+
+@app.command()
+def warm_up(
+    scope: Scope,
+    key: Key,
+    figures: Annotated[
+        str, typer.Argument(metavar="N,N,…", help="So many on each day; the last one holds from then on.")
+    ],
+    began_on: Annotated[str, typer.Option("--from", metavar="DAY", help="The first day (UTC), such as 2026-12-01.")],
+    by: By = "",
+) -> None:
+    """Sets a rising limit a day, for a new address or domain that has yet to earn its name."""
+
+    async def act(app: App) -> None:
+        limit = Limit(scope.value, await _known(app, scope, key), "day", None, _plan(figures), _day(began_on))
+        await app.rates.set(limit, person(by))
+
+    _run(act)
+    out.print(f"From {began_on} on, {figures} a day for {scope.value} {key}; before that day, no limit.", markup=False)
+
+
+@app.command()
+def clear(
+    scope: Scope,
+    key: Key,
+    per: Annotated[
+        str | None, typer.Option(metavar="PERIOD", help="Only the limit a second, minute, hour or day.")
+    ] = None,
+    by: By = "",
+) -> None:
+    """Removes a limit, or all that a scope and key have."""
+
+    async def act(app: App) -> int:
+        name = await _known(app, scope, key, exists=False)
+        return await app.rates.clear(scope.value, name, _period(per) if per else None, person(by))
+
+    cleared = _run(act)
+    if not cleared:
+        fail(f"{scope.value} {key} has no such limit; `mailer rate list` shows all", 2)
+    out.print(f"Cleared {cleared} of {scope.value} {key}.", markup=False)
+
+
+@app.command("list")
+def list_(json: AsJson = False) -> None:
+    """Shows the limits, what was used of each, and the domains that mailer has slowed down by itself (pace)."""
+
+    async def act(app: App) -> list[Limit]:
+        return await app.rates.all()
+
+    found = with_app(act)
+    if json:
+        print_json([_as_json(limit) for limit in found])
+        return
+    table(
+        ("scope", "key", "limit", "used", "warm-up", "by", "since"),
+        [
+            (limit.scope, limit.key, _shown(limit), limit.used, _warm_up(limit), limit.by, moment(limit.at))
+            for limit in found
+        ],
+    )
+
+
+def _as_json(limit: Limit) -> dict[str, Any]:
+    return asdict(limit) | {
+        "began_on": limit.began_on and limit.began_on.isoformat(),
+        "at": limit.at and limit.at.isoformat(),
+    }
+
+
+def _shown(limit: Limit) -> str:
+    return f"{'-' if limit.n is None else limit.n}/{limit.per}"
+
+
+def _warm_up(limit: Limit) -> str:
+    return f"{','.join(map(str, limit.plan))} from {limit.began_on}" if limit.plan else ""
+
+
+async def _known(app: App, scope: Of, key: str, *, exists: bool = True) -> str:
+    """The key as it is kept; where the limit is to be set, it has to be of something that exists."""
+    match scope:
+        case Of.BRAND if exists:
+            return policy_of(app, key).brand
+        case Of.DOMAIN:
+            return _domain(key)
+        case Of.MAILING:
+            id_ = _mailing(key)
+            if exists and await app.mailings.status(id_) is None:
+                raise _Refused(f"there is no mailing {key}; `mailer mailing list` shows the ids")
+            return str(id_)
+        case _:
+            return key
+
+
+def _domain(text: str) -> str:
+    try:
+        domain = a_labels(text.lower().removesuffix("."))
+    except HeaderRefused as error:
+        raise _Refused(f"{text}: {error}; write a domain, such as gmail.com") from error
+    if not re.fullmatch(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", domain):
+        raise _Refused(f"{text} is no domain; write what stands behind the @, such as gmail.com")
+    return domain
+
+
+def _mailing(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise _Refused(f"{text} is no mailing's id; `mailer mailing list` shows them") from error
+
+
+def _rate(text: str) -> tuple[int, Period]:
+    number, slash, per = text.partition("/")
+    if not slash:
+        raise _Refused(f"{text} is no rate; write how many in what time, such as 100/second")
+    return _figure(number), _period(per)
+
+
+def _period(text: str) -> Period:
+    for period in _PERIODS:
+        if text == period:
+            return period  # type: ignore[no-any-return]  # get_args is typed as Any
+    raise _Refused(f"{text} is no period; write one of {', '.join(_PERIODS)}")
+
+
+def _figure(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,13}", text) or not 1 <= int(text) <= _MOST:
+        raise _Refused(f"{text} is no limit; write a whole number from 1 on. To send nothing at all, pause instead")
+    return int(text)
+
+
+def _plan(text: str) -> tuple[int, ...]:
+    figures = tuple(_figure(part) for part in text.split(","))
+    if list(figures) != sorted(figures):
+        raise _Refused(f"{text} falls; a warm-up rises from day to day, such as 50,100,500")
+    return figures
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise _Refused(f"--from: {text} is no day; write one such as 2026-12-01") from error
+
+
+def _run(act: Callable[[App], Awaitable[_T]]) -> _T:
+    try:
+        return with_app(act)
+    except (FileRefused, _Refused) as error:
+        fail(str(error), 2)

@@ -1,0 +1,189 @@
+"""From rows to messages: decide, route, admit, render, sign. What may not go now is left, and comes again."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from math import inf
+from typing import Protocol
+from uuid import UUID
+
+from mailer.pipeline.copies import Key, resolved
+from mailer.pipeline.press import Press, Printed, Sign
+from mailer.pipeline.routing import NoRoute
+from mailer.pipeline.streams import Streams
+from mailer.pipeline.verdicts import Draft, Step, decision_about, intend, settle, unprintable
+from mailer.policy.decision import Hold, Send
+from mailer.policy.document import Policy
+from mailer.policy.outcome import Outcome
+from mailer.ports.deliveries import Row, State
+from mailer.ports.processor import Processor
+from mailer.ports.rates import Admission, Wanted
+from mailer.rendering.headers import HeaderRefused
+from mailer.rendering.templates import RenderError
+
+SIGNING_THREADS = 2
+SIGNED_AT_ONCE = 16
+"""Messages for one thread, so that handing them over to it costs little."""
+
+
+class Halted(Protocol):
+    """What stands still; see `pipeline.control.Control`."""
+
+    def halted(self, brand: str, mailing_id: UUID) -> str | None:
+        """Why nothing of a mailing may begin now."""
+        ...
+
+    def processor_halted(self, name: str) -> str | None:
+        """Why a processor may not be used now."""
+        ...
+
+
+class Choosing(Protocol):
+    """Which processor gets a message; see `pipeline.routing.Routes`."""
+
+    def choose(self, policy: Policy, purpose: str, now: datetime) -> Processor | NoRoute:
+        """The processor for the next message."""
+        ...
+
+    def note(self, name: str, outcomes: Sequence[Outcome]) -> None:
+        """What came of a window."""
+        ...
+
+
+class Metering(Protocol):
+    """What the rates allow; see `pipeline.rates.Meter`."""
+
+    async def admit(self, wanted: Sequence[Wanted]) -> Admission:
+        """Which of these may go now."""
+        ...
+
+    def give_back(self, admission: Admission, unsent: Sequence[Wanted]) -> None:
+        """Some of them were not offered."""
+        ...
+
+    def note(self, processor: str, domain: str, outcome: Outcome) -> None:
+        """What a processor answered."""
+        ...
+
+
+_UNLIMITED = Admission((), inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Everything that can keep a message that is to be sent from going now."""
+
+    control: Halted
+    routes: Choosing
+    meter: Metering
+    streams: Streams
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A window that is ready to be intended.
+
+    Attributes:
+        steps: what is to become of the rows.
+        left: the rows that stay as they are, and when they may go.
+        admission: until when the messages may begin.
+    """
+
+    steps: list[Step]
+    left: dict[Key, datetime] = field(default_factory=dict)
+    admission: Admission = _UNLIMITED
+
+
+class Preparing:
+    """Prepares windows.
+
+    Args:
+        gate: what may go. sign: adds DKIM signatures; None where no domain has keys.
+    """
+
+    def __init__(self, gate: Gate, sign: Sign | None) -> None:
+        self._gate = gate
+        self._sign = sign
+        # Signing by RSA takes longer than all the rest of a message, and frees the interpreter meanwhile.
+        self._threads = ThreadPoolExecutor(SIGNING_THREADS, "sign") if sign else None
+
+    async def prepare(
+        self, rows: Sequence[Row], presses: Mapping[UUID, Press], fates: Mapping[Key, State], now: datetime
+    ) -> Prepared:
+        """Decides about rows, and makes the messages of those that may go now."""
+        prepared, drafts = Prepared([]), list[Draft]()
+        for row in rows:
+            match self._sort(resolved(row, fates), presses[row.mailing_id], now):
+                case Step() as step:
+                    prepared.steps.append(step)
+                case Draft() as draft:
+                    drafts.append(draft)
+                case datetime() as later:
+                    prepared.left[row.mailing_id, row.recipient_id] = later
+        if drafts:
+            await self._admit(prepared, drafts, now)
+        return prepared
+
+    def _sort(self, row: Row, press: Press, now: datetime) -> Step | Draft | datetime:
+        """What follows for a row at once; a draft, if it is to be sent; or the moment to look again."""
+        if self._gate.control.halted(press.facts.brand, row.mailing_id):
+            return now
+        decision = decision_about(row, press, now)
+        if not isinstance(decision, Send):
+            return settle(row, press, decision)
+        route = self._gate.routes.choose(press.policy, press.template.purpose, now)
+        if not isinstance(route, NoRoute):
+            draft = Draft(row, press, decision, route)
+            return self._gate.streams.paused(route.name, decision.category, draft.domain, now) or draft
+        if route.rule is None:
+            return route.until
+        return settle(row, press, Hold(route.until, route.reason, route.rule, press.policy.version))
+
+    async def _admit(self, prepared: Prepared, drafts: Sequence[Draft], now: datetime) -> None:
+        wanted = [wanted_for(draft) for draft in drafts]
+        admission = prepared.admission = await self._gate.meter.admit(wanted)
+        going: list[tuple[Draft, Printed]] = []
+        failed: list[Wanted] = []
+        for draft, one, granted in zip(drafts, wanted, admission.granted, strict=True):
+            if not granted:
+                prepared.left[draft.row.mailing_id, draft.row.recipient_id] = admission.again or now
+                continue
+            try:
+                going.append((draft, draft.press.print(draft.row, draft.send.category, int(now.timestamp()))))
+            except (RenderError, HeaderRefused) as error:
+                prepared.steps.append(unprintable(draft, error))
+                failed.append(one)
+        if failed:
+            self._gate.meter.give_back(admission, failed)
+        prepared.steps += [intend(draft, printed) for draft, printed in await self._signed(going, int(now.timestamp()))]
+
+    async def _signed(self, going: list[tuple[Draft, Printed]], now: int) -> list[tuple[Draft, Printed]]:
+        sign, loop = self._sign, asyncio.get_running_loop()
+        if sign is None or self._threads is None:
+            return going
+
+        def sign_some(some: Sequence[tuple[Draft, Printed]]) -> list[tuple[Draft, Printed]]:
+            return [
+                (
+                    draft,
+                    replace(
+                        printed,
+                        outgoing=replace(
+                            printed.outgoing, content=sign(draft.press.policy.domain, printed.outgoing.content, now)
+                        ),
+                    ),
+                )
+                for draft, printed in some
+            ]
+
+        chunks = [going[start : start + SIGNED_AT_ONCE] for start in range(0, len(going), SIGNED_AT_ONCE)]
+        done = await asyncio.gather(*(loop.run_in_executor(self._threads, sign_some, chunk) for chunk in chunks))
+        return [pair for chunk in done for pair in chunk]
+
+
+def wanted_for(draft: Draft) -> Wanted:
+    """What a message asks of the rates."""
+    facts = draft.press.facts
+    return Wanted(draft.processor.name, draft.domain, facts.brand, facts.id, draft.press.category.lane)

@@ -1,0 +1,294 @@
+"""Rates: leases tokens of the limits from the database, so that all workers together stay within them.
+
+A process leases for a window of messages at once, and a little ahead where it sends a lot; a message goes if each of
+its limits has a token for it. What is limited, and which domains have been slowed down, is a snapshot that is at most
+two seconds old; what a limit is now, and what is left of it, the lease itself finds in the database.
+"""
+
+import asyncio
+import time
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import inf
+from uuid import UUID
+
+from mailer.policy.category import Lane
+from mailer.policy.outcome import Outcome, Result
+from mailer.policy.pace import FLOOR, RESERVES, Look, Pace, pace_now, too_fast
+from mailer.ports.rates import Admission, Ask, Lease, Limit, Name, Tokens, Wanted
+from mailer.rendering.headers import HeaderRefused, a_labels
+from mailer.telemetry import log
+
+PERIOD = 0.5
+"""Seconds between two looks at what is limited."""
+OLDEST = 2.0
+"""Seconds: a snapshot older than this is read anew before anything is admitted."""
+AHEAD = 0.1
+"""Seconds for which is leased ahead, at the rate at which this process uses the limit."""
+FAIR = 20
+"""At most this part of a limit is leased ahead: what is not used in its second, nobody can use."""
+SOON = 0.25
+"""Seconds: tokens that end so soon are passed over for such as hold through the next second (see `lease_rates`)."""
+ROUNDS = 3
+"""How often is leased for one window, where others in the process take what was leased for it."""
+IDLE = 1.0
+"""Seconds after which tokens of a minute, an hour or a day that nobody used are given back."""
+LOOKS = 10
+"""So many looks back is observed how fast mail has been going, and what was answered."""
+MANY = 20
+"""A domain with fewer messages in the looks may be somebody's own, and its name stays out of the log."""
+
+
+class Snapshot:
+    """What is limited, by what it is looked up by.
+
+    Args:
+        limits: those in force. paces: by processor and domain. now: an aware datetime.
+    """
+
+    def __init__(self, limits: Sequence[Limit], paces: Mapping[tuple[str, str], Pace], now: datetime) -> None:
+        self.figures: dict[Name, int] = {limit.name: limit.n for limit in limits if limit.n is not None}
+        by: dict[str, defaultdict[str, list[Name]]] = defaultdict(lambda: defaultdict(list))
+        for name in self.figures:
+            by[name[0]][name[1]].append(name)
+        self._processors, self._domains, self._brands = by["processor"], by["domain"], by["brand"]
+        self._mailings = {UUID(key): names for key, names in by["mailing"].items()}
+        self._paces: dict[tuple[str, str], Name] = {}
+        for (processor, domain), pace in paces.items():
+            if current := pace_now(pace, now):
+                name = self._paces[processor, domain] = "pace", f"{processor} {domain}", "second"
+                self.figures[name] = int(current)
+        self._by_domain = bool(self._domains or self._paces)
+
+    def of(self, one: Wanted) -> list[Name]:
+        """The limits that concern a message."""
+        names = [
+            *self._processors.get(one.processor, ()),
+            *self._brands.get(one.brand, ()),
+            *self._mailings.get(one.mailing_id, ()),
+        ]
+        if self._by_domain:
+            domain = _canonical(one.domain)
+            names += self._domains.get(domain, ())
+            if pace := self._paces.get((one.processor, domain)):
+                names.append(pace)
+        return names
+
+
+@dataclass(slots=True)
+class Pot:
+    """The tokens that a process holds of one limit for one lane. Times are `time.monotonic()` seconds.
+
+    Attributes:
+        since, ends: from when to when they hold. start, until: of their window, and their end, as the database says.
+        late: it was asked shortly before their end, and nothing holds longer. dry: until then, there are no more.
+        leased: when some were leased last. taken: how many were used since then. used: when the last of them was.
+    """
+
+    tokens: int = 0
+    since: float = 0.0
+    ends: float = 0.0
+    start: datetime | None = None
+    until: datetime | None = None
+    late: bool = False
+    dry: float = 0.0
+    leased: float = 0.0
+    taken: int = 0
+    used: float = 0.0
+
+    def fresh(self, now: float) -> bool:
+        """Whether its tokens are worth taking."""
+        return self.ends - now >= SOON or (self.late and self.ends > now)
+
+    def short(self, need: int, now: float) -> bool:
+        """Whether more are to be leased."""
+        return now >= self.dry and (self.tokens < need or not self.fresh(now))
+
+    def wants(self, need: int, figure: int, now: float) -> int:
+        """How many to lease: what is missing, and a little ahead."""
+        rate = self.taken / max(now - self.leased, AHEAD)
+        missing = need - self.tokens if self.fresh(now) else need
+        return missing + int(min(rate * AHEAD, figure / FAIR))
+
+    def add(self, lease: Lease, wanted: int, asked_at: float) -> None:
+        """Puts leased tokens in. Those that end at another time than the new ones are dropped."""
+        ends = asked_at + lease.seconds
+        if self.until == lease.ends:
+            self.tokens += lease.granted
+            self.ends = max(self.ends, ends)
+        elif lease.granted or asked_at >= self.ends:
+            self.tokens, self.start, self.until = lease.granted, lease.start, lease.ends
+            self.since = time.monotonic()
+            self.ends = ends
+        self.late = self.ends - asked_at < SOON
+        self.dry = min(ends, asked_at + IDLE) if lease.granted < wanted else 0.0
+        self.leased, self.taken = asked_at, 0
+
+
+class Meter:
+    """Says which messages may go now.
+
+    Args:
+        tokens: the limits. worker: names this process among those that are throttled.
+    """
+
+    def __init__(self, tokens: Tokens, worker: str) -> None:
+        self._tokens = tokens
+        self._worker = worker
+        self._snapshot = Snapshot((), {}, datetime.min.replace(tzinfo=UTC))
+        self._read_at = -inf
+        self._pots: dict[Lane, dict[Name, Pot]] = {lane: {} for lane in Lane}
+        self._leasing = {lane: asyncio.Lock() for lane in Lane}
+        self._answers: defaultdict[tuple[str, str], Look] = defaultdict(Look)
+        self._looks: deque[Mapping[tuple[str, str], Look]] = deque(maxlen=LOOKS)
+
+    async def admit(self, wanted: Sequence[Wanted]) -> Admission:
+        """Takes a token of every limit that concerns a message, for as many of the messages as there are."""
+        if time.monotonic() - self._read_at > OLDEST:
+            await self.refresh()
+        snapshot = self._snapshot
+        if not snapshot.figures:
+            return Admission((True,) * len(wanted), inf)
+        concerned = [snapshot.of(one) for one in wanted]
+        needs: dict[Lane, dict[Name, int]] = {}
+        for one, names in zip(wanted, concerned, strict=True):
+            needed = needs.setdefault(one.lane, {})
+            for name in names:
+                needed[name] = needed.get(name, 0) + 1
+        for lane, needed in needs.items():
+            await self._fill(lane, needed, snapshot.figures)
+        return self._take(wanted, concerned)
+
+    def give_back(self, admission: Admission, unsent: Sequence[Wanted]) -> None:
+        """Some of what an admission granted was not offered: what its tokens are worth still is used for others."""
+        for one in unsent:
+            for name in self._snapshot.of(one):
+                pot = self._pot(one.lane, name)
+                if pot.since <= admission.at < pot.ends:
+                    pot.tokens += 1
+
+    def note(self, processor: str, domain: str, outcome: Outcome) -> None:
+        """Watches for replies that ask for a slower pace."""
+        if outcome.result is not Result.UNSENT:
+            self._answers[processor, _canonical(domain)].note(outcome)
+
+    async def refresh(self) -> None:
+        """Reads what is limited now."""
+        limits, paces = await self._tokens.in_force()
+        before, self._snapshot = self._snapshot.figures, Snapshot(limits, paces, datetime.now(UTC))
+        self._read_at = time.monotonic()
+        figures = self._snapshot.figures
+        for lane, pots in self._pots.items():
+            self._pots[lane] = kept = {name: pot for name, pot in pots.items() if name in figures}
+            for name, pot in kept.items():
+                if figures[name] != before.get(name):
+                    pot.dry = 0.0
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Looks until told to stop. A look that fails is logged; the next one does what it left."""
+        while not stop.is_set():
+            try:
+                await self.look()
+            except Exception:
+                log.exception("the limits could not be read; trying again")
+            try:
+                await asyncio.wait_for(stop.wait(), PERIOD)
+            except TimeoutError:
+                continue
+        try:
+            await self._return(inf)
+        except Exception:
+            log.exception("tokens could not be given back")
+
+    async def look(self) -> None:
+        """Slows down what was throttled, reads what is limited, gives back what nobody needs."""
+        await self._slow_down()
+        await self.refresh()
+        await self._return(time.monotonic() - IDLE)
+
+    def _pot(self, lane: Lane, name: Name) -> Pot:
+        return self._pots[lane].setdefault(name, Pot())
+
+    async def _fill(self, lane: Lane, needs: Mapping[Name, int], figures: Mapping[Name, int]) -> None:
+        """Leases what is missing. One at a time for a lane: the next one may find enough that was leased ahead."""
+        if not self._short(lane, needs):
+            return
+        async with self._leasing[lane]:
+            for _ in range(ROUNDS):
+                now = time.monotonic()
+                asks = [
+                    Ask(
+                        name,
+                        self._pot(lane, name).wants(needs[name], figures[name], now),
+                        figures[name],
+                        RESERVES[lane],
+                    )
+                    for name in self._short(lane, needs)
+                ]
+                if not asks:
+                    return
+                wanted = {ask.name: ask.wanted for ask in asks}
+                for lease in await self._tokens.lease(asks):
+                    self._pot(lane, lease.name).add(lease, wanted[lease.name], now)
+
+    def _short(self, lane: Lane, needs: Mapping[Name, int]) -> list[Name]:
+        now = time.monotonic()
+        return [name for name, need in needs.items() if self._pot(lane, name).short(need, now)]
+
+    def _take(self, wanted: Sequence[Wanted], concerned: Sequence[Sequence[Name]]) -> Admission:
+        """Gives each message a token of all its limits, or of none."""
+        now, until = time.monotonic(), inf
+        granted: list[bool] = []
+        again: list[datetime] = []
+        for one, names in zip(wanted, concerned, strict=True):
+            pots = [self._pot(one.lane, name) for name in names]
+            lacking = [pot for pot in pots if not pot.tokens or pot.ends <= now]
+            granted.append(not lacking)
+            if lacking:
+                again.append(max(pot.until or datetime.now(UTC) for pot in lacking))
+                continue
+            for pot in pots:
+                pot.tokens -= 1
+                pot.taken += 1
+                pot.used = now
+                until = min(until, pot.ends)
+        return Admission(granted, until, min(again, default=None), now)
+
+    async def _return(self, before: float) -> None:
+        """Gives back what was not used since a moment, of windows that go on; seconds pass too soon for that."""
+        unused: list[tuple[Name, datetime, int]] = []
+        for pots in self._pots.values():
+            for name, pot in pots.items():
+                if name[2] != "second" and pot.start and pot.tokens and max(pot.used, pot.leased) <= before:
+                    unused.append((name, pot.start, pot.tokens))
+                    pot.tokens = 0
+        if unused:
+            await self._tokens.give_back(unused)
+
+    async def _slow_down(self) -> None:
+        answers, self._answers = self._answers, defaultdict(Look)
+        self._looks.append(answers)
+        rates = []
+        for (processor, domain), latest in answers.items():
+            if not latest.throttled:
+                continue
+            looks = [look[processor, domain] for look in self._looks if (processor, domain) in look]
+            replies = sum(look.replies for look in looks)
+            rate = replies / (len(looks) * PERIOD)
+            if too_fast(looks) and rate > 2 * FLOOR:
+                shown = domain if replies >= MANY else "a small one"
+                log.warning("slowing down", processor=processor, domain=shown, rate=round(rate, 1))
+                rates.append((processor, domain, rate))
+        if rates:
+            await self._tokens.slow_down(rates, self._worker)
+
+
+def _canonical(domain: str) -> str:
+    """A domain as limits are kept: lower case, A-labels."""
+    lower = domain.lower()
+    try:
+        return a_labels(lower)
+    except HeaderRefused:
+        return lower
