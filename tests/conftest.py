@@ -1,9 +1,11 @@
 """The services of the tests: a private PostgreSQL and a private RabbitMQ, or those that the environment names."""
 
 import asyncio
+import fcntl
 import os
 import tempfile
 import uuid
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -56,6 +58,25 @@ class Server:
         self.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@dataclass(frozen=True)
+class Rabbit:
+    """A RabbitMQ, which tests empty before they use it, and the file whose lock says whose turn it is."""
+
+    url: str
+    turn: Path
+
+    @contextmanager
+    def alone(self) -> Iterator[str]:
+        """No other test uses it for as long as somebody is in here; its URL.
+
+        With MAILER_TEST_AMQP_URL, all processes of a parallel run share one. Whoever is in here may not come in again:
+        a module's fixture must be done with it before it yields.
+        """
+        with self.turn.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield self.url
+
+
 @pytest.fixture(autouse=True)
 def own_logs() -> Iterator[None]:
     """Forgets how a test, or a command that it ran in this process, set logs up: its stderr is closed by now."""
@@ -92,15 +113,27 @@ def database_url(postgres_server: Server) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def rabbit_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A private RabbitMQ (of MAILER_TEST_RABBITMQ_CHROOT, if set), or the one that MAILER_TEST_AMQP_URL names."""
+def rabbit_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
+    """A private RabbitMQ, or the one that MAILER_TEST_AMQP_URL names."""
     if given := os.environ.get("MAILER_TEST_AMQP_URL"):
-        yield given
+        yield Rabbit(given, Path(tempfile.gettempdir(), f"mailer-test-{zlib.crc32(given.encode()):08x}.lock"))
         return
-    chroot = os.environ.get("MAILER_TEST_RABBITMQ_CHROOT")
     folder = tmp_path_factory.mktemp("rabbitmq")
-    with rabbitmq.start(folder, chroot=Path(chroot) if chroot else None) as node:
-        yield node.url
+    with private_rabbit(folder) as node:
+        yield Rabbit(node.url, folder / "turn")
+
+
+def private_rabbit(folder: Path) -> rabbitmq.PrivateRabbit:
+    """A node, of MAILER_TEST_RABBITMQ_CHROOT if that is set."""
+    chroot = os.environ.get("MAILER_TEST_RABBITMQ_CHROOT")
+    return rabbitmq.start(folder, chroot=Path(chroot) if chroot else None)
+
+
+@pytest.fixture
+def rabbit_url(rabbit_server: Rabbit) -> Iterator[str]:
+    """A RabbitMQ that no other test uses now."""
+    with rabbit_server.alone() as url:
+        yield url
 
 
 @pytest.fixture

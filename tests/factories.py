@@ -11,6 +11,7 @@ from uuid import UUID
 
 from mailer import resources
 from mailer.actions.account_events import apply
+from mailer.actions.bounce import Bounces
 from mailer.actions.consent import Confirmations
 from mailer.events import MessageEvent, validate_event
 from mailer.ledger.addresses import AddressHasher
@@ -24,7 +25,10 @@ from mailer.ledger.inviters import PostgresInviters
 from mailer.ledger.mailings import PostgresMailings
 from mailer.ledger.outbox import PostgresOutbox
 from mailer.ledger.partners import PostgresPartners, partners_of
+from mailer.ledger.pauses import PostgresPauses
 from mailer.ledger.processors import PostgresProcessors
+from mailer.ledger.quarantine import PostgresQuarantine
+from mailer.ledger.rates import PostgresRates
 from mailer.ledger.reading import PostgresLedger
 from mailer.ledger.rights import PostgresRights
 from mailer.ledger.standings import PostgresStandings
@@ -33,7 +37,11 @@ from mailer.ledger.upkeep import PostgresUpkeep
 from mailer.ledger.writers import Writers
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
+from mailer.pipeline.preparing import Gate
 from mailer.pipeline.press import Presses
+from mailer.pipeline.rates import Meter
+from mailer.pipeline.routing import Routes
+from mailer.pipeline.streams import Streams
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy, parse_policy
@@ -43,10 +51,11 @@ from mailer.policy.retention import forgetful
 from mailer.ports.broker import BrokerUnavailable, Message, Received
 from mailer.ports.ids import uuid7
 from mailer.ports.mailings import Accepted, NewMailing
-from mailer.ports.processor import Outgoing
+from mailer.ports.processor import Outgoing, Permit, Processor
 from mailer.rendering.admission import admit
 from mailer.rendering.links import Links
 from mailer.rendering.templates import TemplateLibrary
+from tests.halts import FakeHalts
 
 BRAND = "interpals"
 KEY = "a key of the tests"
@@ -120,13 +129,20 @@ class FakeProcessor:
     country: str = "ZZ"
     contract: str = "none"
     outside: bool = False
+    weight: int = 1
+    purposes: frozenset[str] | None = None
     sent: list[Outgoing] = field(default_factory=list)
     windows: list[int] = field(default_factory=list)
 
-    async def send(self, window: Sequence[Outgoing], deadline: float) -> list[Outcome]:
-        """Answers for each; what is unsent was never seen."""
+    async def send(
+        self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+    ) -> list[Outcome]:
+        """Answers for each that may begin; what is unsent was never seen."""
         self.windows.append(len(window))
-        outcomes = [self.answer(outgoing) for outgoing in window]
+        outcomes = []
+        for index, outgoing in enumerate(window):
+            reason = permit(index)
+            outcomes.append(self.answer(outgoing) if reason is None else Outcome(Result.UNSENT, text=reason))
         self.sent += [
             outgoing for outgoing, outcome in zip(window, outcomes, strict=True) if outcome.result is not Result.UNSENT
         ]
@@ -239,9 +255,12 @@ class World:
         confirmations = Confirmations(Links("https://mail.example", (KEY,)), self.outbox)
         self.desks = desks(pool, self.writers, self.hasher, confirmations)
         self.letters = PostgresDeadLetters(pool)
+        self.rates = PostgresRates(pool, self.writers)
+        self.halted = FakeHalts()
+        self.stop = asyncio.Event()
         self.broker = FakeBroker()
         self.processor = FakeProcessor()
-        self.presses = Presses(self.policies, templates(), Links("https://mail.example", (KEY,)), unsigned)
+        self.presses = Presses(self.policies, templates(), Links("https://mail.example", (KEY,)), None)
 
     def open_deliveries(self, lease_seconds: float = 60) -> PostgresDeliveries:
         """The deliveries, with what the policies count."""
@@ -255,14 +274,14 @@ class World:
         self, processor: FakeProcessor | None = None, deliveries: PostgresDeliveries | None = None
     ) -> HandOver:
         """The hand-over to a processor."""
-        return HandOver(
-            deliveries or self.deliveries,
-            self.mailings,
-            self.standings,
-            self.presses,
-            processor or self.processor,
-            "worker",
-        )
+        return self.handover_by([processor or self.processor], deliveries)
+
+    def handover_by(self, processors: Sequence[Processor], deliveries: PostgresDeliveries | None = None) -> HandOver:
+        """The hand-over to several processors."""
+        streams = Streams(PostgresPauses(self.pool))
+        gate = Gate(self.halted, Routes(processors, self.halted.processor_halted), Meter(self.rates, "worker"), streams)
+        bounces = Bounces(PostgresQuarantine(self.pool, self.writers, self.hasher))
+        return HandOver(deliveries or self.deliveries, self.mailings, self.presses, gate, bounces, "worker", self.stop)
 
     def intake(self, relays: frozenset[str] = frozenset()) -> Intake:
         """The intake, with the real judgement of events."""
@@ -348,11 +367,6 @@ class World:
         """Hands over the batches that were published."""
         for message in self.broker.take():
             await self.handover(processor).run([json.loads(message.body)["batch"]])
-
-
-def unsigned(domain: str, message: bytes, now: int) -> bytes:
-    """The message as it is."""
-    return message
 
 
 @asynccontextmanager

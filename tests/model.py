@@ -26,7 +26,8 @@ class Account:
 
     Attributes:
         under: the version of the policy that it was collected under.
-        consents: what its owner has asked for, and not withdrawn. left: what they have left; it goes with them.
+        consents: what its owner has asked for, and not withdrawn, with the moment. left: what they have left; it goes
+            with them.
         stranger: its address was somebody's who was erased; what was said before that is gone.
     """
 
@@ -36,7 +37,7 @@ class Account:
     country: str
     under: str
     paid: bool
-    consents: set[str] = field(default_factory=set)
+    consents: dict[str, int] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)
     objected: bool = False
     closed: bool = False
@@ -54,7 +55,8 @@ class Model:
         terms: each brand's versions, newest last.
         optional: each brand's optional categories.
         left, objected, forgotten: what stays with an address: what was left at a brand, whether its owner wants no
-            marketing from anybody of the controller, whether somebody with it was erased.
+            marketing from anybody of the controller, and when somebody with it was erased.
+        moments: how many there have been.
     """
 
     terms: dict[str, list[Terms]]
@@ -62,7 +64,8 @@ class Model:
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
     left: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     objected: set[str] = field(default_factory=set)
-    forgotten: set[str] = field(default_factory=set)
+    forgotten: dict[str, int] = field(default_factory=dict)
+    moments: int = 0
 
     def living(self, brand: str | None = None) -> list[Account]:
         """Accounts that have not been erased."""
@@ -94,17 +97,23 @@ class Model:
 
     def want(self, account: Account, category: str) -> None:
         """The owner of the account asks for a category, and so no longer leaves it."""
-        account.consents.add(category)
+        self.said(account, category)
         for gone in (self.left.get((account.brand, account.address), set()), *(o.left for o in self.sharing(account))):
             if "*" in gone:
                 gone |= self.optional[account.brand]
             gone -= {"*", category}
 
+    def said(self, account: Account, category: str) -> None:
+        """The owner of the account is said to consent to a category, now."""
+        self.moments += 1
+        account.consents[category] = self.moments
+
     def erase(self, account: Account) -> None:
         """Nothing is kept but that somebody with this address was erased."""
         account.erased = True
         account.consents.clear()
-        self.forgotten.add(account.address)
+        self.moments += 1
+        self.forgotten[account.address] = self.moments
         for other in self.living():
             if other.address == account.address:
                 other.stranger = True
@@ -124,8 +133,7 @@ class Model:
             return self._welcome(account, "notification")
         if not self._welcome(account, category):
             return False
-        asked = category in account.consents
-        return asked or not (self._any(account, "asks") or account.country in OPT_IN_COUNTRIES)
+        return self._asked(account, category) or not (self._any(account, "asks") or account.country in OPT_IN_COUNTRIES)
 
     def copies(self, brand: str, category: str) -> Iterator[tuple[str, int]]:
         """Each address of a brand, and how many copies of a mailing to everyone have to reach it: one or none."""
@@ -137,7 +145,11 @@ class Model:
         """Whether optional mail of a category is not unwelcome."""
         if account.objected or account.left & {category, "*"}:
             return False
-        return not account.stranger or category in account.consents
+        return not account.stranger or self._asked(account, category)
+
+    def _asked(self, account: Account, category: str) -> bool:
+        """Whether its owner has asked for it, and not before somebody with the address was erased."""
+        return account.consents.get(category, 0) > self.forgotten.get(account.address, 0)
 
     def _any(self, account: Account, what: str) -> bool:
         """Whether the policy now, or the one the account was collected under, says so: the stricter one holds."""

@@ -1,12 +1,25 @@
 """A mailing as the hand-over sees it, and its press, for tests without a database."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any
 
+from mailer.pipeline.preparing import Gate, Preparing
 from mailer.pipeline.press import Press, Presses
+from mailer.pipeline.routing import Routes
+from mailer.pipeline.streams import Streams
+from mailer.pipeline.verdicts import Step
+from mailer.policy.outcome import Outcome
+from mailer.ports.deliveries import Row
 from mailer.ports.mailings import MailingFacts
+from mailer.ports.pauses import Pause
+from mailer.ports.processor import Processor
+from mailer.ports.rates import Admission, Wanted
 from mailer.rendering.links import Links
-from tests.factories import KEY, make_event, new_mailing, policies, templates, unsigned
+from tests.factories import KEY, make_event, new_mailing, policies, templates
+from tests.halts import FakeHalts
 
 
 def facts_of(category: str = "newsletter", **values: Any) -> MailingFacts:
@@ -38,5 +51,38 @@ def facts_of(category: str = "newsletter", **values: Any) -> MailingFacts:
 
 def press_of(category: str = "newsletter", **values: Any) -> Press:
     """Its press."""
-    presses = Presses(policies(), templates(), Links("https://mail.example", (KEY,)), unsigned)
+    presses = Presses(policies(), templates(), Links("https://mail.example", (KEY,)), None)
     return presses.set_up(facts_of(category, **values), None)
+
+
+class NoLimits:
+    """A meter without limits."""
+
+    async def admit(self, wanted: Sequence[Wanted]) -> Admission:
+        """All may go."""
+        return Admission((True,) * len(wanted), inf)
+
+    def give_back(self, admission: Admission, unsent: Sequence[Wanted]) -> None:
+        """Nothing was taken."""
+
+    def note(self, processor: str, domain: str, outcome: Outcome) -> None:
+        """Nothing is slowed down."""
+
+
+class NoPauses:
+    """Nothing is paused for what it is."""
+
+    async def paused(self) -> list[Pause]:
+        """See `ports.pauses`."""
+        return []
+
+    async def pause(self, pauses: Sequence[Pause]) -> None:
+        """See `ports.pauses`."""
+
+
+def plan(row: Row, press: Press, processor: Processor, now: datetime) -> Step:
+    """What is prepared for one row, where nothing limits."""
+    gate = Gate(FakeHalts(), Routes([processor], lambda name: None), NoLimits(), Streams(NoPauses()))
+    prepared = asyncio.run(Preparing(gate, None).prepare([row], {press.facts.id: press}, {}, now))
+    [step] = prepared.steps
+    return step

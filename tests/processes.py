@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import socket
 import sys
 import time
@@ -17,9 +18,9 @@ import asyncpg
 import httpx
 from pamqp.commands import Queue
 
-from mailer import resources
 from mailer.broker.topology import topology
 from mailer.processors.capture import Captured, CaptureServer, Inbox
+from tests.shipped import shipped_templates
 
 ROOT = Path(__file__).resolve().parent.parent
 MAILER = (sys.executable, "-c", "from mailer.cli import main; main()")
@@ -70,9 +71,14 @@ class Process:
         return self._log.read_text()
 
     @property
+    def status(self) -> int | None:
+        """Its exit status, the negative number of a signal that has killed it; None while it runs."""
+        return self._process.returncode
+
+    @property
     def ended(self) -> bool:
         """Whether it has."""
-        return self._process.returncode is not None
+        return self.status is not None
 
     async def up(self) -> None:
         """Returns once it says that it has started."""
@@ -90,7 +96,8 @@ class Process:
     async def kill(self) -> None:
         """Ends it with no chance to do anything."""
         self._asked = True
-        self._process.kill()
+        if not self.ended:
+            self._process.kill()
         await self._process.wait()
 
     async def stop(self) -> int:
@@ -165,26 +172,40 @@ class Stack:
                 await process.up()
             yield started
 
-    @asynccontextmanager
-    async def _process(self, name: str, number: int) -> AsyncIterator[Process]:
+    async def dies(self, name: str, point: str) -> None:
+        """Runs a process until it kills itself at a crash point, as `mailer.crashing` takes them."""
+        process = await self.with_env(MAILER_CRASH_AT=point)._start(name, 0)
+        try:
+            async with asyncio.timeout(SECONDS):
+                await process.died()
+        finally:
+            await process.kill()
+            print(f"--- {name} until {point}\n{process.log}")
+        assert process.status == -signal.SIGKILL
+        _assert_decent(process)
+
+    async def _start(self, name: str, number: int) -> Process:
         log = self.folder / f"{name}-{number}-{time.monotonic_ns()}.log"
         with log.open("wb") as file:
             started = await asyncio.create_subprocess_exec(
                 *MAILER, name, stdin=asyncio.subprocess.DEVNULL, stdout=file, stderr=file, env=self.env, cwd=self.folder
             )
-        process = Process(started, log)
+        return Process(started, log)
+
+    @asynccontextmanager
+    async def _process(self, name: str, number: int) -> AsyncIterator[Process]:
+        process = await self._start(name, number)
         try:
             async with _alive(process):
                 yield process
         except BaseException:
             if not process.ended:
                 await process.kill()
-            print(f"--- {log.name}\n{process.log}")
+            print(f"--- {name} {number}\n{process.log}")
             raise
         if not process.ended:
             assert await process.stop() == 0, process.log
-        assert "Traceback" not in process.log, process.log
-        assert "@example" not in process.log, f"an address was logged: {process.log}"
+        _assert_decent(process)
 
     async def query(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         """What the database says."""
@@ -273,6 +294,12 @@ class Stack:
         return (await self.done("api-key", "create", name, *options)).out.strip()
 
 
+def _assert_decent(process: Process) -> None:
+    """It has logged no failure, and nobody's address."""
+    assert "Traceback" not in process.log, process.log
+    assert "@example" not in process.log, f"an address was logged: {process.log}"
+
+
 @asynccontextmanager
 async def _alive(process: Process) -> AsyncIterator[None]:
     """Fails at once when a process ends by itself, instead of waiting for what it will never do."""
@@ -312,19 +339,6 @@ def _nobody(address: str) -> str | None:
     return "550 5.1.1 No such user" if address.startswith("nobody@") else None
 
 
-def _templates(folder: Path) -> Path:
-    """Two brands' templates: each process reads them all, and to read those of four brands takes it a second more."""
-    chosen = folder / "shipped-templates"
-    mailed = "weekly spring-offer maintenance breach-notice invitation partner-offer rights-answer"
-    for brand in ("interpals", "paltalk-2006"):
-        (chosen / brand).mkdir(parents=True, exist_ok=True)
-        for name in ("_layout", *mailed.split()):
-            link = chosen / brand / name
-            if not link.exists():
-                link.symlink_to(resources.folder("templates") / brand / name)
-    return chosen
-
-
 def settings_for(folder: Path, database_url: str, smtp_port: int, broker_url: str) -> dict[str, str]:
     """An environment for processes: this one's, with none of its settings for mailer."""
     settings = {
@@ -334,7 +348,7 @@ def settings_for(folder: Path, database_url: str, smtp_port: int, broker_url: st
         "PUBLIC_URL": PUBLIC_URL,
         "PORT": str(free_port()),
         "DATA": str(folder / "data"),
-        "TEMPLATES": str(_templates(folder)),
+        "TEMPLATES": str(shipped_templates(folder)),
         **_SECRETS,
     }
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAILER_")}

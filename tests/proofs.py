@@ -3,7 +3,8 @@
 A test under `@pytest.mark.promise("interpals-07", …)` is a proof of each promise that it names; one under
 `@pytest.mark.rule("staging", …)` proves rules that stand behind no promise. A run of the whole suite writes
 `.cache/promises.json`, which `mailer policy check` reads. A run of a part of it (a path, `-k`, `-m`, `--lf`) leaves
-that file alone; `--proofs=FILE` writes one for any run, which says that it is of a part.
+that file alone; `--proofs=FILE` writes one for any run, which says that it is of a part. In a parallel run (`-n`) each
+process of pytest-xdist collects all tests and hands over what it has taken down; the process that started them writes.
 """
 
 import json
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +41,7 @@ class Recorder:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._left_out = False
-        self._whole = False
+        self._complete = False
         self._marked: dict[str, dict[str, list[str]]] = {}
         self._outcomes: dict[str, str] = {}
 
@@ -57,28 +59,33 @@ class Recorder:
             named = {"promises": _named(item, "promise"), "rules": _named(item, "rule")}
             if any(named.values()):
                 self._marked[item.nodeid] = named
-        self._whole = _everything(self._config) and not self._left_out
+        self._complete = not self._left_out
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Takes over what one of several processes has taken down: each the same, unless it has crashed."""
+        if taken := getattr(node, "workeroutput", {}).get("proofs"):
+            self._marked, self._complete = taken
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A test passed if its call did, and neither its fixtures nor their end failed."""
-        if report.nodeid not in self._marked:
-            return
         outcome = "xfailed" if hasattr(report, "wasxfail") else report.outcome
         if report.when == "call" or outcome != "passed":
             self._outcomes[report.nodeid] = outcome
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Writes the record, whole or not at all."""
-        collects = bool(self._config.option.collectonly)
-        file = self._config.getoption("--proofs")
-        if file is None and self._whole and not collects:
-            file = self._config.rootpath / RECORD
+        """Writes the record, whole or not at all; one of several processes hands it over instead."""
+        if hasattr(self._config, "workeroutput"):
+            self._config.workeroutput["proofs"] = (self._marked, self._complete)
+            return
+        whole = self._complete and _everything(self._config) and not self._config.option.collectonly
+        file = self._config.getoption("--proofs") or (self._config.rootpath / RECORD if whole else None)
         if file is None:
             return
         record = {
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
             "commit": _commit(self._config.rootpath),
-            "whole": self._whole and not collects,
+            "whole": whole,
             "tests": [
                 {"id": test, **named, "outcome": self._outcomes.get(test, NOT_RUN)}
                 for test, named in self._marked.items()

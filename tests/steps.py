@@ -22,7 +22,7 @@ from mailer.ports.people import ImportRow
 from mailer.ports.standings import Flag
 from mailer.rendering.admission import admit
 from mailer.rendering.links import Links
-from tests.factories import World, make_event, policies, templates, unsigned
+from tests.factories import World, make_event, policies, templates
 from tests.integration.web_world import PUBLIC_URL, browse
 from tests.model import Account, Terms
 
@@ -67,7 +67,7 @@ class Steps:
 
     def _prepare(self) -> None:
         self.links = Links(PUBLIC_URL, self.keys)
-        self.world.presses = Presses(self.world.policies, templates(), self.links, unsigned)
+        self.world.presses = Presses(self.world.policies, templates(), self.links, None)
 
     async def imported(self, account: Account, scope: str | None = None, address: str | None = None) -> None:
         """A file has the account, as it is now."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,12 @@ MANDATORY = {
     .replace('"newsletter"', '"service"', 1)
     .replace('"newsletter"', '"service_notice"'),
 }
+
+
+@cache
+def shipped() -> TemplateLibrary:
+    """The templates that mailer ships. To read them takes more than a second."""
+    return TemplateLibrary.load(ROOT / "templates", POLICIES)
 
 
 def library(

@@ -4,7 +4,7 @@ import asyncio
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from mailer.processors.capture import Captured
 from tests.acceptance.samples import BRANDS, CATEGORIES, event
-from tests.conftest import Server
+from tests.conftest import Rabbit, Server
 from tests.processes import PUBLIC_URL, Stack, field, open_stack
 
 SIZE = 30
@@ -84,11 +84,11 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(postgres_server: Server, rabbit_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(postgres_server: Server, rabbit_server: Rabbit, tmp_path_factory: pytest.TempPathFactory) -> World:
     """Publishes all eight, each way for two of them; the breach notices are released by somebody else."""
     folder = tmp_path_factory.mktemp("mailings")
-    with postgres_server.database() as url:
-        yield asyncio.run(deliver(folder, url, rabbit_url))
+    with postgres_server.database() as url, rabbit_server.alone() as rabbit_url:
+        return asyncio.run(deliver(folder, url, rabbit_url))
 
 
 async def deliver(folder: Path, database_url: str, rabbit_url: str) -> World:

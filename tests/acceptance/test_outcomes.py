@@ -27,8 +27,9 @@ async def test_who_binds_a_queue_hears_what_became_of_each(stack: Stack, rabbit_
                     body = json.loads(message.body)
                     await message.ack()
                     assert message.routing_key == f"interpals.service.{body['state']}"
-                    if body["event"] == "told":
-                        heard |= {delivery["ref"]: body["state"] for delivery in body["deliveries"]}
+                    for mailing in body["mailings"]:
+                        if mailing["event"] == "told":
+                            heard |= {delivery["ref"]: body["state"] for delivery in mailing["deliveries"]}
                     if len(heard) == 2:
                         break
     assert set(heard.values()) == {"handed_over"}

@@ -13,9 +13,10 @@ from yarl import URL
 
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import BATCHES, DEAD, EVENTS, Exchange, Kind, Topology, batches_queue, events_queue
-from mailer.embedded.rabbitmq import PrivateRabbit, start
+from mailer.embedded.rabbitmq import PrivateRabbit
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerUnavailable, Header, Message, Received
+from tests.conftest import private_rabbit
 from tests.contract.brokers import BRAND, delete_everything, under_test
 
 SERVICE = events_queue(Lane.SERVICE)
@@ -26,7 +27,7 @@ SECONDS = 60
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbit]:
     """A node that these tests may restart."""
-    with start(tmp_path_factory.mktemp("restarted")) as running:
+    with private_rabbit(tmp_path_factory.mktemp("restarted")) as running:
         yield running
 
 

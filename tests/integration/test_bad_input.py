@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 from mailer.broker.topology import DEAD, EVENTS
 from mailer.ports.broker import Header
 from tests.acceptance.samples import event, people
-from tests.conftest import Server
+from tests.conftest import Rabbit, Server
 from tests.processes import Stack, open_stack, until
 
 KEY = "interpals.newsletter"
@@ -168,10 +168,10 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(postgres_server: Server, rabbit_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(postgres_server: Server, rabbit_server: Rabbit, tmp_path_factory: pytest.TempPathFactory) -> World:
     """Sends every case to the API and to the queue, and good events after them."""
-    with postgres_server.database() as url:
-        yield asyncio.run(send_all(tmp_path_factory.mktemp("bad"), url, rabbit_url))
+    with postgres_server.database() as url, rabbit_server.alone() as rabbit_url:
+        return asyncio.run(send_all(tmp_path_factory.mktemp("bad"), url, rabbit_url))
 
 
 async def send_all(folder: Path, database_url: str, rabbit_url: str) -> World:

@@ -25,6 +25,11 @@ BAD_INPUT: dict[str, tuple[tuple[str, ...], str]] = {
     "no person": (("mailing", "approve", "one"), "Missing option '--by'"),
     "a person without a name": (("mailing", "approve", "one", "--by", " "), "--by needs the name of a person"),
     "a mailing that is none": (("mailing", "approve", "nothing", "--by", "Dana"), "nothing names 0 mailings"),
+    "a mailing to pause that is none": (("mailing", "pause", "nothing"), "nothing names 0 mailings"),
+    "a brand to pause that is none": (("brand", "pause", "acme"), "there is no brand acme; there are"),
+    "a processor that is none": (("processors", "pause", "pigeon"), "MAILER_PROCESSORS has no processor pigeon; there"),
+    "nothing that a restore ends in": (("start", "--after-restore", "x"), "Invalid value for '--after-restore'"),
+    "nobody who stops": (("stop", "--by", " "), "--by needs the name of a person"),
     "no UUID": (("ledger", "export", "--mailing", "one"), "Invalid value for '--mailing'"),
     "no number": (("dead", "show", "one"), "Invalid value for 'ID'"),
     "a number out of range": (("dead", "show", "9" * 20), "Invalid value for 'ID'"),
@@ -76,7 +81,11 @@ BAD_SETTINGS: dict[str, tuple[dict[str, str], tuple[str, ...], str]] = {
     "a database that is none": ({"DATABASE_URL": "postgresql://["}, ("worker",), "MAILER_DATABASE_URL cannot be read"),
     "a broker of another kind": ({"BROKER_URL": "kafka://x"}, ("worker",), "MAILER_BROKER_URL: "),
     "links without encryption": ({"PUBLIC_URL": "http://mail.example"}, ("worker",), "MAILER_PUBLIC_URL: "),
-    "two processors": ({"PROCESSORS": "capture://,smtp://x"}, ("worker",), "MAILER_PROCESSORS names several"),
+    "a relay beside captured mail": (
+        {"PROCESSORS": "capture://,smtp://x"},
+        ("worker",),
+        "MAILER_PROCESSORS names relays",
+    ),
     "a processor of another kind": ({"PROCESSORS": "pigeon://x"}, ("worker",), "MAILER_PROCESSORS: a relay's URL has"),
     "a relay without a contract": (
         {"PROCESSORS": "smtp://relay.example"},
@@ -88,7 +97,7 @@ BAD_SETTINGS: dict[str, tuple[dict[str, str], tuple[str, ...], str]] = {
     "a key that is none": ({"DKIM": "paltalk.example:s1:good.csv"}, ("worker",), "the key of s1 is not"),
     "no templates": ({"TEMPLATES": "nowhere"}, ("worker",), "MAILER_TEMPLATES: there is no folder nowhere"),
     "no policies": ({"POLICIES": "nowhere"}, ("worker",), "MAILER_POLICIES: nowhere holds no policy"),
-    "a lease too short to work in": ({"LEASE_SECONDS": "5"}, ("worker",), "MAILER_LEASE_SECONDS: "),
+    "a lease too short to work in": ({"LEASE_SECONDS": "0"}, ("worker",), "MAILER_LEASE_SECONDS: "),
 }
 FAILING: dict[str, tuple[dict[str, str], tuple[str, ...], str]] = {
     "no database": ({"DATABASE_URL": NOBODY_LISTENS}, ("mailing", "list"), "refused"),
@@ -250,6 +259,10 @@ async def test_the_ledger_cannot_be_edited_unnoticed(small_stack: Stack) -> None
         await small_stack.done("publish", "-", stdin=json.dumps(GOOD))
         await small_stack.finished("one")
     (small_stack.folder / "head.json").write_text((await small_stack.done("ledger", "seal")).out)
+    published = [await small_stack.done("ledger", "publish", "seals.jsonl", "--json") for _ in range(2)]
+    lines = (small_stack.folder / "seals.jsonl").read_text().splitlines()
+    assert [done.json["added"] for done in published] == [len(lines), 0]
+    assert json.loads(lines[-1]) == json.loads((small_stack.folder / "head.json").read_text())
     sound = await small_stack.done("ledger", "verify", "--head", "head.json")
     others = await small_stack.having(LEDGER_KEY="x" * 40).run("ledger", "verify", "--head", "head.json")
     [kept] = await small_stack.query("SELECT * FROM ledger ORDER BY writer, n DESC LIMIT 1")
@@ -265,6 +278,12 @@ async def test_the_ledger_cannot_be_edited_unnoticed(small_stack: Stack) -> None
     assert (changed.json["faults"][0]["n"], changed.json["faults"][0]["what"][:7]) == (kept["n"], "changed")
     assert missing.status == 1
     assert "missing: the last entries" in missing.out
+    await small_stack.query("DELETE FROM seals")
+    restored = await small_stack.run("ledger", "publish", "seals.jsonl")
+    behind = await small_stack.run("ledger", "verify", "--head", "seals.jsonl")
+    assert (restored.status, behind.status) == (1, 1)
+    assert "is not kept in this database" in one_line(restored)
+    assert "a seal that was published" in behind.out
 
 
 async def test_templates_are_checked_and_shown(small_stack: Stack) -> None:

@@ -10,11 +10,12 @@ from uuid import UUID
 import pytest
 
 from mailer.actions import opt_out
+from mailer.policy.outcome import Outcome
 from mailer.ports.deliveries import Claim, Move, Row, State
 from mailer.ports.ids import uuid7
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.mailings import Accepted
-from mailer.ports.processor import Outgoing
+from mailer.ports.processor import Outgoing, Permit
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, open_world, person, until, waiting
 
 
@@ -233,7 +234,9 @@ class Clocked(FakeProcessor):
         super().__init__()
         self.at: dict[str, float] = {}
 
-    async def send(self, window: Sequence[Outgoing], deadline: float) -> list[object]:  # type: ignore[override]  # as the port's
+    async def send(
+        self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+    ) -> list[Outcome]:
         """Sends at once."""
         for outgoing in window:
             self.at[outgoing.recipient] = time.monotonic()

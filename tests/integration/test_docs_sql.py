@@ -16,10 +16,9 @@ from mailer.events import parse_event
 from mailer.ledger.database import open_pool
 from mailer.ledger.outbox import PostgresOutbox
 from mailer.policy.category import Lane
-from mailer.policy.document import parse_policy
 from mailer.ports.broker import Header, Received
 from mailer.rendering.admission import admit
-from mailer.rendering.templates import TemplateLibrary
+from tests.factories import policies, templates
 
 ROOT = Path(__file__).parents[2]
 PUBLISHING = (ROOT / "docs" / "publishing.md").read_text("utf-8")
@@ -54,12 +53,9 @@ async def taken(database_url: str) -> AsyncIterator[Received]:
 async def test_the_statement_publishes(database_url: str, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     """What the documented statement commits reaches a worker as an event that can be mailed."""
     await connection.execute(PUBLISH)
-    policies = {
-        file.stem: parse_policy(file.read_text("utf-8"), file.name) for file in (ROOT / "policies").glob("*.toml")
-    }
     async with taken(database_url) as received:
         event = parse_event(received.message.body)
-        assert admit(event, policies, TemplateLibrary.load(ROOT / "templates", policies)).name == event.template
+        assert admit(event, policies(), templates()).name == event.template
         assert received.message.routing_key == event.routing_key
         assert received.message.message_id == event.id
 

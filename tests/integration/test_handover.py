@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -9,12 +10,12 @@ import pytest
 
 from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.pipeline import handover
-from mailer.pipeline.handover import MARGIN, WINDOW, HandOver
+from mailer.pipeline.handover import WINDOW
 from mailer.pipeline.press import Presses
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.deliveries import Claim, Move, State
 from mailer.ports.ledger import Entry
-from mailer.ports.processor import Outgoing
+from mailer.ports.processor import Outgoing, Permit
 from mailer.ports.standings import Flag
 from mailer.rendering.links import Links
 from tests.factories import ACCEPTED, BRAND, KEY, FakeProcessor, World, person, templates
@@ -27,7 +28,7 @@ UNSENT = Outcome(Result.UNSENT, text="no connection")
 
 
 def always(outcome: Outcome) -> FakeProcessor:
-    """A processor with one answer for all."""
+    """A processor with one answer."""
     return FakeProcessor(lambda _: outcome)
 
 
@@ -164,15 +165,18 @@ async def test_mandatory_mail_in_doubt_is_sent_again(world: World) -> None:
 
 
 async def test_what_was_not_offered_goes_back(world: World) -> None:
-    """Where the processor takes nothing, one window is tried, and what was not reached goes back for a while."""
+    """Where no connection is to be had, one window is tried, and everything goes back; the next time not even that."""
     accepted = await world.accept([person(n) for n in range(200)])
-    await world.handover(nobody := always(UNSENT)).run(accepted.batches)
+    handover = world.handover(nobody := always(replace(UNSENT, no_connection=True)))
+    await handover.run(accepted.batches)
+    assert await world.counted(accepted.mailing_id) == {("queued", ""): 200}
+    await handover.run(accepted.batches)
     assert nobody.windows == [WINDOW]
-    states = list((await world.states(accepted.mailing_id)).values())
-    assert states.count(("deferred", "unsent")) == WINDOW
-    assert states.count(("queued", "")) == 200 - WINDOW
+    assert set((await world.states(accepted.mailing_id)).values()) == {("queued", "")}
     due_at = await world.pool.fetchval("SELECT due_at FROM batches")
-    assert due_at > datetime.now(UTC) + timedelta(seconds=5)
+    assert due_at > datetime.now(UTC)
+    unsent = [entry for entry in await world.entries(accepted.mailing_id, "outcome") if entry["reason"] == "unsent"]
+    assert len(unsent) == WINDOW
     await world.due_now()
     await world.timekeeper().tick()
     await world.run_published()
@@ -204,10 +208,10 @@ async def test_outcomes_of_one_window_may_differ(world: World) -> None:
         "user-2": ("failed", "5.7.1"),
         "user-3": ("deferred", "4.7.1"),
         "user-4": ("in_doubt", "in_doubt"),
-        "user-5": ("deferred", "unsent"),
+        "user-5": ("queued", ""),
     }
     assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
-    assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
+    assert await world.pool.fetchval("SELECT count(*) FROM batches") == 1
 
 
 async def test_many_mailings_in_one_claim(world: World) -> None:
@@ -216,10 +220,10 @@ async def test_many_mailings_in_one_claim(world: World) -> None:
     for n in range(30):
         category = ["newsletter", "service", "promotional"][n % 3]
         batches += (await world.accept([person(n, source="sign-up")], category)).batches
-    few = Presses(world.policies, templates(), Links("https://mail.example", (KEY,)), lambda _, content, __: content, 2)
-    handover = HandOver(world.deliveries, world.mailings, world.standings, few, world.processor, "worker")
-    await handover.run(batches)
-    assert world.processor.windows == [30]
+    few = Presses(world.policies, templates(), Links("https://mail.example", (KEY,)), None, 2)
+    world.presses = few
+    await world.handover().run(batches)
+    assert sorted(world.processor.windows) == [10, 20]  # bulk mail goes apart from urgent
     assert len(set(world.processor.recipients)) == 30
 
 
@@ -231,7 +235,9 @@ async def test_a_worker_that_was_killed_after_the_intent(world: World, category:
         pass
 
     class Dying(FakeProcessor):
-        async def send(self, window: Sequence[Outgoing], deadline: float) -> list[Outcome]:
+        async def send(
+            self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        ) -> list[Outcome]:
             raise Killed
 
     await world.paying(*range(WINDOW + 10))
@@ -264,7 +270,9 @@ async def test_a_worker_that_was_killed_with_many_mailings(world: World) -> None
     """Of a claim over many mailings, those intended and those not begun are all found again."""
 
     class Dying(FakeProcessor):
-        async def send(self, window: Sequence[Outgoing], deadline: float) -> list[Outcome]:
+        async def send(
+            self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        ) -> list[Outcome]:
             raise KeyboardInterrupt
 
     await world.paying(*range(WINDOW + 5))
@@ -285,10 +293,12 @@ async def test_a_late_outcome_is_refused_and_harmless(world: World) -> None:
     sending, answer = asyncio.Event(), asyncio.Event()
 
     class Frozen(FakeProcessor):
-        async def send(self, window: Sequence[Outgoing], deadline: float) -> list[Outcome]:
+        async def send(
+            self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        ) -> list[Outcome]:
             sending.set()
             await answer.wait()
-            return await super().send(window, deadline)
+            return await super().send(window, deadline, permit, urgent=urgent)
 
     await world.paying(1, 2)
     accepted = await world.accept([person(1), person(2)], "service")
@@ -352,7 +362,7 @@ async def test_outcomes_are_recorded_through_an_outage(
 async def test_no_window_begins_near_the_end_of_a_lease(world: World) -> None:
     """With too little of the lease left nothing is intended, and all of it goes back at once."""
     accepted = await world.accept([person(1)])
-    short = PostgresDeliveries(world.pool, world.writers, lease_seconds=MARGIN)
+    short = PostgresDeliveries(world.pool, world.writers, lease_seconds=0.001)
     await world.handover(deliveries=short).run(accepted.batches)
     assert world.processor.windows == []
     assert await world.states(accepted.mailing_id) == {"user-1": ("queued", "")}
@@ -370,7 +380,7 @@ async def test_a_batch_that_somebody_holds_is_left(world: World) -> None:
 @pytest.mark.rule("expired")
 async def test_an_expired_mailing(world: World) -> None:
     """What is still open at an event's end becomes expired, and is sent to nobody."""
-    accepted = await world.accept([person(1)], expires_at=(datetime.now(UTC) - timedelta(seconds=1)).isoformat())
+    accepted = await world.accept([person(1)], expires_at="2026-01-01T00:00:00Z")
     await world.handover().run(accepted.batches)
     assert await world.states(accepted.mailing_id) == {"user-1": (State.EXPIRED, "expired")}
     assert world.processor.sent == []
@@ -381,7 +391,7 @@ async def test_the_staging_fence(world: World) -> None:
     """With a fence, mail leaves for those within it, and each of the others has the reason."""
     fence = {"only_deliver_to": ("user-1@people.example",)}
     world.policies[BRAND] = world.policies[BRAND].model_copy(update=fence)
-    world.presses = Presses(world.policies, templates(), Links("https://mail.example", (KEY,)), lambda _, c, __: c)
+    world.presses = Presses(world.policies, templates(), Links("https://mail.example", (KEY,)), None)
     accepted = await world.accept([person(1), person(2)])
     await world.handover().run(accepted.batches)
     assert await world.states(accepted.mailing_id) == {

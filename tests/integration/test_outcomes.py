@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.pipeline import consumers
@@ -14,17 +15,17 @@ def telling(world: World) -> None:
     world.deliveries = PostgresDeliveries(world.pool, world.writers, tell=True)
 
 
-async def told(world: World) -> dict[str, list[dict[str, object]]]:
+async def told(world: World) -> dict[str, list[dict[str, Any]]]:
     """What was told, by routing key."""
     rows = await world.pool.fetch("SELECT routing_key, body FROM outbox WHERE exchange = 'mailer.outcomes' ORDER BY id")
-    messages: dict[str, list[dict[str, object]]] = {}
+    messages: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         messages.setdefault(row["routing_key"], []).append(json.loads(row["body"]))
     return messages
 
 
 async def test_each_state_of_a_window_is_told_once(world: World) -> None:
-    """One message a mailing and state, with refs and reasons and no address; an intent is nothing to tell."""
+    """One message a state, with mailings, refs and reasons and no address; an intent is nothing to tell."""
     telling(world)
     refused = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
     accepted = await world.accept([person(n) for n in range(3)])
@@ -34,11 +35,23 @@ async def test_each_state_of_a_window_is_told_once(world: World) -> None:
     messages = await told(world)
     assert set(messages) == {f"{BRAND}.newsletter.{state}" for state in ("suppressed", "failed", "handed_over")}
     [failed] = messages[f"{BRAND}.newsletter.failed"]
-    assert failed["deliveries"] == [{"ref": "user-1", "reason": "5.1.1", "attempt": 1}]
-    assert (failed["mailing"], failed["state"]) == (str(accepted.mailing_id), "failed")
+    [mailing] = failed["mailings"]
+    assert mailing["deliveries"] == [{"ref": "user-1", "reason": "5.1.1", "attempt": 1}]
+    assert (mailing["mailing"], failed["state"]) == (str(accepted.mailing_id), "failed")
     [suppressed] = messages[f"{BRAND}.newsletter.suppressed"]
-    assert suppressed["deliveries"] == [{"ref": "user-0", "reason": "opted_out", "attempt": 1}]
+    [mailing] = suppressed["mailings"]
+    assert mailing["deliveries"] == [{"ref": "user-0", "reason": "opted_out", "attempt": 1}]
     assert "people.example" not in json.dumps(messages)
+
+
+async def test_mailings_that_go_together_are_told_together(world: World) -> None:
+    """Many mailings of one recipient that are handed over in one window are one message."""
+    telling(world)
+    accepted = [await world.accept([person(n)]) for n in range(5)]
+    await world.handover(FakeProcessor()).run([batch for one in accepted for batch in one.batches])
+    messages = await told(world)
+    [[message]] = messages.values()
+    assert {mailing["mailing"] for mailing in message["mailings"]} == {str(one.mailing_id) for one in accepted}
 
 
 async def test_the_relay_publishes_them_whether_or_not_anybody_listens(world: World) -> None:

@@ -197,7 +197,8 @@ async def test_what_waits_is_cancelled(world: World, state: str) -> None:
     told = await world.pool.fetchrow("SELECT routing_key, body FROM outbox WHERE exchange = 'mailer.outcomes'")
     assert told is not None
     assert told["routing_key"] == f"{BRAND}.newsletter.cancelled"
-    assert json.loads(told["body"])["deliveries"] == [{"ref": "user-1", "reason": "erased", "attempt": 0}]
+    [mailing] = json.loads(told["body"])["mailings"]
+    assert mailing["deliveries"] == [{"ref": "user-1", "reason": "erased", "attempt": 0}]
     await world.handover().run(accepted.batches)
     await world.upkeep.finish_mailings()
     status = await world.mailings.status(accepted.mailing_id)

@@ -6,6 +6,7 @@ import pytest
 
 from mailer.actions.suppression import object_to_marketing
 from mailer.ledger.suppressions import PostgresSuppressions
+from mailer.policy.document import Hours
 from tests.factories import BRAND, World, person
 
 
@@ -24,6 +25,24 @@ async def test_an_objection_stops_optional_mail_only(world: World) -> None:
         await world.handover().run(accepted.batches)
         assert await world.states(accepted.mailing_id) == {"user-1": state}
     assert world.processor.recipients == ["user-1@people.example"]
+
+
+@pytest.mark.rule("mail-hours")
+async def test_optional_mail_waits_for_the_hours(world: World) -> None:
+    """What comes outside the policy's hours is held until they begin where the recipient lives."""
+    now = datetime.now(UTC)
+    hours = Hours.model_validate(
+        {"from": "13:00", "to": "23:00"} if now.hour < 12 else {"from": "00:00", "to": "11:00"}
+    )
+    world.policies[BRAND] = world.policies[BRAND].model_copy(update={"hours": hours})
+    await world.paying(1)
+    for category, state in (("notification", ("held", "outside_hours")), ("service", ("handed_over", ""))):
+        accepted = await world.accept([person(1, country="IS")], category)
+        await world.handover().run(accepted.batches)
+        assert await world.states(accepted.mailing_id) == {"user-1": state}
+    due = await world.pool.fetchval("SELECT due_at FROM deliveries WHERE state = 'held'")
+    assert timedelta() < due - now < timedelta(days=1)
+    assert due.time().isoformat("minutes") == hours.opens
 
 
 @pytest.mark.rule("not-yet")

@@ -9,7 +9,7 @@ from mailer import resources
 from mailer.pipeline.press import Presses
 from mailer.rendering.links import Links
 from mailer.rendering.templates import TemplateError, TemplateLibrary
-from tests.factories import BRAND, KEY, World, person, policies, templates, unsigned
+from tests.factories import BRAND, KEY, World, person, policies, templates
 
 
 @pytest.mark.promise("interpals-02")
@@ -20,7 +20,7 @@ async def test_data_are_used_for_the_purposes_of_the_policy_only(world: World) -
     letter = await world.accept([person(1, **known)], "newsletter")
     purposes = tuple(purpose for purpose in world.policies[BRAND].purposes if purpose != "offers")
     world.policies[BRAND] = world.policies[BRAND].model_copy(update={"purposes": purposes}).after({})
-    world.presses = Presses(world.policies, templates(), Links("https://mail.example", (KEY,)), unsigned)
+    world.presses = Presses(world.policies, templates(), Links("https://mail.example", (KEY,)), None)
     await world.handover().run([*offer.batches, *letter.batches])
     assert await world.states(offer.mailing_id) == {"user-1": ("suppressed", "purpose_not_in_policy")}
     assert await world.states(letter.mailing_id) == {"user-1": ("handed_over", "")}

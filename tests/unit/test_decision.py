@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, SEND, decide, explain, facts_of
 from mailer.policy.decision import WRITTEN, Decision, Divert, Hold, Mailing, Send, Suppress
-from mailer.policy.document import Cap, CategoryTerms, Policy
+from mailer.policy.document import Cap, CategoryTerms, Hours, Policy
 from mailer.policy.jurisdiction import FLOORS
 from mailer.policy.rates import may_count, rates_of
 from mailer.policy.registry import RULES
@@ -256,6 +256,9 @@ CASES: dict[str, Decision] = {
     "not-yet": decided("newsletter", send_at=NOW + timedelta(seconds=1)),
     "frequency": decided(
         "newsletter", replace(ADA, sent=(("*", 2),)), revised(POLICY, cap=Cap.model_construct(mails=2, days=7))
+    ),
+    "mail-hours": decided(
+        "newsletter", policy=revised(POLICY, hours=Hours.model_validate({"from": "08:00", "to": "21:00"}))
     ),
 }
 

@@ -13,10 +13,9 @@ import typer
 
 from mailer.cli import app
 from mailer.events import parse_event
-from mailer.policy.document import parse_policy
 from mailer.rendering.admission import admit
-from mailer.rendering.templates import TemplateLibrary
 from mailer.settings import Settings
+from tests.factories import policies, templates
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -50,14 +49,10 @@ def anchors(text: str) -> set[str]:
 
 def test_every_event_can_be_mailed() -> None:
     """An event that a document shows keeps to the schema, and is admitted with what we ship."""
-    policies = {
-        file.stem: parse_policy(file.read_text("utf-8"), file.name) for file in (ROOT / "policies").glob("*.toml")
-    }
-    templates = TemplateLibrary.load(ROOT / "templates", policies)
     events = [block for text in TEXTS.values() for block in blocks(text, "json") if '"template"' in block]
     assert events, "the README shows an event"
     for event in events:
-        assert admit(parse_event(event), policies, templates).name == json.loads(event)["template"]
+        assert admit(parse_event(event), policies(), templates()).name == json.loads(event)["template"]
 
 
 def test_every_setting_is_documented() -> None:

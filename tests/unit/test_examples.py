@@ -4,7 +4,6 @@ import csv
 import runpy
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,10 +12,9 @@ from mailer import resources
 from mailer.actions.imports import Imported, Rejected, import_recipients
 from mailer.embedded.demo import ADA, BEN, BRANDS, GONE, QUIET
 from mailer.events import Audience, MessageEvent, People, Refs, parse_event
-from mailer.policy.document import Policy, parse_policy
 from mailer.ports.people import ImportRow
 from mailer.rendering.admission import admit
-from mailer.rendering.templates import TemplateLibrary
+from tests.factories import policies, templates
 
 EXAMPLES = resources.folder("examples")
 RECIPIENTS = EXAMPLES / "recipients.csv"
@@ -34,19 +32,6 @@ class Importer:
     async def write(self, rows: Sequence[ImportRow]) -> None:
         """See the port."""
         self.rows += rows
-
-
-@cache
-def policies() -> dict[str, Policy]:
-    """The shipped ones, by brand."""
-    files = resources.folder("policies").glob("*.toml")
-    return {policy.brand: policy for policy in (parse_policy(file.read_text(), file.name) for file in files)}
-
-
-@cache
-def templates() -> TemplateLibrary:
-    """The shipped ones."""
-    return TemplateLibrary.load(resources.folder("templates"), policies())
 
 
 def events() -> Iterator[MessageEvent]:

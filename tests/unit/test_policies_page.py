@@ -3,7 +3,7 @@
 import re
 import string
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from mailer.policy.document import (
     Cap,
     CategoryTerms,
     Controller,
+    Hours,
     Partner,
     Policy,
     PolicyError,
@@ -22,6 +23,7 @@ from mailer.policy.document import (
     parse_policy,
 )
 from mailer.policy.faults import MESSAGES
+from mailer.policy.hours import first_within, zones_of
 from mailer.policy.jurisdiction import FLOORS
 from mailer.policy.library import load
 from mailer.policy.switches import ORDER, Floor
@@ -103,8 +105,9 @@ def test_every_error_is_on_the_page() -> None:
 
 def test_every_key_is_on_the_page() -> None:
     """Each key of a policy file is explained."""
-    for model in (Controller, Senders, Cap, CategoryTerms, ProcessorTerms, Partner, Promise):
-        for name in model.model_fields:
+    for model in (Controller, Senders, Cap, Hours, CategoryTerms, ProcessorTerms, Partner, Promise):
+        for field, info in model.model_fields.items():
+            name = info.alias or field
             assert re.search(rf"`{name}`|\b{name} =", section("Keys")), f"{model.__name__}.{name}"
     rows = re.findall(r"^\| `(\w+)` \|", section("Keys"), re.MULTILINE)
     sections_ = re.findall(r"^\*\*`\[+(\w+)", section("Keys"), re.MULTILINE)
@@ -140,6 +143,19 @@ def test_every_floor_is_on_the_page() -> None:
     assert told == {country: floor.model_dump(exclude_none=True) for country, floor in FLOORS.items()}
     (example,) = re.findall(r"^```toml\n(.*?)^```", section("Jurisdictions"), re.MULTILINE | re.DOTALL)
     assert parse_policy(patched(example), "my-brand.toml").jurisdictions == {"DE": Floor(tracking="off")}
+
+
+def test_the_hours_of_the_page() -> None:
+    """The example can be used, and has the hours in the USA that the page says it has."""
+    (example,) = re.findall(r"^```toml\n(.*?)^```", section("Keys"), re.MULTILINE | re.DOTALL)
+    hours = parse_policy(patched(example), "my-brand.toml").hours
+    assert hours is not None
+    day = datetime(2026, 12, 1, tzinfo=UTC)
+    within = [
+        hour for hour in range(24) if (at := day.replace(hour=hour)) == first_within(*hours.times, zones_of("US"), at)
+    ]
+    assert within == [0, 1, *range(18, 24)]
+    assert "from 18:00 to 2:00 UTC in winter" in section("Keys")
 
 
 def test_the_default_is_the_strictest() -> None:

@@ -179,9 +179,10 @@ def suite(tmp_path: Path) -> Suite:
     return Suite(tmp_path)
 
 
-def test_a_whole_run_writes_the_record(suite: Suite) -> None:
+@pytest.mark.parametrize("processes", [0, 2])
+def test_a_whole_run_writes_the_record(suite: Suite, processes: int) -> None:
     """Each marked test stands there with what it names and what became of it; a passed call alone is no pass."""
-    suite.run()
+    suite.run("-n", str(processes))
     record = read_record(suite.record.read_text())
     assert record.whole
     assert suite.outcomes(suite.record) == {
@@ -199,7 +200,13 @@ def test_a_whole_run_writes_the_record(suite: Suite) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["-k", "rule"], ["tests/test_suite.py"], ["--deselect=tests/test_suite.py::test_rule"], ["--collect-only"]],
+    [
+        ["-k", "rule"],
+        ["tests/test_suite.py"],
+        ["--deselect=tests/test_suite.py::test_rule"],
+        ["--collect-only"],
+        ["-n2", "-k", "rule"],
+    ],
 )
 def test_a_run_of_a_part_leaves_the_record_alone(suite: Suite, arguments: Sequence[str]) -> None:
     """It cannot pass for a whole one; asked for a record, it says of itself that it is of a part."""

@@ -95,7 +95,7 @@ def test_links_are_https_or_to_this_machine(monkeypatch: pytest.MonkeyPatch, url
         ("BROKER_URL", "memory://x"),
         ("PORT", "s3cret"),
         ("SECRET_KEYS", '["s3cret'),
-        ("LEASE_SECONDS", "9"),
+        ("LEASE_SECONDS", "0"),
         ("LEASE_SECONDS", "61"),
         ("LOG_JSON", "perhaps"),
     ],
@@ -107,8 +107,9 @@ def test_what_is_wrong_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch
     assert value not in str(refused.value)
 
 
-def test_one_processor_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failover does not exist yet, and is not pretended."""
-    for processors in ("smtp://a,smtp://b", ""):
+def test_relays_or_captured_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several relays are fine; none, or one beside captured mail, is refused."""
+    given(monkeypatch, PROCESSORS="smtp://a,smtp://b", **SECRETS).check()
+    for processors in ("smtp://a,capture://", ""):
         with pytest.raises(SettingsError, match="MAILER_PROCESSORS"):
             given(monkeypatch, PROCESSORS=processors).check()

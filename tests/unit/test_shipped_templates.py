@@ -1,20 +1,16 @@
 """The templates that are shipped: what they say, and that inlining their CSS once is right."""
 
 import re
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 import css_inline
 import pytest
 
-from mailer.policy.library import load
 from mailer.rendering import compiled
 from mailer.rendering.templates import SAMPLE, Addressee, Template, TemplateLibrary, preview
+from tests.template_files import POLICIES, ROOT, shipped
 
-ROOT = Path(__file__).parents[2]
-POLICIES = load({file.name: file.read_text("utf-8") for file in (ROOT / "policies").glob("*.toml")}, date(2026, 6, 1))
-SHIPPED = TemplateLibrary.load(ROOT / "templates", POLICIES)
+SHIPPED = shipped()
 EVERY = [(template, locale) for template in SHIPPED for locale in template.locales]
 NAMES = [f"{template.brand}-{template.name}-{locale}" for template, locale in EVERY]
 

@@ -12,11 +12,10 @@ from mailer.rendering.templates import (
     SAMPLE,
     RenderError,
     Template,
-    TemplateLibrary,
 )
-from tests.template_files import FILES, LAYOUT, MANDATORY, POLICIES, ROOT, faults, library
+from tests.template_files import FILES, LAYOUT, MANDATORY, faults, library, shipped
 
-SHIPPED = TemplateLibrary.load(ROOT / "templates", POLICIES)
+SHIPPED = shipped()
 
 
 def news(folder: Path, **changes: str) -> Template:

@@ -7,13 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.pipeline.press import Press
-from mailer.pipeline.verdicts import LONGEST_RETRY, MAX_AGE, NOT_ALLOWED, Step, conclude, plan, retry_delay
+from mailer.pipeline.routing import NOT_ALLOWED
+from mailer.pipeline.verdicts import LONGEST_RETRY, Step, conclude, retry_delay
+from mailer.policy.category import CATEGORIES
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import Row, State
 from mailer.ports.ledger import Kind
 from tests.factories import FakeProcessor
-from tests.presses import press_of
+from tests.presses import plan, press_of
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ADA = Standing(17, 3, "ada@people.example", paid=True)
@@ -25,10 +27,10 @@ def row_of(press: Press, standing: Standing = ADA, **values: Any) -> Row:
     return Row(press.facts.id, standing.recipient_id, standing=standing, **{"attempt": 1, "name": "Ada", **values})
 
 
-def intended(category: str = "newsletter", attempt: int = 1, **values: Any) -> Step:
+def intended(category: str = "newsletter", tried_at: datetime | None = None, **values: Any) -> Step:
     """A delivery that is about to be handed over."""
     press = press_of(category, **{"released_at": NOW - timedelta(hours=1), **values})
-    return plan(row_of(press, attempt=attempt), press, RELAY, NOW)
+    return plan(row_of(press, tried_at=tried_at), press, RELAY, NOW)
 
 
 def test_who_gets_it_is_intended_on_the_standing_that_was_decided_on() -> None:
@@ -40,9 +42,9 @@ def test_who_gets_it_is_intended_on_the_standing_that_was_decided_on() -> None:
     assert (hand_over.kind, hand_over.processor, hand_over.country) == (Kind.HAND_OVER, "relay", "DE")
     assert (hand_over.contract, hand_over.purpose) == ("DPA-7", "newsletter")
     assert hand_over.fields == ("email", "name", "locale", "context")
-    assert step.outgoing is not None
-    assert step.outgoing.recipient == "ada@people.example"
-    assert f"Message-ID: <{hand_over.message_id}>".encode() in step.outgoing.content.replace(b"\r\n ", b" ")
+    assert step.printed is not None
+    assert step.printed.outgoing.recipient == "ada@people.example"
+    assert f"Message-ID: <{hand_over.message_id}>".encode() in step.printed.outgoing.content.replace(b"\r\n ", b" ")
 
 
 def test_the_message_id_stays_with_the_delivery() -> None:
@@ -56,8 +58,8 @@ def test_the_envelope_has_a_labels() -> None:
     """The domain of the envelope recipient travels as A-labels (RFC 5891), since SMTP knows no others."""
     press = press_of()
     step = plan(row_of(press, Standing(17, 1, "ada@b\u00fccher.example")), press, RELAY, NOW)
-    assert step.outgoing is not None
-    assert step.outgoing.recipient == "ada@xn--bcher-kva.example"
+    assert step.printed is not None
+    assert step.printed.outgoing.recipient == "ada@xn--bcher-kva.example"
 
 
 def test_who_does_not_get_it() -> None:
@@ -73,7 +75,7 @@ def test_who_does_not_get_it() -> None:
     for press, standing, state, reason, due_at in cases:
         step = plan(row_of(press, standing), press, RELAY, NOW)
         assert (step.move.to_state, step.move.reason, step.move.due_at) == (state, reason, due_at)
-        assert (step.move.version, step.outgoing) == (None, None)
+        assert (step.move.version, step.printed) == (None, None)
         [entry] = step.entries
         assert entry.kind is Kind.DECISION
         assert entry.rule
@@ -81,14 +83,14 @@ def test_who_does_not_get_it() -> None:
 
 def test_service_mail_to_who_pays_nothing_is_a_notification() -> None:
     """What the mail is to this person stands in the ledger and on the row, and decides how long it is tried."""
-    press = press_of("service", released_at=NOW - timedelta(days=3))
-    step = plan(row_of(press, replace(ADA, paid=False)), press, RELAY, NOW)
+    press, tried = press_of("service"), NOW - timedelta(days=1, hours=1)
+    step = plan(row_of(press, replace(ADA, paid=False), tried_at=tried), press, RELAY, NOW)
     assert (step.category.name, step.move.sent_as) == ("notification", "notification")
     assert {entry.category for entry in step.entries} == {"notification"}
-    assert conclude(step, Outcome(Result.DEFERRED, 451), RELAY, NOW).move.to_state is State.FAILED
-    paid = plan(row_of(press), press, RELAY, NOW)
+    assert conclude(step, Outcome(Result.DEFERRED, 451), NOW).move.to_state is State.FAILED
+    paid = plan(row_of(press, tried_at=tried), press, RELAY, NOW)
     assert (paid.category.name, paid.move.sent_as) == ("service", None)
-    assert conclude(paid, Outcome(Result.DEFERRED, 451), RELAY, NOW).move.to_state is State.DEFERRED
+    assert conclude(paid, Outcome(Result.DEFERRED, 451), NOW).move.to_state is State.DEFERRED
 
 
 def test_a_processor_that_may_not_have_it() -> None:
@@ -117,7 +119,7 @@ def test_who_cannot_be_rendered_fails_alone(context: dict[str, Any]) -> None:
     """A value that breaks the template fails this delivery, and not its window; the ledger's side row says why."""
     press = press_of()
     step = plan(row_of(press, context=context), press, RELAY, NOW)
-    assert (step.move.to_state, step.move.reason, step.outgoing) == (State.FAILED, "render_error", None)
+    assert (step.move.to_state, step.move.reason, step.printed) == (State.FAILED, "render_error", None)
     assert [entry.kind for entry in step.entries] == [Kind.DECISION, Kind.OUTCOME]
     assert step.entries[1].reply
 
@@ -130,13 +132,13 @@ def test_who_cannot_be_rendered_fails_alone(context: dict[str, Any]) -> None:
         (Outcome(Result.BLOCKED, 554, None, "spam"), State.FAILED, "554", "blocked 554"),
         (Outcome(Result.DEFERRED, 451, "4.7.1", "later"), State.DEFERRED, "4.7.1", "deferred 4.7.1"),
         (Outcome(Result.IN_DOUBT), State.IN_DOUBT, "in_doubt", "in_doubt"),
-        (Outcome(Result.UNSENT), State.DEFERRED, "unsent", "unsent"),
+        (Outcome(Result.UNSENT), State.CLAIMED, "", "unsent"),
     ],
     ids=lambda value: value.result.value if isinstance(value, Outcome) else None,
 )
 def test_what_follows_from_an_outcome(outcome: Outcome, state: State, reason: str, ledger: str) -> None:
     """Each outcome leads to one state with its reason, and stands in the ledger with the processor's own words."""
-    step = conclude(intended(), outcome, RELAY, NOW)
+    step = conclude(intended(), outcome, NOW)
     assert (step.move.from_state, step.move.to_state, step.move.reason) == (State.INTENDED, state, reason)
     assert (step.move.due_at is not None) is (state in (State.DEFERRED, State.IN_DOUBT))
     [entry] = step.entries
@@ -145,23 +147,31 @@ def test_what_follows_from_an_outcome(outcome: Outcome, state: State, reason: st
     assert entry.message_id
 
 
-@pytest.mark.parametrize("category", ["newsletter", "service"])
+@pytest.mark.parametrize("category", ["newsletter", "service", "breach"])
 def test_it_gives_up_in_the_end(category: str) -> None:
-    """Mail that is refused for now is tried for days, longer if mandatory, from when it was free to go."""
-    age = MAX_AGE[category == "service"]
-    deferred = Outcome(Result.DEFERRED, 451, None, "later")
+    """Mail that is refused for now is tried for as long as its category says, from when it was offered first."""
+    age, deferred = CATEGORIES[category].max_age, Outcome(Result.DEFERRED, 451, None, "later")
+    released = NOW - timedelta(days=30)
     younger, older = NOW - age + timedelta(minutes=1), NOW - age - timedelta(minutes=1)
-    assert conclude(intended(category, released_at=younger), deferred, RELAY, NOW).move.to_state is State.DEFERRED
-    end = conclude(intended(category, released_at=older), deferred, RELAY, NOW).move
-    assert (end.to_state, end.reason, end.due_at) == (State.FAILED, "gave_up 451", None)
-    later = intended(category, released_at=older, send_at=younger)
-    assert conclude(later, deferred, RELAY, NOW).move.to_state is State.DEFERRED
+    assert conclude(intended(category, released_at=released), deferred, NOW).move.to_state is State.DEFERRED
+    again = conclude(intended(category, tried_at=younger, released_at=released), deferred, NOW).move
+    assert again.to_state is State.DEFERRED
+    end = conclude(intended(category, tried_at=older), deferred, NOW).move
+    given_up = (State.DIVERTED, "written_notice") if category == "breach" else (State.FAILED, "gave_up 451")
+    assert (end.to_state, end.reason, end.due_at) == (*given_up, None)
 
 
-@given(st.integers(1, 10_000), st.floats(0, 1))
-def test_the_wait_grows_and_is_bounded(attempt: int, spread: float) -> None:
-    """A wait is never less than half a minute nor more than six hours, and doubles until it is longest."""
-    delay = retry_delay(attempt, spread)
+def test_a_doubted_refusal_waits_for_a_person() -> None:
+    """A refusal in quarantine leaves the delivery held until somebody has judged it."""
+    step = conclude(intended(), Outcome(Result.REFUSED, 550, "5.1.1", "no"), NOW, doubted=True)
+    assert (step.move.to_state, step.move.reason, step.move.due_at) == (State.HELD, "quarantined", None)
+    assert step.entries[0].reason == "refused quarantined 5.1.1"
+
+
+@given(st.timedeltas(timedelta(0), timedelta(days=5)), st.floats(0, 1))
+def test_the_wait_grows_and_is_bounded(age: timedelta, spread: float) -> None:
+    """A wait is half a minute at least and six hours at most, and between them as long as it took until now."""
+    delay = retry_delay(age, spread)
     assert timedelta(seconds=30) <= delay <= LONGEST_RETRY * 1.5
-    doubled = abs(retry_delay(attempt + 1, spread) - delay * 2) <= timedelta(microseconds=1)  # each is rounded
-    assert doubled or retry_delay(attempt + 1, 0.5) == LONGEST_RETRY
+    assert retry_delay(age, 0.5) == age or age < timedelta(minutes=1) or age > LONGEST_RETRY
+    assert retry_delay(age + timedelta(minutes=1), spread) >= delay

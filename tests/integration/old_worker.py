@@ -1,0 +1,117 @@
+"""Deliveries as the release before moved them (see old_worker.sql): what goes on while a newer version is deployed."""
+
+import hashlib
+import hmac
+import json
+import os
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from mailer.ledger.deliveries import PostgresDeliveries, _deltas, _row
+from mailer.policy.rates import rates_of
+from mailer.ports.deliveries import Claim, Move, Row
+from mailer.ports.ids import uuid7
+from mailer.ports.ledger import Entry
+from tests.factories import KEY, World
+
+_PARTS = re.split(r"^-- name: (\w+)\n", Path(__file__).with_name("old_worker.sql").read_text(), flags=re.MULTILINE)
+_SQL = dict(zip(_PARTS[1::2], (part.strip() for part in _PARTS[2::2]), strict=True))
+_CLAIM, _READ_AGAIN = (_SQL[name].replace("{rows}", _SQL["rows"]) for name in ("claim", "read_again"))
+_MOVE = _SQL["move"].replace("{lock}", "FOR SHARE").replace("{count}", "")
+_COUNTED_MOVE = _SQL["move"].replace("{lock}", "FOR NO KEY UPDATE").replace("{count}", _SQL["count"])
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HASH = 19
+"""Where an entry's hash stands in its columns."""
+
+
+@dataclass
+class _Writer:
+    """A chain of the ledger, linked entry by entry."""
+
+    id: UUID = field(default_factory=uuid7)
+    n: int = 0
+    head: bytes = bytes(32)
+
+    def link(self, entries: Sequence[Entry]) -> list[tuple[Any, ...]]:
+        """A tuple of columns an entry, in their old order; the head stays."""
+        at, previous, rows = datetime.now(UTC), self.head, []
+        for n, entry in enumerate(entries, self.n + 1):
+            salt = os.urandom(16) if entry.reply is not None else None
+            commitment = hashlib.sha256(salt + (entry.reply or "").encode()).digest() if salt else None
+            canonical = [
+                self.id.hex,
+                n,
+                (at - _EPOCH) // timedelta(microseconds=1),
+                *entry[:2],
+                entry.mailing_id and entry.mailing_id.hex,
+                *entry[3:14],
+                commitment and commitment.hex(),
+                entry.message_id,
+            ]
+            text = json.dumps(canonical, separators=(",", ":"))
+            previous = hmac.digest(KEY.encode(), previous + text.encode(), "sha256")
+            fields = None if entry.fields is None else ",".join(entry.fields)
+            facts = (*entry[:13], fields, commitment, entry.message_id)
+            rows.append((self.id, n, at, *facts, previous, salt, entry.reply))
+        return rows
+
+
+def _known(row: asyncpg.Record) -> Row:
+    """A row without what was not read yet."""
+    columns: Any = {**dict(row), "tried_at": None}
+    return _row(columns)
+
+
+class OldDeliveries(PostgresDeliveries):
+    """The same port by the old statements, for one claim at a time."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.pool, world.writers, rates_of(world.policies.values()), tell=True)
+        self._writer = _Writer()
+
+    async def claim(self, batches: Sequence[int], owner: str) -> Claim | None:
+        """See the port."""
+        token, deadline = uuid7(), time.monotonic() + self._lease
+        lease = timedelta(seconds=self._lease)
+        rows = await self._pool.fetch(_CLAIM, *self._rates, batches, token, owner, lease)
+        return Claim(token, [_known(row) for row in rows], deadline) if rows else None
+
+    async def read_again(self, claim: UUID, keys: Sequence[tuple[UUID, int]]) -> list[Row]:
+        """See the port."""
+        found = await self._pool.fetch(_READ_AGAIN, *self._rates, claim, *zip(*keys, strict=True))
+        return [_known(row) for row in found]
+
+    async def move(
+        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry]
+    ) -> frozenset[tuple[UUID, int]]:
+        """See the port."""
+        linked = self._writer.link(entries)
+        mailings, recipients, attempts, sources, states, reasons, dues, versions, _, sent_as, counts_as, _ = (
+            list(column) for column in zip(*moves, strict=True)
+        )
+        columns = (list(column) for column in zip(*linked, strict=True))
+        rows = await self._pool.fetch(
+            _COUNTED_MOVE if any(counts_as) else _MOVE,
+            *columns,
+            *(mailings, recipients, attempts, sources, states, reasons, dues, versions, claim),
+            *_deltas(moves),
+            self._tell,
+            *(sent_as, counts_as),
+        )
+        if not rows[0]["whole"]:
+            good = {(row["mailing_id"], row["recipient_id"]) for row in rows}
+            return frozenset(move.key for move in moves if move.key not in good)
+        self._writer.n, self._writer.head = linked[-1][1], linked[-1][_HASH]
+        return frozenset()
+
+    async def finish(self, claim: UUID, give_back_until: datetime | None) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["finish"], claim, give_back_until)

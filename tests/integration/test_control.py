@@ -1,0 +1,322 @@
+"""Pausing, resuming, stopping, over the real rows: nothing begins, nothing is forgotten, nothing twice."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from mailer.ledger.control import PostgresHalts
+from mailer.policy.outcome import Outcome, Result
+from mailer.ports.control import OPERATOR, Halt, MailingRefused, Scope
+from mailer.ports.mailings import MailingStatus
+from mailer.ports.processor import Outgoing
+from tests.factories import ACCEPTED, BRAND, World, person, until
+
+EVERYTHING = Halt(Scope.EVERYTHING, OPERATOR, "Dana", "smoke")
+PEOPLE = [person(number) for number in range(5)]
+
+
+@pytest.fixture
+def halts(world: World) -> PostgresHalts:
+    """What stands still in the world."""
+    return PostgresHalts(world.pool, world.writers)
+
+
+async def status_of(world: World, mailing_id: UUID) -> MailingStatus:
+    """How far a mailing has come."""
+    status = await world.mailings.status(mailing_id)
+    assert status is not None
+    return status
+
+
+async def batch_states(world: World) -> list[tuple[str, bool]]:
+    """Each batch's state, and whether it counts as published."""
+    rows = await world.pool.fetch("SELECT state, published_at IS NOT NULL AS published FROM batches ORDER BY id")
+    return [(row["state"], row["published"]) for row in rows]
+
+
+async def tick(world: World, times: int = 3) -> None:
+    """Some ticks, with what they publish handed over."""
+    for _ in range(times):
+        await world.timekeeper().tick()
+        await world.run_published()
+
+
+async def test_each_change_stands_in_the_ledger_once(world: World, halts: PostgresHalts) -> None:
+    """Halting and lifting again change nothing and say so; what they did first is on record, by whom and why."""
+    accepted = await world.accept(PEOPLE)
+    for halt in (EVERYTHING, Halt(Scope.BRAND, BRAND, "Dana"), Halt(Scope.PROCESSOR, "relay", "Dana")):
+        assert await halts.halt(halt)
+        assert not await halts.halt(halt)
+    assert await halts.pause(accepted.mailing_id, "Dana", "typo")
+    assert not await halts.pause(accepted.mailing_id, "Erik", "typo")
+    seen = {(halt.scope, halt.key, halt.by, halt.reason) for halt in (await halts.ask((), ())).halts}
+    mailing = str(accepted.mailing_id)
+    assert seen == {
+        (Scope.EVERYTHING, OPERATOR, "Dana", "smoke"),
+        (Scope.BRAND, BRAND, "Dana", ""),
+        (Scope.PROCESSOR, "relay", "Dana", ""),
+        (Scope.MAILING, mailing, "Dana", "typo"),
+    }
+    for scope, key in ((Scope.EVERYTHING, OPERATOR), (Scope.BRAND, BRAND), (Scope.PROCESSOR, "relay")):
+        assert await halts.lift(scope, key, "Erik")
+        assert not await halts.lift(scope, key, "Erik")
+    assert await halts.resume(accepted.mailing_id, "Erik")
+    assert not await halts.resume(accepted.mailing_id, "Erik")
+    assert (await halts.ask((), ())).halts == ()
+    entries = [entry for entry in await world.entries() if entry["rule"] in ("action:Dana", "action:Erik")]
+    assert [(e["kind"], e["brand"], e["processor"], e["mailing"], e["reason"], e["reply"]) for e in entries] == [
+        ("control", "", None, None, "stopped", "smoke"),
+        ("control", BRAND, None, None, "paused", None),
+        ("control", "", "relay", None, "paused", None),
+        ("mailing", BRAND, None, mailing, "paused", "typo"),
+        ("control", "", None, None, "started", None),
+        ("control", BRAND, None, None, "resumed", None),
+        ("control", "", "relay", None, "resumed", None),
+        ("mailing", BRAND, None, mailing, "resumed", None),
+    ]
+    assert (await world.ledger.verify()).faults == ()
+
+
+async def test_what_cannot_be_changed_says_why(world: World, halts: PostgresHalts) -> None:
+    """A mailing that is unknown, finished or cancelled; cancelling it again is no mistake."""
+    with pytest.raises(MailingRefused, match="no such mailing"):
+        await halts.pause(UUID(int=0), "Dana", "")
+    finished = await world.accept([person(1)])
+    await world.handover().run(finished.batches)
+    await tick(world)
+    for change in (
+        halts.pause(finished.mailing_id, "Dana", ""),
+        halts.resume(finished.mailing_id, "Dana"),
+        halts.cancel(finished.mailing_id, "Dana", ""),
+    ):
+        with pytest.raises(MailingRefused, match="the mailing is finished"):
+            await change
+    cancelled = await world.accept([person(1)])
+    assert await halts.cancel(cancelled.mailing_id, "Dana", "")
+    for ended in (False, True):
+        for refused in (halts.pause(cancelled.mailing_id, "Dana", ""), halts.resume(cancelled.mailing_id, "Dana")):
+            with pytest.raises(MailingRefused, match="the mailing is cancelled, and that is for good"):
+                await refused
+        assert not await halts.cancel(cancelled.mailing_id, "Dana", "")
+        assert ((await status_of(world, cancelled.mailing_id)).finished_at is not None) == ended
+        await tick(world)
+    reasons = [entry["reason"] for entry in await world.entries(cancelled.mailing_id, "mailing")]
+    assert reasons == ["accepted", "cancelled"]
+
+
+HALTED = ("everything", "brand", "mailing")
+
+
+async def stand_still(halts: PostgresHalts, scope: str, mailing_id: UUID) -> None:
+    """Halts a mailing by any of the scopes."""
+    if scope == "mailing":
+        await halts.pause(mailing_id, "Dana", "")
+    else:
+        await halts.halt(EVERYTHING if scope == "everything" else Halt(Scope.BRAND, BRAND, "Dana"))
+
+
+async def go_on(halts: PostgresHalts, scope: str, mailing_id: UUID) -> None:
+    """And lets it go on."""
+    if scope == "mailing":
+        await halts.resume(mailing_id, "Dana")
+    else:
+        await halts.lift(Scope(scope), OPERATOR if scope == "everything" else BRAND, "Dana")
+
+
+@pytest.mark.parametrize("scope", HALTED)
+async def test_what_stands_still_is_neither_published_nor_lost(world: World, halts: PostgresHalts, scope: str) -> None:
+    """Its batches wait where they are, and are published by the first tick after it goes on."""
+    accepted = await world.accept(PEOPLE)
+    await stand_still(halts, scope, accepted.mailing_id)
+    assert (await status_of(world, accepted.mailing_id)).state == "paused"
+    assert (await status_of(world, accepted.mailing_id)).halted == (scope,)
+    await world.upkeep.published(accepted.batches)  # by whoever had taken it in
+    assert await batch_states(world) == [("queued", False)]
+    assert await world.upkeep.unpublished(10) == []
+    await world.pool.execute("UPDATE batches SET published_at = now() - interval '1 hour'")
+    assert await world.upkeep.lost("newsletter", 30, 10) == []
+    await world.pool.execute("UPDATE batches SET published_at = NULL")
+    await tick(world)
+    assert world.processor.sent == []
+    await go_on(halts, scope, accepted.mailing_id)
+    assert (await status_of(world, accepted.mailing_id)).state == "running"
+    await tick(world)
+    assert len(world.processor.sent) == 5
+    assert (await status_of(world, accepted.mailing_id)).state == "finished"
+
+
+@pytest.mark.parametrize("scope", HALTED)
+async def test_what_stands_still_is_not_claimed(world: World, halts: PostgresHalts, scope: str) -> None:
+    """Its message is used up by the try, so it is published again at once when it goes on: nothing waits to be lost."""
+    accepted = await world.accept(PEOPLE)
+    other = await world.accept([person(9)], "newsletter", brand="paltalk-2006", controller="paltalk-2006")
+    await world.upkeep.published([*accepted.batches, *other.batches])
+    await stand_still(halts, scope, accepted.mailing_id)
+    await world.handover().run([*accepted.batches, *other.batches])
+    assert world.processor.sent == []
+    others = await world.real_counts(other.mailing_id)
+    assert (("queued", "") in others) == (scope == "everything")
+    assert await world.deliveries.claim(accepted.batches, "worker") is None
+    await go_on(halts, scope, accepted.mailing_id)
+    await tick(world)
+    assert await world.real_counts(accepted.mailing_id) == {("handed_over", ""): 5}
+
+
+async def test_a_backlog_is_not_published_again(world: World, halts: PostgresHalts) -> None:
+    """Batches whose messages still wait in their queue are not published anew for having stood still."""
+    accepted = await world.accept(PEOPLE)
+    await world.upkeep.published(accepted.batches)
+    world.broker.waiting = 1
+    for _ in range(3):
+        await halts.halt(EVERYTHING)
+        await world.timekeeper().tick()
+        await halts.lift(Scope.EVERYTHING, OPERATOR, "Dana")
+        await world.timekeeper().tick()
+    assert world.broker.take() == []
+
+
+async def test_a_pause_in_the_middle_of_a_window(world: World, halts: PostgresHalts) -> None:
+    """What was not offered goes back as it was, and each gets its mail once after the pause, by its own attempt."""
+    accepted = await world.accept(PEOPLE)
+
+    def answer(outgoing: Outgoing) -> Outcome:
+        world.halted.mailings[accepted.mailing_id] = "mailing_halted"
+        return ACCEPTED
+
+    await halts.pause(accepted.mailing_id, "Dana", "")
+    await halts.resume(accepted.mailing_id, "Dana")
+    world.processor.answer = answer
+    await world.handover().run(accepted.batches)
+    assert len(world.processor.sent) == 1
+    await halts.pause(accepted.mailing_id, "Dana", "")
+    await tick(world)
+    assert await world.real_counts(accepted.mailing_id) == {("handed_over", ""): 1, ("queued", ""): 4}
+    assert await batch_states(world) == [("queued", False)]
+    await halts.resume(accepted.mailing_id, "Dana")
+    world.halted.mailings.clear()
+    world.processor.answer = lambda outgoing: ACCEPTED
+    await tick(world)
+    assert world.processor.recipients == [f"user-{number}@people.example" for number in range(5)]
+    assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 5}
+    assert (await world.ledger.verify()).faults == ()
+
+
+async def test_a_pause_outlasts_what_the_mailing_may(world: World, halts: PostgresHalts) -> None:
+    """A mailing that expires during its pause ends as expired when it goes on, and nothing of it is sent."""
+    expires = datetime.now(UTC) + timedelta(hours=1)
+    accepted = await world.accept(PEOPLE, expires_at=expires.isoformat())
+    await halts.pause(accepted.mailing_id, "Dana", "")
+    await world.pool.execute("UPDATE mailings SET expires_at = now() - interval '1 second'")
+    await tick(world)
+    assert (await status_of(world, accepted.mailing_id)).state == "paused"
+    await halts.resume(accepted.mailing_id, "Dana")
+    await tick(world)
+    assert await world.counted(accepted.mailing_id) == {("expired", "expired"): 5}
+    assert world.processor.sent == []
+
+
+async def test_resuming_does_not_bring_a_mailing_forward(world: World, halts: PostgresHalts) -> None:
+    """A mailing that is scheduled is still scheduled after its pause."""
+    accepted = await world.accept(PEOPLE, send_at=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
+    await halts.pause(accepted.mailing_id, "Dana", "")
+    await halts.resume(accepted.mailing_id, "Dana")
+    assert (await status_of(world, accepted.mailing_id)).state == "scheduled"
+    await tick(world)
+    assert world.processor.sent == []
+    assert await world.upkeep.unpublished(10) == []
+
+
+async def test_a_paused_mailing_waits_for_its_release_too(world: World, halts: PostgresHalts) -> None:
+    """Released while it is paused it waits for both, and goes when both have come."""
+    accepted = await world.accept(PEOPLE, "breach")
+    await halts.pause(accepted.mailing_id, "Dana", "")
+    await world.mailings.release(accepted.mailing_id, "Erik")
+    await tick(world)
+    assert world.processor.sent == []
+    await halts.resume(accepted.mailing_id, "Dana")
+    await tick(world)
+    assert len(world.processor.sent) == 5
+
+
+async def test_two_timekeepers_publish_each_batch_once(world: World) -> None:
+    """One publishes while the other passes by."""
+    for number in range(12):
+        await world.accept([person(number)])
+    await asyncio.gather(*(world.timekeeper().tick() for _ in range(4)))
+    assert len(world.broker.take()) == 12
+    await world.pool.execute("UPDATE batches SET published_at = now() - interval '31 seconds'")
+    await asyncio.gather(*(world.timekeeper().tick() for _ in range(4)))
+    assert len(world.broker.take()) == 12
+
+
+async def test_a_timekeeper_that_was_frozen_keeps_nobody_for_long(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database ends its turn, and the next one publishes."""
+    monkeypatch.setattr("mailer.ledger.upkeep._ALONE_SECONDS", 1)
+    async with world.upkeep.alone() as first, world.upkeep.alone() as second:
+        assert (first, second) == (True, False)
+    await world.pool.expire_connections()
+    frozen = world.upkeep.alone()
+    assert await frozen.__aenter__()
+
+    async def free() -> bool:
+        async with world.upkeep.alone() as alone:
+            return alone
+
+    await until(free)
+    with pytest.raises(Exception, match=r"connection|closed"):
+        await frozen.__aexit__(None, None, None)
+
+
+async def test_progress_comes_from_the_counters(world: World) -> None:
+    """Done, open, the rate over the last minute and the estimated end, also after the counters were folded."""
+    accepted = await world.accept([person(number) for number in range(200)])
+    mailing_id = accepted.mailing_id
+    await world.pool.execute("UPDATE mailings SET released_at = now() - interval '10 minutes'")
+    for _ in range(60):
+        deltas = [(mailing_id, "queued", "", -2), (mailing_id, "handed_over", "", 2)]
+        await world.pool.executemany("INSERT INTO counters VALUES ($1, $2, $3, $4)", deltas)
+    await world.pool.execute("UPDATE counters SET at = now() - interval '5 minutes' WHERE n = -2")
+    first = await status_of(world, mailing_id)
+    await world.upkeep.fold()
+    folded = await status_of(world, mailing_id)
+    assert await world.pool.fetchval("SELECT count(*) FROM counters") < 10
+    for status in (first, folded):
+        now = datetime.now(UTC)
+        progress = status.progress(now)
+        assert (progress.done, progress.open, progress.rate) == (120, 80, 2.0)
+        assert progress.eta == now + timedelta(seconds=40)
+    await world.pool.execute("UPDATE counters SET at = now() - interval '61 seconds'")
+    later = (await status_of(world, mailing_id)).progress(datetime.now(UTC))
+    assert (later.done, later.open, later.rate, later.eta) == (120, 80, 0.0, None)
+
+
+async def test_what_does_not_run_has_no_rate(world: World, halts: PostgresHalts) -> None:
+    """A mailing that is paused, waits or is over."""
+    paused = await world.accept(PEOPLE)
+    await halts.pause(paused.mailing_id, "Dana", "")
+    waiting = await world.accept(PEOPLE, "breach")
+    for accepted in (paused, waiting):
+        progress = (await status_of(world, accepted.mailing_id)).progress(datetime.now(UTC))
+        assert (progress.done, progress.open, progress.rate, progress.eta) == (0, 5, None, None)
+
+
+async def test_a_young_mailing_is_measured_by_its_own_time(world: World) -> None:
+    """A mailing that has run for ten seconds has a rate over ten seconds."""
+    accepted = await world.accept(PEOPLE)
+    await world.handover().run(accepted.batches)
+    status = await status_of(world, accepted.mailing_id)
+    assert status.began_at is not None
+    progress = status.progress(status.began_at + timedelta(seconds=10))
+    assert (progress.done, progress.open, progress.rate) == (5, 0, 0.5)
+
+
+async def test_refused_mail_is_over_too(world: World) -> None:
+    """The rate counts whatever comes to an end."""
+    world.processor.answer = lambda outgoing: Outcome(Result.BLOCKED, 550, "5.7.1")
+    accepted = await world.accept(PEOPLE)
+    await world.handover().run(accepted.batches)
+    assert (await status_of(world, accepted.mailing_id)).ended_lately == 5

@@ -1,0 +1,143 @@
+"""Failures that no other test meets on its way; docs/what-happens-when.md has them all."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import structlog
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from mailer.app import _signing
+from mailer.ledger import writers
+from mailer.pipeline import handover, timekeeper
+from mailer.pipeline.press import Presses
+from mailer.policy.outcome import Outcome, Result
+from mailer.ports.mailings import NewMailing
+from mailer.ports.processor import Outgoing, Permit
+from mailer.rendering.compiled import Piece
+from mailer.rendering.links import Links
+from mailer.rendering.templates import TemplateLibrary
+from mailer.settings import Settings, SettingsError
+from tests.factories import ACCEPTED, KEY, FakeProcessor, World, make_event, new_mailing, person
+
+
+def presses(world: World, templates: TemplateLibrary) -> Presses:
+    """Those of a worker that was started with other templates."""
+    return Presses(world.policies, templates, Links("https://mail.example", (KEY,)), None)
+
+
+async def test_a_template_that_is_removed_during_a_mailing(world: World) -> None:
+    """The mailing ends with the template that it began with, though the worker has none of that name."""
+    accepted = await world.accept([person(1)])
+    world.presses = presses(world, TemplateLibrary({}))
+    await world.handover().run(accepted.batches)
+    assert await world.states(accepted.mailing_id) == {"user-1": ("handed_over", "")}
+
+
+def keeping(piece: Piece, text: str) -> NewMailing:
+    """A mailing to somebody that keeps another version of its template, in which a piece is this text."""
+    mailing = new_mailing(make_event([person(1)]))
+    source = json.loads(mailing.template_source)
+    for pieces in source["sources"].values():
+        pieces[piece] = text
+    return replace(mailing, template_version="another", template_source=json.dumps(source))
+
+
+async def test_a_template_that_is_changed_during_a_mailing(world: World) -> None:
+    """What was taken in before keeps the old words; what is taken in after has the new ones."""
+    [before] = await world.mailings.accept([keeping("subject", "As it was")])
+    after = await world.accept([person(2)])
+    await world.handover().run([*before.batches, *after.batches])
+    subjects = {mail.recipient: b"Subject: As it was\r\n" in mail.content for mail in world.processor.sent}
+    assert subjects == {"user-1@people.example": True, "user-2@people.example": False}
+
+
+async def test_a_template_that_only_newer_workers_can_read(world: World) -> None:
+    """A worker that cannot compile what a mailing keeps leaves it to the others, and goes on with the rest."""
+    [strange] = await world.mailings.accept([keeping("text", "{{ name | filter_of_the_future }}")])
+    usual = await world.accept([person(2)])
+    with structlog.testing.capture_logs() as logs:
+        await world.handover().run([*strange.batches, *usual.batches])
+    assert [line["event"] for line in logs] == ["left to workers that know it"]
+    assert await world.states(strange.mailing_id) == {"user-1": ("queued", "")}
+    assert await world.states(usual.mailing_id) == {"user-2": ("handed_over", "")}
+
+
+async def test_a_message_that_breaks_each_connection(world: World) -> None:
+    """Whatever the relay does at one message, all others arrive; that one is tried again, and given up in the end."""
+    lost = Outcome(Result.DEFERRED, text="lost before the final dot")
+    relay = FakeProcessor(lambda outgoing: lost if outgoing.recipient.startswith("user-7@") else ACCEPTED)
+    accepted = await world.accept([person(n) for n in range(100)])
+    await world.handover(relay).run(accepted.batches)
+    assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 99, ("deferred", "deferred"): 1}
+    await world.pool.execute("UPDATE deliveries SET tried_at = now() - interval '3 days' WHERE tried_at IS NOT NULL")
+    for _ in range(2):
+        await world.due_now()
+        await world.timekeeper().tick()
+        await world.run_published(relay)
+    assert (await world.states(accepted.mailing_id))["user-7"] == ("failed", "gave_up deferred")
+    assert len([mail for mail in relay.sent if mail.recipient.startswith("user-7@")]) == 2
+
+
+@dataclass
+class Clock:
+    """A wall clock that is wrong."""
+
+    wrong: timedelta
+
+    def now(self, zone: object) -> datetime:
+        """As `datetime.now`."""
+        assert zone is UTC
+        return datetime.now(UTC) + self.wrong
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_clocks_that_differ(world: World, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
+    """With a worker's clock an hour off, leases still hold: they go by the database's clock and the worker's uptime."""
+    for module in (handover, writers):
+        monkeypatch.setattr(module, "datetime", Clock(timedelta(hours=hours)))
+
+    class Watched(FakeProcessor):
+        async def send(
+            self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        ) -> list[Outcome]:
+            await world.timekeeper().tick()
+            return await super().send(window, deadline, permit, urgent=urgent)
+
+    accepted = await world.accept([person(n) for n in range(100)])
+    await world.handover(relay := Watched()).run(accepted.batches)
+    assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 100}
+    assert len(relay.sent) == 100
+    assert (await world.ledger.verify()).faults == ()
+
+
+async def test_mailings_wait_for_a_timekeeper(world: World) -> None:
+    """With none about, what is due stays where it is; the first tick of the next one goes on with it."""
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    accepted = await world.accept([person(1)], send_at=later)
+    await world.due_now()
+    await world.pool.execute("UPDATE mailings SET send_at = now()")
+    assert world.broker.take() == []
+    await asyncio.wait_for(world.timekeeper().tick(), timekeeper.RARELY)
+    await world.run_published()
+    assert await world.states(accepted.mailing_id) == {"user-1": ("handed_over", "")}
+
+
+def test_a_dkim_key_that_is_missing(tmp_path: Path) -> None:
+    """A file that is not there is refused by name; mail of a domain that has no key goes unsigned."""
+    file = tmp_path / "key.pem"
+    settings = Settings(dkim=(f"example.org:s1:{file}",))
+    with pytest.raises(SettingsError, match=r"MAILER_DKIM.*key\.pem"):
+        _signing(settings)
+    key = rsa.generate_private_key(65537, 2048)
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    sign = _signing(settings)
+    assert sign is not None
+    mail = b"From: a@example.org\r\nSubject: hello\r\n\r\nbye\r\n"
+    assert sign("example.org", mail, 0).startswith(b"DKIM-Signature: ")
+    assert sign("another.example", mail, 0) == mail

@@ -1,0 +1,197 @@
+"""A database that went back: really restored copies, and what each process and the operator see of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+
+from mailer.ledger.control import PostgresHalts
+from mailer.pipeline.control import STOPPED, WENT_BACK, Control
+from mailer.pipeline.remembering import Remembered
+from mailer.policy.category import CATEGORIES
+from mailer.ports.control import OPERATOR, Halt, Scope
+from mailer.ports.ids import uuid7
+from tests.conftest import Server
+from tests.factories import BRAND, World, open_world, person
+
+OPTIONAL = [category for category in CATEGORIES.values() if category.optional]
+
+
+class Site:
+    """A world's database as a process of some machine sees it."""
+
+    def __init__(self, world: World, file: Path) -> None:
+        self.world = world
+        self.halts = PostgresHalts(world.pool, world.writers)
+        self.file = file
+        self.control = self.process()
+
+    def process(self) -> Control:
+        """A process that has just begun."""
+        return Control(self.halts, self.world.writers, Remembered(self.file), "host:1")
+
+    async def seen(self, control: Control | None = None) -> str | None:
+        """Asks, and says what a mailing is told."""
+        control = control or self.control
+        await control.refresh()
+        return control.halted(BRAND, uuid7())
+
+
+@asynccontextmanager
+async def copied(server: Server, url: str) -> AsyncIterator[str]:
+    """A backup of a database to which nobody is connected; its URL."""
+    name = f"mailer_copy_{uuid4().hex[:12]}"
+    await asyncio.to_thread(server.sql, f"CREATE DATABASE {name} TEMPLATE {urlsplit(url).path.strip('/')}")
+    yield server.url(name)
+    await asyncio.to_thread(server.sql, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@asynccontextmanager
+async def site(url: str, file: Path) -> AsyncIterator[Site]:
+    """A process of a machine over a database."""
+    async with open_world(url) as world:
+        yield Site(world, file)
+
+
+@pytest.fixture
+async def restored(postgres_server: Server, database_url: str, tmp_path: Path) -> AsyncIterator[Site]:
+    """A backup that was restored after the system had gone on and sealed; the file remembers what came after it.
+
+    In it are a newsletter and a policy change for two people each, and a newsletter for later.
+    """
+    file = tmp_path / "database.json"
+    async with site(database_url, file) as before:
+        for category in ("newsletter", "policy_change"):
+            await before.world.accept([person(1), person(2)], category)
+        later = datetime.now(UTC) + timedelta(hours=1)
+        await before.world.accept([person(1), person(2)], send_at=later.isoformat())
+        await before.world.ledger.seal()
+        assert await before.seen() is None
+    async with copied(postgres_server, database_url) as backup:
+        async with site(database_url, file) as before:
+            await before.world.timekeeper().tick()
+            await before.world.run_published()
+            await before.world.ledger.seal()
+            assert await before.seen() is None
+        async with site(backup, file) as after:
+            yield after
+
+
+async def test_a_restored_backup_sends_nothing(restored: Site, tmp_path: Path) -> None:
+    """The process that remembers stops, and stops those that remember nothing; a seal of its own makes it no better."""
+    world = restored.world
+    assert await restored.seen() == WENT_BACK
+    stranger = Site(world, tmp_path / "another machine.json")
+    assert await stranger.seen() == WENT_BACK
+    for _ in range(2):
+        await world.ledger.seal()
+        await world.timekeeper().tick()
+        await world.run_published()
+    assert await restored.seen() == WENT_BACK
+    assert world.processor.sent == []
+    [told] = await world.entries(kind="control")
+    assert (told["reason"], told["rule"]) == ("went_back", "action:host:1")
+    assert await restored.halts.lift(Scope.EVERYTHING, OPERATOR, "Dana") is False
+    assert await restored.seen(restored.process()) == WENT_BACK
+
+
+async def test_after_a_restore_everything_goes_on(restored: Site) -> None:
+    """If the operator says so: running processes accept the new lineage by themselves, and remember it."""
+    world = restored.world
+    assert await restored.seen() == WENT_BACK
+    lineage, ended = await restored.halts.go_on("Dana", None)
+    assert ended == 0
+    assert await restored.seen() is None
+    assert await restored.seen(restored.process()) is None
+    memory = Remembered(restored.file).read()
+    assert memory is not None
+    assert memory.lineage == lineage
+    for _ in range(3):
+        await world.timekeeper().tick()
+        await world.run_published()
+    assert len(world.processor.sent) == 4
+    entries = [(entry["reason"], entry["rule"], entry["reply"]) for entry in await world.entries(kind="control")]
+    assert entries[1:] == [("restored resume", "action:Dana", str(lineage))]
+    assert (await world.ledger.verify()).faults == ()
+
+
+async def test_after_a_restore_optional_mail_ends(restored: Site) -> None:
+    """If the operator says so: optional mail that may have gone out already fails, mandatory mail goes again."""
+    world = restored.world
+    assert await restored.seen() == WENT_BACK
+    _, ended = await restored.halts.go_on("Dana", OPTIONAL)
+    assert ended == 1
+    assert await restored.seen() is None
+    for _ in range(3):
+        await world.timekeeper().tick()
+        await world.run_published()
+    newsletter, change, later = sorted(await world.mailings.latest(3), key=lambda status: status.id)
+    assert (newsletter.state, dict(newsletter.counts)) == ("ended", {("failed", "restored"): 2})
+    assert newsletter.finished_at is not None
+    assert (change.state, dict(change.counts)) == ("finished", {("handed_over", ""): 2})
+    assert (later.state, dict(later.counts)) == ("scheduled", {("queued", ""): 2})
+    outcomes = await world.entries(newsletter.id, "outcome")
+    assert [entry["reason"] for entry in outcomes] == ["failed restored"] * 2
+    assert [entry["reason"] for entry in await world.entries(newsletter.id, "mailing")] == ["accepted", "ended"]
+    assert (await restored.halts.ask((), ())).halts == ()
+    assert (await world.ledger.verify()).faults == ()
+
+
+async def test_a_stop_outlives_the_restore(restored: Site) -> None:
+    """What an operator has stopped stays so until it is started."""
+    await restored.halts.halt(Halt(Scope.EVERYTHING, OPERATOR, "Dana"))
+    assert await restored.seen() == WENT_BACK
+    await restored.halts.go_on("Dana", None)
+    assert await restored.seen() == STOPPED
+
+
+async def test_a_promoted_replica_that_lacks_the_last_entries(
+    postgres_server: Server, database_url: str, tmp_path: Path
+) -> None:
+    """With all seals there, a running process still knows what it has committed itself; it begins new chains."""
+    async with site(database_url, tmp_path / "seen.json") as primary:
+        await primary.world.accept([person(1)])
+        await primary.world.ledger.seal()
+    async with (
+        copied(postgres_server, database_url) as replica,
+        site(database_url, tmp_path / "seen.json") as primary,
+        site(replica, tmp_path / "seen.json") as new,
+    ):
+        assert await primary.seen() is None
+        await primary.world.accept([person(2)])
+        assert await primary.seen() is None
+        running = Control(new.halts, primary.world.writers, Remembered(new.file), "host:1")
+        assert await new.seen(running) == WENT_BACK
+        assert primary.world.writers.heads() == {}
+        assert await new.seen(new.process()) == WENT_BACK, "since the running one has told the database"
+        await new.halts.go_on("Dana", None)
+        assert await new.seen(running) is None
+        assert (await new.world.ledger.verify()).faults == ()
+
+
+async def test_two_restores_one_after_the_other(
+    postgres_server: Server, database_url: str, restored: Site, tmp_path: Path
+) -> None:
+    """The lineage that was begun after the first one is missing after the second one."""
+    await restored.seen()
+    await restored.halts.go_on("Dana", None)
+    assert await restored.seen() is None
+    async with copied(postgres_server, database_url) as again, site(again, restored.file) as second:
+        assert await second.seen() == WENT_BACK
+        lineage, _ = await second.halts.go_on("Dana", None)
+        assert await second.seen() is None
+        assert (await second.halts.ask((), ())).lineage == lineage
+
+
+async def test_another_database_is_not_the_one_that_was_known(restored: Site) -> None:
+    """A new one with a lineage of its own stops who remembers the other one, until an operator says that it goes on."""
+    await restored.world.pool.execute("UPDATE lineages SET id = gen_random_uuid()")
+    assert await restored.seen() == WENT_BACK
+    await restored.halts.go_on("Dana", None)
+    assert await restored.seen() is None
+    assert await restored.seen(restored.process()) is None

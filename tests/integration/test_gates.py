@@ -1,0 +1,309 @@
+"""What keeps mail that is to be sent from going now: limits, halts, a worker's end. Nothing is lost, or sent twice."""
+
+import asyncio
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from mailer.ledger.rates import PostgresRates
+from mailer.pipeline import handover
+from mailer.pipeline.handover import WINDOW
+from mailer.policy.outcome import Outcome, Result
+from mailer.ports.mailings import Accepted
+from mailer.ports.processor import Outgoing, Permit
+from mailer.ports.rates import Ask, Lease, Limit, Period, Scope
+from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, until
+from tests.halts import FakeHalts
+
+SECONDS = "SELECT used FROM rate_windows WHERE scope = $1 AND per = 'second' ORDER BY start"
+
+
+async def limit(world: World, scope: Scope, key: str, n: int, per: Period) -> None:
+    """Sets a limit."""
+    await world.rates.set(Limit(scope, key, per, n), "dana")
+
+
+async def attempts(world: World, mailing_id: UUID) -> set[int]:
+    """Of which attempts the ledger tells."""
+    return {entry["attempt"] for entry in await world.entries(mailing_id) if entry["attempt"]}
+
+
+async def reasons(world: World, mailing_id: UUID) -> Counter[tuple[str, str]]:
+    """What the ledger says came of each hand-over: result and processor's reply."""
+    outcomes = await world.entries(mailing_id, "outcome")
+    return Counter((entry["reason"], entry["reply"]) for entry in outcomes)
+
+
+async def batches_due(world: World) -> list[tuple[str, datetime]]:
+    """The batches that are left, and when they are due."""
+    return [tuple(row) for row in await world.pool.fetch("SELECT state, due_at FROM batches")]
+
+
+async def finish(world: World, accepted: Accepted, n: int) -> None:
+    """Lets go what waits; in the end, each of so many people has had exactly one copy."""
+    await world.due_now()
+    await world.timekeeper().tick()
+    await world.run_published()
+    assert await world.counted(accepted.mailing_id) == {("handed_over", ""): n}
+    assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
+    assert len(world.processor.sent) == len(set(world.processor.recipients)) == n
+    assert (await world.ledger.verify()).faults == ()
+
+
+async def test_a_limit_a_second(world: World) -> None:
+    """Of a batch of 250, each second takes just what the limit lets it, and all go under one claim."""
+    sent: Counter[int] = Counter()
+
+    def answer(outgoing: Outgoing) -> Outcome:
+        sent[math.floor(time.time())] += 1
+        return ACCEPTED
+
+    world.processor.answer = answer
+    await limit(world, "processor", "fake", 100, "second")
+    accepted = await world.accept([person(n) for n in range(250)], "breach")
+    await world.mailings.release(accepted.mailing_id, "Grace")
+    [batch] = await world.pool.fetch("SELECT id FROM batches")
+    await world.handover().run([batch["id"]])
+    assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 250}
+    assert len(set(world.processor.recipients)) == len(world.processor.sent) == 250
+    assert await attempts(world, accepted.mailing_id) == {1}
+    assert await batches_due(world) == []
+    taken = [sent[second] for second in sorted(sent)]
+    assert max(taken) == 100
+    assert taken[1:-1] == [100] * (len(taken) - 2)
+    # By the database's seconds, in which tokens are charged; the first one may have had too little time left.
+    charged = [row["used"] for row in await world.pool.fetch(SECONDS, "processor") if row["used"]]
+    assert charged[1:-1] == [100] * (len(charged) - 2)
+    assert sum(charged) >= 250
+
+
+async def test_a_limit_of_a_domain_keeps_nobody_else(world: World) -> None:
+    """The rest of the batch goes at once; what the domain cannot take waits in the batch for the next window."""
+    await limit(world, "domain", "slow.example", 20, "day")
+    people = [person(n, email=f"user-{n}@{'slow' if n % 2 else 'people'}.example") for n in range(200)]
+    accepted = await world.accept(people)
+    await world.handover().run(accepted.batches)
+    domains = Counter(recipient.rpartition("@")[2] for recipient in world.processor.recipients)
+    assert domains == {"people.example": 100, "slow.example": 18}
+    assert await world.real_counts(accepted.mailing_id) == {("handed_over", ""): 118, ("queued", ""): 82}
+    assert set(await reasons(world, accepted.mailing_id)) == {("accepted", "250 taken")}
+    await world.rates.clear("domain", "slow.example", None, "dana")
+    await finish(world, accepted, 200)
+
+
+async def test_a_limit_a_day_gives_the_batch_back_until_tomorrow(world: World) -> None:
+    """What is over the limit is queued again, undecided, and due when the next day of the limit begins."""
+    await limit(world, "brand", BRAND, 100, "day")
+    accepted = await world.accept([person(n) for n in range(150)])
+    await world.handover().run(accepted.batches)
+    [day] = [row["start"] for row in await world.pool.fetch("SELECT start FROM rate_windows")]
+    assert await batches_due(world) == [("queued", day + timedelta(days=1))]
+    assert await world.real_counts(accepted.mailing_id) == {("handed_over", ""): 90, ("queued", ""): 60}
+    assert len(await world.entries(accepted.mailing_id, "decision")) == 90
+    await world.timekeeper().tick()
+    assert world.broker.take() == []
+    await world.rates.clear("brand", BRAND, None, "dana")
+    await finish(world, accepted, 150)
+
+
+@dataclass
+class Clock:
+    """The hand-over's own clock, which can be put forward."""
+
+    ahead: float = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return time.monotonic() + self.ahead
+
+
+@dataclass
+class Dawdling(FakeProcessor):
+    """Comes to some of its messages when their second is over, once."""
+
+    clock: Clock = field(default_factory=Clock)
+    in_time: int = 0
+
+    async def send(
+        self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+    ) -> list[Outcome]:
+        """Asks for the permits of the first ones in time, of the others too late."""
+        first = not self.windows
+
+        def late(index: int) -> str | None:
+            self.clock.ahead = 3.0 if first and index >= self.in_time else 0.0
+            return permit(index)
+
+        try:
+            return await super().send(window, deadline, late, urgent=urgent)
+        finally:
+            self.clock.ahead = 0.0
+
+
+@pytest.mark.parametrize(("in_time", "attempt"), [(2, 1), (0, 2)], ids=["some", "all"])
+async def test_a_token_that_runs_out_after_the_intent(
+    world: World, monkeypatch: pytest.MonkeyPatch, in_time: int, attempt: int
+) -> None:
+    """What had no token any more when its turn came is not offered; it is sent once, under the same claim or later."""
+    clock = Clock()
+    monkeypatch.setattr(handover, "time", SimpleNamespace(monotonic=clock.monotonic))
+    world.processor = Dawdling(clock=clock, in_time=in_time)
+    await limit(world, "processor", "fake", 1000, "second")
+    accepted = await world.accept([person(n) for n in range(5)])
+    await world.handover().run(accepted.batches)
+    if in_time:
+        # Something could be sent, so it went on at once, with the rows that were claimed still.
+        assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 5}
+    else:
+        assert [state for state, _ in await batches_due(world)] == ["queued"]
+        assert await world.real_counts(accepted.mailing_id) == {("queued", ""): 5}
+    await finish(world, accepted, 5)
+    assert await attempts(world, accepted.mailing_id) == {1, attempt}
+    assert await reasons(world, accepted.mailing_id) == {
+        ("accepted", "250 taken"): 5,
+        ("unsent", "its token of a rate had run out"): 5 - in_time,
+    }
+
+
+def _halt_mailing(halts: FakeHalts, mailing_id: UUID) -> None:
+    halts.mailings[mailing_id] = "halted"
+
+
+def _halt_brand(halts: FakeHalts, _: UUID) -> None:
+    halts.brands[BRAND] = "halted"
+
+
+def _halt_processor(halts: FakeHalts, _: UUID) -> None:
+    halts.processors["fake"] = "halted"
+
+
+def _halt_everything(halts: FakeHalts, _: UUID) -> None:
+    halts.everything = "halted"
+
+
+@pytest.mark.parametrize("halt", [_halt_mailing, _halt_brand, _halt_processor, _halt_everything])
+async def test_a_halt_in_the_middle(world: World, halt: Callable[[FakeHalts, UUID], None]) -> None:
+    """Not one message more begins; of what was intended the ledger says that it was not offered, and all is queued."""
+    accepted = await world.accept([person(n) for n in range(150)])
+
+    def answer(outgoing: Outgoing) -> Outcome:
+        if len(sent := answered) == 69:
+            halt(world.halted, accepted.mailing_id)
+        sent.append(outgoing.recipient)
+        return ACCEPTED
+
+    answered: list[str] = []
+    world.processor.answer = answer
+    await world.handover().run(accepted.batches)
+    assert len(answered) == len(world.processor.sent) == 70
+    assert await world.real_counts(accepted.mailing_id) == {("handed_over", ""): 70, ("queued", ""): 80}
+    assert await reasons(world, accepted.mailing_id) == {
+        ("accepted", "250 taken"): 70,
+        ("unsent", "halted"): 2 * WINDOW - 70,
+    }
+    assert len(await world.entries(accepted.mailing_id, "hand_over")) == 2 * WINDOW
+    world.halted = FakeHalts()
+    await finish(world, accepted, 150)
+
+
+async def test_a_worker_that_stops(world: World) -> None:
+    """What is under way ends and is recorded; all else goes back, due at once, and another worker sends it."""
+    accepted = await world.accept([person(n) for n in range(200)])
+
+    def answer(outgoing: Outgoing) -> Outcome:
+        world.stop.set()
+        return ACCEPTED
+
+    world.processor.answer = answer
+    await world.handover().run(accepted.batches)
+    assert world.processor.windows == [WINDOW]
+    assert await world.real_counts(accepted.mailing_id) == {("handed_over", ""): WINDOW, ("queued", ""): 200 - WINDOW}
+    assert await reasons(world, accepted.mailing_id) == {("accepted", "250 taken"): WINDOW}
+    [(state, due_at)] = await batches_due(world)
+    assert (state, due_at <= datetime.now(UTC)) == ("queued", True)
+    world.stop = asyncio.Event()
+    world.processor.answer = lambda outgoing: ACCEPTED
+    await finish(world, accepted, 200)
+
+
+async def test_a_worker_that_stops_while_it_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for the next window of a limit ends at once, with everything recorded."""
+    monkeypatch.setattr(handover, "PATIENCE", timedelta(days=2))
+    await limit(world, "processor", "fake", 20, "day")
+    accepted = await world.accept([person(n) for n in range(30)])
+    patient = world.open_deliveries(lease_seconds=timedelta(days=3).total_seconds())
+    running = asyncio.create_task(world.handover(deliveries=patient).run(accepted.batches))
+
+    async def recorded() -> bool:
+        return await world.counted(accepted.mailing_id) == {("handed_over", ""): 18, ("queued", ""): 12}
+
+    await until(recorded)
+    assert not running.done()
+    world.stop.set()
+    await asyncio.wait_for(running, 10)
+    assert [state for state, _ in await batches_due(world)] == ["queued"]
+    world.stop = asyncio.Event()
+    await world.rates.clear("processor", "fake", None, "dana")
+    await finish(world, accepted, 30)
+
+
+class Congested(PostgresRates):
+    """Answers the first question, and all others when it is told to."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.pool, world.writers)
+        self.asked = 0
+        self.waiting, self.go = asyncio.Event(), asyncio.Event()
+
+    async def lease(self, asks: Sequence[Ask]) -> list[Lease]:
+        """Waits, but for the first time."""
+        self.asked += 1
+        if self.asked > 1:
+            self.waiting.set()
+            await self.go.wait()
+        return await super().lease(asks)
+
+
+async def test_outcomes_do_not_wait_for_the_next_window(world: World) -> None:
+    """While the next window cannot be prepared, what came of the one before is recorded by itself."""
+    world.rates = rates = Congested(world)
+    await limit(world, "processor", "fake", 1000, "day")
+    accepted = await world.accept([person(n) for n in range(150)])
+    running = asyncio.create_task(world.handover().run(accepted.batches))
+    await rates.waiting.wait()
+
+    async def recorded() -> bool:
+        return (await world.counted(accepted.mailing_id)).get(("handed_over", "")) == WINDOW
+
+    await until(recorded, 20 * handover.RECORD_SECONDS)
+    assert not running.done()
+    assert (await reasons(world, accepted.mailing_id)).total() == WINDOW
+    rates.go.set()
+    await running
+    await finish(world, accepted, 150)
+
+
+async def test_one_of_two_by_weight_is_away(world: World) -> None:
+    """The other gets its share too, within its own limit; what it has no token for waits."""
+    away = Outcome(Result.UNSENT, text="no connection", no_connection=True)
+    heavy = FakeProcessor(lambda _: away, "heavy", weight=3)
+    light = world.processor = FakeProcessor(name="light")
+    await limit(world, "processor", "light", 100, "day")
+    accepted = await world.accept([person(n) for n in range(200)])
+    await world.handover_by([heavy, light]).run(accepted.batches)
+    assert (heavy.windows, heavy.sent, len(light.sent)) == ([48], [], 90)
+    assert await world.real_counts(accepted.mailing_id) == {("handed_over", ""): 90, ("queued", ""): 110}
+    outcomes = await world.entries(accepted.mailing_id, "outcome")
+    by: Counter[tuple[Any, Any]] = Counter((entry["processor"], entry["reason"]) for entry in outcomes)
+    assert by == {("heavy", "unsent"): 48, ("light", "accepted"): 90}
+    assert await attempts(world, accepted.mailing_id) == {1}
+    await world.rates.clear("processor", "light", None, "dana")
+    await finish(world, accepted, 200)

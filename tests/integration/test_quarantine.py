@@ -1,0 +1,249 @@
+"""Refusals that are not believed: no mass suppression by one outage, and a person's judgement of them."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from uuid import UUID
+
+import pytest
+
+from mailer.actions.bounce import Bounces
+from mailer.actions.quarantine import JudgementRefused, settle
+from mailer.ledger.quarantine import PostgresQuarantine
+from mailer.policy.outcome import Outcome, Result
+from mailer.policy.suspicion import LEAST_REFUSALS, Tally
+from mailer.ports.quarantine import Refusal, Selection, Verdict
+from tests.factories import ACCEPTED, FakeProcessor, World, person
+from tests.processes import Stack
+
+REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def open_quarantine(world: World) -> PostgresQuarantine:
+    """The quarantine of a world."""
+    return PostgresQuarantine(world.pool, world.writers, world.hasher)
+
+
+def selection(domain: str | None = None) -> Selection:
+    """All of the fake processor's refusals up to now."""
+    return Selection("fake", domain, LONG_AGO, datetime.now(UTC) + timedelta(minutes=1))
+
+
+async def judge(world: World, verdict: Verdict, domain: str | None = None) -> int:
+    """Grace judges them."""
+    return await settle(open_quarantine(world), world.deliveries, selection(domain), verdict, "Grace")
+
+
+async def states(world: World, mailing_id: UUID) -> Counter[tuple[str, str]]:
+    """How many deliveries of a mailing are in which state, for which reason."""
+    return Counter((await world.states(mailing_id)).values())
+
+
+async def dead(world: World) -> int:
+    """How many people have a dead address."""
+    return int(await world.pool.fetchval("SELECT count(*) FROM standings WHERE address_dead_at IS NOT NULL"))
+
+
+async def go_on(world: World, processor: FakeProcessor | None = None) -> None:
+    """What is due is batched, published and handed over."""
+    await world.timekeeper().tick()
+    await world.run_published(processor)
+
+
+async def refuse_singly(world: World, *steps: int) -> AsyncIterator[list[UUID]]:
+    """So many mailings to one person each, all refused, and then so many more: each is a window of its own."""
+    handover = world.handover(FakeProcessor(lambda _: REFUSED))
+    number = count()
+    for step in steps:
+        accepted = [await world.accept([person(next(number))]) for _ in range(step)]
+        for mailing in accepted:
+            await handover.run(mailing.batches)
+        yield [mailing.mailing_id for mailing in accepted]
+
+
+async def test_a_relay_begins_to_refuse_everyone(world: World) -> None:
+    """Of 2,000 recipients nobody's address dies; once the relay is mended and they are dismissed, all get mail."""
+    accepted = await world.accept([person(n) for n in range(2000)])
+    taken = 500
+    broken = FakeProcessor(lambda _: ACCEPTED if len(broken.sent) < taken else REFUSED)
+    await world.handover(broken).run(accepted.batches)
+    found = await states(world, accepted.mailing_id)
+    believed = found["failed", "5.1.1"]
+    assert found == {
+        ("handed_over", ""): found["handed_over", ""],
+        ("held", "quarantined"): 2000 - found["handed_over", ""] - believed,
+        **({("failed", "5.1.1"): believed} if believed else {}),
+    }
+    assert believed <= 128
+    assert await dead(world) == 0
+    await world.due_now()
+    await go_on(world)
+    assert await states(world, accepted.mailing_id) == found
+    assert await judge(world, Verdict.DISMISSED) == 2000 - found["handed_over", ""]
+    await go_on(world)
+    assert await states(world, accepted.mailing_id) == {("handed_over", ""): 2000}
+    assert len(world.processor.sent) == 2000 - found["handed_over", ""]
+    assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
+    assert (await world.ledger.verify()).faults == ()
+
+
+async def test_what_was_believed_before_the_trip_is_taken_back(world: World) -> None:
+    """The first few addresses die; with the trip they live again, on record, and none dies after it."""
+    died = [await dead(world) async for _ in refuse_singly(world, LEAST_REFUSALS - 1, 1, 5)]
+    assert died == [LEAST_REFUSALS - 1, 0, 0]
+    lifted = [entry for entry in await world.entries(kind="action") if entry["reason"] == "lifted address_dead"]
+    assert len(lifted) == LEAST_REFUSALS - 1
+
+
+async def test_a_finished_mailing_is_open_again_for_what_is_dismissed(world: World) -> None:
+    """What failed before the trip is made again too once its refusal is dismissed; then the mailing is finished."""
+    [[first, *_]] = [mailings async for mailings in refuse_singly(world, LEAST_REFUSALS)]
+    assert await world.states(first) == {"user-0": ("failed", "5.1.1")}
+    await world.timekeeper().tick()
+    await judge(world, Verdict.DISMISSED)
+    status = await world.mailings.status(first)
+    assert status is not None
+    assert status.state != "finished"
+    await go_on(world)
+    await world.timekeeper().tick()
+    assert await world.states(first) == {"user-0": ("handed_over", "")}
+    status = await world.mailings.status(first)
+    assert status is not None
+    assert status.state == "finished"
+
+
+async def test_believed_by_a_person(world: World) -> None:
+    """The addresses die and the deliveries fail, each on record with who said so; who has a new address keeps it."""
+    accepted = await world.accept([person(n) for n in range(30)])
+    await world.handover(FakeProcessor(lambda _: REFUSED)).run(accepted.batches)
+    await world.known(7, email="new@people.example")
+    assert await judge(world, Verdict.BELIEVED) == 30
+    assert await states(world, accepted.mailing_id) == {("failed", "5.1.1"): 30}
+    assert await dead(world) == 29
+    assert await judge(world, Verdict.BELIEVED) == 0
+    entries = await world.entries(accepted.mailing_id, "outcome")
+    assert Counter(entry["reason"] for entry in entries) == {"refused quarantined 5.1.1": 30, "believed 5.1.1": 30}
+    assert {entry["reply"] for entry in entries if entry["reason"] == "believed 5.1.1"} == {"Grace"}
+    actions = [entry for entry in await world.entries(kind="action") if entry["reason"] == "address_dead"]
+    assert {(entry["rule"], entry["reply"]) for entry in actions} == {("action:fake 5.1.1", "Grace")}
+
+
+async def test_one_domain_alone(world: World) -> None:
+    """A domain that refuses everyone is quarantined and judged alone; a dead address elsewhere is dead."""
+    people = [person(n) for n in range(600)]
+    people += [person(n, email=f"user-{n}@broken.example") for n in range(600, 640)]
+    accepted = await world.accept([*people, person(640, email="gone@people.example")])
+    gone = ("@broken.example", "gone@")
+    processor = FakeProcessor(lambda outgoing: REFUSED if any(x in outgoing.recipient for x in gone) else ACCEPTED)
+    await world.handover(processor).run(accepted.batches)
+    assert await dead(world) == 1
+    [group] = await open_quarantine(world).groups("fake")
+    assert (group.domain, group.waiting, dict(group.statuses)) == ("broken.example", 40, {"5.1.1": 40})
+    assert await judge(world, Verdict.BELIEVED, "people.example") == 0
+    assert await judge(world, Verdict.BELIEVED, "broken.example") == 40
+    assert await dead(world) == 41
+    assert await open_quarantine(world).groups(None) == []
+
+
+async def test_breach_mail_goes_on_being_tried(world: World) -> None:
+    """A breach notice whose refusal is doubted waits for nobody: it is tried again by itself."""
+    await world.known(*range(30))
+    accepted = await world.accept({"refs": [f"user-{n}" for n in range(30)]}, "breach")
+    await world.mailings.release(accepted.mailing_id, "Grace")
+    await go_on(world, FakeProcessor(lambda _: REFUSED))
+    assert await states(world, accepted.mailing_id) == {("deferred", "5.1.1"): 30}
+    assert await dead(world) == 0
+    await world.due_now()
+    await go_on(world)
+    assert await states(world, accepted.mailing_id) == {("handed_over", ""): 30}
+    assert await judge(world, Verdict.DISMISSED) == 30
+    assert await states(world, accepted.mailing_id) == {("handed_over", ""): 30}
+
+
+async def test_a_belief_that_is_doubted_meanwhile_kills_nothing(world: World) -> None:
+    """Between the judgement and the burial, another window may trip; then the address lives."""
+    quarantine = open_quarantine(world)
+    [recipient] = await world.known(1)
+    accepted = await world.accept([person(1)])
+    refusal = Refusal(accepted.mailing_id, recipient, 1, "user-1@people.example", "people.example", "5.1.1")
+    await quarantine.record("fake", [refusal], [])
+    await quarantine.retract("fake", ["people.example"])
+    await quarantine.bury("fake", [refusal])
+    assert await dead(world) == 0
+    await quarantine.record("fake", [refusal], [])
+    await quarantine.bury("fake", [refusal])
+    assert await dead(world) == 1
+
+
+async def test_counters_are_folded_and_forgotten(world: World) -> None:
+    """Folding changes no sum; domains are forgotten after an hour, beliefs too, and everything after 30 days."""
+    quarantine = open_quarantine(world)
+    for _ in range(5):
+        await quarantine.count("fake", {None: Tally(10, 1), "a.example": Tally(4, 1)}, [])
+    await world.pool.execute("UPDATE answers SET at = at - interval '5 minutes'")
+    for days in (1, 2, 40):
+        for _ in range(3):
+            await quarantine.count("old", {None: Tally(10, 1), "a.example": Tally(4, 1)}, [])
+        await world.pool.execute(
+            "UPDATE answers SET processor = 'fake', at = at - $1::interval WHERE processor = 'old'",
+            timedelta(days=days),
+        )
+    before = await quarantine.count("fake", {None: Tally()}, ["a.example"])
+    for _ in range(2):
+        await world.upkeep.fold()
+        after = await quarantine.count("fake", {None: Tally()}, ["a.example"])
+        assert after == before
+    assert (after.hour, after.usual, after.domains) == (Tally(50, 5), Tally(60, 6), {"a.example": Tally(20, 5)})
+    rows = await world.pool.fetch(
+        "SELECT domain, sum(answered)::int AS n FROM answers GROUP BY domain, at ORDER BY 1, at"
+    )
+    assert [tuple(row) for row in rows if row["n"]] == [("a.example", 20), (None, 30), (None, 30), (None, 50)]
+
+
+async def test_a_new_worker_knows_of_the_trouble(world: World) -> None:
+    """What one process has counted, the next one doubts from its first refusal on."""
+    [_] = [mailings async for mailings in refuse_singly(world, LEAST_REFUSALS)]
+    bounces = Bounces(open_quarantine(world))
+    accepted = await world.accept([person(100)])
+    claim = await world.deliveries.claim(accepted.batches, "another worker")
+    assert claim is not None
+    judgement = await bounces.judge("fake", claim.rows, [REFUSED])
+    assert (len(judgement.believed), len(judgement.doubted)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("by", "since", "message"),
+    [(" ", LONG_AGO, "name one"), ("Grace", datetime(2999, 1, 1, tzinfo=UTC), "ends before it begins")],
+)
+async def test_what_cannot_be_judged(world: World, by: str, since: datetime, message: str) -> None:
+    """Nobody judges anonymously, nor an interval that is none."""
+    wanted = Selection("fake", None, since, datetime.now(UTC))
+    with pytest.raises(JudgementRefused, match=message):
+        await settle(open_quarantine(world), world.deliveries, wanted, Verdict.BELIEVED, by)
+
+
+async def test_the_commands(small_stack: Stack) -> None:
+    """What waits is listed, as a table and as JSON, and judged by relay and interval; nonsense is refused with 2."""
+    await small_stack.query(
+        "WITH known AS (INSERT INTO recipients (brand, ref, controller, observed_at)"
+        " SELECT 'interpals', 'user-' || n, 'interpals', now() FROM generate_series(1, 25) n RETURNING id)"
+        " INSERT INTO quarantine"
+        " (processor, domain, mailing_id, recipient_id, attempt, address_key, address_hash, status)"
+        " SELECT 'relay', 'people.example', gen_random_uuid(), id, 1, 'key', '', '5.1.1' FROM known"
+    )
+    [shown] = (await small_stack.done("quarantine", "list", "--json")).json
+    assert (shown["processor"], shown["domain"], shown["waiting"]) == ("relay", "people.example", 25)
+    assert shown["statuses"] == {"5.1.1": 25}
+    assert "5.1.1: 25" in (await small_stack.done("quarantine", "list", "--processor", "relay")).out
+    chosen = ("--processor", "relay", "--by", "Grace", "--since")
+    refused = await small_stack.run("quarantine", "dismiss", *chosen, "yesterday")
+    assert (refused.status, "is no time with a zone" in refused.err) == (2, True)
+    believed = await small_stack.done("quarantine", "believe", *chosen, shown["since"], "--domain", "no.example")
+    assert "Believed: 0 refusals, by Grace" in believed.out
+    dismissed = await small_stack.done("quarantine", "dismiss", *chosen, shown["since"], "--json")
+    assert dismissed.json == {"verdict": "dismissed", "judged": 25}
+    [left] = await small_stack.query("SELECT count(*) FROM quarantine WHERE verdict IS NULL")
+    [said] = await small_stack.query("SELECT count(*) FROM ledger WHERE reason = 'dismissed 5.1.1'")
+    assert (left[0], said[0]) == (0, 25)

@@ -1,0 +1,84 @@
+"""The sender's fault: the stream that is blocked pauses, and nothing else does."""
+
+from datetime import UTC, datetime, timedelta
+
+from mailer.ledger.pauses import PostgresPauses
+from mailer.pipeline.streams import PAUSE, STREAK, WHOLE, Streams
+from mailer.policy.category import CATEGORIES
+from mailer.policy.outcome import Outcome, Result
+from tests.factories import World
+
+PROMOTIONAL, SERVICE, BREACH = CATEGORIES["promotional"], CATEGORIES["service"], CATEGORIES["breach"]
+BLOCKED = Outcome(Result.BLOCKED, 554, "5.7.1", "we do not like you")
+TAKEN = Outcome(Result.ACCEPTED, 250)
+
+
+def paused(streams: Streams, domain: str, category: str = "promotional", processor: str = "relay") -> bool:
+    """Whether a stream pauses now, and not for longer than it should."""
+    now = datetime.now(UTC)
+    until = streams.paused(processor, CATEGORIES[category], domain, now)
+    assert until is None or until <= now + PAUSE
+    return until is not None
+
+
+async def block(streams: Streams, *domains: str, category: str = "promotional") -> None:
+    """Each of the domains blocks a streak of messages."""
+    sent = [(CATEGORIES[category], domain) for domain in domains for _ in range(STREAK)]
+    await streams.note("relay", sent, [BLOCKED] * len(sent))
+
+
+async def test_a_domain_that_blocks_is_left_alone_by_that_stream(world: World) -> None:
+    """Other domains, categories and processors go on; other workers hear of it; after a while it is tried again."""
+    streams, other = Streams(PostgresPauses(world.pool)), Streams(PostgresPauses(world.pool))
+    await block(streams, "a.example")
+    await other.note("relay", [(PROMOTIONAL, "b.example")], [TAKEN])
+    for worker in (streams, other):
+        assert paused(worker, "a.example")
+        assert not paused(worker, "b.example")
+        assert not paused(worker, "a.example", "service")
+        assert not paused(worker, "a.example", processor="another")
+    later = datetime.now(UTC) + PAUSE + timedelta(seconds=1)
+    assert streams.paused("relay", PROMOTIONAL, "a.example", later) is None
+
+
+async def test_one_mailbox_pauses_nothing(world: World) -> None:
+    """Fewer than a streak, or with mail taken in between, are mailboxes' own filters; our own refusal is none."""
+    streams = Streams(PostgresPauses(world.pool))
+    one = (PROMOTIONAL, "a.example")
+    await streams.note("relay", [one] * 9, [*[BLOCKED] * (STREAK - 1), TAKEN] * 3)
+    await streams.note("relay", [one] * 9, [Outcome(Result.BLOCKED, status="5.6.7")] * 9)
+    assert not paused(streams, "a.example")
+    await streams.note("relay", [one] * (STREAK - 1), [BLOCKED] * (STREAK - 1))
+    assert not paused(streams, "a.example")
+    await streams.note("relay", [one], [BLOCKED])
+    assert paused(streams, "a.example")
+
+
+async def test_many_domains_pause_the_whole_stream(world: World) -> None:
+    """Where so many domains block it, it pauses for all of them."""
+    streams = Streams(PostgresPauses(world.pool))
+    await block(streams, *(f"{n}.example" for n in range(WHOLE - 1)))
+    assert not paused(streams, "z.example")
+    await block(streams, "last.example")
+    assert paused(streams, "z.example")
+    assert not paused(streams, "z.example", "newsletter")
+
+
+async def test_breach_mail_never_pauses(world: World) -> None:
+    """Neither is it counted, nor held for what other mail has met."""
+    streams = Streams(PostgresPauses(world.pool))
+    await block(streams, *(f"{n}.example" for n in range(WHOLE)), category="breach")
+    assert streams.paused("relay", BREACH, "0.example", datetime.now(UTC)) is None
+    assert await PostgresPauses(world.pool).paused() == []
+
+
+async def test_without_the_database_the_outcomes_are_not_lost(world: World) -> None:
+    """What cannot be shared still pauses here."""
+
+    class Away(PostgresPauses):
+        async def pause(self, pauses: object) -> None:
+            raise ConnectionError("gone")
+
+    streams = Streams(Away(world.pool))
+    await block(streams, "a.example")
+    assert paused(streams, "a.example")

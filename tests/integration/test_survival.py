@@ -1,0 +1,318 @@
+"""What has come of mail survives what goes wrong next to it: an error in the middle, a lock, an outage, a doubt."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from mailer.actions.bounce import Bounces
+from mailer.ledger.deliveries import PostgresDeliveries
+from mailer.ledger.quarantine import PostgresQuarantine
+from mailer.pipeline import handover as module
+from mailer.pipeline.copies import Key
+from mailer.pipeline.handover import WINDOW, HandOver
+from mailer.pipeline.preparing import Gate, Metering
+from mailer.pipeline.rates import Meter
+from mailer.pipeline.routing import Routes
+from mailer.pipeline.streams import Streams
+from mailer.policy.outcome import Outcome, Result
+from mailer.ports.deliveries import Move, Row, State
+from mailer.ports.ledger import Entry
+from mailer.ports.mailings import Accepted
+from mailer.ports.processor import Outgoing, Permit
+from mailer.ports.quarantine import Refusal
+from mailer.ports.rates import Admission, Wanted
+from mailer.ports.standings import Flag
+from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, until, waiting
+from tests.presses import NoLimits, NoPauses
+
+PEOPLE = WINDOW + 6
+"""More than fit into one window."""
+DEFERRED = Outcome(Result.DEFERRED, 451, "4.7.1", "later")
+REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
+UNREACHED = Outcome(Result.UNSENT, text="no connection", no_connection=True)
+DOUBT = Outcome(Result.IN_DOUBT, text="lost after the dot")
+SENT = ("handed_over", "")
+
+
+def handing_over(
+    world: World,
+    processor: FakeProcessor,
+    *,
+    deliveries: PostgresDeliveries | None = None,
+    meter: Metering | None = None,
+    refusals: PostgresQuarantine | None = None,
+) -> HandOver:
+    """The hand-over of a world, with one part of it replaced; without rates, if no meter is given."""
+    routes = Routes([processor], world.halted.processor_halted)
+    gate = Gate(world.halted, routes, meter or NoLimits(), Streams(NoPauses()))
+    bounces = Bounces(refusals or PostgresQuarantine(world.pool, world.writers, world.hasher))
+    return HandOver(
+        deliveries or world.deliveries, world.mailings, world.presses, gate, bounces, "worker", asyncio.Event()
+    )
+
+
+async def two_windows(world: World) -> tuple[Accepted, int]:
+    """A mailing to paying people in two windows, and the last one of the second."""
+    await world.paying(*range(1, PEOPLE + 1))
+    accepted = await world.accept([person(number) for number in range(1, PEOPLE + 1)], "service")
+    last = await world.pool.fetchval(
+        "SELECT max(recipient_id) FROM deliveries WHERE mailing_id = $1", accepted.mailing_id
+    )
+    assert isinstance(last, int)
+    return accepted, last
+
+
+async def sent_of(world: World, mailing_id: UUID) -> int:
+    """How many of a mailing's deliveries are recorded as handed over."""
+    return sum(state == SENT for state in (await world.states(mailing_id)).values())
+
+
+async def carry_on(world: World, rounds: int = 2) -> None:
+    """As if the worker were gone: its lease ends, and others do what is left."""
+    await world.lose_leases()
+    for _ in range(rounds):
+        await world.timekeeper().tick()
+        await world.due_now()
+        await world.run_published()
+
+
+class FailsOnce(NoLimits):
+    """A meter that cannot be asked for its second window."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def admit(self, wanted: Sequence[Wanted]) -> Admission:
+        """All may go, if it can be asked."""
+        self.asked += 1
+        if self.asked == 2:
+            raise ConnectionError("the database went away for a moment")
+        return await super().admit(wanted)
+
+
+async def test_an_error_while_the_next_window_is_prepared(world: World) -> None:
+    """What was taken is recorded although the next window cannot be prepared, and nobody gets it twice."""
+    accepted, _ = await two_windows(world)
+    with pytest.raises(ConnectionError):
+        await handing_over(world, world.processor, meter=FailsOnce()).run(accepted.batches)
+    assert await sent_of(world, accepted.mailing_id) == len(world.processor.sent) == WINDOW
+    await carry_on(world)
+    assert world.processor.recipients == sorted(f"user-{number}@people.example" for number in range(1, PEOPLE + 1))
+
+
+class CannotReadAgain(PostgresDeliveries):
+    """Deliveries that are not there any more when a refused row is looked at again."""
+
+    async def read_again(self, claim: UUID, keys: Sequence[Key]) -> list[Row]:
+        """Fails."""
+        raise ConnectionError("gone")
+
+
+async def test_an_error_while_refused_rows_are_read_again(world: World) -> None:
+    """What was taken is recorded although a row of the next window is refused and cannot be read again."""
+    accepted, last = await two_windows(world)
+
+    class Changing(FakeProcessor):
+        async def send(
+            self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        ) -> list[Outcome]:
+            await world.standings.flag(BRAND, last, Flag.RESTRICTED, True, "test")
+            return await super().send(window, deadline, permit, urgent=urgent)
+
+    processor, deliveries = Changing(), CannotReadAgain(world.pool, world.writers)
+    with pytest.raises(ConnectionError):
+        await handing_over(world, processor, deliveries=deliveries).run(accepted.batches)
+    assert await sent_of(world, accepted.mailing_id) == len(processor.sent) == WINDOW
+
+
+async def test_a_processor_that_fails_beside_another(world: World) -> None:
+    """Two processors share a window and one has a bug: what the other one took is recorded."""
+    asked, taken = asyncio.Event(), asyncio.Event()
+
+    class Slow(FakeProcessor):
+        async def send(
+            self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        ) -> list[Outcome]:
+            await asked.wait()
+            taken.set()
+            return await super().send(window, deadline, permit, urgent=urgent)
+
+    class Broken(FakeProcessor):
+        async def send(
+            self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        ) -> list[Outcome]:
+            asked.set()  # it fails while the other one is at work
+            raise RuntimeError("a bug")
+
+    accepted = await world.accept([person(number) for number in range(1, 11)])
+    with pytest.raises(RuntimeError, match="a bug"):
+        await world.handover_by([Slow(name="slow"), Broken(name="broken")]).run(accepted.batches)
+    assert taken.is_set()
+    assert await sent_of(world, accepted.mailing_id) == 5
+
+
+class Clumsy(PostgresQuarantine):
+    """A quarantine that cannot make addresses dead at the first try."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.pool, world.writers, world.hasher)
+        self.tries = 0
+
+    async def bury(self, processor: str, believed: Sequence[Refusal]) -> None:
+        """Fails once."""
+        self.tries += 1
+        if self.tries == 1:
+            raise ConnectionError("a deadlock, a failover")
+        await super().bury(processor, believed)
+
+
+async def test_a_burial_that_fails_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address cannot be made dead at the first try: it is at the next, and all others get their mail."""
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
+    accepted = await world.accept([person(number) for number in range(1, PEOPLE + 1)])
+    answers = iter([REFUSED])
+    refusals = Clumsy(world)
+    processor = FakeProcessor(lambda outgoing: next(answers, ACCEPTED))
+    await handing_over(world, processor, refusals=refusals).run(accepted.batches)
+    assert refusals.tries == 2
+    assert await world.counted(accepted.mailing_id) == {SENT: PEOPLE - 1, ("failed", "5.1.1"): 1}
+    assert await world.pool.fetchval("SELECT count(*) FROM suppressions WHERE reason = 'address_dead'") == 1
+
+
+async def test_outcomes_do_not_wait_for_somebody_elses_lock(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A standing of the second window is locked by a frozen process: the first one's outcomes are recorded."""
+    monkeypatch.setattr(module, "LOCK_SECONDS", 0.2)
+    accepted, last = await two_windows(world)
+
+    async def recorded() -> bool:
+        return await sent_of(world, accepted.mailing_id) == WINDOW
+
+    async with world.pool.acquire() as frozen:
+        transaction = frozen.transaction()
+        await transaction.start()
+        await frozen.execute("UPDATE standings SET version = version + 1 WHERE recipient_id = $1", last)
+        running = asyncio.create_task(world.handover().run(accepted.batches))
+        await until(lambda: waiting(world.pool))
+        await until(recorded)
+        assert not running.done()
+        await transaction.rollback()
+    await running
+    assert await world.counted(accepted.mailing_id) == {SENT: PEOPLE}
+    assert len(world.processor.sent) == PEOPLE
+
+
+async def tried(world: World, accepted: Accepted) -> tuple[datetime | None, str, timedelta | None]:
+    """Since when a mailing's only delivery was offered, its state, and how long it waits."""
+    row = await world.pool.fetchrow(
+        "SELECT tried_at, state, due_at - now() AS wait FROM deliveries WHERE mailing_id = $1", accepted.mailing_id
+    )
+    assert row is not None
+    return row["tried_at"], row["state"], row["wait"]
+
+
+async def test_the_first_try_is_the_first_offer(world: World) -> None:
+    """What could not be offered was not tried, however often; its first greylisting is retried in about a minute."""
+    accepted = await world.accept([person(1)])
+    for _ in range(9):
+        await world.handover(FakeProcessor(lambda outgoing: UNREACHED)).run(accepted.batches)
+        assert (await tried(world, accepted))[0] is None
+        await world.due_now()
+    await world.handover(FakeProcessor(lambda outgoing: DEFERRED)).run(accepted.batches)
+    tried_at, state, wait = await tried(world, accepted)
+    assert (tried_at is not None, state) == (True, "deferred")
+    assert wait is not None
+    assert wait < timedelta(minutes=2)
+
+
+@pytest.mark.parametrize(
+    ("category", "ending"),
+    [("newsletter", ("failed", "gave_up 4.7.1")), ("breach", ("diverted", "written_notice"))],
+)
+async def test_the_age_counts_from_the_first_offer(world: World, category: str, ending: tuple[str, str]) -> None:
+    """An old mailing whose mail was just offered is tried again; what was refused for days is given up, or written."""
+    accepted = await world.accept([person(1)], category)
+    if category == "breach":
+        await world.mailings.release(accepted.mailing_id, "Grace")
+    await world.pool.execute("UPDATE mailings SET released_at = released_at - interval '30 days'")
+    processor = FakeProcessor(lambda outgoing: DEFERRED)
+    for expected in ("deferred", ending[0]):
+        await world.due_now()
+        await world.timekeeper().tick()
+        await world.run_published(processor)
+        assert (await tried(world, accepted))[1] == expected
+        await world.pool.execute("UPDATE deliveries SET tried_at = tried_at - interval '30 days'")
+    assert await world.states(accepted.mailing_id) == {"user-1": ending}
+    assert len(processor.sent) == 2
+
+
+async def test_mandatory_mail_in_doubt_goes_again_less_and_less_often(world: World) -> None:
+    """A relay always breaks off before it answers: mandatory mail goes again at once twice, then it waits."""
+    await world.paying(1)
+    accepted = await world.accept([person(1)], "service")
+    processor, timekeeper = FakeProcessor(lambda outgoing: DOUBT), world.timekeeper()
+    await world.handover(processor).run(accepted.batches)
+    for _ in range(5):  # ticks in which no time passes for what waits
+        await timekeeper.tick()
+        await world.run_published(processor)
+    assert len(processor.sent) == 3
+    _, state, wait = await tried(world, accepted)
+    assert (state, wait is not None and wait > timedelta(seconds=10)) == ("deferred", True)
+
+
+async def test_a_copy_waits_for_what_becomes_of_the_first(world: World) -> None:
+    """The first of two with one address was not offered and then leaves: the other one gets the mail."""
+    accepted = await world.accept([person(1), person(2, email="user-1@people.example")])
+    await world.handover(FakeProcessor(lambda outgoing: UNREACHED)).run(accepted.batches)
+    assert (await world.states(accepted.mailing_id))["user-2"] != ("suppressed", "duplicate_address")
+    await world.standings.flag(BRAND, await world.id_of("user-1"), Flag.RESTRICTED, True, "test")
+    await carry_on(world)
+    states = await world.states(accepted.mailing_id)
+    assert (states["user-1"][0], states["user-2"]) == ("suppressed", SENT)
+    assert world.processor.recipients == ["user-1@people.example"]
+
+
+@dataclass
+class Counting:
+    """A meter that knows what it has given and got back."""
+
+    real: Meter
+    taken: list[Wanted] = field(default_factory=list)
+    given: list[Wanted] = field(default_factory=list)
+
+    async def admit(self, wanted: Sequence[Wanted]) -> Admission:
+        """As the real one does."""
+        self.taken += wanted
+        return await self.real.admit(wanted)
+
+    def give_back(self, admission: Admission, unsent: Sequence[Wanted]) -> None:
+        """As the real one does."""
+        self.given += unsent
+        self.real.give_back(admission, unsent)
+
+    def note(self, processor: str, domain: str, outcome: Outcome) -> None:
+        """As the real one does."""
+        self.real.note(processor, domain, outcome)
+
+
+class NeverSettled(PostgresDeliveries):
+    """Deliveries of people whose standing changes all the time."""
+
+    async def move(self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry]) -> frozenset[Key]:
+        """Refuses every intent."""
+        refused = frozenset(move.key for move in moves if move.to_state is State.INTENDED)
+        return refused or await super().move(claim, moves, entries)
+
+
+async def test_tokens_come_back_when_nothing_could_be_intended(world: World) -> None:
+    """Mail that was admitted and never intended gives back each token that it took."""
+    accepted = await world.accept([person(1), person(2)])
+    meter = Counting(Meter(world.rates, "worker"))
+    deliveries = NeverSettled(world.pool, world.writers)
+    await handing_over(world, world.processor, deliveries=deliveries, meter=meter).run(accepted.batches)
+    assert world.processor.sent == []
+    assert len(meter.taken) >= 2
+    assert len(meter.given) == len(meter.taken)

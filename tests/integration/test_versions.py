@@ -1,0 +1,95 @@
+"""Workers of two versions side by side, as while a new one is deployed: neither loses, repeats or breaks anything."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import structlog
+
+from mailer.ledger.deliveries import PostgresDeliveries
+from mailer.pipeline.handover import WINDOW, HandOver
+from mailer.pipeline.press import Presses
+from mailer.policy.outcome import Outcome
+from mailer.policy.rates import rates_of
+from mailer.ports.processor import Outgoing, Permit
+from mailer.rendering.links import Links
+from tests.factories import BRAND, KEY, FakeProcessor, World, person, templates
+from tests.integration.old_worker import OldDeliveries
+
+
+async def tellers(world: World) -> set[tuple[int, str]]:
+    """Which versions of the message about outcomes are waiting, and of which states they tell."""
+    rows = await world.pool.fetch("SELECT body FROM outbox WHERE exchange = 'mailer.outcomes'")
+    bodies = [json.loads(row["body"]) for row in rows]
+    return {(body["v"], body["state"]) for body in bodies}
+
+
+async def test_two_versions_share_the_work(world: World) -> None:
+    """An older and a newer worker take whichever batch they get: one copy each, true counters, a sound ledger."""
+    await world.known(1, 2)
+    await world.standings.opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
+    accepted = await world.accept([person(n) for n in range(1, 1101)])
+    small = [(await world.accept([person(n, source="sign-up")], "promotional")).batches[0] for n in range(2, 22)]
+    told = PostgresDeliveries(world.pool, world.writers, rates_of(world.policies.values()), tell=True)
+    older, newer = world.handover(deliveries=OldDeliveries(world)), world.handover(deliveries=told)
+    first, middle, last = accepted.batches
+
+    async def work(handover: HandOver, batches: Sequence[int]) -> None:
+        for batch in batches:
+            await handover.run([batch])
+
+    await asyncio.gather(work(older, [first, middle, *small]), work(newer, [last, middle, *reversed(small)]))
+    assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 1099, ("suppressed", "opted_out"): 1}
+    assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
+    assert len(world.processor.sent) == 1099 + len(small)
+    assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
+    assert {(1, "handed_over"), (2, "handed_over")} <= await tellers(world)
+    assert (await world.ledger.verify()).faults == ()
+
+
+async def test_a_newer_timekeeper_takes_up_what_an_older_worker_held(world: World) -> None:
+    """Killed within a window, the older worker leaves it in doubt; newer ones resolve it and do the rest."""
+
+    class Killed(Exception):
+        pass
+
+    class Dying(FakeProcessor):
+        async def send(
+            self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        ) -> list[Outcome]:
+            raise Killed
+
+    accepted = await world.accept([person(n) for n in range(WINDOW + 10)])
+    with pytest.raises(Killed):
+        await world.handover(Dying(), OldDeliveries(world)).run(accepted.batches)
+    await world.lose_leases()
+    for _ in range(3):
+        await world.timekeeper().tick()
+        await world.run_published()
+    assert await world.counted(accepted.mailing_id) == {("failed", "in_doubt"): WINDOW, ("handed_over", ""): 10}
+    assert (await world.ledger.verify()).faults == ()
+
+
+async def test_a_mailing_of_a_brand_that_only_newer_workers_know(world: World) -> None:
+    """A worker without the brand's policy gives it back for a quarter of a minute, hands the rest over, and says so."""
+    strange = await world.accept([person(1)], "service", brand="paltalk-2006", controller="paltalk")
+    usual = await world.accept([person(2)])
+    presses = world.presses
+    known = {brand: policy for brand, policy in world.policies.items() if brand != "paltalk-2006"}
+    world.presses = Presses(known, templates(), Links("https://mail.example", (KEY,)), None)
+    with structlog.testing.capture_logs() as logs:
+        await world.handover().run([*strange.batches, *usual.batches])
+    assert [line["event"] for line in logs] == ["left to workers that know it"]
+    assert "no policy lets paltalk-2006 send service mail" in logs[0]["reason"]
+    assert await world.states(usual.mailing_id) == {"user-2": ("handed_over", "")}
+    assert await world.states(strange.mailing_id) == {"user-1": ("queued", "")}
+    due_at = await world.pool.fetchval("SELECT due_at FROM batches WHERE state = 'queued'")
+    assert timedelta(seconds=5) < due_at - datetime.now(UTC) < timedelta(seconds=16)
+    world.presses = presses
+    await world.due_now()
+    await world.timekeeper().tick()
+    await world.run_published()
+    assert await world.states(strange.mailing_id) == {"user-1": ("handed_over", "")}
+    assert await world.counted(strange.mailing_id) == {("handed_over", ""): 1}

@@ -1,0 +1,325 @@
+"""What stands still, as a process knows it: from answers, their age, and what was seen before."""
+
+import asyncio
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from mailer.pipeline import control as module
+from mailer.pipeline.control import BRAND, FRESH, MAILING, NOBODY_TO_ASK, PROCESSOR, STOPPED, WENT_BACK, Control
+from mailer.pipeline.remembering import Remembered
+from mailer.policy.category import Category
+from mailer.ports.control import OPERATOR, Answer, Halt, Head, Memory, Scope
+
+ONE, TWO, THREE = UUID(int=1), UUID(int=2), UUID(int=3)
+WRITER = UUID(int=9)
+SOUND = Answer((), ONE, frozenset(), 5, {5: "five"}, True)
+
+
+@dataclass
+class FakeDatabase:
+    """Answers as the test wants, and keeps what it was asked and told."""
+
+    answer: Answer = SOUND
+    error: Exception | None = None
+    refuses: bool = False
+    asked: list[tuple[frozenset[int], frozenset[Head]]] = field(default_factory=list)
+    told: list[Halt] = field(default_factory=list)
+
+    async def ask(self, seals: Collection[int], heads: Sequence[Head]) -> Answer:
+        """The answer, or the error."""
+        self.asked.append((frozenset(seals), frozenset(heads)))
+        if self.error:
+            raise self.error
+        return self.answer
+
+    async def halt(self, halt: Halt) -> bool:
+        """Keeps it, if it can be written."""
+        if self.refuses:
+            raise ConnectionError("read-only")
+        self.told.append(halt)
+        return True
+
+    async def lift(self, scope: Scope, key: str, by: str) -> bool:
+        """Nobody asks for it here."""
+        raise NotImplementedError
+
+    async def pause(self, mailing_id: UUID, by: str, reason: str) -> bool:
+        """Nobody asks for it here."""
+        raise NotImplementedError
+
+    async def resume(self, mailing_id: UUID, by: str) -> bool:
+        """Nobody asks for it here."""
+        raise NotImplementedError
+
+    async def cancel(self, mailing_id: UUID, by: str, reason: str) -> bool:
+        """Nobody asks for it here."""
+        raise NotImplementedError
+
+    async def go_on(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
+        """Nobody asks for it here."""
+        raise NotImplementedError
+
+
+@dataclass
+class FakeChains:
+    """The heads that the test names."""
+
+    known: dict[UUID, int] = field(default_factory=dict)
+    renewed: int = 0
+
+    def heads(self) -> Mapping[UUID, int]:
+        """As they are."""
+        return dict(self.known)
+
+    def renew(self) -> None:
+        """Forgets them."""
+        self.known.clear()
+        self.renewed += 1
+
+
+@dataclass
+class Scene:
+    """A process with its control, the database it asks, and its clock."""
+
+    file: Path
+    database: FakeDatabase = field(default_factory=FakeDatabase)
+    chains: FakeChains = field(default_factory=FakeChains)
+    now: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.control = self.process()
+
+    def process(self) -> Control:
+        """Another process of the same machine."""
+        return Control(self.database, self.chains, Remembered(self.file), "host:1", lambda: self.now)
+
+    def answers(self, *halts: Halt) -> None:
+        """From now on these stand still."""
+        self.database.answer = replace(self.database.answer, halts=halts)
+
+    def halted(self) -> str | None:
+        """What a mailing of a brand is told."""
+        return self.control.halted("acme", ONE)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    """With nothing remembered."""
+    return Scene(tmp_path / "deep" / "database.json")
+
+
+@pytest.mark.parametrize(
+    ("halt", "expected"),
+    [
+        (Halt(Scope.EVERYTHING, OPERATOR, "dana"), STOPPED),
+        (Halt(Scope.EVERYTHING, str(ONE), "host:2"), WENT_BACK),
+        (Halt(Scope.BRAND, "acme", "dana"), BRAND),
+        (Halt(Scope.BRAND, "other", "dana"), None),
+        (Halt(Scope.MAILING, str(ONE), "dana"), MAILING),
+        (Halt(Scope.MAILING, str(TWO), "dana"), None),
+        (Halt(Scope.PROCESSOR, "relay", "dana"), None),
+    ],
+)
+async def test_what_is_halted_is_said_by_scope(scene: Scene, halt: Halt, expected: str | None) -> None:
+    """Each halt stops what it is about, and goes with the answer that no longer has it."""
+    scene.answers(halt)
+    await scene.control.refresh()
+    assert scene.halted() == expected
+    assert scene.control.processor_halted("relay") == (PROCESSOR if halt.scope is Scope.PROCESSOR else None)
+    scene.answers()
+    await scene.control.refresh()
+    assert scene.halted() is None
+    assert scene.control.processor_halted("relay") is None
+
+
+async def test_an_old_answer_is_no_permission(scene: Scene) -> None:
+    """Before the first answer, and two seconds after the last one was asked for, everything stands still."""
+    assert scene.halted() == NOBODY_TO_ASK
+    await scene.control.refresh()
+    scene.now += FRESH
+    assert scene.halted() is None
+    scene.now += 0.001
+    assert scene.halted() == NOBODY_TO_ASK
+    scene.database.error = ConnectionError("away")
+    with pytest.raises(ConnectionError):
+        await scene.control.refresh()
+    assert scene.halted() == NOBODY_TO_ASK
+
+
+async def test_an_answer_is_as_old_as_its_question(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that took three seconds says what was true three seconds ago, and permits nothing."""
+    ask = scene.database.ask
+
+    async def slowly(seals: Collection[int], heads: Sequence[Head]) -> Answer:
+        scene.now += 3
+        return await ask(seals, heads)
+
+    monkeypatch.setattr(scene.database, "ask", slowly)
+    await scene.control.refresh()
+    assert scene.halted() == NOBODY_TO_ASK
+
+
+async def test_it_asks_until_told_to_stop(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question that fails is asked again, and being told to stop ends it."""
+    monkeypatch.setattr(module, "PERIOD", 0.001)
+    stop, ask = asyncio.Event(), scene.database.ask
+
+    async def asked(seals: Collection[int], heads: Sequence[Head]) -> Answer:
+        if len(scene.database.asked) == 3:
+            stop.set()
+        scene.database.error = None if scene.database.asked else TimeoutError()
+        return await ask(seals, heads)
+
+    monkeypatch.setattr(scene.database, "ask", asked)
+    await asyncio.wait_for(scene.control.watch(stop), 10)
+    assert len(scene.database.asked) == 4
+    assert scene.halted() is None
+
+
+BACK = {
+    "the seal is missing": Answer((), ONE, frozenset(), 4, {4: "four"}, True),
+    "all seals are missing": Answer((), ONE, frozenset(), 0, {}, True),
+    "the seal is another one": Answer((), ONE, frozenset(), 6, {5: "not five", 6: "six"}, True),
+    "another database": Answer((), TWO, frozenset(), 5, {5: "five"}, True),
+    "another database that goes on for a third": Answer((), TWO, frozenset({THREE}), 5, {5: "five"}, True),
+}
+
+
+@pytest.mark.parametrize("name", BACK)
+async def test_a_database_that_went_back_stops_everything(scene: Scene, name: str) -> None:
+    """A new process of the machine sees it by the file, a running one by itself; both tell the others."""
+    await scene.control.refresh()
+    scene.database.answer = BACK[name]
+    for control in (scene.control, scene.process()):
+        scene.database.told.clear()
+        await control.refresh()
+        assert control.halted("acme", ONE) == WENT_BACK
+        assert [(halt.scope, halt.key, halt.by) for halt in scene.database.told] == [
+            (Scope.EVERYTHING, str(ONE), "host:1")
+        ]
+    assert Remembered(scene.file).read() == SOUND.memory, "what was seen is not forgotten for it"
+
+
+async def test_it_stops_though_nobody_can_be_told(scene: Scene) -> None:
+    """A database that takes no writes stops the process all the same, and is told as soon as it does."""
+    await scene.control.refresh()
+    scene.database.answer, scene.database.refuses = BACK["the seal is missing"], True
+    with pytest.raises(ConnectionError):
+        await scene.control.refresh()
+    assert scene.halted() == WENT_BACK
+    scene.database.refuses = False
+    await scene.control.refresh()
+    assert len(scene.database.told) == 1
+    scene.answers(*scene.database.told)
+    await scene.control.refresh()
+    assert len(scene.database.told) == 1
+
+
+async def test_lost_heads_stop_everything(scene: Scene) -> None:
+    """Entries that this process has committed and that are gone stop it for good; their chains are not extended."""
+    scene.chains.known = {WRITER: 7}
+    await scene.control.refresh()
+    scene.chains.known = {WRITER: 9}
+    await scene.control.refresh()
+    assert scene.database.asked[-1][1] == {(WRITER, 7), (WRITER, 9)}
+    scene.database.answer = replace(SOUND, whole=False)
+    await scene.control.refresh()
+    assert scene.halted() == WENT_BACK
+    assert scene.chains.renewed
+    scene.database.answer = SOUND  # of the new chains nothing is missing, and yet it went back
+    await scene.control.refresh()
+    assert scene.halted() == WENT_BACK
+
+
+async def test_a_running_process_accepts_the_new_lineage(scene: Scene) -> None:
+    """As soon as an operator has said that it goes on; so does a process that was started before, and after."""
+    await scene.control.refresh()
+    scene.chains.known = {WRITER: 7}
+    scene.database.answer = replace(BACK["the seal is missing"], whole=False)
+    await scene.control.refresh()
+    begun = Answer((), TWO, frozenset({ONE}), 4, {4: "four"}, True)
+    scene.database.answer = begun
+    await scene.control.refresh()
+    assert scene.halted() is None
+    assert Remembered(scene.file).read() == begun.memory
+    new = scene.process()
+    await new.refresh()
+    assert new.halted("acme", ONE) is None
+    scene.database.answer = SOUND  # and back to the old one: that is another restore
+    await scene.control.refresh()
+    assert scene.halted() == WENT_BACK
+
+
+async def test_one_that_slept_through_it_accepts_it_too(scene: Scene) -> None:
+    """A process that was frozen while the database went back and was started again begins new chains."""
+    scene.chains.known = {WRITER: 7}
+    await scene.control.refresh()
+    scene.database.answer = Answer((), TWO, frozenset({ONE}), 1, {1: "one"}, False)
+    await scene.control.refresh()
+    assert scene.halted() is None
+    assert scene.chains.renewed == 1
+    assert scene.database.told == []
+
+
+async def test_without_a_seal_the_lineage_is_remembered(scene: Scene) -> None:
+    """Before the first seal there is only the lineage to know a database by."""
+    scene.database.answer = Answer((), ONE, frozenset(), 0, {}, True)
+    await scene.control.refresh()
+    assert Remembered(scene.file).read() == Memory(ONE)
+    assert scene.database.asked[-1][0] == frozenset()
+    scene.database.answer = BACK["another database"]
+    await scene.control.refresh()
+    assert scene.halted() == WENT_BACK
+
+
+def test_the_newest_seal_is_remembered(tmp_path: Path) -> None:
+    """Processes that write at any time leave the newest; a lineage is only taken for those that it goes on for."""
+    file = Remembered(tmp_path / "seen.json")
+    assert file.read() is None
+    for memory, supersedes, kept in (
+        (Memory(ONE, 3, "c"), set[UUID](), Memory(ONE, 3, "c")),
+        (Memory(ONE, 2, "b"), set[UUID](), Memory(ONE, 3, "c")),
+        (Memory(ONE, 4, "d"), set[UUID](), Memory(ONE, 4, "d")),
+        (Memory(TWO, 9, "x"), {THREE}, Memory(ONE, 4, "d")),
+        (Memory(TWO, 1, "a"), {ONE}, Memory(TWO, 1, "a")),
+        (Memory(ONE, 9, "y"), set[UUID](), Memory(TWO, 1, "a")),
+    ):
+        file.write(memory, supersedes)
+        assert file.read() == kept
+    assert [path.name for path in tmp_path.iterdir()] == ["seen.json"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"lineage": 1, "seal": 1, "digest": ""}', '{"lineage": "x"}'])
+def test_a_file_that_is_none_is_no_memory(tmp_path: Path, text: str) -> None:
+    """What cannot be read is as good as nothing, and is written anew."""
+    path = tmp_path / "seen.json"
+    path.write_text(text)
+    assert Remembered(path).read() is None
+    Remembered(path).write(SOUND.memory, ())
+    assert Remembered(path).read() == SOUND.memory
+
+
+def test_an_old_seal_is_forgotten(tmp_path: Path) -> None:
+    """The database drops seals after a month, so that a machine which was off for longer only knows the lineage."""
+    path = tmp_path / "seen.json"
+    Remembered(path).write(SOUND.memory, ())
+    day = path.stat().st_mtime - 24 * 86400
+    os.utime(path, (day, day))
+    assert Remembered(path).read() == SOUND.memory
+    os.utime(path, (day - 2 * 86400, day - 2 * 86400))
+    assert Remembered(path).read() == Memory(ONE)
+    Remembered(path).write(SOUND.memory, ())
+    assert Remembered(path).read() == SOUND.memory
+
+
+def test_a_folder_that_takes_no_file_ends_nothing(tmp_path: Path) -> None:
+    """Where nothing can be written, nothing is remembered."""
+    (tmp_path / "file").write_text("")
+    vault = Remembered(tmp_path / "file" / "seen.json")
+    vault.write(SOUND.memory, ())
+    assert vault.read() is None

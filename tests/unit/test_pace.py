@@ -1,0 +1,140 @@
+"""Slowing down by itself: which replies ask for it, how far, and how the pace comes back."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.policy.outcome import Outcome, Result
+from mailer.policy.pace import FLOOR, SETTLES, TRUSTED, Look, Pace, pace_now, slowed, throttles, too_fast
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+RATES = st.floats(0.1, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "asks"),
+    [
+        (421, None, True),
+        (421, "4.3.2", True),
+        (450, None, True),
+        (451, None, True),
+        (451, "4.3.0", True),
+        (450, "4.7.1", True),
+        (454, "4.7.0", True),
+        (452, None, False),
+        (450, "4.2.1", False),
+        (450, "4.1.8", False),
+        (452, "4.2.2", False),
+    ],
+)
+def test_what_asks_for_a_slower_pace(code: int, status: str | None, asks: bool) -> None:
+    """421, 450, 451 and 4.7.x do, unless the status says that it is about one mailbox."""
+    assert throttles(Outcome(Result.DEFERRED, code, status)) is asks
+
+
+@pytest.mark.parametrize("result", [result for result in Result if result is not Result.DEFERRED])
+def test_only_a_deferral_asks(result: Result) -> None:
+    """What was taken, refused for good, or never offered says nothing about the pace."""
+    assert not throttles(Outcome(result, 450, "4.7.1"))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "pace"), [(-1, 50.0), (0, 50.0), (1, 100.0), (1.5, 141.4), (2.9, 373.2), (3, None), (99_999, None)]
+)
+def test_the_pace_comes_back(minutes: float, pace: float | None) -> None:
+    """It doubles each minute; at four times what was observed the slow-down is forgotten."""
+    found = pace_now(Pace(50, 100, NOW), NOW + timedelta(minutes=minutes))
+    assert found is None if pace is None else found == pytest.approx(pace, abs=0.1)
+
+
+@given(RATES, st.lists(st.tuples(st.floats(0, 900), RATES), max_size=20))
+def test_it_stays_between_the_floor_and_what_is_trusted(rate: float, later: list[tuple[float, float]]) -> None:
+    """However often it is throttled, it never falls below the floor, only rises, and ends."""
+    pace, now = slowed(None, rate, "a", NOW), NOW
+    for wait, observed in later:
+        now += timedelta(seconds=wait)
+        pace = slowed(pace, observed, "a", now)
+        paces = [pace_now(pace, now + timedelta(minutes=minutes)) for minutes in (0, 0.5, 1, 2, 60)]
+        limits = [found for found in paces if found is not None]
+        assert paces == limits + [None] * (len(paces) - len(limits))
+        assert limits == sorted(limits)
+        assert all(FLOOR <= found < TRUSTED * pace.original for found in limits)
+        assert paces[-1] is None
+
+
+@given(st.floats(2, 10_000), st.floats(2, 10_000))
+def test_what_was_slowed_while_little_was_sent_is_soon_over(idle: float, bulk: float) -> None:
+    """Three minutes end it; throttled again after it has come back, what is observed by then is halved."""
+    pace = slowed(None, idle, "a", NOW)
+    assert pace_now(pace, NOW + timedelta(minutes=3)) is None
+    again = slowed(pace, bulk, "a", NOW + timedelta(minutes=2))
+    assert (again.pace, again.original) == (bulk / 2, bulk)
+
+
+ASKS, CLOSES = Outcome(Result.DEFERRED, 451, "4.7.1"), Outcome(Result.DEFERRED, 421, "4.3.2")
+TAKEN, FULL = Outcome(Result.ACCEPTED, 250), Outcome(Result.DEFERRED, 452, "4.2.2")
+
+
+def looks(*answers: list[Outcome]) -> list[Look]:
+    """What was answered between each two looks."""
+    found = []
+    for outcomes in answers:
+        look = Look()
+        for outcome in outcomes:
+            look.note(outcome)
+        found.append(look)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("answers", "slow"),
+    [
+        ([[ASKS] * 3], True),
+        ([[ASKS], [TAKEN], [ASKS], [ASKS]], True),
+        ([[ASKS] * 2], False),
+        ([[ASKS] * 3 + [TAKEN] * 27], True),
+        ([[TAKEN] * 28, [ASKS] * 3], False),
+        ([[Outcome(Result.DEFERRED, 421, "4.7.0")] * 3], True),
+        ([[CLOSES] * 50], False),
+        ([[CLOSES] * 25, [CLOSES] * 25], False),
+        ([[CLOSES], [CLOSES], [TAKEN], [CLOSES] * 9], True),
+        ([[CLOSES], [ASKS, ASKS]], True),
+        ([[FULL] * 50], False),
+        ([], False),
+    ],
+)
+def test_what_is_too_fast(answers: list[list[Outcome]], slow: bool) -> None:
+    """Three or more, and a tenth of all; a relay that shuts down says 421 on every connection, which is one."""
+    assert too_fast(looks(*answers)) is slow
+
+
+@given(st.lists(st.lists(st.sampled_from([ASKS, CLOSES, TAKEN, FULL]), max_size=30), max_size=10))
+def test_one_taken_more_never_slows_down(answers: list[list[Outcome]]) -> None:
+    """Mail that is taken makes no domain slower, and without a throttled reply none is slowed down."""
+    found = looks(*answers)
+    assert too_fast(found) or not too_fast([*found, *looks([TAKEN])])
+    assert not too_fast(found) or sum(look.throttled for look in found) >= 1
+
+
+@given(st.lists(RATES, min_size=1, max_size=5))
+def test_workers_add_up_once(rates: list[float]) -> None:
+    """Workers that are throttled together slow down from the sum of what they observed, each counted once."""
+    pace = slowed(None, rates[0], "0", NOW)
+    for _ in range(2):
+        for number, rate in enumerate(rates):
+            pace = slowed(pace, rate, str(number), NOW + timedelta(seconds=1)) if pace.original > FLOOR else pace
+    if pace.original > 2 * FLOOR and rates[0] > FLOOR:
+        assert pace.original == pytest.approx(sum(rates))
+        assert pace.pace == pytest.approx(pace.original / 2)
+
+
+def test_throttled_again() -> None:
+    """Still throttled after the slow-down has had its time, the pace is halved again, from where it is by then."""
+    pace = slowed(None, 100, "a", NOW)
+    assert slowed(pace, 100, "a", NOW + SETTLES / 2) == pace
+    again = slowed(pace, 100, "a", NOW + SETTLES)
+    assert again.pace == pytest.approx(50 * 2 ** (1 / 6) / 2)
+    assert again.original == 100
+    assert slowed(again, 100, "b", NOW + SETTLES * 1.5) == again

@@ -1,0 +1,150 @@
+"""Which of several processors gets a message."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from mailer.pipeline.breaker import PROBE
+from mailer.pipeline.routing import HALTED, NO_CONNECTION, NOT_ALLOWED, NoRoute, Routes
+from mailer.policy.document import Policy, ProcessorTerms
+from mailer.policy.outcome import Outcome, Result
+from tests.factories import FakeProcessor, policies
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+PURPOSE = "newsletter"
+AWAY = Outcome(Result.UNSENT, text="no connection", no_connection=True)
+WITHHELD = Outcome(Result.UNSENT, text="paused")
+TAKEN = Outcome(Result.ACCEPTED, 250)
+
+
+@dataclass
+class Scene:
+    """Routes, with a clock and halts in the test's hand."""
+
+    processors: Sequence[FakeProcessor]
+    halts: dict[str, str] = field(default_factory=dict)
+    seconds: float = 1000.0
+
+    def __post_init__(self) -> None:
+        self.routes = Routes(self.processors, self.halts.get, lambda: self.seconds)
+
+    def choose(self, policy: Policy | None = None, purpose: str = PURPOSE, now: datetime = NOW) -> str | NoRoute:
+        """The name of the chosen one."""
+        found = self.routes.choose(policy or policies()["interpals"], purpose, now)
+        return found if isinstance(found, NoRoute) else found.name
+
+    def shares(self, messages: int = 60) -> Counter[str | NoRoute]:
+        """How many of some messages each gets."""
+        return Counter(self.choose() for _ in range(messages))
+
+
+def test_weights_are_shares() -> None:
+    """Of 3 and 1, three quarters and a quarter, evenly interleaved; a reserve gets nothing."""
+    scene = Scene([FakeProcessor(name="a", weight=3), FakeProcessor(name="b"), FakeProcessor(name="spare", weight=0)])
+    assert scene.shares() == {"a": 45, "b": 15}
+    assert [scene.choose() for _ in range(4)].count("b") == 1
+
+
+def test_a_reserve_takes_over_when_no_other_can() -> None:
+    """One of weight 0 gets mail while all others are halted or away, in the order of the settings, and no longer."""
+    scene = Scene([FakeProcessor(name=name, weight=weight) for name, weight in [("a", 1), ("spare", 0), ("last", 0)]])
+    scene.halts["a"] = "paused"
+    assert scene.shares() == {"spare": 60}
+    scene.halts["spare"] = "paused"
+    assert scene.shares() == {"last": 60}
+    scene.halts.clear()
+    assert scene.shares() == {"a": 60}
+
+
+def test_each_serves_its_own_purposes() -> None:
+    """A processor with purposes gets those only; what none serves is held, with the rule that says so."""
+    scene = Scene([FakeProcessor(name="a", purposes=frozenset({"newsletter"})), FakeProcessor(name="b")])
+    assert scene.choose(purpose="notice") == "b"
+    assert scene.shares() == {"a": 30, "b": 30}
+    alone = Scene([FakeProcessor(name="a", purposes=frozenset({"newsletter"}))])
+    assert alone.choose(purpose="notice") == NoRoute("purpose_not_of_processor", "processor-known", NOW + NOT_ALLOWED)
+
+
+def test_the_policy_decides_who_may() -> None:
+    """An outside processor that the policy does not name gets nothing; if all are so, its refusal is the reason."""
+    terms = ProcessorTerms(name="b", country="DE", purposes=(PURPOSE,), since=date(2026, 1, 1))
+    policy = policies()["interpals"].model_copy(update={"processors": (terms,)})
+    outside = [FakeProcessor(name=name, country="DE", outside=True) for name in ("a", "b")]
+    assert Scene(outside).choose(policy) == "b"
+    assert Scene(outside[:1]).choose(policy) == NoRoute("processor_not_in_policy", "processor-known", NOW + NOT_ALLOWED)
+
+
+def test_a_new_day_is_looked_up_anew() -> None:
+    """The policy's registry is dated: from the day on which a processor is in it, it gets mail."""
+    tomorrow = NOW + timedelta(days=1)
+    terms = ProcessorTerms(name="a", country="DE", purposes=(PURPOSE,), since=tomorrow.date())
+    policy = policies()["interpals"].model_copy(update={"processors": (terms,)})
+    scene = Scene([FakeProcessor(name="a", country="DE", outside=True)])
+    assert isinstance(scene.choose(policy), NoRoute)
+    assert scene.choose(policy, now=tomorrow) == "a"
+
+
+def test_a_processor_that_is_away_is_left_alone_and_probed() -> None:
+    """What it could not take goes to the other at once; after the pause a window's worth probes it."""
+    scene = Scene([FakeProcessor(name="a"), FakeProcessor(name="b")])
+    scene.routes.note("a", [AWAY, AWAY])
+    assert scene.shares() == {"b": 60}
+    scene.seconds += 5
+    assert scene.shares(4 * PROBE) == {"a": PROBE, "b": 3 * PROBE}
+    scene.routes.note("a", [TAKEN])
+    assert scene.shares() == {"a": 30, "b": 30}
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        AWAY,
+        Outcome(Result.IN_DOUBT, text="lost after the final dot"),
+        Outcome(Result.DEFERRED, text="lost before the final dot"),
+        Outcome(Result.DEFERRED, 421, "4.3.2", "shutting down"),
+    ],
+)
+def test_a_window_without_any_answer_opens_the_breaker(lost: Outcome) -> None:
+    """No connection, connections lost and 421 say that nobody is there; one real answer says the contrary."""
+    scene = Scene([FakeProcessor(name="a")])
+    scene.routes.note("a", [lost, Outcome(Result.DEFERRED, 450, "4.2.0", "greylisted")])
+    assert scene.choose() == "a"
+    scene.routes.note("a", [lost, lost, WITHHELD])
+    found = scene.choose()
+    assert isinstance(found, NoRoute)
+    assert (found.reason, found.rule) == (NO_CONNECTION, None)
+    assert timedelta(seconds=3.75) <= found.until - NOW <= timedelta(seconds=5)
+
+
+def test_what_was_withheld_says_nothing_of_the_processor() -> None:
+    """A window that was paused, or whose tokens were over, neither opens nor closes anything."""
+    scene = Scene([FakeProcessor(name="a")])
+    scene.routes.note("a", [WITHHELD] * 3)
+    scene.routes.note("a", [])
+    assert scene.choose() == "a"
+    scene.routes.note("a", [AWAY])
+    scene.routes.note("a", [WITHHELD])
+    assert isinstance(scene.choose(), NoRoute)
+
+
+def test_the_earliest_moment_to_try_again() -> None:
+    """Where one is halted and one away, it is the sooner of both; nothing is decided, so there is no rule."""
+    scene = Scene([FakeProcessor(name="a"), FakeProcessor(name="b")])
+    scene.halts["a"] = "processor_paused"
+    scene.halts["b"] = "processor_paused"
+    assert scene.choose() == NoRoute("processor_paused", None, NOW + HALTED)
+    del scene.halts["b"]
+    scene.routes.note("b", [AWAY])
+    found = scene.choose()
+    assert isinstance(found, NoRoute)
+    assert found.reason == NO_CONNECTION
+    assert found.until < NOW + HALTED
+
+
+def test_two_of_one_name_are_refused() -> None:
+    """The ledger could not tell them apart."""
+    with pytest.raises(ValueError, match=r"two processors are called a; give each a name of its own"):
+        Scene([FakeProcessor(name="a"), FakeProcessor(name="b"), FakeProcessor(name="a")])

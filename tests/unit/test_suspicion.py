@@ -1,0 +1,196 @@
+"""Which hard refusals are believed, by their number, their share, and what is usual."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from mailer.actions.bounce import Bounces, Judgement
+from mailer.policy.outcome import Outcome, Result
+from mailer.policy.standing import Standing
+from mailer.policy.suspicion import Tally, suspicious
+from mailer.ports.deliveries import Row
+from mailer.ports.ids import uuid7
+from mailer.ports.quarantine import Counted, Refusal
+
+NONE = Tally()
+TAKEN = Outcome(Result.ACCEPTED, 250)
+REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
+
+
+@pytest.mark.parametrize(
+    ("hour", "usual", "doubted"),
+    [
+        (Tally(20, 19), Tally(), False),
+        (Tally(20, 20), Tally(), True),
+        (Tally(200, 20), Tally(), False),
+        (Tally(199, 20), Tally(), True),
+        (Tally(100, 20), Tally(1000, 40), False),
+        (Tally(100, 21), Tally(1000, 40), True),
+        (Tally(1000, 110), Tally(1000, 10), True),
+        (Tally(1000, 1000), Tally(1000, 250), False),
+        (Tally(), Tally(), False),
+    ],
+)
+def test_many_and_far_above_the_usual_share_are_doubted(hour: Tally, usual: Tally, doubted: bool) -> None:
+    """Fewer than twenty, a tenth or less, or up to five times the usual are believed."""
+    assert suspicious(hour, usual) is doubted
+
+
+class Memory:
+    """Counters without a database; they fail as often as the test wants."""
+
+    def __init__(self, hour: Tally = NONE, usual: Tally = NONE) -> None:
+        self.hour = hour
+        self.usual = usual
+        self.domains: dict[str, Tally] = {}
+        self.looks = 0
+        self.recorded: list[tuple[int, int]] = []
+        self.retracted: list[set[str] | None] = []
+        self.failures = 0
+        self.away = False
+
+    async def count(self, processor: str, new: Mapping[str | None, Tally], domains: Collection[str]) -> Counted:
+        """Adds and reads."""
+        if self.away:
+            raise ConnectionError
+        self.looks += 1
+        self.hour += new[None]
+        for name, tally in new.items():
+            if name is not None:
+                self.domains[name] = self.domains.get(name, NONE) + tally
+        return Counted(self.hour, self.usual, {name: self.domains.get(name, NONE) for name in domains})
+
+    async def record(self, processor: str, believed: Sequence[Refusal], doubted: Sequence[Refusal]) -> None:
+        """Keeps how many."""
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError
+        self.recorded.append((len(believed), len(doubted)))
+
+    async def bury(self, processor: str, believed: Sequence[Refusal]) -> None:
+        """Keeps how many."""
+        self.recorded.append((-len(believed), 0))
+
+    async def retract(self, processor: str, domains: Collection[str] | None) -> int:
+        """Keeps of which domains."""
+        self.retracted.append(None if domains is None else set(domains))
+        return 0
+
+
+@dataclass
+class Scene:
+    """Windows of a processor, over counters in memory and with a clock in the test's hand."""
+
+    memory: Memory = field(default_factory=Memory)
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.bounces = Bounces(self.memory, lambda: self.seconds)
+
+    async def window(self, taken: int, refused: int, domain: str = "people.example") -> Judgement:
+        """What is found of a window with so many answers of each kind."""
+        rows = [row(n, domain) for n in range(taken + refused)]
+        return await self.bounces.judge("relay", rows, [TAKEN] * taken + [REFUSED] * refused)
+
+
+def row(number: int, domain: str) -> Row:
+    """A delivery in hand."""
+    return Row(uuid7(), number, 1, Standing(number, 1, f"user-{number}@{domain}"))
+
+
+async def test_the_first_are_believed_and_then_none() -> None:
+    """With windows of one, nineteen refusals are believed; the twentieth trips, and takes the others back."""
+    scene = Scene()
+    found = [await scene.window(0, 1) for _ in range(25)]
+    assert [len(judgement.believed) for judgement in found] == [1] * 19 + [0] * 6
+    assert [len(judgement.doubted) for judgement in found] == [0] * 19 + [1] * 6
+    assert scene.memory.retracted == [None] * 6
+
+
+async def test_a_window_that_trips_is_doubted_as_a_whole() -> None:
+    """Its own refusals count before it is judged."""
+    scene = Scene()
+    found = await scene.window(0, 64)
+    assert (len(found.believed), len(found.doubted)) == (0, 64)
+
+
+async def test_a_usual_share_is_believed() -> None:
+    """Some of a big mailing's addresses are dead, and nobody has to look at them."""
+    scene = Scene(Memory(usual=Tally(100_000, 1_000)))
+    found = [await scene.window(63, 1) for _ in range(100)]
+    assert all(len(judgement.believed) == 1 for judgement in found)
+    assert scene.memory.retracted == []
+
+
+async def test_one_domain_is_doubted_and_the_others_believed() -> None:
+    """A domain that suddenly refuses everyone is quarantined alone, among much mail that arrives."""
+    scene = Scene()
+    for _ in range(10):
+        await scene.window(64, 0)
+    found = await scene.window(0, 30, "broken.example")
+    assert (len(found.believed), len(found.doubted)) == (0, 30)
+    assert scene.memory.retracted == [{"broken.example"}]
+    assert len((await scene.window(63, 1)).believed) == 1
+
+
+async def test_answers_of_an_hour_ago_hide_nothing() -> None:
+    """What a domain took long ago does not make its refusals of today look few."""
+    scene = Scene()
+    await scene.window(1000, 0, "broken.example")
+    scene.seconds += 3600
+    scene.memory.hour = Tally(100_000, 0)
+    assert len((await scene.window(0, 30, "broken.example")).doubted) == 30
+
+
+async def test_other_workers_answers_count() -> None:
+    """The counters are read with the first refusal, so that one that has just started knows of the trouble."""
+    scene = Scene(Memory(hour=Tally(100, 100)))
+    assert len((await scene.window(0, 1)).doubted) == 1
+
+
+async def test_what_it_costs() -> None:
+    """Without a refusal, a look in ten seconds; with refusals, one a second."""
+    scene = Scene(Memory(usual=Tally(100, 50)))
+    for _ in range(200):
+        await scene.window(64, 0)
+        scene.seconds += 0.1
+    assert scene.memory.looks == 2
+    for _ in range(30):
+        await scene.window(60, 4)
+        scene.seconds += 0.1
+    assert scene.memory.looks == 2 + 3
+    assert scene.memory.hour.answered >= 200 * 64
+
+
+async def test_a_window_that_is_judged_again_counts_once() -> None:
+    """After an error of the database the hand-over asks again; nothing is counted twice, and nothing is lost."""
+    scene = Scene()
+    scene.memory.failures = 3
+    for _ in range(3):
+        with pytest.raises(ConnectionError):
+            await scene.window(50, 10)
+    assert len((await scene.window(50, 10)).believed) == 10
+    assert scene.memory.hour == Tally(60, 10)
+    assert scene.memory.domains == {"people.example": Tally(60, 10)}
+
+
+async def test_without_counters_it_is_judged_by_what_is_known() -> None:
+    """A window without a refusal is not kept from being recorded, and what has come is counted later."""
+    scene = Scene()
+    scene.memory.away = True
+    for _ in range(3):
+        assert (await scene.window(64, 0)).doubted == frozenset()
+    assert len((await scene.window(0, 64)).doubted) == 64
+    scene.memory.away = False
+    scene.seconds += 1
+    await scene.window(0, 1)
+    assert scene.memory.hour == Tally(3 * 64 + 65, 65)
+
+
+async def test_only_answers_count() -> None:
+    """What was deferred, unsent or lost says nothing of whether an address is there."""
+    scene = Scene()
+    others = [Outcome(result) for result in (Result.DEFERRED, Result.UNSENT, Result.IN_DOUBT)]
+    await scene.bounces.judge("relay", [row(n, "people.example") for n in range(3)], others)
+    assert scene.memory.hour == NONE
