@@ -1,6 +1,6 @@
 # Everything that is done with a clone. `make help` lists it.
 
-.PHONY: help setup demo test check proofs promises mutants comparison bench up test-rabbitmq4 lock clean
+.PHONY: help setup demo test check proofs promises mutants comparison bench chaos up test-rabbitmq4 lock clean
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
@@ -16,9 +16,9 @@ setup: .venv/dev  ## makes the virtual environment .venv, with all that developm
 demo: .venv/run  ## runs the whole pipeline once on this machine; STAY=1 leaves it up
 	@$(bin)/mailer demo $(if $(STAY),--stay)
 
-test: .venv/dev  ## runs all tests; PYTEST="-k word" chooses
+test: .venv/dev  ## runs all tests, on up to four processors; PYTEST="-k word" chooses
 	@scripts/setup-services
-	@$(bin)/pytest $$([ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo --ignore=tests/integration/test_embedded_rabbitmq.py) $(PYTEST)
+	@$(bin)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $$([ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo --ignore=tests/integration/test_embedded_rabbitmq.py --ignore=tests/acceptance/test_outage.py) $(PYTEST)
 
 check: .venv/dev  ## formatting, lint, types, layers and sizes
 	$(bin)/ruff format --check .
@@ -40,8 +40,14 @@ mutants: .venv/dev  ## takes each rule away and expects a proof to fail; RULES="
 comparison: .venv/dev  ## writes docs/comparison.md: the same mail to the same people under each policy
 	@$(bin)/python -m bench.comparison docs/comparison.md
 
-bench: .venv/dev  ## measures
-	@$(bin)/python -m bench $(BENCH)
+bench: .venv/dev  ## measures, beside peers; BENCH="latency" chooses, BENCH_OUT=docs/bench.md keeps the table
+	@scripts/setup-services
+	@scripts/setup-bench
+	@BENCH_OUT=$(BENCH_OUT) $(bin)/python -m bench $(BENCH)
+
+chaos: .venv/dev  ## breaks everything at random while mail flows, and checks every promise; MINUTES=5 SEED=7 LEASE=5
+	@scripts/setup-services
+	@$(bin)/python -m tests.chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(LEASE),--lease $(LEASE))
 
 up: .venv/dev  ## runs the Procfile on MAILER_DATABASE_URL and MAILER_BROKER_URL, or on private services
 	@$(bin)/python scripts/up.py

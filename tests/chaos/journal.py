@@ -1,0 +1,46 @@
+"""What was done, when: written by all that do something, read by the display and in the end by the checker."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from tests.chaos.facts import Fault, Halt, OptOut, Published
+
+
+@dataclass
+class Journal:
+    """The facts of a run as they come."""
+
+    faults: list[Fault] = field(default_factory=list)
+    halts: list[Halt] = field(default_factory=list)
+    opt_outs: list[OptOut] = field(default_factory=list)
+    published: dict[str, Published] = field(default_factory=dict)
+    endings: list[str] = field(default_factory=list)
+    lines: list[tuple[float, str]] = field(default_factory=list)
+    repeats: int = 0
+
+    def say(self, text: str) -> None:
+        """A line for whoever watches."""
+        self.lines.append((time.time(), text))
+
+    @contextmanager
+    def fault(self, what: str, windows: int = 0, *, hinders: bool = False) -> Iterator[None]:
+        """Something is done for as long as somebody is in here."""
+        self.say(what)
+        began_at, place = time.time(), len(self.faults)
+        # Until it is over it has no end, so that a run which is broken off has noted it all the same.
+        self.faults.append(Fault(what, began_at, float("inf"), windows, hinders))
+        try:
+            yield
+        finally:
+            self.faults[place] = replace(self.faults[place], ended_at=time.time())
+
+    @contextmanager
+    def halt(self, scope: str, name: str) -> Iterator[None]:
+        """Something is stopped for as long as somebody is in here."""
+        began_at = time.time()
+        try:
+            yield
+        finally:
+            self.halts.append(Halt(scope, name, began_at, time.time()))

@@ -1,0 +1,54 @@
+"""Who is mailed in a fault run: people of two brands, in audiences of three sizes."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.acceptance.samples import BRANDS
+from tests.processes import Stack
+
+AUDIENCES: Mapping[str, int] = {"all": 3000, "some": 400, "few": 40}
+"""How many are in each; the last fits one window."""
+DOMAINS = 300
+"""Where they have their mailboxes: mailer goes easy on a domain whose server says so, and the sink says so at times."""
+SIZE = max(AUDIENCES.values())
+
+
+def ref(number: int) -> str:
+    """What an application calls somebody."""
+    return f"p{number}"
+
+
+async def import_all(stack: Stack) -> None:
+    """Makes them known: they have asked for all mail, and pay, so that service mail is just that."""
+    for brand in BRANDS:
+        await stack.done("recipients", "import", str(_file(stack.folder, brand)), "--brand", brand)
+
+
+def _file(folder: Path, brand: str) -> Path:
+    path = folder / f"{brand}.csv"
+    rows = [_person(number, brand) for number in range(SIZE)]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def _person(number: int, brand: str) -> dict[str, str]:
+    return {
+        "ref": ref(number),
+        "email": f"p{number}@{brand}.d{number % DOMAINS}.example",
+        "name": f"Person {number}",
+        "locale": ("en", "de", "ar")[number % 3],
+        "country": "GB",
+        "source": "sign-up",
+        "collected_at": "2025-03-01T12:00:00Z",
+        "consents": "newsletter;promotional",
+        "consent_source": "confirmed",
+        "consent_version": "form 1",
+        "consent_at": "2025-03-01T12:05:00Z",
+        "consent_words": "Yes, write to me.",
+        "paid": "yes",
+        "audiences": ";".join(name for name, size in AUDIENCES.items() if number < size),
+    }

@@ -1,0 +1,111 @@
+"""The private services of a fault run: PostgreSQL and RabbitMQ on files of their own, and how they are broken."""
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+
+from mailer import resources
+from mailer.embedded import postgres, rabbitmq
+from mailer.ledger.migrations import migrate
+
+_END_SECONDS = 60
+_SOCKET = ".s.PGSQL.5432"
+
+
+class Database:
+    """A PostgreSQL with everything on that makes a commit last, and with the time of each commit kept.
+
+    Args:
+        folder: of its files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._server = postgres.start(folder)
+
+    @property
+    def url(self) -> str:
+        """Where it is, past all proxies."""
+        return self._server.url()
+
+    @property
+    def socket(self) -> str:
+        """The path of its Unix socket; the same after a restart."""
+        return f"{parse_qs(urlsplit(self.url).query)['host'][0]}/{_SOCKET}"
+
+    async def prepare(self) -> None:
+        """Makes the tables. Nothing is taken away from what PostgreSQL does by itself to keep a commit."""
+        connection = await asyncpg.connect(self._server.url("postgres"))
+        try:
+            await connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
+            for name in ("fsync", "synchronous_commit", "full_page_writes"):
+                assert await connection.fetchval(f"SHOW {name}") == "on"
+        finally:
+            await connection.close()
+        await self.restart(signal.SIGINT)
+        await asyncio.to_thread(migrate, self.url, resources.folder("migrations"))
+
+    async def restart(self, how: signal.Signals) -> None:
+        """Ends it (SIGINT: fast, SIGQUIT: at once, as if the machine had failed) and starts it again."""
+        await asyncio.to_thread(self._restart, how)
+
+    def _restart(self, how: signal.Signals) -> None:
+        pid = int((self._folder / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
+        os.kill(pid, how)
+        deadline = time.monotonic() + _END_SECONDS
+        while _lives(pid):
+            assert time.monotonic() < deadline, "PostgreSQL does not end"
+            time.sleep(0.02)
+        held, self._server = self._server, postgres.start(self._folder)
+        held.stop()
+
+    def stop(self) -> None:
+        """Ends it."""
+        self._server.stop()
+
+
+class Queues:
+    """A RabbitMQ.
+
+    Args:
+        folder: of its files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._node = rabbitmq.start(folder)
+
+    @property
+    def url(self) -> str:
+        """Where it is, past all proxies."""
+        return self._node.url
+
+    @property
+    def address(self) -> str:
+        """Its `host:port`."""
+        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+    async def restart(self, away: float) -> None:
+        """Stops it, and starts it again some seconds later."""
+        await asyncio.to_thread(self._node.stop)
+        try:
+            await asyncio.sleep(away)
+        finally:
+            await asyncio.to_thread(self._node.restart)
+
+    def stop(self) -> None:
+        """Ends it."""
+        self._node.stop()
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process is there, and is not one that ended and that nobody has waited for."""
+    try:
+        return bool(Path("/proc", str(pid), "cmdline").read_bytes())
+    except OSError:
+        return False
