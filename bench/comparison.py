@@ -8,34 +8,26 @@ import asyncio
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.handing import opened, working
 from bench.population import FLAGS, SIZE, as_file, people
-from bench.setting import KEY, database, read_policies
+from bench.setting import database, read_policies
 from mailer import resources
 from mailer.actions.imports import import_recipients
+from mailer.app import App
 from mailer.events import MessageEvent, validate_event
-from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.database import Pool, open_pool
-from mailer.ledger.deliveries import PostgresDeliveries
+from mailer.ledger.database import Pool
 from mailer.ledger.imports import PostgresImporter
-from mailer.ledger.mailings import PostgresMailings
-from mailer.ledger.standings import PostgresStandings
-from mailer.ledger.writers import Writers
 from mailer.pipeline.handover import HandOver
-from mailer.pipeline.press import Presses
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, decide
 from mailer.policy.decision import Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.document import Policy
-from mailer.policy.outcome import Outcome, Result
 from mailer.policy.registry import RULES
 from mailer.ports.ids import uuid7
 from mailer.ports.mailings import NewMailing
-from mailer.ports.processor import Outgoing
-from mailer.rendering.links import Links
 from mailer.rendering.templates import TemplateLibrary
 
 TEMPLATES = {"breach": "breach-notice", "service": "maintenance", "newsletter": "weekly", "promotional": "spring-offer"}
@@ -84,48 +76,22 @@ def _row(category: str, verdict: Send | Suppress | Hold | Divert) -> Row:
             return reason, verdict.rule
 
 
-@dataclass
-class Forgetful:
-    """A processor that takes everything and keeps nothing."""
-
-    name: str = "forgetful"
-    country: str = "ZZ"
-    contract: str = "none"
-    outside: bool = False
-    taken: int = field(default=0)
-
-    async def send(self, window: Sequence[Outgoing], deadline: float) -> list[Outcome]:
-        """Takes them."""
-        self.taken += len(window)
-        return [Outcome(Result.ACCEPTED, 250, "2.0.0", "taken")] * len(window)
-
-    async def close(self) -> None:
-        """Nothing to end."""
-
-
 async def run(url: str) -> Counts:
     """Mails everyone under each policy; returns what the ledger says."""
-    pool = await open_pool(url)
-    try:
+    async with opened(url) as app, working(app) as handover:
         for brand in BRANDS:
-            await _mail(pool, brand)
-        return await _ledger(pool)
-    finally:
-        await pool.close()
+            await _mail(app, handover, brand)
+        return await _ledger(app.pool)
 
 
-async def _mail(pool: Pool, brand: str) -> None:
+async def _mail(app: App, handover: HandOver, brand: str) -> None:
     templates, policies = _library()
-    writers, hasher, policy = Writers(KEY), AddressHasher(KEY), policies[brand]
-    importer = PostgresImporter(pool, writers, hasher, brand, policy.controller.id)
+    policy = policies[brand]
+    importer = PostgresImporter(app.pool, app.writers, app.hasher, brand, policy.controller.id)
     done = await import_recipients(importer, policy, as_file(), _refused, lambda n: None)
     if done.taken != SIZE:
         raise RuntimeError(f"{done.taken} of {SIZE} people were taken")
-    await _learn(pool, brand)
-    mailings = PostgresMailings(pool, writers, hasher)
-    presses = Presses(policies, templates, Links("https://mail.example", (KEY,)), lambda domain, message, now: message)
-    deliveries, standings = PostgresDeliveries(pool, writers), PostgresStandings(pool, writers, hasher)
-    handover = HandOver(deliveries, mailings, standings, presses, Forgetful(), "comparison")
+    await _learn(app.pool, brand)
     for category, name in TEMPLATES.items():
         template = templates.get(brand, name)
         if template is None:
@@ -133,10 +99,10 @@ async def _mail(pool: Pool, brand: str) -> None:
         event = _event(brand, category, name, dict(template.example))
         sources = (template.version, template.source)
         new = NewMailing(uuid7(), event, "bench", CATEGORIES[category], *sources, policy.version, policy.controller.id)
-        [accepted] = await mailings.accept([new])
+        [accepted] = await app.mailings.accept([new])
         if CATEGORIES[category].needs_release:
-            await mailings.release(accepted.mailing_id, "Dana Duty")
-        batches = await pool.fetch("SELECT id FROM batches WHERE mailing_id = $1 ORDER BY id", accepted.mailing_id)
+            await app.mailings.release(accepted.mailing_id, "Dana Duty")
+        batches = await app.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1 ORDER BY id", accepted.mailing_id)
         for batch in batches:
             await handover.run([batch["id"]])
         print(f"{brand}: {category} done", file=sys.stderr)

@@ -7,50 +7,24 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from bench.setting import KEY, database, setting
-from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.ledger.standings import PostgresStandings
-from mailer.pipeline.handover import HandOver
-from mailer.pipeline.press import Presses
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.processor import Outgoing
-from mailer.rendering.links import Links
+from bench.handing import opened, working
+from bench.setting import database, setting
 
 AUDIENCES = {"small": 2_000, "large": 20_000, "huge": 100_000}
-
-
-class Sink:
-    """Takes everything."""
-
-    name, country, contract, outside = "sink", "ZZ", "none", False
-
-    async def send(self, window: Sequence[Outgoing], deadline: float) -> list[Outcome]:
-        """Accepts."""
-        return [Outcome(Result.ACCEPTED, 250, "2.0.0", "taken")] * len(window)
-
-    async def close(self) -> None:
-        """Nothing to end."""
 
 
 async def hand_over(url: str, audience: str) -> None:
     """Takes an audience in and hands it over, then prints the peak of this process."""
     async with setting(url) as room:
-        presses = Presses(
-            room.policies, room.templates, Links("https://mail.example", (KEY,)), lambda domain, message, now: message
-        )
-        deliveries = PostgresDeliveries(room.pool, room.writers)
-        standings = PostgresStandings(room.pool, room.writers, AddressHasher(KEY))
-        handover = HandOver(deliveries, room.mailings, standings, presses, Sink(), "bench")
         accepted = await room.accept(audience)
+    async with opened(url) as app, working(app) as handover:
         begun = time.perf_counter()
         for batch in accepted.batches:
             await handover.run([batch])
         seconds = time.perf_counter() - begun
-        sent: int = await room.pool.fetchval(
+        sent: int = await app.pool.fetchval(
             "SELECT sum(n)::bigint FROM counters WHERE mailing_id = $1 AND state = 'handed_over'", accepted.mailing_id
         )
     rate = sent / seconds

@@ -23,7 +23,8 @@ from mailer.ports.people import ImportRow
 from mailer.rendering.templates import TemplateLibrary
 
 BRAND = "interpals"
-KEY = "a key of the benchmarks"
+KEY = "a key of the benchmarks and of nothing else"
+"""As long as a worker wants its secrets."""
 CHUNK = 5_000
 
 
@@ -31,6 +32,18 @@ def read_policies() -> dict[str, Policy]:
     """The shipped policies, by brand."""
     read = [parse_policy(file.read_text(), file.name) for file in resources.folder("policies").glob("*.toml")]
     return {policy.brand: policy for policy in read}
+
+
+def somebody(number: int) -> Person:
+    """A person to whom all mail may go."""
+    return Person(
+        ref=f"u{number}",
+        email=f"u{number}@people.example",
+        name=f"User {number}",
+        country="US",
+        source="sign-up",
+        policy_version="2024",
+    )
 
 
 @contextmanager
@@ -51,13 +64,12 @@ class Setting:
     policies: dict[str, Policy]
     templates: TemplateLibrary
 
-    async def recipients(self, first: int, last: int, audience: str) -> None:
-        """Imports people, all of an audience."""
+    async def recipients(self, first: int, last: int, *audiences: str) -> None:
+        """Imports people, all of the same audiences."""
         importer = PostgresImporter(self.pool, self.writers, AddressHasher(KEY), BRAND, BRAND)
         for start in range(first, last, CHUNK):
             numbers = range(start, min(start + CHUNK, last))
-            people = [Person(ref=f"u{n}", email=f"u{n}@people.example", name=f"User {n}") for n in numbers]
-            await importer.write([ImportRow(person, audiences=(audience,)) for person in people])
+            await importer.write([ImportRow(somebody(n), audiences=audiences, paid=True) for n in numbers])
 
     def mailing(self, audience: str) -> NewMailing:
         """A newsletter to an audience."""

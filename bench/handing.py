@@ -1,0 +1,66 @@
+"""The real hand-over over a database, to a processor that takes everything."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from bench.setting import KEY
+from mailer.app import App
+from mailer.ledger.database import open_pool
+from mailer.pipeline.handover import HandOver
+from mailer.pipeline.rates import Meter
+from mailer.policy.outcome import Outcome, Result
+from mailer.ports.processor import Outgoing, Permit, Processor
+from mailer.settings import read_settings
+
+
+class Sink:
+    """Takes everything."""
+
+    name, country, contract, outside = "sink", "ZZ", "none", False
+    weight: int = 1
+    purposes: frozenset[str] | None = None
+
+    async def send(
+        self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+    ) -> list[Outcome]:
+        """Accepts."""
+        return [Outcome(Result.ACCEPTED, 250, "2.0.0", "taken")] * len(window)
+
+    async def close(self) -> None:
+        """Nothing to end."""
+
+
+class _App(App):
+    async def senders(self) -> list[Processor]:
+        """The sink alone."""
+        return [Sink()]
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[App]:
+    """Everything put together as in a worker, but for the processor."""
+    with tempfile.TemporaryDirectory() as folder:
+        keys = {"address_key": KEY, "ledger_key": KEY, "secret_keys": (KEY,)}
+        settings = read_settings(database_url=url, broker_url="memory://", data=Path(folder), **keys)
+        async with AsyncExitStack() as stack:
+            pool = await open_pool(url)
+            stack.push_async_callback(pool.close)
+            yield _App(settings, pool, stack)
+
+
+@asynccontextmanager
+async def working(app: App) -> AsyncIterator[HandOver]:
+    """A worker's hand-over, with what it looks at beside: what stands still, and the rates."""
+    control, meter, stop = app.control(), Meter(app.rates, app.owner), asyncio.Event()
+    handover = await app.handover(control, meter, stop)
+    await control.refresh()
+    async with asyncio.TaskGroup() as beside:
+        beside.create_task(control.watch(stop))
+        beside.create_task(meter.watch(stop))
+        try:
+            yield handover
+        finally:
+            stop.set()

@@ -1,0 +1,105 @@
+"""What all rows share: one PostgreSQL, one RabbitMQ, a folder, and people to write to."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import asyncpg
+
+from bench.setting import BRAND, setting
+from bench.speed.machine import descendant
+from mailer import resources
+from mailer.embedded import postgres, rabbitmq
+from mailer.ledger.migrations import migrate
+
+ROOT = Path(__file__).resolve().parents[2]
+AUDIENCES = (1_000, 2_500, 5_000, 7_500, 10_000, 15_000, 20_000, 30_000, 40_000, 60_000)
+"""Of the table: the first so many people, each named after its size."""
+
+_DURABILITY = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "shared_buffers")
+
+
+@dataclass(frozen=True)
+class Room:
+    """Where everything runs.
+
+    Attributes:
+        folder: for logs, profiles and keys.
+        database: the URL of mailer's database. postmaster: the server's process.
+        broker: RabbitMQ's URL. node: its process.
+        profile: whether the workers are profiled.
+    """
+
+    folder: Path
+    server: postgres.PrivatePostgres
+    postmaster: int
+    broker: str
+    node: int
+    profile: bool
+
+    @property
+    def database(self) -> str:
+        """The URL of mailer's database."""
+        return self.server.url()
+
+    def sql(self, statement: str, database: str = "mailer") -> list[asyncpg.Record]:
+        """Executes a statement as the superuser."""
+
+        async def execute() -> list[asyncpg.Record]:
+            connection = await asyncpg.connect(self.server.url(database))
+            try:
+                return list(await connection.fetch(statement))
+            finally:
+                await connection.close()
+
+        return asyncio.run(execute())
+
+    def handed_over(self) -> int:
+        """How many deliveries the ledger's counters say have been handed over, of all mailings."""
+        return int(self.sql("SELECT coalesce(sum(n), 0)::bigint FROM counters WHERE state = 'handed_over'")[0][0])
+
+    def settings(self) -> list[str]:
+        """What decides about durability, in words."""
+        names = (
+            "server_version",
+            "fsync",
+            "synchronous_commit",
+            "full_page_writes",
+            "wal_sync_method",
+            "shared_buffers",
+        )
+        return [f"{name} {self.sql(f'SHOW {name}')[0][0]}" for name in names]
+
+
+@contextmanager
+def open_room(profile: bool = False, audiences: Sequence[int] = AUDIENCES) -> Iterator[Room]:
+    """Starts the services, and imports the people: the first so many are an audience, for each size."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="mailer-bench-")))
+        folder.chmod(0o711)  # the database runs as a user of its own
+        server = stack.enter_context(postgres.start(folder / "postgres"))
+        migrate(server.url(), resources.folder("migrations"))
+        node = stack.enter_context(rabbitmq.start(folder / "rabbitmq"))
+        postmaster = int((folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+        _templates(folder / "templates")
+        asyncio.run(_people(server.url(), audiences))
+        yield Room(folder, server, postmaster, node.url, descendant("beam.smp"), profile)
+
+
+def _templates(folder: Path) -> None:
+    """The shipped templates of one brand in a plain layout: messages of 2 to 4 KB, where the shipped one makes 10."""
+    shutil.copytree(resources.folder("templates") / BRAND, folder / BRAND)
+    shutil.copy(Path(__file__).with_name("layout.html.j2"), folder / BRAND / "_layout")
+
+
+async def _people(url: str, audiences: Sequence[int]) -> None:
+    async with setting(url) as shared:
+        first = 0
+        for last in audiences:
+            await shared.recipients(first, last, *(f"first-{size}" for size in audiences if size >= last))
+            first = last
+        await shared.pool.execute("VACUUM ANALYZE")
