@@ -21,7 +21,7 @@ BATCHES_AT_ONCE = 2
 """Held by a consumer: the one in hand and the next one."""
 TAKERS_A_LANE = 2
 """Consumers of events: while one waits for the database, the other works."""
-CONSUMERS_A_LANE = 5
+CONSUMERS_A_LANE = 3
 """While some wait for the processor or the database, another one renders."""
 RELAYED_AT_ONCE = 200
 RELAY_LEASE = 30.0
