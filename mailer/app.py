@@ -234,7 +234,9 @@ class App:
         for lane in Lane:
             events = consumers.take_in(intake, lane)
             for _ in range(consumers.TAKERS_A_LANE):
-                tasks.create_task(consume(events_queue(lane), consumers.EVENTS_AT_ONCE, events))
+                tasks.create_task(
+                    consume(events_queue(lane), consumers.EVENTS_HELD, events, at_once=consumers.EVENTS_AT_ONCE)
+                )
             for _ in range(consumers.CONSUMERS_A_LANE):
                 batches = consumers.hand_over_batches(handover, stop)
                 tasks.create_task(consume(batches_queue(lane), consumers.BATCHES_AT_ONCE, batches))

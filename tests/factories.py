@@ -177,7 +177,9 @@ class FakeBroker:
         self.mandatory.append(mandatory)
 
     @asynccontextmanager
-    async def consume(self, queue: str, prefetch: int) -> AsyncIterator[AsyncIterator[list[Received]]]:
+    async def consume(
+        self, queue: str, prefetch: int, at_once: int | None = None
+    ) -> AsyncIterator[AsyncIterator[list[Received]]]:
         """Nothing ever arrives."""
 
         async def arrivals() -> AsyncIterator[list[Received]]:

@@ -9,7 +9,9 @@ from mailer.ports.broker import Received
 class Arrivals:
     """Collects messages one by one and hands them out by the list. Cancelling a wait loses nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int | None = None) -> None:
+        """Hands out at most so many in one list, by default all."""
+        self._at_once = at_once
         self._waiting: list[Received] = []
         self._stirred = asyncio.Event()
         self._ended = False
@@ -29,12 +31,14 @@ class Arrivals:
         return self
 
     async def __anext__(self) -> list[Received]:
-        """All that waits, once something does."""
+        """What waits, the oldest first, once something does."""
         while not self._ended:
             await self._stirred.wait()
-            self._stirred.clear()
             live = [arrived for arrived in self._waiting if arrived.live]
-            self._waiting.clear()
-            if live and not self._ended:
-                return live
+            some = live[: self._at_once]
+            self._waiting = live[len(some) :]
+            if not self._waiting:
+                self._stirred.clear()
+            if some and not self._ended:
+                return some
         raise StopAsyncIteration

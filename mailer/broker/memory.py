@@ -68,9 +68,11 @@ class MemoryBroker:
             raise Unroutable("no queue is bound for the message")
 
     @asynccontextmanager
-    async def consume(self, queue: str, prefetch: int) -> AsyncIterator[AsyncIterator[list[Received]]]:
+    async def consume(
+        self, queue: str, prefetch: int, at_once: int | None = None
+    ) -> AsyncIterator[AsyncIterator[list[Received]]]:
         """Yields what has arrived; see `Broker.consume`."""
-        source, consumer = self._queues[queue], Consumer(prefetch)
+        source, consumer = self._queues[queue], Consumer(prefetch, at_once)
         source.join(consumer)
         try:
             yield consumer.arrivals

@@ -36,9 +36,9 @@ class Copy:
 class Consumer:
     """Who takes from a queue: at most `prefetch` unsettled messages at a time, in the order of arrival."""
 
-    def __init__(self, prefetch: int) -> None:
+    def __init__(self, prefetch: int, at_once: int | None) -> None:
         self.prefetch = prefetch
-        self.arrivals = Arrivals()
+        self.arrivals = Arrivals(at_once)
         self.unsettled: dict[Delivery, None] = {}
 
     @property

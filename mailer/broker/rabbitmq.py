@@ -22,6 +22,7 @@ from aiormq.exceptions import ChannelAccessRefused
 from pamqp.common import FieldTable
 from yarl import URL
 
+from mailer.broker.acks import Acks
 from mailer.broker.arrivals import Arrivals
 from mailer.broker.topology import DEAD, DELIVERY_LIMIT_REASON, Queue, Topology, dead_letter
 from mailer.policy.category import Lane
@@ -59,7 +60,7 @@ class RabbitBroker:
         self._consuming = {group: _Link(url, f"consume {group}") for group in (*_URGENT, _BULK)}
         self._channel: AbstractRobustChannel | None = None
         self._opening = asyncio.Lock()
-        self._arrivals: set[Arrivals] = set()
+        self._consumers: set[_Consumer] = set()
 
     async def declare(self, topology: Topology) -> None:
         """Makes what the topology names, where it does not exist yet.
@@ -108,22 +109,22 @@ class RabbitBroker:
                 await target.publish(outgoing, message.routing_key, mandatory=mandatory)
 
     @asynccontextmanager
-    async def consume(self, queue: str, prefetch: int) -> AsyncIterator[AsyncIterator[list[Received]]]:
+    async def consume(
+        self, queue: str, prefetch: int, at_once: int | None = None
+    ) -> AsyncIterator[AsyncIterator[list[Received]]]:
         """Yields what has arrived; see `Broker.consume`. Waits for RabbitMQ, and for the queue to exist."""
-        arrivals = Arrivals()
-
-        async def arrived(incoming: AbstractIncomingMessage) -> None:
-            arrivals.add(_Delivery(incoming, self._bury))
+        consumer = _Consumer(Arrivals(at_once), self._bury)
 
         async def once(connection: RobustConnection) -> AbstractRobustChannel:
-            return await _subscribe(connection.channel(publisher_confirms=False), queue, prefetch, arrived)
+            return await _subscribe(connection.channel(publisher_confirms=False), queue, prefetch, consumer.arrived)
 
         channel = await self._link(queue).persist(once)
-        self._arrivals.add(arrivals)
+        self._consumers.add(consumer)
         try:
-            yield arrivals
+            yield consumer.arrivals
         finally:
-            self._arrivals.discard(arrivals)
+            self._consumers.discard(consumer)
+            await consumer.flush()
             await _close(channel)
 
     async def depth(self, queue: str) -> int:
@@ -141,8 +142,9 @@ class RabbitBroker:
 
     async def close(self) -> None:
         """Ends its connections; what consumers have not settled goes back to its queue."""
-        for arrivals in self._arrivals:
-            arrivals.end()
+        for consumer in tuple(self._consumers):
+            consumer.arrivals.end()
+            await consumer.flush()
         for link in (*self._consuming.values(), self._publishing):
             await link.close()
 
@@ -217,13 +219,44 @@ class _Link:
             await self._connection.close()
 
 
+class _Consumer:
+    """Takes what RabbitMQ delivers, on one channel after the other if the connection is lost in between."""
+
+    def __init__(self, arrivals: Arrivals, bury: Callable[[Message, str, str], Awaitable[None]]) -> None:
+        self.arrivals = arrivals
+        self._bury = bury
+        self._acks: Acks | None = None
+
+    async def arrived(self, incoming: AbstractIncomingMessage) -> None:
+        """A message. What comes from a channel that is lost by now will be delivered again."""
+        with suppress(ChannelInvalidStateError):
+            if self._acks is None or self._acks.channel is not incoming.channel:
+                self._acks = Acks(incoming.channel)
+            if incoming.delivery_tag is not None:
+                self._acks.arrived(incoming.delivery_tag)
+                self.arrivals.add(_Delivery(incoming, incoming.delivery_tag, self._acks, self._bury))
+
+    async def flush(self) -> None:
+        """Returns once all acks are on their way."""
+        if self._acks is not None:
+            await self._acks.flush()
+
+
 class _Delivery:
     """A message that RabbitMQ delivered. Settling it does nothing once its channel is lost: it is redelivered."""
 
-    __slots__ = ("_acked", "_bury", "_incoming", "exchange", "message")
+    __slots__ = ("_acked", "_acks", "_bury", "_incoming", "_tag", "exchange", "message")
 
-    def __init__(self, incoming: AbstractIncomingMessage, bury: Callable[[Message, str, str], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        incoming: AbstractIncomingMessage,
+        tag: int,
+        acks: Acks,
+        bury: Callable[[Message, str, str], Awaitable[None]],
+    ) -> None:
         self._incoming = incoming
+        self._tag = tag
+        self._acks = acks
         self._bury = bury
         self._acked = False
         self.exchange = incoming.exchange or ""
@@ -237,12 +270,9 @@ class _Delivery:
             return False
 
     async def ack(self) -> None:
-        """Not waited for until it has left, as aio-pika does: of 64 each one would cost a turn of the loop."""
-        with suppress(BrokerUnavailable), _losses():
-            tag = self._incoming.delivery_tag
-            if self.live and tag is not None:
-                self._acked = True
-                await self._incoming.channel.basic_ack(tag, wait=False)
+        if self.live:
+            self._acked = True
+            self._acks.add(self._tag)
 
     async def reject(self, reason: str) -> None:
         if not self.live:
@@ -257,6 +287,7 @@ class _Delivery:
     async def release(self) -> None:
         with suppress(BrokerUnavailable), _losses():
             await self._incoming.nack(requeue=True)
+            self._acks.settled(self._tag)
 
 
 @contextmanager

@@ -16,11 +16,13 @@ from mailer.ports.outbox import Outbox, Parked
 from mailer.telemetry import DEAD_LETTERS, log
 
 EVENTS_AT_ONCE = 64
-"""Held by a consumer: as many as fit one window."""
+"""Taken in together: as many as fit one window."""
+EVENTS_HELD = 2 * EVENTS_AT_ONCE
+"""By a consumer: those in hand and the next ones, so that it need not take few in for want of more."""
 BATCHES_AT_ONCE = 2
 """Held by a consumer: the one in hand and the next one."""
-TAKERS_A_LANE = 2
-"""Consumers of events: while one waits for the database, the other works."""
+TAKERS_A_LANE = 3
+"""Consumers of events: while some wait for the database, another one works."""
 CONSUMERS_A_LANE = 3
 """While some wait for the processor or the database, another one renders."""
 RELAYED_AT_ONCE = 200
@@ -33,13 +35,15 @@ _T = TypeVar("_T")
 Handle = Callable[[Sequence[Received]], Awaitable[None]]
 
 
-async def consume(broker: Broker, queue: str, prefetch: int, handle: Handle, stop: asyncio.Event) -> None:
+async def consume(
+    broker: Broker, queue: str, prefetch: int, handle: Handle, stop: asyncio.Event, at_once: int | None = None
+) -> None:
     """Handles what arrives until told to stop; what is in hand then is finished, and nothing new is begun."""
     while not stop.is_set():
         try:
             async with AsyncExitStack() as stack:
                 # A broker that is away is waited for, but not beyond being told to stop.
-                opening = stack.enter_async_context(broker.consume(queue, prefetch))
+                opening = stack.enter_async_context(broker.consume(queue, prefetch, at_once))
                 arrivals = await _unless_stopped(stop, opening)
                 if arrivals is None:
                     return

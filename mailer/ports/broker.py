@@ -89,10 +89,13 @@ class Broker(Protocol):
         """
         ...
 
-    def consume(self, queue: str, prefetch: int) -> AbstractAsyncContextManager[AsyncIterator[list[Received]]]:
-        """Yields what has arrived, at least one and at most `prefetch` messages at a time.
+    def consume(
+        self, queue: str, prefetch: int, at_once: int | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[list[Received]]]:
+        """Yields what has arrived, at least one and at most `at_once` messages at a time; by default all.
 
-        Leaving the context cancels the consumer and releases what is unsettled.
+        The consumer holds at most `prefetch` messages. Leaving the context cancels the consumer and releases what is
+        unsettled.
         """
         ...
 

@@ -7,7 +7,7 @@ import pytest
 
 from mailer.broker.topology import DEAD, EVENTS, events_queue
 from mailer.policy.category import Lane
-from mailer.ports.broker import Broker
+from mailer.ports.broker import Broker, Received
 from tests.contract.brokers import BRAND, Open
 from tests.contract.deliveries import SECONDS, SERVICE, ids, numbered, take, waits
 
@@ -67,6 +67,22 @@ async def test_a_wait_that_is_cancelled_loses_nothing(broker: Broker) -> None:
             await waiting
         await broker.publish(EVENTS, numbered(1))
         assert ids(await take(batches, 1, ack=True)) == ["1"]
+
+
+async def test_a_consumer_gets_so_many_at_once_and_holds_more(broker: Broker) -> None:
+    """The next ones are there already when it is through with these; all are settled, in order."""
+    for number in range(7):
+        await broker.publish(EVENTS, numbered(number))
+    taken: list[list[Received]] = []
+    async with broker.consume(SERVICE, 6, 2) as batches, asyncio.timeout(SECONDS):
+        await waits(broker, SERVICE, 1)
+        while sum(len(some) for some in taken) < 7:
+            taken.append(await anext(batches))
+            for received in taken[-1]:
+                await received.ack()
+    assert max(len(some) for some in taken) == 2
+    assert ids([received for some in taken for received in some]) == [str(number) for number in range(7)]
+    assert await broker.depth(SERVICE) == 0
 
 
 async def test_a_consumer_holds_no_more_than_its_prefetch(broker: Broker) -> None:

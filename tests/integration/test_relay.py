@@ -162,10 +162,12 @@ class Absent(FakeBroker):
     """A broker that is waited for."""
 
     @asynccontextmanager
-    async def consume(self, queue: str, prefetch: int) -> AsyncIterator[AsyncIterator[list[Received]]]:
+    async def consume(
+        self, queue: str, prefetch: int, at_once: int | None = None
+    ) -> AsyncIterator[AsyncIterator[list[Received]]]:
         """Never gets there."""
         await asyncio.Event().wait()
-        async with super().consume(queue, prefetch) as arrivals:
+        async with super().consume(queue, prefetch, at_once) as arrivals:
             yield arrivals
 
 
@@ -208,7 +210,7 @@ async def test_consuming_stops_when_told(world: World) -> None:
     """A consumer with nothing to do stops as soon as it is told, also while the broker is away."""
 
     class Away:
-        def consume(self, queue: str, prefetch: int) -> object:
+        def consume(self, queue: str, prefetch: int, at_once: int | None = None) -> object:
             raise BrokerUnavailable("gone")
 
     async def never(arrived: Sequence[Received]) -> None:

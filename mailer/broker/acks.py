@@ -1,0 +1,59 @@
+"""The acks of a channel of RabbitMQ: those of one turn of the event loop leave together."""
+
+import asyncio
+from contextlib import suppress
+
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+from aiormq.abc import AbstractChannel
+
+_FLUSH_SECONDS = 5.0
+
+
+class Acks:
+    """Acknowledges messages of one channel by their delivery tags, which rise by one.
+
+    One `basic.ack` (AMQP 0-9-1, 1.8.3.13) can stand for all up to its tag, as for 64 events that are taken in together.
+
+    Args:
+        channel: where the messages arrive. What is lost with it is delivered again, and needs no ack.
+    """
+
+    def __init__(self, channel: AbstractChannel) -> None:
+        self.channel = channel
+        self._open: dict[int, None] = {}
+        self._last = 0
+        self._done: list[int] = []
+        self._leaving: asyncio.Task[None] | None = None
+
+    def arrived(self, tag: int) -> None:
+        """A message is to be settled, and so is each that was delivered before it and is still on its way to here."""
+        self._open |= dict.fromkeys(range(self._last + 1, tag + 1))
+        self._last = max(self._last, tag)
+
+    def settled(self, tag: int) -> None:
+        """A message has been given back; that has been said already."""
+        self._open.pop(tag, None)
+
+    def add(self, tag: int) -> None:
+        """A message is done with. Not waited for until that has left, as aio-pika does."""
+        self.settled(tag)
+        self._done.append(tag)
+        if self._leaving is None or self._leaving.done():
+            self._leaving = asyncio.create_task(self._leave())
+
+    async def flush(self) -> None:
+        """Returns once all acks are on their way, or cannot be: who writes to a dead connection may wait for ever."""
+        if self._leaving is not None:
+            await asyncio.wait({self._leaving}, timeout=_FLUSH_SECONDS)
+            self._leaving.cancel()
+
+    async def _leave(self) -> None:
+        with suppress(*CONNECTION_EXCEPTIONS):
+            while self._done:
+                done, self._done = sorted(self._done), []
+                oldest = next(iter(self._open), done[-1] + 1)
+                together = [tag for tag in done if tag < oldest]
+                if together:
+                    await self.channel.basic_ack(together[-1], multiple=True, wait=False)
+                for tag in done[len(together) :]:
+                    await self.channel.basic_ack(tag, wait=False)
