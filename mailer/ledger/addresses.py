@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from mailer.macs import Mac
+
 
 def normalise(address: str) -> str:
     """The form under which two spellings of an address are one: both parts in lower case.
@@ -28,15 +30,16 @@ class AddressHasher:
     def __init__(self, key: str, partners: Mapping[str, Sequence[str]] = MappingProxyType({})) -> None:
         self.partners = partners
         self._key = key.encode()
+        self._mac = Mac(self._key)
         self.key_id = hashlib.sha256(b"address-key-id" + self._key).hexdigest()[:8]
 
     def hash(self, address: str) -> bytes:
         """32 bytes."""
-        return hmac.digest(self._key, normalise(address).encode(), "sha256")
+        return self._mac(normalise(address).encode())
 
     def partner_key(self, brand: str, partner: str) -> bytes:
         """32 bytes, which the partner is told once."""
-        return hmac.digest(self._key, json.dumps(["partner", brand, partner]).encode(), "sha256")
+        return self._mac(json.dumps(["partner", brand, partner]).encode())
 
     def hash_for(self, brand: str, partner: str, address: str) -> bytes:
         """32 bytes: what a partner computes of the same address, with its key."""
@@ -44,4 +47,4 @@ class AddressHasher:
 
     def erased_ref(self, brand: str, ref: str) -> str:
         """What stands for the ref of somebody who was erased: without the key, it leads to nobody."""
-        return f"erased:{hmac.digest(self._key, f'ref:{brand}:{ref}'.encode(), 'sha256').hex()}"
+        return f"erased:{self._mac(f'ref:{brand}:{ref}'.encode()).hex()}"

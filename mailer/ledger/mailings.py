@@ -1,7 +1,7 @@
 """Mailings in PostgreSQL: from a good event to deliveries and batches, a set at a time."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from mailer.ports.ledger import Entry, Kind
 from mailer.ports.mailings import Accepted, MailingFacts, MailingStatus, NewMailing, ReleaseRefused
 
 _SQL = statements("mailings")
+_CREATE, _FACTS = (_SQL[name].replace("{facts}", _SQL["of_all_messages"]) for name in ("create", "facts"))
 
 _COUNTED = (
     "opens",
@@ -56,7 +57,7 @@ class PostgresMailings:
             async with connection.transaction():
                 first = await _first(connection, mailings)
                 fresh = [mailing for mailing in mailings if first[mailing.id] == mailing.id]
-                batches = await self._create(connection, fresh) if fresh else []
+                facts, batches = await self._create(connection, fresh) if fresh else ({}, [])
                 linked = await append(connection, writer, [_accepted(mailing) for mailing in fresh])
                 reach(CrashPoint.IN_INTAKE)
             writer.advance(linked)
@@ -68,11 +69,20 @@ class PostgresMailings:
             if row["due"]:
                 due[row["mailing_id"]].append(row["batch"])
         return [
-            Accepted(first[mailing.id], first[mailing.id] != mailing.id, tuple(due[mailing.id]), size[mailing.id])
+            Accepted(
+                first[mailing.id],
+                first[mailing.id] != mailing.id,
+                tuple(due[mailing.id]),
+                size[mailing.id],
+                facts.get(mailing.id),
+            )
             for mailing in mailings
         ]
 
-    async def _create(self, connection: Connection, mailings: Sequence[NewMailing]) -> list[asyncpg.Record]:
+    async def _create(
+        self, connection: Connection, mailings: Sequence[NewMailing]
+    ) -> tuple[dict[UUID, MailingFacts], list[asyncpg.Record]]:
+        """The facts of those that name their people and attach nothing, and the batches of all."""
         if self._epoch != self._writers.epoch:  # the database has lost what it had
             self._epoch = self._writers.epoch
             self._kept.clear()
@@ -80,14 +90,16 @@ class PostgresMailings:
         new = {version: source for version, source in templates.items() if version not in self._kept}
         if new:
             await connection.execute(_SQL["keep_template"], list(new), list(new.values()))
-        await connection.execute(_SQL["create"], [_columns(mailing) for mailing in mailings])
-        await _attach(connection, mailings)
         named = await self._named(connection, mailings)
+        sizes = Counter(row["mailing_id"] for row in named)
+        created = await connection.fetch(_CREATE, [_columns(mailing, sizes) for mailing in mailings])
+        attached = await _attach(connection, mailings)
         batches = await connection.fetch(_SQL["expand_named"], named, BATCH_SIZE) if named else []
         for mailing in mailings:
             if isinstance(mailing.event.to, Audience):
                 batches += await connection.fetch(_SQL["expand_audience"], mailing.id, BATCH_SIZE)
-        return batches
+        whole = [row for row in created if row["audience_size"] is not None and row["id"] not in attached]
+        return {row["id"]: _facts(row) for row in whole}, batches
 
     async def _named(self, connection: Connection, mailings: Sequence[NewMailing]) -> list[dict[str, Any]]:
         """The recipients that the events name, as rows for `expand_named`."""
@@ -125,7 +137,7 @@ class PostgresMailings:
 
     async def facts(self, mailing_ids: Sequence[UUID]) -> dict[UUID, MailingFacts]:
         """See the port."""
-        rows = await self._pool.fetch(_SQL["facts"], mailing_ids)
+        rows = await self._pool.fetch(_FACTS, mailing_ids)
         return {row["id"]: _facts(row) for row in rows}
 
     async def template_source(self, version: str) -> str | None:
@@ -194,7 +206,8 @@ async def _first(connection: Connection, mailings: Sequence[NewMailing]) -> dict
     return first
 
 
-async def _attach(connection: Connection, mailings: Sequence[NewMailing]) -> None:
+async def _attach(connection: Connection, mailings: Sequence[NewMailing]) -> set[UUID]:
+    """Keeps the files, and returns whose they are."""
     rows = [
         (mailing.id, position, file.filename, file.content_type, file.content)
         for mailing in mailings
@@ -202,9 +215,10 @@ async def _attach(connection: Connection, mailings: Sequence[NewMailing]) -> Non
     ]
     if rows:
         await connection.execute(_SQL["attach"], *zip(*rows, strict=True))
+    return {row[0] for row in rows}
 
 
-def _columns(mailing: NewMailing) -> dict[str, Any]:
+def _columns(mailing: NewMailing, sizes: Mapping[str, int]) -> dict[str, Any]:
     event = mailing.event
     return {
         "id": str(mailing.id),
@@ -214,6 +228,7 @@ def _columns(mailing: NewMailing) -> dict[str, Any]:
         "publisher": mailing.publisher,
         "event_id": event.id,
         "audience": event.to.audience if isinstance(event.to, Audience) else None,
+        "audience_size": None if isinstance(event.to, Audience) else sizes[str(mailing.id)],
         "state": "awaiting_release" if mailing.category.needs_release else "released",
         "send_at": event.send_at.isoformat() if event.send_at else None,
         "expires_at": event.expires_at.isoformat() if event.expires_at else None,

@@ -37,13 +37,14 @@ async def upsert(connection: Connection, hasher: AddressHasher, people: Sequence
         return {}
     await connection.execute("SELECT pg_advisory_xact_lock_shared(hashtext('mailer.addresses'))")
     rows = [_row(hasher, known) for known in people]
-    await connection.execute(SQL["upsert"], *zip(*rows, strict=True))
+    upserted = await connection.fetch(SQL["upsert"], *zip(*rows, strict=True))
+    ids = {(row["brand"], row["ref"]): row["id"] for row in upserted}
     keys = [(known.brand, known.person.ref, known.controller) for known in people]
-    ids = await ids_of(connection, [(brand, ref) for brand, ref, _ in keys])
-    if stale := [key for key in keys if key[:2] not in ids]:
-        ids |= await know_refs(connection, hasher, stale)
-    await refresh(connection, list(ids.values()))
-    await note_suppressed(connection, hasher, list(ids.values()))
+    ids |= await know_refs(connection, hasher, [key for key in keys if key[:2] not in ids])
+    settled = {row["id"] for row in await connection.fetch(SQL["settled"], [row["id"] for row in upserted])}
+    if unsettled := [id_ for id_ in ids.values() if id_ not in settled]:
+        await refresh(connection, unsettled)
+        await note_suppressed(connection, hasher, list(ids.values()))
     return ids
 
 

@@ -21,7 +21,7 @@ from mailer.policy.outcome import Outcome, Result
 from mailer.policy.rates import may_count
 from mailer.ports.deliveries import Claim, Deliveries, Move, Row, State
 from mailer.ports.ledger import Entry
-from mailer.ports.mailings import Mailings
+from mailer.ports.mailings import MailingFacts, Mailings
 from mailer.ports.rates import Admission, Wanted
 from mailer.rendering.templates import TemplateError
 from mailer.telemetry import HANDED_OVER, log
@@ -97,8 +97,12 @@ class HandOver:
         self._stop = stop
         self._preparing = Preparing(gate, presses.sign)
 
-    async def run(self, batches: Sequence[int]) -> None:
+    async def run(self, batches: Sequence[int], facts: Sequence[MailingFacts] = ()) -> None:
         """Hands over what is open of some batches. Returns at once for a batch that somebody else holds.
+
+        Args:
+            batches: their ids.
+            facts: of their mailings, as far as they are known; the others are asked for.
 
         After an error the claim is left to its lease: the timekeeper finds what is to be done with each row.
         """
@@ -107,7 +111,7 @@ class HandOver:
         if claim is None:
             return
         reach(CrashPoint.AFTER_CLAIM)
-        hold = _Hold(claim, await self._set_up(claim), claim.deadline - MARGIN * (claim.deadline - begun))
+        hold = _Hold(claim, await self._set_up(claim, facts), claim.deadline - MARGIN * (claim.deadline - begun))
         try:
             left = await self._hand_over_all(hold)
         finally:
@@ -128,16 +132,19 @@ class HandOver:
             if not rows:
                 return {}
 
-    async def _set_up(self, claim: Claim) -> Mapping[UUID, Press]:
+    async def _set_up(self, claim: Claim, facts: Sequence[MailingFacts]) -> Mapping[UUID, Press]:
         """The presses of the claim's mailings, as far as they are known here; they stay with it while others change."""
         known = {row.mailing_id: self._presses.known(row.mailing_id) for row in claim.rows}
         presses = {mailing_id: press for mailing_id, press in known.items() if press is not None}
         if new := known.keys() - presses.keys():
-            for facts in (await self._mailings.facts(list(new))).values():
-                here = self._presses.has_template(facts)
-                source = None if here else await self._mailings.template_source(facts.template_version)
+            told = {one.id: one for one in facts if one.id in new}
+            if unknown := new - told.keys():
+                told |= await self._mailings.facts(list(unknown))
+            for one in told.values():
+                here = self._presses.has_template(one)
+                source = None if here else await self._mailings.template_source(one.template_version)
                 try:
-                    presses[facts.id] = self._presses.set_up(facts, source)
+                    presses[one.id] = self._presses.set_up(one, source)
                 except (UnknownTemplate, TemplateError) as error:
                     log.warning("left to workers that know it", reason=str(error))
         return presses

@@ -43,12 +43,14 @@ class Accepted:
         known: whether the event was known already.
         batches: the ids of its batches that are due now, none while it waits for release or for its time.
         size: how many recipients it has.
+        facts: of a new mailing that names its people and attaches nothing, so that nobody has to ask for them.
     """
 
     mailing_id: UUID
     known: bool
     batches: tuple[int, ...] = ()
     size: int = 0
+    facts: "MailingFacts | None" = None
 
 
 @dataclass(frozen=True, slots=True)

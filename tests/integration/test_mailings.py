@@ -39,6 +39,23 @@ async def test_an_event_becomes_a_mailing(world: World) -> None:
     assert (entry["kind"], entry["reason"], entry["policy"]) == ("mailing", "accepted", "2024")
 
 
+async def test_a_new_mailing_brings_its_facts_along(world: World) -> None:
+    """They are those that the database has; where an audience is counted or a file is kept, nobody guesses."""
+    context = {"at": "2026-11-22T07:00:00+01:00", "n": 2**70, "x": 1.5, "none": None, "deep": [{"a": "ü\U0001f600"}]}
+    attached = {"filename": "a.bin", "content_type": "application/x", "content": "AAECAw=="}
+    events = [
+        make_event([person(1)], context=context, send_at=datetime.now(UTC) + timedelta(hours=1), reason="as it is"),
+        make_event([person(n) for n in range(2, 5)], campaign="spring", topic=None),
+        make_event([person(1)], attachments=[attached]),
+        make_event({"audience": "everyone"}),
+    ]
+    accepted = await world.mailings.accept([new_mailing(event) for event in events])
+    told = await world.mailings.facts([one.mailing_id for one in accepted])
+    assert [one.facts for one in accepted] == [*(told[one.mailing_id] for one in accepted[:2]), None, None]
+    again = await world.mailings.accept([new_mailing(event) for event in events])
+    assert [one.facts for one in again] == [None] * 4
+
+
 async def test_a_large_attachment_comes_back_as_it_was(world: World) -> None:
     """An attachment of many lines of base64 is the same bytes when it is handed over."""
     content = random.Random(1).randbytes(100_000)

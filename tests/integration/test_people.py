@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mailer.events import Person
+from mailer.ledger.people import Known, upsert
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.people import ImportRow
 from tests.factories import BRAND, World, make_event, new_mailing, person, until, waiting
@@ -54,6 +55,57 @@ async def test_of_one_event_batch_the_newest_wins(world: World) -> None:
     ]
     await world.mailings.accept([new_mailing(event) for event in events])
     assert (await data(world))["name"] == "New"
+
+
+def said(seconds: int, ref: str = "user-1", email: str = "a@people.example", **values: Any) -> Known:
+    """What an event says of a person, so many seconds after the others."""
+    observed = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    return Known(BRAND, BRAND, Person.model_validate({"ref": ref, "email": email, **values}), observed)
+
+
+async def take_in(world: World, one: Known) -> None:
+    """In a transaction of its own."""
+    async with world.pool.acquire() as connection, connection.transaction():
+        await upsert(connection, world.hasher, [one])
+
+
+async def in_line(world: World) -> bool:
+    """Whether all standings say what the data say."""
+    return not await world.pool.fetchval(
+        "SELECT count(*) FROM recipients r JOIN standings s ON s.recipient_id = r.id"
+        " WHERE (r.address_hash, r.country) IS DISTINCT FROM (s.address_hash, s.country)"
+    )
+
+
+@pytest.mark.parametrize("change", [{"country": "DE"}, {"email": "left@people.example"}])
+async def test_who_changes_back_while_somebody_is_changing_them_is_not_settled(
+    world: World, change: dict[str, str]
+) -> None:
+    """Two events of one person are taken in at once; the second says what was known before the first."""
+    await take_in(world, said(0, country="US"))
+    await take_in(world, said(0, "other", "left@people.example"))
+    await world.standings.opt_out(BRAND, await world.id_of("other"), "newsletter", "test")
+    async with world.pool.acquire() as connection:
+        first = connection.transaction()
+        await first.start()
+        await upsert(connection, world.hasher, [said(1, **{"country": "US"} | change)])
+        second = asyncio.create_task(take_in(world, said(2, country="US")))
+        await until(lambda: waiting(world.pool))
+        await first.commit()
+    await second
+    assert await in_line(world)
+    assert await opted_out(world, "user-1") == (frozenset({"newsletter"}) if "email" in change else frozenset())
+
+
+async def test_who_became_known_as_somebody_brought_an_opt_out_along_has_it_at_the_next_event(world: World) -> None:
+    """Neither of two who come to one address at once sees the other; who is known just so is looked at again."""
+    await take_in(world, said(0, "one"))
+    await world.standings.opt_out(BRAND, await world.id_of("one"), "newsletter", "test")
+    async with world.pool.acquire() as one, world.pool.acquire() as other, one.transaction(), other.transaction():
+        await upsert(one, world.hasher, [said(1, "one", "x@people.example")])
+        await upsert(other, world.hasher, [said(1, "other", "x@people.example")])
+    await take_in(world, said(2, "other", "x@people.example"))
+    assert await opted_out(world, "other") == frozenset({"newsletter"})
 
 
 async def test_a_date_in_the_future_does_not_outrank_for_ever(world: World) -> None:

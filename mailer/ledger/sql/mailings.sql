@@ -15,11 +15,16 @@ FROM unnest($1::text[], $2::text[], $3::uuid[]) AS k (brand, event_id, mailing_i
 -- name: create
 INSERT INTO mailings (id, brand, event_id, category, lane, template, template_version, policy_version, publisher, topic,
                       campaign, reason, inviter, partner, context, reply_to, send_at, expires_at, audience, state,
-                      released_at)
+                      audience_size, expanded_at, released_at)
 SELECT id, brand, event_id, category, lane, template, template_version, policy_version, publisher, topic, campaign,
        reason, inviter, partner, context, reply_to, send_at, expires_at, audience, state,
-       CASE WHEN state = 'released' THEN now() END
+       audience_size, CASE WHEN audience IS NULL THEN now() END, CASE WHEN state = 'released' THEN now() END
 FROM jsonb_populate_recordset(NULL::mailings, $1::jsonb)
+RETURNING {facts}, '[]'::jsonb AS attachments
+
+-- name: of_all_messages
+id, brand, event_id, category, lane, template, template_version, campaign, reason, context, reply_to, send_at,
+expires_at, released_at, audience_size, topic, inviter, partner
 
 -- name: keep_template
 INSERT INTO template_versions SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING
@@ -57,9 +62,6 @@ WITH audience AS (
     FROM audience a JOIN numbered n USING (mailing_id, slice)
 ), counted AS (
     INSERT INTO counters SELECT mailing_id, 'queued', '', sum(size) FROM numbered GROUP BY mailing_id
-), sized AS (
-    UPDATE mailings m SET audience_size = n.size, expanded_at = now()
-    FROM (SELECT mailing_id, sum(size) AS size FROM numbered GROUP BY mailing_id) n WHERE m.id = n.mailing_id
 )
 SELECT cut.mailing_id, cut.id AS batch, numbered.size, cut.due_at <= now() AS due
 FROM cut JOIN numbered USING (id) ORDER BY cut.id
@@ -101,8 +103,7 @@ SELECT cut.mailing_id, cut.id AS batch, numbered.size, cut.due_at <= now() AS du
 FROM cut JOIN numbered USING (id) ORDER BY cut.id
 
 -- name: facts
-SELECT m.id, m.brand, m.event_id, m.category, m.lane, m.template, m.template_version, m.campaign, m.reason, m.context,
-       m.reply_to, m.send_at, m.expires_at, m.released_at, m.audience_size, m.topic, m.inviter, m.partner,
+SELECT {facts},
        coalesce((SELECT jsonb_agg(jsonb_build_object('filename', a.filename, 'content_type', a.content_type,
                                                      'content', translate(encode(a.content, 'base64'), E'\n', '')) ORDER BY a.position)
                  FROM attachments a WHERE a.mailing_id = m.id), '[]') AS attachments

@@ -26,6 +26,18 @@ ON CONFLICT (brand, ref) DO UPDATE SET
     collected_at = coalesce(EXCLUDED.collected_at, r.collected_at),
     policy_version = coalesce(EXCLUDED.policy_version, r.policy_version), observed_at = EXCLUDED.observed_at
 WHERE r.observed_at <= EXCLUDED.observed_at
+RETURNING r.id, r.brand, r.ref
+
+-- name: settled
+-- Whose standing is in line with the data, and neither holds anything from a suppression nor ought to. A statement of its
+-- own: while `upsert` waited for somebody who was changing the same person, its snapshot of the standings grew old.
+SELECT r.id FROM recipients r JOIN standings s ON s.recipient_id = r.id
+WHERE r.id = ANY ($1::bigint[]) AND s.address_hash = r.address_hash AND s.opted_out = '{}' AND s.objected_at IS NULL
+  AND s.address_dead_at IS NULL AND s.erased_before_at IS NULL
+  AND (s.source, s.collected_under, s.country) IS NOT DISTINCT FROM (r.source, r.policy_version, r.country)
+  AND NOT EXISTS (SELECT FROM suppressions p
+                  WHERE p.controller = r.controller AND p.address_key = r.address_key
+                    AND p.address_hash = r.address_hash AND p.lifted_at IS NULL AND p.reason <> 'invited')
 
 -- name: know_refs
 -- A ref that nobody has made known gets a row without an address, so that its delivery can say so.
