@@ -64,15 +64,7 @@ class Room:
 
     def settings(self) -> list[str]:
         """What decides about durability, in words."""
-        names = (
-            "server_version",
-            "fsync",
-            "synchronous_commit",
-            "full_page_writes",
-            "wal_sync_method",
-            "shared_buffers",
-        )
-        return [f"{name} {self.sql(f'SHOW {name}')[0][0]}" for name in names]
+        return [f"{name} {self.sql(f'SHOW {name}')[0][0]}" for name in _DURABILITY]
 
 
 @contextmanager
