@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from json import JSONEncoder
 from json.encoder import encode_basestring_ascii
 from typing import Any, NamedTuple
@@ -46,18 +47,20 @@ class Links:
 
     Attributes:
         first: the number of the first entry.
+        mailings: those that the entries are about. places: for each entry, the place among them, from 1 on.
         texts: what is only committed to; None where there is nothing, and then salt and commitment mean nothing.
     """
 
     writer: UUID
     first: int
     at: datetime
-    shapes: list[Shape] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
-    mailings: list[UUID | None] = field(default_factory=list)
-    recipients: list[int | None] = field(default_factory=list)
-    attempts: list[int | None] = field(default_factory=list)
-    message_ids: list[str | None] = field(default_factory=list)
+    shapes: Sequence[Shape] = ()
+    numbers: Sequence[int] = ()
+    mailings: Sequence[UUID] = ()
+    places: Sequence[int | None] = ()
+    recipients: Sequence[int | None] = ()
+    attempts: Sequence[int | None] = ()
+    message_ids: Sequence[str | None] = ()
     texts: list[str | None] = field(default_factory=list)
     salts: bytes = b""
     commitments: list[bytes] = field(default_factory=list)
@@ -73,8 +76,11 @@ def link_hash(
     mac: Mac, previous: bytes, writer: UUID, n: int, at: datetime, entry: Entry, commitment: bytes | None
 ) -> bytes:
     """HMAC-SHA-256 over the hash before and the entry's canonical form (a JSON array in the order of the columns)."""
-    head, tail = _fragments(_columns(entry))
-    return mac(previous + _canonical(writer.hex, n, (at - _EPOCH) // _MICROSECOND, head, tail, entry, commitment))
+    head, tail = _fragments(entry[:2] + entry[5:14])
+    mailing, recipient, attempt = entry[2:5]
+    moment = (at - _EPOCH) // _MICROSECOND
+    mail = _quoted(mailing), recipient, attempt
+    return mac(previous + _canonical(writer.hex, n, moment, head, *mail, tail, commitment, entry.message_id))
 
 
 def link_all(
@@ -95,44 +101,62 @@ def link_all(
         salts: 16 random bytes an entry.
     """
     links = Links(writer, first, at, salts=salts)
-    shapes: dict[tuple[Any, ...], Shape] = {}
+    if not entries:
+        return links
+    columns = list(zip(*entries, strict=True))
+    mailings, links.recipients, links.attempts = columns[2:5]
+    replies, links.message_ids = columns[14:]
+    # What they have in common: all but mailing, recipient, attempt, reply and Message-ID.
+    common = list(zip(*columns[:2], *columns[5:14], strict=True))
+    shapes = {one: Shape(number, one, *_fragments(one)) for number, one in enumerate(dict.fromkeys(common))}
+    shaped = [shapes[one] for one in common]
+    quoted = {mailing: _quoted(mailing) for mailing in dict.fromkeys(mailings)}
+    links.shapes, links.numbers = list(shapes.values()), [shape.number for shape in shaped]
+    links.mailings = [mailing for mailing in quoted if mailing is not None]
+    place = {mailing: number for number, mailing in enumerate(links.mailings, 1)}
+    links.places = [place.get(mailing) for mailing in mailings]
     owner, moment = writer.hex, (at - _EPOCH) // _MICROSECOND
-    for offset, entry in enumerate(entries):
-        columns = _columns(entry)
-        shape = shapes.get(columns)
-        if shape is None:
-            shape = shapes[columns] = Shape(len(shapes), columns, *_fragments(columns))
-        text, commitment = entry.reply, None
+    each = zip(count(first), shaped, mailings, links.recipients, links.attempts, replies, links.message_ids)
+    for n, shape, mailing, recipient, attempt, text, message_id in each:
+        commitment = None
         if text is not None:
             text = storable(text)
-            commitment = commit_to(salts[offset * _SALT : offset * _SALT + _SALT], text)
-        previous = mac(previous + _canonical(owner, first + offset, moment, shape.head, shape.tail, entry, commitment))
-        links.numbers.append(shape.number)
-        links.mailings.append(entry.mailing_id)
-        links.recipients.append(entry.recipient_id)
-        links.attempts.append(entry.attempt)
-        links.message_ids.append(entry.message_id)
+            commitment = commit_to(salts[(n - first) * _SALT : (n - first + 1) * _SALT], text)
+        previous = mac(
+            previous
+            + _canonical(
+                owner, n, moment, shape.head, quoted[mailing], recipient, attempt, shape.tail, commitment, message_id
+            )
+        )
         links.texts.append(text)
         links.commitments.append(commitment or GENESIS)
         links.hashes.append(previous)
-    links.shapes = list(shapes.values())
     return links
-
-
-def _columns(entry: Entry) -> tuple[Any, ...]:
-    """What an entry has in common with others: all but mailing, recipient, attempt, reply and Message-ID."""
-    return entry[:2] + entry[5:14]
 
 
 def _fragments(columns: tuple[Any, ...]) -> tuple[str, str]:
     return _json(columns[:2])[1:-1], _json(columns[2:])[1:-1]
 
 
-def _canonical(writer: str, n: int, moment: int, head: str, tail: str, entry: Entry, commitment: bytes | None) -> bytes:
+def _canonical(
+    writer: str,
+    n: int,
+    moment: int,
+    head: str,
+    mailing: str,
+    recipient_id: int | None,
+    attempt: int | None,
+    tail: str,
+    commitment: bytes | None,
+    message_id: str | None,
+) -> bytes:
     """The JSON of the whole entry, put together from its parts."""
-    mailing = "null" if entry.mailing_id is None else f'"{entry.mailing_id.hex}"'
-    recipient = "null" if entry.recipient_id is None else entry.recipient_id
-    attempt = "null" if entry.attempt is None else entry.attempt
+    recipient = "null" if recipient_id is None else recipient_id
+    tried = "null" if attempt is None else attempt
     committed = "null" if commitment is None else f'"{commitment.hex()}"'
-    message_id = "null" if entry.message_id is None else encode_basestring_ascii(entry.message_id)
-    return f'["{writer}",{n},{moment},{head},{mailing},{recipient},{attempt},{tail},{committed},{message_id}]'.encode()
+    message = "null" if message_id is None else encode_basestring_ascii(message_id)
+    return f'["{writer}",{n},{moment},{head},{mailing},{recipient},{tried},{tail},{committed},{message}]'.encode()
+
+
+def _quoted(mailing_id: UUID | None) -> str:
+    return "null" if mailing_id is None else f'"{mailing_id.hex}"'

@@ -11,7 +11,7 @@ import asyncpg
 
 from mailer.ledger.chain import Links
 from mailer.ledger.control import HALTED
-from mailer.ledger.database import Connection, Pool, standing_of, statements
+from mailer.ledger.database import STANDING_COLUMNS, Connection, Pool, int_array, standing_of, statements
 from mailer.ledger.writers import Writers, columns
 from mailer.policy.decision import Mailing
 from mailer.policy.rates import Rate
@@ -154,22 +154,27 @@ class PostgresDeliveries:
 
 
 def _row(row: asyncpg.Record) -> Row:
+    """A row of `rows`, which begins with the standing."""
+    invited_by, sent, copy_of, mailing_id, attempt, name, locale, context, paused, tried_at, originals = row[
+        STANDING_COLUMNS:
+    ]
+    standing = standing_of(row, _invited_by(invited_by), _sent(sent), copy_of)
     return Row(
-        mailing_id=row["mailing_id"],
-        recipient_id=row["recipient_id"],
-        attempt=row["attempt"],
-        standing=standing_of(row, row["copy_of"], _invited_by(row["invited_by"]), _sent(row["sent"])),
-        name=row["name"],
-        locale=row["locale"],
-        context=row["context"] or {},
-        inviter_paused=row["inviter_paused"],
-        tried_at=row["tried_at"],
-        originals=_originals(row["originals"]) if row["copy_of"] is not None else (),
+        mailing_id,
+        standing.recipient_id,
+        attempt,
+        standing,
+        name,
+        locale,
+        context or {},
+        paused,
+        _originals(originals) if originals else (),
+        tried_at,
     )
 
 
-def _originals(found: list[list[Any]] | None) -> tuple[tuple[int, State], ...]:
-    return tuple((recipient_id, State(state)) for recipient_id, state in found or ())
+def _originals(found: list[list[Any]]) -> tuple[tuple[int, State], ...]:
+    return tuple((recipient_id, State(state)) for recipient_id, state in found)
 
 
 def _sent(counts: list[list[Any]] | None) -> tuple[tuple[str, int], ...]:
@@ -184,32 +189,36 @@ def _invited_by(source: str | None) -> UUID | None:
         return _ELSEWHERE
 
 
-def _packed(moves: Sequence[Move]) -> tuple[list[Any], ...]:
+def _columns(moves: Sequence[Move]) -> Sequence[Sequence[Any]]:
+    return list(zip(*moves, strict=True)) or [()] * len(Move._fields)
+
+
+def _packed(moves: Sequence[Move]) -> tuple[Any, ...]:
     """The moves as `move` takes them: what they have in common comes once, and each of them names it."""
-    shapes: dict[tuple[Any, ...], int] = {}
-    numbers = []
-    for move in moves:
-        shape = move.from_state, move.to_state, move.reason, move.sent_as, move.counts_as
-        numbers.append(shapes.setdefault(shape, len(shapes)))
+    mailings, recipients, attempts, before, after, reasons, due, versions, _, sent_as, counts_as, _ = _columns(moves)
+    common = list(zip(before, after, reasons, sent_as, counts_as, strict=True))
+    shapes = {shape: number for number, shape in enumerate(dict.fromkeys(common))}
+    place = {mailing_id: number for number, mailing_id in enumerate(dict.fromkeys(mailings), 1)}
     return (
         [dict(zip(_SHAPE, (number, *shape), strict=True)) for shape, number in shapes.items()],
-        numbers,
-        [move.mailing_id for move in moves],
-        [move.recipient_id for move in moves],
-        [move.attempt for move in moves],
-        [move.due_at for move in moves],
-        [move.version for move in moves],
+        [*place],
+        int_array(shapes[shape] for shape in common),
+        int_array(place[mailing_id] for mailing_id in mailings),
+        int_array(recipients),
+        int_array(attempts),
+        int_array(versions),
+        due if any(due) else None,  # it reads as null for each, and need not be encoded
     )
 
 
 def _deltas(moves: Sequence[Move]) -> tuple[list[UUID], list[str], list[str], list[int]]:
     """What the moves change in the counters, as columns."""
+    mailings, _, _, before, after, reasons, _, _, before_reasons, *_ = _columns(moves)
+    kinds = Counter(zip(mailings, before, before_reasons, after, reasons, strict=True))
     deltas: Counter[tuple[UUID, str, str]] = Counter()
-    for move in moves:
-        before, after = move.from_state.counted_as, move.to_state.counted_as
-        if (before, move.from_reason) != (after, move.reason):
-            deltas[move.mailing_id, before.value, move.from_reason] -= 1
-            deltas[move.mailing_id, after.value, move.reason] += 1
+    for (mailing_id, from_state, from_reason, to_state, reason), n in kinds.items():
+        deltas[mailing_id, from_state.counted_as, from_reason] -= n
+        deltas[mailing_id, to_state.counted_as, reason] += n
     keys = [key for key, n in deltas.items() if n]
     return (
         [key[0] for key in keys],

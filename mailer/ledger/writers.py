@@ -11,7 +11,7 @@ from uuid import UUID
 
 from mailer.crashing import CrashPoint, reach
 from mailer.ledger.chain import GENESIS, Links, link_all
-from mailer.ledger.database import Connection, statements
+from mailer.ledger.database import Connection, int_array, statements
 from mailer.macs import Mac
 from mailer.ports.ids import uuid7
 from mailer.ports.ledger import Entry
@@ -124,10 +124,11 @@ def columns(links: Links) -> list[Any]:
         links.first,
         links.at,
         [dict(zip(_SHAPE, (shape.number, *shape.columns), strict=True)) for shape in links.shapes],
-        links.numbers,
         links.mailings,
-        links.recipients,
-        links.attempts,
+        int_array(links.numbers),
+        int_array(links.places),
+        int_array(links.recipients),
+        int_array(links.attempts),
         links.message_ids,
         links.texts,
         b"".join(links.hashes),

@@ -23,10 +23,12 @@ BATCHES_AT_ONCE = 2
 """Held by a consumer: the one in hand and the next one."""
 TAKERS_A_LANE = 3
 """Consumers of events: while some wait for the database, another one works."""
-CONSUMERS_A_LANE = 3
+CONSUMERS_A_LANE = 4
 """While some wait for the processor or the database, another one renders."""
 RELAYED_AT_ONCE = 200
 RELAY_LEASE = 30.0
+RELAY_PAUSE = 0.02
+"""Seconds after each time: what comes in a stream goes together, and what comes alone goes at once."""
 OUTCOMES = "mailer.outcomes"
 """Where nobody has to listen."""
 LONGEST_PAUSE = 30.0
@@ -165,6 +167,8 @@ async def relay(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str
             elif not all(arrived):
                 await outbox.put_back([item.id for item, done in zip(parked, arrived, strict=True) if not done])
                 await pause(stop, 1)
+            else:
+                await pause(stop, RELAY_PAUSE)
         except Exception:
             log.exception("the relay failed; trying again")
             await pause(stop, 1)

@@ -13,10 +13,10 @@ from uuid import UUID
 from mailer.actions.bounce import Bounces, Judgement
 from mailer.crashing import CrashPoint, reach
 from mailer.pipeline.copies import Key, windows
+from mailer.pipeline.precedence import URGENT
 from mailer.pipeline.preparing import Gate, Prepared, Preparing
 from mailer.pipeline.press import Press, Presses, UnknownTemplate
-from mailer.pipeline.verdicts import Step, conclude, domain_of
-from mailer.policy.category import Lane
+from mailer.pipeline.verdicts import Change, Sending, Step, conclude
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.rates import may_count
 from mailer.ports.deliveries import Claim, Deliveries, Move, Row, State
@@ -45,8 +45,6 @@ PAUSE = timedelta(seconds=10)
 ELSEWHERE = timedelta(seconds=15)
 """When mailings are tried again whose brand or template is not known here: newer workers are being deployed."""
 _T = TypeVar("_T")
-URGENT = frozenset({Lane.BREACH, Lane.SERVICE})
-"""The lanes that may use the connections which bulk mail cannot take."""
 
 
 @dataclass(slots=True)
@@ -54,6 +52,7 @@ class _Hold:
     """A claim on its way.
 
     Attributes:
+        urgent: whether bulk mail gives way to it; all of its mailings are of one lane.
         closing: `time.monotonic()` seconds after which nothing begins.
         fates: what this claim has already done.
         pending: outcomes that are not recorded yet. judgements: of their refusals. since: when they came in.
@@ -64,9 +63,10 @@ class _Hold:
     presses: Mapping[UUID, Press]
     closing: float
     fates: dict[Key, State] = field(default_factory=dict)
-    pending: list[Step] = field(default_factory=list)
+    pending: list[Change] = field(default_factory=list)
     judgements: list[Judgement] = field(default_factory=list)
     since: float = 0.0
+    urgent: bool = False
     offered: int = 0
 
 
@@ -96,6 +96,7 @@ class HandOver:
         self._owner = owner
         self._stop = stop
         self._preparing = Preparing(gate, presses.sign)
+        self.precedence = gate.precedence
 
     async def run(self, batches: Sequence[int], facts: Sequence[MailingFacts] = ()) -> None:
         """Hands over what is open of some batches. Returns at once for a batch that somebody else holds.
@@ -112,6 +113,7 @@ class HandOver:
             return
         reach(CrashPoint.AFTER_CLAIM)
         hold = _Hold(claim, await self._set_up(claim, facts), claim.deadline - MARGIN * (claim.deadline - begun))
+        hold.urgent = any(press.category.lane in URGENT for press in hold.presses.values())
         try:
             left = await self._hand_over_all(hold)
         finally:
@@ -167,12 +169,15 @@ class HandOver:
         left = {_key(row): datetime.now(UTC) + ELSEWHERE for row in rows if row.mailing_id not in hold.presses}
         known = [row for row in rows if row.mailing_id in hold.presses] if left else rows
         for window in windows(known, WINDOW, _once(known, hold.presses)):
+            await self.precedence.give_way(urgent=hold.urgent)
             if time.monotonic() >= hold.closing or self._stop.is_set():
                 left |= dict.fromkeys(map(_key, window), datetime.now(UTC) + (not self._stop.is_set()) * PAUSE)
                 continue
-            prepared = await self._prepare(hold, window)
-            left |= prepared.left
-            left |= await self._hand_over(hold, prepared)
+            with self.precedence.going(urgent=hold.urgent):
+                prepared = await self._prepare(hold, window)
+                left |= prepared.left
+                begun = await self._intend(hold, prepared)
+            left |= await self._hand_over(hold, prepared, begun)
         return left
 
     async def _prepare(self, hold: _Hold, rows: Sequence[Row]) -> Prepared:
@@ -185,14 +190,13 @@ class HandOver:
                 await self._record(hold)
         return await preparing
 
-    async def _hand_over(self, hold: _Hold, prepared: Prepared) -> dict[Key, datetime]:
-        """Commits a window's decisions and intents, and sends; returns what could not begin."""
-        begun = await self._intend(hold, prepared)
+    async def _hand_over(self, hold: _Hold, prepared: Prepared, begun: Prepared | None) -> dict[Key, datetime]:
+        """Sends what has begun of a window that was prepared; returns what could not begin."""
         if begun is None:
             self._give_back(prepared.admission, prepared.steps)
-            return {step.move.key: datetime.now(UTC) + PAUSE for step in prepared.steps}
-        hold.fates |= {step.move.key: step.move.to_state for step in begun.steps}
-        sending = [step for step in begun.steps if step.printed]
+            return {step.change.move.key: datetime.now(UTC) + PAUSE for step in prepared.steps}
+        hold.fates |= {step.change.move.key: step.change.move.to_state for step in begun.steps}
+        sending = [step for step in begun.steps if isinstance(step, Sending)]
         return begun.left | (await self._send(hold, sending, begun.admission) if sending else {})
 
     async def _intend(self, hold: _Hold, prepared: Prepared) -> Prepared | None:
@@ -207,7 +211,7 @@ class HandOver:
             if not prepared.steps:
                 return prepared
             reach(CrashPoint.BEFORE_INTENT)
-            refused = await self._move(hold, prepared.steps)
+            refused = await self._move(hold, [step.change for step in prepared.steps])
             if refused is not None and not refused:
                 reach(CrashPoint.AFTER_INTENT)
                 return prepared
@@ -217,7 +221,7 @@ class HandOver:
             prepared.steps, again = _parted(prepared.steps, refused)
             if again:
                 self._give_back(prepared.admission, again)
-                fresh = await self._deliveries.read_again(hold.claim.token, [step.move.key for step in again])
+                fresh = await self._deliveries.read_again(hold.claim.token, [_key(step.row) for step in again])
                 anew = await self._preparing.prepare(fresh, hold.presses, hold.fates, datetime.now(UTC))
                 prepared.steps += anew.steps
                 prepared.left |= anew.left
@@ -225,19 +229,19 @@ class HandOver:
                 prepared.admission = replace(new, until=min(old.until, new.until), at=min(old.at, new.at))
         return None
 
-    async def _move(self, hold: _Hold, steps: Sequence[Step]) -> frozenset[Key] | None:
+    async def _move(self, hold: _Hold, changes: Sequence[Change]) -> frozenset[Key] | None:
         """One statement for the outcomes of a window and the intents of the next one.
 
         Returns:
             What was refused; None if it had to wait for somebody's standing for longer than outcomes may.
         """
-        both = [*hold.pending, *steps]
+        both = [*hold.pending, *changes]
         if hold.pending:
             reach(CrashPoint.BEFORE_OUTCOME)
         try:
             async with asyncio.timeout(LOCK_SECONDS if hold.pending else None):
                 refused = await self._deliveries.move(
-                    hold.claim.token, [step.move for step in both], [entry for step in both for entry in step.entries]
+                    hold.claim.token, [move for move, _ in both], [entry for _, entries in both for entry in entries]
                 )
         except TimeoutError:
             return None
@@ -247,12 +251,11 @@ class HandOver:
             await self._bury(hold)
         return refused
 
-    async def _send(self, hold: _Hold, steps: Sequence[Step], admission: Admission) -> dict[Key, datetime]:
+    async def _send(self, hold: _Hold, steps: Sequence[Sending], admission: Admission) -> dict[Key, datetime]:
         """Each processor gets its share of a window, bulk mail apart from urgent; returns what was not offered."""
         shares: defaultdict[tuple[str, bool], list[int]] = defaultdict(list)
         for index, step in enumerate(steps):
-            if step.processor is not None:
-                shares[step.processor.name, step.press.category.lane in URGENT].append(index)
+            shares[step.wanted.processor, step.wanted.lane in URGENT].append(index)
 
         async def send(share: Sequence[int], urgent: bool) -> dict[Key, datetime]:
             some = [steps[index] for index in share]
@@ -267,66 +270,61 @@ class HandOver:
             left |= result
         return left
 
-    async def _offer(self, hold: _Hold, steps: Sequence[Step], admission: Admission, urgent: bool) -> list[Outcome]:
+    async def _offer(self, hold: _Hold, steps: Sequence[Sending], admission: Admission, urgent: bool) -> list[Outcome]:
         """Hands messages to the processor that all of them are for, and says what it answered to who wants to know."""
-        processor = steps[0].processor
-        if processor is None:
-            raise AssertionError("what is sent has a processor")
-        outcomes = await processor.send(
-            [step.printed.outgoing for step in steps if step.printed],
+        name = steps[0].wanted.processor
+        outcomes = await steps[0].processor.send(
+            [step.printed.outgoing for step in steps],
             hold.closing,
-            lambda index: self._forbidden(steps[index], processor.name, admission.until),
+            lambda index: self._forbidden(steps[index].wanted, admission.until),
             urgent=urgent,
         )
-        self._gate.routes.note(processor.name, outcomes)
-        streams = [(step.category, domain_of(step.row)) for step in steps]
-        await self._gate.streams.note(processor.name, streams, outcomes)
+        self._gate.routes.note(name, outcomes)
+        streams = [(step.category, step.wanted.domain) for step in steps]
+        await self._gate.streams.note(name, streams, outcomes)
         rows = [step.row for step in steps]
-        hold.judgements.append(await self._persist(hold, lambda: self._bounces.judge(processor.name, rows, outcomes)))
+        hold.judgements.append(await self._persist(hold, lambda: self._bounces.judge(name, rows, outcomes)))
         return outcomes
 
-    def _forbidden(self, step: Step, processor: str, until: float) -> str | None:
+    def _forbidden(self, wanted: Wanted, until: float) -> str | None:
         """Why a message may not begin any more."""
         if time.monotonic() >= until:
             return "its token of a rate had run out"
         control = self._gate.control
-        return control.halted(step.press.facts.brand, step.row.mailing_id) or control.processor_halted(processor)
+        return control.halted(wanted.brand, wanted.mailing_id) or control.processor_halted(wanted.processor)
 
     def _conclude(
-        self, hold: _Hold, steps: Sequence[Step], outcomes: Sequence[Outcome], admission: Admission
+        self, hold: _Hold, steps: Sequence[Sending], outcomes: Sequence[Outcome], admission: Admission
     ) -> dict[Key, datetime]:
         """Notes what came of a window, to be recorded; returns what was not offered."""
         now = datetime.now(UTC)
         if not hold.pending:
             hold.since = time.monotonic()
-        unsent, counts = list[Step](), Counter[tuple[str, str]]()
+        unsent = list[Sending]()
         doubted = frozenset[Key]().union(*(judgement.doubted for judgement in hold.judgements))
         for step, outcome in zip(steps, outcomes, strict=True):
-            hold.pending.append(conclude(step, outcome, now, doubted=step.move.key in doubted))
-            wanted = _wanted(step)
-            counts[wanted.processor, outcome.result.value] += 1
-            self._gate.meter.note(wanted.processor, wanted.domain, outcome)
+            hold.pending.append(conclude(step, outcome, now, doubted=_key(step.row) in doubted))
+            self._gate.meter.note(step.wanted.processor, step.wanted.domain, outcome)
             if outcome.result is Result.UNSENT:
                 unsent.append(step)
-                hold.fates[step.move.key] = State.CLAIMED
-        for labels, n in counts.items():
-            HANDED_OVER.labels(*labels).inc(n)
+        for result, n in Counter(outcome.result for outcome in outcomes).items():
+            HANDED_OVER.labels(steps[0].wanted.processor, result).inc(n)
         self._give_back(admission, unsent)
         hold.offered += len(steps) - len(unsent)
-        return {step.move.key: now for step in unsent}
+        hold.fates |= {_key(step.row): State.CLAIMED for step in unsent}
+        return {_key(step.row): now for step in unsent}
 
     def _give_back(self, admission: Admission, steps: Sequence[Step]) -> None:
         """Messages that were admitted are not sent, at least not now."""
-        if unsent := [_wanted(step) for step in steps if step.printed]:
+        if unsent := [step.wanted for step in steps if isinstance(step, Sending)]:
             self._gate.meter.give_back(admission, unsent)
 
     async def _record(self, hold: _Hold) -> None:
         """Records outcomes by themselves."""
-        steps, hold.pending = hold.pending, []
-        if not steps:
+        changes, hold.pending = hold.pending, []
+        if not changes:
             return
         reach(CrashPoint.BEFORE_OUTCOME)
-        changes = [(step.move, step.entries) for step in steps]
         _warn(await self._persist(hold, lambda: move_what_holds(self._deliveries, hold.claim.token, changes)))
         reach(CrashPoint.AFTER_OUTCOME)
         await self._bury(hold)
@@ -370,20 +368,14 @@ def _key(row: Row) -> Key:
 
 def _parted(steps: Sequence[Step], refused: frozenset[Key]) -> tuple[list[Step], list[Step]]:
     """The steps that may be taken, and those that were refused."""
-    good = [step for step in steps if step.move.key not in refused]
-    return good, [step for step in steps if step.move.key in refused]
+    good = [step for step in steps if _key(step.row) not in refused]
+    return good, [step for step in steps if _key(step.row) in refused]
 
 
 def _warn(late: int) -> None:
     """Somebody took these rows for a dead worker's; what they have become stands in the ledger already."""
     if late:
         log.warning("outcomes came too late", deliveries=late)
-
-
-def _wanted(step: Step) -> Wanted:
-    """What the message of a step has taken of the rates."""
-    facts, name = step.press.facts, step.processor.name if step.processor else ""
-    return Wanted(name, domain_of(step.row), facts.brand, facts.id, step.press.category.lane)
 
 
 def _once(rows: Sequence[Row], presses: Mapping[UUID, Press]) -> Mapping[Key, set[object]]:

@@ -9,6 +9,7 @@ from mailer.accounts import AccountEvent, parse_any
 from mailer.crashing import CrashPoint, reach
 from mailer.events import Audience, EventRefused, MessageEvent
 from mailer.pipeline.handover import WINDOW, HandOver
+from mailer.pipeline.precedence import URGENT
 from mailer.policy.document import Policy
 from mailer.ports.broker import Broker, Header, Message, Received
 from mailer.ports.ids import uuid7
@@ -80,7 +81,8 @@ class Intake:
                     await received.ack()
             except EventRefused as refusal:
                 await self._refuse(lane, received, str(refusal))
-        accepted = await self._accept(lane, good)
+        with self._handover.precedence.going(urgent=lane in URGENT):
+            accepted = await self._accept(lane, good)
         reach(CrashPoint.IN_EXPANSION)
         await self._pass_on(lane, [result for _, result in accepted])
         reach(CrashPoint.BEFORE_ACK)

@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
 from typing import Protocol
 from uuid import UUID
 
 from mailer.pipeline.copies import Key, resolved
+from mailer.pipeline.precedence import Precedence
 from mailer.pipeline.press import Press, Printed, Sign
 from mailer.pipeline.routing import NoRoute
 from mailer.pipeline.streams import Streams
-from mailer.pipeline.verdicts import Draft, Step, decision_about, intend, settle, unprintable
+from mailer.pipeline.verdicts import Draft, Step, decision_about, draft_for, intend, settle, unprintable
 from mailer.policy.decision import Hold, Send
 from mailer.policy.document import Policy
 from mailer.policy.outcome import Outcome
@@ -81,6 +82,7 @@ class Gate:
     routes: Choosing
     meter: Metering
     streams: Streams
+    precedence: Precedence = field(default_factory=Precedence)
 
 
 @dataclass(slots=True)
@@ -137,31 +139,30 @@ class Preparing:
             return settle(row, press, decision)
         route = self._gate.routes.choose(press.policy, press.template.purpose, now)
         if not isinstance(route, NoRoute):
-            draft = Draft(row, press, decision, route)
-            return self._gate.streams.paused(route.name, decision.category, draft.domain, now) or draft
+            draft = draft_for(row, press, decision, route)
+            return self._gate.streams.paused(route.name, decision.category, draft.wanted.domain, now) or draft
         if route.rule is None:
             return route.until
         return settle(row, press, Hold(route.until, route.reason, route.rule, press.policy.version))
 
     async def _admit(self, prepared: Prepared, drafts: Sequence[Draft], now: datetime) -> None:
-        wanted = [wanted_for(draft) for draft in drafts]
-        admission = prepared.admission = await self._gate.meter.admit(wanted)
-        going: list[tuple[Draft, Printed]] = []
+        admission = prepared.admission = await self._gate.meter.admit([draft.wanted for draft in drafts])
+        going, date = list[tuple[Draft, Printed]](), int(now.timestamp())
         failed: list[Wanted] = []
-        for number, (draft, one, granted) in enumerate(zip(drafts, wanted, admission.granted, strict=True)):
+        for number, (draft, granted) in enumerate(zip(drafts, admission.granted, strict=True)):
             if number % PRINTED_AT_ONCE == 0:
                 await asyncio.sleep(0)  # urgent mail must not wait for a whole window of bulk mail to be rendered
             if not granted:
                 prepared.left[draft.row.mailing_id, draft.row.recipient_id] = admission.again or now
                 continue
             try:
-                going.append((draft, draft.press.print(draft.row, draft.send.category, int(now.timestamp()))))
+                going.append((draft, draft.press.print(draft.row, draft.send.category, date)))
             except (RenderError, HeaderRefused) as error:
                 prepared.steps.append(unprintable(draft, error))
-                failed.append(one)
+                failed.append(draft.wanted)
         if failed:
             self._gate.meter.give_back(admission, failed)
-        prepared.steps += [intend(draft, printed) for draft, printed in await self._signed(going, int(now.timestamp()))]
+        prepared.steps += [intend(draft, printed) for draft, printed in await self._signed(going, date)]
 
     async def _signed(self, going: list[tuple[Draft, Printed]], now: int) -> list[tuple[Draft, Printed]]:
         sign, loop = self._sign, asyncio.get_running_loop()
@@ -172,11 +173,10 @@ class Preparing:
             return [
                 (
                     draft,
-                    replace(
-                        printed,
-                        outgoing=replace(
-                            printed.outgoing, content=sign(draft.press.policy.domain, printed.outgoing.content, now)
-                        ),
+                    printed._replace(
+                        outgoing=printed.outgoing._replace(
+                            content=sign(draft.press.policy.domain, printed.outgoing.content, now)
+                        )
                     ),
                 )
                 for draft, printed in some
@@ -185,9 +185,3 @@ class Preparing:
         chunks = [going[start : start + SIGNED_AT_ONCE] for start in range(0, len(going), SIGNED_AT_ONCE)]
         done = await asyncio.gather(*(loop.run_in_executor(self._threads, sign_some, chunk) for chunk in chunks))
         return [pair for chunk in done for pair in chunk]
-
-
-def wanted_for(draft: Draft) -> Wanted:
-    """What a message asks of the rates."""
-    facts = draft.press.facts
-    return Wanted(draft.processor.name, draft.domain, facts.brand, facts.id, draft.press.category.lane)

@@ -3,8 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mailer.policy.category import Category
 from mailer.policy.decision import Mailing
@@ -51,8 +50,7 @@ Sign = Callable[[str, bytes, int], bytes]
 """Signs a message for a domain at a time (seconds): `(domain, message, now) -> message`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Printed:
+class Printed(NamedTuple):
     """A message, and the id that the ledger keeps of it."""
 
     outgoing: Outgoing
@@ -122,8 +120,9 @@ class Press:
         values = {**self._texts, **personal}
         blank = self._blank(row, category, footer_for(category, switches), level, values)
         message_id = self._links.message_id(self.facts.id, row.recipient_id, self.policy.domain)
+        recipient = addr_spec(address, "To")
         content = blank.fill(
-            to=address,
+            to=recipient,
             name=row.name,
             message_id=message_id,
             date=now,
@@ -132,7 +131,6 @@ class Press:
         )
         message_id = message_id[1:-1]
         sender = self._links.bounce_address(self.facts.id, row.recipient_id, self.policy.domain)
-        recipient = addr_spec(address, "To")
         return Printed(Outgoing(sender, recipient, content, message_id.partition("@")[0]), message_id)
 
     def _blank(

@@ -4,7 +4,7 @@ import hashlib
 import random
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from mailer.actions.bounce import QUARANTINED
 from mailer.pipeline.press import FIELDS, Press, Printed
@@ -17,6 +17,7 @@ from mailer.policy.registry import rule
 from mailer.ports.deliveries import Move, Row, State
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.processor import Processor
+from mailer.ports.rates import Wanted
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.templates import RenderError
 
@@ -24,42 +25,57 @@ FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=4)
 
 
-@dataclass(frozen=True, slots=True)
+class Change(NamedTuple):
+    """One delivery's next state, and what the ledger says of it."""
+
+    move: Move
+    entries: tuple[Entry, ...]
+
+
+@dataclass(slots=True)
 class Step:
-    """One delivery's next state, and what the ledger says of it.
+    """What follows from a decision about a row. Nobody changes it; frozen, it would take five times as long to make.
 
     Attributes:
         category: what the mail is to this person.
-        processor, printed: by whom, and what is to be handed over, if anything is.
     """
 
     row: Row
     press: Press
     category: Category
-    move: Move
-    entries: tuple[Entry, ...]
-    processor: Processor | None = None
-    printed: Printed | None = None
+    change: Change
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class Sending(Step):
+    """The intent of handing a message over.
+
+    Attributes:
+        wanted: what it has taken of the rates.
+    """
+
+    processor: Processor
+    wanted: Wanted
+    printed: Printed
+
+
+@dataclass(slots=True)
 class Draft:
-    """A delivery that is to be sent, and by whom."""
+    """A delivery that is to be sent, by whom, and what that asks of the rates."""
 
     row: Row
     press: Press
     send: Send
     processor: Processor
-
-    @property
-    def domain(self) -> str:
-        """That of the recipient's address."""
-        return domain_of(self.row)
+    wanted: Wanted
 
 
-def domain_of(row: Row) -> str:
-    """That of the recipient's address, in lower case."""
-    return (row.standing.address or "").rpartition("@")[2].lower()
+def draft_for(row: Row, press: Press, send: Send, processor: Processor) -> Draft:
+    """What is to be sent by a processor."""
+    facts, domain = press.facts, (row.standing.address or "").rpartition("@")[2].lower()
+    return Draft(
+        row, press, send, processor, Wanted(processor.name, domain, facts.brand, facts.id, press.category.lane)
+    )
 
 
 def decision_about(row: Row, press: Press, now: datetime) -> Decision:
@@ -82,10 +98,10 @@ def settle(row: Row, press: Press, decision: Suppress | Hold | Divert) -> Step:
             assert_never(decision)
     category = press.category
     entry = _entry(Kind.DECISION, row, press, category, reason=reason, rule=decision.rule, policy=decision.policy)
-    return Step(row, press, category, _move(row, state, kept, due_at=due_at), (entry,))
+    return Step(row, press, category, Change(_move(row, state, kept, due_at=due_at), (entry,)))
 
 
-def intend(draft: Draft, printed: Printed) -> Step:
+def intend(draft: Draft, printed: Printed) -> Sending:
     """The intent of handing a message over, with the record that the law wants of it."""
     row, press, category = draft.row, draft.press, draft.send.category
     handed = hand_over_record(draft, printed)
@@ -101,7 +117,7 @@ def intend(draft: Draft, printed: Printed) -> Step:
         invites=category.invites,
     )
     entries = (_decided(draft), handed) if handed else (_decided(draft),)
-    return Step(row, press, category, move, entries, draft.processor, printed)
+    return Sending(row, press, category, Change(move, entries), draft.processor, draft.wanted, printed)
 
 
 def unprintable(draft: Draft, error: RenderError | HeaderRefused) -> Step:
@@ -110,13 +126,13 @@ def unprintable(draft: Draft, error: RenderError | HeaderRefused) -> Step:
     outcome = _entry(Kind.OUTCOME, row, draft.press, category, reason="render_error", reply=str(error))
     # Guarded like an intent: what an erasure has just emptied is decided anew, and not a fault of the template.
     move = _move(row, State.FAILED, "render_error", version=row.standing.version)
-    return Step(row, draft.press, category, move, (_decided(draft), outcome))
+    return Step(row, draft.press, category, Change(move, (_decided(draft), outcome)))
 
 
-def conclude(step: Step, outcome: Outcome, now: datetime, *, doubted: bool = False) -> Step:
+def conclude(step: Sending, outcome: Outcome, now: datetime, *, doubted: bool = False) -> Change:
     """What follows from an outcome for a delivery that was intended; `doubted`: its refusal waits for a person."""
     row = step.row
-    reason = outcome.status or (str(outcome.code) if outcome.code else outcome.result.value)
+    reason = outcome.status or str(outcome.code or outcome.result)
     stated, due_at = None, None
     match outcome.result:
         case Result.ACCEPTED:
@@ -144,12 +160,12 @@ def conclude(step: Step, outcome: Outcome, now: datetime, *, doubted: bool = Fal
         row,
         step.press,
         step.category,
-        reason=" ".join(dict.fromkeys((outcome.result.value, *(stated or reason).split()))),
-        processor=step.processor.name if step.processor else None,
+        reason=" ".join(dict.fromkeys((outcome.result, *(stated or reason).split()))) if reason else outcome.result,
+        processor=step.processor.name,
         reply=_reply(outcome),
-        message_id=step.printed.message_id if step.printed else None,
+        message_id=step.printed.message_id,
     )
-    return Step(row, step.press, step.category, move, (entry,), step.processor, step.printed)
+    return Change(move, (entry,))
 
 
 def retry_delay(age: timedelta, spread: float) -> timedelta:
@@ -157,7 +173,7 @@ def retry_delay(age: timedelta, spread: float) -> timedelta:
     return min(max(age, FIRST_RETRY), LONGEST_RETRY) * (0.5 + spread)
 
 
-def _deferred(step: Step, reason: str, now: datetime) -> tuple[State, str, datetime | None]:
+def _deferred(step: Sending, reason: str, now: datetime) -> tuple[State, str, datetime | None]:
     """Tried again later, unless it was refused for too long since it was offered for the first time."""
     age = now - (step.row.tried_at or now)
     if age > step.category.max_age:

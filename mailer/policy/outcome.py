@@ -21,9 +21,9 @@ class Result(StrEnum):
     """Nothing of it was offered: no connection, or its lease would have run out."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
-    """One reply for one recipient.
+    """One reply for one recipient. Nobody changes it; frozen, it would take five times as long to make.
 
     Attributes:
         result: what follows from it.

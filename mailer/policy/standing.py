@@ -31,9 +31,11 @@ def partner_scope(partner: str) -> str:
     return f"partner/{partner}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Standing:
     """A person at a brand, as the decision sees them.
+
+    Nobody changes it; frozen, it would take five times as long to make, and one is made for each mail.
 
     Attributes:
         recipient_id: the pseudonymous id that the ledger uses.

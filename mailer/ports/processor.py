@@ -1,8 +1,7 @@
 """An outside delivery system, as the hand-over sees it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mailer.policy.outcome import Outcome
 
@@ -13,8 +12,7 @@ What it says no to is UNSENT with that reason: its lease or its token of a rate 
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One message on its way out.
 
     Attributes:

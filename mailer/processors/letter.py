@@ -8,8 +8,6 @@ from typing import Final, Self
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.processor import Outgoing
 
-_SAFE: Final = re.compile(r"[^\s<>]*")
-"""What an envelope address may be made of, if it prints."""
 _XTEXT: Final = re.compile(r"[!-*,-<>-~]*")
 _NOT_XTEXT: Final = re.compile(r"[^!-*,-<>-~]")
 _GREATEST_SIZE: Final = re.compile("[0-9]{1,19}")
@@ -93,7 +91,8 @@ def compose(message: Outgoing, index: int, extensions: Extensions) -> Letter | O
         rcpt += " NOTIFY=FAILURE,DELAY"
         if not utf8:  # the address type rfc822 is ASCII (RFC 3461 4.2)
             rcpt += f" ORCPT=rfc822;{xtext(recipient)}"
-    stuffed = content.replace(b"\r\n.", b"\r\n..")
+    # Where there is nothing to replace, `in` sees it in a quarter of the time of `replace`.
+    stuffed = content.replace(b"\r\n.", b"\r\n..") if b"\r\n." in content else content
     if stuffed.startswith(b"."):
         stuffed = b"." + stuffed
     if not stuffed.endswith(b"\r\n"):
@@ -109,10 +108,11 @@ def xtext(text: str) -> str:
 def _trouble(sender: str, recipient: str, content: bytes) -> Outcome | None:
     """Why no server at all may be offered this."""
     addresses = f"{sender}{recipient}"
-    if not (_SAFE.fullmatch(addresses) and addresses.isprintable()):
+    # Of all white space only this one prints.
+    if not addresses.isprintable() or " " in addresses or "<" in addresses or ">" in addresses:
         return _blocked("5.5.4", "an envelope address would break the command")
-    # Single octets are found many times as fast as pairs of them.
-    if content != content.replace(b"\r", b"").replace(b"\n", b"\r\n"):
+    lines = content.replace(b"\r\n", b"")
+    if b"\r" in lines or b"\n" in lines:
         return _blocked("5.6.0", "a bare CR or LF in the message")
     return None
 

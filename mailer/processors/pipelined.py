@@ -223,7 +223,7 @@ class Pipelined(Speaker, asyncio.Protocol):
         self._expected = self._after_dot
         self._doubtful = True
         self._dotted = self._heard = time.monotonic()
-        self._transport.write(rest + _DOT + self._next.envelope if self._next else rest + _DOT)
+        self._transport.write(b"".join((rest, _DOT, self._next.envelope if self._next else b"")))
 
     def _too_early(self, code: int, text: bytes) -> None:
         """A reply within the content: its final dot has not been written, and never will be."""

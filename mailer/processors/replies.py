@@ -12,6 +12,8 @@ LONGEST_LINE: Final = 8_192
 _LONGEST: Final = 4 * LONGEST_LINE
 _MARKS: Final = (b" ", b"\r", b"")
 """What may follow the code in a reply's last line."""
+_BEGINNINGS: Final = {b"%03d%b" % (code, mark): code for code in range(1_000) for mark in _MARKS}
+"""How a line begins that is a whole reply, or ends one: its first four octets, or three if it has no more."""
 
 
 class Replies:
@@ -32,11 +34,11 @@ class Replies:
         *lines, self._rest = (self._rest + data).split(b"\n")
         replies = []
         for line in lines:
-            code = line[:3]
-            if len(line) > LONGEST_LINE or len(code) < 3 or not code.isdigit():
+            code = _BEGINNINGS.get(line[:4])
+            if len(line) > LONGEST_LINE or (code is None and not _is_coded(line)):
                 replies.append(GARBAGE)
-            elif line[3:4] in _MARKS and not self._begun:
-                replies.append((int(code), line[4:].rstrip()))
+            elif code is not None and not self._begun:
+                replies.append((code, line[4:].rstrip()))
             elif (reply := self._continued(line)) is not None:
                 replies.append(reply)
         if len(self._rest) > LONGEST_LINE:
@@ -55,3 +57,8 @@ class Replies:
         text = b"\n".join(part[4:].strip() for part in self._begun)
         self._begun, self._size = [], 0
         return (int(line[:3]), text) if known and last else GARBAGE
+
+
+def _is_coded(line: bytes) -> bool:
+    """Whether it begins with three digits."""
+    return len(line) >= 3 and line[:3].isdigit()

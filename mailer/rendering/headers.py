@@ -4,6 +4,7 @@ import re
 from binascii import b2a_base64
 from email.utils import parseaddr
 from functools import lru_cache
+from typing import NewType
 from urllib.parse import quote
 
 import idna
@@ -13,12 +14,18 @@ MAX_LINE = 76
 MAX_WORD = 75
 """The longest encoded word (RFC 2047 2)."""
 _WORD_COST = len("=?utf-8?b??=")
+_LONG_WORD = MAX_WORD - 10
+"""From here on a word is encoded, since it may not fit into a line."""
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """What has no place in a header's value: it could begin a header of its own."""
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _ADDR_SPEC = re.compile(r'([^\s<>()\[\]\\,;:@"]+)@([^\s<>()\[\]\\,;:@"]+)')
 _TOKEN = re.compile(r"[A-Za-z0-9._-]+(?: [A-Za-z0-9._-]+)*")
+
+
+AddrSpec = NewType("AddrSpec", str)
+"""An address as `addr_spec` writes it."""
 
 
 class HeaderRefused(ValueError):
@@ -31,7 +38,8 @@ def one_line(value: str, header: str) -> str:
     Raises:
         HeaderRefused: it has a line break or another control character.
     """
-    if CONTROL.search(value):
+    # Whatever is refused does not print, and that is seen several times as fast.
+    if not value.isprintable() and CONTROL.search(value):
         raise HeaderRefused(f"{header}: has a line break or control character")
     return value
 
@@ -55,7 +63,15 @@ def mailbox(address: str, name: str | None, header: str) -> str:
     Raises:
         HeaderRefused: name or address has a control character, or the address is none.
     """
-    spec = addr_spec(address, header)
+    return named(addr_spec(address, header), name, header)
+
+
+def named(spec: AddrSpec, name: str | None, header: str) -> str:
+    """`Name <address>`, or the address alone.
+
+    Raises:
+        HeaderRefused: the name has a control character.
+    """
     name = one_line(name, header).strip() if name else ""
     if not name:
         return spec
@@ -81,7 +97,7 @@ def split_mailbox(text: str, header: str) -> tuple[str, str]:
     return name, address
 
 
-def addr_spec(address: str, header: str) -> str:
+def addr_spec(address: str, header: str) -> AddrSpec:
     """An address with its domain as A-labels (RFC 5890); a UTF-8 local part stays as it is (RFC 6532).
 
     Raises:
@@ -90,7 +106,7 @@ def addr_spec(address: str, header: str) -> str:
     found = _ADDR_SPEC.fullmatch(one_line(address, header))
     if not found:
         raise HeaderRefused(f"{header}: not an address")
-    return f"{found[1]}@{a_labels(found[2])}"
+    return AddrSpec(f"{found[1]}@{a_labels(found[2])}")
 
 
 @lru_cache(maxsize=10_000)
@@ -141,7 +157,7 @@ def parameter(name: str, value: str) -> str:
 def _reads_as_written(text: str) -> bool:
     """Whether a reader gets back exactly this text without any encoding."""
     plain = text.isascii() and "=?" not in text and "  " not in text and text == text.strip()
-    return plain and all(len(word) < MAX_WORD - 10 for word in text.split(" "))
+    return plain and (len(text) < _LONG_WORD or all(len(word) < _LONG_WORD for word in text.split(" ")))
 
 
 def _fold(text: str, column: int) -> str:

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from itsdangerous import BadData, URLSafeSerializer
 
 from mailer.macs import Mac
+from mailer.rendering.base32 import base32
 
 MAX_TOKEN = 4000
 """The longest token that is looked at, in characters; ours have about 150, one of a tracked link what its URL needs."""
@@ -35,6 +36,7 @@ BOUNCE_PREFIX = "b+"
 _compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _json = lru_cache(maxsize=1000)(_compact)
 """A brand or a category as JSON has it."""
+_FOR_URLS = bytes.maketrans(b"+/", b"-_")
 _MAC_OCTETS = 12
 _IDS_OCTETS = 24
 _NO_URL = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff\"<>\\^`{|}]")
@@ -52,8 +54,7 @@ class Purpose(StrEnum):
     REPORT = "report"
 
 
-@dataclass(frozen=True, slots=True)
-class UnsubscribeToken:
+class UnsubscribeToken(NamedTuple):
     """Whom an unsubscribe link speaks for.
 
     Attributes:
@@ -107,16 +108,14 @@ class ConfirmToken:
     asked_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class PreferencesToken:
+class PreferencesToken(NamedTuple):
     """Whose preferences a page shows and changes."""
 
     brand: str
     recipient_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class ReportToken:
+class ReportToken(NamedTuple):
     """Who asks of which mailing why they got it, or says that the account is not theirs."""
 
     brand: str
@@ -261,8 +260,7 @@ class Links:
     def bounce_address(self, mailing_id: UUID, recipient_id: int, domain: str) -> str:
         """The return path of a delivery: a local part of 60 characters that survives being lower-cased."""
         ids = _ids(mailing_id, recipient_id)
-        token = base64.b32encode(ids + self._bounce_keys[0](ids)[:_MAC_OCTETS]).decode().rstrip("=").lower()
-        return f"{BOUNCE_PREFIX}{token}@{domain}"
+        return f"{BOUNCE_PREFIX}{base32(ids + self._bounce_keys[0](ids)[:_MAC_OCTETS])}@{domain}"
 
     def read_bounce(self, address: str) -> BounceToken | None:
         """The delivery that a return path belongs to; None for anything that is not ours."""
@@ -284,7 +282,7 @@ class Links:
     def _sign(self, purpose: Purpose, payload: str) -> str:
         """As itsdangerous would, which reads it, but four times as fast: it derives a key each time, and compresses."""
         data = _unpadded(payload.encode())
-        return f"{data.decode()}.{_unpadded(self._signing_keys[purpose](data)).decode()}"
+        return (b"%b.%b" % (data, _unpadded(self._signing_keys[purpose](data)))).decode()
 
     def _read(self, purpose: Purpose, text: str) -> Any:
         """A payload as we signed it, so that its values need no second look; None if we did not."""
@@ -317,7 +315,8 @@ def _counted(token: OpenToken | ClickToken) -> Any:
 
 
 def _unpadded(data: bytes) -> bytes:
-    return base64.urlsafe_b64encode(data).rstrip(b"=")
+    """Base64 for URLs without its padding (RFC 4648 5), as `base64.urlsafe_b64encode` in half of its time."""
+    return binascii.b2a_base64(data, newline=False).translate(_FOR_URLS).rstrip(b"=")
 
 
 def _derive(key: str, purpose: str) -> Mac:

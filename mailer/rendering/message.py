@@ -15,7 +15,16 @@ from markupsafe import escape
 from mailer.events import Attachment
 from mailer.policy.category import Category
 from mailer.rendering.forms import Form, Pieces, Slot, filled
-from mailer.rendering.headers import a_labels, mailbox, one_line, parameter, split_mailbox, unstructured
+from mailer.rendering.headers import (
+    AddrSpec,
+    a_labels,
+    mailbox,
+    named,
+    one_line,
+    parameter,
+    split_mailbox,
+    unstructured,
+)
 from mailer.rendering.transfer import base64_lines, is_dense, quoted_piece
 
 # "=_" can stand in neither quoted-printable nor base64 (RFC 2045 6.7), so a boundary with it never occurs in a part.
@@ -58,8 +67,8 @@ class Skeleton:
         self._optional = head.category.optional
         name, address = split_mailbox(head.sender, "From")
         self._from = f"From: {mailbox(address, name, 'From')}\r\n"
-        self._fixed = "".join(f"{name}: {value}\r\n" for name, value in _fixed_headers(head))
-        self._opening = _opening(bool(head.attachments))
+        fixed = "".join(f"{name}: {value}\r\n" for name, value in _fixed_headers(head))
+        self._opening = fixed.encode() + _opening(bool(head.attachments))
         self._closing = _closing(head.attachments)
 
     def blank(self, form: Form) -> "Blank":
@@ -68,24 +77,29 @@ class Skeleton:
         Raises:
             HeaderRefused: its subject has a line break or control character.
         """
-        return Blank(self._from, self._fixed, self._opening, self._closing, form, optional=self._optional)
+        return Blank(self._from, self._opening, self._closing, form, optional=self._optional)
 
 
 class Blank:
     """A message that lacks the values of its form's slots, and who it is to. Made by `Skeleton.blank`."""
 
-    def __init__(self, sender: str, fixed: str, opening: bytes, closing: bytes, form: Form, *, optional: bool) -> None:
+    def __init__(self, sender: str, opening: bytes, closing: bytes, form: Form, *, optional: bool) -> None:
         self._sender = sender
-        self._fixed = fixed
         self._optional = optional
         self._subject = form.subject
         self._line = unstructured(filled(form.subject, _NOTHING), "Subject") if _is_whole(form.subject) else None
-        self._parts = [opening, *_part("plain", form.text), *_part("html", form.html), closing]
+        parts = [b"", opening, *_part("plain", form.text), *_part("html", form.html), closing]
+        self._pieces = [part if isinstance(part, bytes) else b"" for part in parts]
+        self._dense = [(at, part) for at, part in enumerate(parts) if isinstance(part, _Dense)]
+        self._holes: dict[str, tuple[list[int], list[int]]] = {}
+        for at, part in enumerate(parts):
+            if isinstance(part, _Hole):
+                self._holes.setdefault(part.name, ([], []))[part.html].append(at)
 
     def fill(
         self,
         *,
-        to: str,
+        to: AddrSpec,
         name: str | None,
         message_id: str,
         date: int,
@@ -103,7 +117,7 @@ class Blank:
             values: what goes into the slots.
 
         Raises:
-            HeaderRefused: a value has a line break or control character, or the address is none.
+            HeaderRefused: a value has a line break or control character.
             ValueError: optional mail without an unsubscribe link, or mandatory mail with one.
         """
         if self._optional != (unsubscribe_url is not None):
@@ -113,15 +127,25 @@ class Blank:
         if subject is None:
             subject = unstructured(filled(self._subject, values), "Subject")
         head = (
-            f"{self._sender}To: {mailbox(to, name, 'To')}\r\n"
+            f"{self._sender}To: {named(to, name, 'To')}\r\n"
             f"Subject: {subject}\r\n"
             f"Date: {_date(date)}\r\n"
-            f"Message-ID: {one_line(message_id, 'Message-ID')}\r\n"
-            f"{leave}{self._fixed}"
+            f"Message-ID: {one_line(message_id, 'Message-ID')}\r\n{leave}"
         )
-        done: dict[str, bytes] = {}
-        parts = [part if isinstance(part, bytes) else part.fill(values, done) for part in self._parts]
-        return b"".join((head.encode(), *parts))
+        pieces = self._pieces.copy()
+        pieces[0] = head.encode()
+        for wanted, (in_text, in_html) in self._holes.items():
+            value = values[wanted]
+            piece = _quoted(value)
+            for at in in_text:
+                pieces[at] = piece
+            if in_html and _has_markup(value):
+                piece = _quoted(_shown(value, html=True))
+            for at in in_html:
+                pieces[at] = piece
+        for at, part in self._dense:
+            pieces[at] = part.fill(values)
+        return b"".join(pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +155,6 @@ class _Hole:
     name: str
     html: bool
 
-    def fill(self, values: Mapping[str, str], done: dict[str, bytes]) -> bytes:
-        """The value, encoded; `done`: what was encoded before, since most values stand in both parts."""
-        text = _shown(values[self.name], self.html)
-        quoted = done.get(text)
-        if quoted is None:
-            quoted = done[text] = quoted_piece(_crlf(text).encode())
-        return quoted
-
 
 @dataclass(frozen=True, slots=True)
 class _Dense:
@@ -147,7 +163,7 @@ class _Dense:
     pieces: Pieces
     html: bool
 
-    def fill(self, values: Mapping[str, str], done: dict[str, bytes]) -> bytes:
+    def fill(self, values: Mapping[str, str]) -> bytes:
         """The whole part."""
         wanted = [piece.name for piece in self.pieces if isinstance(piece, Slot)]
         shown = {name: _crlf(_shown(values[name], self.html)) for name in wanted}
@@ -220,8 +236,19 @@ def _lines(pieces: Pieces) -> Pieces:
     return tuple(_crlf(piece) if isinstance(piece, str) else piece for piece in ended)
 
 
+def _quoted(value: str) -> bytes:
+    return quoted_piece(_crlf(value).encode())
+
+
 def _crlf(text: str) -> str:
+    if "\n" not in text and "\r" not in text:
+        return text
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
+
+
+def _has_markup(value: str) -> bool:
+    """Whether HTML shows it otherwise."""
+    return "&" in value or "<" in value or ">" in value or '"' in value or "'" in value
 
 
 def _shown(value: str, html: bool) -> str:

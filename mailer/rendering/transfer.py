@@ -12,8 +12,8 @@ _DENSE: Final = 6
 _ENCODED: Final = re.compile(rb"[^\t\r\n -<>-~]")
 _ESCAPES: Final = {bytes([octet]): b"=%02X" % octet for octet in range(256)}
 _SOFT: Final = b"=\r\n"
-_WORD: Final = re.compile(rb"[!-<>-~]+")
-"""What is its own encoding, but for the length of lines, such as a URL."""
+_PLAIN: Final = bytes(octet for octet in range(32, 127) if octet != 61)
+"""What stands for itself, but for a space at the end of a line."""
 
 
 def is_dense(data: bytes) -> bool:
@@ -40,8 +40,9 @@ def quoted_piece(data: bytes) -> bytes:
 
     So pieces can be encoded once and put together in any order.
     """
-    if _WORD.fullmatch(data):
-        return b"".join([data[start : start + _LINE - 1] + _SOFT for start in range(0, len(data), _LINE - 1)])
+    if not data.translate(None, _PLAIN) and not data.endswith(b" "):
+        lines = [data[start : start + _LINE - 1] for start in range(0, len(data), _LINE - 1)]
+        return _SOFT.join((*lines, b""))
     encoded = quoted_printable(data)
     if not encoded or encoded.endswith(b"\n"):
         return encoded

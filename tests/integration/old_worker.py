@@ -30,6 +30,16 @@ _COUNTED_MOVE = _SQL["move"].replace("{lock}", "FOR NO KEY UPDATE").replace("{co
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HASH = 19
 """Where an entry's hash stands in its columns."""
+_STANDING = (
+    *("recipient_id", "version", "email", "opted_out", "objected_at", "consents", "source", "collected_under"),
+    *("country", "paid", "deactivated_at", "erased_at", "erased_before_at", "restricted_at", "under_13_at"),
+    *("address_dead_at", "electronic_refused_at", "personalisation_refused_at", "tracking_refused_at", "channel"),
+)
+_OTHERS = (
+    *("invited_by", "sent", "copy_of", "mailing_id", "attempt", "name", "locale", "context", "inviter_paused"),
+    *("tried_at", "originals"),
+)
+"""As they are read today."""
 
 
 @dataclass
@@ -65,8 +75,9 @@ class _Writer:
 
 
 def _known(row: asyncpg.Record) -> Row:
-    """A row without what was not read yet."""
-    columns: Any = {**dict(row), "tried_at": None}
+    """A row by the names of its old columns, without what was not read yet."""
+    standing = (row[name] is not None if name.endswith("_at") else row[name] for name in _STANDING)
+    columns: Any = (*standing, *(None if name == "tried_at" else row[name] for name in _OTHERS))
     return _row(columns)
 
 

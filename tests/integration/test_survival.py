@@ -1,6 +1,7 @@
 """What has come of mail survives what goes wrong next to it: an error in the middle, a lock, an outage, a doubt."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from mailer.ledger.quarantine import PostgresQuarantine
 from mailer.pipeline import handover as module
 from mailer.pipeline.copies import Key
 from mailer.pipeline.handover import WINDOW, HandOver
+from mailer.pipeline.precedence import LONGEST
 from mailer.pipeline.preparing import Gate, Metering
 from mailer.pipeline.rates import Meter
 from mailer.pipeline.routing import Routes
@@ -316,3 +318,16 @@ async def test_tokens_come_back_when_nothing_could_be_intended(world: World) -> 
     assert world.processor.sent == []
     assert len(meter.taken) >= 2
     assert len(meter.given) == len(meter.taken)
+
+
+async def test_bulk_mail_gives_way_to_urgent_mail(world: World) -> None:
+    """While urgent mail needs the database, bulk mail begins nothing for a while; then both have gone out."""
+    handover = handing_over(world, world.processor)
+    await world.paying(2)
+    bulk = await world.accept([person(1)])
+    urgent = await world.accept([person(2)], "service")
+    with handover.precedence.going(urgent=True):
+        begun = time.monotonic()
+        await asyncio.gather(handover.run(bulk.batches), handover.run(urgent.batches))
+        assert time.monotonic() - begun >= 0.9 * LONGEST
+    assert [await sent_of(world, mailing.mailing_id) for mailing in (urgent, bulk)] == [1, 1]

@@ -94,7 +94,7 @@ def test_entries_are_linked() -> None:
     links = link_all(Mac(b"k"), GENESIS, WRITER, 5, AT, entries, bytes(range(48)))
     commitment = commit_to(bytes(range(16, 32)), "550 no such user")
     assert (links.first, links.texts) == (5, [None, "550 no such user", None])
-    assert (links.commitments[1], links.attempts, links.numbers) == (commitment, [1, 1, 2], [0, 0, 0])
+    assert (links.commitments[1], links.attempts, links.numbers) == (commitment, (1, 1, 2), [0, 0, 0])
     previous = GENESIS
     for n, (entry, written) in enumerate(zip(entries, links.hashes, strict=True), 5):
         previous = link_hash(Mac(b"k"), previous, WRITER, n, AT, entry, commitment if entry.reply else None)

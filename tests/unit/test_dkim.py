@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mailer.policy.category import CATEGORIES
 from mailer.rendering.dkim import DkimKeyError, Key, Signer
 from mailer.rendering.forms import Form
+from mailer.rendering.headers import addr_spec
 from mailer.rendering.message import Letterhead, Skeleton
 
 DOMAIN = "paltalk.example"
@@ -61,7 +62,7 @@ def newsletter() -> bytes:
         Skeleton(head)
         .blank(form)
         .fill(
-            to="zoë@bücher.example",
+            to=addr_spec("zoë@bücher.example", "To"),
             name="Zoë",
             message_id="<1@paltalk.example>",
             date=NOW,

@@ -14,6 +14,7 @@ from mailer.pipeline.press import Press, Presses
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import Row
 from mailer.rendering.forms import NAME, Form, Slot, cut, personal_uses
+from mailer.rendering.headers import addr_spec
 from mailer.rendering.jinja import environment
 from mailer.rendering.links import Links
 from mailer.rendering.message import Letterhead, Skeleton
@@ -147,7 +148,7 @@ def test_pieces_read_back(pieces: list[tuple[bool, str]], optional: bool) -> Non
     category = policies()["interpals"].categories["newsletter" if optional else "service"]
     skeleton = Skeleton(Letterhead("Letters <l@mail.interpals.example>", "interpals", "interpals.example", category))
     content = skeleton.blank(Form(("Hello",), body, body)).fill(
-        to="ada@people.example",
+        to=addr_spec("ada@people.example", "To"),
         name="Ada",
         message_id="<1@interpals.example>",
         date=NOW,

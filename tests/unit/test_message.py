@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mailer.events import Attachment
 from mailer.policy.category import CATEGORIES
 from mailer.rendering.forms import Form
-from mailer.rendering.headers import HeaderRefused
+from mailer.rendering.headers import HeaderRefused, addr_spec
 from mailer.rendering.message import Letterhead, Skeleton
 
 NEWSLETTER = Letterhead(
@@ -41,7 +41,7 @@ def write(head: Letterhead = NEWSLETTER, **changes: Any) -> bytes:
     """A message with some of its values changed."""
     values = {**PLAIN, **changes}
     form = Form(*((values.pop(piece),) for piece in ("subject", "html", "text")))
-    return Skeleton(head).blank(form).fill(**values)
+    return Skeleton(head).blank(form).fill(**{**values, "to": addr_spec(values["to"], "To")})
 
 
 def read(content: bytes) -> EmailMessage:
@@ -266,7 +266,7 @@ def test_all_copies_share_what_is_not_the_recipients() -> None:
     blank = Skeleton(NEWSLETTER).blank(Form(("Hello",), ("<p>Hello</p>",), ("Hello",)))
     own = {name: PLAIN[name] for name in ("to", "name", "message_id", "date", "unsubscribe_url")}
     one = blank.fill(**own).split(b"\r\n")
-    two = blank.fill(**{**own, "to": "kim@example.org", "name": "Kim"}).split(b"\r\n")
+    two = blank.fill(**{**own, "to": addr_spec("kim@example.org", "To"), "name": "Kim"}).split(b"\r\n")
     assert [(a, b) for a, b in zip(one, two, strict=True) if a != b] == [
         (b"To: Sam <sam@example.org>", b"To: Kim <kim@example.org>")
     ]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mailer.pipeline.press import Press
 from mailer.pipeline.routing import NOT_ALLOWED
-from mailer.pipeline.verdicts import LONGEST_RETRY, Step, conclude, retry_delay
+from mailer.pipeline.verdicts import LONGEST_RETRY, Sending, conclude, retry_delay
 from mailer.policy.category import CATEGORIES
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.standing import Standing
@@ -27,22 +27,32 @@ def row_of(press: Press, standing: Standing = ADA, **values: Any) -> Row:
     return Row(press.facts.id, standing.recipient_id, standing=standing, **{"attempt": 1, "name": "Ada", **values})
 
 
-def intended(category: str = "newsletter", tried_at: datetime | None = None, **values: Any) -> Step:
+def intended(category: str = "newsletter", tried_at: datetime | None = None, **values: Any) -> Sending:
     """A delivery that is about to be handed over."""
     press = press_of(category, **{"released_at": NOW - timedelta(hours=1), **values})
-    return plan(row_of(press, tried_at=tried_at), press, RELAY, NOW)
+    return sent(press, tried_at=tried_at)
+
+
+def sent(press: Press, standing: Standing = ADA, **values: Any) -> Sending:
+    """What is prepared for somebody who gets it."""
+    step = plan(row_of(press, standing, **values), press, RELAY, NOW)
+    assert isinstance(step, Sending)
+    return step
 
 
 def test_who_gets_it_is_intended_on_the_standing_that_was_decided_on() -> None:
     """A send becomes an intent that is bound to the standing's version, with decision and hand-over in the ledger."""
     step = intended()
-    assert (step.move.from_state, step.move.to_state, step.move.version) == (State.CLAIMED, State.INTENDED, 3)
-    decision, hand_over = step.entries
+    assert (step.change.move.from_state, step.change.move.to_state, step.change.move.version) == (
+        State.CLAIMED,
+        State.INTENDED,
+        3,
+    )
+    decision, hand_over = step.change.entries
     assert (decision.kind, decision.reason, decision.rule, decision.policy) == (Kind.DECISION, "send", "send", "2024")
     assert (hand_over.kind, hand_over.processor, hand_over.country) == (Kind.HAND_OVER, "relay", "DE")
     assert (hand_over.contract, hand_over.purpose) == ("DPA-7", "newsletter")
     assert hand_over.fields == ("email", "name", "locale", "context")
-    assert step.printed is not None
     assert step.printed.outgoing.recipient == "ada@people.example"
     assert f"Message-ID: <{hand_over.message_id}>".encode() in step.printed.outgoing.content.replace(b"\r\n ", b" ")
 
@@ -51,14 +61,13 @@ def test_the_message_id_stays_with_the_delivery() -> None:
     """A second attempt has the Message-ID of the first, so that a copy can be known as one."""
     press = press_of("service")
     first, second = (plan(row_of(press, attempt=attempt), press, RELAY, NOW) for attempt in (1, 2))
-    assert first.entries[1].message_id == second.entries[1].message_id
+    assert first.change.entries[1].message_id == second.change.entries[1].message_id
 
 
 def test_the_envelope_has_a_labels() -> None:
     """The domain of the envelope recipient travels as A-labels (RFC 5891), since SMTP knows no others."""
     press = press_of()
-    step = plan(row_of(press, Standing(17, 1, "ada@b\u00fccher.example")), press, RELAY, NOW)
-    assert step.printed is not None
+    step = sent(press, Standing(17, 1, "ada@b\u00fccher.example"))
     assert step.printed.outgoing.recipient == "ada@xn--bcher-kva.example"
 
 
@@ -74,9 +83,10 @@ def test_who_does_not_get_it() -> None:
     ]
     for press, standing, state, reason, due_at in cases:
         step = plan(row_of(press, standing), press, RELAY, NOW)
-        assert (step.move.to_state, step.move.reason, step.move.due_at) == (state, reason, due_at)
-        assert (step.move.version, step.printed) == (None, None)
-        [entry] = step.entries
+        assert (step.change.move.to_state, step.change.move.reason, step.change.move.due_at) == (state, reason, due_at)
+        assert step.change.move.version is None
+        assert not isinstance(step, Sending)
+        [entry] = step.change.entries
         assert entry.kind is Kind.DECISION
         assert entry.rule
 
@@ -84,12 +94,12 @@ def test_who_does_not_get_it() -> None:
 def test_service_mail_to_who_pays_nothing_is_a_notification() -> None:
     """What the mail is to this person stands in the ledger and on the row, and decides how long it is tried."""
     press, tried = press_of("service"), NOW - timedelta(days=1, hours=1)
-    step = plan(row_of(press, replace(ADA, paid=False), tried_at=tried), press, RELAY, NOW)
-    assert (step.category.name, step.move.sent_as) == ("notification", "notification")
-    assert {entry.category for entry in step.entries} == {"notification"}
+    step = sent(press, replace(ADA, paid=False), tried_at=tried)
+    assert (step.category.name, step.change.move.sent_as) == ("notification", "notification")
+    assert {entry.category for entry in step.change.entries} == {"notification"}
     assert conclude(step, Outcome(Result.DEFERRED, 451), NOW).move.to_state is State.FAILED
-    paid = plan(row_of(press, tried_at=tried), press, RELAY, NOW)
-    assert (paid.category.name, paid.move.sent_as) == ("service", None)
+    paid = sent(press, tried_at=tried)
+    assert (paid.category.name, paid.change.move.sent_as) == ("service", None)
     assert conclude(paid, Outcome(Result.DEFERRED, 451), NOW).move.to_state is State.DEFERRED
 
 
@@ -98,16 +108,16 @@ def test_a_processor_that_may_not_have_it() -> None:
     press = press_of("service")
     abroad = FakeProcessor(name="relay-us", country="DE", outside=True)
     step = plan(row_of(press), press, abroad, NOW)
-    assert (step.move.to_state, step.move.reason) == (State.HELD, "processor_in_another_country")
-    assert step.move.due_at == NOW + NOT_ALLOWED
-    assert [entry.rule for entry in step.entries] == ["processor-known"]
+    assert (step.change.move.to_state, step.change.move.reason) == (State.HELD, "processor_in_another_country")
+    assert step.change.move.due_at == NOW + NOT_ALLOWED
+    assert [entry.rule for entry in step.change.entries] == ["processor-known"]
 
 
 def test_an_invitation_says_so() -> None:
     """The intent of an invitation uses its address up; one whose inviter was stopped since the claim is none."""
     press = press_of("invitation", inviter="grace")
-    assert plan(row_of(press), press, RELAY, NOW).move.invites
-    stopped = plan(row_of(press, inviter_paused=True), press, RELAY, NOW).move
+    assert plan(row_of(press), press, RELAY, NOW).change.move.invites
+    stopped = plan(row_of(press, inviter_paused=True), press, RELAY, NOW).change.move
     assert (stopped.to_state, stopped.reason, stopped.invites) == (State.SUPPRESSED, "inviter_paused", False)
 
 
@@ -119,9 +129,10 @@ def test_who_cannot_be_rendered_fails_alone(context: dict[str, Any]) -> None:
     """A value that breaks the template fails this delivery, and not its window; the ledger's side row says why."""
     press = press_of()
     step = plan(row_of(press, context=context), press, RELAY, NOW)
-    assert (step.move.to_state, step.move.reason, step.printed) == (State.FAILED, "render_error", None)
-    assert [entry.kind for entry in step.entries] == [Kind.DECISION, Kind.OUTCOME]
-    assert step.entries[1].reply
+    assert (step.change.move.to_state, step.change.move.reason) == (State.FAILED, "render_error")
+    assert not isinstance(step, Sending)
+    assert [entry.kind for entry in step.change.entries] == [Kind.DECISION, Kind.OUTCOME]
+    assert step.change.entries[1].reply
 
 
 @pytest.mark.parametrize(
@@ -138,10 +149,10 @@ def test_who_cannot_be_rendered_fails_alone(context: dict[str, Any]) -> None:
 )
 def test_what_follows_from_an_outcome(outcome: Outcome, state: State, reason: str, ledger: str) -> None:
     """Each outcome leads to one state with its reason, and stands in the ledger with the processor's own words."""
-    step = conclude(intended(), outcome, NOW)
-    assert (step.move.from_state, step.move.to_state, step.move.reason) == (State.INTENDED, state, reason)
-    assert (step.move.due_at is not None) is (state in (State.DEFERRED, State.IN_DOUBT))
-    [entry] = step.entries
+    change = conclude(intended(), outcome, NOW)
+    assert (change.move.from_state, change.move.to_state, change.move.reason) == (State.INTENDED, state, reason)
+    assert (change.move.due_at is not None) is (state in (State.DEFERRED, State.IN_DOUBT))
+    [entry] = change.entries
     assert (entry.kind, entry.reason, entry.processor) == (Kind.OUTCOME, ledger, "relay")
     assert entry.reply == (f"{outcome.code} {outcome.text}" if outcome.code else None)
     assert entry.message_id
@@ -163,9 +174,9 @@ def test_it_gives_up_in_the_end(category: str) -> None:
 
 def test_a_doubted_refusal_waits_for_a_person() -> None:
     """A refusal in quarantine leaves the delivery held until somebody has judged it."""
-    step = conclude(intended(), Outcome(Result.REFUSED, 550, "5.1.1", "no"), NOW, doubted=True)
-    assert (step.move.to_state, step.move.reason, step.move.due_at) == (State.HELD, "quarantined", None)
-    assert step.entries[0].reason == "refused quarantined 5.1.1"
+    change = conclude(intended(), Outcome(Result.REFUSED, 550, "5.1.1", "no"), NOW, doubted=True)
+    assert (change.move.to_state, change.move.reason, change.move.due_at) == (State.HELD, "quarantined", None)
+    assert change.entries[0].reason == "refused quarantined 5.1.1"
 
 
 @given(st.timedeltas(timedelta(0), timedelta(days=5)), st.floats(0, 1))

@@ -52,7 +52,8 @@ rate AS MATERIALIZED (
                AS inviter_paused
     FROM mailing m
 )
-SELECT t.mailing_id, t.attempt, t.context, t.tried_at, r.email, r.name, r.locale, t.copy_of,
+SELECT {standing}, i.invited_by, c.sent, t.copy_of,
+       t.mailing_id, t.attempt, r.name, r.locale, t.context, m.inviter_paused, t.tried_at,
        -- Those before it who have this address, and what has become of their copies.
        CASE WHEN t.copy_of IS NOT NULL THEN (
            WITH RECURSIVE chain AS (
@@ -63,8 +64,7 @@ SELECT t.mailing_id, t.attempt, t.context, t.tried_at, r.email, r.name, r.locale
                WHERE d.mailing_id = t.mailing_id)
            SELECT jsonb_agg(jsonb_build_array(chain.recipient_id, chain.state))
            FROM chain JOIN standings o ON o.recipient_id = chain.recipient_id AND o.address_hash = s.address_hash
-       ) END AS originals, c.sent,
-       m.inviter_paused, i.invited_by, {standing}
+       ) END AS originals
 FROM taken t
 JOIN addressed m ON m.id = t.mailing_id
 JOIN recipients r ON r.id = t.recipient_id
@@ -124,9 +124,11 @@ WHERE EXISTS (SELECT FROM inviters i WHERE i.brand = w.brand AND i.inviter = w.i
 -- All of the window, or nothing of it: only so can the chain be computed before the statement.
 WITH want AS MATERIALIZED (
     SELECT s.*, w.mailing_id, w.recipient_id, w.attempt, w.due_at, w.version
-    FROM unnest($15::int[], $16::uuid[], $17::bigint[], $18::int[], $19::timestamptz[], $20::bigint[])
-        AS w (shape, mailing_id, recipient_id, attempt, due_at, version)
-    JOIN jsonb_to_recordset($14::jsonb)
+    FROM (SELECT shape, ($16::uuid[])[mailing] AS mailing_id, recipient_id, attempt, due_at, version
+          FROM unnest($17::text::int[], $18::text::int[], $19::text::bigint[], $20::text::int[], $21::text::bigint[],
+                      $22::timestamptz[])
+              AS w (shape, mailing, recipient_id, attempt, version, due_at)) w
+    JOIN jsonb_to_recordset($15::jsonb)
         AS s (shape int, from_state text, to_state text, reason text, sent_as text, counts_as text)
         USING (shape)
 ), standing AS MATERIALIZED (
@@ -136,17 +138,17 @@ WITH want AS MATERIALIZED (
     ORDER BY s.recipient_id {lock}
 ), lease AS MATERIALIZED (
     SELECT b.mailing_id FROM batches b
-    WHERE b.state = 'claimed' AND b.claim = $21 AND b.lease_until > clock_timestamp() FOR SHARE
+    WHERE b.state = 'claimed' AND b.claim = $23 AND b.lease_until > clock_timestamp() FOR SHARE
 ), good AS MATERIALIZED (
     SELECT d.mailing_id, d.recipient_id
     FROM want w JOIN deliveries d ON d.mailing_id = w.mailing_id AND d.recipient_id = w.recipient_id
-    WHERE d.state = w.from_state AND d.attempt = w.attempt AND d.claim IS NOT DISTINCT FROM $21::uuid
+    WHERE d.state = w.from_state AND d.attempt = w.attempt AND d.claim IS NOT DISTINCT FROM $23::uuid
       AND (w.version IS NULL
            OR (EXISTS (SELECT FROM standing s WHERE s.recipient_id = w.recipient_id AND s.version = w.version)
                AND EXISTS (SELECT FROM lease l WHERE l.mailing_id = w.mailing_id)))
     ORDER BY d.mailing_id, d.recipient_id FOR UPDATE OF d
 ), verdict AS MATERIALIZED (
-    SELECT count(*) = cardinality($17::bigint[]) AS whole FROM good
+    SELECT count(*) = (SELECT count(*) FROM want) AS whole FROM good
 ), moved AS (
     UPDATE deliveries d
     SET state = w.to_state, reason = w.reason, due_at = w.due_at, sent_as = coalesce(w.sent_as, d.sent_as),
@@ -167,7 +169,7 @@ WITH want AS MATERIALIZED (
 ), counted AS (
     INSERT INTO counters
     SELECT c.mailing_id, c.state, c.reason, c.n
-    FROM verdict, unnest($22::uuid[], $23::text[], $24::text[], $25::bigint[]) AS c (mailing_id, state, reason, n)
+    FROM verdict, unnest($24::uuid[], $25::text[], $26::text[], $27::bigint[]) AS c (mailing_id, state, reason, n)
     WHERE verdict.whole
 ), told AS (
     -- One message a window and routing key, committed with what it tells; the relay publishes it.
@@ -180,7 +182,7 @@ WITH want AS MATERIALIZED (
     FROM (SELECT m.id, m.brand, m.category, m.event_id, m.campaign, w.to_state,
                  jsonb_agg(jsonb_build_object('ref', r.ref, 'reason', w.reason, 'attempt', w.attempt)) AS deliveries
           FROM verdict, want w JOIN mailings m ON m.id = w.mailing_id JOIN recipients r ON r.id = w.recipient_id
-          WHERE verdict.whole AND $26::boolean AND w.to_state NOT IN ('intended', 'claimed')
+          WHERE verdict.whole AND $28::boolean AND w.to_state NOT IN ('intended', 'claimed')
           GROUP BY m.id, w.to_state) t
     GROUP BY t.brand, t.category, t.to_state
 ){count}

@@ -1,13 +1,14 @@
 -- name: entries
 -- What entries have in common comes once, and each of them names it.
-    SELECT $1::uuid AS writer, $2::bigint + e.position - 1 AS n, $3::timestamptz AS at, s.kind, s.brand, e.mailing_id,
-           e.recipient_id, e.attempt, s.category, s.reason, s.rule, s.policy, s.processor, s.country, s.contract,
-           s.purpose, s.fields, e.message_id, substring($11::bytea FROM e.position::int * 32 - 31 FOR 32) AS hash,
-           CASE WHEN e.text IS NOT NULL THEN substring($12::bytea FROM e.position::int * 32 - 31 FOR 32) END AS reply,
-           CASE WHEN e.text IS NOT NULL THEN substring($13::bytea FROM e.position::int * 16 - 15 FOR 16) END AS salt,
+    SELECT $1::uuid AS writer, $2::bigint + e.position - 1 AS n, $3::timestamptz AS at, s.kind, s.brand,
+           ($5::uuid[])[e.mailing] AS mailing_id, e.recipient_id, e.attempt, s.category, s.reason, s.rule, s.policy,
+           s.processor, s.country, s.contract, s.purpose, s.fields, e.message_id,
+           substring($12::bytea FROM e.position::int * 32 - 31 FOR 32) AS hash,
+           CASE WHEN e.text IS NOT NULL THEN substring($13::bytea FROM e.position::int * 32 - 31 FOR 32) END AS reply,
+           CASE WHEN e.text IS NOT NULL THEN substring($14::bytea FROM e.position::int * 16 - 15 FOR 16) END AS salt,
            e.text
-    FROM unnest($5::int[], $6::uuid[], $7::bigint[], $8::int[], $9::text[], $10::text[]) WITH ORDINALITY
-        AS e (shape, mailing_id, recipient_id, attempt, message_id, text, position)
+    FROM unnest($6::text::int[], $7::text::int[], $8::text::bigint[], $9::text::int[], $10::text[], $11::text[])
+        WITH ORDINALITY AS e (shape, mailing, recipient_id, attempt, message_id, text, position)
     JOIN jsonb_to_recordset($4::jsonb)
         AS s (shape int, kind text, brand text, category text, reason text, rule text, policy text,
               processor text, country text, contract text, purpose text, fields text[]) USING (shape)

@@ -16,6 +16,6 @@ WITH uniquely AS (
 INSERT INTO clicks VALUES ($1, $5, current_date, $2::boolean, 1)
 
 -- name: reader
-SELECT r.brand, coalesce(m.audience_size, 0) AS audience_size, r.email, {standing}
+SELECT {standing}, r.brand, coalesce(m.audience_size, 0) AS audience_size
 FROM recipients r JOIN standings s ON s.recipient_id = r.id JOIN mailings m ON m.brand = r.brand
 WHERE m.id = $1 AND r.id = $2

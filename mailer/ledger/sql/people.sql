@@ -178,6 +178,6 @@ FROM unnest($1::bigint[], $2::text[]) AS k (id, purpose) WHERE r.id = k.id
 SELECT id FROM recipients WHERE brand = $1 AND ref = $2
 
 -- name: standing
-SELECT r.email, {standing}
+SELECT {standing}
 FROM recipients r JOIN standings s ON s.recipient_id = r.id
 WHERE r.brand = $1 AND r.id = $2

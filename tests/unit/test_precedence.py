@@ -1,0 +1,58 @@
+"""Urgent mail goes first, and bulk mail is not stopped by it."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+
+from mailer.pipeline.precedence import LONGEST, Precedence
+
+
+async def at_once(step: Awaitable[None]) -> None:
+    """Fails if a step waits for anything."""
+    async with asyncio.timeout(0.5 * LONGEST):
+        await step
+
+
+async def test_bulk_mail_waits_until_nothing_urgent_is_going_on() -> None:
+    """It waits for the last of two, and goes on at once then."""
+    precedence, order = Precedence(), list[str]()
+
+    async def bulk() -> None:
+        await precedence.give_way(urgent=False)
+        order.append("bulk")
+
+    with precedence.going(urgent=True):
+        with precedence.going(urgent=True):
+            waiting = asyncio.create_task(bulk())
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        order.append("urgent")
+    await waiting
+    assert order == ["urgent", "bulk"]
+
+
+async def test_urgent_mail_does_not_wait_for_urgent_mail() -> None:
+    """Nor does anything wait for bulk mail."""
+    precedence = Precedence()
+    with precedence.going(urgent=True):
+        await at_once(precedence.give_way(urgent=True))
+    with precedence.going(urgent=False):
+        await at_once(precedence.give_way(urgent=False))
+
+
+async def test_bulk_mail_is_only_slowed() -> None:
+    """While a large breach notice goes out, a window of bulk mail begins all the same, in its time."""
+    precedence, begun = Precedence(), time.monotonic()
+    with precedence.going(urgent=True):
+        await precedence.give_way(urgent=False)
+    assert time.monotonic() - begun >= LONGEST * 0.9
+
+
+async def test_what_fails_keeps_nobody_waiting() -> None:
+    """An urgent statement that fails has ended, too."""
+    precedence = Precedence()
+    try:
+        with precedence.going(urgent=True):
+            raise OSError
+    except OSError:
+        await at_once(precedence.give_way(urgent=False))
