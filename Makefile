@@ -43,7 +43,7 @@ comparison: .venv/dev  ## writes docs/comparison.md: the same mail to the same p
 bench: .venv/dev  ## measures, beside peers; BENCH="latency" chooses, BENCH_OUT=docs/bench.md keeps the table
 	@scripts/setup-services
 	@scripts/setup-bench
-	@BENCH_OUT=$(BENCH_OUT) $(bin)/python -m bench $(BENCH)
+	@BENCH_OUT=$(BENCH_OUT) .cache/bench/mailer/bin/python -m bench $(BENCH)
 
 chaos: .venv/dev  ## breaks everything at random while mail flows, and checks every promise; MINUTES=5 SEED=7 LEASE=5
 	@scripts/setup-services

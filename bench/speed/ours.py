@@ -25,7 +25,7 @@ from mailer.ledger.outbox import OutboxPublisher
 from mailer.ports.ids import uuid7
 from mailer.rendering.templates import TemplateLibrary
 
-CONNECTIONS = 4
+CONNECTIONS = 12
 """Of each worker to the sink, as of each peer."""
 MAILER = (sys.executable, "-c", "from mailer.cli import main; main()")
 PROCESSOR = "relay"

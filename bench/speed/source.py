@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 
 from bench.speed.machine import Failed, Measured, Sink, peak_mib
+from bench.speed.ours import CONNECTIONS
 from bench.speed.room import Room
 
-SESSIONS = 4
+SESSIONS = CONNECTIONS
 BYTES = 3_800
 """As the message of the others has."""
 

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from pathlib import Path
 
 from bench.peers.forms import BATCH, THREADS
@@ -27,7 +28,8 @@ def surroundings(room: Room) -> str:
         f"Sink: `smtp-sink -c 127.0.0.1:PORT 1000` of postfix {_debian('postfix')}, a new one for each round.",
         f"PostgreSQL: {', '.join(room.settings())}.",
         f"RabbitMQ {_debian('rabbitmq-server')}: quorum queues, publisher confirms.",
-        f"mailer: real `mailer worker` processes (and `mailer timekeeper`) on Python {platform.python_version()},"
+        f"Python {platform.python_version()}, {_built()}.",
+        "mailer: real `mailer worker` processes (and `mailer timekeeper`),"
         f" {', '.join(f'`{name}={value}`' for name, value in shown.items())}, windows of {WINDOW}, {CONNECTIONS}"
         f" connections a worker, chain, locks, outcomes, processor limit {LIMIT}; RabbitMQ is told every outcome."
         " Measured from the publishing of the event to the last outcome in the ledger; time on the processors until the"
@@ -64,6 +66,12 @@ def _node() -> str:
 def _nodemailer() -> str:
     package = CACHE / "node" / "node_modules" / "nodemailer" / "package.json"
     return str(json.loads(package.read_text())["version"]) if package.exists() else "(not set up)"
+
+
+def _built() -> str:
+    """Who has built the interpreter, which decides how fast it is."""
+    builder = "Debian's package" if sys.base_prefix == "/usr" else "not Debian's package"
+    return f"{builder}; the Python peers run on the same"
 
 
 def _python_peers() -> str:
