@@ -44,5 +44,7 @@ class Precedence:
     async def give_way(self, *, urgent: bool) -> None:
         """Waits, unless it is urgent itself, until nothing urgent is going on, but not for long."""
         if self._urgent and not urgent:
+            # `wait_for` would forget a cancellation that comes together with the end of the urgent mail.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._none.wait(), LONGEST)
+                async with asyncio.timeout(LONGEST):
+                    await self._none.wait()

@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Awaitable
 
+import pytest
+
 from mailer.pipeline.precedence import LONGEST, Precedence
 
 
@@ -56,3 +58,14 @@ async def test_what_fails_keeps_nobody_waiting() -> None:
             raise OSError
     except OSError:
         await at_once(precedence.give_way(urgent=False))
+
+
+async def test_a_cancellation_is_not_forgotten() -> None:
+    """A worker whose consumers are told to end as urgent mail ends does end."""
+    precedence = Precedence()
+    with precedence.going(urgent=True):
+        waiting = asyncio.create_task(precedence.give_way(urgent=False))
+        await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

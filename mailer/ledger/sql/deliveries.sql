@@ -148,7 +148,7 @@ WITH want AS MATERIALIZED (
                AND EXISTS (SELECT FROM lease l WHERE l.mailing_id = w.mailing_id)))
     ORDER BY d.mailing_id, d.recipient_id FOR UPDATE OF d
 ), verdict AS MATERIALIZED (
-    SELECT count(*) = (SELECT count(*) FROM want) AS whole FROM good
+    SELECT count(*) = cardinality($19::text::bigint[]) AS whole FROM good
 ), moved AS (
     UPDATE deliveries d
     SET state = w.to_state, reason = w.reason, due_at = w.due_at, sent_as = coalesce(w.sent_as, d.sent_as),
