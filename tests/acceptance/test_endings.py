@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mailer.broker.topology import batches_queue
+from mailer.ledger.mailings import BATCH_SIZE
 from mailer.pipeline import consumers
 from mailer.pipeline.handover import WINDOW
 from mailer.policy.category import Lane
@@ -14,7 +15,8 @@ from mailer.processors.capture import Captured
 from tests.acceptance.samples import event
 from tests.processes import Process, Stack, free_port, until
 
-AUDIENCE = 2_000
+AUDIENCE = 2 * consumers.CONSUMERS_A_LANE * BATCH_SIZE
+"""A batch for each consumer of two workers, so that both of them have some."""
 OPTIONAL, MANDATORY = "<letters@mail.interpals.example>", "<service@notice.paltalk.example>"
 LEASE = 15
 IN_DOUBT = (consumers.CONSUMERS_A_LANE + 1) * WINDOW
@@ -64,7 +66,7 @@ def recipients(mails: list[Captured]) -> Counter[str]:
 
 async def test_a_worker_that_is_asked_to_stop_leaves_the_rest_to_the_other(stack: Stack) -> None:
     """It finishes what it holds and exits with 0; everybody gets exactly one copy, whoever sent it."""
-    size = 2 * AUDIENCE
+    size = AUDIENCE
     async with stack.running("worker", "worker", "timekeeper") as (first, *_):
         await ready(stack)
         await stack.application("publish", event("large", "interpals", "newsletter", crowd(size)))
