@@ -25,7 +25,7 @@ from mailer.ledger import migrations
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.consents import PostgresConsents
 from mailer.ledger.control import PostgresHalts
-from mailer.ledger.database import Pool, open_pool
+from mailer.ledger.database import Pool, open_pool, patiently
 from mailer.ledger.dead_letters import PostgresDeadLetters
 from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.ledger.desk import desks
@@ -217,7 +217,7 @@ class App:
         say = partial(apply, self.desks, self.policies)
         relays = _relays(self.settings)
         intake = Intake(self.mailings, self.upkeep, broker, handover, self.policies, judge, say, relays)
-        await control.refresh()
+        await consumers.unless_stopped(stop, patiently(control.refresh))
         drained = asyncio.Event()
         async with asyncio.TaskGroup() as watching:
             watching.create_task(control.watch(drained))
@@ -300,8 +300,12 @@ def database(settings: Settings) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings) -> AsyncIterator[App]:
+async def open_app(settings: Settings, *, wait: bool = False) -> AsyncIterator[App]:
     """Connects to the database and puts everything together; ends all of it on leaving.
+
+    Args:
+        settings: of this process.
+        wait: for a database that is away.
 
     Raises:
         SettingsError, PolicyError, TemplateError: something has to be mended first.
@@ -310,7 +314,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     async with AsyncExitStack() as stack:
         url = stack.enter_context(database(settings))
         try:
-            pool = await open_pool(url)
+            connect = partial(open_pool, url)
+            pool = await (patiently(connect) if wait else connect())
         except ValueError:
             # Its message may quote a password.
             message = "MAILER_DATABASE_URL cannot be read; percent-encode special characters in user name and password"

@@ -166,11 +166,16 @@ class Stack:
     @asynccontextmanager
     async def running(self, *names: str) -> AsyncIterator[list[Process]]:
         """Processes, which are asked to stop in the end; each must do so with status 0, having logged no failure."""
-        async with AsyncExitStack() as stack:
-            started = [await stack.enter_async_context(self._process(name, n)) for n, name in enumerate(names)]
+        async with self.starting(*names) as started:
             for process in started:
                 await process.up()
             yield started
+
+    @asynccontextmanager
+    async def starting(self, *names: str) -> AsyncIterator[list[Process]]:
+        """The same, with nobody waiting until they are up."""
+        async with AsyncExitStack() as stack:
+            yield [await stack.enter_async_context(self._process(name, n)) for n, name in enumerate(names)]
 
     async def dies(self, name: str, point: str) -> None:
         """Runs a process until it kills itself at a crash point, as `mailer.crashing` takes them."""

@@ -2,8 +2,8 @@
 
 import asyncio
 import gc
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import typer
 
@@ -12,10 +12,9 @@ from mailer.app import migrate as migrate_database
 from mailer.cli.shared import fail, opened, out, run, settings, until_signalled
 from mailer.embedded import Unavailable
 from mailer.ledger.migrations import MigrationFailed
+from mailer.pipeline.consumers import unless_stopped
 from mailer.ports.broker import Broker
 from mailer.telemetry import log
-
-_T = TypeVar("_T")
 
 
 def register(app: typer.Typer) -> None:
@@ -38,45 +37,50 @@ def migrate() -> None:
 def worker() -> None:
     """Takes events in and hands deliveries over, until SIGTERM. With memory:// it keeps time as well."""
 
-    async def main() -> None:
-        async with opened() as app:
-            stop = until_signalled()
-            log.info("worker started", owner=app.owner, templates=len(app.templates))
-            broker = await _before(stop, app.broker())
-            _settle_memory()
-            if broker is not None:
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(app.run_worker(stop, broker))
-                    if app.settings.in_process:
-                        tasks.create_task(app.run_timekeeper(stop, broker))
-        log.info("worker stopped")
+    async def work(app: App, stop: asyncio.Event) -> None:
+        log.info("worker started", owner=app.owner, templates=len(app.templates))
+        broker = await unless_stopped(stop, app.broker())
+        _settle_memory()
+        if broker is not None:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(app.run_worker(stop, broker))
+                if app.settings.in_process:
+                    tasks.create_task(app.run_timekeeper(stop, broker))
 
-    run(main)
+    _serve("worker", work)
 
 
 def web() -> None:
     """Serves the public pages and the API, until SIGTERM."""
 
-    async def main() -> None:
-        async with opened() as app:
-            stop = until_signalled()
-            await app.run_web(stop, lambda port: log.info("web started", port=port))
-        log.info("web stopped")
+    async def work(app: App, stop: asyncio.Event) -> None:
+        await app.run_web(stop, lambda port: log.info("web started", port=port))
 
-    run(main)
+    _serve("web", work)
 
 
 def timekeeper() -> None:
     """Publishes what is due, and returns what dead workers held, until SIGTERM."""
 
+    async def work(app: App, stop: asyncio.Event) -> None:
+        log.info("timekeeper started", owner=app.owner)
+        broker = await unless_stopped(stop, app.broker())
+        if broker is not None:
+            await app.run_timekeeper(stop, broker)
+
+    _serve("timekeeper", work)
+
+
+def _serve(name: str, work: Callable[[App, asyncio.Event], Awaitable[None]]) -> None:
+    """Runs a process until it is told to stop. It may start before the services that it needs."""
+
     async def main() -> None:
-        async with opened() as app:
-            stop = until_signalled()
-            log.info("timekeeper started", owner=app.owner)
-            broker = await _before(stop, app.broker())
-            if broker is not None:
-                await app.run_timekeeper(stop, broker)
-        log.info("timekeeper stopped")
+        stop = until_signalled()
+        async with AsyncExitStack() as stack:
+            app = await unless_stopped(stop, stack.enter_async_context(opened(wait=True)))
+            if app is not None:
+                await work(app, stop)
+        log.info(f"{name} stopped")
 
     run(main)
 
@@ -86,18 +90,6 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-
-
-async def _before(stop: asyncio.Event, step: Coroutine[Any, Any, _T]) -> _T | None:
-    """A step's result, None if told to stop first: a broker that is away is waited for."""
-    task, stopped = asyncio.create_task(step), asyncio.create_task(stop.wait())
-    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if task.done():
-        return task.result()
-    task.cancel()
-    await asyncio.wait({task})
-    return None
 
 
 async def run_everything(app: App, broker: Broker, stop: asyncio.Event) -> None:

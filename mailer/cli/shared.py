@@ -77,11 +77,11 @@ def settings(**overrides: Any) -> Settings:
 
 
 @asynccontextmanager
-async def opened(**overrides: Any) -> AsyncIterator[App]:
-    """Everything put together, with logs set up."""
+async def opened(*, wait: bool = False, **overrides: Any) -> AsyncIterator[App]:
+    """Everything put together, with logs set up; a database that is away is waited for, or an error."""
     current = settings(**overrides)
     set_up_logs(json=current.log_json)
-    async with open_app(current) as app:
+    async with open_app(current, wait=wait) as app:
         yield app
 
 

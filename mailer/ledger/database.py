@@ -1,17 +1,19 @@
 """The connection pool, and the SQL by its name."""
 
+import asyncio
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 import asyncpg
 from pydantic_core import to_json
 
 from mailer.policy.standing import Standing
+from mailer.telemetry import log
 
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
@@ -20,6 +22,17 @@ else:  # asyncpg's own classes take no parameters; only their stubs do
     Pool = asyncpg.Pool
     Connection = asyncpg.pool.PoolConnectionProxy
 
+AWAY = (
+    OSError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresConnectionError,
+)
+"""What it comes to if the server is away, starts, ends, or has no room: the same may well succeed later."""
+PATIENCE = 1.0
+"""Seconds between two tries."""
+_T = TypeVar("_T")
 
 _STANDING = (
     "s.recipient_id",
@@ -97,6 +110,18 @@ class _Connection(asyncpg.Connection):
     def get_reset_query(self) -> str:
         """Nothing: no statement of ours sets anything for its session; to ask costs as much as a small statement."""
         return ""
+
+
+async def patiently(step: Callable[[], Awaitable[_T]]) -> _T:
+    """What a step comes to that needs the database: it is done again as long as the server is away."""
+    while True:
+        try:
+            return await step()
+        except ValueError:  # a URL that cannot be read; asyncpg has it among its own errors, too
+            raise
+        except AWAY as error:
+            log.warning("the database is away; trying again", error=type(error).__name__)
+            await asyncio.sleep(PATIENCE)
 
 
 async def open_pool(url: str, size: int = 32) -> Pool:

@@ -46,7 +46,7 @@ async def consume(
             async with AsyncExitStack() as stack:
                 # A broker that is away is waited for, but not beyond being told to stop.
                 opening = stack.enter_async_context(broker.consume(queue, prefetch, at_once))
-                arrivals = await _unless_stopped(stop, opening)
+                arrivals = await unless_stopped(stop, opening)
                 if arrivals is None:
                     return
                 async for arrived in _until(stop, arrivals):
@@ -75,11 +75,11 @@ async def _persist(queue: str, arrived: Sequence[Received], handle: Handle, stop
 
 async def _until(stop: asyncio.Event, arrivals: AsyncIterator[list[Received]]) -> AsyncIterator[list[Received]]:
     """What arrives, until told to stop."""
-    while not stop.is_set() and (some := await _unless_stopped(stop, anext(arrivals, None))):
+    while not stop.is_set() and (some := await unless_stopped(stop, anext(arrivals, None))):
         yield some
 
 
-async def _unless_stopped(stop: asyncio.Event, step: Awaitable[_T]) -> _T | None:
+async def unless_stopped(stop: asyncio.Event, step: Awaitable[_T]) -> _T | None:
     """What a step comes to; None if told to stop before, and then the step is broken off."""
     task, stopped = asyncio.ensure_future(step), asyncio.create_task(stop.wait())
     try:
@@ -163,7 +163,7 @@ async def relay(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str
                 reach(CrashPoint.IN_OUTBOX_RELAY)
             await outbox.remove([item.id for item, done in zip(parked, arrived, strict=True) if done])
             if not parked:
-                await _unless_stopped(stop, outbox.wait(1.0))
+                await unless_stopped(stop, outbox.wait(1.0))
             elif not all(arrived):
                 await outbox.put_back([item.id for item, done in zip(parked, arrived, strict=True) if not done])
                 await pause(stop, 1)

@@ -1,0 +1,76 @@
+"""Processes start before the services that they need."""
+
+import asyncio
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import asyncpg
+import pytest
+
+from mailer import resources
+from mailer.app import open_app
+from mailer.embedded import postgres
+from mailer.ledger.migrations import migrate
+from mailer.pipeline.control import Control
+from mailer.settings import read_settings
+from tests.processes import Process, Stack, free_port, until
+
+PROCESSES = ("worker", "timekeeper", "web")
+
+
+def said(process: Process, text: str) -> bool:
+    """Whether a process has logged something."""
+    return text in process.log
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+async def test_a_process_waits_for_postgresql(small_stack: Stack, name: str) -> None:
+    """It says so, starts once the server is there, and stops as ever."""
+    with TemporaryDirectory(prefix="mailer-") as folder:
+        with postgres.start(Path(folder)) as server:
+            migrate(server.url(), resources.folder("migrations"))
+            alone = small_stack.having(DATABASE_URL=server.url())
+        async with alone.starting(name) as (process,):
+            await until(lambda: waits(process), "the process to wait for PostgreSQL")
+            assert not said(process, " started")
+            with postgres.start(Path(folder)):
+                await process.up()
+                assert await process.stop() == 0
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+async def test_a_process_that_waits_for_postgresql_can_be_stopped(small_stack: Stack, name: str) -> None:
+    """It exits with 0 when asked to."""
+    alone = small_stack.having(DATABASE_URL=f"postgresql://postgres@127.0.0.1:{free_port()}/mailer")
+    async with alone.starting(name) as (process,):
+        await until(lambda: waits(process), "the process to wait for PostgreSQL")
+        assert await process.stop() == 0
+        assert said(process, f"{name} stopped")
+
+
+async def waits(process: Process) -> bool:
+    """Whether a process says that the database is away."""
+    return said(process, "the database is away; trying again")
+
+
+async def test_a_worker_asks_again_what_stands_still(small_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL restarts while a worker asks its first question: it asks again, and works."""
+    refresh, asked = Control.refresh, asyncio.Event()
+    errors = [asyncpg.ConnectionDoesNotExistError("closed in the middle of operation"), ConnectionRefusedError()]
+
+    async def fails_twice(control: Control) -> None:
+        if errors:
+            raise errors.pop(0)
+        await refresh(control)
+        asked.set()
+
+    monkeypatch.setattr(Control, "refresh", fails_twice)
+    for name, value in small_stack.env.items():
+        monkeypatch.setenv(name, value)
+    stop = asyncio.Event()
+    async with open_app(read_settings()) as app, asyncio.TaskGroup() as tasks:
+        working = tasks.create_task(app.run_worker(stop, await app.broker()))
+        async with asyncio.timeout(20):
+            await asked.wait()
+        assert not working.done()
+        stop.set()
