@@ -1,17 +1,18 @@
-"""The connections of a relay: so many for all mail, and some more that only urgent mail may take."""
+"""The connections of a relay, and the windows that they carry."""
 
 import asyncio
 import time
-from collections import deque
+from collections.abc import Callable
 
 from mailer.processors.line import Dialler
+from mailer.processors.places import Places
 from mailer.processors.relay import Relay
 from mailer.processors.share import Share
 from mailer.processors.speaker import Speaker
 
 
 class Pool:
-    """Gives out places, on each of which somebody may hold one connection.
+    """Carries windows, each on as many places as there are for it.
 
     Connections are not bound to places: what one window leaves open the next one takes, whichever it is. So bulk mail
     is kept from the urgent places by number alone, and a warm connection serves whoever comes first.
@@ -24,40 +25,32 @@ class Pool:
     def __init__(self, relay: Relay, dialler: Dialler) -> None:
         self._relay = relay
         self._dialler = dialler
-        self._bulk = relay.pool
-        self._all = relay.pool + relay.urgent
-        self._waiting: dict[bool, deque[asyncio.Future[None]]] = {True: deque(), False: deque()}
+        self._places = Places(relay.pool, relay.urgent)
         self._idle: list[tuple[float, Speaker]] = []
         """Connections that nobody uses, with when they were left; the last is the most likely to be alive."""
         self._sweeper: asyncio.TimerHandle | None = None
         self._farewells: set[asyncio.Task[None]] = set()
 
-    async def enter(self, wanted: int, urgent: bool, patience: float | None) -> int:
-        """Takes up to so many places: waits for one, and takes more if they are free.
-
-        Returns:
-            How many; 0 if there was none within so many seconds.
-        """
-        taken = 0
+    async def carry(self, share: Share, urgent: bool) -> str | None:
+        """Carries a window, as long as there is time. Returns what trouble ended a place's work before, if any."""
+        if not await self._places.enter(urgent, share.left):
+            return None
+        if share.waiting == 1:
+            try:
+                return await self._work(share)
+            finally:
+                self._places.leave(urgent)
         try:
-            async with asyncio.timeout(patience):
-                while not self._free(urgent):
-                    await self._turn(urgent)
-                taken = min(wanted, self._free(urgent))
-                self._count(-taken, urgent)
-        except TimeoutError:
-            pass
-        finally:
-            self._wake()  # who was woken and then gave up, or left some, passes it on
-        return taken
+            async with asyncio.TaskGroup() as group:
+                crew = _Crew(share, urgent, lambda: group.create_task(self._work(share)), self._places)
+                crew.join()
+                self._places.strengthen(crew)
+        except ExceptionGroup as bugs:
+            raise bugs.exceptions[0] from bugs
+        return crew.trouble
 
-    def leave(self, urgent: bool) -> None:
-        """Gives a place back."""
-        self._count(1, urgent)
-        self._wake()
-
-    async def work(self, share: Share) -> str | None:
-        """Carries what waits, on one place, as long as there is time. Returns what trouble ended it before, if any."""
+    async def _work(self, share: Share) -> str | None:
+        """Carries what waits. Returns what trouble ended it before."""
         while share.waiting and (left := share.left) > 0:
             line = self._used() or await self._dialler.dial(left)
             if isinstance(line, str):
@@ -75,7 +68,7 @@ class Pool:
         """Ends every connection politely, once the windows under way are through."""
         places = range(self._relay.pool + self._relay.urgent)
         for _ in places:
-            await self.enter(1, True, None)
+            await self._places.enter(True, None)
         while self._idle:
             self._end(self._idle.pop()[1])
         if self._sweeper is not None:
@@ -83,30 +76,7 @@ class Pool:
             self._sweeper = None
         await asyncio.gather(*self._farewells)
         for _ in places:
-            self.leave(True)
-
-    def _free(self, urgent: bool) -> int:
-        return self._all if urgent else min(self._all, self._bulk)
-
-    def _count(self, places: int, urgent: bool) -> None:
-        self._all += places
-        if not urgent:
-            self._bulk += places
-
-    async def _turn(self, urgent: bool) -> None:
-        """Waits until a place may be free."""
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiting[urgent].append(waiter)
-        try:
-            await waiter
-        finally:
-            self._waiting[urgent].remove(waiter)
-
-    def _wake(self) -> None:
-        for urgent, waiters in self._waiting.items():
-            for waiter in list(waiters)[: self._free(urgent)]:
-                if not waiter.done():
-                    waiter.set_result(None)
+            self._places.leave(True)
 
     def _used(self) -> Speaker | None:
         """A connection that was used before and can be used again."""
@@ -144,3 +114,37 @@ class Pool:
         farewell = asyncio.get_running_loop().create_task(line.quit())
         self._farewells.add(farewell)
         farewell.add_done_callback(self._farewells.discard)
+
+
+class _Crew:
+    """The places on which a window is carried.
+
+    Args:
+        share: the window. urgent: what it is. begin: has one more carry it. places: where they are given back.
+    """
+
+    def __init__(
+        self, share: Share, urgent: bool, begin: Callable[[], asyncio.Task[str | None]], places: Places
+    ) -> None:
+        self.urgent = urgent
+        self.trouble: str | None = None
+        self._share = share
+        self._begin = begin
+        self._places = places
+        self._size = 0
+
+    @property
+    def short(self) -> bool:
+        """Whether more waits than those who are there will take next, and nothing is wrong."""
+        return self.trouble is None and self._share.waiting > self._size and self._share.left > 0
+
+    def join(self) -> None:
+        """One more. Its place is given back even if it is cancelled before it has begun."""
+        self._size += 1
+        self._begin().add_done_callback(self._left)
+
+    def _left(self, one: asyncio.Task[str | None]) -> None:
+        self._size -= 1
+        broken = one.cancelled() or one.exception() is not None
+        self.trouble = self.trouble or ("broken off" if broken else one.result())
+        self._places.leave(self.urgent)

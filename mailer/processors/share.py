@@ -39,9 +39,9 @@ class Share:
         return time.monotonic() >= self._deadline
 
     @property
-    def waiting(self) -> bool:
-        """Whether there is anything that nobody has taken yet."""
-        return bool(self._waiting)
+    def waiting(self) -> int:
+        """How many messages nobody has taken yet."""
+        return len(self._waiting)
 
     def take(self, extensions: Extensions) -> Letter | None:
         """The next message that may begin now, on a server with these extensions. None: there is none."""

@@ -1,6 +1,5 @@
 """An SMTP relay as a processor: each window is shared by the connections of a small pool."""
 
-import asyncio
 import ssl
 from collections.abc import Sequence
 
@@ -68,25 +67,11 @@ class SmtpProcessor:
         if not window:
             return []
         share = Share(window, deadline, permit)
-        places = await self._pool.enter(len(window), urgent, share.left)
-        if places == 1:
-            troubles = [await self._work(share, urgent)]
-        else:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._work(share, urgent)) for _ in range(places)]
-            troubles = [task.result() for task in tasks]
-        return share.outcomes(next(filter(None, troubles), None))
+        return share.outcomes(await self._pool.carry(share, urgent))
 
     async def close(self) -> None:
         """Ends its connections politely, once the windows under way are through."""
         await self._pool.close()
-
-    async def _work(self, share: Share, urgent: bool) -> str | None:
-        """One place's part, from taking the place to giving it back."""
-        try:
-            return await self._pool.work(share)
-        finally:
-            self._pool.leave(urgent)
 
 
 def from_url(url: str) -> SmtpProcessor:
