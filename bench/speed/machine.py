@@ -1,6 +1,7 @@
 """What is seen of processes from outside: their time on the processors, and their memory."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -223,8 +224,8 @@ class Sink(Program):
         """How many messages it has taken."""
         with self.log.open("rb") as file:
             file.seek(max(0, self.log.stat().st_size - 200))
-            counts = [part for part in file.read().split(b"\r") if b"mesg=" in part]
-        return int(counts[-1].rpartition(b"mesg=")[2]) if counts else 0
+            counts = re.findall(rb"mesg=(\d+)", file.read())  # the last one may be half written, and then is too small
+        return int(counts[-1]) if counts else 0
 
     def has(self, messages: int, seconds: float) -> None:
         """Returns once it has taken so many.

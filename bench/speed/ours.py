@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic
 from typing import Literal
 
@@ -211,7 +210,7 @@ def profiled(room: Room, key: str, programs: Sequence[Program]) -> Iterator[None
     folder = ROOT / ".cache" / "bench" / "profiles"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{key}.folded"
-    program = Path(sys.executable).with_name("py-spy")
+    program = ROOT / ".cache" / "bench" / "venv" / "bin" / "py-spy"
     how = ("record", "--nonblocking", "-r", "500", "-f", "raw", "-o", str(file), "-p", str(programs[0].pid))
     spy = Program([str(program), *how], room.folder / f"py-spy-{key}.log")
     until(lambda: "Sampling" in spy.said, "py-spy to begin")

@@ -174,17 +174,18 @@ WITH want AS MATERIALIZED (
 ), told AS (
     -- One message a window and routing key, committed with what it tells; the relay publishes it.
     INSERT INTO outbox (exchange, routing_key, body)
-    SELECT 'mailer.outcomes', concat_ws('.', t.brand, t.category, t.to_state),
+    SELECT 'mailer.outcomes', concat_ws('.', m.brand, m.category, t.to_state),
            jsonb_build_object(
-               'v', 2, 'at', now(), 'brand', t.brand, 'category', t.category, 'state', t.to_state,
+               'v', 2, 'at', now(), 'brand', m.brand, 'category', m.category, 'state', t.to_state,
                'mailings', jsonb_agg(jsonb_build_object(
-                   'mailing', t.id, 'event', t.event_id, 'campaign', t.campaign, 'deliveries', t.deliveries)))
-    FROM (SELECT m.id, m.brand, m.category, m.event_id, m.campaign, w.to_state,
+                   'mailing', m.id, 'event', m.event_id, 'campaign', m.campaign, 'deliveries', t.deliveries)))
+    FROM (SELECT w.mailing_id, w.to_state,
                  jsonb_agg(jsonb_build_object('ref', r.ref, 'reason', w.reason, 'attempt', w.attempt)) AS deliveries
-          FROM verdict, want w JOIN mailings m ON m.id = w.mailing_id JOIN recipients r ON r.id = w.recipient_id
+          FROM verdict, want w JOIN recipients r ON r.id = w.recipient_id
           WHERE verdict.whole AND $28::boolean AND w.to_state NOT IN ('intended', 'claimed')
-          GROUP BY m.id, w.to_state) t
-    GROUP BY t.brand, t.category, t.to_state
+          GROUP BY w.mailing_id, w.to_state) t
+    JOIN mailings m ON m.id = t.mailing_id
+    GROUP BY m.brand, m.category, t.to_state
 ){count}
 SELECT verdict.whole, good.mailing_id, good.recipient_id
 FROM verdict LEFT JOIN good ON NOT verdict.whole
