@@ -11,7 +11,7 @@ from uuid import UUID
 
 from mailer.crashing import CrashPoint, reach
 from mailer.ledger.chain import GENESIS, Links, link_all
-from mailer.ledger.database import Connection, int_array, statements
+from mailer.ledger.database import Connection, int_array, statements, text_array
 from mailer.macs import Mac
 from mailer.ports.ids import uuid7
 from mailer.ports.ledger import Entry
@@ -129,8 +129,8 @@ def columns(links: Links) -> list[Any]:
         int_array(links.places),
         int_array(links.recipients),
         int_array(links.attempts),
-        links.message_ids,
-        links.texts,
+        text_array(links.message_ids),
+        text_array(links.texts),
         b"".join(links.hashes),
         b"".join(links.commitments),
         links.salts,

@@ -7,7 +7,8 @@
            CASE WHEN e.text IS NOT NULL THEN substring($13::bytea FROM e.position::int * 32 - 31 FOR 32) END AS reply,
            CASE WHEN e.text IS NOT NULL THEN substring($14::bytea FROM e.position::int * 16 - 15 FOR 16) END AS salt,
            e.text
-    FROM unnest($6::text::int[], $7::text::int[], $8::text::bigint[], $9::text::int[], $10::text[], $11::text[])
+    FROM unnest($6::text::int[], $7::text::int[], $8::text::bigint[], $9::text::int[], $10::text::text[],
+                $11::text::text[])
         WITH ORDINALITY AS e (shape, mailing, recipient_id, attempt, message_id, text, position)
     JOIN jsonb_to_recordset($4::jsonb)
         AS s (shape int, kind text, brand text, category text, reason text, rule text, policy text,
