@@ -72,6 +72,12 @@ def statements(noun: str) -> dict[str, str]:
     return dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
 
 
+def behind(first: str, statement: str) -> str:
+    """A statement with its parameters numbered behind those of another one, which will be a part of it."""
+    shift = max(int(n) for n in re.findall(r"\$(\d+)", first))
+    return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + shift}", statement)
+
+
 def standing_of(
     row: asyncpg.Record,
     invited_by: UUID | None = None,

@@ -11,7 +11,7 @@ import asyncpg
 
 from mailer.ledger.chain import Links
 from mailer.ledger.control import HALTED
-from mailer.ledger.database import STANDING_COLUMNS, Connection, Pool, int_array, standing_of, statements
+from mailer.ledger.database import STANDING_COLUMNS, Connection, Pool, behind, int_array, standing_of, statements
 from mailer.ledger.writers import Writers, columns
 from mailer.policy.decision import Mailing
 from mailer.policy.rates import Rate
@@ -24,9 +24,15 @@ _CLAIM, _READ_AGAIN, _FORESEE = (
     _SQL[name].replace("{rows}", _SQL["rows"]).replace("{halted}", HALTED)
     for name in ("claim", "read_again", "foresee")
 )
-_BARE = _SQL["move"].replace("{entries}", statements("ledger")["entries"])
+_ENTRIES = statements("ledger")["entries"]
+_BARE = behind(_ENTRIES, _SQL["move"].replace("{want}", _SQL["want"])).replace("{entries}", _ENTRIES)
 _MOVE = _BARE.replace("{lock}", "FOR SHARE").replace("{count}", "")
 _COUNTED_MOVE = _BARE.replace("{lock}", "FOR NO KEY UPDATE").replace("{count}", _SQL["count"])
+_REFUSED = _SQL["refused"].replace("{want}", _SQL["want"])
+_NOT_ALL = "MA001"
+"""The SQLSTATE with which `all_moved` takes a move back."""
+_TRIES = 5
+"""Of a move that is refused, where nothing is found any more that was in its way."""
 _SHAPE = ("shape", "from_state", "to_state", "reason", "sent_as", "counts_as")
 _ELSEWHERE = UUID(int=0)
 """Whose invitation it was that another system had sent."""
@@ -87,52 +93,47 @@ class PostgresDeliveries:
 
     async def move(self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry]) -> frozenset[Key]:
         """See the port."""
+        packed = *_packed(moves), claim
         async with self._writers.lease() as writer, self._pool.acquire() as connection:
             links = writer.link(entries)
-            invitations = [move.key for move in moves if move.invites]
-            if invitations:
-                refused = await self._invite(connection, invitations, claim, moves, links)
-            else:
-                refused = await self._move(connection, claim, moves, links)
-            if not refused:
-                writer.advance(links)
-        return refused
+            for _ in range(_TRIES):
+                try:
+                    refused = await self._move(connection, moves, packed, links)
+                except asyncpg.PostgresError as error:
+                    if error.sqlstate != _NOT_ALL:
+                        raise
+                    # Nothing was written, so the chain goes on from where it was.
+                    refused = _keys(await connection.fetch(_REFUSED, *packed))
+                    if not refused:
+                        continue
+                if not refused:
+                    writer.advance(links)
+                return refused
+        raise RuntimeError(f"{len(moves)} moves are refused, and each of them holds; does one come twice?")
 
-    async def _invite(
-        self,
-        connection: Connection,
-        invitations: Sequence[Key],
-        claim: UUID | None,
-        moves: Sequence[Move],
-        links: Links,
+    async def _move(
+        self, connection: Connection, moves: Sequence[Move], packed: tuple[Any, ...], links: Links
     ) -> frozenset[Key]:
-        """A move that uses addresses up: together with it, or not at all."""
+        """All of them, or an error; a move that uses addresses up, together with that."""
+        invitations = [move.key for move in moves if move.invites]
+        if not invitations:
+            await self._move_all(connection, moves, packed, links)
+            return frozenset()
         try:
             async with connection.transaction():
                 await connection.execute(_SQL["keep_inviters"])
-                used = await connection.fetch(_SQL["use_addresses"], *zip(*invitations, strict=True))
-                refused = frozenset((row["mailing_id"], row["recipient_id"]) for row in used)
-                if refused := refused or await self._move(connection, claim, moves, links):
-                    raise _Refused(refused)
+                if used := await connection.fetch(_SQL["use_addresses"], *zip(*invitations, strict=True)):
+                    raise _Refused(_keys(used))
+                await self._move_all(connection, moves, packed, links)
         except _Refused as error:
             return error.keys
         return frozenset()
 
-    async def _move(
-        self, connection: Connection, claim: UUID | None, moves: Sequence[Move], links: Links
-    ) -> frozenset[Key]:
-        rows = await connection.fetch(
-            _COUNTED_MOVE if any(move.counts_as for move in moves) else _MOVE,
-            *columns(links),
-            *_packed(moves),
-            claim,
-            *_deltas(moves),
-            self._tell,
-        )
-        if rows[0]["whole"]:
-            return frozenset()
-        good = {(row["mailing_id"], row["recipient_id"]) for row in rows}
-        return frozenset(move.key for move in moves if move.key not in good)
+    async def _move_all(
+        self, connection: Connection, moves: Sequence[Move], packed: tuple[Any, ...], links: Links
+    ) -> None:
+        statement = _COUNTED_MOVE if any(move.counts_as for move in moves) else _MOVE
+        await connection.fetchval(statement, *columns(links), *packed, *_deltas(moves), self._tell)
 
     async def read_again(self, claim: UUID, keys: Sequence[Key]) -> list[Row]:
         """See the port."""
@@ -151,6 +152,10 @@ class PostgresDeliveries:
     async def finish(self, claim: UUID, give_back_until: datetime | None) -> None:
         """See the port."""
         await self._pool.execute(_SQL["finish"], claim, give_back_until)
+
+
+def _keys(rows: Sequence[asyncpg.Record]) -> frozenset[Key]:
+    return frozenset((row["mailing_id"], row["recipient_id"]) for row in rows)
 
 
 def _row(row: asyncpg.Record) -> Row:

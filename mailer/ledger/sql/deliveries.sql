@@ -120,17 +120,22 @@ WHERE EXISTS (SELECT FROM inviters i WHERE i.brand = w.brand AND i.inviter = w.i
     WHERE mine.controller = w.controller AND mine.address_key = w.address_key AND mine.address_hash = w.address_hash
       AND mine.brand = w.brand AND mine.source = w.mailing_id::text)
 
--- name: move
--- All of the window, or nothing of it: only so can the chain be computed before the statement.
-WITH want AS MATERIALIZED (
+-- name: want
+-- The moves; what they have in common comes once.
     SELECT s.*, w.mailing_id, w.recipient_id, w.attempt, w.due_at, w.version
-    FROM (SELECT shape, ($16::uuid[])[mailing] AS mailing_id, recipient_id, attempt, due_at, version
-          FROM unnest($17::text::int[], $18::text::int[], $19::text::bigint[], $20::text::int[], $21::text::bigint[],
-                      $22::timestamptz[])
+    FROM (SELECT shape, ($2::uuid[])[mailing] AS mailing_id, recipient_id, attempt, due_at, version
+          FROM unnest($3::text::int[], $4::text::int[], $5::text::bigint[], $6::text::int[], $7::text::bigint[],
+                      $8::timestamptz[])
               AS w (shape, mailing, recipient_id, attempt, version, due_at)) w
-    JOIN jsonb_to_recordset($15::jsonb)
+    JOIN jsonb_to_recordset($1::jsonb)
         AS s (shape int, from_state text, to_state text, reason text, sent_as text, counts_as text)
         USING (shape)
+
+-- name: move
+-- All of the window, or an error and nothing of it: only so can the chain be computed before the statement.
+WITH want AS MATERIALIZED (
+    -- In an order, so that no two wait for one another.
+    SELECT * FROM ({want}) w ORDER BY mailing_id, recipient_id
 ), standing AS MATERIALIZED (
     -- Waits for whoever is changing one of them, and then sees what it has become (invariant 2).
     SELECT s.recipient_id, s.version FROM standings s
@@ -138,27 +143,23 @@ WITH want AS MATERIALIZED (
     ORDER BY s.recipient_id {lock}
 ), lease AS MATERIALIZED (
     SELECT b.mailing_id FROM batches b
-    WHERE b.state = 'claimed' AND b.claim = $23 AND b.lease_until > clock_timestamp() FOR SHARE
-), good AS MATERIALIZED (
-    SELECT d.mailing_id, d.recipient_id
-    FROM want w JOIN deliveries d ON d.mailing_id = w.mailing_id AND d.recipient_id = w.recipient_id
-    WHERE d.state = w.from_state AND d.attempt = w.attempt AND d.claim IS NOT DISTINCT FROM $23::uuid
-      AND (w.version IS NULL
-           OR (EXISTS (SELECT FROM standing s WHERE s.recipient_id = w.recipient_id AND s.version = w.version)
-               AND EXISTS (SELECT FROM lease l WHERE l.mailing_id = w.mailing_id)))
-    ORDER BY d.mailing_id, d.recipient_id FOR UPDATE OF d
-), verdict AS MATERIALIZED (
-    SELECT count(*) = cardinality($19::text::bigint[]) AS whole FROM good
+    WHERE b.state = 'claimed' AND b.claim = $9 AND b.lease_until > clock_timestamp() FOR SHARE
 ), moved AS (
     UPDATE deliveries d
     SET state = w.to_state, reason = w.reason, due_at = w.due_at, sent_as = coalesce(w.sent_as, d.sent_as),
         claim = CASE WHEN w.to_state IN ('intended', 'claimed') THEN d.claim END,
         tried_at = CASE WHEN w.from_state = 'intended' AND w.to_state <> 'claimed' THEN coalesce(d.tried_at, now())
                        ELSE d.tried_at END
-    FROM want w, verdict
-    WHERE verdict.whole AND d.mailing_id = w.mailing_id AND d.recipient_id = w.recipient_id
+    FROM want w
+    WHERE (SELECT count(*) FROM standing) >= 0  -- people are locked before deliveries, as everywhere
+      AND d.mailing_id = w.mailing_id AND d.recipient_id = w.recipient_id
+      AND d.state = w.from_state AND d.attempt = w.attempt AND d.claim IS NOT DISTINCT FROM $9::uuid
+      AND (w.version IS NULL
+           OR (EXISTS (SELECT FROM standing s WHERE s.recipient_id = w.recipient_id AND s.version = w.version)
+               AND EXISTS (SELECT FROM lease l WHERE l.mailing_id = w.mailing_id)))
+    RETURNING 1
 ), entry AS MATERIALIZED (
-    SELECT entries.* FROM verdict, ({entries}) entries WHERE verdict.whole
+{entries}
 ), noted AS (
     INSERT INTO ledger_notes SELECT writer, n, recipient_id, salt, text FROM entry WHERE salt IS NOT NULL
 ), written AS (
@@ -168,9 +169,7 @@ WITH want AS MATERIALIZED (
     FROM entry
 ), counted AS (
     INSERT INTO counters
-    SELECT c.mailing_id, c.state, c.reason, c.n
-    FROM verdict, unnest($24::uuid[], $25::text[], $26::text[], $27::bigint[]) AS c (mailing_id, state, reason, n)
-    WHERE verdict.whole
+    SELECT * FROM unnest($10::uuid[], $11::text[], $12::text[], $13::bigint[])
 ), told AS (
     -- One message a window and routing key, committed with what it tells; the relay publishes it.
     INSERT INTO outbox (exchange, routing_key, body)
@@ -181,27 +180,43 @@ WITH want AS MATERIALIZED (
                    'mailing', m.id, 'event', m.event_id, 'campaign', m.campaign, 'deliveries', t.deliveries)))
     FROM (SELECT w.mailing_id, w.to_state,
                  jsonb_agg(jsonb_build_object('ref', r.ref, 'reason', w.reason, 'attempt', w.attempt)) AS deliveries
-          FROM verdict, want w JOIN recipients r ON r.id = w.recipient_id
-          WHERE verdict.whole AND $28::boolean AND w.to_state NOT IN ('intended', 'claimed')
+          FROM want w JOIN recipients r ON r.id = w.recipient_id
+          WHERE $14::boolean AND w.to_state NOT IN ('intended', 'claimed')
           GROUP BY w.mailing_id, w.to_state) t
     JOIN mailings m ON m.id = t.mailing_id
     GROUP BY m.brand, m.category, t.to_state
 ){count}
-SELECT verdict.whole, good.mailing_id, good.recipient_id
-FROM verdict LEFT JOIN good ON NOT verdict.whole
+SELECT all_moved((SELECT count(*) FROM moved), cardinality($5::text::bigint[]))
 
 -- name: count
 -- Who is intended a counted mail has another standing from then on, so that no other counted mail is intended on the old
 -- count. Two that share a lock could not both raise the version, so this move takes it alone.
 , sent AS (
     INSERT INTO sends (recipient_id, mailing_id, category)
-    SELECT w.recipient_id, w.mailing_id, w.counts_as FROM verdict, want w
-    WHERE verdict.whole AND w.counts_as IS NOT NULL
+    SELECT recipient_id, mailing_id, counts_as FROM want WHERE counts_as IS NOT NULL
     ON CONFLICT DO NOTHING
 ), raised AS (
     UPDATE standings s SET version = s.version + 1
-    FROM verdict, want w WHERE verdict.whole AND w.counts_as IS NOT NULL AND s.recipient_id = w.recipient_id
+    FROM want w
+    WHERE (SELECT count(*) FROM moved) > 0 AND w.counts_as IS NOT NULL AND s.recipient_id = w.recipient_id
 )
+
+-- name: refused
+-- Which moves do not hold, once one of them was found not to.
+WITH want AS MATERIALIZED (
+{want}
+)
+SELECT w.mailing_id, w.recipient_id FROM want w
+WHERE NOT EXISTS (
+        SELECT FROM deliveries d
+        WHERE d.mailing_id = w.mailing_id AND d.recipient_id = w.recipient_id
+          AND d.state = w.from_state AND d.attempt = w.attempt AND d.claim IS NOT DISTINCT FROM $9::uuid)
+   OR (w.version IS NOT NULL AND NOT (
+        EXISTS (SELECT FROM standings s WHERE s.recipient_id = w.recipient_id AND s.version = w.version)
+        AND EXISTS (
+            SELECT FROM batches b
+            WHERE b.state = 'claimed' AND b.claim = $9 AND b.lease_until > clock_timestamp()
+              AND b.mailing_id = w.mailing_id)))
 
 -- name: finish
 -- What is still claimed goes back; a batch that has such rows waits for its time, the others are done with. A batch
