@@ -106,12 +106,17 @@ def link_all(
     columns = list(zip(*entries, strict=True))
     mailings, links.recipients, links.attempts = columns[2:5]
     replies, links.message_ids = columns[14:]
-    # What they have in common: all but mailing, recipient, attempt, reply and Message-ID.
-    common = list(zip(*columns[:2], *columns[5:14], strict=True))
-    shapes = {one: Shape(number, one, *_fragments(one)) for number, one in enumerate(dict.fromkeys(common))}
-    shaped = [shapes[one] for one in common]
-    quoted = {mailing: _quoted(mailing) for mailing in dict.fromkeys(mailings)}
+    # What they have in common: all but mailing, recipient, attempt, reply and Message-ID. Each is looked up once, since
+    # so many columns take as long to look up as the entry takes to be hashed.
+    shapes: dict[tuple[Any, ...], Shape] = {}
+    shaped = list[Shape]()
+    for one in zip(*columns[:2], *columns[5:14], strict=True):
+        shape = shapes.get(one)
+        if shape is None:
+            shape = shapes[one] = Shape(len(shapes), one, *_fragments(one))
+        shaped.append(shape)
     links.shapes, links.numbers = list(shapes.values()), [shape.number for shape in shaped]
+    quoted = {mailing: _quoted(mailing) for mailing in dict.fromkeys(mailings)}
     links.mailings = [mailing for mailing in quoted if mailing is not None]
     place = {mailing: number for number, mailing in enumerate(links.mailings, 1)}
     links.places = [place.get(mailing) for mailing in mailings]

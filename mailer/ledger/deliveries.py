@@ -9,7 +9,6 @@ from uuid import UUID
 
 import asyncpg
 
-from mailer.ledger.chain import Links
 from mailer.ledger.control import HALTED
 from mailer.ledger.database import STANDING_COLUMNS, Connection, Pool, behind, int_array, standing_of, statements
 from mailer.ledger.writers import Writers, columns
@@ -93,17 +92,20 @@ class PostgresDeliveries:
 
     async def move(self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry]) -> frozenset[Key]:
         """See the port."""
-        packed = *_packed(moves), claim
+        moved = _columns(moves)
+        given = *_packed(moved), claim
         async with self._writers.lease() as writer, self._pool.acquire() as connection:
             links = writer.link(entries)
             for _ in range(_TRIES):
                 try:
-                    refused = await self._move(connection, moves, packed, links)
+                    refused = await self._move(
+                        connection, moves, [*columns(links), *given, *_deltas(moved), self._tell]
+                    )
                 except asyncpg.PostgresError as error:
                     if error.sqlstate != _NOT_ALL:
                         raise
                     # Nothing was written, so the chain goes on from where it was.
-                    refused = _keys(await connection.fetch(_REFUSED, *packed))
+                    refused = _keys(await connection.fetch(_REFUSED, *given))
                     if not refused:
                         continue
                 if not refused:
@@ -111,29 +113,22 @@ class PostgresDeliveries:
                 return refused
         raise RuntimeError(f"{len(moves)} moves are refused, and each of them holds; does one come twice?")
 
-    async def _move(
-        self, connection: Connection, moves: Sequence[Move], packed: tuple[Any, ...], links: Links
-    ) -> frozenset[Key]:
+    async def _move(self, connection: Connection, moves: Sequence[Move], given: Sequence[Any]) -> frozenset[Key]:
         """All of them, or an error; a move that uses addresses up, together with that."""
+        statement = _COUNTED_MOVE if any(move.counts_as for move in moves) else _MOVE
         invitations = [move.key for move in moves if move.invites]
         if not invitations:
-            await self._move_all(connection, moves, packed, links)
+            await connection.fetchval(statement, *given)
             return frozenset()
         try:
             async with connection.transaction():
                 await connection.execute(_SQL["keep_inviters"])
                 if used := await connection.fetch(_SQL["use_addresses"], *zip(*invitations, strict=True)):
                     raise _Refused(_keys(used))
-                await self._move_all(connection, moves, packed, links)
+                await connection.fetchval(statement, *given)
         except _Refused as error:
             return error.keys
         return frozenset()
-
-    async def _move_all(
-        self, connection: Connection, moves: Sequence[Move], packed: tuple[Any, ...], links: Links
-    ) -> None:
-        statement = _COUNTED_MOVE if any(move.counts_as for move in moves) else _MOVE
-        await connection.fetchval(statement, *columns(links), *packed, *_deltas(moves), self._tell)
 
     async def read_again(self, claim: UUID, keys: Sequence[Key]) -> list[Row]:
         """See the port."""
@@ -198,17 +193,20 @@ def _columns(moves: Sequence[Move]) -> Sequence[Sequence[Any]]:
     return list(zip(*moves, strict=True)) or [()] * len(Move._fields)
 
 
-def _packed(moves: Sequence[Move]) -> tuple[Any, ...]:
-    """The moves as `move` takes them: what they have in common comes once, and each of them names it."""
-    mailings, recipients, attempts, before, after, reasons, due, versions, _, sent_as, counts_as, _ = _columns(moves)
-    common = list(zip(before, after, reasons, sent_as, counts_as, strict=True))
-    shapes = {shape: number for number, shape in enumerate(dict.fromkeys(common))}
-    place = {mailing_id: number for number, mailing_id in enumerate(dict.fromkeys(mailings), 1)}
+def _packed(moves: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
+    """Columns of moves as `want` takes them: what they have in common comes once, and each of them names it."""
+    mailings, recipients, attempts, before, after, reasons, due, versions, _, sent_as, counts_as, _ = moves
+    shapes: dict[tuple[Any, ...], int] = {}
+    places: dict[UUID, int] = {}
+    shaped = [
+        shapes.setdefault(one, len(shapes)) for one in zip(before, after, reasons, sent_as, counts_as, strict=True)
+    ]
+    placed = [places.setdefault(mailing_id, len(places) + 1) for mailing_id in mailings]
     return (
         [dict(zip(_SHAPE, (number, *shape), strict=True)) for shape, number in shapes.items()],
-        [*place],
-        int_array(shapes[shape] for shape in common),
-        int_array(place[mailing_id] for mailing_id in mailings),
+        [*places],
+        int_array(shaped),
+        int_array(placed),
         int_array(recipients),
         int_array(attempts),
         int_array(versions),
@@ -216,9 +214,9 @@ def _packed(moves: Sequence[Move]) -> tuple[Any, ...]:
     )
 
 
-def _deltas(moves: Sequence[Move]) -> tuple[list[UUID], list[str], list[str], list[int]]:
-    """What the moves change in the counters, as columns."""
-    mailings, _, _, before, after, reasons, _, _, before_reasons, *_ = _columns(moves)
+def _deltas(moves: Sequence[Sequence[Any]]) -> tuple[list[UUID], list[str], list[str], list[int]]:
+    """What columns of moves change in the counters, as columns."""
+    mailings, _, _, before, after, reasons, _, _, before_reasons, *_ = moves
     kinds = Counter(zip(mailings, before, before_reasons, after, reasons, strict=True))
     deltas: Counter[tuple[UUID, str, str]] = Counter()
     for (mailing_id, from_state, from_reason, to_state, reason), n in kinds.items():

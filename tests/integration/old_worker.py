@@ -15,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
-from mailer.ledger.deliveries import PostgresDeliveries, _deltas, _row
+from mailer.ledger.deliveries import PostgresDeliveries, _columns, _deltas, _row
 from mailer.policy.rates import rates_of
 from mailer.ports.deliveries import Claim, Move, Row
 from mailer.ports.ids import uuid7
@@ -113,7 +113,7 @@ class OldDeliveries(PostgresDeliveries):
             _COUNTED_MOVE if any(counts_as) else _MOVE,
             *columns,
             *(mailings, recipients, attempts, sources, states, reasons, dues, versions, claim),
-            *_deltas(moves),
+            *_deltas(_columns(moves)),
             self._tell,
             *(sent_as, counts_as),
         )

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from mailer.ledger.database import statements
-from mailer.ledger.deliveries import _CLAIM, _COUNTED_MOVE, _MOVE, _READ_AGAIN
+from mailer.ledger.deliveries import _CLAIM, _COUNTED_MOVE, _MOVE, _READ_AGAIN, _REFUSED
 from mailer.ledger.mailings import _FACTS
 from tests.factories import World
 
@@ -15,6 +15,7 @@ STATEMENTS = {
     "read again": _READ_AGAIN,
     "move": _MOVE,
     "counted move": _COUNTED_MOVE,
+    "refused": _REFUSED,
     "finish": _DELIVERIES["finish"],
     "facts": _FACTS,
     "expand": _MAILINGS["expand_named"],

@@ -205,18 +205,18 @@ SELECT all_moved((SELECT count(*) FROM moved), cardinality($5::text::bigint[]))
 -- Which moves do not hold, once one of them was found not to.
 WITH want AS MATERIALIZED (
 {want}
+), lease AS MATERIALIZED (
+    SELECT b.mailing_id FROM batches b
+    WHERE b.state = 'claimed' AND b.claim = $9 AND b.lease_until > clock_timestamp()
 )
-SELECT w.mailing_id, w.recipient_id FROM want w
-WHERE NOT EXISTS (
-        SELECT FROM deliveries d
-        WHERE d.mailing_id = w.mailing_id AND d.recipient_id = w.recipient_id
-          AND d.state = w.from_state AND d.attempt = w.attempt AND d.claim IS NOT DISTINCT FROM $9::uuid)
-   OR (w.version IS NOT NULL AND NOT (
-        EXISTS (SELECT FROM standings s WHERE s.recipient_id = w.recipient_id AND s.version = w.version)
-        AND EXISTS (
-            SELECT FROM batches b
-            WHERE b.state = 'claimed' AND b.claim = $9 AND b.lease_until > clock_timestamp()
-              AND b.mailing_id = w.mailing_id)))
+SELECT w.mailing_id, w.recipient_id
+FROM want w
+LEFT JOIN deliveries d ON d.mailing_id = w.mailing_id AND d.recipient_id = w.recipient_id
+    AND d.state = w.from_state AND d.attempt = w.attempt AND d.claim IS NOT DISTINCT FROM $9::uuid
+LEFT JOIN standings s ON s.recipient_id = w.recipient_id
+WHERE d.mailing_id IS NULL
+   OR (w.version IS NOT NULL
+       AND (s.version IS DISTINCT FROM w.version OR w.mailing_id NOT IN (SELECT mailing_id FROM lease)))
 
 -- name: finish
 -- What is still claimed goes back; a batch that has such rows waits for its time, the others are done with. A batch
