@@ -12,7 +12,7 @@ from bench.speed.room import AUDIENCES, open_room
 from bench.speed.rows import ROWS, Row
 from bench.speed.surroundings import surroundings
 
-ROUNDS = 3
+ROUNDS = 5
 QUICK = 4
 """By how much a round is shorter with --quick."""
 

@@ -1,0 +1,211 @@
+"""Who gets the places of a relay: nobody waits while one is free, and none rests while there is something to carry."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+import pytest
+
+from mailer.policy.outcome import Outcome, Result
+from mailer.ports.processor import Outgoing, Permit
+from mailer.processors.letter import Extensions
+from mailer.processors.line import Dialler
+from mailer.processors.places import Places
+from mailer.processors.pool import Pool
+from mailer.processors.relay import Relay, parse
+from mailer.processors.share import Share
+from mailer.processors.speaker import Speaker
+from mailer.rendering.headers import AddrSpec
+
+RELAY: Relay = replace(parse("smtp://127.0.0.1:2525?name=relay&country=US&contract=none"), pool=4, urgent=2)
+TAKEN = Outcome(Result.ACCEPTED, 250, "2.0.0", "taken")
+
+
+@dataclass
+class Crew:
+    """So many more are wanted."""
+
+    wanted: int
+    urgent: bool = False
+    size: int = 0
+
+    @property
+    def short(self) -> bool:
+        """Whether it is so."""
+        return self.size < self.wanted
+
+    def join(self) -> None:
+        """One more."""
+        self.size += 1
+
+
+async def test_what_is_free_goes_round() -> None:
+    """Bulk crews share the places for all mail one by one; an urgent one also gets those that are kept for it."""
+    places, first, second, urgent = Places(5, 2), Crew(9), Crew(9), Crew(9, urgent=True)
+    assert await places.enter(False, 0)
+    assert await places.enter(False, 0)
+    places.strengthen(first)
+    places.strengthen(second)
+    assert (first.size, second.size) == (3, 0)
+    places.leave(False)
+    places.leave(False)
+    assert (first.size, second.size) == (4, 1)
+    places.strengthen(urgent)
+    assert urgent.size == 2
+
+
+async def test_who_has_none_comes_first() -> None:
+    """What becomes free goes to a window that waits for its first place, and not to one that wants more."""
+    places, crew = Places(2, 0), Crew(9)
+    places.strengthen(crew)
+    waiting = [asyncio.create_task(places.enter(False, 5)) for _ in range(2)]
+    await asyncio.sleep(0)
+    places.leave(False)
+    places.leave(False)
+    assert await asyncio.gather(*waiting) == [True, True]
+    assert crew.size == 2
+    places.leave(False)
+    assert crew.size == 3
+
+
+async def test_a_crew_that_is_not_short_is_forgotten() -> None:
+    """It is not asked again, so that it may end."""
+    places, crew = Places(3, 0), Crew(1)
+    places.strengthen(crew)
+    assert crew.size == 1
+    crew.wanted = 9
+    places.leave(False)
+    assert crew.size == 1
+    assert [await places.enter(False, 0) for _ in range(4)] == [True, True, True, False]
+
+
+class Line:
+    """A connection that takes a message as soon as the test lets it."""
+
+    usable, spent, fell_at_once = True, False, False
+
+    def __init__(self, relay: "Fake") -> None:
+        self._relay = relay
+
+    async def carry(self, share: Share) -> None:
+        """Takes one message after the other."""
+        while (letter := share.take(Extensions())) is not None:
+            await self._relay.carries()
+            share.settle(letter, TAKEN)
+
+    async def quit(self) -> None:
+        """Nothing is to be ended."""
+
+
+@dataclass
+class Fake:
+    """A relay, and its dialler.
+
+    Attributes:
+        dialled: how many connections were asked for. carrying, most: how many carry a message now, and did at most.
+        lets: it lets go of so many messages, the oldest first.
+    """
+
+    down: bool = False
+    dialled: int = 0
+    carrying: int = 0
+    most: int = 0
+    lets: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+
+    async def dial(self, patience: float) -> Speaker | str:
+        """A connection, or why there is none."""
+        self.dialled += 1
+        await asyncio.sleep(0)
+        return "it is down" if self.down else cast(Speaker, Line(self))
+
+    async def carries(self) -> None:
+        """A message is with the relay until it lets go of it."""
+        self.carrying += 1
+        self.most = max(self.most, self.carrying)
+        try:
+            await self.lets.acquire()
+        finally:
+            self.carrying -= 1
+
+    def let_go(self, messages: int) -> None:
+        """Of so many more."""
+        for _ in range(messages):
+            self.lets.release()
+
+    def pool(self) -> Pool:
+        """Its connections: four for all mail and two more for urgent mail."""
+        return Pool(RELAY, cast(Dialler, self))
+
+
+def window(size: int, permit: Permit = lambda index: None, seconds: float = 30) -> Share:
+    """So many messages, for which there is so much time."""
+    message = Outgoing("b@news.example", AddrSpec("ada@people.example"), b"Subject: a\r\n\r\nb\r\n", None)
+    return Share([message] * size, time.monotonic() + seconds, permit)
+
+
+async def settle() -> None:
+    """Everybody gets on as far as they can."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_a_window_under_way_gets_what_becomes_free() -> None:
+    """It begins with the one place that a small window has left, and then has all of them."""
+    relay = Fake()
+    pool = relay.pool()
+    small = asyncio.create_task(pool.carry(window(3), False))
+    await settle()
+    large = asyncio.create_task(pool.carry(window(40), False))
+    await settle()
+    assert relay.carrying == 4
+    relay.let_go(3)
+    assert await small is None
+    await settle()
+    assert relay.carrying == 4
+    relay.let_go(40)
+    assert await large is None
+    assert (relay.most, relay.dialled) == (4, 4)
+    await pool.close()
+
+
+async def test_a_relay_that_is_down_is_asked_once_a_place() -> None:
+    """Who finds no connection is not replaced, or it would be asked again and again until the time is up."""
+    relay, share = Fake(down=True), window(40)
+    assert await relay.pool().carry(share, False) == "it is down"
+    assert relay.dialled == 4
+    assert all(outcome.no_connection for outcome in share.outcomes("it is down"))
+
+
+async def test_no_place_is_lost() -> None:
+    """Neither by a bug in a permit, nor by a cancellation before some have begun, nor by one while they wait."""
+
+    def bug(index: int) -> str | None:
+        raise LookupError("a bug")
+
+    relay = Fake()
+    pool = relay.pool()
+    with pytest.raises(LookupError):
+        await pool.carry(window(40, bug), False)
+    for turns in range(4):
+        broken = asyncio.create_task(pool.carry(window(40), False))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        broken.cancel()
+        await asyncio.gather(broken, return_exceptions=True)
+    relay.most = 0
+    whole = asyncio.create_task(pool.carry(window(40), True))
+    await settle()
+    assert relay.carrying == 6
+    relay.let_go(40)
+    assert await whole is None
+
+
+async def test_a_window_whose_time_is_up_takes_no_place() -> None:
+    """It ends with nothing begun, and what was taken for it is free again."""
+    relay, late = Fake(), window(2, seconds=-1)
+    pool = relay.pool()
+    assert await pool.carry(late, False) is None
+    assert relay.dialled == 0
+    assert [outcome.result for outcome in late.outcomes(None)] == [Result.UNSENT] * 2
+    await asyncio.wait_for(pool.close(), 5)
