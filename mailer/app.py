@@ -218,6 +218,8 @@ class App:
         relays = _relays(self.settings)
         intake = Intake(self.mailings, self.upkeep, broker, handover, self.policies, judge, say, relays)
         await consumers.unless_stopped(stop, patiently(control.refresh))
+        if stop.is_set():
+            return
         drained = asyncio.Event()
         async with asyncio.TaskGroup() as watching:
             watching.create_task(control.watch(drained))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import Protocol
 
 
@@ -14,7 +15,7 @@ class Crew(Protocol):
 
     @property
     def short(self) -> bool:
-        """Whether one more would find something to carry; once it is not so, it never will be again."""
+        """Whether one more would find something to carry; where it is not so, nobody asks again."""
 
     def join(self) -> None:
         """One more begins; the place has been taken for it."""
@@ -58,9 +59,14 @@ class Places:
         self._share_out()
 
     def strengthen(self, crew: Crew) -> None:
-        """Gives a crew what is free, now and as long as it is short."""
+        """Gives a crew what is free, now and as long as it is short, until it is forgotten."""
         self._crews[crew.urgent].append(crew)
         self._share_out()
+
+    def forget(self, crew: Crew) -> None:
+        """Its window is through."""
+        with suppress(ValueError):
+            self._crews[crew.urgent].remove(crew)
 
     def _free(self, urgent: bool) -> int:
         return self._all if urgent else min(self._all, self._bulk)
@@ -84,12 +90,16 @@ class Places:
             for waiter in list(waiters)[: self._free(urgent)]:
                 if not waiter.done():
                     waiter.set_result(None)
-        if any(self._waiting.values()):
-            return
         for urgent, crews in self._crews.items():
-            while crews and self._free(urgent):
+            while crews and self._spare(urgent) > 0:
                 crew = crews.popleft()
                 if crew.short:
                     crews.append(crew)
                     self._count(-1, urgent)
                     crew.join()
+
+    def _spare(self, urgent: bool) -> int:
+        """How many are free beyond what those who wait for their first place will take."""
+        bulk = min(len(self._waiting[False]), self._free(False))
+        beyond = self._all - bulk - len(self._waiting[True])
+        return beyond if urgent else min(beyond, self._bulk - bulk)

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from mailer.processors.line import Dialler
 from mailer.processors.places import Places
@@ -40,14 +41,14 @@ class Pool:
                 return await self._work(share)
             finally:
                 self._places.leave(urgent)
+        crew = _Crew(share, urgent, self._work, self._places)
+        crew.join()
         try:
-            async with asyncio.TaskGroup() as group:
-                crew = _Crew(share, urgent, lambda: group.create_task(self._work(share)), self._places)
-                crew.join()
-                self._places.strengthen(crew)
-        except ExceptionGroup as bugs:
-            raise bugs.exceptions[0] from bugs
-        return crew.trouble
+            self._places.strengthen(crew)
+            return await crew.over
+        finally:
+            self._places.forget(crew)
+            await crew.end()
 
     async def _work(self, share: Share) -> str | None:
         """Carries what waits. Returns what trouble ended it before."""
@@ -117,34 +118,59 @@ class Pool:
 
 
 class _Crew:
-    """The places on which a window is carried.
+    """Those who carry a window, each a task on a place of its own.
+
+    Not a task group: that takes no more tasks once it has begun to end, but says so only to who brings one.
 
     Args:
-        share: the window. urgent: what it is. begin: has one more carry it. places: where they are given back.
+        share: the window. urgent: what it is. work: what each of them does. places: where they are given back.
+
+    Attributes:
+        over: what trouble there was, if any, once all have ended; or the bug of one of them.
     """
 
     def __init__(
-        self, share: Share, urgent: bool, begin: Callable[[], asyncio.Task[str | None]], places: Places
+        self, share: Share, urgent: bool, work: Callable[[Share], Coroutine[Any, Any, str | None]], places: Places
     ) -> None:
         self.urgent = urgent
-        self.trouble: str | None = None
+        self.over: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._share = share
-        self._begin = begin
+        self._work = work
         self._places = places
-        self._size = 0
+        self._tasks: set[asyncio.Task[str | None]] = set()
+        self._trouble: str | None = None
+        self._ending = False
 
     @property
     def short(self) -> bool:
         """Whether more waits than those who are there will take next, and nothing is wrong."""
-        return self.trouble is None and self._share.waiting > self._size and self._share.left > 0
+        troubled = self._ending or self._trouble is not None
+        return not troubled and self._share.waiting > len(self._tasks) and self._share.left > 0
 
     def join(self) -> None:
         """One more. Its place is given back even if it is cancelled before it has begun."""
-        self._size += 1
-        self._begin().add_done_callback(self._left)
+        task = asyncio.get_running_loop().create_task(self._work(self._share))
+        self._tasks.add(task)
+        task.add_done_callback(self._left)
 
-    def _left(self, one: asyncio.Task[str | None]) -> None:
-        self._size -= 1
-        broken = one.cancelled() or one.exception() is not None
-        self.trouble = self.trouble or ("broken off" if broken else one.result())
+    async def end(self) -> None:
+        """Breaks off those who are still at it, and waits for them."""
+        self._ending = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _left(self, task: asyncio.Task[str | None]) -> None:
+        self._tasks.discard(task)
+        bug = None if task.cancelled() else task.exception()
+        if bug is not None:
+            self._ending = True
+        elif not task.cancelled():
+            self._trouble = self._trouble or task.result()
         self._places.leave(self.urgent)
+        if self.over.done():
+            return
+        if bug is not None:
+            self.over.set_exception(bug)
+        elif not self._tasks:
+            self.over.set_result(self._trouble)

@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -67,6 +69,36 @@ async def test_who_has_none_comes_first() -> None:
     assert crew.size == 2
     places.leave(False)
     assert crew.size == 3
+
+
+async def test_what_only_urgent_mail_may_have_waits_for_no_bulk_mail() -> None:
+    """A bulk window that waits cannot take the places that are kept, so an urgent one gets all of them."""
+    places, bulk, urgent = Places(1, 4), Crew(9), Crew(9, urgent=True)
+    places.strengthen(bulk)
+    waiting = asyncio.create_task(places.enter(False, 5))
+    await asyncio.sleep(0)
+    places.strengthen(urgent)
+    assert (bulk.size, urgent.size) == (1, 4)
+    places.leave(True)
+    assert (bulk.size, urgent.size, waiting.done()) == (1, 5, False)
+    places.leave(False)
+    assert await waiting
+    assert (bulk.size, urgent.size) == (1, 5)
+
+
+async def test_nobody_takes_what_is_promised_to_urgent_mail() -> None:
+    """Between the moment in which a place becomes free and that in which an urgent window takes it."""
+    places, bulk = Places(2, 0), Crew(9)
+    assert await places.enter(True, 0)
+    assert await places.enter(False, 0)
+    waiting = asyncio.create_task(places.enter(True, 5))
+    await asyncio.sleep(0)
+    places.strengthen(bulk)
+    places.leave(False)
+    assert bulk.size == 0
+    assert await waiting
+    places.leave(True)
+    assert bulk.size == 1
 
 
 async def test_a_crew_that_is_not_short_is_forgotten() -> None:
@@ -199,6 +231,40 @@ async def test_no_place_is_lost() -> None:
     assert relay.carrying == 6
     relay.let_go(40)
     assert await whole is None
+
+
+@pytest.mark.parametrize("sizes", [(40, 40), (40, 1), (1, 40), (40, 40, 40)])
+@pytest.mark.parametrize("turns", range(4))
+async def test_windows_that_are_cancelled_together_leave_every_place(sizes: Sequence[int], turns: int) -> None:
+    """As all are when a worker fails. None of them gives a place to another one that is ending, too."""
+    relay = Fake()
+    pool = relay.pool()
+    carrying = [asyncio.create_task(pool.carry(window(size), False)) for size in sizes]
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    for task in carrying:
+        task.cancel()
+    ended = await asyncio.gather(*carrying, return_exceptions=True)
+    assert [type(end) for end in ended] == [asyncio.CancelledError] * len(sizes)
+    await asyncio.wait_for(pool.close(), 5)
+
+
+async def test_a_window_that_is_through_is_kept_nowhere() -> None:
+    """Also while others wait for a place all the time; its messages would else stay in memory."""
+    relay = Fake()
+    pool = relay.pool()
+    relay.let_go(10_000)
+    shares = [window(5) for _ in range(50)]
+    kept = [weakref.ref(share) for share in shares]
+    through: list[int] = []
+
+    async def one_after_the_other() -> None:
+        while shares:
+            await pool.carry(shares.pop(), False)
+            through.append(sum(share() is not None for share in kept) - len(shares))
+
+    await asyncio.gather(*(one_after_the_other() for _ in range(8)))
+    assert max(through) <= 8
 
 
 async def test_a_window_whose_time_is_up_takes_no_place() -> None:

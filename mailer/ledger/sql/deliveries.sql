@@ -151,7 +151,8 @@ WITH want AS MATERIALIZED (
         tried_at = CASE WHEN w.from_state = 'intended' AND w.to_state <> 'claimed' THEN coalesce(d.tried_at, now())
                        ELSE d.tried_at END
     FROM want w
-    WHERE (SELECT count(*) FROM standing) >= 0  -- people are locked before deliveries, as everywhere
+    -- People and batches are locked before deliveries, as everywhere.
+    WHERE (SELECT count(*) FROM standing) + (SELECT count(*) FROM lease) >= 0
       AND d.mailing_id = w.mailing_id AND d.recipient_id = w.recipient_id
       AND d.state = w.from_state AND d.attempt = w.attempt AND d.claim IS NOT DISTINCT FROM $9::uuid
       AND (w.version IS NULL
