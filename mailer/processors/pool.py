@@ -139,13 +139,11 @@ class _Crew:
         self._places = places
         self._tasks: set[asyncio.Task[str | None]] = set()
         self._trouble: str | None = None
-        self._ending = False
 
     @property
     def short(self) -> bool:
         """Whether more waits than those who are there will take next, and nothing is wrong."""
-        troubled = self._ending or self._trouble is not None
-        return not troubled and self._share.waiting > len(self._tasks) and self._share.left > 0
+        return self._trouble is None and self._share.waiting > len(self._tasks) and self._share.left > 0
 
     def join(self) -> None:
         """One more. Its place is given back even if it is cancelled before it has begun."""
@@ -155,7 +153,6 @@ class _Crew:
 
     async def end(self) -> None:
         """Breaks off those who are still at it, and waits for them."""
-        self._ending = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -163,10 +160,8 @@ class _Crew:
     def _left(self, task: asyncio.Task[str | None]) -> None:
         self._tasks.discard(task)
         bug = None if task.cancelled() else task.exception()
-        if bug is not None:
-            self._ending = True
-        elif not task.cancelled():
-            self._trouble = self._trouble or task.result()
+        ended = "broken off" if bug or task.cancelled() else task.result()
+        self._trouble = self._trouble or ended
         self._places.leave(self.urgent)
         if self.over.done():
             return
