@@ -171,45 +171,6 @@ async def test_what_does_not_hold_is_refused(world: World, change: str) -> None:
     assert await world.entries(kind="hand_over") == []
 
 
-async def test_a_move_that_comes_twice_is_an_error(world: World) -> None:
-    """It is in its own way, and nobody can say which of the two is refused; nothing is written."""
-    accepted = await world.accept([person(1)])
-    claim = await claimed(world, accepted)
-    with pytest.raises(RuntimeError, match="2 moves are refused, and each of them holds"):
-        await intend(world, claim, [*claim.rows, *claim.rows])
-    assert (await world.states(accepted.mailing_id))["user-1"] == ("claimed", "")
-    assert await world.entries(kind="hand_over") == []
-
-
-async def test_a_chain_goes_on_after_a_refusal(world: World) -> None:
-    """What was refused was never a part of it, so that it need not be given up."""
-    accepted = await world.accept([person(1), person(2), person(3)])
-    claim = await claimed(world, accepted)
-    ada, grace, alan = claim.rows
-    assert await intend(world, claim, [ada]) == frozenset()
-    await world.pool.execute("UPDATE deliveries SET attempt = 7 WHERE recipient_id = $1", grace.recipient_id)
-    assert await intend(world, claim, [grace]) == {(grace.mailing_id, grace.recipient_id)}
-    assert await intend(world, claim, [alan]) == frozenset()
-    assert len({entry["writer"] for entry in await world.entries(kind="hand_over")}) == 1
-    assert (await world.ledger.verify()).faults == ()
-
-
-async def test_people_are_locked_before_deliveries(world: World) -> None:
-    """As everybody does, or an erasure and a window with an older outcome of the same person would block each other."""
-    accepted = await world.accept([person(1), person(2)])
-    claim = await claimed(world, accepted)
-    ada, grace = claim.rows
-    assert await intend(world, claim, [ada]) == frozenset()
-    both = [move(ada, State.HANDED_OVER, State.INTENDED), move(grace)]
-    async with world.pool.acquire() as other, other.transaction():
-        await other.execute("SELECT FROM standings WHERE recipient_id = $1 FOR UPDATE", grace.recipient_id)
-        moving = asyncio.create_task(world.deliveries.move(claim.token, both, [entry(ada, Kind.OUTCOME), entry(grace)]))
-        await until(lambda: waiting(world.pool))
-        locked = "SELECT FROM deliveries WHERE recipient_id = ANY ($1) FOR UPDATE NOWAIT"
-        assert len(await other.fetch(locked, [ada.recipient_id, grace.recipient_id])) == 2
-    assert await moving == frozenset()
-
-
 async def test_no_intent_on_a_lease_that_ran_out(world: World) -> None:
     """Once the lease is over no hand-over begins, though nobody has taken the rows yet; an outcome is still written."""
     accepted = await world.accept([person(1), person(2)])
