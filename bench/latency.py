@@ -49,8 +49,7 @@ def main() -> int:
 
 
 def _run(room: Room) -> tuple[dict[str, dict[str, float]], dict[str, float], float, bool]:
-    """The moments of publishing by phase, those of the answers, how much promotional mail went a second, and whether
-    some of it was left."""
+    """The moments of publishing by phase, those of the answers, promotional mail a second, and whether any was left."""
     ours, port, notes = Ours("latency", "latency", 0), free_port(), room.folder / "answers"
     sink = Program(
         [sys.executable, "-m", "bench.sink", str(port), str(notes), PREFIX], room.folder / "sink.log", cwd=ROOT
