@@ -131,6 +131,9 @@ class Deliveries(Protocol):
         Returns:
             The keys that did not pass their guard. Empty: everything was done. Else nothing was, and the caller
             decides again about these and moves the others.
+
+        Raises:
+            RuntimeError: they are refused though each of them holds, as where one comes twice.
         """
         ...
 
