@@ -13,6 +13,7 @@ from mailer.pipeline.handover import HandOver
 from mailer.pipeline.rates import Meter
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.processor import Outgoing, Permit, Processor
+from mailer.runtime.readiness import Readiness
 from mailer.settings import read_settings
 
 
@@ -48,7 +49,7 @@ async def opened(url: str) -> AsyncIterator[App]:
         async with AsyncExitStack() as stack:
             pool = await open_pool(url)
             stack.push_async_callback(pool.close)
-            yield _App(settings, pool, stack)
+            yield _App(settings, pool, stack, Readiness())
 
 
 @asynccontextmanager

@@ -75,6 +75,7 @@ from mailer.rendering.admission import admit
 from mailer.rendering.dkim import Key, Signer
 from mailer.rendering.links import Links
 from mailer.rendering.templates import TemplateLibrary
+from mailer.runtime.readiness import Readiness
 from mailer.settings import Settings, SettingsError
 from mailer.telemetry import METRICS, log
 
@@ -112,9 +113,10 @@ def _library(settings: Settings, policies: Mapping[str, Policy]) -> TemplateLibr
 class App:
     """Everything, put together. Made by `open_app`."""
 
-    def __init__(self, settings: Settings, pool: Pool, stack: AsyncExitStack) -> None:
+    def __init__(self, settings: Settings, pool: Pool, stack: AsyncExitStack, readiness: Readiness) -> None:
         self.settings = settings
         self.pool = pool
+        self.readiness = readiness
         self._stack = stack
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid7().hex[-8:]}"
         self.policies: Mapping[str, Policy] = load_policies(settings)
@@ -302,12 +304,13 @@ def database(settings: Settings) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, *, wait: bool = False) -> AsyncIterator[App]:
+async def open_app(settings: Settings, *, wait: bool = False, readiness: Readiness | None = None) -> AsyncIterator[App]:
     """Connects to the database and puts everything together; ends all of it on leaving.
 
     Args:
         settings: of this process.
         wait: for a database that is away.
+        readiness: of this process; one of its own, where nobody asks for it.
 
     Raises:
         SettingsError, PolicyError, TemplateError: something has to be mended first.
@@ -323,7 +326,7 @@ async def open_app(settings: Settings, *, wait: bool = False) -> AsyncIterator[A
             message = "MAILER_DATABASE_URL cannot be read; percent-encode special characters in user name and password"
             raise SettingsError(message) from None
         stack.push_async_callback(pool.close)
-        yield App(settings, pool, stack)
+        yield App(settings, pool, stack, readiness or Readiness())
 
 
 def migrate(settings: Settings) -> str:

@@ -14,6 +14,7 @@ from mailer.embedded import Unavailable
 from mailer.ledger.migrations import MigrationFailed
 from mailer.pipeline.consumers import unless_stopped
 from mailer.ports.broker import Broker
+from mailer.runtime.readiness import Readiness
 from mailer.telemetry import log
 
 
@@ -75,10 +76,12 @@ def _serve(name: str, work: Callable[[App, asyncio.Event], Awaitable[None]]) -> 
     """Runs a process until it is told to stop. It may start before the services that it needs."""
 
     async def main() -> None:
-        stop = until_signalled()
+        stop, readiness = until_signalled(), Readiness()
+        readiness.report("start", "it starts, and waits for the database")
         async with AsyncExitStack() as stack:
-            app = await unless_stopped(stop, stack.enter_async_context(opened(wait=True)))
+            app = await unless_stopped(stop, stack.enter_async_context(opened(wait=True, readiness=readiness)))
             if app is not None:
+                readiness.report("start", None)
                 await work(app, stop)
         log.info(f"{name} stopped")
 

@@ -1,0 +1,1 @@
+"""What every process has, whatever its work: readiness, the operators' port, logs."""

@@ -1,0 +1,31 @@
+from mailer.runtime.readiness import Readiness
+
+
+def test_a_process_is_ready_until_somebody_reports_a_problem() -> None:
+    """Each problem stands under its name until the same name reports that it is over."""
+    readiness = Readiness()
+    assert dict(readiness.problems) == {}
+    readiness.report("database", "it refuses writes")
+    readiness.report("consumers", "none")
+    readiness.report("database", None)
+    assert dict(readiness.problems) == {"consumers": "none"}
+    readiness.report("consumers", None)
+    assert dict(readiness.problems) == {}
+
+
+def test_only_a_beginning_and_an_end_are_news() -> None:
+    """A problem that is reported again, in other words too, is no news; so nobody logs it twice."""
+    readiness = Readiness()
+    told = [readiness.report("database", text) for text in (None, "away", "away", "away since 18:02", None, None)]
+    assert told == [False, True, False, False, True, False]
+    assert dict(readiness.problems) == {}
+
+
+def test_a_snapshot_stays_as_it_was() -> None:
+    """A reader in another thread sees one state, whatever is reported meanwhile."""
+    readiness = Readiness()
+    readiness.report("a", "one")
+    seen = readiness.problems
+    readiness.report("b", "two")
+    assert dict(seen) == {"a": "one"}
+    assert dict(readiness.problems) == {"a": "one", "b": "two"}
