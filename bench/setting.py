@@ -10,7 +10,8 @@ from mailer import resources
 from mailer.embedded import postgres
 from mailer.events import Person, validate_event
 from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.database import Pool, open_pool
+from mailer.ledger.connections import open_pool
+from mailer.ledger.database import Pool
 from mailer.ledger.imports import PostgresImporter
 from mailer.ledger.mailings import PostgresMailings
 from mailer.ledger.migrations import migrate

@@ -11,8 +11,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import asyncpg
-
 from mailer import resources
 from mailer.actions.account_events import apply
 from mailer.actions.bounce import Bounces
@@ -23,9 +21,10 @@ from mailer.broker.topology import DEAD, Topology, batches_queue, events_queue, 
 from mailer.embedded import postgres
 from mailer.ledger import migrations
 from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.connections import ATTENDED, SERVING, open_pool, patiently, probe
 from mailer.ledger.consents import PostgresConsents
 from mailer.ledger.control import PostgresHalts
-from mailer.ledger.database import Pool, open_pool, patiently
+from mailer.ledger.database import Pool
 from mailer.ledger.dead_letters import PostgresDeadLetters
 from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.ledger.desk import desks
@@ -285,12 +284,10 @@ class App:
         await serve(create_app(site), self.settings.host, self.settings.port, stop, announce)
 
     async def ready(self) -> dict[str, bool]:
-        """Whether each thing that the web app needs answers."""
-        try:
-            return {"database": await self.pool.fetchval("SELECT true", timeout=2)}
-        except (OSError, TimeoutError, asyncpg.PostgresError) as error:
-            log.warning("the database does not answer", error=type(error).__name__)
-            return {"database": False}
+        """Each thing that the web app needs, and whether its work can be done."""
+        if problem := await probe(self.pool):
+            log.warning("nothing can be written to the database", problem=problem)
+        return {"database": not problem}
 
 
 @contextmanager
@@ -319,7 +316,7 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
     async with AsyncExitStack() as stack:
         url = stack.enter_context(database(settings))
         try:
-            connect = partial(open_pool, url)
+            connect = partial(open_pool, url, limits=SERVING if wait else ATTENDED)
             pool = await (patiently(connect) if wait else connect())
         except ValueError:
             # Its message may quote a password.

@@ -110,7 +110,7 @@ async def _open(settings: Settings) -> AsyncGenerator[_Publisher, None]:
     # The drivers are loaded here, so that `import mailer` costs an application nothing.
     if settings.in_process:
         from mailer.app import database
-        from mailer.ledger.database import open_pool
+        from mailer.ledger.connections import open_pool
         from mailer.ledger.outbox import UNREACHABLE, OutboxPublisher
 
         try:

@@ -20,6 +20,7 @@ from mailer import resources
 from mailer.embedded import postgres, rabbitmq
 from mailer.ledger.migrations import migrate
 from mailer.telemetry import log
+from tests.hostile import make_hostile
 from tests.processes import Stack, open_stack
 
 pytest_plugins = ["tests.proofs"]
@@ -54,6 +55,9 @@ class Server:
         """A migrated database for as long as somebody is in here; its URL."""
         name = f"mailer_test_{uuid.uuid4().hex[:12]}"
         self.sql(f"CREATE DATABASE {name} TEMPLATE {self.template}")
+        if os.environ.get("MAILER_TEST_HOSTILE"):
+            with asyncio.Runner() as runner:
+                runner.run(make_hostile(self.url(name), decoys=False))
         yield self.url(name)
         self.sql(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -15,8 +15,9 @@ from mailer.actions.bounce import Bounces
 from mailer.actions.consent import Confirmations
 from mailer.events import MessageEvent, validate_event
 from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.connections import open_pool
 from mailer.ledger.consents import PostgresConsents
-from mailer.ledger.database import Pool, open_pool
+from mailer.ledger.database import Pool
 from mailer.ledger.dead_letters import PostgresDeadLetters
 from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.ledger.desk import desks

@@ -19,7 +19,7 @@ from mailer import resources
 from mailer.broker.publisher import EventPublisher
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.events import MessageEvent, validate_event
-from mailer.ledger.database import open_pool
+from mailer.ledger.connections import open_pool
 from mailer.ledger.outbox import OutboxPublisher
 from mailer.ports.ids import uuid7
 from mailer.rendering.templates import TemplateLibrary

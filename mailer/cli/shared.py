@@ -22,6 +22,7 @@ from mailer.events import EventRefused
 from mailer.ledger.migrations import MigrationFailed
 from mailer.policy.document import PolicyError
 from mailer.ports.broker import BrokerUnavailable
+from mailer.ports.outages import DatabaseAway
 from mailer.processors.capture import CaptureUnavailable
 from mailer.rendering.templates import TemplateError
 from mailer.runtime.readiness import Readiness
@@ -37,7 +38,15 @@ _TABLE_WIDTH = 150
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _BAD_INPUT = (SettingsError, PolicyError, TemplateError, EventRefused)
-_FAILURE = (Unavailable, MigrationFailed, BrokerUnavailable, CaptureUnavailable, OSError, asyncpg.PostgresError)
+_FAILURE = (
+    Unavailable,
+    MigrationFailed,
+    BrokerUnavailable,
+    CaptureUnavailable,
+    DatabaseAway,
+    OSError,
+    asyncpg.PostgresError,
+)
 
 
 def fail(message: str, status: int) -> NoReturn:

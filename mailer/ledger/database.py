@@ -1,19 +1,15 @@
-"""The connection pool, and the SQL by its name."""
+"""The SQL by its name, and what its statements take and give."""
 
-import asyncio
-import json
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
-from pydantic_core import to_json
 
 from mailer.policy.standing import Standing
-from mailer.telemetry import log
 
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
@@ -21,18 +17,6 @@ if TYPE_CHECKING:
 else:  # asyncpg's own classes take no parameters; only their stubs do
     Pool = asyncpg.Pool
     Connection = asyncpg.pool.PoolConnectionProxy
-
-AWAY = (
-    OSError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.InterfaceError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.PostgresConnectionError,
-)
-"""What it comes to if the server is away, starts, ends, or has no room: the same may well succeed later."""
-PATIENCE = 1.0
-"""Seconds between two tries."""
-_T = TypeVar("_T")
 
 _STANDING = (
     "s.recipient_id",
@@ -111,51 +95,3 @@ def _quoted(text: str) -> str:
     if '"' in text or "\\" in text:
         text = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'
-
-
-def _json(value: object) -> str:
-    """As `json.dumps`, three times as fast; ids and times become text."""
-    return to_json(value, fallback=str).decode()
-
-
-async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    for kind in ("json", "jsonb"):
-        await connection.set_type_codec(kind, encoder=_json, decoder=json.loads, schema="pg_catalog")
-
-
-class _Connection(asyncpg.Connection):
-    def get_reset_query(self) -> str:
-        """Nothing: no statement of ours sets anything for its session; to ask costs as much as a small statement."""
-        return ""
-
-
-async def patiently(step: Callable[[], Awaitable[_T]]) -> _T:
-    """What a step comes to that needs the database: it is done again as long as the server is away."""
-    while True:
-        try:
-            return await step()
-        except ValueError:  # a URL that cannot be read; asyncpg has it among its own errors, too
-            raise
-        except AWAY as error:
-            log.warning("the database is away; trying again", error=type(error).__name__)
-            await asyncio.sleep(PATIENCE)
-
-
-async def open_pool(url: str, size: int = 32) -> Pool:
-    """Connects.
-
-    Args:
-        url: `postgresql://…`.
-        size: connections at most.
-    """
-    return await asyncpg.create_pool(
-        url,
-        min_size=1,
-        max_size=size,
-        init=_prepare,
-        connection_class=_Connection,
-        # Statements are planned once, perhaps while a table or this month's partition is new and small; what is read in
-        # whole then would be read in whole when it has grown. With 6,000 events on new tables: 182 µs each, and 146.
-        # Before PostgreSQL 18 what is disabled costs so much on paper that it would be compiled each time.
-        server_settings={"application_name": "mailer", "enable_seqscan": "off", "jit": "off"},
-    )

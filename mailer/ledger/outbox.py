@@ -12,11 +12,12 @@ from mailer.accounts import AccountEvent
 from mailer.events import MessageEvent
 from mailer.ledger.database import Connection, Pool, statements
 from mailer.ports.broker import BrokerUnavailable, Header, Message
+from mailer.ports.outages import DatabaseAway
 from mailer.ports.outbox import Parked
 
 _SQL = statements("outbox")
 _CHANNEL = "mailer_outbox"
-UNREACHABLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+UNREACHABLE = (DatabaseAway, asyncpg.PostgresError)
 """The ways in which a row cannot be written, or a connection not be had."""
 
 
@@ -40,8 +41,8 @@ class PostgresOutbox:
         )
         try:
             await self._pool.execute(_SQL["park"], exchange, *columns)
-        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
-            raise BrokerUnavailable(f"the database did not answer ({type(error).__name__})") from error
+        except DatabaseAway as error:
+            raise BrokerUnavailable(str(error)) from error
 
     async def take(
         self, owner: str, limit: int, lease_seconds: float, without: Collection[tuple[str, str]] = ()

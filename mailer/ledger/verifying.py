@@ -18,6 +18,7 @@ from uuid import UUID
 import asyncpg
 
 from mailer.ledger.chain import GENESIS, commit_to, link_hash
+from mailer.ledger.connections import connect
 from mailer.ledger.database import Connection, statements
 from mailer.ledger.seals import KEPT, Head, Record, Seal, Signer, digest
 from mailer.macs import Mac
@@ -117,7 +118,7 @@ def _check_there(url: str, key: bytes, start: _PLACE, end: _PLACE) -> Verdict:
     """A slice, in a process of its own."""
 
     async def main() -> Verdict:
-        connection = await asyncpg.connect(url)
+        connection = await connect(url)
         try:
             return await _check(connection, key, start, end)
         finally:

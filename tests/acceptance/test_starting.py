@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import asyncpg
 import pytest
 
 from mailer import resources
@@ -12,6 +11,7 @@ from mailer.app import open_app
 from mailer.embedded import postgres
 from mailer.ledger.migrations import migrate
 from mailer.pipeline.control import Control
+from mailer.ports.outages import DatabaseAway
 from mailer.settings import read_settings
 from tests.processes import Process, Stack, free_port, until
 
@@ -56,7 +56,7 @@ async def waits(process: Process) -> bool:
 async def test_a_worker_asks_again_what_stands_still(small_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL restarts while a worker asks its first question: it asks again, and works."""
     refresh, asked = Control.refresh, asyncio.Event()
-    errors = [asyncpg.ConnectionDoesNotExistError("closed in the middle of operation"), ConnectionRefusedError()]
+    errors = [DatabaseAway("closed in the middle of operation"), DatabaseAway("connection refused")]
 
     async def fails_twice(control: Control) -> None:
         if errors:

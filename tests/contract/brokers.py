@@ -12,7 +12,7 @@ import pytest
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import OUTCOMES, Binding, Queue, Topology, batches_queue, topology
-from mailer.ledger.database import open_pool
+from mailer.ledger.connections import open_pool
 from mailer.ledger.outbox import PostgresOutbox
 from mailer.policy.category import Lane
 from mailer.ports.broker import Broker

@@ -13,7 +13,7 @@ import pytest
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.topology import events_queue, topology
 from mailer.events import parse_event
-from mailer.ledger.database import open_pool
+from mailer.ledger.connections import open_pool
 from mailer.ledger.outbox import PostgresOutbox
 from mailer.policy.category import Lane
 from mailer.ports.broker import Header, Received

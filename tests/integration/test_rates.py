@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.ledger.database import Pool, open_pool
+from mailer.ledger.connections import open_pool
+from mailer.ledger.database import Pool
 from mailer.ledger.rates import PostgresRates, forget
 from mailer.ledger.writers import Writers
 from mailer.pipeline.rates import Meter

@@ -1,38 +1,79 @@
-"""A database that is away is waited for; any other error is one."""
+"""A database that is away is waited for; a refusal and any other error are said at once."""
 
 import asyncpg
 import pytest
 
-from mailer.ledger import database
-from mailer.ledger.database import patiently
+from mailer.ledger import connections
+from mailer.ledger.connections import hosts, outage, patiently, place
+from mailer.ports.outages import DatabaseAway, DatabaseRefuses, StatementTooSlow
 
 AWAY = (
     ConnectionRefusedError(),
     FileNotFoundError("no socket"),
-    TimeoutError(),
     asyncpg.CannotConnectNowError("the database system is starting up"),
     asyncpg.AdminShutdownError("terminating connection due to administrator command"),
     asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
     asyncpg.TooManyConnectionsError("sorry, too many clients already"),
-    asyncpg.InterfaceError("connection is closed"),
+    asyncpg.DiskFullError("could not extend file"),
+    asyncpg.PostgresIOError("could not read block"),
+    asyncpg.ReadOnlySQLTransactionError("cannot execute INSERT in a read-only transaction"),
+    asyncpg.DeadlockDetectedError("deadlock detected"),
+    asyncpg.SerializationError("canceling statement due to conflict with recovery"),
+    asyncpg.ProtocolViolationError("query_wait_timeout"),
+    asyncpg.InterfaceError("cannot perform operation: connection is closed"),
+    asyncpg.TargetServerAttributeNotMatched("none of the hosts match"),
+)
+SLOW = (TimeoutError(), asyncpg.QueryCanceledError("canceling statement due to statement timeout"))
+REFUSED = tuple(
+    asyncpg.ProtocolViolationError(words)
+    for words in ("unsupported startup parameter: jit", "no such user", "password authentication failed")
 )
 WRONG = (
-    asyncpg.InvalidCatalogNameError('database "mailer" does not exist'),
-    asyncpg.InvalidPasswordError("password authentication failed"),
     asyncpg.UndefinedTableError("run the migrations"),
-    asyncpg.ClientConfigurationError("invalid DSN"),
+    asyncpg.UniqueViolationError("duplicate key"),
+    asyncpg.InterfaceError("cannot perform operation: another operation is in progress"),
+    asyncpg.exceptions._base.DataError("invalid input for query argument $1: 'connection is closed'"),
     ValueError("invalid port"),
+    TypeError("an integer is required"),
 )
 
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits between two tries."""
-    monkeypatch.setattr(database, "PATIENCE", 0)
+    monkeypatch.setattr(connections, "PATIENCE", 0)
 
 
-@pytest.mark.parametrize("error", AWAY, ids=lambda error: type(error).__name__)
-async def test_what_passes_is_waited_for(error: Exception) -> None:
+@pytest.mark.parametrize("error", AWAY, ids=lambda error: f"{type(error).__name__} {error}")
+def test_an_outage_is_told_from_the_drivers_errors(error: Exception) -> None:
+    """The same may well succeed later."""
+    assert type(outage(error)) is DatabaseAway
+
+
+@pytest.mark.parametrize("error", SLOW, ids=lambda error: type(error).__name__)
+def test_a_statement_that_was_cancelled_is_told_apart(error: Exception) -> None:
+    """Whoever asked may have asked for too much."""
+    assert type(outage(error)) is StatementTooSlow
+
+
+@pytest.mark.parametrize("error", REFUSED, ids=str)
+def test_a_poolers_refusal_is_told_by_its_words(error: Exception) -> None:
+    """PgBouncer gives the class of a lost connection to what waiting does not mend."""
+    assert type(outage(error)) is DatabaseRefuses
+
+
+@pytest.mark.parametrize("error", WRONG, ids=lambda error: f"{type(error).__name__} {error}")
+def test_a_bug_is_no_outage(error: Exception) -> None:
+    """Whatever a value of the input says, waiting for it would stop everybody else."""
+    assert outage(error) is None
+
+
+def test_an_error_of_another_service_is_no_outage_of_the_database() -> None:
+    """Within a transaction something else may be called, such as a file."""
+    assert outage(BrokenPipeError(), in_use=True) is None
+
+
+async def test_what_passes_is_waited_for() -> None:
     """The step is done again until it succeeds."""
     tries = 0
 
@@ -40,14 +81,14 @@ async def test_what_passes_is_waited_for(error: Exception) -> None:
         nonlocal tries
         tries += 1
         if tries < 3:
-            raise error
+            raise DatabaseAway("the database is away")
         return "done"
 
     assert await patiently(step) == "done"
     assert tries == 3
 
 
-@pytest.mark.parametrize("error", WRONG, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", [DatabaseRefuses("no such user"), *WRONG], ids=lambda error: f"{error}")
 async def test_what_stays_wrong_is_said_at_once(error: Exception) -> None:
     """Waiting would hide what somebody has to mend."""
     tries = 0
@@ -60,3 +101,20 @@ async def test_what_stays_wrong_is_said_at_once(error: Exception) -> None:
     with pytest.raises(type(error)):
         await patiently(step)
     assert tries == 1
+
+
+def test_a_clusters_url_names_each_server() -> None:
+    """Each is tried with the same user, database and options."""
+    url = "postgresql://us%2Cer:p%40ss@db-1:5432,[::1],db-3:6543/mailer?target_session_attrs=read-write"
+    assert hosts(url) == [
+        "postgresql://us%2Cer:p%40ss@db-1:5432/mailer?target_session_attrs=read-write",
+        "postgresql://us%2Cer:p%40ss@[::1]/mailer?target_session_attrs=read-write",
+        "postgresql://us%2Cer:p%40ss@db-3:6543/mailer?target_session_attrs=read-write",
+    ]
+    assert [place(one) for one in hosts(url)] == ["db-1:5432/mailer", "[::1]/mailer", "db-3:6543/mailer"]
+
+
+def test_a_socket_is_one_server() -> None:
+    """Its folder is an option of the URL."""
+    assert hosts("postgresql://postgres@/mailer?host=/run/pg") == ["postgresql://postgres@/mailer?host=/run/pg"]
+    assert place("postgresql:///mailer?host=/run/pg") == "a local socket/mailer"

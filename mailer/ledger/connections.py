@@ -1,0 +1,353 @@
+"""Connections to the database: each one asks for what the statements rely on, and none outlives a server's writing.
+
+Whatever says that the database is away leaves here as `DatabaseAway`; every other error leaves as it came.
+"""
+
+import asyncio
+import json
+import re
+import socket
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+from asyncpg.pool import PoolAcquireContext
+from pydantic_core import to_json
+
+from mailer.ledger.database import Connection, Pool, statements
+from mailer.ports.outages import DatabaseAway, DatabaseRefuses, StatementTooSlow
+from mailer.telemetry import log
+
+_SETTLE = statements("connections")["settle"]
+_T = TypeVar("_T")
+
+PATIENCE = 1.0
+"""Seconds between two tries."""
+CONNECT_SECONDS = 5.0
+"""The longest that one server of a URL may take to let us in."""
+RELEASE_SECONDS = 5.0
+"""The longest that a connection may take to cancel what timed out, before it is cut."""
+
+_TCP = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 3),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 9_000),
+)
+"""A server that vanished without a word is noticed within nine seconds, by what we send and by what we wait for."""
+
+_AWAY = (
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.PostgresSystemError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.TargetServerAttributeNotMatched,
+)
+"""Outages by class: no room, an operator's stop, a lost connection, a read-only server, a broken disk, a deadlock."""
+_ENDS = (
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.DatabaseDroppedError,
+)
+"""Errors after which no connection of the pool is used again."""
+_POOLED = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
+"""A prepared statement is gone, or there already: another client used our session in between."""
+_REFUSAL = re.compile(
+    "unsupported|no such|authentication failed|does not exist|rejected|not allowed|required|disabled|disallowed|config"
+)
+"""PgBouncer says most of its refusals with one SQLSTATE (08P01); these words tell those that waiting does not mend."""
+
+_CLOSED = re.compile("(connection|pool) (is|was) (closed|closing)")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The longest that a connection may be busy, in seconds; 0: without end.
+
+    Attributes:
+        statement: a statement, waits for locks included.
+        idle: a transaction in which nothing is asked, which keeps its locks.
+    """
+
+    statement: float
+    idle: float
+
+    @property
+    def answer(self) -> float | None:
+        """The longest wait for an answer, from a server that may have frozen; it cancels slow statements itself."""
+        return self.statement + 10 if self.statement else None
+
+
+SERVING = Limits(statement=30, idle=60)
+"""Of the processes: a statement ends before the lease of the batch that it is for."""
+ATTENDED = Limits(statement=0, idle=0)
+"""Of a command: somebody watches it, and what it reads may be long."""
+
+
+class _Connection(asyncpg.Connection):
+    def get_reset_query(self) -> str:
+        """Nothing: no statement of ours sets anything for its session; to ask costs as much as a small statement."""
+        return ""
+
+
+class _Acquired(PoolAcquireContext):
+    """A connection for as long as somebody is in here, with errors that say when the database is away."""
+
+    pool: "_Pool"
+
+    async def __aenter__(self) -> Any:
+        try:
+            return await super().__aenter__()
+        except Exception as error:
+            if (away := outage(error)) is not None:
+                raise away from error
+            raise
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Takes a connection for long; it is cut when the pool drops its connections."""
+        return self._take().__await__()
+
+    async def _take(self) -> Any:
+        connection = await self.__aenter__()
+        self.pool.taken.append(connection)
+        return connection
+
+    async def __aexit__(self, *exc: object) -> None:
+        error, connection = exc[1], self.connection
+        if not isinstance(error, BaseException) or connection is None:
+            await super().__aexit__(*exc)
+            return
+        if isinstance(error, _ENDS):
+            await self.pool.expire_connections()
+        away = outage(error, in_use=not connection.is_closed())
+        if isinstance(away, StatementTooSlow):
+            with suppress(Exception):
+                await self.pool.release(connection, timeout=RELEASE_SECONDS)
+        await super().__aexit__(*exc)
+        if away is not None and away is not error:
+            raise away from error
+
+
+class _Pool(asyncpg.Pool):
+    """A pool that drops all its connections once its server ends or only reads.
+
+    Attributes:
+        taken: connections that somebody has taken for long, such as to listen.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.taken: list[Connection] = []
+
+    def acquire(self, *, timeout: float | None = None) -> _Acquired:
+        return _Acquired(self, timeout)
+
+    async def expire_connections(self) -> None:
+        await super().expire_connections()
+        for connection in self.taken:
+            with suppress(asyncpg.InterfaceError):  # it has been given back
+                connection.terminate()
+        self.taken.clear()
+
+
+def outage(error: BaseException, *, in_use: bool = False) -> DatabaseAway | None:
+    """The outage that an error of the driver tells of; None: it is none.
+
+    Args:
+        error: as the driver raised it.
+        in_use: whether the connection still works, so that an `OSError` must have come from somewhere else.
+    """
+    match error:
+        case DatabaseAway():
+            return error
+        case asyncpg.QueryCanceledError() | TimeoutError():
+            return StatementTooSlow("a statement took too long at the database")
+        case asyncpg.ProtocolViolationError() if _REFUSAL.search(str(error)):
+            return DatabaseRefuses(f"the database refuses us: {error}")
+        case asyncpg.PostgresError() | asyncpg.TargetServerAttributeNotMatched() if isinstance(error, _AWAY):
+            return DatabaseAway(f"the database is away: {_words(error)}")
+        case asyncpg.InterfaceError() if not isinstance(error, ValueError) and _CLOSED.search(str(error)):
+            return DatabaseAway("the database is away: the connection is closed")
+        case OSError() if not in_use:
+            return DatabaseAway(f"the database is away: {error.strerror or error}")
+    return None
+
+
+def _words(error: Exception) -> str:
+    """The server's own words, on one line. Only errors of the server's state come here: they quote no values."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+async def patiently(step: Callable[[], Awaitable[_T]]) -> _T:
+    """The result of a step that needs the database: it is done again as long as the server is away.
+
+    Raises:
+        DatabaseRefuses: waiting would hide what somebody has to mend.
+    """
+    while True:
+        try:
+            return await step()
+        except DatabaseRefuses:
+            raise
+        except DatabaseAway as error:
+            log.warning("the database is away; trying again", error=str(error))
+            await asyncio.sleep(PATIENCE)
+
+
+async def probe(pool: Pool, seconds: float = 2.0) -> str | None:
+    """Why nothing can be written at the moment, in one line; None: it can. A server that only reads is dropped."""
+    try:
+        async with asyncio.timeout(seconds), pool.acquire(timeout=seconds) as connection:
+            if await connection.fetchval("SELECT current_setting('transaction_read_only')::bool"):
+                raise asyncpg.ReadOnlySQLTransactionError(READ_ONLY)
+    except TimeoutError:
+        return f"the database is away: no answer within {seconds:g} seconds"
+    except DatabaseAway as error:
+        return str(error)
+    return None
+
+
+async def connect(url: str, limits: Limits = ATTENDED, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":
+    """Connects to the first server of a URL that lets us in and can be written to.
+
+    Args:
+        url: `postgresql://…`; several hosts with commas between them, each with a port of its own or none.
+        limits: for this connection.
+        options: of the driver.
+
+    Raises:
+        DatabaseAway, DatabaseRefuses: no server of the URL could be used; the message names each, and why.
+        ValueError: the URL cannot be read; its message may quote a password.
+    """
+    failures: list[tuple[str, DatabaseAway]] = []
+    for one in hosts(url):
+        try:
+            return await _connect(one, limits, options)
+        except DatabaseAway as error:
+            failures.append((place(one), error))
+    kind = DatabaseRefuses if all(isinstance(error, DatabaseRefuses) for _, error in failures) else DatabaseAway
+    raise kind("; ".join(f"PostgreSQL at {where}: {error}" for where, error in failures))
+
+
+async def _connect(url: str, limits: Limits, options: dict[str, Any]) -> "asyncpg.Connection[asyncpg.Record]":
+    try:
+        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
+            url,
+            timeout=CONNECT_SECONDS,
+            command_timeout=limits.answer,
+            # No other setting here: PgBouncer refuses what it does not know at the start of a session.
+            server_settings={"application_name": "mailer"},
+            **{"connection_class": _Connection, **options},
+        )
+        try:
+            await _settle(connection, limits)
+        except BaseException:
+            connection.terminate()
+            raise
+    except TimeoutError:
+        raise DatabaseAway(f"no answer within {CONNECT_SECONDS:.0f} seconds") from None
+    except OSError as error:
+        raise DatabaseAway(error.strerror or str(error)) from error
+    except _POOLED as error:
+        raise DatabaseRefuses(POOLER) from error
+    except asyncpg.ProtocolViolationError as error:
+        raise (DatabaseRefuses if _REFUSAL.search(str(error)) else DatabaseAway)(_words(error)) from error
+    except asyncpg.PostgresError as error:
+        raise (DatabaseAway if isinstance(error, _AWAY) else DatabaseRefuses)(_words(error)) from error
+    except asyncpg.TargetServerAttributeNotMatched as error:
+        raise DatabaseAway("the server is not what target_session_attrs asks for") from error
+    except asyncpg.InterfaceError as error:
+        if isinstance(error, ValueError):  # the URL cannot be read
+            raise
+        raise DatabaseAway(_words(error)) from error
+    return connection
+
+
+POOLER = (
+    "a pooler in front of PostgreSQL gives our session to other clients between two transactions;"
+    " connect to PostgreSQL itself, or set pool_mode = session in PgBouncer"
+)
+READ_ONLY = "the server is read-only (default_transaction_read_only is on)"
+REPLICA = "the server is a replica, which is read-only"
+
+
+async def _settle(connection: "asyncpg.Connection[asyncpg.Record]", limits: Limits) -> None:
+    """Asks for what the statements rely on, and refuses a server that cannot be written to."""
+    _keep_alive(connection)
+    row = await connection.fetchrow(_SETTLE, _milliseconds(limits.statement), _milliseconds(limits.idle))
+    if row and row["read_only"]:
+        raise DatabaseAway(REPLICA if row["replica"] else READ_ONLY)
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(kind, encoder=_json, decoder=json.loads, schema="pg_catalog")
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(round(seconds * 1000))
+
+
+def _keep_alive(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Has the kernel look after the connection; the driver has no option for that."""
+    connected = connection._transport.get_extra_info("socket")  # type: ignore[attr-defined]
+    if connected is not None and connected.family in (socket.AF_INET, socket.AF_INET6):
+        for level, option, value in _TCP:
+            connected.setsockopt(level, option, value)
+
+
+def _json(value: object) -> str:
+    """As `json.dumps`, three times as fast; ids and times become text."""
+    return to_json(value, fallback=str).decode()
+
+
+def hosts(url: str) -> Sequence[str]:
+    """The URL of each server of a URL, in their order: each has a time of its own to answer."""
+    parts = urlsplit(url)
+    login, at, servers = parts.netloc.rpartition("@")
+    return [urlunsplit(parts._replace(netloc=f"{login}{at}{server}")) for server in servers.split(",")]
+
+
+def place(url: str) -> str:
+    """Server and database of a URL, without user and password."""
+    parts = urlsplit(url)
+    server = parts.netloc.rpartition("@")[2] or "a local socket"
+    return f"{server}{parts.path}"
+
+
+async def open_pool(url: str, size: int = 32, limits: Limits = SERVING) -> Pool:
+    """Connects.
+
+    Args:
+        url: `postgresql://…`.
+        size: connections at most.
+        limits: for each of them.
+
+    Raises:
+        DatabaseAway, DatabaseRefuses, ValueError: see `connect`.
+    """
+    pool = _Pool(
+        url,
+        # Without a floor: the driver would restore it behind our back, and log its own words where it cannot.
+        min_size=0,
+        max_size=size,
+        max_queries=50_000,
+        max_inactive_connection_lifetime=300,
+        connect=partial(connect, limits=limits),
+        loop=asyncio.get_running_loop(),
+        connection_class=_Connection,
+        record_class=asyncpg.Record,
+    )
+    await pool
+    try:
+        async with pool.acquire():
+            return pool
+    except BaseException:
+        pool.terminate()
+        raise
