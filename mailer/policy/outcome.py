@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mailer.policy.trouble import Trouble
+
 
 class Result(StrEnum):
     """The kinds of outcome. Each leads to exactly one next state of the delivery."""
@@ -31,6 +33,7 @@ class Outcome:
         status: the enhanced status code (RFC 3463) such as "5.1.1", None where the reply had none.
         text: the reply's text, for the ledger's side row.
         no_connection: what is unsent is so for want of a connection, and not because its time or permit was over.
+        trouble: the kind of trouble for which there was no connection; None where it is not known, or was none.
     """
 
     result: Result
@@ -38,3 +41,4 @@ class Outcome:
     status: str | None = None
     text: str = ""
     no_connection: bool = False
+    trouble: Trouble | None = None

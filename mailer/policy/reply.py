@@ -25,6 +25,9 @@ _BY_SUBJECT: Final[dict[str, Result]] = {
 _TELLS_NOTHING: Final = frozenset(("5.0.0", "5.1.0", "5.2.0"))
 """Permanent, but "other or undefined" (RFC 3463 3.1 to 3.3): the text decides."""
 
+_OF_SENDER: Final = frozenset(("4.1.7", "4.1.8", "5.1.7", "5.1.8"))
+"""About the sender's address (RFC 3463 3.2)."""
+
 _BY_CODE: Final[dict[int, Result]] = {552: Result.DEFERRED}
 _BY_TEXT: Final = frozenset((550, 551, 553, 554))
 """Bare codes that mean anything from a dead address to a listed sender."""
@@ -102,6 +105,11 @@ def classify(code: int, text: str) -> Outcome:
             found = None
             result = Result.DEFERRED
     return Outcome(result, code, found[1] if found else None, text)
+
+
+def is_about_mailbox(outcome: Outcome) -> bool:
+    """Whether a refusal's enhanced status speaks of the recipient's address or mailbox (RFC 3463 3.2, 3.3)."""
+    return outcome.status is not None and outcome.status[1:4] in (".1.", ".2.") and outcome.status not in _OF_SENDER
 
 
 def _permanent(code: int, status: str | None, text: str) -> Result:

@@ -1,19 +1,37 @@
-"""What a server or the network can do to us, in words."""
+"""What a server or the network can do to us, in words and in kinds."""
 
+import socket
 import ssl
+from dataclasses import dataclass
 from typing import Final
 
 import aiosmtplib
 
 from mailer.policy.reply import clean
+from mailer.policy.trouble import Trouble
 
 FAILURES: Final = (aiosmtplib.SMTPException, OSError)
 """Everything that can befall a command; `TimeoutError` and `ssl.SSLError` are OSErrors."""
 
 
+@dataclass(frozen=True, slots=True)
+class NoConnection:
+    """The reason for which there is no connection to a relay.
+
+    Attributes:
+        trouble: its kind.
+        text: one line for ledger and log, which names the relay and holds no secret.
+    """
+
+    trouble: Trouble
+    text: str
+
+
 def reason_of(error: Exception) -> str:
     """What went wrong, in one line."""
     match error:
+        case aiosmtplib.SMTPConnectError() if isinstance(error.__cause__, Exception):
+            return reason_of(error.__cause__)  # aiosmtplib wraps what happens while it connects
         case ssl.SSLCertVerificationError():
             text = f"the certificate is not trusted: {error.verify_message}"
         case aiosmtplib.SMTPResponseException():
@@ -23,3 +41,20 @@ def reason_of(error: Exception) -> str:
         case _:
             text = str(error) or type(error).__name__
     return " ".join(clean(text).split())
+
+
+def trouble_of(error: Exception, step: Trouble) -> Trouble:
+    """The kind of an error that ended a step of connecting; the step's own kind, unless the error says more."""
+    for each in (error, error.__cause__):
+        match each:
+            case socket.gaierror() | UnicodeError():
+                return Trouble.DNS
+            case ssl.SSLCertVerificationError():
+                return Trouble.CERTIFICATE
+            case ssl.SSLError():
+                return Trouble.TLS
+            case TimeoutError():
+                return Trouble.TIMED_OUT
+            case _:
+                pass
+    return step

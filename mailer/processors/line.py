@@ -1,17 +1,33 @@
-"""Making a connection to an SMTP relay: TCP, greeting, EHLO, STARTTLS, AUTH; all by aiosmtplib."""
+"""Making a connection to an SMTP relay: addresses, TCP, greeting, EHLO, STARTTLS, AUTH; SMTP by aiosmtplib."""
 
 import asyncio
 import ssl
-from typing import cast
+import time
+from collections.abc import Awaitable
+from typing import Final, cast
 
 import aiosmtplib
 
-from mailer.processors.faults import FAILURES, reason_of
+from mailer.policy.trouble import Trouble
+from mailer.processors.ahead import Ahead
+from mailer.processors.faults import FAILURES, NoConnection, reason_of, trouble_of
 from mailer.processors.letter import Extensions
+from mailer.processors.naming import OwnName
 from mailer.processors.pipelined import Pipelined
-from mailer.processors.relay import Relay, Tls, is_loopback
+from mailer.processors.reaching import Addresses, Reached
+from mailer.processors.relay import Relay, Tls
 from mailer.processors.sequential import Sequential
 from mailer.processors.speaker import Speaker
+
+_EVERYWHERE: Final = frozenset((Trouble.AUTH, Trouble.TOKEN))
+"""Troubles that another address of the same relay would only repeat; and accounts get locked."""
+_ANSWERS: Final = {
+    Trouble.GREETING: "greeting",
+    Trouble.EHLO: "reply to EHLO",
+    Trouble.STARTTLS: "TLS after STARTTLS",
+    Trouble.AUTH: "reply to AUTH",
+}
+"""What is waited for in each step."""
 
 
 class Dialler:
@@ -25,11 +41,12 @@ class Dialler:
     def __init__(self, relay: Relay, context: ssl.SSLContext | None) -> None:
         self._relay = relay
         self._context = context
-        # Asking the resolver for our own name can take seconds: once is enough, and loopback does not care.
-        self._hostname = "localhost" if is_loopback(relay.host) else None
+        self._addresses = Addresses(relay.host, relay.port)
+        self._name = OwnName(relay.helo)
+        self._ahead = Ahead(relay.name)
 
-    async def dial(self, patience: float) -> Speaker | str:
-        """Connects, encrypts and authenticates.
+    async def dial(self, patience: float) -> Speaker | NoConnection:
+        """Connects, encrypts and authenticates, at the first address of the relay with which that works.
 
         Args:
             patience: the most seconds that it may take.
@@ -37,35 +54,101 @@ class Dialler:
         Returns:
             A connection on which a transaction can begin, or why there is none, with no credentials in it.
         """
+        relay, ends = self._relay, time.monotonic() + patience
+        try:
+            async with asyncio.timeout(min(patience, relay.times.connect)):
+                addresses = await self._addresses.find()
+        except (OSError, UnicodeError) as error:
+            return NoConnection(trouble_of(error, Trouble.DNS), f"{relay.name}: {relay.host}: {reason_of(error)}")
+        while True:
+            try:
+                async with asyncio.timeout(min(ends - time.monotonic(), relay.times.connect)):
+                    reached = await self._addresses.connect(addresses, relay.times.connect)
+            except (OSError, RuntimeError) as error:  # uvloop raises both
+                where = f"{relay.host} on port {relay.port}"
+                trouble = trouble_of(error, Trouble.UNREACHABLE)
+                return NoConnection(trouble, f"{relay.name}: no connection to {where}: {reason_of(error)}")
+            # Who has more addresses to try gives this one only its part of the time.
+            greeting = relay.times.greeting if len(addresses) == 1 else relay.times.connect / len(addresses)
+            opening = _Opening(relay, self._context, reached, ends, greeting)
+            found = await opening.open(await self._name.at(reached.own))
+            if isinstance(found, aiosmtplib.SMTP):
+                return self._speaker(found)
+            if found.trouble in _EVERYWHERE:
+                return found
+            addresses = self._addresses.without(addresses, reached.peer)
+            if not addresses or time.monotonic() >= ends:
+                return found
+
+    def _speaker(self, client: aiosmtplib.SMTP) -> Speaker:
+        """The one that speaks as the relay offers."""
+        extensions = Extensions.of(client.esmtp_extensions)
+        if extensions.pipelining:
+            return Pipelined(cast(asyncio.Transport, client.transport), self._relay, extensions, self._ahead)
+        return Sequential(client, self._relay, extensions)
+
+
+class _Opening:
+    """A connection on its way from TCP to the first transaction.
+
+    Args:
+        relay, context: see `Dialler`. reached: the connection. ends: `time.monotonic()` seconds when all is given up.
+        greeting: seconds for the greeting.
+    """
+
+    def __init__(
+        self, relay: Relay, context: ssl.SSLContext | None, reached: Reached, ends: float, greeting: float
+    ) -> None:
+        self._relay = relay
+        self._context = context
+        self._connection = reached.connection
+        self._ends = ends
+        self._greeting = greeting
+        self._step = Trouble.GREETING
+
+    async def open(self, name: str) -> aiosmtplib.SMTP | NoConnection:
+        """Speaks, and says this name in EHLO. Returns a client that is ready for a transaction."""
         relay = self._relay
         client = aiosmtplib.SMTP(
             hostname=relay.host,
-            port=relay.port,
-            timeout=relay.timeout,
+            timeout=None,
             use_tls=relay.tls is Tls.IMPLICIT,
-            start_tls=relay.tls is Tls.STARTTLS,
+            start_tls=False,
             tls_context=self._context,
-            local_hostname=self._hostname,
+            local_hostname=name,
+            sock=self._connection,
         )
         try:
-            async with asyncio.timeout(min(patience, relay.timeout)):
-                await client.connect()
-                self._hostname = client.local_hostname
-                if client.is_ehlo_or_helo_needed:
-                    await client.ehlo()
-                await self._authenticate(client)
+            await self._speak(client)
         except (*FAILURES, UnicodeError) as error:
             _hang_up(client)
-            return f"{relay.name}: {reason_of(error)}"
+            return NoConnection(trouble_of(error, self._step), f"{relay.name}: {reason_of(error)}")
         except BaseException:
             _hang_up(client)
             raise
         if not client.is_connected:
-            return f"{relay.name}: the connection ended as soon as it was made"
-        extensions = Extensions.of(client.esmtp_extensions)
-        if extensions.pipelining:
-            return Pipelined(cast(asyncio.Transport, client.transport), relay, extensions)
-        return Sequential(client, relay, extensions)
+            return NoConnection(Trouble.LOST, f"{relay.name}: the connection ended as soon as it was made")
+        return client
+
+    async def _speak(self, client: aiosmtplib.SMTP) -> None:
+        """Everything up to the first transaction."""
+        seconds = self._relay.times.command
+        await self._take(Trouble.GREETING, self._greeting, client.connect())
+        await self._take(Trouble.EHLO, seconds, client.ehlo())
+        if self._relay.tls is Tls.STARTTLS:
+            await self._take(Trouble.STARTTLS, seconds, client.starttls())
+            await self._take(Trouble.EHLO, seconds, client.ehlo())
+        await self._take(Trouble.AUTH, seconds, self._authenticate(client))
+
+    async def _take(self, step: Trouble, seconds: float, doing: Awaitable[object]) -> None:
+        """Takes a step, within its time."""
+        self._step = step
+        seconds = min(seconds, self._ends - time.monotonic())
+        try:
+            async with asyncio.timeout(seconds):
+                await doing
+        except TimeoutError:
+            raise TimeoutError(f"no {_ANSWERS.get(step, 'answer')} within {seconds:.1f} seconds") from None
 
     async def _authenticate(self, client: aiosmtplib.SMTP) -> None:
         """Logs in, if there is a user name. What the server says to that may quote the secret, so it is not kept."""

@@ -13,7 +13,8 @@ from typing import Final, cast
 
 from mailer.crashing import ARMED, CrashPoint, reach
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.reply import classify, clean
+from mailer.policy.reply import classify, clean, is_about_mailbox
+from mailer.processors.ahead import Ahead
 from mailer.processors.letter import Extensions, Letter
 from mailer.processors.relay import Relay
 from mailer.processors.replies import Replies
@@ -26,6 +27,8 @@ before it has left, so that a connection lost on the way leaves nothing in doubt
 _BRISK: Final = 0.5
 """Seconds. Where final dots are answered more slowly, no envelope is sent ahead: it wins nothing there, and would begin
 a message long before its content can follow."""
+_TICK: Final = 1.0
+"""Seconds between two looks at how long a reply has been waited for."""
 _FAREWELL: Final = 2.0
 """Seconds to wait for the reply to QUIT."""
 _DOT: Final = b".\r\n"
@@ -35,9 +38,10 @@ _RSET: Final = b"RSET\r\n"
 class Pipelined(Speaker, asyncio.Protocol):
     """Speaks on a transport that somebody else has connected, greeted and authenticated."""
 
-    def __init__(self, transport: asyncio.Transport, relay: Relay, extensions: Extensions) -> None:
+    def __init__(self, transport: asyncio.Transport, relay: Relay, extensions: Extensions, ahead: Ahead) -> None:
         """Takes the transport over."""
         super().__init__(relay, extensions)
+        self._ahead = ahead
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._replies = Replies()
@@ -45,7 +49,7 @@ class Pipelined(Speaker, asyncio.Protocol):
         self._ended = False
         self._paused = False
         self._flushed: Callable[[], None] | None = None
-        self._ahead = False
+        self._more = False
         self._heard = 0.0
         self._dotted = 0.0
         self._brisk = False
@@ -58,6 +62,9 @@ class Pipelined(Speaker, asyncio.Protocol):
         self._blamed = False
         self._open = False
         self._named = False
+        self._early = False
+        self._retracted = False
+        self._limit = relay.times.command
         transport.set_protocol(self)
         # A transport with no buffer of its own says when all octets have left this process. That of TLS takes an
         # empty buffer for a full one where the limit is 0.
@@ -73,7 +80,7 @@ class Pipelined(Speaker, asyncio.Protocol):
         self._share = share
         self._over = self._loop.create_future()
         self._heard = time.monotonic()
-        self._watching = self._loop.call_later(self._timeout, self._watch)
+        self._watching = self._loop.call_later(min(self._times.command, _TICK), self._watch)
         try:
             self._begin(self._take(share))
             await self._over
@@ -92,13 +99,13 @@ class Pipelined(Speaker, asyncio.Protocol):
             self._expected = self._bye
             self._transport.write(b"QUIT\r\n")
             with suppress(TimeoutError):
-                async with asyncio.timeout(min(self._timeout, _FAREWELL)):
+                async with asyncio.timeout(_FAREWELL):
                     await self._over
         self.drop()
 
     def drop(self) -> None:
         """See `Speaker`."""
-        self._end("dropped")
+        self._end("dropped", by_us=True)
 
     # What the transport calls.
 
@@ -111,7 +118,7 @@ class Pipelined(Speaker, asyncio.Protocol):
         try:
             for code, text in replies:
                 left -= 1
-                self._ahead = left > 0
+                self._more = left > 0
                 if self._ended:
                     break
                 self._expected(code, text)
@@ -143,7 +150,7 @@ class Pipelined(Speaker, asyncio.Protocol):
             self._rest()
             return
         self._letter, self._blamed = letter, False
-        if self._ahead or not self.usable:
+        if self._more or not self.usable:
             self._end("the connection had ended")
             return
         self._transport.write(_RSET + letter.envelope if self._open else letter.envelope)
@@ -152,6 +159,7 @@ class Pipelined(Speaker, asyncio.Protocol):
     def _await(self, letter: Letter) -> None:
         """A message's envelope is on its way."""
         self._letter, self._blamed = letter, self._fresh
+        self._limit = self._times.command
         self._expected = self._after_rset if self._open else self._after_mail
 
     def _after_rset(self, code: int, text: bytes) -> None:
@@ -168,22 +176,31 @@ class Pipelined(Speaker, asyncio.Protocol):
         elif not is_refusal(code) or (code == CLOSING and not self._fresh):
             self._end(_unexpected(code, text))
         else:
-            self._settle(refused_sender(code, _readable(text)), code)
+            self._refuse(refused_sender(code, _readable(text)), code)
 
     def _after_rcpt(self, code: int, text: bytes) -> None:
         self._expected = self._after_data
+        self._limit = self._times.data
         self._named = code // 100 == 2
         if is_refusal(code):
-            self._settle(classify(code, _readable(text)), code)
+            outcome = classify(code, _readable(text))
+            self._refuse(outcome, code, about_recipient=self._open and is_about_mailbox(outcome))
         elif not self._named:
             self._end(_unexpected(code, text))
 
     def _after_data(self, code: int, text: bytes) -> None:
-        if is_refusal(code):
-            self._settle(classify(code, _readable(text)), code)
-            self._turn()
+        refused = is_refusal(code)
+        if refused:
+            self._refuse(classify(code, _readable(text)), code)
         elif code != GO_AHEAD:
             self._end(_unexpected(code, text))
+        if self._early and not self._ended:
+            self._ahead.answered(taken=not self._retracted)
+            self._early = self._retracted = False
+        if self._ended:
+            return
+        if refused:
+            self._turn()
         elif self._letter is not None:
             self._content(self._letter)
         elif self._named:
@@ -200,11 +217,15 @@ class Pipelined(Speaker, asyncio.Protocol):
 
     def _content(self, letter: Letter) -> None:
         """Writes the content, unless it may not go on."""
+        share = cast(Share, self._share)
+        if share.was_refused_early(letter):
+            self._ahead.refused()
         if not self._may_go_on(letter):
             return
         if ARMED or self._paused or len(letter.content) > _AT_ONCE:
             first = len(letter.content) // 2 if ARMED else len(letter.content)
             self._expected = self._too_early
+            self._limit = self._times.block
             self._transport.write(letter.content[:first])
             self._flushed = lambda: self._last(letter, letter.content[first:])
             self._go_on()
@@ -219,8 +240,12 @@ class Pipelined(Speaker, asyncio.Protocol):
 
     def _dot(self, rest: bytes) -> None:
         """Writes the end of the content and, behind its final dot, the next envelope."""
-        self._next = self._take(cast(Share, self._share)) if self._brisk else None
+        sends_ahead = self._brisk and self._ahead.allows(self)
+        self._next = self._take(cast(Share, self._share)) if sends_ahead else None
+        if self._next is not None:
+            self._ahead.sent(self)
         self._expected = self._after_dot
+        self._limit = self._times.dot
         self._doubtful = True
         self._dotted = self._heard = time.monotonic()
         self._transport.write(b"".join((rest, _DOT, self._next.envelope if self._next else b"")))
@@ -250,6 +275,17 @@ class Pipelined(Speaker, asyncio.Protocol):
 
     # How a message, a turn and a connection end.
 
+    def _refuse(self, outcome: Outcome, code: int, *, about_recipient: bool = False) -> None:
+        """Ends the message under way with a refusal. One that answers a command sent ahead is asked for again first.
+
+        Such a reply may say no more than that the command came too early (RFC 2920 allows it, and not all relays do).
+        """
+        if self._early and not about_recipient and self._letter is not None:
+            cast(Share, self._share).give_back(self._letter, refused_early=code != CLOSING)
+            self._letter = None
+            self._retracted = True
+        self._settle(outcome, code)
+
     def _settle(self, outcome: Outcome | None, code: int | None) -> None:
         """Ends the message under way, unless it has its outcome already; and the connection, if the server does."""
         if self._letter is not None and outcome is not None:
@@ -269,6 +305,9 @@ class Pipelined(Speaker, asyncio.Protocol):
             self._begin(self._take(share))
             return
         self._await(letter)
+        self._early = True
+        if not self._ahead.known:
+            self._limit = self._times.connect
         if not self._brisk and (reason := share.refusal(letter)) is not None:
             self._withdraw(reason)
 
@@ -280,7 +319,7 @@ class Pipelined(Speaker, asyncio.Protocol):
 
     def _may_go_on(self, letter: Letter) -> bool:
         """Whether content may be written. Otherwise the connection is dropped: nothing else takes DATA back."""
-        if self._ahead or self._replies.pending:
+        if self._more or self._replies.pending:
             self._end("more replies than commands")
         elif self._transport.is_closing():
             self._end("the connection ended")
@@ -292,13 +331,14 @@ class Pipelined(Speaker, asyncio.Protocol):
         """It is we who end a message that has begun, and so the connection."""
         self._settle(Outcome(Result.UNSENT, text=reason), None)
         self._fresh = False
-        self._end(reason)
+        self._end(reason, by_us=True)
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str, *, by_us: bool = False) -> None:
         """The connection is over, for whatever reason. What is under way gets its outcome, or is given back."""
         if self._ended:
             return
         self._ended = True
+        self._ahead.ended(self, by_us)
         self._flushed = None
         reason = " ".join(clean(reason).split())
         letter, following = self._letter, self._next
@@ -310,7 +350,7 @@ class Pipelined(Speaker, asyncio.Protocol):
                 pass
             elif self._doubtful:
                 self._share.settle(letter, Outcome(Result.IN_DOUBT, text=f"lost after the final dot: {reason}"))
-            elif self._blamed:
+            elif self._blamed and not self._early:
                 self._share.settle(letter, Outcome(Result.DEFERRED, text=f"lost before the final dot: {reason}"))
             else:
                 self._share.give_back(letter)
@@ -322,7 +362,7 @@ class Pipelined(Speaker, asyncio.Protocol):
         if self._over is None or self._over.done():
             raise error
         self._over.set_exception(error)
-        self._end("an error of our own")
+        self._end("an error of our own", by_us=True)
 
     def _go_on(self) -> None:
         """Calls what waits for all octets to have left this process, once they have."""
@@ -340,13 +380,14 @@ class Pipelined(Speaker, asyncio.Protocol):
                 self._fail(error)
 
     def _watch(self) -> None:
-        """Gives up a server that has not completed a reply for too long.
+        """Gives up a server that has not completed a reply, or not taken any content, for too long.
 
         Both event loops read before they look at their timers: who was frozen finds a reply that came meanwhile.
         """
-        left = self._heard + self._timeout - time.monotonic()
+        share, limit = cast(Share, self._share), self._limit
+        left = self._heard + (limit if self._doubtful else self._until(limit, share)) - time.monotonic()
         if left > 0:
-            self._watching = self._loop.call_later(left, self._watch)
+            self._watching = self._loop.call_later(min(left, _TICK), self._watch)
         else:
             self._end("Timed out waiting for server response")
 

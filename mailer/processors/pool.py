@@ -3,13 +3,17 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
+from mailer.policy.trouble import Trouble
+from mailer.processors.faults import NoConnection
 from mailer.processors.line import Dialler
 from mailer.processors.places import Places
 from mailer.processors.relay import Relay
 from mailer.processors.share import Share
 from mailer.processors.speaker import Speaker
+
+_BROKEN_OFF: Final = NoConnection(Trouble.LOST, "broken off")
 
 
 class Pool:
@@ -32,8 +36,8 @@ class Pool:
         self._sweeper: asyncio.TimerHandle | None = None
         self._farewells: set[asyncio.Task[None]] = set()
 
-    async def carry(self, share: Share, urgent: bool) -> str | None:
-        """Carries a window, as long as there is time. Returns what trouble ended a place's work before, if any."""
+    async def carry(self, share: Share, urgent: bool) -> NoConnection | None:
+        """Carries a window, as long as there is time. Returns the trouble that ended a place's work before, if any."""
         if not await self._places.enter(urgent, share.left):
             return None
         if share.waiting == 1:
@@ -50,17 +54,17 @@ class Pool:
             self._places.forget(crew)
             await crew.end()
 
-    async def _work(self, share: Share) -> str | None:
-        """Carries what waits. Returns what trouble ended it before."""
+    async def _work(self, share: Share) -> NoConnection | None:
+        """Carries what waits. Returns the trouble that ended it before."""
         while share.waiting and (left := share.left) > 0:
             line = self._used() or await self._dialler.dial(left)
-            if isinstance(line, str):
+            if isinstance(line, NoConnection):
                 return line
             await line.carry(share)
             if line.usable and not line.spent:
                 self._keep(line)
             elif line.fell_at_once:
-                return "the relay ended a new connection at its first message"
+                return NoConnection(Trouble.LOST, "the relay ended a new connection at its first message")
             else:
                 self._end(line)
         return None
@@ -130,15 +134,19 @@ class _Crew:
     """
 
     def __init__(
-        self, share: Share, urgent: bool, work: Callable[[Share], Coroutine[Any, Any, str | None]], places: Places
+        self,
+        share: Share,
+        urgent: bool,
+        work: Callable[[Share], Coroutine[Any, Any, NoConnection | None]],
+        places: Places,
     ) -> None:
         self.urgent = urgent
-        self.over: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self.over: asyncio.Future[NoConnection | None] = asyncio.get_running_loop().create_future()
         self._share = share
         self._work = work
         self._places = places
-        self._tasks: set[asyncio.Task[str | None]] = set()
-        self._trouble: str | None = None
+        self._tasks: set[asyncio.Task[NoConnection | None]] = set()
+        self._trouble: NoConnection | None = None
 
     @property
     def short(self) -> bool:
@@ -157,10 +165,10 @@ class _Crew:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _left(self, task: asyncio.Task[str | None]) -> None:
+    def _left(self, task: asyncio.Task[NoConnection | None]) -> None:
         self._tasks.discard(task)
         bug = None if task.cancelled() else task.exception()
-        ended = "broken off" if bug or task.cancelled() else task.result()
+        ended = _BROKEN_OFF if bug or task.cancelled() else task.result()
         self._trouble = self._trouble or ended
         self._places.leave(self.urgent)
         if self.over.done():

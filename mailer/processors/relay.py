@@ -7,6 +7,9 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from mailer.processors.naming import is_literal, is_qualified
+from mailer.processors.times import Times
+
 
 class Tls(StrEnum):
     """How the connection is encrypted; the certificate is always checked."""
@@ -30,7 +33,7 @@ _NUMBERS: Final = {
     "weight": (0, 1_000),
 }
 """The keys whose values are whole numbers, each with its least and its greatest."""
-_KEYS: Final = ("name", "country", "contract", "tls", "purposes", *_NUMBERS)
+_KEYS: Final = ("name", "country", "contract", "tls", "helo", "purposes", *_NUMBERS)
 OWN: Final = "ZZ"
 """The country of what runs on our own machines, and is no processor of others."""
 
@@ -51,9 +54,10 @@ class Relay:
         messages: how many messages a connection carries at most.
         age: seconds after which a connection begins no further message.
         idle: seconds after which an unused connection is ended.
-        timeout: seconds to wait for a connection and for each reply.
+        times: how long each step may take.
         weight: its share among the processors that may have a message; 0: only when no other one may.
         purposes: what it may serve; None: everything.
+        helo: what EHLO says, None for this machine's name or address.
         username: for AUTH, None to go without.
         password: for AUTH.
     """
@@ -69,9 +73,10 @@ class Relay:
     messages: int = 1_000
     age: float = 300.0
     idle: float = 30.0
-    timeout: float = 30.0
+    times: Times = field(default_factory=Times)
     weight: int = 1
     purposes: frozenset[str] | None = None
+    helo: str | None = None
     username: str | None = field(default=None, repr=False)
     password: str = field(default="", repr=False)
 
@@ -79,12 +84,16 @@ class Relay:
         """Refuses what must not be used.
 
         Raises:
-            ValueError: no encryption on the way to another machine, or no country.
+            ValueError: no encryption on the way to another machine, no country, or no name for EHLO.
         """
         if self.tls is Tls.NONE and not is_loopback(self.host):
             raise ValueError(f"tls=none is only for loopback, and {self.host} is not")
         if not re.fullmatch("[A-Z]{2}", self.country):
             raise ValueError("country must be two capital letters (ISO 3166-1), such as DE")
+        if self.helo is not None and not (is_qualified(self.helo) or is_literal(self.helo)):
+            raise ValueError(
+                "helo must be a fully qualified host name such as mail.example.org, or an address such as [192.0.2.1]"
+            )
 
     @property
     def outside(self) -> bool:
@@ -105,9 +114,9 @@ def is_loopback(host: str) -> bool:
 def parse(url: str) -> Relay:
     """Reads `smtp://user:password@host:587?name=relay&country=DE&contract=DPA-7&pool=4&tls=starttls`.
 
-    The other keys are the attributes of `Relay`; `purposes` has commas between its names. `tls` is `implicit` on port
-    465, `none` on loopback and `starttls` otherwise, unless said. Country and contract are required of every relay but
-    one on loopback.
+    The other keys are the attributes of `Relay`; `purposes` has commas between its names, and `timeout` is
+    `Times.connect`. `tls` is `implicit` on port 465, `none` on loopback and `starttls` otherwise, unless said. Country
+    and contract are required of every relay but one on loopback.
 
     Raises:
         ValueError: what is wrong with the URL, without quoting what could be a password.
@@ -129,9 +138,11 @@ def parse(url: str) -> Relay:
         contract=query.get("contract", "none"),
         tls=tls,
         purposes=_purposes(query.get("purposes")),
+        helo=query.get("helo"),
+        times=Times(connect=_number("timeout", query["timeout"])) if "timeout" in query else Times(),
         username=None if parts.username is None else unquote(parts.username),
         password=unquote(parts.password or ""),
-        **{key: _number(key, query[key]) for key in _NUMBERS if key in query},
+        **{key: _number(key, query[key]) for key in _NUMBERS if key in query and key != "timeout"},
     )
 
 

@@ -15,6 +15,8 @@ from mailer.processors.relay import Relay
 from mailer.processors.share import LATE, Share
 from mailer.processors.speaker import CLOSING, GO_AHEAD, Speaker, is_refusal, refused_sender
 
+_FAREWELL: Final = 2.0
+"""Seconds to wait for the reply to QUIT."""
 _GONE: Final = "the connection ended"
 
 
@@ -54,7 +56,7 @@ class Sequential(Speaker):
         """See `Speaker`."""
         if self.usable:
             with suppress(*FAILURES):
-                await self._client.quit()
+                await self._client.quit(timeout=_FAREWELL)
         self.drop()
 
     def drop(self) -> None:
@@ -65,7 +67,9 @@ class Sequential(Speaker):
     async def _transact(self, share: Share, letter: Letter) -> Outcome | None:
         """Offers one message. None: a connection that was used before had ended, so it can be offered on a new one."""
         try:
-            mail = await self._client.execute_command(b"MAIL", letter.mail)
+            mail = await self._client.execute_command(
+                b"MAIL", letter.mail, timeout=self._until(self._times.command, share)
+            )
             if mail.code // 100 != 2 and not is_refusal(mail.code):
                 raise _nonsense(mail)
             if mail.code == CLOSING and not self._fresh:
@@ -77,16 +81,20 @@ class Sequential(Speaker):
             self._heard(mail.code)
             return refused_sender(mail.code, mail.message)
         try:
-            outcome = await self._recipient(letter) or await self._content(share, letter)
+            outcome = await self._recipient(share, letter) or await self._content(share, letter)
         except FAILURES as error:
             self.drop()
             return _lost(error)
         return outcome or await self._verdict()
 
-    async def _recipient(self, letter: Letter) -> Outcome | None:
+    async def _recipient(self, share: Share, letter: Letter) -> Outcome | None:
         """RCPT and DATA. None if the server now waits for the content."""
-        for command, expected in (((b"RCPT", letter.rcpt), 2), ((b"DATA",), GO_AHEAD)):
-            reply = await self._client.execute_command(*command)
+        times = self._times
+        for command, expected, seconds in (
+            ((b"RCPT", letter.rcpt), 2, times.command),
+            ((b"DATA",), GO_AHEAD, times.data),
+        ):
+            reply = await self._client.execute_command(*command, timeout=self._until(seconds, share))
             if is_refusal(reply.code):
                 self._heard(reply.code)
                 await self._reset()
@@ -106,7 +114,7 @@ class Sequential(Speaker):
         """Takes back what was begun, so that the next MAIL is not nested; a server that cannot is left."""
         if self.usable:
             try:
-                await self._client.rset()
+                await self._client.rset(timeout=self._times.connect)
             except FAILURES:
                 self.drop()
 
@@ -115,7 +123,7 @@ class Sequential(Speaker):
         first = len(letter.content) // 2 if ARMED else len(letter.content)
         if late := self._write(share, letter.content[:first]):
             return late
-        async with asyncio.timeout(self._timeout):
+        async with asyncio.timeout(self._until(self._times.block, share)):
             await self._writer.drain()
         reach(CrashPoint.IN_MESSAGE)
         return self._write(share, letter.content[first:] + b".\r\n")
@@ -136,7 +144,7 @@ class Sequential(Speaker):
         try:
             if self._client.protocol is None:
                 raise aiosmtplib.SMTPServerDisconnected(_GONE)
-            reply = await self._client.protocol.read_response(timeout=self._timeout)
+            reply = await self._client.protocol.read_response(timeout=self._times.dot)
             reach(CrashPoint.AFTER_FINAL_DOT)
             if reply.code // 100 != 2 and not is_refusal(reply.code):
                 raise _nonsense(reply)

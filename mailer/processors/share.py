@@ -7,6 +7,7 @@ from typing import Final
 
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.processor import Outgoing, Permit
+from mailer.processors.faults import NoConnection
 from mailer.processors.letter import Extensions, Letter, compose
 
 LATE: Final = "not begun: its time was up"
@@ -27,6 +28,7 @@ class Share:
         self._permit = permit
         self._waiting = deque(range(len(window)))
         self._known: dict[int, Outcome] = {}
+        self._refused_early = set[int]()
 
     @property
     def left(self) -> float:
@@ -66,11 +68,24 @@ class Share:
         """A message has its outcome."""
         self._known[letter.index] = outcome
 
-    def give_back(self, letter: Letter) -> None:
-        """Nothing of a message that could be delivered was offered: it is the next one again."""
-        self._waiting.appendleft(letter.index)
+    def give_back(self, letter: Letter, *, refused_early: bool = False) -> None:
+        """Nothing of a message that could be delivered was offered: it is the next one again.
 
-    def outcomes(self, trouble: str | None) -> list[Outcome]:
-        """One a message, in order; what waits is unsent for this trouble with connections, or since its time was up."""
-        unsent = Outcome(Result.UNSENT, text=trouble or LATE, no_connection=trouble is not None)
+        Args:
+            letter: the message.
+            refused_early: its envelope was refused where it was sent ahead of the reply to another message.
+        """
+        self._waiting.appendleft(letter.index)
+        if refused_early:
+            self._refused_early.add(letter.index)
+
+    def was_refused_early(self, letter: Letter) -> bool:
+        """Whether its envelope was refused before, where it was sent ahead."""
+        return letter.index in self._refused_early
+
+    def outcomes(self, ended: NoConnection | None) -> list[Outcome]:
+        """One a message, in order; what waits is unsent for want of a connection, or since its time was up."""
+        unsent = Outcome(Result.UNSENT, text=LATE)
+        if ended is not None:
+            unsent = Outcome(Result.UNSENT, text=ended.text, no_connection=True, trouble=ended.trouble)
         return [self._known.get(index, unsent) for index in range(len(self._window))]

@@ -25,7 +25,7 @@ class Speaker(ABC):
     """
 
     def __init__(self, relay: Relay, extensions: Extensions) -> None:
-        self._timeout = relay.timeout
+        self._times = relay.times
         self._extensions = extensions
         self._messages = relay.messages
         self._expires = time.monotonic() + relay.age
@@ -63,6 +63,13 @@ class Speaker(ABC):
     @abstractmethod
     def drop(self) -> None:
         """Ends the connection without a word."""
+
+    def _until(self, seconds: float, share: Share) -> float:
+        """Seconds to wait for a reply before the final dot: no longer than the message may go on once it is there.
+
+        A relay is given at least the time for a connection, so that a lease that ends soon is not held against it.
+        """
+        return min(seconds, max(share.left, self._times.connect))
 
     def _take(self, share: Share) -> Letter | None:
         """The next message, if this connection may begin one more."""

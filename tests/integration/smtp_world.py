@@ -13,6 +13,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from mailer.ports.processor import Outgoing
 from mailer.processors.relay import Relay, Tls
 from mailer.processors.smtp import SmtpProcessor
+from mailer.processors.times import Times
 
 SECRET = "hunter2-secret"
 DROP = "DROP"
@@ -47,9 +48,14 @@ def allowed(index: int) -> str | None:
     return None
 
 
+def patient(seconds: float) -> Times:
+    """The same patience for each step."""
+    return Times(seconds, seconds, seconds, seconds, seconds, seconds)
+
+
 def relay(port: int, *, tls: Tls = Tls.NONE, username: str | None = None, **limits: Any) -> Relay:
     """A relay on loopback: one connection, unless said."""
-    limits = {"pool": 1, "urgent": 0, "timeout": 5.0} | limits
+    limits = dict[str, Any](pool=1, urgent=0, times=patient(5.0)) | limits
     password = SECRET if username else ""
     return Relay("127.0.0.1", port, "relay", "DE", "DPA-7", tls, username=username, password=password, **limits)
 

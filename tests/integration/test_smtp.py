@@ -11,6 +11,8 @@ import uvloop
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mailer.policy.outcome import Result
+from mailer.policy.trouble import Trouble
+from mailer.processors.naming import is_qualified
 from tests.integration.smtp_world import (
     CONTENT,
     HANG,
@@ -18,6 +20,7 @@ from tests.integration.smtp_world import (
     Keep,
     allowed,
     outgoing,
+    patient,
     processor,
     real,
     scripted,
@@ -80,7 +83,8 @@ async def test_nobody_listens() -> None:
     async with processor(port, pool=4) as sender:
         outcomes = await sender.send([outgoing() for _ in range(6)], soon(), allowed)
     assert {outcome.result for outcome in outcomes} == {Result.UNSENT}
-    assert outcomes[0].text.startswith(f"relay: Error connecting to 127.0.0.1 on port {port}")
+    assert outcomes[0].text.startswith(f"relay: no connection to 127.0.0.1 on port {port}")
+    assert {outcome.trouble for outcome in outcomes} == {Trouble.UNREACHABLE}
 
 
 @both_ways
@@ -295,9 +299,22 @@ def test_a_frozen_process_reads_first_what_came_meanwhile(loop: Callable[[], asy
             writer.close()
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        async with server, processor(server.sockets[0].getsockname()[1], timeout=0.25) as sender:
+        async with server, processor(server.sockets[0].getsockname()[1], times=patient(0.25)) as sender:
             [outcome] = await sender.send([outgoing()], soon(), allowed)
         assert (outcome.result, outcome.text) == (Result.ACCEPTED, "Taken")
 
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(freeze())
+
+
+@both_ways
+async def test_ehlo_says_a_name_that_servers_take(extensions: tuple[str, ...]) -> None:
+    """The URL's name; without one, no lone label such as localhost, which many servers refuse (RFC 5321 4.1.1.1)."""
+    async with scripted(extensions=extensions) as server:
+        async with processor(server.port, helo="mail.example.org") as sender:
+            await sender.send([outgoing()], soon(), allowed)
+        async with processor(server.port) as sender:
+            await sender.send([outgoing()], soon(), allowed)
+    said, usual = (command.partition(" ")[2] for command in server.commands if command.startswith("EHLO"))
+    assert said == "mail.example.org"
+    assert usual == "[127.0.0.1]" or is_qualified(usual)

@@ -26,6 +26,7 @@ from tests.integration.smtp_world import (
     READ,
     Scripted,
     outgoing,
+    patient,
     processor,
     scripted,
     soon,
@@ -288,7 +289,9 @@ async def walk(row: Row, pipelining: bool, monkeypatch: pytest.MonkeyPatch | Non
     window = window_of(row)
     async with (
         scripted(row.script, extensions=extensions) as server,
-        processor(server.port, tls=row.tls, username=row.username, timeout=SILENCE if row.silent else 30.0) as sender,
+        processor(
+            server.port, tls=row.tls, username=row.username, times=patient(SILENCE if row.silent else 30.0)
+        ) as sender,
     ):
         frozen = Frozen(row, server)
         if monkeypatch is not None:

@@ -10,7 +10,9 @@ from typing import cast
 import pytest
 
 from mailer.policy.outcome import Outcome, Result
+from mailer.policy.trouble import Trouble
 from mailer.ports.processor import Outgoing, Permit
+from mailer.processors.faults import NoConnection
 from mailer.processors.letter import Extensions
 from mailer.processors.line import Dialler
 from mailer.processors.places import Places
@@ -21,6 +23,7 @@ from mailer.processors.speaker import Speaker
 from mailer.rendering.headers import AddrSpec
 
 RELAY: Relay = replace(parse("smtp://127.0.0.1:2525?name=relay&country=US&contract=none"), pool=4, urgent=2)
+DOWN = NoConnection(Trouble.UNREACHABLE, "it is down")
 TAKEN = Outcome(Result.ACCEPTED, 250, "2.0.0", "taken")
 
 
@@ -145,11 +148,11 @@ class Fake:
     most: int = 0
     lets: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
-    async def dial(self, patience: float) -> Speaker | str:
+    async def dial(self, patience: float) -> Speaker | NoConnection:
         """A connection, or why there is none."""
         self.dialled += 1
         await asyncio.sleep(0)
-        return "it is down" if self.down else cast(Speaker, Line(self))
+        return DOWN if self.down else cast(Speaker, Line(self))
 
     async def carries(self) -> None:
         """A message is with the relay until it lets go of it."""
@@ -204,9 +207,9 @@ async def test_a_window_under_way_gets_what_becomes_free() -> None:
 async def test_a_relay_that_is_down_is_asked_once_a_place() -> None:
     """Who finds no connection is not replaced, or it would be asked again and again until the time is up."""
     relay, share = Fake(down=True), window(40)
-    assert await relay.pool().carry(share, False) == "it is down"
+    assert await relay.pool().carry(share, False) == DOWN
     assert relay.dialled == 4
-    assert all(outcome.no_connection for outcome in share.outcomes("it is down"))
+    assert all(outcome.no_connection for outcome in share.outcomes(DOWN))
 
 
 async def test_no_place_is_lost() -> None:

@@ -29,8 +29,15 @@ def test_limits_of_a_url() -> None:
     made = from_url(f"smtp://127.0.0.1?{limits}")
     assert (made.weight, made.purposes) == (0, frozenset({"newsletter", "offers"}))
     said, usual = parse(f"smtp://127.0.0.1?{limits}"), parse("smtp://127.0.0.1")
-    assert (said.urgent, said.messages, said.age, said.idle, said.timeout) == (0, 10, 60, 5, 7)
-    assert (usual.pool, usual.urgent, usual.messages, usual.age, usual.idle, usual.timeout) == (4, 2, 1000, 300, 30, 30)
+    assert (said.urgent, said.messages, said.age, said.idle, said.times.connect) == (0, 10, 60, 5, 7)
+    assert (usual.pool, usual.urgent, usual.messages, usual.age, usual.idle, usual.times.connect) == (
+        4,
+        2,
+        1000,
+        300,
+        30,
+        30,
+    )
     assert (usual.weight, usual.purposes) == (1, None)
 
 
@@ -79,6 +86,10 @@ def test_defaults_of_a_url(url: str, port: int, tls: Tls) -> None:
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&weight=1001", "from 0 to 1,000"),
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&purposes=", "purposes must be names"),
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&purposes=offers,,x", "leave the key out"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&helo=localhost", "a fully qualified host name"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&helo=a%20b.example.org", "fully qualified"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&helo=", "fully qualified"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&helo=192.0.2.1", "an address such as [192.0.2.1]"),
         (f"smtp://u:{SECRET}@mx.example.com?country", "key=value"),
         (f"smtp://u:{SECRET}@mx.example.com/path", "percent-encode"),
         (f"smtp://u:{SECRET}@mx.example.com:port", "percent-encode"),

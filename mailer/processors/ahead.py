@@ -1,0 +1,54 @@
+"""What is known of a relay that may be sent the next envelope behind a final dot, before the dot is answered.
+
+RFC 2920 3.1 allows it wherever PIPELINING is offered. Some relays refuse it all the same (Haraka 3.3 answers 503), and
+some could end the connection. So one connection tries it first, and what that shows holds for all of them.
+"""
+
+from mailer.telemetry import log
+
+
+class Ahead:
+    """The memory of one relay in one process.
+
+    Args:
+        relay: its name, for the log.
+    """
+
+    def __init__(self, relay: str) -> None:
+        self._relay = relay
+        self._forbidden = False
+        self._scout: object | None = None
+        self.known = False
+        """Whether the relay has taken an envelope that was sent ahead, and refused none since."""
+
+    def allows(self, line: object) -> bool:
+        """Whether this connection may send an envelope ahead."""
+        return self.known or not (self._forbidden or self._scout not in (None, line))
+
+    def sent(self, line: object) -> None:
+        """An envelope is on its way behind a final dot."""
+        if not self.known:
+            self._scout = line
+
+    def answered(self, taken: bool) -> None:
+        """All replies to an envelope that was sent ahead are there. One that was not taken is offered again."""
+        self._scout = None
+        self.known = self.known or (taken and not self._forbidden)
+
+    def refused(self) -> None:
+        """The relay took a message that it had refused when its envelope was sent ahead."""
+        self._forbid("refuses commands behind a final dot")
+
+    def ended(self, line: object, by_us: bool) -> None:
+        """A connection is over. If it was the first to send ahead and has no answer, that was the reason."""
+        if self._scout is not line:
+            return
+        self._scout = None
+        if not by_us:
+            self._forbid("ends the connection on commands behind a final dot")
+
+    def _forbid(self, reason: str) -> None:
+        self.known = False
+        if not self._forbidden:
+            self._forbidden = True
+            log.info(f"the relay {reason}; none are sent there any more", processor=self._relay)

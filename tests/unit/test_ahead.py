@@ -1,0 +1,46 @@
+"""The memory of a relay that takes commands behind a final dot, or does not."""
+
+from mailer.processors.ahead import Ahead
+
+ONE, OTHER = object(), object()
+
+
+def test_one_connection_tries_it_for_all() -> None:
+    """Until it has an answer, no other connection sends anything ahead."""
+    ahead = Ahead("relay")
+    ahead.sent(ONE)
+    assert ahead.allows(ONE)
+    assert not ahead.allows(OTHER)
+    ahead.answered(taken=True)
+    assert ahead.allows(OTHER)
+
+
+def test_a_relay_that_took_them_may_be_lost() -> None:
+    """A restart says nothing about its pipelining."""
+    ahead = Ahead("relay")
+    ahead.sent(ONE)
+    ahead.answered(taken=True)
+    ahead.sent(ONE)
+    ahead.ended(ONE, by_us=False)
+    assert ahead.allows(ONE)
+
+
+def test_a_connection_that_ends_on_the_first_try() -> None:
+    """It forbids it for all, unless it was ended from here."""
+    ahead = Ahead("relay")
+    ahead.sent(ONE)
+    ahead.ended(ONE, by_us=True)
+    assert ahead.allows(OTHER)
+    ahead.sent(OTHER)
+    ahead.ended(OTHER, by_us=False)
+    assert not ahead.allows(ONE)
+
+
+def test_a_refusal_holds_for_ever() -> None:
+    """What was on its way elsewhere when it came changes nothing any more."""
+    ahead = Ahead("relay")
+    ahead.sent(ONE)
+    ahead.answered(taken=True)
+    ahead.refused()
+    ahead.answered(taken=True)
+    assert not ahead.allows(ONE)
