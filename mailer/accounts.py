@@ -3,26 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AwareDatetime, Discriminator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Discriminator, Field, TypeAdapter, ValidationError, model_validator
 
-from mailer.events import (
-    Address,
-    Country,
-    EventRefused,
-    Locale,
-    MessageEvent,
-    Name,
-    Slug,
-    Strict,
-    read_json,
-    refusal,
-    validate_event,
-)
+from mailer.events import EventRefused, MessageEvent, Strict, read_json, refusal, validate_event
+from mailer.inputs import Address, Country, Id, Locale, Moment, Name, Slug, Words
 
 ACCOUNT = "account"
 """The last word of an account event's routing key, and the field by which one is told from a message event."""
 Scope = Annotated[str, Field(pattern=r"^(\*|[a-z0-9_-]+(/[a-z0-9_-]+)?)$", max_length=120)]
-Words = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[^\x00]+$")]
 
 
 class _Account(Strict):
@@ -34,7 +22,7 @@ class _Account(Strict):
     """
 
     v: Literal[1]
-    id: Name
+    id: Id
     brand: Slug
     ref: Name
 
@@ -61,7 +49,7 @@ class Rectifies(_Account):
 
     account: Literal["rectify"]
     email: Address | None = None
-    name: Annotated[Name, Field(max_length=200)] | None = None
+    name: Name | None = None
     locale: Locale | None = None
     country: Country | None = None
 
@@ -98,8 +86,8 @@ class Consents(_Account):
     account: Literal["consent"]
     scope: Scope
     version: Name
-    words: Words
-    at: AwareDatetime
+    words: Annotated[Words, Field(max_length=4000)]
+    at: Moment
     proof: Name | None = None
 
 
@@ -140,8 +128,9 @@ def validate_account(value: Mapping[str, Any]) -> AccountEvent:
     Raises:
         EventRefused: it is none.
     """
-    if value[ACCOUNT] not in KINDS:
-        raise EventRefused([f"account: there is no {str(value[ACCOUNT])[:40]!r}; there are {', '.join(KINDS)}"])
+    if (kind := value[ACCOUNT]) not in KINDS:
+        named = repr(kind[:40]) if isinstance(kind, str) else "such kind"
+        raise EventRefused([f"account: there is no {named}; there are {', '.join(KINDS)}"])
     try:
         return _READER.validate_python(value)
     except ValidationError as error:

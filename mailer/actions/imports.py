@@ -1,19 +1,19 @@
 """Importing recipients from a file: each line is taken or rejected with a reason, and no opt-out is ever taken back."""
 
 import asyncio
-import csv
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
+from typing import Any, Generic, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mailer.actions.consent import ConsentRefused, checked, needs_confirmation
+from mailer.actions.tables import FileBroken, Row, rows
 from mailer.events import Person
+from mailer.inputs import Moment, Name, Slug, Words
 from mailer.policy.document import Policy
-from mailer.policy.forms import SLUG
 from mailer.policy.registry import rule
 from mailer.policy.scopes import can_be_left, scopes_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL
@@ -28,6 +28,7 @@ COLUMNS = (*PERSONAL, "purpose", *CONSENT, "paid", "opted_out", "deactivated", "
 """`consents`, `opted_out`, `audiences`: several, with semicolons between them; `paid`, `deactivated`: yes or no."""
 COLLECTED_FOR = ("contest", "partner")
 """The sources that say for what an address was collected, and when."""
+_T = TypeVar("_T")
 _YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
@@ -42,14 +43,24 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import came to."""
+    """What an import came to; `broken`: from where on the file could not be read."""
 
     taken: int
     rejected: int
+    broken: FileBroken | None = None
 
 
-class FileRefused(ValueError):
-    """A file that is not what can be imported; the message says what is missing."""
+class _Rest(BaseModel):
+    """What a line says besides the person."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    purpose: Name | None = None
+    consent_source: Name = ""
+    consent_version: Name = ""
+    consent_at: Moment | None = None
+    consent_words: Words | None = None
+    audiences: tuple[Slug, ...] = ()
 
 
 async def import_recipients(
@@ -71,13 +82,11 @@ async def import_recipients(
         from_controller: from whom the data were taken over, who answered for them until now.
 
     Raises:
-        FileRefused: the header has no `ref` and `email`, or a column that nobody knows.
+        FileRefused: the header has no `ref` and `email`, one column twice, or one that nobody knows.
     """
-    reader = csv.reader(lines)
-    names = _columns(reader)
-    parsed = _parse(((reader.line_num, line) for line in reader), names, policy, from_controller)
+    parsed = Parsed(rows(lines, COLUMNS, ("ref", "email")), lambda row: _row(row.cells, policy, from_controller))
     taken = rejected = 0
-    chunk = await asyncio.to_thread(_next, parsed)
+    chunk = await asyncio.to_thread(parsed.chunk)
     while chunk:
         bad = [item for item in chunk if isinstance(item, Rejected)]
         good: dict[str, ImportRow] = {}
@@ -86,15 +95,38 @@ async def import_recipients(
                 good[item.person.ref] = _joined(good.get(item.person.ref), item)
         for line in bad:
             reject(line)
-        following, _ = await asyncio.gather(asyncio.to_thread(_next, parsed), _write(importer, list(good.values())))
+        following, _ = await asyncio.gather(asyncio.to_thread(parsed.chunk), _write(importer, list(good.values())))
         taken, rejected = taken + len(chunk) - len(bad), rejected + len(bad)
         progress(len(chunk))
         chunk = following
-    return Imported(taken, rejected)
+    return Imported(taken, rejected, parsed.broken)
 
 
-def _next(parsed: Iterator[ImportRow | Rejected]) -> list[ImportRow | Rejected]:
-    return list(islice(parsed, CHUNK))
+class Parsed(Generic[_T]):
+    """What a file says, line by line, until its end or to where it can be read.
+
+    Attributes:
+        broken: why it ended before its end; None as long as it did not.
+    """
+
+    def __init__(self, lines: Iterator[Row], read: Callable[[Row], _T]) -> None:
+        """`read` makes of a row what it says, or raises `ValueError`."""
+        self._lines, self._read = lines, read
+        self.broken: FileBroken | None = None
+
+    def chunk(self) -> list[_T | Rejected]:
+        """The next lines; none at the end."""
+        return list(islice(self._parse(), CHUNK))
+
+    def _parse(self) -> Iterator[_T | Rejected]:
+        try:
+            for row in self._lines:
+                try:
+                    yield Rejected(row.line, row.cells, row.fault) if row.fault else self._read(row)
+                except ValueError as error:
+                    yield Rejected(row.line, row.cells, reason_of(error))
+        except FileBroken as broken:
+            self.broken = broken
 
 
 async def _write(importer: Importer, rows: Sequence[ImportRow]) -> None:
@@ -120,57 +152,29 @@ def address_provenance(person: Person, purpose: str | None) -> str | None:
     return f"an address from a {person.source} needs {' and '.join(missing)}"
 
 
-def _columns(reader: Iterator[list[str]]) -> list[str]:
-    """The names in the header line."""
-    names = [name.strip() for name in next(reader, [])]
-    missing = [name for name in ("ref", "email") if name not in names]
-    unknown = [name for name in names if name not in COLUMNS]
-    if missing or unknown:
-        what = f"lacks {', '.join(missing)}" if missing else f"has the unknown column {', '.join(unknown)}"
-        raise FileRefused(f"the header line {what}; the columns are {', '.join(COLUMNS)}")
-    return names
-
-
-def _parse(
-    lines: Iterable[tuple[int, list[str]]], names: Sequence[str], policy: Policy, from_controller: str | None
-) -> Iterator[ImportRow | Rejected]:
-    for number, line in lines:
-        if len(line) > len(names):
-            stood = dict(zip(names, line, strict=False))
-            yield Rejected(number, stood, "more values than columns; quote values that hold a comma")
-        elif line:
-            try:
-                values = {name: text for name, value in zip(names, line, strict=False) if (text := value.strip())}
-                yield _row(values, policy, from_controller)
-            except ValueError as error:
-                yield Rejected(number, dict(zip(names, line, strict=False)), _reason(error))
-
-
-def _reason(error: ValueError) -> str:
+def reason_of(error: ValueError) -> str:
     """Why a line is not taken."""
     if not isinstance(error, ValidationError):
         return str(error)
-    first = error.errors()[0]
-    return f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}"
+    first: Any = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place or 'line'}: {first['msg'].removeprefix('Value error, ')}"
 
 
-def _row(values: Mapping[str, str], policy: Policy, from_controller: str | None) -> ImportRow:
+def _row(cells: Mapping[str, str], policy: Policy, from_controller: str | None) -> ImportRow:
     """A line's values, of those columns that have one."""
+    values = {name: text for name, cell in cells.items() if (text := cell.strip())}
     person = Person.model_validate({name: values[name] for name in PERSONAL if name in values})
-    purpose = values.get("purpose")
-    if reason := address_provenance(person, purpose) or _taken_over(person, from_controller):
+    rest = _Rest.model_validate({**values, "audiences": _several(values, "audiences")})
+    if reason := address_provenance(person, rest.purpose) or _taken_over(person, from_controller):
         raise ValueError(reason)
-    audiences = _several(values, "audiences")
-    for audience in audiences:
-        if not re.match(SLUG, audience):
-            raise ValueError(f"audiences: {audience!r} is no name; use lower case, digits and hyphens")
     return ImportRow(
         person,
         _left(values, policy),
         _yes(values, "deactivated") or False,
-        audiences,
-        tuple(_consents(values, policy, from_controller)),
-        purpose,
+        rest.audiences,
+        tuple(_consents(_several(values, "consents"), rest, policy, from_controller)),
+        rest.purpose,
         _yes(values, "paid"),
     )
 
@@ -191,22 +195,20 @@ def _left(values: Mapping[str, str], policy: Policy) -> tuple[str, ...]:
     return scopes
 
 
-def _consents(values: Mapping[str, str], policy: Policy, from_controller: str | None) -> Iterator[Consent]:
-    scopes = _several(values, "consents")
+def _consents(scopes: Sequence[str], rest: _Rest, policy: Policy, from_controller: str | None) -> Iterator[Consent]:
     if not scopes:
         return
-    if "consent_at" not in values:
+    if rest.consent_at is None:
         raise ConsentRefused("consent_at: a consent needs the time at which it was given")
-    at = moment("consent_at", values["consent_at"])
     for scope in scopes:
         said = Consent(
             scope,
             True,
-            values.get("consent_source", ""),
-            values.get("consent_version", ""),
-            values.get("consent_words"),
+            rest.consent_source,
+            rest.consent_version,
+            rest.consent_words,
             "import",
-            at,
+            rest.consent_at,
             controller=from_controller,
         )
         yield importable(policy, said)
@@ -225,21 +227,6 @@ def importable(policy: Policy, said: Consent) -> Consent:
             f"where a link in a mail was followed, and not {said.source!r}"
         )
     return said
-
-
-def moment(name: str, text: str) -> datetime:
-    """A time of a file (ISO 8601), with its time zone.
-
-    Raises:
-        ValueError: it is none.
-    """
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise ValueError(f"{name}: {text!r} is no time with a zone; write it as 2026-01-31T12:00:00Z")
-    return at
 
 
 def _yes(values: Mapping[str, str], name: str) -> bool | None:

@@ -1,23 +1,35 @@
 """Importing lists of suppressions and of consents: each line is taken or rejected with a reason."""
 
-import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import asyncio
+from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from mailer.actions.imports import CHUNK, FileRefused, Imported, Rejected, importable, moment
+from mailer.actions.imports import CHUNK, Imported, Parsed, Rejected, importable, reason_of
 from mailer.actions.suppression import check, take_over
-from mailer.events import Address, Name
+from mailer.actions.tables import Row, rows
+from mailer.inputs import Address, Line, Moment, Name, Words, read_json
 from mailer.policy.document import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.consents import Consent, Consents
 from mailer.ports.suppressions import NewSuppression, Suppressions
 
 SUPPRESSION_COLUMNS = ("email", "scope", "reason", "source", "at", "expires_at")
-_ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
 _IMPORT = "import"
+
+
+class SuppressionLine(BaseModel):
+    """A line of suppressions: those of its columns that are not empty."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Address
+    scope: Name = EVERYTHING_OPTIONAL
+    reason: Name = "opt_out"
+    source: Name | None = None
+    at: Moment | None = None
+    expires_at: Moment | None = None
 
 
 class ConsentLine(BaseModel):
@@ -28,14 +40,14 @@ class ConsentLine(BaseModel):
     ref: Name
     scope: Name
     given: bool
-    source: str = ""
-    version: str = ""
-    words: str | None = None
+    source: Line = ""
+    version: Line = ""
+    words: Words | None = None
     actor: Name = _IMPORT
-    at: AwareDatetime
-    proof: str | None = None
+    at: Moment
+    proof: Words | None = None
     controller: Name | None = None
-    recorded_at: AwareDatetime | None = None
+    recorded_at: Moment | None = None
     counts: bool = True
 
 
@@ -56,49 +68,25 @@ async def import_suppressions(
         source: of the lines that name none.
 
     Raises:
-        FileRefused: the header has no `email`, or a column that nobody knows.
+        FileRefused: the header has no `email`, one column twice, or one that nobody knows.
     """
-    parsed = _suppressions(lines, policy, source)
+    parsed = Parsed(rows(lines, SUPPRESSION_COLUMNS, ("email",)), lambda row: _suppression(row, policy, source))
     taken = rejected = 0
-    while chunk := list(islice(parsed, CHUNK)):
+    while chunk := await asyncio.to_thread(parsed.chunk):
         good = [item for item in chunk if not isinstance(item, Rejected)]
         for item in chunk:
             if isinstance(item, Rejected):
                 reject(item)
         await take_over(suppressions, policy, good)
         taken, rejected = taken + len(good), rejected + len(chunk) - len(good)
-    return Imported(taken, rejected)
+    return Imported(taken, rejected, parsed.broken)
 
 
-def _suppressions(lines: Iterable[str], policy: Policy, source: str) -> Iterator[tuple[str, NewSuppression] | Rejected]:
-    reader = csv.DictReader(lines, restkey="", restval="")
-    names = [name.strip() for name in reader.fieldnames or []]
-    unknown = [name for name in names if name not in SUPPRESSION_COLUMNS]
-    if "email" not in names or unknown:
-        what = f"has the unknown column {', '.join(unknown)}" if unknown else "lacks email"
-        raise FileRefused(f"the header line {what}; the columns are {', '.join(SUPPRESSION_COLUMNS)}")
-    reader.fieldnames = names
-    for values in reader:
-        values.pop("", None)
-        try:
-            yield _suppression({name: value.strip() for name, value in values.items()}, policy, source)
-        except ValidationError as error:
-            yield Rejected(reader.line_num, values, f"email: {error.errors()[0]['msg'].removeprefix('Value error, ')}")
-        except ValueError as error:
-            yield Rejected(reader.line_num, values, str(error))
-
-
-def _suppression(values: Mapping[str, str], policy: Policy, source: str) -> tuple[str, NewSuppression]:
-    times = {name: moment(name, text) for name in ("at", "expires_at") if (text := values.get(name))}
-    new = NewSuppression(
-        values.get("scope") or EVERYTHING_OPTIONAL,
-        values.get("reason") or "opt_out",
-        values.get("source") or source,
-        _IMPORT,
-        **times,
-    )
+def _suppression(row: Row, policy: Policy, source: str) -> tuple[str, NewSuppression]:
+    said = SuppressionLine.model_validate({name: text for name, cell in row.cells.items() if (text := cell.strip())})
+    new = NewSuppression(said.scope, said.reason, said.source or source, _IMPORT, said.at, said.expires_at)
     check(policy, new)
-    return _ADDRESS.validate_python(values["email"]), new
+    return said.email, new
 
 
 async def import_consents(
@@ -122,7 +110,7 @@ async def import_consents(
                 good.append(_consent(line, policy))
                 places.append((number, line))
             except ValueError as error:
-                reject(number, line, _reason(error))
+                reject(number, line, reason_of(error))
         nobody = await consents.take(policy.brand, good)
         for (number, line), (ref, _) in zip(places, good, strict=True):
             if ref in nobody:
@@ -133,16 +121,8 @@ async def import_consents(
 
 
 def _consent(line: str, policy: Policy) -> tuple[str, Consent]:
-    said = ConsentLine.model_validate_json(line)
+    said = ConsentLine.model_validate(read_json(line))
     if not said.counts:
         raise ValueError("counts: it was never confirmed, or came after its scope had been left; it gives nothing")
     given = said.model_dump(exclude={"ref", "recorded_at", "counts"})
     return said.ref, importable(policy, Consent(**given))
-
-
-def _reason(error: ValueError) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first: Any = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{place or 'line'}: {first['msg'].removeprefix('Value error, ')}"

@@ -1,10 +1,13 @@
 """Every command. Each noun has a module; what they share is in `shared`."""
 
+import io
+import os
 import sys
 
 import typer
 from typer.exceptions import TyperException
 
+from mailer import inputs
 from mailer.cli import (
     consents,
     control,
@@ -60,10 +63,40 @@ for name, group in (
     app.add_typer(group, name=name)
 
 
-def main() -> None:
-    """Runs a command. Errors are one line on stderr: status 2 for bad input or usage, 1 for a failure."""
+MAX_ARGUMENT = 4096
+"""Characters; also the longest path of a file on Linux."""
+
+
+def _argument(number: int, text: str) -> str:
+    """An argument as text in UTF-8: what an operator says names something, and much of it stands in the ledger.
+
+    Raises:
+        ValueError: it is no text, has a control character, or is too long.
+    """
     try:
-        sys.exit(app(standalone_mode=False))
+        text = inputs.one_line(os.fsencode(text).decode()) if not text.isprintable() else text
+    except ValueError as error:
+        what = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise ValueError(f"argument {number} {what}") from None
+    if len(text) > MAX_ARGUMENT:
+        raise ValueError(f"argument {number} has {len(text):,} characters; at most {MAX_ARGUMENT:,}")
+    return text
+
+
+def main() -> None:
+    """Runs a command. Errors are one line on stderr: status 2 for bad input or usage, 1 for a failure.
+
+    Whatever the locale, what is read and written is UTF-8.
+    """
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        arguments = [_argument(number, text) for number, text in enumerate(sys.argv[1:], 1)]
+    except ValueError as error:
+        fail(str(error), 2)
+    try:
+        sys.exit(app(arguments, standalone_mode=False))
     except TyperException as error:
         # Without a message it is the help of a group that was called without a command, and has been shown.
         fail(message, 2) if (message := error.format_message()) else sys.exit(2)

@@ -8,8 +8,9 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from mailer.actions.consent import basis_of_notices
-from mailer.actions.imports import FileRefused, Imported
+from mailer.actions.imports import Imported
 from mailer.actions.lists import import_consents
+from mailer.actions.tables import FileRefused
 from mailer.app import App
 from mailer.cli.files import known_ref, open_text, policy_of, tell
 from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
@@ -111,7 +112,7 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.jsonl")], brand: 
     done = _run(act, file)
     if lines:
         rejected.write_text("".join(jsonlib.dumps(line, ensure_ascii=False) + "\n" for line in lines), "utf-8")
-    tell(done, rejected, json)
+    tell(done, file, rejected, json)
 
 
 def _said(record: ConsentRecord) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.imports import FileRefused
+from mailer.actions.tables import FileRefused
 from mailer.app import App
 from mailer.cli.files import policy_of
 from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app

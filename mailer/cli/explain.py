@@ -1,5 +1,6 @@
 """`mailer policy explain`: why somebody does, or does not, get a mailing."""
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ import typer
 
 from mailer.app import App
 from mailer.cli.shared import AsJson, facts, fail, out, print_json, table, with_app
+from mailer.inputs import moment, named_moment
 from mailer.pipeline.copies import resolved
 from mailer.policy.deciding import decide, facts_of
 from mailer.policy.decision import Decision, Facts, Mailing, Send
@@ -57,12 +59,17 @@ def explain(
     topic: Annotated[str | None, typer.Option(help="Within the category.")] = None,
     partner: Annotated[str | None, typer.Option(help="Whose mail it is, as the policy names them.")] = None,
     inviter: Annotated[str | None, typer.Option(help="Who invites.")] = None,
-    at: Annotated[datetime | None, typer.Option(help="When; UTC. Now, if it is left out.")] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="When, in UTC unless it names a zone; now without it.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Says what every rule saw and said, and why this person does, or does not, get it."""
-    moment = at.replace(tzinfo=UTC) if at else datetime.now(UTC)
-    asked = _Asked(recipient, brand, template, mailing, topic, partner, inviter, moment)
+    try:
+        when = _when(at) if at else datetime.now(UTC)
+    except ValueError as error:
+        fail(str(error), 2)
+    asked = _Asked(recipient, brand, template, mailing, topic, partner, inviter, when)
     try:
         found = with_app(lambda app: _explained(app, asked))
     except _Unexplained as error:
@@ -71,6 +78,13 @@ def explain(
         print_json(_as_json(found))
     else:
         _print(found)
+
+
+def _when(text: str) -> datetime:
+    """The moment that is asked about; without a zone it is in UTC."""
+    with suppress(ValueError):
+        return moment(f"{text}Z")
+    return named_moment("--at", text)
 
 
 async def _explained(app: App, asked: _Asked) -> _Explained:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TextIO
 
-from mailer.actions.imports import FileRefused, Imported, Rejected
+from mailer.actions.imports import Imported, Rejected
+from mailer.actions.tables import FileRefused
 from mailer.app import App
-from mailer.cli.shared import out, print_json
+from mailer.cli.shared import fail, out, print_json
 from mailer.policy.document import Policy
 
 
@@ -51,15 +52,22 @@ class Rejects:
             self._file.close()
 
 
-def tell(done: Imported, rejected: Path, json: bool) -> None:
-    """Prints what an import came to, and where the rejected lines are."""
+def tell(done: Imported, file: Path, rejected: Path, json: bool) -> None:
+    """Prints what an import came to, and where the rejected lines are.
+
+    Ends the command with status 1 where the file could not be read to its end.
+    """
     if json:
         where = str(rejected) if done.rejected else None
-        print_json({"taken": done.taken, "rejected": done.rejected, "rejected_file": where})
-        return
-    out.print(f"Took {done.taken:,} lines.")
-    if done.rejected:
-        out.print(f"Rejected {done.rejected:,}; they are in {rejected}, with reasons.", markup=False)
+        broken = str(done.broken) if done.broken else None
+        print_json({"taken": done.taken, "rejected": done.rejected, "rejected_file": where, "broken": broken})
+    else:
+        out.print(f"Took {done.taken:,} lines.")
+        if done.rejected:
+            out.print(f"Rejected {done.rejected:,}; they are in {rejected}, with reasons.", markup=False)
+    if done.broken:
+        before = f"of the lines before it {done.taken:,} were taken and {done.rejected:,} rejected"
+        fail(f"{file}: {done.broken}; {before}, and nothing from there on", 1)
 
 
 def policy_of(app: App, brand: str) -> Policy:

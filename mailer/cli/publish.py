@@ -13,6 +13,7 @@ from mailer import publishing
 from mailer.accounts import AccountEvent, parse_any
 from mailer.cli.shared import AsJson, fail, out, print_json, run
 from mailer.events import EventRefused, MessageEvent
+from mailer.inputs import read_json
 
 
 def register(app: typer.Typer) -> None:
@@ -23,9 +24,12 @@ def register(app: typer.Typer) -> None:
 def publish(file: Annotated[str, typer.Argument(metavar="FILE|-")], json: AsJson = False) -> None:
     """Publishes events, of messages or accounts: one JSON document, or one object a line. All are checked first."""
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        read = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        text = read.decode("utf-8-sig")
+    except OSError as error:
         fail(f"{file}: {error}", 2)
+    except UnicodeDecodeError as error:
+        fail(f"{file}: octet {error.start:,} is not UTF-8; events are published from UTF-8", 2)
     events = _parse(text, file)
 
     logging.disable()  # the error will say in one line what the drivers say a second
@@ -57,9 +61,10 @@ def _parse(text: str, file: str) -> list[MessageEvent | AccountEvent]:
 def _documents(text: str) -> list[tuple[int, str]]:
     """The documents with their lines: the whole text if it is one document (or a list of them), else its lines."""
     try:
-        whole = json.loads(text)
+        whole = read_json(text)
     except ValueError:
-        return [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        # Other ends of lines, such as U+2028, may stand within a document.
+        return [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if isinstance(whole, list):
         return [(number, json.dumps(item)) for number, item in enumerate(whole, 1)]
     return [(1, text)]

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.imports import moment as parse_moment
 from mailer.actions.quarantine import JudgementRefused, settle
 from mailer.app import App
 from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
+from mailer.inputs import named_moment
 from mailer.ports.quarantine import Group, Selection, Verdict
 
 app = typer.Typer(help="Quarantined refusals: list, believe, dismiss.", no_args_is_help=True)
@@ -77,8 +77,8 @@ def _settle(
 ) -> None:
     since, until = interval
     try:
-        begin = parse_moment("--since", since)
-        end = parse_moment("--until", until) if until else datetime.now(UTC)
+        begin = named_moment("--since", since)
+        end = named_moment("--until", until) if until else datetime.now(UTC)
     except ValueError as error:
         fail(str(error), 2)
     selection = Selection(processor, domain.lower() if domain else None, begin, end)

@@ -10,11 +10,12 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.imports import FileRefused
+from mailer.actions.tables import FileRefused
 from mailer.app import App
 from mailer.cli.control import By, person
 from mailer.cli.files import policy_of
 from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
+from mailer.inputs import day
 from mailer.ports.rates import Limit, Period
 from mailer.rendering.headers import HeaderRefused, a_labels
 
@@ -200,9 +201,9 @@ def _plan(text: str) -> tuple[int, ...]:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return day(text)
     except ValueError as error:
-        raise _Refused(f"--from: {text} is no day; write one such as 2026-12-01") from error
+        raise _Refused(f"--from: {text} {error}") from error
 
 
 def _run(act: Callable[[App], Awaitable[_T]]) -> _T:

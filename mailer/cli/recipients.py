@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.imports import COLUMNS, FileRefused, Imported, import_recipients, suppressions_travel
+from mailer.actions.imports import COLUMNS, Imported, import_recipients, suppressions_travel
 from mailer.actions.lists import SUPPRESSION_COLUMNS, import_suppressions
+from mailer.actions.tables import FileRefused
 from mailer.app import App
 from mailer.cli import rights
 from mailer.cli.files import Rejects, open_text, policy_of, tell
@@ -49,7 +50,7 @@ def import_(
         done = with_app(act)
     except FileRefused as error:
         fail(f"{file}: {error}", 2)
-    tell(done, rejected, json)
+    tell(done, file, rejected, json)
 
 
 async def import_file(app: App, file: Path, brand: str, rejected: Path, from_controller: str | None = None) -> Imported:
@@ -72,5 +73,7 @@ async def _suppress_first(app: App, file: Path, brand: str, from_controller: str
         done = await import_suppressions(
             app.suppressions, policy, source, rejects.add, f"taken over from {from_controller}"
         )
+    if done.broken:
+        raise FileRefused(f"its suppressions, {file}, cannot be read: {done.broken}")
     if done.rejected:
         raise FileRefused(f"{done.rejected} lines of its suppressions are no good; mend them first: see {rejected}")

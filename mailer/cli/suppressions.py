@@ -9,13 +9,14 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from mailer.actions.imports import FileRefused, Imported
-from mailer.actions.imports import moment as parse_moment
+from mailer.actions.imports import Imported
 from mailer.actions.lists import SUPPRESSION_COLUMNS, import_suppressions
 from mailer.actions.suppression import OBJECTION, SuppressionRefused, lift, object_to_marketing, suppress
+from mailer.actions.tables import FileRefused
 from mailer.app import App
 from mailer.cli.files import Rejects, known_ref, open_text, policy_of, tell
 from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
+from mailer.inputs import named_moment
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.suppressions import NewSuppression, Suppression
 
@@ -48,7 +49,7 @@ def add(
         await suppress(app.suppressions, policy, recipient_id, new)
 
     try:
-        until = parse_moment("--expires", expires) if expires else None
+        until = named_moment("--expires", expires) if expires else None
     except ValueError as error:
         fail(str(error), 2)
     _run(act)
@@ -57,7 +58,7 @@ def add(
 
 @app.command("lift")
 def lift_(
-    id: Annotated[int, typer.Argument(metavar="ID", help="As `list` shows it.", max=2**63 - 1)],
+    id: Annotated[int, typer.Argument(metavar="ID", help="As `list` shows it.", min=1, max=2**63 - 1)],
     brand: Brand,
     by: By,
     reason: Annotated[str, typer.Option(help="Why; it stays on record.")],
@@ -137,7 +138,7 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.csv")], brand: Br
             return await import_suppressions(app.suppressions, policy, source, rejects.add)
 
     done = _run(act, file)
-    tell(done, rejected, json)
+    tell(done, file, rejected, json)
 
 
 def as_json(found: Suppression) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Whether an event can be rendered at all, asked before it is accepted, so that its publisher gets the answer."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -10,7 +9,7 @@ from mailer.events import Audience, EventRefused, MessageEvent, People, Person
 from mailer.policy.category import Category
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
-from mailer.rendering.forms import MARKS, NAME
+from mailer.rendering.forms import NAME
 from mailer.rendering.headers import CONTROL
 from mailer.rendering.sources import is_locale
 from mailer.rendering.templates import RESERVED, SAMPLE, Addressee, RenderError, Template, TemplateLibrary
@@ -18,8 +17,6 @@ from mailer.rendering.templates import RESERVED, SAMPLE, Addressee, RenderError,
 _GOOD: set[tuple[object, ...]] = set()
 _MOST_GOOD = 1000
 """Trials that went well are remembered, so that the many events of a kind are not each rendered twice."""
-_NULL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-"""U+0000 as JSON has it; PostgreSQL's jsonb cannot store it."""
 
 
 def admit(event: MessageEvent, policies: Mapping[str, Policy], templates: TemplateLibrary) -> Template:
@@ -133,11 +130,6 @@ def _given(context: Mapping[str, Any]) -> set[str]:
 def _names_taken(place: str, context: Mapping[str, Any]) -> Iterator[str]:
     if taken := sorted(RESERVED & set(context)):
         yield f"{place}: {', '.join(taken)} is reserved for the pipeline; rename it"
-    text = json.dumps(context, ensure_ascii=False)
-    if _NULL.search(text):
-        yield f"{place}: has the character U+0000; remove it"
-    if MARKS.search(text):
-        yield f"{place}: has one of the characters U+E000 and U+E001, which are not for texts; remove it"
 
 
 def _rendering_problems(event: MessageEvent, template: Template) -> Iterator[str]:

@@ -5,19 +5,18 @@ encoded before costs 10 µs. A form exists only where a template uses a person's
 or asks whether there is one. Whatever does more with them, such as a filter, is rendered for each person.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from jinja2 import nodes
 
+from mailer.inputs import SLOT_MARKS
+
 NAME: Final = "recipient.name"
 """The one value of a template that is addressed by an attribute."""
 
-_OPEN, _CLOSE = "\ue000", "\ue001"
-"""Private use, so that they stand in no text; events with them are refused."""
-MARKS: Final = re.compile(f"[{_OPEN}{_CLOSE}]")
+_OPEN, _CLOSE = SLOT_MARKS
 _WRAPPERS = (nodes.FilterBlock, nodes.AssignBlock, nodes.CallBlock, nodes.ScopedEvalContextModifier)
 """What changes the text that is printed inside of it."""
 

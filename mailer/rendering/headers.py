@@ -13,6 +13,8 @@ MAX_LINE = 76
 """The longest line, by RFC 2047 2 for lines with encoded words."""
 MAX_WORD = 75
 """The longest encoded word (RFC 2047 2)."""
+MAX_STRUCTURED = 998
+"""The longest line at all (RFC 5322 2.1.1)."""
 _WORD_COST = len("=?utf-8?b??=")
 _LONG_WORD = MAX_WORD - 10
 """From here on a word is encoded, since it may not fit into a line."""
@@ -55,6 +57,17 @@ def unstructured(value: str, header: str) -> str:
     if _reads_as_written(value):
         return _fold(value, column)
     return encoded_words(value, column)
+
+
+def structured(value: str, header: str) -> str:
+    """The value of a field that machines read: as it is, on one line, since no encoded word may stand there.
+
+    Raises:
+        HeaderRefused: it has something else than printable ASCII, or is too long for one line (RFC 5322 2.1.1).
+    """
+    if not (value.isascii() and value.isprintable()) or len(header) + 2 + len(value) > MAX_STRUCTURED:
+        raise HeaderRefused(f"{header}: is not printable ASCII on one line of at most {MAX_STRUCTURED}")
+    return value
 
 
 def mailbox(address: str, name: str | None, header: str) -> str:

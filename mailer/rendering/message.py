@@ -23,6 +23,7 @@ from mailer.rendering.headers import (
     one_line,
     parameter,
     split_mailbox,
+    structured,
     unstructured,
 )
 from mailer.rendering.transfer import base64_lines, is_dense, quoted_piece
@@ -174,7 +175,7 @@ def _fixed_headers(head: Letterhead) -> list[tuple[str, str]]:
     category = head.category.name
     headers = [
         ("Auto-Submitted", "auto-generated"),
-        ("Feedback-ID", unstructured(f"{head.campaign or '-'}:{category}:{head.brand}:mailer", "Feedback-ID")),
+        ("Feedback-ID", structured(f"{head.campaign or '-'}:{category}:{head.brand}:mailer", "Feedback-ID")),
     ]
     if head.reply_to:
         headers.append(("Reply-To", mailbox(head.reply_to, None, "Reply-To")))

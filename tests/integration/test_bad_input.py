@@ -21,6 +21,7 @@ INJECTED = "x\r\nBcc: victim@example.net"
 PERSON = {"ref": "ann", "email": "ann@example.org"}
 FILE = {"filename": "a.txt", "content_type": "text/plain", "content": "aGk="}
 ONE_LINE = "write it on one line"
+EXAMPLES = Path(__file__).parents[1] / "cases" / "events"
 PATTERN = "should match pattern"
 
 
@@ -80,7 +81,7 @@ EVENTS_TO_MEND: dict[str, tuple[Any, str]] = {
         newsletter(send_at="2030-01-02T00:00:00"),
         "send_at: has no time zone; write one, such as Z",
     ),
-    "a large context": (newsletter(context={"headline": "x" * 100_000}), "context: is 100,016 bytes; at most 65,536"),
+    "a large context": (newsletter(context={"headline": "x" * 100_000}), "context: is 100,015 bytes; at most 65,536"),
     "large attachments": (
         newsletter(attachments=[{**FILE, "content": "AAAA" * 400_000}]),
         "attachments: are 1,200,000 bytes together; at most 1,048,576: link to larger files",
@@ -119,6 +120,30 @@ INJECTIONS: dict[str, tuple[Any, str]] = {
         f"content_type: String {PATTERN}",
     ),
 }
+FOUND = {
+    "expires at the end of time": ("B03a-expires-at-end-of-time", "expires_at: is not between the years 1970 and 2200"),
+    "an id of many octets": ("B04-long-id", "id: has 270 octets in UTF-8; at most 255"),
+    "digits as a time": ("B07a-send-at-digits", "send_at: is no time; write it as 2026-12-24T09:30:00Z"),
+    "a message within a message": ("B23-rfc822", "attachments.0.content_type: is message/rfc822, which cannot be"),
+}
+"""What was found to stop a lane, or to make mail that nobody could read, by the names of the files in `tests/cases`."""
+OTHER_FORMS: dict[str, tuple[bytes, str]] = {
+    "UTF-16": (json.dumps(newsletter()).encode("utf-16"), "not JSON: it is not in UTF-8"),
+    "UTF-32": (json.dumps(newsletter()).encode("utf-32-le"), "not JSON: "),
+    "a key twice": (json.dumps(newsletter())[:-1].encode() + b', "id": "other"}', "an object has the key 'id' twice"),
+    "a number without end": (json.dumps(newsletter())[:-1].encode() + b', "v": 1e400}', "the key 'v' twice"),
+    "a long number": (json.dumps(newsletter(context={"headline": "x", "n": 10**30})).encode(), "context: has a whole"),
+    "nested as a time": (json.dumps(newsletter(send_at=[[[[]]]])).encode(), "send_at: is no time"),
+    "a number as a time": (json.dumps(newsletter(send_at=1735032600)).encode(), "send_at: is no time"),
+    "a name that turns around": (
+        json.dumps(to(name="a\u202eb")).encode(),
+        "to.people.0.name: has a character that turns",
+    ),
+    "parts as an attachment": (
+        json.dumps(newsletter(attachments=[{**FILE, "content_type": "multipart/mixed"}])).encode(),
+        "attachments.0.content_type: is multipart/mixed, which cannot be attached",
+    ),
+}
 NOT_EVENTS: dict[str, tuple[bytes, str]] = {
     "not JSON": (b'{"v": 1,', "not JSON"),
     "nothing": (b"", "not JSON"),
@@ -131,6 +156,8 @@ CASES: dict[str, tuple[bytes, str]] = {
     **{name: (json.dumps(value).encode(), said) for name, (value, said) in EVENTS_TO_MEND.items()},
     **{f"injection into {name}": (json.dumps(value).encode(), said) for name, (value, said) in INJECTIONS.items()},
     **NOT_EVENTS,
+    **OTHER_FORMS,
+    **{name: ((EXAMPLES / f"{file}.json").read_bytes(), said) for name, (file, said) in FOUND.items()},
 }
 TEN_MEGABYTES = json.dumps(newsletter(context={"headline": "x" * 10_000_000})).encode()
 NO_LANE = {
@@ -139,7 +166,7 @@ NO_LANE = {
     "category of others": "interpals.business_transition",
 }
 """The cases for which nothing is bound, by the keys that are theirs."""
-KEYS = {**NO_LANE, "category not the template's": "interpals.service"}
+KEYS = {**NO_LANE, "category not the template's": "interpals.service", **dict.fromkeys(FOUND, "interpals.service")}
 ON_THE_QUEUE = {
     **{name: case for name, case in CASES.items() if name not in NO_LANE},
     "ten megabytes": (TEN_MEGABYTES, "at most 4,194,304: "),

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.imports import FileRefused, Rejected
+from mailer.actions.imports import Rejected
 from mailer.actions.lists import import_suppressions
 from mailer.actions.opt_out import opt_out
 from mailer.actions.suppression import SuppressionRefused, lift, object_to_marketing, suppress
+from mailer.actions.tables import FileRefused
 from mailer.events import Person
 from mailer.policy.standing import Standing
 from mailer.ports.people import ImportRow
@@ -240,7 +241,7 @@ async def test_an_operator_does_all_of_it_by_commands(world: World, tmp_path: Pa
     ada = await world.id_of("user-1")
     whose = ("--brand", BRAND, "--ref", "user-1")
     said = ("--by", "Dana", "--source", "by telephone")
-    await operator.done("suppressions", "add", *whose, *said, "--scope", "newsletter", "--expires", "2999-01-01T00:00Z")
+    await operator.done("suppressions", "add", *whose, *said, "--scope", "newsletter", "--expires", "2199-01-01T00:00Z")
     await operator.done("suppressions", "add", *whose, *said, "--reason", "objection")
     stands = await standing(world, ada)
     assert stands.opted_out == {"newsletter"}
@@ -257,7 +258,7 @@ async def test_an_operator_does_all_of_it_by_commands(world: World, tmp_path: Pa
     why = await operator.done("suppressions", "explain", "--brand", BRAND, "--email", "USER-1@people.example", "--json")
     assert [one["lift_reason"] for one in why.json] == [None, "the letter was about another account"]
     shown = (await operator.done("suppressions", "explain", *whose)).out
-    assert ("objection" in shown, "every" in shown, "2999-01-01" in shown) == (True, True, True)
+    assert ("objection" in shown, "every" in shown, "2199-01-01" in shown) == (True, True, True)
     for arguments, message in (
         ((*lifted, "--reason", "again"), "ended already"),
         (("suppressions", "add", *whose, *said, "--scope", "service"), "'service' cannot be left"),

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mailer.actions.imports import CHUNK, FileRefused, Imported, Rejected, import_recipients
+from mailer.actions.imports import CHUNK, Imported, Rejected, import_recipients
+from mailer.actions.tables import FileRefused
 from mailer.policy.document import Policy
 from mailer.ports.people import ImportRow
 from tests.factories import policies
@@ -95,9 +96,9 @@ async def test_a_line_brings_consents_with_their_proof() -> None:
             "sign-up,,,newsletter,,,2025-01-01T12:00:00Z,,",
             "a consent needs proof, and this one lacks source, words, ver",
         ),
-        ("sign-up,,,newsletter,page,1,2025-01-01,Yes.,", "consent_at: '2025-01-01' is no time with a zone"),
-        ("sign-up,,,newsletter,page,1,soon,Yes.,", "consent_at: 'soon' is no time"),
-        ("sign-up,,,newsletter,page,1,2999-01-01T12:00:00Z,Yes.,", "at: 2999-01-01T12:00:00+00:00 is in the future"),
+        ("sign-up,,,newsletter,page,1,2025-01-01,Yes.,", "consent_at: is no time; write it as"),
+        ("sign-up,,,newsletter,page,1,soon,Yes.,", "consent_at: is no time; write it as"),
+        ("sign-up,,,newsletter,page,1,2199-01-01T12:00:00Z,Yes.,", "at: 2199-01-01T12:00:00+00:00 is in the future"),
         ("sign-up,,,service,page,1,2025-01-01T12:00:00Z,Yes.,", "'service' is no scope of interpals"),
         ("sign-up,,,newsletter,terms of use,1,2025-01-01T12:00:00Z,Yes.,", "source: 'terms of use' is the policy's"),
         ("contest,,sweepstakes,,,,,,", "an address from a contest needs collected_at"),
@@ -148,7 +149,7 @@ async def test_what_was_taken_over_says_under_which_promises() -> None:
         ("u1,ada@people.example,,service", "opted_out: 'service' cannot be left; it takes newsletter,"),
         ("u1,ada@people.example,,nonsense", "opted_out: 'nonsense' cannot be left"),
         ("u1,ada@people.example,,,perhaps", "deactivated: 'perhaps' is neither yes nor no"),
-        ("u1,ada@people.example,,,,Not A Name", "audiences: 'Not A Name' is no name"),
+        ("u1,ada@people.example,,,,Not A Name", "audiences.0: String should match pattern"),
         ("u1,ada@people.example,,,,,more", "more values than columns; quote values that hold a comma"),
         ('"u\x001",ada@people.example', "ref: has a line break or control character"),
     ],

@@ -202,6 +202,14 @@ def test_newsletter_headers() -> None:
     assert set(message.keys()) == {*expected, "Content-Type"}
 
 
+@pytest.mark.parametrize("campaign", ["c" * 60, "spring-2026-newsletter-to-premium-members", "a", None])
+def test_a_feedback_id_is_four_parts_as_they_are(campaign: str | None) -> None:
+    """Machines read the field, so no name of a campaign makes it an encoded word (RFC 2047 5)."""
+    raw = write(Letterhead(**{**fields(NEWSLETTER), "campaign": campaign}))
+    [line] = [line for line in raw.split(b"\r\n") if line.startswith(b"Feedback-ID:")]
+    assert line == f"Feedback-ID: {campaign or '-'}:newsletter:paltalk-2006:mailer".encode()
+
+
 def fields(head: Letterhead) -> dict[str, Any]:
     """A letterhead's values by name."""
     return {name: getattr(head, name) for name in Letterhead.__slots__}
