@@ -14,7 +14,8 @@ stop() {
 }
 trap stop EXIT
 
-buildah config --env MAILER_PORT=$((20000 + RANDOM % 12000)) --env MAILER_HOST=127.0.0.1 "$container"
+buildah config --env MAILER_PORT=$((20000 + RANDOM % 6000)) --env MAILER_HOST=127.0.0.1 \
+  --env MAILER_METRICS_PORT=$((26000 + RANDOM % 6000)) --env MAILER_METRICS_HOST=127.0.0.1 "$container"
 inside mailer migrate
 inside sh -c 'echo $$ >pid; exec mailer web' &
 web=$!

@@ -74,9 +74,13 @@ from mailer.rendering.admission import admit
 from mailer.rendering.dkim import Key, Signer
 from mailer.rendering.links import Links
 from mailer.rendering.templates import TemplateLibrary
+from mailer.runtime.operators import OperatorPort
 from mailer.runtime.readiness import Readiness
 from mailer.settings import Settings, SettingsError
-from mailer.telemetry import METRICS, log
+from mailer.telemetry import WEB, log
+
+ASKED_AGAIN = 2.0
+"""Seconds between two looks at the database."""
 
 
 def load_policies(settings: Settings) -> dict[str, Policy]:
@@ -156,11 +160,6 @@ class App:
             TemplateError: one of them is faulty.
         """
         return _library(self.settings, self.policies)
-
-    @property
-    def inbox(self) -> Inbox | None:
-        """What was captured, where mail is captured."""
-        return Inbox(self.settings.data / "captured") if self.settings.captures else None
 
     def importer(self, brand: str) -> PostgresImporter:
         """Writes recipients of a brand."""
@@ -253,12 +252,26 @@ class App:
             tasks.create_task(Timekeeper(self.upkeep, self.deliveries, broker).run(stop))
             tasks.create_task(Push(self.partners, post, self.policies).run(stop))
 
-    async def run_web(self, stop: asyncio.Event, announce: Callable[[int], object] | None = None) -> None:
-        """Serves the web app until told to stop; `announce` is told the port once connections are taken."""
+    async def run_web(
+        self,
+        stop: asyncio.Event,
+        announce: Callable[[int], object] | None = None,
+        operators: OperatorPort | None = None,
+    ) -> None:
+        """Serves the web app until told to stop; captured mail is shown to operators.
+
+        Args:
+            stop: ends it.
+            announce: told the port once connections are taken.
+            operators: where the inbox is shown, if mail is captured.
+        """
         # The web framework takes a tenth of a second to load, and all other commands do without it.
         from mailer.web.app import Site, create_app
+        from mailer.web.inbox import create_inbox
         from mailer.web.server import serve
 
+        if operators is not None and self.settings.captures:
+            operators.other = create_inbox(Inbox(self.settings.data / "captured"))
         judge = partial(admit, policies=self.policies, templates=self.templates)
         site = Site(
             links=self.links,
@@ -276,18 +289,18 @@ class App:
             outbox=self.outbox,
             keys=self.keys,
             admit=judge,
-            ready=self.ready,
-            registry=METRICS,
-            inbox=self.inbox,
+            registry=WEB,
             public_url=self.settings.public_url,
         )
         await serve(create_app(site), self.settings.host, self.settings.port, stop, announce)
 
-    async def ready(self) -> dict[str, bool]:
-        """Each thing that the web app needs, and whether its work can be done."""
-        if problem := await probe(self.pool):
-            log.warning("nothing can be written to the database", problem=problem)
-        return {"database": not problem}
+    async def watch_database(self) -> None:
+        """Reports whether anything can be written to the database, until it is cancelled."""
+        while True:
+            problem = await probe(self.pool)
+            if self.readiness.report("database", problem) and problem:
+                log.warning("nothing can be written to the database", problem=problem)
+            await asyncio.sleep(ASKED_AGAIN)
 
 
 @contextmanager

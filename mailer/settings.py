@@ -45,6 +45,7 @@ class Settings(BaseSettings):
         dkim: `domain:selector:file.pem`, several with commas; the second of a domain is an additional signature.
         data: a folder for the embedded database and for captured mail.
         host, port: where the web app listens. log_json: one JSON object a line.
+        metrics_host, metrics_port: where this process answers its operators; port 0: nowhere.
         lease_seconds: how long a worker may hold a batch; what a dead one held is taken up again after that.
     """
 
@@ -64,6 +65,8 @@ class Settings(BaseSettings):
     data: Path = Path(".mailer")
     host: str = "127.0.0.1"
     port: int = 8025
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(default=0, ge=0, le=65535)
     log_json: bool = False
     lease_seconds: float = Field(default=60, ge=1, le=60)
 

@@ -9,14 +9,17 @@ from typing import Any
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-METRICS = CollectorRegistry()
-"""What `/metrics` shows."""
+EVERY, WORKER, TIMEKEEPER, WEB = (CollectorRegistry() for _ in range(4))
+"""What each process shows on `/metrics`, and what those show besides that work, keep time or serve the web app.
 
-TAKEN_IN = Counter("mailer_events", "Events taken in, by what became of them.", ["lane", "result"], registry=METRICS)
-HANDED_OVER = Counter("mailer_outcomes", "Outcomes of hand-overs.", ["processor", "result"], registry=METRICS)
-DEAD_LETTERS = Counter("mailer_dead_letters", "Dead letters kept.", registry=METRICS)
+A process shows only what it does itself: what another one counts would be a zero here that is not true.
+"""
+
+TAKEN_IN = Counter("mailer_events", "Events taken in, by what became of them.", ["lane", "result"], registry=WORKER)
+HANDED_OVER = Counter("mailer_outcomes", "Outcomes of hand-overs.", ["processor", "result"], registry=WORKER)
+DEAD_LETTERS = Counter("mailer_dead_letters", "Dead letters kept.", registry=WORKER)
 LAST_TICK = Gauge(
-    "mailer_timekeeper_last_tick_seconds", "When the timekeeper last looked (Unix time).", registry=METRICS
+    "mailer_timekeeper_last_tick_seconds", "When the timekeeper last looked (Unix time).", registry=TIMEKEEPER
 )
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("mailer")

@@ -19,6 +19,8 @@ from mailer.embedded import Unavailable, postgres, rabbitmq
 
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = ROOT / ".cache" / "up"
+OPERATORS = "9400"
+"""The operators' port of `web`; `worker` has 9500 and `timekeeper` 9600. `PORT` in the environment takes its place."""
 SECRETS = ("MAILER_SECRET_KEYS", "MAILER_ADDRESS_KEY", "MAILER_LEDGER_KEY")
 
 
@@ -46,8 +48,9 @@ def private_secrets() -> dict[str, str]:
 
 def run_processes(env: dict[str, str]) -> int:
     """Runs the Procfile until a process of it ends, or we are asked to stop; returns the exit status."""
-    processes = subprocess.Popen([sys.executable, "-m", "honcho", "start"], cwd=ROOT, env=env, start_new_session=True)
-    for stop in (signal.SIGINT, signal.SIGTERM):
+    command = [sys.executable, "-m", "honcho", "start", "--port", env.get("PORT", OPERATORS)]
+    processes = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)
+    for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(stop, lambda *_: processes.terminate())
     status = processes.wait()
     return 0 if status == 128 + signal.SIGTERM else status

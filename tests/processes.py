@@ -286,7 +286,7 @@ class Stack:
 
             async def ready() -> bool:
                 try:
-                    return (await client.get("/readyz")).status_code == 200
+                    return (await client.get("/healthz")).status_code == 200
                 except httpx.TransportError:
                     return False
 

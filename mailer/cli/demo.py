@@ -29,8 +29,10 @@ from mailer.events import MessageEvent
 from mailer.ports.broker import Broker
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
 from mailer.processors.capture import Inbox
+from mailer.runtime.process import watched
+from mailer.runtime.readiness import Readiness
 from mailer.settings import Settings
-from mailer.telemetry import set_up_logs
+from mailer.telemetry import TIMEKEEPER, WEB, WORKER, set_up_logs
 
 _WIDTH = 100
 """Columns of the table where there is no terminal that says how wide it is."""
@@ -66,9 +68,15 @@ async def _main(stay: bool) -> bool:
         narrator.say(f"A database, a broker, an SMTP server and a web app start, in {data} and for this machine only.")
         stack.enter_context(database(current))
         migrate_database(current)
-        async with open_app(current) as app, asyncio.TaskGroup() as tasks:
+        readiness = Readiness()
+        where = (current.metrics_host, current.metrics_port)
+        async with (
+            watched("demo", *where, readiness, [WORKER, TIMEKEEPER, WEB]) as operators,
+            open_app(current, readiness=readiness) as app,
+            asyncio.TaskGroup() as tasks,
+        ):
             broker = await app.broker()
-            tasks.create_task(run_everything(app, broker, stop))
+            tasks.create_task(run_everything(app, broker, stop, operators))
             told = await _unless(stop, _tell(app, broker, narrator, stay))
             if told and stay:
                 await stop.wait()
@@ -110,6 +118,8 @@ def _settings(data: Path) -> Settings:
         public_url=f"http://127.0.0.1:{port}",
         host="127.0.0.1",
         port=port,
+        metrics_host="127.0.0.1",
+        metrics_port=_free_port(),
         templates=resources.folder("templates"),
         policies=resources.folder("policies"),
         only_deliver_to=(),
@@ -128,8 +138,9 @@ def _free_port() -> int:
 def _where(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> Iterator[str]:
     """Where each figure can be looked up, and until when."""
     yield ""
+    inbox = f"http://127.0.0.1:{current.metrics_port}/inbox"
     if stay:
-        yield f"It stays up until Ctrl-C. The inbox is {current.public_url}/inbox; in another terminal:"
+        yield f"It stays up until Ctrl-C. The inbox is {inbox}; in another terminal:"
     else:
         yield "All of this ends now. `mailer demo --stay`, or `make demo STAY=1`, stays up; there, in another terminal:"
     yield f"  export {_environment(current)}"
@@ -137,7 +148,7 @@ def _where(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> 
         yield f"  mailer mailing show {status.id}    {status.brand} {status.event_id}: all counts, and opens"
     yield "  mailer ledger export --mailing ID    each decision with its rule and policy, each hand-over and outcome"
     yield "  mailer ledger verify                 whether all of that is still what was written"
-    yield f"  {current.public_url}/inbox    every mail: as it looks, as text, its headers"
+    yield f"  {inbox}    every mail: as it looks, as text, its headers"
     for file in sorted(current.data.glob("*.rejected.csv")):
         yield f"  {file}    the lines that were rejected, with reasons"
 

@@ -6,16 +6,22 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import typer
+from prometheus_client import CollectorRegistry
 
-from mailer.app import App
+from mailer.app import App, open_app
 from mailer.app import migrate as migrate_database
-from mailer.cli.shared import fail, opened, out, run, settings, until_signalled
+from mailer.cli.shared import fail, out, run, settings, until_signalled
 from mailer.embedded import Unavailable
 from mailer.ledger.migrations import MigrationFailed
 from mailer.pipeline.consumers import unless_stopped
 from mailer.ports.broker import Broker
+from mailer.runtime.operators import OperatorPort
+from mailer.runtime.process import watched
 from mailer.runtime.readiness import Readiness
-from mailer.telemetry import log
+from mailer.telemetry import TIMEKEEPER, WEB, WORKER, log, set_up_logs
+
+Work = Callable[[App, asyncio.Event, OperatorPort], Awaitable[None]]
+"""The work of a process until it is told to stop."""
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +44,7 @@ def migrate() -> None:
 def worker() -> None:
     """Takes events in and hands deliveries over, until SIGTERM. With memory:// it keeps time as well."""
 
-    async def work(app: App, stop: asyncio.Event) -> None:
+    async def work(app: App, stop: asyncio.Event, _: OperatorPort) -> None:
         log.info("worker started", owner=app.owner, templates=len(app.templates))
         broker = await unless_stopped(stop, app.broker())
         _settle_memory()
@@ -48,41 +54,49 @@ def worker() -> None:
                 if app.settings.in_process:
                     tasks.create_task(app.run_timekeeper(stop, broker))
 
-    _serve("worker", work)
+    _serve("worker", work, WORKER, *([TIMEKEEPER] if settings().in_process else []))
 
 
 def web() -> None:
     """Serves the public pages and the API, until SIGTERM."""
 
-    async def work(app: App, stop: asyncio.Event) -> None:
-        await app.run_web(stop, lambda port: log.info("web started", port=port))
+    async def work(app: App, stop: asyncio.Event, operators: OperatorPort) -> None:
+        await app.run_web(stop, lambda port: log.info("web started", port=port), operators)
 
-    _serve("web", work)
+    _serve("web", work, WEB)
 
 
 def timekeeper() -> None:
     """Publishes what is due, and returns what dead workers held, until SIGTERM."""
 
-    async def work(app: App, stop: asyncio.Event) -> None:
+    async def work(app: App, stop: asyncio.Event, _: OperatorPort) -> None:
         log.info("timekeeper started", owner=app.owner)
         broker = await unless_stopped(stop, app.broker())
         if broker is not None:
             await app.run_timekeeper(stop, broker)
 
-    _serve("timekeeper", work)
+    _serve("timekeeper", work, TIMEKEEPER)
 
 
-def _serve(name: str, work: Callable[[App, asyncio.Event], Awaitable[None]]) -> None:
+def _serve(name: str, work: Work, *registries: CollectorRegistry) -> None:
     """Runs a process until it is told to stop. It may start before the services that it needs."""
 
     async def main() -> None:
-        stop, readiness = until_signalled(), Readiness()
+        stop, readiness, current = until_signalled(), Readiness(), settings()
+        set_up_logs(json=current.log_json)
         readiness.report("start", "it starts, and waits for the database")
         async with AsyncExitStack() as stack:
-            app = await unless_stopped(stop, stack.enter_async_context(opened(wait=True, readiness=readiness)))
+            host, port = current.metrics_host, current.metrics_port
+            operators = await stack.enter_async_context(watched(name, host, port, readiness, registries))
+            if port:
+                log.info("operators are answered", host=host, port=port)
+            opening = stack.enter_async_context(open_app(current, wait=True, readiness=readiness))
+            app = await unless_stopped(stop, opening)
             if app is not None:
                 readiness.report("start", None)
-                await work(app, stop)
+                watching = asyncio.create_task(app.watch_database())
+                stack.callback(watching.cancel)
+                await work(app, stop, operators)
         log.info(f"{name} stopped")
 
     run(main)
@@ -95,9 +109,9 @@ def _settle_memory() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-async def run_everything(app: App, broker: Broker, stop: asyncio.Event) -> None:
+async def run_everything(app: App, broker: Broker, stop: asyncio.Event, operators: OperatorPort) -> None:
     """Worker, timekeeper and web in one process: the embedded default."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(app.run_worker(stop, broker))
         tasks.create_task(app.run_timekeeper(stop, broker))
-        tasks.create_task(app.run_web(stop))
+        tasks.create_task(app.run_web(stop, operators=operators))

@@ -25,7 +25,6 @@ from mailer.ports.broker import BrokerUnavailable
 from mailer.ports.outages import DatabaseAway
 from mailer.processors.capture import CaptureUnavailable
 from mailer.rendering.templates import TemplateError
-from mailer.runtime.readiness import Readiness
 from mailer.settings import Settings, SettingsError, read_settings
 from mailer.telemetry import set_up_logs
 
@@ -87,11 +86,11 @@ def settings(**overrides: Any) -> Settings:
 
 
 @asynccontextmanager
-async def opened(*, wait: bool = False, readiness: Readiness | None = None, **overrides: Any) -> AsyncIterator[App]:
-    """Everything put together, with logs set up; a database that is away is waited for, or an error."""
+async def opened(**overrides: Any) -> AsyncIterator[App]:
+    """Everything put together, with logs set up."""
     current = settings(**overrides)
     set_up_logs(json=current.log_json)
-    async with open_app(current, wait=wait, readiness=readiness) as app:
+    async with open_app(current) as app:
         yield app
 
 

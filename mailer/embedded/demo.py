@@ -276,7 +276,7 @@ class _Story:
 
     async def _site_answers(self) -> bool:
         try:
-            return (await fetch("GET", f"{self._stage.site}/readyz")).status == 200
+            return (await fetch("GET", f"{self._stage.site}/healthz")).status == 200
         except OSError:
             return False
 

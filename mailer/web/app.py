@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from mailer.events import MAX_EVENT_BYTES, EventRefused
-from mailer.web import api, confirming, consents, health, inbox, preferences, public, reports, rights, tracking, why
+from mailer.web import api, confirming, consents, health, preferences, public, reports, rights, tracking, why
 from mailer.web.middleware import Access, BodyLimit, SecurityHeaders
 from mailer.web.pages import Problem, problem_page
 from mailer.web.site import Meters, Site
@@ -63,7 +63,7 @@ def _routed(*middleware: Middleware) -> FastAPI:
             RequestValidationError: _invalid,
         },
     )
-    pages = (public, preferences, confirming, why, tracking, health, inbox)
+    pages = (public, preferences, confirming, why, tracking, health)
     for router in (api.router, reports.router, consents.router, rights.router, *(page.router for page in pages)):
         app.include_router(router)
     return app

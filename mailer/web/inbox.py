@@ -1,4 +1,4 @@
-"""The inbox of the demo: captured mail as a page, as text, and as it is."""
+"""The inbox: captured mail as a page, as text, and as it is. It is an application for the operators' port."""
 
 import asyncio
 import re
@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 
 from mailer.policy.category import CATEGORIES
 from mailer.ports.inbox import CapturedMail, Inbox
+from mailer.web.middleware import SecurityHeaders
 from mailer.web.pages import inbox_page
-from mailer.web.site import TheSite
 
 router = APIRouter(include_in_schema=False)
 
@@ -36,10 +37,22 @@ class _Line:
     badge: str | None
 
 
-async def _inbox(site: TheSite) -> Inbox:
-    if site.inbox is None:
-        raise HTTPException(404)
-    return site.inbox
+def create_inbox(inbox: Inbox) -> FastAPI:
+    """The application over captured mail."""
+    app = FastAPI(
+        openapi_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        middleware=[Middleware(SecurityHeaders, https=False)],
+    )
+    app.state.inbox = inbox
+    app.include_router(router)
+    return app
+
+
+async def _inbox(request: Request) -> Inbox:
+    inbox: Inbox = request.app.state.inbox
+    return inbox
 
 
 TheInbox = Annotated[Inbox, Depends(_inbox)]

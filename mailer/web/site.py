@@ -1,6 +1,6 @@
 """What the web needs of the world, and how its routes get at it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,7 +12,6 @@ from mailer.events import MessageEvent
 from mailer.policy.document import Policy
 from mailer.ports.consents import Consents
 from mailer.ports.counts import Opens
-from mailer.ports.inbox import Inbox
 from mailer.ports.inviters import Inviters
 from mailer.ports.keys import ApiKeys
 from mailer.ports.mailings import Mailings
@@ -34,9 +33,7 @@ class Site:
         policies: the current ones, by brand.
         desks: where what is said of accounts is done.
         admit: looks an event over against policies and templates; raises `EventRefused`.
-        ready: whether each dependency answers, by its name.
-        registry: what `/metrics` shows, and where the site's own counters go.
-        inbox: captured mail; None in production, where `/inbox` then does not exist.
+        registry: where the site's own counters go.
     """
 
     public_url: str
@@ -55,9 +52,7 @@ class Site:
     outbox: Outbox
     keys: ApiKeys
     admit: Callable[[MessageEvent], object]
-    ready: Callable[[], Awaitable[Mapping[str, bool]]]
     registry: CollectorRegistry
-    inbox: Inbox | None = None
 
 
 class Meters:

@@ -2,8 +2,10 @@ import logging
 import re
 from html.parser import HTMLParser
 
+import httpx
 import pytest
 
+from mailer.web.inbox import create_inbox
 from tests.integration.web_world import MAILING, Mail, Mails, World
 
 BROWSER = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
@@ -219,9 +221,9 @@ async def test_logs_and_metrics_name_nobody(caplog: pytest.LogCaptureFixture) ->
         await client.get("/u/secret-token")
         world.standings.broken = True
         failed = await client.post(world.unsubscribe())
-        metrics = (await client.get("/metrics")).text
     assert failed.status_code == 500
     assert "Something went wrong on our side" in failed.text
+    metrics = world.metrics
     written = caplog.text + metrics
     assert "POST /u/{token} 200" in caplog.text
     assert "ConnectionError in /u/{token}" in caplog.text
@@ -239,8 +241,8 @@ async def test_paths_and_methods_that_do_not_exist_make_no_metrics_of_their_own(
         for probe in ("/wp-login.php", "/u", "/u/x/", "/docs", "/inbox/x"):
             assert (await client.get(probe)).status_code == 404, probe
         assert (await client.request("BREW", "/u/x")).status_code == 405
-        metrics = (await client.get("/metrics")).text
-    assert 'mailer_http_requests_total{method="GET",route="none",status="404"} 4.0' in metrics
+    metrics = world.metrics
+    assert 'mailer_http_requests_total{method="GET",route="none",status="404"} 5.0' in metrics
     assert 'method="other",route="/u/{token}",status="405"' in metrics
     assert "BREW" not in metrics
 
@@ -254,17 +256,13 @@ async def test_a_page_takes_no_large_body() -> None:
     assert world.standings.changes == []
 
 
-async def test_health() -> None:
-    """The process lives while a dependency is down, and says which."""
-    world = World()
-    async with world.client() as client:
-        ready = await client.get("/readyz")
-        world.dependencies = {"database": True, "broker": False}
-        down = await client.get("/readyz")
+async def test_the_public_port_shows_operators_nothing() -> None:
+    """It says that it answers, and knows no metrics, no readiness and no inbox."""
+    async with World().client() as client:
         lives = await client.get("/healthz")
-    assert (ready.status_code, ready.json()) == (200, {"database": True, "broker": True})
-    assert (down.status_code, down.json()) == (503, {"database": True, "broker": False})
-    assert lives.status_code == 200
+        hidden = [await client.get(path) for path in ("/metrics", "/livez", "/readyz", "/inbox", "/inbox/m1")]
+    assert (lives.status_code, lives.json()) == (200, {"status": "ok"})
+    assert [answer.status_code for answer in hidden] == [404] * 5
 
 
 async def test_the_inbox_shows_mail_safely() -> None:
@@ -279,7 +277,7 @@ async def test_the_inbox_shows_mail_safely() -> None:
         "Hello in text",
         [("Feedback-ID", "spring:newsletter:interpals:mailer"), ("To", "<x>")],
     )
-    async with World(inbox=Mails([mail])).client() as client:
+    async with _inbox([mail]) as client:
         listed = (await client.get("/inbox")).text
         page = (await client.get("/inbox/m1")).text
         text = (await client.get("/inbox/m1/text")).text
@@ -305,7 +303,7 @@ async def test_the_inbox_shows_mail_safely() -> None:
 async def test_the_inbox_has_pages() -> None:
     """A long inbox is shown fifty mails at a time."""
     mails = [Mail(f"m{number}", f"Mail {number}.", None, None, []) for number in range(120)]
-    async with World(inbox=Mails(mails)).client() as client:
+    async with _inbox(mails) as client:
         last = (await client.get("/inbox?page=3")).text
         empty = (await client.get("/inbox?page=9")).text
         bare = (await client.get("/inbox/m1")).text
@@ -314,3 +312,8 @@ async def test_the_inbox_has_pages() -> None:
     assert "Mail 99." not in last
     assert "nothing on this page" in empty
     assert "no HTML part" in bare
+
+
+def _inbox(mails: list[Mail]) -> httpx.AsyncClient:
+    """A client of the inbox."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(create_inbox(Mails(mails))), base_url="http://operators")

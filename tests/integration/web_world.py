@@ -1,6 +1,6 @@
 """A site whose every dependency is in memory, for the tests of the web room. The fakes do what the web asks of them."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from uuid import UUID
 
 import httpx
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
 import mailer.ports.mailings
 import mailer.ports.outbox
@@ -168,13 +168,11 @@ class World:
     """All that a site stands on."""
 
     public_url: str = "https://mail.example"
-    inbox: Mails | None = None
     standings: Standings = field(default_factory=Standings)
     opens: Opens = field(default_factory=Opens)
     mailings: Mailings = field(default_factory=Mailings)
     reports: mailer.ports.reports.Reports = field(default_factory=Reports)
     outbox: Outbox = field(default_factory=Outbox)
-    dependencies: Mapping[str, bool] = field(default_factory=lambda: {"database": True, "broker": True})
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     on_admit: Callable[[MessageEvent], object] = lambda event: None
 
@@ -204,9 +202,7 @@ class World:
                 outbox=cast(mailer.ports.outbox.Outbox, self.outbox),
                 keys=Keys(),
                 admit=self._admit,
-                ready=self._ready,
                 registry=self.registry,
-                inbox=self.inbox,
             )
         )
 
@@ -226,13 +222,15 @@ class World:
         async with httpx.AsyncClient(transport=transport, base_url="http://site") as client:
             yield client
 
+    @property
+    def metrics(self) -> str:
+        """What has been counted, as `/metrics` shows it."""
+        return generate_latest(self.registry).decode()
+
     def _admit(self, event: MessageEvent) -> object:
         if event.template == "unknown":
             raise EventRefused(["template: interpals has no template unknown; there are weekly"])
         return self.on_admit(event)
-
-    async def _ready(self) -> Mapping[str, bool]:
-        return self.dependencies
 
 
 @asynccontextmanager
@@ -248,10 +246,6 @@ async def browse(
 
 def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) -> Site:
     """A site over a real database."""
-
-    async def ready() -> Mapping[str, bool]:
-        return {"database": True}
-
     links = Links(PUBLIC_URL, keys)
     return Site(
         public_url=PUBLIC_URL,
@@ -270,6 +264,5 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         outbox=world.outbox,
         keys=PostgresApiKeys(world.pool),
         admit=partial(admit, policies=world.policies, templates=factories.templates()),
-        ready=ready,
         registry=CollectorRegistry(),
     )

@@ -1,0 +1,118 @@
+"""One process as its operators see it: does it live, can it work, what has it done."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from importlib.metadata import version
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from mailer.runtime.operators import Answer, OperatorPort
+from mailer.runtime.readiness import Readiness
+from mailer.telemetry import EVERY
+
+BEAT = 1.0
+"""Seconds between two turns of the event loop that are noted."""
+STUCK = 15.0
+"""Seconds without a turn after which a process does not live any more."""
+
+
+class Pulse:
+    """Notes that the event loop turns. Read by another thread.
+
+    Args:
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._at = clock()
+
+    async def beat(self) -> None:
+        """Beats until it is cancelled."""
+        while True:
+            self._at = self._clock()
+            await asyncio.sleep(BEAT)
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the last beat."""
+        return self._clock() - self._at
+
+
+class _Condition(Collector):
+    """The metrics of a process as such."""
+
+    def __init__(self, name: str, readiness: Readiness, pulse: Pulse) -> None:
+        self._info = {"process": name, "version": version("pactmail")}
+        self._readiness = readiness
+        self._pulse = pulse
+
+    def collect(self) -> Iterable[Metric]:
+        """Reads them."""
+        problems = self._readiness.problems
+        yield InfoMetricFamily("mailer", "The process and its version.", value=self._info)
+        yield GaugeMetricFamily("mailer_ready", "1 if the process can do its work, else 0.", value=not problems)
+        standing = GaugeMetricFamily("mailer_problem", "1 for each thing that keeps it from its work.", labels=["name"])
+        for name in problems:
+            standing.add_metric([name], 1)
+        yield standing
+        silence = self._pulse.silence
+        yield GaugeMetricFamily("mailer_loop_silence_seconds", "Since the event loop last turned.", value=silence)
+
+
+def paths_of(
+    readiness: Readiness, pulse: Pulse, registries: Sequence[CollectorRegistry]
+) -> Mapping[str, Callable[[], Answer]]:
+    """What the operators' port of a process answers."""
+
+    def metrics() -> Answer:
+        text = b"".join(generate_latest(registry) for registry in registries)
+        return Answer(200, [("content-type", CONTENT_TYPE_LATEST)], text)
+
+    def livez() -> Answer:
+        silence = pulse.silence
+        return _json(silence < STUCK, {"live": silence < STUCK, "loop_silence_seconds": round(silence, 1)})
+
+    def readyz() -> Answer:
+        problems = dict(readiness.problems)
+        return _json(not problems, {"ready": not problems, "problems": problems})
+
+    return {"/metrics": metrics, "/livez": livez, "/readyz": readyz}
+
+
+def _json(well: bool, value: object) -> Answer:
+    body = json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+    return Answer(200 if well else 503, [("content-type", "application/json")], body.encode())
+
+
+@asynccontextmanager
+async def watched(
+    name: str, host: str, port: int, readiness: Readiness, registries: Sequence[CollectorRegistry]
+) -> AsyncIterator[OperatorPort]:
+    """The operators' port of this process, for as long as somebody is in here; with port 0 it is not opened.
+
+    Args:
+        name: of the process.
+        host: where it listens.
+        port: there; 0 for nowhere.
+        readiness: what keeps it from its work.
+        registries: what it counts itself.
+
+    Raises:
+        OSError: the port is taken, or the host is not ours.
+    """
+    pulse, own = Pulse(), CollectorRegistry()
+    own.register(_Condition(name, readiness, pulse))
+    ProcessCollector(registry=own)
+    operators = OperatorPort(host, port, paths_of(readiness, pulse, [own, EVERY, *registries]))
+    beating = asyncio.create_task(pulse.beat())
+    try:
+        with operators if port else nullcontext():
+            yield operators
+    finally:
+        beating.cancel()
