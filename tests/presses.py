@@ -83,6 +83,6 @@ class NoPauses:
 def plan(row: Row, press: Press, processor: Processor, now: datetime) -> Step:
     """What is prepared for one row, where nothing limits."""
     gate = Gate(FakeHalts(), Routes([processor], lambda name: None), NoLimits(), Streams(NoPauses()))
-    prepared = asyncio.run(Preparing(gate, None).prepare([row], {press.facts.id: press}, {}, now))
+    prepared = asyncio.run(Preparing(gate, None).prepare([row], {press.facts.id: press}, {}, {}, now))
     [step] = prepared.steps
     return step

@@ -16,6 +16,7 @@ from mailer.pipeline.copies import Key, windows
 from mailer.pipeline.precedence import URGENT
 from mailer.pipeline.preparing import Gate, Prepared, Preparing
 from mailer.pipeline.press import Press, Presses, UnknownTemplate
+from mailer.pipeline.relays import is_denied
 from mailer.pipeline.verdicts import Change, Sending, Step, conclude
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.rates import may_count
@@ -57,6 +58,7 @@ class _Hold:
         fates: what this claim has already done.
         pending: outcomes that are not recorded yet. judgements: of their refusals. since: when they came in.
         offered: how many messages were offered to a processor.
+        barred: the processors that have refused us with a message, so that another one gets it.
     """
 
     claim: Claim
@@ -68,6 +70,7 @@ class _Hold:
     since: float = 0.0
     urgent: bool = False
     offered: int = 0
+    barred: defaultdict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
 
 
 class HandOver:
@@ -182,7 +185,9 @@ class HandOver:
 
     async def _prepare(self, hold: _Hold, rows: Sequence[Row]) -> Prepared:
         """Prepares a window; outcomes do not wait for it longer than they may."""
-        preparing = asyncio.ensure_future(self._preparing.prepare(rows, hold.presses, hold.fates, datetime.now(UTC)))
+        preparing = asyncio.ensure_future(
+            self._preparing.prepare(rows, hold.presses, hold.fates, hold.barred, datetime.now(UTC))
+        )
         if hold.pending:
             patience = hold.since + RECORD_SECONDS - time.monotonic()
             await asyncio.wait({preparing}, timeout=max(patience, 0))
@@ -222,7 +227,7 @@ class HandOver:
             if again:
                 self._give_back(prepared.admission, again)
                 fresh = await self._deliveries.read_again(hold.claim.token, [_key(step.row) for step in again])
-                anew = await self._preparing.prepare(fresh, hold.presses, hold.fates, datetime.now(UTC))
+                anew = await self._preparing.prepare(fresh, hold.presses, hold.fates, hold.barred, datetime.now(UTC))
                 prepared.steps += anew.steps
                 prepared.left |= anew.left
                 old, new = prepared.admission, anew.admission
@@ -307,6 +312,8 @@ class HandOver:
             self._gate.meter.note(step.wanted.processor, step.wanted.domain, outcome)
             if outcome.result is Result.UNSENT:
                 unsent.append(step)
+                if is_denied(outcome):
+                    hold.barred[_key(step.row)].add(step.wanted.processor)
         for result, n in Counter(outcome.result for outcome in outcomes).items():
             HANDED_OVER.labels(steps[0].wanted.processor, result).inc(n)
         self._give_back(admission, unsent)

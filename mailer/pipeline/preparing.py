@@ -1,7 +1,7 @@
 """From rows to messages: decide, route, admit, render, sign. What may not go now is left, and comes again."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +14,7 @@ from mailer.pipeline.precedence import Precedence
 from mailer.pipeline.press import Press, Printed, Sign
 from mailer.pipeline.routing import NoRoute
 from mailer.pipeline.streams import Streams
-from mailer.pipeline.verdicts import Draft, Step, decision_about, draft_for, intend, settle, unprintable
+from mailer.pipeline.verdicts import Draft, Step, decision_about, draft_for, intend, settle, unprintable, unreached
 from mailer.policy.decision import Hold, Send
 from mailer.policy.document import Policy
 from mailer.policy.outcome import Outcome
@@ -46,8 +46,8 @@ class Halted(Protocol):
 class Choosing(Protocol):
     """Which processor gets a message; see `pipeline.routing.Routes`."""
 
-    def choose(self, policy: Policy, purpose: str, now: datetime) -> Processor | NoRoute:
-        """The processor for the next message."""
+    def choose(self, policy: Policy, purpose: str, now: datetime, barred: Collection[str] = ()) -> Processor | NoRoute:
+        """The processor for the next message, none of those that are barred."""
         ...
 
     def note(self, name: str, outcomes: Sequence[Outcome]) -> None:
@@ -114,12 +114,26 @@ class Preparing:
         self._threads = ThreadPoolExecutor(SIGNING_THREADS, "sign") if sign else None
 
     async def prepare(
-        self, rows: Sequence[Row], presses: Mapping[UUID, Press], fates: Mapping[Key, State], now: datetime
+        self,
+        rows: Sequence[Row],
+        presses: Mapping[UUID, Press],
+        fates: Mapping[Key, State],
+        barred: Mapping[Key, Collection[str]],
+        now: datetime,
     ) -> Prepared:
-        """Decides about rows, and makes the messages of those that may go now."""
+        """Decides about rows, and makes the messages of those that may go now.
+
+        Args:
+            rows: claimed ones.
+            presses: of their mailings.
+            fates: what the claim has done already.
+            barred: the processors that have refused us with a row's message.
+            now: an aware datetime.
+        """
         prepared, drafts = Prepared([]), list[Draft]()
         for row in rows:
-            match self._sort(resolved(row, fates), presses[row.mailing_id], now):
+            without = barred.get((row.mailing_id, row.recipient_id), ()) if barred else ()
+            match self._sort(resolved(row, fates), presses[row.mailing_id], without, now):
                 case Step() as step:
                     prepared.steps.append(step)
                 case Draft() as draft:
@@ -130,17 +144,19 @@ class Preparing:
             await self._admit(prepared, drafts, now)
         return prepared
 
-    def _sort(self, row: Row, press: Press, now: datetime) -> Step | Draft | datetime:
+    def _sort(self, row: Row, press: Press, barred: Collection[str], now: datetime) -> Step | Draft | datetime:
         """What follows for a row at once; a draft, if it is to be sent; or the moment to look again."""
         if self._gate.control.halted(press.facts.brand, row.mailing_id):
             return now
         decision = decision_about(row, press, now)
         if not isinstance(decision, Send):
             return settle(row, press, decision)
-        route = self._gate.routes.choose(press.policy, press.template.purpose, now)
+        route = self._gate.routes.choose(press.policy, press.template.purpose, now, barred)
         if not isinstance(route, NoRoute):
             draft = draft_for(row, press, decision, route)
             return self._gate.streams.paused(route.name, decision.category, draft.wanted.domain, now) or draft
+        if instead := unreached(row, press, route, now):
+            return settle(row, press, instead)
         if route.rule is None:
             return route.until
         return settle(row, press, Hold(route.until, route.reason, route.rule, press.policy.version))

@@ -2,12 +2,13 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from mailer.pipeline.breaker import Breaker
+from mailer.pipeline.relays import UNUSED, Condition, after, is_denied, is_lost, tell
 from mailer.policy.document import Policy
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.processing import Handover, refusal
@@ -18,8 +19,12 @@ NOT_ALLOWED: Final = timedelta(minutes=15)
 HALTED: Final = timedelta(seconds=15)
 """When mail whose processors are all halted is looked at again."""
 NO_CONNECTION: Final = "no_connection"
-_CLOSING: Final = 421
-"""The server shuts down (RFC 5321 3.8)."""
+BARRED: Final = timedelta(minutes=5)
+"""When a message is offered again to processors that have refused us with it."""
+SEVERAL: Final = 3
+"""Messages in a row with which a processor refuses us, until it is left alone. Fewer may be about their recipients."""
+RECENT: Final = 60.0
+"""Seconds: a processor that took a message so lately is not left alone for what it says to others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +34,13 @@ class NoRoute:
     Attributes:
         rule: which forbids it to every processor, so that the delivery is held; None: those that may have it are
             halted or do not answer, so that nothing is decided and the delivery just goes back.
+        lasting: for how long no processor that may have it could be used; 0 where somebody has halted one.
     """
 
     reason: str
     rule: str | None
     until: datetime
+    lasting: timedelta = timedelta(0)
 
 
 @dataclass(slots=True)
@@ -44,7 +51,22 @@ class _Way:
     name: str
     weight: int
     breaker: Breaker
+    relay: "_Relay"
     credit: int = 0
+
+
+@dataclass(slots=True)
+class _Relay:
+    """A processor as this worker has met it.
+
+    Attributes:
+        denied: messages in a row with which it has refused us. taken_at: when it took one, in the clock's seconds.
+    """
+
+    breaker: Breaker
+    condition: Condition
+    denied: int = 0
+    taken_at: float = float("-inf")
 
 
 @dataclass(slots=True)
@@ -86,45 +108,81 @@ class Routes:
             names = [processor.name for processor in processors]
             twice = next(name for name in names if names.count(name) > 1)
             raise ValueError(f"two processors are called {twice}; give each a name of its own (?name=…)")
-        self._breakers = {name: Breaker() for name in self._processors}
+        begun = datetime.now(UTC)
+        self._relays = {name: _Relay(Breaker(), Condition(UNUSED, begun)) for name in self._processors}
         self._halted = halted
         self._clock = clock
         self._day = date.min
         self._ways: dict[tuple[int, str], _Ways] = {}
 
-    def choose(self, policy: Policy, purpose: str, now: datetime) -> Processor | NoRoute:
+    @property
+    def conditions(self) -> Mapping[str, Condition]:
+        """How each processor is, by its name."""
+        return {name: relay.condition for name, relay in self._relays.items()}
+
+    @property
+    def usable(self) -> bool:
+        """Whether any processor can be used, as far as is known."""
+        return any(relay.breaker.closed for relay in self._relays.values())
+
+    def choose(self, policy: Policy, purpose: str, now: datetime, barred: Collection[str] = ()) -> Processor | NoRoute:
         """The processor for the next message of a purpose.
 
         Those that may have it and can take it share the messages by their weights, evenly interleaved.
+
+        Args:
+            policy: of the brand.
+            purpose: what the message is for.
+            now: an aware datetime.
+            barred: those that have refused us with this very message.
         """
         if now.date() != self._day:
             self._day = now.date()
             self._ways.clear()
         # Hashing a policy takes longer than all the rest.
         ways = self._ways.get((id(policy), purpose)) or self._find(policy, purpose)
-        way = self._next(ways.shares) or next((way for way in ways.reserve if self._can(way)), None)
+        way = self._next(ways.shares, barred) or self._next(ways.reserve, barred)
         if way is None:
-            return self._none(ways, now)
+            return self._none(ways, now, barred)
         if not way.breaker.closed:
             way.breaker.take(self._clock())
         return way.processor
 
     def note(self, name: str, outcomes: Sequence[Outcome]) -> None:
         """What came of a window at a processor. A window in which no message reached it says that it is away."""
-        telling = [outcome for outcome in outcomes if outcome.result is not Result.UNSENT or outcome.no_connection]
+        telling = [outcome for outcome in outcomes if outcome.result is not Result.UNSENT or outcome.trouble]
         if not telling:
             return
-        breaker = self._breakers[name]
-        if all(map(_lost, telling)):
-            breaker.failed(self._clock(), random.random())  # noqa: S311 - jitter, not a secret
+        relay, now = self._relays[name], self._clock()
+        before = relay.condition
+        relay.condition = after(before, telling, datetime.now(UTC))
+        tell(name, before, relay.condition)
+        if any(outcome.result is Result.ACCEPTED for outcome in telling):
+            relay.taken_at, relay.denied = now, 0
+        if all(map(is_lost, telling)) and self._is_for_all(relay, telling, now):
+            relay.breaker.failed(now, random.random())  # noqa: S311 - jitter, not a secret
         else:
-            breaker.succeeded()
+            relay.breaker.succeeded()
 
-    def _next(self, ways: Sequence[_Way]) -> _Way | None:
-        """Smooth weighted round-robin: each gains its weight, the foremost is taken and pays what all have gained."""
+    def _is_for_all(self, relay: _Relay, lost: Sequence[Outcome], now: float) -> bool:
+        """Whether what was lost shows that the processor cannot be used for any message.
+
+        One that answers, and refuses us with a single message, may mean its recipient: others must not suffer for it.
+        """
+        denied = sum(map(is_denied, lost))
+        relay.denied += denied
+        if denied < len(lost):
+            return True
+        return relay.denied >= SEVERAL and now - relay.taken_at >= RECENT
+
+    def _next(self, ways: Sequence[_Way], barred: Collection[str]) -> _Way | None:
+        """Smooth weighted round-robin: each gains its weight, the foremost is taken and pays what all have gained.
+
+        Of those of weight 0, the first.
+        """
         best, gained = None, 0
         for way in ways:
-            if self._can(way):
+            if self._can(way) and way.name not in barred:
                 way.credit += way.weight
                 gained += way.weight
                 if best is None or way.credit > best.credit:
@@ -146,33 +204,28 @@ class Routes:
             if refused := refusal(policy, handover):
                 refusals.append(refused)
                 continue
-            way = _Way(processor, processor.name, processor.weight, self._breakers[processor.name])
+            relay = self._relays[processor.name]
+            way = _Way(processor, processor.name, processor.weight, relay.breaker, relay)
             (ways.shares if way.weight else ways.reserve).append(way)
         if refusals:
             ways.refused = refusals[0]
         return ways
 
-    def _none(self, ways: _Ways, now: datetime) -> NoRoute:
+    def _none(self, ways: _Ways, now: datetime, barred: Collection[str]) -> NoRoute:
         """Why there is none, and the earliest moment at which there may be one."""
         possible = ways.shares + ways.reserve
         if not possible:
             reason, rule = ways.refused
             return NoRoute(reason, rule, now + NOT_ALLOWED)
-        found = []
-        for way in possible:
-            halt = self._halted(way.name)
-            pause = HALTED if halt else timedelta(seconds=max(0.0, way.breaker.retry_at - self._clock()))
-            found.append((now + pause, halt or NO_CONNECTION))
-        until, reason = min(found)
-        return NoRoute(reason, None, until)
+        found = [self._obstacle(way, now, barred) for way in possible]
+        until, reason, _ = min(found)
+        return NoRoute(reason, None, until, min(lasting for _, _, lasting in found))
 
-
-def _lost(outcome: Outcome) -> bool:
-    """Whether a message got no answer: there was no connection, it ended, or the server was just shutting down."""
-    match outcome.result:
-        case Result.UNSENT | Result.IN_DOUBT:
-            return True
-        case Result.DEFERRED:
-            return outcome.code in (None, _CLOSING)
-        case _:
-            return False
+    def _obstacle(self, way: _Way, now: datetime, barred: Collection[str]) -> tuple[datetime, str, timedelta]:
+        """What keeps a way from being taken: until when, why, and for how long it has done so."""
+        if halt := self._halted(way.name):
+            return now + HALTED, halt, timedelta(0)
+        condition = way.relay.condition
+        lasting = now - condition.since if condition.troubled else timedelta(0)
+        wait = timedelta(seconds=max(0.0, way.breaker.retry_at - self._clock()))
+        return now + (BARRED if way.breaker.closed and way.name in barred else wait), NO_CONNECTION, lasting

@@ -8,6 +8,7 @@ from typing import NamedTuple, assert_never
 
 from mailer.actions.bounce import QUARANTINED
 from mailer.pipeline.press import FIELDS, Press, Printed
+from mailer.pipeline.routing import NoRoute
 from mailer.policy.category import Category, Lane
 from mailer.policy.deciding import decide
 from mailer.policy.decision import EXPIRED, WRITTEN, Decision, Divert, Hold, Send, Suppress
@@ -23,6 +24,12 @@ from mailer.rendering.templates import RenderError
 
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=4)
+SET_UP_RETRY = timedelta(hours=1)
+"""When it is tried again whether our set-up was mended, unless a person says so before."""
+SET_UP = "set_up"
+"""The reason of what is held until our set-up is mended."""
+UNUSABLE = timedelta(hours=1)
+"""For so long no processor could be used before a notice is written instead."""
 
 
 class Change(NamedTuple):
@@ -84,6 +91,20 @@ def decision_about(row: Row, press: Press, now: datetime) -> Decision:
     return decide(mailing, row.standing, press.policy, now)
 
 
+def unreached(row: Row, press: Press, route: NoRoute, now: datetime) -> Divert | None:
+    """Whether a notice that no processor took for as long as it is tried is written instead.
+
+    Its age counts from when it was free to go. A trouble that has just begun ends nothing; nor does a halt.
+    """
+    category, facts = press.category, press.facts
+    if not category.written_fallback or (route.rule is None and route.lasting < UNUSABLE):
+        return None
+    free_at = max(facts.released_at, facts.send_at or facts.released_at)
+    if now - free_at <= category.max_age:
+        return None
+    return Divert(WRITTEN, route.reason, route.rule or "no-route", press.policy.version)
+
+
 def settle(row: Row, press: Press, decision: Suppress | Hold | Divert) -> Step:
     """What follows for a delivery that is not sent, at least not now."""
     due_at: datetime | None = None
@@ -124,8 +145,9 @@ def unprintable(draft: Draft, error: RenderError | HeaderRefused) -> Step:
     """A value of this recipient cannot be rendered."""
     row, category = draft.row, draft.send.category
     outcome = _entry(Kind.OUTCOME, row, draft.press, category, reason="render_error", reply=str(error))
+    state, reason, _ = ended(category, "render_error")
     # Guarded like an intent: what an erasure has just emptied is decided anew, and not a fault of the template.
-    move = _move(row, State.FAILED, "render_error", version=row.standing.version)
+    move = _move(row, state, reason, version=row.standing.version)
     return Step(row, draft.press, category, Change(move, (_decided(draft), outcome)))
 
 
@@ -141,10 +163,10 @@ def conclude(step: Sending, outcome: Outcome, now: datetime, *, doubted: bool = 
             state, reason, due_at = _deferred(step, reason, now)
         case Result.REFUSED if doubted:
             state, stated, reason = State.HELD, f"{QUARANTINED} {reason}", QUARANTINED
-        case Result.REFUSED if step.category.written_fallback:
-            stated, (state, reason, due_at) = reason, given_up(step.category, reason)
         case Result.REFUSED | Result.BLOCKED:
-            state = State.FAILED
+            stated, (state, reason, due_at) = reason, ended(step.category, reason)
+        case Result.SET_UP:
+            stated, (state, reason, due_at) = reason, _set_up(step, reason, now)
         case Result.IN_DOUBT:
             state, due_at = State.IN_DOUBT, now
         case Result.DEFERRED:
@@ -173,6 +195,17 @@ def retry_delay(age: timedelta, spread: float) -> timedelta:
     return min(max(age, FIRST_RETRY), LONGEST_RETRY) * (0.5 + spread)
 
 
+def _set_up(step: Sending, reason: str, now: datetime) -> tuple[State, str, datetime | None]:
+    """Mandatory mail is held until our set-up is mended, however long that takes; breach mail is tried on.
+
+    What can be left is given up when it is stale.
+    """
+    stale = now - (step.row.tried_at or now) > step.category.max_age
+    if step.category.lane is Lane.BREACH or (stale and step.category.optional):
+        return _deferred(step, reason, now)
+    return State.HELD, SET_UP, now + SET_UP_RETRY
+
+
 def _deferred(step: Sending, reason: str, now: datetime) -> tuple[State, str, datetime | None]:
     """Tried again later, unless it was refused for too long since it was offered for the first time."""
     age = now - (step.row.tried_at or now)
@@ -181,11 +214,16 @@ def _deferred(step: Sending, reason: str, now: datetime) -> tuple[State, str, da
     return State.DEFERRED, reason, now + retry_delay(age, random.random())  # noqa: S311 - jitter, not a secret
 
 
-def given_up(category: Category, reason: str) -> tuple[State, str, datetime | None]:
-    """Whoever must be told and cannot be reached by mail is told in writing."""
+def ended(category: Category, reason: str) -> tuple[State, str, datetime | None]:
+    """Whoever must be told and cannot be reached by mail is told in writing, whatever the reason."""
     if category.written_fallback:
         return State.DIVERTED, WRITTEN, None
-    return State.FAILED, f"gave_up {reason}", None
+    return State.FAILED, reason, None
+
+
+def given_up(category: Category, reason: str) -> tuple[State, str, datetime | None]:
+    """It was tried for as long as its category says."""
+    return ended(category, f"gave_up {reason}")
 
 
 @rule("hand-over-record", "interpals-11, interpals-23; GDPR Art. 30(1)(d)")

@@ -17,10 +17,12 @@ class Result(StrEnum):
     """The address does not exist or its owner changed: the address is dead."""
     BLOCKED = "blocked"
     """Refused for a reason of ours (content, policy, authentication): never held against the recipient."""
+    SET_UP = "set_up"
+    """The recipient domain finds our set-up broken (SPF, DKIM, DMARC, reverse DNS, TLS): held until it is mended."""
     IN_DOUBT = "in_doubt"
     """The connection died after the final dot: it may have been handed over."""
     UNSENT = "unsent"
-    """Nothing of it was offered: no connection, or its lease would have run out."""
+    """Nothing of it was offered, or the processor refused us and not the message: it goes by another one, or later."""
 
 
 @dataclass(slots=True)
@@ -32,13 +34,12 @@ class Outcome:
         code: the SMTP reply code (RFC 5321 4.2), None where there was no reply.
         status: the enhanced status code (RFC 3463) such as "5.1.1", None where the reply had none.
         text: the reply's text, for the ledger's side row.
-        no_connection: what is unsent is so for want of a connection, and not because its time or permit was over.
-        trouble: the kind of trouble for which there was no connection; None where it is not known, or was none.
+        trouble: of what is unsent: the processor's trouble. None: its time or its permit was over. With a code, the
+            processor said so to this very message, and may take others.
     """
 
     result: Result
     code: int | None = None
     status: str | None = None
     text: str = ""
-    no_connection: bool = False
     trouble: Trouble | None = None

@@ -1,13 +1,17 @@
 """What an SMTP reply means: the reply classes of MAIL.md as tables.
 
-The enhanced status code (RFC 3463) decides where there is one that says something, then the bare code (RFC 5321 4.2),
-then the text. Whatever no table knows is held against ourselves, never against the recipient.
+First comes what is about our own set-up (`set_up`) or about the session (`session`), and no message. Then the enhanced
+status code (RFC 3463) decides where there is one that says something, then the bare code (RFC 5321 4.2), then the text.
+Whatever no table knows is held against ourselves, never against the recipient.
 """
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from mailer.policy.outcome import Outcome, Result
+from mailer.policy.session import Stage, trouble_of
+from mailer.policy.set_up import is_set_up
 
 HARD: Final = frozenset(
     ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.7.13", "5.7.17", "5.7.18"),
@@ -17,6 +21,7 @@ HARD: Final = frozenset(
 _BY_STATUS: Final[dict[str, Result]] = {
     **dict.fromkeys(HARD, Result.REFUSED),
     "5.2.2": Result.DEFERRED,  # mailbox full
+    "5.5.3": Result.DEFERRED,  # too many recipients
 }
 _BY_SUBJECT: Final[dict[str, Result]] = {
     "5.3": Result.DEFERRED,  # the receiving system
@@ -24,6 +29,11 @@ _BY_SUBJECT: Final[dict[str, Result]] = {
 }
 _TELLS_NOTHING: Final = frozenset(("5.0.0", "5.1.0", "5.2.0"))
 """Permanent, but "other or undefined" (RFC 3463 3.1 to 3.3): the text decides."""
+_TWO_THINGS: Final = {
+    "5.5.0": frozenset((Result.REFUSED, Result.DEFERRED)),  # Outlook.com: 5.5.0 ... mailbox unavailable
+    "5.2.1": frozenset((Result.DEFERRED,)),  # Gmail: disabled, or receiving mail at too high a rate
+}
+"""Statuses that their owners use for two things, with the classes in which the text is believed over them."""
 
 _OF_SENDER: Final = frozenset(("4.1.7", "4.1.8", "5.1.7", "5.1.8"))
 """About the sender's address (RFC 3463 3.2)."""
@@ -47,7 +57,8 @@ _TEXTS: Final[tuple[tuple[Result, re.Pattern[str]], ...]] = tuple(
             Result.DEFERRED,
             r"""quota | (?:mailbox|inbox|folder)\b[\w' ]{0,20}\bfull | full\ mailbox | storage\ (?:allocation|limit)
             | disk\ (?:space|full) | insufficient\ (?:system\ |disk\ )?(?:storage|space) | temporar
-            | (?:try|retry)\b[\w' ]{0,20}\b(?:later|again) | too\ many | rate\ limit | gr[ae]y-?list""",
+            | (?:try|retry)\b[\w' ]{0,20}\b(?:later|again) | too\ many | rate\ limit | gr[ae]y-?list
+            | (?:mail|messages)\ (?:at\ a\ rate|too\ (?:quickly|fast|often))""",
         ),
         (
             Result.BLOCKED,
@@ -83,28 +94,27 @@ def clean(text: str) -> str:
     return "".join(char if char == "\n" or char.isprintable() else " " for char in readable).strip()
 
 
-def classify(code: int, text: str) -> Outcome:
+def scrub(text: str) -> str:
+    """A reply's text in one line, as it may stand in a log: without the addresses and links in it."""
+    return " ".join(_NOISE.sub("…", clean(text)).split())
+
+
+def classify(stage: Stage, code: int, text: str) -> Outcome:
     """What follows from the reply to a command of a transaction (MAIL.md, "Replies by class").
 
     Args:
+        stage: what it answers, from MAIL on.
         code: the three digits (RFC 5321 4.2.1).
         text: all lines without their codes, joined by line ends, the enhanced status still in them.
     """
     text = clean(text)
-    match code // 100:
-        case 2:
-            found = _STATUS_OF_SUCCESS.match(text)
-            result = Result.ACCEPTED
-        case 5:
-            found = _STATUS.search(text)
-            result = _permanent(code, found and found[1], text)
-        case 4:
-            found = _STATUS.search(text)
-            result = Result.DEFERRED
-        case _:  # not a reply to anything (RFC 5321 4.2.1): a server that has lost its way may find it again
-            found = None
-            result = Result.DEFERRED
-    return Outcome(result, code, found[1] if found else None, text)
+    if code // 100 == 2:
+        found = _STATUS_OF_SUCCESS.match(text)
+        return Outcome(Result.ACCEPTED, code, found[1] if found else None, text)
+    if code // 100 not in (4, 5):
+        # Not a reply to anything (RFC 5321 4.2.1): a server that has lost its way may find it again.
+        return Outcome(Result.DEFERRED, code, None, text)
+    return _refusal(stage, code, text)
 
 
 def is_about_mailbox(outcome: Outcome) -> bool:
@@ -112,19 +122,43 @@ def is_about_mailbox(outcome: Outcome) -> bool:
     return outcome.status is not None and outcome.status[1:4] in (".1.", ".2.") and outcome.status not in _OF_SENDER
 
 
-def _permanent(code: int, status: str | None, text: str) -> Result:
+def _refusal(stage: Stage, code: int, text: str) -> Outcome:
+    found = _STATUS.search(text)
+    outcome = Outcome(Result.DEFERRED, code, found[1] if found else None, text)
+    words = " ".join(_NOISE.sub(" ", text).split())
+    if is_set_up(outcome.status):
+        outcome.result = Result.SET_UP
+    elif believed := _told_apart(stage, outcome.status, words):
+        outcome.result = believed
+    elif trouble := trouble_of(stage, code, outcome.status, words):
+        return replace(outcome, result=Result.UNSENT, trouble=trouble)
+    elif code // 100 == 5:
+        outcome.result = _permanent(code, outcome.status, words)
+    if stage is Stage.MAIL and outcome.result is Result.REFUSED:
+        outcome.result = Result.BLOCKED  # no recipient has been named yet, so whatever it says is not about one
+    return outcome
+
+
+def _told_apart(stage: Stage, status: str | None, words: str) -> Result | None:
+    """The class of a status with two meanings, where the words say that it is the other one."""
+    if stage is Stage.MAIL or status not in _TWO_THINGS:
+        return None
+    worded = _worded(words)
+    return worded if worded in _TWO_THINGS[status] else None
+
+
+def _permanent(code: int, status: str | None, words: str) -> Result:
     """The class of a reply whose code begins with 5."""
     if status is None:
-        return _worded(text) if code in _BY_TEXT else _BY_CODE.get(code, Result.BLOCKED)
+        return _worded(words) if code in _BY_TEXT else _BY_CODE.get(code, Result.BLOCKED)
     if status in _TELLS_NOTHING:
-        return _worded(text)
+        return _worded(words)
     if status.startswith("4."):
         return Result.DEFERRED
     subject = status.rpartition(".")[0]
     return _BY_STATUS.get(status) or _BY_SUBJECT.get(subject, Result.BLOCKED)
 
 
-def _worded(text: str) -> Result:
-    """The class by the words alone."""
-    words = _NOISE.sub(" ", text)
+def _worded(words: str) -> Result:
+    """The class by the words alone, without links and addresses."""
     return next((result for result, pattern in _TEXTS if pattern.search(words)), Result.BLOCKED)

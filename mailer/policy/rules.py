@@ -72,9 +72,9 @@ def erased(facts: Facts) -> Verdict:
 
 @rule("expired", "the event's expires_at", sees=("mailing.expires_at", "now"))
 def expired(facts: Facts) -> Verdict:
-    """Nothing goes out after its time."""
+    """Nothing goes out after its time; a breach notice is written instead."""
     expires_at = facts.mailing.expires_at
-    return _suppress(EXPIRED, "expired", facts) if expires_at is not None and facts.now >= expires_at else None
+    return _unreachable(EXPIRED, "expired", facts) if expires_at is not None and facts.now >= expires_at else None
 
 
 @rule("restricted", "peerstream-09; GDPR Art. 18; invariant 3", sees=("standing.restricted", "category.name"))

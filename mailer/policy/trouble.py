@@ -29,12 +29,35 @@ class Trouble(StrEnum):
     """The relay refuses our credentials, or offers no way of authentication that we have (RFC 4954)."""
     LOST = "lost"
     """The relay ends new connections before they have carried a message."""
+    BUSY = "busy"
+    """The relay refuses connections or sessions for now: it is busy, or closes (RFC 5321 3.8)."""
+    REFUSED = "refused"
+    """The relay refuses us, within a transaction: it wants TLS or a password, or does not relay for us."""
+
+    @property
+    def state(self) -> str:
+        """What the relay is then: `down`, or what has to be mended: `no_address`, `certificate`, and so on."""
+        return _STATES.get(self, DOWN)
 
     @property
     def remedy(self) -> str:
         """One line for an operator: what to check."""
         return _REMEDIES[self]
 
+
+DOWN: Final = "down"
+MISCONFIGURED: Final = "misconfigured"
+_STATES: Final = {
+    Trouble.DNS: "no_address",
+    Trouble.CERTIFICATE: "certificate",
+    Trouble.AUTH: "auth_refused",
+    Trouble.TOKEN: "auth_refused",
+    **dict.fromkeys(
+        (Trouble.GREETING, Trouble.EHLO, Trouble.STARTTLS, Trouble.TLS, Trouble.REFUSED),
+        MISCONFIGURED,
+    ),
+}
+"""What is no state of its own is `DOWN`."""
 
 _REMEDIES: Final = {
     Trouble.DNS: "check the host in MAILER_PROCESSORS and the DNS of this machine",
@@ -48,4 +71,6 @@ _REMEDIES: Final = {
     Trouble.TOKEN: "run the token_command, or look at the token_file, as the user that runs the worker",
     Trouble.AUTH: "check the user name and password (or the token) in the relay's URL; restart the workers",
     Trouble.LOST: "look at the relay's log",
+    Trouble.BUSY: "ask the relay's operator, if it lasts",
+    Trouble.REFUSED: "read its words: it wants TLS, a password or another helo=…, or does not relay for this address",
 }

@@ -7,11 +7,30 @@ from typing import Final
 
 import aiosmtplib
 
+from mailer.policy import session
 from mailer.policy.reply import clean
 from mailer.policy.trouble import Trouble
 
 FAILURES: Final = (aiosmtplib.SMTPException, OSError)
 """Everything that can befall a command; `TimeoutError` and `ssl.SSLError` are OSErrors."""
+
+_STAGES: Final = {
+    Trouble.GREETING: session.Stage.CONNECT,
+    Trouble.EHLO: session.Stage.EHLO,
+    Trouble.STARTTLS: session.Stage.STARTTLS,
+}
+
+
+class AuthRefused(aiosmtplib.SMTPException):
+    """The server refused to authenticate us. Its words may quote the secret, so only their code is kept.
+
+    Args:
+        code: of the reply; 0 or less where it was no proper one.
+    """
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"AUTH refused with {code if code > 0 else 'no proper reply'}")
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +74,10 @@ def trouble_of(error: Exception, step: Trouble) -> Trouble:
                 return Trouble.TLS
             case TimeoutError():
                 return Trouble.TIMED_OUT
+            case AuthRefused():
+                return session.trouble_of(session.Stage.AUTH, each.code, None, "") or step
+            case aiosmtplib.SMTPResponseException() if step in _STAGES and each.code // 100 in (4, 5):
+                return session.trouble_of(_STAGES[step], each.code, None, "") or step
             case _:
                 pass
     return step

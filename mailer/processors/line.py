@@ -10,7 +10,7 @@ import aiosmtplib
 
 from mailer.policy.trouble import Trouble
 from mailer.processors.ahead import Ahead
-from mailer.processors.faults import FAILURES, NoConnection, reason_of, trouble_of
+from mailer.processors.faults import FAILURES, AuthRefused, NoConnection, reason_of, trouble_of
 from mailer.processors.letter import Extensions
 from mailer.processors.naming import OwnName
 from mailer.processors.pipelined import Pipelined
@@ -157,8 +157,7 @@ class _Opening:
         try:
             await client.login(self._relay.username, self._relay.password)
         except aiosmtplib.SMTPResponseException as error:
-            reply = str(error.code) if error.code > 0 else "no proper reply"
-            raise aiosmtplib.SMTPException(f"AUTH refused with {reply}") from None
+            raise AuthRefused(error.code) from None
 
 
 def _hang_up(client: aiosmtplib.SMTP) -> None:

@@ -14,12 +14,13 @@ from typing import Final, cast
 from mailer.crashing import ARMED, CrashPoint, reach
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.reply import classify, clean, is_about_mailbox
+from mailer.policy.session import CLOSING, Stage
 from mailer.processors.ahead import Ahead
 from mailer.processors.letter import Extensions, Letter
 from mailer.processors.relay import Relay
 from mailer.processors.replies import Replies
 from mailer.processors.share import LATE, Share
-from mailer.processors.speaker import CLOSING, GO_AHEAD, Speaker, is_refusal, refused_sender
+from mailer.processors.speaker import GO_AHEAD, Speaker, is_refusal
 
 _AT_ONCE: Final = 65_536
 """Octets of content that are written together with the final dot. Of what is longer, the dot is held back until all
@@ -176,14 +177,14 @@ class Pipelined(Speaker, asyncio.Protocol):
         elif not is_refusal(code) or (code == CLOSING and not self._fresh):
             self._end(_unexpected(code, text))
         else:
-            self._refuse(refused_sender(code, _readable(text)), code)
+            self._refuse(classify(Stage.MAIL, code, _readable(text)), code)
 
     def _after_rcpt(self, code: int, text: bytes) -> None:
         self._expected = self._after_data
         self._limit = self._times.data
         self._named = code // 100 == 2
         if is_refusal(code):
-            outcome = classify(code, _readable(text))
+            outcome = classify(Stage.RCPT, code, _readable(text))
             self._refuse(outcome, code, about_recipient=self._open and is_about_mailbox(outcome))
         elif not self._named:
             self._end(_unexpected(code, text))
@@ -191,15 +192,13 @@ class Pipelined(Speaker, asyncio.Protocol):
     def _after_data(self, code: int, text: bytes) -> None:
         refused = is_refusal(code)
         if refused:
-            self._refuse(classify(code, _readable(text)), code)
+            self._refuse(classify(Stage.DATA, code, _readable(text)), code)
         elif code != GO_AHEAD:
             self._end(_unexpected(code, text))
         if self._early and not self._ended:
             self._ahead.answered(taken=not self._retracted)
             self._early = self._retracted = False
-        if self._ended:
-            return
-        if refused:
+        if refused or self._ended:
             self._turn()
         elif self._letter is not None:
             self._content(self._letter)
@@ -253,7 +252,7 @@ class Pipelined(Speaker, asyncio.Protocol):
     def _too_early(self, code: int, text: bytes) -> None:
         """A reply within the content: its final dot has not been written, and never will be."""
         if is_refusal(code):
-            self._settle(classify(code, _readable(text)), code)
+            self._settle(classify(Stage.DOT, code, _readable(text)), code)
         self._end(_unexpected(code, text))
 
     def _after_dot(self, code: int, text: bytes) -> None:
@@ -263,7 +262,7 @@ class Pipelined(Speaker, asyncio.Protocol):
             return
         self._brisk = self._heard - self._dotted < _BRISK
         self._open = False
-        self._settle(classify(code, _readable(text)), code)
+        self._settle(classify(Stage.DOT, code, _readable(text)), code)
         self._turn()
 
     def _unasked(self, code: int, text: bytes) -> None:

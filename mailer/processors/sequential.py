@@ -9,11 +9,12 @@ import aiosmtplib
 from mailer.crashing import ARMED, CrashPoint, reach
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.reply import classify
+from mailer.policy.session import CLOSING, Stage
 from mailer.processors.faults import FAILURES, reason_of
 from mailer.processors.letter import Extensions, Letter
 from mailer.processors.relay import Relay
 from mailer.processors.share import LATE, Share
-from mailer.processors.speaker import CLOSING, GO_AHEAD, Speaker, is_refusal, refused_sender
+from mailer.processors.speaker import GO_AHEAD, Speaker, is_refusal
 
 _FAREWELL: Final = 2.0
 """Seconds to wait for the reply to QUIT."""
@@ -79,7 +80,7 @@ class Sequential(Speaker):
             return _lost(error) if self._fresh else None
         if is_refusal(mail.code):
             self._heard(mail.code)
-            return refused_sender(mail.code, mail.message)
+            return classify(Stage.MAIL, mail.code, mail.message)
         try:
             outcome = await self._recipient(share, letter) or await self._content(share, letter)
         except FAILURES as error:
@@ -90,15 +91,15 @@ class Sequential(Speaker):
     async def _recipient(self, share: Share, letter: Letter) -> Outcome | None:
         """RCPT and DATA. None if the server now waits for the content."""
         times = self._times
-        for command, expected, seconds in (
-            ((b"RCPT", letter.rcpt), 2, times.command),
-            ((b"DATA",), GO_AHEAD, times.data),
+        for stage, command, expected, seconds in (
+            (Stage.RCPT, (b"RCPT", letter.rcpt), 2, times.command),
+            (Stage.DATA, (b"DATA",), GO_AHEAD, times.data),
         ):
             reply = await self._client.execute_command(*command, timeout=self._until(seconds, share))
             if is_refusal(reply.code):
                 self._heard(reply.code)
                 await self._reset()
-                return classify(reply.code, reply.message)
+                return classify(stage, reply.code, reply.message)
             if expected not in (reply.code, reply.code // 100):
                 raise _nonsense(reply)
         return None
@@ -152,7 +153,7 @@ class Sequential(Speaker):
             self.drop()
             return Outcome(Result.IN_DOUBT, text=f"lost after the final dot: {reason_of(error)}")
         self._heard(reply.code)
-        return classify(reply.code, reply.message)
+        return classify(Stage.DOT, reply.code, reply.message)
 
 
 def _lost(error: Exception) -> Outcome:

@@ -87,5 +87,5 @@ class Share:
         """One a message, in order; what waits is unsent for want of a connection, or since its time was up."""
         unsent = Outcome(Result.UNSENT, text=LATE)
         if ended is not None:
-            unsent = Outcome(Result.UNSENT, text=ended.text, no_connection=True, trouble=ended.trouble)
+            unsent = Outcome(Result.UNSENT, text=ended.text, trouble=ended.trouble)
         return [self._known.get(index, unsent) for index in range(len(self._window))]

@@ -2,16 +2,11 @@
 
 import time
 from abc import ABC, abstractmethod
-from dataclasses import replace
 
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.reply import classify
 from mailer.processors.letter import Extensions, Letter
 from mailer.processors.relay import Relay
 from mailer.processors.share import Share
 
-CLOSING = 421
-"""The code with which a server ends the connection, whatever was asked (RFC 5321 3.8)."""
 GO_AHEAD = 354
 """The code that asks for the content (RFC 5321 4.1.1.4)."""
 
@@ -84,9 +79,3 @@ class Speaker(ABC):
 def is_refusal(code: int) -> bool:
     """Whether a reply says no, for now or for good."""
     return code // 100 in (4, 5)
-
-
-def refused_sender(code: int, text: str) -> Outcome:
-    """What a refused MAIL means: no recipient has been named yet, so whatever it says is not about one."""
-    outcome = classify(code, text)
-    return replace(outcome, result=Result.BLOCKED) if outcome.result is Result.REFUSED else outcome

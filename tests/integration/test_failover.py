@@ -4,9 +4,10 @@ from collections import Counter
 from datetime import timedelta
 
 from mailer.policy.outcome import Outcome, Result
+from mailer.policy.trouble import Trouble
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person
 
-AWAY = Outcome(Result.UNSENT, text="no connection", no_connection=True)
+AWAY = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
 IN_DOUBT = Outcome(Result.IN_DOUBT, text="lost after the final dot")
 REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
 BLOCKED = Outcome(Result.BLOCKED, 554, "5.7.1", "we do not like you")

@@ -17,6 +17,7 @@ from mailer.ledger.rates import PostgresRates
 from mailer.pipeline import handover
 from mailer.pipeline.handover import WINDOW
 from mailer.policy.outcome import Outcome, Result
+from mailer.policy.trouble import Trouble
 from mailer.ports.mailings import Accepted
 from mailer.ports.processor import Outgoing, Permit
 from mailer.ports.rates import Ask, Lease, Limit, Period, Scope
@@ -293,7 +294,7 @@ async def test_outcomes_do_not_wait_for_the_next_window(world: World) -> None:
 
 async def test_one_of_two_by_weight_is_away(world: World) -> None:
     """The other gets its share too, within its own limit; what it has no token for waits."""
-    away = Outcome(Result.UNSENT, text="no connection", no_connection=True)
+    away = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
     heavy = FakeProcessor(lambda _: away, "heavy", weight=3)
     light = world.processor = FakeProcessor(name="light")
     await limit(world, "processor", "light", 100, "day")

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from mailer.pipeline import handover
 from mailer.pipeline.handover import WINDOW
 from mailer.pipeline.press import Presses
 from mailer.policy.outcome import Outcome, Result
+from mailer.policy.trouble import Trouble
 from mailer.ports.deliveries import Claim, Move, State
 from mailer.ports.ledger import Entry
 from mailer.ports.processor import Outgoing, Permit
@@ -24,7 +24,7 @@ REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
 BLOCKED = Outcome(Result.BLOCKED, 554, "5.7.1", "we do not like you")
 DEFERRED = Outcome(Result.DEFERRED, 451, "4.7.1", "come back later")
 IN_DOUBT = Outcome(Result.IN_DOUBT, text="lost after the final dot")
-UNSENT = Outcome(Result.UNSENT, text="no connection")
+UNSENT = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
 
 
 def always(outcome: Outcome) -> FakeProcessor:
@@ -167,7 +167,7 @@ async def test_mandatory_mail_in_doubt_is_sent_again(world: World) -> None:
 async def test_what_was_not_offered_goes_back(world: World) -> None:
     """Where no connection is to be had, one window is tried, and everything goes back; the next time not even that."""
     accepted = await world.accept([person(n) for n in range(200)])
-    handover = world.handover(nobody := always(replace(UNSENT, no_connection=True)))
+    handover = world.handover(nobody := always(UNSENT))
     await handover.run(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {("queued", ""): 200}
     await handover.run(accepted.batches)

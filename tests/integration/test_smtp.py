@@ -249,7 +249,7 @@ async def test_urgent_mail_has_connections_of_its_own() -> None:
         await server.hears("MAIL")
         [urgent] = await sender.send([outgoing()], soon(), allowed, urgent=True)
         [bulk] = await sender.send([outgoing()], time.monotonic() + 0.02, allowed)
-        assert (urgent.result, bulk.result, bulk.no_connection) == (Result.ACCEPTED, Result.UNSENT, False)
+        assert (urgent.result, bulk.result, bulk.trouble) == (Result.ACCEPTED, Result.UNSENT, None)
         stuck.cancel()
         [bulk] = await sender.send([outgoing()], soon(), allowed)
         assert bulk.result is Result.ACCEPTED

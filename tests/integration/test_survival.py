@@ -21,6 +21,7 @@ from mailer.pipeline.rates import Meter
 from mailer.pipeline.routing import Routes
 from mailer.pipeline.streams import Streams
 from mailer.policy.outcome import Outcome, Result
+from mailer.policy.trouble import Trouble
 from mailer.ports.deliveries import Move, Row, State
 from mailer.ports.ledger import Entry
 from mailer.ports.mailings import Accepted
@@ -35,7 +36,7 @@ PEOPLE = WINDOW + 6
 """More than fit into one window."""
 DEFERRED = Outcome(Result.DEFERRED, 451, "4.7.1", "later")
 REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
-UNREACHED = Outcome(Result.UNSENT, text="no connection", no_connection=True)
+UNREACHED = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
 DOUBT = Outcome(Result.IN_DOUBT, text="lost after the dot")
 SENT = ("handed_over", "")
 

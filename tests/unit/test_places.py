@@ -209,7 +209,7 @@ async def test_a_relay_that_is_down_is_asked_once_a_place() -> None:
     relay, share = Fake(down=True), window(40)
     assert await relay.pool().carry(share, False) == DOWN
     assert relay.dialled == 4
-    assert all(outcome.no_connection for outcome in share.outcomes(DOWN))
+    assert all(outcome.trouble for outcome in share.outcomes(DOWN))
 
 
 async def test_no_place_is_lost() -> None:

@@ -6,6 +6,10 @@ from hypothesis import strategies as st
 
 from mailer.policy.outcome import Result
 from mailer.policy.reply import HARD, classify, clean
+from mailer.policy.session import Stage
+from mailer.policy.set_up import checks
+
+TRANSACTION = (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)
 
 REFUSED = [
     (550, "5.1.1 <ann@example.org>: Recipient address rejected: User unknown in local recipient table", "5.1.1"),
@@ -51,6 +55,8 @@ REFUSED = [
     (550, "5.0.0 <ann@example.org>... User unknown", "5.0.0"),
     (550, "5.1.0 <ann@example.org> recipient does not exist", "5.1.0"),
     (550, "5.2.0 mailbox not found", "5.2.0"),
+    (550, "5.5.0 Requested action not taken: mailbox unavailable (S2017062302)", "5.5.0"),
+    (550, "5.5.0 User unknown", "5.5.0"),
 ]
 
 DEFERRED = [
@@ -74,20 +80,19 @@ DEFERRED = [
     (550, "user has exceeded quota, bouncing mail", None),
     (554, "mailbox temporarily unavailable", None),
     (550, "5.0.0 quota exceeded for user", "5.0.0"),
+    (550, "5.2.1 The user you are trying to contact is receiving mail at a rate that prevents more", "5.2.1"),
+    (550, "5.4.5 Daily user sending limit exceeded.", "5.4.5"),
+    (552, "5.5.3 Too many recipients", "5.5.3"),
+    (421, "4.7.28 Gmail has detected an unusual rate of unsolicited mail.", "4.7.28"),
 ]
 
 BLOCKED = [
     (550, "5.7.1 Service unavailable, Client host [192.0.2.1] blocked using Spamhaus", "5.7.1"),
-    (550, "5.7.26 Unauthenticated email from example.org is not accepted due to domain's DMARC policy", "5.7.26"),
     (552, "5.7.0 This message was blocked because its content presents a potential security issue", "5.7.0"),
     (553, "5.1.8 <news@nowhere.example>... Domain of sender address does not exist", "5.1.8"),
     (553, "5.1.7 bad sender address syntax", "5.1.7"),
-    (503, "5.5.1 Error: need RCPT command", "5.5.1"),
-    (550, "5.5.0 Requested action not taken: mailbox unavailable (S2017062302)", "5.5.0"),
     (554, "5.6.0 Message contains bare CR", "5.6.0"),
-    (553, "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", "5.7.1"),
     (553, "sorry, your envelope sender is in my badmailfrom list", None),
-    (550, "relay not permitted", None),
     (550, "Sender verify failed: user unknown", None),
     (550, "Administrative prohibition", None),
     (550, "rejected because 5.9.12.3 is listed", None),
@@ -98,10 +103,36 @@ BLOCKED = [
     (550, "5.0.0 Message rejected", "5.0.0"),
     (550, "5.1.0 Address rejected.", "5.1.0"),
     (550, "5.1.4 ambiguous mailbox", "5.1.4"),
-    (500, "Error: bad syntax", None),
-    (530, "5.7.0 Must issue a STARTTLS command first", "5.7.0"),
-    (555, "MAIL FROM parameters not recognized", None),
-    (521, "host does not accept mail", None),
+    (554, "5.7.9 Message not accepted for policy reasons. See https://postmaster.example.com/error-codes", "5.7.9"),
+    (550, "5.7.1 The IP address is on a block list (S3140)", "5.7.1"),
+    (554, "5.7.1 <ann@example.org>: Recipient address rejected: Access denied", "5.7.1"),
+    (504, "5.5.2 <ann>: Recipient address rejected: need fully-qualified address", "5.5.2"),
+    (501, "malformed address", None),
+]
+
+SET_UP = [
+    (550, "5.7.26 Unauthenticated email from example.org is not accepted due to domain's DMARC policy", "5.7.26"),
+    (
+        421,
+        "4.7.26 This email has been rate limited because it is unauthenticated. Gmail requires all\n"
+        "4.7.26 senders to authenticate with either SPF or DKIM.",
+        "4.7.26",
+    ),
+    (421, "4.7.23 The IP address sending this message does not have a PTR record", "4.7.23"),
+    (421, "4.7.27 SPF [example.org] with ip: [192.0.2.1] = did not pass", "4.7.27"),
+    (421, "4.7.29 Your email was not sent over a TLS connection", "4.7.29"),
+    (421, "4.7.30 DKIM did not pass", "4.7.30"),
+    (421, "4.7.31 no DMARC record", "4.7.31"),
+    (421, "4.7.32 the From: header isn't aligned", "4.7.32"),
+    (421, "4.7.40 no DMARC policy", "4.7.40"),
+    *((550, f"5.7.{n} Your email has been blocked", f"5.7.{n}") for n in (25, 26, 27, 28, 29, 30, 31, 32, 40)),
+    (
+        550,
+        "5.7.515 Access denied, sending domain example.org doesn't meet the required authentication level",
+        "5.7.515",
+    ),
+    (550, "5.7.509 Access denied, sending domain example.org does not pass DMARC verification", "5.7.509"),
+    (550, "5.7.23 Message rejected due to: SPF fail - not authorized", "5.7.23"),
 ]
 
 
@@ -111,6 +142,7 @@ BLOCKED = [
         *((Result.REFUSED, *sample) for sample in REFUSED),
         *((Result.DEFERRED, *sample) for sample in DEFERRED),
         *((Result.BLOCKED, *sample) for sample in BLOCKED),
+        *((Result.SET_UP, *sample) for sample in SET_UP),
         (Result.ACCEPTED, 250, "2.0.0 Ok: queued as 4Xyz", "2.0.0"),
         (Result.ACCEPTED, 250, "OK id=1tX-0005.1.1-Ab", None),
         (Result.DEFERRED, 354, "go ahead", None),
@@ -118,29 +150,47 @@ BLOCKED = [
 )
 def test_samples(result: Result, code: int, text: str, status: str | None) -> None:
     """A real reply has its class, its status code and its text."""
-    outcome = classify(code, text)
+    outcome = classify(Stage.RCPT, code, text)
     assert (outcome.result, outcome.status) == (result, status)
-    assert (outcome.code, outcome.text) == (code, text)
+    assert (outcome.code, outcome.text, outcome.trouble) == (code, text, None)
+
+
+@pytest.mark.parametrize(("code", "text", "status"), SET_UP)
+def test_a_broken_set_up_says_what_to_check(code: int, text: str, status: str) -> None:
+    """Each of these replies tells operators what to look at, whatever it answers."""
+    assert checks(status)
+    assert {classify(stage, code, text).result for stage in TRANSACTION} == {Result.SET_UP}
 
 
 @given(st.integers(400, 499), st.text())
 def test_a_passing_code_is_never_hard(code: int, text: str) -> None:
-    """Whatever a 4xx reply says, it is tried again."""
-    assert classify(code, text).result is Result.DEFERRED
+    """Whatever a 4xx reply says, the delivery goes on: tried again, held, or offered elsewhere."""
+    goes_on = {Result.DEFERRED, Result.SET_UP, Result.UNSENT}
+    assert {classify(stage, code, text).result for stage in TRANSACTION} <= goes_on
 
 
 @given(st.integers(500, 599), st.from_regex(r"5\.\d{1,2}\.\d{1,2}", fullmatch=True), st.text(max_size=20))
 def test_only_the_listed_codes_are_hard(code: int, status: str, text: str) -> None:
     """A status code that says something declares an address dead only if it is on the list."""
-    outcome = classify(code, f"{status} {text}")
-    if status not in {"5.0.0", "5.1.0", "5.2.0"}:
-        assert (outcome.result is Result.REFUSED) == (status in HARD)
+    for stage in (Stage.RCPT, Stage.DATA, Stage.DOT):
+        outcome = classify(stage, code, f"{status} {text}")
+        if status not in {"5.0.0", "5.1.0", "5.2.0", "5.5.0"}:
+            assert outcome.result is not Result.REFUSED or status in HARD
 
 
 @given(st.integers(0, 999), st.text(st.characters()))
 def test_any_reply_has_a_class(code: int, text: str) -> None:
     """The classification is total, and only a 2xx is an acceptance."""
-    assert (classify(code, text).result is Result.ACCEPTED) == (code // 100 == 2)
+    for stage in TRANSACTION:
+        assert (classify(stage, code, text).result is Result.ACCEPTED) == (code // 100 == 2)
+
+
+@given(st.sampled_from(TRANSACTION), st.integers(400, 599), st.text())
+def test_a_refused_sender_buries_nobody(stage: Stage, code: int, text: str) -> None:
+    """No reply to MAIL declares an address dead; and what is unsent always names the relay's trouble."""
+    outcome = classify(stage, code, text)
+    assert stage is not Stage.MAIL or outcome.result is not Result.REFUSED
+    assert (outcome.result is Result.UNSENT) == (outcome.trouble is not None)
 
 
 def test_the_text_can_be_stored() -> None:

@@ -11,11 +11,12 @@ from mailer.pipeline.breaker import PROBE
 from mailer.pipeline.routing import HALTED, NO_CONNECTION, NOT_ALLOWED, NoRoute, Routes
 from mailer.policy.document import Policy, ProcessorTerms
 from mailer.policy.outcome import Outcome, Result
+from mailer.policy.trouble import Trouble
 from tests.factories import FakeProcessor, policies
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PURPOSE = "newsletter"
-AWAY = Outcome(Result.UNSENT, text="no connection", no_connection=True)
+AWAY = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
 WITHHELD = Outcome(Result.UNSENT, text="paused")
 TAKEN = Outcome(Result.ACCEPTED, 250)
 

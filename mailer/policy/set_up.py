@@ -1,0 +1,49 @@
+"""Replies that say that our own set-up is broken, and what to check then. Pure.
+
+The receiver does not object to this message or recipient, but to how we send at all. Every further message there makes
+it worse, and only a person can mend it.
+"""
+
+from typing import Final
+
+_SPF: Final = "the SPF record of the sending domain names the relay's addresses"
+_DKIM: Final = "mail is signed (MAILER_DKIM), and the selector's key is published"
+_DMARC: Final = "the From domain has a DMARC record (RFC 9989), and SPF or DKIM is aligned with it"
+_REVERSE: Final = "the relay's address has a PTR record, whose name leads back to that address"
+_TLS: Final = "the relay speaks TLS to the recipient's servers"
+_BOTH: Final = f"{_SPF}; {_DKIM}"
+
+_BY_DETAIL: Final = {
+    "20": _DKIM,
+    "21": _DKIM,
+    "22": _DKIM,
+    "23": f"{_SPF}; {_REVERSE}",  # RFC 7372: SPF; Gmail: no PTR record
+    "24": _SPF,
+    "25": _REVERSE,
+    "26": _BOTH,
+    "27": _SPF,
+    "29": _TLS,
+    "30": _DKIM,
+    "31": _DMARC,
+    "32": _DMARC,
+    "40": _DMARC,
+    "508": _BOTH,
+    "509": _DMARC,
+    "515": f"{_BOTH}; {_DMARC}",
+}
+"""By the third number of 4.7.n and 5.7.n: RFC 7372, RFC 7505, Gmail's and Outlook.com's own."""
+_ONLY_PERMANENT: Final = {"28": f"{_BOTH}; {_REVERSE}"}
+"""4.7.28 only asks for a slower pace."""
+
+
+def is_set_up(status: str | None) -> bool:
+    """Whether an enhanced status code (RFC 3463) says that the sender's set-up is broken."""
+    return status is not None and checks(status) is not None
+
+
+def checks(status: str) -> str | None:
+    """What a person is to check; None: the status says nothing of the set-up."""
+    subject, _, detail = status.rpartition(".")
+    if subject == "5.7":
+        return _BY_DETAIL.get(detail) or _ONLY_PERMANENT.get(detail)
+    return _BY_DETAIL.get(detail) if subject == "4.7" else None
