@@ -29,6 +29,8 @@ PATIENCE = 1.0
 """Seconds between two tries."""
 CONNECT_SECONDS = 5.0
 """The longest that one server of a URL may take to let us in."""
+_ROUNDS = 3
+"""How often a pooler is asked whether our session is ours: others may come in between."""
 RELEASE_SECONDS = 5.0
 """The longest that a connection may take to cancel what timed out, before it is cut."""
 
@@ -59,10 +61,9 @@ _ENDS = (
     asyncpg.DatabaseDroppedError,
 )
 """Errors after which no connection of the pool is used again."""
-_POOLED = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
-"""A prepared statement is gone, or there already: another client used our session in between."""
 _REFUSAL = re.compile(
-    "unsupported|no such|authentication failed|does not exist|rejected|not allowed|required|disabled|disallowed|config"
+    "unsupported|no such|authentication failed|does not exist|login rejected|not allowed|SSL required|is disabled"
+    "|config error"
 )
 """PgBouncer says most of its refusals with one SQLSTATE (08P01); these words tell those that waiting does not mend."""
 
@@ -170,15 +171,19 @@ def outage(error: BaseException, *, in_use: bool = False) -> DatabaseAway | None
         case DatabaseAway():
             return error
         case asyncpg.QueryCanceledError() | TimeoutError():
-            return StatementTooSlow("a statement took too long at the database")
+            return StatementTooSlow("a statement took too long")
+        case asyncpg.InvalidSQLStatementNameError() | asyncpg.DuplicatePreparedStatementError():
+            return DatabaseRefuses(POOLER)  # another client used our session in between
+        case asyncpg.PostgresConnectionError() if "pooling mode" in str(error):
+            return DatabaseRefuses(POOLER)
         case asyncpg.ProtocolViolationError() if _REFUSAL.search(str(error)):
-            return DatabaseRefuses(f"the database refuses us: {error}")
+            return DatabaseRefuses(_words(error))
         case asyncpg.PostgresError() | asyncpg.TargetServerAttributeNotMatched() if isinstance(error, _AWAY):
-            return DatabaseAway(f"the database is away: {_words(error)}")
+            return DatabaseAway(_words(error))
         case asyncpg.InterfaceError() if not isinstance(error, ValueError) and _CLOSED.search(str(error)):
-            return DatabaseAway("the database is away: the connection is closed")
+            return DatabaseAway("the connection is closed")
         case OSError() if not in_use:
-            return DatabaseAway(f"the database is away: {error.strerror or error}")
+            return DatabaseAway(error.strerror or str(error) or type(error).__name__)
     return None
 
 
@@ -210,7 +215,7 @@ async def probe(pool: Pool, seconds: float = 2.0) -> str | None:
             if await connection.fetchval("SELECT current_setting('transaction_read_only')::bool"):
                 raise asyncpg.ReadOnlySQLTransactionError(READ_ONLY)
     except TimeoutError:
-        return f"the database is away: no answer within {seconds:g} seconds"
+        return f"no answer within {seconds:g} seconds"
     except DatabaseAway as error:
         return str(error)
     return None
@@ -257,18 +262,13 @@ async def _connect(url: str, limits: Limits, options: dict[str, Any]) -> "asyncp
         raise DatabaseAway(f"no answer within {CONNECT_SECONDS:.0f} seconds") from None
     except OSError as error:
         raise DatabaseAway(error.strerror or str(error)) from error
-    except _POOLED as error:
-        raise DatabaseRefuses(POOLER) from error
-    except asyncpg.ProtocolViolationError as error:
-        raise (DatabaseRefuses if _REFUSAL.search(str(error)) else DatabaseAway)(_words(error)) from error
-    except asyncpg.PostgresError as error:
-        raise (DatabaseAway if isinstance(error, _AWAY) else DatabaseRefuses)(_words(error)) from error
     except asyncpg.TargetServerAttributeNotMatched as error:
         raise DatabaseAway("the server is not what target_session_attrs asks for") from error
-    except asyncpg.InterfaceError as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         if isinstance(error, ValueError):  # the URL cannot be read
             raise
-        raise DatabaseAway(_words(error)) from error
+        # Any other error here is of the server, not of an input: it says what has to be mended.
+        raise (outage(error) or DatabaseRefuses(_words(error))) from error
     return connection
 
 
@@ -346,8 +346,30 @@ async def open_pool(url: str, size: int = 32, limits: Limits = SERVING) -> Pool:
     )
     await pool
     try:
-        async with pool.acquire():
-            return pool
+        async with pool.acquire() as connection:
+            if await connection.fetchval("SELECT pg_backend_pid()") != connection.get_server_pid():
+                await _refuse_shared_session(connection, url)
     except BaseException:
         pool.terminate()
         raise
+    return pool
+
+
+async def _refuse_shared_session(connection: Connection, url: str) -> None:
+    """Asks whether a pooler keeps our session ours: another client's transaction must not meet our server process.
+
+    Raises:
+        DatabaseRefuses: it does not.
+    """
+    other = await connect(url)
+    try:
+        for _ in range(_ROUNDS):
+            async with other.transaction():
+                theirs = await other.fetchval("SELECT pg_backend_pid()")
+                ours = {await connection.fetchval("SELECT pg_backend_pid()") for _ in range(2)}
+            if theirs in ours or len(ours) > 1:
+                raise DatabaseRefuses(POOLER)
+    except asyncpg.PostgresError as error:  # such as: no transactions in statement pooling mode
+        raise (outage(error) or DatabaseRefuses(_words(error))) from error
+    finally:
+        other.terminate()

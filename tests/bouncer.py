@@ -1,0 +1,72 @@
+"""A PgBouncer of Debian in front of a PostgreSQL server, with the configuration that the package brings."""
+
+import asyncio
+import os
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+
+from tests.processes import free_port
+
+PROGRAM = "/usr/sbin/pgbouncer"
+_DEFAULTS = Path("/etc/pgbouncer/pgbouncer.ini")
+PASSWORD = "bouncer-password"
+
+
+@asynccontextmanager
+async def bouncer(url: str, folder: Path, mode: str | None = None) -> AsyncIterator[str]:
+    """Starts a PgBouncer for a database of a server on a Unix socket; gives the database's URL through it.
+
+    Args:
+        url: the database's own.
+        folder: for the configuration; every user may enter it.
+        mode: of its pools; as installed (session) if there is none.
+    """
+    parts, port = urlsplit(url), free_port()
+    socket = parse_qs(parts.query)["host"][0]
+    process = _start(parts.path[1:], socket, str(parts.username), port, folder, mode)
+    try:
+        through = f"postgresql://{parts.username}:{PASSWORD}@127.0.0.1:{port}{parts.path}?sslmode=disable"
+        await _until_it_answers(through, process)
+        yield through
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _start(name: str, socket: str, user: str, port: int, folder: Path, mode: str | None) -> "subprocess.Popen[bytes]":
+    """Starts it with Debian's file, as whoever owns the server: no other user may come to its socket."""
+    users, ini, owner = folder / "userlist.txt", folder / "pgbouncer.ini", Path(socket).stat()
+    users.write_text(f'"{user}" "{PASSWORD}"\n')
+    changed = {
+        "[databases]": f"[databases]\n{name} = host={socket} dbname={name}",
+        "listen_port": f"listen_port = {port}",
+        "auth_file": f"auth_file = {users}",
+        "logfile": f"logfile = {folder / 'pgbouncer.log'}",
+        "pidfile": f"pidfile = {folder / 'pgbouncer.pid'}",
+        "unix_socket_dir": "unix_socket_dir =",
+    }
+    lines = [changed.get(line.split(" = ")[0].strip(), line) for line in _DEFAULTS.read_text().splitlines()]
+    ini.write_text("\n".join(lines) + (f"\npool_mode = {mode}\n" if mode else "\n"))
+    command = [PROGRAM, "-q", str(ini)]
+    if os.geteuid() != 0:
+        return subprocess.Popen(command)
+    os.chown(folder, owner.st_uid, owner.st_gid)
+    return subprocess.Popen(command, user=owner.st_uid, group=owner.st_gid, extra_groups=[])
+
+
+async def _until_it_answers(url: str, process: "subprocess.Popen[bytes]") -> None:
+    async with asyncio.timeout(20):
+        while process.poll() is None:
+            try:
+                connection = await asyncpg.connect(url)
+            except OSError:
+                await asyncio.sleep(0.02)
+            else:
+                await connection.close()
+                return
+    raise RuntimeError(f"PgBouncer ended with status {process.returncode}")
