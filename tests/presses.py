@@ -1,18 +1,19 @@
 """A mailing as the hand-over sees it, and its press, for tests without a database."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any
 
+from mailer.pipeline.copies import Key
 from mailer.pipeline.preparing import Gate, Preparing
 from mailer.pipeline.press import Press, Presses
 from mailer.pipeline.routing import Routes
 from mailer.pipeline.streams import Streams
 from mailer.pipeline.verdicts import Step
 from mailer.policy.outcome import Outcome
-from mailer.ports.deliveries import Row
+from mailer.ports.deliveries import Carrier, Row
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.pauses import Pause
 from mailer.ports.processor import Processor
@@ -80,9 +81,14 @@ class NoPauses:
         """See `ports.pauses`."""
 
 
+async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, Carrier]:
+    """Nobody has carried any text."""
+    return {}
+
+
 def plan(row: Row, press: Press, processor: Processor, now: datetime) -> Step:
     """What is prepared for one row, where nothing limits."""
     gate = Gate(FakeHalts(), Routes([processor], lambda name: None), NoLimits(), Streams(NoPauses()))
-    prepared = asyncio.run(Preparing(gate, None).prepare([row], {press.facts.id: press}, {}, {}, now))
+    prepared = asyncio.run(Preparing(gate, None, nobody).prepare([row], {press.facts.id: press}, {}, {}, now))
     [step] = prepared.steps
     return step

@@ -11,7 +11,6 @@ import typer
 from mailer.app import App
 from mailer.cli.shared import AsJson, facts, fail, out, print_json, table, with_app
 from mailer.inputs import moment, named_moment
-from mailer.pipeline.copies import resolved
 from mailer.policy.deciding import decide, facts_of
 from mailer.policy.decision import Decision, Facts, Mailing, Send
 from mailer.policy.explaining import Line, lines, sentence, switches
@@ -93,7 +92,6 @@ async def _explained(app: App, asked: _Asked) -> _Explained:
     row = await app.deliveries.foresee(brand, recipient, mailing) if recipient is not None else None
     if row is None:
         raise _Unexplained(f"--recipient: {brand} has no recipient {asked.recipient}")
-    row = resolved(row, {})
     mailing = replace(mailing, inviter_paused=row.inviter_paused)
     seen = facts_of(mailing, row.standing, app.policies[brand], asked.at)
     decision = decide(mailing, row.standing, app.policies[brand], asked.at)

@@ -66,7 +66,6 @@ def standing_of(
     row: asyncpg.Record,
     invited_by: UUID | None = None,
     sent: tuple[tuple[str, int], ...] = (),
-    copy_of: int | None = None,
 ) -> Standing:
     """A standing from a row that begins with `{standing}`; the rest is only known beside a mailing."""
     recipient_id, version, address, opted_out, objected, consents, *others = row[:STANDING_COLUMNS]
@@ -77,7 +76,7 @@ def standing_of(
         frozenset(opted_out),
         objected,
         frozenset(consents),
-        *(*others, invited_by, sent, copy_of),
+        *(*others, invited_by, sent),
     )
 
 

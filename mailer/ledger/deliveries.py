@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,7 @@ from mailer.ledger.database import STANDING_COLUMNS, Connection, Pool, behind, i
 from mailer.ledger.writers import Writers, columns
 from mailer.policy.decision import Mailing
 from mailer.policy.rates import Rate
-from mailer.ports.deliveries import Claim, Move, Row, State
+from mailer.ports.deliveries import Carrier, Claim, Move, Row, State
 from mailer.ports.ids import uuid7
 from mailer.ports.ledger import Entry
 
@@ -40,7 +41,7 @@ Key = tuple[UUID, int]
 
 
 class _Refused(Exception):
-    """Some invitations may not begin; what the transaction has done is taken back."""
+    """Some messages may not begin; what the transaction has done is taken back."""
 
     def __init__(self, keys: frozenset[Key]) -> None:
         super().__init__()
@@ -114,21 +115,31 @@ class PostgresDeliveries:
         raise RuntimeError(f"{len(moves)} moves are refused, and each of them holds; does one come twice?")
 
     async def _move(self, connection: Connection, moves: Sequence[Move], given: Sequence[Any]) -> frozenset[Key]:
-        """All of them, or an error; a move that uses addresses up, together with that."""
+        """All of them, or an error; a move that uses addresses up, or shares one, together with that."""
         statement = _COUNTED_MOVE if any(move.counts_as for move in moves) else _MOVE
-        invitations = [move.key for move in moves if move.invites]
-        if not invitations:
+        if not any(move.invites or move.carries or move.copy_of for move in moves):
             await connection.fetchval(statement, *given)
             return frozenset()
         try:
             async with connection.transaction():
-                await connection.execute(_SQL["keep_inviters"])
-                if used := await connection.fetch(_SQL["use_addresses"], *zip(*invitations, strict=True)):
-                    raise _Refused(_keys(used))
+                await _begin(connection, moves)
                 await connection.fetchval(statement, *given)
+                if copies := [(*move.key, move.copy_of) for move in moves if move.copy_of]:
+                    await connection.execute(_SQL["note_copies"], *zip(*copies, strict=True))
         except _Refused as error:
             return error.keys
         return frozenset()
+
+    async def carriers(self, texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, Carrier]:
+        """See the port."""
+        wanted = [(*key, *text) for key, text in texts.items()]
+        rows = await self._pool.fetch(_SQL["carriers"], *zip(*wanted, strict=True))
+        return {
+            (row["mailing_id"], row["recipient_id"]): Carrier(
+                row["carrier"], row["n"], State(row["state"]), row["due_at"]
+            )
+            for row in rows
+        }
 
     async def read_again(self, claim: UUID, keys: Sequence[Key]) -> list[Row]:
         """See the port."""
@@ -142,11 +153,32 @@ class PostgresDeliveries:
         row = await self._pool.fetchrow(
             _FORESEE, *self._rates, id_, recipient_id, brand, mailing.category.name, mailing.inviter
         )
-        return _row(row) if row else None
+        if row is None:
+            return None
+        found = _row(row)
+        copy_of = await self._pool.fetchval(_SQL["copy_of"], id_, recipient_id)
+        return replace(found, standing=replace(found.standing, copy_of=copy_of))
 
     async def finish(self, claim: UUID, give_back_until: datetime | None) -> None:
         """See the port."""
         await self._pool.execute(_SQL["finish"], claim, give_back_until)
+
+
+async def _begin(connection: Connection, moves: Sequence[Move]) -> None:
+    """Uses the addresses of invitations up, and takes the texts that go to shared addresses.
+
+    Raises:
+        _Refused: somebody else was first.
+    """
+    if invitations := [move.key for move in moves if move.invites]:
+        await connection.execute(_SQL["keep_inviters"])
+        if used := await connection.fetch(_SQL["use_addresses"], *zip(*invitations, strict=True)):
+            raise _Refused(_keys(used))
+    carried = [(*move.key, *move.carries) for move in moves if move.carries]
+    if carried:
+        taken = _keys(await connection.fetch(_SQL["carry"], *zip(*carried, strict=True)))
+        if missed := {(mailing_id, recipient_id) for mailing_id, recipient_id, *_ in carried} - taken:
+            raise _Refused(frozenset(missed))
 
 
 def _keys(rows: Sequence[asyncpg.Record]) -> frozenset[Key]:
@@ -155,10 +187,8 @@ def _keys(rows: Sequence[asyncpg.Record]) -> frozenset[Key]:
 
 def _row(row: asyncpg.Record) -> Row:
     """A row of `rows`, which begins with the standing."""
-    invited_by, sent, copy_of, mailing_id, attempt, name, locale, context, paused, tried_at, originals = row[
-        STANDING_COLUMNS:
-    ]
-    standing = standing_of(row, _invited_by(invited_by), _sent(sent), copy_of)
+    invited_by, sent, shared, mailing_id, attempt, name, locale, context, paused, tried_at = row[STANDING_COLUMNS:]
+    standing = standing_of(row, _invited_by(invited_by), _sent(sent))
     return Row(
         mailing_id,
         standing.recipient_id,
@@ -168,13 +198,9 @@ def _row(row: asyncpg.Record) -> Row:
         locale,
         context or {},
         paused,
-        _originals(originals) if originals else (),
+        shared,
         tried_at,
     )
-
-
-def _originals(found: list[list[Any]]) -> tuple[tuple[int, State], ...]:
-    return tuple((recipient_id, State(state)) for recipient_id, state in found)
 
 
 def _sent(counts: list[list[Any]] | None) -> tuple[tuple[str, int], ...]:
@@ -195,7 +221,7 @@ def _columns(moves: Sequence[Move]) -> Sequence[Sequence[Any]]:
 
 def _packed(moves: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
     """Columns of moves as `want` takes them: what they have in common comes once, and each of them names it."""
-    mailings, recipients, attempts, before, after, reasons, due, versions, _, sent_as, counts_as, _ = moves
+    mailings, recipients, attempts, before, after, reasons, due, versions, _, sent_as, counts_as, *_ = moves
     shapes: dict[tuple[Any, ...], int] = {}
     places: dict[UUID, int] = {}
     shaped = [

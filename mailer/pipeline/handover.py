@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -55,7 +55,7 @@ class _Hold:
     Attributes:
         urgent: whether bulk mail gives way to it; all of its mailings are of one lane.
         closing: `time.monotonic()` seconds after which nothing begins.
-        fates: what this claim has already done.
+        fates: what this claim has already done with deliveries to shared addresses.
         pending: outcomes that are not recorded yet. judgements: of their refusals. since: when they came in.
         offered: how many messages were offered to a processor.
         barred: the processors that have refused us with a message, so that another one gets it.
@@ -71,6 +71,10 @@ class _Hold:
     urgent: bool = False
     offered: int = 0
     barred: defaultdict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def note_fates(self, moves: Iterable[Move]) -> None:
+        """Moves of deliveries to shared addresses, which others of the claim are decided by."""
+        self.fates.update((move.key, move.to_state) for move in moves)
 
 
 class HandOver:
@@ -98,7 +102,7 @@ class HandOver:
         self._bounces = bounces
         self._owner = owner
         self._stop = stop
-        self._preparing = Preparing(gate, presses.sign)
+        self._preparing = Preparing(gate, presses.sign, deliveries.carriers)
         self.precedence = gate.precedence
 
     async def run(self, batches: Sequence[int], facts: Sequence[MailingFacts] = ()) -> None:
@@ -200,7 +204,7 @@ class HandOver:
         if begun is None:
             self._give_back(prepared.admission, prepared.steps)
             return {step.change.move.key: datetime.now(UTC) + PAUSE for step in prepared.steps}
-        hold.fates |= {step.change.move.key: step.change.move.to_state for step in begun.steps}
+        hold.note_fates(step.change.move for step in begun.steps if step.row.shared)
         sending = [step for step in begun.steps if isinstance(step, Sending)]
         return begun.left | (await self._send(hold, sending, begun.admission) if sending else {})
 
@@ -308,7 +312,10 @@ class HandOver:
         unsent = list[Sending]()
         doubted = frozenset[Key]().union(*(judgement.doubted for judgement in hold.judgements))
         for step, outcome in zip(steps, outcomes, strict=True):
-            hold.pending.append(conclude(step, outcome, now, doubted=_key(step.row) in doubted))
+            change = conclude(step, outcome, now, doubted=_key(step.row) in doubted)
+            hold.pending.append(change)
+            if step.row.shared:
+                hold.note_fates([change.move])
             self._gate.meter.note(step.wanted.processor, step.wanted.domain, outcome)
             if outcome.result is Result.UNSENT:
                 unsent.append(step)
@@ -318,7 +325,6 @@ class HandOver:
             HANDED_OVER.labels(steps[0].wanted.processor, result).inc(n)
         self._give_back(admission, unsent)
         hold.offered += len(steps) - len(unsent)
-        hold.fates |= {_key(step.row): State.CLAIMED for step in unsent}
         return {_key(step.row): now for step in unsent}
 
     def _give_back(self, admission: Admission, steps: Sequence[Step]) -> None:
@@ -386,14 +392,6 @@ def _warn(late: int) -> None:
 
 
 def _once(rows: Sequence[Row], presses: Mapping[UUID, Press]) -> Mapping[Key, set[object]]:
-    """What may be met a single time in a window: who is counted against a cap, an address that an invitation uses."""
+    """What may be met a single time in a window: who is counted against a cap."""
     counted = {id_ for id_, press in presses.items() if may_count(press.policy, press.category)}
-    invites = {id_ for id_, press in presses.items() if press.category.invites}
-    once: dict[Key, set[object]] = {}
-    for row in rows if counted or invites else ():
-        things: set[object] = {row.recipient_id} if row.mailing_id in counted else set()
-        if row.mailing_id in invites and row.standing.address:
-            things.add(row.standing.address.casefold())
-        if things:
-            once[row.mailing_id, row.recipient_id] = things
-    return once
+    return {_key(row): {row.recipient_id} for row in rows if row.mailing_id in counted} if counted else {}

@@ -1,7 +1,7 @@
 """From rows to messages: decide, route, admit, render, sign. What may not go now is left, and comes again."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +9,7 @@ from math import inf
 from typing import Protocol
 from uuid import UUID
 
-from mailer.pipeline.copies import Key, resolved
+from mailer.pipeline.copies import Key, as_copy
 from mailer.pipeline.precedence import Precedence
 from mailer.pipeline.press import Press, Printed, Sign
 from mailer.pipeline.routing import NoRoute
@@ -18,7 +18,7 @@ from mailer.pipeline.verdicts import Draft, Step, decision_about, draft_for, int
 from mailer.policy.decision import Hold, Send
 from mailer.policy.document import Policy
 from mailer.policy.outcome import Outcome
-from mailer.ports.deliveries import Row, State
+from mailer.ports.deliveries import Carrier, Carries, Row, State
 from mailer.ports.processor import Processor
 from mailer.ports.rates import Admission, Wanted
 from mailer.rendering.headers import HeaderRefused
@@ -72,6 +72,8 @@ class Metering(Protocol):
 
 
 _UNLIMITED = Admission((), inf)
+Carried = Callable[[Mapping[Key, tuple[bytes, bytes]]], Awaitable[dict[Key, Carrier]]]
+"""Who last carried a text to an address; see `ports.deliveries.Deliveries.carriers`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +107,12 @@ class Preparing:
 
     Args:
         gate: what may go. sign: adds DKIM signatures; None where no domain has keys.
+        carriers: who last carried a text to an address that several share.
     """
 
-    def __init__(self, gate: Gate, sign: Sign | None) -> None:
+    def __init__(self, gate: Gate, sign: Sign | None, carriers: Carried) -> None:
         self._gate = gate
+        self._carriers = carriers
         self._sign = sign
         # Signing by RSA takes longer than all the rest of a message, and frees the interpreter meanwhile.
         self._threads = ThreadPoolExecutor(SIGNING_THREADS, "sign") if sign else None
@@ -133,16 +137,54 @@ class Preparing:
         prepared, drafts = Prepared([]), list[Draft]()
         for row in rows:
             without = barred.get((row.mailing_id, row.recipient_id), ()) if barred else ()
-            match self._sort(resolved(row, fates), presses[row.mailing_id], without, now):
+            match self._sort(row, presses[row.mailing_id], without, now):
                 case Step() as step:
                     prepared.steps.append(step)
                 case Draft() as draft:
                     drafts.append(draft)
                 case datetime() as later:
                     prepared.left[row.mailing_id, row.recipient_id] = later
+        behind: dict[Key, Key] = {}
+        if any(draft.row.shared for draft in drafts):
+            drafts, behind = await self._share(prepared, drafts, fates, now)
         if drafts:
             await self._admit(prepared, drafts, now)
+        # Who comes behind another one waits as long as that one has to.
+        prepared.left |= {key: prepared.left.get(first, now) for key, first in behind.items()}
         return prepared
+
+    async def _share(
+        self, prepared: Prepared, drafts: Sequence[Draft], fates: Mapping[Key, State], now: datetime
+    ) -> tuple[list[Draft], dict[Key, Key]]:
+        """Settles the drafts that are copies of what others carry.
+
+        Returns:
+            The drafts that may go on; and who waits for the next window, since another one of this window is to carry
+            the same text, or the only invitation, to the same address.
+        """
+        texts = {
+            _key(draft): (draft.row.shared, text)
+            for draft in drafts
+            if draft.row.shared and (text := draft.press.text_for(draft.row, draft.send.category))
+        }
+        carriers = await self._carriers(texts) if texts else {}
+        going, behind, first = list[Draft](), dict[Key, Key](), dict[object, Key]()
+        for draft in drafts:
+            key, carrier = _key(draft), carriers.get(_key(draft))
+            if not draft.row.shared:
+                going.append(draft)
+                continue
+            if carrier and (step := _copied(draft, carrier, fates, now)):
+                prepared.steps.append(step)
+                continue
+            place = key[0], draft.row.shared if draft.send.category.invites else texts.get(key, key)
+            if first.setdefault(place, key) != key:
+                behind[key] = first[place]
+                continue
+            if key in texts:
+                draft.carries = Carries(*texts[key], carrier.n if carrier else 0)
+            going.append(draft)
+        return going, behind
 
     def _sort(self, row: Row, press: Press, barred: Collection[str], now: datetime) -> Step | Draft | datetime:
         """What follows for a row at once; a draft, if it is to be sent; or the moment to look again."""
@@ -201,3 +243,16 @@ class Preparing:
         chunks = [going[start : start + SIGNED_AT_ONCE] for start in range(0, len(going), SIGNED_AT_ONCE)]
         done = await asyncio.gather(*(loop.run_in_executor(self._threads, sign_some, chunk) for chunk in chunks))
         return [pair for chunk in done for pair in chunk]
+
+
+def _key(draft: Draft) -> Key:
+    return draft.row.mailing_id, draft.row.recipient_id
+
+
+def _copied(draft: Draft, carrier: Carrier, fates: Mapping[Key, State], now: datetime) -> Step | None:
+    """What follows for a draft whose text another recipient carries to its address; None: it may go itself."""
+    row = as_copy(draft.row, carrier, fates, now, each_told=draft.send.category.written_fallback)
+    if row is None:
+        return None
+    decision = decision_about(row, draft.press, now)
+    return None if isinstance(decision, Send) else settle(row, draft.press, decision)

@@ -1,8 +1,10 @@
 """One mailing's messages: what they have in common is prepared once, and each recipient's is made from it."""
 
+import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from mailer.policy.category import Category
@@ -16,7 +18,7 @@ from mailer.ports.deliveries import Row
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Outgoing
 from mailer.rendering.forms import NAME, Form
-from mailer.rendering.headers import addr_spec
+from mailer.rendering.headers import HeaderRefused, addr_spec
 from mailer.rendering.links import (
     SERVICE,
     ClickToken,
@@ -32,6 +34,7 @@ from mailer.rendering.templates import (
     TRACKED,
     Addressee,
     Identity,
+    RenderError,
     Template,
     TemplateLibrary,
     footer_for,
@@ -45,6 +48,11 @@ MOST_BLANKS = 200
 """Kinds of message that are kept ready: by locale, by which of a person's values there are, and what else differs."""
 FEW = 16
 """Up to so many recipients, a mailing shares its form with others."""
+
+_OWN_LINKS = frozenset({"unsubscribe_url", "leave_url", "report_url", "preferences_url"})
+_ANY_LINK = "https://any.invalid/"
+_ANYBODY = addr_spec("anybody@any.invalid", "To")
+"""What stands for a person's own links and address where only the text counts."""
 
 Sign = Callable[[str, bytes, int], bytes]
 """Signs a message for a domain at a time (seconds): `(domain, message, now) -> message`."""
@@ -132,6 +140,34 @@ class Press:
         message_id = message_id[1:-1]
         sender = self._links.bounce_address(self.facts.id, row.recipient_id, self.policy.domain)
         return Printed(Outgoing(sender, recipient, content, message_id.partition("@")[0]), message_id)
+
+    def text_for(self, row: Row, category: Category) -> bytes | None:
+        """A digest of what a recipient reads: the message without its address, ids and links of their own.
+
+        In optional mail neither the name in a greeting nor the language makes two accounts of one address two readers;
+        in mandatory mail each is told in their own.
+
+        Returns:
+            None where a value of this recipient cannot be rendered.
+        """
+        if category.optional:
+            row = replace(row, name=None, locale=None)
+        switches = self.policy.switches_for(row.standing.collected_under, row.standing.country)
+        personal = self._personal(row, category, switches)
+        personal |= {name: _ANY_LINK for name, value in personal.items() if name in _OWN_LINKS and value}
+        values = {**self._texts, **personal}
+        try:
+            content = self._blank(row, category, footer_for(category, switches), None, values).fill(
+                to=_ANYBODY,
+                name=None,
+                message_id="<any>",
+                date=0,
+                unsubscribe_url=personal["unsubscribe_url"],
+                values=values,
+            )
+        except (RenderError, HeaderRefused):
+            return None
+        return hashlib.sha256(content).digest()
 
     def _blank(
         self, row: Row, category: Category, footer: ServiceFooter, level: str | None, values: dict[str, Any]

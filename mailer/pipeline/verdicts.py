@@ -15,7 +15,7 @@ from mailer.policy.decision import EXPIRED, WRITTEN, Decision, Divert, Hold, Sen
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.rates import is_counted
 from mailer.policy.registry import rule
-from mailer.ports.deliveries import Move, Row, State
+from mailer.ports.deliveries import Carries, Move, Row, State
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.processor import Processor
 from mailer.ports.rates import Wanted
@@ -68,13 +68,14 @@ class Sending(Step):
 
 @dataclass(slots=True)
 class Draft:
-    """A delivery that is to be sent, by whom, and what that asks of the rates."""
+    """A delivery that is to be sent, by whom, what that asks of the rates, and what it carries to a shared address."""
 
     row: Row
     press: Press
     send: Send
     processor: Processor
     wanted: Wanted
+    carries: Carries | None = None
 
 
 def draft_for(row: Row, press: Press, send: Send, processor: Processor) -> Draft:
@@ -119,7 +120,8 @@ def settle(row: Row, press: Press, decision: Suppress | Hold | Divert) -> Step:
             assert_never(decision)
     category = press.category
     entry = _entry(Kind.DECISION, row, press, category, reason=reason, rule=decision.rule, policy=decision.policy)
-    return Step(row, press, category, Change(_move(row, state, kept, due_at=due_at), (entry,)))
+    copy_of = row.standing.copy_of if state is State.SUPPRESSED else None
+    return Step(row, press, category, Change(_move(row, state, kept, due_at=due_at, copy_of=copy_of), (entry,)))
 
 
 def intend(draft: Draft, printed: Printed) -> Sending:
@@ -136,6 +138,7 @@ def intend(draft: Draft, printed: Printed) -> Sending:
         sent_as=category.name if category.name != press.facts.category else None,
         counts_as=category.name if is_counted(press.policy, category) else None,
         invites=category.invites,
+        carries=draft.carries,
     )
     entries = (_decided(draft), handed) if handed else (_decided(draft),)
     return Sending(row, press, category, Change(move, entries), draft.processor, draft.wanted, printed)
@@ -304,8 +307,11 @@ def _move(
     from_state: State = State.CLAIMED,
     due_at: datetime | None = None,
     version: int | None = None,
+    copy_of: int | None = None,
 ) -> Move:
-    return Move(row.mailing_id, row.recipient_id, row.attempt, from_state, state, reason, due_at, version)
+    return Move(
+        row.mailing_id, row.recipient_id, row.attempt, from_state, state, reason, due_at, version, copy_of=copy_of
+    )
 
 
 def _reply(outcome: Outcome) -> str | None:

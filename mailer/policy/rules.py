@@ -281,11 +281,13 @@ def electronic_consent(facts: Facts) -> Verdict:
 
 @rule("one-copy", "invariant 1", sees=("standing.copy_of",))
 def one_copy(facts: Facts) -> Verdict:
-    """Two recipients with one address get one copy; who cannot have it does not keep the other from it."""
+    """Two recipients with one address get one copy of one text; who cannot have it does not keep the other from it."""
     if facts.standing.copy_of is None:
         return None
-    if facts.standing.copy_undecided:
-        return Hold(facts.now + SOON, "copy_undecided", "one-copy", facts.policy.version)
+    if facts.standing.copy_known_at is not None:
+        return Hold(
+            max(facts.standing.copy_known_at, facts.now) + SOON, "copy_undecided", "one-copy", facts.policy.version
+        )
     return _suppress("duplicate_address", "one-copy", facts)
 
 

@@ -1,6 +1,7 @@
 """A recipient's standing: all that decides about them, as of one version."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 EVERYTHING_OPTIONAL = "*"
@@ -59,8 +60,8 @@ class Standing:
         invited_by: the mailing of the invitation that the address has had.
         sent: how many counted mails of a category there were within the days of its cap or alarm, and of all optional
             mail (`EVERYTHING_OPTIONAL`) within those of the brand's, other mailings' only.
-        copy_of: another recipient of the same mailing with the same address, whose copy counts for both.
-        copy_undecided: whether that one goes out is not decided yet.
+        copy_of: another recipient of the same mailing with the same address and text, whose copy counts for both.
+        copy_known_at: when it is known whether that one arrives, where each person has to be told; None: it counts now.
     """
 
     recipient_id: int
@@ -86,7 +87,7 @@ class Standing:
     invited_by: UUID | None = None
     sent: tuple[tuple[str, int], ...] = ()
     copy_of: int | None = None
-    copy_undecided: bool = False
+    copy_known_at: datetime | None = None
 
     def left(self, category: str, topic: str | None = None) -> bool:
         """Whether the person has opted out of a category, of this topic of it, or of all optional mail."""

@@ -51,7 +51,7 @@ class Row:
         standing: as read by the claiming statement.
         context: this person's own values for the template.
         inviter_paused: the invitations of the mailing's inviter are stopped.
-        originals: the recipients before it with the same address, and what has become of their deliveries.
+        shared: the hash of the address, where others of the mailing had the same when it was expanded; else None.
         tried_at: when it was offered to a processor for the first time; None if it never was.
     """
 
@@ -63,7 +63,7 @@ class Row:
     locale: str | None = None
     context: Mapping[str, Any] = field(default_factory=dict)
     inviter_paused: bool = False
-    originals: tuple[tuple[int, State], ...] = ()
+    shared: bytes | None = None
     tried_at: datetime | None = None
 
 
@@ -82,6 +82,32 @@ class Claim:
     deadline: float
 
 
+class Carrier(NamedTuple):
+    """The recipient whose delivery carries a text to an address that several share.
+
+    Attributes:
+        n: how often the text was carried until now. due_at: when a deferred delivery is offered again.
+    """
+
+    recipient_id: int
+    n: int
+    state: State
+    due_at: datetime | None
+
+
+class Carries(NamedTuple):
+    """An intent to carry a text to an address that several share.
+
+    Attributes:
+        address: its hash. text: the digest of the message without its links and ids.
+        n: how often the text had been carried; the intent only begins if that has not changed since.
+    """
+
+    address: bytes
+    text: bytes
+    n: int
+
+
 class Move(NamedTuple):
     """A change of a delivery's state, guarded by its state, attempt and claim.
 
@@ -92,6 +118,8 @@ class Move(NamedTuple):
         sent_as: for an intent, the category that it is to this person, where that is not the mailing's.
         counts_as: for an intent, the category under which it counts for caps and alarms; None where nothing counts it.
         invites: it is the intent of an invitation, which only begins if its address has not been used.
+        carries: for the intent of a text to an address that several share.
+        copy_of: for a delivery that ends because another one's copy counts, the recipient of that one.
     """
 
     mailing_id: UUID
@@ -106,6 +134,8 @@ class Move(NamedTuple):
     sent_as: str | None = None
     counts_as: str | None = None
     invites: bool = False
+    carries: Carries | None = None
+    copy_of: int | None = None
 
     @property
     def key(self) -> tuple[UUID, int]:
@@ -134,6 +164,14 @@ class Deliveries(Protocol):
 
         Raises:
             RuntimeError: they are refused though each of them holds, as where one comes twice.
+        """
+        ...
+
+    async def carriers(self, texts: Mapping[tuple[UUID, int], tuple[bytes, bytes]]) -> dict[tuple[UUID, int], Carrier]:
+        """Who last carried what a delivery would carry; nothing for a text that nobody has carried.
+
+        Args:
+            texts: by delivery, the hash of the address and the digest of the text, as in `Carries`.
         """
         ...
 

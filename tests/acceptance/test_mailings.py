@@ -58,8 +58,9 @@ def person(number: int, brand: str) -> dict[str, str]:
 def expected(category: str) -> dict[str, tuple[str, str]]:
     """What has to become of each person in a mailing of a category."""
     states = {f"p{number}": ("handed_over", "") for number in range(SIZE)}
-    states["p4"] = ("suppressed", "duplicate_address")
     if category in OPTIONAL:
+        # In mandatory mail, number 4 is told in another language than number 3, and by another name.
+        states["p4"] = ("suppressed", "duplicate_address")
         states["p1"] = ("suppressed", "opted_out")
     if category == "newsletter":
         states["p0"] = ("suppressed", "opted_out")

@@ -36,10 +36,11 @@ _STANDING = (
     *("address_dead_at", "electronic_refused_at", "personalisation_refused_at", "tracking_refused_at", "channel"),
 )
 _OTHERS = (
-    *("invited_by", "sent", "copy_of", "mailing_id", "attempt", "name", "locale", "context", "inviter_paused"),
-    *("tried_at", "originals"),
+    *("invited_by", "sent", "shared", "mailing_id", "attempt", "name", "locale", "context", "inviter_paused"),
+    "tried_at",
 )
 """As they are read today."""
+_NEW = ("shared", "tried_at")
 
 
 @dataclass
@@ -77,7 +78,7 @@ class _Writer:
 def _known(row: asyncpg.Record) -> Row:
     """A row by the names of its old columns, without what was not read yet."""
     standing = (row[name] is not None if name.endswith("_at") else row[name] for name in _STANDING)
-    columns: Any = (*standing, *(None if name == "tried_at" else row[name] for name in _OTHERS))
+    columns: Any = (*standing, *(None if name in _NEW else row[name] for name in _OTHERS))
     return _row(columns)
 
 
@@ -105,7 +106,7 @@ class OldDeliveries(PostgresDeliveries):
     ) -> frozenset[tuple[UUID, int]]:
         """See the port."""
         linked = self._writer.link(entries)
-        mailings, recipients, attempts, sources, states, reasons, dues, versions, _, sent_as, counts_as, _ = (
+        mailings, recipients, attempts, sources, states, reasons, dues, versions, _, sent_as, counts_as, *_ = (
             list(column) for column in zip(*moves, strict=True)
         )
         columns = (list(column) for column in zip(*linked, strict=True))

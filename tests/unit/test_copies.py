@@ -1,67 +1,64 @@
-"""Whose copy counts for several recipients with one address, and in which order they are decided on."""
+"""Whose copy counts for several recipients with one address, and in which order rows are decided on."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.pipeline.copies import resolved, windows
+from mailer.pipeline.copies import as_copy, windows
 from mailer.policy.standing import Standing
-from mailer.ports.deliveries import Row, State
+from mailer.ports.deliveries import Carrier, Row, State
 
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
 GOES_OUT = {State.INTENDED, State.HANDED_OVER, State.IN_DOUBT, State.DEFERRED}
 
 
-def row(number: int, *before: tuple[int, State]) -> Row:
-    """A delivery with those before it that have its address."""
-    copy_of = before[0][0] if before else None
-    standing = Standing(number, 1, "ada@people.example", copy_of=copy_of)
-    return Row(MAILING, number, 1, standing, originals=before)
+def row(number: int) -> Row:
+    """A delivery to an address that several share."""
+    return Row(MAILING, number, 1, Standing(number, 1, "ada@people.example"), shared=b"ada")
 
 
 @pytest.mark.parametrize("state", State)
 def test_it_is_a_copy_only_if_the_other_goes_out(state: State) -> None:
-    """Whoever is suppressed keeps nobody from the mail; what is not decided yet is waited for."""
-    standing = resolved(row(2, (1, state)), {}).standing
-    if state in (State.QUEUED, State.CLAIMED, State.HELD):
-        assert standing.copy_undecided
-    else:
-        assert standing.copy_of == (1 if state in GOES_OUT else None)
+    """Whoever does not get the mail keeps nobody else from it."""
+    found = as_copy(row(2), Carrier(1, 1, state, None), {}, NOW, each_told=False)
+    assert (found.standing.copy_of if found else None) == (1 if state in GOES_OUT else None)
+    assert found is None or found.standing.copy_known_at is None
 
 
-def test_one_copy_along_a_chain_is_enough() -> None:
-    """Between the one who has it and the one who asks, there may be somebody who may not have it."""
-    chained = row(3, (2, State.SUPPRESSED), (1, State.HANDED_OVER))
-    assert resolved(chained, {}).standing.copy_of == 2
+@pytest.mark.parametrize("state", sorted(GOES_OUT))
+def test_where_each_is_told_a_copy_counts_once_it_was_handed_over(state: State) -> None:
+    """Until then, it is looked at again when the other one is offered again."""
+    later = NOW + timedelta(hours=1)
+    for due_at in (None, later):
+        found = as_copy(row(2), Carrier(1, 1, state, due_at), {}, NOW, each_told=True)
+        assert found is not None
+        assert found.standing.copy_known_at == (None if state is State.HANDED_OVER else due_at or NOW)
 
 
 def test_what_was_just_done_is_newer_than_what_was_read() -> None:
     """The claim's own moves go over the states that it read."""
-    fates = {(MAILING, 1): State.SUPPRESSED}
-    assert resolved(row(2, (1, State.QUEUED)), fates).standing.copy_of is None
+    fates = {(MAILING, 1): State.CLAIMED}
+    assert as_copy(row(2), Carrier(1, 1, State.INTENDED, None), fates, NOW, each_told=False) is None
 
 
-def test_who_has_another_address_by_now_is_nobodys_copy() -> None:
-    """No row before it has its address any more."""
-    moved = Row(MAILING, 2, 1, Standing(2, 1, "ada@people.example", copy_of=1))
-    assert resolved(moved, {}).standing.copy_of is None
+def test_nobody_is_a_copy_of_their_own() -> None:
+    """Whoever carried the text before and comes again carries it again."""
+    assert as_copy(row(1), Carrier(1, 1, State.DEFERRED, None), {}, NOW, each_told=False) is None
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=40), st.integers(1, 8))
-def test_windows_keep_everyone_once_and_copies_behind(addresses: list[int], size: int) -> None:
-    """Each row is in exactly one window, none is too large, and nobody shares one with somebody before it."""
-    rows: list[Row] = []
-    for number, address in enumerate(addresses):
-        before = [(other, State.QUEUED) for other in range(number) if addresses[other] == address]
-        rows.append(row(number, *reversed(before)))
-    cut = list(windows(rows, size, {}))
-    place = {one.recipient_id: index for index, window in enumerate(cut) for one in window}
-    assert sorted(place) == list(range(len(addresses)))
-    assert sum(map(len, cut)) == len(rows)
-    assert all(0 < len(window) <= size for window in cut)
-    assert all(place[other] < place[one.recipient_id] for one in rows for other, _ in one.originals)
+def test_windows_keep_everyone_once(people: list[int], size: int) -> None:
+    """Each row is in exactly one window, none is too large, and nobody is met twice in one."""
+    rows = [row(number) for number in range(len(people))]
+    cut = list(windows(rows, size, {(MAILING, number): {person} for number, person in enumerate(people)}))
+    assert sorted(one.recipient_id for window in cut for one in window) == list(range(len(people)))
+    for window in cut:
+        met = [people[one.recipient_id] for one in window]
+        assert 0 < len(met) == len(set(met)) <= size
 
 
 def test_what_may_be_met_once_is_met_once_a_window() -> None:

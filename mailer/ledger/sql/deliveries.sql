@@ -32,9 +32,9 @@ WITH taken AS MATERIALIZED (
 -- name: foresee
 -- The same of a person and a mailing that need not exist, for an explanation.
 WITH taken AS MATERIALIZED (
-    SELECT $6::uuid AS mailing_id, r.id AS recipient_id, 0 AS attempt, d.copy_of, NULL::jsonb AS context,
-           NULL::timestamptz AS tried_at
-    FROM recipients r LEFT JOIN deliveries d ON d.mailing_id = $6 AND d.recipient_id = r.id
+    SELECT $6::uuid AS mailing_id, r.id AS recipient_id, 0 AS attempt,
+           NULL::bigint AS copy_of, NULL::jsonb AS context, NULL::timestamptz AS tried_at
+    FROM recipients r
     WHERE r.id = $7 AND r.brand = $8
 ), mailing AS MATERIALIZED (
     SELECT $6::uuid AS id, $8::text AS brand, $9::text AS category, $10::text AS inviter
@@ -52,19 +52,8 @@ rate AS MATERIALIZED (
                AS inviter_paused
     FROM mailing m
 )
-SELECT {standing}, i.invited_by, c.sent, t.copy_of,
-       t.mailing_id, t.attempt, r.name, r.locale, t.context, m.inviter_paused, t.tried_at,
-       -- Those before it who have this address, and what has become of their copies.
-       CASE WHEN t.copy_of IS NOT NULL THEN (
-           WITH RECURSIVE chain AS (
-               SELECT d.recipient_id, d.copy_of, d.state FROM deliveries d
-               WHERE d.mailing_id = t.mailing_id AND d.recipient_id = t.copy_of
-               UNION ALL
-               SELECT d.recipient_id, d.copy_of, d.state FROM chain JOIN deliveries d ON d.recipient_id = chain.copy_of
-               WHERE d.mailing_id = t.mailing_id)
-           SELECT jsonb_agg(jsonb_build_array(chain.recipient_id, chain.state))
-           FROM chain JOIN standings o ON o.recipient_id = chain.recipient_id AND o.address_hash = s.address_hash
-       ) END AS originals
+SELECT {standing}, i.invited_by, c.sent, CASE WHEN t.copy_of IS NOT NULL THEN s.address_hash END AS shared,
+       t.mailing_id, t.attempt, r.name, r.locale, t.context, m.inviter_paused, t.tried_at
 FROM taken t
 JOIN addressed m ON m.id = t.mailing_id
 JOIN recipients r ON r.id = t.recipient_id
@@ -119,6 +108,37 @@ WHERE EXISTS (SELECT FROM inviters i WHERE i.brand = w.brand AND i.inviter = w.i
                    AND x.address_hash = w.address_hash) mine
     WHERE mine.controller = w.controller AND mine.address_key = w.address_key AND mine.address_hash = w.address_hash
       AND mine.brand = w.brand AND mine.source = w.mailing_id::text)
+
+-- name: carriers
+-- Who last carried a text to an address, and what has become of it.
+SELECT k.mailing_id, k.recipient_id, c.recipient_id AS carrier, c.n, d.state, d.due_at
+FROM unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::bytea[]) AS k (mailing_id, recipient_id, address_hash, text)
+JOIN copies c USING (mailing_id, address_hash, text)
+CROSS JOIN LATERAL (
+    SELECT d.state, d.due_at FROM deliveries d
+    WHERE d.mailing_id = c.mailing_id AND d.recipient_id = c.recipient_id) d
+
+-- name: carry
+-- A text goes to an address once. Whoever has read an older number than there is comes too late, and is missing from the
+-- answer. In an order, so that no two wait for one another.
+INSERT INTO copies AS c (mailing_id, address_hash, text, recipient_id, n)
+SELECT DISTINCT ON (mailing_id, address_hash, text) mailing_id, address_hash, text, recipient_id, n + 1
+FROM unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::bytea[], $5::int[])
+    AS k (mailing_id, recipient_id, address_hash, text, n)
+ORDER BY mailing_id, address_hash, text, recipient_id
+ON CONFLICT (mailing_id, address_hash, text) DO UPDATE SET recipient_id = EXCLUDED.recipient_id, n = EXCLUDED.n
+WHERE c.n = EXCLUDED.n - 1
+RETURNING mailing_id, recipient_id
+
+-- name: copy_of
+-- Whose copy counted for a delivery that ended by that.
+SELECT copy_of FROM deliveries WHERE mailing_id = $1 AND recipient_id = $2 AND reason = 'duplicate_address'
+
+-- name: note_copies
+-- Whose copy counts for these.
+UPDATE deliveries d SET copy_of = k.copy_of
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS k (mailing_id, recipient_id, copy_of)
+WHERE d.mailing_id = k.mailing_id AND d.recipient_id = k.recipient_id
 
 -- name: want
 -- The moves; what they have in common comes once.

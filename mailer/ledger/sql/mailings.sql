@@ -40,13 +40,15 @@ SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::bytea[])
 -- The recipients that the events name, their copies found, their batches cut.
 WITH audience AS (
     SELECT a.mailing_id, a.recipient_id, CASE WHEN s.erased_at IS NULL THEN a.context END AS context,
-           lag(a.recipient_id) OVER (
-               PARTITION BY a.mailing_id, coalesce(r.address_hash, int8send(r.id))
-               ORDER BY s.deactivated_at IS NOT NULL OR s.erased_at IS NOT NULL, a.recipient_id) AS copy_of,
+           CASE WHEN lag(a.recipient_id) OVER sharing IS NOT NULL THEN first_value(a.recipient_id) OVER sharing
+                WHEN lead(a.recipient_id) OVER sharing IS NOT NULL THEN 0 END AS copy_of,
            (row_number() OVER (PARTITION BY a.mailing_id ORDER BY a.recipient_id) - 1) / $2::int AS slice
     FROM jsonb_to_recordset($1::jsonb) AS a (mailing_id uuid, recipient_id bigint, context jsonb)
     JOIN recipients r ON r.id = a.recipient_id
     JOIN standings s ON s.recipient_id = a.recipient_id
+    WINDOW sharing AS (
+        PARTITION BY a.mailing_id, coalesce(r.address_hash, int8send(r.id))
+        ORDER BY s.deactivated_at IS NOT NULL OR s.erased_at IS NOT NULL, a.recipient_id)
 ), numbered AS MATERIALIZED (
     SELECT mailing_id, slice, nextval('batches_id_seq') AS id, count(*) AS size
     FROM audience GROUP BY mailing_id, slice ORDER BY mailing_id, slice
@@ -78,11 +80,14 @@ WITH mailing AS (
     WHERE mailing.audience <> 'everyone'
 ), audience AS (
     SELECT r.id AS recipient_id,
-           lag(r.id) OVER (PARTITION BY coalesce(r.address_hash, int8send(r.id))
-               ORDER BY s.deactivated_at IS NOT NULL OR s.erased_at IS NOT NULL, r.id) AS copy_of,
+           CASE WHEN lag(r.id) OVER sharing IS NOT NULL THEN first_value(r.id) OVER sharing
+                WHEN lead(r.id) OVER sharing IS NOT NULL THEN 0 END AS copy_of,
            (row_number() OVER (ORDER BY r.id) - 1) / $2::int AS slice
     FROM member JOIN recipients r ON r.id = member.id
     JOIN standings s ON s.recipient_id = r.id
+    WINDOW sharing AS (
+        PARTITION BY coalesce(r.address_hash, int8send(r.id))
+        ORDER BY s.deactivated_at IS NOT NULL OR s.erased_at IS NOT NULL, r.id)
 ), numbered AS MATERIALIZED (
     SELECT slice, nextval('batches_id_seq') AS id, count(*) AS size FROM audience GROUP BY slice ORDER BY slice
 ), cut AS (

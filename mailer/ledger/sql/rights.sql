@@ -205,7 +205,10 @@ ON CONFLICT DO NOTHING
 RETURNING mailing_id, brand, processor, country, contract
 
 -- name: coverage
-SELECT r.ref, coalesce(d.state, 'not_addressed') AS state, coalesce(d.reason, '') AS reason
+-- Whoever shares an address with somebody to whom the same text was handed over has got it, too.
+SELECT r.ref, CASE WHEN o.state = 'handed_over' THEN o.state ELSE coalesce(d.state, 'not_addressed') END AS state,
+       coalesce(d.reason, '') AS reason
 FROM mailings m JOIN recipients r ON r.brand = m.brand JOIN standings s ON s.recipient_id = r.id AND s.erased_at IS NULL
-LEFT JOIN deliveries d ON d.mailing_id = m.id AND d.recipient_id = r.id
+LEFT JOIN deliveries d ON d.mailing_id = $1 AND d.recipient_id = r.id
+LEFT JOIN deliveries o ON o.mailing_id = $1 AND o.recipient_id = d.copy_of AND d.reason = 'duplicate_address'
 WHERE m.id = $1 ORDER BY r.id

@@ -74,6 +74,8 @@ WITH done AS (
 ), folded AS (
     INSERT INTO counters (mailing_id, state, reason, n, at)
     SELECT mailing_id, state, reason, sum(n), NULL FROM gone GROUP BY mailing_id, state, reason HAVING sum(n) <> 0
+), carried AS (
+    DELETE FROM copies c USING done WHERE c.mailing_id = done.id
 ), lifted AS (
     DELETE FROM halts h USING done WHERE h.scope = 'mailing' AND h.key = done.id::text
 )
