@@ -14,6 +14,7 @@ from mailer.ledger.coverage import coverage
 from mailer.ledger.deliveries import _CLAIM, PostgresDeliveries
 from mailer.ledger.mailings import BATCH_SIZE
 from mailer.policy.outcome import Outcome, Result
+from mailer.policy.trouble import Trouble
 from mailer.ports.deliveries import Move
 from mailer.ports.ids import uuid7
 from mailer.ports.ledger import Entry
@@ -27,7 +28,7 @@ DUPLICATE = ("suppressed", "duplicate_address")
 SENT = ("handed_over", "")
 DEFERRED = Outcome(Result.DEFERRED, 451, "4.7.1", "come back later")
 REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
-UNREACHED = Outcome(Result.UNSENT, text="no connection", no_connection=True)
+UNREACHED = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
 
 
 class Counting(PostgresDeliveries):
