@@ -6,11 +6,10 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Discriminator, Field, TypeAdapter, ValidationError, model_validator
 
 from mailer.events import EventRefused, MessageEvent, Strict, read_json, refusal, validate_event
-from mailer.inputs import Address, Country, Id, Locale, Moment, Name, Slug, Words
+from mailer.inputs import Address, Country, Id, Locale, Moment, Name, Scope, Slug, Words
 
 ACCOUNT = "account"
 """The last word of an account event's routing key, and the field by which one is told from a message event."""
-Scope = Annotated[str, Field(pattern=r"^(\*|[a-z0-9_-]+(/[a-z0-9_-]+)?)$", max_length=120)]
 
 
 class _Account(Strict):

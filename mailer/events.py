@@ -1,6 +1,7 @@
 """The published event: what an application says, and its validation. One schema for queue, API, file and outbox."""
 
 import base64
+import json
 import math
 from collections.abc import Iterable
 from itertools import chain
@@ -17,7 +18,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import to_json
 
 from mailer import inputs
 from mailer.inputs import Address, Country, Id, Line, Locale, Moment, Name, Slug, free_text, stated
@@ -67,7 +67,7 @@ def _context(value: dict[str, Any]) -> dict[str, Any]:
         return value
     if fault := _unfit(value):
         raise ValueError(fault)
-    size = len(to_json(value))
+    size = len(json.dumps(value, ensure_ascii=False).encode())
     if size > MAX_CONTEXT_BYTES:
         raise ValueError(f"is {size:,} bytes; at most {MAX_CONTEXT_BYTES:,}: put long texts in the template")
     return value

@@ -269,6 +269,8 @@ Line = Annotated[str, Field(max_length=MAX_NAME), AfterValidator(one_line)]
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID), AfterValidator(one_line), AfterValidator(_few_octets)]
 """A name that travels as a short string of AMQP."""
 Slug = Annotated[str, Field(pattern=SLUG, max_length=60)]
+Scope = Annotated[str, Field(pattern=r"^(\*|[a-z0-9_-]+(/[a-z0-9_-]+)?)$", max_length=120)]
+"""What a consent or an opt-out is about."""
 Words = Annotated[str, Field(min_length=1, max_length=MAX_WORDS), AfterValidator(free_text)]
 """What is said freely, on any number of lines."""
 Address = Annotated[str, Field(max_length=MAX_ADDRESS), AfterValidator(address)]

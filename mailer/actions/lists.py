@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from mailer.actions.imports import CHUNK, Imported, Parsed, Rejected, importable, reason_of
 from mailer.actions.suppression import check, take_over
 from mailer.actions.tables import Row, rows
-from mailer.inputs import Address, Line, Moment, Name, Words, read_json
+from mailer.inputs import Address, Line, Moment, Name, Scope, Words, read_json
 from mailer.policy.document import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.consents import Consent, Consents
@@ -25,7 +25,7 @@ class SuppressionLine(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     email: Address
-    scope: Name = EVERYTHING_OPTIONAL
+    scope: Scope = EVERYTHING_OPTIONAL
     reason: Name = "opt_out"
     source: Name | None = None
     at: Moment | None = None
@@ -38,7 +38,7 @@ class ConsentLine(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     ref: Name
-    scope: Name
+    scope: Scope
     given: bool
     source: Line = ""
     version: Line = ""

@@ -11,7 +11,7 @@ def category_of(policy: Policy, scope: str) -> str | None:
     """The optional category that a scope is, or is a topic of; None for other scopes."""
     name, slash, topic = scope.partition("/")
     category = policy.categories.get(name)
-    if category is None or category.mandatory or (slash and not re.match(SLUG, topic)):
+    if category is None or category.mandatory or (slash and not re.fullmatch(SLUG, topic)):
         return None
     return name
 

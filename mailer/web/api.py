@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from mailer.accounts import account_schema
 from mailer.events import EventRefused, MessageEvent, parse_event
+from mailer.inputs import Id, Slug, stated
 from mailer.ports.broker import Header, Message
 from mailer.ports.keys import ApiClient
 from mailer.ports.mailings import MailingStatus
@@ -148,7 +149,7 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
     summary="What became of an event",
     responses={404: problem("Unknown, or accepted and not taken in yet."), **REFUSALS},
 )
-async def status(brand: str, event_id: str, site: TheSite, client: TheClient) -> Response:
+async def status(brand: Slug, event_id: Id, site: TheSite, client: TheClient) -> Response:
     """The state of the event's mailing, and its deliveries by state and reason."""
     allow(client, brand)
     known = await site.mailings.find(brand, event_id)
@@ -168,7 +169,7 @@ async def refused(_: Request, error: EventRefused) -> Response:
 
 def problems_answer(problems: list[str], status: int, headers: dict[str, str] | None = None) -> Response:
     """A refusal, in the one form that all of them have."""
-    return _json(Problems(problems=problems), status, headers)
+    return _json(Problems(problems=list(stated(problems))), status, headers)
 
 
 def event_schemas() -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The web application."""
 
+import logging
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -9,13 +10,20 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from mailer.events import MAX_EVENT_BYTES, EventRefused
+from mailer.ports.broker import BrokerUnavailable
+from mailer.ports.outages import DatabaseAway
 from mailer.web import api, confirming, consents, health, preferences, public, reports, rights, tracking, why
-from mailer.web.middleware import Access, BodyLimit, SecurityHeaders
+from mailer.web.middleware import Access, BodyLimit, SecurityHeaders, request_line
 from mailer.web.pages import Problem, problem_page
+from mailer.web.reading import WellFormed
 from mailer.web.site import Meters, Site
 
 __all__ = ["Site", "create_app"]
 
+_log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 5
+"""When to try again where something that we need is away."""
 MAX_PAGE_BYTES = 64 * 1024
 """The largest body for a page; what one-click senders post has 26 octets."""
 
@@ -35,6 +43,7 @@ def create_app(site: Site) -> FastAPI:
     app = _routed(
         Middleware(SecurityHeaders, https=site.public_url.startswith("https://")),
         Middleware(Access, meters=meters, failure=_failure),
+        Middleware(WellFormed, refuse=_http_error),
         Middleware(BodyLimit, limit=_body_limit),
     )
     app.state.site, app.state.meters = site, meters
@@ -61,6 +70,8 @@ def _routed(*middleware: Middleware) -> FastAPI:
             HTTPException: _http_error,
             EventRefused: api.refused,
             RequestValidationError: _invalid,
+            DatabaseAway: _away,
+            BrokerUnavailable: _away,
         },
     )
     pages = (public, preferences, confirming, why, tracking, health)
@@ -79,7 +90,7 @@ def _body_limit(path: str) -> int:
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
     headers = dict(error.headers or {})
-    if _is_api(request.url.path):
+    if _is_api(request.scope["path"]):
         return api.problems_answer([error.detail], error.status_code, headers)
     problem = Problem.NOT_FOUND if error.status_code == 404 else Problem.REFUSED
     page = problem_page(request, problem, error.status_code)
@@ -93,7 +104,24 @@ async def _invalid(_: Request, error: RequestValidationError) -> Response:
     return api.problems_answer([f"{place}: {what}" if place else what for place, what in faults], 422)
 
 
+async def _away(request: Request, error: Exception) -> Response:
+    """Nothing of the request was done, or it can be done again: the client is told when to."""
+    _log.warning("%s answered 503: %s", request_line(request.scope), error)
+    return _failure(request, 503)
+
+
+_FAILURES = {
+    400: "the request's body is not what its header fields say; send it again, whole",
+    408: "the request did not arrive within its time; send it again",
+    500: "something went wrong on our side; send it again with the same id",
+    503: f"we cannot do this now; send it again, with the same id, in {RETRY_SECONDS} seconds",
+}
+
+
 def _failure(request: Request, status: int) -> Response:
-    if _is_api(request.url.path):
-        return api.problems_answer(["something went wrong on our side; send it again with the same id"], status)
-    return problem_page(request, Problem.FAILED, status)
+    headers = {"retry-after": str(RETRY_SECONDS)} if status == 503 else {}
+    if _is_api(request.scope["path"]):
+        return api.problems_answer([_FAILURES[status]], status, headers)
+    page = problem_page(request, Problem.REFUSED if status < 500 else Problem.FAILED, status)
+    page.headers.update(headers)
+    return page

@@ -4,24 +4,27 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from mailer.actions.consent import Asked, Confirmations, ConsentRefused, basis_of_notices, consent, withdraw
 from mailer.actions.opt_out import opt_out
+from mailer.inputs import Moment, Name, Scope, Slug, Words
 from mailer.policy.document import Policy
 from mailer.policy.scopes import can_be_left, scopes_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL, purpose_scope
 from mailer.ports.consents import Consent
 from mailer.web.api import REFUSALS, TheClient, allow, problem
+from mailer.web.reading import JsonRoute
 from mailer.web.site import Site, TheSite
 
 RECIPIENT = "/api/v1/recipients/{brand}/{ref:path}"
 _SOURCE = "application"
 
-router = APIRouter(tags=["recipients"])
-_Text = Annotated[str, Field(min_length=1, max_length=10_000)]
-_Name = Annotated[str, Field(min_length=1, max_length=200)]
+MAX_SCOPES = 200
+"""Said at once; each is a change of the standing."""
+
+router = APIRouter(tags=["recipients"], route_class=JsonRoute)
 
 
 class ConsentSaid(BaseModel):
@@ -34,12 +37,12 @@ class ConsentSaid(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    scope: _Name
+    scope: Scope
     given: bool = True
-    version: _Name | None = None
-    words: _Text | None = None
-    proof: _Text | None = None
-    at: AwareDatetime | None = None
+    version: Name | None = None
+    words: Words | None = None
+    proof: Words | None = None
+    at: Moment | None = None
 
 
 class ConsentKept(BaseModel):
@@ -59,8 +62,8 @@ class OptOuts(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    scopes: list[_Name] = []
-    purposes: list[_Name] = []
+    scopes: Annotated[list[Scope], Field(max_length=MAX_SCOPES)] = []
+    purposes: Annotated[list[Name], Field(max_length=MAX_SCOPES)] = []
 
 
 class StandingShown(BaseModel):
@@ -102,7 +105,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     responses={202: {"model": ConsentKept, "description": "A mail asks for the confirmation."}, **_RESPONSES},
 )
 async def record(
-    brand: str, ref: str, said: ConsentSaid, site: TheSite, client: TheClient, response: Response
+    brand: Slug, ref: Name, said: ConsentSaid, site: TheSite, client: TheClient, response: Response
 ) -> ConsentKept:
     """Keeps it with its proof. A consent ends an older opt-out of its scope; an objection to marketing stays."""
     allow(client, brand)
@@ -136,11 +139,11 @@ async def record(
     summary="Leave mail, or refuse purposes",
     responses=_RESPONSES,
 )
-async def leave(brand: str, ref: str, left: OptOuts, site: TheSite, client: TheClient) -> StandingShown:
+async def leave(brand: Slug, ref: Name, left: OptOuts, site: TheSite, client: TheClient) -> StandingShown:
     """Leaves all that is named, at once and for ever; answers how the person stands now."""
     allow(client, brand)
     policy, recipient_id = await _known(site, brand, ref)
-    scopes = [*left.scopes, *(purpose_scope(purpose) for purpose in left.purposes)]
+    scopes = list(dict.fromkeys([*left.scopes, *(purpose_scope(purpose) for purpose in left.purposes)]))
     if not scopes:
         raise HTTPException(422, "scopes: name at least one, or a purpose; * is all optional mail")
     if unknown := [scope for scope in scopes if not can_be_left(policy, scope)]:
@@ -152,7 +155,7 @@ async def leave(brand: str, ref: str, left: OptOuts, site: TheSite, client: TheC
 
 
 @router.get(RECIPIENT + "/standing", response_model=StandingShown, summary="How somebody stands", responses=_RESPONSES)
-async def show(brand: str, ref: str, site: TheSite, client: TheClient) -> StandingShown:
+async def show(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> StandingShown:
     """All that decides about a person at the brand, as of now."""
     allow(client, brand)
     policy, recipient_id = await _known(site, brand, ref)

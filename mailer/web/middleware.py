@@ -21,6 +21,9 @@ _log = logging.getLogger(__name__)
 REQUEST_SECONDS = 30
 """The longest that a request may take; also the longest that a stopping server waits for one."""
 
+GONE = 499
+"""The status that is counted for a client that went away, or whose body ended before its end."""
+
 MAX_DRAIN = 64 * 1024 * 1024
 """How much of a refused body is read and thrown away, in octets, before its sender is cut off."""
 
@@ -68,7 +71,7 @@ class Access:
     """
 
     def __init__(self, app: ASGIApp, meters: Meters, failure: Callable[[Request, int], Response]) -> None:
-        """`failure` makes the answer for a status of 500 or 503."""
+        """`failure` makes the answer for a status of 400, 408, 500 or 503."""
         self._app = app
         self._meters = meters
         self._failure = failure
@@ -79,7 +82,14 @@ class Access:
             await self._app(scope, receive, send)
             return
         began = time.monotonic()
-        status = 0
+        status, reading = 0, False
+
+        async def waited() -> Message:
+            nonlocal reading
+            reading = True
+            message = await receive()
+            reading = False
+            return message
 
         async def noting(message: Message) -> None:
             nonlocal status
@@ -89,13 +99,18 @@ class Access:
 
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
-                await self._app(scope, receive, noting)
+                await self._app(scope, waited, noting)
         except ClientDisconnect:
-            _log.debug("a client went away before its request was read")
-        except Exception as error:
-            _log.error("%s in %s: %s", type(error).__name__, _route(scope), _where(error))
+            _log.debug("a client went away before its request was read, or sent no such body as it said")
             if not status:
-                answer = self._failure(Request(scope), 503 if isinstance(error, TimeoutError) else 500)
+                await self._failure(Request(scope), 400)(scope, receive, send)
+                status = GONE
+        except Exception as error:
+            late = isinstance(error, TimeoutError)
+            if not (late and reading):
+                _log.error("%s in %s: %s", type(error).__name__, _route(scope), _where(error))
+            if not status:
+                answer = self._failure(Request(scope), (408 if reading else 503) if late else 500)
                 await answer(scope, receive, noting)
         finally:
             self._note(scope, status, time.monotonic() - began)

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
+from mailer.inputs import Name, Slug
 from mailer.ports.reports import Report, ReportRefused
 from mailer.web.api import REFUSALS, TheClient, allow, problem
 from mailer.web.site import TheSite
@@ -44,7 +45,7 @@ class AdvertiserReport(BaseModel):
         **REFUSALS,
     },
 )
-async def report(brand: str, campaign: str, site: TheSite, client: TheClient) -> Report:
+async def report(brand: Slug, campaign: Name, site: TheSite, client: TheClient) -> Report:
     """Whom a finished campaign has reached, by a name of a campaign or the id of a mailing without one.
 
     Made the first time it is asked for, and the same ever after.

@@ -11,16 +11,18 @@ from starlette.exceptions import HTTPException
 from mailer.accounts import KINDS, validate_account
 from mailer.actions.account_events import SOURCE, carry_out
 from mailer.actions.rights import export
+from mailer.inputs import Name, Slug
 from mailer.policy.document import Policy
 from mailer.ports.ids import uuid7
 from mailer.ports.rights import Erasure, ErasureBlocked
 from mailer.web.api import REFUSALS, TheClient, allow, problem
+from mailer.web.reading import JsonRoute
 from mailer.web.site import Site, TheSite
 
 RECIPIENTS = "/api/v1/recipients/{brand}/{ref:path}"
 _NOBODY: dict[int | str, dict[str, Any]] = {404: problem("The brand has no such recipient.")}
 
-router = APIRouter(tags=["recipients"])
+router = APIRouter(tags=["recipients"], route_class=JsonRoute)
 
 
 class Remaining(BaseModel):
@@ -47,7 +49,7 @@ class Done(BaseModel):
 
 
 @router.get(RECIPIENTS, summary="A copy of a person's data", responses={**_NOBODY, **REFUSALS})
-async def copy(brand: str, ref: str, site: TheSite, client: TheClient) -> dict[str, Any]:
+async def copy(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> dict[str, Any]:
     """Everything that is stored about a person at a brand (GDPR Art. 15, 20)."""
     policy, recipient_id = await _whose(site, client, brand, ref)
     return await export(site.rights, policy, recipient_id, datetime.now(UTC))
@@ -66,9 +68,9 @@ async def copy(brand: str, ref: str, site: TheSite, client: TheClient) -> dict[s
     },
 )
 async def say(
-    brand: str,
-    ref: str,
-    account: str,
+    brand: Slug,
+    ref: Name,
+    account: Name,
     site: TheSite,
     client: TheClient,
     values: Mapping[str, Any] = Body(default_factory=dict),

@@ -81,7 +81,7 @@ EVENTS_TO_MEND: dict[str, tuple[Any, str]] = {
         newsletter(send_at="2030-01-02T00:00:00"),
         "send_at: has no time zone; write one, such as Z",
     ),
-    "a large context": (newsletter(context={"headline": "x" * 100_000}), "context: is 100,015 bytes; at most 65,536"),
+    "a large context": (newsletter(context={"headline": "x" * 100_000}), "context: is 100,016 bytes; at most 65,536"),
     "large attachments": (
         newsletter(attachments=[{**FILE, "content": "AAAA" * 400_000}]),
         "attachments: are 1,200,000 bytes together; at most 1,048,576: link to larger files",

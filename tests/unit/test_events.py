@@ -197,12 +197,12 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     (
         "a large context",
         {"context": {"a": "x" * 65_536}},
-        "context: is 65,544 bytes; at most 65,536: put long texts in",
+        "context: is 65,545 bytes; at most 65,536: put long texts in",
     ),
     (
         "a person's large context",
         {"to": {"people": [{"ref": "u", "email": "a@x.example", "context": {"a": "x" * 65_536}}]}},
-        "to.people.0.context: is 65,544 bytes; at most 65,536",
+        "to.people.0.context: is 65,545 bytes; at most 65,536",
     ),
     ("deep nesting", {"context": {"a": nested(20)}}, "context: is nested more than 20 levels deep; make it flatter"),
     ("very deep nesting", {"context": {"a": nested(900)}}, "context: is nested more than 20 levels deep"),
