@@ -1,15 +1,23 @@
 """Each connection asks for what the statements rely on, whatever the database has as defaults."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
-from mailer.ledger.connections import ATTENDED, Limits, connect, open_pool
+from mailer import resources
+from mailer.embedded import postgres
+from mailer.ledger.connections import ATTENDED, Limits, connect, open_pool, probe
 from mailer.ledger.database import Pool
-from mailer.ports.outages import StatementTooSlow
+from mailer.ledger.migrations import migrate
+from mailer.ports.outages import DatabaseAway, StatementTooSlow
+from tests.factories import open_world
 from tests.hostile import SETTINGS, make_hostile
+from tests.processes import until
 
 EXPECTED = {
     "default_transaction_isolation": "read committed",
@@ -94,3 +102,93 @@ async def test_a_statement_ends_in_time_and_leaves_the_connection_usable(databas
         await pool.execute("SELECT pg_sleep(60)")
     assert await pool.fetchval("SELECT 1") == 1
     await pool.close()
+
+
+@pytest.fixture
+def own_server() -> Iterator[str]:
+    """A database on a server of the test's own, which it may spoil."""
+    with tempfile.TemporaryDirectory(prefix="mailer-") as folder, postgres.start(Path(folder)) as server:
+        migrate(server.url(), resources.folder("migrations"))
+        yield server.url()
+
+
+async def flip(url: str, *, read_only: bool) -> None:
+    """Has the whole server only read, or write again, with all its connections as they are."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("SET default_transaction_read_only = off")
+        await connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {'on' if read_only else 'off'}")
+        await connection.execute("SELECT pg_reload_conf()")
+    finally:
+        await connection.close()
+
+
+async def backends(url: str) -> set[int]:
+    """The server processes of our connections."""
+    connection = await asyncpg.connect(url)
+    try:
+        rows = await connection.fetch("SELECT pid FROM pg_stat_activity WHERE application_name = 'mailer'")
+        return {row["pid"] for row in rows}
+    finally:
+        await connection.close()
+
+
+async def test_no_connection_outlives_a_server_that_only_reads(own_server: str) -> None:
+    """The error that says so ends every connection of the pool; a new one is had once the server can be written to."""
+    pool = await open_pool(own_server, size=3)
+    async with pool.acquire(), pool.acquire():
+        before = await backends(own_server)
+    assert len(before) == 2
+    await flip(own_server, read_only=True)
+
+    async def refused() -> bool:
+        try:
+            await pool.execute("UPDATE halts SET reason = ''")
+        except DatabaseAway as error:
+            return "read-only" in str(error)
+        return False
+
+    await until(refused, "the server to refuse to write")
+    with pytest.raises(DatabaseAway, match="read-only"):
+        await pool.fetchval("SELECT 1")
+    assert "read-only" in str(await probe(pool))
+    await flip(own_server, read_only=False)
+
+    async def writable() -> bool:
+        return await probe(pool) is None
+
+    await until(writable, "the server to be writable")
+    await pool.execute("UPDATE halts SET reason = ''")
+    assert not before & await backends(own_server)
+    await pool.close()
+
+
+async def test_readiness_notices_a_server_that_only_reads(own_server: str) -> None:
+    """Nothing has to be written for it: a process that is idle is not ready either."""
+    pool = await open_pool(own_server, size=1)
+    assert await probe(pool) is None
+    await flip(own_server, read_only=True)
+
+    async def noticed() -> bool:
+        return "read-only" in str(await probe(pool))
+
+    await until(noticed, "the probe to notice")
+    await pool.close()
+
+
+async def test_whoever_listens_listens_at_the_new_server(own_server: str) -> None:
+    """A connection that was taken to listen is cut with the others, and taken anew."""
+    async with open_world(own_server) as world:
+        await world.outbox.wait(0)
+        before = await backends(own_server)
+        await world.pool.expire_connections()
+
+        async def gone() -> bool:
+            return not before & await backends(own_server)
+
+        await world.pool.fetchval("SELECT 1")
+        await until(gone, "the old connections to end")
+        await world.outbox.wait(0)
+        waiting = asyncio.create_task(world.outbox.wait(120))
+        await world.pool.execute("INSERT INTO outbox (routing_key, message_id, body) VALUES ('k', '1', '{}')")
+        await asyncio.wait_for(waiting, 30)
