@@ -241,8 +241,9 @@ class App:
                 )
             for _ in range(consumers.CONSUMERS_A_LANE):
                 batches = consumers.hand_over_batches(handover, stop)
-                tasks.create_task(consume(batches_queue(lane), consumers.BATCHES_AT_ONCE, batches))
-        tasks.create_task(consume(DEAD, 10, consumers.keep_dead(self.letters)))
+                hold = consumers.hold_batches(self.deliveries, self.upkeep)
+                tasks.create_task(consume(batches_queue(lane), consumers.BATCHES_AT_ONCE, batches, give_up=hold))
+        tasks.create_task(consume(DEAD, 10, consumers.keep_dead(self.letters, _topology(self.policies).knows)))
         if not self.settings.in_process:
             tasks.create_task(consumers.relay(self.outbox, broker, self.letters, self.owner, stop))
 

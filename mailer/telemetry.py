@@ -17,7 +17,16 @@ A process shows only what it does itself: what another one counts would be a zer
 
 TAKEN_IN = Counter("mailer_events", "Events taken in, by what became of them.", ["lane", "result"], registry=WORKER)
 HANDED_OVER = Counter("mailer_outcomes", "Outcomes of hand-overs.", ["processor", "result"], registry=WORKER)
-DEAD_LETTERS = Counter("mailer_dead_letters", "Dead letters kept.", registry=WORKER)
+DEAD_LETTERS = Counter("mailer_dead_letters", "Dead letters kept, by kind.", ["kind"], registry=WORKER)
+IN_HAND = Gauge(
+    "mailer_oldest_in_hand_seconds", "Age of the oldest message that is being handled.", ["queue"], registry=WORKER
+)
+HELD_BY_BUGS = Counter(
+    "mailer_held_by_bugs",
+    "Deliveries held because a bug kept them from being made; kind is mandatory or optional.",
+    ["kind"],
+    registry=WORKER,
+)
 LAST_TICK = Gauge(
     "mailer_timekeeper_last_tick_seconds", "When the timekeeper last looked (Unix time).", registry=TIMEKEEPER
 )

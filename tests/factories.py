@@ -50,6 +50,7 @@ from mailer.policy.outcome import Outcome, Result
 from mailer.policy.rates import rates_of
 from mailer.policy.retention import forgetful
 from mailer.ports.broker import BrokerUnavailable, Message, Received
+from mailer.ports.dead_letters import DeadKind
 from mailer.ports.ids import uuid7
 from mailer.ports.mailings import Accepted, NewMailing
 from mailer.ports.processor import Outgoing, Permit, Processor
@@ -209,6 +210,7 @@ class FakeReceived:
     message: Message
     exchange: str = "mailer.events"
     settled: str | None = None
+    kind: str = ""
 
     @property
     def live(self) -> bool:
@@ -219,8 +221,9 @@ class FakeReceived:
         """Done with."""
         self.settled = self.settled or "ack"
 
-    async def reject(self, reason: str) -> None:
+    async def reject(self, reason: str, kind: str = DeadKind.REFUSED) -> None:
         """Bad for good."""
+        self.kind = kind
         self.settled = self.settled or f"rejected: {reason}"
 
     async def release(self) -> None:

@@ -184,5 +184,5 @@ class MemoryBroker:
             self._done.append(row.parked.id)
             self._wake.set()
 
-    async def _bury(self, message: Message, exchange: str, reason: str) -> None:
-        await self._outbox.park(DEAD, [dead_letter(message, exchange, reason)])
+    async def _bury(self, message: Message, exchange: str, reason: str, kind: str) -> None:
+        await self._outbox.park(DEAD, [dead_letter(message, exchange, reason, kind)])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mailer.broker.arrivals import Arrivals
 from mailer.broker.topology import DELIVERY_LIMIT_REASON
 from mailer.ports.broker import BrokerUnavailable, Message
+from mailer.ports.dead_letters import DeadKind
 from mailer.ports.outbox import Parked
 
 
@@ -54,12 +55,12 @@ class Host:
     Attributes:
         done: told of a row with every copy settled.
         hungry: told that a queue has room again.
-        bury: parks a dead letter: message, exchange, reason. May raise BrokerUnavailable.
+        bury: parks a dead letter: message, exchange, reason, kind. May raise BrokerUnavailable.
     """
 
     done: Callable[[Row], None]
     hungry: Callable[[], None]
-    bury: Callable[[Message, str, str], Awaitable[None]]
+    bury: Callable[[Message, str, str, str], Awaitable[None]]
 
 
 class MemoryQueue:
@@ -134,10 +135,10 @@ class MemoryQueue:
         if self.hungry:
             self._host.hungry()
 
-    async def reject(self, delivery: "Delivery", reason: str) -> None:
+    async def reject(self, delivery: "Delivery", reason: str, kind: str) -> None:
         """Moves a message to the dead letters, or back to the queue while that cannot be done."""
         try:
-            await self._host.bury(delivery.message, delivery.exchange, reason)
+            await self._host.bury(delivery.message, delivery.exchange, reason, kind)
         except BrokerUnavailable:
             if delivery.live:
                 self._give_back(delivery)
@@ -149,7 +150,7 @@ class MemoryQueue:
         """Puts a message back before the others, or among the dead letters if it came back too often."""
         delivery.copy.returns += 1
         if delivery.copy.returns > self._limit:
-            await self.reject(delivery, DELIVERY_LIMIT_REASON)
+            await self.reject(delivery, DELIVERY_LIMIT_REASON, DeadKind.TOO_OFTEN)
         else:
             self._give_back(delivery)
 
@@ -199,10 +200,10 @@ class Delivery:
         if self.live:
             self._queue.settle(self)
 
-    async def reject(self, reason: str) -> None:
+    async def reject(self, reason: str, kind: str = DeadKind.REFUSED) -> None:
         """See `Received.reject`."""
         if self.live:
-            await self._queue.reject(self, reason)
+            await self._queue.reject(self, reason, kind)
 
     async def release(self) -> None:
         """See `Received.release`."""

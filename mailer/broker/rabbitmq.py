@@ -27,6 +27,7 @@ from mailer.broker.arrivals import Arrivals
 from mailer.broker.topology import DEAD, DELIVERY_LIMIT_REASON, Queue, Topology, dead_letter
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerUnavailable, Header, Message, Received, Unroutable
+from mailer.ports.dead_letters import DeadKind
 
 log = logging.getLogger(__name__)
 
@@ -148,13 +149,13 @@ class RabbitBroker:
         for link in (*self._consuming.values(), self._publishing):
             await link.close()
 
-    async def _bury(self, message: Message, exchange: str, reason: str) -> None:
+    async def _bury(self, message: Message, exchange: str, reason: str, kind: str) -> None:
         """Publishes the dead letter of a message.
 
         RabbitMQ validates the copy's user as ours. So the user that it validated before goes into a header, and what
         that header said is dropped, unless it was we who said it.
         """
-        letter = dead_letter(message, exchange, reason)
+        letter = dead_letter(message, exchange, reason, kind)
         if message.user_id != self._user:
             headers = {name: value for name, value in letter.headers.items() if name != Header.PUBLISHER}
             if message.user_id:
@@ -222,7 +223,7 @@ class _Link:
 class _Consumer:
     """Takes what RabbitMQ delivers, on one channel after the other if the connection is lost in between."""
 
-    def __init__(self, arrivals: Arrivals, bury: Callable[[Message, str, str], Awaitable[None]]) -> None:
+    def __init__(self, arrivals: Arrivals, bury: Callable[[Message, str, str, str], Awaitable[None]]) -> None:
         self.arrivals = arrivals
         self._bury = bury
         self._acks: Acks | None = None
@@ -252,7 +253,7 @@ class _Delivery:
         incoming: AbstractIncomingMessage,
         tag: int,
         acks: Acks,
-        bury: Callable[[Message, str, str], Awaitable[None]],
+        bury: Callable[[Message, str, str, str], Awaitable[None]],
     ) -> None:
         self._incoming = incoming
         self._tag = tag
@@ -274,11 +275,11 @@ class _Delivery:
             self._acked = True
             self._acks.add(self._tag)
 
-    async def reject(self, reason: str) -> None:
+    async def reject(self, reason: str, kind: str = DeadKind.REFUSED) -> None:
         if not self.live:
             return
         try:
-            await self._bury(self.message, self.exchange, reason)
+            await self._bury(self.message, self.exchange, reason, kind)
         except BrokerUnavailable:
             await self.release()
         else:

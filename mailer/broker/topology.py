@@ -91,6 +91,10 @@ class Topology:
         queues = tuple(dict.fromkeys(binding.queue for binding in bound if _matches(found.kind, binding.key, key)))
         return queues or (self.route(found.alternate, key) if found.alternate else ())
 
+    def knows(self, exchange: str, key: str) -> bool:
+        """Whether a queue, other than that of the dead letters, should take a message."""
+        return any(queue != DEAD for queue in self.route(exchange, key))
+
 
 def topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
     """The topology for the categories of all brands.
@@ -135,15 +139,17 @@ def batches_queue(lane: str) -> str:
     return f"{BATCHES}.{lane}"
 
 
-def dead_letter(message: Message, exchange: str, reason: str) -> Message:
+def dead_letter(message: Message, exchange: str, reason: str, kind: str) -> Message:
     """The copy that goes to `mailer.dead`.
 
     Args:
         message: what is bad for good.
         exchange: where it was published.
         reason: why it is bad; cut if it is very long.
+        kind: the same in one word, a `DeadKind`.
     """
     died = {
+        Header.KIND: kind,
         Header.REASON: reason[:_LONGEST_REASON],
         Header.EXCHANGE: exchange,
         Header.ROUTING_KEY: message.routing_key,

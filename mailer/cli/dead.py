@@ -1,32 +1,53 @@
 """`mailer dead`: what could not be taken in, and publishing it again."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
+from mailer.app import App
 from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
-from mailer.ports.dead_letters import DeadLetter
+from mailer.ports.dead_letters import Chosen, DeadKind, DeadLetter
 
 app = typer.Typer(help="Dead letters: list, show, replay.", no_args_is_help=True)
 
 Number = Annotated[int, typer.Argument(metavar="ID", min=1, max=2**63 - 1)]
+OneNumber = Annotated[int | None, typer.Argument(metavar="ID", min=1, max=2**63 - 1)]
+First = Annotated[int, typer.Option("--from", metavar="ID", min=1, max=2**63 - 1, help="From this id on.")]
+Last = Annotated[int, typer.Option("--to", metavar="ID", min=1, max=2**63 - 1, help="Up to this id.")]
+Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Kept at this time or later.")]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Kept before this time.")]
+Kind = Annotated[DeadKind | None, typer.Option("--kind", help="Why they are dead.")]
+Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="A part of the reason.")]
+Key = Annotated[str | None, typer.Option("--key", metavar="KEY", help="The routing key, or the brand it begins with.")]
 
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20, json: AsJson = False
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    first: First = 1,
+    last: Last = 2**63 - 1,
+    since: Since = None,
+    until: Until = None,
+    kind: Kind = None,
+    reason: Reason = None,
+    key: Key = None,
+    json: AsJson = False,
 ) -> None:
-    """Shows the newest dead letters."""
-    letters = with_app(lambda app: app.letters.list(limit))
+    """Shows the newest dead letters, or those that match."""
+    chosen = _chosen(first, last, since, until, kind, reason, key, True)
+    letters = with_app(lambda app: app.letters.list(limit, chosen))
     if json:
         print_json([_as_json(letter) for letter in letters])
         return
     table(
-        ("id", "at", "key", "event", "reason", "replayed"),
+        ("id", "at", "kind", "key", "event", "reason", "replayed"),
         [
             (
                 letter.id,
                 moment(letter.at),
+                letter.kind.value,
                 letter.message.routing_key,
                 letter.message.message_id,
                 letter.reason,
@@ -50,17 +71,74 @@ def show(number: Number, json: AsJson = False) -> None:
 
 
 @app.command()
-def replay(number: Number) -> None:
-    """Publishes one again, where it was published first. What is still wrong with it makes a new dead letter."""
-    if with_app(lambda app: app.letters.replay(number)) is None:
-        fail(f"there is no dead letter {number}; `mailer dead list` shows them", 1)
-    out.print(f"Dead letter {number} is published again.")
+def replay(
+    number: OneNumber = None,
+    first: First = 1,
+    last: Last = 2**63 - 1,
+    since: Since = None,
+    until: Until = None,
+    kind: Kind = None,
+    reason: Reason = None,
+    key: Key = None,
+    again: Annotated[bool, typer.Option("--again", help="Also those that were replayed already.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All, where nothing else says which.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only says how many.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Publishes one again, or all that match, where they were published first. What is still wrong dies anew."""
+    chosen = _chosen(first, last, since, until, kind, reason, key, again)
+    if number is not None:
+        if chosen != Chosen(replayed=again) or everything:
+            fail("give either the number of one dead letter, or a range and what they have in common", 2)
+        chosen = Chosen(number, number, replayed=True)
+    elif chosen == Chosen(replayed=again) and not everything:
+        fail("say which: a number, --from and --to, --since, --until, --kind, --reason, --key, or --all", 2)
+
+    async def act(app: App) -> Sequence[int]:
+        ids = await app.letters.replayable(chosen)
+        return ids if dry_run else [id_ for id_ in ids if await app.letters.replay(id_)]
+
+    ids = with_app(act)
+    if number is not None and not ids:
+        fail(f"there is no dead letter {number} whose body was kept; `mailer dead list` shows them", 1)
+    if json:
+        print_json({"replayed": 0 if dry_run else len(ids), "matching": len(ids), "ids": ids})
+    elif number is not None and not dry_run:
+        out.print(f"Dead letter {number} is published again.")
+    else:
+        count = f"{len(ids):,} dead letter{'' if len(ids) == 1 else 's'}"
+        out.print(f"{count} would be published again." if dry_run else f"{count} published again.")
+
+
+def _chosen(
+    first: int,
+    last: int,
+    since: str | None,
+    until: str | None,
+    kind: DeadKind | None,
+    reason: str | None,
+    key: str | None,
+    replayed: bool,
+) -> Chosen:
+    return Chosen(first, last, _moment(since, "--since"), _moment(until, "--until"), kind, reason, key, replayed)
+
+
+def _moment(text: str | None, option: str) -> datetime | None:
+    """A time with its zone."""
+    try:
+        at = datetime.fromisoformat(text) if text is not None else None
+    except ValueError:
+        at = datetime.min
+    if at is not None and at.tzinfo is None:
+        fail(f"{option} {text}: give a time with its zone, such as 2026-11-27T18:00:00Z", 2)
+    return at
 
 
 def _as_json(letter: DeadLetter) -> dict[str, Any]:
     return {
         "id": letter.id,
         "at": letter.at.isoformat(),
+        "kind": letter.kind.value,
         "reason": letter.reason,
         "exchange": letter.exchange,
         "routing_key": letter.message.routing_key,

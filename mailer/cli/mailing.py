@@ -12,6 +12,7 @@ from mailer.cli import progress
 from mailer.cli.control import By, Reason, person, say_paused, say_resumed
 from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
 from mailer.ledger.coverage import coverage as coverage_of
+from mailer.pipeline.verdicts import BUG
 from mailer.ports.control import MailingRefused
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
 from mailer.ports.rights import Coverage
@@ -138,9 +139,23 @@ def pause(identifier: Identifier, by: By = "", reason: Reason = "", json: AsJson
 
 @app.command()
 def resume(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
-    """Lets a paused mailing go on."""
-    who = person(by)
-    say_resumed(identifier, _change(identifier, lambda app, id_: app.halts.resume(id_, who)), json)
+    """Lets a paused mailing go on, and has tried again what a bug held."""
+    who, tried = person(by), 0
+
+    async def act(app: App, id_: UUID) -> bool:
+        nonlocal tried
+        lifted = await app.halts.resume(id_, who)
+        tried = await app.upkeep.retry_held(id_, BUG)
+        return lifted
+
+    lifted = _change(identifier, act)
+    if json:
+        print_json({"resumed": identifier, "new": lifted, "tried_again": tried})
+        return
+    if lifted or not tried:
+        say_resumed(identifier, lifted, json)
+    if tried:
+        out.print(f"{tried:,} held by a bug are tried again.", markup=False)
 
 
 @app.command()

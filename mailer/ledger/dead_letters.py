@@ -1,11 +1,17 @@
 """Dead letters in PostgreSQL."""
 
+from collections.abc import Sequence
+
 import asyncpg
 
-from mailer.ledger.database import Pool
+from mailer.events import MAX_EVENT_BYTES
+from mailer.ledger.database import Pool, statements
 from mailer.ledger.texts import storable
 from mailer.ports.broker import Header, Message
-from mailer.ports.dead_letters import DeadLetter
+from mailer.ports.dead_letters import ALL, Chosen, DeadKind, DeadLetter
+
+_CHOSEN = statements("dead_letters")["chosen"]
+_SQL = {name: text.replace("{chosen}", _CHOSEN) for name, text in statements("dead_letters").items()}
 
 
 class PostgresDeadLetters:
@@ -14,39 +20,43 @@ class PostgresDeadLetters:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def keep(self, message: Message, exchange: str, routing_key: str, reason: str, publisher: str) -> None:
+    async def keep(
+        self, message: Message, exchange: str, routing_key: str, reason: str, publisher: str, kind: DeadKind
+    ) -> None:
         """See the port."""
         await self._pool.execute(
-            "INSERT INTO dead_letters (reason, exchange, routing_key, message_id, publisher, body)"
-            " VALUES ($1, $2, $3, $4, $5, $6)",
+            _SQL["keep"],
             storable(reason),
             storable(exchange),
             storable(routing_key),
             message.message_id and storable(message.message_id),
             storable(publisher),
             message.body,
+            kind,
         )
 
-    async def list(self, limit: int) -> list[DeadLetter]:
+    async def list(self, limit: int, chosen: Chosen = ALL) -> Sequence[DeadLetter]:
         """The newest first."""
-        rows = await self._pool.fetch("SELECT * FROM dead_letters ORDER BY id DESC LIMIT $1", limit)
+        rows = await self._pool.fetch(_SQL["latest"], *_given(chosen), limit)
         return [_letter(row) for row in rows]
 
     async def get(self, letter_id: int) -> DeadLetter | None:
         """One of them."""
-        row = await self._pool.fetchrow("SELECT * FROM dead_letters WHERE id = $1", letter_id)
+        row = await self._pool.fetchrow(_SQL["one"], letter_id)
         return _letter(row) if row else None
 
+    async def replayable(self, chosen: Chosen) -> Sequence[int]:
+        """The ids of those that can be published again, the oldest first: bodies that were not kept cannot."""
+        return [row["id"] for row in await self._pool.fetch(_SQL["replayable"], *_given(chosen), MAX_EVENT_BYTES)]
+
     async def replay(self, letter_id: int) -> DeadLetter | None:
-        """Publishes one again, by the outbox, and marks it, in one transaction. None: there is none."""
+        """Publishes one again, by the outbox, and marks it, in one transaction. None: there is none with a body."""
         async with self._pool.acquire() as connection, connection.transaction():
-            row = await connection.fetchrow(
-                "UPDATE dead_letters SET replayed_at = now() WHERE id = $1 RETURNING *", letter_id
-            )
+            row = await connection.fetchrow(_SQL["replayed"], letter_id)
             if row is None:
                 return None
             await connection.execute(
-                "INSERT INTO outbox (exchange, routing_key, message_id, body, publisher) VALUES ($1, $2, $3, $4, $5)",
+                _SQL["park"],
                 row["exchange"],
                 row["routing_key"],
                 row["message_id"],
@@ -56,10 +66,31 @@ class PostgresDeadLetters:
         return _letter(row)
 
 
+def _given(chosen: Chosen) -> tuple[object, ...]:
+    """The parameters of `chosen` in their order."""
+    return (
+        chosen.first,
+        chosen.last,
+        chosen.since,
+        chosen.until,
+        chosen.kind,
+        chosen.reason,
+        chosen.key,
+        chosen.replayed,
+    )
+
+
 def _letter(row: asyncpg.Record) -> DeadLetter:
     message = Message(
         row["body"], row["routing_key"], row["message_id"], {Header.PUBLISHER: row["publisher"]}, row["publisher"]
     )
     return DeadLetter(
-        row["id"], row["at"], row["reason"], row["exchange"], row["publisher"], message, row["replayed_at"]
+        row["id"],
+        row["at"],
+        row["reason"],
+        row["exchange"],
+        row["publisher"],
+        message,
+        row["replayed_at"],
+        DeadKind(row["kind"]),
     )

@@ -15,7 +15,7 @@ from mailer.ledger.reading import PostgresLedger
 from mailer.ledger.suppressions import lapse
 from mailer.ledger.writers import Writers, append
 from mailer.ports.deliveries import State
-from mailer.ports.upkeep import Due, Ending, Open, Stale
+from mailer.ports.upkeep import Due, Ending, Open, Queued, Stale
 
 _SQL = {name: text.replace("{halted}", HALTED) for name, text in statements("upkeep").items()}
 _FINISH = statements("deliveries")["finish"]
@@ -86,6 +86,15 @@ class PostgresUpkeep:
         """See the port."""
         rows = await self._pool.fetch(_SQL["open_of"], mailing_id, after, limit)
         return [Open(**{**row, "state": State(row["state"])}) for row in rows]
+
+    async def queued_of(self, batch: int) -> list[Queued]:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["queued_of"], batch)
+        return [Queued(**{**row, "state": State(row["state"])}) for row in rows]
+
+    async def retry_held(self, mailing_id: UUID, reason: str) -> int:
+        """See the port."""
+        return int((await self._pool.execute(_SQL["retry_held"], mailing_id, reason)).split()[-1])
 
     async def sweep(self, mailing_id: UUID) -> None:
         """See the port."""

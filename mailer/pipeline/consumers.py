@@ -3,16 +3,20 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from typing import TypeVar
 
 from mailer.crashing import CrashPoint, reach
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import ANONYMOUS, Intake
+from mailer.pipeline.moving import hold_batch
+from mailer.pipeline.persisting import GiveUp, Handle, Persisting, bury, pause
 from mailer.policy.category import Lane
 from mailer.ports.broker import Broker, BrokerUnavailable, Header, Message, Received, Unroutable
-from mailer.ports.dead_letters import DeadLetters
+from mailer.ports.dead_letters import DeadKind, DeadLetters
+from mailer.ports.deliveries import Deliveries
 from mailer.ports.outbox import Outbox, Parked
+from mailer.ports.upkeep import Upkeep
 from mailer.telemetry import DEAD_LETTERS, log
 
 EVENTS_AT_ONCE = 64
@@ -31,14 +35,18 @@ RELAY_PAUSE = 0.02
 """Seconds after each time: what comes in a stream goes together, and what comes alone goes at once."""
 OUTCOMES = "mailer.outcomes"
 """Where nobody has to listen."""
-LONGEST_PAUSE = 30.0
 
 _T = TypeVar("_T")
-Handle = Callable[[Sequence[Received]], Awaitable[None]]
 
 
 async def consume(
-    broker: Broker, queue: str, prefetch: int, handle: Handle, stop: asyncio.Event, at_once: int | None = None
+    broker: Broker,
+    queue: str,
+    prefetch: int,
+    handle: Handle,
+    stop: asyncio.Event,
+    at_once: int | None = None,
+    give_up: GiveUp = bury,
 ) -> None:
     """Handles what arrives until told to stop; what is in hand then is finished, and nothing new is begun."""
     while not stop.is_set():
@@ -49,28 +57,13 @@ async def consume(
                 arrivals = await unless_stopped(stop, opening)
                 if arrivals is None:
                     return
+                persisting = Persisting(queue, handle, stop, give_up)
+                stack.push_async_callback(persisting.close)
                 async for arrived in _until(stop, arrivals):
-                    await _persist(queue, arrived, handle, stop)
+                    await persisting.take(arrived)
         except BrokerUnavailable as error:
             log.warning("the broker is away", queue=queue, error=str(error))
             await pause(stop, 1)
-
-
-async def _persist(queue: str, arrived: Sequence[Received], handle: Handle, stop: asyncio.Event) -> None:
-    """Handles messages until it succeeds: they are held, not given back, since a broker counts how often it is asked.
-
-    An outage of the database would else turn good events into dead letters.
-    """
-    seconds = 1.0
-    while open_ := [received for received in arrived if received.live]:
-        try:
-            await handle(open_)
-        except Exception:
-            log.exception("could not handle messages; trying again", queue=queue, messages=len(open_), seconds=seconds)
-            await pause(stop, seconds)
-            seconds = min(seconds * 2, LONGEST_PAUSE)
-            if stop.is_set():
-                return
 
 
 async def _until(stop: asyncio.Event, arrivals: AsyncIterator[list[Received]]) -> AsyncIterator[list[Received]]:
@@ -91,12 +84,6 @@ async def unless_stopped(stop: asyncio.Event, step: Awaitable[_T]) -> _T | None:
         await asyncio.gather(task, stopped, return_exceptions=True)
 
 
-async def pause(stop: asyncio.Event, seconds: float) -> None:
-    """Waits, but not longer than until told to stop."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
-
-
 def hand_over_batches(handover: HandOver, stop: asyncio.Event) -> Handle:
     """Hands batches over as they arrive; those not yet begun when told to stop are left to other workers."""
 
@@ -113,6 +100,18 @@ def hand_over_batches(handover: HandOver, stop: asyncio.Event) -> Handle:
                 await received.ack()
 
     return handle
+
+
+def hold_batches(deliveries: Deliveries, upkeep: Upkeep) -> GiveUp:
+    """Holds the deliveries of a batch whose hand-over cannot even begin; its message is a dead letter."""
+
+    async def give_up(received: Received, place: str, tries: int) -> None:
+        batch = _batch(received.message)
+        if batch is not None:
+            await hold_batch(deliveries, upkeep, batch, place)
+        await bury(received, place, tries)
+
+    return give_up
 
 
 def _batch(message: Message) -> int | None:
@@ -134,23 +133,42 @@ def take_in(intake: Intake, lane: Lane) -> Handle:
     return handle
 
 
-def keep_dead(letters: DeadLetters) -> Handle:
-    """Turns dead letters into rows."""
+def keep_dead(letters: DeadLetters, knows: Callable[[str, str], bool] = lambda exchange, key: False) -> Handle:
+    """Turns dead letters into rows.
+
+    Args:
+        letters: the rows.
+        knows: whether a queue should take what is published to an exchange under a routing key.
+    """
 
     async def handle(arrived: Sequence[Received]) -> None:
         for received in arrived:
             headers, message = received.message.headers, received.message
             key = headers.get(Header.ROUTING_KEY, message.routing_key)
-            reason = headers.get(Header.REASON) or (
-                f"nothing takes {key!r}: either the brand or its category is unknown, or it failed too often"
-            )
+            exchange = headers.get(Header.EXCHANGE, received.exchange)
+            kind, reason = _cause(message, exchange, key, knows)
             publisher = headers.get(Header.PUBLISHER) or message.user_id or ANONYMOUS
-            exchange = headers.get(Header.EXCHANGE, "mailer.events")
-            await letters.keep(message, exchange, key, reason, publisher)
-            DEAD_LETTERS.inc()
+            await letters.keep(message, exchange, key, reason, publisher, kind)
+            DEAD_LETTERS.labels(kind).inc()
             await received.ack()
 
     return handle
+
+
+def _cause(message: Message, exchange: str, key: str, knows: Callable[[str, str], bool]) -> tuple[DeadKind, str]:
+    """Why a message is dead: as the one who buried it said, or as it can be told from where it was published."""
+    if size := message.headers.get(Header.SIZE):
+        return DeadKind.TOO_LARGE, f"the body has {size} bytes, more than an event may have; it was not kept"
+    if reason := message.headers.get(Header.REASON):
+        known = {kind.value for kind in DeadKind}
+        kind = message.headers.get(Header.KIND, "")
+        return DeadKind(kind) if kind in known else DeadKind.REFUSED, reason
+    if knows(exchange, key):
+        return DeadKind.MISSING, (
+            f"the queue for {key!r} was missing when this was published to {exchange}; it is declared again by now:"
+            " `mailer dead replay --kind missing_queue` publishes it"
+        )
+    return DeadKind.UNROUTABLE, f"nothing takes {key!r}: the brand or its category is unknown"
 
 
 async def relay(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str, stop: asyncio.Event) -> None:
@@ -170,7 +188,7 @@ async def relay(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str
             else:
                 await pause(stop, RELAY_PAUSE)
         except Exception:
-            log.exception("the relay failed; trying again")
+            log.exception("the outbox could not be published; trying again")
             await pause(stop, 1)
 
 
@@ -180,7 +198,8 @@ async def _relay(broker: Broker, letters: DeadLetters, item: Parked) -> bool:
         await broker.publish(item.exchange, item.message, mandatory=item.exchange != OUTCOMES)
     except Unroutable as error:
         publisher = item.message.headers.get(Header.PUBLISHER, ANONYMOUS)
-        await letters.keep(item.message, item.exchange, item.message.routing_key, str(error), publisher)
+        key = item.message.routing_key
+        await letters.keep(item.message, item.exchange, key, str(error), publisher, DeadKind.UNROUTABLE)
     except BrokerUnavailable as error:
         log.warning("the broker is away; the outbox waits", error=str(error))
         return False

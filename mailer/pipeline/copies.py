@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from mailer.pipeline.press import Press
+from mailer.policy.rates import may_count
 from mailer.ports.deliveries import Carrier, Row, State
 
 Key = tuple[UUID, int]
@@ -29,18 +31,18 @@ def as_copy(row: Row, carrier: Carrier, fates: Mapping[Key, State], now: datetim
     return replace(row, standing=replace(row.standing, copy_of=carrier.recipient_id, copy_known_at=known_at))
 
 
-def windows(rows: Sequence[Row], size: int, once: Mapping[Key, Collection[object]]) -> Iterator[Sequence[Row]]:
+def windows(rows: Sequence[Row], size: int, alone: Mapping[Key, Collection[object]]) -> Iterator[Sequence[Row]]:
     """The rows in their order, a window at a time.
 
-    What stands under `once` may occur a single time in a window: the next finds that its standing has another version
+    What stands under `alone` may occur a single time in a window: the next finds that its standing has another version
     by then, and is read again.
 
     Args:
         rows: those of a claim.
         size: of a window.
-        once: by row, what is to be met once a window.
+        alone: by row, what is to be met once a window.
     """
-    if not once:
+    if not alone:
         yield from (rows[start : start + size] for start in range(0, len(rows), size))
         return
     waiting = rows
@@ -49,7 +51,7 @@ def windows(rows: Sequence[Row], size: int, once: Mapping[Key, Collection[object
         later: list[Row] = []
         met: set[object] = set()
         for row in waiting:
-            things = once.get((row.mailing_id, row.recipient_id), ())
+            things = alone.get((row.mailing_id, row.recipient_id), ())
             if len(window) == size or not met.isdisjoint(things):
                 later.append(row)
             else:
@@ -57,3 +59,10 @@ def windows(rows: Sequence[Row], size: int, once: Mapping[Key, Collection[object
                 met.update(things)
         yield window
         waiting = later
+
+
+def once(rows: Sequence[Row], presses: Mapping[UUID, Press]) -> Mapping[Key, set[object]]:
+    """What may be met a single time in a window: who is counted against a cap."""
+    counted = {id_ for id_, press in presses.items() if may_count(press.policy, press.category)}
+    keys = [(row.mailing_id, row.recipient_id) for row in rows if row.mailing_id in counted] if counted else []
+    return {key: {key[1]} for key in keys}

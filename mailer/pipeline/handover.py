@@ -12,19 +12,19 @@ from uuid import UUID
 
 from mailer.actions.bounce import Bounces, Judgement
 from mailer.crashing import CrashPoint, reach
-from mailer.pipeline.copies import Key, windows
+from mailer.pipeline.copies import Key, once, windows
+from mailer.pipeline.moving import hold_back, move_what_holds, parted, warn
 from mailer.pipeline.precedence import URGENT
 from mailer.pipeline.preparing import Gate, Prepared, Preparing
 from mailer.pipeline.press import Press, Presses, UnknownTemplate
 from mailer.pipeline.relays import is_denied
 from mailer.pipeline.verdicts import Change, Sending, Step, conclude
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.rates import may_count
 from mailer.ports.deliveries import Claim, Deliveries, Move, Row, State
-from mailer.ports.ledger import Entry
 from mailer.ports.mailings import MailingFacts, Mailings
 from mailer.ports.rates import Admission, Wanted
 from mailer.rendering.templates import TemplateError
+from mailer.runtime.troubles import Trouble, trouble_of
 from mailer.telemetry import HANDED_OVER, log
 
 WINDOW = 64
@@ -156,6 +156,10 @@ class HandOver:
                     presses[one.id] = self._presses.set_up(one, source)
                 except (UnknownTemplate, TemplateError) as error:
                     log.warning("left to workers that know it", reason=str(error))
+                except Exception as error:
+                    if trouble_of(error) is not Trouble.BUG:
+                        raise
+                    await hold_back(self._deliveries, claim, claim.of(one.id), one, error)
         return presses
 
     async def _worth_waiting(self, hold: _Hold, until: datetime, progress: bool) -> bool:
@@ -175,16 +179,37 @@ class HandOver:
         """Takes rows window by window; returns those that are left in hand, and when they may go."""
         left = {_key(row): datetime.now(UTC) + ELSEWHERE for row in rows if row.mailing_id not in hold.presses}
         known = [row for row in rows if row.mailing_id in hold.presses] if left else rows
-        for window in windows(known, WINDOW, _once(known, hold.presses)):
+        for window in windows(known, WINDOW, once(known, hold.presses)):
             await self.precedence.give_way(urgent=hold.urgent)
             if time.monotonic() >= hold.closing or self._stop.is_set():
                 left |= dict.fromkeys(map(_key, window), datetime.now(UTC) + (not self._stop.is_set()) * PAUSE)
                 continue
+            left |= await self._take(hold, window)
+        return left
+
+    async def _take(self, hold: _Hold, rows: Sequence[Row]) -> dict[Key, datetime]:
+        """Hands a window over; returns the rows that are left in hand. What had begun when it met a bug is in doubt."""
+        begun: Prepared | None = None
+        try:
             with self.precedence.going(urgent=hold.urgent):
-                prepared = await self._prepare(hold, window)
-                left |= prepared.left
+                prepared = await self._prepare(hold, rows)
                 begun = await self._intend(hold, prepared)
-            left |= await self._hand_over(hold, prepared, begun)
+            return prepared.left | await self._hand_over(hold, prepared, begun)
+        except Exception as error:
+            if trouble_of(error) is not Trouble.BUG:
+                raise
+            log.exception("a window met a bug", deliveries=len(rows), begun=begun is not None)
+            return {} if begun else await self._take_apart(hold, rows, error)
+
+    async def _take_apart(self, hold: _Hold, rows: Sequence[Row], error: Exception) -> dict[Key, datetime]:
+        """Tries each of several rows; a single one is held, and the others go on."""
+        if len(rows) == 1:
+            await self._record(hold)
+            await hold_back(self._deliveries, hold.claim, rows, hold.presses[rows[0].mailing_id].facts, error)
+            return {}
+        left: dict[Key, datetime] = {}
+        for row in rows:
+            left |= await self._take(hold, [row])
         return left
 
     async def _prepare(self, hold: _Hold, rows: Sequence[Row]) -> Prepared:
@@ -227,7 +252,7 @@ class HandOver:
             await self._record(hold)  # it does not wait until everybody's standing is settled
             if refused is None:
                 continue
-            prepared.steps, again = _parted(prepared.steps, refused)
+            prepared.steps, again = parted(prepared.steps, refused)
             if again:
                 self._give_back(prepared.admission, again)
                 fresh = await self._deliveries.read_again(hold.claim.token, [_key(step.row) for step in again])
@@ -338,7 +363,7 @@ class HandOver:
         if not changes:
             return
         reach(CrashPoint.BEFORE_OUTCOME)
-        _warn(await self._persist(hold, lambda: move_what_holds(self._deliveries, hold.claim.token, changes)))
+        warn(await self._persist(hold, lambda: move_what_holds(self._deliveries, hold.claim.token, changes)))
         reach(CrashPoint.AFTER_OUTCOME)
         await self._bury(hold)
 
@@ -363,35 +388,5 @@ class HandOver:
             await self._persist(hold, partial(self._bounces.bury, judgement))
 
 
-async def move_what_holds(
-    deliveries: Deliveries, claim: UUID | None, changes: Sequence[tuple[Move, Sequence[Entry]]]
-) -> int:
-    """Moves the deliveries that are still as they were left, with their entries; returns how many were not."""
-    held = list(changes)
-    while refused := await deliveries.move(
-        claim, [move for move, _ in held], [entry for _, entries in held for entry in entries]
-    ):
-        held = [(move, entries) for move, entries in held if move.key not in refused]
-    return len(changes) - len(held)
-
-
 def _key(row: Row) -> Key:
     return row.mailing_id, row.recipient_id
-
-
-def _parted(steps: Sequence[Step], refused: frozenset[Key]) -> tuple[list[Step], list[Step]]:
-    """The steps that may be taken, and those that were refused."""
-    good = [step for step in steps if _key(step.row) not in refused]
-    return good, [step for step in steps if _key(step.row) in refused]
-
-
-def _warn(late: int) -> None:
-    """Somebody took these rows for a dead worker's; what they have become stands in the ledger already."""
-    if late:
-        log.warning("outcomes came too late", deliveries=late)
-
-
-def _once(rows: Sequence[Row], presses: Mapping[UUID, Press]) -> Mapping[Key, set[object]]:
-    """What may be met a single time in a window: who is counted against a cap."""
-    counted = {id_ for id_, press in presses.items() if may_count(press.policy, press.category)}
-    return {_key(row): {row.recipient_id} for row in rows if row.mailing_id in counted} if counted else {}

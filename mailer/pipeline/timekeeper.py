@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from mailer.crashing import CrashPoint, reach
-from mailer.pipeline.handover import move_what_holds
 from mailer.pipeline.intake import publish_batches
+from mailer.pipeline.moving import move_what_holds
 from mailer.pipeline.verdicts import FIRST_RETRY, given_up, retry_delay
 from mailer.policy.category import CATEGORIES, Lane
 from mailer.policy.rates import LONGEST_DAYS

@@ -17,11 +17,14 @@ from mailer.policy.rates import is_counted
 from mailer.policy.registry import rule
 from mailer.ports.deliveries import Carries, Move, Row, State
 from mailer.ports.ledger import Entry, Kind
+from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Processor
 from mailer.ports.rates import Wanted
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.templates import RenderError
 
+BUG = "bug"
+"""The first word of the reason of what is held by a bug."""
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=4)
 SET_UP_RETRY = timedelta(hours=1)
@@ -122,6 +125,27 @@ def settle(row: Row, press: Press, decision: Suppress | Hold | Divert) -> Step:
     entry = _entry(Kind.DECISION, row, press, category, reason=reason, rule=decision.rule, policy=decision.policy)
     copy_of = row.standing.copy_of if state is State.SUPPRESSED else None
     return Step(row, press, category, Change(_move(row, state, kept, due_at=due_at, copy_of=copy_of), (entry,)))
+
+
+def held_by_bug(row: Row, facts: MailingFacts, place: str) -> Change:
+    """A delivery that cannot be made because of a bug: it waits for a person, who has it tried again once it is mended.
+
+    Args:
+        row: in a worker's hands.
+        facts: of its mailing.
+        place: the error's type and place, without any value.
+    """
+    reason = f"{BUG} {place}"
+    entry = Entry(
+        Kind.OUTCOME,
+        facts.brand,
+        mailing_id=row.mailing_id,
+        recipient_id=row.recipient_id,
+        attempt=row.attempt,
+        category=facts.category,
+        reason=f"{State.HELD.value} {reason}",
+    )
+    return Change(_move(row, State.HELD, reason), (entry,))
 
 
 def intend(draft: Draft, printed: Printed) -> Sending:

@@ -34,6 +34,10 @@ class Header:
     """The exchange to which a dead letter was published first."""
     ROUTING_KEY = "mailer-routing-key"
     """The routing key with which a dead letter was published first."""
+    KIND = "mailer-kind"
+    """Why a message is a dead letter, in one word of `DeadKind`."""
+    SIZE = "mailer-size"
+    """The octets of a body that was too large to be taken; the message comes without it. Set by the broker only."""
     PUBLISHER = "mailer-publisher"
     """Who published an event that was relayed; believed only from the relay's own user."""
 
@@ -60,8 +64,11 @@ class Received(Protocol):
         """Done with; the broker forgets it."""
         ...
 
-    async def reject(self, reason: str) -> None:
-        """Bad for good: moves to `mailer.dead` with the reason in its headers."""
+    async def reject(self, reason: str, kind: str = "refused") -> None:
+        """Bad for good: moves to `mailer.dead` with the reason, and its kind, in its headers.
+
+        What is rejected there goes to `mailer.dead.last`, which nobody consumes.
+        """
         ...
 
     async def release(self) -> None:
@@ -77,6 +84,14 @@ class BrokerUnavailable(Exception):
     """The broker did not confirm; the message may or may not be queued. Publish again with the same id."""
 
 
+class BrokerRefused(BrokerUnavailable):
+    """The broker answers and refuses us: a wrong password, virtual host or permission. Somebody has to mend it."""
+
+
+class Unpublishable(Exception):
+    """The broker can never take this message, as it is too large for instance; all others may well go."""
+
+
 class Broker(Protocol):
     """Publishes with confirms and consumes with settlement. See `mailer.broker.topology` for what is where."""
 
@@ -84,7 +99,8 @@ class Broker(Protocol):
         """Returns once the broker has confirmed the message.
 
         Raises:
-            Unroutable: `mandatory`, and no queue is bound.
+            Unroutable: `mandatory`, and no queue is bound, though the topology was declared again.
+            Unpublishable: this message can never be published.
             BrokerUnavailable: no confirm came.
         """
         ...

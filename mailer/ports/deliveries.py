@@ -81,6 +81,10 @@ class Claim:
     rows: Sequence[Row]
     deadline: float
 
+    def of(self, mailing_id: UUID) -> list[Row]:
+        """The rows of one mailing."""
+        return [row for row in self.rows if row.mailing_id == mailing_id]
+
 
 class Carrier(NamedTuple):
     """The recipient whose delivery carries a text to an address that several share.

@@ -68,6 +68,19 @@ class Open:
     category: str
 
 
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A delivery of a batch that nobody holds."""
+
+    brand: str
+    category: str
+    mailing_id: UUID
+    recipient_id: int
+    attempt: int
+    state: State
+    reason: str
+
+
 class Upkeep(Protocol):
     """The timekeeper's statements."""
 
@@ -105,6 +118,14 @@ class Upkeep(Protocol):
 
     async def open_of(self, mailing_id: UUID, after: int, limit: int) -> list[Open]:
         """What is queued, held or deferred of a mailing, in order of recipient, behind one of them."""
+        ...
+
+    async def queued_of(self, batch: int) -> list[Queued]:
+        """What is queued of a batch that nobody holds, in order of recipient."""
+        ...
+
+    async def retry_held(self, mailing_id: UUID, reason: str) -> int:
+        """Has deliveries tried again that wait for a person, and whose reason begins so; returns how many."""
         ...
 
     async def sweep(self, mailing_id: UUID) -> None:

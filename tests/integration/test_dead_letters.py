@@ -1,6 +1,7 @@
 """Dead letters as rows."""
 
 from mailer.ports.broker import Header, Message
+from mailer.ports.dead_letters import DeadKind
 from tests.factories import World
 
 LETTER = Message(b'{"v": 2}', "interpals.newsletter", "m-1", {Header.PUBLISHER: "shop"})
@@ -9,7 +10,7 @@ LETTER = Message(b'{"v": 2}', "interpals.newsletter", "m-1", {Header.PUBLISHER: 
 async def keep(world: World, body: bytes = LETTER.body, reason: str = "v: Input should be 1") -> None:
     """Keeps one."""
     await world.letters.keep(
-        Message(body, "mailer.dead", "m-1"), "mailer.events", "interpals.newsletter", reason, "shop"
+        Message(body, "mailer.dead", "m-1"), "mailer.events", "interpals.newsletter", reason, "shop", DeadKind.REFUSED
     )
 
 
@@ -47,7 +48,7 @@ async def test_a_replay_publishes_it_again(world: World) -> None:
 async def test_strange_letters_are_kept_and_replayed_too(world: World) -> None:
     """No header and no body keeps a letter from being kept: what a column cannot hold is replaced."""
     await world.letters.keep(
-        Message(b"\xff\x00", "a.\0", "m\0\udcff"), "mailer.\0events", "a.\0", "why\0\ud800", "sh\0op"
+        Message(b"\xff\x00", "a.\0", "m\0\udcff"), "mailer.\0events", "a.\0", "why\0\ud800", "sh\0op", DeadKind.REFUSED
     )
     [letter] = await world.letters.list(1)
     assert (letter.reason, letter.publisher, letter.message.message_id) == ("why\ufffd?", "sh\ufffdop", "m\ufffd?")

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from mailer.pipeline import consumers
+from mailer.pipeline.persisting import Persisting
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerUnavailable, Header, Message, Received, Unroutable
 from tests.factories import FakeBroker, FakeReceived, World, person, plain_event, received, until
@@ -194,7 +195,7 @@ async def test_events_are_held_until_they_can_be_handled(world: World) -> None:
             raise ConnectionError("the database is away")
         await handle(arrived)
 
-    await asyncio.wait_for(consumers._persist("mailer.events.newsletter", [item], flaky, stop), 20)
+    await asyncio.wait_for(Persisting("mailer.events.newsletter", flaky, stop).take([item]), 20)
     assert (failures, item.settled) == (2, "ack")
     held = received(plain_event([person(2)]))
 
@@ -202,7 +203,7 @@ async def test_events_are_held_until_they_can_be_handled(world: World) -> None:
         stop.set()
         raise ConnectionError("the database is away")
 
-    await asyncio.wait_for(consumers._persist("mailer.events.newsletter", [held], broken, stop), 20)
+    await asyncio.wait_for(Persisting("mailer.events.newsletter", broken, stop).take([held]), 20)
     assert held.settled is None
 
 

@@ -17,6 +17,7 @@ from mailer.ledger.keys import PostgresApiKeys
 from mailer.ledger.rights import PostgresRights
 from mailer.policy.document import Policy
 from mailer.ports.broker import Message
+from mailer.ports.dead_letters import DeadKind
 from mailer.ports.people import ImportRow
 from mailer.ports.rights import Correction, Disclosure, ErasureBlocked, NoHold, RecipientErased
 from mailer.ports.standings import Flag
@@ -62,10 +63,9 @@ async def test_an_erasure_empties_what_hangs_on_the_person(world: World) -> None
     for table, values in HANGING.items():
         for recipient_id in (ada, bob):
             await world.pool.execute(f"INSERT INTO {table} VALUES {values}", recipient_id, both.mailing_id)  # noqa: S608
-    await world.letters.keep(
-        Message(f'{{"email": "{ADA}"}}'.encode(), "interpals.x"), "mailer.events", "x", "bad", "shop"
-    )
-    await world.letters.keep(Message(b'{"email": "user-2@people.example"}', "x"), "mailer.events", "x", "bad", "shop")
+    for address in (ADA, "user-2@people.example"):
+        letter = Message(f'{{"email": "{address}"}}'.encode(), "interpals.x")
+        await world.letters.keep(letter, "mailer.events", "x", "bad", "shop", DeadKind.REFUSED)
     await erased(world)
     for table in (*(name.split()[0] for name in HANGING), "ledger_notes"):
         found = await world.pool.fetch(f"SELECT DISTINCT recipient_id FROM {table}")  # noqa: S608 - our own

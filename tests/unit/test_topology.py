@@ -21,6 +21,7 @@ from mailer.broker.topology import (
 )
 from mailer.policy.category import Lane
 from mailer.ports.broker import Header, Message
+from mailer.ports.dead_letters import DeadKind
 
 TWO_BRANDS = topology(
     {
@@ -116,11 +117,17 @@ def test_each_category_reaches_its_lane_and_no_other(categories: dict[tuple[str,
 def test_a_dead_letter_says_why_and_whence() -> None:
     """Its own words replace those that a publisher may have put there."""
     message = Message(b"x", "a.b", "id", {Header.REASON: "forged", "kept": "yes"}, "user")
-    letter = dead_letter(message, EVENTS, "unknown brand")
+    letter = dead_letter(message, EVENTS, "unknown brand", DeadKind.REFUSED)
     assert letter == Message(
         b"x",
         "a.b",
         "id",
-        {"kept": "yes", Header.REASON: "unknown brand", Header.EXCHANGE: EVENTS, Header.ROUTING_KEY: "a.b"},
+        {
+            "kept": "yes",
+            Header.KIND: "refused",
+            Header.REASON: "unknown brand",
+            Header.EXCHANGE: EVENTS,
+            Header.ROUTING_KEY: "a.b",
+        },
         "user",
     )

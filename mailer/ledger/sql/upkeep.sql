@@ -91,6 +91,17 @@ FROM deliveries d JOIN mailings m ON m.id = d.mailing_id
 WHERE d.mailing_id = $1 AND d.recipient_id > $2 AND d.state IN ('queued', 'deferred', 'held')
 ORDER BY d.recipient_id LIMIT $3
 
+-- name: queued_of
+-- What is queued of a batch that nobody holds.
+SELECT m.brand, m.category, d.mailing_id, d.recipient_id, d.attempt, d.state, d.reason
+FROM batches b JOIN deliveries d ON d.mailing_id = b.mailing_id AND d.batch = b.id AND d.state = 'queued'
+JOIN mailings m ON m.id = b.mailing_id
+WHERE b.id = $1 AND b.state = 'queued' ORDER BY d.recipient_id
+
+-- name: retry_held
+UPDATE deliveries SET due_at = now()
+WHERE mailing_id = $1 AND state = 'held' AND due_at IS NULL AND starts_with(reason, $2)
+
 -- name: sweep
 DELETE FROM batches WHERE id IN (
     SELECT b.id FROM batches b WHERE b.mailing_id = $1 AND b.state = 'queued' AND NOT EXISTS (

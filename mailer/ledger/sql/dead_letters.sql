@@ -1,0 +1,24 @@
+-- name: keep
+INSERT INTO dead_letters (reason, exchange, routing_key, message_id, publisher, body, kind)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+
+-- name: latest
+SELECT * FROM dead_letters WHERE {chosen} ORDER BY id DESC LIMIT $9
+
+-- name: replayable
+SELECT id FROM dead_letters WHERE {chosen} AND kind <> 'too_large' AND octet_length(body) <= $9 ORDER BY id
+
+-- name: chosen
+id >= $1 AND id <= $2 AND ($3::timestamptz IS NULL OR at >= $3) AND ($4::timestamptz IS NULL OR at < $4)
+AND ($5::text IS NULL OR kind = $5) AND ($6::text IS NULL OR strpos(reason, $6) > 0)
+AND ($7::text IS NULL OR routing_key = $7 OR starts_with(routing_key, $7 || '.'))
+AND ($8 OR replayed_at IS NULL)
+
+-- name: one
+SELECT * FROM dead_letters WHERE id = $1
+
+-- name: replayed
+UPDATE dead_letters SET replayed_at = now() WHERE id = $1 AND kind <> 'too_large' RETURNING *
+
+-- name: park
+INSERT INTO outbox (exchange, routing_key, message_id, body, publisher) VALUES ($1, $2, $3, $4, $5)
