@@ -171,9 +171,7 @@ class FakeBroker:
 
     async def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> None:
         """Keeps a message."""
-        if self.away:
-            raise BrokerUnavailable("gone fishing")
-        if error := self.refuses(message):
+        if error := BrokerUnavailable("gone fishing") if self.away else self.refuses(message):
             raise error
         self.published.append((exchange, message))
         self.mandatory.append(mandatory)
@@ -223,8 +221,7 @@ class FakeReceived:
 
     async def reject(self, reason: str, kind: str = DeadKind.REFUSED) -> None:
         """Bad for good."""
-        self.kind = kind
-        self.settled = self.settled or f"rejected: {reason}"
+        self.kind, self.settled = kind, self.settled or f"rejected: {reason}"
 
     async def release(self) -> None:
         """Not now."""
