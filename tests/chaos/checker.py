@@ -13,6 +13,8 @@ HALT_SECONDS = 2.0
 """Within which a stop is effective (issue 4)."""
 LATE_SECONDS = 1.0
 """From a lease's end to the sink's reading of what was written before: the sink is busy, too."""
+SESSION_REASONS = frozenset({"5.3.2", "5.5.2", "5.7.0", "4.7.1", "504", "530", "554"})
+"""The statuses with which the sink refuses sessions (`tests.chaos.sink.Refusal`), and nothing else."""
 _T = TypeVar("_T")
 _K = TypeVar("_K", bound=Hashable)
 
@@ -41,7 +43,27 @@ def lost(evidence: Evidence) -> Iterator[Violation]:
         if delivery.state not in FINAL:
             yield Violation("none lost", f"it is still {delivery.state} {delivery.reason}", delivery.key)
     for letter in evidence.dead:
-        yield Violation("each event once", f"a good event is a dead letter: {letter}")
+        if letter.poison is None:
+            yield Violation("each event once", f"a good event is a dead letter: {letter.text}")
+
+
+def refused(evidence: Evidence) -> Iterator[Violation]:
+    """Each message that cannot be taken in is a dead letter; one more only where a fault could repeat it."""
+    letters = Counter(letter.poison for letter in evidence.dead if letter.poison is not None)
+    for number in evidence.poison:
+        if not letters[number]:
+            yield Violation("each bad message is a dead letter", f"poison {number} left no dead letter")
+    repeats = sum(count - 1 for count in letters.values() if count > 1)
+    if repeats > len(evidence.faults):
+        yield Violation("each bad message is a dead letter", f"{repeats} of them are there more than once")
+
+
+def unharmed(evidence: Evidence) -> Iterator[Violation]:
+    """A relay that refuses our sessions fails nobody's delivery: such a reply says nothing about a message."""
+    for delivery in evidence.deliveries:
+        if delivery.state == "failed" and SESSION_REASONS.intersection(delivery.reason.split()):
+            what = f"it failed by a reply about the session: {delivery.reason}"
+            yield Violation("a refused session fails nobody", what, delivery.key)
 
 
 def accounted(evidence: Evidence) -> Iterator[Violation]:
@@ -161,6 +183,8 @@ def sound(evidence: Evidence) -> Iterator[Violation]:
 
 CHECKS: Sequence[Callable[[Evidence], Iterator[Violation]]] = (
     lost,
+    refused,
+    unharmed,
     accounted,
     repeated,
     intended,

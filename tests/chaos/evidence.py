@@ -8,8 +8,9 @@ from typing import Any
 
 from mailer.pipeline.handover import WINDOW
 from mailer.rendering.links import Links
-from tests.chaos.facts import SINK_DROPS, Delivery, Entry, Evidence, Fault, Key, Mailing, Seen
+from tests.chaos.facts import SINK_DROPS, DeadLetter, Delivery, Entry, Evidence, Fault, Key, Mailing, Seen
 from tests.chaos.journal import Journal
+from tests.chaos.poison import poison_of
 from tests.processes import PUBLIC_URL, Stack
 
 _COMMITTED = "SELECT writer::text, n, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8 FROM ledger"
@@ -30,7 +31,11 @@ async def gather(stack: Stack, log: Path, journal: Journal, lease: float) -> Evi
         halts=journal.halts,
         faults=[*journal.faults, *drops],
         endings=journal.endings,
-        dead=[f"{row[0]}: {row[1]}" for row in await stack.query("SELECT message_id, reason FROM dead_letters")],
+        dead=[
+            DeadLetter(f"{message_id}: {reason}", poison_of(body))
+            for message_id, reason, body in await stack.query("SELECT message_id, reason, body FROM dead_letters")
+        ],
+        poison=[number for number, confirmed in enumerate(journal.poison) if confirmed],
         verified=await _verified(stack),
         window=WINDOW,
         lease=lease,

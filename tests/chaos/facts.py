@@ -123,12 +123,21 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A dead letter; `poison` is the number of the message that was poisoned on purpose, None for any other."""
+
+    text: str
+    poison: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """All of it.
 
     Attributes:
         window: deliveries that a consumer intends at once. lease: seconds.
         endings: processes that ended by themselves though nothing was done to them. dead: dead letters.
+        poison: the numbers of the messages that cannot be taken in and that RabbitMQ confirmed.
         verified: what `mailer ledger verify` found wrong.
     """
 
@@ -141,7 +150,8 @@ class Evidence:
     halts: Sequence[Halt] = ()
     faults: Sequence[Fault] = ()
     endings: Sequence[str] = ()
-    dead: Sequence[str] = ()
+    dead: Sequence[DeadLetter] = ()
+    poison: Sequence[int] = ()
     verified: Sequence[str] = ()
     window: int = 64
     lease: float = 5.0

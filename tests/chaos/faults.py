@@ -12,6 +12,7 @@ from tests.chaos.fleet import Member
 from tests.chaos.journal import Journal
 from tests.chaos.servant import Servant
 from tests.chaos.services import Database, Queues
+from tests.chaos.sink import Refusal
 from tests.processes import Stack, until
 
 CONSUMERS = CONSUMERS_A_LANE + 1
@@ -30,6 +31,7 @@ class Targets:
     database: Database
     queues: Queues
     proxy: Servant
+    sink: Servant
     workers: Sequence[Member]
     timekeepers: Sequence[Member]
     journal: Journal
@@ -52,7 +54,7 @@ class Monkeys:
     def __init__(self, targets: Targets) -> None:
         self._at = targets
         self._taken: set[str] = set()
-        self._ways = [*self._processes(), *self._links(), *self._services(), *self._commands()]
+        self._ways = [*self._processes(), *self._links(), *self._services(), *self._relay(), *self._commands()]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until told to stop."""
@@ -106,6 +108,9 @@ class Monkeys:
             Way(1, frozenset({"postgres"}), self._restart_database(signal.SIGQUIT, "immediate")),
             Way(1, frozenset({"rabbit"}), self._restart_queues),
         ]
+
+    def _relay(self) -> list[Way]:
+        return [Way(3, frozenset({"sink"}), self._refuse_sessions), Way(3, frozenset({"sink"}), self._answer_late)]
 
     def _commands(self) -> list[Way]:
         halts = frozenset({"halt", "smtp", "postgres"})
@@ -171,6 +176,30 @@ class Monkeys:
     async def _restart_queues(self) -> None:
         with self._at.journal.fault("RabbitMQ restarts"):
             await self._at.queues.restart(0)
+
+    async def _refuse_sessions(self) -> None:
+        refusal, seconds = self._at.chance.choice(list(Refusal)), self._at.chance.uniform(1, 6)
+        with self._at.journal.fault(f"the relay refuses sessions ({refusal}) for {seconds:.1f} s"):
+            try:
+                await self._at.sink.ask(refusal=refusal)
+                await asyncio.sleep(seconds)
+            finally:
+                await self._at.sink.ask(refusal=None)
+
+    async def _answer_late(self) -> None:
+        """Final dots are answered after the lease has run out, were it not renewed."""
+        delay = self._at.lease * self._at.chance.uniform(0.5, 2)
+        with self._at.journal.fault(f"final dots are answered {delay:.1f} s late", hinders=True):
+            try:
+                await self._at.sink.ask(slow=delay)
+                await asyncio.sleep(self._at.chance.uniform(0.5, 2))
+            finally:
+                await self._at.sink.ask(slow=0)
+
+            async def answered() -> bool:
+                return bool((await self._at.sink.ask())["waiting"] == 0)
+
+            await until(answered, "the sink to answer all final dots")
 
     async def _pause_mailing(self) -> None:
         for (mailing,) in await self._at.stack.query(_PAUSED):

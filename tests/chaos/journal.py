@@ -10,13 +10,18 @@ from tests.chaos.facts import Fault, Halt, OptOut, Published
 
 @dataclass
 class Journal:
-    """The facts of a run as they come."""
+    """The facts of a run as they come.
+
+    Attributes:
+        poison: of each message that cannot be taken in, by its number, whether RabbitMQ confirmed it.
+    """
 
     faults: list[Fault] = field(default_factory=list)
     halts: list[Halt] = field(default_factory=list)
     opt_outs: list[OptOut] = field(default_factory=list)
     published: dict[str, Published] = field(default_factory=dict)
     endings: list[str] = field(default_factory=list)
+    poison: list[bool] = field(default_factory=list)
     lines: list[tuple[float, str]] = field(default_factory=list)
     repeats: int = 0
 

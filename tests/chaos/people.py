@@ -7,11 +7,13 @@ from pathlib import Path
 from tests.acceptance.samples import BRANDS
 from tests.processes import Stack
 
-AUDIENCES: Mapping[str, int] = {"all": 3000, "some": 400, "few": 40}
-"""How many are in each; the last fits one window."""
+AUDIENCES: Mapping[str, int] = {"all": 3000, "some": 400, "few": 40, "family": 5000}
+"""How many are in each; `few` fits one window, and all of `family` share one address."""
+_GROWING = ("all", "some", "few")
+"""Each of these holds the next one."""
 DOMAINS = 300
 """Where they have their mailboxes: mailer goes easy on a domain whose server says so, and the sink says so at times."""
-SIZE = max(AUDIENCES.values())
+SIZE = AUDIENCES["all"]
 
 
 def ref(number: int) -> str:
@@ -28,6 +30,7 @@ async def import_all(stack: Stack) -> None:
 def _file(folder: Path, brand: str) -> Path:
     path = folder / f"{brand}.csv"
     rows = [_person(number, brand) for number in range(SIZE)]
+    rows += [_relative(number, brand) for number in range(AUDIENCES["family"])]
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -50,5 +53,11 @@ def _person(number: int, brand: str) -> dict[str, str]:
         "consent_at": "2025-03-01T12:05:00Z",
         "consent_words": "Yes, write to me.",
         "paid": "yes",
-        "audiences": ";".join(name for name, size in AUDIENCES.items() if number < size),
+        "audiences": ";".join(name for name in _GROWING if number < AUDIENCES[name]),
     }
+
+
+def _relative(number: int, brand: str) -> dict[str, str]:
+    """One of many accounts that have the same address."""
+    email = f"family@{brand}.shared.example"
+    return _person(number, brand) | {"ref": f"f{number}", "email": email, "audiences": "family"}

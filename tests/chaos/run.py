@@ -179,6 +179,7 @@ def _targets(ground: Ground) -> Targets:
         ground.database,
         ground.queues,
         ground.proxy,
+        ground.sink,
         members["worker"],
         members["timekeeper"],
         ground.journal,

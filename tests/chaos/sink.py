@@ -2,7 +2,9 @@
 
 `python -m tests.chaos.sink LOG SEED` listens on loopback. LOG gets a JSON line for each message that reached its final
 dot, or that died with its connection (`tests.chaos.evidence` reads them). Commands: `{"trouble": 0.02}` sets how many
-of the messages meet trouble, at most 1; every answer tells the port and what was taken so far.
+of the messages meet trouble, at most 1; `{"refusal": "greeting"}` has it refuse sessions, in the way that `Refusal`
+names (null: no longer); `{"slow": 7.5}` has it answer one final dot of twenty so many seconds late (0: no longer).
+Every answer tells the port, what was taken so far, and how many final dots still wait for their answer.
 """
 
 import asyncio
@@ -33,6 +35,27 @@ class Verdict(StrEnum):
     REFUSED = "refused"
     DROPPED = "dropped"
     """The connection was ended before anything was said."""
+
+
+class Refusal(StrEnum):
+    """A way of refusing a session, whatever is to be sent in it. It says nothing about any message."""
+
+    GREETING = "greeting"
+    EHLO = "ehlo"
+    AUTH = "auth"
+    TLS = "tls"
+    RELAYING = "relaying"
+
+
+_REFUSALS = {
+    Refusal.GREETING: b"554 5.3.2 no service here\r\n",
+    Refusal.EHLO: b"504 5.5.2 need fully-qualified hostname\r\n",
+    Refusal.AUTH: b"550 5.7.0 Authentication required\r\n",
+    Refusal.TLS: b"530 5.7.0 Must issue a STARTTLS command first\r\n",
+    Refusal.RELAYING: b"454 4.7.1 Relay access denied\r\n",
+}
+SLOW_SHARE = 0.05
+"""Of all messages, those whose final dot is answered late while the sink is slow."""
 
 
 class Fate(StrEnum):
@@ -67,7 +90,14 @@ class Sink:
         self._log = log
         self._random = random.Random(seed)
         self.trouble = 0.0
+        self.refusal: Refusal | None = None
+        self.slow = 0.0
         self.taken = 0
+        self.waiting = 0
+
+    def dot_delay(self) -> float:
+        """Seconds until the final dot of the next message is answered; nearly always none."""
+        return self.slow if self.slow and self._random.random() < SLOW_SHARE else 0.0
 
     def fate(self) -> Fate | None:
         """What will become of the next message; None for the usual thing."""
@@ -91,6 +121,7 @@ class Session(asyncio.Protocol):
         self._buffer = bytearray()
         self._replies: list[bytes] = []
         self._content = False
+        self._late = False
         self._forget()
 
     def _forget(self) -> None:
@@ -101,12 +132,18 @@ class Session(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greets."""
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.write(b"220 sink.example ESMTP\r\n")
+        if self._sink.refusal is Refusal.GREETING:
+            self._close(_REFUSALS[Refusal.GREETING])
+        else:
+            self._transport.write(b"220 sink.example ESMTP\r\n")
 
     def data_received(self, data: bytes) -> None:
         """Takes whole commands and contents from the buffer."""
         self._buffer += data
-        while self._transport and (self._message() if self._content else self._line()):
+        self._work()
+
+    def _work(self) -> None:
+        while self._transport and not self._late and (self._message() if self._content else self._line()):
             continue
         if self._transport and self._replies:
             self._transport.write(b"".join(self._replies))
@@ -119,6 +156,8 @@ class Session(asyncio.Protocol):
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
         match line[:4].upper():
+            case b"EHLO" if self._sink.refusal is Refusal.EHLO:
+                self._replies.append(_REFUSALS[Refusal.EHLO])
             case b"EHLO":
                 self._replies.append(_EXTENSIONS)
             case b"MAIL":
@@ -141,6 +180,9 @@ class Session(asyncio.Protocol):
 
     def _mail(self, line: bytes) -> None:
         self._forget()
+        if self._sink.refusal in (Refusal.AUTH, Refusal.TLS):
+            self._replies.append(_REFUSALS[self._sink.refusal])
+            return
         self._mail_at = time.time()
         self._fate = self._sink.fate()
         found = _ADDRESS.search(line)
@@ -161,6 +203,9 @@ class Session(asyncio.Protocol):
         if not self._sender or not found:
             self._replies.append(b"503 5.5.1 no sender\r\n")
             return
+        if self._sink.refusal is Refusal.RELAYING:
+            self._replies.append(_REFUSALS[Refusal.RELAYING])
+            return
         match self._fate:
             case Fate.RCPT_450:
                 self._replies.append(b"450 4.2.1 later\r\n")
@@ -180,9 +225,22 @@ class Session(asyncio.Protocol):
         content = bytes(self._buffer[: end + 2])
         del self._buffer[: end + len(_END)]
         self._content = False
+        if delay := self._sink.dot_delay():
+            self._late = True
+            self._sink.waiting += 1
+            asyncio.get_running_loop().call_later(delay, self._judge_late, content)
+            return False
         self._judge(content)
         self._forget()
         return True
+
+    def _judge_late(self, content: bytes) -> None:
+        """Answers a final dot that had to wait. The message is taken even if nobody is there to hear the answer."""
+        self._late = False
+        self._sink.waiting -= 1
+        self._judge(content)
+        self._forget()
+        self._work()
 
     def _judge(self, content: bytes) -> None:
         match self._fate:
@@ -239,7 +297,10 @@ async def main(log: str, seed: int) -> None:
 
     async def obey(command: dict[str, Any]) -> dict[str, Any]:
         sink.trouble = command.get("trouble", sink.trouble)
-        return {"port": port, "taken": sink.taken}
+        sink.slow = command.get("slow", sink.slow)
+        if "refusal" in command:
+            sink.refusal = Refusal(command["refusal"]) if command["refusal"] else None
+        return {"port": port, "taken": sink.taken, "waiting": sink.waiting}
 
     await serve(obey)
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+import aio_pika
 import asyncpg
 import httpx
 
@@ -20,6 +21,7 @@ from tests.acceptance.samples import BRANDS, event
 from tests.chaos.facts import OptOut, Published
 from tests.chaos.journal import Journal
 from tests.chaos.people import AUDIENCES, SIZE, ref
+from tests.chaos.poison import Poisoner
 from tests.processes import PUBLIC_URL, Stack
 
 UNREACHABLE = (OSError, TimeoutError, httpx.HTTPError, asyncpg.PostgresError, asyncpg.InterfaceError, BrokerUnavailable)
@@ -48,6 +50,7 @@ class Traffic:
     ) -> None:
         self._stack = stack
         self._publisher = EventPublisher(RabbitBroker(broker, confirm_seconds=3))
+        self._poisoner = Poisoner(broker)
         self._client = client
         self._journal = journal
         self._chance = chance
@@ -63,6 +66,7 @@ class Traffic:
                 (self._mailing, 1.0),
                 (self._repeat, 1.5),
                 (self._leave, 0.25),
+                (self._poison, 0.5),
             ):
                 tasks.create_task(self._again(step, seconds, stop))
         await self._publisher.close()
@@ -92,8 +96,10 @@ class Traffic:
                 ("some", "service"),
                 ("few", "newsletter"),
                 ("few", "breach"),
+                ("family", "newsletter"),
+                ("family", "service"),
             ],
-            [4, 4, 3, 2, 1],
+            [4, 4, 3, 2, 1, 1, 1],
         )[0]
         made = self._made(category, {"audience": audience}, AUDIENCES[audience])
         self._journal.say(f"mailing: {category} to {AUDIENCES[audience]} of {made.brand}")
@@ -146,6 +152,15 @@ class Traffic:
 
     async def _http(self, made: MessageEvent) -> None:
         (await self._client.post("/api/v1/events", content=made.to_json())).raise_for_status()
+
+    async def _poison(self) -> None:
+        """A message that nobody can take in."""
+        number = len(self._journal.poison)
+        self._journal.poison.append(False)
+        try:
+            self._journal.poison[number] = await self._poisoner.publish(number, self._chance)
+        except (*UNREACHABLE, aio_pika.exceptions.AMQPError):
+            return
 
     async def _leave(self) -> None:
         """Somebody whose mail is on its way leaves its category."""

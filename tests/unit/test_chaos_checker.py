@@ -7,6 +7,7 @@ import pytest
 
 from tests.chaos.checker import check, history
 from tests.chaos.facts import (
+    DeadLetter,
     Delivery,
     Entry,
     Evidence,
@@ -63,6 +64,8 @@ GOOD = Evidence(
     opt_outs=[OptOut("interpals", 1, "newsletter", T + 0.5)],
     halts=[Halt("everything", "everything", T + 1.5, T + 7.9)],
     faults=[Fault("SIGKILL worker 1", T + 1.2, T + 1.2, windows=3)],
+    dead=[DeadLetter("not JSON", 0), DeadLetter("not JSON", 0)],
+    poison=[0],
 )
 """A newsletter that was begun before its reader left, and a notice that was in doubt and went out again."""
 
@@ -95,7 +98,16 @@ BROKEN: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
         "each event once",
         lambda good: replace(good, mailings=[*good.mailings, replace(good.mailings[0], id="m3")]),
     ),
-    "a dead letter": ("each event once", lambda good: replace(good, dead=["failed too often"])),
+    "a dead letter": ("each event once", lambda good: replace(good, dead=[DeadLetter("failed too often")])),
+    "poison that vanished": ("each bad message is a dead letter", lambda good: replace(good, poison=[0, 1])),
+    "poison that is kept again and again": (
+        "each bad message is a dead letter",
+        lambda good: replace(good, dead=[DeadLetter("not JSON", 0)] * 4),
+    ),
+    "failed by a refused session": (
+        "a refused session fails nobody",
+        lambda good: replace(good, deliveries=[good.deliveries[0], Delivery(NOTICE, "failed", "gave_up 5.7.0")]),
+    ),
     "a recipient too few": (
         "none lost",
         lambda good: replace(good, published=[replace(good.published[0], size=2), good.published[1]]),
