@@ -28,6 +28,7 @@ from mailer.ledger.database import Pool
 from mailer.ledger.dead_letters import PostgresDeadLetters
 from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.ledger.desk import desks
+from mailer.ledger.held import PostgresHeld
 from mailer.ledger.imports import PostgresImporter
 from mailer.ledger.inviters import PostgresInviters
 from mailer.ledger.keys import PostgresApiKeys
@@ -135,6 +136,7 @@ class App:
         self.standings = PostgresStandings(pool, self.writers, self.hasher)
         self.rights = PostgresRights(pool, self.hasher, self.standings, tell=tell)
         self.processors = PostgresProcessors(pool, self.writers)
+        self.held = PostgresHeld(pool, self.writers)
         self.quarantine = PostgresQuarantine(pool, self.writers, self.hasher)
         self.rates = PostgresRates(pool, self.writers)
         self.halts = PostgresHalts(pool, self.writers)
@@ -250,7 +252,7 @@ class App:
     async def run_timekeeper(self, stop: asyncio.Event, broker: Broker) -> None:
         """Keeps time until told to stop."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(Timekeeper(self.upkeep, self.deliveries, broker).run(stop))
+            tasks.create_task(Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies).run(stop))
             tasks.create_task(Push(self.partners, post, self.policies).run(stop))
 
     async def run_web(

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
         data: a folder for the embedded database and for captured mail.
         host, port: where the web app listens. log_json: one JSON object a line.
         metrics_host, metrics_port: where this process answers its operators; port 0: nowhere.
+        copies: of a mandatory mail that may have gone out, until it waits for a person.
         lease_seconds: how long a worker may hold a batch; what a dead one held is taken up again after that.
     """
 
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     metrics_port: int = Field(default=0, ge=0, le=65535)
     log_json: bool = False
     lease_seconds: float = Field(default=60, ge=1, le=60)
+    copies: int = Field(default=3, ge=1, le=10)
 
     @cached_property
     def embedded(self) -> bool:

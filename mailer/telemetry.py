@@ -27,6 +27,9 @@ HELD_BY_BUGS = Counter(
     ["kind"],
     registry=WORKER,
 )
+DOUBTED = Counter(
+    "mailer_doubted", "Mandatory deliveries that wait for a person, since they may have arrived.", registry=TIMEKEEPER
+)
 LAST_TICK = Gauge(
     "mailer_timekeeper_last_tick_seconds", "When the timekeeper last looked (Unix time).", registry=TIMEKEEPER
 )

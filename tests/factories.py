@@ -292,9 +292,9 @@ class World:
         say = partial(apply, self.desks, self.policies)
         return Intake(self.mailings, self.upkeep, self.broker, self.handover(), self.policies, judge, say, relays)
 
-    def timekeeper(self) -> Timekeeper:
+    def timekeeper(self, copies: int = 3) -> Timekeeper:
         """A timekeeper."""
-        return Timekeeper(self.upkeep, self.deliveries, self.broker)
+        return Timekeeper(self.upkeep, self.deliveries, self.broker, copies)
 
     async def accept(
         self, to: Any, category: str = "newsletter", *, controller: str = BRAND, publisher: str = "shop", **values: Any

@@ -130,12 +130,14 @@ def say_paused(key: str, new: bool, json: bool) -> None:
         out.print(f"{key} is paused." if new else f"{key} was paused already.", markup=False)
 
 
-def say_resumed(key: str, lifted: bool, json: bool) -> None:
-    """Says that something goes on."""
+def say_resumed(key: str, lifted: bool, json: bool, released: int = 0) -> None:
+    """Says that something goes on, and how many deliveries with it that were held."""
     if json:
-        print_json({"resumed": key, "new": lifted})
-    else:
-        out.print(f"{key} goes on." if lifted else f"{key} was not paused.", markup=False)
+        print_json({"resumed": key, "new": lifted, "tried_again": released})
+        return
+    out.print(f"{key} goes on." if lifted else f"{key} was not paused.", markup=False)
+    if released:
+        out.print(f"{released:,} deliveries that were held are tried again.", markup=False)
 
 
 def person(by: str) -> str:

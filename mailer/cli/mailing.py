@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import typer
 
+from mailer.actions.doubt import end_doubted
 from mailer.app import App
 from mailer.cli import progress
 from mailer.cli.control import By, Reason, person, say_paused, say_resumed
@@ -17,9 +18,10 @@ from mailer.ports.control import MailingRefused
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
 from mailer.ports.rights import Coverage
 
-app = typer.Typer(help="Mailings: list, show, approve, pause, resume, cancel, coverage.", no_args_is_help=True)
+app = typer.Typer(help="Mailings: list, show, approve, pause, resume, cancel, end, coverage.", no_args_is_help=True)
 
 _SHOWN = 50
+_T = TypeVar("_T")
 
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="Its own id, or its event's.")]
 
@@ -139,23 +141,26 @@ def pause(identifier: Identifier, by: By = "", reason: Reason = "", json: AsJson
 
 @app.command()
 def resume(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
-    """Lets a paused mailing go on, and has tried again what a bug held."""
-    who, tried = person(by), 0
+    """Lets a paused mailing go on, and tries what of it is held: by a bug, for its doubt (one copy), for our set-up."""
+    who = person(by)
 
-    async def act(app: App, id_: UUID) -> bool:
-        nonlocal tried
+    async def go_on(app: App, id_: UUID) -> tuple[bool, int]:
         lifted = await app.halts.resume(id_, who)
-        tried = await app.upkeep.retry_held(id_, BUG)
-        return lifted
+        return lifted, await app.upkeep.retry_held(id_, BUG) + await app.held.release(id_, who)
 
-    lifted = _change(identifier, act)
+    lifted, tried = _change(identifier, go_on)
+    say_resumed(identifier, lifted, json, tried)
+
+
+@app.command()
+def end(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
+    """Ends what of a mailing is held since it may have arrived: no further copy; breach notices are written instead."""
+    who = person(by)
+    ended = _change(identifier, lambda app, id_: end_doubted(app.held, app.deliveries, id_, who))
     if json:
-        print_json({"resumed": identifier, "new": lifted, "tried_again": tried})
-        return
-    if lifted or not tried:
-        say_resumed(identifier, lifted, json)
-    if tried:
-        out.print(f"{tried:,} held by a bug are tried again.", markup=False)
+        print_json({"ended": identifier, "deliveries": ended})
+    else:
+        out.print(f"{ended:,} deliveries of {identifier} ended.", markup=False)
 
 
 @app.command()
@@ -169,8 +174,8 @@ def cancel(identifier: Identifier, by: By = "", reason: Reason = "", json: AsJso
         out.print(f"{identifier} is cancelled." if new else f"{identifier} was cancelled already.", markup=False)
 
 
-def _change(identifier: str, change: Callable[[App, UUID], Awaitable[bool]]) -> bool:
-    async def act(app: App) -> bool:
+def _change(identifier: str, change: Callable[[App, UUID], Awaitable[_T]]) -> _T:
+    async def act(app: App) -> _T:
         found = await _find(app, identifier)
         if len(found) != 1:
             raise MailingRefused(f"{identifier} names {len(found)} mailings; give the id of one")

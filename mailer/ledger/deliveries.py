@@ -159,6 +159,12 @@ class PostgresDeliveries:
         copy_of = await self._pool.fetchval(_SQL["copy_of"], id_, recipient_id)
         return replace(found, standing=replace(found.standing, copy_of=copy_of))
 
+    async def renew(self, claim: UUID) -> float | None:
+        """See the port."""
+        deadline = time.monotonic() + self._lease
+        renewed = await self._pool.fetchval(_SQL["renew"], claim, timedelta(seconds=self._lease))
+        return deadline if renewed else None
+
     async def finish(self, claim: UUID, give_back_until: datetime | None) -> None:
         """See the port."""
         await self._pool.execute(_SQL["finish"], claim, give_back_until)

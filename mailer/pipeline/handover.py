@@ -13,6 +13,7 @@ from uuid import UUID
 from mailer.actions.bounce import Bounces, Judgement
 from mailer.crashing import CrashPoint, reach
 from mailer.pipeline.copies import Key, once, windows
+from mailer.pipeline.leases import Lease, together
 from mailer.pipeline.moving import hold_back, move_what_holds, parted, warn
 from mailer.pipeline.precedence import URGENT
 from mailer.pipeline.preparing import Gate, Prepared, Preparing
@@ -29,8 +30,6 @@ from mailer.telemetry import HANDED_OVER, log
 
 WINDOW = 64
 """Deliveries intended by one statement; at most so many are in doubt after a crash, a consumer."""
-MARGIN = 0.08
-"""The part of a lease before its end in which nothing new begins."""
 ROUNDS = 20
 """How often a window is decided on anew, because somebody's standing changes, before it is left for later."""
 RETRY_SECONDS = 1.0
@@ -54,7 +53,7 @@ class _Hold:
 
     Attributes:
         urgent: whether bulk mail gives way to it; all of its mailings are of one lane.
-        closing: `time.monotonic()` seconds after which nothing begins.
+        lease: until when something may begin, and outcomes can be recorded.
         fates: what this claim has already done with deliveries to shared addresses.
         pending: outcomes that are not recorded yet. judgements: of their refusals. since: when they came in.
         offered: how many messages were offered to a processor.
@@ -63,7 +62,7 @@ class _Hold:
 
     claim: Claim
     presses: Mapping[UUID, Press]
-    closing: float
+    lease: Lease
     fates: dict[Key, State] = field(default_factory=dict)
     pending: list[Change] = field(default_factory=list)
     judgements: list[Judgement] = field(default_factory=list)
@@ -119,7 +118,8 @@ class HandOver:
         if claim is None:
             return
         reach(CrashPoint.AFTER_CLAIM)
-        hold = _Hold(claim, await self._set_up(claim, facts), claim.deadline - MARGIN * (claim.deadline - begun))
+        lease = Lease(partial(self._deliveries.renew, claim.token), begun, claim.deadline, self._stop)
+        hold = _Hold(claim, await self._set_up(claim, facts), lease)
         hold.urgent = any(press.category.lane in URGENT for press in hold.presses.values())
         try:
             left = await self._hand_over_all(hold)
@@ -167,7 +167,7 @@ class HandOver:
         wait = (until - datetime.now(UTC)).total_seconds()
         if wait > PATIENCE.total_seconds() or (wait <= 0 and not progress) or self._stop.is_set():
             return False
-        if time.monotonic() + wait >= hold.closing:
+        if time.monotonic() + wait >= hold.lease.closing:
             return False
         try:
             await asyncio.wait_for(self._stop.wait(), max(wait, 0))
@@ -181,7 +181,7 @@ class HandOver:
         known = [row for row in rows if row.mailing_id in hold.presses] if left else rows
         for window in windows(known, WINDOW, once(known, hold.presses)):
             await self.precedence.give_way(urgent=hold.urgent)
-            if time.monotonic() >= hold.closing or self._stop.is_set():
+            if time.monotonic() >= hold.lease.closing or self._stop.is_set():
                 left |= dict.fromkeys(map(_key, window), datetime.now(UTC) + (not self._stop.is_set()) * PAUSE)
                 continue
             left |= await self._take(hold, window)
@@ -240,7 +240,7 @@ class HandOver:
             What was committed at last; None if the lease came to its end before.
         """
         for _ in range(ROUNDS):
-            if time.monotonic() >= hold.closing:
+            if time.monotonic() >= hold.lease.closing:
                 return None
             if not prepared.steps:
                 return prepared
@@ -298,7 +298,7 @@ class HandOver:
         sends = [send(share, urgent) for (_, urgent), share in shares.items()]
         # One that fails is no reason to forget what has come of the others.
         left: dict[Key, datetime] = {}
-        for result in await asyncio.gather(*sends, return_exceptions=True) if len(sends) > 1 else [await sends[0]]:
+        for result in await hold.lease.keep(together(sends)):
             if isinstance(result, BaseException):
                 raise result
             left |= result
@@ -309,7 +309,7 @@ class HandOver:
         name = steps[0].wanted.processor
         outcomes = await steps[0].processor.send(
             [step.printed.outgoing for step in steps],
-            hold.closing,
+            hold.lease.closing,
             lambda index: self._forbidden(steps[index].wanted, admission.until),
             urgent=urgent,
         )
@@ -376,7 +376,7 @@ class HandOver:
             try:
                 return await write()
             except Exception:
-                if time.monotonic() + RETRY_SECONDS >= hold.claim.deadline:
+                if time.monotonic() + RETRY_SECONDS >= hold.lease.deadline:
                     raise
                 log.exception("what came of a window could not be recorded; trying again")
                 await asyncio.sleep(RETRY_SECONDS)

@@ -3,7 +3,8 @@
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -14,10 +15,10 @@ from mailer.pipeline.verdicts import FIRST_RETRY, given_up, retry_delay
 from mailer.policy.category import CATEGORIES, Lane
 from mailer.policy.rates import LONGEST_DAYS
 from mailer.ports.broker import Broker, BrokerUnavailable
-from mailer.ports.deliveries import Deliveries, Move, State
+from mailer.ports.deliveries import IN_DOUBT, Deliveries, Move, State
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.upkeep import Ending, Open, Stale, Upkeep
-from mailer.telemetry import LAST_TICK, log
+from mailer.telemetry import DOUBTED, LAST_TICK, log
 
 AT_ONCE = 1000
 """Rows a step: short statements, so that nothing waits for the timekeeper."""
@@ -31,6 +32,8 @@ AT_ONCE_TWICE = 2
 """Attempts after which mandatory mail in doubt waits before it goes again."""
 LOST_AFTER = 30.0
 """Seconds after which a published batch that nobody claimed may be published again, if its lane is idle."""
+COPIES = 3
+"""Copies of a mandatory mail that may have gone out, until it waits for a person."""
 RARELY = 60.0
 """Seconds between two rounds of what need not be prompt: folding, sealing, partitions."""
 
@@ -40,12 +43,14 @@ class Timekeeper:
 
     Args:
         upkeep, deliveries: the rows. broker: where batches go.
+        copies: of a mandatory mail that may have gone out, until it waits for a person.
     """
 
-    def __init__(self, upkeep: Upkeep, deliveries: Deliveries, broker: Broker) -> None:
+    def __init__(self, upkeep: Upkeep, deliveries: Deliveries, broker: Broker, copies: int = COPIES) -> None:
         self._upkeep = upkeep
         self._deliveries = deliveries
         self._broker = broker
+        self._copies = copies
         self._rarely_at = 0.0
         self._ended_to: dict[UUID, int] = {}
 
@@ -135,10 +140,26 @@ class Timekeeper:
 
     async def _move(self, stale: Sequence[Stale]) -> None:
         now = datetime.now(UTC)
-        await move_what_holds(self._deliveries, stale[0].claim, [_resolution(item, now) for item in stale])
+        resolved = [_resolution(item, now, self._copies) for item in stale]
+        await move_what_holds(self._deliveries, stale[0].claim, resolved)
+        _tell(Counter(move.mailing_id for move, _ in resolved if move.to_state is State.HELD), self._copies)
 
 
-def _resolution(item: Stale, now: datetime) -> tuple[Move, tuple[Entry]]:
+def _tell(held: Mapping[UUID, int], copies: int) -> None:
+    """Says that a person is needed."""
+    for mailing_id, n in held.items():
+        DOUBTED.inc(n)
+        log.error(
+            "mandatory mail waits for a person: it may have arrived, and how often is not known",
+            mailing=str(mailing_id),
+            deliveries=n,
+            copies=copies,
+            remedy=f"ask the relay's operator; then `mailer mailing resume {mailing_id}` sends one more copy, and"
+            f" `mailer mailing end {mailing_id}` ends them",
+        )
+
+
+def _resolution(item: Stale, now: datetime, copies: int) -> tuple[Move, tuple[Entry]]:
     """Intended becomes in doubt; in doubt becomes failed (optional: at most once) or is tried again (mandatory)."""
     due_at: datetime | None = now
     if item.state is State.INTENDED:
@@ -146,7 +167,7 @@ def _resolution(item: Stale, now: datetime) -> tuple[Move, tuple[Entry]]:
     elif CATEGORIES[item.category].optional:
         to_state, reason, from_reason, due_at = State.FAILED, "in_doubt", item.reason, None
     else:
-        to_state, reason, due_at = _doubted(item, now)
+        to_state, reason, due_at = _doubted(item, now, copies)
         from_reason = item.reason
     move = Move(
         item.mailing_id,
@@ -170,9 +191,14 @@ def _resolution(item: Stale, now: datetime) -> tuple[Move, tuple[Entry]]:
     return move, (entry,)
 
 
-def _doubted(item: Stale, now: datetime) -> tuple[State, str, datetime | None]:
-    """Mandatory mail goes again at once; what was lost again and again since its first offer, less and less often."""
+def _doubted(item: Stale, now: datetime, copies: int) -> tuple[State, str, datetime | None]:
+    """Mandatory mail goes again at once; what was lost again and again since its first offer, less and less often.
+
+    After so many copies that may have gone out, a person has to find out.
+    """
     age, category = now - (item.tried_at or now), CATEGORIES[item.category]
+    if item.doubts >= copies:
+        return State.HELD, IN_DOUBT, None
     if age > category.max_age:
         return given_up(category, "in_doubt")
     if age < FIRST_RETRY and item.attempt <= AT_ONCE_TWICE:

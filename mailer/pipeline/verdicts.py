@@ -15,7 +15,7 @@ from mailer.policy.decision import EXPIRED, WRITTEN, Decision, Divert, Hold, Sen
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.rates import is_counted
 from mailer.policy.registry import rule
-from mailer.ports.deliveries import Carries, Move, Row, State
+from mailer.ports.deliveries import SET_UP, Carries, Move, Row, State
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Processor
@@ -29,8 +29,6 @@ FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=4)
 SET_UP_RETRY = timedelta(hours=1)
 """When it is tried again whether our set-up was mended, unless a person says so before."""
-SET_UP = "set_up"
-"""The reason of what is held until our set-up is mended."""
 UNUSABLE = timedelta(hours=1)
 """For so long no processor could be used before a notice is written instead."""
 

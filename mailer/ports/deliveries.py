@@ -39,6 +39,10 @@ class State(StrEnum):
         return self in _FINAL
 
 
+IN_DOUBT = "in_doubt"
+"""The reason of mandatory mail that is held since it may have gone out as often as it may."""
+SET_UP = "set_up"
+"""The reason of what is held until our own set-up is mended."""
 _FINAL = frozenset({State.SUPPRESSED, State.DIVERTED, State.CANCELLED, State.EXPIRED, State.FAILED, State.HANDED_OVER})
 
 
@@ -185,6 +189,10 @@ class Deliveries(Protocol):
 
     async def foresee(self, brand: str, recipient_id: int, mailing: Mailing) -> Row | None:
         """A person's standing as a delivery of the mailing would see it; None: the brand has no such recipient."""
+        ...
+
+    async def renew(self, claim: UUID) -> float | None:
+        """Makes a claim's lease as long again; its new deadline as in `Claim`. None: it has run out, or is over."""
         ...
 
     async def finish(self, claim: UUID, give_back_until: datetime | None) -> None:

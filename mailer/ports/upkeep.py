@@ -26,6 +26,7 @@ class Stale:
         state: intended (its owner's lease ran out after the intent) or in_doubt.
         claim: the dead owner's token; None once in doubt.
         tried_at: when it was offered to a processor for the first time, as far as that is known.
+        doubts: how often it has been in doubt; each time may have been a copy.
     """
 
     mailing_id: UUID
@@ -37,6 +38,7 @@ class Stale:
     brand: str
     category: str
     tried_at: datetime | None = None
+    doubts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,7 @@ WITH want AS MATERIALIZED (
     UPDATE deliveries d
     SET state = w.to_state, reason = w.reason, due_at = w.due_at, sent_as = coalesce(w.sent_as, d.sent_as),
         claim = CASE WHEN w.to_state IN ('intended', 'claimed') THEN d.claim END,
+        doubts = d.doubts + (w.to_state = 'in_doubt')::int,
         tried_at = CASE WHEN w.from_state = 'intended' AND w.to_state <> 'claimed' THEN coalesce(d.tried_at, now())
                        ELSE d.tried_at END
     FROM want w
@@ -238,6 +239,15 @@ LEFT JOIN standings s ON s.recipient_id = w.recipient_id
 WHERE d.mailing_id IS NULL
    OR (w.version IS NOT NULL
        AND (s.version IS DISTINCT FROM w.version OR w.mailing_id NOT IN (SELECT mailing_id FROM lease)))
+
+-- name: renew
+-- Only a lease that holds still: whoever found it run out may have taken its deliveries.
+WITH renewed AS (
+    UPDATE batches SET lease_until = clock_timestamp() + $2
+    WHERE state = 'claimed' AND claim = $1 AND lease_until > clock_timestamp()
+    RETURNING 1
+)
+SELECT EXISTS (SELECT FROM renewed)
 
 -- name: finish
 -- What is still claimed goes back; a batch that has such rows waits for its time, the others are done with. A batch

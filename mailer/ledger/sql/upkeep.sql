@@ -17,13 +17,13 @@ UPDATE batches SET published_at = now() WHERE id IN (
 
 -- name: stale
 (SELECT d.mailing_id, d.recipient_id, d.attempt, d.state, d.reason, d.claim, m.brand,
-        coalesce(d.sent_as, m.category) AS category, d.tried_at
+        coalesce(d.sent_as, m.category) AS category, d.tried_at, d.doubts
  FROM batches b JOIN deliveries d ON d.batch = b.id AND d.claim = b.claim JOIN mailings m ON m.id = d.mailing_id
  WHERE b.state = 'claimed' AND b.lease_until < clock_timestamp() AND d.state = 'intended'
  ORDER BY d.mailing_id, d.recipient_id LIMIT $1)
 UNION ALL
 (SELECT d.mailing_id, d.recipient_id, d.attempt, d.state, d.reason, d.claim, m.brand,
-        coalesce(d.sent_as, m.category) AS category, d.tried_at
+        coalesce(d.sent_as, m.category) AS category, d.tried_at, d.doubts
  FROM deliveries d JOIN mailings m ON m.id = d.mailing_id
  WHERE d.due_at <= now() AND d.state = 'in_doubt'
  ORDER BY d.mailing_id, d.recipient_id LIMIT $1)
