@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import typer
 from prometheus_client import CollectorRegistry
 
-from mailer.app import App, open_app
+from mailer.app import App, open_app, rehash_addresses
 from mailer.app import migrate as migrate_database
 from mailer.cli.shared import fail, out, run, settings, until_signalled
 from mailer.embedded import Unavailable
@@ -39,6 +39,8 @@ def migrate() -> None:
     except (MigrationFailed, Unavailable) as error:
         fail(str(error), 1)
     out.print(done or "The database is up to date.")
+    if people := run(lambda: rehash_addresses(settings())):
+        out.print(f"Addresses are compared by a stricter rule now: {people:,} hashes were made anew.")
 
 
 def worker() -> None:

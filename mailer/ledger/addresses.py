@@ -3,20 +3,55 @@
 import hashlib
 import hmac
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 from mailer.macs import Mac
+from mailer.rendering.headers import HeaderRefused, a_labels
 
 
-def normalise(address: str) -> str:
-    """The form under which two spellings of an address are one: both parts in lower case.
+def mailbox(address: str) -> str:
+    """The form under which two spellings of an address are one mailbox.
 
     RFC 5321 2.4 lets a local part be case-sensitive; no large mail system is, and an opt-out must not be got around by
-    a capital letter.
+    a capital letter. Beyond case and canonical equivalence (NFC, RFC 6532 3.1), only the host may say that two local
+    parts are one (RFC 5321 2.3.11): straße and strasse are two. A domain is the same as A-labels (RFC 5890 2.3.2.1).
     """
+    address = address.strip()
+    if address.isascii():
+        return address.lower()
+    local, _, domain = address.rpartition("@")
+    return f"{_lower(local)}@{_domain(domain)}"
+
+
+def folded(address: str) -> str:
+    """The form of the rule before, under which straße and strasse were one; partners are told addresses in it."""
     local, _, domain = address.strip().rpartition("@")
     return f"{local.casefold()}@{domain.lower()}"
+
+
+def _lower(local: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).lower())
+
+
+def _domain(domain: str) -> str:
+    try:
+        return a_labels(domain.lower()).lower()
+    except HeaderRefused:
+        return unicodedata.normalize("NFC", domain).lower()
+
+
+class Earlier(NamedTuple):
+    """The hash that an address had under the rule before.
+
+    Attributes:
+        alone: it was this mailbox's alone; otherwise others may have had the same.
+    """
+
+    hash: bytes
+    alone: bool
 
 
 class AddressHasher:
@@ -35,7 +70,15 @@ class AddressHasher:
 
     def hash(self, address: str) -> bytes:
         """32 bytes."""
-        return self._mac(normalise(address).encode())
+        return self._mac(mailbox(address).encode())
+
+    def earlier(self, address: str) -> Earlier | None:
+        """The hash by the rule before, where it is another one."""
+        before = folded(address)
+        if before == mailbox(address):
+            return None
+        local = address.strip().rpartition("@")[0]
+        return Earlier(self._mac(before.encode()), local.casefold() == local.lower())
 
     def partner_key(self, brand: str, partner: str) -> bytes:
         """32 bytes, which the partner is told once."""
@@ -43,7 +86,7 @@ class AddressHasher:
 
     def hash_for(self, brand: str, partner: str, address: str) -> bytes:
         """32 bytes: what a partner computes of the same address, with its key."""
-        return hmac.digest(self.partner_key(brand, partner), normalise(address).encode(), "sha256")
+        return hmac.digest(self.partner_key(brand, partner), folded(address).encode(), "sha256")
 
     def erased_ref(self, brand: str, ref: str) -> str:
         """What stands for the ref of somebody who was erased: without the key, it leads to nobody."""

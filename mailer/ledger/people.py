@@ -6,6 +6,7 @@ from datetime import datetime
 
 from mailer.events import Person
 from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.bridging import bridge
 from mailer.ledger.database import Connection, statements
 from mailer.ledger.partners import note_suppressed
 
@@ -36,6 +37,7 @@ async def upsert(connection: Connection, hasher: AddressHasher, people: Sequence
     if not people:
         return {}
     await connection.execute("SELECT pg_advisory_xact_lock_shared(hashtext('mailer.addresses'))")
+    await bridge(connection, hasher, [(known.controller, known.person.email) for known in people])
     rows = [_row(hasher, known) for known in people]
     upserted = await connection.fetch(SQL["upsert"], *zip(*rows, strict=True))
     ids = {(row["brand"], row["ref"]): row["id"] for row in upserted}

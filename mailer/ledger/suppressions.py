@@ -137,8 +137,9 @@ class PostgresSuppressions:
 
     async def of_address(self, brand: str, controller: str, address: str) -> list[Suppression]:
         """See the port."""
-        hashed = self._hasher.hash(address)
-        rows = await self._pool.fetch(_SQL["of_address"], brand, controller, self._hasher.key_id, hashed)
+        earlier = self._hasher.earlier(address)
+        hashes = [self._hasher.hash(address), *([earlier.hash] if earlier else [])]
+        rows = await self._pool.fetch(_SQL["of_address"], brand, controller, self._hasher.key_id, hashes)
         return [_suppression(row) for row in rows]
 
     async def export(self, brand: str, controller: str) -> AsyncIterator[Suppression]:

@@ -44,7 +44,7 @@ ORDER BY p.at, p.id
 
 -- name: of_address
 SELECT {suppression} FROM suppressions p
-WHERE p.controller = $2 AND p.address_key = $3 AND p.address_hash = $4 AND (p.brand = $1 OR p.brand IS NULL)
+WHERE p.controller = $2 AND p.address_key = $3 AND p.address_hash = ANY ($4::bytea[]) AND (p.brand = $1 OR p.brand IS NULL)
 ORDER BY p.at, p.id
 
 -- name: export

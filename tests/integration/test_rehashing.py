@@ -1,0 +1,112 @@
+"""A database whose addresses were hashed by the rule before: what was said of them still holds."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+
+import pytest
+
+from mailer.ledger.addresses import AddressHasher, folded
+from mailer.ledger.rehashing import rehash
+from mailer.ports.suppressions import NewSuppression
+from tests.accounts import said
+from tests.factories import BRAND, World, open_world, person
+
+STRASSE, STRASZE = "strasse@people.example", "stra\u00dfe@people.example"
+MUNICH = "ada@m\u00fcnchen.example"
+EVEN_EARLIER = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+class Before(AddressHasher):
+    """Hashes by the rule before."""
+
+    def hash(self, address: str) -> bytes:
+        """32 bytes."""
+        return self._mac(folded(address).encode())
+
+    def earlier(self, address: str) -> None:
+        """There was no other rule."""
+
+
+@pytest.fixture
+async def before(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """The flow as it was before, over the same database."""
+    async with AsyncExitStack() as stack:
+        with monkeypatch.context() as patched:
+            patched.setattr("tests.factories.AddressHasher", Before)
+            opened = await stack.enter_async_context(open_world(database_url))
+        yield opened
+
+
+async def optional_mail(world: World, *people: dict[str, object]) -> list[str]:
+    """Who gets a newsletter."""
+    world.processor.sent.clear()
+    accepted = await world.accept([*people])
+    await world.handover().run(accepted.batches)
+    return world.processor.recipients
+
+
+async def test_an_opt_out_holds_for_known_people_and_new_ones(before: World, world: World) -> None:
+    """After the hashes were made anew, whoever left before has left, by their old account and by a new one."""
+    await before.known(1, email=MUNICH)
+    await before.standings.opt_out(BRAND, await before.id_of("user-1"), "newsletter", "test")
+    assert await rehash(world.pool, world.hasher) == 1
+    assert await rehash(world.pool, world.hasher) == 0
+    assert await optional_mail(world, person(1, email=MUNICH), person(2, email="Ada@xn--mnchen-3ya.example")) == []
+
+
+async def test_an_opt_out_of_an_address_that_nobody_has_any_more_holds(before: World, world: World) -> None:
+    """Of an erased person only the hash is left; it is found under the rule before as well."""
+    await before.known(1, email=STRASZE)
+    await before.standings.opt_out(BRAND, await before.id_of("user-1"), "*", "test")
+    await said(before, "erase")
+    assert await rehash(world.pool, world.hasher) == 0
+    assert await optional_mail(world, person(2, email=STRASZE)) == []
+    assert await optional_mail(world, person(3, email="ada@people.example")) == ["ada@people.example"]
+
+
+async def test_what_a_file_suppressed_holds(before: World, world: World) -> None:
+    """An address that was suppressed before anybody had it stays so, and is found by its name."""
+    new = NewSuppression("newsletter", "opt_out", "list", "Grace")
+    assert await before.suppressions.take(BRAND, BRAND, [(MUNICH, new)]) == 1
+    assert len(await world.suppressions.of_address(BRAND, BRAND, MUNICH)) == 1
+    assert await optional_mail(world, person(1, email=MUNICH)) == []
+
+
+async def test_two_mailboxes_that_had_one_hash_are_told_apart(before: World, world: World) -> None:
+    """What both were said to have left both have left; what is said from now on is about one of them."""
+    await before.known(1, email=STRASSE)
+    await before.known(2, email=STRASZE)
+    await before.standings.opt_out(BRAND, await before.id_of("user-1"), "promotional", "test")
+    assert await rehash(world.pool, world.hasher) == 1
+    await world.standings.opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
+    left = {
+        row["ref"]: row["opted_out"]
+        for row in await world.pool.fetch("SELECT ref, opted_out FROM recipients r JOIN standings ON recipient_id = id")
+    }
+    assert left == {"user-1": ["newsletter", "promotional"], "user-2": ["promotional"]}
+
+
+async def test_a_dead_mailbox_says_nothing_of_one_with_the_same_hash(before: World, world: World) -> None:
+    """A bounce made both addresses dead; then only the one that has its hash to itself stays dead."""
+    for number, address in enumerate((STRASSE, STRASZE, MUNICH), 1):
+        [id_] = await before.known(number, email=address)
+        if address != STRASZE:
+            await before.standings.address_dead(BRAND, id_, address, "test")
+    await rehash(world.pool, world.hasher)
+    dead = await world.pool.fetch(
+        "SELECT ref FROM recipients r JOIN standings s ON s.recipient_id = r.id WHERE address_dead_at IS NOT NULL"
+        " ORDER BY ref"
+    )
+    assert [row["ref"] for row in dead] == ["user-1", "user-3"]
+
+
+async def test_what_was_lifted_is_not_brought_back(before: World, world: World) -> None:
+    """Who consents after the change gets mail, also at their next event."""
+    await before.known(1, email=MUNICH)
+    await before.standings.opt_out(BRAND, await before.id_of("user-1"), "newsletter", "test")
+    await rehash(world.pool, world.hasher)
+    [found] = [one for one in await world.suppressions.of(BRAND, await world.id_of("user-1")) if one.lifted_at is None]
+    assert await world.suppressions.lift(found.id, "Grace", "asked for it")
+    await rehash(world.pool, world.hasher)
+    assert await optional_mail(world, person(1, email=MUNICH)) == ["ada@xn--mnchen-3ya.example"]

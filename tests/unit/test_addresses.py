@@ -1,0 +1,55 @@
+"""When two spellings of an address are one mailbox."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.ledger.addresses import AddressHasher, mailbox
+
+HASHER = AddressHasher("a key of the tests")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("ada@people.example", "Ada@People.EXAMPLE", True),
+        ("ada@people.example", "ada@people.example ", True),
+        ("jos\u00e9@people.example", "jose\u0301@people.example", True),
+        ("JOS\u00c9@people.example", "jose\u0301@people.example", True),
+        ("a@m\u00fcnchen.example", "a@xn--mnchen-3ya.example", True),
+        ("a@M\u00dcNCHEN.example", "a@XN--MNCHEN-3YA.example", True),
+        ("stra\u00dfe@people.example", "strasse@people.example", False),
+        ("\ufb01x@people.example", "fix@people.example", False),
+        ("\uff41da@people.example", "ada@people.example", False),
+        ("x\u00b2@people.example", "x2@people.example", False),
+        ("\u03bf\u03b4\u03bf\u03c2@people.example", "\u03bf\u03b4\u03bf\u03c3@people.example", False),
+        ("\u017fam@people.example", "sam@people.example", False),
+        ("a.da@people.example", "ada@people.example", False),
+    ],
+)
+def test_two_spellings_are_one_mailbox_or_two(one: str, other: str, same: bool) -> None:
+    """Case and canonical equivalence make no other mailbox; what only looks alike or folds alike does."""
+    assert (HASHER.hash(one) == HASHER.hash(other)) is same
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="@"), min_size=1, max_size=20))
+def test_the_form_of_a_mailbox_is_its_own_form(local: str) -> None:
+    """Whatever stands in a local part, written in its form it is the same mailbox."""
+    form = mailbox(f"{local.strip() or 'x'}@people.example")
+    assert mailbox(form) == form
+
+
+@pytest.mark.parametrize(
+    ("address", "differs", "alone"),
+    [
+        ("Ada@People.EXAMPLE", False, None),
+        ("jos\u00e9@people.example", False, None),
+        ("stra\u00dfe@people.example", True, False),
+        ("a@m\u00fcnchen.example", True, True),
+    ],
+)
+def test_the_rule_before_gave_few_another_hash(address: str, differs: bool, alone: bool | None) -> None:
+    """Who had one of their own keeps all that was said of it; who shared one is told apart."""
+    earlier = HASHER.earlier(address)
+    assert (earlier is not None) is differs
+    assert earlier is None or earlier.alone is alone
