@@ -42,7 +42,6 @@ from mailer.ledger.processors import PostgresProcessors
 from mailer.ledger.quarantine import PostgresQuarantine
 from mailer.ledger.rates import PostgresRates
 from mailer.ledger.reading import PostgresLedger
-from mailer.ledger.rehashing import rehash
 from mailer.ledger.reports import PostgresReports
 from mailer.ledger.rights import PostgresRights
 from mailer.ledger.standings import PostgresStandings
@@ -347,16 +346,6 @@ def migrate(settings: Settings) -> str:
     """Brings the database up to date; says what was done."""
     with database(settings) as url:
         return migrations.migrate(url, resources.folder("migrations"))
-
-
-async def rehash_addresses(settings: Settings) -> int:
-    """Brings the hashes of addresses in line with the rule of now; returns how many people had another one."""
-    with database(settings) as url:
-        pool = await open_pool(url, 1, limits=ATTENDED)
-        try:
-            return await rehash(pool, AddressHasher(settings.address_key))
-        finally:
-            await pool.close()
 
 
 def broker_topology(settings: Settings) -> Topology:

@@ -8,11 +8,14 @@ from contextlib import AsyncExitStack
 import typer
 from prometheus_client import CollectorRegistry
 
-from mailer.app import App, open_app, rehash_addresses
+from mailer.app import App, database, open_app
 from mailer.app import migrate as migrate_database
 from mailer.cli.shared import fail, out, run, settings, until_signalled
 from mailer.embedded import Unavailable
+from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.connections import ATTENDED, open_pool
 from mailer.ledger.migrations import MigrationFailed
+from mailer.ledger.rehashing import rehash
 from mailer.pipeline.consumers import unless_stopped
 from mailer.ports.broker import Broker
 from mailer.runtime.operators import OperatorPort
@@ -39,8 +42,19 @@ def migrate() -> None:
     except (MigrationFailed, Unavailable) as error:
         fail(str(error), 1)
     out.print(done or "The database is up to date.")
-    if people := run(lambda: rehash_addresses(settings())):
+    if people := run(_rehash):
         out.print(f"Addresses are compared by a stricter rule now: {people:,} hashes were made anew.")
+
+
+async def _rehash() -> int:
+    """How many people had a hash by the rule of an earlier version."""
+    current = settings()
+    with database(current) as url:
+        pool = await open_pool(url, 1, ATTENDED)
+        try:
+            return await rehash(pool, AddressHasher(current.address_key))
+        finally:
+            await pool.close()
 
 
 def worker() -> None:

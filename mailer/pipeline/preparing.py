@@ -165,7 +165,7 @@ class Preparing:
         texts = {
             _key(draft): (draft.row.shared, text)
             for draft in drafts
-            if draft.row.shared and (text := draft.press.text_for(draft.row, draft.send.category))
+            if draft.row.shared and (text := draft.press.text_for(draft.row))
         }
         carriers = await self._carriers(texts) if texts else {}
         going, behind, first = list[Draft](), dict[Key, Key](), dict[object, Key]()

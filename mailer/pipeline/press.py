@@ -141,23 +141,23 @@ class Press:
         sender = self._links.bounce_address(self.facts.id, row.recipient_id, self.policy.domain)
         return Printed(Outgoing(sender, recipient, content, message_id.partition("@")[0]), message_id)
 
-    def text_for(self, row: Row, category: Category) -> bytes | None:
-        """A digest of what a recipient reads: the message without its address, ids and links of their own.
+    def text_for(self, row: Row) -> bytes | None:
+        """A digest of what a recipient is told: the message without its address and ids, and without what is below it.
 
         In optional mail neither the name in a greeting nor the language makes two accounts of one address two readers;
-        in mandatory mail each is told in their own.
+        in mandatory mail each is told in their own. How each may leave makes no other text.
 
         Returns:
             None where a value of this recipient cannot be rendered.
         """
+        category = self.category
         if category.optional:
             row = replace(row, name=None, locale=None)
-        switches = self.policy.switches_for(row.standing.collected_under, row.standing.country)
-        personal = self._personal(row, category, switches)
+        personal = self._personal(row, category, self.policy.switches)
         personal |= {name: _ANY_LINK for name, value in personal.items() if name in _OWN_LINKS and value}
         values = {**self._texts, **personal}
         try:
-            content = self._blank(row, category, footer_for(category, switches), None, values).fill(
+            content = self._blank(row, category, footer_for(category, self.policy.switches), None, values).fill(
                 to=_ANYBODY,
                 name=None,
                 message_id="<any>",
