@@ -135,6 +135,7 @@ class Preparing:
             now: an aware datetime.
         """
         prepared, drafts = Prepared([]), list[Draft]()
+        await self._gate.streams.look()
         for row in rows:
             without = barred.get((row.mailing_id, row.recipient_id), ()) if barred else ()
             match self._sort(row, presses[row.mailing_id], without, now):

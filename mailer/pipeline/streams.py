@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -39,6 +39,21 @@ class Streams:
         self._streaks: Counter[Stream] = Counter()
         self._read_at = float("-inf")
 
+    async def look(self) -> None:
+        """Reads what other workers have found, at most once a second; before a window is decided on."""
+        if self._clock() - self._read_at < _SECONDS:
+            return
+        self._read_at = self._clock()
+        try:
+            known = {
+                (found.processor, found.category, found.domain): found.until for found in await self._pauses.paused()
+            }
+        except Exception:
+            # Mail goes on as before: only what is written need not wait for a database that is away.
+            log.exception("pauses could not be read")
+        else:
+            self._until = known
+
     def paused(self, processor: str, category: Category, domain: str, now: datetime) -> datetime | None:
         """Until when mail of a category may not go to a recipient domain (in lower case); None: it may."""
         if not self._until or category.lane is Lane.BREACH:
@@ -55,20 +70,15 @@ class Streams:
             outcomes: of the same messages.
         """
         blocked = self._blocked(processor, sent, outcomes)
+        if not blocked:
+            return
         try:
-            if self._clock() - self._read_at >= _SECONDS:
-                self._read_at = self._clock()
-                self._until = {
-                    (found.processor, found.category, found.domain): found.until
-                    for found in await self._pauses.paused()
-                }
-            if blocked:
-                await self._pauses.pause(self._pause(processor, blocked, datetime.now(UTC)))
+            await self._pauses.pause(self._pause(processor, blocked, datetime.now(UTC)))
         except Exception:
             # The window's outcomes must not be lost for it; the other workers find out by themselves.
             log.exception("pauses could not be shared")
 
-    def _pause(self, processor: str, blocked: Sequence[Stream], now: datetime) -> list[Pause]:
+    def _pause(self, processor: str, blocked: Collection[Stream], now: datetime) -> list[Pause]:
         """Pauses streams, and altogether what pauses for many domains."""
         until = now + PAUSE
         self._until |= dict.fromkeys(blocked, until)
@@ -86,9 +96,9 @@ class Streams:
 
     def _blocked(
         self, processor: str, sent: Sequence[tuple[Category, str]], outcomes: Sequence[Outcome]
-    ) -> list[Stream]:
-        """The streams that have been blocked too often in a row by now."""
-        found: list[Stream] = []
+    ) -> Collection[Stream]:
+        """The streams that have been blocked too often in a row by now, each once."""
+        found: dict[Stream, None] = {}
         for (category, domain), outcome in zip(sent, outcomes, strict=True):
             # Without a reply, it was refused here.
             if outcome.result is Result.BLOCKED and outcome.code and category.lane is not Lane.BREACH:
@@ -96,7 +106,7 @@ class Streams:
                 self._streaks[stream] += 1
                 if self._streaks[stream] >= STREAK:
                     del self._streaks[stream]
-                    found.append(stream)
+                    found[stream] = None
             elif self._streaks and outcome.result in (Result.ACCEPTED, Result.REFUSED):
                 self._streaks.pop((processor, category.name, domain), None)
         return found

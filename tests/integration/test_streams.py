@@ -6,7 +6,8 @@ from mailer.ledger.pauses import PostgresPauses
 from mailer.pipeline.streams import PAUSE, STREAK, WHOLE, Streams
 from mailer.policy.category import CATEGORIES
 from mailer.policy.outcome import Outcome, Result
-from tests.factories import World
+from mailer.ports.pauses import Pause
+from tests.factories import World, person
 
 PROMOTIONAL, SERVICE, BREACH = CATEGORIES["promotional"], CATEGORIES["service"], CATEGORIES["breach"]
 BLOCKED = Outcome(Result.BLOCKED, 554, "5.7.1", "we do not like you")
@@ -31,7 +32,7 @@ async def test_a_domain_that_blocks_is_left_alone_by_that_stream(world: World) -
     """Other domains, categories and processors go on; other workers hear of it; after a while it is tried again."""
     streams, other = Streams(PostgresPauses(world.pool)), Streams(PostgresPauses(world.pool))
     await block(streams, "a.example")
-    await other.note("relay", [(PROMOTIONAL, "b.example")], [TAKEN])
+    await other.look()
     for worker in (streams, other):
         assert paused(worker, "a.example")
         assert not paused(worker, "b.example")
@@ -82,3 +83,33 @@ async def test_without_the_database_the_outcomes_are_not_lost(world: World) -> N
     streams = Streams(Away(world.pool))
     await block(streams, "a.example")
     assert paused(streams, "a.example")
+
+
+async def test_many_blocked_messages_of_one_window_are_one_pause(world: World) -> None:
+    """Two streaks of one category and domain in one window pause it once, and other workers hear of it."""
+    streams = Streams(PostgresPauses(world.pool))
+    await block(streams, "a.example", "a.example", "b.example")
+    found = await PostgresPauses(world.pool).paused()
+    assert sorted((pause.category, pause.domain) for pause in found) == [
+        ("promotional", "a.example"),
+        ("promotional", "b.example"),
+    ]
+
+
+async def test_what_is_said_twice_holds_for_the_longer_time(world: World) -> None:
+    """The same stream twice in one statement is no error."""
+    pauses, now = PostgresPauses(world.pool), datetime.now(UTC)
+    until = [now + timedelta(minutes=minutes) for minutes in (5, 9, 7)]
+    await pauses.pause([Pause("relay", "promotional", domain, end) for domain in ("a.example", None) for end in until])
+    assert {pause.until for pause in await pauses.paused()} == {until[1]}
+    assert len(await pauses.paused()) == 2
+
+
+async def test_a_new_worker_knows_of_pauses_before_its_first_window(world: World) -> None:
+    """Nothing of a stream that others found blocked is offered by a worker that has just started."""
+    until = datetime.now(UTC) + timedelta(minutes=10)
+    await PostgresPauses(world.pool).pause([Pause("fake", "newsletter", "people.example", until)])
+    accepted = await world.accept([person(n) for n in range(1, 4)])
+    await world.handover().run(accepted.batches)
+    assert world.processor.sent == []
+    assert {state for state, _ in (await world.states(accepted.mailing_id)).values()} == {"queued"}

@@ -1,7 +1,8 @@
 -- name: pause
 INSERT INTO pauses AS p (processor, category, domain, until)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
-ORDER BY 1, 2, 3
+SELECT processor, category, domain, max(until)
+FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS k (processor, category, domain, until)
+GROUP BY processor, category, domain ORDER BY processor, category, domain
 ON CONFLICT (processor, category, domain) DO UPDATE SET until = greatest(p.until, EXCLUDED.until)
 
 -- name: paused
