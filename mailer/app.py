@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from mailer import resources
 from mailer.actions.account_events import apply
@@ -124,7 +124,7 @@ class App:
         self._stack = stack
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid7().hex[-8:]}"
         self.policies: Mapping[str, Policy] = load_policies(settings)
-        self.links = Links(settings.public_url, settings.secret_keys)
+        self.links = _links(settings)
         self.hasher = AddressHasher(settings.address_key, partners_of(self.policies.values()))
         self.writers = Writers(settings.ledger_key)
         self.mailings = PostgresMailings(pool, self.writers, self.hasher)
@@ -363,9 +363,25 @@ def _topology(policies: Mapping[str, Policy]) -> Topology:
     )
 
 
+def _links(settings: Settings) -> Links:
+    """What makes and reads links.
+
+    Raises:
+        SettingsError: a link that it makes cannot be read back.
+    """
+    try:
+        links = Links(settings.public_url, settings.secret_keys)
+        links.prove()
+    except ValueError as error:
+        raise SettingsError(f"MAILER_PUBLIC_URL, MAILER_SECRET_KEYS: {error}") from None
+    return links
+
+
 def _relays(settings: Settings) -> frozenset[str]:
     """Our own user at the broker, as whom the outbox is relayed."""
-    return frozenset() if settings.in_process else frozenset({urlsplit(settings.broker_url).username or "guest"})
+    return (
+        frozenset() if settings.in_process else frozenset({unquote(urlsplit(settings.broker_url).username or "guest")})
+    )
 
 
 def _signing(settings: Settings) -> Sign | None:

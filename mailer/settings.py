@@ -1,11 +1,13 @@
 """The settings, from the environment or `.env`, prefix `MAILER_`. Only `app` reads them."""
 
 import json
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from mailer import resources
@@ -26,8 +28,74 @@ def _listed(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
-_PUBLIC = r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])(:|/|$))"
+_HERE = ("localhost", "127.0.0.1", "::1")
 """`http` will do for recipients on this machine, as when trying mailer out; one-click needs `https` (RFC 8058)."""
+_HOST = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.?")
+"""A host name (RFC 1123 2.1); what is not ASCII travels as A-labels (RFC 5891)."""
+_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")
+_ENCODE = "percent-encode special characters in user name and password"
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of a URL; what urllib would pass over in silence is refused.
+
+    Raises:
+        ValueError: it is none. The message quotes nothing, since the URL may hold a password.
+    """
+    if any(char.isspace() or not char.isprintable() for char in url):
+        raise ValueError("has a space or a control character")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"has a bad host or port; {_ENCODE}") from None
+    if port == 0:
+        raise ValueError("has the port 0, on which nobody listens")
+    return parts
+
+
+def _public(url: str) -> str:
+    parts = _split(url)
+    host = parts.hostname or ""
+    if parts.scheme not in ("https", "http") or not host:
+        raise ValueError("takes an address such as https://mail.example.org")
+    if parts.scheme == "http" and host not in _HERE:
+        raise ValueError("has to begin with https://, as one-click needs (RFC 8058); http:// is for this machine only")
+    if "@" in parts.netloc or "?" in url or "#" in url:
+        raise ValueError("is the beginning of every link: it has no user, no query and no fragment")
+    if host != "::1" and not (_HOST.fullmatch(host) and len(host) < 254):
+        raise ValueError("has no host name (RFC 1123); write other letters than a to z as A-labels (xn--…)")
+    if not _PATH.fullmatch(parts.path):
+        raise ValueError("has a path that a link cannot begin with; it takes names with single slashes between them")
+    return url
+
+
+def _database(url: str) -> str:
+    if url == "embedded":
+        return url
+    # Several servers have commas between them, each with a port of its own.
+    login, at, servers = url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")
+    for server in servers.split(","):
+        parts = _split(url.replace(f"{login}{at}{servers}", f"{login}{at}{server}", 1))
+    if parts.scheme not in ("postgresql", "postgres"):
+        raise ValueError("takes postgresql://user:password@host/database, or embedded")
+    return _service(url, parts)
+
+
+def _broker(url: str) -> str:
+    if url == "memory://":
+        return url
+    parts = _split(url)
+    if parts.scheme not in ("amqp", "amqps") or not parts.hostname:
+        raise ValueError("takes amqp://user:password@host/vhost (amqps:// with TLS), or memory://")
+    return _service(url, parts)
+
+
+def _service(url: str, parts: SplitResult) -> str:
+    if "#" in url or parts.netloc.count("@") > 1 or "@" in parts.path:
+        raise ValueError(f"has a fragment, or an @ where none belongs; {_ENCODE}")
+    return url
+
 
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 
@@ -52,10 +120,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MAILER_", env_file=".env", frozen=True, extra="ignore")
 
-    database_url: str = Field(default="embedded", pattern=r"^(embedded$|postgres(ql)?://)")
-    broker_url: str = Field(default="memory://", pattern=r"^(memory://$|amqps?://)")
+    database_url: Annotated[str, AfterValidator(_database)] = "embedded"
+    broker_url: Annotated[str, AfterValidator(_broker)] = "memory://"
     processors: Listed = ("capture://",)
-    public_url: str = Field(default="http://127.0.0.1:8025", pattern=_PUBLIC)
+    public_url: Annotated[str, AfterValidator(_public)] = "http://127.0.0.1:8025"
     secret_keys: Listed = (DEVELOPMENT_SECRET,)
     address_key: str = DEVELOPMENT_SECRET
     ledger_key: str = DEVELOPMENT_SECRET
@@ -126,4 +194,4 @@ def read_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
-        raise SettingsError(f"MAILER_{name}: {first['msg']}") from error
+        raise SettingsError(f"MAILER_{name}: {first['msg'].removeprefix('Value error, ')}") from error

@@ -59,8 +59,8 @@ def tell(done: Imported, file: Path, rejected: Path, json: bool) -> None:
     """
     if json:
         where = str(rejected) if done.rejected else None
-        broken = str(done.broken) if done.broken else None
-        print_json({"taken": done.taken, "rejected": done.rejected, "rejected_file": where, "broken": broken})
+        broken = {"broken": str(done.broken)} if done.broken else {}
+        print_json({"taken": done.taken, "rejected": done.rejected, "rejected_file": where, **broken})
     else:
         out.print(f"Took {done.taken:,} lines.")
         if done.rejected:

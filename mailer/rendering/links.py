@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -256,6 +256,29 @@ class Links:
         changes only when the oldest key is taken away. It tells nothing about the recipient.
         """
         return f"<{self._message_key(_ids(mailing_id, recipient_id))[:20].hex()}@{domain}>"
+
+    def prove(self) -> None:
+        """Makes a link of each purpose, and reads it back as whoever follows it would.
+
+        Raises:
+            ValueError: one does not lead to where its page is, or is not read as it was made.
+        """
+        mailing, asked_at = UUID(int=1), datetime(2000, 1, 1, tzinfo=UTC)
+        unsubscribe, report = UnsubscribeToken("brand", 1, "category", mailing), ReportToken("brand", 1, mailing)
+        preferences, confirm = PreferencesToken("brand", 1), ConfirmToken("brand", 1, "scope", "1", asked_at)
+        pixel, click = OpenToken(mailing, "nonce"), ClickToken(mailing, "https://example.org/", "nonce")
+        for link, read, made in (
+            (self.unsubscribe(unsubscribe), self.read_unsubscribe, unsubscribe),
+            (self.report(report), self.read_report, report),
+            (self.preferences(preferences), self.read_preferences, preferences),
+            (self.confirm(confirm), self.read_confirm, confirm),
+            (self.pixel(pixel).removesuffix(".gif"), self.read_open, pixel),
+            (self.click(click), self.read_click, click),
+        ):
+            parts = urlsplit(link)
+            token = parts.path.rpartition("/")[2]
+            if not is_web_url(link) or not link.isascii() or parts.query or parts.fragment or read(token) != made:
+                raise ValueError("links that begin with it cannot be followed; it takes https://mail.example.org")
 
     def bounce_address(self, mailing_id: UUID, recipient_id: int, domain: str) -> str:
         """The return path of a delivery: a local part of 60 characters that survives being lower-cased."""

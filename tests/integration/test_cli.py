@@ -78,8 +78,15 @@ BAD_SETTINGS: dict[str, tuple[dict[str, str], tuple[str, ...], str]] = {
     "half a list": ({"SECRET_KEYS": "["}, ("mailing", "list"), "MAILER_SECRET_KEYS: "),
     "no port": ({"PORT": "http"}, ("web",), "MAILER_PORT: "),
     "a database of another kind": ({"DATABASE_URL": "mysql://x"}, ("mailing", "list"), "MAILER_DATABASE_URL: "),
-    "a database that is none": ({"DATABASE_URL": "postgresql://["}, ("worker",), "MAILER_DATABASE_URL cannot be read"),
+    "a database that is none": (
+        {"DATABASE_URL": "postgresql://["},
+        ("worker",),
+        "MAILER_DATABASE_URL: has a bad host or port",
+    ),
     "a broker of another kind": ({"BROKER_URL": "kafka://x"}, ("worker",), "MAILER_BROKER_URL: "),
+    "links that end in a query": ({"PUBLIC_URL": "https://mail.example?x=1"}, ("worker",), "MAILER_PUBLIC_URL: is the"),
+    "links to nowhere": ({"PUBLIC_URL": "https://"}, ("web",), "MAILER_PUBLIC_URL: takes an address such as"),
+    "links with a space": ({"PUBLIC_URL": "https://mail.example /"}, ("web",), "MAILER_PUBLIC_URL: has a space"),
     "links without encryption": ({"PUBLIC_URL": "http://mail.example"}, ("worker",), "MAILER_PUBLIC_URL: "),
     "a relay beside captured mail": (
         {"PROCESSORS": "capture://,smtp://x"},

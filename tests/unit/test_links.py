@@ -215,3 +215,11 @@ def test_a_key_is_needed(keys: list[str]) -> None:
     """Without a secret, or with an empty one, nothing is signed."""
     with pytest.raises(ValueError, match="key"):
         Links(URL, keys)
+
+
+def test_links_are_proven_before_they_are_sent() -> None:
+    """A link of each purpose is made and read back; where what they begin with leads elsewhere, nothing starts."""
+    Links("https://mail.example/letters/", ["a key"]).prove()
+    for wrong in ("https://", "https://mail.example?x=1", "https://mail.example#", "https://mail.example /", "mail"):
+        with pytest.raises(ValueError, match="cannot be followed"):
+            Links(wrong, ["a key"]).prove()
