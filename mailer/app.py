@@ -3,15 +3,13 @@
 import asyncio
 import os
 import socket
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from mailer import resources
+from mailer import resources, signing
 from mailer.actions.account_events import apply
 from mailer.actions.bounce import Bounces
 from mailer.actions.consent import Confirmations
@@ -53,7 +51,7 @@ from mailer.pipeline.control import Control
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
 from mailer.pipeline.preparing import Gate
-from mailer.pipeline.press import Presses, Sign
+from mailer.pipeline.press import Presses
 from mailer.pipeline.pushing import Push
 from mailer.pipeline.rates import Meter
 from mailer.pipeline.remembering import Remembered
@@ -72,8 +70,6 @@ from mailer.processors import smtp
 from mailer.processors.capture import CaptureServer, Inbox
 from mailer.processors.post import post
 from mailer.rendering.admission import admit
-from mailer.rendering.dkim import Key, Signer
-from mailer.rendering.links import Links
 from mailer.rendering.templates import TemplateLibrary
 from mailer.runtime.operators import OperatorPort
 from mailer.runtime.readiness import Readiness
@@ -124,7 +120,7 @@ class App:
         self._stack = stack
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid7().hex[-8:]}"
         self.policies: Mapping[str, Policy] = load_policies(settings)
-        self.links = _links(settings)
+        self.links = signing.links(settings)
         self.hasher = AddressHasher(settings.address_key, partners_of(self.policies.values()))
         self.writers = Writers(settings.ledger_key)
         self.mailings = PostgresMailings(pool, self.writers, self.hasher)
@@ -202,7 +198,7 @@ class App:
         Raises:
             SettingsError: two processors have one name.
         """
-        presses = Presses(self.policies, self.templates, self.links, _signing(self.settings))
+        presses = Presses(self.policies, self.templates, self.links, signing.dkim(self.settings))
         try:
             routes = Routes(await self.senders(), control.processor_halted)
         except ValueError as error:
@@ -363,50 +359,11 @@ def _topology(policies: Mapping[str, Policy]) -> Topology:
     )
 
 
-def _links(settings: Settings) -> Links:
-    """What makes and reads links.
-
-    Raises:
-        SettingsError: a link that it makes cannot be read back.
-    """
-    try:
-        links = Links(settings.public_url, settings.secret_keys)
-        links.prove()
-    except ValueError as error:
-        raise SettingsError(f"MAILER_PUBLIC_URL, MAILER_SECRET_KEYS: {error}") from None
-    return links
-
-
 def _relays(settings: Settings) -> frozenset[str]:
     """Our own user at the broker, as whom the outbox is relayed."""
     return (
         frozenset() if settings.in_process else frozenset({unquote(urlsplit(settings.broker_url).username or "guest")})
     )
-
-
-def _signing(settings: Settings) -> Sign | None:
-    """Signs for the domains that have keys; other mail goes unsigned. None: all of it.
-
-    Raises:
-        SettingsError: an entry is not `domain:selector:file.pem`, or its file is no key that we sign with.
-    """
-    keys: defaultdict[str, list[Key]] = defaultdict(list)
-    try:
-        for entry in settings.dkim:
-            domain, selector, file = entry.split(":", 2)
-            keys[domain].append(Key(selector, Path(file).read_bytes()))
-        signers = {domain: Signer(domain, *pair) for domain, pair in keys.items()}
-    except (OSError, TypeError, ValueError) as error:
-        raise SettingsError(f"MAILER_DKIM takes domain:selector:file.pem, one or two for a domain: {error}") from error
-
-    if not signers:
-        return None
-
-    def sign(domain: str, message: bytes, now: int) -> bytes:
-        signer = signers.get(domain)
-        return signer.sign(message, now) if signer else message
-
-    return sign
 
 
 def _nobody(address: str) -> str | None:

@@ -12,7 +12,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from mailer.app import _signing
+from mailer import signing
 from mailer.ledger import writers
 from mailer.pipeline import handover, timekeeper
 from mailer.pipeline.press import Presses
@@ -133,10 +133,10 @@ def test_a_dkim_key_that_is_missing(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     settings = Settings(dkim=(f"example.org:s1:{file}",))
     with pytest.raises(SettingsError, match=r"MAILER_DKIM.*key\.pem"):
-        _signing(settings)
+        signing.dkim(settings)
     key = rsa.generate_private_key(65537, 2048)
     file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    sign = _signing(settings)
+    sign = signing.dkim(settings)
     assert sign is not None
     mail = b"From: a@example.org\r\nSubject: hello\r\n\r\nbye\r\n"
     assert sign("example.org", mail, 0).startswith(b"DKIM-Signature: ")

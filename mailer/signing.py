@@ -1,0 +1,48 @@
+"""What signs in our name, made of the settings: links, and messages by DKIM."""
+
+from collections import defaultdict
+from pathlib import Path
+
+from mailer.pipeline.press import Sign
+from mailer.rendering.dkim import Key, Signer
+from mailer.rendering.links import Links
+from mailer.settings import Settings, SettingsError
+
+
+def links(settings: Settings) -> Links:
+    """What makes and reads links.
+
+    Raises:
+        SettingsError: a link that it makes cannot be read back.
+    """
+    try:
+        made = Links(settings.public_url, settings.secret_keys)
+        made.prove()
+    except ValueError as error:
+        raise SettingsError(f"MAILER_PUBLIC_URL, MAILER_SECRET_KEYS: {error}") from None
+    return made
+
+
+def dkim(settings: Settings) -> Sign | None:
+    """Signs for the domains that have keys; other mail goes unsigned. None: all of it.
+
+    Raises:
+        SettingsError: an entry is not `domain:selector:file.pem`, or its file is no key that we sign with.
+    """
+    keys: defaultdict[str, list[Key]] = defaultdict(list)
+    try:
+        for entry in settings.dkim:
+            domain, selector, file = entry.split(":", 2)
+            keys[domain].append(Key(selector, Path(file).read_bytes()))
+        signers = {domain: Signer(domain, *pair) for domain, pair in keys.items()}
+    except (OSError, TypeError, ValueError) as error:
+        raise SettingsError(f"MAILER_DKIM takes domain:selector:file.pem, one or two for a domain: {error}") from error
+
+    if not signers:
+        return None
+
+    def sign(domain: str, message: bytes, now: int) -> bytes:
+        signer = signers.get(domain)
+        return signer.sign(message, now) if signer else message
+
+    return sign
