@@ -15,7 +15,7 @@ from mailer.actions.bounce import Bounces
 from mailer.actions.consent import Confirmations
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.broker.topology import DEAD, Topology, batches_queue, events_queue, topology
+from mailer.broker.topology import DEAD_QUEUE, Topology, batches_queue, events_queue, topology
 from mailer.embedded import postgres
 from mailer.ledger import migrations
 from mailer.ledger.addresses import AddressHasher
@@ -164,13 +164,18 @@ class App:
         return PostgresImporter(self.pool, self.writers, self.hasher, brand, self.policies[brand].controller.id)
 
     async def broker(self) -> Broker:
-        """The broker, with its topology; it consumes as soon as it is asked to."""
+        """The broker, with its topology, which is kept; it consumes as soon as it is asked to.
+
+        Raises:
+            BrokerRefused: RabbitMQ does not let us in, or something in it contradicts the topology.
+        """
         plan = _topology(self.policies)
         if self.settings.in_process:
             return await self._stack.enter_async_context(MemoryBroker(plan, self.outbox, self.owner))
-        broker = RabbitBroker(self.settings.broker_url)
+        broker = RabbitBroker(self.settings.broker_url, report=self.readiness.report)
         self._stack.push_async_callback(broker.close)
         await broker.declare(plan)
+        self._stack.callback(asyncio.create_task(broker.keep()).cancel)
         return broker
 
     async def senders(self) -> list[Processor]:
@@ -230,18 +235,16 @@ class App:
         self, tasks: asyncio.TaskGroup, broker: Broker, intake: Intake, handover: HandOver, stop: asyncio.Event
     ) -> None:
         """Starts a worker's consumers."""
-        consume = partial(consumers.consume, broker, stop=stop)
+        consume, at_once = partial(consumers.consume, broker, stop=stop), consumers.EVENTS_AT_ONCE
         for lane in Lane:
             events = consumers.take_in(intake, lane)
             for _ in range(consumers.TAKERS_A_LANE):
-                tasks.create_task(
-                    consume(events_queue(lane), consumers.EVENTS_HELD, events, at_once=consumers.EVENTS_AT_ONCE)
-                )
+                tasks.create_task(consume(events_queue(lane), consumers.EVENTS_HELD, events, at_once=at_once))
             for _ in range(consumers.CONSUMERS_A_LANE):
                 batches = consumers.hand_over_batches(handover, stop)
                 hold = consumers.hold_batches(self.deliveries, self.upkeep)
                 tasks.create_task(consume(batches_queue(lane), consumers.BATCHES_AT_ONCE, batches, give_up=hold))
-        tasks.create_task(consume(DEAD, 10, consumers.keep_dead(self.letters, _topology(self.policies).knows)))
+        tasks.create_task(consume(DEAD_QUEUE, 10, consumers.keep_dead(self.letters, _topology(self.policies).knows)))
         if not self.settings.in_process:
             tasks.create_task(consumers.relay(self.outbox, broker, self.letters, self.owner, stop))
 

@@ -21,7 +21,7 @@ from mailer.ports.broker import BrokerUnavailable
 from mailer.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from mailer.broker.rabbitmq import RabbitBroker
+    from mailer.broker.topology import Topology
 
 __all__ = ["publish", "publish_blocking"]
 
@@ -125,27 +125,15 @@ async def _open(settings: Settings) -> AsyncGenerator[_Publisher, None]:
         from mailer.broker.publisher import EventPublisher
         from mailer.broker.rabbitmq import RabbitBroker
 
-        broker = RabbitBroker(settings.broker_url)
+        broker = RabbitBroker(settings.broker_url, plan=lambda: _plan(settings))
         try:
-            await _declare_first(broker, settings)
             yield EventPublisher(broker)
         finally:
             await broker.close()
 
 
-async def _declare_first(broker: "RabbitBroker", settings: Settings) -> None:
-    """Declares the queues where no worker ever has, so that the first one to start finds what is published now."""
-    from aio_pika.exceptions import ChannelPreconditionFailed
-    from aiormq.exceptions import ChannelAccessRefused
-
-    from mailer.broker.topology import EVENTS
-
-    if await broker.has(EVENTS):
-        return
+def _plan(settings: Settings) -> "Topology":
+    """What is declared where no worker ever has, so that the first one to start finds what is published now."""
     from mailer.app import broker_topology
 
-    try:
-        await broker.declare(broker_topology(settings))
-    except (ChannelAccessRefused, ChannelPreconditionFailed) as error:
-        message = f"there is no exchange {EVENTS} yet; a worker declares it when it starts"
-        raise BrokerUnavailable(message) from error
+    return broker_topology(settings)

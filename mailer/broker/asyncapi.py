@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mailer.broker.topology import BATCHES, DEAD, EVENTS, OUTCOMES, Exchange, Topology
+from mailer.broker.topology import BATCHES, DEAD, EVENTS, LAST, OUTCOMES, Exchange, Topology
 from mailer.ports.broker import Header
 
 
@@ -18,7 +18,7 @@ def describe(plan: Topology, schemas: dict[str, Any]) -> dict[str, Any]:
         "asyncapi": "3.0.0",
         "info": {"title": "mailer", "version": "1", "description": "Message events in, outcomes out."},
         "defaultContentType": "application/json",
-        "channels": {exchange.name: _channel(plan, exchange) for exchange in plan.exchanges},
+        "channels": {exchange.name: _channel(plan, exchange) for exchange in plan.exchanges if exchange.name != LAST},
         "operations": {
             "publishEvent": {
                 "action": "receive",
@@ -88,5 +88,5 @@ def _channel(plan: Topology, exchange: Exchange) -> dict[str, Any]:
     if messages:
         channel["messages"] = {name: {"$ref": f"#/components/messages/{name}"} for name in messages}
     if exchange.name == DEAD:
-        channel["description"] += f" Headers: {Header.REASON}, {Header.EXCHANGE}, {Header.ROUTING_KEY}."
+        channel["description"] += f" Headers: {Header.REASON}, {Header.KIND}, {Header.EXCHANGE}, {Header.ROUTING_KEY}."
     return channel

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from mailer.broker.queues import Consumer, Copy, Host, MemoryQueue, Row
-from mailer.broker.topology import DEAD, OUTCOMES, Topology, dead_letter
+from mailer.broker.topology import DEAD_QUEUE, LAST, OUTCOMES, Queue, Topology, dead_letter
 from mailer.ports.broker import Message, Received, Unroutable
 from mailer.ports.outbox import Outbox, Parked
 
@@ -46,8 +46,7 @@ class MemoryBroker:
         self._rows: dict[int, Row] = {}
         self._done: list[int] = []
         self._unwanted: list[int] = []
-        host = Host(done=self._settled, hungry=self._wake.set, bury=self._bury)
-        self._queues = {queue.name: MemoryQueue(queue.delivery_limit, host) for queue in topology.queues}
+        self._queues = {queue.name: MemoryQueue(queue.delivery_limit, self._host(queue)) for queue in topology.queues}
 
     async def __aenter__(self) -> Self:
         """Starts to deliver."""
@@ -165,7 +164,7 @@ class MemoryBroker:
         if not names and parked.exchange == OUTCOMES:
             self._done.append(parked.id)
             return True
-        queues = [self._queues[name] for name in names or (DEAD,)]
+        queues = [self._queues[name] for name in names or (DEAD_QUEUE,)]
         if any(not queue.room for queue in queues):
             self._unwanted.append(parked.id)
             return False
@@ -184,5 +183,8 @@ class MemoryBroker:
             self._done.append(row.parked.id)
             self._wake.set()
 
-    async def _bury(self, message: Message, exchange: str, reason: str, kind: str) -> None:
-        await self._outbox.park(DEAD, [dead_letter(message, exchange, reason, kind)])
+    def _host(self, queue: Queue) -> Host:
+        async def bury(message: Message, exchange: str, reason: str, kind: str) -> None:
+            await self._outbox.park(queue.dead_letters or LAST, [dead_letter(message, exchange, reason, kind)])
+
+        return Host(done=self._settled, hungry=self._wake.set, bury=bury)

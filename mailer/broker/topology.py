@@ -16,13 +16,21 @@ BATCHES = "mailer.batches"
 OUTCOMES = "mailer.outcomes"
 """Topic, key `<brand>.<category>.<state>`: for whoever binds a queue; without one they are dropped."""
 DEAD = "mailer.dead"
-"""Fanout, and the one queue behind it: what could not be routed, was refused, or was delivered too often."""
+"""Fanout: what could not be routed, was refused, or was delivered too often."""
+DEAD_QUEUE = "mailer.dead.letters"
+"""The queue behind it, of which each message becomes a row."""
+OLD_DEAD_QUEUE = "mailer.dead"
+"""The queue that was behind it first, without an end to how often a message came back. It is emptied into the other."""
+LAST = "mailer.dead.last"
+"""Fanout, and the queue behind it: dead letters that could not be kept. Nobody consumes it: a person looks at them."""
+MOST_LAST = 10_000
+"""How many of these are kept; the oldest go first."""
 
 DELIVERY_LIMIT = 100
 """How often a message may come back to its queue. Both brokers have the same, since RabbitMQ's default is none in
 3.x and 20 in 4.x. It ends the rounds of a message that kills its consumers; `release` counts too."""
-UNLIMITED = 2**31 - 1
-"""For the queue after which there is nowhere to go. RabbitMQ 3.10 does not know -1."""
+DEAD_DELIVERY_LIMIT = 20
+"""The same of a dead letter that cannot be kept."""
 DELIVERY_LIMIT_REASON = "delivered too often"
 """Why a message that reached its delivery limit is a dead letter."""
 _LONGEST_REASON = 2_000
@@ -58,11 +66,15 @@ class Queue:
 
     Attributes:
         name: what consumers name.
-        delivery_limit: how often a message may come back before it goes to `mailer.dead`.
+        delivery_limit: how often a message may come back before it is a dead letter.
+        dead_letters: the exchange to which it goes then; None: nowhere.
+        most: how many messages it keeps, the newest; None: all.
     """
 
     name: str
     delivery_limit: int = DELIVERY_LIMIT
+    dead_letters: str | None = DEAD
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +105,7 @@ class Topology:
 
     def knows(self, exchange: str, key: str) -> bool:
         """Whether a queue, other than that of the dead letters, should take a message."""
-        return any(queue != DEAD for queue in self.route(exchange, key))
+        return any(queue != DEAD_QUEUE for queue in self.route(exchange, key))
 
 
 def topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
@@ -104,18 +116,21 @@ def topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
     """
     return Topology(
         exchanges=(
+            Exchange(LAST, Kind.FANOUT),
             Exchange(DEAD, Kind.FANOUT),
             Exchange(EVENTS, Kind.TOPIC, alternate=DEAD),
             Exchange(BATCHES, Kind.DIRECT),
             Exchange(OUTCOMES, Kind.TOPIC),
         ),
         queues=(
-            Queue(DEAD, UNLIMITED),
+            Queue(LAST, dead_letters=None, most=MOST_LAST),
+            Queue(DEAD_QUEUE, DEAD_DELIVERY_LIMIT, LAST),
             *(Queue(events_queue(lane)) for lane in Lane),
             *(Queue(batches_queue(lane)) for lane in Lane),
         ),
         bindings=(
-            Binding(DEAD, DEAD),
+            Binding(LAST, LAST),
+            Binding(DEAD, DEAD_QUEUE),
             *(Binding(BATCHES, batches_queue(lane), lane) for lane in Lane),
             *(
                 Binding(EVENTS, events_queue(lane), f"{brand}.{category}")

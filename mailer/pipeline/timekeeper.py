@@ -4,8 +4,9 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from mailer.crashing import CrashPoint, reach
@@ -14,10 +15,12 @@ from mailer.pipeline.moving import move_what_holds
 from mailer.pipeline.verdicts import FIRST_RETRY, given_up, retry_delay
 from mailer.policy.category import CATEGORIES, Lane
 from mailer.policy.rates import LONGEST_DAYS
-from mailer.ports.broker import Broker, BrokerUnavailable
+from mailer.ports.broker import Broker, BrokerUnavailable, Unroutable
 from mailer.ports.deliveries import IN_DOUBT, Deliveries, Move, State
 from mailer.ports.ledger import Entry, Kind
+from mailer.ports.outages import DatabaseAway
 from mailer.ports.upkeep import Ending, Open, Stale, Upkeep
+from mailer.runtime.troubles import Trouble, trouble_of
 from mailer.telemetry import DOUBTED, LAST_TICK, log
 
 AT_ONCE = 1000
@@ -55,34 +58,52 @@ class Timekeeper:
         self._ended_to: dict[UUID, int] = {}
 
     async def run(self, stop: asyncio.Event, period: float = 1.0) -> None:
-        """Ticks until told to stop. A tick that fails is logged; the next one does what it left."""
+        """Ticks until told to stop. What fails is logged; the next tick does it."""
         while not stop.is_set():
-            try:
-                await self.tick()
+            if await self.tick():
                 LAST_TICK.set_to_current_time()
-            except Exception:
-                log.exception("a tick failed; trying again")
             try:
                 await asyncio.wait_for(stop.wait(), period)
             except TimeoutError:
                 continue
 
-    async def tick(self) -> None:
-        """One round."""
-        await self._resolve()
-        await self._upkeep.give_back(AT_ONCE)
-        await self._cut()
-        await self._publish()
-        await self._end()
-        await self._upkeep.finish_mailings()
-        if time.monotonic() >= self._rarely_at:
-            await self._upkeep.partitions()
-            await self._upkeep.fold()
-            await self._upkeep.lapse(AT_ONCE)
-            await self._upkeep.forget_sends(LONGEST_DAYS)
-            await self._upkeep.forget_rates()
-            await self._upkeep.seal()
+    async def tick(self) -> bool:
+        """One round. Each step stands by itself: one that fails keeps no other from being done.
+
+        Returns:
+            Whether all steps succeeded.
+        """
+        steps: list[Callable[[], Awaitable[object]]] = [
+            self._resolve,
+            partial(self._upkeep.give_back, AT_ONCE),
+            self._cut,
+            self._publish,
+            self._end,
+            self._upkeep.finish_mailings,
+        ]
+        rarely = time.monotonic() >= self._rarely_at
+        if rarely:
+            steps += [
+                self._upkeep.partitions,
+                self._upkeep.fold,
+                partial(self._upkeep.lapse, AT_ONCE),
+                partial(self._upkeep.forget_sends, LONGEST_DAYS),
+                self._upkeep.forget_rates,
+                self._upkeep.seal,
+            ]
+        done = 0
+        for step in steps:
+            try:
+                await step()
+            except Exception as error:
+                log.exception("a step of the timekeeper failed; trying again", step=_name(step))
+                if isinstance(error, DatabaseAway) and trouble_of(error) is Trouble.AWAY:
+                    return False  # none of the others would get through
+            else:
+                done += 1
+        if rarely and done == len(steps):
             self._rarely_at = time.monotonic() + RARELY
+        return done == len(steps)
 
     async def _cut(self) -> None:
         cut = AT_ONCE
@@ -97,7 +118,7 @@ class Timekeeper:
             if alone:
                 try:
                     await self._publish_what_waits()
-                except BrokerUnavailable as error:
+                except (BrokerUnavailable, Unroutable) as error:
                     log.warning("the broker is away; batches wait", error=str(error))
 
     async def _publish_what_waits(self) -> None:
@@ -143,6 +164,12 @@ class Timekeeper:
         resolved = [_resolution(item, now, self._copies) for item in stale]
         await move_what_holds(self._deliveries, stale[0].claim, resolved)
         _tell(Counter(move.mailing_id for move, _ in resolved if move.to_state is State.HELD), self._copies)
+
+
+def _name(step: object) -> str:
+    """A step's name, for the log."""
+    function = step.func if isinstance(step, partial) else step
+    return str(getattr(function, "__name__", function)).strip("_")
 
 
 def _tell(held: Mapping[UUID, int], copies: int) -> None:

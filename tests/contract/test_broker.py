@@ -6,7 +6,15 @@ from dataclasses import replace
 import pytest
 
 from mailer.broker.publisher import EventPublisher
-from mailer.broker.topology import BATCHES, DEAD, DELIVERY_LIMIT_REASON, EVENTS, OUTCOMES, batches_queue, events_queue
+from mailer.broker.topology import (
+    BATCHES,
+    DEAD_QUEUE,
+    DELIVERY_LIMIT_REASON,
+    EVENTS,
+    OUTCOMES,
+    batches_queue,
+    events_queue,
+)
 from mailer.events import validate_event
 from mailer.policy.category import Lane
 from mailer.ports.broker import Broker, Header, Message, Unroutable
@@ -53,7 +61,7 @@ async def test_a_message_of_the_largest_size_arrives(broker: Broker) -> None:
 async def test_an_unknown_key_of_an_event_leads_to_the_dead_letters(broker: Broker) -> None:
     """The alternate exchange takes it, though it is mandatory; it says where it came from and has no reason yet."""
     await broker.publish(EVENTS, numbered(1, "nobody.knows"), mandatory=True)
-    async with broker.consume(DEAD, 10) as batches:
+    async with broker.consume(DEAD_QUEUE, 10) as batches:
         (received,) = await take(batches, 1, ack=True)
     assert (received.exchange, received.message.routing_key) == (EVENTS, "nobody.knows")
     assert Header.REASON not in received.message.headers
@@ -74,7 +82,7 @@ async def test_outcomes_go_to_whoever_has_bound_a_queue(broker: Broker) -> None:
     async with broker.consume(BOUNCES, 10) as batches:
         assert ids(await take(batches, 1, ack=True)) == ["2"]
     await broker.publish(EVENTS, numbered(3, "nobody.knows"))
-    async with broker.consume(DEAD, 10) as batches:
+    async with broker.consume(DEAD_QUEUE, 10) as batches:
         assert ids(await take(batches, 1, ack=True)) == ["3"]
 
 
@@ -154,7 +162,7 @@ async def test_a_message_that_comes_back_too_often_is_a_dead_letter(broker: Brok
         for _ in range(LIMIT + 1):
             (received,) = await take(batches, 1)
             await received.release()
-        async with broker.consume(DEAD, 10) as dead:
+        async with broker.consume(DEAD_QUEUE, 10) as dead:
             (letter,) = await take(dead, 1, ack=True)
     assert letter.message.message_id == "1"
     assert letter.message.headers.items() >= {
@@ -170,11 +178,12 @@ async def test_a_rejected_message_is_a_dead_letter_with_its_reason(broker: Broke
     async with broker.consume(SERVICE, 10) as batches:
         (received,) = await take(batches, 1)
         await received.reject("not JSON: é")
-    async with broker.consume(DEAD, 10) as batches:
+    async with broker.consume(DEAD_QUEUE, 10) as batches:
         (letter,) = await take(batches, 1, ack=True)
     assert (letter.message.body, letter.message.message_id) == (b"not JSON", "id-1")
     assert headers(letter) == {
         "kept": "yes",
+        Header.KIND: "refused",
         Header.REASON: "not JSON: é",
         Header.EXCHANGE: EVENTS,
         Header.ROUTING_KEY: f"{BRAND}.service",
@@ -197,7 +206,7 @@ async def test_a_very_long_reason_does_not_hinder_a_rejection(broker: Broker) ->
     async with broker.consume(SERVICE, 10) as batches:
         (received,) = await take(batches, 1)
         await received.reject("x" * 1_000_000)
-    async with broker.consume(DEAD, 10) as batches:
+    async with broker.consume(DEAD_QUEUE, 10) as batches:
         (letter,) = await take(batches, 1, ack=True)
     assert set(letter.message.headers[Header.REASON]) == {"x"}
 

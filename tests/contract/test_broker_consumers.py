@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from mailer.broker.topology import DEAD, EVENTS, events_queue
+from mailer.broker.topology import DEAD_QUEUE, EVENTS, events_queue
 from mailer.policy.category import Lane
 from mailer.ports.broker import Broker, Received
 from tests.contract.brokers import BRAND, Open
@@ -54,7 +54,7 @@ async def test_settling_after_leaving_is_harmless(broker: Broker) -> None:
     await stale.reject("too late")
     async with broker.consume(SERVICE, 10) as batches:
         assert ids(await take(batches, 1, ack=True)) == ["1"]
-    assert await broker.depth(DEAD) == 0
+    assert await broker.depth(DEAD_QUEUE) == 0
 
 
 async def test_a_wait_that_is_cancelled_loses_nothing(broker: Broker) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from mailer.broker import memory
 from mailer.broker.memory import MemoryBroker
-from mailer.broker.topology import BATCHES, DEAD, EVENTS, OUTCOMES, Binding, events_queue
+from mailer.broker.topology import BATCHES, DEAD_QUEUE, EVENTS, OUTCOMES, Binding, events_queue
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerUnavailable, Header, Message, Received
 from tests.contract.brokers import BOUNCES, BRAND, under_test
@@ -90,7 +90,7 @@ async def test_a_row_that_was_parked_for_nobody_is_a_dead_letter(
 ) -> None:
     """An application that writes rows itself has no routing checked when it does."""
     await outbox.park(exchange, [Message(b"{}", key)])
-    async with broker.consume(DEAD, 1) as batches:
+    async with broker.consume(DEAD_QUEUE, 1) as batches:
         received = await first(batches)
         await received.ack()
     assert (received.exchange, received.message.routing_key) == (exchange, key)
@@ -153,7 +153,7 @@ async def test_a_database_that_goes_away_stops_nothing(outbox: FakeOutbox, monke
             outbox.down = False
             await again.reject("bad")
             await eventually(lambda: len(outbox.ids) == 1)
-        async with broker.consume(DEAD, 1) as batches:
+        async with broker.consume(DEAD_QUEUE, 1) as batches:
             letter = await first(batches)
             assert (letter.message.message_id, letter.message.headers[Header.REASON]) == ("bad", "bad")
             await letter.ack()

@@ -191,4 +191,4 @@ async def test_published_as_messages_are(world: World) -> None:
     plan = topology({(BRAND, "newsletter"): Lane.NEWSLETTER, ("peerstream", "service"): Lane.SERVICE})
     for brand in (BRAND, "peerstream"):
         assert plan.route(EVENTS, f"{brand}.account") == (events_queue(Lane.SERVICE),)
-    assert plan.route(EVENTS, "nobody.account") == ("mailer.dead",)
+    assert plan.route(EVENTS, "nobody.account") == ("mailer.dead.letters",)

@@ -173,7 +173,7 @@ except SettingsError as error:
 async def test_an_event_that_no_worker_knows_is_kept(stack: Stack) -> None:
     """RabbitMQ has no queue for a brand that is unknown, so it becomes a dead letter; publish returns."""
     await run(stack, 'mailer.publish_blocking(event("1").model_copy(update={"brand": "acme"}))')
-    assert await stack.depth("mailer.dead") == 1
+    assert await stack.depth("mailer.dead.letters") == 1
 
 
 async def test_the_embedded_database_stops_with_who_published(small_stack: Stack) -> None:

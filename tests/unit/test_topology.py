@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from mailer.broker.topology import (
     BATCHES,
-    DEAD,
+    DEAD_QUEUE,
     EVENTS,
+    LAST,
     OUTCOMES,
     Binding,
     Exchange,
@@ -35,7 +36,7 @@ TWO_BRANDS = topology(
 def test_every_lane_has_its_two_queues() -> None:
     """Also a lane that no category uses: its consumers may start before a policy does."""
     names = {queue.name for queue in topology({}).queues}
-    assert names == {DEAD} | {make(lane) for lane in Lane for make in (events_queue, batches_queue)}
+    assert names == {DEAD_QUEUE, LAST} | {make(lane) for lane in Lane for make in (events_queue, batches_queue)}
 
 
 def test_the_names_are_those_that_the_outside_relies_on() -> None:
@@ -45,6 +46,7 @@ def test_the_names_are_those_that_the_outside_relies_on() -> None:
         "mailer.events",
         "mailer.batches",
         "mailer.dead",
+        "mailer.dead.last",
         "mailer.outcomes",
     }
 
@@ -55,9 +57,9 @@ def test_the_names_are_those_that_the_outside_relies_on() -> None:
         ("interpals.service", "mailer.events.service"),
         ("interpals.partner", "mailer.events.promotional"),
         ("paltalk-2006.partner", "mailer.events.newsletter"),
-        ("paltalk-2006.service", "mailer.dead"),
-        ("interpals", "mailer.dead"),
-        ("", "mailer.dead"),
+        ("paltalk-2006.service", "mailer.dead.letters"),
+        ("interpals", "mailer.dead.letters"),
+        ("", "mailer.dead.letters"),
     ],
 )
 def test_an_event_goes_where_its_brand_and_category_lead(key: str, queue: str) -> None:

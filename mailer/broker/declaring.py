@@ -1,0 +1,109 @@
+"""Exchanges, queues and bindings in RabbitMQ: as many as possible are declared; an old queue is emptied."""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from aiormq.abc import AbstractChannel
+from pamqp.commands import Basic
+
+from mailer.broker.links import ChannelEnded, Link
+from mailer.broker.subscriptions import message_of
+from mailer.broker.topology import DEAD, DEAD_QUEUE, OLD_DEAD_QUEUE, Queue, Topology
+from mailer.ports.broker import BrokerRefused, Message
+
+log = logging.getLogger(__name__)
+
+Step = Callable[[AbstractChannel], Awaitable[object]]
+
+
+async def declare(link: Link, topology: Topology) -> None:
+    """Makes what the topology names, where it does not exist yet. What is refused keeps nothing else from being made.
+
+    Raises:
+        BrokerRefused: something of that name exists and is different, or the user may not make it.
+        BrokerUnavailable: RabbitMQ did not answer.
+    """
+    left, problems = list(_steps(topology)), []
+    while left:
+        try:
+            async with link.short() as channel:
+                while left:
+                    await left[0](channel)
+                    del left[0]
+        except ChannelEnded as error:  # and with it the channel; a binding to what could not be made is refused, too
+            problems.append(str(error))
+            del left[0]
+    if problems:
+        raise BrokerRefused("; ".join(dict.fromkeys(problems)))
+
+
+def _steps(topology: Topology) -> Iterator[Step]:
+    for exchange in topology.exchanges:
+        options = {"alternate-exchange": exchange.alternate} if exchange.alternate else {}
+
+        def make_exchange(
+            channel: AbstractChannel,
+            name: str = exchange.name,
+            kind: str = exchange.kind,
+            options: dict[str, Any] = options,
+        ) -> Awaitable[object]:
+            return channel.exchange_declare(name, exchange_type=kind, durable=True, arguments=options)
+
+        yield make_exchange
+    for queue in topology.queues:
+
+        def make_queue(channel: AbstractChannel, queue: Queue = queue) -> Awaitable[object]:
+            return channel.queue_declare(queue.name, durable=True, arguments=_arguments(queue))
+
+        yield make_queue
+    for binding in topology.bindings:
+
+        def bind(
+            channel: AbstractChannel,
+            queue: str = binding.queue,
+            exchange: str = binding.exchange,
+            key: str = binding.key,
+        ) -> Awaitable[object]:
+            return channel.queue_bind(queue, exchange, key)
+
+        yield bind
+
+
+def _arguments(queue: Queue) -> dict[str, Any]:
+    """How RabbitMQ is told: at-least-once moves a dead letter only once it is confirmed where it goes."""
+    arguments: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": queue.delivery_limit}
+    if queue.most is not None:
+        arguments |= {"x-max-length": queue.most, "x-overflow": "drop-head"}
+    if queue.dead_letters is not None:
+        arguments |= {
+            "x-dead-letter-exchange": queue.dead_letters,
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",
+        }
+    return arguments
+
+
+async def empty_old_queue(link: Link, bury: Callable[[Message], Awaitable[None]]) -> None:
+    """Moves what the old queue of dead letters holds into the new one, and deletes it once nobody uses it.
+
+    Its arguments cannot be changed, and an older worker may still consume it: then it stays until the next time.
+
+    Args:
+        link: to RabbitMQ.
+        bury: publishes a dead letter as it is.
+    """
+    try:
+        async with link.short() as channel:
+            await channel.queue_declare(OLD_DEAD_QUEUE, passive=True)
+            await channel.queue_unbind(OLD_DEAD_QUEUE, DEAD, "")
+            moved = 0
+            while isinstance((got := await channel.basic_get(OLD_DEAD_QUEUE)).delivery, Basic.GetOk):
+                await bury(message_of(got))
+                await channel.basic_ack(got.delivery_tag or 0)
+                moved += 1
+            await channel.queue_delete(OLD_DEAD_QUEUE, if_unused=True, if_empty=True)
+            log.warning("moved %d dead letters from the queue %s to %s", moved, OLD_DEAD_QUEUE, DEAD_QUEUE)
+    except ChannelEnded as error:
+        if error.code not in (404, 406):  # it is not there (any more), or an older worker consumes it
+            log.warning("the queue %s cannot be emptied: %s", OLD_DEAD_QUEUE, error)

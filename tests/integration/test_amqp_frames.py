@@ -1,0 +1,226 @@
+"""No octets of any property, routing key or body that RabbitMQ passes on end a consumer."""
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator
+
+import pytest
+from aiormq.connection import FrameReceiver
+from pamqp.commands import Basic
+from pamqp.header import ContentHeader
+
+from mailer.broker.frames import Frames, Room
+from mailer.broker.rabbitmq import RabbitBroker
+from mailer.broker.topology import DEAD_QUEUE, EVENTS, events_queue
+from mailer.events import MAX_EVENT_BYTES
+from mailer.policy.category import Lane
+from mailer.ports.broker import Header, Message, Received
+from tests.contract.brokers import BRAND, delete_everything, under_test
+from tests.raw_amqp import header, long, publish_raw, short
+
+KEY = f"{BRAND}.service"
+QUEUE = events_queue(Lane.SERVICE)
+SECONDS = 60
+
+
+def table(*entries: bytes) -> dict[str, bytes]:
+    """Headers."""
+    return {"headers": long(b"".join(entries))}
+
+
+def nested(levels: int) -> bytes:
+    """A table in a table in a table."""
+    value = long(b"")
+    for _ in range(levels):
+        value = long(header(b"a", b"F", value))
+    return value
+
+
+PROPERTIES: dict[str, dict[str, bytes]] = {
+    "timestamp 0": {"timestamp": struct.pack(">Q", 0)},
+    "timestamp in microseconds": {"timestamp": struct.pack(">Q", 1_795_000_000_000_000)},
+    "timestamp 2^62": {"timestamp": struct.pack(">Q", 1 << 62)},
+    "timestamp 2^64 - 1": {"timestamp": b"\xff" * 8},
+    "timestamp of .NET's default time": {"timestamp": struct.pack(">q", -62_135_596_800)},
+    **{
+        f"{name} that is no UTF-8": {name: short(b"\xff\xfe\x80")}
+        for name in ("content_type", "content_encoding", "correlation_id", "reply_to", "message_id", "type", "app_id")
+    },
+    **{
+        f"{name} of 255 octets": {name: short(b"\xc3\xbc" * 127 + b"\xc3")}
+        for name in ("content_type", "content_encoding", "correlation_id", "message_id", "type", "app_id", "cluster_id")
+    },
+    "an empty message id": {"message_id": short(b"")},
+    "an empty reply_to": {"reply_to": short(b"")},
+    "delivery mode 255": {"delivery_mode": b"\xff"},
+    "delivery mode 0": {"delivery_mode": b"\x00"},
+    "priority 255": {"priority": b"\xff"},
+    "a content encoding that nobody knows": {"content_encoding": short(b"rot13")},
+    "a header that is no UTF-8": table(header(b"a", b"S", long(b"\xff\x00"))),
+    "a header's name that is no UTF-8": table(header(b"\xff\xfe", b"S", long(b"x")), header(b"b", b"S", long(b"y"))),
+    "an empty name": table(header(b"", b"S", long(b"x"))),
+    "a binary header": table(header(b"a", b"x", long(b"\x00\xff"))),
+    "a decimal": table(header(b"a", b"D", b"\xff" + struct.pack(">I", 2**32 - 1))),
+    "not a number": table(header(b"a", b"d", struct.pack(">d", float("nan"))), header(b"b", b"f", b"\x7f\xc0\x00\x00")),
+    "infinity": table(header(b"a", b"d", struct.pack(">d", float("-inf")))),
+    "a void header": table(header(b"a", b"V", b"")),
+    "a time without end": table(header(b"a", b"T", b"\x7f" + b"\xff" * 7)),
+    "numbers": table(
+        header(b"a", b"t", b"\x02"),
+        header(b"b", b"b", b"\x80"),
+        header(b"c", b"s", b"\x80\x00"),
+        header(b"d", b"I", b"\x80" + b"\x00" * 3),
+        header(b"e", b"l", b"\x80" + b"\x00" * 7),
+    ),
+    "an array": table(header(b"a", b"A", long(b"I\x00\x00\x00\x01" + b"T" + b"\xff" * 8 + b"S" + long(b"\xff")))),
+    "ten thousand tables in one another": table(header(b"a", b"F", nested(10_000))),
+    "fifty thousand voids": table(header(b"a", b"A", long(b"V" * 50_000))),
+    "a thousand headers": table(*(header(b"h%d" % n, b"S", long(b"x")) for n in range(1_000))),
+    "a header of 100 KB": table(header(b"a", b"S", long(b"x" * 100_000))),
+    "a forged size": table(header(Header.SIZE.encode(), b"S", long(b"12"))),
+    "x-death of another kind": table(header(b"x-death", b"S", long(b"x"))),
+    "an empty x-death": table(header(b"x-death", b"A", long(b""))),
+}
+FLAGS = {"more flags than there are": 0b11}
+
+
+@pytest.fixture
+async def broker(rabbit_url: str) -> AsyncIterator[RabbitBroker]:
+    """A broker on fresh queues."""
+    await delete_everything(rabbit_url)
+    one = RabbitBroker(rabbit_url)
+    await one.declare(under_test())
+    yield one
+    await one.close()
+
+
+async def next_of(arrivals: AsyncIterator[list[Received]]) -> Received:
+    """The next message, acknowledged."""
+    async with asyncio.timeout(SECONDS):
+        [received] = await anext(arrivals)
+        await received.ack()
+        return received
+
+
+async def test_every_property_is_passed_on(broker: RabbitBroker, rabbit_url: str) -> None:
+    """Whatever RabbitMQ takes of a publisher arrives, in order, on one connection that never ends."""
+    async with broker.consume(QUEUE, 1, 1) as arrivals:
+        connection = broker._consuming["service"]._connection
+        for name, properties in PROPERTIES.items():
+            body = name.encode()
+            assert await publish_raw(rabbit_url, KEY.encode(), properties, body), f"RabbitMQ refuses {name}"
+            received = await next_of(arrivals)
+            assert received.message.body == body
+            assert received.message.routing_key == KEY
+            assert Header.SIZE not in received.message.headers
+        for name, flags in FLAGS.items():
+            if await publish_raw(rabbit_url, KEY.encode(), {"message_id": short(b"m-1")}, name.encode(), flags=flags):
+                assert (await next_of(arrivals)).message.body == name.encode()
+        assert broker._consuming["service"]._connection is connection
+
+
+async def test_what_can_be_read_beside_what_cannot_is_kept(broker: RabbitBroker, rabbit_url: str) -> None:
+    """The message id has U+FFFD where it is no UTF-8, and headers that are texts stay."""
+    properties = {
+        **table(
+            header(b"\xff", b"S", long(b"x")), header(b"n", b"T", b"\xff" * 8), header(b"kept", b"S", long(b"yes"))
+        ),
+        "message_id": short(b"a\xffb"),
+        "timestamp": b"\xff" * 8,
+        "user_id": short(b"guest"),
+    }
+    assert await publish_raw(rabbit_url, KEY.encode(), properties, b"{}")
+    async with broker.consume(QUEUE, 1) as arrivals:
+        message = (await next_of(arrivals)).message
+    assert message == Message(b"{}", KEY, "a\ufffdb", {"kept": "yes"}, "guest")
+
+
+async def test_a_routing_key_of_any_octets_is_a_dead_letter(broker: RabbitBroker, rabbit_url: str) -> None:
+    """No queue takes it, and the consumer of the dead letters reads it."""
+    assert await publish_raw(rabbit_url, b"\xff" * 255, {"message_id": short(b"m-1")}, b"{}")
+    async with broker.consume(DEAD_QUEUE, 1) as arrivals:
+        received = await next_of(arrivals)
+    assert received.message.routing_key == "\ufffd" * 85
+    assert (received.exchange, received.message.message_id) == (EVENTS, "m-1")
+
+
+@pytest.mark.parametrize("size", [0, MAX_EVENT_BYTES, MAX_EVENT_BYTES + 1])
+async def test_a_body_that_is_too_large_is_a_dead_letter_without_it(
+    broker: RabbitBroker, rabbit_url: str, size: int
+) -> None:
+    """What is behind it arrives."""
+    assert await publish_raw(rabbit_url, KEY.encode(), {}, b"x" * size)
+    assert await publish_raw(rabbit_url, KEY.encode(), {}, b"behind it")
+    async with broker.consume(QUEUE, 2, 1) as arrivals, broker.consume(DEAD_QUEUE, 1) as dead:
+        if size > MAX_EVENT_BYTES:
+            letter = (await next_of(dead)).message
+            assert (letter.body, letter.headers[Header.KIND]) == (b"", "too_large")
+            assert f"{size:,} bytes" in letter.headers[Header.REASON]
+        else:
+            assert len((await next_of(arrivals)).message.body) == size
+        assert (await next_of(arrivals)).message.body == b"behind it"
+
+
+async def test_what_expires_in_its_queue_is_a_dead_letter_that_says_so(broker: RabbitBroker, rabbit_url: str) -> None:
+    """A publisher may have asked for that."""
+    assert await publish_raw(rabbit_url, KEY.encode(), {"expiration": short(b"0")}, b"{}")
+    async with broker.consume(DEAD_QUEUE, 1) as arrivals:
+        letter = (await next_of(arrivals)).message
+    assert (letter.headers[Header.KIND], letter.headers[Header.EXCHANGE]) == ("expired", EVENTS)
+
+
+async def test_a_dead_letter_that_cannot_be_kept_comes_to_the_last_queue(broker: RabbitBroker, rabbit_url: str) -> None:
+    """Rejecting it, or dying with it too often, does not bring it round for ever."""
+    await broker.publish("mailer.dead", Message(b"1", "x", "rejected"))
+    await broker.publish("mailer.dead", Message(b"2", "x", "released"))
+    async with broker.consume(DEAD_QUEUE, 1) as arrivals:
+        async with asyncio.timeout(SECONDS):
+            [first] = await anext(arrivals)
+            await first.reject("bad")
+            returns = 0
+            while await broker.depth("mailer.dead.last") < 2:
+                with pytest.MonkeyPatch.context():
+                    try:
+                        async with asyncio.timeout(1):
+                            [again] = await anext(arrivals)
+                    except TimeoutError:
+                        continue
+                await again.release()
+                returns += 1
+    assert returns == 21
+
+
+def frame(kind: int, channel: int, payload: bytes) -> bytes:
+    """A frame."""
+    return struct.pack(">BHI", kind, channel, len(payload)) + payload + b"\xce"
+
+
+async def test_the_library_reads_by_the_reader_that_it_is_given() -> None:
+    """The seam holds: aiormq's receiver takes its frames from our stream, and sees none that it cannot read."""
+    source = asyncio.StreamReader()
+    deliver = struct.pack(">HH", 60, 60) + short(b"tag") + struct.pack(">QB", 200, 0) + short(b"e") + short(b"\xff")
+    content = struct.pack(">HHQH", 60, 0, 1, 1 << 6) + b"\xff" * 8
+    source.feed_data(frame(1, 1, deliver) + frame(2, 1, content) + frame(3, 1, b"x") + frame(8, 0, b""))
+    source.feed_eof()
+    receiver = FrameReceiver(Frames(source, None))
+    _, channel, method = await receiver.get_frame()
+    assert isinstance(method, Basic.Deliver)
+    assert (channel, method.delivery_tag, method.routing_key) == (1, 200, "\ufffd")
+    _, _, head = await receiver.get_frame()
+    assert isinstance(head, ContentHeader)
+    assert (head.body_size, head.properties.timestamp) == (1, None)
+
+
+async def test_large_bodies_wait_until_there_is_room() -> None:
+    """The header of a body for which there is no room comes once another one is not in hand any more."""
+    source, room = asyncio.StreamReader(), Room(100_000)
+    for size in (60_000, 60_000):
+        source.feed_data(frame(2, 1, struct.pack(">HHQH", 60, 0, size, 0)))
+    frames = Frames(source, room)
+    first = await frames.readexactly(7 + 14 + 1)
+    waiting = asyncio.ensure_future(frames.readexactly(7 + 14 + 1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    room.give_back(1, 60_000)
+    assert await asyncio.wait_for(waiting, SECONDS) == first
