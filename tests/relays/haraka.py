@@ -15,6 +15,7 @@ const folder = %(mail)r
 exports.register = function () {
     this.register_hook('rcpt', 'take')
     this.register_hook('queue', 'keep')
+    this.register_hook('queue_outbound', 'keep')
     this.register_hook('helo', 'greet'); this.register_hook('ehlo', 'greet')
     this.register_hook('mail', 'begin')
 }
@@ -23,10 +24,11 @@ let messages = 0
 const seen = new Set()
 exports.greet = (next) => manner === 'bad-helo' ? next(DENY, 'need fully-qualified hostname') : next()
 exports.begin = function (next, connection) {
-    if (manner === 'starttls' && !connection.tls.enabled) return next(DENY, DSN.create(530, 'Must issue STARTTLS first', 7, 0))
-    if (manner === 'auth' && !connection.notes.auth_user) return next(DENY, DSN.create(550, 'Authentication required', 7, 0))
-    if (manner === 'rate' && ++messages > 5) return next(DENYSOFT, DSN.create(450, 'Too many messages', 7, 1))
-    next()
+    const refuse = (code, text, detail) => next(code < 500 ? DENYSOFT : DENY, DSN.create(code, text, 7, detail))
+    if (manner === 'starttls' && !connection.tls.enabled) refuse(530, 'Must issue STARTTLS first', 0)
+    else if (manner === 'auth' && !connection.notes.auth_user) refuse(550, 'Authentication required', 0)
+    else if (manner === 'rate' && ++messages > 5) refuse(450, 'Too many messages', 1)
+    else next()
 }
 exports.take = function (next, connection, params) {
     const address = params[0].address

@@ -2,11 +2,11 @@
 
 import os
 import pwd
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.relays.sandbox import CACHE, Running, laid_over, started
+from tests.relays.sandbox import Running, laid_over, number, started
 from tests.relays.world import Certificate, Manner, Server
 
 _SERVICES = """\
@@ -70,13 +70,14 @@ def _asks(helper: int) -> str:
     return f"check_policy_service inet:127.0.0.1:{helper}"
 
 
-_SPECIAL = {
+_SPECIAL: dict[Manner, Callable[[int], dict[str, str]]] = {
     Manner.PLAIN: lambda helper: {},
     Manner.STARTTLS: lambda helper: {"smtpd_tls_security_level": "encrypt"},
     Manner.AUTH: lambda helper: {
         "smtpd_tls_auth_only": "yes",
         "smtpd_sasl_auth_enable": "yes",
-        "smtpd_client_restrictions": "permit_sasl_authenticated, check_client_access static:{530 5.7.0 Authentication required}",
+        "smtpd_client_restrictions": "permit_sasl_authenticated,"
+        " check_client_access static:{530 5.7.0 Authentication required}",
     },
     Manner.FQDN: lambda helper: {
         "smtpd_helo_required": "yes",
@@ -105,8 +106,8 @@ async def postfix(
 
 
 def _prepare(manner: Manner, folder: Path, port: int, certificate: Certificate, helper: int) -> list[str]:
-    owner = _number("postfix")
-    group = _number("postdrop")
+    owner = number("postfix", "postfix")
+    group = number("postfix", "postdrop")
     for name in ("conf", "spool", "data", "all"):
         (folder / name).mkdir(exist_ok=True)
     for name in (*_QUEUES.split(), "public", "maildrop", "pid"):
@@ -122,11 +123,3 @@ def _prepare(manner: Manner, folder: Path, port: int, certificate: Certificate, 
     (folder / "conf" / "main.cf").write_text("\n".join(lines) + "\n")
     (folder / "conf" / "master.cf").write_text(_SERVICES.format(port=port))
     return [*laid_over("postfix"), "/usr/lib/postfix/sbin/master", "-c", str(folder / "conf")]
-
-
-def _number(name: str) -> int:
-    """The number of a user, or of its group, as the server sees it."""
-    for line in (CACHE / "postfix" / "root" / "etc" / "passwd").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split(":")[2])
-    raise LookupError(name)

@@ -18,6 +18,7 @@ _LAY = """
 set -e
 mount -t overlay overlay -o "lowerdir=$1/usr:/usr" /usr
 mount -t overlay overlay -o "lowerdir=$1/etc:/etc" /etc
+if [ -d "$1/var" ]; then mount -t overlay overlay -o "lowerdir=$1/var:/var" /var; fi
 shift
 while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done
 shift
@@ -31,6 +32,14 @@ def unpacked(name: str) -> Path:
     if not folder.exists():
         pytest.fail(f"{name} is not unpacked: run scripts/setup-relays {name}")
     return folder
+
+
+def number(name: str, user: str) -> int:
+    """The number of a user, and of its group, as a server sees it."""
+    for line in (unpacked(name) / "root" / "etc" / "passwd").read_text().splitlines():
+        if line.startswith(f"{user}:"):
+            return int(line.split(":")[2])
+    raise LookupError(f"{name} has no user {user}")
 
 
 def laid_over(name: str, binds: Mapping[Path, str] | None = None) -> list[str]:

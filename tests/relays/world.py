@@ -2,9 +2,17 @@
 
 import email
 import email.policy
-from dataclasses import dataclass, field
+import ipaddress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 
 class Manner(StrEnum):
@@ -32,15 +40,38 @@ class Manner(StrEnum):
     """It takes seconds to answer a final dot."""
 
 
-USER, PASSWORD = "mailer", "p@ss/word:1"
+USER, PASSWORD, TOKEN = "mailer", "p@ss/word:1", "ya29.token-1"
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate for loopback, its key, and both in one file."""
+    """The file of a certificate for loopback, and that of its key."""
 
     certificate: Path
     key: Path
+
+
+def certified(folder: Path) -> Certificate:
+    """A certificate that is signed by itself."""
+    key = rsa.generate_private_key(65_537, 2_048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "relay.example.net")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    found = Certificate(folder / "relay.crt", folder / "relay.key")
+    found.certificate.write_bytes(made.public_bytes(Encoding.PEM))
+    found.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return found
+
+
+_RECIPIENT = ("X-Original-To", "Envelope-To", "Delivered-To")
+"""The fields in which servers note the envelope's recipient."""
 
 
 @dataclass
@@ -56,13 +87,12 @@ class Server:
     name: str
     port: int
     mail: Path
-    recipient_fields: tuple[str, ...] = field(default=("X-Original-To", "Envelope-To", "Delivered-To"))
 
-    def delivered(self) -> list[str]:
-        """The recipients of what it has delivered, one for each copy, sorted."""
-        return sorted(self._recipient(file) for file in (self.mail / "new").glob("*"))
-
-    def _recipient(self, file: Path) -> str:
-        message = email.message_from_bytes(file.read_bytes(), policy=email.policy.compat32)
-        found = (message[name] for name in self.recipient_fields)
-        return next(str(value).strip().strip("<>") for value in found if value)
+    def delivered(self, *, optional: bool | None = None) -> list[str]:
+        """The recipients of what it has delivered, one for each copy, sorted; of all mail, or of one kind."""
+        found = []
+        for file in (self.mail / "new").glob("*"):
+            message = email.message_from_bytes(file.read_bytes(), policy=email.policy.compat32)
+            if optional in (None, "List-Unsubscribe-Post" in message):
+                found.append(next(str(message[name]).strip("<> ") for name in _RECIPIENT if message[name]))
+        return sorted(found)

@@ -1,0 +1,86 @@
+"""Logging in to a relay (RFC 4954): with a password, or with an OAuth 2 token."""
+
+import base64
+from typing import Final
+
+import aiosmtplib
+
+from mailer.processors.relay import Relay
+from mailer.processors.tokens import Tokens
+
+BEARERS: Final = ("xoauth2", "oauthbearer")
+"""The mechanisms that take a token; the first one that a relay offers is used."""
+_CHALLENGE: Final = 334
+_DONE: Final = 235
+
+
+class Login:
+    """Logs connections of one relay in.
+
+    What a server says to that may quote the secret, so nothing but its code is ever kept.
+
+    Args:
+        relay: whose user name, and password or source of tokens.
+    """
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+        self._tokens = Tokens(relay.bearer) if relay.bearer is not None else None
+
+    async def log_in(self, client: aiosmtplib.SMTP) -> None:
+        """Logs in, if there is a user name.
+
+        Raises:
+            aiosmtplib.SMTPException, OSError: the relay refuses, or offers nothing that fits.
+            NoToken: there is no token.
+        """
+        relay = self._relay
+        if relay.username is None:
+            return
+        if self._tokens is not None:
+            await self._with_token(client, relay.username, self._tokens)
+        elif client.supports_extension("auth") and not client.supported_auth_methods:
+            raise aiosmtplib.SMTPException(f"{_offer(client)}; a password fits none of that, token_command=… may")
+        else:
+            try:
+                await client.login(relay.username, relay.password)
+            except aiosmtplib.SMTPResponseException as error:
+                raise _refusal(error.code) from None
+
+    async def _with_token(self, client: aiosmtplib.SMTP, user: str, tokens: Tokens) -> None:
+        """Tries the token, and a new one if that is refused: it may have run out."""
+        wanted = self._relay.bearer.mechanism if self._relay.bearer else None
+        offered = [name for name in BEARERS if name in client.server_auth_methods and wanted in (None, name)]
+        if not offered:
+            needed = (wanted or " or ".join(BEARERS)).upper()
+            raise aiosmtplib.SMTPException(f"{_offer(client)}, and a token needs {needed}")
+        token = await tokens.get()
+        code = await _try(client, offered[0], user, token)
+        if code // 100 == 5:
+            fresh = await tokens.get(refused=token)
+            if fresh != token:
+                code = await _try(client, offered[0], user, fresh)
+        if code != _DONE:
+            raise _refusal(code)
+
+
+async def _try(client: aiosmtplib.SMTP, mechanism: str, user: str, token: str) -> int:
+    """The code of the answer to a token."""
+    if mechanism == "xoauth2":
+        said, abandoned = f"user={user}\x01auth=Bearer {token}\x01\x01", b""
+    else:  # RFC 7628 3.1; the user name is a GS2 authzid (RFC 5801 4)
+        name = user.replace("=", "=3D").replace(",", "=2C")
+        said, abandoned = f"n,a={name},\x01auth=Bearer {token}\x01\x01", b"AQ=="
+    answer = await client.execute_command(b"AUTH", mechanism.upper().encode(), base64.b64encode(said.encode()))
+    if answer.code == _CHALLENGE:  # the reason, which nobody needs; the code follows
+        answer = await client.execute_command(abandoned)
+    return answer.code
+
+
+def _offer(client: aiosmtplib.SMTP) -> str:
+    names = " ".join(name.upper() for name in client.server_auth_methods if name.replace("-", "").isalnum())
+    return f"the relay offers AUTH {names[:200]}" if names else "the relay offers no AUTH"
+
+
+def _refusal(code: int) -> aiosmtplib.SMTPException:
+    return aiosmtplib.SMTPException(f"AUTH refused with {code if code > 0 else 'no proper reply'}")
