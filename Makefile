@@ -1,6 +1,6 @@
 # Everything that is done with a clone. `make help` lists it.
 
-.PHONY: help setup demo test check proofs promises mutants comparison bench chaos up test-rabbitmq4 lock clean
+.PHONY: help setup demo test check proofs promises mutants comparison bench chaos up test-relays test-rabbitmq4 lock clean
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
@@ -18,7 +18,8 @@ demo: .venv/run  ## runs the whole pipeline once on this machine; STAY=1 leaves 
 
 test: .venv/dev  ## runs all tests, on up to four processors; PYTEST="-k word" chooses
 	@scripts/setup-services
-	@$(bin)/pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $$([ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo --ignore=tests/integration/test_embedded_rabbitmq.py --ignore=tests/acceptance/test_outage.py) $$([ -x /usr/sbin/pgbouncer ] || echo --ignore=tests/integration/test_pgbouncer.py) $(PYTEST)
+	@scripts/setup-relays --if-possible postfix
+	@$(bin)/pytest --ignore=tests/relays/test_relays.py $$([ -e .cache/relays/postfix/usable ] || echo --ignore=tests/relays) -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $$([ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo --ignore=tests/integration/test_embedded_rabbitmq.py --ignore=tests/acceptance/test_outage.py) $$([ -x /usr/sbin/pgbouncer ] || echo --ignore=tests/integration/test_pgbouncer.py) $(PYTEST)
 
 check: .venv/dev  ## formatting, lint, types, layers and sizes
 	$(bin)/ruff format --check .
@@ -51,6 +52,11 @@ chaos: .venv/dev  ## breaks everything at random while mail flows, and checks ev
 
 up: .venv/dev  ## runs the Procfile on MAILER_DATABASE_URL and MAILER_BROKER_URL, or on private services
 	@$(bin)/python scripts/up.py
+
+test-relays: .venv/dev  ## mails by real Postfix, Exim, OpenSMTPD and Haraka in every set-up (root only); PYTEST="-k exim" chooses
+	@scripts/setup-services
+	@scripts/setup-relays
+	@$(bin)/pytest -n logical --maxprocesses 4 tests/relays $(PYTEST)
 
 test-rabbitmq4: .venv/dev  ## runs the broker and acceptance suites on RabbitMQ 4, in a Debian of its own (root only)
 	@scripts/rabbitmq4.sh .cache/trixie

@@ -186,12 +186,12 @@ class App:
             await self._stack.enter_async_context(server)
             urls = (f"smtp://127.0.0.1:{server.port}?name=capture&country=ZZ&contract=none&tls=none",)
         try:
-            processors: list[Processor] = [smtp.from_url(url) for url in urls]
+            self._senders = [smtp.from_url(url) for url in urls]
         except ValueError as error:
             raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
-        for processor in processors:
-            self._stack.push_async_callback(processor.close)
-        return processors
+        for sender in self._senders:
+            self._stack.push_async_callback(sender.close)
+        return list(self._senders)
 
     def control(self) -> Control:
         """What stands still, for one process."""
@@ -227,6 +227,7 @@ class App:
         async with asyncio.TaskGroup() as watching:
             watching.create_task(control.watch(drained))
             watching.create_task(meter.watch(drained))
+            watching.create_task(smtp.part(self._senders, stop))
             async with asyncio.TaskGroup() as tasks:
                 self._consume(tasks, broker, intake, handover, stop)
             drained.set()

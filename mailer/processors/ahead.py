@@ -18,6 +18,7 @@ class Ahead:
         self._relay = relay
         self._forbidden = False
         self._scout: object | None = None
+        self._unanswered = False
         self.known = False
         """Whether the relay has taken an envelope that was sent ahead, and refused none since."""
 
@@ -28,27 +29,32 @@ class Ahead:
     def sent(self, line: object) -> None:
         """An envelope is on its way behind a final dot."""
         if not self.known:
-            self._scout = line
+            self._scout, self._unanswered = line, True
 
-    def answered(self, taken: bool) -> None:
-        """All replies to an envelope that was sent ahead are there. One that was not taken is offered again."""
-        self._scout = None
-        self.known = self.known or (taken and not self._forbidden)
+    def answered(self, line: object, taken: bool) -> None:
+        """All replies to an envelope that was sent ahead are there. One that was not taken is offered again.
+
+        What that shows is waited for: no other connection tries meanwhile.
+        """
+        if self._scout is line:
+            self._unanswered = False
+        if taken and not self._forbidden:
+            self.known, self._scout = True, None
 
     def refused(self) -> None:
         """The relay took a message that it had refused when its envelope was sent ahead."""
-        self._forbid("refuses commands behind a final dot")
+        self._forbid("it refused some")
 
     def ended(self, line: object, by_us: bool) -> None:
         """A connection is over. If it was the first to send ahead and has no answer, that was the reason."""
         if self._scout is not line:
             return
         self._scout = None
-        if not by_us:
-            self._forbid("ends the connection on commands behind a final dot")
+        if self._unanswered and not by_us:
+            self._forbid("it ended the connection on them")
 
     def _forbid(self, reason: str) -> None:
         self.known = False
         if not self._forbidden:
             self._forbidden = True
-            log.info(f"the relay {reason}; none are sent there any more", processor=self._relay)
+            log.info("the relay gets no commands behind a final dot any more", processor=self._relay, reason=reason)

@@ -10,14 +10,16 @@ import aiosmtplib
 
 from mailer.policy.trouble import Trouble
 from mailer.processors.ahead import Ahead
-from mailer.processors.faults import FAILURES, AuthRefused, NoConnection, reason_of, trouble_of
+from mailer.processors.faults import FAILURES, NoConnection, reason_of, trouble_of
 from mailer.processors.letter import Extensions
+from mailer.processors.login import Login
 from mailer.processors.naming import OwnName
 from mailer.processors.pipelined import Pipelined
 from mailer.processors.reaching import Addresses, Reached
 from mailer.processors.relay import Relay, Tls
 from mailer.processors.sequential import Sequential
 from mailer.processors.speaker import Speaker
+from mailer.processors.tokens import NoToken
 
 _EVERYWHERE: Final = frozenset((Trouble.AUTH, Trouble.TOKEN))
 """Troubles that another address of the same relay would only repeat; and accounts get locked."""
@@ -43,6 +45,7 @@ class Dialler:
         self._context = context
         self._addresses = Addresses(relay.host, relay.port)
         self._name = OwnName(relay.helo)
+        self._login = Login(relay)
         self._ahead = Ahead(relay.name)
 
     async def dial(self, patience: float) -> Speaker | NoConnection:
@@ -70,7 +73,7 @@ class Dialler:
                 return NoConnection(trouble, f"{relay.name}: no connection to {where}: {reason_of(error)}")
             # Who has more addresses to try gives this one only its part of the time.
             greeting = relay.times.greeting if len(addresses) == 1 else relay.times.connect / len(addresses)
-            opening = _Opening(relay, self._context, reached, ends, greeting)
+            opening = _Opening(relay, self._context, self._login, reached, ends - time.monotonic(), greeting)
             found = await opening.open(await self._name.at(reached.own))
             if isinstance(found, aiosmtplib.SMTP):
                 return self._speaker(found)
@@ -92,17 +95,24 @@ class _Opening:
     """A connection on its way from TCP to the first transaction.
 
     Args:
-        relay, context: see `Dialler`. reached: the connection. ends: `time.monotonic()` seconds when all is given up.
-        greeting: seconds for the greeting.
+        relay, context: see `Dialler`. login: logs in. reached: the connection.
+        patience: the most seconds that all of it may take. greeting: those of the greeting.
     """
 
     def __init__(
-        self, relay: Relay, context: ssl.SSLContext | None, reached: Reached, ends: float, greeting: float
+        self,
+        relay: Relay,
+        context: ssl.SSLContext | None,
+        login: Login,
+        reached: Reached,
+        patience: float,
+        greeting: float,
     ) -> None:
         self._relay = relay
         self._context = context
+        self._login = login
         self._connection = reached.connection
-        self._ends = ends
+        self._ends = time.monotonic() + patience
         self._greeting = greeting
         self._step = Trouble.GREETING
 
@@ -120,6 +130,9 @@ class _Opening:
         )
         try:
             await self._speak(client)
+        except NoToken as error:
+            _hang_up(client)
+            return NoConnection(Trouble.TOKEN, f"{relay.name}: {error}")
         except (*FAILURES, UnicodeError) as error:
             _hang_up(client)
             return NoConnection(trouble_of(error, self._step), f"{relay.name}: {reason_of(error)}")
@@ -138,7 +151,7 @@ class _Opening:
         if self._relay.tls is Tls.STARTTLS:
             await self._take(Trouble.STARTTLS, seconds, client.starttls())
             await self._take(Trouble.EHLO, seconds, client.ehlo())
-        await self._take(Trouble.AUTH, seconds, self._authenticate(client))
+        await self._take(Trouble.AUTH, seconds, self._login.log_in(client))
 
     async def _take(self, step: Trouble, seconds: float, doing: Awaitable[object]) -> None:
         """Takes a step, within its time."""
@@ -149,15 +162,6 @@ class _Opening:
                 await doing
         except TimeoutError:
             raise TimeoutError(f"no {_ANSWERS.get(step, 'answer')} within {seconds:.1f} seconds") from None
-
-    async def _authenticate(self, client: aiosmtplib.SMTP) -> None:
-        """Logs in, if there is a user name. What the server says to that may quote the secret, so it is not kept."""
-        if self._relay.username is None:
-            return
-        try:
-            await client.login(self._relay.username, self._relay.password)
-        except aiosmtplib.SMTPResponseException as error:
-            raise AuthRefused(error.code) from None
 
 
 def _hang_up(client: aiosmtplib.SMTP) -> None:

@@ -5,11 +5,10 @@ from typing import Final
 
 import aiosmtplib
 
+from mailer.processors.faults import AuthRefused
 from mailer.processors.relay import Relay
-from mailer.processors.tokens import Tokens
+from mailer.processors.tokens import MECHANISMS, Tokens
 
-BEARERS: Final = ("xoauth2", "oauthbearer")
-"""The mechanisms that take a token; the first one that a relay offers is used."""
 _CHALLENGE: Final = 334
 _DONE: Final = 235
 
@@ -45,14 +44,14 @@ class Login:
             try:
                 await client.login(relay.username, relay.password)
             except aiosmtplib.SMTPResponseException as error:
-                raise _refusal(error.code) from None
+                raise AuthRefused(error.code) from None
 
     async def _with_token(self, client: aiosmtplib.SMTP, user: str, tokens: Tokens) -> None:
         """Tries the token, and a new one if that is refused: it may have run out."""
         wanted = self._relay.bearer.mechanism if self._relay.bearer else None
-        offered = [name for name in BEARERS if name in client.server_auth_methods and wanted in (None, name)]
+        offered = [name for name in MECHANISMS if name in client.server_auth_methods and wanted in (None, name)]
         if not offered:
-            needed = (wanted or " or ".join(BEARERS)).upper()
+            needed = (wanted or " or ".join(MECHANISMS)).upper()
             raise aiosmtplib.SMTPException(f"{_offer(client)}, and a token needs {needed}")
         token = await tokens.get()
         code = await _try(client, offered[0], user, token)
@@ -61,7 +60,7 @@ class Login:
             if fresh != token:
                 code = await _try(client, offered[0], user, fresh)
         if code != _DONE:
-            raise _refusal(code)
+            raise AuthRefused(code)
 
 
 async def _try(client: aiosmtplib.SMTP, mechanism: str, user: str, token: str) -> int:
@@ -80,7 +79,3 @@ async def _try(client: aiosmtplib.SMTP, mechanism: str, user: str, token: str) -
 def _offer(client: aiosmtplib.SMTP) -> str:
     names = " ".join(name.upper() for name in client.server_auth_methods if name.replace("-", "").isalnum())
     return f"the relay offers AUTH {names[:200]}" if names else "the relay offers no AUTH"
-
-
-def _refusal(code: int) -> aiosmtplib.SMTPException:
-    return aiosmtplib.SMTPException(f"AUTH refused with {code if code > 0 else 'no proper reply'}")

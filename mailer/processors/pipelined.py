@@ -196,7 +196,7 @@ class Pipelined(Speaker, asyncio.Protocol):
         elif code != GO_AHEAD:
             self._end(_unexpected(code, text))
         if self._early and not self._ended:
-            self._ahead.answered(taken=not self._retracted)
+            self._ahead.answered(self, taken=not self._retracted)
             self._early = self._retracted = False
         if refused or self._ended:
             self._turn()

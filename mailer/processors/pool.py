@@ -13,6 +13,10 @@ from mailer.processors.relay import Relay
 from mailer.processors.share import Share
 from mailer.processors.speaker import Speaker
 
+FINISHING: Final = 5.0
+"""Seconds after being told to stop in which messages of a window in hand still begin; the rest is given back."""
+PARTING: Final = 30.0
+"""Seconds after which what is unanswered is given up; behind its final dot it is in doubt."""
 _BROKEN_OFF: Final = NoConnection(Trouble.LOST, "broken off")
 
 
@@ -34,10 +38,37 @@ class Pool:
         self._idle: list[tuple[float, Speaker]] = []
         """Connections that nobody uses, with when they were left; the last is the most likely to be alive."""
         self._sweeper: asyncio.TimerHandle | None = None
+        self._timers: tuple[asyncio.TimerHandle, ...] = ()
+        self._parted = False
         self._farewells: set[asyncio.Task[None]] = set()
+        self._carried = set[Share]()
+        self._busy = set[Speaker]()
 
     async def carry(self, share: Share, urgent: bool) -> NoConnection | None:
         """Carries a window, as long as there is time. Returns the trouble that ended a place's work before, if any."""
+        if self._parted:
+            share.close()
+        self._carried.add(share)
+        try:
+            return await self._carry(share, urgent)
+        finally:
+            self._carried.discard(share)
+
+    def part(self) -> None:
+        """The process is told to stop: it ends its windows, but within bounds (see `FINISHING` and `PARTING`)."""
+        loop = asyncio.get_running_loop()
+        self._timers += (loop.call_later(FINISHING, self._finish), loop.call_later(PARTING, self._give_up))
+
+    def _finish(self) -> None:
+        self._parted = True
+        for share in self._carried:
+            share.close()
+
+    def _give_up(self) -> None:
+        for line in list(self._busy):
+            line.drop()
+
+    async def _carry(self, share: Share, urgent: bool) -> NoConnection | None:
         if not await self._places.enter(urgent, share.left):
             return None
         if share.waiting == 1:
@@ -60,7 +91,11 @@ class Pool:
             line = self._used() or await self._dialler.dial(left)
             if isinstance(line, NoConnection):
                 return line
-            await line.carry(share)
+            self._busy.add(line)
+            try:
+                await line.carry(share)
+            finally:
+                self._busy.discard(line)
             if line.usable and not line.spent:
                 self._keep(line)
             elif line.fell_at_once:
@@ -76,9 +111,10 @@ class Pool:
             await self._places.enter(True, None)
         while self._idle:
             self._end(self._idle.pop()[1])
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            self._sweeper = None
+        for timer in (self._sweeper, *self._timers):
+            if timer is not None:
+                timer.cancel()
+        self._sweeper = None
         await asyncio.gather(*self._farewells)
         for _ in places:
             self._places.leave(True)

@@ -2,13 +2,17 @@
 
 import ipaddress
 import re
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from mailer.processors.naming import is_literal, is_qualified
 from mailer.processors.times import Times
+from mailer.processors.tokens import MECHANISMS, Bearer
 
 
 class Tls(StrEnum):
@@ -33,7 +37,19 @@ _NUMBERS: Final = {
     "weight": (0, 1_000),
 }
 """The keys whose values are whole numbers, each with its least and its greatest."""
-_KEYS: Final = ("name", "country", "contract", "tls", "helo", "purposes", *_NUMBERS)
+_TOKEN_KEYS: Final = ("auth", "token_file", "token_command")
+_KEYS: Final = (
+    "name",
+    "country",
+    "contract",
+    "tls",
+    "helo",
+    "auth",
+    "token_file",
+    "token_command",
+    "purposes",
+    *_NUMBERS,
+)
 OWN: Final = "ZZ"
 """The country of what runs on our own machines, and is no processor of others."""
 
@@ -59,7 +75,8 @@ class Relay:
         purposes: what it may serve; None: everything.
         helo: what EHLO says, None for this machine's name or address.
         username: for AUTH, None to go without.
-        password: for AUTH.
+        password: for AUTH, unless there is a bearer.
+        bearer: the source of OAuth 2 tokens for AUTH.
     """
 
     host: str
@@ -79,6 +96,7 @@ class Relay:
     helo: str | None = None
     username: str | None = field(default=None, repr=False)
     password: str = field(default="", repr=False)
+    bearer: Bearer | None = None
 
     def __post_init__(self) -> None:
         """Refuses what must not be used.
@@ -139,6 +157,7 @@ def parse(url: str) -> Relay:
         tls=tls,
         purposes=_purposes(query.get("purposes")),
         helo=query.get("helo"),
+        bearer=_bearer(query, parts),
         times=Times(connect=_number("timeout", query["timeout"])) if "timeout" in query else Times(),
         username=None if parts.username is None else unquote(parts.username),
         password=unquote(parts.password or ""),
@@ -183,6 +202,28 @@ def _tls(text: str | None, port: int | None, own: bool) -> Tls:
         return Tls(text)
     except ValueError:
         raise ValueError(f"tls must be one of {', '.join(Tls)}") from None
+
+
+def _bearer(query: Mapping[str, str], parts: SplitResult) -> Bearer | None:
+    """The source of tokens, if the URL names one."""
+    file, command, mechanism = query.get("token_file"), query.get("token_command"), query.get("auth")
+    if mechanism is not None and mechanism not in MECHANISMS:
+        raise ValueError(
+            f"auth must be {' or '.join(MECHANISMS)}, with a token; for a password the relay's offer decides"
+        )
+    if file is None and command is None:
+        if mechanism is not None:
+            raise ValueError(f"auth={mechanism} needs token_file=… or token_command=…")
+        return None
+    if not parts.username or parts.password:
+        raise ValueError("a relay with a token has a user name in its URL, and no password")
+    try:
+        words = tuple(shlex.split(command or ""))
+    except ValueError:
+        raise ValueError("token_command has a quote that is not closed") from None
+    if bool(file) == bool(words):
+        raise ValueError("a relay has either token_file=… or token_command=…, percent-encoded, and not an empty one")
+    return Bearer(Path(file) if file else None, words, mechanism)
 
 
 def _number(key: str, text: str) -> int:

@@ -40,6 +40,10 @@ class Share:
         """Whether nothing may begin any more, and what has begun may not go on to its content."""
         return time.monotonic() >= self._deadline
 
+    def close(self) -> None:
+        """Lets nothing more begin, nor go on to its content."""
+        self._deadline = min(self._deadline, time.monotonic())
+
     @property
     def waiting(self) -> int:
         """How many messages nobody has taken yet."""

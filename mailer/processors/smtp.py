@@ -1,5 +1,6 @@
 """An SMTP relay as a processor: each window is shared by the connections of a small pool."""
 
+import asyncio
 import ssl
 from collections.abc import Sequence
 
@@ -69,9 +70,20 @@ class SmtpProcessor:
         share = Share(window, deadline, permit)
         return share.outcomes(await self._pool.carry(share, urgent))
 
+    def part(self) -> None:
+        """Ends the windows in hand within half a minute, whatever the relay does: the process has been told to stop."""
+        self._pool.part()
+
     async def close(self) -> None:
         """Ends its connections politely, once the windows under way are through."""
         await self._pool.close()
+
+
+async def part(processors: Sequence[SmtpProcessor], stop: asyncio.Event) -> None:
+    """Tells processors that the process ends, once it is told so: a relay may take ten minutes for an answer."""
+    await stop.wait()
+    for processor in processors:
+        processor.part()
 
 
 def from_url(url: str) -> SmtpProcessor:

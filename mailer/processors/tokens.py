@@ -9,6 +9,8 @@ from typing import Final
 
 KEPT: Final = 300.0
 """Seconds for which a command's token is used again: shorter than any token lives."""
+MECHANISMS: Final = ("xoauth2", "oauthbearer")
+"""The mechanisms of AUTH that take a token; of those that a relay offers, the first one is used."""
 COMMAND_SECONDS: Final = 30.0
 """How long a command may take."""
 _TOKEN: Final = re.compile(r"[!-~]{1,16384}")

@@ -53,11 +53,18 @@ def patient(seconds: float) -> Times:
     return Times(seconds, seconds, seconds, seconds, seconds, seconds)
 
 
-def relay(port: int, *, tls: Tls = Tls.NONE, username: str | None = None, **limits: Any) -> Relay:
+def relay(
+    port: int, *, host: str = "127.0.0.1", tls: Tls | None = None, username: str | None = None, **limits: Any
+) -> Relay:
     """A relay on loopback: one connection, unless said."""
     limits = dict[str, Any](pool=1, urgent=0, times=patient(5.0)) | limits
-    password = SECRET if username else ""
-    return Relay("127.0.0.1", port, "relay", "DE", "DPA-7", tls, username=username, password=password, **limits)
+    secret = SECRET if username else ""
+    made = Relay(
+        "127.0.0.1", port, "relay", "DE", "DPA-7", tls or Tls.NONE, username=username, password=secret, **limits
+    )
+    if host != made.host:
+        object.__setattr__(made, "host", host)  # a name for loopback, which needs no encryption either
+    return made
 
 
 @asynccontextmanager

@@ -11,7 +11,9 @@ def test_one_connection_tries_it_for_all() -> None:
     ahead.sent(ONE)
     assert ahead.allows(ONE)
     assert not ahead.allows(OTHER)
-    ahead.answered(taken=True)
+    ahead.answered(ONE, taken=False)
+    assert not ahead.allows(OTHER)
+    ahead.answered(ONE, taken=True)
     assert ahead.allows(OTHER)
 
 
@@ -19,7 +21,7 @@ def test_a_relay_that_took_them_may_be_lost() -> None:
     """A restart says nothing about its pipelining."""
     ahead = Ahead("relay")
     ahead.sent(ONE)
-    ahead.answered(taken=True)
+    ahead.answered(ONE, taken=True)
     ahead.sent(ONE)
     ahead.ended(ONE, by_us=False)
     assert ahead.allows(ONE)
@@ -36,11 +38,20 @@ def test_a_connection_that_ends_on_the_first_try() -> None:
     assert not ahead.allows(ONE)
 
 
+def test_a_connection_that_ends_after_its_answer() -> None:
+    """Whatever it was, it was not what had been sent ahead."""
+    ahead = Ahead("relay")
+    ahead.sent(ONE)
+    ahead.answered(ONE, taken=False)
+    ahead.ended(ONE, by_us=False)
+    assert ahead.allows(OTHER)
+
+
 def test_a_refusal_holds_for_ever() -> None:
     """What was on its way elsewhere when it came changes nothing any more."""
     ahead = Ahead("relay")
     ahead.sent(ONE)
-    ahead.answered(taken=True)
+    ahead.answered(ONE, taken=True)
     ahead.refused()
-    ahead.answered(taken=True)
+    ahead.answered(ONE, taken=True)
     assert not ahead.allows(ONE)

@@ -1,12 +1,14 @@
 """A relay's URL: what it may say, and errors that show no password."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from mailer.ports.processor import Processor
 from mailer.processors.relay import Tls, parse
 from mailer.processors.smtp import from_url
+from mailer.processors.tokens import Bearer
 
 SECRET = "hunter2-secret"
 
@@ -39,6 +41,15 @@ def test_limits_of_a_url() -> None:
         30,
     )
     assert (usual.weight, usual.purposes) == (1, None)
+
+
+def test_a_source_of_tokens() -> None:
+    """A command is split into words, a file is a path, and no word of the command shows."""
+    url = f"smtp://u%40example.org@mx.example.com?country=DE&contract=x&auth=oauthbearer&token_command=/bin/t%20-k%20{SECRET}"
+    parsed = parse(url)
+    assert parsed.bearer == Bearer(None, ("/bin/t", "-k", SECRET), "oauthbearer")
+    assert SECRET not in repr(from_url(url))
+    assert parse("smtp://u@127.0.0.1?token_file=/run/token").bearer == Bearer(Path("/run/token"), (), None)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +101,13 @@ def test_defaults_of_a_url(url: str, port: int, tls: Tls) -> None:
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&helo=a%20b.example.org", "fully qualified"),
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&helo=", "fully qualified"),
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&helo=192.0.2.1", "an address such as [192.0.2.1]"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&auth=plain", "auth must be xoauth2 or oauthbearer"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&auth=xoauth2", "needs token_file=… or token_command"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&token_file=/t", "and no password"),
+        ("smtp://mx.example.com?country=DE&contract=x&token_file=/t", "has a user name in its URL"),
+        ("smtp://u@mx.example.com?country=DE&contract=x&token_file=/t&token_command=t", "either token_file"),
+        ("smtp://u@mx.example.com?country=DE&contract=x&token_command=", "not an empty one"),
+        ("smtp://u@mx.example.com?country=DE&contract=x&token_command='t", "a quote that is not closed"),
         (f"smtp://u:{SECRET}@mx.example.com?country", "key=value"),
         (f"smtp://u:{SECRET}@mx.example.com/path", "percent-encode"),
         (f"smtp://u:{SECRET}@mx.example.com:port", "percent-encode"),

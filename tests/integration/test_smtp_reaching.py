@@ -1,0 +1,123 @@
+"""A relay whose name has several addresses, and a relay that keeps a process that is to end waiting."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import pytest
+
+from mailer.policy.outcome import Result
+from mailer.policy.trouble import Trouble
+from mailer.processors import pool
+from mailer.processors.times import Times
+from tests.integration.smtp_world import HANG, Scripted, allowed, outgoing, processor, scripted, soon
+
+PIPELINING = ("SIZE 1000000", "8BITMIME", "PIPELINING")
+both_ways = pytest.mark.parametrize("extensions", [("8BITMIME",), PIPELINING], ids=["plain", "pipelined"])
+
+
+@contextmanager
+def black_hole(port: int) -> Iterator[str]:
+    """An address of loopback at which this port drops packets: it listens, and its queue of connections is full."""
+    address = "127.0.0.2"
+    clients = []
+    with socket.socket() as listening:
+        listening.bind((address, port))
+        listening.listen(0)
+        try:
+            while True:  # until the kernel takes no more
+                client = socket.socket()
+                clients.append(client)
+                client.settimeout(0.3)
+                client.connect((address, port))
+        except TimeoutError:
+            yield address
+        finally:
+            for client in clients:
+                client.close()
+
+
+@asynccontextmanager
+async def at(address: str, port: int, script: dict[str, list[str]]) -> AsyncIterator[Scripted]:
+    """A scripted server at one address."""
+    server = Scripted(script)
+    async with await asyncio.start_server(server.accept, address, port):
+        try:
+            yield server
+        finally:
+            server.over.set()
+            await asyncio.gather(*server.serving)
+
+
+def named(monkeypatch: pytest.MonkeyPatch, addresses: Sequence[str], port: int) -> None:
+    """Lets the name relay.example have these addresses; everything else is real."""
+
+    async def getaddrinfo(self: object, host: str, port_: int, **how: Any) -> list[Any]:
+        assert (host, port_) == ("relay.example", port)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+
+
+async def test_the_first_address_drops_packets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one takes the mail, within the time for a connection."""
+    async with scripted() as server:
+        with black_hole(server.port) as hole:
+            named(monkeypatch, [hole, "127.0.0.1"], server.port)
+            async with processor(server.port, host="relay.example", times=Times(connect=10)) as sender:
+                begun = time.monotonic()
+                outcomes = await sender.send([outgoing() for _ in range(3)], soon(), allowed)
+                assert time.monotonic() - begun < 10
+    assert {outcome.result for outcome in outcomes} == {Result.ACCEPTED}
+
+
+async def test_every_address_drops_packets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the trouble is named."""
+    async with scripted() as server:
+        with black_hole(server.port) as hole:
+            named(monkeypatch, [hole], server.port)
+            async with processor(server.port, host="relay.example", times=Times(connect=0.5)) as sender:
+                [outcome] = await sender.send([outgoing()], soon(), allowed)
+    assert (outcome.result, outcome.trouble) == (Result.UNSENT, Trouble.TIMED_OUT)
+
+
+@pytest.mark.parametrize("greeting", [HANG, "554 not here", "421 busy"])
+async def test_the_first_address_does_not_greet(monkeypatch: pytest.MonkeyPatch, greeting: str) -> None:
+    """The second one takes the mail, and from then on it is the first one."""
+    async with scripted() as server, at("127.0.0.2", server.port, {"GREETING": [greeting]}) as other:
+        named(monkeypatch, ["127.0.0.2", "127.0.0.1"], server.port)
+        async with processor(server.port, host="relay.example", times=Times(connect=2), idle=0.0) as sender:
+            for _ in range(3):
+                [outcome] = await sender.send([outgoing()], soon(), allowed)
+                assert outcome.result is Result.ACCEPTED
+        assert other.connections == 1
+
+
+async def test_a_name_without_an_address() -> None:
+    """It is the DNS's trouble, or the name's."""
+    async with processor(25, host="relay.invalid") as sender:
+        [outcome] = await sender.send([outgoing()], soon(), allowed)
+    assert (outcome.result, outcome.trouble) == (Result.UNSENT, Trouble.DNS)
+    assert "relay.invalid" in outcome.text
+
+
+@both_ways
+async def test_a_worker_that_ends_does_not_wait_for_ever(
+    extensions: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is unanswered is in doubt after a while, and what has not begun is given back."""
+    monkeypatch.setattr(pool, "FINISHING", 0.0)
+    monkeypatch.setattr(pool, "PARTING", 0.1)
+    async with (
+        scripted({".": [HANG]}, extensions=extensions) as server,
+        processor(server.port, times=Times()) as sender,
+        asyncio.timeout(30),
+        asyncio.TaskGroup() as tasks,
+    ):
+        window = tasks.create_task(sender.send([outgoing() for _ in range(3)], soon(), allowed))
+        await server.hears("DATA")
+        sender.part()
+    assert [outcome.result for outcome in window.result()] == [Result.IN_DOUBT, Result.UNSENT, Result.UNSENT]
