@@ -9,20 +9,19 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from urllib.parse import unquote, urlsplit
 
-from mailer import resources, signing
+from mailer import databases, signing
 from mailer.actions.account_events import apply
 from mailer.actions.bounce import Bounces
 from mailer.actions.consent import Confirmations
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import DEAD_QUEUE, Topology, batches_queue, events_queue, topology
+from mailer.doctor.finding import Finding
 from mailer.embedded import postgres
-from mailer.ledger import migrations
 from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.connections import ATTENDED, SERVING, open_pool, patiently, probe
+from mailer.ledger.connections import ATTENDED, SERVING, ServerPool, open_pool, patiently
 from mailer.ledger.consents import PostgresConsents
 from mailer.ledger.control import PostgresHalts
-from mailer.ledger.database import Pool
 from mailer.ledger.dead_letters import PostgresDeadLetters
 from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.ledger.desk import desks
@@ -74,10 +73,7 @@ from mailer.rendering.templates import TemplateLibrary
 from mailer.runtime.operators import OperatorPort
 from mailer.runtime.readiness import Readiness
 from mailer.settings import Settings, SettingsError
-from mailer.telemetry import WEB, log
-
-ASKED_AGAIN = 2.0
-"""Seconds between two looks at the database."""
+from mailer.telemetry import WEB
 
 
 def load_policies(settings: Settings) -> dict[str, Policy]:
@@ -113,7 +109,7 @@ def _library(settings: Settings, policies: Mapping[str, Policy]) -> TemplateLibr
 class App:
     """Everything, put together. Made by `open_app`."""
 
-    def __init__(self, settings: Settings, pool: Pool, stack: AsyncExitStack, readiness: Readiness) -> None:
+    def __init__(self, settings: Settings, pool: ServerPool, stack: AsyncExitStack, readiness: Readiness) -> None:
         self.settings = settings
         self.pool = pool
         self.readiness = readiness
@@ -297,14 +293,6 @@ class App:
         )
         await serve(create_app(site), self.settings.host, self.settings.port, stop, announce)
 
-    async def watch_database(self) -> None:
-        """Reports whether anything can be written to the database, until it is cancelled."""
-        while True:
-            problem = await probe(self.pool)
-            if self.readiness.report("database", problem) and problem:
-                log.warning("nothing can be written to the database", problem=problem)
-            await asyncio.sleep(ASKED_AGAIN)
-
 
 @contextmanager
 def database(settings: Settings) -> Iterator[str]:
@@ -339,13 +327,21 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
             message = "MAILER_DATABASE_URL cannot be read; percent-encode special characters in user name and password"
             raise SettingsError(message) from None
         stack.push_async_callback(pool.close)
+        await databases.examine(pool, wait=wait)
         yield App(settings, pool, stack, readiness or Readiness())
 
 
-def migrate(settings: Settings) -> str:
-    """Brings the database up to date; says what was done."""
+def migrate(settings: Settings) -> tuple[str, list[Finding]]:
+    """Brings the database up to date.
+
+    Returns:
+        What was done, and what somebody should look at.
+
+    Raises:
+        MigrationFailed: the database cannot be used, or a migration does not apply.
+    """
     with database(settings) as url:
-        return migrations.migrate(url, resources.folder("migrations"))
+        return databases.migrate(url)
 
 
 def broker_topology(settings: Settings) -> Topology:

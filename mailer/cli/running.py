@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -11,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from mailer.app import App, database, open_app
 from mailer.app import migrate as migrate_database
 from mailer.cli.shared import fail, out, run, settings, until_signalled
+from mailer.databases import Watch
 from mailer.embedded import Unavailable
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.connections import ATTENDED, open_pool
@@ -38,10 +40,12 @@ def register(app: typer.Typer) -> None:
 def migrate() -> None:
     """Brings the database up to date."""
     try:
-        done = migrate_database(settings())
+        done, findings = migrate_database(settings())
     except (MigrationFailed, Unavailable) as error:
         fail(str(error), 1)
     out.print(done or "The database is up to date.")
+    for finding in findings:
+        print(f"mailer: {finding.check}: {finding.text}", file=sys.stderr)
     if people := run(_rehash):
         out.print(f"Addresses are compared by a stricter rule now: {people:,} hashes were made anew.")
 
@@ -110,7 +114,9 @@ def _serve(name: str, work: Work, *registries: CollectorRegistry) -> None:
             app = await unless_stopped(stop, opening)
             if app is not None:
                 readiness.report("start", None)
-                watching = asyncio.create_task(app.watch_database())
+                watch = Watch(app.pool, readiness, dates=name != "web")
+                await watch.look()
+                watching = asyncio.create_task(watch.run())
                 stack.callback(watching.cancel)
                 await work(app, stop, operators)
         log.info(f"{name} stopped")

@@ -5,11 +5,11 @@ Whatever says that the database is away leaves here as `DatabaseAway`; every oth
 
 import asyncio
 import json
-import re
 import socket
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -18,11 +18,13 @@ import asyncpg
 from asyncpg.pool import PoolAcquireContext
 from pydantic_core import to_json
 
-from mailer.ledger.database import Connection, Pool, statements
+from mailer.ledger.database import Connection, statements
+from mailer.ledger.outages import ENDS, POOLER, READ_ONLY, REPLICA, outage, words
 from mailer.ports.outages import DatabaseAway, DatabaseRefuses, StatementTooSlow
 from mailer.telemetry import log
 
 _SETTLE = statements("connections")["settle"]
+_LOOK = statements("connections")["look"]
 _T = TypeVar("_T")
 
 PATIENCE = 1.0
@@ -42,32 +44,6 @@ _TCP = (
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 9_000),
 )
 """A server that vanished without a word is noticed within nine seconds, by what we send and by what we wait for."""
-
-_AWAY = (
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.PostgresSystemError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.TargetServerAttributeNotMatched,
-)
-"""Outages by class: no room, an operator's stop, a lost connection, a read-only server, a broken disk, a deadlock."""
-_ENDS = (
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.DatabaseDroppedError,
-)
-"""Errors after which no connection of the pool is used again."""
-_REFUSAL = re.compile(
-    "unsupported|no such|authentication failed|does not exist|login rejected|not allowed|SSL required|is disabled"
-    "|config error"
-)
-"""PgBouncer says most of its refusals with one SQLSTATE (08P01); these words tell those that waiting does not mend."""
-
-_CLOSED = re.compile("(connection|pool) (is|was) (closed|closing)")
 
 
 @dataclass(frozen=True)
@@ -103,15 +79,21 @@ class _Connection(asyncpg.Connection):
 class _Acquired(PoolAcquireContext):
     """A connection for as long as somebody is in here, with errors that say when the database is away."""
 
-    pool: "_Pool"
+    pool: "ServerPool"
 
     async def __aenter__(self) -> Any:
+        if reason := self.barred():
+            raise DatabaseAway(reason)
         try:
             return await super().__aenter__()
         except Exception as error:
             if (away := outage(error)) is not None:
                 raise away from error
             raise
+
+    def barred(self) -> str | None:
+        """Why the pool gives nothing out now."""
+        return self.pool.barred
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Takes a connection for long; it is cut when the pool drops its connections."""
@@ -127,7 +109,7 @@ class _Acquired(PoolAcquireContext):
         if not isinstance(error, BaseException) or connection is None:
             await super().__aexit__(*exc)
             return
-        if isinstance(error, _ENDS):
+        if isinstance(error, ENDS):
             await self.pool.expire_connections()
         away = outage(error, in_use=not connection.is_closed())
         if isinstance(away, StatementTooSlow):
@@ -138,58 +120,53 @@ class _Acquired(PoolAcquireContext):
             raise away from error
 
 
-class _Pool(asyncpg.Pool):
+class _Look(_Acquired):
+    """A connection for who decides whether the pool is barred."""
+
+    def barred(self) -> None:
+        """Never."""
+
+
+class ServerPool(asyncpg.Pool):
     """A pool that drops all its connections once its server ends or only reads.
 
     Attributes:
         taken: connections that somebody has taken for long, such as to listen.
+        barred: why nobody gets a connection now, though the server may answer.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.taken: list[Connection] = []
+        self.barred: str | None = None
 
     def acquire(self, *, timeout: float | None = None) -> _Acquired:
+        """A connection, unless the pool is barred."""
         return _Acquired(self, timeout)
 
     async def expire_connections(self) -> None:
+        """Sees to it that no connection there is now is used again."""
         await super().expire_connections()
         for connection in self.taken:
             with suppress(asyncpg.InterfaceError):  # it has been given back
                 connection.terminate()
         self.taken.clear()
 
+    async def look(self, seconds: float = 2.0) -> datetime:
+        """The server's clock, if something can be written. A server that only reads is dropped.
 
-def outage(error: BaseException, *, in_use: bool = False) -> DatabaseAway | None:
-    """The outage that an error of the driver tells of; None: it is none.
-
-    Args:
-        error: as the driver raised it.
-        in_use: whether the connection still works, so that an `OSError` must have come from somewhere else.
-    """
-    match error:
-        case DatabaseAway():
-            return error
-        case asyncpg.QueryCanceledError() | TimeoutError():
-            return StatementTooSlow("a statement took too long")
-        case asyncpg.InvalidSQLStatementNameError() | asyncpg.DuplicatePreparedStatementError():
-            return DatabaseRefuses(POOLER)  # another client used our session in between
-        case asyncpg.PostgresConnectionError() if "pooling mode" in str(error):
-            return DatabaseRefuses(POOLER)
-        case asyncpg.ProtocolViolationError() if _REFUSAL.search(str(error)):
-            return DatabaseRefuses(_words(error))
-        case asyncpg.PostgresError() | asyncpg.TargetServerAttributeNotMatched() if isinstance(error, _AWAY):
-            return DatabaseAway(_words(error))
-        case asyncpg.InterfaceError() if not isinstance(error, ValueError) and _CLOSED.search(str(error)):
-            return DatabaseAway("the connection is closed")
-        case OSError() if not in_use:
-            return DatabaseAway(error.strerror or str(error) or type(error).__name__)
-    return None
-
-
-def _words(error: Exception) -> str:
-    """The server's own words, on one line. Only errors of the server's state come here: they quote no values."""
-    return " ".join(str(error).split()) or type(error).__name__
+        Raises:
+            DatabaseAway: nothing can be written; the message is a line that says why.
+        """
+        try:
+            async with asyncio.timeout(seconds), _Look(self, seconds) as connection:
+                [row] = await connection.fetch(_LOOK)
+                if row["read_only"]:
+                    raise asyncpg.ReadOnlySQLTransactionError(READ_ONLY)
+        except TimeoutError:
+            raise DatabaseAway(f"no answer within {seconds:g} seconds") from None
+        at: datetime = row["at"]
+        return at
 
 
 async def patiently(step: Callable[[], Awaitable[_T]]) -> _T:
@@ -206,19 +183,6 @@ async def patiently(step: Callable[[], Awaitable[_T]]) -> _T:
         except DatabaseAway as error:
             log.warning("the database is away; trying again", error=str(error))
             await asyncio.sleep(PATIENCE)
-
-
-async def probe(pool: Pool, seconds: float = 2.0) -> str | None:
-    """Why nothing can be written at the moment, in one line; None: it can. A server that only reads is dropped."""
-    try:
-        async with asyncio.timeout(seconds), pool.acquire(timeout=seconds) as connection:
-            if await connection.fetchval("SELECT current_setting('transaction_read_only')::bool"):
-                raise asyncpg.ReadOnlySQLTransactionError(READ_ONLY)
-    except TimeoutError:
-        return f"no answer within {seconds:g} seconds"
-    except DatabaseAway as error:
-        return str(error)
-    return None
 
 
 async def connect(url: str, limits: Limits = ATTENDED, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":
@@ -239,7 +203,8 @@ async def connect(url: str, limits: Limits = ATTENDED, **options: Any) -> "async
             return await _connect(one, limits, options)
         except DatabaseAway as error:
             failures.append((place(one), error))
-    kind = DatabaseRefuses if all(isinstance(error, DatabaseRefuses) for _, error in failures) else DatabaseAway
+    kinds = {type(error) for _, error in failures}
+    kind = kinds.pop() if len(kinds) == 1 else DatabaseAway
     raise kind("; ".join(f"PostgreSQL at {where}: {error}" for where, error in failures))
 
 
@@ -268,16 +233,8 @@ async def _connect(url: str, limits: Limits, options: dict[str, Any]) -> "asyncp
         if isinstance(error, ValueError):  # the URL cannot be read
             raise
         # Any other error here is of the server, not of an input: it says what has to be mended.
-        raise (outage(error) or DatabaseRefuses(_words(error))) from error
+        raise (outage(error) or DatabaseRefuses(words(error))) from error
     return connection
-
-
-POOLER = (
-    "a pooler in front of PostgreSQL gives our session to other clients between two transactions;"
-    " connect to PostgreSQL itself, or set pool_mode = session in PgBouncer"
-)
-READ_ONLY = "the server is read-only (default_transaction_read_only is on)"
-REPLICA = "the server is a replica, which is read-only"
 
 
 async def _settle(connection: "asyncpg.Connection[asyncpg.Record]", limits: Limits) -> None:
@@ -321,7 +278,7 @@ def place(url: str) -> str:
     return f"{server}{parts.path}"
 
 
-async def open_pool(url: str, size: int = 32, limits: Limits = SERVING) -> Pool:
+async def open_pool(url: str, size: int = 32, limits: Limits = SERVING) -> ServerPool:
     """Connects.
 
     Args:
@@ -332,7 +289,7 @@ async def open_pool(url: str, size: int = 32, limits: Limits = SERVING) -> Pool:
     Raises:
         DatabaseAway, DatabaseRefuses, ValueError: see `connect`.
     """
-    pool = _Pool(
+    pool = ServerPool(
         url,
         # Without a floor: the driver would restore it behind our back, and log its own words where it cannot.
         min_size=0,
@@ -370,6 +327,6 @@ async def _refuse_shared_session(connection: Connection, url: str) -> None:
             if theirs in ours or len(ours) > 1:
                 raise DatabaseRefuses(POOLER)
     except asyncpg.PostgresError as error:  # such as: no transactions in statement pooling mode
-        raise (outage(error) or DatabaseRefuses(_words(error))) from error
+        raise (outage(error) or DatabaseRefuses(words(error))) from error
     finally:
         other.terminate()

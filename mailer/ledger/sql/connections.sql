@@ -34,3 +34,6 @@ SELECT
     pg_catalog.current_setting('transaction_read_only')::bool AS read_only,
     pg_catalog.pg_is_in_recovery() AS replica,
     pg_catalog.pg_backend_pid() AS pid
+
+-- name: look
+SELECT current_setting('transaction_read_only')::bool AS read_only, clock_timestamp() AS at

@@ -1,0 +1,104 @@
+"""The database of a process: brought up to date, looked at before anything works on it, and watched from then on."""
+
+import asyncio
+import time
+from functools import partial
+from pathlib import Path
+
+from mailer import resources
+from mailer.doctor.database import fit, judge_clock, judge_start
+from mailer.doctor.finding import Finding, Level
+from mailer.ledger import migrations
+from mailer.ledger.condition import read_condition
+from mailer.ledger.connections import ServerPool, patiently
+from mailer.ports.outages import DatabaseAway, DatabaseRefuses
+from mailer.runtime.readiness import Readiness
+from mailer.telemetry import log
+
+PERIOD = 2.0
+"""Seconds between two looks."""
+
+
+def _folder() -> Path:
+    return resources.folder("migrations")
+
+
+def migrate(url: str) -> tuple[str, list[Finding]]:
+    """Brings a database up to date.
+
+    Returns:
+        What was done, and what somebody should look at.
+
+    Raises:
+        MigrationFailed: the database cannot be used, or a migration does not apply.
+    """
+    done = migrations.migrate(url, _folder())
+    findings = judge_start(migrations.examine(url), migrations.versions(_folder()))
+    return done, [finding for finding in findings if finding.level is not Level.OK]
+
+
+async def examine(pool: ServerPool, *, wait: bool = False) -> None:
+    """Looks at the database before anything works on it. A problem that mail can live with is logged.
+
+    Args:
+        pool: connections.
+        wait: for a database that is away.
+
+    Raises:
+        DatabaseRefuses: it is too old, not up to date, or fires no triggers.
+    """
+    for finding in await (patiently(partial(_judge, pool)) if wait else _judge(pool)):
+        if finding.level is not Level.OK:
+            log.warning(f"{finding.check}: {finding.text}")
+
+
+async def _judge(pool: ServerPool) -> list[Finding]:
+    async with pool.acquire() as connection:
+        condition = await read_condition(connection)
+    findings = judge_start(condition, migrations.versions(_folder()))
+    if problems := fit(findings):
+        raise DatabaseRefuses(problems)
+    return findings
+
+
+class Watch:
+    """Reports whether anything can be written to the database, and whether its clock and ours agree.
+
+    Args:
+        pool: connections. It gives none out while the clocks are far apart.
+        readiness: is told.
+        dates: whether this process dates what it writes; one that does not works on, whatever its clock says.
+    """
+
+    def __init__(self, pool: ServerPool, readiness: Readiness, *, dates: bool) -> None:
+        self._pool = pool
+        self._readiness = readiness
+        self._dates = dates
+
+    async def run(self) -> None:
+        """Looks again and again, until it is cancelled."""
+        while True:
+            await asyncio.sleep(PERIOD)
+            await self.look()
+
+    async def look(self) -> None:
+        """Looks once."""
+        before = time.time()
+        try:
+            at = await self._pool.look()
+        except DatabaseAway as error:
+            self._report("database", str(error))
+            return
+        self._report("database", None)
+        clock = judge_clock((before + time.time()) / 2 - at.timestamp())
+        wrong = clock.text if clock.level is Level.PROBLEM else None
+        self._pool.barred = wrong if self._dates else None
+        self._report("clock", wrong)
+
+    def _report(self, name: str, problem: str | None) -> None:
+        if not self._readiness.report(name, problem):
+            return
+        if problem:
+            log.warning("this process cannot work", of=name, problem=problem)
+        else:
+            log.info("this process can work again", of=name)
