@@ -5,7 +5,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mailer.accounts import AccountEvent, parse_any
+from mailer.accounts import AccountEvent
 from mailer.crashing import CrashPoint, reach
 from mailer.events import Audience, EventRefused, MessageEvent
 from mailer.pipeline.handover import WINDOW, HandOver
@@ -15,9 +15,12 @@ from mailer.ports.broker import Broker, Header, Message, Received
 from mailer.ports.ids import uuid7
 from mailer.ports.mailings import Accepted, Mailings, NewMailing
 from mailer.ports.upkeep import Due, Upkeep
+from mailer.reading import EventReader
 from mailer.rendering.templates import Template
 from mailer.telemetry import TAKEN_IN, log
 
+LARGE = 64 * 1024
+"""Octets. Larger ones take long to read; nothing that is said of an account is so large."""
 BATCHES = "mailer.batches"
 ANONYMOUS = "anonymous"
 """The publisher of a message without a validated user."""
@@ -62,16 +65,25 @@ class Intake:
         self._admit = admit
         self._apply = apply
         self._relays = relays
+        self._reader = EventReader()
 
     async def take(self, lane: str, arrived: Sequence[Received]) -> None:
         """Takes events in, hands small mailings over, publishes the batches of large ones, and settles the messages.
 
-        What is said of accounts is done first, so that it holds for the mailings that arrived with it.
+        What is said of accounts is done first, so that it holds for the mailings that arrived with it. Large events
+        come last, one by one, so that no small one waits for them.
         """
+        small = [received for received in arrived if len(received.message.body) <= LARGE]
+        await self._take(lane, small)
+        for received in arrived:
+            if len(received.message.body) > LARGE:
+                await self._take(lane, [received])
+
+    async def _take(self, lane: str, arrived: Sequence[Received]) -> None:
         good: list[_Good] = []
         for received in arrived:
             try:
-                event = parse_any(received.message.body)
+                event = await self._reader.any(received.message.body)
                 if isinstance(event, MessageEvent):
                     good.append(_Good(received, await self._judge(received.message, event)))
                 else:

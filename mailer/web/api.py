@@ -1,6 +1,5 @@
 """The API for applications: publish an event, ask what became of it."""
 
-import asyncio
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -13,7 +12,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from mailer.accounts import account_schema
-from mailer.events import EventRefused, MessageEvent, parse_event
+from mailer.events import EventRefused, MessageEvent
 from mailer.inputs import Id, Slug, stated
 from mailer.ports.broker import Header, Message
 from mailer.ports.keys import ApiClient
@@ -129,8 +128,7 @@ TheClient = Annotated[ApiClient, Depends(_client)]
 async def publish(request: Request, site: TheSite, client: TheClient) -> Response:
     """Takes an event in. The same `id` again, within a brand, is answered with the first mailing."""
     body = await request.body()
-    # A thread: ten thousand people take a second to check, in which others want to be answered.
-    event = await asyncio.to_thread(parse_event, body)
+    event = await site.reader.message(body)
     if event.brand in site.policies:  # no key is for a brand that does not exist, and the answer says which ones do
         allow(client, event.brand)
     known = await site.mailings.find(event.brand, event.id)

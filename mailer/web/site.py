@@ -1,7 +1,7 @@
 """What the web needs of the world, and how its routes get at it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -21,6 +21,7 @@ from mailer.ports.reports import Reports
 from mailer.ports.rights import Rights
 from mailer.ports.standings import Standings
 from mailer.ports.suppressions import Suppressions
+from mailer.reading import EventReader
 from mailer.rendering.links import Links
 
 
@@ -53,6 +54,7 @@ class Site:
     keys: ApiKeys
     admit: Callable[[MessageEvent], object]
     registry: CollectorRegistry
+    reader: EventReader = field(default_factory=EventReader)
 
 
 class Meters:
