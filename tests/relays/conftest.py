@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ import pytest
 from tests.relays.world import Certificate, certified
 
 
-@pytest.fixture
-def place() -> Iterator[Path]:
+@contextmanager
+def relay_folder() -> Iterator[Path]:
     """A folder for a server; pytest's own is closed to other users."""
     folder = Path(tempfile.mkdtemp(prefix="mailer-relay-"))
     folder.chmod(0o755)
@@ -19,6 +20,13 @@ def place() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """The same for one test."""
+    with relay_folder() as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@
 
 import os
 import pwd
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.relays.sandbox import Running, laid_over, number, started
 from tests.relays.world import Certificate, Manner, Server
@@ -63,7 +64,12 @@ def settings(manner: Manner, folder: Path, certificate: Certificate, helper: int
         "smtpd_relay_restrictions": "permit_sasl_authenticated, reject_unauth_destination",
         "smtpd_client_event_limit_exceptions": "",
     }
-    return found | _SPECIAL[manner](helper)
+    return found | special(manner, helper)
+
+
+def special(manner: Manner, helper: int) -> dict[str, str]:
+    """What main.cf says of one configuration alone."""
+    return _SPECIAL[manner](helper)
 
 
 def _asks(helper: int) -> str:
@@ -97,15 +103,29 @@ _SPECIAL: dict[Manner, Callable[[int], dict[str, str]]] = {
 
 @asynccontextmanager
 async def postfix(
-    manner: Manner, folder: Path, port: int, certificate: Certificate, helper: int = 1
+    manner: Manner,
+    folder: Path,
+    port: int,
+    certificate: Certificate,
+    helper: int = 1,
+    more: Mapping[int, Mapping[str, str]] = MappingProxyType({}),
 ) -> AsyncIterator[tuple[Server, Running]]:
-    """A Postfix on this port; a second one in the same folder goes on with its queue."""
-    words = _prepare(manner, folder, port, certificate, helper)
+    """A Postfix on this port; a second one in the same folder goes on with its queue.
+
+    Args:
+        manner: its configuration.
+        folder: for all its files.
+        port: where it listens.
+        certificate: its own.
+        helper: a port on which a server of the test answers its questions.
+        more: other ports on which it listens too, each with settings of its own.
+    """
+    words = _prepare(folder, port, settings(manner, folder, certificate, helper), more)
     async with started(words, folder, port) as running:
         yield Server("postfix", port, folder / "all"), running
 
 
-def _prepare(manner: Manner, folder: Path, port: int, certificate: Certificate, helper: int) -> list[str]:
+def _prepare(folder: Path, port: int, said: Mapping[str, str], more: Mapping[int, Mapping[str, str]]) -> list[str]:
     owner = number("postfix", "postfix")
     group = number("postfix", "postdrop")
     for name in ("conf", "spool", "data", "all"):
@@ -119,7 +139,11 @@ def _prepare(manner: Manner, folder: Path, port: int, certificate: Certificate, 
     nobody = pwd.getpwnam("nobody")
     os.chown(folder / "all", nobody.pw_uid, nobody.pw_gid)
     (folder / "people").write_text("if !/^nobody@/\n/./ all/\nendif\n")
-    lines = (f"{name} = {value}" for name, value in settings(manner, folder, certificate, helper).items())
+    lines = (f"{name} = {value}" for name, value in said.items())
     (folder / "conf" / "main.cf").write_text("\n".join(lines) + "\n")
-    (folder / "conf" / "master.cf").write_text(_SERVICES.format(port=port))
+    services = [_SERVICES.format(port=port)]
+    for other, own in more.items():
+        options = "".join(f" -o {{ {name} = {value} }}" for name, value in own.items())
+        services.append(f"127.0.0.1:{other} inet n - n - - smtpd{options}\n")
+    (folder / "conf" / "master.cf").write_text("".join(services))
     return [*laid_over("postfix"), "/usr/lib/postfix/sbin/master", "-c", str(folder / "conf")]

@@ -3,63 +3,94 @@
 import stat
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.trouble import Trouble
 from mailer.processors.smtp import SmtpProcessor, from_url
 from tests.integration.smtp_world import allowed, outgoing, soon
 from tests.processes import free_port, until
+from tests.relays.conftest import relay_folder
 from tests.relays.helper import Helper, helping
-from tests.relays.postfix import postfix
+from tests.relays.postfix import postfix, special
 from tests.relays.test_relays import LOGIN
-from tests.relays.world import TOKEN, USER, Certificate, Manner, Server
+from tests.relays.world import TOKEN, USER, Manner, Server, certified
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+PASSWORDS = ("PLAIN", "LOGIN")
+OFFERS: tuple[tuple[str, ...], ...] = (PASSWORDS, ("XOAUTH2",), ("OAUTHBEARER",))
+MANNERS = (Manner.STARTTLS, Manner.FQDN, Manner.BAD_HELO)
 
 
-@asynccontextmanager
-async def facing(
-    manner: Manner,
-    place: Path,
-    vouched: Certificate,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    login: str = "",
-    query: str = "",
-    mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN"),
-) -> AsyncIterator[tuple[Server, SmtpProcessor, Helper]]:
-    """A Postfix, a processor for it, and what Postfix asks."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(vouched.certificate))
-    async with (
-        helping(manner, mechanisms) as (helper, port),
-        postfix(manner, place, free_port(), vouched, port) as (server, _),
-    ):
-        sender = from_url(f"smtp://{login}127.0.0.1:{server.port}?name=relay{query}")
+@dataclass
+class Relay:
+    """One Postfix that listens on several ports, in a configuration each.
+
+    Attributes:
+        server: what it delivers. ports: by configuration. offers: the ports that want AUTH, by what they offer.
+        helpers: who checks the logins there. certificate: the file of its issuer.
+    """
+
+    server: Server
+    ports: dict[Manner, int]
+    offers: dict[tuple[str, ...], int]
+    helpers: dict[tuple[str, ...], Helper]
+    certificate: Path
+
+    @asynccontextmanager
+    async def facing(
+        self, port: int, monkeypatch: pytest.MonkeyPatch, login: str = "", query: str = ""
+    ) -> AsyncIterator[SmtpProcessor]:
+        """A processor for one of its ports."""
+        monkeypatch.setenv("SSL_CERT_FILE", str(self.certificate))
+        sender = from_url(f"smtp://{login}127.0.0.1:{port}?name=relay{query}")
         try:
-            yield server, sender, helper
+            yield sender
         finally:
             await sender.close()
 
 
-async def sent(sender: SmtpProcessor, messages: int = 4) -> list[Outcome]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def relay() -> AsyncIterator[Relay]:
+    """Started once for all tests here."""
+    async with AsyncExitStack() as stack:
+        place = stack.enter_context(relay_folder())
+        vouched = certified(place)
+        ports = {manner: free_port() for manner in MANNERS}
+        more = {port: special(manner, 1) for manner, port in ports.items()}
+        offers = dict[tuple[str, ...], int]()
+        helpers = dict[tuple[str, ...], Helper]()
+        for offer in OFFERS:
+            helpers[offer], helper = await stack.enter_async_context(helping(Manner.AUTH, offer))
+            offers[offer] = free_port()
+            more[offers[offer]] = special(Manner.AUTH, helper) | {"smtpd_sasl_path": f"inet:127.0.0.1:{helper}"}
+        plain = postfix(Manner.PLAIN, place, free_port(), vouched, more=more)
+        server, _ = await stack.enter_async_context(plain)
+        yield Relay(server, ports | {Manner.PLAIN: server.port}, offers, helpers, vouched.certificate)
+
+
+async def sent(sender: SmtpProcessor, messages: int = 4, domain: str = "example.org") -> list[Outcome]:
     """What comes of a window."""
-    window = [outgoing(f"r{n}@example.org") for n in range(messages)]
+    window = [outgoing(f"r{n}@{domain}") for n in range(messages)]
     return await sender.send(window, soon(), allowed)
 
 
 async def test_it_takes_all_that_is_pipelined(
-    place: Path, vouched: Certificate, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    relay: Relay, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each message is delivered once, and commands behind a final dot are taken."""
-    async with facing(Manner.PLAIN, place, vouched, monkeypatch) as (server, sender, _):
-        outcomes = await sent(sender, 100)
-        assert {outcome.result for outcome in outcomes} == {Result.ACCEPTED}
-        wanted = Counter(f"r{n}@example.org" for n in range(100))
+    before = Counter(relay.server.delivered())
+    async with relay.facing(relay.ports[Manner.PLAIN], monkeypatch) as sender:
+        assert {outcome.result for outcome in await sent(sender, 100)} == {Result.ACCEPTED}
+        wanted = before + Counter(f"r{n}@example.org" for n in range(100))
 
         async def arrived() -> bool:
-            return Counter(server.delivered()) == wanted
+            return Counter(relay.server.delivered()) == wanted
 
         await until(arrived, "all of it to be delivered")
         [dead] = await sender.send([outgoing("nobody@example.org")], soon(), allowed)
@@ -68,76 +99,72 @@ async def test_it_takes_all_that_is_pipelined(
 
 
 @pytest.mark.parametrize(
-    ("manner", "login", "query", "trouble"),
+    ("manner", "query", "domain", "trouble"),
     [
-        (Manner.STARTTLS, "", "", Trouble.REFUSED),
-        (Manner.AUTH, "", "&tls=starttls", Trouble.REFUSED),
-        (Manner.AUTH, f"{USER}:wrong@", "&tls=starttls", Trouble.AUTH),
-        (Manner.BAD_HELO, "", "", Trouble.EHLO),
-        (Manner.DENIED, "", "", Trouble.REFUSED),
+        (Manner.STARTTLS, "", "example.org", Trouble.REFUSED),
+        (Manner.BAD_HELO, "", "example.org", Trouble.EHLO),
+        (Manner.PLAIN, "", "elsewhere.example", Trouble.REFUSED),
     ],
-    ids=["starttls", "auth", "wrong-password", "bad-helo", "denied"],
+    ids=["starttls", "bad-helo", "denied"],
 )
 async def test_its_refusals_of_us_are_the_relay_s_trouble(
-    place: Path,
-    vouched: Certificate,
-    monkeypatch: pytest.MonkeyPatch,
-    manner: Manner,
-    login: str,
-    query: str,
-    trouble: Trouble,
+    relay: Relay, monkeypatch: pytest.MonkeyPatch, manner: Manner, query: str, domain: str, trouble: Trouble
 ) -> None:
     """Every message is unsent, and each outcome names the trouble."""
-    async with facing(manner, place, vouched, monkeypatch, login=login, query=query) as (_, sender, _):
+    async with relay.facing(relay.ports[manner], monkeypatch, query=query) as sender:
+        outcomes = await sent(sender, domain=domain)
+    assert {(outcome.result, outcome.trouble) for outcome in outcomes} == {(Result.UNSENT, trouble)}, outcomes
+
+
+@pytest.mark.parametrize(
+    ("login", "trouble"), [("", Trouble.REFUSED), (f"{USER}:wrong@", Trouble.AUTH)], ids=["no login", "wrong password"]
+)
+async def test_a_password_that_is_missing_or_wrong(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch, login: str, trouble: Trouble
+) -> None:
+    """The same."""
+    async with relay.facing(relay.offers[PASSWORDS], monkeypatch, login, "&tls=starttls") as sender:
         outcomes = await sent(sender)
     assert {(outcome.result, outcome.trouble) for outcome in outcomes} == {(Result.UNSENT, trouble)}, outcomes
 
 
-@pytest.mark.parametrize("manner", [Manner.FQDN, Manner.STARTTLS, Manner.AUTH])
-async def test_a_strict_one_takes_us(
-    place: Path, vouched: Certificate, monkeypatch: pytest.MonkeyPatch, manner: Manner
-) -> None:
+async def test_a_strict_one_takes_us(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
     """Our EHLO, TLS and password are what it wants."""
-    query = "" if manner is Manner.FQDN else "&tls=starttls"
-    login = LOGIN if manner is Manner.AUTH else ""
-    async with facing(manner, place, vouched, monkeypatch, login=login, query=query) as (_, sender, helper):
+    async with relay.facing(relay.ports[Manner.FQDN], monkeypatch) as sender:
         assert {outcome.result for outcome in await sent(sender)} == {Result.ACCEPTED}
-    assert all(helper.logins)
+    async with relay.facing(relay.ports[Manner.STARTTLS], monkeypatch, query="&tls=starttls") as sender:
+        assert {outcome.result for outcome in await sent(sender)} == {Result.ACCEPTED}
+    async with relay.facing(relay.offers[PASSWORDS], monkeypatch, LOGIN, "&tls=starttls") as sender:
+        assert {outcome.result for outcome in await sent(sender)} == {Result.ACCEPTED}
 
 
-@pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
+@pytest.mark.parametrize("offer", OFFERS[1:])
 async def test_a_token_is_all_that_it_takes(
-    place: Path, vouched: Certificate, monkeypatch: pytest.MonkeyPatch, mechanism: str
+    relay: Relay, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, offer: tuple[str, ...]
 ) -> None:
     """A relay that offers nothing but tokens gets the one of a file; a password is told that it fits nothing."""
-    file = place / "token"
+    file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n")
-    offered = (mechanism,)
-    token = {"login": f"{USER}@", "query": f"&tls=starttls&token_file={file}", "mechanisms": offered}
-    async with facing(Manner.AUTH, place, vouched, monkeypatch, **token) as (server, sender, helper):  # type: ignore[arg-type]
+    query = f"&tls=starttls&token_file={file}"
+    async with relay.facing(relay.offers[offer], monkeypatch, f"{USER}@", query) as sender:
         assert {outcome.result for outcome in await sent(sender)} == {Result.ACCEPTED}
-        assert helper.logins
-        assert all(helper.logins)
-        wrong = from_url(f"smtp://{LOGIN}127.0.0.1:{server.port}?name=relay&tls=starttls")
-        outcomes = await sent(wrong)
-        await wrong.close()
-        assert {(outcome.result, outcome.trouble) for outcome in outcomes} == {(Result.UNSENT, Trouble.AUTH)}
-        assert f"offers AUTH {mechanism}" in outcomes[0].text
+    async with relay.facing(relay.offers[offer], monkeypatch, LOGIN, "&tls=starttls") as sender:
+        outcomes = await sent(sender)
+    assert {(outcome.result, outcome.trouble) for outcome in outcomes} == {(Result.UNSENT, Trouble.AUTH)}
+    assert f"offers AUTH {offer[0]}" in outcomes[0].text
 
 
 async def test_a_token_that_has_run_out_is_renewed(
-    place: Path, vouched: Certificate, monkeypatch: pytest.MonkeyPatch
+    relay: Relay, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A refused token is asked for again at once, and the new one is used; both stay out of every text."""
-    command = place / "renew"
-    command.write_text(
-        f"#!/bin/sh\nif [ -e {place}/ran ]; then echo {TOKEN}; else touch {place}/ran; echo expired; fi\n"
-    )
+    """A refused token is asked for again at once, and the new one is used; no text holds either."""
+    command, ran = tmp_path / "renew", tmp_path / "ran"
+    command.write_text(f"#!/bin/sh\nif [ -e {ran} ]; then echo {TOKEN}; else touch {ran}; echo expired; fi\n")
     command.chmod(stat.S_IRWXU)
+    helper = relay.helpers[("XOAUTH2",)]
+    helper.logins.clear()
     query = f"&tls=starttls&auth=xoauth2&token_command={command}"
-    async with facing(
-        Manner.AUTH, place, vouched, monkeypatch, login=f"{USER}@", query=query, mechanisms=("XOAUTH2",)
-    ) as (_, sender, helper):
+    async with relay.facing(relay.offers[("XOAUTH2",)], monkeypatch, f"{USER}@", query) as sender:
         assert {outcome.result for outcome in await sent(sender, 1)} == {Result.ACCEPTED}
-        assert helper.logins == [False, True]
         assert TOKEN not in repr(sender)
+    assert helper.logins == [False, True]
