@@ -1,10 +1,7 @@
 """Logs and metrics. Neither ever holds an address, a token or a secret."""
 
-import logging
-import sys
 import traceback
 from types import TracebackType
-from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -34,6 +31,10 @@ LAST_TICK = Gauge(
     "mailer_timekeeper_last_tick_seconds", "When the timekeeper last looked (Unix time).", registry=TIMEKEEPER
 )
 
+LINES_DROPPED = Counter(
+    "mailer_log_lines_dropped", "Log lines that nobody read, or that a full disk did not take.", registry=EVERY
+)
+
 log: structlog.stdlib.BoundLogger = structlog.get_logger("mailer")
 
 _FRAMES = 8
@@ -52,38 +53,3 @@ def describe(error: BaseException | None, trace: TracebackType | None = None) ->
         parts.append(f"{type(error).__module__}.{type(error).__qualname__} at {where or 'no frame'}")
         error, trace = error.__cause__ or error.__context__, None
     return "; caused by ".join(parts)
-
-
-def set_up_logs(*, json: bool) -> None:
-    """Logs go to stderr, as lines for people or as JSON for machines; those of libraries too, from WARNING on."""
-    renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer()
-    shared: list[Any] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _without_messages,
-    ]
-    structlog.configure(
-        processors=[*shared, renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
-        )
-    )
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-
-
-def _without_messages(_logger: Any, _name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """Replaces an exception by its description."""
-    info = event.pop("exc_info", None)
-    if info is True:
-        info = sys.exc_info()
-    error = info[1] if isinstance(info, tuple) else info
-    if isinstance(error, BaseException):
-        event["error"] = describe(error)
-    return event

@@ -2,11 +2,12 @@
 
 import asyncio
 import fcntl
+import logging
 import os
 import tempfile
 import uuid
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ import structlog
 from mailer import resources
 from mailer.embedded import postgres, rabbitmq
 from mailer.ledger.migrations import migrate
+from mailer.runtime.logs import end_output, flush_output, set_up_logs
 from mailer.telemetry import log
 from tests.hostile import make_hostile
 from tests.processes import Stack, open_stack
@@ -85,8 +87,25 @@ class Rabbit:
 def own_logs() -> Iterator[None]:
     """Forgets how a test, or a command that it ran in this process, set logs up: its stderr is closed by now."""
     yield
+    end_output()
+    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
+    logging.captureWarnings(False)
     structlog.reset_defaults()
     log.__dict__.pop("bind", None)  # the logger that structlog has cached
+
+
+@pytest.fixture
+def production_log(tmp_path: Path) -> Callable[[], str]:
+    """Logs go where a process sends them, and as it does; what was logged so far."""
+    file = tmp_path / "production.log"
+    with file.open("wb") as opened:
+        set_up_logs(json=False, fd=opened.fileno())
+
+    def read() -> str:
+        flush_output()
+        return file.read_text("utf-8")
+
+    return read
 
 
 @pytest.fixture(scope="session")

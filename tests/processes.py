@@ -93,6 +93,10 @@ class Process:
         await self._process.wait()
         return not self._asked
 
+    def asked(self) -> None:
+        """Tells that the test itself has asked it to end."""
+        self._asked = True
+
     async def kill(self) -> None:
         """Ends it with no chance to do anything."""
         self._asked = True

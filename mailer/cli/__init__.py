@@ -31,6 +31,8 @@ from mailer.cli import (
     templates,
 )
 from mailer.cli.shared import fail
+from mailer.runtime.lines import fill_descriptors
+from mailer.runtime.logs import catch_surprises
 
 app = typer.Typer(
     name="mailer",
@@ -88,6 +90,8 @@ def main() -> None:
 
     Whatever the locale, what is read and written is UTF-8.
     """
+    fill_descriptors()
+    catch_surprises()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -96,7 +100,9 @@ def main() -> None:
     except ValueError as error:
         fail(str(error), 2)
     try:
-        sys.exit(app(arguments, standalone_mode=False))
+        status = app(arguments, standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(status)
     except TyperException as error:
         # Without a message it is the help of a group that was called without a command, and has been shown.
         fail(message, 2) if (message := error.format_message()) else sys.exit(2)
@@ -104,3 +110,7 @@ def main() -> None:
         sys.exit(done.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except BrokenPipeError:
+        # Its reader has seen enough, as `head` does: what is still to be flushed must not fail, too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)

@@ -29,10 +29,11 @@ from mailer.events import MessageEvent
 from mailer.ports.broker import Broker
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
 from mailer.processors.capture import Inbox
+from mailer.runtime.logs import free_output, set_up_logs
 from mailer.runtime.process import watched
 from mailer.runtime.readiness import Readiness
 from mailer.settings import Settings
-from mailer.telemetry import TIMEKEEPER, WEB, WORKER, set_up_logs
+from mailer.telemetry import TIMEKEEPER, WEB, WORKER
 
 _WIDTH = 100
 """Columns of the table where there is no terminal that says how wide it is."""
@@ -60,6 +61,7 @@ def demo(
 async def _main(stay: bool) -> bool:
     """Whether the story was told to its end."""
     stop = until_signalled()
+    free_output()
     narrator = Narrator(Console(highlight=False, width=None if out.is_terminal else _WIDTH))
     with ExitStack() as stack:
         data = Path(stack.enter_context(TemporaryDirectory(prefix="mailer-demo-")))

@@ -20,10 +20,11 @@ from mailer.ledger.migrations import MigrationFailed
 from mailer.ledger.rehashing import rehash
 from mailer.pipeline.consumers import unless_stopped
 from mailer.ports.broker import Broker
+from mailer.runtime.logs import free_output, set_up_logs
 from mailer.runtime.operators import OperatorPort
 from mailer.runtime.process import watched
 from mailer.runtime.readiness import Readiness
-from mailer.telemetry import TIMEKEEPER, WEB, WORKER, log, set_up_logs
+from mailer.telemetry import TIMEKEEPER, WEB, WORKER, log
 
 Work = Callable[[App, asyncio.Event, OperatorPort], Awaitable[None]]
 """The work of a process until it is told to stop."""
@@ -104,6 +105,7 @@ def _serve(name: str, work: Work, *registries: CollectorRegistry) -> None:
     async def main() -> None:
         stop, readiness, current = until_signalled(), Readiness(), settings()
         set_up_logs(json=current.log_json)
+        free_output()
         readiness.report("start", "it starts, and waits for the database")
         async with AsyncExitStack() as stack:
             host, port = current.metrics_host, current.metrics_port

@@ -5,7 +5,7 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -25,8 +25,8 @@ from mailer.ports.broker import BrokerUnavailable
 from mailer.ports.outages import DatabaseAway
 from mailer.processors.capture import CaptureUnavailable
 from mailer.rendering.templates import TemplateError
+from mailer.runtime.logs import flush_output, loop_surprised, set_up_logs
 from mailer.settings import Settings, SettingsError, read_settings
-from mailer.telemetry import set_up_logs
 
 _T = TypeVar("_T")
 
@@ -50,7 +50,9 @@ _FAILURE = (
 
 def fail(message: str, status: int) -> NoReturn:
     """Ends the command with one line on stderr."""
-    print(f"mailer: {' '.join(message.split())}", file=sys.stderr)
+    flush_output()
+    with suppress(OSError):
+        print(f"mailer: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(status)
 
 
@@ -58,6 +60,8 @@ def run(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     """Runs asynchronous code; what can be expected to fail ends the command with its message."""
     try:
         return uvloop.run(_alone(main))
+    except BrokenPipeError:
+        raise
     except _BAD_INPUT as error:
         fail(str(error), 2)
     except (asyncpg.UndefinedTableError, asyncpg.InvalidCatalogNameError):
@@ -68,6 +72,7 @@ def run(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
 
 async def _alone(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
     """What is raised comes out of the task groups around it: whatever else they held ended because of it."""
+    asyncio.get_running_loop().set_exception_handler(loop_surprised)
     try:
         return await main()
     except ExceptionGroup as group:
@@ -105,11 +110,15 @@ def with_app(act: Callable[[App], Awaitable[_T]]) -> _T:
 
 
 def until_signalled() -> asyncio.Event:
-    """Set by SIGTERM or SIGINT: what is in hand is finished, and nothing new is begun."""
+    """Set by SIGTERM, SIGINT or SIGHUP: what is in hand is finished, and nothing new is begun.
+
+    Under `nohup`, which is a wish to outlive the terminal, SIGHUP stays ignored.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            loop.add_signal_handler(number, stop.set)
     return stop
 
 

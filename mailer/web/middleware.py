@@ -1,9 +1,7 @@
 """What holds for every route: headers, a time limit, an access log without persons, a limit on bodies. Pure ASGI."""
 
 import asyncio
-import logging
 import time
-import traceback
 from collections.abc import Callable
 
 from fastapi import Request
@@ -14,9 +12,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailer.policy.registry import rule
+from mailer.telemetry import describe, log
 from mailer.web.site import Meters
-
-_log = logging.getLogger(__name__)
 
 REQUEST_SECONDS = 30
 """The longest that a request may take; also the longest that a stopping server waits for one."""
@@ -26,9 +23,6 @@ GONE = 499
 
 MAX_DRAIN = 64 * 1024 * 1024
 """How much of a refused body is read and thrown away, in octets, before its sender is cut off."""
-
-_FRAMES = 6
-"""How many frames of a failure are logged."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -101,14 +95,14 @@ class Access:
             async with asyncio.timeout(REQUEST_SECONDS):
                 await self._app(scope, waited, noting)
         except ClientDisconnect:
-            _log.debug("a client went away before its request was read, or sent no such body as it said")
+            log.info("a client went away before its request was read", request=request_line(scope))
             if not status:
                 await self._failure(Request(scope), 400)(scope, receive, send)
                 status = GONE
         except Exception as error:
             late = isinstance(error, TimeoutError)
             if not (late and reading):
-                _log.error("%s in %s: %s", type(error).__name__, _route(scope), _where(error))
+                log.error("a request failed", request=request_line(scope), error=describe(error))
             if not status:
                 answer = self._failure(Request(scope), (408 if reading else 503) if late else 500)
                 await answer(scope, receive, noting)
@@ -117,7 +111,7 @@ class Access:
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         self._meters.requests.labels(_method(scope), _route(scope), str(status)).inc()
-        _log.info("%s %d %.1f ms", request_line(scope), status, seconds * 1000)
+        log.info("request", request=request_line(scope), status=status, ms=round(seconds * 1000, 1))
 
 
 class BodyLimit:
@@ -186,9 +180,3 @@ def _route(scope: Scope) -> str:
     """The route's template, such as `/u/{token}`; never the path itself."""
     path = getattr(scope.get("route"), "path", None)
     return path if isinstance(path, str) else "none"
-
-
-def _where(error: Exception) -> str:
-    """The innermost frames, on one line."""
-    frames = traceback.extract_tb(error.__traceback__)[: -_FRAMES - 1 : -1]
-    return " < ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in frames)

@@ -1,6 +1,5 @@
 """`/u/{token}`: leaving a kind of mail, or the service."""
 
-import logging
 from collections.abc import Mapping
 
 from fastapi import APIRouter, Request
@@ -15,11 +14,10 @@ from mailer.policy.registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from mailer.ports.standings import Flag
 from mailer.rendering.links import Links, UnsubscribeToken
+from mailer.telemetry import log
 from mailer.web.pages import Leaving, Problem, Step, brand_page, leaving_page, problem_page
 from mailer.web.pressing import METHODS, acts, form_of
 from mailer.web.site import Meters, Site, TheMeters, TheSite
-
-_log = logging.getLogger(__name__)
 
 router = APIRouter(include_in_schema=False)
 
@@ -65,7 +63,7 @@ async def _leave(
         meters.opt_outs.labels(policy.brand, scope).inc()
     except OptOutRefused:
         # Nobody is there any more, which is nobody's business: the answer is the same.
-        _log.info("an opt-out at %s for a recipient who is gone", policy.brand)
+        log.info("an opt-out for a recipient who is gone", brand=policy.brand)
     standing = await site.standings.get(link.brand, link.recipient_id)
     opted_out = (standing.opted_out if standing else frozenset()) | {scope}
     return leaving_page(request, Leaving(policy, Step.DONE, scope, opted_out, _footer(policy, standing)))
@@ -83,7 +81,7 @@ async def _close(request: Request, site: Site, policy: Policy, link: Unsubscribe
         try:
             await mark(site.standings, policy.brand, link.recipient_id, Flag.DEACTIVATED, True, "page")
         except UnknownRecipient:
-            _log.info("an account to close at %s that is gone", policy.brand)
+            log.info("an account to close is gone", brand=policy.brand)
         return brand_page(request, policy, "closing.html.j2", closed=True)
     standing = await site.standings.get(link.brand, link.recipient_id)
     closed = standing is None or standing.deactivated

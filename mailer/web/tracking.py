@@ -1,7 +1,6 @@
 """The pixel and tracked links: what is counted, what more may be kept of it, and of whom."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,11 +12,10 @@ from mailer.policy.switches import Tracking
 from mailer.policy.tracking import tracking_level
 from mailer.ports.counts import Opens, Trace
 from mailer.rendering.links import ClickToken, OpenToken
+from mailer.telemetry import log
 from mailer.web.machines import is_machine
 from mailer.web.pages import Problem, problem_page
 from mailer.web.site import Site, TheMeters, TheSite
-
-_log = logging.getLogger(__name__)
 
 router = APIRouter(include_in_schema=False)
 
@@ -69,7 +67,7 @@ async def _counted(
             if trace is not None:
                 await count(trace)
     except Exception as error:
-        _log.error("an open or click was not counted: %s", type(error).__name__)
+        log.error("an open or click was not counted", error=type(error).__name__)
         return None
     return trace
 

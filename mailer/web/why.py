@@ -4,7 +4,6 @@ The link may have been forwarded: the page tells nothing of who was mailed, and 
 could.
 """
 
-import logging
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
@@ -19,12 +18,11 @@ from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from mailer.ports.inviters import Inviters
 from mailer.ports.origins import Origin
 from mailer.rendering.links import ReportToken
+from mailer.telemetry import log
 from mailer.web.languages import Language
 from mailer.web.pages import Problem, brand_page, kinds, language_of, problem_page
 from mailer.web.pressing import METHODS, acts, form_of
 from mailer.web.site import Meters, Site, TheMeters, TheSite
-
-_log = logging.getLogger(__name__)
 
 router = APIRouter(include_in_schema=False)
 
@@ -122,4 +120,4 @@ async def _dispute(site: Site, meters: Meters, policy: Policy, link: ReportToken
         await opt_out(site.standings, policy, link.recipient_id, EVERYTHING_OPTIONAL, "not-mine")
         meters.opt_outs.labels(policy.brand, EVERYTHING_OPTIONAL).inc()
     except OptOutRefused:
-        _log.info("a disputed account at %s that is gone", policy.brand)
+        log.info("a disputed account is gone", brand=policy.brand)

@@ -1,0 +1,155 @@
+"""The logs of a process: one format for our lines and those of libraries, to stderr, which nobody ever waits for."""
+
+import atexit
+import faulthandler
+import logging
+import os
+import re
+import sys
+import threading
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, TextIO, cast
+
+import structlog
+
+from mailer.runtime.lines import LineWriter, Stream
+from mailer.telemetry import LINES_DROPPED, describe, log
+
+MAX_LINE = 8 * 1024
+"""Octets of a line; what is longer is cut."""
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+"""Control characters and others that change how a line looks: none of them is let through from a value."""
+
+_writers: dict[int, LineWriter] = {}
+"""By the file descriptor that they write to."""
+
+
+def set_up_logs(*, json: bool, fd: int = 2) -> None:
+    """Sends what is logged to a file descriptor, as lines for people or as JSON for machines.
+
+    Our lines go from INFO on, those of libraries from WARNING on. Colours are for terminals, unless NO_COLOR is set.
+    """
+    writer = _writer(fd)
+    renderer: Any = structlog.processors.JSONRenderer()
+    if not json:
+        renderer = structlog.dev.ConsoleRenderer(colors=_takes_colours(fd))
+    shared: list[Any] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _without_messages,
+        _printable,
+    ]
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Lines(writer))),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(_Lines(writer))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.raiseExceptions = False
+    logging.captureWarnings(True)
+
+
+def free_output() -> None:
+    """Lets what a process prints neither block nor end it, as its logs cannot; for processes that nobody waits for."""
+    for name, fd in (("stdout", 1), ("stderr", 2)):
+        setattr(sys, name, Stream(_writer(fd), terminal=_is_terminal(fd)))
+
+
+def flush_output() -> None:
+    """Waits until what was logged and printed is written, for two seconds at most."""
+    for writer in _writers.values():
+        writer.flush()
+
+
+def end_output() -> None:
+    """The same, and nothing is written any more."""
+    flush_output()
+    while _writers:
+        _writers.popitem()[1].close()
+
+
+def catch_surprises() -> None:
+    """Logs errors that nobody expected as all others are: their place without their words, which may name somebody.
+
+    A process that is killed by a signal such as SIGSEGV writes where its threads are.
+    """
+    with suppress(OSError, ValueError):
+        faulthandler.enable(2)
+    sys.excepthook = lambda _, error, trace: _surprised("it ended by an error that nobody expected", error, trace)
+    sys.unraisablehook = lambda it: _surprised("an error had nobody to go to", it.exc_value, it.exc_traceback)
+    threading.excepthook = lambda it: _surprised("a thread ended by an error", it.exc_value, it.exc_traceback)
+
+
+def loop_surprised(_: object, context: dict[str, Any]) -> None:
+    """Logs what an event loop has to say, without the reprs of tasks, which hold their errors' words."""
+    _surprised(str(context.get("message")), context.get("exception"), None)
+
+
+def _surprised(event: str, error: BaseException | None, trace: TracebackType | None) -> None:
+    with suppress(Exception):
+        if _writers:
+            log.error(event, error=describe(error, trace))
+        else:
+            print(f"mailer: {event}: {describe(error, trace)}", file=sys.stderr)
+
+
+def _writer(fd: int) -> LineWriter:
+    """The one writer of a file descriptor, so that lines do not mix."""
+    if fd not in _writers:
+        if not _writers:
+            atexit.register(end_output)
+        _writers[fd] = LineWriter(fd, LINES_DROPPED.inc)
+    return _writers[fd]
+
+
+class _Lines(Stream):
+    """Takes whole lines, and cuts long ones."""
+
+    def __init__(self, writer: LineWriter) -> None:
+        super().__init__(writer, terminal=False)
+
+    def write(self, text: str, /) -> int:
+        """Hands a line to the writer."""
+        line = text.rstrip("\n").encode("utf-8", "backslashreplace")
+        self._writer.put((line if len(line) <= MAX_LINE else line[:MAX_LINE] + b" ...") + b"\n")
+        return len(text)
+
+
+def _is_terminal(fd: int) -> bool:
+    try:
+        return os.isatty(fd)
+    except OSError:
+        return False
+
+
+def _takes_colours(fd: int) -> bool:
+    return _is_terminal(fd) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _without_messages(_logger: Any, _name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Replaces an exception by its description."""
+    info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    error = info[1] if isinstance(info, tuple) else info
+    if isinstance(error, BaseException):
+        event["error"] = describe(error)
+    return event
+
+
+def _printable(_logger: Any, _name: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Shows characters that move the cursor, change colours or turn text around by their codes."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[name] = _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", value)
+    return event
