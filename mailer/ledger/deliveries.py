@@ -12,6 +12,7 @@ import asyncpg
 
 from mailer.ledger.control import HALTED
 from mailer.ledger.database import STANDING_COLUMNS, Connection, Pool, behind, int_array, standing_of, statements
+from mailer.ledger.partitions import Partitions, about
 from mailer.ledger.writers import Writers, columns
 from mailer.policy.decision import Mailing
 from mailer.policy.rates import Rate
@@ -79,13 +80,19 @@ class PostgresDeliveries:
         self._writers = writers
         self._lease = lease_seconds
         self._tell = tell
+        self._partitions = Partitions(pool)
 
     async def claim(self, batches: Sequence[int], owner: str) -> Claim | None:
         """See the port."""
+        mailings = await self._pool.fetch(_SQL["mailings_of"], batches)
+        table = await self._partitions.of(row["mailing_id"] for row in mailings)
         token = uuid7()
         # The deadline is taken before the statement, so that it can only lie before the lease's own end.
         deadline = time.monotonic() + self._lease
-        rows = await self._pool.fetch(_CLAIM, *self._rates, batches, token, owner, timedelta(seconds=self._lease))
+        rows = await self._pool.fetch(
+            about(_CLAIM, table), *self._rates, batches, token, owner, timedelta(seconds=self._lease)
+        )
+        self._partitions.keep(token, table)
         if not rows:
             await self.finish(token, None)
             return None
@@ -95,18 +102,19 @@ class PostgresDeliveries:
         """See the port."""
         moved = _columns(moves)
         given = *_packed(moved), claim
+        table = await self._partitions.of(given[1])
         async with self._writers.lease() as writer, self._pool.acquire() as connection:
             links = writer.link(entries)
             for _ in range(_TRIES):
                 try:
                     refused = await self._move(
-                        connection, moves, [*columns(links), *given, *_deltas(moved), self._tell]
+                        connection, table, moves, [*columns(links), *given, *_deltas(moved), self._tell]
                     )
                 except asyncpg.PostgresError as error:
                     if error.sqlstate != _NOT_ALL:
                         raise
                     # Nothing was written, so the chain goes on from where it was.
-                    refused = _keys(await connection.fetch(_REFUSED, *given))
+                    refused = _keys(await connection.fetch(about(_REFUSED, table), *given))
                     if not refused:
                         continue
                 if not refused:
@@ -114,9 +122,11 @@ class PostgresDeliveries:
                 return refused
         raise RuntimeError(f"{len(moves)} moves are refused, and each of them holds; does one come twice?")
 
-    async def _move(self, connection: Connection, moves: Sequence[Move], given: Sequence[Any]) -> frozenset[Key]:
+    async def _move(
+        self, connection: Connection, table: str, moves: Sequence[Move], given: Sequence[Any]
+    ) -> frozenset[Key]:
         """All of them, or an error; a move that uses addresses up, or shares one, together with that."""
-        statement = _COUNTED_MOVE if any(move.counts_as for move in moves) else _MOVE
+        statement = about(_COUNTED_MOVE if any(move.counts_as for move in moves) else _MOVE, table)
         if not any(move.invites or move.carries or move.copy_of for move in moves):
             await connection.fetchval(statement, *given)
             return frozenset()
@@ -125,7 +135,7 @@ class PostgresDeliveries:
                 await _begin(connection, moves)
                 await connection.fetchval(statement, *given)
                 if copies := [(*move.key, move.copy_of) for move in moves if move.copy_of]:
-                    await connection.execute(_SQL["note_copies"], *zip(*copies, strict=True))
+                    await connection.execute(about(_SQL["note_copies"], table), *zip(*copies, strict=True))
         except _Refused as error:
             return error.keys
         return frozenset()
@@ -133,7 +143,8 @@ class PostgresDeliveries:
     async def carriers(self, texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, Carrier]:
         """See the port."""
         wanted = [(*key, *text) for key, text in texts.items()]
-        rows = await self._pool.fetch(_SQL["carriers"], *zip(*wanted, strict=True))
+        table = await self._partitions.of(mailing_id for mailing_id, _ in texts)
+        rows = await self._pool.fetch(about(_SQL["carriers"], table), *zip(*wanted, strict=True))
         return {
             (row["mailing_id"], row["recipient_id"]): Carrier(
                 row["carrier"], row["n"], State(row["state"]), row["due_at"]
@@ -144,7 +155,8 @@ class PostgresDeliveries:
     async def read_again(self, claim: UUID, keys: Sequence[Key]) -> list[Row]:
         """See the port."""
         mailings, recipients = zip(*keys, strict=True)
-        rows = await self._pool.fetch(_READ_AGAIN, *self._rates, claim, mailings, recipients)
+        again = about(_READ_AGAIN, await self._partitions.of(mailings))
+        rows = await self._pool.fetch(again, *self._rates, claim, mailings, recipients)
         return [_row(row) for row in rows]
 
     async def foresee(self, brand: str, recipient_id: int, mailing: Mailing) -> Row | None:
@@ -167,7 +179,7 @@ class PostgresDeliveries:
 
     async def finish(self, claim: UUID, give_back_until: datetime | None) -> None:
         """See the port."""
-        await self._pool.execute(_SQL["finish"], claim, give_back_until)
+        await self._pool.execute(about(_SQL["finish"], self._partitions.kept(claim)), claim, give_back_until)
 
 
 async def _begin(connection: Connection, moves: Sequence[Move]) -> None:

@@ -1,3 +1,6 @@
+-- name: mailings_of
+SELECT DISTINCT mailing_id FROM batches WHERE id = ANY ($1::bigint[])
+
 -- name: claim
 -- Takes the queued deliveries of queued batches, with each person's standing. Waits for who is just noting that a batch
 -- was published: its message can be here sooner than that note.
