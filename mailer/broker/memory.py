@@ -10,7 +10,7 @@ from typing import Self
 from mailer.broker.queues import Consumer, Copy, Host, MemoryQueue, Row
 from mailer.broker.topology import DEAD_QUEUE, LAST, OUTCOMES, Queue, Topology, dead_letter
 from mailer.ports.broker import Message, Received, Unroutable
-from mailer.ports.outbox import Outbox, Parked
+from mailer.ports.outbox import TAKEN_OCTETS, Outbox, Parked
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +19,8 @@ _POLL_SECONDS = 1.0
 """How often to look for rows whose lease has ended or that another process put back: nothing announces them."""
 _RETRY_SECONDS = 1.0
 _DEEP = 1_000
+HELD_OCTETS = 4 * TAKEN_OCTETS
+"""Of all bodies that are held in memory: with so many, no more rows are taken."""
 
 
 class MemoryBroker:
@@ -44,6 +46,7 @@ class MemoryBroker:
         self._closing = False
         self._tasks: list[asyncio.Task[None]] = []
         self._rows: dict[int, Row] = {}
+        self._octets = 0
         self._done: list[int] = []
         self._unwanted: list[int] = []
         self._queues = {queue.name: MemoryQueue(queue.delivery_limit, self._host(queue)) for queue in topology.queues}
@@ -135,7 +138,7 @@ class MemoryBroker:
     async def _fill(self) -> None:
         """Takes rows for the queues that are hungry, past those for which there is no room here."""
         unwanted: set[tuple[str, str]] = set()
-        while hungry := [queue.room for queue in self._queues.values() if queue.hungry]:
+        while self._octets < HELD_OCTETS and (hungry := [q.room for q in self._queues.values() if q.hungry]):
             full = {
                 (bound.exchange, bound.key) for bound in self._topology.bindings if not self._queues[bound.queue].hungry
             }
@@ -143,7 +146,7 @@ class MemoryBroker:
             limit = min(hungry)
             rows = await self._outbox.take(self._owner, limit, _LEASE_SECONDS, full | unwanted)
             unwanted |= {(parked.exchange, parked.message.routing_key) for parked in rows if not self._placed(parked)}
-            if len(rows) < limit:
+            if len(rows) < limit and sum(len(parked.message.body) for parked in rows) < TAKEN_OCTETS:
                 return
 
     async def _tidy(self) -> None:
@@ -169,17 +172,20 @@ class MemoryBroker:
             self._unwanted.append(parked.id)
             return False
         self._rows[parked.id] = row = Row(parked, copies=len(queues), unsettled=len(queues))
+        self._octets += len(parked.message.body)
         for queue in queues:
             queue.put(Copy(row))
         return True
 
     def _give_back(self, ids: Iterable[int]) -> None:
         for row_id in ids:
-            if self._rows.pop(row_id, None):
+            if row := self._rows.pop(row_id, None):
+                self._octets -= len(row.parked.message.body)
                 self._unwanted.append(row_id)
 
     def _settled(self, row: Row) -> None:
         if self._rows.pop(row.parked.id, None):
+            self._octets -= len(row.parked.message.body)
             self._done.append(row.parked.id)
             self._wake.set()
 

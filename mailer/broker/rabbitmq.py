@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 from aiormq.abc import AbstractChannel
@@ -34,6 +34,8 @@ _MOST_HEADERS = 64 * 1024
 """Octets of all headers: they must fit one frame, 128 KiB by default (AMQP 0-9-1, 4.2.6)."""
 _LARGEST_BODY = 16 * 1024 * 1024
 """What RabbitMQ 4 takes by default."""
+_OURS = "mailer."
+"""How the names of mailer's exchanges begin."""
 _URGENT = (Lane.BREACH, Lane.SERVICE)
 _BULK, _DEAD = "bulk", "dead"
 
@@ -125,14 +127,16 @@ class RabbitBroker:
         """Returns once RabbitMQ has confirmed the message; see `Broker.publish`.
 
         RabbitMQ ends a channel at one message that it refuses, and all others on it stay unconfirmed. So each of them
-        is published again by itself, and the one that is refused then is the one.
+        is published again by itself, and the one that is refused then is the one. What goes elsewhere than mailer's own
+        exchanges is alone from the start.
         """
         _check(exchange, message)
-        try:
-            await self._publish("shared", exchange, message, mandatory)
-        except (ChannelEnded, Unroutable):
-            async with self._alone:
-                await self._publish_alone(exchange, message, mandatory)
+        if exchange.startswith(_OURS):
+            with suppress(ChannelEnded, Unroutable):
+                await self._publish("shared", exchange, message, mandatory)
+                return
+        async with self._alone:
+            await self._publish_alone(exchange, message, mandatory)
 
     async def _publish_alone(self, exchange: str, message: Message, mandatory: bool) -> None:
         try:

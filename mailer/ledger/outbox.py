@@ -11,9 +11,9 @@ import asyncpg
 from mailer.accounts import AccountEvent
 from mailer.events import MessageEvent
 from mailer.ledger.database import Connection, Pool, statements
-from mailer.ports.broker import BrokerUnavailable, Header, Message
+from mailer.ports.broker import BrokerUnavailable, Header, Message, Unpublishable
 from mailer.ports.outages import DatabaseAway
-from mailer.ports.outbox import Parked
+from mailer.ports.outbox import TAKEN_OCTETS, Parked
 
 _SQL = statements("outbox")
 _CHANNEL = "mailer_outbox"
@@ -43,13 +43,16 @@ class PostgresOutbox:
             await self._pool.execute(_SQL["park"], exchange, *columns)
         except DatabaseAway as error:
             raise BrokerUnavailable(str(error)) from error
+        except asyncpg.CheckViolationError as error:
+            raise Unpublishable(f"the outbox does not take a message: {error.constraint_name}") from None
 
     async def take(
         self, owner: str, limit: int, lease_seconds: float, without: Collection[tuple[str, str]] = ()
     ) -> list[Parked]:
         """See the port."""
         exchanges, keys = [exchange for exchange, _ in without], [key for _, key in without]
-        rows = await self._pool.fetch(_SQL["take"], owner, limit, timedelta(seconds=lease_seconds), exchanges, keys)
+        lease = timedelta(seconds=lease_seconds)
+        rows = await self._pool.fetch(_SQL["take"], owner, limit, lease, exchanges, keys, TAKEN_OCTETS)
         return sorted((_parked(row) for row in rows), key=lambda parked: parked.id)
 
     async def waiting(self, of: Collection[tuple[str, str]], at_most: int) -> int:
@@ -118,9 +121,12 @@ class OutboxPublisher:
 
         Raises:
             BrokerUnavailable: the database did not answer, or has no outbox.
+            Unpublishable: the event is too large.
         """
         try:
             await publish_in_transaction(self._pool, event)
+        except asyncpg.CheckViolationError as error:
+            raise Unpublishable(f"the outbox does not take the event: {error.constraint_name}") from None
         except UNREACHABLE as error:
             raise BrokerUnavailable(f"the database does not answer: {error}") from error
 
@@ -142,6 +148,9 @@ async def publish_in_transaction(connection: Any, event: MessageEvent | AccountE
 
 
 def _parked(row: asyncpg.Record) -> Parked:
-    headers = {**row["headers"], Header.PUBLISHER: row["publisher"]}
+    """A row as whoever has written it left it; headers that are no texts are nobody's."""
+    given = row["headers"] if isinstance(row["headers"], dict) else {}
+    headers = {name: value for name, value in given.items() if isinstance(value, str) and name != Header.SIZE}
+    headers[Header.PUBLISHER] = row["publisher"]
     message = Message(row["body"].encode(), row["routing_key"], row["message_id"], headers, row["publisher"])
     return Parked(row["id"], row["exchange"], message)

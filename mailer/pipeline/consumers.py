@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import TypeVar
@@ -10,13 +11,14 @@ from mailer.crashing import CrashPoint, reach
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import ANONYMOUS, Intake
 from mailer.pipeline.moving import hold_batch
-from mailer.pipeline.persisting import GiveUp, Handle, Persisting, bury, pause
+from mailer.pipeline.persisting import BUG_PAUSES, GiveUp, Handle, Persisting, bury, pause
 from mailer.policy.category import Lane
-from mailer.ports.broker import Broker, BrokerUnavailable, Header, Message, Received, Unroutable
+from mailer.ports.broker import Broker, BrokerUnavailable, Header, Message, Received, Unpublishable, Unroutable
 from mailer.ports.dead_letters import DeadKind, DeadLetters
 from mailer.ports.deliveries import Deliveries
 from mailer.ports.outbox import Outbox, Parked
 from mailer.ports.upkeep import Upkeep
+from mailer.runtime.troubles import place_of
 from mailer.telemetry import DEAD_LETTERS, log
 
 EVENTS_AT_ONCE = 64
@@ -172,11 +174,12 @@ def _cause(message: Message, exchange: str, key: str, knows: Callable[[str, str]
 
 
 async def relay(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str, stop: asyncio.Event) -> None:
-    """Publishes what is in the outbox. A row goes once the broker has confirmed its message."""
+    """Publishes what is in the outbox. A row goes once the broker has confirmed its message, or it is a dead letter."""
+    bugs = Counter[int]()
     while not stop.is_set():
         try:
             parked = await outbox.take(owner, RELAYED_AT_ONCE, RELAY_LEASE)
-            arrived = await asyncio.gather(*(_relay(broker, letters, item) for item in parked))
+            arrived = await asyncio.gather(*(_relay(broker, letters, item, bugs) for item in parked))
             if parked:
                 reach(CrashPoint.IN_OUTBOX_RELAY)
             await outbox.remove([item.id for item, done in zip(parked, arrived, strict=True) if done])
@@ -192,15 +195,34 @@ async def relay(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str
             await pause(stop, 1)
 
 
-async def _relay(broker: Broker, letters: DeadLetters, item: Parked) -> bool:
-    """Whether a message has arrived: with the broker, or, where no queue takes it, among the dead letters."""
+async def _relay(broker: Broker, letters: DeadLetters, item: Parked, bugs: Counter[int]) -> bool:
+    """Whether a row is done with: with the broker, or among the dead letters. Each row fails by itself."""
     try:
         await broker.publish(item.exchange, item.message, mandatory=item.exchange != OUTCOMES)
-    except Unroutable as error:
-        publisher = item.message.headers.get(Header.PUBLISHER, ANONYMOUS)
-        key = item.message.routing_key
-        await letters.keep(item.message, item.exchange, key, str(error), publisher, DeadKind.UNROUTABLE)
     except BrokerUnavailable as error:
         log.warning("the broker is away; the outbox waits", error=str(error))
         return False
+    except Unroutable as error:
+        return await _keep(letters, item, str(error), DeadKind.UNROUTABLE)
+    except Unpublishable as error:
+        return await _keep(letters, item, f"the outbox could not publish it: {error}", DeadKind.REFUSED)
+    except Exception as error:
+        log.exception("a row of the outbox met a bug", row=item.id)
+        bugs[item.id] += 1
+        if bugs[item.id] <= len(BUG_PAUSES):
+            return False
+        reason = f"publishing it failed {bugs.pop(item.id)} times, at last with {place_of(error)}"
+        return await _keep(letters, item, reason, DeadKind.ERROR)
+    return True
+
+
+async def _keep(letters: DeadLetters, item: Parked, reason: str, kind: DeadKind) -> bool:
+    """Makes a dead letter of a row; whether that succeeded."""
+    publisher = item.message.headers.get(Header.PUBLISHER, ANONYMOUS)
+    try:
+        await letters.keep(item.message, item.exchange, item.message.routing_key, reason, publisher, kind)
+    except Exception:
+        log.exception("a row of the outbox could not be kept as a dead letter; trying again", row=item.id)
+        return False
+    DEAD_LETTERS.labels(kind).inc()
     return True

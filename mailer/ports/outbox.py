@@ -6,6 +6,9 @@ from typing import Protocol
 
 from mailer.ports.broker import Message
 
+TAKEN_OCTETS = 8 * 1024 * 1024
+"""Of the bodies that are taken at once: once there are so many, the next ones are left for the next time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parked:
@@ -30,13 +33,14 @@ class Outbox(Protocol):
 
         Raises:
             BrokerUnavailable: the database did not answer; the rows may be there or not.
+            Unpublishable: one of them could never be published; none is there.
         """
         ...
 
     async def take(
         self, owner: str, limit: int, lease_seconds: float, without: Collection[tuple[str, str]] = ()
     ) -> list[Parked]:
-        """Takes the oldest rows that nobody holds, oldest first.
+        """Takes the oldest rows that nobody holds, oldest first; fewer where their bodies are large (`TAKEN_OCTETS`).
 
         Args:
             owner: who takes.

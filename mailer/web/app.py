@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from mailer.events import MAX_EVENT_BYTES, EventRefused
-from mailer.ports.broker import BrokerUnavailable
+from mailer.ports.broker import BrokerUnavailable, Unpublishable
 from mailer.ports.outages import DatabaseAway
 from mailer.web import api, confirming, consents, health, preferences, public, reports, rights, tracking, why
 from mailer.web.middleware import Access, BodyLimit, SecurityHeaders, request_line
@@ -69,6 +69,7 @@ def _routed(*middleware: Middleware) -> FastAPI:
         exception_handlers={
             HTTPException: _http_error,
             EventRefused: api.refused,
+            Unpublishable: _unpublishable,
             RequestValidationError: _invalid,
             DatabaseAway: _away,
             BrokerUnavailable: _away,
@@ -102,6 +103,11 @@ async def _invalid(_: Request, error: RequestValidationError) -> Response:
     """A request of the API that is not what its description says, a line a fault; pages take what they are sent."""
     faults = [(".".join(str(part) for part in fault["loc"][1:]), fault["msg"]) for fault in error.errors()]
     return api.problems_answer([f"{place}: {what}" if place else what for place, what in faults], 422)
+
+
+async def _unpublishable(request: Request, error: Exception) -> Response:
+    """An event that the outbox can never take is the client's to mend."""
+    return api.problems_answer([str(error)], 422) if _is_api(request.scope["path"]) else _failure(request, 400)
 
 
 async def _away(request: Request, error: Exception) -> Response:

@@ -1,0 +1,131 @@
+"""One row of the outbox that can never be published costs itself: the others go once, and it is a dead letter."""
+
+import asyncio
+import shutil
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from mailer import resources
+from mailer.broker.rabbitmq import RabbitBroker
+from mailer.broker.topology import EVENTS, events_queue
+from mailer.ledger.migrations import migrate
+from mailer.pipeline import consumers
+from mailer.ports.broker import Message, Unpublishable
+from mailer.ports.outbox import TAKEN_OCTETS
+from tests.conftest import Server
+from tests.contract.brokers import BRAND, delete_everything, under_test
+from tests.factories import World, until
+
+KEY = f"{BRAND}.service"
+NAMES = ("exchange_octets", "routing_key_octets", "message_id_octets", "headers_object", "body_octets")
+INSERT = "INSERT INTO outbox (exchange, routing_key, message_id, headers, body) VALUES ($1, $2, $3, $4, $5)"
+LONG = "ü" * 200
+BAD = {
+    "an id of too many octets": (EVENTS, KEY, LONG, {}, "{}"),
+    "a routing key of too many octets": (EVENTS, LONG, "m", {}, "{}"),
+    "an exchange of too many octets": (LONG, KEY, "m", {}, "{}"),
+    "headers that are too large": (EVENTS, KEY, "m", {"a": "x" * 70_000}, "{}"),
+    "a body that is too large": (EVENTS, KEY, "m", {}, "x" * (17 * 1024 * 1024)),
+}
+STRANGE = {
+    "an exchange that is not there": ("nowhere", KEY, "m", {}, "{}"),
+    "a header's name that is too long": (EVENTS, KEY, "m", {"x" * 200: "y"}, "{}"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+async def test_what_can_never_be_published_is_not_written(world: World, name: str) -> None:
+    """The database refuses it, whoever writes it."""
+    with pytest.raises(asyncpg.CheckViolationError):
+        await world.pool.execute(INSERT, *BAD[name])
+
+
+async def test_parking_what_can_never_be_published_is_refused(world: World) -> None:
+    """It is no outage: trying again would not help."""
+    with pytest.raises(Unpublishable, match="message_id"):
+        await world.outbox.park(EVENTS, [Message(b"{}", KEY, LONG)])
+
+
+async def test_rows_with_large_bodies_are_taken_few_at_a_time(world: World) -> None:
+    """A relay holds a bounded number of octets, and one body always goes."""
+    body = b"x" * (TAKEN_OCTETS * 3 // 4)
+    await world.outbox.park(EVENTS, [Message(body, KEY, f"m-{n}") for n in range(3)])
+    assert [len(await world.outbox.take("one", 10, 30)) for _ in range(3)] == [2, 1, 0]
+
+
+async def test_headers_of_any_kind_are_no_error(world: World) -> None:
+    """What is no text is nobody's header, and a size is only the broker's to set."""
+    await world.pool.execute(INSERT, EVENTS, KEY, "m", {"n": 1, "deep": [{}], "mailer-size": "9", "kept": "yes"}, "{}")
+    [item] = await world.outbox.take("one", 10, 30)
+    assert {name: value for name, value in item.message.headers.items() if name != "mailer-publisher"} == {
+        "kept": "yes"
+    }
+
+
+@pytest.fixture
+async def broker(rabbit_url: str) -> AsyncIterator[RabbitBroker]:
+    """A broker on fresh queues."""
+    await delete_everything(rabbit_url)
+    one = RabbitBroker(rabbit_url)
+    await one.declare(under_test())
+    yield one
+    await one.close()
+
+
+async def test_each_row_fails_alone(world: World, broker: RabbitBroker) -> None:
+    """Rows that were there before the constraints, and rows that only RabbitMQ refuses: the rest arrives, each once."""
+    for name in NAMES:
+        await world.pool.execute(f"ALTER TABLE outbox DROP CONSTRAINT outbox_{name}")
+    bad = {**BAD, **STRANGE}
+    for number, row in enumerate(bad.values()):
+        await world.outbox.park(EVENTS, [Message(b"{}", KEY, f"good-{number}-{n}") for n in range(10)])
+        await world.pool.execute(INSERT, *row)
+    stop = asyncio.Event()
+    relay = asyncio.create_task(consumers.relay(world.outbox, broker, world.letters, "relay", stop))
+
+    async def empty() -> bool:
+        return bool(await world.pool.fetchval("SELECT count(*) = 0 FROM outbox"))
+
+    await until(empty, 60)
+    stop.set()
+    await asyncio.wait_for(relay, 20)
+    letters = await world.letters.list(100)
+    assert len(letters) == len(bad)
+    assert {letter.kind.value for letter in letters} == {"refused", "unroutable"}
+    assert await broker.depth(events_queue("service")) == 10 * len(bad)
+
+
+async def test_what_was_there_before_the_constraints_becomes_dead_letters(
+    postgres_server: Server, tmp_path: Path
+) -> None:
+    """The migration moves it, and keeps what can go."""
+    old = tmp_path / "migrations"
+    shutil.copytree(resources.folder("migrations"), old)
+    for file in old.glob("20261127*.sql"):
+        file.unlink()
+    name = f"mailer_test_{uuid.uuid4().hex[:12]}"
+    await asyncio.to_thread(postgres_server.sql, f"CREATE DATABASE {name}")
+    url = postgres_server.url(name)
+    await asyncio.to_thread(migrate, url, old)
+    connection = await asyncpg.connect(url)
+    try:
+        statement = INSERT.replace("$4", "$4::text::jsonb")
+        for exchange, key, id_, headers, body in BAD.values():
+            await connection.execute(
+                statement, exchange, key, id_, '{"a": "' + "x" * 70_000 + '"}' if headers else "{}", body
+            )
+        await connection.execute(statement, EVENTS, KEY, None, "[]", "{}")
+        await connection.execute(statement, EVENTS, KEY, "good", "{}", "{}")
+        await asyncio.to_thread(migrate, url, resources.folder("migrations"))
+        assert await connection.fetchval("SELECT string_agg(message_id, ' ') FROM outbox") == "good"
+        letters = await connection.fetch("SELECT message_id, octet_length(body) AS octets, kind FROM dead_letters")
+        assert len(letters) == len(BAD) + 1
+        assert max(letter["octets"] for letter in letters) == 2
+        assert LONG in {letter["message_id"] for letter in letters}
+    finally:
+        await connection.close()
+        await asyncio.to_thread(postgres_server.sql, f"DROP DATABASE {name}")
