@@ -53,6 +53,7 @@ from mailer.pipeline.preparing import Gate
 from mailer.pipeline.press import Presses
 from mailer.pipeline.pushing import Push
 from mailer.pipeline.rates import Meter
+from mailer.pipeline.relays import Relays
 from mailer.pipeline.remembering import Remembered
 from mailer.pipeline.routing import Routes
 from mailer.pipeline.streams import Streams
@@ -224,6 +225,7 @@ class App:
             watching.create_task(control.watch(drained))
             watching.create_task(meter.watch(drained))
             watching.create_task(smtp.part(self._senders, stop))
+            watching.create_task(Relays(handover.routes, self.processors, self.owner, self.readiness).watch(drained))
             async with asyncio.TaskGroup() as tasks:
                 self._consume(tasks, broker, intake, handover, stop)
             drained.set()

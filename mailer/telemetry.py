@@ -24,6 +24,9 @@ HELD_BY_BUGS = Counter(
     ["kind"],
     registry=WORKER,
 )
+RELAY_STATE = Gauge(
+    "mailer_relay_state", "1 for the state in which this worker finds a relay.", ["relay", "state"], registry=WORKER
+)
 DOUBTED = Counter(
     "mailer_doubted", "Mandatory deliveries that wait for a person, since they may have arrived.", registry=TIMEKEEPER
 )

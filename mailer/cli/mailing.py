@@ -1,6 +1,6 @@
 """`mailer mailing`: what became of the mailings; releasing, pausing and cancelling them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -13,9 +13,11 @@ from mailer.cli import progress
 from mailer.cli.control import By, Reason, person, say_paused, say_resumed
 from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
 from mailer.ledger.coverage import coverage as coverage_of
+from mailer.pipeline.relays import WORDS
 from mailer.pipeline.verdicts import BUG
 from mailer.ports.control import MailingRefused
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
+from mailer.ports.relays import RelayState
 from mailer.ports.rights import Coverage
 
 app = typer.Typer(help="Mailings: list, show, approve, pause, resume, cancel, end, coverage.", no_args_is_help=True)
@@ -94,20 +96,21 @@ def show(
 ) -> None:
     """Shows a mailing, by its own id or by its event's: counts by state and reason."""
 
-    async def act(app: App) -> list[MailingStatus]:
-        found = await _find(app, identifier)
+    async def act(app: App) -> tuple[list[MailingStatus], list[RelayState]]:
+        found, relays = await _find(app, identifier), await app.processors.states()
         if follow and not json:
-            return [await progress.follow(status, partial(app.mailings.status, status.id)) for status in found]
-        return found
+            return [await progress.follow(one, partial(app.mailings.status, one.id)) for one in found], relays
+        return found, relays
 
-    found = with_app(act)
+    found, relays = with_app(act)
     if not found:
         fail(f"there is no mailing and no event {identifier}; `mailer mailing list` shows what there is", 1)
     if json:
-        print_json(as_json(found[0]) if len(found) == 1 else [as_json(status) for status in found])
+        shown = [as_json(status) | {"waiting": waits(status, relays)} for status in found]
+        print_json(shown[0] if len(shown) == 1 else shown)
         return
     for status in found:
-        _print(status)
+        _print(status, waits(status, relays))
 
 
 @app.command()
@@ -227,7 +230,18 @@ def _fetches(by_people: int, unique: int, by_machines: int) -> str:
     return f"{by_people} by people ({unique} unique where that may be known), {by_machines} by machines"
 
 
-def _print(status: MailingStatus) -> None:
+def waits(status: MailingStatus, relays: Sequence[RelayState]) -> list[str]:
+    """What keeps the deliveries of a mailing from going, as far as that is a relay's trouble."""
+    if status.finished_at is not None or not total(status, "queued"):
+        return []
+    return [
+        f"{one.relay} {WORDS.get(one.state, one.state)} since {one.since:%Y-%m-%d %H:%M} UTC: {one.error}"
+        for one in relays
+        if one.troubled
+    ]
+
+
+def _print(status: MailingStatus, waiting: Sequence[str]) -> None:
     facts(
         {
             "mailing": status.id,
@@ -247,5 +261,7 @@ def _print(status: MailingStatus) -> None:
             "clicks": _fetches(status.clicks, status.unique_clicks, status.machine_clicks),
         }
     )
+    for line in waiting:
+        out.print(f"waiting: {line}", markup=False)
     progress.show(status)
     table(("state", "reason", "deliveries"), [(state, reason, n) for (state, reason), n in status.counts.items()])

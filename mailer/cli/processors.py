@@ -9,6 +9,7 @@ from mailer.app import App
 from mailer.cli import control
 from mailer.cli.shared import AsJson, fail, moment, out, print_json, settings, table, with_app
 from mailer.ports.control import Halt, Scope
+from mailer.ports.relays import RelayState
 from mailer.ports.rights import Holder, Keeper, Purge
 from mailer.processors.relay import parse
 
@@ -21,16 +22,18 @@ By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who notes its a
 
 @app.command("list")
 def list_(json: AsJson = False) -> None:
-    """Who was handed data, which mailings are to be purged, and which erased people are to be erased there."""
+    """How the processors are, who was handed data, and what they have to purge or to erase."""
 
-    async def act(app: App) -> tuple[list[Holder], list[Purge], list[Keeper], tuple[Halt, ...]]:
+    async def act(app: App) -> tuple[list[RelayState], list[Holder], list[Purge], list[Keeper], tuple[Halt, ...]]:
         halts = tuple(halt for halt in (await app.halts.ask((), ())).halts if halt.scope is Scope.PROCESSOR)
-        return await app.processors.holders(), await app.processors.purges(), await app.processors.keepers(), halts
+        known = app.processors
+        return await known.states(), await known.holders(), await known.purges(), await known.keepers(), halts
 
-    holders, purges, keepers, paused = with_app(act)
+    states, holders, purges, keepers, paused = with_app(act)
     if json:
         print_json(
             {
+                "relays": [_state(state) for state in states],
                 "processors": [_plain(holder) for holder in holders],
                 "purges": [_plain(purge) for purge in purges],
                 "erasures": [_plain(keeper) for keeper in keepers],
@@ -38,6 +41,11 @@ def list_(json: AsJson = False) -> None:
             }
         )
         return
+    table(
+        ("processor", "state", "since", "last error", "what to check", "times", "workers"),
+        [(s.relay, s.state, moment(s.since), s.error, s.remedy, s.times or "", s.workers) for s in states],
+        "As the running workers find them",
+    )
     table(
         ("brand", "processor", "country", "contract", "hand-overs", "first", "last"),
         [
@@ -100,6 +108,18 @@ def confirm_erasure(
 def _named(by: str) -> None:
     if not by.strip() or not by.isprintable():
         fail("--by needs the name of a person: it stands in the ledger", 2)
+
+
+def _state(state: RelayState) -> dict[str, object]:
+    return {
+        "processor": state.relay,
+        "state": state.state,
+        "since": state.since,
+        "last_error": state.error or None,
+        "remedy": state.remedy or None,
+        "times": state.times,
+        "workers": state.workers,
+    }
 
 
 def _plain(row: Holder | Purge | Keeper) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Who was handed data and has to forget, in PostgreSQL."""
+"""Who was handed data and has to forget, and how the processors are, in PostgreSQL."""
 
 from collections.abc import Collection, Sequence
 from uuid import UUID
@@ -8,13 +8,15 @@ import asyncpg
 from mailer.ledger.database import Connection, Pool, statements
 from mailer.ledger.writers import Writers, append
 from mailer.ports.ledger import Entry, Kind
+from mailer.ports.relays import RelayState
 from mailer.ports.rights import Holder, Keeper, Purge
 
 _SQL = statements("rights")
+_STATES = statements("relays")
 
 
 class PostgresProcessors:
-    """Implements `ports.rights.Processors`."""
+    """Implements `ports.rights.Processors` and `ports.relays.RelayStates`."""
 
     def __init__(self, pool: Pool, writers: Writers) -> None:
         self._pool = pool
@@ -23,6 +25,19 @@ class PostgresProcessors:
     async def holders(self) -> list[Holder]:
         """See the port."""
         return [Holder(**row) for row in await self._pool.fetch(_SQL["holders"])]
+
+    async def note_states(self, worker: str, states: Sequence[RelayState]) -> None:
+        """See `ports.relays`."""
+        columns = [(one.relay, one.state, one.since, one.error, one.remedy, one.times) for one in states]
+        await self._pool.execute(_STATES["note"], worker, *map(list, zip(*columns, strict=True)))
+
+    async def forget_states(self, worker: str) -> None:
+        """See `ports.relays`."""
+        await self._pool.execute(_STATES["forget"], worker)
+
+    async def states(self) -> list[RelayState]:
+        """See `ports.relays`."""
+        return [RelayState(**row) for row in await self._pool.fetch(_STATES["states"])]
 
     async def keepers(self) -> list[Keeper]:
         """See the port."""

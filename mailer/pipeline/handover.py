@@ -103,6 +103,7 @@ class HandOver:
         self._stop = stop
         self._preparing = Preparing(gate, presses.sign, deliveries.carriers)
         self.precedence = gate.precedence
+        self.routes = gate.routes
 
     async def run(self, batches: Sequence[int], facts: Sequence[MailingFacts] = ()) -> None:
         """Hands over what is open of some batches. Returns at once for a batch that somebody else holds.
@@ -346,6 +347,7 @@ class HandOver:
                 unsent.append(step)
                 if is_denied(outcome):
                     hold.barred[_key(step.row)].add(step.wanted.processor)
+                    hold.offered += 1
         for result, n in Counter(outcome.result for outcome in outcomes).items():
             HANDED_OVER.labels(steps[0].wanted.processor, result).inc(n)
         self._give_back(admission, unsent)

@@ -12,6 +12,7 @@ from uuid import UUID
 from mailer.pipeline.copies import Key, as_copy
 from mailer.pipeline.precedence import Precedence
 from mailer.pipeline.press import Press, Printed, Sign
+from mailer.pipeline.relays import Condition
 from mailer.pipeline.routing import NoRoute
 from mailer.pipeline.streams import Streams
 from mailer.pipeline.verdicts import Draft, Step, decision_about, draft_for, intend, settle, unprintable, unreached
@@ -45,6 +46,11 @@ class Halted(Protocol):
 
 class Choosing(Protocol):
     """Which processor gets a message; see `pipeline.routing.Routes`."""
+
+    @property
+    def conditions(self) -> Mapping[str, Condition]:
+        """How each processor is, by its name."""
+        ...
 
     def choose(self, policy: Policy, purpose: str, now: datetime, barred: Collection[str] = ()) -> Processor | NoRoute:
         """The processor for the next message, none of those that are barred."""

@@ -1,15 +1,19 @@
 """The states of processors, as this process has met them: what is wrong, since when, and how often it was."""
 
-from collections.abc import Sequence
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
 
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.reply import scrub
 from mailer.policy.session import CLOSING
 from mailer.policy.trouble import DOWN, MISCONFIGURED, Trouble
-from mailer.telemetry import log
+from mailer.ports.relays import RelayState, RelayStates
+from mailer.telemetry import RELAY_STATE, log
 
 UNUSED: Final = "unused"
 """Nothing was handed to it yet."""
@@ -19,6 +23,13 @@ REFUSES_SOME: Final = "refuses_some"
 QUIET: Final = timedelta(minutes=15)
 """After so long without such a refusal, it is over."""
 
+LOOK: Final = 1.0
+"""Seconds between two looks at what has changed."""
+REFRESH: Final = 30.0
+"""Seconds after which a state that has not changed is noted again."""
+LATELY: Final = timedelta(minutes=10)
+"""A processor in trouble is probed at least so often while mail waits for it."""
+
 WORDS: Final[dict[str, str]] = {
     UNUSED: "has had no mail from here yet",
     WORKING: "takes mail",
@@ -26,7 +37,7 @@ WORDS: Final[dict[str, str]] = {
     DOWN: "does not answer",
     "no_address": "has no address in the DNS",
     "certificate": "shows a certificate that is not trusted",
-    "auth_refused": "refuses our user name or password",
+    "auth_refused": "refuses our password",
     MISCONFIGURED: "refuses us, not our messages",
 }
 """Each state, after the processor's name."""
@@ -74,16 +85,17 @@ def is_denied(outcome: Outcome) -> bool:
     return outcome.trouble is Trouble.REFUSED and outcome.code is not None
 
 
-def after(known: Condition, telling: Sequence[Outcome], now: datetime) -> Condition:
+def after(known: Condition, telling: Sequence[Outcome], now: datetime, *, takes: bool = False) -> Condition:
     """The condition after a window.
 
     Args:
         known: the one before.
         telling: its outcomes, but for what was not offered for a reason of ours; at least one.
         now: an aware datetime.
+        takes: whether it is known to take other messages.
     """
     first = next((outcome for outcome in telling if outcome.trouble), None)
-    if all(map(is_lost, telling)):
+    if all(map(is_lost, telling)) and not (takes and all(map(is_denied, telling))):
         # Lost connections say less than what a processor said of itself.
         trouble = (first and first.trouble) or Trouble.LOST
         return _met(known, trouble.state, trouble.remedy, first or telling[0], now)
@@ -111,17 +123,95 @@ def tell(name: str, before: Condition, condition: Condition) -> None:
         return
     if condition.troubled:
         log.warning(
-            f"the relay {name} {WORDS[condition.state]}",
+            "a relay is in trouble",
             relay=name,
             state=condition.state,
+            says=f"{name} {WORDS[condition.state]}",
             error=condition.error,
             remedy=condition.remedy,
         )
     elif before.troubled:
         log.warning(
-            f"the relay {name} takes mail again",
+            "a relay takes mail again",
             relay=name,
             was=before.state,
             seconds=round((condition.since - before.since).total_seconds()),
             times=before.times,
         )
+
+
+class Knowing(Protocol):
+    """Who knows how the processors are; see `pipeline.routing.Routes`."""
+
+    @property
+    def conditions(self) -> Mapping[str, Condition]:
+        """How each processor is, by its name."""
+        ...
+
+
+class Ready(Protocol):
+    """Keeps what keeps a process from its work; see `runtime.readiness.Readiness`."""
+
+    def report(self, name: str, problem: str | None) -> object:
+        """Notes a problem, or that there is none."""
+        ...
+
+
+class Relays:
+    """Shows operators how this worker finds its processors: in the database, in a metric, and in `/readyz`.
+
+    Args:
+        known: how they are. states: where that is noted for all to see.
+        worker: names this process. ready: says whether it can do its work.
+    """
+
+    def __init__(self, known: Knowing, states: RelayStates, worker: str, ready: Ready) -> None:
+        self._known = known
+        self._states = states
+        self._worker = worker
+        self._ready = ready
+        self._noted: Mapping[str, str] = {}
+        self._noted_at = float("-inf")
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Looks until told to stop. What could not be noted is noted by the next look."""
+        while not stop.is_set():
+            try:
+                await self.look()
+            except Exception as error:
+                log.warning("the states of relays could not be noted", error=type(error).__name__)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), LOOK)
+        try:
+            await self._states.forget_states(self._worker)
+        except Exception as error:
+            log.warning("the states of relays could not be taken back", error=type(error).__name__)
+
+    async def look(self) -> None:
+        """Notes what has changed at once, and what has not now and then."""
+        conditions = self._known.conditions
+        self._ready.report("relays", unusable(conditions, datetime.now(UTC)))
+        states = {name: condition.state for name, condition in conditions.items()}
+        if states == self._noted and time.monotonic() - self._noted_at < REFRESH:
+            return
+        for name, state in states.items():
+            for known in WORDS:
+                RELAY_STATE.labels(name, known).set(known == state)
+        await self._states.note_states(
+            self._worker,
+            [RelayState(name, c.state, c.since, c.error, c.remedy, c.times) for name, c in conditions.items()],
+        )
+        self._noted, self._noted_at = states, time.monotonic()
+
+
+def unusable(conditions: Mapping[str, Condition], now: datetime) -> str | None:
+    """Why no processor at all can be used, in one line; None if one can, or none was tried lately."""
+    for condition in conditions.values():
+        lately = condition.seen is not None and now - condition.seen < LATELY
+        if not condition.troubled or condition.state == REFUSES_SOME or not lately:
+            return None
+    said = [
+        f"the relay {name} {WORDS[c.state]} since {c.since:%Y-%m-%d %H:%M} UTC: {c.error} ({c.remedy})"
+        for name, c in conditions.items()
+    ]
+    return "; ".join(said) or None

@@ -120,11 +120,6 @@ class Routes:
         """How each processor is, by its name."""
         return {name: relay.condition for name, relay in self._relays.items()}
 
-    @property
-    def usable(self) -> bool:
-        """Whether any processor can be used, as far as is known."""
-        return any(relay.breaker.closed for relay in self._relays.values())
-
     def choose(self, policy: Policy, purpose: str, now: datetime, barred: Collection[str] = ()) -> Processor | NoRoute:
         """The processor for the next message of a purpose.
 
@@ -154,15 +149,15 @@ class Routes:
         if not telling:
             return
         relay, now = self._relays[name], self._clock()
-        before = relay.condition
-        relay.condition = after(before, telling, datetime.now(UTC))
-        tell(name, before, relay.condition)
         if any(outcome.result is Result.ACCEPTED for outcome in telling):
             relay.taken_at, relay.denied = now, 0
-        if all(map(is_lost, telling)) and self._is_for_all(relay, telling, now):
+        if failed := all(map(is_lost, telling)) and self._is_for_all(relay, telling, now):
             relay.breaker.failed(now, random.random())  # noqa: S311 - jitter, not a secret
         else:
             relay.breaker.succeeded()
+        before, takes = relay.condition, not failed and relay.taken_at > float("-inf")
+        relay.condition = after(before, telling, datetime.now(UTC), takes=takes)
+        tell(name, before, relay.condition)
 
     def _is_for_all(self, relay: _Relay, lost: Sequence[Outcome], now: float) -> bool:
         """Whether what was lost shows that the processor cannot be used for any message.

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from mailer.pipeline.breaker import PROBE
-from mailer.pipeline.routing import HALTED, NO_CONNECTION, NOT_ALLOWED, NoRoute, Routes
+from mailer.pipeline.routing import BARRED, HALTED, NO_CONNECTION, NOT_ALLOWED, RECENT, SEVERAL, NoRoute, Routes
 from mailer.policy.document import Policy, ProcessorTerms
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.trouble import Trouble
@@ -149,3 +149,44 @@ def test_two_of_one_name_are_refused() -> None:
     """The ledger could not tell them apart."""
     with pytest.raises(ValueError, match=r"two processors are called a; give each a name of its own"):
         Scene([FakeProcessor(name="a"), FakeProcessor(name="b"), FakeProcessor(name="a")])
+
+
+def denied(code: int = 554) -> Outcome:
+    """A message with which a processor refused us."""
+    return Outcome(Result.UNSENT, code, "5.7.1", "Relay access denied", Trouble.REFUSED)
+
+
+def test_a_processor_that_refuses_us_several_times_is_left_alone() -> None:
+    """A single refusal may mean its recipient; several in a row, and none taken lately, are of us."""
+    scene = Scene([FakeProcessor(name="a")])
+    for _ in range(SEVERAL - 1):
+        scene.routes.note("a", [denied()])
+        assert scene.choose() == "a"
+    scene.routes.note("a", [denied()])
+    found = scene.choose()
+    assert isinstance(found, NoRoute)
+    assert scene.routes.conditions["a"].state == "misconfigured"
+
+
+def test_a_processor_that_takes_mail_is_not_left_alone_for_some() -> None:
+    """However many messages it refuses us with, while it takes others it is used; after a while without it is not."""
+    scene = Scene([FakeProcessor(name="a")])
+    scene.routes.note("a", [TAKEN])
+    scene.routes.note("a", [denied()] * 60)
+    assert scene.choose() == "a"
+    assert scene.routes.conditions["a"].state == "refuses_some"
+    scene.seconds += RECENT
+    scene.routes.note("a", [denied()])
+    assert isinstance(scene.choose(), NoRoute)
+    assert scene.routes.conditions["a"].state == "misconfigured"
+
+
+def test_who_has_refused_a_message_is_passed_over_for_it() -> None:
+    """It goes by another one, by a reserve, or is offered again later."""
+    processors = [FakeProcessor(name="a"), FakeProcessor(name="b"), FakeProcessor(name="spare", weight=0)]
+    routes, policy = Scene(processors).routes, policies()["interpals"]
+    for barred, name in ((["a"], "b"), (["a", "b"], "spare")):
+        found = routes.choose(policy, PURPOSE, NOW, barred)
+        assert not isinstance(found, NoRoute)
+        assert found.name == name
+    assert routes.choose(policy, PURPOSE, NOW, ["a", "b", "spare"]) == NoRoute(NO_CONNECTION, None, NOW + BARRED)

@@ -1,0 +1,51 @@
+"""How workers find the processors, as operators see it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class RelayState:
+    """How a processor is.
+
+    Attributes:
+        relay: its name.
+        state: `unused`, `working`, `refuses_some`, or a trouble: `down`, `no_address`, `certificate`, `auth_refused`,
+            `misconfigured`.
+        since: when that began.
+        error: the last words of a trouble, without addresses; empty if there was none.
+        remedy: what to check; empty without a trouble.
+        times: in how many windows the trouble was met since then.
+        workers: how many find it so.
+    """
+
+    relay: str
+    state: str
+    since: datetime
+    error: str = ""
+    remedy: str = ""
+    times: int = 0
+    workers: int = 1
+
+    @property
+    def troubled(self) -> bool:
+        """Whether something is wrong."""
+        return self.state not in ("unused", "working")
+
+
+class RelayStates(Protocol):
+    """The states that all workers have noted."""
+
+    async def note_states(self, worker: str, states: Sequence[RelayState]) -> None:
+        """Notes how a worker finds its processors now; also where nothing has changed, or it counts as gone."""
+        ...
+
+    async def forget_states(self, worker: str) -> None:
+        """The worker has ended."""
+        ...
+
+    async def states(self) -> list[RelayState]:
+        """How each processor is: if workers differ, a trouble comes before what works, and the longest of one first."""
+        ...

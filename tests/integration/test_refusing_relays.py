@@ -1,0 +1,190 @@
+"""Relays that refuse us, and not our messages: nobody's delivery fails, and an operator sees it."""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from structlog.testing import capture_logs
+
+from mailer.pipeline.handover import HandOver
+from mailer.pipeline.relays import Relays
+from mailer.pipeline.routing import NO_CONNECTION, NoRoute
+from mailer.pipeline.verdicts import UNUSABLE, unreached
+from mailer.policy.outcome import Outcome, Result
+from mailer.policy.trouble import Trouble
+from mailer.ports.relays import RelayState
+from mailer.processors.smtp import SmtpProcessor
+from mailer.runtime.readiness import Readiness
+from tests.campaigns import commands
+from tests.factories import FakeProcessor, World, person
+from tests.integration.smtp_world import Scripted, relay, scripted
+from tests.presses import press_of
+from tests.unit.test_verdicts import ADA, row_of
+
+REFUSALS = {
+    "greeting": ({"GREETING": ["554 5.7.1 Client not welcome"]}, "misconfigured"),
+    "ehlo": ({"EHLO": ["504 5.5.2 need fully-qualified hostname"]}, "misconfigured"),
+    "no-password": ({"AUTH": ["535 5.7.8 Authentication failed"]}, "auth_refused"),
+    "mail-tls": ({"MAIL": ["530 Must issue STARTTLS"]}, "misconfigured"),
+    "mail-auth": ({"MAIL": ["550 5.7.0 Authentication required"]}, "misconfigured"),
+    "mail-closing": ({"MAIL": ["421 4.3.2 Closing"]}, "down"),
+    "rcpt-relaying": ({"RCPT": ["554 5.7.1 <someone@people.example>: Relay access denied"]}, "misconfigured"),
+    "rcpt-later": ({"RCPT": ["454 4.7.1 <someone@people.example>: Relay access denied"]}, "misconfigured"),
+    "rcpt-name": ({"RCPT": ["504 5.5.2 <x>: Helo command rejected: need fully-qualified hostname"]}, "misconfigured"),
+    "data": ({"DATA": ["503 5.5.1 RCPT first"]}, "misconfigured"),
+    "dot": ({".": ["530 5.7.0 Authentication required"]}, "misconfigured"),
+}
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    """Ends servers and processors."""
+    async with AsyncExitStack() as opened:
+        yield opened
+
+
+async def served(stack: AsyncExitStack, script: dict[str, list[str]], *, login: bool) -> tuple[Scripted, SmtpProcessor]:
+    """A scripted server, and a processor for it."""
+    extensions = ("PIPELINING", "AUTH PLAIN") if login else ("PIPELINING",)
+    server = await stack.enter_async_context(scripted(script, extensions=extensions))
+    processor = SmtpProcessor(relay(server.port, username="user" if login else None))
+    stack.push_async_callback(processor.close)
+    return server, processor
+
+
+async def breach(world: World, people: int) -> UUID:
+    """A released breach notice to so many."""
+    accepted = await world.accept([person(n) for n in range(people)], "breach")
+    await world.mailings.release(accepted.mailing_id, "Grace")
+    return accepted.mailing_id
+
+
+async def run_all(world: World, handover: HandOver) -> None:
+    """Runs whatever waits, as if its time had come."""
+    await world.due_now()
+    await handover.run([row["id"] for row in await world.pool.fetch("SELECT id FROM batches ORDER BY id")])
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+async def test_a_relay_that_refuses_us_fails_nobody(world: World, stack: AsyncExitStack, kind: str) -> None:
+    """A breach notice to 70 stays as it is, whatever the relay refuses, and arrives once each when that is mended."""
+    script, state = REFUSALS[kind]
+    server, processor = await served(stack, {k: list(v) for k, v in script.items()}, login=kind == "no-password")
+    mailing_id = await breach(world, 70)
+    handover = world.handover_by([processor])
+    with capture_logs() as logs:
+        for _ in range(3):
+            await run_all(world, handover)
+    assert set((await world.states(mailing_id)).values()) == {("queued", "")}
+    assert handover.routes.conditions["relay"].state == state
+    assert [line["state"] for line in logs if line["event"] == "a relay is in trouble"] == [state]
+    assert isinstance(handover.routes.choose(world.policies["interpals"], "notice", datetime.now(UTC)), NoRoute)
+    server.script.clear()
+    if kind == "no-password":
+        server.script["AUTH"] = ["235 2.7.0 Authentication successful"]
+    await run_all(world, world.handover_by([processor]))
+    assert Counter((await world.states(mailing_id)).values()) == {("handed_over", ""): 70}
+    assert len(server.taken) == len(set(server.taken)) == 70
+
+
+async def test_another_relay_takes_over_at_once(world: World, stack: AsyncExitStack) -> None:
+    """What one refuses for our set-up goes by the reserve under the same claim; each gets one copy."""
+    _, refuses = await served(stack, {"RCPT": ["554 5.7.1 Relay access denied"]}, login=False)
+    spare = FakeProcessor(name="spare", weight=0)
+    mailing_id = await breach(world, 70)
+    await run_all(world, world.handover_by([refuses, spare]))
+    assert set((await world.states(mailing_id)).values()) == {("handed_over", "")}
+    assert len(spare.sent) == len(set(spare.recipients)) == 70
+
+
+async def test_one_refused_recipient_keeps_nobody_from_the_relay(world: World) -> None:
+    """A relay that does not relay to one of many is used for the others; that one waits, or goes by another relay."""
+
+    def answer(outgoing: object) -> Outcome:
+        recipient = getattr(outgoing, "recipient", "")
+        if recipient.startswith("user-3@"):
+            return Outcome(Result.UNSENT, 554, "5.7.1", "Relay access denied", Trouble.REFUSED)
+        return Outcome(Result.ACCEPTED, 250)
+
+    first = FakeProcessor(answer, "first")
+    handover = world.handover_by([first])
+    for number in (3, 1, 2, 3, 4, 3, 3):
+        await handover.run((await world.accept([person(number)])).batches)
+    assert handover.routes.conditions["first"].state == "refuses_some"
+    states = Counter(row["state"] for row in await world.pool.fetch("SELECT state FROM deliveries"))
+    assert states == {"handed_over": 3, "queued": 4}
+    await run_all(world, world.handover_by([first, FakeProcessor(name="spare", weight=0)]))
+    states = Counter(row["state"] for row in await world.pool.fetch("SELECT state FROM deliveries"))
+    assert states == {"handed_over": 7}
+
+
+async def test_what_workers_find_is_seen(world: World, tmp_path: Path, database_url: str) -> None:
+    """The commands show state, beginning and last words of each relay, of running workers only; `/readyz` knows too."""
+    away = FakeProcessor(
+        lambda _: Outcome(Result.UNSENT, text="relay-us: AUTH refused", trouble=Trouble.AUTH), "relay-us"
+    )
+    accepted = await world.accept([person(1)])
+    handover, ready = world.handover_by([away]), Readiness()
+    relays = Relays(handover.routes, world.processors, "worker-1", ready)
+    await relays.look()
+    assert [state.state for state in await world.processors.states()] == ["unused"]
+    assert ready.problems == {}
+    await handover.run(accepted.batches)
+    await relays.look()
+    [state] = await world.processors.states()
+    assert (state.state, state.error, state.remedy, state.workers) == (
+        "auth_refused",
+        "relay-us: AUTH refused",
+        Trouble.AUTH.remedy,
+        1,
+    )
+    assert "relay-us refuses our password" in ready.problems["relays"]
+    operator = commands(tmp_path, database_url)
+    listed = json.loads((await operator.done("processors", "list", "--json")).out)
+    assert [(one["processor"], one["state"]) for one in listed["relays"]] == [("relay-us", "auth_refused")]
+    assert "auth_refused" in (await operator.done("processors", "list")).out
+    shown = json.loads((await operator.done("mailing", "show", str(accepted.mailing_id), "--json")).out)
+    since = f"{state.since:%Y-%m-%d %H:%M} UTC"
+    assert shown["waiting"] == [f"relay-us refuses our password since {since}: relay-us: AUTH refused"]
+    assert (
+        "waiting: relay-us refuses our password"
+        in (await operator.done("mailing", "show", str(accepted.mailing_id))).out
+    )
+    await world.pool.execute("UPDATE relay_states SET seen_at = now() - interval '3 minutes'")
+    assert await world.processors.states() == []
+
+
+async def test_workers_that_differ(world: World) -> None:
+    """A trouble comes before what works, with how many workers meet it; a worker that ends is forgotten."""
+    now = datetime.now(UTC)
+    for worker, state in (("a", "working"), ("b", "down"), ("c", "down"), ("d", "unused")):
+        await world.processors.note_states(worker, [RelayState("relay", state, now, times=2)])
+    [found] = await world.processors.states()
+    assert (found.state, found.workers, found.times) == ("down", 2, 4)
+    for worker in ("b", "c"):
+        await world.processors.forget_states(worker)
+    assert [found.state for found in await world.processors.states()] == ["working"]
+
+
+def test_a_notice_that_no_relay_takes_is_written_in_the_end() -> None:
+    """After as long as it is tried, and not for a trouble that has just begun, nor for an operator's halt."""
+    now = datetime.now(UTC)
+    notice = press_of("breach", released_at=now - timedelta(days=6))
+    fresh = press_of("breach", released_at=now - timedelta(days=1))
+    service = press_of("service", released_at=now - timedelta(days=60))
+    lasting, just_begun = NoRoute(NO_CONNECTION, None, now, UNUSABLE), NoRoute(NO_CONNECTION, None, now)
+    forbidden = NoRoute("processor_not_in_policy", "processor-known", now)
+
+    def written(press: object, route: NoRoute) -> bool:
+        return unreached(row_of(press, ADA), press, route, now) is not None  # type: ignore[arg-type]
+
+    assert written(notice, lasting)
+    assert written(notice, forbidden)
+    assert not written(notice, just_begun)
+    assert not written(fresh, lasting)
+    assert not written(service, lasting)

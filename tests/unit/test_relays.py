@@ -1,0 +1,106 @@
+"""The states of relays: what begins one, what ends it, and what is said of it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from mailer.pipeline.relays import (
+    LATELY,
+    QUIET,
+    REFUSES_SOME,
+    UNUSED,
+    WORDS,
+    WORKING,
+    Condition,
+    after,
+    tell,
+    unusable,
+)
+from mailer.policy.outcome import Outcome, Result
+from mailer.policy.trouble import DOWN, MISCONFIGURED, Trouble
+
+NOW = datetime(2026, 11, 27, 18, 2, tzinfo=UTC)
+NEW = Condition(UNUSED, NOW)
+TAKEN = Outcome(Result.ACCEPTED, 250)
+DENIED = Outcome(Result.UNSENT, 554, "5.7.1", "5.7.1 <ann@example.org>: Relay access denied", Trouble.REFUSED)
+LOST = Outcome(Result.DEFERRED, text="lost before the final dot")
+
+
+def unsent(trouble: Trouble) -> Outcome:
+    """A message for which there was no connection."""
+    return Outcome(Result.UNSENT, text=f"relay: {trouble}", trouble=trouble)
+
+
+@pytest.mark.parametrize("trouble", list(Trouble))
+def test_each_trouble_is_a_state_with_words_and_a_remedy(trouble: Trouble) -> None:
+    """An operator reads of each what it is, since when, the last words, and what to check."""
+    found = after(NEW, [unsent(trouble)] * 3, NOW)
+    assert (found.state, found.since, found.times) == (trouble.state, NOW, 1)
+    assert WORDS[found.state]
+    assert found.remedy == trouble.remedy
+    assert found.error == f"relay: {trouble}"
+
+
+def test_a_state_has_a_beginning_and_a_count() -> None:
+    """The same trouble again keeps its beginning; another one begins anew; what works ends it and keeps the words."""
+    first = after(NEW, [unsent(Trouble.UNREACHABLE)], NOW)
+    again = after(first, [unsent(Trouble.LOST)], NOW + timedelta(minutes=1))
+    assert (again.state, again.since, again.times) == (DOWN, NOW, 2)
+    other = after(again, [unsent(Trouble.AUTH)], NOW + timedelta(minutes=2))
+    assert (other.state, other.since, other.times) == ("auth_refused", NOW + timedelta(minutes=2), 1)
+    over = after(other, [TAKEN], NOW + timedelta(minutes=3))
+    assert (over.state, over.since, over.error) == (WORKING, NOW + timedelta(minutes=3), "relay: auth")
+    assert after(over, [TAKEN], NOW + timedelta(minutes=4)) is over
+
+
+def test_what_it_says_of_us_names_nobody() -> None:
+    """The last words are kept without the recipient's address."""
+    found = after(NEW, [DENIED], NOW)
+    assert (found.state, found.error) == (MISCONFIGURED, "554 5.7.1 … Relay access denied")
+
+
+def test_lost_connections_are_down() -> None:
+    """A window of which nothing was answered says that the relay is down."""
+    assert after(NEW, [LOST, Outcome(Result.IN_DOUBT, text="lost")], NOW).state == DOWN
+
+
+def test_it_may_refuse_some_and_take_others() -> None:
+    """That is a state of its own, which ends once it has not been met for a while; a lost connection beside is none."""
+    some = after(NEW, [TAKEN, DENIED], NOW)
+    assert some.state == REFUSES_SOME
+    assert after(some, [TAKEN], NOW + QUIET / 2) is some
+    assert after(some, [TAKEN], NOW + QUIET).state == WORKING
+    assert after(NEW, [TAKEN, unsent(Trouble.UNREACHABLE)], NOW).state == WORKING
+    assert after(NEW, [DENIED], NOW, takes=True).state == REFUSES_SOME
+    assert after(NEW, [unsent(Trouble.UNREACHABLE)], NOW, takes=True).state == DOWN
+
+
+def test_it_is_said_once_and_once_more_when_it_is_over() -> None:
+    """The log has the beginning, each change, and the end, with how often it was met; not each window."""
+    steps = [unsent(Trouble.UNREACHABLE)] * 3 + [unsent(Trouble.CERTIFICATE)] * 2 + [TAKEN] * 2
+    known = NEW
+    with capture_logs() as logs:
+        for minute, outcome in enumerate(steps):
+            before, known = known, after(known, [outcome], NOW + timedelta(minutes=minute))
+            tell("relay-us", before, known)
+    said = [(line["event"], line.get("state"), line.get("times"), line["log_level"]) for line in logs]
+    assert said == [
+        ("a relay is in trouble", "down", None, "warning"),
+        ("a relay is in trouble", "certificate", None, "warning"),
+        ("a relay takes mail again", None, 2, "warning"),
+    ]
+    assert logs[0]["remedy"] == Trouble.UNREACHABLE.remedy
+
+
+def test_a_worker_is_not_ready_while_no_relay_can_be_used() -> None:
+    """One that works, is new, refuses only some, or was not tried for long leaves it ready."""
+    bad = after(NEW, [unsent(Trouble.AUTH)], NOW)
+    problem = unusable({"relay-us": bad}, NOW)
+    assert problem is not None
+    assert "relay-us refuses our password since 2026-11-27 18:02 UTC" in problem
+    assert Trouble.AUTH.remedy in problem
+    for other in (NEW, after(NEW, [TAKEN], NOW), after(NEW, [TAKEN, DENIED], NOW)):
+        assert unusable({"relay-us": bad, "other": other}, NOW) is None
+    assert unusable({"relay-us": bad}, NOW + LATELY) is None
+    assert unusable({}, NOW) is None
