@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
+from mailer.ledger.chain import Links
 from mailer.ledger.control import HALTED
 from mailer.ledger.database import STANDING_COLUMNS, Connection, Pool, behind, int_array, standing_of, statements
 from mailer.ledger.partitions import Partitions, about
@@ -18,7 +19,7 @@ from mailer.policy.decision import Mailing
 from mailer.policy.rates import Rate
 from mailer.ports.deliveries import Carrier, Claim, Move, Row, State
 from mailer.ports.ids import uuid7
-from mailer.ports.ledger import Entry
+from mailer.ports.ledger import Entry, Kind
 
 _SQL = statements("deliveries")
 _CLAIM, _READ_AGAIN, _FORESEE = (
@@ -32,6 +33,8 @@ _COUNTED_MOVE = _BARE.replace("{lock}", "FOR NO KEY UPDATE").replace("{count}", 
 _REFUSED = _SQL["refused"].replace("{want}", _SQL["want"])
 _NOT_ALL = "MA001"
 """The SQLSTATE with which `all_moved` takes a move back."""
+_HANDED = frozenset({"accepted", "in_doubt"})
+"""How the reasons of outcomes begin after which a processor has the data of a message, or may have them."""
 _TRIES = 5
 """Of a move that is refused, where nothing is found any more that was in its way."""
 _SHAPE = ("shape", "from_state", "to_state", "reason", "sent_as", "counts_as")
@@ -108,7 +111,7 @@ class PostgresDeliveries:
             for _ in range(_TRIES):
                 try:
                     refused = await self._move(
-                        connection, table, moves, [*columns(links), *given, *_deltas(moved), self._tell]
+                        connection, table, moves, [*columns(links), *given, *_deltas(moved), self._tell, _handed(links)]
                     )
                 except asyncpg.PostgresError as error:
                     if error.sqlstate != _NOT_ALL:
@@ -272,4 +275,24 @@ def _deltas(moves: Sequence[Sequence[Any]]) -> tuple[list[UUID], list[str], list
         [key[1] for key in keys],
         [key[2] for key in keys],
         [deltas[key] for key in keys],
+    )
+
+
+def _handed(links: Links) -> list[dict[str, Any]]:
+    """How many messages a window's outcomes say that each processor has, or may have."""
+    found = [shape for shape in links.shapes if _is_handed(shape.columns)]
+    if not found:
+        return []
+    counts = Counter(links.numbers)
+    return [
+        {"brand": brand, "processor": processor, "country": country, "contract": contract, "n": counts[shape.number]}
+        for shape in found
+        for _, brand, _, _, _, _, processor, country, contract, *_ in [shape.columns]
+    ]
+
+
+def _is_handed(columns: Sequence[Any]) -> bool:
+    kind, _, _, reason, *_ = columns
+    return (
+        kind is Kind.OUTCOME and reason is not None and reason.partition(" ")[0] in _HANDED and columns[6] is not None
     )

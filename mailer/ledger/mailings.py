@@ -21,6 +21,18 @@ from mailer.ports.mailings import Accepted, MailingFacts, MailingStatus, NewMail
 _SQL = statements("mailings")
 _CREATE, _FACTS = (_SQL[name].replace("{facts}", _SQL["of_all_messages"]) for name in ("create", "facts"))
 
+_BY_ID, _OF_BRAND, _BY_EVENT, _LATEST = (
+    _SQL["status"].replace("{which}", which) + limit
+    for which, limit in (
+        ("m.id = $1", ""),
+        ("m.id = (SELECT e.mailing_id FROM events e WHERE e.brand = $1 AND e.event_id = $2)", ""),
+        # Looked up before they are put in order: else a plan may read all mailings in their order, to find the newest.
+        ("m.id = ANY (ARRAY(SELECT k.id FROM mailings k WHERE k.event_id = $1))", " LIMIT 100"),
+        ("true", " LIMIT $1"),
+    )
+)
+"""A plan for any values finds each by its own index."""
+
 _COUNTED = (
     "opens",
     "machine_opens",
@@ -147,21 +159,21 @@ class PostgresMailings:
 
     async def find(self, brand: str, event_id: str) -> MailingStatus | None:
         """See the port."""
-        row = await self._pool.fetchrow(_SQL["status"], brand, event_id, None, 1)
+        row = await self._pool.fetchrow(_OF_BRAND, brand, event_id)
         return _status(row) if row else None
 
     async def status(self, mailing_id: UUID) -> MailingStatus | None:
         """A mailing by its own id."""
-        row = await self._pool.fetchrow(_SQL["status"], None, None, mailing_id, 1)
+        row = await self._pool.fetchrow(_BY_ID, mailing_id)
         return _status(row) if row else None
 
     async def by_event(self, event_id: str) -> list[MailingStatus]:
         """The mailings of all brands whose event had this id."""
-        return [_status(row) for row in await self._pool.fetch(_SQL["status"], None, event_id, None, 100)]
+        return [_status(row) for row in await self._pool.fetch(_BY_EVENT, event_id)]
 
     async def latest(self, limit: int) -> list[MailingStatus]:
         """The newest mailings first."""
-        return [_status(row) for row in await self._pool.fetch(_SQL["status"], None, None, None, limit)]
+        return [_status(row) for row in await self._pool.fetch(_LATEST, limit)]
 
     async def release(self, mailing_id: UUID, person: str) -> None:
         """Releases a mailing that waits for a second person.

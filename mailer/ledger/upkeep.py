@@ -114,6 +114,7 @@ class PostgresUpkeep:
         await self._pool.execute(_SQL["fold"])
         await self._pool.execute(_SQL["fold_opens"])
         await self._pool.execute(_SQL["fold_clicks"])
+        await self._pool.execute(_SQL["fold_handed"])
         await fold_answers(self._pool)
 
     async def forget_sends(self, days: int) -> None:

@@ -209,6 +209,8 @@ def conclude(step: Sending, outcome: Outcome, now: datetime, *, doubted: bool = 
         step.category,
         reason=" ".join(dict.fromkeys((outcome.result, *(stated or reason).split()))) if reason else outcome.result,
         processor=step.processor.name,
+        country=step.processor.country,
+        contract=step.processor.contract,
         reply=_reply(outcome),
         message_id=step.printed.message_id,
     )

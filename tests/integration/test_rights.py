@@ -16,12 +16,14 @@ from mailer.ledger.coverage import coverage
 from mailer.ledger.keys import PostgresApiKeys
 from mailer.ledger.rights import PostgresRights
 from mailer.policy.document import Policy
+from mailer.policy.outcome import Outcome, Result
+from mailer.policy.trouble import Trouble
 from mailer.ports.broker import Message
 from mailer.ports.dead_letters import DeadKind
 from mailer.ports.people import ImportRow
 from mailer.ports.rights import Correction, Disclosure, ErasureBlocked, NoHold, RecipientErased
 from mailer.ports.standings import Flag
-from tests.factories import BRAND, World, person, policies
+from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, policies
 from tests.integration.web_world import browse
 
 ADA = "user-1@people.example"
@@ -312,6 +314,25 @@ async def test_purges_are_due_where_it_was_promised(world: World) -> None:
     assert await world.upkeep.finish_mailings() == 1
     assert await world.processors.purges() == []
     assert [(h.brand, h.processor, h.handovers) for h in await world.processors.holders()] == [(BRAND, "fake", 1)]
+
+
+async def test_only_what_was_handed_counts_as_handed_data(world: World) -> None:
+    """What a relay was not offered or has refused it does not have; what is in doubt, it may have; folding keeps it."""
+    outcomes = {
+        "user-1": Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE),
+        "user-2": Outcome(Result.DEFERRED, 451, "4.7.1", "come back later"),
+        "user-3": Outcome(Result.IN_DOUBT, text="lost after the final dot"),
+    }
+    fake = FakeProcessor(lambda outgoing: outcomes.get(outgoing.recipient.partition("@")[0], ACCEPTED))
+    for _ in range(120):
+        accepted = await world.accept([person(number) for number in range(1, 6)])
+        await world.handover(fake).run(accepted.batches)
+    [before] = await world.processors.holders()
+    assert (before.brand, before.processor, before.country, before.contract) == (BRAND, "fake", "ZZ", "none")
+    assert before.handovers == 120 * 3
+    await world.upkeep.fold()
+    assert await world.processors.holders() == [before]
+    assert await world.pool.fetchval("SELECT count(*) FROM handed") == 1
 
 
 async def test_coverage_of_a_mailing_to_some(world: World) -> None:

@@ -195,6 +195,9 @@ WITH want AS MATERIALIZED (
 ), counted AS (
     INSERT INTO counters
     SELECT * FROM unnest($10::uuid[], $11::text[], $12::text[], $13::bigint[])
+), handed AS (
+    INSERT INTO handed (brand, processor, country, contract, n)
+    SELECT * FROM jsonb_to_recordset($15::jsonb) AS h (brand text, processor text, country text, contract text, n bigint)
 ), told AS (
     -- One message a window and routing key, committed with what it tells; the relay publishes it.
     INSERT INTO outbox (exchange, routing_key, body)

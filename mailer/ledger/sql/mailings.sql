@@ -141,8 +141,8 @@ FROM mailings m
 CROSS JOIN LATERAL (
     SELECT array_agg(h.scope ORDER BY h.scope) AS scopes FROM halts h
     WHERE h.scope = 'everything' OR (h.scope, h.key) IN (('brand', m.brand), ('mailing', m.id::text))) halts
-WHERE ($1::text IS NULL OR m.brand = $1) AND ($2::text IS NULL OR m.event_id = $2) AND ($3::uuid IS NULL OR m.id = $3)
-ORDER BY m.id DESC LIMIT $4
+WHERE {which}
+ORDER BY m.id DESC
 
 -- name: release
 UPDATE mailings SET state = 'released', released_at = now(), released_by = $2 WHERE id = $1 AND state = 'awaiting_release'

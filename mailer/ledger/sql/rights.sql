@@ -181,8 +181,9 @@ SELECT mailing_id, brand, processor, country, contract, due_at, confirmed_at, co
 ORDER BY mailing_id, processor
 
 -- name: holders
-SELECT brand, processor, country, contract, count(*) AS handovers, min(at) AS first_at, max(at) AS last_at
-FROM ledger WHERE kind = 'hand_over' GROUP BY brand, processor, country, contract
+SELECT brand, processor, country, contract, sum(n)::bigint AS handovers, min(first_at) AS first_at,
+       max(last_at) AS last_at
+FROM handed GROUP BY brand, processor, country, contract
 ORDER BY brand, processor, country, contract
 
 -- name: confirm_erasure

@@ -145,6 +145,19 @@ WITH busy AS (
 )
 INSERT INTO clicks SELECT mailing_id, link, day, machine, sum(n) FROM gone GROUP BY mailing_id, link, day, machine
 
+-- name: fold_handed
+WITH busy AS (
+    SELECT brand, processor, country, contract FROM handed GROUP BY brand, processor, country, contract
+    HAVING count(*) > 100
+), gone AS (
+    DELETE FROM handed h USING busy b
+    WHERE h.brand = b.brand AND h.processor = b.processor
+      AND (h.country, h.contract) IS NOT DISTINCT FROM (b.country, b.contract)
+    RETURNING h.brand, h.processor, h.country, h.contract, h.n, h.first_at, h.last_at
+)
+INSERT INTO handed SELECT brand, processor, country, contract, sum(n), min(first_at), max(last_at) FROM gone
+GROUP BY brand, processor, country, contract
+
 -- name: forget_sends
 DELETE FROM sends WHERE (recipient_id, mailing_id) IN (
     SELECT recipient_id, mailing_id FROM sends WHERE at < now() - $1::interval ORDER BY at LIMIT $2
