@@ -80,6 +80,10 @@ class NoPauses:
     async def pause(self, pauses: Sequence[Pause]) -> None:
         """See `ports.pauses`."""
 
+    async def lift(self, processor: str) -> int:
+        """See `ports.pauses`."""
+        return 0
+
 
 async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, Carrier]:
     """Nobody has carried any text."""

@@ -8,13 +8,17 @@ import typer
 from mailer.app import App
 from mailer.cli import control
 from mailer.cli.shared import AsJson, fail, moment, out, print_json, settings, table, with_app
+from mailer.ledger.pauses import PostgresPauses
+from mailer.policy.set_up import checks
 from mailer.ports.control import Halt, Scope
+from mailer.ports.pauses import Pause
 from mailer.ports.relays import RelayState
 from mailer.ports.rights import Holder, Keeper, Purge
 from mailer.processors.relay import parse
 
 app = typer.Typer(help="Processors: list, pause, resume, confirm-purge, confirm-erasure.", no_args_is_help=True)
 
+_Listed = tuple[list[RelayState], list[Pause], list[Holder], list[Purge], list[Keeper], tuple[Halt, ...]]
 Processor = Annotated[str, typer.Option(help="Its name, as the ledger has it.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name, as the ledger has it.")]
 By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who notes its answer; it stands in the ledger.")]
@@ -24,16 +28,17 @@ By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who notes its a
 def list_(json: AsJson = False) -> None:
     """How the processors are, who was handed data, and what they have to purge or to erase."""
 
-    async def act(app: App) -> tuple[list[RelayState], list[Holder], list[Purge], list[Keeper], tuple[Halt, ...]]:
+    async def act(app: App) -> _Listed:
         halts = tuple(halt for halt in (await app.halts.ask((), ())).halts if halt.scope is Scope.PROCESSOR)
-        known = app.processors
-        return await known.states(), await known.holders(), await known.purges(), await known.keepers(), halts
+        known, streams = app.processors, await PostgresPauses(app.pool).paused()
+        return await known.states(), streams, await known.holders(), await known.purges(), await known.keepers(), halts
 
-    states, holders, purges, keepers, paused = with_app(act)
+    states, streams, holders, purges, keepers, paused = with_app(act)
     if json:
         print_json(
             {
                 "relays": [_state(state) for state in states],
+                "streams": [_stream(pause) for pause in streams],
                 "processors": [_plain(holder) for holder in holders],
                 "purges": [_plain(purge) for purge in purges],
                 "erasures": [_plain(keeper) for keeper in keepers],
@@ -41,11 +46,7 @@ def list_(json: AsJson = False) -> None:
             }
         )
         return
-    table(
-        ("processor", "state", "since", "last error", "what to check", "times", "workers"),
-        [(s.relay, s.state, moment(s.since), s.error, s.remedy, s.times or "", s.workers) for s in states],
-        "As the running workers find them",
-    )
+    _show(states, streams)
     table(
         ("brand", "processor", "country", "contract", "hand-overs", "first", "last"),
         [
@@ -79,8 +80,19 @@ def pause(name: Name, by: control.By = "", reason: control.Reason = "", json: As
 
 @app.command()
 def resume(name: Name, by: control.By = "", json: AsJson = False) -> None:
-    """Hands mail to a processor again."""
-    control.lift_one(Scope.PROCESSOR, name, by, json)
+    """Hands mail to a processor again, also to the recipient domains that had blocked it or found our set-up broken."""
+    who = control.person(by)
+
+    async def act(app: App) -> tuple[bool, int]:
+        return await app.halts.lift(Scope.PROCESSOR, name, who), await PostgresPauses(app.pool).lift(name)
+
+    lifted, streams = with_app(act)
+    if json:
+        print_json({"resumed": name, "new": lifted, "streams": streams})
+        return
+    control.say_resumed(name, lifted, json)
+    if streams:
+        out.print(f"{streams:,} streams that had paused go on.", markup=False)
 
 
 @app.command("confirm-purge")
@@ -108,6 +120,32 @@ def confirm_erasure(
 def _named(by: str) -> None:
     if not by.strip() or not by.isprintable():
         fail("--by needs the name of a person: it stands in the ledger", 2)
+
+
+def _show(states: list[RelayState], streams: list[Pause]) -> None:
+    """The processors as workers find them, and the mail that recipient domains keep waiting."""
+    table(
+        ("processor", "state", "since", "last error", "what to check", "times", "workers"),
+        [(s.relay, s.state, moment(s.since), s.error, s.remedy, s.times or "", s.workers) for s in states],
+        "As the running workers find them",
+    )
+    if streams:
+        names = ("processor", "category", "domain", "until", "reason", "says", "check")
+        shown = [_stream(pause) | {"until": moment(pause.until)} for pause in streams]
+        table(names, [tuple(one[name] or "" for name in names) for one in shown], "Mail that pauses")
+
+
+def _stream(pause: Pause) -> dict[str, object]:
+    status = next((word for word in pause.says.split() if checks(word)), "")
+    return {
+        "processor": pause.processor,
+        "category": pause.category,
+        "domain": pause.domain,
+        "until": pause.until,
+        "reason": pause.reason,
+        "says": pause.says or None,
+        "check": checks(status),
+    }
 
 
 def _state(state: RelayState) -> dict[str, object]:

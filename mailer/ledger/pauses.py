@@ -22,9 +22,15 @@ class PostgresPauses:
             [pause.category for pause in pauses],
             [pause.domain for pause in pauses],
             [pause.until for pause in pauses],
+            [pause.reason for pause in pauses],
+            [pause.says for pause in pauses],
         )
         await self._pool.execute(_SQL["forget"])
 
     async def paused(self) -> list[Pause]:
         """See the port."""
         return [Pause(**row) for row in await self._pool.fetch(_SQL["paused"])]
+
+    async def lift(self, processor: str) -> int:
+        """See the port."""
+        return len(await self._pool.fetch(_SQL["lift"], processor))

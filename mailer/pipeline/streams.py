@@ -8,7 +8,9 @@ from typing import Final
 
 from mailer.policy.category import Category, Lane
 from mailer.policy.outcome import Outcome, Result
-from mailer.ports.pauses import Pause, Pauses
+from mailer.policy.reply import scrub
+from mailer.policy.set_up import checks
+from mailer.ports.pauses import SET_UP, Pause, Pauses
 from mailer.telemetry import log
 
 STREAK: Final = 3
@@ -17,6 +19,8 @@ WHOLE: Final = 5
 """Recipient domains for which a stream pauses at once; with so many, it pauses for all: the sender is listed."""
 PAUSE: Final = timedelta(minutes=15)
 """How long; then the next messages show whether it is over."""
+STOP: Final = timedelta(hours=1)
+"""How long a stream stops at a domain that finds our set-up broken, unless a person says before that it is mended."""
 _SECONDS: Final = 1.0
 """Between two looks at what other workers have found."""
 
@@ -38,6 +42,7 @@ class Streams:
         self._until: dict[Stream, datetime] = {}
         self._streaks: Counter[Stream] = Counter()
         self._read_at = float("-inf")
+        self._told: dict[tuple[str, str | None], datetime] = {}
 
     async def look(self) -> None:
         """Reads what other workers have found, at most once a second; before a window is decided on."""
@@ -70,13 +75,39 @@ class Streams:
             outcomes: of the same messages.
         """
         blocked = self._blocked(processor, sent, outcomes)
-        if not blocked:
+        broken = [pair for pair in zip(sent, outcomes, strict=True) if pair[1].result is Result.SET_UP]
+        if not blocked and not broken:
             return
         try:
-            await self._pauses.pause(self._pause(processor, blocked, datetime.now(UTC)))
+            now = datetime.now(UTC)
+            pauses = self._stop(processor, broken, now) + (self._pause(processor, blocked, now) if blocked else [])
+            if pauses:
+                await self._pauses.pause(pauses)
         except Exception:
             # The window's outcomes must not be lost for it; the other workers find out by themselves.
             log.exception("pauses could not be shared")
+
+    def _stop(
+        self, processor: str, broken: Sequence[tuple[tuple[Category, str], Outcome]], now: datetime
+    ) -> list[Pause]:
+        """Stops streams at domains that find our set-up broken, and pages whoever can mend it, once."""
+        pauses: dict[Stream, Pause] = {}
+        for (category, domain), outcome in broken:
+            says = scrub(f"{outcome.code} {outcome.text}")
+            if self._told.get((processor, domain), now) <= now:
+                self._told[processor, domain] = now + STOP
+                log.error(
+                    "a recipient domain finds our set-up broken; see `mailer processors list`",
+                    processor=processor,
+                    category=category.name,
+                    says=says,
+                    check=checks(outcome.status or ""),
+                )
+            if category.lane is not Lane.BREACH:
+                stream = processor, category.name, domain
+                pauses[stream] = Pause(*stream, now + STOP, SET_UP, says)
+        self._until |= {stream: pause.until for stream, pause in pauses.items()}
+        return list(pauses.values())
 
     def _pause(self, processor: str, blocked: Collection[Stream], now: datetime) -> list[Pause]:
         """Pauses streams, and altogether what pauses for many domains."""

@@ -5,15 +5,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+BLOCKED = "blocked"
+"""The domain blocks the mail for what it is."""
+SET_UP = "set_up"
+"""The domain finds our own set-up broken."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A category's mail by a processor, until a moment. domain: only to this one; None: to all."""
+    """A category's mail by a processor, until a moment.
+
+    Attributes:
+        domain: only to this one; None: to all.
+        reason: `BLOCKED` or `SET_UP`.
+        says: the domain's words, without addresses; empty where they tell nothing more.
+    """
 
     processor: str
     category: str
     domain: str | None
     until: datetime
+    reason: str = BLOCKED
+    says: str = ""
 
 
 class Pauses(Protocol):
@@ -25,4 +38,8 @@ class Pauses(Protocol):
 
     async def paused(self) -> list[Pause]:
         """Those that are not over."""
+        ...
+
+    async def lift(self, processor: str) -> int:
+        """Ends those of a processor, since a person says so; returns how many."""
         ...

@@ -2,12 +2,16 @@
 
 from datetime import UTC, datetime, timedelta
 
+from structlog.testing import capture_logs
+
+from mailer.ledger.held import PostgresHeld
 from mailer.ledger.pauses import PostgresPauses
+from mailer.pipeline.handover import WINDOW
 from mailer.pipeline.streams import PAUSE, STREAK, WHOLE, Streams
 from mailer.policy.category import CATEGORIES
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.pauses import Pause
-from tests.factories import World, person
+from tests.factories import FakeProcessor, World, person
 
 PROMOTIONAL, SERVICE, BREACH = CATEGORIES["promotional"], CATEGORIES["service"], CATEGORIES["breach"]
 BLOCKED = Outcome(Result.BLOCKED, 554, "5.7.1", "we do not like you")
@@ -113,3 +117,51 @@ async def test_a_new_worker_knows_of_pauses_before_its_first_window(world: World
     await world.handover().run(accepted.batches)
     assert world.processor.sent == []
     assert {state for state, _ in (await world.states(accepted.mailing_id)).values()} == {"queued"}
+
+
+SPF = Outcome(Result.SET_UP, 550, "5.7.27", "5.7.27 SPF of <news@x.example> did not pass")
+
+
+async def test_a_domain_that_finds_our_set_up_broken_is_stopped_at(world: World) -> None:
+    """One such reply stops that stream at that domain, and pages with its words and what to check, once."""
+    streams, other = Streams(PostgresPauses(world.pool)), Streams(PostgresPauses(world.pool))
+    with capture_logs() as logs:
+        await streams.note("relay", [(PROMOTIONAL, "a.example")] * 2, [SPF, TAKEN])
+        await streams.note("relay", [(SERVICE, "a.example")], [SPF])
+        await streams.note("relay", [(BREACH, "a.example")], [SPF])
+    [paged] = [line for line in logs if line["log_level"] == "error"]
+    assert (paged["says"], "SPF" in paged["check"]) == ("550 5.7.27 SPF of … did not pass", True)
+    await other.look()
+    now = datetime.now(UTC)
+    for worker in (streams, other):
+        for category in (PROMOTIONAL, SERVICE):
+            until = worker.paused("relay", category, "a.example", now)
+            assert until is not None
+            assert until > now + PAUSE
+        assert worker.paused("relay", BREACH, "a.example", now) is None
+        assert worker.paused("relay", PROMOTIONAL, "b.example", now) is None
+    pauses = PostgresPauses(world.pool)
+    assert {(found.reason, found.says) for found in await pauses.paused()} == {("set_up", paged["says"])}
+    assert await pauses.lift("relay") == 2
+    assert await pauses.lift("relay") == 0
+
+
+async def test_what_a_broken_set_up_stops_is_held_and_not_failed(world: World) -> None:
+    """Mail that met it is held, the rest of that stream waits, and all arrives once a person says it is mended."""
+    mended = False
+
+    def answer(outgoing: object) -> Outcome:
+        return TAKEN if mended else SPF
+
+    processor = FakeProcessor(answer)
+    accepted = await world.accept([person(n) for n in range(WINDOW + 20)])
+    handover = world.handover(processor)
+    await handover.run(accepted.batches)
+    assert await world.counted(accepted.mailing_id) == {("held", "set_up"): WINDOW, ("queued", ""): 20}
+    mended = True
+    await PostgresPauses(world.pool).lift("fake")
+    assert await PostgresHeld(world.pool, world.writers).release(accepted.mailing_id, "Grace") == WINDOW
+    await world.pool.execute("UPDATE batches SET due_at = now()")
+    await world.timekeeper().tick()
+    await world.run_published(processor)
+    assert await world.counted(accepted.mailing_id) == {("handed_over", ""): WINDOW + 20}

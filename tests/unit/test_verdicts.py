@@ -186,3 +186,46 @@ def test_the_wait_grows_and_is_bounded(age: timedelta, spread: float) -> None:
     assert timedelta(seconds=30) <= delay <= LONGEST_RETRY * 1.5
     assert retry_delay(age, 0.5) == age or age < timedelta(minutes=1) or age > LONGEST_RETRY
     assert retry_delay(age + timedelta(minutes=1), spread) >= delay
+
+
+def test_a_broken_set_up_holds_mail_and_tries_breach_mail_on() -> None:
+    """Mandatory mail is held for as long as it takes; optional mail is given up when stale; breach mail is tried on."""
+    broken = Outcome(Result.SET_UP, 550, "5.7.26", "unauthenticated")
+    old = NOW - timedelta(days=30)
+    for category, tried_at, state, reason in (
+        ("newsletter", None, State.HELD, "set_up"),
+        ("newsletter", old, State.FAILED, "gave_up 5.7.26"),
+        ("service", None, State.HELD, "set_up"),
+        ("service", old, State.HELD, "set_up"),
+        ("breach", None, State.DEFERRED, "5.7.26"),
+        ("breach", old, State.DIVERTED, "written_notice"),
+    ):
+        change = conclude(intended(category, tried_at=tried_at, released_at=old), broken, NOW)
+        assert (change.move.to_state, change.move.reason) == (state, reason), category
+        assert change.entries[0].reason == "set_up 5.7.26"
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Outcome(Result.REFUSED, 550, "5.1.1", "no such user"),
+        Outcome(Result.BLOCKED, 554, "5.7.1", "spam"),
+        Outcome(Result.BLOCKED, status="5.6.7", text="not sent: the relay does not offer SMTPUTF8"),
+        Outcome(Result.DEFERRED, 451, "4.3.0", "later"),
+        Outcome(Result.SET_UP, 550, "5.7.26", "unauthenticated"),
+    ],
+    ids=lambda outcome: f"{outcome.result} {outcome.status}",
+)
+def test_a_breach_notice_ends_in_writing_whatever_ends_it(outcome: Outcome) -> None:
+    """No class of reply lets a notice that everyone must get just fail."""
+    step = intended("breach", tried_at=NOW - timedelta(days=30), released_at=NOW - timedelta(days=30))
+    move = conclude(step, outcome, NOW).move
+    assert (move.to_state, move.reason) == (State.DIVERTED, "written_notice")
+
+
+def test_a_breach_notice_that_cannot_be_made_or_has_expired_is_written() -> None:
+    """A value that breaks the template, and a time that has passed, end in writing, too."""
+    broken, over = press_of("breach"), press_of("breach", expires_at=NOW)
+    row = row_of(broken, context={"happened_on": "a\nBcc: x@y.example", "contact": None})
+    for step in (plan(row, broken, RELAY, NOW), plan(row_of(over), over, RELAY, NOW)):
+        assert (step.change.move.to_state, step.change.move.reason) == (State.DIVERTED, "written_notice")

@@ -1,12 +1,18 @@
 -- name: pause
-INSERT INTO pauses AS p (processor, category, domain, until)
-SELECT processor, category, domain, max(until)
-FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS k (processor, category, domain, until)
-GROUP BY processor, category, domain ORDER BY processor, category, domain
-ON CONFLICT (processor, category, domain) DO UPDATE SET until = greatest(p.until, EXCLUDED.until)
+INSERT INTO pauses AS p (processor, category, domain, until, reason, says)
+SELECT DISTINCT ON (processor, category, domain) processor, category, domain, until, reason, says
+FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[])
+    AS k (processor, category, domain, until, reason, says)
+ORDER BY processor, category, domain, until DESC
+ON CONFLICT (processor, category, domain) DO UPDATE
+    SET until = EXCLUDED.until, reason = EXCLUDED.reason, says = EXCLUDED.says WHERE p.until < EXCLUDED.until
 
 -- name: paused
-SELECT processor, category, domain, until FROM pauses WHERE until > now()
+SELECT processor, category, domain, until, reason, says FROM pauses WHERE until > now()
+ORDER BY processor, category, domain
 
 -- name: forget
 DELETE FROM pauses WHERE until < now() - interval '1 day'
+
+-- name: lift
+DELETE FROM pauses WHERE processor = $1 AND until > now() RETURNING 1
