@@ -69,12 +69,16 @@ def verify(
     head: Annotated[
         Path | None, typer.Option(help="Seals that were published: by `mailer ledger seal`, or `publish`.")
     ] = None,
+    since: Annotated[
+        Path | None, typer.Option(help="A seal up to which you verified before; of several in the file, the last.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Recomputes every chain and names each entry that was changed, is missing or was reordered."""
     published = [] if head is None else _published(head)
+    known = None if since is None else _published(since)[-1]
     try:
-        verdict = with_app(lambda app: _verify(app, published))
+        verdict = with_app(lambda app: _verify(app, published, known))
     except HeadRefused as error:
         fail(str(error), 2)
     if json:
@@ -84,15 +88,16 @@ def verify(
     if verdict.faults:
         fail(f"{len(verdict.faults)} faults in {verdict.entries} entries", 1)
     if not json:
-        out.print(f"Sound: {verdict.entries} entries by {verdict.writers} writers.")
+        newer = " Entries that were sealed two days before that seal, or earlier, were not read." if known else ""
+        out.print(f"Sound: {verdict.entries} entries by {verdict.writers} writers.{newer}")
 
 
-async def _verify(app: App, published: list[dict[str, Any]]) -> Verdict:
+async def _verify(app: App, published: list[dict[str, Any]], since: dict[str, Any] | None) -> Verdict:
     """By as many processes as there are processors, with a progress bar."""
     with database(app.settings) as url, progress_bar() as bar:
         task = bar.add_task("verifying", total=None)
         return await app.ledger.verify(
-            published, url, cpus(), lambda done, total: bar.update(task, advance=done, total=total)
+            published, url, cpus(), lambda done, total: bar.update(task, advance=done, total=total), since
         )
 
 

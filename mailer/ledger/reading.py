@@ -77,22 +77,26 @@ class PostgresLedger:
         url: str | None = None,
         processes: int = 1,
         progress: Progress = lambda done, total: None,
+        since: Record | None = None,
     ) -> Verdict:
         """Recomputes every chain, and holds all seals and the published ones against it.
 
         Args:
             published: seals that were kept elsewhere.
+            since: a seal that was kept elsewhere, up to which the ledger was verified before: only what may have been
+                written since is recomputed.
             url: the database's, where several processes are to share the work.
             processes: how many.
             progress: told as it goes on.
 
         Raises:
-            HeadRefused: a published record, or the newest seal, is not one of ours.
+            HeadRefused: a published record, or the newest seal, is not one of ours; or `since` is not kept here.
         """
         async with self._pool.acquire() as connection:
             # The seals first: what is sealed meanwhile is of entries that the chains have by then.
-            faults = await verify_seals(connection, self._signer, published)
-            slices = await verify_chains(connection, self._key, url, processes, progress)
+            faults = await verify_seals(connection, self._signer, published, since)
+            seal = self._signer.read(since) if since else None
+            slices = await verify_chains(connection, self._key, url, processes, progress, seal)
         faults += [fault for found in slices for fault in found.faults]
         faults.sort(key=lambda fault: (fault.writer, fault.n))
         entries, writers = sum(found.entries for found in slices), sum(found.writers for found in slices)

@@ -145,8 +145,8 @@ class _Sealed:
         self.number, self.at = max(self.number, seal.number), seal.at
         if seal.whole:
             self.previous_whole, self.whole_at = self.previous, seal.at
-            floor = _floor(seal.at)
-            self.named = {writer: head for writer, head in self.named.items() if writer >= floor}
+            least = floor(seal.at)
+            self.named = {writer: head for writer, head in self.named.items() if writer >= least}
         self.named |= {writer: (n, hash_) for writer, n, hash_ in seal.heads}
 
 
@@ -175,7 +175,7 @@ class Seals:
             sealed, now = self._sealed, datetime.now(UTC)
             whole = sealed.whole_at is None or now - sealed.whole_at >= _WHOLE_EVERY
             since = sealed.whole_at if whole else sealed.at
-            heads = await _heads(connection, _floor(since) if since else _EVERYBODY)
+            heads = await _heads(connection, floor(since) if since else _EVERYBODY)
             moved = [(writer, n, hash_) for writer, n, hash_ in heads if sealed.named.get(writer) != (n, hash_)]
             if not moved:
                 return None
@@ -229,6 +229,6 @@ async def _heads(connection: Connection, floor: UUID) -> list[Head]:
     return [(row["writer"], row["n"], row["hash"]) for row in await connection.fetch(_SQL["heads"], floor)]
 
 
-def _floor(at: datetime) -> UUID:
-    """The least writer (UUIDv7) that may have moved since."""
+def floor(at: datetime) -> UUID:
+    """The least writer (UUIDv7) that may have moved since a moment."""
     return UUID(int=int((at - _REACH).timestamp() * 1000) << 80)

@@ -20,7 +20,7 @@ import asyncpg
 from mailer.ledger.chain import GENESIS, commit_to, link_hash
 from mailer.ledger.connections import connect
 from mailer.ledger.database import Connection, statements
-from mailer.ledger.seals import KEPT, Head, Record, Seal, Signer, digest
+from mailer.ledger.seals import KEPT, Head, HeadRefused, Record, Seal, Signer, digest, floor
 from mailer.macs import Mac
 from mailer.ports.ledger import Entry
 
@@ -62,9 +62,9 @@ class Verdict:
 
 
 async def verify_chains(
-    connection: Connection, key: bytes, url: str | None, processes: int, progress: Progress
+    connection: Connection, key: bytes, url: str | None, processes: int, progress: Progress, since: Seal | None = None
 ) -> list[Verdict]:
-    """Recomputes all chains.
+    """Recomputes all chains, or those that may have moved since a seal.
 
     Args:
         connection: to the database.
@@ -72,10 +72,12 @@ async def verify_chains(
         url: the same database, for the processes; None: all is done here.
         processes: how many share the work.
         progress: told after each slice.
+        since: chains are left out that had come to their end before it: those that began two days before, or earlier.
     """
-    heads = [(row["writer"], row["n"]) for row in await connection.fetch(_SEALS["heads"], _FIRST[0])]
+    first = (floor(since.at), 0) if since else _FIRST
+    heads = [(row["writer"], row["n"]) for row in await connection.fetch(_SEALS["heads"], first[0])]
     total = sum(n for _, n in heads)
-    slices = list(pairwise([_FIRST, *_cuts(heads, max(SLICE, total // _SLICES)), _LAST]))
+    slices = list(pairwise([first, *_cuts(heads, max(SLICE, total // _SLICES)), _LAST]))
     verdicts = []
     async for verdict in _checked(connection, key, slices, url, min(processes, len(slices))):
         verdicts.append(verdict)
@@ -178,21 +180,29 @@ class _Walk:
             self.faults.append(Fault(str(self._writer), n, what))
 
 
-async def verify_seals(connection: Connection, signer: Signer, published: Sequence[Record]) -> list[Fault]:
+async def verify_seals(
+    connection: Connection, signer: Signer, published: Sequence[Record], since: Record | None = None
+) -> list[Fault]:
     """Holds the ledger against all seals, and these against one another.
 
     Args:
         connection: to the database.
         signer: knows the seals' key.
         published: seals that were kept elsewhere.
+        since: only from this one on, which was kept elsewhere.
 
     Raises:
-        HeadRefused: a published one, or the newest of the database, is not by this ledger's key.
+        HeadRefused: a published one, or the newest of the database, is not by this ledger's key; or that one is not
+            kept in the database.
     """
     newest = await connection.fetchrow(_SEALS["latest"])
     if newest is not None:
         signer.read(signer.record(newest["body"], newest["signature"]))
-    heads, links = _Heads(connection), _Links()
+    heads, links, place = _Heads(connection), _Links(), 0
+    if since is not None:
+        place = await _place(connection, since)
+        links = _Links(since["body"], signer.read(since))
+        await heads.add(signer.read(since))
     for record in published:
         seal = signer.read(record)
         await heads.add(seal)
@@ -200,7 +210,7 @@ async def verify_seals(connection: Connection, signer: Signer, published: Sequen
         if seal.chained and seal.whole and await connection.fetchval(_SEALS["place"], record["body"]) is None:
             links.fault(seal.number, "missing: a seal that was published")
     async with connection.transaction(readonly=True):
-        async for row in connection.cursor(_SEALS["all"], prefetch=100):
+        async for row in connection.cursor(_SEALS["behind"], place, prefetch=100):
             read = signer.read_row(row)
             links.step(row["body"], read)
             if read is not None:
@@ -209,14 +219,26 @@ async def verify_seals(connection: Connection, signer: Signer, published: Sequen
     return [*links.faults, *heads.faults()]
 
 
-class _Links:
-    """The chain of the seals."""
+async def _place(connection: Connection, since: Record) -> int:
+    """The place of a seal in the database, from which the chain of seals is followed."""
+    place = await connection.fetchval(_SEALS["place"], since["body"])
+    if place is None:
+        raise HeadRefused(
+            "the seal is not kept in this database: it is not a whole one and older than"
+            f" {KEPT.days} days, or the database was restored from an older backup, or seals were deleted;"
+            " verify without --since"
+        )
+    return int(place)
 
-    def __init__(self) -> None:
-        self._previous: str | None = None
-        self._whole: str | None = None
-        self._after_whole = False
-        self._number = 0
+
+class _Links:
+    """The chain of the seals, from the first or from behind a known one."""
+
+    def __init__(self, body: str | None = None, seal: Seal | None = None) -> None:
+        self._previous: str | None = digest(body) if body else None
+        self._whole: str | None = self._previous if seal and seal.whole else None
+        self._after_whole = seal is not None and seal.whole
+        self._number = seal.number if seal else 0
         self.faults: list[Fault] = []
 
     def step(self, body: str, seal: Seal | None) -> None:

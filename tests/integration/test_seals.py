@@ -137,3 +137,53 @@ async def test_seals_are_published_once(world: World) -> None:
     await world.pool.execute("DELETE FROM seals WHERE body = $1", second["body"])
     with pytest.raises(HeadRefused, match="not kept in this database"):
         await behind(second)
+
+
+async def old_writer(world: World, days: int) -> Writer:
+    """A writer that was born some days ago, with three entries."""
+    writer = Writer(KEY.encode())
+    writer.id = UUID(int=writer.id.int - (days * 86_400_000 << 80))
+    await add(world, writer, 3)
+    return writer
+
+
+async def test_what_came_after_a_seal_is_verified_alone(world: World) -> None:
+    """Of a long ledger, only chains that may have moved since a kept seal are read; each fault in them is named."""
+    old = await old_writer(world, 20)
+    kept = await world.ledger.seal()
+    recent = Writer(KEY.encode())
+    await add(world, recent, 4)
+    await world.ledger.seal_moved()
+    whole, part = await world.ledger.verify(), await world.ledger.verify(since=kept)
+    assert (whole.entries, part.entries, part.faults) == (7, 4, ())
+    await world.pool.execute("UPDATE ledger SET reason = 'x' WHERE writer = $1 AND n = 2", old.id)
+    await world.pool.execute("UPDATE ledger SET reason = 'x' WHERE writer = $1 AND n = 3", recent.id)
+    named = [(fault.writer, fault.n) for fault in (await world.ledger.verify(since=kept)).faults]
+    assert named == [(str(recent.id), 3)]
+    assert len((await world.ledger.verify()).faults) == 2
+
+
+async def test_since_a_seal_its_heads_and_the_seals_behind_it_are_held_against_the_ledger(world: World) -> None:
+    """An old chain that lost its end, a removed seal and a removed writer are named without reading the old chains."""
+    old = await old_writer(world, 20)
+    kept = await world.ledger.seal()
+    recent = Writer(KEY.encode())
+    for _ in range(3):
+        await add(world, recent)
+        await world.ledger.seal_moved()
+    await world.pool.execute("DELETE FROM ledger WHERE writer = $1 AND n = 3", old.id)
+    await world.pool.execute("DELETE FROM ledger WHERE writer = $1", recent.id)
+    await world.pool.execute("DELETE FROM seals WHERE id = (SELECT max(id) - 1 FROM seals)")
+    found = {(fault.writer, fault.what.partition(":")[0]) for fault in (await world.ledger.verify(since=kept)).faults}
+    assert found == {(str(old.id), "missing"), (str(recent.id), "missing"), ("seals", "missing or changed")}
+
+
+async def test_a_seal_that_is_not_kept_is_no_beginning(world: World) -> None:
+    """Deleted from the database, or by another key, it is refused in words."""
+    await write(world)
+    kept = await world.ledger.seal()
+    with pytest.raises(HeadRefused, match="not by this ledger's key"):
+        await world.ledger.verify(since={**kept, "signature": "00" * 64})
+    await world.pool.execute("DELETE FROM seals")
+    with pytest.raises(HeadRefused, match="not kept in this database"):
+        await world.ledger.verify(since=kept)

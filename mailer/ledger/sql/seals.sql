@@ -25,9 +25,6 @@ INSERT INTO seals (body, signature, whole, sealed_at) VALUES ($1, $2, $3, $4)
 -- What lies before an old whole seal is named by it; the chain goes on from whole one to whole one.
 DELETE FROM seals WHERE NOT whole AND id < (SELECT max(id) FROM seals WHERE whole AND sealed_at < now() - $1::interval)
 
--- name: all
-SELECT id, body, signature FROM seals ORDER BY id
-
 -- name: latest
 SELECT body, signature FROM seals ORDER BY id DESC LIMIT 1
 
