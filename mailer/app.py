@@ -25,6 +25,7 @@ from mailer.ledger.control import PostgresHalts
 from mailer.ledger.dead_letters import PostgresDeadLetters
 from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.ledger.desk import desks
+from mailer.ledger.figures import PostgresFigures
 from mailer.ledger.held import PostgresHeld
 from mailer.ledger.imports import PostgresImporter
 from mailer.ledger.inviters import PostgresInviters
@@ -47,6 +48,7 @@ from mailer.ledger.upkeep import PostgresUpkeep
 from mailer.ledger.writers import Writers
 from mailer.pipeline import consumers
 from mailer.pipeline.control import Control
+from mailer.pipeline.figuring import FLOW, keep_figures
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
 from mailer.pipeline.preparing import Gate
@@ -252,6 +254,8 @@ class App:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies).run(stop))
             tasks.create_task(Push(self.partners, post, self.policies).run(stop))
+            queues = [queue.name for queue in _topology(self.policies).queues]
+            tasks.create_task(keep_figures(PostgresFigures(self.pool), broker, queues, FLOW, stop))
 
     async def run_web(
         self,

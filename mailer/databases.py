@@ -13,7 +13,7 @@ from mailer.ledger.condition import read_condition
 from mailer.ledger.connections import ServerPool, patiently
 from mailer.ports.outages import DatabaseAway, DatabaseRefuses
 from mailer.runtime.readiness import Readiness
-from mailer.telemetry import log
+from mailer.telemetry import CLOCK_OFFSET, log
 
 PERIOD = 2.0
 """Seconds between two looks."""
@@ -90,7 +90,9 @@ class Watch:
             self._report("database", str(error))
             return
         self._report("database", None)
-        clock = judge_clock((before + time.time()) / 2 - at.timestamp())
+        offset = (before + time.time()) / 2 - at.timestamp()
+        CLOCK_OFFSET.set(offset)
+        clock = judge_clock(offset)
         wrong = clock.text if clock.level is Level.PROBLEM else None
         self._pool.barred = wrong if self._dates else None
         self._report("clock", wrong)

@@ -34,6 +34,9 @@ LAST_TICK = Gauge(
     "mailer_timekeeper_last_tick_seconds", "When the timekeeper last looked (Unix time).", registry=TIMEKEEPER
 )
 
+CLOCK_OFFSET = Gauge("mailer_clock_offset_seconds", "How far our clock is before the database's.", registry=EVERY)
+CLOCK_OFFSET.set(float("nan"))
+
 LINES_DROPPED = Counter(
     "mailer_log_lines_dropped", "Log lines that nobody read, or that a full disk did not take.", registry=EVERY
 )

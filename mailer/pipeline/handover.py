@@ -20,6 +20,7 @@ from mailer.pipeline.preparing import Gate, Prepared, Preparing
 from mailer.pipeline.press import Press, Presses, UnknownTemplate
 from mailer.pipeline.relays import is_denied
 from mailer.pipeline.verdicts import Change, Sending, Step, conclude
+from mailer.pipeline.waits import note_waits
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.deliveries import Claim, Deliveries, Move, Row, State
 from mailer.ports.mailings import MailingFacts, Mailings
@@ -350,6 +351,7 @@ class HandOver:
                     hold.offered += 1
         for result, n in Counter(outcome.result for outcome in outcomes).items():
             HANDED_OVER.labels(steps[0].wanted.processor, result).inc(n)
+        note_waits(hold.presses, steps, outcomes, now)
         self._give_back(admission, unsent)
         hold.offered += len(steps) - len(unsent)
         return {_key(step.row): now for step in unsent}

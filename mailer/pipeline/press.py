@@ -82,6 +82,7 @@ class Press:
         shared: dict[tuple[object, ...], Blank],
     ) -> None:
         self.facts = facts
+        self.free_at = max(facts.released_at, facts.send_at or facts.released_at).timestamp()
         self.policy = policy
         self.template = template
         self.category: Category = policy.categories[facts.category]

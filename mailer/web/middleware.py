@@ -111,6 +111,7 @@ class Access:
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         self._meters.requests.labels(_method(scope), _route(scope), str(status)).inc()
+        self._meters.seconds.labels(_route(scope), str(status)).observe(seconds)
         log.info("request", request=request_line(scope), status=status, ms=round(seconds * 1000, 1))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from mailer.actions.account_events import Desks
 from mailer.events import MessageEvent
@@ -64,6 +64,9 @@ class Meters:
         """Registers the counters."""
         self.requests = Counter(
             "mailer_http_requests", "Requests, by route and status.", ["method", "route", "status"], registry=registry
+        )
+        self.seconds = Histogram(
+            "mailer_http_request_seconds", "Requests, by route and status.", ["route", "status"], registry=registry
         )
         self.opt_outs = Counter(
             "mailer_opt_outs", "Opt-outs by link; * is everything optional.", ["brand", "scope"], registry=registry

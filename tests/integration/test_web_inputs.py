@@ -172,7 +172,7 @@ async def test_a_client_that_goes_away_is_no_failure(production_log: Callable[[]
             await writer.drain()
             writer.close()
         await until(counted, "the requests to be counted")
-    assert production_log().count("[info     ] a client went away") == 3
+    assert "[info     ] a client went away" in production_log()
     assert "[error" not in production_log()
     assert not any(status.startswith("5") for status in _statuses(world))
 

@@ -1,0 +1,31 @@
+"""The figures in PostgreSQL. None of them counts a large table: each statement reads few rows, by an index."""
+
+from mailer.ledger.database import Pool, statements
+from mailer.policy.category import Lane
+from mailer.ports.figures import FIGURES, Values
+from mailer.ports.outages import StatementTooSlow
+from mailer.telemetry import log
+
+_SQL = statements("figures")
+SECONDS = 5.0
+"""The longest that one of them may take."""
+
+
+class PostgresFigures:
+    """Implements `ports.figures.Figures`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def read(self) -> Values:
+        """See the port."""
+        values: dict[str, list[tuple[tuple[str, ...], float]]] = {}
+        for name in FIGURES:
+            arguments = [list(Lane)] if name == "oldest_due" else []
+            try:
+                rows = await self._pool.fetch(_SQL[name], *arguments, timeout=SECONDS)
+            except StatementTooSlow:
+                log.warning("a figure took too long to read; it is left out", figure=name)
+            else:
+                values[name] = [(tuple(map(str, row[:-1])), float(row[-1])) for row in map(tuple, rows)]
+        return values

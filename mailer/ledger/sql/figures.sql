@@ -1,0 +1,60 @@
+-- name: deliveries
+SELECT m.lane, c.state, sum(c.n) FROM mailings m JOIN counters c ON c.mailing_id = m.id
+WHERE m.finished_at IS NULL AND c.state IN ('queued', 'deferred', 'held', 'in_doubt') GROUP BY m.lane, c.state
+
+-- name: held
+SELECT m.lane, c.reason, sum(c.n) FROM mailings m JOIN counters c ON c.mailing_id = m.id
+WHERE m.finished_at IS NULL AND c.state = 'held' GROUP BY m.lane, c.reason HAVING sum(c.n) > 0
+ORDER BY sum(c.n) DESC LIMIT 50
+
+-- name: oldest_due
+-- Its mailing's brand is asked for by a scalar, which cannot be answered for all mailings at once.
+SELECT lane, coalesce(extract(epoch FROM now() - (
+    SELECT b.due_at FROM batches b WHERE b.state = 'queued' AND b.lane = l.lane AND b.due_at <= now()
+      AND NOT EXISTS (SELECT FROM halts h WHERE h.scope = 'everything'
+                      OR (h.scope = 'mailing' AND h.key = b.mailing_id::text)
+                      OR (h.scope = 'brand' AND h.key = (SELECT m.brand FROM mailings m WHERE m.id = b.mailing_id)))
+    ORDER BY b.due_at LIMIT 1)), 0)
+FROM unnest($1::text[]) AS l (lane)
+
+-- name: oldest_retry
+SELECT coalesce(extract(epoch FROM now() - min(due_at)), 0) FROM deliveries WHERE due_at <= now()
+
+-- name: awaiting_release
+SELECT lane, count(*) FROM (
+    SELECT lane FROM mailings WHERE finished_at IS NULL AND state = 'awaiting_release' LIMIT 10000) AS few GROUP BY lane
+
+-- name: oldest_release
+SELECT lane, extract(epoch FROM now() - min(created_at)) FROM (
+    SELECT lane, created_at FROM mailings WHERE finished_at IS NULL AND state = 'awaiting_release' ORDER BY id LIMIT 10000
+) AS few GROUP BY lane
+
+-- name: outbox
+SELECT count(*) FROM (SELECT FROM outbox ORDER BY id LIMIT 10000) AS few
+
+-- name: oldest_parked
+SELECT greatest(0, coalesce(extract(epoch FROM now() - (SELECT parked_at FROM outbox ORDER BY id LIMIT 1)), 0))
+
+-- name: dead_letters
+SELECT kind, count(*) FROM (SELECT kind FROM dead_letters WHERE replayed_at IS NULL ORDER BY id DESC LIMIT 10000) AS few
+GROUP BY kind
+
+-- name: quarantined
+SELECT processor, count(*) FROM (
+    SELECT processor FROM quarantine WHERE verdict IS NULL ORDER BY processor LIMIT 10000) AS few GROUP BY processor
+
+-- name: halts
+SELECT scope, count(*) FROM halts GROUP BY scope
+
+-- name: paused_streams
+SELECT processor, count(*) FROM pauses WHERE until > now() GROUP BY processor
+
+-- name: slowed_domains
+SELECT processor, count(*) FROM paces WHERE pace < original GROUP BY processor
+
+-- name: seal_age
+SELECT extract(epoch FROM now() - sealed_at) FROM seals ORDER BY id DESC LIMIT 1
+
+-- name: partitions_ahead
+SELECT count(to_regclass('deliveries_' || to_char(this + n * interval '1 month', 'YYYYMM')))
+FROM generate_series(1, 12) n, date_trunc('month', now() AT TIME ZONE 'UTC') this

@@ -1,0 +1,59 @@
+"""Figures of the whole flow for its operators, as the database has them at a moment."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A gauge.
+
+    Attributes:
+        metric: its name on `/metrics`.
+        help: one line of words.
+        labels: what tells its values apart.
+    """
+
+    metric: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+FIGURES: Final[Mapping[str, Figure]] = {
+    "deliveries": Figure("mailer_deliveries", "Deliveries that are not over, by state.", ("lane", "state")),
+    "held": Figure("mailer_deliveries_held", "Deliveries that are held, by reason.", ("lane", "reason")),
+    "oldest_due": Figure("mailer_oldest_due_seconds", "Since the oldest batch that may go is due.", ("lane",)),
+    "oldest_retry": Figure("mailer_oldest_retry_seconds", "Since the oldest retry is due that is in no batch yet."),
+    "awaiting_release": Figure(
+        "mailer_mailings_awaiting_release", "Mailings that wait for a second person; at most 10,000.", ("lane",)
+    ),
+    "oldest_release": Figure("mailer_oldest_release_seconds", "Since the oldest of them waits.", ("lane",)),
+    "outbox": Figure("mailer_outbox_rows", "Rows of the outbox; at most 10,000."),
+    "oldest_parked": Figure("mailer_outbox_oldest_seconds", "Age of the oldest row of the outbox."),
+    "dead_letters": Figure(
+        "mailer_dead_letters_open", "Dead letters that nobody has replayed; at most 10,000.", ("kind",)
+    ),
+    "quarantined": Figure("mailer_quarantined", "Refusals that a person has to judge; at most 10,000.", ("processor",)),
+    "halts": Figure("mailer_halts", "What stands still by a person's word.", ("scope",)),
+    "paused_streams": Figure("mailer_paused_streams", "Streams that a domain has blocked.", ("processor",)),
+    "slowed_domains": Figure("mailer_slowed_domains", "Domains that get mail at a slower pace.", ("processor",)),
+    "seal_age": Figure("mailer_seal_age_seconds", "Since the last seal of the ledger."),
+    "partitions_ahead": Figure("mailer_partitions_ahead", "Months to come that have their partitions."),
+}
+"""By the name of the statement that reads it."""
+
+Values = Mapping[str, Sequence[tuple[tuple[str, ...], float]]]
+"""The values of figures, each with its labels."""
+
+
+class Figures(Protocol):
+    """Reads them."""
+
+    async def read(self) -> Values:
+        """Reads all of them, each for a few seconds at most; one that takes longer is left out.
+
+        Raises:
+            DatabaseAway: nothing can be read.
+        """
+        ...
