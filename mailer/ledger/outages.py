@@ -10,6 +10,10 @@ POOLER = (
     "a pooler in front of PostgreSQL gives our session to other clients between two transactions;"
     " connect to PostgreSQL itself, or set pool_mode = session in PgBouncer"
 )
+NO_PARTITION = (
+    "no partition for what is made now: the clock of this machine is months away from the database's, or no timekeeper"
+    " has run for months; set the clock, or start `mailer timekeeper`"
+)
 READ_ONLY = "the server is read-only (default_transaction_read_only is on)"
 REPLICA = "the server is a replica, which is read-only"
 
@@ -54,6 +58,8 @@ def outage(error: BaseException, *, in_use: bool = False) -> DatabaseAway | None
             return StatementTooSlow("a statement took too long")
         case asyncpg.InvalidSQLStatementNameError() | asyncpg.DuplicatePreparedStatementError():
             return DatabaseRefuses(POOLER)  # another client used our session in between
+        case asyncpg.CheckViolationError() if error.constraint_name is None:
+            return DatabaseAway(NO_PARTITION)  # no constraint of ours: a row that no partition takes
         case asyncpg.InvalidCatalogNameError():
             return DatabaseMissing(f"{words(error)}; `mailer migrate` makes it")
         case asyncpg.PostgresConnectionError() if "pooling mode" in str(error):
