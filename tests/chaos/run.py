@@ -29,8 +29,13 @@ OUTAGE_SECONDS = 60.0
 """For which RabbitMQ is away once, in a run of four minutes or more."""
 DRAIN_SECONDS = 180.0
 """The longest to wait, once the faults are over, for everything to come to its end."""
-_STIR = "UPDATE deliveries SET due_at = now() WHERE state = 'deferred' AND due_at > now()"
-"""Nobody waits here for hours until a relay is asked again."""
+_STIR = (
+    "WITH hurried AS (UPDATE batches SET due_at = now()"
+    " WHERE state = 'queued' AND due_at > now() AND due_at < now() + interval '10 minutes')"
+    " UPDATE deliveries SET due_at = now() WHERE state = 'deferred' AND due_at > now()"
+    " OR state = 'held' AND reason = 'in_doubt' AND due_at IS NULL"
+)
+"""Nobody waits here for hours until a relay is asked again, or for a person to say that one more copy may go out."""
 _LEFT = (
     "SELECT (SELECT count(*) FROM mailings WHERE finished_at IS NULL)"
     " + (SELECT count(*) FROM outbox WHERE exchange = 'mailer.events')"

@@ -188,3 +188,18 @@ def test_a_notice_that_no_relay_takes_is_written_in_the_end() -> None:
     assert not written(notice, just_begun)
     assert not written(fresh, lasting)
     assert not written(service, lasting)
+
+
+async def test_who_was_given_nothing_was_handed_no_data(world: World) -> None:
+    """A relay that is down, or refused all of it, holds no data; one that took mail, or may have taken it, does."""
+    unreachable = Outcome(Result.UNSENT, text="nobody listens", trouble=Trouble.UNREACHABLE)
+    for name, answer in (
+        ("down", unreachable),
+        ("taker", Outcome(Result.ACCEPTED, 250)),
+        ("refuser", Outcome(Result.BLOCKED, 554, "5.7.1", "no")),
+        ("loser", Outcome(Result.IN_DOUBT, text="lost after the final dot")),
+    ):
+        accepted = await world.accept([person(n) for n in range(3)])
+        await world.handover(FakeProcessor(lambda _, answer=answer: answer, name)).run(accepted.batches)  # type: ignore[misc]
+    holders = {holder.processor: holder.handovers for holder in await world.processors.holders()}
+    assert holders == {"taker": 3, "loser": 3}
