@@ -38,7 +38,7 @@ async def make_hostile(url: str, *, decoys: bool) -> None:
     """Gives a database hostile defaults, and perhaps tables that stand before ours in the search path."""
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute("CREATE SCHEMA elsewhere")
+        await connection.execute("CREATE SCHEMA IF NOT EXISTS elsewhere")
         for table in DECOYS if decoys else ():
             await connection.execute(f"CREATE TABLE elsewhere.{table} (another int)")
         for setting, value in SETTINGS.items():

@@ -2,10 +2,10 @@
 
 import asyncio
 
-import asyncpg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailer.ledger.connections import connect
 from mailer.ledger.database import int_array, text_array
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -15,7 +15,7 @@ SPECIAL = [None, "", "NULL", "null", '"', "\\", '\\"', "{", "}", ",", " a ", "a\
 def test_arrays(database_url: str) -> None:
     """Also quotes, backslashes, line breaks, braces and what reads like a null."""
     with asyncio.Runner() as runner:
-        connection = runner.run(asyncpg.connect(database_url))
+        connection = runner.run(connect(database_url))
 
         @settings(deadline=None, max_examples=200)
         @given(
