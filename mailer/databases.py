@@ -61,6 +61,17 @@ async def _judge(pool: ServerPool) -> list[Finding]:
     return findings
 
 
+async def ahead_of(pool: ServerPool) -> float:
+    """Seconds by which our clock is ahead of the server's, which is asked in the middle of two looks at ours.
+
+    Raises:
+        DatabaseAway: nothing can be written to it.
+    """
+    before = time.time()
+    at = await pool.look()
+    return (before + time.time()) / 2 - at.timestamp()
+
+
 class Watch:
     """Reports whether anything can be written to the database, and whether its clock and ours agree.
 
@@ -83,16 +94,14 @@ class Watch:
 
     async def look(self) -> None:
         """Looks once."""
-        before = time.time()
         try:
-            at = await self._pool.look()
+            ahead = await ahead_of(self._pool)
         except DatabaseAway as error:
             self._report("database", str(error))
             return
         self._report("database", None)
-        offset = (before + time.time()) / 2 - at.timestamp()
-        CLOCK_OFFSET.set(offset)
-        clock = judge_clock(offset)
+        CLOCK_OFFSET.set(ahead)
+        clock = judge_clock(ahead)
         wrong = clock.text if clock.level is Level.PROBLEM else None
         self._pool.barred = wrong if self._dates else None
         self._report("clock", wrong)

@@ -23,8 +23,8 @@ def links(settings: Settings) -> Links:
     return made
 
 
-def dkim(settings: Settings) -> Sign | None:
-    """Signs for the domains that have keys; other mail goes unsigned. None: all of it.
+def signers(settings: Settings) -> dict[str, Signer]:
+    """The signers, by their domains.
 
     Raises:
         SettingsError: an entry is not `domain:selector:file.pem`, or its file is no key that we sign with.
@@ -34,15 +34,23 @@ def dkim(settings: Settings) -> Sign | None:
         for entry in settings.dkim:
             domain, selector, file = entry.split(":", 2)
             keys[domain].append(Key(selector, Path(file).read_bytes()))
-        signers = {domain: Signer(domain, *pair) for domain, pair in keys.items()}
+        return {domain: Signer(domain, *pair) for domain, pair in keys.items()}
     except (OSError, TypeError, ValueError) as error:
         raise SettingsError(f"MAILER_DKIM takes domain:selector:file.pem, one or two for a domain: {error}") from error
 
-    if not signers:
+
+def dkim(settings: Settings) -> Sign | None:
+    """Signs for the domains that have keys; other mail goes unsigned. None: all of it.
+
+    Raises:
+        SettingsError: see `signers`.
+    """
+    known = signers(settings)
+    if not known:
         return None
 
     def sign(domain: str, message: bytes, now: int) -> bytes:
-        signer = signers.get(domain)
+        signer = known.get(domain)
         return signer.sign(message, now) if signer else message
 
     return sign

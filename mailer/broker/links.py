@@ -75,6 +75,16 @@ class Link:
         finally:
             await close_channel(channel)
 
+    async def version(self) -> str:
+        """The server's version, as it says itself when it is connected to.
+
+        Raises:
+            BrokerRefused, BrokerUnavailable: see `channel`.
+        """
+        with losses(self.place):
+            said = (await self._connected()).server_properties.get("version", "")
+        return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+
     async def close(self) -> None:
         """Ends the connection, with which RabbitMQ takes back what is unsettled."""
         connection, self._connection = self._connection, None

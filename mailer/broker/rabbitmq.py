@@ -106,6 +106,14 @@ class RabbitBroker:
             await self._restore(0)
             await asyncio.sleep(KEEP_SECONDS)
 
+    async def version(self) -> str:
+        """The version of RabbitMQ.
+
+        Raises:
+            BrokerUnavailable: it cannot be reached, or refuses us.
+        """
+        return await self._publishing.version()
+
     async def has(self, exchange: str) -> bool:
         """Whether an exchange exists.
 

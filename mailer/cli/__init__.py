@@ -13,6 +13,7 @@ from mailer.cli import (
     control,
     dead,
     demo,
+    doctor,
     inviters,
     keys,
     ledger,
@@ -41,7 +42,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for room in (running, control, demo, publish):
+for room in (running, control, demo, publish, doctor):
     room.register(app)
 for name, group in (
     ("recipients", recipients.app),

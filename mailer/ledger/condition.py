@@ -2,7 +2,6 @@
 
 import asyncpg
 
-from mailer.ledger.connections import ServerPool
 from mailer.ledger.database import Connection, statements
 from mailer.ports.condition import Condition, Stock
 
@@ -17,11 +16,7 @@ async def read_condition(connection: "Connection | asyncpg.Connection[asyncpg.Re
     return Condition(**server, migrations=None if applied is None else frozenset(row["version"] for row in applied))
 
 
-async def read_stock(pool: ServerPool) -> Stock:
-    """Asks a database that has been migrated for what is in stock.
-
-    Raises:
-        DatabaseAway: it does not answer.
-    """
-    [row] = await pool.fetch(_SQL["stock"])
+async def read_stock(connection: "Connection | asyncpg.Connection[asyncpg.Record]") -> Stock:
+    """Asks a database that has been migrated for what is in stock."""
+    [row] = await connection.fetch(_SQL["stock"])
     return Stock(**row)

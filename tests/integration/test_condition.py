@@ -141,13 +141,11 @@ async def test_who_dates_nothing_works_with_another_clock(monkeypatch: pytest.Mo
 async def test_the_condition_of_a_migrated_database(world: World, database_url: str) -> None:
     """Everything is read; a mailing that no seal came after is noticed."""
     async with world.pool.acquire() as connection:
-        condition = await read_condition(connection)
+        condition, stock = await read_condition(connection), await read_stock(connection)
     assert condition.version >= 160_000
     assert condition.triggers
     assert condition.migrations
     assert condition.collation == condition.collation_now
-    assert isinstance(world.pool, ServerPool)
-    stock = await read_stock(world.pool)
     assert not stock.unsealed
     assert stock.partitions > datetime.now(UTC).strftime("%Y%m")
     assert stock.size > 1_000_000
@@ -156,4 +154,5 @@ async def test_the_condition_of_a_migrated_database(world: World, database_url: 
         "UPDATE mailings SET id = overlay(id::text PLACING left(uuid_floor(now() - interval '1 hour')::text, 13)"
         " FROM 1 FOR 13)::uuid"
     )
-    assert (await read_stock(world.pool)).unsealed
+    async with world.pool.acquire() as connection:
+        assert (await read_stock(connection)).unsealed

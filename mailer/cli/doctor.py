@@ -1,0 +1,198 @@
+"""mailer doctor: everything that mail depends on, checked, a line each."""
+
+import asyncio
+import os
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parseaddr
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailer import resources, signing
+from mailer.app import database, load_policies, load_templates
+from mailer.broker.rabbitmq import RabbitBroker
+from mailer.broker.topology import EVENTS
+from mailer.cli.shared import AsJson, print_json, run, settings
+from mailer.databases import ahead_of
+from mailer.doctor import domains, relays
+from mailer.doctor.broker import judge_topology, judge_version
+from mailer.doctor.database import judge_clock, judge_start, judge_stock
+from mailer.doctor.finding import Finding, Level, ok, problem, warning, worst
+from mailer.doctor.lookup import Address, Lookup, LookupFailed, Resolver
+from mailer.doctor.machine import examine_disk
+from mailer.embedded import Unavailable
+from mailer.ledger import migrations
+from mailer.ledger.condition import read_condition, read_stock
+from mailer.ledger.connections import ATTENDED, ServerPool, open_pool
+from mailer.policy.document import Policy, PolicyError
+from mailer.ports.broker import BrokerUnavailable
+from mailer.ports.outages import DatabaseAway
+from mailer.processors.relay import Relay, Tls, is_loopback, parse
+from mailer.rendering.templates import TemplateError
+from mailer.settings import Settings, SettingsError
+
+_REFUSED = (SettingsError, PolicyError, TemplateError)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(doctor)
+
+
+def doctor(
+    as_json: AsJson = False,
+    resolver: Annotated[
+        str | None, typer.Option(help="Ask this name server, address or address:port, instead of this machine's.")
+    ] = None,
+) -> None:
+    """Checks services, versions, clocks, keys, templates, policies, and the DNS by which receivers believe the mail.
+
+    Ends with status 1 if there is a problem; nothing is changed, and no mail is sent.
+    """
+    current = settings()
+
+    async def main() -> list[Finding]:
+        return [finding async for finding in _examine(current, Resolver(resolver))]
+
+    findings = run(main)
+    if as_json:
+        print_json([{"check": found.check, "level": found.level, "text": found.text} for found in findings])
+    else:
+        for found in findings:
+            print(f"{found.level.value:<8} {found.check}: {found.text}")
+    raise typer.Exit(1 if worst(findings) is Level.PROBLEM else 0)
+
+
+async def _examine(current: Settings, lookup: Lookup) -> AsyncIterator[Finding]:
+    """Every finding, in the order of what depends on what."""
+    for check, judge in (("secrets", _secrets), ("links", _links), ("templates", _templates)):
+        yield _refused(check, partial(judge, current))
+    yield examine_disk("disk of MAILER_DATA", current.data)
+    for finding in await _database(current):
+        yield finding
+    for finding in await _broker(current):
+        yield finding
+    if current.captures:
+        yield ok("relays", "mail goes to nobody: MAILER_PROCESSORS is capture://")
+        return
+    try:
+        policies, to = load_policies(current), [parse(url) for url in current.processors]
+        signers = signing.signers(current)
+    except (*_REFUSED, ValueError) as error:
+        yield problem("mail", str(error))
+        return
+    keys = {domain: signer.records() for domain, signer in signers.items()}
+    for finding in await _mail(lookup, to, list(_domains(policies, keys))):
+        yield finding
+
+
+def _refused(check: str, judge: Callable[[], Finding]) -> Finding:
+    try:
+        return judge()
+    except _REFUSED as error:
+        return problem(check, str(error))
+
+
+def _secrets(current: Settings) -> Finding:
+    current.check()
+    default = current.captures and current.embedded
+    return ok("secrets", "they may be the default ones: no mail leaves" if default else "each is its own, and long")
+
+
+def _links(current: Settings) -> Finding:
+    signing.links(current)
+    return ok("links", f"made and read back at {current.public_url}")
+
+
+def _templates(current: Settings) -> Finding:
+    policies = load_policies(current)
+    return ok("templates", f"{len(load_templates(current))} templates, {len(policies)} policies: {', '.join(policies)}")
+
+
+async def _database(current: Settings) -> list[Finding]:
+    try:
+        with database(current) as url:
+            pool = await open_pool(url, 1, ATTENDED)
+            try:
+                return await _connected(pool)
+            finally:
+                await pool.close()
+    except ValueError:
+        return [problem("database", "MAILER_DATABASE_URL cannot be read")]
+    except (DatabaseAway, Unavailable) as error:
+        return [problem("database", str(error))]
+
+
+async def _connected(pool: ServerPool) -> list[Finding]:
+    now = datetime.now(UTC)
+    findings = [judge_clock(await ahead_of(pool))]
+    async with pool.acquire() as connection:
+        condition = await read_condition(connection)
+        ours = migrations.versions(resources.folder("migrations"))
+        findings += judge_start(condition, ours)
+        if condition.migrations is None or ours - condition.migrations:
+            return findings
+        stock = await read_stock(connection)
+    findings += judge_stock(stock, now)
+    size = f"the database has {stock.size / 2**30:,.1f} GiB"
+    here = stock.folder is not None and await asyncio.to_thread(os.path.exists, stock.folder)
+    if stock.folder and here:
+        findings.append(examine_disk("disk of the database", Path(stock.folder)))
+    else:
+        findings.append(ok("disk of the database", f"{size}; its server has the disk, so look at the room there"))
+    return findings
+
+
+async def _broker(current: Settings) -> list[Finding]:
+    if current.in_process:
+        return [ok("RabbitMQ", "the broker is within the process (memory://)")]
+    broker = RabbitBroker(current.broker_url)
+    try:
+        findings = [judge_version(await broker.version())]
+        return [*findings, judge_topology(EVENTS, exists=await broker.has(EVENTS))]
+    except BrokerUnavailable as error:
+        return [problem("RabbitMQ", str(error))]
+    finally:
+        await broker.close()
+
+
+def _domains(policies: Mapping[str, Policy], keys: Mapping[str, Mapping[str, str]]) -> Iterator[domains.Domain]:
+    """The domains that mail is sent from, each once."""
+    senders: dict[str, set[str]] = {}
+    for policy in policies.values():
+        found = {
+            parseaddr(sender)[1].rpartition("@")[2].lower()
+            for sender in (policy.senders.mandatory, policy.senders.optional)
+        }
+        senders.setdefault(policy.domain.lower(), set()).update(found)
+    for name, below in sorted(senders.items()):
+        yield domains.Domain(name, sorted(below), keys.get(name, {}))
+
+
+async def _mail(lookup: Lookup, to: Sequence[Relay], senders: Sequence[domains.Domain]) -> list[Finding]:
+    """The findings about relays and domains, asked at the same time."""
+    outside: dict[str, Sequence[Address]] = {}
+    findings: list[Finding] = []
+    for relay in to:
+        if is_loopback(relay.host):
+            continue
+        try:
+            outside[relay.name] = await lookup.addresses(relay.host)
+        except LookupFailed as error:
+            findings.append(warning(f"relay {relay.name}", str(error)))
+    now = datetime.now(UTC)
+    greeted = [relays.examine_relay(_target(relay), now, ssl.create_default_context) for relay in to]
+    named = [domains.examine_relay(lookup, name, address) for name, found in outside.items() for address in found]
+    findings += await asyncio.gather(*greeted, *named)
+    for found in await asyncio.gather(*(domains.examine_domain(lookup, domain, outside) for domain in senders)):
+        findings += found
+    return findings
+
+
+def _target(relay: Relay) -> relays.Target:
+    implicit, starttls = relay.tls is Tls.IMPLICIT, relay.tls is Tls.STARTTLS
+    return relays.Target(relay.name, relay.host, relay.port, implicit, starttls, relay.helo)

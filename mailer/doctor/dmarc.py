@@ -1,0 +1,101 @@
+"""A domain's DMARC policy, found by the tree walk of RFC 9989 4.10, and the alignment with it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from mailer.doctor.lookup import Lookup
+
+_MOST_LABELS = 8
+"""From so many labels on, the walk goes from the name itself to its last seven at once."""
+_TAG = re.compile(r"\s*([A-Za-z]+)\s*=\s*([^;]*?)\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Dmarc:
+    """What receivers find for mail from a domain.
+
+    Attributes:
+        domain: where the record that holds was found; empty if there is none.
+        organization: the organizational domain.
+        tags: of the record, by their names.
+        policy: what it asks for mail that fails: none, quarantine or reject.
+        doubled: names that have several records, which count as none.
+    """
+
+    domain: str
+    organization: str
+    tags: Mapping[str, str]
+    policy: str
+    doubled: tuple[str, ...]
+
+    def is_aligned(self, other: "Dmarc", mine: str, theirs: str, tag: str) -> bool:
+        """Whether a domain that signs or takes bounces speaks for the From (RFC 9989 4.4).
+
+        Args:
+            other: of that domain.
+            mine: the From's domain.
+            theirs: that domain.
+            tag: `adkim` or `aspf`; its value `s` wants the same domain.
+        """
+        if self.tags.get(tag, "r").lower() == "s":
+            return mine == theirs
+        return self.organization == other.organization
+
+
+async def find_dmarc(lookup: Lookup, domain: str) -> Dmarc:
+    """Walks up the tree from a domain.
+
+    Raises:
+        LookupFailed: the DNS does not answer.
+    """
+    domain = domain.lower().rstrip(".")
+    found: dict[str, Mapping[str, str]] = {}
+    doubled: list[str] = []
+    for name in steps(domain):
+        records = [tags for text in await lookup.texts(f"_dmarc.{name}") if (tags := parse_record(text))]
+        if len(records) > 1:
+            doubled.append(name)
+        elif records:
+            found[name] = records[0]
+            if records[0].get("psd") == "n" or (records[0].get("psd") == "y" and name != domain):
+                break
+    organization = _organization(domain, found)
+    holds = next((name for name in (domain, organization, *reversed(found)) if name in found), "")
+    tags = found.get(holds, {})
+    policy = tags.get("p", "none") if holds in (domain, "") else tags.get("sp", tags.get("p", "none"))
+    return Dmarc(holds, organization, tags, policy.lower(), tuple(doubled))
+
+
+def steps(domain: str) -> Iterator[str]:
+    """The names that the walk asks, at most eight (RFC 9989 4.10)."""
+    yield domain
+    labels = domain.split(".")
+    rest = labels[1:] if len(labels) < _MOST_LABELS else labels[-(_MOST_LABELS - 1) :]
+    for start in range(len(rest)):
+        yield ".".join(rest[start:])
+
+
+def parse_record(text: str) -> Mapping[str, str]:
+    """The tags of a record; empty if it is no DMARC record."""
+    first = _TAG.match(text.split(";")[0])
+    return parse_tags(text) if first and (first[1], first[2]) == ("v", "DMARC1") else {}
+
+
+def parse_tags(text: str) -> dict[str, str]:
+    """The tags of a list such as `v=DKIM1; k=rsa` (RFC 6376 3.2), by their names in lower case."""
+    tags: dict[str, str] = {}
+    for part in text.split(";"):
+        if tag := _TAG.match(part):
+            tags.setdefault(tag[1].lower(), tag[2])
+    return tags
+
+
+def _organization(domain: str, found: Mapping[str, Mapping[str, str]]) -> str:
+    """The organizational domain, of the records on the way up (RFC 9989 4.10.2)."""
+    for name, tags in found.items():
+        if tags.get("psd") == "n":
+            return name
+        if tags.get("psd") == "y" and name != domain:
+            return domain.removesuffix(f".{name}").rpartition(".")[2] + f".{name}"
+    return min(found, key=lambda name: name.count("."), default=domain)

@@ -1,0 +1,140 @@
+"""Evaluation of a domain's SPF record for one address (RFC 7208), as far as it does not depend on the message."""
+
+import ipaddress
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mailer.doctor.lookup import Address, Lookup
+
+MOST_LOOKUPS = 10
+"""Terms of a record that ask the DNS, in all (RFC 7208 4.6.4)."""
+
+
+class Spf(StrEnum):
+    """The results of RFC 7208 2.6, and that it depends on the message."""
+
+    PASS = "pass"  # noqa: S105 - a result, no password
+    FAIL = "fail"
+    SOFTFAIL = "softfail"
+    NEUTRAL = "neutral"
+    NONE = "none"
+    PERMERROR = "permerror"
+    UNKNOWN = "unknown"
+
+
+_QUALIFIERS = {"+": Spf.PASS, "-": Spf.FAIL, "~": Spf.SOFTFAIL, "?": Spf.NEUTRAL}
+
+
+class _Broken(Exception):
+    """The record cannot be evaluated; the message says why."""
+
+
+class _Depends(Exception):
+    """The record uses macros of the message, or names of the client."""
+
+
+@dataclass
+class _Walk:
+    lookup: Lookup
+    address: Address
+    asked: int = field(default=0)
+
+    def count(self) -> None:
+        """Counts a term that asks the DNS."""
+        self.asked += 1
+        if self.asked > MOST_LOOKUPS:
+            raise _Broken(f"more than {MOST_LOOKUPS} terms that ask the DNS")
+
+    async def check(self, domain: str) -> Spf:
+        """The result for a domain (RFC 7208 4)."""
+        record = await self._record(domain)
+        if record is None:
+            return Spf.NONE
+        redirect: str | None = None
+        for term in record.split()[1:]:
+            name, equals, value = term.partition("=")
+            if equals and name.isidentifier():
+                redirect = value if name.lower() == "redirect" else redirect
+                continue
+            qualifier, mechanism = (term[0], term[1:]) if term[0] in _QUALIFIERS else ("+", term)
+            if await self._matches(mechanism, domain):
+                return _QUALIFIERS[qualifier]
+        if redirect is None:
+            return Spf.NEUTRAL
+        self.count()
+        result = await self.check(_plain(redirect))
+        if result is Spf.NONE:
+            raise _Broken(f"it redirects to {redirect}, which has no record")
+        return result
+
+    async def _record(self, domain: str) -> str | None:
+        texts = await self.lookup.texts(domain)
+        records = [text for text in texts if text.lower() == "v=spf1" or text.lower().startswith("v=spf1 ")]
+        if len(records) > 1:
+            raise _Broken(f"{domain} has {len(records)} SPF records; there may be one")
+        return records[0] if records else None
+
+    async def _matches(self, mechanism: str, domain: str) -> bool:
+        name, _, value = mechanism.partition(":")
+        name, _, length = name.partition("/") if not value else (name, "", "")
+        target, _, bits = value.partition("/") if name.lower() not in ("ip4", "ip6") else (value, "", "")
+        bits = bits or length
+        match name.lower():
+            case "all":
+                return True
+            case "ip4" | "ip6":
+                return _covers(value, self.address)
+            case "include":
+                self.count()
+                return await self._includes(_plain(target))
+            case "a":
+                self.count()
+                return await self._is_one_of(_plain(target or domain), bits)
+            case "mx":
+                self.count()
+                hosts = await self.lookup.mail_hosts(_plain(target or domain))
+                return any([await self._is_one_of(host, bits) for host in hosts[:MOST_LOOKUPS]])
+            case "exists" | "ptr":
+                raise _Depends
+            case _:
+                raise _Broken(f"it has an unknown term {mechanism!r}")
+
+    async def _includes(self, domain: str) -> bool:
+        result = await self.check(domain)
+        if result is Spf.NONE:
+            raise _Broken(f"it includes {domain}, which has no record")
+        return result is Spf.PASS
+
+    async def _is_one_of(self, host: str, bits: str) -> bool:
+        four, _, six = bits.partition("//")
+        lengths = {4: four or "32", 6: six or "128"}
+        found = await self.lookup.addresses(host)
+        return any(_covers(f"{address}/{lengths[address.version]}", self.address) for address in found)
+
+
+def _plain(domain: str) -> str:
+    if "%" in domain:
+        raise _Depends
+    return domain
+
+
+def _covers(network: str, address: Address) -> bool:
+    try:
+        return address in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        raise _Broken(f"{network!r} is no network") from None
+
+
+async def evaluate(lookup: Lookup, domain: str, address: Address) -> tuple[Spf, str]:
+    """The result for mail of a domain that comes from an address, and what is wrong with the record, if anything.
+
+    Raises:
+        LookupFailed: the DNS does not answer.
+    """
+    walk = _Walk(lookup, address)
+    try:
+        return await walk.check(domain), ""
+    except _Broken as error:
+        return Spf.PERMERROR, str(error)
+    except _Depends:
+        return Spf.UNKNOWN, ""
