@@ -25,7 +25,7 @@ Key = Annotated[str | None, typer.Option("--key", metavar="KEY", help="The routi
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, newest first.")] = 20,
     first: First = 1,
     last: Last = 2**63 - 1,
     since: Since = None,

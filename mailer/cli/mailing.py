@@ -62,7 +62,7 @@ def total(status: MailingStatus, state: str) -> int:
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20, json: AsJson = False
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, newest first.")] = 20, json: AsJson = False
 ) -> None:
     """Shows the newest mailings."""
     mailings = with_app(lambda app: app.mailings.latest(limit))

@@ -106,7 +106,9 @@ def confirm_purge(mailing: Annotated[UUID, typer.Option()], processor: Processor
 
 @app.command("confirm-erasure")
 def confirm_erasure(
-    recipient: Annotated[int, typer.Option(help="The erased person's number.")], processor: Processor, by: By
+    recipient: Annotated[int, typer.Option(min=1, max=2**63 - 1, help="The erased person's number.")],
+    processor: Processor,
+    by: By,
 ) -> None:
     """Notes that a processor has erased a person."""
     _named(by)

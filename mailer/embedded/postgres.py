@@ -163,7 +163,7 @@ class _Cluster:
 
     def _read_pid_file(self) -> list[str]:
         """Its lines, as soon as it is whole: process id, data, start, port, socket's folder, address, memory, state."""
-        lines = self._pid_file.read_text().splitlines() if self._pid_file.exists() else []
+        lines = self._pid_file.read_text("utf-8").splitlines() if self._pid_file.exists() else []
         return lines if len(lines) >= 5 else []
 
     def _initialise(self) -> None:

@@ -50,7 +50,7 @@ def statements(noun: str) -> dict[str, str]:
 
     `{standing}` stands for the columns that `standing_of` takes, of recipients `r` and standings `s`.
     """
-    text = resources.files("mailer.ledger").joinpath(f"sql/{noun}.sql").read_text()
+    text = resources.files("mailer.ledger").joinpath(f"sql/{noun}.sql").read_text("utf-8")
     text = text.replace("{standing}", ", ".join(_STANDING))
     parts = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)
     return dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))

@@ -1,0 +1,189 @@
+"""Each value at a border, in each field and each route, through the running processes: nothing stops for anybody."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import aio_pika
+import asyncpg
+import httpx
+from aio_pika.abc import AbstractExchange
+
+from mailer.broker.topology import EVENTS, events_queue
+from mailer.policy.category import Lane
+from mailer.web.app import describe
+from tests.acceptance.boundaries import accounts, drawn, message, messages, mixed, pages, put, requests, written
+from tests.acceptance.samples import CATEGORIES, event, people
+from tests.integration.web_world import World
+from tests.processes import Process, Stack, until
+
+AT_ONCE = 250
+"""Inputs before the lanes are asked whether they go on."""
+CLIENTS = 16
+KEYS = frozenset(f"interpals.{category}" for category in (*CATEGORIES, "account"))
+
+
+@dataclass
+class Running:
+    """The processes, and what sends to them."""
+
+    stack: Stack
+    processes: list[Process]
+    client: httpx.AsyncClient
+    exchange: AbstractExchange
+    database: "asyncpg.Connection[asyncpg.Record]"
+    sentinels: "itertools.count[int]"
+
+    async def publish(self, name: str, value: Any, key: str) -> None:
+        """To the queue, as any application might."""
+        await self.exchange.publish(aio_pika.Message(written(value), message_id=name), key)
+
+    async def lanes_go_on(self) -> None:
+        """Sends a good event on each lane, and returns once each is handed over, or waits for a second person."""
+        names = {category: f"sentinel-{next(self.sentinels)}-{category}" for category in CATEGORIES}
+        for category, name in names.items():
+            to = {"audience": "everyone"} if category == "breach" else people(name)
+            await self.publish(name, event(name, "interpals", category, to), f"interpals.{category}")
+        statement = (
+            "SELECT event_id FROM mailings m WHERE event_id = ANY ($1) AND (lane = 'breach'"
+            " OR EXISTS (SELECT FROM deliveries d WHERE d.mailing_id = m.id AND d.state = 'handed_over'))"
+        )
+
+        async def through() -> bool:
+            assert not [process.status for process in self.processes if process.ended], "a process ended"
+            return len(await self.database.fetch(statement, list(names.values()))) == len(names)
+
+        await until(through, f"a good event of each lane ({', '.join(names.values())})")
+
+
+@asynccontextmanager
+async def running(stack: Stack) -> AsyncIterator[Running]:
+    """Web, worker and timekeeper, as in production."""
+    key = await stack.api_key("shop", "interpals")
+    async with AsyncExitStack() as open_:
+        processes = await open_.enter_async_context(stack.running("worker", "timekeeper", "web"))
+        client = await open_.enter_async_context(stack.client(key))
+        connection = await open_.enter_async_context(await aio_pika.connect(stack.env["MAILER_BROKER_URL"]))
+        exchange = await (await connection.channel()).get_exchange(EVENTS)
+        database = await asyncpg.connect(stack.database_url)
+        open_.push_async_callback(database.close)
+        yield Running(stack, processes, client, exchange, database, itertools.count())
+
+
+async def in_parts(world: Running, sending: Sequence[Callable[[], Any]]) -> None:
+    """Sends inputs, and after each part of them a good event on each lane."""
+    for start in range(0, len(sending), AT_ONCE):
+        waiting = iter(sending[start : start + AT_ONCE])
+
+        async def client(rest: Iterable[Callable[[], Any]] = waiting) -> None:
+            for send in rest:
+                await send()
+
+        await asyncio.gather(*(client() for _ in range(CLIENTS)))
+        await world.lanes_go_on()
+
+
+def key_of(value: Any, default: str) -> str:
+    """The routing key of an event where a lane takes it, else one that a lane does take."""
+    key = f"{value.get('brand')}.{value.get('category', 'account')}"
+    return key if key in KEYS else default
+
+
+async def dead(world: Running, names: Sequence[str]) -> dict[str, int]:
+    """How many dead letters each input has become."""
+    rows = await world.database.fetch(
+        "SELECT message_id, count(*) FROM dead_letters WHERE message_id = ANY ($1) GROUP BY 1", names
+    )
+    return {row["message_id"]: row["count"] for row in rows}
+
+
+async def all_is_done_with(world: Running, sent: dict[str, Any]) -> None:
+    """Each message event is a mailing or exactly one dead letter; returns once that is so."""
+
+    async def open_() -> bool:
+        letters = await dead(world, list(sent))
+        assert max(letters.values(), default=0) <= 1, {name: n for name, n in letters.items() if n > 1}
+        ids = {name: value["id"] for name, value in sent.items() if name not in letters}
+        taken = await world.database.fetch("SELECT event_id FROM events WHERE event_id = ANY ($1)", list(ids.values()))
+        left = set(ids.values()) - {row["event_id"] for row in taken}
+        return not left
+
+    await until(open_, "each input to be a mailing or a dead letter")
+
+
+async def test_each_field_of_a_message_event(stack: Stack) -> None:
+    """From the queue: a mailing or one dead letter, whatever the value; and then the lanes and the worker live."""
+    sent = {f"m{number}": make(f"m{number}") for number, make in enumerate(messages())}
+    for number, changes in enumerate(drawn(mixed(), 150)):
+        value = message(f"x{number}")
+        for path, changed in changes:
+            value = put(value, path, changed)
+        sent[f"x{number}"] = value
+    async with running(stack) as world:
+        await in_parts(
+            world,
+            [
+                partial(world.publish, name, value, key_of(value, "interpals.newsletter"))
+                for name, value in sent.items()
+            ],
+        )
+        await all_is_done_with(world, {name: value for name, value in sent.items() if isinstance(value["id"], str)})
+    await nothing_is_left(stack)
+
+
+async def test_each_field_of_an_account_event(stack: Stack) -> None:
+    """The same of what is said of accounts, on the lane that carries opt-outs and erasures."""
+    sent = {f"a{number}": make(f"a{number}") for number, make in enumerate(accounts())}
+    async with running(stack) as world:
+        await in_parts(
+            world, [partial(world.publish, name, value, "interpals.account") for name, value in sent.items()]
+        )
+        letters = await dead(world, list(sent))
+    assert max(letters.values()) == 1
+    assert 0 < len(letters) < len(sent)
+    await nothing_is_left(stack)
+
+
+async def nothing_is_left(stack: Stack) -> None:
+    """With the worker gone, no queue has a message: each was taken in or refused, and none given back."""
+    for lane in Lane:
+        assert await stack.depth(events_queue(lane)) == 0
+
+
+async def test_each_field_of_the_api(stack: Stack) -> None:
+    """Each parameter and each field of each route that there is: a 4xx with what to mend, or it is done."""
+    accepted: dict[str, Any] = {}
+    async with running(stack) as world:
+
+        async def publish(value: dict[str, Any]) -> None:
+            answer = await ask(world.client, "post", "/api/v1/events", written(value))
+            if answer.status_code in (200, 202):
+                accepted[value["id"]] = value
+
+        events = [make(f"h{number}") for number, make in enumerate(messages())]
+        asked = [*requests(describe()), *pages(World().app.routes)]
+        await in_parts(
+            world,
+            [
+                *(partial(publish, value) for value in events),
+                *(partial(ask, world.client, *request) for request in asked),
+            ],
+        )
+        await all_is_done_with(world, accepted)
+    assert accepted
+    await nothing_is_left(stack)
+
+
+async def ask(client: httpx.AsyncClient, method: str, path: str, body: bytes) -> httpx.Response:
+    """Sends a request, whose answer is no failure and says something."""
+    answer = await client.request(method, path, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code < 500, (method, path, body[:200], answer.status_code)
+    if answer.status_code >= 400 and method.lower() != "head":
+        assert answer.content, (method, path)
+    if path.startswith("/api/") and answer.status_code >= 400 and answer.status_code != 405:
+        assert answer.json()["problems"], (method, path)
+    return answer

@@ -1,0 +1,133 @@
+"""Commands in odd surroundings: files that are broken, other locales, arguments that are no text."""
+
+import asyncio
+import json
+
+import pytest
+
+from tests.acceptance.samples import event, people
+from tests.processes import MAILER, Stack
+
+ASCII = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+"""A locale that is not UTF-8, which Python else would make UTF-8 by itself."""
+NAME = "Zoë Ærø 日本"
+
+
+def last_line(err: str) -> str:
+    """What ended a command; before it there may be warnings."""
+    return err.splitlines()[-1]
+
+
+async def test_a_quote_that_is_never_closed_ends_the_import(small_stack: Stack) -> None:
+    """With status 1 and one line that names the file's line, and what became of those before it."""
+    lines = [f"u{number},u{number}@example.org,Ann\n" for number in range(3_000)]
+    lines[1_000] = 'u1000,u1000@example.org,"Ann\n'
+    (small_stack.folder / "people.csv").write_text("ref,email,name\n" + "".join(lines), "utf-8")
+    done = await small_stack.run("recipients", "import", "people.csv", "--brand", "interpals", "--json")
+    assert done.status == 1
+    assert done.json["taken"] == 1_000
+    assert last_line(done.err).startswith("mailer: people.csv: line 1,002: a quote is opened in this line")
+    assert "1,000 were taken and 0 rejected, and nothing from there on" in done.err
+    assert await small_stack.value("SELECT count(*) FROM recipients") == 1_000
+
+
+async def test_files_are_utf_8_in_every_locale(small_stack: Stack) -> None:
+    """What is published from a file, and what is printed of it, does not depend on the locale."""
+    value = event("one-ü", "interpals", "newsletter", people("ann", name=NAME))
+    (small_stack.folder / "event.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(value, ensure_ascii=False).encode())
+    (small_stack.folder / "broken.json").write_bytes(json.dumps(value, ensure_ascii=False).encode("latin-1", "replace"))
+    elsewhere = small_stack.with_env(**ASCII)
+    published = await elsewhere.done("publish", "event.json", "--json")
+    refused = await elsewhere.run("publish", "broken.json")
+    by_pipe = await elsewhere.done("publish", "-", stdin=json.dumps({**value, "id": "two-ü"}, ensure_ascii=False))
+    assert published.json == [{"id": "one-ü", "brand": "interpals"}]
+    assert by_pipe.out == "Published 1 event.\n"
+    assert (refused.status, "is not UTF-8" in refused.err) == (2, True)
+    bodies = await small_stack.query("SELECT body FROM outbox ORDER BY id")
+    assert [json.loads(row["body"])["to"]["people"][0]["name"] for row in bodies] == [NAME, NAME]
+
+
+async def test_an_event_of_one_line_may_have_other_ends_of_lines_in_it(small_stack: Stack) -> None:
+    """U+2028 in a text ends no line of the file."""
+    lines = [
+        json.dumps(
+            {**event(name, "interpals", "newsletter", people("ann")), "context": {"headline": "a\u2028b"}},
+            ensure_ascii=False,
+        )
+        for name in ("one", "two")
+    ]
+    refused = await small_stack.run("publish", "-", stdin="\n".join(lines))
+    done = await small_stack.run("publish", "-", stdin="\n".join(lines).replace("headline", "intro"))
+    assert "line 1" not in done.err + refused.err
+    assert done.status == 0
+
+
+@pytest.mark.parametrize(
+    ("argument", "what"),
+    [
+        (b"a\xff", "is not UTF-8"),
+        (b"a\x1b[31m", "has a line break or control character"),
+        ("a\u202eb".encode(), "has a character that turns the direction"),
+        (b"a" * 5_000, "has 5,000 characters; at most 4,096"),
+    ],
+)
+async def test_an_argument_is_a_text(small_stack: Stack, argument: bytes, what: str) -> None:
+    """Whatever it names, it may come to stand in the ledger: refused in one line, with status 2."""
+    process = await asyncio.create_subprocess_exec(
+        *MAILER,
+        *("suppressions", "explain", "--brand", "interpals", "--ref"),
+        argument,
+        stderr=asyncio.subprocess.PIPE,
+        env=small_stack.env,
+        cwd=small_stack.folder,
+    )
+    _, err = await process.communicate()
+    assert (process.returncode, err.decode().count("\n")) == (2, 1)
+    assert err.decode().startswith(f"mailer: argument 6 {what}")
+
+
+async def test_an_argument_is_utf_8_in_every_locale(small_stack: Stack) -> None:
+    """As the terminal wrote it, also where Python was told of another encoding."""
+    process = await asyncio.create_subprocess_exec(
+        *MAILER,
+        *("suppressions", "explain", "--brand", "interpals", "--ref", NAME.encode()),
+        stderr=asyncio.subprocess.PIPE,
+        env={**small_stack.env, **ASCII},
+        cwd=small_stack.folder,
+    )
+    _, err = await process.communicate()
+    assert last_line(err.decode()) == f"mailer: interpals has no recipient {NAME}"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (
+            "suppressions",
+            "add",
+            "--brand",
+            "interpals",
+            "--ref",
+            "a",
+            "--by",
+            "D",
+            "--source",
+            "x",
+            "--expires",
+            "2020",
+        ),
+        ("quarantine", "believe", "--processor", "x", "--by", "D", "--since", "0001-01-01T00:00:00+14:00"),
+        ("policy", "explain", "--recipient", "a", "--template", "weekly", "--at", "9999-12-31T23:59:59-14:00"),
+        ("rate", "warm-up", "processor", "relay", "1,2", "--from", "9999-12-31"),
+        ("dead", "list", "--limit", "1" + "0" * 30),
+        ("mailing", "list", "--limit", "1" + "0" * 30),
+        ("processors", "confirm-erasure", "--recipient", "1" + "0" * 30, "--processor", "x", "--by", "D"),
+        ("suppressions", "lift", "-1", "--brand", "interpals", "--by", "D", "--reason", "x"),
+    ],
+)
+async def test_times_and_numbers_out_of_range_are_refused(small_stack: Stack, arguments: tuple[str, ...]) -> None:
+    """In one line, with status 2."""
+    done = await small_stack.run(*arguments)
+    assert done.status == 2
+    assert last_line(done.err).startswith("mailer: ")
+    assert "Traceback" not in done.err

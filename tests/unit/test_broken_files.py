@@ -1,0 +1,102 @@
+"""CSV files that are broken: what stands before the fault is told apart from what stands behind it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from mailer.actions.imports import Imported, Rejected, import_recipients
+from mailer.actions.tables import FileRefused, Row, rows
+from mailer.ports.people import ImportRow
+from tests.factories import policies
+
+DUPLICATE = Path(__file__).parents[1] / "cases" / "csv" / "dup-header.csv"
+HEADER = "ref,email,name,collected_at\n"
+
+
+class Importer:
+    """Keeps the refs of what is written."""
+
+    def __init__(self) -> None:
+        self.refs: list[str] = []
+
+    async def write(self, rows: Sequence[ImportRow]) -> None:
+        """Keeps a chunk's."""
+        self.refs += [row.person.ref for row in rows]
+
+
+def line(number: int, name: str = "Ann", collected_at: str = "") -> str:
+    """A line that is good, but for these."""
+    return f"u{number},u{number}@example.org,{name},{collected_at}\n"
+
+
+async def imported(lines: list[str]) -> tuple[Imported, list[str], list[Rejected]]:
+    """What an import of these lines below the header came to: the refs taken, and what was rejected."""
+    importer, rejected = Importer(), list[Rejected]()
+    done = await import_recipients(
+        importer, policies()["interpals"], [HEADER, *lines], rejected.append, lambda done: None
+    )
+    return done, importer.refs, rejected
+
+
+def test_a_column_stands_once() -> None:
+    """Which of two `email` counts cannot be told, so the file is refused before a line is read."""
+    with DUPLICATE.open(encoding="utf-8", newline="") as file, pytest.raises(FileRefused, match="names email twice"):
+        rows(file, ("ref", "email", "name"), ("ref", "email"))
+
+
+async def test_a_quote_that_is_never_closed_is_named() -> None:
+    """Of 3,000 lines those before it are taken, its own is named, and none behind it is."""
+    lines = [line(number, name='"Ann' if number == 1_500 else "Ann") for number in range(3_000)]
+    done, refs, rejected = await imported(lines)
+    assert refs == [f"u{number}" for number in range(1_500)]
+    assert (done.taken, done.rejected, rejected) == (1_500, 0, [])
+    assert str(done.broken).startswith("line 1,502: a quote is opened in this line")
+
+
+async def test_a_quote_that_is_closed_by_the_next_one_is_named() -> None:
+    """Where another quote far below ends it, nothing in between is passed over in silence."""
+    quoted = {200: '"Ann', 2_000: '"Bob"'}
+    done, refs, _ = await imported([line(number, name=quoted.get(number, "Ann")) for number in range(3_000)])
+    assert (refs[-1], done.taken) == ("u199", 200)
+    assert done.broken is not None
+    assert done.broken.line == 202
+
+
+async def test_a_field_of_several_lines_is_read_whole() -> None:
+    """RFC 4180 2.6: it is one row with the number of its first line; a name of two lines is rejected as such."""
+    done, refs, [rejected] = await imported([line(1), line(2, name='"Ann\nLee"'), line(3)])
+    assert (refs, done.broken) == (["u1", "u3"], None)
+    assert rejected.line == 3
+    assert rejected.reason.startswith("name: has a line break")
+
+
+async def test_a_bad_quote_costs_its_own_line() -> None:
+    """What follows a closed quote, and a field without end, are rejected with their line, and the others are taken."""
+    done, refs, rejected = await imported([line(1), line(2, name='"Ann"x'), line(3, name="x" * 200_000), line(4)])
+    assert (refs, done.taken, done.rejected) == (["u1", "u4"], 2, 2)
+    assert [item.line for item in rejected] == [3, 4]
+    assert all(item.reason.startswith("cannot be read: ") for item in rejected)
+
+
+@pytest.mark.parametrize(
+    "at",
+    ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-14:00", "2020", "20261224", "1735032600", "2026-02-30T00:00Z"],
+)
+async def test_a_time_that_is_none_costs_its_own_line(at: str) -> None:
+    """Line 12,001 is rejected, and all others are taken."""
+    lines = [line(number, collected_at=at if number == 11_999 else "2026-01-01T00:00:00Z") for number in range(12_500)]
+    done, refs, [rejected] = await imported(lines)
+    assert (len(refs), done.taken, done.rejected) == (12_499, 12_499, 1)
+    assert rejected.line == 12_001
+    assert rejected.reason.startswith("collected_at: is no")
+
+
+@pytest.mark.parametrize("text", ["", "\n", '"', "ref,email\n\n\n"])
+def test_a_file_without_lines_has_none(text: str) -> None:
+    """It is refused for its header, or read to its end."""
+    try:
+        found = list(rows(text.splitlines(keepends=True), ("ref", "email"), ("ref", "email")))
+    except FileRefused:
+        found = list[Row]()
+    assert found == []
