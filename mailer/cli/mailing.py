@@ -16,6 +16,7 @@ from mailer.ledger.coverage import coverage as coverage_of
 from mailer.pipeline.relays import WORDS
 from mailer.pipeline.verdicts import BUG
 from mailer.ports.control import MailingRefused
+from mailer.ports.deliveries import IN_DOUBT, SET_UP
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
 from mailer.ports.relays import RelayState
 from mailer.ports.rights import Coverage
@@ -23,6 +24,13 @@ from mailer.ports.rights import Coverage
 app = typer.Typer(help="Mailings: list, show, approve, pause, resume, cancel, end, coverage.", no_args_is_help=True)
 
 _SHOWN = 50
+_FOR_A_PERSON = {
+    IN_DOUBT: "may have arrived, and no further copy is sent by itself: `mailer mailing resume {id}` sends one more,"
+    " `mailer mailing end {id}` none",
+    SET_UP: "are held since their domains find our set-up broken: `mailer processors list` says what to check, then"
+    " `mailer mailing resume {id}`",
+}
+"""What is held of a mailing until a person does something, by its reason."""
 _T = TypeVar("_T")
 
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="Its own id, or its event's.")]
@@ -231,13 +239,16 @@ def _fetches(by_people: int, unique: int, by_machines: int) -> str:
 
 
 def waits(status: MailingStatus, relays: Sequence[RelayState]) -> list[str]:
-    """What keeps the deliveries of a mailing from going, as far as that is a relay's trouble."""
-    if status.finished_at is not None or not total(status, "queued"):
-        return []
-    return [
+    """What keeps the deliveries of a mailing from going, as far as a relay or a person has to do something."""
+    waiting = [
         f"{one.relay} {WORDS.get(one.state, one.state)} since {one.since:%Y-%m-%d %H:%M} UTC: {one.error}"
         for one in relays
-        if one.troubled
+        if one.troubled and status.finished_at is None and total(status, "queued")
+    ]
+    return waiting + [
+        f"{status.counts['held', reason]:,} {says.format(id=status.id)}"
+        for reason, says in _FOR_A_PERSON.items()
+        if status.counts.get(("held", reason))
     ]
 
 

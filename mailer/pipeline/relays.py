@@ -100,9 +100,9 @@ def after(known: Condition, telling: Sequence[Outcome], now: datetime, *, takes:
         trouble = (first and first.trouble) or Trouble.LOST
         return _met(known, trouble.state, trouble.remedy, first or telling[0], now)
     # What only some connections met, others made up for.
-    first = next((outcome for outcome in telling if is_denied(outcome)), None)
-    if first is not None:
-        return _met(known, REFUSES_SOME, Trouble.REFUSED.remedy, first, now)
+    denied = first and next((outcome for outcome in telling if is_denied(outcome)), None)
+    if denied is not None:
+        return _met(known, REFUSES_SOME, Trouble.REFUSED.remedy, denied, now)
     if known.state == WORKING:
         return known
     if known.state == REFUSES_SOME and known.seen is not None and now - known.seen < QUIET:

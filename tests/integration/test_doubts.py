@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,7 @@ from mailer.ledger.held import PostgresHeld
 from mailer.pipeline import leases
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.processor import Outgoing, Permit
+from tests.campaigns import commands
 from tests.factories import ACCEPTED, FakeProcessor, World, person, until
 
 IN_DOUBT = Outcome(Result.IN_DOUBT, text="lost after the final dot")
@@ -187,3 +189,22 @@ async def test_a_quick_answer_renews_nothing(world: World, monkeypatch: pytest.M
     await world.handover(FakeProcessor(lambda _: ACCEPTED)).run(accepted.batches)
     assert asked == 0
     assert leases.MARGIN < 0.5
+
+
+async def test_the_commands_let_it_go_on_or_end_it(world: World, tmp_path: Path, database_url: str) -> None:
+    """`mailing show` says that a person is needed; `resume` sends one more copy, `end` none."""
+    loses, operator = FakeProcessor(lambda _: IN_DOUBT), commands(tmp_path, database_url)
+    accepted = await world.accept([person(1)], "policy_change")
+    await world.handover(loses).run(accepted.batches)
+    await again(world, loses, 6)
+    mailing = str(accepted.mailing_id)
+    [line] = (await operator.done("mailing", "show", mailing, "--json")).json["waiting"]
+    assert line.startswith("1 may have arrived")
+    assert f"mailer mailing end {mailing}" in line
+    resumed = (await operator.done("mailing", "resume", mailing, "--by", "Grace", "--json")).json
+    assert (resumed["new"], resumed["tried_again"]) == (False, 1)
+    await again(world, loses, 6)
+    assert len(loses.sent) == 4
+    ended = (await operator.done("mailing", "end", mailing, "--by", "Grace", "--json")).json
+    assert ended == {"ended": mailing, "deliveries": 1}
+    assert await world.states(accepted.mailing_id) == {"user-1": ("failed", "in_doubt")}
