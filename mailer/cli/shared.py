@@ -21,7 +21,7 @@ from mailer.embedded import Unavailable
 from mailer.events import EventRefused
 from mailer.ledger.migrations import MigrationFailed
 from mailer.policy.document import PolicyError
-from mailer.ports.broker import BrokerUnavailable
+from mailer.ports.broker import BrokerUnavailable, Unpublishable
 from mailer.ports.outages import DatabaseAway
 from mailer.processors.capture import CaptureUnavailable
 from mailer.rendering.templates import TemplateError
@@ -36,7 +36,7 @@ _TABLE_WIDTH = 150
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-_BAD_INPUT = (SettingsError, PolicyError, TemplateError, EventRefused)
+_BAD_INPUT = (SettingsError, PolicyError, TemplateError, EventRefused, Unpublishable)
 _FAILURE = (
     Unavailable,
     MigrationFailed,

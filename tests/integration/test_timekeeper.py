@@ -1,9 +1,12 @@
 """The timekeeper: several at once, a broker that is away, ticks that fail."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
+import structlog
 
+from mailer.ports.broker import Unroutable
 from mailer.ports.deliveries import Move, State
 from tests.factories import World, person
 
@@ -84,22 +87,63 @@ async def test_lost_batches_are_published_when_their_lane_is_idle(world: World) 
 
 
 async def test_it_runs_until_told_to_stop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tick that fails is followed by the next one, and being told to stop ends it at once."""
-    keeper, stop = world.timekeeper(), asyncio.Event()
-    ticks = 0
-    tick = keeper.tick
+    """A step that fails is done again; told to stop, it ends."""
+    keeper, stop, tries = world.timekeeper(), asyncio.Event(), 0
 
-    async def failing() -> None:
-        nonlocal ticks
-        ticks += 1
-        if ticks == 1:
+    async def give_back(limit: int) -> int:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
             raise ConnectionError("the database is away")
-        await tick()
         stop.set()
+        return 0
 
-    monkeypatch.setattr(keeper, "tick", failing)
+    monkeypatch.setattr(world.upkeep, "give_back", give_back)
     await asyncio.wait_for(keeper.run(stop, period=0.001), 10)
-    assert ticks == 2
+    assert tries == 2
+
+
+@pytest.mark.parametrize(
+    "broken", ["give_back", "batch_due", "unpublished", "ending", "finish_mailings", "fold", "seal"]
+)
+async def test_a_step_that_fails_keeps_no_other_from_being_done(
+    world: World, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """Whichever step meets a bug, the others are done, and the log names it."""
+    called: list[str] = []
+
+    def watched(name: str) -> Callable[..., Awaitable[object]]:
+        whole = getattr(world.upkeep, name)
+
+        async def step(*arguments: object) -> object:
+            called.append(name)
+            if name == broken:
+                raise KeyError("a bug")
+            return await whole(*arguments)
+
+        return step
+
+    steps = ("give_back", "batch_due", "unpublished", "ending", "finish_mailings", "partitions", "fold", "seal")
+    for name in steps:
+        monkeypatch.setattr(world.upkeep, name, watched(name))
+    with structlog.testing.capture_logs() as logs:
+        assert await world.timekeeper().tick() is False
+    assert set(called) == set(steps)
+    assert len([line for line in logs if line["event"].startswith("a step of the timekeeper failed")]) == 1
+
+
+async def test_a_deleted_queue_of_batches_ends_no_tick(world: World) -> None:
+    """A batch that no queue takes is published by a later tick; what else is due is done in this one."""
+    await world.accept([person(n) for n in range(100)])
+    await world.pool.execute("UPDATE batches SET published_at = NULL")
+    world.broker.refuses = lambda _: Unroutable("no queue is bound")
+    keeper = world.timekeeper()
+    assert await keeper.tick()
+    assert await world.pool.fetchval("SELECT count(*) FROM seals") == 1
+    world.broker.refuses = lambda _: None
+    await keeper.tick()
+    await world.run_published()
+    assert len(world.processor.sent) == 100
 
 
 async def test_what_is_rare_is_done_at_once_and_then_rarely(world: World) -> None:
