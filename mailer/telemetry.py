@@ -45,6 +45,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger("mailer")
 
 _FRAMES = 8
 """The innermost frames of an exception that a log line shows."""
+_CAUSES = 5
+"""The causes of an exception that a log line shows. A chain of them can be a ring, and then it has no end."""
 
 
 def describe(error: BaseException | None, trace: TracebackType | None = None) -> str:
@@ -52,8 +54,8 @@ def describe(error: BaseException | None, trace: TracebackType | None = None) ->
 
     Its type, and that of what caused it, with the innermost frames: `KeyError at file.py:12 in function < …`.
     """
-    parts = []
-    while error is not None:
+    parts = list[str]()
+    while error is not None and len(parts) < _CAUSES:
         frames = traceback.extract_tb(trace or error.__traceback__)[-_FRAMES:]
         where = " < ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in reversed(frames))
         parts.append(f"{type(error).__module__}.{type(error).__qualname__} at {where or 'no frame'}")

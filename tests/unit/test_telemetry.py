@@ -21,3 +21,10 @@ def test_an_exception_is_described_without_its_message() -> None:
     assert "caused by builtins.KeyError" in text
     assert "in _fail" in text
     assert "example.org" not in text
+
+
+def test_a_ring_of_causes_is_described_to_an_end() -> None:
+    """Two exceptions, each of which is the other's cause, give one line and not an endless one."""
+    first, second = ValueError(), KeyError()
+    first.__cause__, second.__cause__ = second, first
+    assert describe(first).count("caused by") == 4
