@@ -18,7 +18,7 @@ import asyncpg
 from asyncpg.pool import PoolAcquireContext
 from pydantic_core import to_json
 
-from mailer.ledger.database import Connection, statements
+from mailer.ledger.database import Connection, Pool, statements
 from mailer.ledger.outages import ENDS, POOLER, READ_ONLY, REPLICA, outage, words
 from mailer.ports.outages import DatabaseAway, DatabaseRefuses, StatementTooSlow
 from mailer.telemetry import log
@@ -31,6 +31,8 @@ PATIENCE = 1.0
 """Seconds between two tries."""
 CONNECT_SECONDS = 5.0
 """The longest that one server of a URL may take to let us in."""
+UNHURRIED_SECONDS = 600
+"""The longest that a statement may take which is executed once a minute, and which nobody waits for."""
 _ROUNDS = 3
 """How often a pooler is asked whether our session is ours: others may come in between."""
 RELEASE_SECONDS = 5.0
@@ -167,6 +169,13 @@ class ServerPool(asyncpg.Pool):
             raise DatabaseAway(f"no answer within {seconds:g} seconds") from None
         at: datetime = row["at"]
         return at
+
+
+async def execute_unhurried(pool: Pool, statement: str, *arguments: Any) -> None:
+    """Executes a statement that may take long, since much may have come together while nobody executed it."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(f"SET LOCAL statement_timeout = '{UNHURRIED_SECONDS}s'")
+        await connection.execute(statement, *arguments, timeout=UNHURRIED_SECONDS + 10)
 
 
 async def patiently(step: Callable[[], Awaitable[_T]]) -> _T:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 import asyncpg
 
 from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.connections import execute_unhurried
 from mailer.ledger.database import Connection, Pool, statements
 from mailer.ledger.suppressions import changing, lift_all, suppress_all
 from mailer.ledger.writers import Writers
@@ -138,7 +139,7 @@ class PostgresQuarantine:
 async def fold_answers(pool: Pool) -> None:
     """Adds up what processors answered, and forgets what nobody asks for any more."""
     for name in ("fold", "forget_answers", "forget_believed"):
-        await pool.execute(_SQL[name])
+        await execute_unhurried(pool, _SQL[name])
 
 
 def _keys(refusals: Sequence[Refusal]) -> tuple[list[object], list[object], list[object]]:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
+from mailer.ledger.connections import execute_unhurried
 from mailer.ledger.control import HALTED
 from mailer.ledger.database import Pool, statements
 from mailer.ledger.mailings import BATCH_SIZE
@@ -111,15 +112,13 @@ class PostgresUpkeep:
 
     async def fold(self) -> None:
         """See the port."""
-        await self._pool.execute(_SQL["fold"])
-        await self._pool.execute(_SQL["fold_opens"])
-        await self._pool.execute(_SQL["fold_clicks"])
-        await self._pool.execute(_SQL["fold_handed"])
+        for name in ("fold", "fold_opens", "fold_clicks", "fold_handed"):
+            await execute_unhurried(self._pool, _SQL[name])
         await fold_answers(self._pool)
 
     async def forget_sends(self, days: int) -> None:
         """See the port."""
-        await self._pool.execute(_SQL["forget_sends"], timedelta(days=days), _SENDS_AT_ONCE)
+        await execute_unhurried(self._pool, _SQL["forget_sends"], timedelta(days=days), _SENDS_AT_ONCE)
 
     async def forget_rates(self) -> None:
         """See the port."""

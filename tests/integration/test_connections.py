@@ -11,7 +11,7 @@ import pytest
 
 from mailer import resources
 from mailer.embedded import postgres
-from mailer.ledger.connections import ATTENDED, Limits, ServerPool, connect, open_pool
+from mailer.ledger.connections import ATTENDED, Limits, ServerPool, connect, execute_unhurried, open_pool
 from mailer.ledger.database import Pool
 from mailer.ledger.migrations import migrate
 from mailer.ports.outages import DatabaseAway, StatementTooSlow
@@ -201,3 +201,12 @@ async def test_whoever_listens_listens_at_the_new_server(own_server: str) -> Non
         waiting = asyncio.create_task(world.outbox.wait(120))
         await world.pool.execute("INSERT INTO outbox (routing_key, message_id, body) VALUES ('k', '1', '{}')")
         await asyncio.wait_for(waiting, 30)
+
+
+async def test_what_nobody_waits_for_may_take_longer(database_url: str) -> None:
+    """What came together while no timekeeper ran is added up at once, and the connection has its limit again then."""
+    pool = await open_pool(database_url, size=1, limits=Limits(statement=0.2, idle=60))
+    await execute_unhurried(pool, "SELECT pg_sleep($1)", 0.5)
+    with pytest.raises(StatementTooSlow):
+        await pool.execute("SELECT pg_sleep(60)")
+    await pool.close()
