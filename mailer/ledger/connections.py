@@ -79,23 +79,25 @@ class _Connection(asyncpg.Connection):
 
 
 class _Acquired(PoolAcquireContext):
-    """A connection for as long as somebody is in here, with errors that say when the database is away."""
+    """A connection for as long as somebody is in here, with errors that say when the database is away.
+
+    It is taken and given back without the driver's own context in between: each window of messages does so a few times.
+    """
 
     pool: "ServerPool"
+    anyway = False
+    """Whether it is to be had though the pool is barred."""
 
     async def __aenter__(self) -> Any:
-        if reason := self.barred():
-            raise DatabaseAway(reason)
+        if self.pool.barred and not self.anyway:
+            raise DatabaseAway(self.pool.barred)
         try:
-            return await super().__aenter__()
+            self.connection = await self.pool._acquire(self.timeout)  # type: ignore[attr-defined]
         except Exception as error:
             if (away := outage(error)) is not None:
                 raise away from error
             raise
-
-    def barred(self) -> str | None:
-        """Why the pool gives nothing out now."""
-        return self.pool.barred
+        return self.connection
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Takes a connection for long; it is cut when the pool drops its connections."""
@@ -107,9 +109,12 @@ class _Acquired(PoolAcquireContext):
         return connection
 
     async def __aexit__(self, *exc: object) -> None:
-        error, connection = exc[1], self.connection
-        if not isinstance(error, BaseException) or connection is None:
-            await super().__aexit__(*exc)
+        connection, self.connection = self.connection, None
+        if connection is None:
+            return
+        error = exc[1]
+        if not isinstance(error, BaseException):
+            await self.pool.release(connection)
             return
         if isinstance(error, ENDS):
             await self.pool.expire_connections()
@@ -117,7 +122,7 @@ class _Acquired(PoolAcquireContext):
         if isinstance(away, StatementTooSlow):
             with suppress(Exception):
                 await self.pool.release(connection, timeout=RELEASE_SECONDS)
-        await super().__aexit__(*exc)
+        await self.pool.release(connection)
         if away is not None and away is not error:
             raise away from error
 
@@ -125,8 +130,7 @@ class _Acquired(PoolAcquireContext):
 class _Look(_Acquired):
     """A connection for who decides whether the pool is barred."""
 
-    def barred(self) -> None:
-        """Never."""
+    anyway = True
 
 
 class ServerPool(asyncpg.Pool):

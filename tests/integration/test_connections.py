@@ -1,23 +1,26 @@
 """Each connection asks for what the statements rely on, whatever the database has as defaults."""
 
 import asyncio
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
 
 from mailer import resources
 from mailer.embedded import postgres
+from mailer.ledger import connections
 from mailer.ledger.connections import ATTENDED, Limits, ServerPool, connect, execute_unhurried, open_pool
 from mailer.ledger.database import Pool
 from mailer.ledger.migrations import migrate
 from mailer.ports.outages import DatabaseAway, StatementTooSlow
+from tests.chaos.proxy import Link
 from tests.factories import open_world
 from tests.hostile import SETTINGS, make_hostile
-from tests.processes import until
+from tests.processes import free_port, until
 
 EXPECTED = {
     "default_transaction_isolation": "read committed",
@@ -209,4 +212,94 @@ async def test_what_nobody_waits_for_may_take_longer(database_url: str) -> None:
     await execute_unhurried(pool, "SELECT pg_sleep($1)", 0.5)
     with pytest.raises(StatementTooSlow):
         await pool.execute("SELECT pg_sleep(60)")
+    await pool.close()
+
+
+@pytest.fixture
+async def link(database_url: str) -> AsyncIterator[Link]:
+    """The way to the server over TCP, which can be spoiled."""
+    made = Link(f"{parse_qs(urlsplit(database_url).query)['host'][0]}/.s.PGSQL.5432")
+    await made.listen()
+    yield made
+    made.drop()
+
+
+def cluster(url: str, *ports: int) -> str:
+    """The URL of a database with several servers."""
+    servers = ",".join(f"127.0.0.1:{port}" for port in ports)
+    return f"postgresql://postgres@{servers}{urlsplit(url).path}?sslmode=disable"
+
+
+async def test_each_server_of_a_url_has_its_own_time(
+    database_url: str, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that takes a connection and never answers, and one that is not there, keep nobody from the third."""
+    monkeypatch.setattr(connections, "CONNECT_SECONDS", 3.0)
+
+    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+        writer.close()
+
+    hole = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = hole.sockets[0].getsockname()[1]
+    connection = await connect(cluster(database_url, port, free_port(), link.port))
+    assert await connection.fetchval("SELECT 1") == 1
+    await connection.close()
+    with pytest.raises(DatabaseAway) as caught:
+        await connect(cluster(database_url, port, free_port()))
+    assert "no answer within" in str(caught.value)
+    assert str(port) in str(caught.value)
+    hole.close()
+
+
+async def test_a_server_that_vanishes_is_noticed_by_the_kernel(database_url: str, link: Link) -> None:
+    """Nothing comes from it any more, not even a refusal: the kernel asks, and gives up after seconds."""
+    connection = await connect(cluster(database_url, link.port))
+    connected = connection._transport.get_extra_info("socket")  # type: ignore[attr-defined]
+    assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    idle, interval, count, unsent = (
+        connected.getsockopt(socket.IPPROTO_TCP, option)
+        for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+    )
+    assert idle + interval * count <= 10
+    assert unsent <= 10_000
+    await connection.close()
+
+
+async def test_a_server_that_freezes_is_not_waited_for(database_url: str, link: Link) -> None:
+    """The kernel still answers for it; a statement ends all the same, and so does giving the connection back."""
+    pool = await open_pool(cluster(database_url, link.port), size=1, limits=Frozen(statement=0.2, idle=60))
+    link.stall()
+    with pytest.raises(DatabaseAway):
+        await asyncio.wait_for(pool.execute("SELECT 1"), 60)
+    link.go()
+    assert await pool.fetchval("SELECT 1") == 1
+    await pool.close()
+
+
+class Frozen(Limits):
+    """Waits for an answer for less than a second."""
+
+    @property
+    def answer(self) -> float:
+        """As little as a test has time for."""
+        return 0.5
+
+
+async def test_a_refusal_of_a_running_process_is_an_outage_with_its_words(own_server: str) -> None:
+    """Whatever it has in hand waits until somebody has mended it."""
+    pool = await open_pool(own_server, size=2)
+    admin = await asyncpg.connect(own_server.replace("/mailer?", "/postgres?"))
+    await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'mailer'")
+    await admin.execute("ALTER DATABASE mailer RENAME TO moved")
+
+    async def refused() -> bool:
+        return 'database "mailer" does not exist' in await problem(pool)
+
+    await until(refused, "the refusal")
+    with pytest.raises(DatabaseAway, match="does not exist"):
+        await pool.execute("SELECT 1")
+    await admin.execute("ALTER DATABASE moved RENAME TO mailer")
+    await admin.close()
+    assert await pool.fetchval("SELECT 1") == 1
     await pool.close()
