@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from tests.acceptance.samples import event, people
-from tests.processes import Stack, until
+from tests.processes import Stack, free_port, until
 
 USER, PASSWORD = "mailer@relay", "p@ss/word:1"
 URL_USER, URL_PASSWORD = "mailer%40relay", "p%40ss%2Fword%3A1"
@@ -123,5 +124,40 @@ async def test_a_relay_that_nobody_vouches_for_gets_neither_mail_nor_password(st
             assert await stack.query("SELECT FROM deliveries WHERE state IN ('handed_over', 'failed')") == []
     assert (relay.taken, relay.tried) == ([], [])
     assert await stack.query("SELECT FROM ledger_notes WHERE text LIKE '%certificate is not trusted%'")
+    assert worker.log.count("a relay is in trouble") == 1
     assert PASSWORD not in worker.log
     assert URL_PASSWORD not in worker.log
+
+
+async def test_an_operator_sees_what_is_wrong_with_a_relay(stack: Stack, tmp_path: Path) -> None:
+    """State and remedy stand in `processors list`, `mailing show`, `/readyz` and `/metrics`, until the relay works."""
+    pem, port = certificate(tmp_path), free_port()
+    async with relaying(pem) as relay:
+        rented = over(stack, relay, None)
+        async with rented.having(METRICS_PORT=str(port)).running("worker"), rented.running("timekeeper"):
+            await stack.application("publish", event("notice", "interpals", "service", people("ann")))
+
+            async def noted() -> bool:
+                found = await stack.query("SELECT state FROM relay_states")
+                return [row[0] for row in found] == ["certificate"]
+
+            await until(noted, "the state of the relay")
+            listed = (await stack.done("processors", "list", "--json")).json["relays"]
+            shown = (await stack.done("mailing", "show", "notice", "--json")).json["waiting"]
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+                ready, metrics = await client.get("/readyz"), await client.get("/metrics")
+        assert [(one["processor"], one["state"]) for one in listed] == [("rented", "certificate")]
+        assert "certificate" in listed[0]["last_error"]
+        assert "SSL_CERT_FILE" in listed[0]["remedy"]
+        assert [line.startswith("rented shows a certificate that is not trusted since ") for line in shown] == [True]
+        assert (ready.status_code, "SSL_CERT_FILE" in ready.text) == (503, True)
+        assert 'mailer_relay_state{relay="rented",state="certificate"} 1.0' in metrics.text
+        async with over(stack, relay, pem).running("worker", "timekeeper"):
+            await stack.finished("notice")
+
+            async def works() -> bool:
+                found = await stack.query("SELECT state FROM relay_states WHERE seen_at > now() - interval '1 minute'")
+                return [row[0] for row in found] == ["working"]
+
+            await until(works, "the relay to be found working")
+    assert len(relay.taken) == 1
