@@ -52,7 +52,7 @@ async def test_two_versions_share_the_work(world: World) -> None:
 async def test_a_newer_timekeeper_takes_up_what_an_older_worker_held(world: World) -> None:
     """Killed within a window, the older worker leaves it in doubt; newer ones resolve it and do the rest."""
 
-    class Killed(Exception):
+    class Killed(BaseException):
         pass
 
     class Dying(FakeProcessor):
