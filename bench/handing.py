@@ -55,7 +55,7 @@ async def opened(url: str) -> AsyncIterator[App]:
 @asynccontextmanager
 async def working(app: App) -> AsyncIterator[HandOver]:
     """A worker's hand-over, with what it looks at beside: what stands still, and the rates."""
-    control, meter, stop = app.control(), Meter(app.rates, app.owner), asyncio.Event()
+    control, meter, stop = app.control, Meter(app.rates, app.owner), asyncio.Event()
     handover = await app.handover(control, meter, stop)
     await control.refresh()
     async with asyncio.TaskGroup() as beside:

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from mailer import databases, signing
 from mailer.actions.account_events import apply
+from mailer.actions.again import do_again
 from mailer.actions.bounce import Bounces
 from mailer.actions.consent import Confirmations
 from mailer.broker.memory import MemoryBroker
@@ -21,7 +22,8 @@ from mailer.embedded import postgres
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.connections import ATTENDED, SERVING, ServerPool, open_pool, patiently
 from mailer.ledger.consents import PostgresConsents
-from mailer.ledger.control import PostgresHalts
+from mailer.ledger.control import PostgresHalts, ask
+from mailer.ledger.database import Fresh
 from mailer.ledger.dead_letters import PostgresDeadLetters
 from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.ledger.desk import desks
@@ -51,6 +53,7 @@ from mailer.pipeline.control import Control
 from mailer.pipeline.figuring import FLOW, keep_figures
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
+from mailer.pipeline.mending import Mending
 from mailer.pipeline.preparing import Gate
 from mailer.pipeline.press import Presses
 from mailer.pipeline.pushing import Push
@@ -121,7 +124,9 @@ class App:
         self.policies: Mapping[str, Policy] = load_policies(settings)
         self.links = signing.links(settings)
         self.hasher = AddressHasher(settings.address_key, partners_of(self.policies.values()))
-        self.writers = Writers(settings.ledger_key)
+        self.remembered = Remembered(settings.data)
+        stack.callback(self.remembered.close)
+        self.writers = Writers(settings.ledger_key, self.remembered)
         self.mailings = PostgresMailings(pool, self.writers, self.hasher)
         # Nobody can bind a queue to the in-process broker's exchange.
         tell = not settings.in_process
@@ -148,6 +153,9 @@ class App:
         self.outbox = PostgresOutbox(pool)
         stack.push_async_callback(self.outbox.close)
         self.desks = desks(pool, self.writers, self.hasher, Confirmations(self.links, self.outbox), tell=tell)
+        again = partial(do_again, self.desks(None), self.policies)
+        mend = Mending(self.halts, self.remembered, again).mend
+        self.control = Control(self.halts, self.writers, self.remembered, self.owner, mend)
 
     @cached_property
     def templates(self) -> TemplateLibrary:
@@ -192,10 +200,6 @@ class App:
             self._stack.push_async_callback(sender.close)
         return list(self._senders)
 
-    def control(self) -> Control:
-        """What stands still, for one process."""
-        return Control(self.halts, self.writers, Remembered(self.settings.data / "database.json"), self.owner)
-
     async def handover(self, control: Control, meter: Meter, stop: asyncio.Event) -> HandOver:
         """The hand-over, to all processors.
 
@@ -213,7 +217,8 @@ class App:
 
     async def run_worker(self, stop: asyncio.Event, broker: Broker) -> None:
         """Consumes until told to stop, and finishes what is in hand."""
-        control, meter = self.control(), Meter(self.rates, self.owner)
+        control, meter = self.control, Meter(self.rates, self.owner)
+        control.report = partial(self.readiness.report, "database")
         handover = await self.handover(control, meter, stop)
         judge = partial(admit, policies=self.policies, templates=self.templates)
         say = partial(apply, self.desks, self.policies)
@@ -223,8 +228,7 @@ class App:
         if stop.is_set():
             return
         drained = asyncio.Event()
-        async with asyncio.TaskGroup() as watching:
-            watching.create_task(control.watch(drained))
+        async with self.control.watched(), asyncio.TaskGroup() as watching:
             watching.create_task(meter.watch(drained))
             watching.create_task(smtp.part(self._senders, stop))
             watching.create_task(Relays(handover.routes, self.processors, self.owner, self.readiness).watch(drained))
@@ -251,7 +255,7 @@ class App:
 
     async def run_timekeeper(self, stop: asyncio.Event, broker: Broker) -> None:
         """Keeps time until told to stop."""
-        async with asyncio.TaskGroup() as tasks:
+        async with self.control.watched(), asyncio.TaskGroup() as tasks:
             tasks.create_task(Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies).run(stop))
             tasks.create_task(Push(self.partners, post, self.policies).run(stop))
             queues = [queue.name for queue in _topology(self.policies).queues]
@@ -297,7 +301,8 @@ class App:
             registry=WEB,
             public_url=self.settings.public_url,
         )
-        await serve(create_app(site), self.settings.host, self.settings.port, stop, announce)
+        async with self.control.watched():
+            await serve(create_app(site), self.settings.host, self.settings.port, stop, announce)
 
 
 @contextmanager
@@ -326,7 +331,13 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
     async with AsyncExitStack() as stack:
         url = stack.enter_context(database(settings))
         try:
-            connect = partial(open_pool, url, limits=SERVING if wait else ATTENDED)
+            app: App | None = None
+
+            async def greet(connection: Fresh) -> None:
+                if app is not None:  # the first connection is met below
+                    await app.control.meet(partial(ask, connection, patience=10))
+
+            connect = partial(open_pool, url, limits=SERVING if wait else ATTENDED, greet=greet)
             pool = await (patiently(connect) if wait else connect())
         except ValueError:
             # Its message may quote a password.
@@ -334,7 +345,10 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
             raise SettingsError(message) from None
         stack.push_async_callback(pool.close)
         await databases.examine(pool, wait=wait)
-        yield App(settings, pool, stack, readiness or Readiness())
+        app = App(settings, pool, stack, readiness or Readiness())
+        meet = partial(app.control.meet, app.halts.ask)
+        await (patiently(meet) if wait else meet())
+        yield app
 
 
 def migrate(settings: Settings) -> tuple[str, list[Finding]]:

@@ -50,6 +50,7 @@ from mailer.policy.outcome import Outcome, Result
 from mailer.policy.rates import rates_of
 from mailer.policy.retention import forgetful
 from mailer.ports.broker import BrokerUnavailable, Message, Received
+from mailer.ports.control import Notes
 from mailer.ports.dead_letters import DeadKind
 from mailer.ports.ids import uuid7
 from mailer.ports.mailings import Accepted, NewMailing
@@ -238,9 +239,9 @@ def received(event: dict[str, Any] | bytes, key: str | None = None, user: str = 
 class World:
     """All rooms of the flow over a real database; only processor and broker are stand-ins."""
 
-    def __init__(self, pool: Pool, lease_seconds: float = 60) -> None:
+    def __init__(self, pool: Pool, lease_seconds: float = 60, notes: Notes | None = None) -> None:
         self.pool = pool
-        self.writers = Writers(KEY)
+        self.writers = Writers(KEY, notes)
         self.policies = dict(policies())
         self.hasher = AddressHasher(KEY, partners_of(self.policies.values()))
         self.mailings = PostgresMailings(pool, self.writers, self.hasher)
@@ -373,11 +374,13 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(url: str, lease_seconds: float = 60, size: int = 10) -> AsyncIterator[World]:
+async def open_world(
+    url: str, lease_seconds: float = 60, size: int = 10, notes: Notes | None = None
+) -> AsyncIterator[World]:
     """A world over a database."""
     pool = await open_pool(url, size)
     try:
-        world = World(pool, lease_seconds)
+        world = World(pool, lease_seconds, notes)
         yield world
         await world.outbox.close()
     finally:

@@ -13,7 +13,7 @@ from mailer.app import App
 from mailer.cli.files import policy_of
 from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
 from mailer.policy.category import CATEGORIES
-from mailer.ports.control import OPERATOR, Halt, Scope
+from mailer.ports.control import OPERATOR, Answer, Halt, Scope
 
 brands = typer.Typer(help="Brands: pause, resume.", no_args_is_help=True)
 
@@ -21,8 +21,13 @@ By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who says so; it
 Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the ledger.")]
 _WENT_BACK = (
     "the database went back: it lacks what this system has had, as after a restore. Mail that went out since is open in"
-    " it again. Bring back the opt-outs that it lacks, then say `mailer start --after-restore resume` to go on with"
-    " everything, or `--after-restore end` to end the optional mail that may have gone out already"
+    " it again. See that the opt-outs are back that it lacks, then say `mailer start --after-restore resume` to go on"
+    " with everything, or `--after-restore end` to end the optional mail that may have gone out already"
+)
+_WAITING = (
+    "the database has a new timeline since a failover, and whoever may remember something that it lacks has not said so"
+    " yet: {}. Start that process again with its MAILER_DATA; if it is gone for good, say"
+    " `mailer start --after-restore resume`"
 )
 
 
@@ -60,18 +65,21 @@ def start(
     """Goes on after `mailer stop`, or after a restore."""
     who = person(by)
 
-    async def act(app: App) -> tuple[bool, tuple[UUID, int] | None, tuple[Halt, ...]]:
-        await app.control().refresh()  # what this machine remembers counts, too
+    async def act(app: App) -> tuple[bool, tuple[UUID, int] | None, Answer]:
+        await app.control.look()  # what this machine remembers counts, too
         begun = await _go_on(app, after_restore, who) if after_restore else None
-        answer = await app.halts.ask((), ())
-        if answer.went_back:
-            return False, None, answer.halts
+        answer = await app.halts.ask((), (), ())
+        if answer.went_back or answer.waiting:
+            return False, begun, answer
         started = await app.halts.lift(Scope.EVERYTHING, OPERATOR, who)
-        return started, begun, (await app.halts.ask((), ())).halts
+        return started, begun, await app.halts.ask((), (), ())
 
-    started, begun, halts = with_app(act)
+    started, begun, answer = with_app(act)
+    halts = answer.halts
     if any(halt.scope is Scope.EVERYTHING for halt in halts):
         fail(_WENT_BACK, 1)
+    if answer.waiting:
+        fail(_WAITING.format(", ".join(answer.waiting)), 1)
     if json:
         lineage, ended = begun or (None, 0)
         print_json(
@@ -87,7 +95,7 @@ def start(
 async def _go_on(app: App, after_restore: AfterRestore, by: str) -> tuple[UUID, int]:
     optional = [category for category in CATEGORIES.values() if category.optional]
     begun = await app.halts.go_on(by, optional if after_restore is AfterRestore.END else None)
-    await app.control().refresh()  # and remembers the new lineage
+    await app.control.look()  # and remembers the new lineage
     return begun
 
 

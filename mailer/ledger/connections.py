@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -18,7 +17,7 @@ import asyncpg
 from asyncpg.pool import PoolAcquireContext
 from pydantic_core import to_json
 
-from mailer.ledger.database import Connection, Pool, statements
+from mailer.ledger.database import Connection, Fresh, Pool, statements
 from mailer.ledger.outages import ENDS, POOLER, READ_ONLY, REPLICA, outage, words
 from mailer.ports.outages import DatabaseAway, DatabaseRefuses, StatementTooSlow
 from mailer.telemetry import log
@@ -291,17 +290,33 @@ def place(url: str) -> str:
     return f"{server}{parts.path}"
 
 
-async def open_pool(url: str, size: int = 32, limits: Limits = SERVING) -> ServerPool:
+Greet = Callable[[Fresh], Awaitable[None]]
+"""Does something on a new connection, before its first statement for anybody."""
+
+
+async def open_pool(url: str, size: int = 32, limits: Limits = SERVING, greet: Greet | None = None) -> ServerPool:
     """Connects.
 
     Args:
         url: `postgresql://…`.
         size: connections at most.
         limits: for each of them.
+        greet: what comes first on each of them.
 
     Raises:
         DatabaseAway, DatabaseRefuses, ValueError: see `connect`.
     """
+
+    async def enter(url: str, **options: Any) -> Fresh:
+        connection = await connect(url, limits, **options)
+        try:
+            if greet is not None:
+                await greet(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
     pool = ServerPool(
         url,
         # Without a floor: the driver would restore it behind our back, and log its own words where it cannot.
@@ -309,7 +324,7 @@ async def open_pool(url: str, size: int = 32, limits: Limits = SERVING) -> Serve
         max_size=size,
         max_queries=50_000,
         max_inactive_connection_lifetime=300,
-        connect=partial(connect, limits=limits),
+        connect=enter,
         loop=asyncio.get_running_loop(),
         connection_class=_Connection,
         record_class=asyncpg.Record,

@@ -5,14 +5,19 @@ from uuid import UUID
 
 import asyncpg
 
-from mailer.ledger.database import Connection, Pool, statements
+from mailer.ledger.database import Connection, Fresh, Pool, statements
 from mailer.ledger.writers import Writers, append
 from mailer.policy.category import Category
-from mailer.ports.control import OPERATOR, Answer, Halt, Head, MailingRefused, Scope
+from mailer.ports.control import OPERATOR, Answer, Change, Halt, Head, MailingRefused, Scope
 from mailer.ports.ids import uuid7
 from mailer.ports.ledger import Entry, Kind
 
-_SQL = statements("control")
+_SQL = {
+    name: text.replace("{timeline}", statements("control")["timeline"]).replace(
+        "{missing}", statements("control")["missing"]
+    )
+    for name, text in statements("control").items()
+}
 _PATIENCE = 1.0
 """Seconds to wait for an answer."""
 HALTED = _SQL["halted"]
@@ -26,21 +31,30 @@ class PostgresHalts:
         self._pool = pool
         self._writers = writers
 
-    async def ask(self, seals: Collection[int], heads: Sequence[Head]) -> Answer:
+    async def ask(self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> Answer:
         """See the port."""
-        writers, numbers = [writer for writer, _ in heads], [n for _, n in heads]
         # On its way back too, the connection is waited for no longer: one that answers no more is cut.
         async with self._pool.acquire(timeout=_PATIENCE) as connection:
-            [row] = await connection.fetch(_SQL["ask"], list(seals), writers, numbers, timeout=_PATIENCE)
-        halted = [row[column] or () for column in ("scopes", "keys", "people", "reasons", "times")]
-        return Answer(
-            tuple(Halt(Scope(scope), *rest) for scope, *rest in zip(*halted, strict=True)),
-            row["lineage"],
-            frozenset(row["supersedes"]),
-            row["seal"],
-            dict(zip(row["seals"] or (), row["digests"] or (), strict=True)),
-            row["whole"],
-        )
+            return await ask(connection, seals, heads, witnesses)
+
+    async def attest(self, label: str, witnesses: Sequence[UUID]) -> None:
+        """See the port."""
+        async with self._pool.acquire(timeout=_PATIENCE) as connection:
+            await connection.execute(_SQL["attest"], witnesses[0], label, witnesses[1:], timeout=_PATIENCE)
+
+    async def leave(self, witness: UUID) -> None:
+        """See the port."""
+        async with self._pool.acquire(timeout=_PATIENCE) as connection:
+            await connection.execute(_SQL["leave"], witness, timeout=_PATIENCE)
+
+    async def lost(self, changes: Sequence[Change]) -> Sequence[tuple[Change, bool]]:
+        """See the port."""
+        if not changes:
+            return ()
+        names = ("writer", "n", "brand", "recipient_id", "known_since")
+        columns = [[getattr(change, name) for change in changes] for name in names]
+        rows = await self._pool.fetch(_SQL["lost"], *columns)
+        return [(changes[row["place"] - 1], row["same_person"]) for row in rows]
 
     async def halt(self, halt: Halt) -> bool:
         """See the port."""
@@ -96,6 +110,7 @@ class PostgresHalts:
                 names = [category.name for category in ended or ()]
                 mailings = await connection.fetch(_SQL["end_mailings"], names, by)
                 await connection.execute(_SQL["lift_restored"])
+                await connection.execute(_SQL["no_witnesses"])
                 what = "restored resume" if ended is None else "restored end"
                 entries = [_entry(Scope.EVERYTHING, "", by, what, str(lineage))]
                 entries += [
@@ -105,6 +120,38 @@ class PostgresHalts:
                 linked = await append(connection, writer, entries)
             writer.advance(linked)
         return lineage, len(mailings)
+
+
+async def ask(
+    connection: Connection | Fresh,
+    seals: Collection[int],
+    heads: Collection[Head],
+    witnesses: Sequence[UUID],
+    patience: float = _PATIENCE,
+) -> Answer:
+    """Asks on a connection of the caller's: see `ports.control.Halts.ask`.
+
+    Args:
+        connection: perhaps a new one.
+        seals: numbers of seals.
+        heads: entries.
+        witnesses: this process, and those for which it speaks.
+        patience: seconds to wait for the answer.
+    """
+    columns = [writer for writer, _ in heads], [n for _, n in heads]
+    [row] = await connection.fetch(_SQL["ask"], list(seals), *columns, witnesses, timeout=patience)
+    halted = [row[column] or () for column in ("scopes", "keys", "people", "reasons", "times")]
+    return Answer(
+        tuple(Halt(Scope(scope), *rest) for scope, *rest in zip(*halted, strict=True)),
+        row["lineage"],
+        frozenset(row["supersedes"]),
+        row["seal"],
+        dict(zip(row["seals"] or (), row["digests"] or (), strict=True)),
+        frozenset(zip(row["writers"] or (), row["numbers"] or (), strict=True)),
+        row["timeline"],
+        row["attested"],
+        tuple(row["waiting"]),
+    )
 
 
 async def _set(connection: Connection, mailing_id: UUID, state: str, what: str, by: str, reason: str) -> bool:

@@ -14,9 +14,11 @@ from mailer.policy.standing import Standing
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    Fresh = asyncpg.Connection[asyncpg.Record]
 else:  # asyncpg's own classes take no parameters; only their stubs do
     Pool = asyncpg.Pool
     Connection = asyncpg.pool.PoolConnectionProxy
+    Fresh = asyncpg.Connection
 
 _STANDING = (
     "s.recipient_id",

@@ -1,10 +1,9 @@
 """Who writes the ledger: each writer extends a chain of its own, so that no two wait for one another."""
 
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,8 +12,9 @@ from mailer.crashing import CrashPoint, reach
 from mailer.ledger.chain import GENESIS, Links, link_all
 from mailer.ledger.database import Connection, int_array, statements, text_array
 from mailer.macs import Mac
+from mailer.ports.control import Change, Notes
 from mailer.ports.ids import uuid7
-from mailer.ports.ledger import Entry
+from mailer.ports.ledger import Entry, Kind
 from mailer.ports.rights import KnownEvent
 
 _SQL = statements("ledger")
@@ -45,6 +45,7 @@ class Writer:
         self.born = datetime.now(UTC)
         self.event: tuple[str, str] | None = None
         self.n = 0
+        self.changes: list[Change] | None = None
         self._head = GENESIS
 
     def link(self, entries: Sequence[Entry]) -> Links:
@@ -60,34 +61,27 @@ class Writer:
             self.n, self._head = links.first + len(links.hashes) - 1, links.hashes[-1]
 
 
-@dataclass(slots=True)
-class _Shelf:
-    """The writers of a process that nobody uses at the moment, and what all of them have committed."""
-
-    free: list[Writer] = field(default_factory=list)
-    heads: dict[UUID, int] = field(default_factory=dict)
-
-
 class Writers:
     """The writers of a process, as many as write at once. Implements `ports.control.Chains`.
+
+    Args:
+        key: of the chains.
+        notes: where what was committed is noted outside of the database, before anybody is told of it.
 
     Attributes:
         epoch: how often the database was found to have lost what was committed.
     """
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, notes: Notes | None = None) -> None:
         self._key = key.encode()
-        self._shelf = _Shelf()
+        self._notes = notes
+        self._free: list[Writer] = []
         self.epoch = 0
         self._event: tuple[str, str] | None = None
 
-    def heads(self) -> Mapping[UUID, int]:
-        """The newest committed number of each writer that was used lately."""
-        return dict(self._shelf.heads)
-
     def renew(self) -> None:
         """Never extends the chains that there are: the database has lost entries of them."""
-        self._shelf = _Shelf()
+        self._free = []
         self.epoch += 1
 
     def once(self, brand: str, event_id: str) -> "Writers":
@@ -102,19 +96,20 @@ class Writers:
 
         After an error nobody knows whether its entries were committed, so it is never used again.
         """
-        shelf = self._shelf
-        while shelf.free and datetime.now(UTC) - shelf.free[-1].born > _MAX_AGE:
-            shelf.heads.pop(shelf.free.pop().id, None)
-        writer = shelf.free.pop() if shelf.free else Writer(self._key)
+        free = self._free
+        while free and datetime.now(UTC) - free[-1].born > _MAX_AGE:
+            free.pop()
+        writer = free.pop() if free else Writer(self._key)
         writer.event = self._event
-        try:
-            yield writer
-        except BaseException:
-            shelf.heads.pop(writer.id, None)
-            raise
-        if writer.n:
-            shelf.heads[writer.id] = writer.n
-        shelf.free.append(writer)
+        writer.changes = None if self._notes is None else []
+        before = writer.n
+        yield writer
+        free.append(writer)
+        if self._notes is None or writer.n == before:
+            return
+        self._notes.note(writer.id, writer.n)
+        if writer.changes:
+            await self._notes.settle(writer.changes)
 
 
 def columns(links: Links) -> list[Any]:
@@ -148,4 +143,35 @@ async def append(connection: Connection, writer: Writer, entries: Sequence[Entry
     links = writer.link(entries)
     if entries:
         await connection.execute(_APPEND, *columns(links))
+    if writer.changes is not None:
+        writer.changes += await _changes(connection, links, entries)
     return links
+
+
+async def _changes(connection: Connection, links: Links, entries: Sequence[Entry]) -> list[Change]:
+    """The changes of standings among some entries, as they are remembered outside of the database."""
+    actions = [
+        (n, entry, entry.recipient_id)
+        for n, entry in enumerate(entries, links.first)
+        if entry.kind is Kind.ACTION and entry.recipient_id is not None
+    ]
+    if not actions:
+        return []
+    rows = await connection.fetch(_SQL["known_since"], list({recipient_id for _, _, recipient_id in actions}))
+    since = {row["id"]: row["created_at"] for row in rows}
+    return [
+        Change(
+            links.writer,
+            n,
+            links.at,
+            entry.brand,
+            recipient_id,
+            since[recipient_id],
+            entry.reason or "",
+            entry.category,
+            entry.rule,
+            entry.policy,
+        )
+        for n, entry, recipient_id in actions
+        if recipient_id in since
+    ]

@@ -1,30 +1,47 @@
-"""What a machine remembers of the database, in a small file outside of it."""
+"""What a machine remembers of the database, in a folder outside of it: `MAILER_DATA`."""
 
+import asyncio
 import json
 import os
 import time
-from collections.abc import Collection
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from mailer.ports.control import Memory
+from mailer.pipeline.journal import Journal
+from mailer.pipeline.traces import SECONDS_KEPT, Traces
+from mailer.ports.control import Change, Memory, Trace
 from mailer.telemetry import log
 
-SECONDS_KEPT = 25 * 86400
-"""How long a seal is remembered: after 30 days the database need not have it any more."""
+PATIENCE = 5.0
+"""Seconds after which an answer waits for the disk no longer."""
 
 
 class Remembered:
-    """Implements `ports.control.Vault` with one file for all processes of a machine.
+    """Implements `ports.control.Vault` and `ports.control.Notes` for all processes of a machine.
 
-    Each writes what it has seen itself, so whichever comes last, what it says was true of the database.
+    In `database.json` is the newest seal that any of them has seen, in `seen/` what each of them has committed. Where
+    the folder takes nothing, each remembers for itself as long as it runs.
 
     Args:
-        file: its folder is made when there is something to remember.
+        folder: made when there is something to remember.
     """
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "database.json"
+        self._traces = Traces(folder / "seen")
+        self._journal = Journal(folder / "seen", self._traces.id)
+        self.id = self._traces.id
+        self._lineage: UUID | None = None
+        self._unwritten = deque[Change]()
+        self._is_kept = False
+        self._is_failing = False
+        # One thread: when a task of it has its turn, whatever an earlier one took along is on disk.
+        self._disk = ThreadPoolExecutor(1, "disk")
 
     def read(self) -> Memory | None:
         """See the port."""
@@ -46,10 +63,84 @@ class Remembered:
         if not older and known is not None and known.lineage not in instead_of:
             return
         body = {"lineage": str(memory.lineage), "seal": memory.seal, "digest": memory.digest}
+        self._try(partial(self._replace, json.dumps(body)))
+
+    def _replace(self, body: str) -> None:
         fresh = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(body, "utf-8")
+        fresh.replace(self._file)
+
+    def begin(self, lineage: UUID) -> None:
+        """See the port."""
+        self._is_kept = False
+        if lineage != self._lineage:
+            self._lineage = lineage
+            self._try(partial(self._traces.begin, lineage))
+
+    def note(self, writer: UUID, n: int) -> None:
+        """See the port."""
+        if not self._is_kept:
+            self._try(partial(self._traces.note, writer, n))
+
+    async def settle(self, changes: Sequence[Change]) -> None:
+        """See the port. Those who answer at the same time share a write."""
+        self._unwritten.extend(replace(change, lineage=self._lineage) for change in changes)
+        await self._write(self._write_all)
+
+    async def sync(self) -> None:
+        """See the port."""
+        if not self._traces.is_synced:
+            await self._write(self._traces.sync)
+
+    def traces(self) -> Sequence[Trace]:
+        """See the port."""
+        return self._traces.read()
+
+    def check_off(self, ended: Collection[UUID]) -> None:
+        """See the port."""
+        self._traces.check_off(frozenset(ended))
+
+    def keep(self) -> None:
+        """See the port."""
+        self._is_kept = True
+
+    async def tick_off(self, changes: Sequence[Change]) -> None:
+        """These were lost and have been seen to: `changes` has them no more."""
+        if changes:
+            await self._write(partial(self._journal.tick_off, changes))
+
+    def changes(self) -> Iterator[Change]:
+        """The changes of standings that this machine's processes have made in the last 25 days."""
+        return self._journal.read()
+
+    def close(self) -> None:
+        """Ends: what this process has noted stays."""
+        self._disk.shutdown()
+        self._traces.close()
+
+    def _write_all(self) -> None:
+        if changes := [self._unwritten.popleft() for _ in range(len(self._unwritten))]:
+            self._journal.write(changes)
+            self._traces.sync()
+
+    async def _write(self, write: Callable[[], None]) -> None:
+        """Waits for the disk, but for no longer than an answer may."""
+        written = asyncio.get_running_loop().run_in_executor(self._disk, self._try, write)
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_text(json.dumps(body), "utf-8")
-            fresh.replace(self._file)
+            await asyncio.wait_for(asyncio.shield(written), PATIENCE)
+        except TimeoutError:
+            self._say(f"the disk takes longer than {PATIENCE:.0f} seconds")
+
+    def _try(self, write: Callable[[], None]) -> None:
+        """A disk that takes nothing stops nobody: it is said once, and again after it has worked."""
+        try:
+            write()
+            self._is_failing = False
         except OSError as error:
-            log.warning("what was seen of the database cannot be written", file=str(self._file), error=str(error))
+            self._say(str(error))
+
+    def _say(self, error: str) -> None:
+        if not self._is_failing:
+            log.warning("what was seen of the database cannot be written", file=str(self._file), error=error)
+        self._is_failing = True

@@ -55,6 +55,57 @@ class Memory:
     digest: str = ""
 
 
+Head = tuple[UUID, int]
+"""A writer of the ledger, and the number of an entry that it has committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The last entries that one process has committed, as they are remembered outside of the database.
+
+    Attributes:
+        id: of the process. lineage: which database it was. heads: the entries.
+        dead: whether the process has ended.
+    """
+
+    id: UUID
+    lineage: UUID
+    heads: frozenset[Head]
+    dead: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of somebody's standing, as it is remembered outside of the database: no address, no name, no free text.
+
+    Attributes:
+        writer, n: the ledger entry that was committed with it.
+        at: when. brand, recipient_id: whose standing.
+        known_since: when the person's row was made. With the id it says who it is: after a loss, another person may
+            get the same id.
+        reason, scope, rule: those of the entry.
+        policy: the policy version of the entry.
+        lineage: which database it was; None: not known yet.
+    """
+
+    writer: UUID
+    n: int
+    at: datetime
+    brand: str
+    recipient_id: int
+    known_since: datetime
+    reason: str
+    scope: str | None
+    rule: str | None
+    policy: str | None = None
+    lineage: UUID | None = None
+
+    @property
+    def entry(self) -> Head:
+        """Which entry of the ledger it is."""
+        return self.writer, self.n
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the database says, in one statement.
@@ -64,7 +115,10 @@ class Answer:
         lineage: which database it is. supersedes: those that it goes on for, since an operator has said so.
         seal: the newest seal's number, 0 before the first one.
         digests: of that seal and of those that were asked for, as far as they are there, by number.
-        whole: whether all heads that were asked for are there.
+        missing: the heads that were asked for and are not there.
+        timeline: the server and its timeline: it changes with each promotion.
+        attested: whether the asking process has said, on this timeline, that it misses nothing.
+        waiting: the processes that said so on the timeline before, and not yet on this one.
     """
 
     halts: tuple[Halt, ...]
@@ -72,7 +126,10 @@ class Answer:
     supersedes: frozenset[UUID]
     seal: int
     digests: Mapping[int, str]
-    whole: bool
+    missing: frozenset[Head] = frozenset()
+    timeline: str = ""
+    attested: bool = True
+    waiting: tuple[str, ...] = ()
 
     @property
     def went_back(self) -> bool:
@@ -85,10 +142,6 @@ class Answer:
         return Memory(self.lineage, self.seal, self.digests.get(self.seal, ""))
 
 
-Head = tuple[UUID, int]
-"""A writer of the ledger, and the number of an entry that it has committed."""
-
-
 class MailingRefused(Exception):
     """A mailing that cannot be paused, resumed or cancelled; the message says why."""
 
@@ -96,17 +149,31 @@ class MailingRefused(Exception):
 class Chains(Protocol):
     """This process's own writers of the ledger."""
 
-    def heads(self) -> Mapping[UUID, int]:
-        """The newest committed number of each writer that was used lately."""
-        ...
-
     def renew(self) -> None:
         """Never extends the chains that there are: the database has lost entries of them."""
         ...
 
 
+class Notes(Protocol):
+    """Where a process notes what it has committed, outside of the database."""
+
+    def note(self, writer: UUID, n: int) -> None:
+        """Notes an entry, in microseconds. The note outlives the process at once, and the machine after a second."""
+        ...
+
+    async def settle(self, changes: Sequence[Change]) -> None:
+        """Notes changes of standings, and returns once they, and all that was noted before, are on disk."""
+        ...
+
+
 class Vault(Protocol):
-    """What the machine remembers of the database, outside of it; one for all processes."""
+    """What the machine remembers of the database, outside of it; one for all processes.
+
+    Attributes:
+        id: of this process, among those that remember.
+    """
+
+    id: UUID
 
     def read(self) -> Memory | None:
         """What is remembered; None: nothing yet."""
@@ -121,12 +188,55 @@ class Vault(Protocol):
         """
         ...
 
+    def begin(self, lineage: UUID) -> None:
+        """Notes from now on what is committed to this database; what was committed to another one is forgotten."""
+        ...
+
+    def traces(self) -> Sequence[Trace]:
+        """What the machine's processes have committed last: this one, those that live, and those that have ended."""
+        ...
+
+    def check_off(self, ended: Collection[UUID]) -> None:
+        """The database has all that these have committed; they are forgotten as soon as this process notes more."""
+        ...
+
+    def keep(self) -> None:
+        """The database went back: what is noted is evidence, and newer notes do not take its place."""
+        ...
+
+    async def sync(self) -> None:
+        """Returns once all notes are on disk."""
+        ...
+
 
 class Halts(Protocol):
     """What stands still, in the database. Each change is on record, in the same transaction."""
 
-    async def ask(self, seals: Collection[int], heads: Sequence[Head]) -> Answer:
-        """What stands still, and whether what this process has seen is there. Answers, or raises, within seconds."""
+    async def ask(self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> Answer:
+        """What stands still, and whether what this process has seen is there. Answers, or raises, within seconds.
+
+        Args:
+            seals: numbers of seals.
+            heads: entries.
+            witnesses: this process, and those for which it speaks.
+        """
+        ...
+
+    async def attest(self, label: str, witnesses: Sequence[UUID]) -> None:
+        """Says that the database has all that this process remembers, and that those remember for which it speaks.
+
+        Args:
+            label: names this process.
+            witnesses: as for `ask`; the rows of those for which it speaks go.
+        """
+        ...
+
+    async def leave(self, witness: UUID) -> None:
+        """Says that a process ends and that the database has all that it remembers. Ignored after a failover."""
+        ...
+
+    async def lost(self, changes: Sequence[Change]) -> Sequence[tuple[Change, bool]]:
+        """Those of some changes whose entry the ledger lacks, and whether the person of each is still the same."""
         ...
 
     async def halt(self, halt: Halt) -> bool:

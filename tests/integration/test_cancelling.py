@@ -64,7 +64,7 @@ async def test_cancelling_ends_whatever_is_open(
         status = await status_of(world, accepted.mailing_id)
         assert (status.state, status.finished_at is not None) == ("cancelled", True)
     assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
-    assert (await halts.ask((), ())).halts == (), "what is over needs no halt"
+    assert (await halts.ask((), (), ())).halts == (), "what is over needs no halt"
     assert world.processor.sent == []
     assert (await world.ledger.verify()).faults == ()
 

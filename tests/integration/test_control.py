@@ -51,7 +51,7 @@ async def test_each_change_stands_in_the_ledger_once(world: World, halts: Postgr
         assert not await halts.halt(halt)
     assert await halts.pause(accepted.mailing_id, "Dana", "typo")
     assert not await halts.pause(accepted.mailing_id, "Erik", "typo")
-    seen = {(halt.scope, halt.key, halt.by, halt.reason) for halt in (await halts.ask((), ())).halts}
+    seen = {(halt.scope, halt.key, halt.by, halt.reason) for halt in (await halts.ask((), (), ())).halts}
     mailing = str(accepted.mailing_id)
     assert seen == {
         (Scope.EVERYTHING, OPERATOR, "Dana", "smoke"),
@@ -64,7 +64,7 @@ async def test_each_change_stands_in_the_ledger_once(world: World, halts: Postgr
         assert not await halts.lift(scope, key, "Erik")
     assert await halts.resume(accepted.mailing_id, "Erik")
     assert not await halts.resume(accepted.mailing_id, "Erik")
-    assert (await halts.ask((), ())).halts == ()
+    assert (await halts.ask((), (), ())).halts == ()
     entries = [entry for entry in await world.entries() if entry["rule"] in ("action:Dana", "action:Erik")]
     assert [(e["kind"], e["brand"], e["processor"], e["mailing"], e["reason"], e["reply"]) for e in entries] == [
         ("control", "", None, None, "stopped", "smoke"),

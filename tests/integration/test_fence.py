@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,15 +25,16 @@ OPTIONAL = [category for category in CATEGORIES.values() if category.optional]
 class Site:
     """A world's database as a process of some machine sees it."""
 
-    def __init__(self, world: World, file: Path) -> None:
+    def __init__(self, world: World, remembered: Remembered, folder: Path) -> None:
         self.world = world
         self.halts = PostgresHalts(world.pool, world.writers)
-        self.file = file
-        self.control = self.process()
+        self.folder = folder
+        self.remembered = remembered
+        self.control = self.process(remembered)
 
-    def process(self) -> Control:
+    def process(self, remembered: Remembered | None = None) -> Control:
         """A process that has just begun."""
-        return Control(self.halts, self.world.writers, Remembered(self.file), "host:1")
+        return Control(self.halts, self.world.writers, remembered or Remembered(self.folder), "host:1")
 
     async def seen(self, control: Control | None = None) -> str | None:
         """Asks, and says what a mailing is told."""
@@ -52,10 +53,11 @@ async def copied(server: Server, url: str) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def site(url: str, file: Path) -> AsyncIterator[Site]:
+async def site(url: str, folder: Path) -> AsyncIterator[Site]:
     """A process of a machine over a database."""
-    async with open_world(url) as world:
-        yield Site(world, file)
+    with closing(Remembered(folder)) as remembered:
+        async with open_world(url, notes=remembered) as world:
+            yield Site(world, remembered, folder)
 
 
 @pytest.fixture
@@ -64,8 +66,7 @@ async def restored(postgres_server: Server, database_url: str, tmp_path: Path) -
 
     In it are a newsletter and a policy change for two people each, and a newsletter for later.
     """
-    file = tmp_path / "database.json"
-    async with site(database_url, file) as before:
+    async with site(database_url, tmp_path) as before:
         for category in ("newsletter", "policy_change"):
             await before.world.accept([person(1), person(2)], category)
         later = datetime.now(UTC) + timedelta(hours=1)
@@ -73,12 +74,12 @@ async def restored(postgres_server: Server, database_url: str, tmp_path: Path) -
         await before.world.ledger.seal()
         assert await before.seen() is None
     async with copied(postgres_server, database_url) as backup:
-        async with site(database_url, file) as before:
+        async with site(database_url, tmp_path) as before:
             await before.world.timekeeper().tick()
             await before.world.run_published()
             await before.world.ledger.seal()
             assert await before.seen() is None
-        async with site(backup, file) as after:
+        async with site(backup, tmp_path) as after:
             yield after
 
 
@@ -86,7 +87,8 @@ async def test_a_restored_backup_sends_nothing(restored: Site, tmp_path: Path) -
     """The process that remembers stops, and stops those that remember nothing; a seal of its own makes it no better."""
     world = restored.world
     assert await restored.seen() == WENT_BACK
-    stranger = Site(world, tmp_path / "another machine.json")
+    other = tmp_path / "another machine"
+    stranger = Site(world, Remembered(other), other)
     assert await stranger.seen() == WENT_BACK
     for _ in range(2):
         await world.ledger.seal()
@@ -108,7 +110,7 @@ async def test_after_a_restore_everything_goes_on(restored: Site) -> None:
     assert ended == 0
     assert await restored.seen() is None
     assert await restored.seen(restored.process()) is None
-    memory = Remembered(restored.file).read()
+    memory = Remembered(restored.folder).read()
     assert memory is not None
     assert memory.lineage == lineage
     for _ in range(3):
@@ -138,7 +140,7 @@ async def test_after_a_restore_optional_mail_ends(restored: Site) -> None:
     outcomes = await world.entries(newsletter.id, "outcome")
     assert [entry["reason"] for entry in outcomes] == ["failed restored"] * 2
     assert [entry["reason"] for entry in await world.entries(newsletter.id, "mailing")] == ["accepted", "ended"]
-    assert (await restored.halts.ask((), ())).halts == ()
+    assert (await restored.halts.ask((), (), ())).halts == ()
     assert (await world.ledger.verify()).faults == ()
 
 
@@ -154,20 +156,19 @@ async def test_a_promoted_replica_that_lacks_the_last_entries(
     postgres_server: Server, database_url: str, tmp_path: Path
 ) -> None:
     """With all seals there, a running process still knows what it has committed itself; it begins new chains."""
-    async with site(database_url, tmp_path / "seen.json") as primary:
+    async with site(database_url, tmp_path) as primary:
         await primary.world.accept([person(1)])
         await primary.world.ledger.seal()
     async with (
         copied(postgres_server, database_url) as replica,
-        site(database_url, tmp_path / "seen.json") as primary,
-        site(replica, tmp_path / "seen.json") as new,
+        site(database_url, tmp_path) as primary,
+        site(replica, tmp_path) as new,
     ):
         assert await primary.seen() is None
         await primary.world.accept([person(2)])
         assert await primary.seen() is None
-        running = Control(new.halts, primary.world.writers, Remembered(new.file), "host:1")
+        running = Control(new.halts, primary.world.writers, primary.remembered, "host:1")
         assert await new.seen(running) == WENT_BACK
-        assert primary.world.writers.heads() == {}
         assert await new.seen(new.process()) == WENT_BACK, "since the running one has told the database"
         await new.halts.go_on("Dana", None)
         assert await new.seen(running) is None
@@ -181,11 +182,11 @@ async def test_two_restores_one_after_the_other(
     await restored.seen()
     await restored.halts.go_on("Dana", None)
     assert await restored.seen() is None
-    async with copied(postgres_server, database_url) as again, site(again, restored.file) as second:
+    async with copied(postgres_server, database_url) as again, site(again, restored.folder) as second:
         assert await second.seen() == WENT_BACK
         lineage, _ = await second.halts.go_on("Dana", None)
         assert await second.seen() is None
-        assert (await second.halts.ask((), ())).lineage == lineage
+        assert (await second.halts.ask((), (), ())).lineage == lineage
 
 
 async def test_another_database_is_not_the_one_that_was_known(restored: Site) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import UUID
@@ -10,14 +10,25 @@ from uuid import UUID
 import pytest
 
 from mailer.pipeline import control as module
-from mailer.pipeline.control import BRAND, FRESH, MAILING, NOBODY_TO_ASK, PROCESSOR, STOPPED, WENT_BACK, Control
+from mailer.pipeline.control import (
+    ATTEST_SECONDS,
+    BRAND,
+    FRESH,
+    MAILING,
+    NOBODY_TO_ASK,
+    PROCESSOR,
+    STOPPED,
+    WAITING,
+    WENT_BACK,
+    Control,
+)
 from mailer.pipeline.remembering import Remembered
 from mailer.policy.category import Category
-from mailer.ports.control import OPERATOR, Answer, Halt, Head, Memory, Scope
+from mailer.ports.control import OPERATOR, Answer, Change, Halt, Head, Memory, Scope
 
 ONE, TWO, THREE = UUID(int=1), UUID(int=2), UUID(int=3)
-WRITER = UUID(int=9)
-SOUND = Answer((), ONE, frozenset(), 5, {5: "five"}, True)
+WRITER, OTHER = UUID(int=9), UUID(int=10)
+SOUND = Answer((), ONE, frozenset(), 5, {5: "five"})
 
 
 @dataclass
@@ -29,8 +40,10 @@ class FakeDatabase:
     refuses: bool = False
     asked: list[tuple[frozenset[int], frozenset[Head]]] = field(default_factory=list)
     told: list[Halt] = field(default_factory=list)
+    attested: list[list[UUID]] = field(default_factory=list)
+    left: list[UUID] = field(default_factory=list)
 
-    async def ask(self, seals: Collection[int], heads: Sequence[Head]) -> Answer:
+    async def ask(self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> Answer:
         """The answer, or the error."""
         self.asked.append((frozenset(seals), frozenset(heads)))
         if self.error:
@@ -43,6 +56,18 @@ class FakeDatabase:
             raise ConnectionError("read-only")
         self.told.append(halt)
         return True
+
+    async def attest(self, label: str, witnesses: Sequence[UUID]) -> None:
+        """Keeps for whom it was."""
+        self.attested.append(list(witnesses))
+
+    async def leave(self, witness: UUID) -> None:
+        """Keeps whose end it was."""
+        self.left.append(witness)
+
+    async def lost(self, changes: Sequence[Change]) -> Sequence[tuple[Change, bool]]:
+        """All of them."""
+        return [(change, True) for change in changes]
 
     async def lift(self, scope: Scope, key: str, by: str) -> bool:
         """Nobody asks for it here."""
@@ -67,18 +92,12 @@ class FakeDatabase:
 
 @dataclass
 class FakeChains:
-    """The heads that the test names."""
+    """Counts how often they were begun anew."""
 
-    known: dict[UUID, int] = field(default_factory=dict)
     renewed: int = 0
 
-    def heads(self) -> Mapping[UUID, int]:
-        """As they are."""
-        return dict(self.known)
-
     def renew(self) -> None:
-        """Forgets them."""
-        self.known.clear()
+        """Counts it."""
         self.renewed += 1
 
 
@@ -86,17 +105,24 @@ class FakeChains:
 class Scene:
     """A process with its control, the database it asks, and its clock."""
 
-    file: Path
+    folder: Path
     database: FakeDatabase = field(default_factory=FakeDatabase)
     chains: FakeChains = field(default_factory=FakeChains)
     now: float = 0.0
+    mended: list[frozenset[UUID]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.control = self.process()
+        self.remembered = Remembered(self.folder)
+        self.control = self.process(self.remembered)
 
-    def process(self) -> Control:
+    def process(self, remembered: Remembered | None = None) -> Control:
         """Another process of the same machine."""
-        return Control(self.database, self.chains, Remembered(self.file), "host:1", lambda: self.now)
+        vault = remembered or Remembered(self.folder)
+        return Control(self.database, self.chains, vault, "host:1", self.mend, lambda: self.now)
+
+    async def mend(self, lineages: Collection[UUID]) -> None:
+        """Keeps of which databases lost changes were to be made again."""
+        self.mended.append(frozenset(lineages))
 
     def answers(self, *halts: Halt) -> None:
         """From now on these stand still."""
@@ -110,7 +136,7 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
     """With nothing remembered."""
-    return Scene(tmp_path / "deep" / "database.json")
+    return Scene(tmp_path / "deep")
 
 
 @pytest.mark.parametrize(
@@ -155,9 +181,9 @@ async def test_an_answer_is_as_old_as_its_question(scene: Scene, monkeypatch: py
     """An answer that took three seconds says what was true three seconds ago, and permits nothing."""
     ask = scene.database.ask
 
-    async def slowly(seals: Collection[int], heads: Sequence[Head]) -> Answer:
+    async def slowly(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> Answer:
         scene.now += 3
-        return await ask(seals, heads)
+        return await ask(seals, heads, witnesses)
 
     monkeypatch.setattr(scene.database, "ask", slowly)
     await scene.control.refresh()
@@ -169,11 +195,11 @@ async def test_it_asks_until_told_to_stop(scene: Scene, monkeypatch: pytest.Monk
     monkeypatch.setattr(module, "PERIOD", 0.001)
     stop, ask = asyncio.Event(), scene.database.ask
 
-    async def asked(seals: Collection[int], heads: Sequence[Head]) -> Answer:
+    async def asked(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> Answer:
         if len(scene.database.asked) == 3:
             stop.set()
         scene.database.error = None if scene.database.asked else TimeoutError()
-        return await ask(seals, heads)
+        return await ask(seals, heads, witnesses)
 
     monkeypatch.setattr(scene.database, "ask", asked)
     await asyncio.wait_for(scene.control.watch(stop), 10)
@@ -182,11 +208,11 @@ async def test_it_asks_until_told_to_stop(scene: Scene, monkeypatch: pytest.Monk
 
 
 BACK = {
-    "the seal is missing": Answer((), ONE, frozenset(), 4, {4: "four"}, True),
-    "all seals are missing": Answer((), ONE, frozenset(), 0, {}, True),
-    "the seal is another one": Answer((), ONE, frozenset(), 6, {5: "not five", 6: "six"}, True),
-    "another database": Answer((), TWO, frozenset(), 5, {5: "five"}, True),
-    "another database that goes on for a third": Answer((), TWO, frozenset({THREE}), 5, {5: "five"}, True),
+    "the seal is missing": Answer((), ONE, frozenset(), 4, {4: "four"}),
+    "all seals are missing": Answer((), ONE, frozenset(), 0, {}),
+    "the seal is another one": Answer((), ONE, frozenset(), 6, {5: "not five", 6: "six"}),
+    "another database": Answer((), TWO, frozenset(), 5, {5: "five"}),
+    "another database that goes on for a third": Answer((), TWO, frozenset({THREE}), 5, {5: "five"}),
 }
 
 
@@ -202,7 +228,7 @@ async def test_a_database_that_went_back_stops_everything(scene: Scene, name: st
         assert [(halt.scope, halt.key, halt.by) for halt in scene.database.told] == [
             (Scope.EVERYTHING, str(ONE), "host:1")
         ]
-    assert Remembered(scene.file).read() == SOUND.memory, "what was seen is not forgotten for it"
+    assert Remembered(scene.folder).read() == SOUND.memory, "what was seen is not forgotten for it"
 
 
 async def test_it_stops_though_nobody_can_be_told(scene: Scene) -> None:
@@ -220,33 +246,102 @@ async def test_it_stops_though_nobody_can_be_told(scene: Scene) -> None:
     assert len(scene.database.told) == 1
 
 
-async def test_lost_heads_stop_everything(scene: Scene) -> None:
+async def test_lost_entries_stop_everything(scene: Scene) -> None:
     """Entries that this process has committed and that are gone stop it for good; their chains are not extended."""
-    scene.chains.known = {WRITER: 7}
     await scene.control.refresh()
-    scene.chains.known = {WRITER: 9}
+    for n in (7, 9):
+        scene.remembered.note(WRITER, n)
+    scene.remembered.note(OTHER, 1)
     await scene.control.refresh()
-    assert scene.database.asked[-1][1] == {(WRITER, 7), (WRITER, 9)}
-    scene.database.answer = replace(SOUND, whole=False)
+    assert scene.database.asked[-1][1] == {(WRITER, 9), (OTHER, 1)}
+    scene.database.answer = replace(SOUND, missing=frozenset({(WRITER, 9)}))
     await scene.control.refresh()
     assert scene.halted() == WENT_BACK
-    assert scene.chains.renewed
+    assert scene.chains.renewed == 1
+    assert scene.mended == [{ONE}], "opt-outs are made again at once"
+    scene.remembered.note(WRITER, 10)
     scene.database.answer = SOUND  # of the new chains nothing is missing, and yet it went back
     await scene.control.refresh()
     assert scene.halted() == WENT_BACK
+    assert scene.database.asked[-1][1] == {(WRITER, 9), (OTHER, 1)}, "what was lost is not noted over"
+
+
+async def test_lost_entries_of_a_process_that_has_ended_stop_everything(scene: Scene) -> None:
+    """A new process of the machine asks for what the last one has committed, and speaks for it."""
+    await scene.control.refresh()
+    scene.remembered.note(WRITER, 7)
+    ended = scene.remembered.id
+    scene.remembered.close()
+    new = scene.process()
+    scene.database.answer = replace(SOUND, missing=frozenset({(WRITER, 7)}))
+    await new.refresh()
+    assert scene.database.asked[-1][1] == {(WRITER, 7)}
+    assert new.halted("acme", ONE) == WENT_BACK
+    scene.database.attested.clear()
+    scene.database.answer = SOUND
+    another = scene.process()
+    await another.refresh()
+    assert [spoken_for for _, *spoken_for in scene.database.attested] == [[ended]]
+    assert another.halted("acme", ONE) is None
+
+
+async def test_a_new_connection_is_met_first(scene: Scene) -> None:
+    """What it does not have stops the process before anything else is done on it; the others are told at once after."""
+    await scene.control.refresh()
+    scene.remembered.note(WRITER, 7)
+
+    async def replica(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> Answer:
+        return replace(SOUND, missing=frozenset(heads))
+
+    await scene.control.meet(replica)
+    assert scene.halted() == WENT_BACK
+    assert scene.database.told == []
+    await scene.control.refresh()
+    assert [halt.key for halt in scene.database.told] == [str(ONE)]
+
+
+async def test_after_a_failover_everybody_who_remembers_is_waited_for(scene: Scene) -> None:
+    """Nothing is sent until all have said that nothing is missing. Each says so at once, and every five seconds."""
+    for seconds in (0.0, ATTEST_SECONDS / 2, ATTEST_SECONDS / 2):
+        scene.now += seconds
+        await scene.control.refresh()
+    assert len(scene.database.attested) == 2
+    scene.database.answer = replace(SOUND, timeline="2", attested=False, waiting=("web:1",))
+    await scene.control.refresh()
+    assert len(scene.database.attested) == 3
+    assert scene.halted() == WAITING
+    assert "web:1" in (scene.control.problem or "")
+    scene.database.answer = replace(SOUND, timeline="2")
+    await scene.control.refresh()
+    assert scene.halted() is None
+    assert scene.control.problem is None
+
+
+async def test_who_misses_something_does_not_say_otherwise(scene: Scene) -> None:
+    """Neither while it runs nor when it ends; who misses nothing says in the end that nobody has to wait for it."""
+    await scene.control.refresh()
+    await scene.control.leave()
+    assert scene.database.left == [scene.remembered.id]
+    scene.remembered.note(WRITER, 7)
+    scene.database.answer = replace(SOUND, missing=frozenset({(WRITER, 7)}), attested=False)
+    scene.database.attested.clear()
+    await scene.control.refresh()
+    await scene.control.leave()
+    assert scene.database.attested == []
+    assert len(scene.database.left) == 1
 
 
 async def test_a_running_process_accepts_the_new_lineage(scene: Scene) -> None:
     """As soon as an operator has said that it goes on; so does a process that was started before, and after."""
     await scene.control.refresh()
-    scene.chains.known = {WRITER: 7}
-    scene.database.answer = replace(BACK["the seal is missing"], whole=False)
+    scene.remembered.note(WRITER, 7)
+    scene.database.answer = replace(BACK["the seal is missing"], missing=frozenset({(WRITER, 7)}))
     await scene.control.refresh()
-    begun = Answer((), TWO, frozenset({ONE}), 4, {4: "four"}, True)
+    begun = Answer((), TWO, frozenset({ONE}), 4, {4: "four"})
     scene.database.answer = begun
     await scene.control.refresh()
     assert scene.halted() is None
-    assert Remembered(scene.file).read() == begun.memory
+    assert Remembered(scene.folder).read() == begun.memory
     new = scene.process()
     await new.refresh()
     assert new.halted("acme", ONE) is None
@@ -257,20 +352,21 @@ async def test_a_running_process_accepts_the_new_lineage(scene: Scene) -> None:
 
 async def test_one_that_slept_through_it_accepts_it_too(scene: Scene) -> None:
     """A process that was frozen while the database went back and was started again begins new chains."""
-    scene.chains.known = {WRITER: 7}
     await scene.control.refresh()
-    scene.database.answer = Answer((), TWO, frozenset({ONE}), 1, {1: "one"}, False)
+    scene.remembered.note(WRITER, 7)
+    scene.database.answer = Answer((), TWO, frozenset({ONE}), 1, {1: "one"}, frozenset({(WRITER, 7)}))
     await scene.control.refresh()
     assert scene.halted() is None
     assert scene.chains.renewed == 1
     assert scene.database.told == []
+    assert scene.mended == [{ONE, TWO}], "what it had answered is made again"
 
 
 async def test_without_a_seal_the_lineage_is_remembered(scene: Scene) -> None:
     """Before the first seal there is only the lineage to know a database by."""
-    scene.database.answer = Answer((), ONE, frozenset(), 0, {}, True)
+    scene.database.answer = Answer((), ONE, frozenset(), 0, {})
     await scene.control.refresh()
-    assert Remembered(scene.file).read() == Memory(ONE)
+    assert Remembered(scene.folder).read() == Memory(ONE)
     assert scene.database.asked[-1][0] == frozenset()
     scene.database.answer = BACK["another database"]
     await scene.control.refresh()
@@ -279,7 +375,7 @@ async def test_without_a_seal_the_lineage_is_remembered(scene: Scene) -> None:
 
 def test_the_newest_seal_is_remembered(tmp_path: Path) -> None:
     """Processes that write at any time leave the newest; a lineage is only taken for those that it goes on for."""
-    file = Remembered(tmp_path / "seen.json")
+    file = Remembered(tmp_path)
     assert file.read() is None
     for memory, supersedes, kept in (
         (Memory(ONE, 3, "c"), set[UUID](), Memory(ONE, 3, "c")),
@@ -291,35 +387,35 @@ def test_the_newest_seal_is_remembered(tmp_path: Path) -> None:
     ):
         file.write(memory, supersedes)
         assert file.read() == kept
-    assert [path.name for path in tmp_path.iterdir()] == ["seen.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["database.json"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"lineage": 1, "seal": 1, "digest": ""}', '{"lineage": "x"}'])
 def test_a_file_that_is_none_is_no_memory(tmp_path: Path, text: str) -> None:
     """What cannot be read is as good as nothing, and is written anew."""
-    path = tmp_path / "seen.json"
+    path = tmp_path / "database.json"
     path.write_text(text)
-    assert Remembered(path).read() is None
-    Remembered(path).write(SOUND.memory, ())
-    assert Remembered(path).read() == SOUND.memory
+    assert Remembered(tmp_path).read() is None
+    Remembered(tmp_path).write(SOUND.memory, ())
+    assert Remembered(tmp_path).read() == SOUND.memory
 
 
 def test_an_old_seal_is_forgotten(tmp_path: Path) -> None:
     """The database drops seals after a month, so that a machine which was off for longer only knows the lineage."""
-    path = tmp_path / "seen.json"
-    Remembered(path).write(SOUND.memory, ())
+    path = tmp_path / "database.json"
+    Remembered(tmp_path).write(SOUND.memory, ())
     day = path.stat().st_mtime - 24 * 86400
     os.utime(path, (day, day))
-    assert Remembered(path).read() == SOUND.memory
+    assert Remembered(tmp_path).read() == SOUND.memory
     os.utime(path, (day - 2 * 86400, day - 2 * 86400))
-    assert Remembered(path).read() == Memory(ONE)
-    Remembered(path).write(SOUND.memory, ())
-    assert Remembered(path).read() == SOUND.memory
+    assert Remembered(tmp_path).read() == Memory(ONE)
+    Remembered(tmp_path).write(SOUND.memory, ())
+    assert Remembered(tmp_path).read() == SOUND.memory
 
 
 def test_a_folder_that_takes_no_file_ends_nothing(tmp_path: Path) -> None:
     """Where nothing can be written, nothing is remembered."""
     (tmp_path / "file").write_text("")
-    vault = Remembered(tmp_path / "file" / "seen.json")
+    vault = Remembered(tmp_path / "file")
     vault.write(SOUND.memory, ())
     assert vault.read() is None

@@ -1,21 +1,62 @@
 -- name: ask
--- Twice a second from each process: index probes, and the few rows of halts.
+-- Twice a second from each process, and once for each new connection: index probes, and few rows of small tables.
 WITH lineage AS (
     SELECT id, supersedes FROM lineages l
     WHERE NOT EXISTS (SELECT FROM lineages later WHERE l.id = ANY (later.supersedes)) ORDER BY began_at DESC LIMIT 1
 ), newest AS (
     SELECT id FROM seals ORDER BY id DESC LIMIT 1
+), now_on AS (
+    SELECT {timeline} AS timeline
 )
 SELECT lineage.id AS lineage, lineage.supersedes, coalesce((SELECT id FROM newest), 0) AS seal,
-       halted.*, sealed.*,
-       NOT EXISTS (SELECT FROM unnest($2::uuid[], $3::bigint[]) AS head (writer, n)
-                   WHERE NOT EXISTS (SELECT FROM ledger l WHERE l.writer = head.writer AND l.n = head.n)) AS whole
-FROM lineage, (
+       halted.*, sealed.*, lost.*, now_on.timeline,
+       EXISTS (SELECT FROM witnesses w WHERE w.id = ($4::uuid[])[1] AND w.timeline = now_on.timeline) AS attested,
+       ARRAY(SELECT w.label FROM witnesses w
+             WHERE w.timeline <> now_on.timeline AND w.id <> ALL ($4::uuid[]) ORDER BY w.label) AS waiting
+FROM lineage, now_on, (
     SELECT array_agg(scope) AS scopes, array_agg(key) AS keys, array_agg(by) AS people, array_agg(reason) AS reasons,
            array_agg(at) AS times
     FROM (SELECT * FROM halts ORDER BY scope, key) h) halted, (
     SELECT array_agg(id) AS seals, array_agg(encode(sha256(convert_to(body, 'UTF8')), 'hex')) AS digests
-    FROM seals WHERE id = ANY ($1::bigint[] || ARRAY(SELECT id FROM newest))) sealed
+    FROM seals WHERE id = ANY ($1::bigint[] || ARRAY(SELECT id FROM newest))) sealed, (
+    SELECT array_agg(writer) AS writers, array_agg(n) AS numbers FROM ({missing}) m) lost
+
+-- name: timeline
+-- The server, and its timeline: it changes with each promotion, and with each restore to a point in time.
+(SELECT system_identifier FROM pg_control_system()) || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8)
+
+-- name: missing
+SELECT head.writer, head.n FROM unnest($2::uuid[], $3::bigint[]) AS head (writer, n)
+WHERE NOT EXISTS (SELECT FROM ledger l WHERE l.writer = head.writer AND l.n = head.n)
+
+-- name: lost
+-- The place of each change whose entry is missing. The time at which a row was made tells whose it is: ids that were lost
+-- are given out again.
+SELECT c.place,
+       EXISTS (SELECT FROM recipients r
+               WHERE r.id = c.recipient_id AND r.brand = c.brand AND r.created_at = c.known_since) AS same_person
+FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::timestamptz[])
+    WITH ORDINALITY AS c (writer, n, brand, recipient_id, known_since, place)
+WHERE NOT EXISTS (SELECT FROM ledger l WHERE l.writer = c.writer AND l.n = c.n)
+ORDER BY c.place
+
+-- name: attest
+-- Who has said nothing for a minute on the current timeline is gone, and what it had committed is older than this. On a
+-- timeline before, its last word stands: it may have committed something that this server lacks.
+WITH now_on AS (
+    SELECT {timeline} AS timeline
+), gone AS (
+    DELETE FROM witnesses w USING now_on
+    WHERE w.id <> $1 AND (w.id = ANY ($3::uuid[]) OR (w.timeline = now_on.timeline AND w.at < now() - interval '1 minute'))
+)
+INSERT INTO witnesses AS w (id, label, timeline) SELECT $1, $2, timeline FROM now_on
+ON CONFLICT (id) DO UPDATE SET timeline = excluded.timeline, at = now()
+
+-- name: leave
+DELETE FROM witnesses WHERE id = $1 AND timeline = {timeline}
+
+-- name: no_witnesses
+DELETE FROM witnesses
 
 -- name: halted
 -- Whether a batch `b` has to wait. Asked for each batch only while anything at all stands still.

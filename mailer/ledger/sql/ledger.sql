@@ -28,6 +28,9 @@ FROM entry
 -- name: note_event
 INSERT INTO account_events (brand, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING true
 
+-- name: known_since
+SELECT id, created_at FROM recipients WHERE id = ANY ($1::bigint[])
+
 -- name: export
 SELECT l.writer, l.n, l.at, l.kind, l.brand, l.mailing_id, l.recipient_id, l.attempt, l.category, l.reason, l.rule,
        l.policy, l.processor, l.country, l.contract, l.purpose, l.fields, l.reply AS commitment, l.message_id, l.hash,

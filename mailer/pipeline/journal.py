@@ -1,0 +1,98 @@
+"""The changes of standings that were answered, in files outside of the database: what a database that went back lacks.
+
+One line of JSON each, a file a day and process. It holds ids and reasons, no address, no name and no text of anybody's.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from mailer.pipeline.traces import SECONDS_KEPT
+from mailer.ports.control import Change
+from mailer.telemetry import log
+
+_SUFFIX = ".changes"
+
+
+class Journal:
+    """The journal of a machine.
+
+    Args:
+        folder: of all processes of the machine. id: of this process.
+    """
+
+    def __init__(self, folder: Path, id: UUID) -> None:
+        self._folder = folder
+        self._id = id
+
+    def write(self, changes: Sequence[Change]) -> None:
+        """Returns once the changes are on disk.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        self._append([asdict(change) for change in changes])
+
+    def tick_off(self, changes: Sequence[Change]) -> None:
+        """Notes that changes which were lost have been made again, or cannot be: `read` has them no more.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._append([{"ticked_off": [change.writer, change.n]} for change in changes])
+
+    def read(self) -> Iterator[Change]:
+        """The changes that are kept, of all processes of the machine, oldest day first."""
+        ticked_off = {
+            (UUID(str(head[0])), int(head[1])) for said in self._lines() if (head := said.get("ticked_off")) is not None
+        }
+        for said in self._lines():
+            if "ticked_off" not in said and (change := _change(said)).entry not in ticked_off:
+                yield change
+
+    def _append(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = self._folder / f"{datetime.now(UTC):%Y-%m-%d}-{self._id}{_SUFFIX}"
+        new = not file.exists()
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as opened:
+            opened.writelines(json.dumps(line, default=str, separators=(",", ":")) + "\n" for line in lines)
+            opened.flush()
+            os.fdatasync(descriptor)
+        if new:
+            _sync_folder(self._folder)
+            self._drop_old()
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        for file in sorted(self._folder.glob(f"*{_SUFFIX}")):
+            for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+                try:
+                    yield json.loads(line)
+                except ValueError:  # the last line of a machine that lost its power
+                    log.warning("a line of the journal cannot be read", file=file.name, line=number)
+
+    def _drop_old(self) -> None:
+        for file in self._folder.glob(f"*{_SUFFIX}"):
+            if time.time() - file.stat().st_mtime > SECONDS_KEPT:
+                file.unlink(missing_ok=True)
+
+
+def _change(said: dict[str, Any]) -> Change:
+    lineage = UUID(said["lineage"]) if said["lineage"] else None
+    values = {name: datetime.fromisoformat(said[name]) for name in ("at", "known_since")}
+    return Change(**{**said, **values, "writer": UUID(said["writer"]), "lineage": lineage})
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file's name is on disk only with its folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,66 @@
+"""Opt-outs that a database has lost are made again from the journal of this machine, before anything is sent."""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from uuid import UUID
+
+from mailer.pipeline.remembering import Remembered
+from mailer.ports.control import Change, Halts
+from mailer.telemetry import log
+
+AT_ONCE = 500
+"""Changes that are looked up by one statement."""
+
+Again = Callable[[Change], Awaitable[bool]]
+"""Makes a change again, if it reduces what is sent; whether it did."""
+
+
+class Mending:
+    """Makes lost changes of standings again.
+
+    Args:
+        halts: knows which entries the database has. remembered: the journal.
+        again: makes one of them again.
+    """
+
+    def __init__(self, halts: Halts, remembered: Remembered, again: Again) -> None:
+        self._halts = halts
+        self._remembered = remembered
+        self._again = again
+
+    async def mend(self, lineages: Collection[UUID]) -> None:
+        """Makes again what a database that goes on for some lineages lacks; each change once, whoever asks again.
+
+        Errors of the database come out, and then it is tried again.
+        """
+        made, batch = 0, list[Change]()
+        for change in self._remembered.changes():
+            if change.lineage in lineages:
+                batch.append(change)
+            if len(batch) == AT_ONCE:
+                made += await self._mend(batch)
+                batch = []
+        made += await self._mend(batch)
+        if made:
+            log.warning("changes of standings that the database had lost were made again", changes=made)
+
+    async def _mend(self, changes: Sequence[Change]) -> int:
+        made, lost = 0, await self._halts.lost(changes)
+        for change, same_person in lost:
+            if same_person and await self._again(change):
+                made += 1
+            else:
+                _name(change)
+        await self._remembered.tick_off([change for change, _ in lost])
+        return made
+
+
+def _name(change: Change) -> None:
+    """Tells the operator of a change that is lost."""
+    log.warning(
+        "a change of a standing that the database has lost was not made again: see whether to make it by hand",
+        brand=change.brand,
+        recipient=change.recipient_id,
+        reason=change.reason,
+        scope=change.scope,
+        at=change.at.isoformat(),
+    )

@@ -1,0 +1,150 @@
+"""What a machine remembers outside of the database: the traces of its processes, and the journal of changes."""
+
+import os
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from mailer.pipeline.remembering import Remembered
+from mailer.pipeline.traces import SECONDS_KEPT, SLOTS
+from mailer.ports.control import Change
+
+ONE, TWO, WRITER, OTHER = (UUID(int=n) for n in (1, 2, 9, 10))
+NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
+
+
+def change(n: int) -> Change:
+    """Somebody leaves the newsletter."""
+    return Change(WRITER, n, NOON, "acme", 7, NOON - timedelta(days=1), "opt_out", "newsletter", "action:one-click")
+
+
+def noted(folder: Path, *heads: tuple[UUID, int], lineage: UUID = ONE) -> UUID:
+    """A process has noted something, and has ended; its id."""
+    with closing(Remembered(folder)) as process:
+        process.begin(lineage)
+        for writer, n in heads:
+            process.note(writer, n)
+    return process.id
+
+
+def test_a_trace_outlives_its_process(tmp_path: Path) -> None:
+    """Another process reads the newest entry of each writer, and that nobody holds the file any more."""
+    id_ = noted(tmp_path, (WRITER, 1), (OTHER, 4), (WRITER, 3))
+    [trace] = Remembered(tmp_path).traces()
+    assert (trace.id, trace.lineage, trace.dead) == (id_, ONE, True)
+    assert trace.heads == {(WRITER, 3), (OTHER, 4)}
+
+
+def test_the_trace_of_a_living_process_is_not_one_of_the_dead(tmp_path: Path) -> None:
+    """Its file is locked for as long as it lives."""
+    with closing(Remembered(tmp_path)) as living:
+        living.begin(ONE)
+        living.note(WRITER, 1)
+        [trace] = Remembered(tmp_path).traces()
+        assert (trace.id, trace.dead) == (living.id, False)
+
+
+def test_the_newest_entries_are_kept(tmp_path: Path) -> None:
+    """As many as can have been under way at the same time: whichever the server committed last is among them."""
+    heads = [(UUID(int=100 + n), 1) for n in range(SLOTS + 6)]
+    noted(tmp_path, *heads)
+    [trace] = Remembered(tmp_path).traces()
+    assert trace.heads == set(heads[6:])
+
+
+def test_a_slot_that_was_half_written_says_nothing(tmp_path: Path) -> None:
+    """The others of the file still count."""
+    id_ = noted(tmp_path, (WRITER, 1), (OTHER, 4))
+    file = tmp_path / "seen" / f"{id_}.trace"
+    content = bytearray(file.read_bytes())
+    content[32 + 3] ^= 1  # in the first writer
+    file.write_bytes(content)
+    [trace] = Remembered(tmp_path).traces()
+    assert trace.heads == {(OTHER, 4)}
+
+
+@pytest.mark.parametrize("content", [b"", b"mailer", b"\0" * 40, os.urandom(3000)])
+def test_a_file_that_is_no_trace_stops_nobody(tmp_path: Path, content: bytes) -> None:
+    """It has no entries that could be missing."""
+    noted(tmp_path, (WRITER, 1))
+    (tmp_path / "seen" / "other.trace").write_bytes(content)
+    (tmp_path / "seen" / f"{UUID(int=5)}.trace").write_bytes(content)
+    heads = [trace.heads for trace in Remembered(tmp_path).traces() if trace.heads]
+    assert heads == [frozenset({(WRITER, 1)})]
+
+
+async def test_newer_notes_stand_for_those_of_the_dead(tmp_path: Path) -> None:
+    """A trace that was checked goes once this process has noted more, and not before."""
+    ended = noted(tmp_path, (WRITER, 1))
+    with closing(Remembered(tmp_path)) as process:
+        process.begin(ONE)
+        process.check_off([ended])
+        await process.sync()
+        assert ended in {trace.id for trace in process.traces()}
+        process.note(OTHER, 1)
+        await process.sync()
+        assert [trace.id for trace in process.traces()] == [process.id]
+
+
+def test_an_old_trace_is_forgotten(tmp_path: Path) -> None:
+    """As an old seal is: nobody was here for so long."""
+    id_ = noted(tmp_path, (WRITER, 1))
+    file = tmp_path / "seen" / f"{id_}.trace"
+    long_ago = file.stat().st_mtime - SECONDS_KEPT - 60
+    os.utime(file, (long_ago, long_ago))
+    assert Remembered(tmp_path).traces() == []
+    assert not file.exists()
+
+
+def test_what_was_lost_is_not_noted_over(tmp_path: Path) -> None:
+    """While the database is one that went back, notes wait; a new lineage begins with none."""
+    with closing(Remembered(tmp_path)) as process:
+        process.begin(ONE)
+        process.note(WRITER, 1)
+        process.keep()
+        process.note(OTHER, 1)
+        assert process.traces()[0].heads == {(WRITER, 1)}
+        process.begin(TWO)
+        assert process.traces()[0].heads == frozenset()
+        process.note(OTHER, 2)
+        [seen] = Remembered(tmp_path).traces()
+        assert (seen.lineage, set(seen.heads)) == (TWO, {(OTHER, 2)})
+
+
+async def test_the_journal_has_what_was_answered(tmp_path: Path) -> None:
+    """On disk before the answer, with ids and no address; what was seen to is ticked off."""
+    with closing(Remembered(tmp_path)) as process:
+        process.begin(ONE)
+        await process.settle([change(1), change(2)])
+        await process.settle([change(3)])
+        with closing(Remembered(tmp_path)) as reader:
+            kept = list(reader.changes())
+            assert [one.n for one in kept] == [1, 2, 3]
+            assert {one.lineage for one in kept} == {ONE}
+            assert (kept[0].at, kept[0].known_since) == (change(1).at, change(1).known_since)
+            await reader.tick_off(kept[:2])
+            assert [one.n for one in process.changes()] == [3]
+
+
+async def test_a_line_that_was_half_written_is_left_out(tmp_path: Path) -> None:
+    """The others of the journal still count."""
+    with closing(Remembered(tmp_path)) as process:
+        process.begin(ONE)
+        await process.settle([change(1), change(2)])
+        [file] = (tmp_path / "seen").glob("*.changes")
+        file.write_text(file.read_text()[:-9])
+        assert [one.n for one in process.changes()] == [1]
+
+
+async def test_a_disk_that_takes_nothing_stops_nobody(tmp_path: Path) -> None:
+    """The process goes on, and remembers for itself."""
+    (tmp_path / "seen").write_text("")
+    with closing(Remembered(tmp_path)) as process:
+        process.begin(ONE)
+        process.note(WRITER, 1)
+        await process.settle([change(1)])
+        await process.sync()
+        assert process.traces()[0].heads == {(WRITER, 1)}
