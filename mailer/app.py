@@ -218,7 +218,7 @@ class App:
     async def run_worker(self, stop: asyncio.Event, broker: Broker) -> None:
         """Consumes until told to stop, and finishes what is in hand."""
         control, meter = self.control, Meter(self.rates, self.owner)
-        control.report = partial(self.readiness.report, "database")
+        control.report = partial(self.readiness.report, "lineage")
         handover = await self.handover(control, meter, stop)
         judge = partial(admit, policies=self.policies, templates=self.templates)
         say = partial(apply, self.desks, self.policies)

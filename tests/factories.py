@@ -374,14 +374,11 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(
-    url: str, lease_seconds: float = 60, size: int = 10, notes: Notes | None = None
-) -> AsyncIterator[World]:
+async def open_world(url: str, lease: float = 60, size: int = 10, notes: Notes | None = None) -> AsyncIterator[World]:
     """A world over a database."""
     pool = await open_pool(url, size)
     try:
-        world = World(pool, lease_seconds, notes)
-        yield world
+        yield (world := World(pool, lease, notes))
         await world.outbox.close()
     finally:
         await pool.close()

@@ -1,7 +1,6 @@
 """What stands still, as a process knows it: from answers, their age, and what was seen before."""
 
 import asyncio
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -371,51 +370,3 @@ async def test_without_a_seal_the_lineage_is_remembered(scene: Scene) -> None:
     scene.database.answer = BACK["another database"]
     await scene.control.refresh()
     assert scene.halted() == WENT_BACK
-
-
-def test_the_newest_seal_is_remembered(tmp_path: Path) -> None:
-    """Processes that write at any time leave the newest; a lineage is only taken for those that it goes on for."""
-    file = Remembered(tmp_path)
-    assert file.read() is None
-    for memory, supersedes, kept in (
-        (Memory(ONE, 3, "c"), set[UUID](), Memory(ONE, 3, "c")),
-        (Memory(ONE, 2, "b"), set[UUID](), Memory(ONE, 3, "c")),
-        (Memory(ONE, 4, "d"), set[UUID](), Memory(ONE, 4, "d")),
-        (Memory(TWO, 9, "x"), {THREE}, Memory(ONE, 4, "d")),
-        (Memory(TWO, 1, "a"), {ONE}, Memory(TWO, 1, "a")),
-        (Memory(ONE, 9, "y"), set[UUID](), Memory(TWO, 1, "a")),
-    ):
-        file.write(memory, supersedes)
-        assert file.read() == kept
-    assert [path.name for path in tmp_path.iterdir()] == ["database.json"]
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"lineage": 1, "seal": 1, "digest": ""}', '{"lineage": "x"}'])
-def test_a_file_that_is_none_is_no_memory(tmp_path: Path, text: str) -> None:
-    """What cannot be read is as good as nothing, and is written anew."""
-    path = tmp_path / "database.json"
-    path.write_text(text)
-    assert Remembered(tmp_path).read() is None
-    Remembered(tmp_path).write(SOUND.memory, ())
-    assert Remembered(tmp_path).read() == SOUND.memory
-
-
-def test_an_old_seal_is_forgotten(tmp_path: Path) -> None:
-    """The database drops seals after a month, so that a machine which was off for longer only knows the lineage."""
-    path = tmp_path / "database.json"
-    Remembered(tmp_path).write(SOUND.memory, ())
-    day = path.stat().st_mtime - 24 * 86400
-    os.utime(path, (day, day))
-    assert Remembered(tmp_path).read() == SOUND.memory
-    os.utime(path, (day - 2 * 86400, day - 2 * 86400))
-    assert Remembered(tmp_path).read() == Memory(ONE)
-    Remembered(tmp_path).write(SOUND.memory, ())
-    assert Remembered(tmp_path).read() == SOUND.memory
-
-
-def test_a_folder_that_takes_no_file_ends_nothing(tmp_path: Path) -> None:
-    """Where nothing can be written, nothing is remembered."""
-    (tmp_path / "file").write_text("")
-    vault = Remembered(tmp_path / "file")
-    vault.write(SOUND.memory, ())
-    assert vault.read() is None

@@ -10,9 +10,10 @@ import pytest
 
 from mailer.pipeline.remembering import Remembered
 from mailer.pipeline.traces import SECONDS_KEPT, SLOTS
-from mailer.ports.control import Change
+from mailer.ports.control import Change, Memory
 
-ONE, TWO, WRITER, OTHER = (UUID(int=n) for n in (1, 2, 9, 10))
+ONE, TWO, THREE, WRITER, OTHER = (UUID(int=n) for n in (1, 2, 3, 9, 10))
+SEEN = Memory(ONE, 5, "five")
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
 
@@ -148,3 +149,51 @@ async def test_a_disk_that_takes_nothing_stops_nobody(tmp_path: Path) -> None:
         await process.settle([change(1)])
         await process.sync()
         assert process.traces()[0].heads == {(WRITER, 1)}
+
+
+def test_the_newest_seal_is_remembered(tmp_path: Path) -> None:
+    """Processes that write at any time leave the newest; a lineage is only taken for those that it goes on for."""
+    file = Remembered(tmp_path)
+    assert file.read() is None
+    for memory, supersedes, kept in (
+        (Memory(ONE, 3, "c"), set[UUID](), Memory(ONE, 3, "c")),
+        (Memory(ONE, 2, "b"), set[UUID](), Memory(ONE, 3, "c")),
+        (Memory(ONE, 4, "d"), set[UUID](), Memory(ONE, 4, "d")),
+        (Memory(TWO, 9, "x"), {THREE}, Memory(ONE, 4, "d")),
+        (Memory(TWO, 1, "a"), {ONE}, Memory(TWO, 1, "a")),
+        (Memory(ONE, 9, "y"), set[UUID](), Memory(TWO, 1, "a")),
+    ):
+        file.write(memory, supersedes)
+        assert file.read() == kept
+    assert [path.name for path in tmp_path.iterdir()] == ["database.json"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"lineage": 1, "seal": 1, "digest": ""}', '{"lineage": "x"}'])
+def test_a_file_that_is_none_is_no_memory(tmp_path: Path, text: str) -> None:
+    """What cannot be read is as good as nothing, and is written anew."""
+    path = tmp_path / "database.json"
+    path.write_text(text)
+    assert Remembered(tmp_path).read() is None
+    Remembered(tmp_path).write(SEEN, ())
+    assert Remembered(tmp_path).read() == SEEN
+
+
+def test_an_old_seal_is_forgotten(tmp_path: Path) -> None:
+    """The database drops seals after a month, so that a machine which was off for longer only knows the lineage."""
+    path = tmp_path / "database.json"
+    Remembered(tmp_path).write(SEEN, ())
+    day = path.stat().st_mtime - 24 * 86400
+    os.utime(path, (day, day))
+    assert Remembered(tmp_path).read() == SEEN
+    os.utime(path, (day - 2 * 86400, day - 2 * 86400))
+    assert Remembered(tmp_path).read() == Memory(ONE)
+    Remembered(tmp_path).write(SEEN, ())
+    assert Remembered(tmp_path).read() == SEEN
+
+
+def test_a_folder_that_takes_no_file_ends_nothing(tmp_path: Path) -> None:
+    """Where nothing can be written, nothing is remembered."""
+    (tmp_path / "file").write_text("")
+    vault = Remembered(tmp_path / "file")
+    vault.write(SEEN, ())
+    assert vault.read() is None
