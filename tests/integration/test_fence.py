@@ -4,18 +4,25 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 
+from mailer.actions import object_to_marketing, opt_out
+from mailer.actions.account import mark
+from mailer.actions.again import do_again
+from mailer.actions.rights import erase, known_child
 from mailer.ledger.control import PostgresHalts
 from mailer.pipeline.control import STOPPED, WENT_BACK, Control
+from mailer.pipeline.mending import Mending
 from mailer.pipeline.remembering import Remembered
 from mailer.policy.category import CATEGORIES
 from mailer.ports.control import OPERATOR, Halt, Scope
 from mailer.ports.ids import uuid7
+from mailer.ports.standings import Flag
 from tests.conftest import Server
 from tests.factories import BRAND, World, open_world, person
 
@@ -196,3 +203,62 @@ async def test_another_database_is_not_the_one_that_was_known(restored: Site) ->
     await restored.halts.go_on("Dana", None)
     assert await restored.seen() is None
     assert await restored.seen(restored.process()) is None
+
+
+def mending(site: Site) -> Mending:
+    """Makes lost changes again, as the processes do."""
+    return Mending(site.halts, site.remembered, partial(do_again, site.world.desks(None), site.world.policies))
+
+
+async def test_what_reduces_is_made_again(postgres_server: Server, database_url: str, tmp_path: Path) -> None:
+    """Each kind of change that is missing, for the people who are there, once; a second look finds nothing to do."""
+    async with site(database_url, tmp_path) as before:
+        one, two, three, four, five = await before.world.known(1, 2, 3, 4, 5)
+        assert await before.seen() is None
+    async with copied(postgres_server, database_url) as backup:
+        async with site(database_url, tmp_path) as before:
+            assert await before.seen() is None
+            world, policy = before.world, before.world.policies[BRAND]
+            await opt_out(world.standings, policy, one, "newsletter", "one-click")
+            await object_to_marketing(world.suppressions, policy, two, "page", "recipient")
+            await mark(world.standings, BRAND, three, Flag.DEACTIVATED, True, "page")
+            await erase(world.rights, policy, four, "operator")
+            await known_child(world.rights, policy, five, "operator")
+        async with site(backup, tmp_path) as after:
+            assert await after.seen() == WENT_BACK
+            lineage = (await after.halts.ask((), (), ())).lineage
+            await mending(after).mend({lineage})
+            standings = [await after.world.standings.get(BRAND, id_) for id_ in (one, two, three, four, five)]
+            assert [standing is not None for standing in standings] == [True] * 5
+            left, objecting, closed, erased, child = (standing for standing in standings if standing)
+            assert left.opted_out == {"newsletter"}
+            assert objecting.objected
+            assert closed.deactivated
+            assert erased.erased
+            assert child.under_13
+            entries = len(await after.world.entries(kind="action"))
+            await mending(after).mend({lineage})
+            assert len(await after.world.entries(kind="action")) == entries
+            assert (await after.world.ledger.verify()).faults == ()
+
+
+async def test_what_widens_is_not_made_again(
+    postgres_server: Server, database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither is what was said by somebody whose id another person has now, or by one of another database."""
+    async with site(database_url, tmp_path) as before:
+        one, two = await before.world.known(1, 2)
+        assert await before.seen() is None
+    async with copied(postgres_server, database_url) as backup:
+        async with site(database_url, tmp_path) as before:
+            assert await before.seen() is None
+            await before.world.standings.paid(BRAND, one, True, "application")
+            await opt_out(before.world.standings, before.world.policies[BRAND], two, "newsletter", "one-click")
+        async with site(backup, tmp_path) as after:
+            await after.world.pool.execute("UPDATE recipients SET created_at = now() WHERE id = $1", two)
+            assert await after.seen() == WENT_BACK
+            await mending(after).mend({uuid7()})
+            assert "not made again" not in capsys.readouterr().out
+            await mending(after).mend({(await after.halts.ask((), (), ())).lineage})
+            assert capsys.readouterr().out.count("not made again") == 2
+            assert await after.world.entries(kind="action") == []
