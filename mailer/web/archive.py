@@ -1,14 +1,13 @@
 """The copy of a person's data as a page: one file, without scripts, that opens anywhere."""
 
-import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*")
+from mailer.inputs import moment
+
 _NOTHING: tuple[Any, ...] = (None, "", [], {}, False)
 
 _PAGES = Environment(
@@ -22,9 +21,12 @@ _PAGES = Environment(
 
 def _moment(value: Any) -> Any:
     """A time in words that can be read, to the second, in UTC; everything else as it is."""
-    if not isinstance(value, str) or not _TIME.fullmatch(value):
+    if not isinstance(value, str):
         return value
-    return datetime.fromisoformat(value).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    try:
+        return moment(value).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except ValueError:  # a text of the person's, which may look like a time
+        return value
 
 
 def _said(values: Mapping[str, Any]) -> dict[str, Any]:

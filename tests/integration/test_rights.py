@@ -23,6 +23,7 @@ from mailer.ports.dead_letters import DeadKind
 from mailer.ports.people import ImportRow
 from mailer.ports.rights import Correction, Disclosure, ErasureBlocked, NoHold, RecipientErased
 from mailer.ports.standings import Flag
+from mailer.web.archive import archive_page
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, policies
 from tests.integration.web_world import browse
 
@@ -374,3 +375,13 @@ async def test_the_api_does_what_events_do(world: World) -> None:
         assert (await client.get(path)).status_code == 404
     async with browse(world) as client:
         assert (await client.get(path)).status_code == 401
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-14:00", "2026-99-99T99:99:99", "0001-01-01T00:00:00+14:00"])
+async def test_a_text_that_looks_like_a_time_is_shown_as_it_is(world: World, text: str) -> None:
+    """The page of a person's data can be made whatever stands in them; real times are in words."""
+    [ada] = await world.known(1, collected_at="2026-01-01T00:00:00Z")
+    await world.accept([person(1, context={"headline": text})])
+    page = archive_page(await export(world.rights, POLICY, ada, datetime.now(UTC)))
+    assert text in page
+    assert "2026-01-01 00:00:00 UTC" in page

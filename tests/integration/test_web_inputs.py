@@ -5,18 +5,21 @@ import json
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from mailer.ledger.keys import PostgresApiKeys
 from mailer.ports.broker import BrokerUnavailable
+from mailer.ports.ids import uuid7
 from mailer.ports.outages import DatabaseAway
+from mailer.rendering.links import ConfirmToken, Links, OpenToken, PreferencesToken, ReportToken, UnsubscribeToken
 from mailer.web import middleware
-from mailer.web.app import RETRY_SECONDS
+from mailer.web.app import RETRY_SECONDS, describe
 from mailer.web.server import serve
 from tests import factories
-from tests.integration.web_world import KEY, World, browse
+from tests.integration.web_world import KEY, PUBLIC_URL, World, browse
 from tests.processes import until
 
 BEARER = {"authorization": f"Bearer {KEY}"}
@@ -232,3 +235,27 @@ async def test_a_refusal_can_be_written_whatever_it_quotes() -> None:
     assert answer.status_code == 422
     assert answer.json()["problems"][-1] == "and 80 more"
     assert all(problem.isprintable() for problem in answer.json()["problems"])
+
+
+async def test_every_route_says_when_to_try_again_without_a_database(world: factories.World) -> None:
+    """Whichever needs it: pages of links and the API; only an image and a redirect go without."""
+    [ada] = await world.known(1)
+    key = await PostgresApiKeys(world.pool).create("shop", [factories.BRAND])
+    links, mailing = Links(PUBLIC_URL, (factories.KEY,)), uuid7()
+    pages = (
+        links.unsubscribe(UnsubscribeToken(factories.BRAND, ada, "newsletter", mailing)),
+        links.preferences(PreferencesToken(factories.BRAND, ada)),
+        links.report(ReportToken(factories.BRAND, ada, mailing)),
+        links.confirm(ConfirmToken(factories.BRAND, ada, "newsletter", "1", datetime.now(UTC))),
+    )
+    async with browse(world, authorization=f"Bearer {key}") as client:
+        assert (await client.get(pages[0])).status_code == 200
+        await world.pool.close()
+        for page in pages:
+            for answer in (await client.get(page), await client.post(page)):
+                assert (answer.status_code, answer.headers.get("retry-after")) == (503, str(RETRY_SECONDS)), page
+        for path, methods in describe()["paths"].items():
+            for method in methods:
+                answer = await client.request(method, path.replace("{brand}", factories.BRAND), json={})
+                assert (answer.status_code, answer.headers.get("retry-after")) == (503, str(RETRY_SECONDS)), path
+        assert (await client.get(links.pixel(OpenToken(mailing)))).status_code == 200
