@@ -164,7 +164,8 @@ async def test_each_field_of_the_api(stack: Stack) -> None:
             if answer.status_code in (200, 202):
                 accepted[value["id"]] = value
 
-        events = [make(f"h{number}") for number, make in enumerate(messages())]
+        # The queue has had each of them: here some go the way of the outbox.
+        events = [make(f"h{number}") for number, make in enumerate(messages()) if number % 5 == 0]
         asked = [*requests(describe()), *pages(World().app.routes)]
         await in_parts(
             world,
