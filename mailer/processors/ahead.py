@@ -26,10 +26,9 @@ class Ahead:
         """Whether this connection may send an envelope ahead."""
         return self.known or not (self._forbidden or self._scout not in (None, line))
 
-    def sent(self, line: object) -> None:
-        """An envelope is on its way behind a final dot."""
-        if not self.known:
-            self._scout, self._unanswered = line, True
+    def tried(self, line: object) -> None:
+        """The first envelope is on its way behind a final dot, or the first one since none was taken."""
+        self._scout, self._unanswered = line, True
 
     def answered(self, line: object, taken: bool) -> None:
         """All replies to an envelope that was sent ahead are there. One that was not taken is offered again.

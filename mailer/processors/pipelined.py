@@ -196,7 +196,8 @@ class Pipelined(Speaker, asyncio.Protocol):
         elif code != GO_AHEAD:
             self._end(_unexpected(code, text))
         if self._early and not self._ended:
-            self._ahead.answered(self, taken=not self._retracted)
+            if self._retracted or not self._ahead.known:
+                self._ahead.answered(self, taken=not self._retracted)
             self._early = self._retracted = False
         if refused or self._ended:
             self._turn()
@@ -216,8 +217,7 @@ class Pipelined(Speaker, asyncio.Protocol):
 
     def _content(self, letter: Letter) -> None:
         """Writes the content, unless it may not go on."""
-        share = cast(Share, self._share)
-        if share.was_refused_early(letter):
+        if letter.index in cast(Share, self._share).refused_early:
             self._ahead.refused()
         if not self._may_go_on(letter):
             return
@@ -239,10 +239,10 @@ class Pipelined(Speaker, asyncio.Protocol):
 
     def _dot(self, rest: bytes) -> None:
         """Writes the end of the content and, behind its final dot, the next envelope."""
-        sends_ahead = self._brisk and self._ahead.allows(self)
+        sends_ahead = self._brisk and (self._ahead.known or self._ahead.allows(self))
         self._next = self._take(cast(Share, self._share)) if sends_ahead else None
-        if self._next is not None:
-            self._ahead.sent(self)
+        if self._next is not None and not self._ahead.known:
+            self._ahead.tried(self)
         self._expected = self._after_dot
         self._limit = self._times.dot
         self._doubtful = True

@@ -28,7 +28,8 @@ class Share:
         self._permit = permit
         self._waiting = deque(range(len(window)))
         self._known: dict[int, Outcome] = {}
-        self._refused_early = set[int]()
+        self.refused_early = set[int]()
+        """The places of messages whose envelope was refused where it was sent ahead."""
 
     @property
     def left(self) -> float:
@@ -81,11 +82,7 @@ class Share:
         """
         self._waiting.appendleft(letter.index)
         if refused_early:
-            self._refused_early.add(letter.index)
-
-    def was_refused_early(self, letter: Letter) -> bool:
-        """Whether its envelope was refused before, where it was sent ahead."""
-        return letter.index in self._refused_early
+            self.refused_early.add(letter.index)
 
     def outcomes(self, ended: NoConnection | None) -> list[Outcome]:
         """One a message, in order; what waits is unsent for want of a connection, or since its time was up."""

@@ -32,7 +32,7 @@ file=$(mktemp {folder}/all/tmp/XXXXXXXX)
 {{ echo "X-Original-To: $ORIGINAL_RECIPIENT"; cat; }} >"$file" && mv "$file" {folder}/all/new/
 """
 _FILTER = """\
-import sys, time
+import sys, threading
 manner, seen = sys.argv[1], set()
 while sys.stdin.readline().strip() != "config|ready":
     pass
@@ -48,9 +48,9 @@ for line in sys.stdin:
     elif phase == "rcpt-to" and manner == "grey" and value not in seen:
         seen.add(value)
         verdict = "reject|450 4.2.0 Greylisted"
-    elif phase == "commit" and manner == "slow":
-        time.sleep(PAUSE)
-    print(f"filter-result|{session}|{token}|{verdict}", flush=True)
+    said = f"filter-result|{session}|{token}|{verdict}\\n"
+    wait = PAUSE if phase == "commit" and manner == "slow" else 0
+    threading.Timer(wait, lambda said=said: print(said, end="", flush=True)).start()
 """
 _FILTERED = (Manner.FQDN, Manner.BAD_HELO, Manner.GREY, Manner.SLOW)
 

@@ -28,6 +28,7 @@ from tests.relays.world import PASSWORD, USER, Certificate, Manner, Server
 
 SERVERS = {"postfix": postfix, "exim": exim, "opensmtpd": opensmtpd, "haraka": haraka}
 NAMES = tuple(f"r{n}" for n in range(12))
+FINAL = {"handed_over", "failed", "suppressed", "diverted"}
 COPIES = 3
 """Of mandatory mail, at most."""
 LOGIN = f"{USER}:{quote(PASSWORD, safe='')}@"
@@ -62,8 +63,10 @@ class World:
     async def publish(self) -> None:
         """Optional and mandatory mail to everybody, and to somebody whom the server does not know."""
         to = people(*NAMES, "nobody")
-        events = [event("news", "interpals", "newsletter", to), event("notice", "interpals", "service", to)]
+        events = [event("news", "interpals", "newsletter", to), event("leak", "interpals", "breach", to)]
         await self.stack.done("publish", "-", stdin="\n".join(map(json.dumps, events)))
+        await self.stack.taken_in("leak")
+        await self.stack.done("mailing", "approve", "leak", "--by", "Dana Duty")
 
     async def states(self) -> Counter[str]:
         """How many deliveries are in each state."""
@@ -86,7 +89,7 @@ class World:
         async def finished() -> bool:
             await self.hurry()
             states = await self.states()
-            return states.total() == 2 * (len(NAMES) + 1) and set(states) <= {"handed_over", "failed", "suppressed"}
+            return states.total() == 2 * (len(NAMES) + 1) and set(states) <= FINAL
 
         await until(finished, "all deliveries to end")
         wanted = {f"{name}@example.org": 2 for name in NAMES}
@@ -95,7 +98,7 @@ class World:
             return Counter(server.delivered()) == wanted
 
         await until(arrived, f"the mail of everybody; there is {Counter(server.delivered())}")
-        for mailing in ("news", "notice"):
+        for mailing in ("news", "leak"):
             assert (await self.stack.states(mailing))["r0"][0] == "handed_over"
 
     async def settle(self, server: Server) -> None:
@@ -108,24 +111,24 @@ class World:
         async def finished() -> bool:
             await self.hurry()
             states = await self.states()
-            return states.total() == 2 * (len(NAMES) + 1) and set(states) <= {"handed_over", "failed"}
+            return states.total() == 2 * (len(NAMES) + 1) and set(states) <= FINAL
 
         await until(finished, "all deliveries to end")
 
         async def arrived() -> bool:
-            news, notices = (Counter(server.delivered(optional=optional)) for optional in (True, False))
+            news, leaks = (Counter(server.delivered(optional=optional)) for optional in (True, False))
             everybody = {f"{name}@example.org" for name in NAMES}
             assert set(news.values()) <= {1}, news
-            assert set(notices.values()) <= set(range(1, COPIES + 1)), notices
+            assert set(leaks.values()) <= set(range(1, COPIES + 1)), leaks
             missing = len(everybody - set(news))
-            return set(notices) == everybody and missing <= await self.stack.value(doubted)
+            return set(leaks) == everybody and missing <= await self.stack.value(doubted)
 
         await until(arrived, "the mail of everybody")
 
     async def nobody_failed(self) -> None:
         """No delivery is over, and no address is dead."""
         states = await self.states()
-        assert not set(states) & {"failed", "handed_over", "suppressed"}, states
+        assert not set(states) & FINAL, states
 
 
 @pytest.fixture
@@ -182,10 +185,12 @@ async def test_a_relay_that_refuses_us_fails_nobody(
     world: World, manner: Manner, login: str, options: dict[str, str]
 ) -> None:
     """Its refusals are about the set-up: the mail waits, and goes out once the set-up is right."""
-    async with world.serving(manner), world.facing(login, **options).running("worker"):
+    async with world.serving(manner), world.facing(login, **options).running("worker") as (worker,):
         await world.publish()
         await world.tried("unsent")
         await world.nobody_failed()
+        assert worker.log.count("the relay relay refuses us, not our messages") == 1, worker.log
+        assert "remedy" in worker.log
     async with world.serving(Manner.PLAIN) as (server, _), world.facing().running("worker"):
         await world.finish(server)
 
@@ -208,7 +213,7 @@ async def test_a_relay_that_takes_only_small_messages(world: World) -> None:
 
         async def tried() -> bool:
             states = await world.states()
-            return states.total() == 2 * (len(NAMES) + 1) and set(states) <= {"failed", "deferred"}
+            return states.total() == 2 * (len(NAMES) + 1) and set(states) <= {"failed", "deferred", "diverted"}
 
         await until(tried, "every message to be tried")
         assert server.delivered() == []

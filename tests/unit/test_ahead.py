@@ -8,7 +8,7 @@ ONE, OTHER = object(), object()
 def test_one_connection_tries_it_for_all() -> None:
     """Until it has an answer, no other connection sends anything ahead."""
     ahead = Ahead("relay")
-    ahead.sent(ONE)
+    ahead.tried(ONE)
     assert ahead.allows(ONE)
     assert not ahead.allows(OTHER)
     ahead.answered(ONE, taken=False)
@@ -20,9 +20,8 @@ def test_one_connection_tries_it_for_all() -> None:
 def test_a_relay_that_took_them_may_be_lost() -> None:
     """A restart says nothing about its pipelining."""
     ahead = Ahead("relay")
-    ahead.sent(ONE)
+    ahead.tried(ONE)
     ahead.answered(ONE, taken=True)
-    ahead.sent(ONE)
     ahead.ended(ONE, by_us=False)
     assert ahead.allows(ONE)
 
@@ -30,10 +29,10 @@ def test_a_relay_that_took_them_may_be_lost() -> None:
 def test_a_connection_that_ends_on_the_first_try() -> None:
     """It forbids it for all, unless it was ended from here."""
     ahead = Ahead("relay")
-    ahead.sent(ONE)
+    ahead.tried(ONE)
     ahead.ended(ONE, by_us=True)
     assert ahead.allows(OTHER)
-    ahead.sent(OTHER)
+    ahead.tried(OTHER)
     ahead.ended(OTHER, by_us=False)
     assert not ahead.allows(ONE)
 
@@ -41,7 +40,7 @@ def test_a_connection_that_ends_on_the_first_try() -> None:
 def test_a_connection_that_ends_after_its_answer() -> None:
     """Whatever it was, it was not what had been sent ahead."""
     ahead = Ahead("relay")
-    ahead.sent(ONE)
+    ahead.tried(ONE)
     ahead.answered(ONE, taken=False)
     ahead.ended(ONE, by_us=False)
     assert ahead.allows(OTHER)
@@ -50,7 +49,7 @@ def test_a_connection_that_ends_after_its_answer() -> None:
 def test_a_refusal_holds_for_ever() -> None:
     """What was on its way elsewhere when it came changes nothing any more."""
     ahead = Ahead("relay")
-    ahead.sent(ONE)
+    ahead.tried(ONE)
     ahead.answered(ONE, taken=True)
     ahead.refused()
     ahead.answered(ONE, taken=True)
