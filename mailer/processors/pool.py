@@ -70,7 +70,7 @@ class Pool:
 
     async def _carry(self, share: Share, urgent: bool) -> NoConnection | None:
         if not await self._places.enter(urgent, share.left):
-            return None
+            return self._silence()
         if share.waiting == 1:
             try:
                 return await self._work(share)
@@ -84,6 +84,14 @@ class Pool:
         finally:
             self._places.forget(crew)
             await crew.end()
+
+    def _silence(self) -> NoConnection | None:
+        """The trouble of a relay that answers nobody, where every place is taken; None if it is only busy."""
+        silent = min((time.monotonic() - line.begun for line in self._busy), default=0.0)
+        if silent < self._relay.times.connect:
+            return None
+        text = f"{self._relay.name}: no connection is free, and none has had an answer for {silent:.0f} seconds"
+        return NoConnection(Trouble.TIMED_OUT, text)
 
     async def _work(self, share: Share) -> NoConnection | None:
         """Carries what waits. Returns the trouble that ended it before."""

@@ -23,7 +23,9 @@ class Speaker(ABC):
         self._times = relay.times
         self._extensions = extensions
         self._messages = relay.messages
-        self._expires = time.monotonic() + relay.age
+        self.begun = time.monotonic()
+        """When it was made, or has begun a message last."""
+        self._expires = self.begun + relay.age
         self._fresh = True
 
     @property
@@ -73,6 +75,7 @@ class Speaker(ABC):
         letter = share.take(self._extensions)
         if letter is not None:
             self._messages -= 1
+            self.begun = time.monotonic()
         return letter
 
 

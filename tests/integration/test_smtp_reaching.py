@@ -121,3 +121,21 @@ async def test_a_worker_that_ends_does_not_wait_for_ever(
         await server.hears("DATA")
         sender.part()
     assert [outcome.result for outcome in window.result()] == [Result.IN_DOUBT, Result.UNSENT, Result.UNSENT]
+
+
+@both_ways
+async def test_a_relay_that_answers_nobody_is_a_trouble_to_who_waits(extensions: tuple[str, ...]) -> None:
+    """A window that finds every connection waiting for an answer ends with its time, and says why."""
+    times = Times(connect=0.2)
+    async with (
+        scripted({".": [HANG]}, extensions=extensions) as server,
+        processor(server.port, times=times) as sender,
+        asyncio.TaskGroup() as tasks,
+    ):
+        stuck = tasks.create_task(sender.send([outgoing()], soon(), allowed))
+        await server.hears("DATA")
+        [waits] = await sender.send([outgoing()], time.monotonic() + 1.0, allowed)
+        assert (waits.result, waits.trouble) == (Result.UNSENT, Trouble.TIMED_OUT)
+        assert "none has had an answer" in waits.text
+        server.over.set()
+    assert stuck.result()[0].result is Result.IN_DOUBT
