@@ -2,11 +2,14 @@
 
 from mailer.ledger.database import Pool, statements
 from mailer.policy.category import Lane
+from mailer.ports.dead_letters import DeadKind
 from mailer.ports.figures import FIGURES, Values
 from mailer.ports.outages import StatementTooSlow
 from mailer.telemetry import log
 
 _SQL = statements("figures")
+_ALL = {"oldest_due": list(Lane), "dead_letters": list(DeadKind)}
+"""Figures that are also shown where they are 0, with their labels."""
 SECONDS = 5.0
 """The longest that one of them may take."""
 
@@ -21,7 +24,7 @@ class PostgresFigures:
         """See the port."""
         values: dict[str, list[tuple[tuple[str, ...], float]]] = {}
         for name in FIGURES:
-            arguments = [list(Lane)] if name == "oldest_due" else []
+            arguments = [_ALL[name]] if name in _ALL else []
             try:
                 rows = await self._pool.fetch(_SQL[name], *arguments, timeout=SECONDS)
             except StatementTooSlow:

@@ -36,7 +36,9 @@ FIGURES: Final[Mapping[str, Figure]] = {
     ),
     "quarantined": Figure("mailer_quarantined", "Refusals that a person has to judge; at most 10,000.", ("processor",)),
     "halts": Figure("mailer_halts", "What stands still by a person's word.", ("scope",)),
-    "paused_streams": Figure("mailer_paused_streams", "Streams that a domain has blocked.", ("processor",)),
+    "paused_streams": Figure(
+        "mailer_paused_streams", "Streams that pause, since a domain refuses them.", ("processor", "reason")
+    ),
     "slowed_domains": Figure("mailer_slowed_domains", "Domains that get mail at a slower pace.", ("processor",)),
     "seal_age": Figure("mailer_seal_age_seconds", "Since the last seal of the ledger."),
     "partitions_ahead": Figure("mailer_partitions_ahead", "Months to come that have their partitions."),

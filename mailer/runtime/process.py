@@ -65,6 +65,14 @@ class _Condition(Collector):
         yield GaugeMetricFamily("mailer_loop_silence_seconds", "Since the event loop last turned.", value=silence)
 
 
+def condition_of(name: str, readiness: Readiness, pulse: Pulse) -> CollectorRegistry:
+    """The metrics of a process as such, whatever it does."""
+    registry = CollectorRegistry()
+    registry.register(_Condition(name, readiness, pulse))
+    ProcessCollector(registry=registry)
+    return registry
+
+
 def paths_of(
     readiness: Readiness, pulse: Pulse, registries: Sequence[CollectorRegistry]
 ) -> Mapping[str, Callable[[], Answer]]:
@@ -106,9 +114,8 @@ async def watched(
     Raises:
         OSError: the port is taken, or the host is not ours.
     """
-    pulse, own = Pulse(), CollectorRegistry()
-    own.register(_Condition(name, readiness, pulse))
-    ProcessCollector(registry=own)
+    pulse = Pulse()
+    own = condition_of(name, readiness, pulse)
     operators = OperatorPort(host, port, paths_of(readiness, pulse, [own, EVERY, *registries]))
     beating = asyncio.create_task(pulse.beat())
     try:

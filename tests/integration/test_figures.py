@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from mailer.ledger.figures import PostgresFigures
 from mailer.pipeline import figuring
 from mailer.pipeline.figuring import STALE, FlowFigures, keep_figures
+from mailer.ports.dead_letters import DeadKind
 from mailer.ports.figures import FIGURES, Values
 from mailer.ports.outages import DatabaseAway
 from tests.factories import FakeBroker, World, person, until
@@ -34,7 +35,8 @@ async def test_figures_of_nothing(world: World) -> None:
     assert found.pop("oldest_due") == [(lane, 0.0) for lane in lanes]
     assert found.pop("partitions_ahead") == [((), 3.0)]
     assert [found.pop(name) for name in ("outbox", "oldest_parked", "oldest_retry")] == [[((), 0.0)]] * 3
-    assert len(found) == len(FIGURES) - 5
+    assert sorted(found.pop("dead_letters")) == sorted(((kind,), 0.0) for kind in DeadKind)
+    assert len(found) == len(FIGURES) - 6
     assert all(samples == [] for samples in found.values())
 
 

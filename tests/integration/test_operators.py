@@ -3,8 +3,9 @@ import json
 import re
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter
 from mailer.runtime.operators import CLIENTS, Answer, OperatorPort
 from mailer.runtime.process import STUCK, Pulse, paths_of, watched
 from mailer.runtime.readiness import Readiness
+from tests.acceptance.samples import event, people
 from tests.processes import Stack, free_port, until
 
 
@@ -144,22 +146,54 @@ async def test_port_0_opens_nothing() -> None:
 
 async def test_each_process_shows_what_it_does_itself(stack: Stack) -> None:
     """Worker, timekeeper and web answer on ports of their own, and none of them shows a zero for another one's work."""
-    names = ("worker", "timekeeper", "web")
-    ports = {name: free_port() for name in names}
-    shown: dict[str, Mapping[str, float]] = {}
-    async with asyncio.timeout(120), _processes(stack, ports):
-        for name, port in ports.items():
-            await until(lambda port=port: _is_ready(port), f"{name} to be ready")  # type: ignore[misc]
-            assert (await asyncio.to_thread(_get, port, "/livez"))[0] == 200
-            shown[name] = _samples((await asyncio.to_thread(_get, port, "/metrics"))[1])
-    for name in names:
+    ports = {name: free_port() for name in ("worker", "timekeeper", "web")}
+    async with asyncio.timeout(180), _processes(stack, ports):
+        await stack.done("publish", "-", stdin=json.dumps(event("e1", "interpals", "newsletter", people("ada"))))
+        async with stack.client() as client:
+            await client.get("/u/nonsense")
+        shown = {
+            name: await until(partial(_shows, port, *_OWN[name]), f"{name} to show its work")
+            for name, port in ports.items()
+        }
+        lives = [await asyncio.to_thread(_get, port, "/livez") for port in ports.values()]
+    assert [status for status, _ in lives] == [200] * 3
+    for name in ports:
         assert shown[name][f'mailer_info{{process="{name}",version="0.1.0"}}'] == 1
-        assert shown[name]["mailer_ready"] == 1
         assert shown[name]["process_resident_memory_bytes"] > 10_000_000
-    assert "mailer_dead_letters_total" in shown["worker"]
-    assert shown["timekeeper"]["mailer_timekeeper_last_tick_seconds"] > 0
-    for name, strange in (("worker", "timekeeper"), ("timekeeper", "dead_letters"), ("web", "timekeeper")):
-        assert not [metric for metric in shown[name] if strange in metric], name
+        others = [metric.partition("{")[0] for other in ports if other != name for metric in _OWN[other]]
+        families = {metric.partition("{")[0] for metric in shown[name]}
+        assert families & set(others) == {"mailer_ready"}, name
+    assert shown["worker"]['mailer_event_to_hand_over_seconds_count{lane="newsletter"}'] == 1
+    assert shown["timekeeper"]['mailer_queue_messages{queue="mailer.events.newsletter"}'] == 0
+
+
+_OWN: Mapping[str, Sequence[str]] = {
+    "worker": (
+        "mailer_ready",
+        'mailer_events_total{lane="newsletter",result="accepted"}',
+        'mailer_outcomes_total{processor="relay",result="accepted"}',
+        'mailer_relay_state{relay="relay",state="working"}',
+    ),
+    "timekeeper": (
+        "mailer_ready",
+        "mailer_timekeeper_last_tick_seconds",
+        "mailer_figures_sampled_seconds",
+        "mailer_outbox_rows",
+        'mailer_dead_letters_open{kind="refused"}',
+        'mailer_oldest_due_seconds{lane="service"}',
+    ),
+    "web": ("mailer_ready", 'mailer_http_requests_total{method="GET",route="/u/{token}",status="400"}'),
+}
+"""What each shows, and no other one."""
+
+
+async def _shows(port: int, *metrics: str) -> Mapping[str, float]:
+    """All samples of a process, once it is ready and has those that are asked for; none before."""
+    try:
+        found = _samples((await asyncio.to_thread(_get, port, "/metrics"))[1])
+    except httpx.TransportError:
+        return {}
+    return found if all(name in found for name in metrics) and found["mailer_ready"] == 1 else {}
 
 
 @asynccontextmanager
@@ -206,10 +240,6 @@ async def _exchange(port: int, request: bytes) -> bytes:
 def _get(port: int, path: str) -> tuple[int, str]:
     answer = httpx.get(f"http://127.0.0.1:{port}{path}", timeout=30)
     return answer.status_code, answer.text
-
-
-async def _is_ready(port: int) -> bool:
-    return (await asyncio.to_thread(_get, port, "/readyz"))[0] == 200
 
 
 def _is_open(port: int) -> bool:

@@ -36,8 +36,9 @@ SELECT count(*) FROM (SELECT FROM outbox ORDER BY id LIMIT 10000) AS few
 SELECT greatest(0, coalesce(extract(epoch FROM now() - (SELECT parked_at FROM outbox ORDER BY id LIMIT 1)), 0))
 
 -- name: dead_letters
-SELECT kind, count(*) FROM (SELECT kind FROM dead_letters WHERE replayed_at IS NULL ORDER BY id DESC LIMIT 10000) AS few
-GROUP BY kind
+SELECT k.kind, count(few.kind) FROM unnest($1::text[]) AS k (kind) LEFT JOIN (
+    SELECT kind FROM dead_letters WHERE replayed_at IS NULL ORDER BY id DESC LIMIT 10000) AS few USING (kind)
+GROUP BY k.kind
 
 -- name: quarantined
 SELECT processor, count(*) FROM (
@@ -47,7 +48,7 @@ SELECT processor, count(*) FROM (
 SELECT scope, count(*) FROM halts GROUP BY scope
 
 -- name: paused_streams
-SELECT processor, count(*) FROM pauses WHERE until > now() GROUP BY processor
+SELECT processor, reason, count(*) FROM pauses WHERE until > now() GROUP BY processor, reason
 
 -- name: slowed_domains
 SELECT processor, count(*) FROM paces WHERE pace < original GROUP BY processor
