@@ -37,6 +37,10 @@ class Link:
         server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=_CHUNK)
         self.port = server.sockets[0].getsockname()[1]
 
+    def lead_to(self, target: str) -> None:
+        """Takes what connects from now on to another target."""
+        self._target = target
+
     def drop(self) -> int:
         """Breaks all connections off, without what is on its way; how many."""
         ended = len(self._open) // 2
