@@ -72,7 +72,7 @@ async def leave(stack: Stack, ref: str) -> httpx.Response:
 
 
 async def test_one_address_that_leads_to_a_replica_for_a_while(cluster: Cluster, tmp_path: Path) -> None:
-    """While it names the old primary, opt-outs are asked to come again; mail and opt-outs flow once it names the new."""
+    """While it names the old primary, opt-outs are told to come again; once it names the new one, all is well."""
     link = Link(socket_of(cluster.primary))
     await link.listen()
     url = f"postgresql://postgres@127.0.0.1:{link.port}/mailer?sslmode=disable"
