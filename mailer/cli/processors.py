@@ -9,9 +9,9 @@ from mailer.app import App
 from mailer.cli import control
 from mailer.cli.shared import AsJson, fail, moment, out, print_json, settings, table, with_app
 from mailer.ledger.pauses import PostgresPauses
-from mailer.policy.set_up import checks
+from mailer.policy.set_up import checks, checks_of_status
 from mailer.ports.control import Halt, Scope
-from mailer.ports.pauses import Pause
+from mailer.ports.pauses import SET_UP, Pause
 from mailer.ports.relays import RelayState
 from mailer.ports.rights import Holder, Keeper, Purge
 from mailer.processors.relay import parse
@@ -138,7 +138,7 @@ def _show(states: list[RelayState], streams: list[Pause]) -> None:
 
 
 def _stream(pause: Pause) -> dict[str, object]:
-    status = next((word for word in pause.says.split() if checks(word)), "")
+    status = next((word for word in pause.says.split() if checks_of_status(word)), None)
     return {
         "processor": pause.processor,
         "category": pause.category,
@@ -146,7 +146,7 @@ def _stream(pause: Pause) -> dict[str, object]:
         "until": pause.until,
         "reason": pause.reason,
         "says": pause.says or None,
-        "check": checks(status),
+        "check": checks(status, pause.says) if pause.reason == SET_UP else None,
     }
 
 

@@ -101,7 +101,7 @@ class Streams:
                     processor=processor,
                     category=category.name,
                     says=says,
-                    check=checks(outcome.status or ""),
+                    check=checks(outcome.status, says),
                 )
             if category.lane is not Lane.BREACH:
                 stream = processor, category.name, domain

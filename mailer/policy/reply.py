@@ -11,7 +11,7 @@ from typing import Final
 
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.session import Stage, trouble_of
-from mailer.policy.set_up import is_set_up
+from mailer.policy.set_up import checks_of_status, checks_of_words
 
 HARD: Final = frozenset(
     ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.7.13", "5.7.17", "5.7.18"),
@@ -126,12 +126,14 @@ def _refusal(stage: Stage, code: int, text: str) -> Outcome:
     found = _STATUS.search(text)
     outcome = Outcome(Result.DEFERRED, code, found[1] if found else None, text)
     words = " ".join(_NOISE.sub(" ", text).split())
-    if is_set_up(outcome.status):
+    if checks_of_status(outcome.status):
         outcome.result = Result.SET_UP
     elif believed := _told_apart(stage, outcome.status, words):
         outcome.result = believed
     elif trouble := trouble_of(stage, code, outcome.status, words):
         return replace(outcome, result=Result.UNSENT, trouble=trouble)
+    elif checks_of_words(outcome.status, words):
+        outcome.result = Result.SET_UP
     elif code // 100 == 5:
         outcome.result = _permanent(code, outcome.status, words)
     if stage is Stage.MAIL and outcome.result is Result.REFUSED:

@@ -38,13 +38,17 @@ _BEFORE_MAIL: Final = {
 """What a refusal is before any message has begun."""
 
 _WORDS: Final = re.compile(
-    r"""starttls | must\ (?:first\ )?use\ (?:tls|ssl|encryption) | (?:tls|ssl|encryption)\ (?:is\ )?(?:required|needed)
+    r"""starttls | \bauth\ (?:is\ )?required | unauthenticated\ senders?\ (?:are\ )?not\ allowed
+    | must\ (?:first\ )?use\ (?:tls|ssl|encryption) | (?:tls|ssl|encryption)\ (?:is\ )?(?:required|needed)
     | must\ be\ encrypted
     | (?:smtp\ )?authentication\ (?:is\ )?(?:required|needed|unsuccessful|credentials) | auth(?:orization)?\ required
     | (?:please|must|need\ to|have\ to)\ (?:first\ )?(?:authenticate|log\ ?in)\b(?!\ with\ (?:either|spf|dkim))
     | not\ (?:authenticated|logged\ in)\b | (?:client|sender)\ (?:was|is|host)?\ ?not\ authenticated
     | \b(?:relay|relaying)\ (?:access\ )?(?:is\ )?(?:denied|prohibited|forbidden|refused|disallowed)
     | \brelay(?:ing)?\ (?:is\ )?not\ (?:permitted|allowed|authori[sz]ed|enabled) | \bwe\ do\ not\ relay\b
+    | \brelaying\b[\w' ]{0,30}\b(?:denied|prohibited|forbidden|refused|disallowed)
+    | \bno\ relaying\b | \brelay\ rejected
+    | permission\ to\ submit\ mail | sending\ paused\ for\ this\ account
     | (?:unable|not\ (?:permitted|allowed|authori[sz]ed)|refus\w+|cannot)\ to\ relay | credentials\ for\ relay
     | list\ of\ allowed\ rcpthosts | i\ cannot\ deliver\ mail\ for
     | helo\ command\ rejected | (?:helo|ehlo)\b.*\b(?:required|first|invalid|rejected|need)
@@ -58,8 +62,15 @@ _WORDS: Final = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 """What only ever is said of us."""
-_RECIPIENT: Final = re.compile(r"recipient address rejected|mailbox (?:unavailable|full|name)", re.IGNORECASE)
+_RECIPIENT: Final = re.compile(
+    r"recipient address rejected|mailbox (?:unavailable|full|name)|resolver\.rst|sending to this group", re.IGNORECASE
+)
 """Words of one recipient, whatever code stands before them."""
+_HOST: Final = re.compile(
+    r"\bip\b|\[\d{1,3}(?:\.\d{1,3}){3}\]|client host|(?:not|n't) allowed to connect|\byour (?:host|server|network)\b",
+    re.IGNORECASE,
+)
+"""At MAIL, before anybody was named: the host that we send from is refused."""
 _POLICY: Final = re.compile(r"polic(?:y|ies)|spam|content|virus|attachment", re.IGNORECASE)
 """A message was looked at, and not liked (Yahoo's 554 5.7.9, Gmail's 552 5.7.0)."""
 
@@ -101,6 +112,8 @@ def _refuses_us(stage: Stage, code: int, status: str, text: str) -> bool:
     if _RECIPIENT.search(text) and stage is not Stage.MAIL:
         return False
     if _WORDS.search(text):
+        return True
+    if stage is Stage.MAIL and code // 100 == 5 and _HOST.search(text):
         return True
     if code // 100 != 5 or (status and not status.startswith("5.")):
         return False

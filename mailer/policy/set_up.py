@@ -4,6 +4,7 @@ The receiver does not object to this message or recipient, but to how we send at
 it worse, and only a person can mend it.
 """
 
+import re
 from typing import Final
 
 _SPF: Final = "the SPF record of the sending domain names the relay's addresses"
@@ -36,14 +37,32 @@ _ONLY_PERMANENT: Final = {"28": f"{_BOTH}; {_REVERSE}"}
 """4.7.28 only asks for a slower pace."""
 
 
-def is_set_up(status: str | None) -> bool:
-    """Whether an enhanced status code (RFC 3463) says that the sender's set-up is broken."""
-    return status is not None and checks(status) is not None
+_WORDS: Final = tuple(
+    (check, re.compile(pattern, re.IGNORECASE))
+    for check, pattern in (
+        (_DMARC, r"\bdmarc\b"),
+        (_SPF, r"\bspf\b"),
+        (_DKIM, r"\bdkim\b"),
+        (_REVERSE, r"\bptr\b|reverse dns|\brdns\b"),
+    )
+)
 
 
-def checks(status: str) -> str | None:
-    """What a person is to check; None: the status says nothing of the set-up."""
-    subject, _, detail = status.rpartition(".")
+def checks_of_status(status: str | None) -> str | None:
+    """What a person is to check, by the enhanced status code (RFC 3463); None: it says nothing of the set-up."""
+    subject, _, detail = (status or "").rpartition(".")
     if subject == "5.7":
         return _BY_DETAIL.get(detail) or _ONLY_PERMANENT.get(detail)
     return _BY_DETAIL.get(detail) if subject == "4.7" else None
+
+
+def checks_of_words(status: str | None, words: str) -> str | None:
+    """The same of a reply that names what is broken, where its status only says that it is about policy, or is none."""
+    if status is not None and status.rpartition(".")[0] not in ("4.7", "5.7"):
+        return None
+    return next((check for check, pattern in _WORDS if pattern.search(words)), None)
+
+
+def checks(status: str | None, words: str) -> str | None:
+    """What a person is to check, by status or words; None: the reply says nothing of the set-up."""
+    return checks_of_status(status) or checks_of_words(status, words)
