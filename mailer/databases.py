@@ -38,17 +38,17 @@ def migrate(url: str) -> tuple[str, list[Finding]]:
 
 
 async def examine(pool: ServerPool, *, wait: bool = False) -> None:
-    """Looks at the database before anything works on it. A problem that mail can live with is logged.
+    """Looks at the database before anything works on it.
 
     Args:
         pool: connections.
-        wait: for a database that is away.
+        wait: for a database that is away. Such a process then logs the problems that mail can live with, too.
 
     Raises:
         DatabaseRefuses: it is too old, not up to date, or fires no triggers.
     """
     for finding in await (patiently(partial(_judge, pool)) if wait else _judge(pool)):
-        if finding.level is not Level.OK:
+        if wait and finding.level is not Level.OK:
             log.warning(f"{finding.check}: {finding.text}")
 
 
@@ -90,7 +90,10 @@ class Watch:
         """Looks again and again, until it is cancelled."""
         while True:
             await asyncio.sleep(PERIOD)
-            await self.look()
+            try:
+                await self.look()
+            except Exception:
+                log.exception("could not look at the database; trying again")
 
     async def look(self) -> None:
         """Looks once."""

@@ -19,7 +19,7 @@ from pydantic_core import to_json
 
 from mailer.ledger.database import Connection, Fresh, Pool, statements
 from mailer.ledger.outages import ENDS, POOLER, READ_ONLY, REPLICA, outage, words
-from mailer.ports.outages import DatabaseAway, DatabaseRefuses, StatementTooSlow
+from mailer.ports.outages import DatabaseAway, DatabaseRefuses
 from mailer.telemetry import log
 
 _SETTLE = statements("connections")["settle"]
@@ -118,7 +118,7 @@ class _Acquired(PoolAcquireContext):
         if isinstance(error, ENDS):
             await self.pool.expire_connections()
         away = outage(error, in_use=not connection.is_closed())
-        if isinstance(away, StatementTooSlow):
+        if isinstance(error, TimeoutError):
             with suppress(Exception):
                 await self.pool.release(connection, timeout=RELEASE_SECONDS)
         await self.pool.release(connection)

@@ -54,8 +54,10 @@ def outage(error: BaseException, *, in_use: bool = False) -> DatabaseAway | None
     match error:
         case DatabaseAway():
             return error
-        case asyncpg.QueryCanceledError() | TimeoutError():
+        case asyncpg.QueryCanceledError():
             return StatementTooSlow("a statement took too long")
+        case TimeoutError():  # the server cancels slow statements sooner, as long as it lives
+            return DatabaseAway("no answer in time")
         case asyncpg.InvalidSQLStatementNameError() | asyncpg.DuplicatePreparedStatementError():
             return DatabaseRefuses(POOLER)  # another client used our session in between
         case asyncpg.CheckViolationError() if error.constraint_name is None:
@@ -77,4 +79,5 @@ def outage(error: BaseException, *, in_use: bool = False) -> DatabaseAway | None
 
 def words(error: Exception) -> str:
     """The server's own words, on one line. Only errors of the server's state come here: they quote no values."""
-    return " ".join(str(error).split()) or type(error).__name__
+    text = getattr(error, "message", None) or str(error)  # without details, which can hold values
+    return " ".join(text.split()) or type(error).__name__

@@ -11,6 +11,7 @@ from mailer.ports.outages import DatabaseAway, DatabaseRefuses, StatementTooSlow
 AWAY = (
     ConnectionRefusedError(),
     FileNotFoundError("no socket"),
+    TimeoutError(),
     asyncpg.CannotConnectNowError("the database system is starting up"),
     asyncpg.AdminShutdownError("terminating connection due to administrator command"),
     asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
@@ -24,7 +25,6 @@ AWAY = (
     asyncpg.InterfaceError("cannot perform operation: connection is closed"),
     asyncpg.TargetServerAttributeNotMatched("none of the hosts match"),
 )
-SLOW = (TimeoutError(), asyncpg.QueryCanceledError("canceling statement due to statement timeout"))
 REFUSED = tuple(
     asyncpg.ProtocolViolationError(words)
     for words in ("unsupported startup parameter: jit", "no such user", "password authentication failed")
@@ -51,10 +51,16 @@ def test_an_outage_is_told_from_the_drivers_errors(error: Exception) -> None:
     assert type(outage(error)) is DatabaseAway
 
 
-@pytest.mark.parametrize("error", SLOW, ids=lambda error: type(error).__name__)
-def test_a_statement_that_was_cancelled_is_told_apart(error: Exception) -> None:
-    """Whoever asked may have asked for too much."""
+def test_a_statement_that_was_cancelled_is_told_apart() -> None:
+    """Whoever asked may have asked for too much; a server that does not even cancel is away."""
+    error = asyncpg.QueryCanceledError("canceling statement due to statement timeout")
     assert type(outage(error)) is StatementTooSlow
+
+
+def test_an_outages_words_hold_no_values() -> None:
+    """The details of an error can quote a row."""
+    fields = {"S": "ERROR", "C": "40P01", "M": "deadlock\ndetected", "D": "row (ada@people.example)", "H": "see ada"}
+    assert str(outage(asyncpg.PostgresError.new(fields))) == "deadlock detected"
 
 
 @pytest.mark.parametrize("error", REFUSED, ids=str)
