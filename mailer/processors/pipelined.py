@@ -65,7 +65,6 @@ class Pipelined(Speaker, asyncio.Protocol):
         self._named = False
         self._early = False
         self._retracted = False
-        self._limit = relay.times.command
         transport.set_protocol(self)
         # A transport with no buffer of its own says when all octets have left this process. That of TLS takes an
         # empty buffer for a full one where the limit is 0.
@@ -160,7 +159,6 @@ class Pipelined(Speaker, asyncio.Protocol):
     def _await(self, letter: Letter) -> None:
         """A message's envelope is on its way."""
         self._letter, self._blamed = letter, self._fresh
-        self._limit = self._times.command
         self._expected = self._after_rset if self._open else self._after_mail
 
     def _after_rset(self, code: int, text: bytes) -> None:
@@ -181,7 +179,6 @@ class Pipelined(Speaker, asyncio.Protocol):
 
     def _after_rcpt(self, code: int, text: bytes) -> None:
         self._expected = self._after_data
-        self._limit = self._times.data
         self._named = code // 100 == 2
         if is_refusal(code):
             outcome = classify(Stage.RCPT, code, _readable(text))
@@ -190,16 +187,19 @@ class Pipelined(Speaker, asyncio.Protocol):
             self._end(_unexpected(code, text))
 
     def _after_data(self, code: int, text: bytes) -> None:
-        refused = is_refusal(code)
-        if refused:
+        if code != GO_AHEAD:
+            if not is_refusal(code):
+                self._end(_unexpected(code, text))
+                return
             self._refuse(classify(Stage.DATA, code, _readable(text)), code)
-        elif code != GO_AHEAD:
-            self._end(_unexpected(code, text))
-        if self._early and not self._ended:
-            if self._retracted or not self._ahead.known:
+        if self._early:
+            self._early = False
+            if (self._retracted or not self._ahead.known) and not self._ended:
                 self._ahead.answered(self, taken=not self._retracted)
-            self._early = self._retracted = False
-        if refused or self._ended:
+            self._retracted = False
+        elif self._letter is not None and self._letter.index in cast(Share, self._share).refused_early:
+            self._ahead.refused()
+        if code != GO_AHEAD:
             self._turn()
         elif self._letter is not None:
             self._content(self._letter)
@@ -217,14 +217,11 @@ class Pipelined(Speaker, asyncio.Protocol):
 
     def _content(self, letter: Letter) -> None:
         """Writes the content, unless it may not go on."""
-        if letter.index in cast(Share, self._share).refused_early:
-            self._ahead.refused()
         if not self._may_go_on(letter):
             return
         if ARMED or self._paused or len(letter.content) > _AT_ONCE:
             first = len(letter.content) // 2 if ARMED else len(letter.content)
             self._expected = self._too_early
-            self._limit = self._times.block
             self._transport.write(letter.content[:first])
             self._flushed = lambda: self._last(letter, letter.content[first:])
             self._go_on()
@@ -244,7 +241,6 @@ class Pipelined(Speaker, asyncio.Protocol):
         if self._next is not None and not self._ahead.known:
             self._ahead.tried(self)
         self._expected = self._after_dot
-        self._limit = self._times.dot
         self._doubtful = True
         self._dotted = self._heard = time.monotonic()
         self._transport.write(b"".join((rest, _DOT, self._next.envelope if self._next else b"")))
@@ -275,10 +271,7 @@ class Pipelined(Speaker, asyncio.Protocol):
     # How a message, a turn and a connection end.
 
     def _refuse(self, outcome: Outcome, code: int, *, about_recipient: bool = False) -> None:
-        """Ends the message under way with a refusal. One that answers a command sent ahead is asked for again first.
-
-        Such a reply may say no more than that the command came too early (RFC 2920 allows it, and not all relays do).
-        """
+        """Ends the message under way. A refusal of what was sent ahead is asked for again first: see `Ahead`."""
         if self._early and not about_recipient and self._letter is not None:
             cast(Share, self._share).give_back(self._letter, refused_early=code != CLOSING)
             self._letter = None
@@ -305,8 +298,6 @@ class Pipelined(Speaker, asyncio.Protocol):
             return
         self._await(letter)
         self._early = True
-        if not self._ahead.known:
-            self._limit = self._times.connect
         if not self._brisk and (reason := share.refusal(letter)) is not None:
             self._withdraw(reason)
 
@@ -379,16 +370,24 @@ class Pipelined(Speaker, asyncio.Protocol):
                 self._fail(error)
 
     def _watch(self) -> None:
-        """Gives up a server that has not completed a reply, or not taken any content, for too long.
+        """Gives up a server that has not completed a reply for too long.
 
         Both event loops read before they look at their timers: who was frozen finds a reply that came meanwhile.
         """
-        share, limit = cast(Share, self._share), self._limit
-        left = self._heard + (limit if self._doubtful else self._until(limit, share)) - time.monotonic()
+        left = self._heard + self._patience() - time.monotonic()
         if left > 0:
             self._watching = self._loop.call_later(min(left, _TICK), self._watch)
         else:
             self._end("Timed out waiting for server response")
+
+    def _patience(self) -> float:
+        """Seconds that the server is given for what is expected now."""
+        if self._doubtful:
+            return self._times.dot
+        if self._early and not self._ahead.known:
+            return self._times.connect
+        special = {self._after_data.__name__: self._times.data, self._too_early.__name__: self._times.block}
+        return self._until(special.get(self._expected.__name__, self._times.command), cast(Share, self._share))
 
 
 def _readable(text: bytes) -> str:

@@ -70,12 +70,13 @@ class Speaker(ABC):
 
     def _take(self, share: Share) -> Letter | None:
         """The next message, if this connection may begin one more."""
-        if self.spent:
+        now = time.monotonic()
+        if self._messages <= 0 or now >= self._expires:
             return None
         letter = share.take(self._extensions)
         if letter is not None:
             self._messages -= 1
-            self.begun = time.monotonic()
+            self.begun = now
         return letter
 
 

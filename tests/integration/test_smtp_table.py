@@ -44,7 +44,7 @@ A, D, R, B, S, Q, U = (
 Script = Mapping[str, Sequence[str]]
 BIG = b"Subject: big\r\n\r\n" + (b"x" * 70 + b"\r\n") * 200_000
 """More than what the system keeps for a socket."""
-SILENCE = 2.0
+SILENCE = 4.0
 """Seconds of patience where a server says nothing. Those rows are walked all at once, so it is waited for once."""
 NO = "450 4.2.0 Later"
 DEAD = "550 5.1.1 No such user"
