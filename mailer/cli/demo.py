@@ -1,6 +1,7 @@
 """`mailer demo`: the whole pipeline on this machine alone, over the examples."""
 
 import asyncio
+import logging
 import shlex
 import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
@@ -66,7 +67,7 @@ async def _main(stay: bool) -> bool:
     with ExitStack() as stack:
         data = Path(stack.enter_context(TemporaryDirectory(prefix="mailer-demo-")))
         current = _settings(data)
-        set_up_logs(json=current.log_json)
+        set_up_logs(json=current.log_json, level=logging.WARNING)  # the story is told on stdout
         narrator.say(f"A database, a broker, an SMTP server and a web app start, in {data} and for this machine only.")
         stack.enter_context(database(current))
         migrate_database(current)

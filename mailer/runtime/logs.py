@@ -26,10 +26,10 @@ _writers: dict[int, LineWriter] = {}
 """By the file descriptor that they write to."""
 
 
-def set_up_logs(*, json: bool, fd: int = 2) -> None:
+def set_up_logs(*, json: bool, fd: int = 2, level: int = logging.INFO) -> None:
     """Sends what is logged to a file descriptor, as lines for people or as JSON for machines.
 
-    Our lines go from INFO on, those of libraries from WARNING on. Colours are for terminals, unless NO_COLOR is set.
+    Our lines go from `level` on, those of libraries from WARNING on. Colours are for terminals, unless NO_COLOR is set.
     """
     writer = _writer(fd)
     renderer: Any = structlog.processors.JSONRenderer()
@@ -43,7 +43,7 @@ def set_up_logs(*, json: bool, fd: int = 2) -> None:
     ]
     structlog.configure(
         processors=[*shared, renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(cast(TextIO, _Lines(writer))),
         cache_logger_on_first_use=True,
     )
