@@ -92,6 +92,8 @@ class _Acquired(PoolAcquireContext):
             raise DatabaseAway(self.pool.barred)
         try:
             self.connection = await self.pool._acquire(self.timeout)  # type: ignore[attr-defined]
+        except DatabaseAway:
+            raise
         except Exception as error:
             if (away := outage(error)) is not None:
                 raise away from error
@@ -117,13 +119,21 @@ class _Acquired(PoolAcquireContext):
             return
         if isinstance(error, ENDS):
             await self.pool.expire_connections()
-        away = outage(error, in_use=not connection.is_closed())
+        away = outage(error, in_use=_is_open(connection))
         if isinstance(error, TimeoutError):
             with suppress(Exception):
                 await self.pool.release(connection, timeout=RELEASE_SECONDS)
         await self.pool.release(connection)
         if away is not None and away is not error:
             raise away from error
+
+
+def _is_open(connection: Connection) -> bool:
+    """Whether a connection still works. One that the pool has taken back is lost to who had it."""
+    try:
+        return not connection.is_closed()
+    except asyncpg.InterfaceError:
+        return False
 
 
 class _Look(_Acquired):

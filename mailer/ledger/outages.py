@@ -41,7 +41,7 @@ _REFUSAL = re.compile(
 )
 """PgBouncer says most of its refusals with one SQLSTATE (08P01); these words tell those that waiting does not mend."""
 
-_CLOSED = re.compile("(connection|pool) (is|was) (closed|closing)")
+_CLOSED = re.compile("(connection|pool) (is|was) (closed|closing)|released back to the pool")
 
 
 def outage(error: BaseException, *, in_use: bool = False) -> DatabaseAway | None:
@@ -49,7 +49,8 @@ def outage(error: BaseException, *, in_use: bool = False) -> DatabaseAway | None
 
     Args:
         error: as the driver raised it.
-        in_use: whether the connection still works, so that an `OSError` must have come from somewhere else.
+        in_use: whether the connection still works, so that an `OSError` must have come from somewhere else, and an
+            error within the driver is a bug.
     """
     match error:
         case DatabaseAway():
@@ -71,6 +72,8 @@ def outage(error: BaseException, *, in_use: bool = False) -> DatabaseAway | None
         case asyncpg.PostgresError() | asyncpg.TargetServerAttributeNotMatched() if isinstance(error, _AWAY):
             return DatabaseAway(words(error))
         case asyncpg.InterfaceError() if not isinstance(error, ValueError) and _CLOSED.search(str(error)):
+            return DatabaseAway("the connection is closed")
+        case asyncpg.InternalClientError() if not in_use:  # the driver meets an end that it does not expect
             return DatabaseAway("the connection is closed")
         case OSError() if not in_use:
             return DatabaseAway(error.strerror or str(error) or type(error).__name__)

@@ -14,7 +14,7 @@ from mailer import resources
 from mailer.embedded import postgres
 from mailer.ledger import connections
 from mailer.ledger.connections import ATTENDED, Limits, ServerPool, connect, execute_unhurried, open_pool
-from mailer.ledger.database import Pool
+from mailer.ledger.database import Connection, Pool
 from mailer.ledger.migrations import migrate
 from mailer.ports.outages import DatabaseAway, StatementTooSlow
 from tests.chaos.proxy import Link
@@ -302,4 +302,45 @@ async def test_a_refusal_of_a_running_process_is_an_outage_with_its_words(own_se
     await admin.execute("ALTER DATABASE moved RENAME TO mailer")
     await admin.close()
     assert await pool.fetchval("SELECT 1") == 1
+    await pool.close()
+
+
+async def test_a_connection_that_is_cut_under_a_transaction_is_an_outage(database_url: str) -> None:
+    """The pool has taken it back by then, and whoever had it is told nothing else."""
+    pool = await open_pool(database_url, size=2)
+
+    async def work() -> None:
+        async with pool.acquire() as connection, connection.transaction():
+            pid = await connection.fetchval("SELECT pg_backend_pid()")
+            await pool.execute("SELECT pg_terminate_backend($1)", pid)
+            await until(lambda: lost(connection), "the connection to end")
+
+    with pytest.raises(DatabaseAway):
+        await work()
+    assert await pool.fetchval("SELECT 1") == 1
+    await pool.close()
+
+
+async def lost(connection: Connection) -> bool:
+    """Whether a statement fails, however it does."""
+    try:
+        await connection.fetchval("SELECT 1")
+    except Exception:
+        return True
+    return False
+
+
+async def test_an_outage_is_no_cause_of_itself(database_url: str, link: Link) -> None:
+    """Whoever describes an error with its causes comes to an end."""
+    pool = await open_pool(cluster(database_url, link.port), size=1)
+    await pool.expire_connections()
+    link.lead_to("/no/such/socket")
+    with pytest.raises(DatabaseAway) as caught:
+        await pool.execute("SELECT 1")
+    seen: list[BaseException] = []
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert error not in seen
+        seen.append(error)
+        error = error.__cause__
     await pool.close()

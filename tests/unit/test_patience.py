@@ -23,6 +23,8 @@ AWAY = (
     asyncpg.SerializationError("canceling statement due to conflict with recovery"),
     asyncpg.ProtocolViolationError("query_wait_timeout"),
     asyncpg.InterfaceError("cannot perform operation: connection is closed"),
+    asyncpg.InterfaceError("cannot call Connection.is_closed(): connection has been released back to the pool"),
+    asyncpg.InternalClientError("cannot switch to state 11; another operation (2) is in progress"),
     asyncpg.TargetServerAttributeNotMatched("none of the hosts match"),
 )
 REFUSED = tuple(
@@ -78,6 +80,7 @@ def test_a_bug_is_no_outage(error: Exception) -> None:
 def test_an_error_of_another_service_is_no_outage_of_the_database() -> None:
     """Within a transaction something else may be called, such as a file."""
     assert outage(BrokenPipeError(), in_use=True) is None
+    assert outage(asyncpg.InternalClientError("a bug of the driver"), in_use=True) is None
 
 
 async def test_what_passes_is_waited_for() -> None:
