@@ -57,7 +57,7 @@ class _Hold:
         lease: until when something may begin, and outcomes can be recorded.
         fates: what this claim has already done with deliveries to shared addresses.
         pending: outcomes that are not recorded yet. judgements: of their refusals. since: when they came in.
-        offered: how many messages were offered to a processor.
+        offered: how many messages were offered to a processor, or met its trouble.
         barred: the processors that have refused us with a message, so that another one gets it.
     """
 
@@ -348,7 +348,7 @@ class HandOver:
                 unsent.append(step)
                 if is_denied(outcome):
                     hold.barred[_key(step.row)].add(step.wanted.processor)
-                    hold.offered += 1
+                hold.offered += outcome.trouble is not None  # another one may take it at once
         for result, n in Counter(outcome.result for outcome in outcomes).items():
             HANDED_OVER.labels(steps[0].wanted.processor, result).inc(n)
         note_waits(hold.presses, steps, outcomes, now)

@@ -36,6 +36,15 @@ async def test_a_processor_that_is_away_is_replaced_at_once(world: World) -> Non
     assert (await world.ledger.verify()).faults == ()
 
 
+async def test_a_single_message_is_failed_over_under_the_same_claim(world: World) -> None:
+    """A batch of one window does not wait for another claim: the reserve gets it at once."""
+    first, second = pair(AWAY)
+    accepted = await world.accept([person(1)])
+    await world.handover_by([first, second]).run(accepted.batches)
+    assert await world.states(accepted.mailing_id) == {"user-1": ("handed_over", "")}
+    assert (len(first.windows), second.recipients) == (1, ["user-1@people.example"])
+
+
 async def test_optional_mail_in_doubt_is_never_failed_over(world: World) -> None:
     """Optional mail that the first may have taken is not given to the second, now or later."""
     first, second = pair(IN_DOUBT)

@@ -231,7 +231,7 @@ async def test_many_mailings_in_one_claim(world: World) -> None:
 async def test_a_worker_that_was_killed_after_the_intent(world: World, category: str) -> None:
     """What a dead worker had intended is in doubt: optional mail ends, mandatory mail goes again; none is forgotten."""
 
-    class Killed(Exception):
+    class Killed(BaseException):
         pass
 
     class Dying(FakeProcessor):
