@@ -15,6 +15,7 @@ A process shows only what it does itself: what another one counts would be a zer
 TAKEN_IN = Counter("mailer_events", "Events taken in, by what became of them.", ["lane", "result"], registry=WORKER)
 HANDED_OVER = Counter("mailer_outcomes", "Outcomes of hand-overs.", ["processor", "result"], registry=WORKER)
 DEAD_LETTERS = Counter("mailer_dead_letters", "Dead letters kept, by kind.", ["kind"], registry=WORKER)
+DEAD_LAST = Gauge("mailer_dead_last", "Dead letters in mailer.dead.last: they could not even be kept.", registry=WORKER)
 IN_HAND = Gauge(
     "mailer_oldest_in_hand_seconds", "Age of the oldest message that is being handled.", ["queue"], registry=WORKER
 )

@@ -19,6 +19,7 @@ from mailer.broker.subscriptions import Subscription
 from mailer.broker.topology import DEAD, DEAD_QUEUE, EVENTS, LAST, Topology, dead_letter
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerRefused, BrokerUnavailable, Header, Message, Received, Unpublishable, Unroutable
+from mailer.telemetry import DEAD_LAST
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class RabbitBroker:
         self._restored_at = 0.0
         self._subscriptions: dict[Subscription, str | None] = {}
         self._said: dict[str, str | None] = {}
+        self._last_depth = 0
 
     async def declare(self, topology: Topology) -> None:
         """Makes what the topology names, where it does not exist yet; waits for a RabbitMQ that is away.
@@ -103,8 +105,20 @@ class RabbitBroker:
     async def keep(self) -> None:
         """Declares the topology again and again, until it is cancelled: what somebody deletes comes back."""
         while True:
-            await self._restore(0)
+            if await self._restore(0):
+                await self._look_at_last()
             await asyncio.sleep(KEEP_SECONDS)
+
+    async def _look_at_last(self) -> None:
+        """Tells operators of dead letters that could not be kept."""
+        try:
+            depth = await self.depth(LAST)
+        except BrokerUnavailable:
+            return
+        if depth > self._last_depth:
+            log.error("%s holds %d dead letters that could not be kept; look at them in RabbitMQ", LAST, depth)
+        self._last_depth = depth
+        DEAD_LAST.set(depth)
 
     async def version(self) -> str:
         """The version of RabbitMQ.

@@ -1,0 +1,53 @@
+"""A worker's memory is bounded, whatever lies on its queues."""
+
+import json
+from pathlib import Path
+
+from mailer.broker.topology import events_queue
+from mailer.events import MAX_EVENT_BYTES
+from tests.acceptance.samples import event
+from tests.processes import Stack, until
+from tests.raw_amqp import raw_channel
+
+MOST = 300 * 1024
+"""KiB."""
+LANES = {"service": "service", "newsletter": "newsletter", "promotional": "promotional"}
+CROWD = 10_000
+
+
+def peak(pid: int) -> int:
+    """The most memory that a process has had, in KiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
+
+
+def crowded(number: int, category: str) -> bytes:
+    """A good event of nearly the largest size."""
+    padding = "x" * 300
+    crowd = {"people": [{"ref": f"{padding}-{n}", "email": f"user-{n}@example.org"} for n in range(CROWD)]}
+    return json.dumps(event(f"crowd-{category}-{number}", "interpals", category, crowd)).encode()
+
+
+async def test_large_messages_on_every_lane_fit_into_a_workers_memory(stack: Stack) -> None:
+    """Junk of the largest size, bodies of 20 MB, and events of 10,000 people, many more than fit at once."""
+    async with stack.running("worker") as [worker]:
+        await until(lambda: stack.consumers(events_queue("service")), "consumers")
+        before = peak(worker.pid)
+        async with raw_channel(stack.env["MAILER_BROKER_URL"]) as channel:
+            for lane in LANES:
+                for _ in range(12):
+                    await channel.publish("mailer.events", f"interpals.{lane}".encode(), {}, b"[" * MAX_EVENT_BYTES)
+                for _ in range(5):
+                    await channel.publish("mailer.events", f"interpals.{lane}".encode(), {}, b"x" * (20 * 1024 * 1024))
+                body = crowded(0, lane)
+                assert len(body) < MAX_EVENT_BYTES
+                await channel.publish("mailer.events", f"interpals.{lane}".encode(), {}, body)
+
+        async def through() -> bool:
+            letters = await stack.value("SELECT count(*) FROM dead_letters")
+            return bool(letters == 17 * len(LANES) and await stack.value("SELECT count(*) FROM mailings") == len(LANES))
+
+        await until(through, "everything to be taken in or dead", 300)
+        assert peak(worker.pid) < MOST, f"{before} KiB before, {peak(worker.pid)} KiB at most"
+    kinds = await stack.query("SELECT kind, count(*), max(octet_length(body)) FROM dead_letters GROUP BY 1 ORDER BY 1")
+    assert [tuple(row) for row in kinds] == [("refused", 36, MAX_EVENT_BYTES), ("too_large", 15, 0)]

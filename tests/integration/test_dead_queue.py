@@ -1,0 +1,108 @@
+"""The queue of dead letters: the old one is emptied, and what it holds is kept with its cause."""
+
+import aio_pika
+import pytest
+from aio_pika.abc import HeadersType
+from pamqp.common import FieldTable
+
+from mailer.broker.rabbitmq import RabbitBroker
+from mailer.broker.topology import DEAD, DEAD_QUEUE, EVENTS, OLD_DEAD_QUEUE, topology
+from mailer.pipeline import consumers
+from mailer.policy.category import Lane
+from mailer.ports.broker import Header, Message
+from mailer.ports.dead_letters import Chosen, DeadKind
+from tests.contract.brokers import delete_everything, under_test
+from tests.factories import FakeReceived, World
+from tests.raw_amqp import publish_raw, short
+
+OLD_ARGUMENTS: FieldTable = {"x-queue-type": "quorum", "x-delivery-limit": 2**31 - 1}
+
+
+async def test_an_old_queue_is_emptied_and_deleted(rabbit_url: str) -> None:
+    """Its messages, one with a time that no client could read among them, come to the new queue as they were."""
+    await delete_everything(rabbit_url)
+    async with await aio_pika.connect(rabbit_url) as connection:
+        channel = await connection.channel()
+        exchange = await channel.declare_exchange(DEAD, "fanout", durable=True)
+        queue = await channel.declare_queue(OLD_DEAD_QUEUE, durable=True, arguments=OLD_ARGUMENTS)
+        await queue.bind(exchange)
+        headers: HeadersType = {
+            Header.REASON: "v: is required",
+            Header.EXCHANGE: EVENTS,
+            Header.ROUTING_KEY: "a.service",
+        }
+        await exchange.publish(aio_pika.Message(b"{}", message_id="m-1", headers=headers), "a.service")
+    assert await publish_raw(rabbit_url, b"x", {"timestamp": b"\xff" * 8, "message_id": short(b"m-2")}, exchange=DEAD)
+    broker = RabbitBroker(rabbit_url)
+    try:
+        await broker.declare(under_test())
+        assert await broker._restore(0)
+        assert await broker.depth(DEAD_QUEUE) == 2
+        async with broker.consume(DEAD_QUEUE, 2) as arrivals:
+            letters = [received.message for received in await anext(arrivals)]
+            while len(letters) < 2:
+                letters += [received.message for received in await anext(arrivals)]
+        assert [letter.message_id for letter in letters] == ["m-1", "m-2"]
+        assert letters[0].headers.items() >= headers.items()
+        async with await aio_pika.connect(rabbit_url) as connection:
+            channel = await connection.channel()
+            with pytest.raises(aio_pika.exceptions.ChannelNotFoundEntity):
+                await channel.declare_queue(OLD_DEAD_QUEUE, passive=True)
+    finally:
+        await broker.close()
+
+
+@pytest.mark.parametrize(
+    ("message", "exchange", "kind", "words"),
+    [
+        (Message(b"{}", "interpals.service"), EVENTS, DeadKind.MISSING, "was missing when this was published"),
+        (Message(b"{}", "interpals.nothing"), EVENTS, DeadKind.UNROUTABLE, "nothing takes 'interpals.nothing'"),
+        (Message(b"", "x.y", headers={Header.SIZE: "130000000"}), EVENTS, DeadKind.TOO_LARGE, "130000000 bytes"),
+        (
+            Message(b"", "x.y", headers={Header.REASON: "why", Header.KIND: "error"}),
+            DEAD,
+            DeadKind.ERROR,
+            "why",
+        ),
+        (Message(b"", "x.y", headers={Header.REASON: "why", Header.KIND: "?"}), DEAD, DeadKind.REFUSED, "why"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, DeadKind) else "",
+)
+async def test_a_dead_letter_says_what_it_died_of(
+    world: World, message: Message, exchange: str, kind: DeadKind, words: str
+) -> None:
+    """Also where nobody said it: its queue was missing, or nothing takes its key."""
+    plan = topology({("interpals", "service"): Lane.SERVICE})
+    item = FakeReceived(message, exchange)
+    await consumers.keep_dead(world.letters, plan.knows)([item])
+    [letter] = await world.letters.list(1)
+    assert (item.settled, letter.kind) == ("ack", kind)
+    assert words in letter.reason
+
+
+async def test_dead_letters_are_chosen_by_what_they_have_in_common(world: World) -> None:
+    """By id, time, kind, reason, brand and key; those that were replayed are left out unless they are meant."""
+    for n, (key, kind) in enumerate(
+        [("a.service", DeadKind.MISSING), ("a.b.c", DeadKind.ERROR), ("ab.service", DeadKind.TOO_LARGE)]
+    ):
+        await world.letters.keep(Message(b"{}", key, f"m-{n}"), EVENTS, key, f"reason {n} 100%", "shop", kind)
+    letters = sorted(await world.letters.list(10), key=lambda letter: letter.id)
+    first, second, third = letters
+
+    async def ids(**chosen: object) -> list[int]:
+        return [letter.id for letter in reversed(await world.letters.list(10, Chosen(**chosen)))]  # type: ignore[arg-type]  # each test names fields
+
+    assert await ids(first=second.id) == [second.id, third.id]
+    assert await ids(last=second.id) == [first.id, second.id]
+    assert await ids(since=second.at) == [second.id, third.id]
+    assert await ids(until=second.at) == [first.id]
+    assert await ids(kind=DeadKind.ERROR) == [second.id]
+    assert await ids(reason="2 100%") == [third.id]
+    assert await ids(reason="%") == [first.id, second.id, third.id]
+    assert await ids(key="a") == [first.id, second.id]
+    assert await ids(key="ab.service") == [third.id]
+    assert list(await world.letters.replayable(Chosen())) == [first.id, second.id]
+    assert await world.letters.replay(first.id)
+    assert list(await world.letters.replayable(Chosen())) == [second.id]
+    assert list(await world.letters.replayable(Chosen(replayed=True))) == [first.id, second.id]
+    assert await world.letters.replay(third.id) is None
