@@ -10,6 +10,8 @@ from aiormq.abc import AbstractChannel
 from aiormq.exceptions import (
     AMQPError,
     ChannelAccessRefused,
+    ChannelClosed,
+    ChannelInvalidStateError,
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
     DeliveryError,
@@ -149,7 +151,7 @@ class ChannelEnded(BrokerUnavailable):
     """RabbitMQ ended the channel because of something that was asked on it, by whomever.
 
     Attributes:
-        code: its reply code (AMQP 0-9-1, 1.2).
+        code: its reply code (AMQP 0-9-1, 1.2); 0: it is not known, since the channel had ended before.
     """
 
     def __init__(self, message: str, code: int) -> None:
@@ -173,6 +175,8 @@ def losses(place: str) -> Iterator[None]:
         raise
     except tuple(_CODES) as error:
         raise ChannelEnded(f"{place}: {' '.join(map(str, error.args))}", _CODES[type(error)]) from error
+    except (ChannelClosed, ChannelInvalidStateError) as error:  # it ended before this was asked, for another's sake
+        raise ChannelEnded(f"{place} ended the channel: {_plain(error)}", 0) from error
     except DeliveryError as error:
         raise BrokerUnavailable(f"{place} did not take a message; its queue may be full") from error
     except TimeoutError as error:

@@ -334,5 +334,7 @@ def _refusal(exchange: str, error: ChannelEnded | Unroutable) -> Exception:
             return Unroutable(str(error))
         case 403:
             return BrokerRefused(str(error))
-        case _:
+        case 311 | 406:
             return Unpublishable(str(error))
+        case _:
+            return BrokerUnavailable(str(error))
