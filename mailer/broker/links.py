@@ -14,6 +14,7 @@ from aiormq.exceptions import (
     ChannelInvalidStateError,
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
+    ConnectionChannelError,
     DeliveryError,
     PublishError,
 )
@@ -175,7 +176,7 @@ def losses(place: str) -> Iterator[None]:
         raise
     except tuple(_CODES) as error:
         raise ChannelEnded(f"{place}: {' '.join(map(str, error.args))}", _CODES[type(error)]) from error
-    except (ChannelClosed, ChannelInvalidStateError) as error:  # it ended before this was asked, for another's sake
+    except (ChannelClosed, ChannelInvalidStateError, ConnectionChannelError) as error:  # for another's sake
         raise ChannelEnded(f"{place} ended the channel: {_plain(error)}", 0) from error
     except DeliveryError as error:
         raise BrokerUnavailable(f"{place} did not take a message; its queue may be full") from error

@@ -27,6 +27,8 @@ KEEP_SECONDS = 10.0
 """Between two times that the topology is declared."""
 LARGE_IN_HAND = 8 * 1024 * 1024
 """Octets of large bodies that the consumers of one connection hold at most."""
+_TRIES_ALONE = 4
+_PAUSE_ALONE = 0.1
 _LONGEST_TEXT = 255
 """Octets of a short string (AMQP 0-9-1, 4.2.5.3)."""
 _LONGEST_NAME = 128
@@ -161,16 +163,21 @@ class RabbitBroker:
             await self._publish_alone(exchange, message, mandatory)
 
     async def _publish_alone(self, exchange: str, message: Message, mandatory: bool) -> None:
-        try:
-            await self._publish("alone", exchange, message, mandatory)
-        except (ChannelEnded, Unroutable) as error:
-            missing = isinstance(error, Unroutable) or error.code == 404
-            if not missing or not await self._restore():
-                raise _refusal(exchange, error) from error
+        """Publishes a message that nothing else can be the reason of, and once more after declaring what it misses.
+
+        With a channel that ends, the connection may end, too: what was on its way to that channel comes to none.
+        """
+        restored = False
+        for left in reversed(range(_TRIES_ALONE)):
             try:
-                await self._publish("alone", exchange, message, mandatory)
-            except (ChannelEnded, Unroutable) as again:
-                raise _refusal(exchange, again) from again
+                return await self._publish("alone", exchange, message, mandatory)
+            except (ChannelEnded, Unroutable) as error:
+                code = 404 if isinstance(error, Unroutable) else error.code
+                if code == 404 and not restored and left:
+                    restored = await self._restore()
+                if not left or (code and not restored):
+                    raise _refusal(exchange, error) from error
+                await asyncio.sleep(_PAUSE_ALONE)
 
     async def _publish(self, name: str, exchange: str, message: Message, mandatory: bool) -> None:
         properties = Basic.Properties(
