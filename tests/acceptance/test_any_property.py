@@ -104,7 +104,8 @@ async def test_no_property_stops_a_consumer(stack: Stack) -> None:
         assert len(taken) > 60
         wanted = [*taken, *(f"good-{category}" for category in CATEGORIES)]
         ends = (
-            "SELECT w.id, (SELECT count(*) FROM mailings m WHERE m.event_id = w.id) + (SELECT count(*) FROM dead_letters"
+            "SELECT w.id, (SELECT count(*) FROM mailings m WHERE m.event_id = w.id)"
+            " + (SELECT count(*) FROM dead_letters"
             " WHERE convert_from(body, 'UTF8')::jsonb ->> 'id' = w.id) AS n FROM unnest($1::text[]) AS w (id)"
         )
 
