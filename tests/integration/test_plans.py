@@ -1,6 +1,7 @@
 """The statements of each mail find their rows by index, also where they were planned while the tables were new."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -86,3 +87,44 @@ async def test_a_status_reads_its_mailing_only(world: World, statement: str, ask
         await connection.execute("DEALLOCATE asked")
     assert plan["Plan"]["Actual Rows"] == 1
     assert plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] < 100
+
+
+@pytest.mark.parametrize("name", ["settled", "move", "derive", "sharing_address"])
+@pytest.mark.parametrize("shared", [False, True])
+async def test_work_for_people_grows_with_their_number(world: World, name: str, shared: bool) -> None:
+    """Planned while the tables were empty: for ten times as many people ten times as much is read, not a hundred."""
+    statement, work = _PEOPLE[name], {}
+    async with world.pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        await connection.execute(f"PREPARE asked AS {statement}")
+        await connection.fetch("EXPLAIN EXECUTE asked (NULL)")
+        await connection.execute(
+            """
+            WITH fresh AS (
+                INSERT INTO recipients (brand, ref, controller, email, address_key, address_hash, observed_at)
+                SELECT 'b', n, 'c', 'e', 'key', sha256(CASE WHEN $1 THEN 'x' ELSE n::text END::bytea), now()
+                FROM generate_series(1, 5000) n RETURNING id, address_hash
+            ), stopped AS (
+                INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source)
+                SELECT DISTINCT 'c', 'key', address_hash, 'b', 'newsletter', 'opt_out', 'test' FROM fresh
+            )
+            INSERT INTO standings (recipient_id, address_hash) SELECT id, address_hash FROM fresh
+            """,
+            shared,
+        )
+        ids = [row["id"] for row in await connection.fetch("SELECT id FROM recipients ORDER BY id")]
+        for people in (500, 5000):
+            given = "'{" + ",".join(map(str, ids[:people])) + "}'"
+            explained = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE asked ({given})"
+            [plan] = await connection.fetchval(explained)
+            read = plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
+            work[people] = read + _rows(plan["Plan"])
+        await connection.execute("DEALLOCATE asked")
+    assert work[5000] <= 15 * work[500]
+
+
+def _rows(node: dict[str, Any]) -> float:
+    """All rows that the nodes of a plan have returned or dropped, over all of their loops."""
+    dropped = sum(node.get(f"Rows Removed by {why}", 0) for why in ("Filter", "Join Filter", "Index Recheck"))
+    own = float((node["Actual Rows"] + dropped) * node["Actual Loops"])
+    return own + sum(_rows(child) for child in node.get("Plans", ()))

@@ -31,13 +31,17 @@ RETURNING r.id, r.brand, r.ref
 -- name: settled
 -- Whose standing is in line with the data, and neither holds anything from a suppression nor ought to. A statement of its
 -- own: while `upsert` waited for somebody who was changing the same person, its snapshot of the standings grew old.
-SELECT r.id FROM recipients r JOIN standings s ON s.recipient_id = r.id
-WHERE r.id = ANY ($1::bigint[]) AND s.address_hash = r.address_hash AND s.opted_out = '{}' AND s.objected_at IS NULL
-  AND s.address_dead_at IS NULL AND s.erased_before_at IS NULL
-  AND (s.source, s.collected_under, s.country) IS NOT DISTINCT FROM (r.source, r.policy_version, r.country)
-  AND NOT EXISTS (SELECT FROM suppressions p
-                  WHERE p.controller = r.controller AND p.address_key = r.address_key
-                    AND p.address_hash = r.address_hash AND p.lifted_at IS NULL AND p.reason <> 'invited')
+-- OFFSET 0, here and below: for each person by the indexes, also where it was planned while the tables were empty. Joined
+-- otherwise, ten thousand people were looked up among ten thousand standings, each among all of them.
+SELECT found.id FROM unnest($1::bigint[]) AS k (id) CROSS JOIN LATERAL (
+    SELECT r.id FROM recipients r JOIN standings s ON s.recipient_id = r.id
+    WHERE r.id = k.id AND s.address_hash = r.address_hash AND s.opted_out = '{}' AND s.objected_at IS NULL
+      AND s.address_dead_at IS NULL AND s.erased_before_at IS NULL
+      AND (s.source, s.collected_under, s.country) IS NOT DISTINCT FROM (r.source, r.policy_version, r.country)
+      AND NOT EXISTS (SELECT FROM suppressions p
+                      WHERE p.controller = r.controller AND p.address_key = r.address_key
+                        AND p.address_hash = r.address_hash AND p.lifted_at IS NULL AND p.reason <> 'invited')
+    OFFSET 0) found
 
 -- name: know_refs
 -- A ref that nobody has made known gets a row without an address, so that its delivery can say so.
@@ -59,16 +63,20 @@ ORDER BY s.recipient_id FOR UPDATE OF s
 -- name: move
 -- Who left or objected under one address has also done so under the next one, and so has everyone else who has that.
 WITH moved AS (
-    SELECT r.id, r.controller, r.brand, r.address_key, r.address_hash, s.address_hash AS earlier, s.opted_out,
-           s.objected_at
-    FROM recipients r JOIN standings s ON s.recipient_id = r.id
-    WHERE r.id = ANY ($1::bigint[]) AND r.address_hash IS DISTINCT FROM s.address_hash AND r.address_hash IS NOT NULL
+    SELECT found.* FROM unnest($1::bigint[]) AS k (id) CROSS JOIN LATERAL (
+        SELECT r.id, r.controller, r.brand, r.address_key, r.address_hash, s.address_hash AS earlier, s.opted_out,
+               s.objected_at
+        FROM recipients r JOIN standings s ON s.recipient_id = r.id
+        WHERE r.id = k.id AND r.address_hash IS DISTINCT FROM s.address_hash AND r.address_hash IS NOT NULL
+        OFFSET 0) found
 ), said AS (
     SELECT m.controller, m.address_key, m.address_hash, p.brand, p.scope, p.reason, p.actor, p.at, p.expires_at
-    FROM moved m JOIN suppressions p ON p.controller = m.controller AND p.address_hash = m.earlier
-        AND (p.brand IS NULL OR p.brand = m.brand)
-    WHERE p.reason IN ('opt_out', 'complaint', 'objection') AND p.lifted_at IS NULL
-      AND (p.expires_at IS NULL OR p.expires_at > now())
+    FROM moved m CROSS JOIN LATERAL (
+        SELECT * FROM suppressions p
+        WHERE p.controller = m.controller AND p.address_hash = m.earlier AND (p.brand IS NULL OR p.brand = m.brand)
+          AND p.reason IN ('opt_out', 'complaint', 'objection') AND p.lifted_at IS NULL
+          AND (p.expires_at IS NULL OR p.expires_at > now())
+        OFFSET 0) p
     UNION ALL
     -- An account that had no address until now.
     SELECT m.controller, m.address_key, m.address_hash, m.brand, scope, 'opt_out', 'recipient', now(), NULL
@@ -100,9 +108,12 @@ WITH stopped AS (
            min(s.at) FILTER (WHERE s.reason = 'objection') AS objected_at,
            max(s.at) FILTER (WHERE s.reason = 'erased') AS erased_before_at
     FROM recipients r
-    LEFT JOIN suppressions s ON s.controller = r.controller AND s.address_key = r.address_key
-        AND s.address_hash = r.address_hash AND (s.brand IS NULL OR s.brand = r.brand)
-        AND s.lifted_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > now())
+    LEFT JOIN LATERAL (
+        SELECT * FROM suppressions s
+        WHERE s.controller = r.controller AND s.address_key = r.address_key AND s.address_hash = r.address_hash
+          AND (s.brand IS NULL OR s.brand = r.brand)
+          AND s.lifted_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > now())
+        OFFSET 0) s ON true
     WHERE r.id = ANY ($1::bigint[])
     GROUP BY r.id
 ), said AS (
@@ -146,11 +157,16 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
 ON CONFLICT DO NOTHING
 
 -- name: sharing_address
--- The person, and everyone of the controller with the same address.
-SELECT other.id FROM recipients r
-JOIN recipients other ON other.id = r.id OR (other.controller = r.controller AND other.address_key = r.address_key
-    AND other.address_hash = r.address_hash)
-WHERE r.id = ANY ($1::bigint[])
+-- The people, and everyone of the controller with the same address; each address is looked up once.
+SELECT unnest($1::bigint[]) AS id
+UNION
+SELECT other.id
+FROM (SELECT DISTINCT r.controller, r.address_key, r.address_hash FROM recipients r
+      WHERE r.id = ANY ($1::bigint[]) AND r.address_hash IS NOT NULL) a
+CROSS JOIN LATERAL (
+    SELECT o.id FROM recipients o
+    WHERE o.controller = a.controller AND o.address_key = a.address_key AND o.address_hash = a.address_hash
+    OFFSET 0) other
 
 -- name: leave
 -- The account itself leaves too, whether or not it has an address now.
