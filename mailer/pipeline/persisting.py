@@ -10,8 +10,8 @@ from mailer.ports.dead_letters import DeadKind
 from mailer.runtime.troubles import Trouble, place_of, trouble_of
 from mailer.telemetry import IN_HAND, log
 
-LONGEST_PAUSE = 30.0
-"""Seconds between two tries while a service is away."""
+LONGEST_PAUSE = 5.0
+"""Seconds between two tries while a service is away: mail flows again within ten of its return."""
 BUG_PAUSES = (0.1, 0.5)
 """Seconds before a message that met a bug is tried again; then it is a dead letter."""
 PASSING_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
