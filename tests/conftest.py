@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import hypothesis
 import pytest
 import structlog
 
@@ -26,6 +27,10 @@ from tests.hostile import make_hostile
 from tests.processes import Stack, open_stack
 
 pytest_plugins = ["tests.proofs"]
+
+# A machine that is busy is slow, and no example is wrong for it.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,8 @@ class Server:
     def database(self) -> Iterator[str]:
         """A migrated database for as long as somebody is in here; its URL."""
         name = f"mailer_test_{uuid.uuid4().hex[:12]}"
-        self.sql(f"CREATE DATABASE {name} TEMPLATE {self.template}")
+        # Through the WAL, which is the default, it takes twice as long.
+        self.sql(f"CREATE DATABASE {name} TEMPLATE {self.template} STRATEGY file_copy")
         if os.environ.get("MAILER_TEST_HOSTILE"):
             with asyncio.Runner() as runner:
                 runner.run(make_hostile(self.url(name), decoys=False))
@@ -121,7 +127,8 @@ def postgres_server() -> Iterator[Server]:
         server = Server(given or (private.url("postgres") if private else ""), f"mailer_test_{uuid.uuid4().hex[:12]}")
         if private:
             # Processes die in the tests, the machine does not; and dropping a database would wait for the disk.
-            server.sql("ALTER SYSTEM SET fsync = off")
+            for setting in ("fsync = off", "full_page_writes = off", "autovacuum = off"):
+                server.sql(f"ALTER SYSTEM SET {setting}")
             server.sql("SELECT pg_reload_conf()")
         migrate(server.url(server.template), resources.folder("migrations"))
         yield server

@@ -21,6 +21,7 @@ from pamqp.commands import Queue
 from mailer.broker.topology import topology
 from mailer.processors.capture import Captured, CaptureServer, Inbox
 from tests.shipped import shipped_templates
+from tests.soundness import assert_sound
 
 ROOT = Path(__file__).resolve().parent.parent
 MAILER = (sys.executable, "-c", "from mailer.cli import main; main()")
@@ -340,8 +341,7 @@ async def open_stack(folder: Path, database_url: str, broker_url: str) -> AsyncI
         env = settings_for(folder, database_url, server.port, broker_url)
         stack = Stack(folder, database_url, Inbox(folder / "captured"), env)
         yield stack
-        verdict = (await stack.done("ledger", "verify", "--json")).json
-        assert verdict["sound"] is True, verdict
+        await assert_sound(database_url, env["MAILER_LEDGER_KEY"])
 
 
 def _nobody(address: str) -> str | None:

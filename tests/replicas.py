@@ -133,17 +133,25 @@ class Cluster:
         assert await self.replica.sql("SELECT pg_promote()")
 
 
+async def make_data(folder: Path) -> None:
+    """Makes a migrated database on a server, which is stopped then: what `open_cluster` begins with."""
+    with await asyncio.to_thread(postgres.start, folder) as server:
+        await asyncio.to_thread(migrate, server.url(), resources.folder("migrations"))
+
+
 @asynccontextmanager
-async def open_cluster(folder: Path) -> AsyncIterator[Cluster]:
+async def open_cluster(folder: Path, data: Path) -> AsyncIterator[Cluster]:
     """A migrated database on a primary, with a replica that follows it.
 
     Args:
         folder: short, and where other users may pass: the servers' sockets are in it.
+        data: what `make_data` has made; it is copied.
     """
     primary, replica = Member(folder / "a"), Member(folder / "b")
+    copied = await asyncio.create_subprocess_exec("cp", "-a", str(data), str(primary.folder))
+    assert await copied.wait() == 0
     async with primary.listening(), replica.listening():
         await primary.start()
-        await asyncio.to_thread(migrate, primary.url, resources.folder("migrations"))
         await _copy(primary, replica)
         await replica.start()
         yield Cluster(primary, replica)

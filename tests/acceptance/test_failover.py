@@ -1,6 +1,7 @@
 """A replica takes the place of its primary: real servers, real processes, and one URL for both servers."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,18 +12,26 @@ import pytest
 from tests.acceptance.samples import event
 from tests.acceptance.test_leaving import unsubscribe
 from tests.processes import Process, Stack, free_port, open_stack, until
-from tests.replicas import Cluster, open_cluster
+from tests.replicas import Cluster, make_data, open_cluster
 
 READERS = [f"reader{number}" for number in range(8)]
 LEAVERS = READERS[:3]
 STOPPED = "SELECT count(*) FROM halts WHERE scope = 'everything'"
 
 
+@pytest.fixture(scope="module")
+def data() -> Iterator[Path]:
+    """A migrated database whose server is stopped."""
+    with TemporaryDirectory(prefix="mailer-") as folder, asyncio.Runner() as runner:
+        runner.run(make_data(Path(folder, "data")))
+        yield Path(folder, "data")
+
+
 @pytest.fixture
-async def cluster() -> AsyncIterator[Cluster]:
+async def cluster(data: Path) -> AsyncIterator[Cluster]:
     """A primary and a replica that follows it."""
     with TemporaryDirectory(prefix="mailer-") as folder:
-        async with open_cluster(Path(folder)) as opened:
+        async with open_cluster(Path(folder), data) as opened:
             yield opened
 
 

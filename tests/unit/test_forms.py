@@ -7,7 +7,7 @@ from quopri import decodestring
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.pipeline.press import Press, Presses
@@ -59,7 +59,6 @@ def one_by_one(press: Press, row: Row) -> bytes:
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
-@settings(deadline=None)  # the first one reads all templates
 @given(names=st.lists(st.none() | ODD, min_size=2, max_size=3), locale=st.sampled_from(["en", "de", "ar", None]))
 def test_a_form_reads_as_if_it_were_rendered(category: str, names: list[str | None], locale: str | None) -> None:
     """Whoever is filled into a form gets the same parts as one for whom the template is rendered."""

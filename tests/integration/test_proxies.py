@@ -1,0 +1,136 @@
+"""The proxies of the docs, as Debian has them, in front of a server: what they pass on, and what they write down."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.routing import Route
+
+from mailer.web.app import _routed
+from tests.processes import free_port, until
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "proxy"
+TOKEN = "a-token-that-acts-for-its-reader"
+OURS = ("/metrics", "/readyz", "/livez", "/healthz", "/inbox", "/inbox/1", "/", "/.env", "/ux")
+"""Paths that are not the public's."""
+
+
+def walk(routes: Iterable[object]) -> Iterator[tuple[str, str]]:
+    """Path and method of each route, those of included routers too."""
+    for route in routes:
+        if isinstance(route, Route):
+            yield route.path, min(route.methods or ())
+        else:
+            yield from walk(route.original_router.routes)  # type: ignore[attr-defined]
+
+
+PUBLIC = [(path, method) for path, method in sorted(set(walk(_routed().routes))) if not path.startswith(OURS[:-3])]
+
+
+@dataclass
+class Upstream:
+    """A server that keeps the paths of its requests."""
+
+    seen: list[str] = field(default_factory=list)
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answers one request a connection."""
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.seen.append(head.split(b" ")[1].decode())
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+
+def nginx(folder: Path, port: int, upstream: int) -> list[str]:
+    """Nginx over the file of the docs, with other places and no TLS."""
+    site = (DOCS / "nginx.conf").read_text("utf-8")
+    site = re.sub(r" *ssl_certificate.*\n", "", site.replace("listen 443 ssl", f"listen 127.0.0.1:{port}"))
+    site = site.replace("127.0.0.1:8025", f"127.0.0.1:{upstream}").replace("/var/log/nginx", str(folder))
+    (folder / "mailer.conf").write_text(site)
+    places = "".join(
+        f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        f"pid {folder}/pid; error_log {folder}/main.log; events {{}}"
+        f" http {{ access_log {folder}/access.log; {places} include {folder}/mailer.conf; }}"
+    )
+    return ["/usr/sbin/nginx", "-e", f"{folder}/main.log", "-c", f"{folder}/nginx.conf", "-g", "daemon off;"]
+
+
+def caddy(folder: Path, port: int, upstream: int) -> list[str]:
+    """Caddy over the file of the docs, with other places and no TLS."""
+    site = (DOCS / "Caddyfile").read_text("utf-8")
+    site = site.replace("mail.example.org", f"http://127.0.0.1:{port}").replace(
+        "127.0.0.1:8025", f"127.0.0.1:{upstream}"
+    )
+    (folder / "Caddyfile").write_text(site.replace("{\n\tlog default", "{\n\tadmin off\n\tlog default", 1))
+    return ["/usr/bin/caddy", "run", "--config", f"{folder}/Caddyfile", "--adapter", "caddyfile"]
+
+
+@dataclass
+class Proxy:
+    """A proxy that runs, a client of it, what is behind it, and the folder of all that it writes."""
+
+    client: httpx.AsyncClient
+    upstream: Upstream
+    listener: asyncio.Server
+    folder: Path
+
+    def written(self) -> str:
+        """All that it has written, whichever file it is in."""
+        return "\n".join(file.read_text("utf-8", "replace") for file in self.folder.rglob("*") if file.is_file())
+
+
+@asynccontextmanager
+async def running(name: str, folder: Path) -> AsyncIterator[Proxy]:
+    """A proxy in front of a server."""
+    upstream, port = Upstream(), free_port()
+    listener = await asyncio.start_server(upstream.answer, "127.0.0.1", 0)
+    command = {"nginx": nginx, "caddy": caddy}[name](folder, port, listener.sockets[0].getsockname()[1])
+    with (folder / "output").open("wb") as output:
+        environment = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+        process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output, env=environment)
+    try:
+        async with listener, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+
+            async def is_up() -> bool:
+                assert process.returncode is None, (folder / "output").read_text()
+                try:
+                    return (await client.get("/")).status_code == 404
+                except httpx.TransportError:
+                    return False
+
+            await until(is_up, f"{name} to take connections")
+            yield Proxy(client, upstream, listener, folder)
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+@pytest.mark.parametrize("name", ["nginx", "caddy"])
+async def test_a_proxy_passes_on_what_is_public_and_writes_no_token(name: str, tmp_path: Path) -> None:
+    """Every route of the app that is the public's, and nothing that is the operators'; also where web is away."""
+    folder = tmp_path / "proxy"
+    folder.mkdir()
+    assert {"/u/{token}", "/preferences/{token}", "/api/v1/events"} <= {path for path, _ in PUBLIC}
+    async with running(name, folder) as proxy:
+        paths = [(method, re.sub(r"\{[^}]*\}", TOKEN, path)) for path, method in PUBLIC]
+        for method, path in paths:
+            answer = await proxy.client.request(method, f"{path}?q={TOKEN}", headers={"referer": f"https://a/{TOKEN}"})
+            assert answer.status_code == 200, path
+        assert proxy.upstream.seen == [f"{path}?q={TOKEN}" for _, path in paths]
+        for path in OURS:
+            assert (await proxy.client.get(path)).status_code == 404, path
+        large = await proxy.client.post(f"/u/{TOKEN}", content=b"x" * (5 * 1024 * 1024))
+        assert large.status_code in (413, 502)
+        assert len(proxy.upstream.seen) <= len(paths) + 1
+        proxy.listener.close()
+        away = await proxy.client.post(f"/u/{TOKEN}")
+        assert away.status_code == 502
+    assert TOKEN not in proxy.written()

@@ -1,0 +1,13 @@
+"""The ledger of a test that is over."""
+
+from mailer.ledger.connections import ATTENDED, open_pool
+from mailer.ledger.reading import PostgresLedger
+
+
+async def assert_sound(database_url: str, key: str) -> None:
+    """Fails unless the ledger verifies. Not by the command, whose processes take seconds to start."""
+    pool = await open_pool(database_url, 2, ATTENDED)
+    try:
+        assert (await PostgresLedger(pool, key).verify()).faults == ()
+    finally:
+        await pool.close()
