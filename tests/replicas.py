@@ -140,16 +140,19 @@ async def make_data(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def open_cluster(folder: Path, data: Path) -> AsyncIterator[Cluster]:
+async def open_cluster(folder: Path, data: Path | None = None) -> AsyncIterator[Cluster]:
     """A migrated database on a primary, with a replica that follows it.
 
     Args:
         folder: short, and where other users may pass: the servers' sockets are in it.
-        data: what `make_data` has made; it is copied.
+        data: what `make_data` has made, which is copied; None: it is made here.
     """
     primary, replica = Member(folder / "a"), Member(folder / "b")
-    copied = await asyncio.create_subprocess_exec("cp", "-a", str(data), str(primary.folder))
-    assert await copied.wait() == 0
+    if data is None:
+        await make_data(primary.folder)
+    else:
+        copied = await asyncio.create_subprocess_exec("cp", "-a", str(data), str(primary.folder))
+        assert await copied.wait() == 0
     async with primary.listening(), replica.listening():
         await primary.start()
         await _copy(primary, replica)
