@@ -9,13 +9,13 @@ from mailer.broker.topology import EVENTS
 from tests.acceptance.samples import event, people
 from tests.processes import Stack, until
 
-LARGE = 4
-MANY = 10_000
+LARGE = 2
+MANY = 5_000
 
 
 def large(name: str) -> bytes:
-    """An event with ten thousand people, each at an international domain of their own; nobody gets it for now."""
-    everybody = [{"ref": f"{name}-{n}", "email": f"user{n}@{name}{n}.почта.рф"} for n in range(MANY)]
+    """An event with thousands of people, each at a domain that takes long to check; nobody gets it for now."""
+    everybody = [{"ref": f"{name}-{n}", "email": f"user@دامنه{name[-1]}{n}.example"} for n in range(MANY)]
     value = event(name, "interpals", "newsletter", {"people": everybody}, send_at="2199-01-01T00:00:00Z")
     return json.dumps(value, ensure_ascii=False).encode()
 
@@ -37,12 +37,12 @@ async def test_a_service_event_overtakes_those_that_take_long_to_check(stack: St
             await exchange.publish(aio_pika.Message(body, message_id=name), "interpals.newsletter")
         urgent = event("urgent", "interpals", "service", people("bob"))
         await exchange.publish(aio_pika.Message(json.dumps(urgent).encode(), message_id="urgent"), "interpals.service")
-        taken = "SELECT count(*) FROM events WHERE event_id = ANY ($1)"
+        taken = "SELECT count(*) FROM mailings WHERE event_id = ANY ($1)"
         await until(lambda: handed_over(stack, "urgent"), "the service event")
-        before = await stack.value(taken, names)
 
         async def all_taken() -> bool:
             return bool(await stack.value(taken, names) == LARGE)
 
         await until(all_taken, "the large events")
-    assert before < LARGE
+    order = await stack.query("SELECT event_id FROM mailings WHERE event_id <> 'first' ORDER BY created_at")
+    assert [row["event_id"] for row in order].index("urgent") < LARGE

@@ -91,6 +91,7 @@ def test_pythons_own_times_are_moments_too() -> None:
     assert reader.dump_json(EARLIEST) == b'"1970-01-01T00:00:00Z"'
 
 
+@settings(deadline=None)
 @given(st.datetimes(timezones=st.timezones()))
 def test_a_moment_is_one_or_is_refused(at: datetime) -> None:
     """Whatever Python can write as a time with its zone is kept as it is, or refused with a reason."""
@@ -172,7 +173,7 @@ def test_a_mark_of_byte_order_is_passed_over() -> None:
     assert read_json(b'\xef\xbb\xbf{"a": 1}') == read_json('\ufeff{"a": 1}') == {"a": 1}
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),
