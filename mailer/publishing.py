@@ -124,9 +124,11 @@ async def _open(settings: Settings) -> AsyncGenerator[_Publisher, None]:
     else:
         from mailer.broker.publisher import EventPublisher
         from mailer.broker.rabbitmq import RabbitBroker
+        from mailer.broker.topology import EVENTS
 
         broker = RabbitBroker(settings.broker_url, plan=lambda: _plan(settings))
         try:
+            await broker.has(EVENTS)  # a RabbitMQ that is away is told at once, and asked for anew the next time
             yield EventPublisher(broker)
         finally:
             await broker.close()
