@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,8 +42,11 @@ class Upstream:
         """Answers one request a connection."""
         head = await reader.readuntil(b"\r\n\r\n")
         self.seen.append(head.split(b" ")[1].decode())
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-        await writer.drain()
+        length = re.search(rb"content-length: (\d+)", head.lower())
+        with suppress(asyncio.IncompleteReadError, OSError):  # the proxy found the body too large
+            await reader.readexactly(int(length[1]) if length else 0)
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            await writer.drain()
         writer.close()
 
 
