@@ -131,7 +131,7 @@ class Link:
             return BrokerRefused(f"{self.place} does not let user {user!r} into the virtual host {where!r}: {text}")
         if farewell:
             return BrokerUnavailable(f"{self.place} ended the connection: {code} {text}")
-        return BrokerUnavailable(f"{self.place} cannot be reached: {_plain(error)}")
+        return BrokerUnavailable(f"{self.place} does not answer: {_plain(error)}")
 
 
 def _plain(error: BaseException) -> str:

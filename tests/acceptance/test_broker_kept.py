@@ -142,5 +142,5 @@ async def test_a_rabbitmq_that_is_not_there_is_named(stack: Stack) -> None:
     away = stack.having(BROKER_URL=f"amqp://guest:secret@127.0.0.1:{port}/")
     done = await away.run("publish", "-", stdin=json.dumps(event("one", "interpals", "service", people("ann"))))
     assert done.status == 1
-    assert f"RabbitMQ at 127.0.0.1:{port} cannot be reached" in done.err
+    assert f"RabbitMQ at 127.0.0.1:{port} does not answer" in done.err
     assert "secret" not in done.err
