@@ -41,9 +41,9 @@ mail:
   {mail}
   accept
 rcpt:
+  {rcpt}
   deny local_parts = nobody
        message = 550 5.1.1 No such user
-  {rcpt}
   accept domains = example.org
 data:
   {data}
