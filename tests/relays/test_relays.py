@@ -75,7 +75,7 @@ class World:
 
     async def tried(self, what: str) -> None:
         """Returns once the ledger holds an outcome of this kind, or of a later one, for a delivery."""
-        asked = "SELECT count(*) FROM ledger WHERE kind = 'outcome' AND reason = $1"
+        asked = "SELECT count(*) FROM ledger WHERE kind = 'outcome' AND starts_with(reason, $1)"
         await until(lambda: self.stack.value(asked, what), f"an outcome {what}")
 
     async def hurry(self) -> None:
