@@ -34,8 +34,9 @@ file=$(mktemp {folder}/all/tmp/XXXXXXXX)
 _FILTER = """\
 import sys, threading
 manner, seen = sys.argv[1], set()
-while sys.stdin.readline().strip() != "config|ready":
-    pass
+for line in sys.stdin:
+    if line.strip() == "config|ready":
+        break
 for phase in ("ehlo", "helo", "rcpt-to", "commit"):
     print(f"register|filter|smtp-in|{phase}", flush=True)
 print("register|ready", flush=True)
