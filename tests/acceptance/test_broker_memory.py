@@ -23,7 +23,7 @@ def peak(pid: int) -> int:
 
 def crowded(number: int, category: str) -> bytes:
     """A good event of nearly the largest size."""
-    padding = "x" * 200
+    padding = "x" * 150
     crowd = {"people": [{"ref": f"{padding}-{n}", "email": f"user-{n}@example.org"} for n in range(CROWD)]}
     return json.dumps(event(f"crowd-{category}-{number}", "interpals", category, crowd)).encode()
 
