@@ -6,9 +6,10 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,9 +23,9 @@ from mailer.broker.topology import topology
 from mailer.processors.capture import Captured, CaptureServer, Inbox
 from tests.shipped import shipped_templates
 from tests.soundness import assert_sound
+from tests.spawning import MAILER, Forked, begin
 
 ROOT = Path(__file__).resolve().parent.parent
-MAILER = (sys.executable, "-c", "from mailer.cli import main; main()")
 APPLICATION = (sys.executable, str(ROOT / "tests" / "acceptance" / "application.py"))
 PUBLIC_URL = "https://mail.example"
 """Where recipients reach the web app: whatever ends TLS there passes on to the web process."""
@@ -56,7 +57,7 @@ class Done:
 class Process:
     """A process of mailer that runs."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | Forked, log: Path) -> None:
         self._process = process
         self._log = log
         self._asked = False
@@ -140,22 +141,21 @@ class Stack:
 
     async def run(self, *arguments: str, stdin: str = "", program: Iterable[str] = MAILER) -> Done:
         """Runs a command to its end."""
-        process = await asyncio.create_subprocess_exec(
-            *program,
-            *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=self.env,
-            cwd=self.folder,
-        )
-        try:
-            async with asyncio.timeout(SECONDS):
-                out, err = await process.communicate(stdin.encode())
-        finally:
-            if process.returncode is None:
-                process.kill()
-        return Done(process.returncode or 0, out.decode(), err.decode())
+        with ExitStack() as files:
+            given, out, err = (files.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+            given.write(stdin.encode())
+            given.seek(0)
+            three = given.fileno(), out.fileno(), err.fileno()
+            process = await begin([*program, *arguments], self.env, self.folder, three)
+            try:
+                async with asyncio.timeout(SECONDS):
+                    await process.wait()
+            finally:
+                if process.returncode is None:
+                    process.kill()
+            for file in (out, err):
+                file.seek(0)
+            return Done(process.returncode or 0, out.read().decode(), err.read().decode())
 
     async def done(self, *arguments: str, stdin: str = "", program: Iterable[str] = MAILER) -> Done:
         """Runs a command that has to succeed."""
@@ -196,10 +196,9 @@ class Stack:
 
     async def _start(self, name: str, number: int) -> Process:
         log = self.folder / f"{name}-{number}-{time.monotonic_ns()}.log"
-        with log.open("wb") as file:
-            started = await asyncio.create_subprocess_exec(
-                *MAILER, name, stdin=asyncio.subprocess.DEVNULL, stdout=file, stderr=file, env=self.env, cwd=self.folder
-            )
+        with log.open("wb") as file, tempfile.TemporaryFile() as nothing:
+            three = nothing.fileno(), file.fileno(), file.fileno()
+            started = await begin([*MAILER, name], self.env, self.folder, three)
         return Process(started, log)
 
     @asynccontextmanager

@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.processes import MAILER, ROOT, SECONDS, Done
+from tests.processes import ROOT, SECONDS, Done
+from tests.spawning import MAILER
 
 
 def environment(**variables: str) -> dict[str, str]:

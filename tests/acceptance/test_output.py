@@ -13,7 +13,8 @@ import pytest
 
 from tests.acceptance.samples import event, people
 from tests.acceptance.test_demo import ended, read_until, removed, started
-from tests.processes import MAILER, SECONDS, Stack, free_port, until
+from tests.processes import SECONDS, Stack, free_port, until
+from tests.spawning import MAILER
 
 NOISE = 3000
 """Events that are refused, with a log line each: more than a pipe holds."""

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.chaos.journal import Journal
-from tests.processes import MAILER, Process, Stack
+from tests.processes import Process, Stack
+from tests.spawning import MAILER
 
 _AWAY_SECONDS = 2.0
 """A process that was killed comes back within this time."""

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from tests.acceptance.samples import event, people
-from tests.processes import MAILER, Stack
+from tests.processes import Stack
+from tests.spawning import MAILER
 
 ASCII = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 """A locale that is not UTF-8, which Python else would make UTF-8 by itself."""

@@ -1,0 +1,127 @@
+"""Processes of mailer, and commands, that are forked from one that has imported it already (`tests.zygote`)."""
+
+import asyncio
+import atexit
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+MAILER = (sys.executable, "-c", "from mailer.cli import main; main()")
+_AT_START = ("PYTHON", "LC_", "LANG", "MAILER_CRASH_AT")
+"""Variables, or how they begin, that a process looks at while it starts: with others of these it has to start anew."""
+
+
+class Forked:
+    """A process that was forked; what `asyncio.subprocess.Process` says of one."""
+
+    def __init__(self, pid: int, end: "Future[int]") -> None:
+        self.pid = pid
+        self._end = end
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit status, the negative number of a signal that has ended it; None while it runs."""
+        return self._end.result() if self._end.done() else None
+
+    async def wait(self) -> int:
+        """Returns its exit status, once it has ended."""
+        return await asyncio.shield(asyncio.wrap_future(self._end))
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
+        if not self._end.done():
+            os.kill(self.pid, number)
+
+
+class Zygote:
+    """Our end of the process that forks; it is started when it is needed first, and ends with us."""
+
+    def __init__(self) -> None:
+        self._asking = threading.Lock()
+        self._answers: dict[int, Future[int]] = {}
+        self._pid: Future[int] = Future()
+        self._connection: socket.socket | None = None
+
+    def start(
+        self, arguments: Sequence[str], env: Mapping[str, str], cwd: Path, files: Sequence[int], script: str | None
+    ) -> Forked:
+        """Starts a process.
+
+        Args:
+            arguments: its command line, without the program.
+            env: its whole environment.
+            cwd: its folder.
+            files: descriptors for its stdin, stdout and stderr.
+            script: the file of a program, None for mailer.
+        """
+        request = json.dumps({"argv": list(arguments), "env": dict(env), "cwd": str(cwd), "script": script}).encode()
+        with self._asking:
+            if self._connection is None:
+                self._connection = self._begin()
+            self._pid = Future()
+            socket.send_fds(self._connection, [request], list(files))
+            pid = self._pid.result(timeout=60)
+            return Forked(pid, self._answers[pid])
+
+    def _begin(self) -> socket.socket:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [sys.executable, "-m", "tests.zygote", str(theirs.fileno())]
+        zygote = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=ROOT, stdin=subprocess.DEVNULL)
+        theirs.close()
+
+        def end() -> None:
+            ours.shutdown(socket.SHUT_RDWR)
+            zygote.wait()
+
+        atexit.register(end)
+        threading.Thread(target=self._listen, args=(ours,), daemon=True).start()
+        return ours
+
+    def _listen(self, connection: socket.socket) -> None:
+        """Takes what the zygote says: which process it has forked, and which has ended."""
+        while text := connection.recv(4096):
+            said: dict[str, Any] = json.loads(text)
+            end = self._answers.setdefault(said["pid"], Future())
+            if "status" in said:
+                del self._answers[said["pid"]]
+                end.set_result(said["status"])
+            else:
+                self._pid.set_result(said["pid"])
+
+
+_ZYGOTE = Zygote()
+
+
+async def begin(
+    command: Sequence[str], env: Mapping[str, str], cwd: Path, files: tuple[int, int, int]
+) -> "asyncio.subprocess.Process | Forked":
+    """Starts mailer, or a script, with these files as its stdin, stdout and stderr.
+
+    It is forked, unless its environment or its program says how it starts, so that it has to start anew.
+    """
+    stdin, stdout, stderr = files
+    is_mailer = tuple(command[:3]) == MAILER
+    if (is_mailer or command[1].endswith(".py")) and _at_start(env) == _at_start(os.environ):
+        script, arguments = (None, command[3:]) if is_mailer else (command[1], command[2:])
+        return await asyncio.to_thread(_ZYGOTE.start, arguments, env, cwd, files, script)
+    return await asyncio.create_subprocess_exec(*command, stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd)
+
+
+def _at_start(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name.startswith(_AT_START) and name != "PYTHONPATH"}

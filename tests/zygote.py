@@ -1,0 +1,91 @@
+"""A process that has imported mailer, and forks itself for each process or command of a test.
+
+Importing takes a second of a processor. `python -m tests.zygote FD` takes requests on a Unix socket: JSON with `argv`,
+`env`, `cwd` and `script` (null: mailer itself), and three descriptors for stdin, stdout and stderr. It answers each
+with `{"pid": …}`, and tells of each end with `{"pid": …, "status": …}`, where a negative status is the number of the
+signal that ended it. It ends when its socket does.
+"""
+
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import sys
+from typing import Any
+
+LONGEST = 1 << 17
+"""Octets of a request: an environment and a command line."""
+
+
+def serve(connection: socket.socket) -> dict[str, Any] | None:
+    """Takes requests until there are no more; in each process that it forks, it returns that one's request."""
+    woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    while True:
+        readable, _, _ = select.select([connection.fileno(), woken], [], [])
+        if woken in readable:
+            os.read(woken, 4096)
+            _tell_ends(connection)
+        if connection.fileno() in readable:
+            text, descriptors, _, _ = socket.recv_fds(connection, LONGEST, 3)
+            if not text:
+                return None
+            if (pid := os.fork()) == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                connection.close()
+                os.close(woken)
+                os.close(wake)
+                return become(json.loads(text), descriptors)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            connection.send(json.dumps({"pid": pid}).encode())
+
+
+def _tell_ends(connection: socket.socket) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        connection.send(json.dumps({"pid": pid, "status": os.waitstatus_to_exitcode(status)}).encode())
+
+
+def become(request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+    """Gives this process the environment, the folder and the descriptors of a request."""
+    for number, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    os.environ.clear()
+    os.environ.update(request["env"])
+    os.chdir(request["cwd"])
+    return request
+
+
+def main() -> None:
+    """Serves; in a process that was forked, does what it was forked for."""
+    import mailer.app
+    import mailer.cli
+    import mailer.web.app
+    import mailer.web.server
+
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    os.set_inheritable(connection.fileno(), False)
+    request = serve(connection)
+    if request is None:
+        return
+    if request["script"]:
+        sys.argv = [request["script"], *request["argv"]]
+        runpy.run_path(request["script"], run_name="__main__")
+    else:
+        sys.argv = ["mailer", *request["argv"]]
+        mailer.cli.main()
+
+
+if __name__ == "__main__":
+    main()
