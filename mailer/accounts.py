@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Discriminator, Field, TypeAdapter, ValidationError, model_validator
 
-from mailer.events import EventRefused, MessageEvent, Strict, read_json, refusal, validate_event
+from mailer.events import EventRefused, MessageEvent, Strict, read_json, refusal, refuse_overgrown, validate_event
 from mailer.inputs import Address, Country, Id, Locale, Moment, Name, Scope, Slug, Words
 
 ACCOUNT = "account"
@@ -130,6 +130,7 @@ def validate_account(value: Mapping[str, Any]) -> AccountEvent:
     if (kind := value[ACCOUNT]) not in KINDS:
         named = repr(kind[:40]) if isinstance(kind, str) else "such kind"
         raise EventRefused([f"account: there is no {named}; there are {', '.join(KINDS)}"])
+    refuse_overgrown(value)
     try:
         return _READER.validate_python(value)
     except ValidationError as error:

@@ -11,6 +11,7 @@ from pydantic import (
     AfterValidator,
     Base64Encoder,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     EncodedBytes,
     Field,
@@ -29,6 +30,9 @@ MAX_CONTEXT_DEPTH = 20
 MAX_PEOPLE = 10_000
 MAX_ATTACHMENTS = 5
 MAX_ATTACHMENTS_BYTES = 1024 * 1024
+MAX_FIELDS = 100
+"""Of one object. Each field that nobody knows costs 14 µs to name, and an event could have a million of them."""
+_TOO_DEEP = f"is nested more than {MAX_CONTEXT_DEPTH} levels deep; make it flatter"
 _WHOLE_NUMBERS = range(-(1 << 63), 1 << 63)
 
 
@@ -45,7 +49,7 @@ def _unfit(value: Any, levels: int = MAX_CONTEXT_DEPTH) -> str | None:
             return None if math.isfinite(value) else "has NaN or an infinite number, which JSON has not; write null"
         case dict() | list() | tuple():
             if levels == 0:
-                return f"is nested more than {MAX_CONTEXT_DEPTH} levels deep; make it flatter"
+                return _TOO_DEEP
             parts = chain(value, value.values()) if isinstance(value, dict) else value
             return next((fault for part in parts if (fault := _unfit(part, levels - 1))), None)
         case _:
@@ -65,11 +69,16 @@ def _unfit_text(text: str) -> str | None:
 def _context(value: dict[str, Any]) -> dict[str, Any]:
     if not value:
         return value
+    try:
+        written = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    except (TypeError, ValueError) as error:  # such as a type that JSON has not, or a number of a million digits
+        raise ValueError(_unfit(value) or f"cannot be written as JSON: {error}") from None
+    if (size := len(written)) > MAX_CONTEXT_BYTES:  # looked at first, as the rest takes long where it is large
+        raise ValueError(f"is {size:,} bytes; at most {MAX_CONTEXT_BYTES:,}: put long texts in the template")
     if fault := _unfit(value):
         raise ValueError(fault)
-    size = len(json.dumps(value, ensure_ascii=False).encode())
-    if size > MAX_CONTEXT_BYTES:
-        raise ValueError(f"is {size:,} bytes; at most {MAX_CONTEXT_BYTES:,}: put long texts in the template")
     return value
 
 
@@ -99,6 +108,31 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def few_fields(value: Any) -> Any:
+    """An object as it is, before each of its fields is looked at.
+
+    Raises:
+        ValueError: it has very many.
+    """
+    if isinstance(value, dict) and len(value) > MAX_FIELDS:
+        raise ValueError(f"has {len(value):,} fields, most of which nobody knows; remove these")
+    return value
+
+
+def _few(most: int) -> BeforeValidator:
+    """Looks at the size of a list, and of the objects in it, before each of them is looked at."""
+
+    def checked(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            if len(value) > most:
+                raise ValueError(f"has {len(value):,} items; at most {most:,}")
+            for item in value:
+                few_fields(item)
+        return value
+
+    return BeforeValidator(checked)
+
+
 class Person(Strict):
     """A recipient as the application knows them; inserted, or updated where these data are newer.
 
@@ -124,13 +158,13 @@ class Person(Strict):
 class Refs(Strict):
     """An audience of known recipients."""
 
-    refs: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_PEOPLE)]
+    refs: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_PEOPLE), _few(MAX_PEOPLE)]
 
 
 class People(Strict):
     """An audience that the event brings along."""
 
-    people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=MAX_PEOPLE)]
+    people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=MAX_PEOPLE), _few(MAX_PEOPLE)]
 
     @field_validator("people")
     @classmethod
@@ -191,7 +225,7 @@ class MessageEvent(Strict):
     partner: Slug | None = None
     context: Context = Field(default_factory=dict)
     reply_to: Address | None = None
-    attachments: Annotated[tuple[Attachment, ...], Field(max_length=MAX_ATTACHMENTS)] = ()
+    attachments: Annotated[tuple[Attachment, ...], Field(max_length=MAX_ATTACHMENTS), _few(MAX_ATTACHMENTS)] = ()
     send_at: Moment | None = None
     expires_at: Moment | None = None
 
@@ -202,6 +236,7 @@ class MessageEvent(Strict):
         kinds: dict[str, type[Strict]] = {"refs": Refs, "people": People, "audience": Audience}
         if isinstance(value, Strict):
             return value
+        few_fields(value)
         keys = [key for key in kinds if key in value] if isinstance(value, dict) else []
         if len(keys) != 1:
             raise ValueError('takes exactly one of "refs", "people" or "audience"')
@@ -278,6 +313,7 @@ def validate_event(value: Any) -> MessageEvent:
         EventRefused: it is not an event.
     """
     unversioned = ["v: is required; this is version 1"] if isinstance(value, dict) and "v" not in value else []
+    refuse_overgrown(value)
     try:
         event = MessageEvent.model_validate(value)
     except ValidationError as error:
@@ -285,6 +321,18 @@ def validate_event(value: Any) -> MessageEvent:
     if unversioned:
         raise EventRefused(unversioned)
     return event
+
+
+def refuse_overgrown(value: Any) -> None:
+    """Looks at the size of an event, before each of its fields is looked at.
+
+    Raises:
+        EventRefused: it has very many.
+    """
+    try:
+        few_fields(value)
+    except ValueError as error:
+        raise EventRefused([f"event: {error}"]) from None
 
 
 def refusal(error: ValidationError, skip: int) -> EventRefused:

@@ -4,10 +4,17 @@ import asyncio
 import time
 from typing import Any
 
-from pydantic import ValidationError
-
 from mailer.accounts import ACCOUNT, AccountEvent, parse_any, validate_account
-from mailer.events import MAX_PEOPLE, EventRefused, MessageEvent, Person, parse_event, read_json, validate_event
+from mailer.events import (
+    MAX_PEOPLE,
+    EventRefused,
+    MessageEvent,
+    Person,
+    few_fields,
+    parse_event,
+    read_json,
+    validate_event,
+)
 from mailer.inputs import MAX_PROBLEMS
 
 SMALL = 4 * 1024
@@ -81,8 +88,8 @@ async def _checked(people: list[Any]) -> list[Any]:
     checked, wrong, until = list[Any](), 0, time.perf_counter() + SLICE
     for person in people:
         try:
-            checked.append(Person.model_validate(person))
-        except ValidationError:
+            checked.append(Person.model_validate(few_fields(person)))
+        except ValueError:
             checked.append(person)
             wrong += 1
             if wrong > MAX_PROBLEMS:

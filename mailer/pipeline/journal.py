@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from mailer.pipeline.traces import SECONDS_KEPT
-from mailer.ports.control import Change
+from mailer.ports.control import Change, Head
 from mailer.telemetry import log
 
 _SUFFIX = ".changes"
@@ -49,19 +49,19 @@ class Journal:
 
     def read(self) -> Iterator[Change]:
         """The changes that are kept, of all processes of the machine, oldest day first."""
-        ticked_off = {
-            (UUID(str(head[0])), int(head[1])) for said in self._lines() if (head := said.get("ticked_off")) is not None
-        }
+        ticked_off = {said for said in self._lines() if not isinstance(said, Change)}
         for said in self._lines():
-            if "ticked_off" not in said and (change := _change(said)).entry not in ticked_off:
-                yield change
+            if isinstance(said, Change) and said.entry not in ticked_off:
+                yield said
 
     def _append(self, lines: Sequence[Mapping[str, Any]]) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = self._folder / f"{datetime.now(UTC):%Y-%m-%d}-{self._id}{_SUFFIX}"
         new = not file.exists()
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with open(descriptor, "w", encoding="utf-8") as opened:
+            if _is_torn(descriptor):
+                opened.write("\n")  # what a full disk has cut off does not run into the next line
             opened.writelines(json.dumps(line, default=str, separators=(",", ":")) + "\n" for line in lines)
             opened.flush()
             os.fdatasync(descriptor)
@@ -69,12 +69,13 @@ class Journal:
             _sync_folder(self._folder)
             self._drop_old()
 
-    def _lines(self) -> Iterator[dict[str, Any]]:
+    def _lines(self) -> Iterator[Change | Head]:
+        """Each change, and each entry that was ticked off; a line that is neither costs only itself."""
         for file in sorted(self._folder.glob(f"*{_SUFFIX}")):
-            for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+            for number, line in enumerate(file.read_text("utf-8", "replace").splitlines(), 1):
                 try:
-                    yield json.loads(line)
-                except ValueError:  # the last line of a machine that lost its power
+                    yield _read(json.loads(line))
+                except (ValueError, LookupError, TypeError):  # such as the last line of a machine that lost its power
                     log.warning("a line of the journal cannot be read", file=file.name, line=number)
 
     def _drop_old(self) -> None:
@@ -83,7 +84,16 @@ class Journal:
                 file.unlink(missing_ok=True)
 
 
-def _change(said: dict[str, Any]) -> Change:
+def _is_torn(descriptor: int) -> bool:
+    """Whether the last line of a file has no end."""
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+
+
+def _read(said: dict[str, Any]) -> Change | Head:
+    if "ticked_off" in said:
+        writer, n = said["ticked_off"]
+        return UUID(writer), int(n)
     lineage = UUID(said["lineage"]) if said["lineage"] else None
     values = {name: datetime.fromisoformat(said[name]) for name in ("at", "known_since")}
     return Change(**{**said, **values, "writer": UUID(said["writer"]), "lineage": lineage})

@@ -19,6 +19,8 @@ from mailer.telemetry import log
 
 PATIENCE = 5.0
 """Seconds after which an answer waits for the disk no longer."""
+MOST_UNWRITTEN = 10_000
+"""Changes that are kept in memory until the disk takes them, the newest."""
 
 
 class Remembered:
@@ -121,7 +123,11 @@ class Remembered:
 
     def _write_all(self) -> None:
         if changes := [self._unwritten.popleft() for _ in range(len(self._unwritten))]:
-            self._journal.write(changes)
+            try:
+                self._journal.write(changes)
+            except OSError:
+                self._unwritten.extendleft(reversed(changes[-MOST_UNWRITTEN:]))
+                raise
             self._traces.sync()
 
     async def _write(self, write: Callable[[], None]) -> None:

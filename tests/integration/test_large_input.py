@@ -110,6 +110,33 @@ async def test_what_is_large_and_no_event_is_refused(odd: Callable[[dict[str, An
         await EventReader().any(body)
 
 
+OVERGROWN: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "people who are none": lambda event: {**event, "to": {"people": [1] * 300_000}},
+    "attachments that are none": lambda event: {**event, "attachments": [1] * 300_000},
+    "attachments of many fields": lambda event: {**event, "attachments": [_fields(100_000)]},
+    "fields of the event": lambda event: {**event, **_fields(100_000)},
+    "fields of the audience": lambda event: {**event, "to": {**event["to"], **_fields(100_000)}},
+    "fields of a person": lambda event: {**event, "to": {"people": [{**person(1), **_fields(100_000)}]}},
+    "fields of an account event": lambda event: {
+        **{"v": 1, "id": "a", "brand": "acme", "ref": "r", "account": "erase"},
+        **_fields(100_000),
+    },
+}
+
+
+def _fields(count: int) -> dict[str, int]:
+    return {f"field{n}": n for n in range(count)}
+
+
+@pytest.mark.parametrize("name", OVERGROWN)
+async def test_a_thousand_faults_are_not_all_named(name: str) -> None:
+    """One says it: to name each would hold the loop for seconds, and take a gigabyte."""
+    body = json.dumps(OVERGROWN[name](plain_event([person(1)])), separators=(",", ":")).encode()
+    with pytest.raises(EventRefused) as refused:
+        await EventReader().any(body)
+    assert len(refused.value.problems) == 1, refused.value.problems
+
+
 async def test_a_small_event_does_not_wait_for_large_ones(world: World) -> None:
     """Of what arrived together it is handed over first, also behind an event that takes long and one that is wrong."""
     order: list[str] = []

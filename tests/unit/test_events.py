@@ -220,7 +220,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     (
         "six attachments",
         {"attachments": [{"filename": "a", "content_type": "text/plain", "content": "aGk="}] * 6},
-        "attachments: Tuple should have at most 5 items",
+        "attachments: has 6 items; at most 5",
     ),
     (
         "large attachments",

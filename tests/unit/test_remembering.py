@@ -140,6 +140,41 @@ async def test_a_line_that_was_half_written_is_left_out(tmp_path: Path) -> None:
         assert [one.n for one in process.changes()] == [1]
 
 
+async def test_what_is_written_behind_a_torn_line_counts(tmp_path: Path) -> None:
+    """A disk that was full for a moment has cut a line off; the opt-out that is answered next is kept."""
+    with closing(Remembered(tmp_path)) as process:
+        process.begin(ONE)
+        await process.settle([change(1), change(2)])
+        [file] = (tmp_path / "seen").glob("*.changes")
+        os.truncate(file, file.stat().st_size - 9)
+        await process.settle([change(3)])
+        assert [one.n for one in process.changes()] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    "line", [b"7", b"{}", b"[]", b"null", b'{"ticked_off":7}', b'{"ticked_off":[1,2,3]}', b"\xff\0"]
+)
+async def test_a_line_that_is_no_change_costs_only_itself(tmp_path: Path, line: bytes) -> None:
+    """Else the fence would never let go."""
+    with closing(Remembered(tmp_path)) as process:
+        process.begin(ONE)
+        await process.settle([change(1)])
+        [file] = (tmp_path / "seen").glob("*.changes")
+        file.write_bytes(line + b"\n" + file.read_bytes())
+        assert [one.n for one in process.changes()] == [1]
+
+
+async def test_what_a_full_disk_did_not_take_is_written_later(tmp_path: Path) -> None:
+    """Opt-outs that were answered meanwhile come with the next one."""
+    (tmp_path / "seen").write_text("")
+    with closing(Remembered(tmp_path)) as process:
+        process.begin(ONE)
+        await process.settle([change(1)])
+        (tmp_path / "seen").unlink()
+        await process.settle([change(2)])
+        assert [one.n for one in process.changes()] == [1, 2]
+
+
 async def test_a_disk_that_takes_nothing_stops_nobody(tmp_path: Path) -> None:
     """The process goes on, and remembers for itself."""
     (tmp_path / "seen").write_text("")
