@@ -1,12 +1,13 @@
 """People in PostgreSQL, a set at a time: for intake and for imports, which follow the same rules."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from mailer.events import Person
 from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.bridging import bridge
+from mailer.ledger.bridging import SLICE, bridge
 from mailer.ledger.database import Connection, statements
 from mailer.ledger.partners import note_suppressed
 
@@ -38,7 +39,7 @@ async def upsert(connection: Connection, hasher: AddressHasher, people: Sequence
         return {}
     await connection.execute("SELECT pg_advisory_xact_lock_shared(hashtext('mailer.addresses'))")
     await bridge(connection, hasher, [(known.controller, known.person.email) for known in people])
-    rows = [_row(hasher, known) for known in people]
+    rows = await _rows(hasher, people)
     upserted = await connection.fetch(SQL["upsert"], *zip(*rows, strict=True))
     ids = {(row["brand"], row["ref"]): row["id"] for row in upserted}
     keys = [(known.brand, known.person.ref, known.controller) for known in people]
@@ -48,6 +49,15 @@ async def upsert(connection: Connection, hasher: AddressHasher, people: Sequence
         await refresh(connection, unsettled)
         await note_suppressed(connection, hasher, list(ids.values()))
     return ids
+
+
+async def _rows(hasher: AddressHasher, people: Sequence[Known]) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for start in range(0, len(people), SLICE):
+        if start:
+            await asyncio.sleep(0)
+        rows += [_row(hasher, known) for known in people[start : start + SLICE]]
+    return rows
 
 
 async def keep_imports_out(connection: Connection) -> None:

@@ -122,7 +122,7 @@ def addr_spec(address: str, header: str) -> AddrSpec:
     return AddrSpec(f"{found[1]}@{a_labels(found[2])}")
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=20_000)
 def a_labels(domain: str) -> str:
     """A domain as it travels.
 
