@@ -99,7 +99,11 @@ class PostgresDeliveries:
         if not rows:
             await self.finish(token, None)
             return None
-        return Claim(token, [_row(row) for row in rows], deadline)
+        try:
+            return Claim(token, [_row(row) for row in rows], deadline)
+        except Exception:
+            await self.finish(token, None)  # what cannot be read is not kept until the lease ends, only to come again
+            raise
 
     async def move(self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry]) -> frozenset[Key]:
         """See the port."""
@@ -150,7 +154,7 @@ class PostgresDeliveries:
         rows = await self._pool.fetch(about(_SQL["carriers"], table), *zip(*wanted, strict=True))
         return {
             (row["mailing_id"], row["recipient_id"]): Carrier(
-                row["carrier"], row["n"], State(row["state"]), row["due_at"]
+                row["carrier"], row["n"], State(row["state"]), row["due_at"], row["reason"]
             )
             for row in rows
         }

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from mailer.pipeline.press import Press
 from mailer.policy.rates import may_count
-from mailer.ports.deliveries import Carrier, Row, State
+from mailer.ports.deliveries import IN_DOUBT, Carrier, Row, State
 
 Key = tuple[UUID, int]
 
@@ -22,9 +22,12 @@ def as_copy(row: Row, carrier: Carrier, fates: Mapping[Key, State], now: datetim
         carrier: the last that carried its text to its address.
         fates: what this claim has already done, which is newer than what it read.
         now: the time.
-        each_told: each person has to be told, so a copy counts only once it was handed over (invariant 3).
+        each_told: each person has to be told, so a copy counts only once it was handed over (invariant 3). Else it
+            counts as soon as it may arrive, and for good if nobody ever knows.
     """
     state = fates.get((row.mailing_id, carrier.recipient_id), carrier.state)
+    if not each_told and (state, carrier.reason) == (State.FAILED, IN_DOUBT):
+        state = State.IN_DOUBT
     if state not in _COPIED or carrier.recipient_id == row.recipient_id:
         return None
     known_at = (carrier.due_at or now) if each_told and state is not State.HANDED_OVER else None

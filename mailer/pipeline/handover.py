@@ -14,7 +14,7 @@ from mailer.actions.bounce import Bounces, Judgement
 from mailer.crashing import CrashPoint, reach
 from mailer.pipeline.copies import Key, once, windows
 from mailer.pipeline.leases import Lease, together
-from mailer.pipeline.moving import hold_back, move_what_holds, parted, warn
+from mailer.pipeline.moving import given_back_by_bugs, hold_back, move_what_holds, parted, warn
 from mailer.pipeline.precedence import URGENT
 from mailer.pipeline.preparing import Gate, Prepared, Preparing
 from mailer.pipeline.press import Press, Presses, UnknownTemplate
@@ -113,7 +113,7 @@ class HandOver:
             batches: their ids.
             facts: of their mailings, as far as they are known; the others are asked for.
 
-        After an error the claim is left to its lease: the timekeeper finds what is to be done with each row.
+        After an outage the claim is left to its lease: the timekeeper finds what is to be done with each row.
         """
         begun = time.monotonic()
         claim = await self._deliveries.claim(batches, self._owner)
@@ -121,13 +121,14 @@ class HandOver:
             return
         reach(CrashPoint.AFTER_CLAIM)
         lease = Lease(partial(self._deliveries.renew, claim.token), begun, claim.deadline, self._stop)
-        hold = _Hold(claim, await self._set_up(claim, facts), lease)
-        hold.urgent = any(press.category.lane in URGENT for press in hold.presses.values())
-        try:
-            left = await self._hand_over_all(hold)
-        finally:
-            # Whatever has failed: what has come of a window must not be forgotten.
-            await self._record(hold)
+        async with given_back_by_bugs(self._deliveries, claim.token):
+            hold = _Hold(claim, await self._set_up(claim, facts), lease)
+            hold.urgent = any(press.category.lane in URGENT for press in hold.presses.values())
+            try:
+                left = await self._hand_over_all(hold)
+            finally:
+                # Whatever has failed: what has come of a window must not be forgotten.
+                await self._record(hold)
         await self._deliveries.finish(claim.token, min(left.values(), default=None))
 
     async def _hand_over_all(self, hold: _Hold) -> dict[Key, datetime]:
@@ -315,7 +316,7 @@ class HandOver:
             lambda index: self._forbidden(steps[index].wanted, admission.until),
             urgent=urgent,
         )
-        self._gate.routes.note(name, outcomes)
+        self._gate.routes.note(name, outcomes, [step.row.recipient_id for step in steps])
         streams = [(step.category, step.wanted.domain) for step in steps]
         await self._gate.streams.note(name, streams, outcomes)
         rows = [step.row for step in steps]

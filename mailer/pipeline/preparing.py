@@ -56,8 +56,8 @@ class Choosing(Protocol):
         """The processor for the next message, none of those that are barred."""
         ...
 
-    def note(self, name: str, outcomes: Sequence[Outcome]) -> None:
-        """What came of a window."""
+    def note(self, name: str, outcomes: Sequence[Outcome], recipients: Sequence[int]) -> None:
+        """What came of a window, and whose messages these were."""
         ...
 
 
@@ -258,7 +258,7 @@ def _key(draft: Draft) -> Key:
 
 def _copied(draft: Draft, carrier: Carrier, fates: Mapping[Key, State], now: datetime) -> Step | None:
     """What follows for a draft whose text another recipient carries to its address; None: it may go itself."""
-    row = as_copy(draft.row, carrier, fates, now, each_told=draft.send.category.written_fallback)
+    row = as_copy(draft.row, carrier, fates, now, each_told=not draft.send.category.optional)
     if row is None:
         return None
     decision = decision_about(row, draft.press, now)

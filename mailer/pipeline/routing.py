@@ -22,7 +22,7 @@ NO_CONNECTION: Final = "no_connection"
 BARRED: Final = timedelta(minutes=5)
 """When a message is offered again to processors that have refused us with it."""
 SEVERAL: Final = 3
-"""Messages in a row with which a processor refuses us, until it is left alone. Fewer may be about their recipients."""
+"""Recipients with whom a processor refuses us in a row, until it is left alone. It may mean fewer of them."""
 RECENT: Final = 60.0
 """Seconds: a processor that took a message so lately is not left alone for what it says to others."""
 
@@ -60,12 +60,13 @@ class _Relay:
     """A processor as this worker has met it.
 
     Attributes:
-        denied: messages in a row with which it has refused us. taken_at: when it took one, in the clock's seconds.
+        denied: some of those with whose messages it has refused us since it took one.
+        taken_at: when it took one, in the clock's seconds.
     """
 
     breaker: Breaker
     condition: Condition
-    denied: int = 0
+    denied: set[int] = field(default_factory=set)
     taken_at: float = float("-inf")
 
 
@@ -143,32 +144,41 @@ class Routes:
             way.breaker.take(self._clock())
         return way.processor
 
-    def note(self, name: str, outcomes: Sequence[Outcome]) -> None:
-        """What came of a window at a processor. A window in which no message reached it says that it is away."""
+    def note(self, name: str, outcomes: Sequence[Outcome], recipients: Sequence[int]) -> None:
+        """What came of a window at a processor. A window in which no message reached it says that it is away.
+
+        Args:
+            name: the processor's.
+            outcomes: of the window.
+            recipients: the ids of those whose messages these were.
+        """
         telling = [outcome for outcome in outcomes if outcome.result is not Result.UNSENT or outcome.trouble]
         if not telling:
             return
         relay, now = self._relays[name], self._clock()
         if any(outcome.result is Result.ACCEPTED for outcome in telling):
-            relay.taken_at, relay.denied = now, 0
-        if failed := all(map(is_lost, telling)) and self._is_for_all(relay, telling, now):
+            relay.taken_at = now
+            relay.denied.clear()
+        lost = all(map(is_lost, telling))
+        if lost:
+            denied = [whose for whose, outcome in zip(recipients, outcomes, strict=True) if is_denied(outcome)]
+            if len(relay.denied) < SEVERAL:
+                relay.denied.update(denied)
+            lost = len(denied) < len(telling) or self._is_for_all(relay, now)
+        if lost:
             relay.breaker.failed(now, random.random())  # noqa: S311 - jitter, not a secret
         else:
             relay.breaker.succeeded()
-        before, takes = relay.condition, not failed and relay.taken_at > float("-inf")
+        before, takes = relay.condition, not lost and relay.taken_at > float("-inf")
         relay.condition = after(before, telling, datetime.now(UTC), takes=takes)
         tell(name, before, relay.condition)
 
-    def _is_for_all(self, relay: _Relay, lost: Sequence[Outcome], now: float) -> bool:
-        """Whether what was lost shows that the processor cannot be used for any message.
+    def _is_for_all(self, relay: _Relay, now: float) -> bool:
+        """Whether a processor that answers, and refuses us with some messages, cannot be used for any.
 
-        One that answers, and refuses us with a single message, may mean its recipient: others must not suffer for it.
+        A single one may mean its recipient: others must not suffer for it, however often it is offered.
         """
-        denied = sum(map(is_denied, lost))
-        relay.denied += denied
-        if denied < len(lost):
-            return True
-        return relay.denied >= SEVERAL and now - relay.taken_at >= RECENT
+        return len(relay.denied) >= SEVERAL and now - relay.taken_at >= RECENT
 
     def _next(self, ways: Sequence[_Way], barred: Collection[str]) -> _Way | None:
         """Smooth weighted round-robin: each gains its weight, the foremost is taken and pays what all have gained.

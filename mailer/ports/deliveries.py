@@ -40,7 +40,7 @@ class State(StrEnum):
 
 
 IN_DOUBT = "in_doubt"
-"""The reason of mandatory mail that is held since it may have gone out as often as it may."""
+"""The reason for which mandatory mail is held, and optional mail fails: it may have arrived as often as it may."""
 SET_UP = "set_up"
 """The reason of what is held until our own set-up is mended."""
 _FINAL = frozenset({State.SUPPRESSED, State.DIVERTED, State.CANCELLED, State.EXPIRED, State.FAILED, State.HANDED_OVER})
@@ -95,12 +95,14 @@ class Carrier(NamedTuple):
 
     Attributes:
         n: how often the text was carried until now. due_at: when a deferred delivery is offered again.
+        reason: of its state.
     """
 
     recipient_id: int
     n: int
     state: State
     due_at: datetime | None
+    reason: str
 
 
 class Carries(NamedTuple):

@@ -147,6 +147,35 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
     assert (await world.ledger.verify()).faults == ()
 
 
+@pytest.mark.parametrize("place", ["mailer.ledger.deliveries._row", "mailer.pipeline.handover.once"])
+async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
+    world: World, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """It is not left to its lease again and again: its deliveries are held, and its message is a dead letter."""
+    monkeypatch.setattr(persisting, "BUG_PAUSES", (0.0, 0.0))
+    accepted = await world.accept([person(1), person(2)])
+
+    def broken(*_: object) -> None:
+        raise OverflowError
+
+    monkeypatch.setattr(place, broken)
+    item = batch_message(accepted.batches[0])
+    give_up = consumers.hold_batches(world.deliveries, world.upkeep)
+    handle = consumers.hand_over_batches(world.handover(), world.stop)
+    await Persisting("mailer.batches.newsletter", handle, world.stop, give_up).take([item])
+
+    async def settled() -> bool:
+        return item.settled is not None
+
+    await until(settled)
+    assert item.kind == "error"
+    states = (await world.states(accepted.mailing_id)).values()
+    assert {(state, reason.split(" at ")[0]) for state, reason in states} == {("held", "bug OverflowError")}
+    assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
+    assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
+    assert (await world.ledger.verify()).faults == ()
+
+
 async def test_one_event_that_raises_takes_no_other_with_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 64 events taken together, 63 are mailings, and one is a dead letter."""
     monkeypatch.setattr(persisting, "BUG_PAUSES", (0.0,))

@@ -19,6 +19,7 @@ from mailer.ports.deliveries import Move
 from mailer.ports.ids import uuid7
 from mailer.ports.ledger import Entry
 from mailer.ports.mailings import Accepted
+from mailer.ports.processor import Outgoing, Permit
 from mailer.ports.rates import Limit
 from mailer.ports.standings import Flag
 from tests.factories import BRAND, FakeProcessor, World, person, received
@@ -42,6 +43,16 @@ class Counting(PostgresDeliveries):
         """See the port."""
         self.moves += 1
         return await super().move(claim, moves, entries)
+
+
+class Dying(FakeProcessor):
+    """What is given to it is in doubt."""
+
+    async def send(
+        self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+    ) -> list[Outcome]:
+        """See the port."""
+        raise RuntimeError("as if the worker had died")
 
 
 def family(*own: dict[str, Any], start: int = 1) -> list[dict[str, Any]]:
@@ -158,6 +169,34 @@ async def test_who_could_not_be_offered_leaves_the_text_to_the_next(world: World
     await world.run_published()
     counts = await world.counted(accepted.mailing_id)
     assert counts == {SENT: 1, ("suppressed", "deactivated"): 1, DUPLICATE: 98}
+
+
+async def test_optional_mail_that_ended_in_doubt_goes_to_nobody_else_at_its_address(world: World) -> None:
+    """A worker dies behind the first one's intent: the mail may lie in the mailbox, and does not go there again."""
+    accepted = await world.accept(family({}, {}))
+    await world.handover(Dying()).run(accepted.batches)
+    await world.lose_leases()
+    for _ in range(2):
+        await world.due_now()
+        await world.timekeeper().tick()
+    await world.run_published()
+    states = await world.states(accepted.mailing_id)
+    assert sorted(states.values()) == [("failed", "in_doubt"), DUPLICATE]
+    assert world.processor.sent == []
+
+
+async def test_mandatory_mail_is_no_copy_of_one_that_never_arrives(world: World) -> None:
+    """The first is deferred, and then may have none any more: the other account, which must have the mail, gets it."""
+    accepted = await world.accept(family({}, {}), "policy_change")
+    await world.handover(FakeProcessor(lambda outgoing: DEFERRED)).run(accepted.batches)
+    assert await world.counted(accepted.mailing_id) == {("deferred", "4.7.1"): 1, ("held", "copy_undecided"): 1}
+    first = next(ref for ref, (state, _) in (await world.states(accepted.mailing_id)).items() if state == "deferred")
+    await world.standings.flag(BRAND, await world.id_of(first), Flag.UNDER_13, True, "test")
+    for _ in range(2):
+        await world.due_now()
+        await world.timekeeper().tick()
+        await world.run_published()
+    assert await world.counted(accepted.mailing_id) == {SENT: 1, ("suppressed", "under_13"): 1}
 
 
 async def test_a_limit_is_waited_for_and_not_asked_again_and_again(world: World) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mailer.pipeline.copies import as_copy, windows
 from mailer.policy.standing import Standing
-from mailer.ports.deliveries import Carrier, Row, State
+from mailer.ports.deliveries import IN_DOUBT, Carrier, Row, State
 
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -24,7 +24,7 @@ def row(number: int) -> Row:
 @pytest.mark.parametrize("state", State)
 def test_it_is_a_copy_only_if_the_other_goes_out(state: State) -> None:
     """Whoever does not get the mail keeps nobody else from it."""
-    found = as_copy(row(2), Carrier(1, 1, state, None), {}, NOW, each_told=False)
+    found = as_copy(row(2), Carrier(1, 1, state, None, ""), {}, NOW, each_told=False)
     assert (found.standing.copy_of if found else None) == (1 if state in GOES_OUT else None)
     assert found is None or found.standing.copy_known_at is None
 
@@ -34,20 +34,27 @@ def test_where_each_is_told_a_copy_counts_once_it_was_handed_over(state: State) 
     """Until then, it is looked at again when the other one is offered again."""
     later = NOW + timedelta(hours=1)
     for due_at in (None, later):
-        found = as_copy(row(2), Carrier(1, 1, state, due_at), {}, NOW, each_told=True)
+        found = as_copy(row(2), Carrier(1, 1, state, due_at, ""), {}, NOW, each_told=True)
         assert found is not None
         assert found.standing.copy_known_at == (None if state is State.HANDED_OVER else due_at or NOW)
+
+
+@pytest.mark.parametrize("each_told", [False, True])
+def test_what_may_have_arrived_for_ever_is_a_copy_where_not_each_is_told(each_told: bool) -> None:
+    """Optional mail that ended in doubt may lie in the mailbox already; in mandatory mail the other gets theirs."""
+    found = as_copy(row(2), Carrier(1, 1, State.FAILED, None, IN_DOUBT), {}, NOW, each_told=each_told)
+    assert (found is None) == each_told
 
 
 def test_what_was_just_done_is_newer_than_what_was_read() -> None:
     """The claim's own moves go over the states that it read."""
     fates = {(MAILING, 1): State.CLAIMED}
-    assert as_copy(row(2), Carrier(1, 1, State.INTENDED, None), fates, NOW, each_told=False) is None
+    assert as_copy(row(2), Carrier(1, 1, State.INTENDED, None, ""), fates, NOW, each_told=False) is None
 
 
 def test_nobody_is_a_copy_of_their_own() -> None:
     """Whoever carried the text before and comes again carries it again."""
-    assert as_copy(row(1), Carrier(1, 1, State.DEFERRED, None), {}, NOW, each_told=False) is None
+    assert as_copy(row(1), Carrier(1, 1, State.DEFERRED, None, ""), {}, NOW, each_told=False) is None
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=40), st.integers(1, 8))

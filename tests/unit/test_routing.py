@@ -28,9 +28,15 @@ class Scene:
     processors: Sequence[FakeProcessor]
     halts: dict[str, str] = field(default_factory=dict)
     seconds: float = 1000.0
+    met: int = 0
 
     def __post_init__(self) -> None:
         self.routes = Routes(self.processors, self.halts.get, lambda: self.seconds)
+
+    def note(self, name: str, outcomes: Sequence[Outcome]) -> None:
+        """What came of messages to people who were not met before."""
+        self.routes.note(name, outcomes, range(self.met, self.met + len(outcomes)))
+        self.met += len(outcomes)
 
     def choose(self, policy: Policy | None = None, purpose: str = PURPOSE, now: datetime = NOW) -> str | NoRoute:
         """The name of the chosen one."""
@@ -91,11 +97,11 @@ def test_a_new_day_is_looked_up_anew() -> None:
 def test_a_processor_that_is_away_is_left_alone_and_probed() -> None:
     """What it could not take goes to the other at once; after the pause a window's worth probes it."""
     scene = Scene([FakeProcessor(name="a"), FakeProcessor(name="b")])
-    scene.routes.note("a", [AWAY, AWAY])
+    scene.note("a", [AWAY, AWAY])
     assert scene.shares() == {"b": 60}
     scene.seconds += 5
     assert scene.shares(4 * PROBE) == {"a": PROBE, "b": 3 * PROBE}
-    scene.routes.note("a", [TAKEN])
+    scene.note("a", [TAKEN])
     assert scene.shares() == {"a": 30, "b": 30}
 
 
@@ -111,9 +117,9 @@ def test_a_processor_that_is_away_is_left_alone_and_probed() -> None:
 def test_a_window_without_any_answer_opens_the_breaker(lost: Outcome) -> None:
     """No connection, connections lost and 421 say that nobody is there; one real answer says the contrary."""
     scene = Scene([FakeProcessor(name="a")])
-    scene.routes.note("a", [lost, Outcome(Result.DEFERRED, 450, "4.2.0", "greylisted")])
+    scene.note("a", [lost, Outcome(Result.DEFERRED, 450, "4.2.0", "greylisted")])
     assert scene.choose() == "a"
-    scene.routes.note("a", [lost, lost, WITHHELD])
+    scene.note("a", [lost, lost, WITHHELD])
     found = scene.choose()
     assert isinstance(found, NoRoute)
     assert (found.reason, found.rule) == (NO_CONNECTION, None)
@@ -123,11 +129,11 @@ def test_a_window_without_any_answer_opens_the_breaker(lost: Outcome) -> None:
 def test_what_was_withheld_says_nothing_of_the_processor() -> None:
     """A window that was paused, or whose tokens were over, neither opens nor closes anything."""
     scene = Scene([FakeProcessor(name="a")])
-    scene.routes.note("a", [WITHHELD] * 3)
-    scene.routes.note("a", [])
+    scene.note("a", [WITHHELD] * 3)
+    scene.note("a", [])
     assert scene.choose() == "a"
-    scene.routes.note("a", [AWAY])
-    scene.routes.note("a", [WITHHELD])
+    scene.note("a", [AWAY])
+    scene.note("a", [WITHHELD])
     assert isinstance(scene.choose(), NoRoute)
 
 
@@ -138,7 +144,7 @@ def test_the_earliest_moment_to_try_again() -> None:
     scene.halts["b"] = "processor_paused"
     assert scene.choose() == NoRoute("processor_paused", None, NOW + HALTED)
     del scene.halts["b"]
-    scene.routes.note("b", [AWAY])
+    scene.note("b", [AWAY])
     found = scene.choose()
     assert isinstance(found, NoRoute)
     assert found.reason == NO_CONNECTION
@@ -160,23 +166,34 @@ def test_a_processor_that_refuses_us_several_times_is_left_alone() -> None:
     """A single refusal may mean its recipient; several in a row, and none taken lately, are of us."""
     scene = Scene([FakeProcessor(name="a")])
     for _ in range(SEVERAL - 1):
-        scene.routes.note("a", [denied()])
+        scene.note("a", [denied()])
         assert scene.choose() == "a"
-    scene.routes.note("a", [denied()])
+    scene.note("a", [denied()])
     found = scene.choose()
     assert isinstance(found, NoRoute)
     assert scene.routes.conditions["a"].state == "misconfigured"
 
 
+def test_one_recipient_is_no_reason_to_leave_a_processor_alone() -> None:
+    """However often their messages are offered, and though nobody else's were for hours, the next one finds it free."""
+    scene = Scene([FakeProcessor(name="a")])
+    scene.note("a", [TAKEN])
+    for _ in range(5 * SEVERAL):
+        scene.seconds += 5 * RECENT
+        scene.routes.note("a", [denied()], [7])
+        assert scene.choose() == "a"
+    assert scene.routes.conditions["a"].state == "refuses_some"
+
+
 def test_a_processor_that_takes_mail_is_not_left_alone_for_some() -> None:
     """However many messages it refuses us with, while it takes others it is used; after a while without it is not."""
     scene = Scene([FakeProcessor(name="a")])
-    scene.routes.note("a", [TAKEN])
-    scene.routes.note("a", [denied()] * 60)
+    scene.note("a", [TAKEN])
+    scene.note("a", [denied()] * 60)
     assert scene.choose() == "a"
     assert scene.routes.conditions["a"].state == "refuses_some"
     scene.seconds += RECENT
-    scene.routes.note("a", [denied()])
+    scene.note("a", [denied()])
     assert isinstance(scene.choose(), NoRoute)
     assert scene.routes.conditions["a"].state == "misconfigured"
 

@@ -114,11 +114,11 @@ WHERE EXISTS (SELECT FROM inviters i WHERE i.brand = w.brand AND i.inviter = w.i
 
 -- name: carriers
 -- Who last carried a text to an address, and what has become of it.
-SELECT k.mailing_id, k.recipient_id, c.recipient_id AS carrier, c.n, d.state, d.due_at
+SELECT k.mailing_id, k.recipient_id, c.recipient_id AS carrier, c.n, d.state, d.due_at, d.reason
 FROM unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::bytea[]) AS k (mailing_id, recipient_id, address_hash, text)
 JOIN copies c USING (mailing_id, address_hash, text)
 CROSS JOIN LATERAL (
-    SELECT d.state, d.due_at FROM deliveries d
+    SELECT d.state, d.due_at, d.reason FROM deliveries d
     WHERE d.mailing_id = c.mailing_id AND d.recipient_id = c.recipient_id) d
 
 -- name: carry
