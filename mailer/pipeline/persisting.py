@@ -45,6 +45,8 @@ class Persisting:
         self._stop = stop
         self._give_up = give_up
         self._apart: set[asyncio.Task[None]] = set()
+        self._resting: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def take(self, arrived: Sequence[Received]) -> None:
         """Handles messages together; returns once each is settled, or tried again beside the others."""
@@ -60,10 +62,15 @@ class Persisting:
                 task.add_done_callback(self._apart.discard)
 
     async def close(self) -> None:
-        """Leaves what is still tried again to others."""
-        for task in self._apart:
+        """Finishes what is in hand; what would be tried again later is left to others."""
+        self._closed = True
+        for task in self._resting:
             task.cancel()
-        await asyncio.gather(*self._apart, return_exceptions=True)
+        try:
+            await asyncio.gather(*self._apart, return_exceptions=True)
+        finally:
+            for task in self._apart:
+                task.cancel()
 
     async def _tried(self, arrived: Sequence[Received]) -> Exception | None:
         """Handles messages, however long a service is away; returns what else went wrong."""
@@ -93,14 +100,24 @@ class Persisting:
         pauses = PASSING_PAUSES if trouble_of(error) is Trouble.PASSING else BUG_PAUSES
         with _in_hand(self._queue):
             for seconds in pauses:
-                await pause(self._stop, seconds)
-                if self._stop.is_set() or not received.live:
+                await self._rest(seconds)
+                if self._closed or self._stop.is_set() or not received.live:
                     return
                 again = await self._tried([received])
                 if again is None:
                     return
                 error = again
             await self._end(received, error, len(pauses) + 1)
+
+    async def _rest(self, seconds: float) -> None:
+        """Waits before another try, unless that is left to others."""
+        if self._closed or (task := asyncio.current_task()) is None:
+            return
+        self._resting.add(task)
+        try:
+            await pause(self._stop, seconds)
+        finally:
+            self._resting.discard(task)
 
     async def _end(self, received: Received, error: Exception, tries: int) -> None:
         """Gives a message up. Where even that fails, the broker counts how often it comes back."""

@@ -81,6 +81,31 @@ async def test_a_bug_keeps_its_consumer_from_nothing(monkeypatch: pytest.MonkeyP
     assert bad.settled is None
 
 
+async def test_what_is_tried_again_is_finished_before_the_end() -> None:
+    """A worker that is told to stop breaks off no try that has begun: its batch would be in doubt."""
+    begun, going_on, stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    [received] = arrived = messages("a")
+    tries: list[bytes] = []
+
+    async def handle(some: Sequence[Received]) -> None:
+        tries.append(some[0].message.body)
+        if len(tries) == 1:
+            raise asyncpg.DeadlockDetectedError("")
+        begun.set()
+        await going_on.wait()
+        await some[0].ack()
+
+    consumer = Persisting(QUEUE, handle, stop)
+    await consumer.take(arrived)
+    await asyncio.wait_for(begun.wait(), 10)
+    stop.set()
+    closing = asyncio.create_task(consumer.close())
+    await asyncio.sleep(0)
+    going_on.set()
+    await asyncio.wait_for(closing, 10)
+    assert received.settled == "ack"
+
+
 async def test_what_passes_by_itself_is_tried_again() -> None:
     """Somebody in the way is no bug: a message gets through once nobody is."""
     left = [asyncpg.DeadlockDetectedError(""), asyncpg.QueryCanceledError(""), asyncpg.LockNotAvailableError("")]
