@@ -15,7 +15,7 @@ from mailer.broker.frames import Room
 from mailer.broker.links import ChannelEnded, Link, close_channel, losses
 from mailer.broker.properties import death_of
 from mailer.broker.topology import DEAD, DEAD_QUEUE, DELIVERY_LIMIT_REASON, LAST
-from mailer.ports.broker import BrokerUnavailable, Header, Message
+from mailer.ports.broker import BrokerUnavailable, Header, Message, Unpublishable, Unroutable
 from mailer.ports.dead_letters import DeadKind
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class Subscription:
             acks.arrived(tag)
             delivery = Delivery(incoming, tag, acks, room, self._bury)
             if Header.SIZE in delivery.message.headers and self._buries_large:
-                await delivery.reject(_too_large(delivery.message), DeadKind.TOO_LARGE)
+                await _bury_large(delivery)
             else:
                 self.arrivals.add(delivery)
 
@@ -127,9 +127,16 @@ class Subscription:
             await self._acks.flush()
 
 
-def _too_large(message: Message) -> str:
-    size = int(message.headers[Header.SIZE])
-    return f"the body has {size:,} bytes, more than an event may have; it was not kept"
+async def _bury_large(delivery: "Delivery") -> None:
+    """Makes a dead letter of what came without its body. Where that fails, the broker counts how often it comes back."""
+    size = int(delivery.message.headers[Header.SIZE])
+    reason = f"the body has {size:,} bytes, more than an event may have; it was not kept"
+    try:
+        await delivery.reject(reason, DeadKind.TOO_LARGE)
+    except (Unpublishable, Unroutable) as error:
+        log.warning("a message cannot be made a dead letter; it goes back to its queue: %s", error)
+        await asyncio.sleep(RETRY_SECONDS)
+        await delivery.release()
 
 
 async def _ended(channel: AbstractChannel, cancelled: asyncio.Event) -> BaseException | None:

@@ -35,6 +35,10 @@ DELIVERY_LIMIT_REASON = "delivered too often"
 """Why a message that reached its delivery limit is a dead letter."""
 _LONGEST_REASON = 2_000
 """In characters. The headers of a message must fit one frame, 128 KiB by default (AMQP 0-9-1, 4.2.6)."""
+_MOST_CARRIED = 8 * 1024
+"""In octets. Of a message with more headers than this, a dead letter takes along only those of mailer."""
+_LONGEST_NAME = 128
+"""In octets: of the name of a header that can be published."""
 
 
 class Kind(StrEnum):
@@ -169,7 +173,15 @@ def dead_letter(message: Message, exchange: str, reason: str, kind: str) -> Mess
         Header.EXCHANGE: exchange,
         Header.ROUTING_KEY: message.routing_key,
     }
-    return replace(message, headers={**message.headers, **died})
+    return replace(message, headers={**_carried(message.headers), **died})
+
+
+def _carried(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers that a dead letter takes along: with its own it must fit a frame, and a row of the outbox."""
+    octets = sum(len(name.encode()) + len(value.encode()) for name, value in headers.items())
+    if octets <= _MOST_CARRIED and all(len(name.encode()) <= _LONGEST_NAME for name in headers):
+        return headers
+    return {name: headers[name] for name in (Header.PUBLISHER, Header.SIZE) if name in headers}
 
 
 def _matches(kind: Kind, pattern: str, key: str) -> bool:

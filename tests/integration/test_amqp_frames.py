@@ -145,6 +145,27 @@ async def test_a_routing_key_of_any_octets_is_a_dead_letter(broker: RabbitBroker
     assert (received.exchange, received.message.message_id) == (EVENTS, "m-1")
 
 
+HEADERS = {
+    "thirty of 4,000 octets": table(*(header(b"h%d" % n, b"S", long(b"x" * 4_000)) for n in range(30))),
+    "a name of 254 octets": table(header(b"\xc3\xbc" * 127, b"S", long(b"x"))),
+}
+
+
+@pytest.mark.parametrize("size", [2, MAX_EVENT_BYTES + 1])
+@pytest.mark.parametrize("name", HEADERS)
+async def test_whatever_headers_a_message_has_it_can_be_buried(
+    broker: RabbitBroker, rabbit_url: str, name: str, size: int
+) -> None:
+    """A dead letter has more headers than its message had, and they must fit one frame as well."""
+    assert await publish_raw(rabbit_url, KEY.encode(), HEADERS[name], b"x" * size)
+    async with broker.consume(QUEUE, 1) as arrivals, broker.consume(DEAD_QUEUE, 1) as dead:
+        if size <= MAX_EVENT_BYTES:
+            async with asyncio.timeout(SECONDS):
+                [received] = await anext(arrivals)
+                await received.reject("it is no event")
+        assert Header.REASON in (await next_of(dead)).message.headers
+
+
 @pytest.mark.parametrize("size", [0, MAX_EVENT_BYTES, MAX_EVENT_BYTES + 1])
 async def test_a_body_that_is_too_large_is_a_dead_letter_without_it(
     broker: RabbitBroker, rabbit_url: str, size: int

@@ -133,3 +133,13 @@ def test_a_dead_letter_says_why_and_whence() -> None:
         },
         "user",
     )
+
+
+@pytest.mark.parametrize("headers", [{f"h{n}": "\x01" * 2_000 for n in range(30)}, {"ü" * 127: "x"}])
+def test_a_dead_letter_fits_wherever_it_is_published(headers: dict[str, str]) -> None:
+    """It drops what others wrote rather than not to be one; who published it stays."""
+    kept = dead_letter(
+        Message(b"x", "a.b", "id", {**headers, Header.PUBLISHER: "app"}), EVENTS, "no", "refused"
+    ).headers
+    assert kept[Header.PUBLISHER] == "app"
+    assert kept.keys() & headers.keys() == set()
