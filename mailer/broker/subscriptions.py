@@ -128,7 +128,7 @@ class Subscription:
 
 
 async def _bury_large(delivery: "Delivery") -> None:
-    """Makes a dead letter of what came without its body. Where that fails, the broker counts how often it comes back."""
+    """Makes a dead letter of what came without its body. If that fails, the broker counts how often it comes back."""
     size = int(delivery.message.headers[Header.SIZE])
     reason = f"the body has {size:,} bytes, more than an event may have; it was not kept"
     try:
