@@ -1,11 +1,14 @@
 """Pauses of streams in PostgreSQL."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from mailer.ledger.database import Pool, statements
 from mailer.ports.pauses import Pause
 
 _SQL = statements("pauses")
+_READ_AGAIN = timedelta(seconds=2)
+"""By then every worker has read that a pause is over."""
 
 
 class PostgresPauses:
@@ -33,4 +36,4 @@ class PostgresPauses:
 
     async def lift(self, processor: str) -> int:
         """See the port."""
-        return len(await self._pool.fetch(_SQL["lift"], processor))
+        return len(await self._pool.fetch(_SQL["lift"], processor, _READ_AGAIN))

@@ -9,7 +9,7 @@ from typing import Final
 from mailer.policy.category import Category, Lane
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.reply import scrub
-from mailer.policy.set_up import checks
+from mailer.policy.set_up import checks, checks_of_status
 from mailer.ports.pauses import SET_UP, Pause, Pauses
 from mailer.telemetry import log
 
@@ -103,11 +103,20 @@ class Streams:
                     says=says,
                     check=checks(outcome.status, says),
                 )
-            if category.lane is not Lane.BREACH:
-                stream = processor, category.name, domain
+            stream = processor, category.name, domain
+            if category.lane is not Lane.BREACH and self._is_sure(stream, outcome):
                 pauses[stream] = Pause(*stream, now + STOP, SET_UP, says)
         self._until |= {stream: pause.until for stream, pause in pauses.items()}
         return list(pauses.values())
+
+    def _is_sure(self, stream: Stream, outcome: Outcome) -> bool:
+        """Whether the domain says so: words alone may be a single mailbox's own, unless they come in a row."""
+        if checks_of_status(outcome.status) is None:
+            self._streaks[stream] += 1
+            if self._streaks[stream] < STREAK:
+                return False
+        self._streaks.pop(stream, None)
+        return True
 
     def _pause(self, processor: str, blocked: Collection[Stream], now: datetime) -> list[Pause]:
         """Pauses streams, and altogether what pauses for many domains."""

@@ -41,5 +41,5 @@ class Pauses(Protocol):
         ...
 
     async def lift(self, processor: str) -> int:
-        """Ends those of a processor, since a person says so; returns how many."""
+        """Ends those of a processor, since a person says so; what waits for them goes on. Returns how many."""
         ...

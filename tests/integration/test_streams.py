@@ -161,7 +161,33 @@ async def test_what_a_broken_set_up_stops_is_held_and_not_failed(world: World) -
     mended = True
     await PostgresPauses(world.pool).lift("fake")
     assert await PostgresHeld(world.pool, world.writers).release(accepted.mailing_id, "Grace") == WINDOW
-    await world.pool.execute("UPDATE batches SET due_at = now()")
+    # As if two seconds had passed.
+    await world.pool.execute("UPDATE batches SET due_at = now() WHERE due_at <= now() + interval '2 seconds'")
     await world.timekeeper().tick()
     await world.run_published(processor)
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): WINDOW + 20}
+
+
+async def test_what_waits_for_its_time_is_not_hurried_by_a_person_who_mends_a_relay(world: World) -> None:
+    """Mail that is planned stays planned, and mail that waits for its release goes on waiting."""
+    await world.accept([person(1)], send_at=datetime.now(UTC) + timedelta(days=1))
+    await world.accept([person(2)], "breach")
+    before = await world.pool.fetch("SELECT id, due_at FROM batches ORDER BY id")
+    assert len(before) == 2
+    pauses = PostgresPauses(world.pool)
+    await pauses.pause([Pause("relay", "promotional", "a.example", datetime.now(UTC) + PAUSE)])
+    assert await pauses.lift("relay") == 1
+    assert await world.pool.fetch("SELECT id, due_at FROM batches ORDER BY id") == before
+
+
+async def test_the_words_of_one_mailbox_stop_no_stream(world: World) -> None:
+    """Whoever refuses mail in their own words stops nobody else's at their domain; several such in a row do."""
+    streams = Streams(PostgresPauses(world.pool))
+    said = Outcome(Result.SET_UP, 550, "5.7.1", "5.7.1 I want no mail without SPF")
+    now = datetime.now(UTC)
+    for _ in range(STREAK):
+        await streams.note("relay", [(SERVICE, "a.example")] * 2, [said, TAKEN])
+    assert streams.paused("relay", SERVICE, "a.example", now) is None
+    for _ in range(STREAK):
+        await streams.note("relay", [(SERVICE, "a.example")], [said])
+    assert streams.paused("relay", SERVICE, "a.example", now) is not None

@@ -15,4 +15,13 @@ ORDER BY processor, category, domain
 DELETE FROM pauses WHERE until < now() - interval '1 day'
 
 -- name: lift
-DELETE FROM pauses WHERE processor = $1 AND until > now() RETURNING 1
+-- What waits is looked at once every worker has read that they are over; whatever else keeps it does so again.
+WITH lifted AS (
+    DELETE FROM pauses WHERE processor = $1 AND until > now() RETURNING 1
+), due AS (
+    UPDATE batches b SET due_at = now() + $2::interval
+    FROM mailings m
+    WHERE m.id = b.mailing_id AND b.state = 'queued' AND b.due_at > now() + $2::interval AND b.due_at < 'infinity'
+      AND coalesce(m.send_at, now()) <= now() AND EXISTS (SELECT FROM lifted)
+)
+SELECT FROM lifted
