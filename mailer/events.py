@@ -11,7 +11,6 @@ from pydantic import (
     AfterValidator,
     Base64Encoder,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     EncodedBytes,
     Field,
@@ -21,7 +20,20 @@ from pydantic import (
 )
 
 from mailer import inputs
-from mailer.inputs import Address, Country, Id, Line, Locale, Moment, Name, Slug, free_text, stated
+from mailer.inputs import (
+    Address,
+    Country,
+    Id,
+    Line,
+    Locale,
+    Moment,
+    Name,
+    Slug,
+    few_fields,
+    few_items,
+    free_text,
+    stated,
+)
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024
 """The largest event as JSON. A larger audience belongs in a named audience, a larger file behind a link."""
@@ -30,8 +42,6 @@ MAX_CONTEXT_DEPTH = 20
 MAX_PEOPLE = 10_000
 MAX_ATTACHMENTS = 5
 MAX_ATTACHMENTS_BYTES = 1024 * 1024
-MAX_FIELDS = 100
-"""Of one object. Each field that nobody knows costs 14 µs to name, and an event could have a million of them."""
 _TOO_DEEP = f"is nested more than {MAX_CONTEXT_DEPTH} levels deep; make it flatter"
 _WHOLE_NUMBERS = range(-(1 << 63), 1 << 63)
 
@@ -108,31 +118,6 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def few_fields(value: Any) -> Any:
-    """An object as it is, before each of its fields is looked at.
-
-    Raises:
-        ValueError: it has very many.
-    """
-    if isinstance(value, dict) and len(value) > MAX_FIELDS:
-        raise ValueError(f"has {len(value):,} fields, most of which nobody knows; remove these")
-    return value
-
-
-def _few(most: int) -> BeforeValidator:
-    """Looks at the size of a list, and of the objects in it, before each of them is looked at."""
-
-    def checked(value: Any) -> Any:
-        if isinstance(value, list | tuple):
-            if len(value) > most:
-                raise ValueError(f"has {len(value):,} items; at most {most:,}")
-            for item in value:
-                few_fields(item)
-        return value
-
-    return BeforeValidator(checked)
-
-
 class Person(Strict):
     """A recipient as the application knows them; inserted, or updated where these data are newer.
 
@@ -158,13 +143,13 @@ class Person(Strict):
 class Refs(Strict):
     """An audience of known recipients."""
 
-    refs: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_PEOPLE), _few(MAX_PEOPLE)]
+    refs: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_PEOPLE), few_items(MAX_PEOPLE)]
 
 
 class People(Strict):
     """An audience that the event brings along."""
 
-    people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=MAX_PEOPLE), _few(MAX_PEOPLE)]
+    people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=MAX_PEOPLE), few_items(MAX_PEOPLE)]
 
     @field_validator("people")
     @classmethod
@@ -225,7 +210,7 @@ class MessageEvent(Strict):
     partner: Slug | None = None
     context: Context = Field(default_factory=dict)
     reply_to: Address | None = None
-    attachments: Annotated[tuple[Attachment, ...], Field(max_length=MAX_ATTACHMENTS), _few(MAX_ATTACHMENTS)] = ()
+    attachments: Annotated[tuple[Attachment, ...], Field(max_length=MAX_ATTACHMENTS), few_items(MAX_ATTACHMENTS)] = ()
     send_at: Moment | None = None
     expires_at: Moment | None = None
 

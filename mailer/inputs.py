@@ -29,6 +29,8 @@ MAX_ADDRESS = 254
 MAX_PROBLEMS = 20
 MAX_PROBLEM = 500
 """Characters. A refusal travels in a header, and an event can be wrong in ten thousand places."""
+MAX_FIELDS = 100
+"""Of one object. Each field that nobody knows costs 14 µs to name, and an event could have a million of them."""
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 """Every moment lies between these. Any zone and any interval of ours can be added without leaving the calendar."""
@@ -274,6 +276,31 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise ValueError(f"an object has the key {twice[:MAX_NAME]!r} twice")
     return made
+
+
+def few_fields(value: Any) -> Any:
+    """An object as it is, before each of its fields is looked at.
+
+    Raises:
+        ValueError: it has very many.
+    """
+    if isinstance(value, dict) and len(value) > MAX_FIELDS:
+        raise ValueError(f"an object has {len(value):,} fields, most of which nobody knows; remove these")
+    return value
+
+
+def few_items(most: int) -> BeforeValidator:
+    """Looks at the size of a list, and of the objects in it, before each of them is looked at."""
+
+    def checked(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            if len(value) > most:
+                raise ValueError(f"has {len(value):,} items; at most {most:,}")
+            for item in value:
+                few_fields(item)
+        return value
+
+    return BeforeValidator(checked)
 
 
 def printable(problem: str) -> str:

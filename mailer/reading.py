@@ -10,12 +10,11 @@ from mailer.events import (
     EventRefused,
     MessageEvent,
     Person,
-    few_fields,
     parse_event,
     read_json,
     validate_event,
 )
-from mailer.inputs import MAX_PROBLEMS
+from mailer.inputs import MAX_PROBLEMS, few_fields
 
 SMALL = 4 * 1024
 """Octets. An event of so many is read at once, in a few milliseconds at most."""

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from mailer.actions.consent import Asked, Confirmations, ConsentRefused, basis_of_notices, consent, withdraw
 from mailer.actions.opt_out import opt_out
-from mailer.inputs import Moment, Name, Scope, Slug, Words
+from mailer.inputs import Moment, Name, Scope, Slug, Words, few_items
 from mailer.policy.document import Policy
 from mailer.policy.scopes import can_be_left, scopes_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL, purpose_scope
@@ -62,8 +62,8 @@ class OptOuts(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    scopes: Annotated[list[Scope], Field(max_length=MAX_SCOPES)] = []
-    purposes: Annotated[list[Name], Field(max_length=MAX_SCOPES)] = []
+    scopes: Annotated[list[Scope], Field(max_length=MAX_SCOPES), few_items(MAX_SCOPES)] = []
+    purposes: Annotated[list[Name], Field(max_length=MAX_SCOPES), few_items(MAX_SCOPES)] = []
 
 
 class StandingShown(BaseModel):

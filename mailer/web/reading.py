@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mailer.inputs import read_json
+from mailer.inputs import few_fields, read_json
 
 MAX_PATH = 8_000
 """Octets, with its query; RFC 9110 4.1 asks for no more. Our longest tokens have 4,000."""
@@ -68,10 +68,10 @@ class _JsonRequest(Request):
         """The body's values.
 
         Raises:
-            HTTPException: it is not JSON.
+            HTTPException: it is not JSON, or has very many fields.
         """
         try:
-            return read_json(await self.body())
+            return few_fields(read_json(await self.body()))
         except ValueError as error:
             raise HTTPException(422, str(error)) from error
 

@@ -109,6 +109,17 @@ async def test_a_body_that_is_no_json_of_ours_is_refused(body: bytes, kind: str,
             assert answer.json()["problems"]
 
 
+@pytest.mark.parametrize(
+    "body", [{f"field{n}": n for n in range(100_000)}, {"scopes": [1] * 300_000}, {"purposes": [{}] * 300_000}]
+)
+async def test_a_thousand_faults_are_not_all_named(body: dict[str, Any]) -> None:
+    """To name each would hold the loop for seconds, and everybody's opt-out with it."""
+    async with World().client() as client:
+        answer = await client.post("/api/v1/recipients/interpals/u1/opt-outs", json=body, headers=BEARER)
+    assert answer.status_code == 422
+    assert len(answer.json()["problems"]) == 1
+
+
 async def test_what_is_said_of_an_account_has_the_same_types(world: factories.World) -> None:
     """The routes of accounts refuse what no event could have, after the person is found."""
     await world.known(1)
