@@ -5,7 +5,8 @@ from uuid import UUID
 
 from mailer.pipeline.remembering import Remembered
 from mailer.ports.control import Change, Halts
-from mailer.telemetry import log
+from mailer.runtime.troubles import Trouble, trouble_of
+from mailer.telemetry import describe, log
 
 AT_ONCE = 500
 """Changes that are looked up by one statement."""
@@ -46,12 +47,22 @@ class Mending:
     async def _mend(self, changes: Sequence[Change]) -> int:
         made, lost = 0, await self._halts.lost(changes)
         for change, same_person in lost:
-            if same_person and await self._again(change):
+            if same_person and await self._made(change):
                 made += 1
             else:
                 _name(change)
         await self._remembered.tick_off([change for change, _ in lost])
         return made
+
+    async def _made(self, change: Change) -> bool:
+        """Makes a change again. A bug costs this change, and no other one: the fence has to let go."""
+        try:
+            return await self._again(change)
+        except Exception as error:
+            if trouble_of(error) is not Trouble.BUG:
+                raise
+            log.error("making a change of a standing again met a bug", error=describe(error))
+            return False
 
 
 def _name(change: Change) -> None:

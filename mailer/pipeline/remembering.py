@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -68,7 +67,8 @@ class Remembered:
         self._try(partial(self._replace, json.dumps(body)))
 
     def _replace(self, body: str) -> None:
-        fresh = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+        # Not the process id: in containers that share a volume, each process may have the same.
+        fresh = self._file.with_name(f"{self._file.name}.{self.id}")
         self._file.parent.mkdir(parents=True, exist_ok=True)
         fresh.write_text(body, "utf-8")
         fresh.replace(self._file)

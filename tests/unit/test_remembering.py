@@ -1,16 +1,20 @@
 """What a machine remembers outside of the database: the traces of its processes, and the journal of changes."""
 
 import os
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 import pytest
 
+from mailer.pipeline.mending import Mending
 from mailer.pipeline.remembering import Remembered
 from mailer.pipeline.traces import SECONDS_KEPT, SLOTS
-from mailer.ports.control import Change, Memory
+from mailer.ports.control import Change, Halts, Memory
+from mailer.ports.outages import DatabaseAway
 
 ONE, TWO, THREE, WRITER, OTHER = (UUID(int=n) for n in (1, 2, 3, 9, 10))
 SEEN = Memory(ONE, 5, "five")
@@ -184,6 +188,43 @@ async def test_a_disk_that_takes_nothing_stops_nobody(tmp_path: Path) -> None:
         await process.settle([change(1)])
         await process.sync()
         assert process.traces()[0].heads == {(WRITER, 1)}
+
+
+def test_a_container_with_the_same_process_id_is_in_nobodys_way(tmp_path: Path) -> None:
+    """Several share a volume: none writes to the half-written file of another one."""
+    (tmp_path / f"database.json.{os.getpid()}").mkdir()
+    with closing(Remembered(tmp_path)) as process:
+        process.write(SEEN, ())
+        assert process.read() == SEEN
+
+
+async def test_a_change_that_meets_a_bug_costs_only_itself(tmp_path: Path) -> None:
+    """The others are made again, and the fence lets go; an outage is waited for."""
+    lost, made = [change(1), change(2)], list[int]()
+
+    class Lacking:
+        """A database that has none of the changes."""
+
+        async def lost(self, changes: Sequence[Change]) -> list[tuple[Change, bool]]:
+            """All of them."""
+            return [(one, True) for one in changes]
+
+    async def again(one: Change) -> bool:
+        if one.n == 1:
+            raise fault
+        made.append(one.n)
+        return True
+
+    with closing(Remembered(tmp_path)) as process:
+        process.begin(ONE)
+        await process.settle(lost)
+        mending = Mending(cast(Halts, Lacking()), process, again)
+        fault: Exception = DatabaseAway("it is away")
+        with pytest.raises(DatabaseAway):
+            await mending.mend({ONE})
+        fault = AttributeError("a bug")
+        await mending.mend({ONE})
+        assert (made, list(process.changes())) == ([2], [])
 
 
 def test_the_newest_seal_is_remembered(tmp_path: Path) -> None:
