@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import inf
 from typing import Protocol
 from uuid import UUID
 
+from mailer.pipeline.control import WAITING
 from mailer.pipeline.copies import Key, as_copy
 from mailer.pipeline.precedence import Precedence
 from mailer.pipeline.press import Press, Printed, Sign
@@ -30,6 +31,8 @@ PRINTED_AT_ONCE = 8
 """Messages, before others get their turn: a millisecond."""
 SIGNED_AT_ONCE = 16
 """Messages for one thread, so that handing them over to it costs little."""
+_ASK_AGAIN = timedelta(seconds=5)
+"""Between two claims of what only this process knows to be halted: the database would give it out again at once."""
 
 
 class Halted(Protocol):
@@ -195,8 +198,8 @@ class Preparing:
 
     def _sort(self, row: Row, press: Press, barred: Collection[str], now: datetime) -> Step | Draft | datetime:
         """What follows for a row at once; a draft, if it is to be sent; or the moment to look again."""
-        if self._gate.control.halted(press.facts.brand, row.mailing_id):
-            return now
+        if halt := self._gate.control.halted(press.facts.brand, row.mailing_id):
+            return now + _ASK_AGAIN if halt == WAITING else now
         decision = decision_about(row, press, now)
         if not isinstance(decision, Send):
             return settle(row, press, decision)

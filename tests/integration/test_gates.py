@@ -15,6 +15,7 @@ import pytest
 
 from mailer.ledger.rates import PostgresRates
 from mailer.pipeline import handover
+from mailer.pipeline.control import WAITING
 from mailer.pipeline.handover import WINDOW
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.trouble import Trouble
@@ -308,3 +309,14 @@ async def test_one_of_two_by_weight_is_away(world: World) -> None:
     assert await attempts(world, accepted.mailing_id) == {1}
     await world.rates.clear("processor", "light", None, "dana")
     await finish(world, accepted, 200)
+
+
+async def test_what_waits_for_witnesses_is_not_claimed_again_and_again(world: World) -> None:
+    """After a failover, no row says that everything stands still: a batch comes back after seconds, not at once."""
+    accepted = await world.accept([person(1)])
+    world.halted.everything = WAITING
+    await world.handover().run(accepted.batches)
+    await world.timekeeper().tick()
+    assert world.broker.take() == []
+    [due_in] = [row["due_in"] for row in await world.pool.fetch("SELECT due_at - now() AS due_in FROM batches")]
+    assert due_in > timedelta(seconds=3)
