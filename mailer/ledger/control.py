@@ -51,10 +51,10 @@ class PostgresHalts:
         """See the port."""
         if not changes:
             return ()
-        names = ("writer", "n", "brand", "recipient_id", "known_since")
+        names = ("writer", "n", "brand", "recipient_id", "known_since", "at", "reason", "scope")
         columns = [[getattr(change, name) for change in changes] for name in names]
         rows = await self._pool.fetch(_SQL["lost"], *columns)
-        return [(changes[row["place"] - 1], row["same_person"]) for row in rows]
+        return [(changes[row["place"] - 1], row["stands"]) for row in rows]
 
     async def halt(self, halt: Halt) -> bool:
         """See the port."""

@@ -46,8 +46,8 @@ class Mending:
 
     async def _mend(self, changes: Sequence[Change]) -> int:
         made, lost = 0, await self._halts.lost(changes)
-        for change, same_person in lost:
-            if same_person and await self._made(change):
+        for change, stands in lost:
+            if stands and await self._made(change):
                 made += 1
             else:
                 _name(change)

@@ -236,7 +236,10 @@ class Halts(Protocol):
         ...
 
     async def lost(self, changes: Sequence[Change]) -> Sequence[tuple[Change, bool]]:
-        """Those of some changes whose entry the ledger lacks, and whether the person of each is still the same."""
+        """Those of some changes whose entry the ledger lacks, and whether each still stands.
+
+        It does if the person is the same, and has not taken it back since.
+        """
         ...
 
     async def halt(self, halt: Halt) -> bool:

@@ -1,6 +1,7 @@
 """A database that went back: really restored copies, and what each process and the operator see of it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
@@ -240,6 +241,44 @@ async def test_what_reduces_is_made_again(postgres_server: Server, database_url:
             await mending(after).mend({lineage})
             assert len(await after.world.entries(kind="action")) == entries
             assert (await after.world.ledger.verify()).faults == ()
+
+
+async def test_what_was_taken_back_since_is_not_made_again(
+    postgres_server: Server, database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A machine that comes back late does not undo what people said meanwhile; it names what it has left alone."""
+    async with site(database_url, tmp_path) as before:
+        one, two, three = await before.world.known(1, 2, 3)
+        assert await before.seen() is None
+    async with copied(postgres_server, database_url) as backup:
+        async with site(database_url, tmp_path) as before:
+            assert await before.seen() is None
+            world, policy = before.world, before.world.policies[BRAND]
+            for who in (one, three):
+                await opt_out(world.standings, policy, who, "newsletter", "one-click")
+            await mark(world.standings, BRAND, two, Flag.DEACTIVATED, True, "page")
+        [journal] = (tmp_path / "seen").glob("*.changes")
+        changes = [json.loads(line) for line in journal.read_text().splitlines()]
+        for change in changes:
+            change["at"] = (datetime.fromisoformat(change["at"]) - timedelta(hours=1)).isoformat()
+        journal.write_text("".join(f"{json.dumps(change)}\n" for change in changes))
+        async with site(backup, tmp_path) as after:
+            for who, reason, scope in (
+                (one, "consent_given", "newsletter"),
+                (two, "not_deactivated", None),
+                (three, "consent_given", "updates"),
+            ):
+                async with after.world.standings.change(BRAND, who, reason, scope, "page"):
+                    pass
+            assert await after.seen() == WENT_BACK
+            await mending(after).mend({(await after.halts.ask((), (), ())).lineage})
+            assert capsys.readouterr().out.count("not made again") == 2
+            standings = [await after.world.standings.get(BRAND, id_) for id_ in (one, two, three)]
+            assert [(it.deactivated, set(it.opted_out)) for it in standings if it] == [
+                (False, set()),
+                (False, set()),
+                (False, {"newsletter"}),
+            ]
 
 
 async def test_what_widens_is_not_made_again(

@@ -31,12 +31,19 @@ WHERE NOT EXISTS (SELECT FROM ledger l WHERE l.writer = head.writer AND l.n = he
 
 -- name: lost
 -- The place of each change whose entry is missing. The time at which a row was made tells whose it is: ids that were lost
--- are given out again.
+-- are given out again. What was taken back here long enough after it, whatever the clocks of two machines say, is over.
 SELECT c.place,
        EXISTS (SELECT FROM recipients r
-               WHERE r.id = c.recipient_id AND r.brand = c.brand AND r.created_at = c.known_since) AS same_person
-FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::timestamptz[])
-    WITH ORDINALITY AS c (writer, n, brand, recipient_id, known_since, place)
+               WHERE r.id = c.recipient_id AND r.brand = c.brand AND r.created_at = c.known_since)
+       AND NOT EXISTS (SELECT FROM ledger l
+               WHERE l.recipient_id = c.recipient_id AND l.mailing_id IS NULL AND l.brand = c.brand
+                 AND l.kind = 'action' AND l.at > c.at + interval '10 minutes'
+                 AND (l.reason = 'not_' || c.reason
+                      OR (l.reason = 'lifted ' || c.reason AND l.category IS NOT DISTINCT FROM c.scope)
+                      OR (l.reason = 'consent_given' AND l.category = c.scope
+                          AND c.reason IN ('opt_out', 'consent_withdrawn')))) AS stands
+FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::text[])
+    WITH ORDINALITY AS c (writer, n, brand, recipient_id, known_since, at, reason, scope, place)
 WHERE NOT EXISTS (SELECT FROM ledger l WHERE l.writer = c.writer AND l.n = c.n)
 ORDER BY c.place
 
