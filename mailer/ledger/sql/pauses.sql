@@ -19,9 +19,10 @@ DELETE FROM pauses WHERE until < now() - interval '1 day'
 WITH lifted AS (
     DELETE FROM pauses WHERE processor = $1 AND until > now() RETURNING 1
 ), due AS (
-    UPDATE batches b SET due_at = now() + $2::interval
-    FROM mailings m
-    WHERE m.id = b.mailing_id AND b.state = 'queued' AND b.due_at > now() + $2::interval AND b.due_at < 'infinity'
-      AND coalesce(m.send_at, now()) <= now() AND EXISTS (SELECT FROM lifted)
+    UPDATE batches SET due_at = now() + $2::interval WHERE id IN (
+        SELECT b.id FROM batches b JOIN mailings m ON m.id = b.mailing_id
+        WHERE b.state = 'queued' AND b.due_at > now() + $2::interval AND b.due_at < 'infinity'
+          AND coalesce(m.send_at, now()) <= now() AND EXISTS (SELECT FROM lifted)
+        FOR UPDATE OF b SKIP LOCKED)
 )
 SELECT FROM lifted
