@@ -109,7 +109,7 @@ BAD_SETTINGS: dict[str, tuple[dict[str, str], tuple[str, ...], str]] = {
 FAILING: dict[str, tuple[dict[str, str], tuple[str, ...], str]] = {
     "no database": ({"DATABASE_URL": NOBODY_LISTENS}, ("mailing", "list"), "refused"),
     "no database to publish to": ({"DATABASE_URL": NOBODY_LISTENS}, ("publish", "good.json"), "the database does not"),
-    "no RabbitMQ": ({"BROKER_URL": NO_RABBIT}, ("publish", "good.json"), "no answer from RabbitMQ"),
+    "no RabbitMQ": ({"BROKER_URL": NO_RABBIT}, ("publish", "good.json"), "RabbitMQ at 127.0.0.1:1 does not answer"),
     "an empty database": ({}, ("mailing", "list"), "the database is not up to date; run `mailer migrate`"),
     "an empty database to publish to": ({}, ("publish", "good.json"), "the database does not answer"),
 }
@@ -246,8 +246,8 @@ async def test_mailings_and_the_ledger_as_json(small_stack: Stack) -> None:
     newest, oldest = sorted(
         (await small_stack.done("mailing", "list", "--json")).json, key=lambda shown: shown["event"]
     )[::-1]
-    assert await small_stack.status("one") == oldest
-    assert await small_stack.status(newest["id"]) == newest
+    assert await small_stack.status("one") == {**oldest, "waiting": []}
+    assert await small_stack.status(newest["id"]) == {**newest, "waiting": []}
     assert [count["n"] for count in oldest["counts"]] == [2]
     entries = (await small_stack.done("ledger", "export", "--mailing", oldest["id"])).lines
     everything = (await small_stack.done("ledger", "export", "--jsonl")).lines
@@ -310,7 +310,8 @@ async def test_templates_are_checked_and_shown(small_stack: Stack) -> None:
     assert faults.status == 1
     assert faults.json["faults"]
     assert all("interpals/bad" in fault["file"] for fault in faults.json["faults"])
-    assert (stopped.status, stopped.err.count("\n")) == (2, 1)
+    assert stopped.status == 2
+    assert "interpals/bad" in stopped.err.splitlines()[-1]
     assert "ar.html" in shown.out
     assert 'dir="rtl"' in (small_stack.folder / "ar.html").read_text()
 
