@@ -8,6 +8,7 @@ import typer
 
 from mailer.app import App
 from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
+from mailer.inputs import named_moment
 from mailer.ports.dead_letters import Chosen, DeadKind, DeadLetter
 
 app = typer.Typer(help="Dead letters: list, show, replay.", no_args_is_help=True)
@@ -126,12 +127,9 @@ def _chosen(
 def _moment(text: str | None, option: str) -> datetime | None:
     """A time with its zone."""
     try:
-        at = datetime.fromisoformat(text) if text is not None else None
-    except ValueError:
-        at = datetime.min
-    if at is not None and at.tzinfo is None:
-        fail(f"{option} {text}: give a time with its zone, such as 2026-11-27T18:00:00Z", 2)
-    return at
+        return None if text is None else named_moment(option, text)
+    except ValueError as error:
+        fail(str(error), 2)
 
 
 def _as_json(letter: DeadLetter) -> dict[str, Any]:

@@ -121,6 +121,8 @@ async def test_an_argument_is_utf_8_in_every_locale(small_stack: Stack) -> None:
         ("policy", "explain", "--recipient", "a", "--template", "weekly", "--at", "9999-12-31T23:59:59-14:00"),
         ("rate", "warm-up", "processor", "relay", "1,2", "--from", "9999-12-31"),
         ("dead", "list", "--limit", "1" + "0" * 30),
+        ("dead", "list", "--since", "0001-01-01T00:00:00+14:00"),
+        ("dead", "replay", "--until", "9999-12-31T23:59:59-14:00"),
         ("mailing", "list", "--limit", "1" + "0" * 30),
         ("processors", "confirm-erasure", "--recipient", "1" + "0" * 30, "--processor", "x", "--by", "D"),
         ("suppressions", "lift", "-1", "--brand", "interpals", "--by", "D", "--reason", "x"),
