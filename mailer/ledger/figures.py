@@ -1,5 +1,9 @@
 """The figures in PostgreSQL. None of them counts a large table: each statement reads few rows, by an index."""
 
+from collections.abc import Sequence
+
+from asyncpg import Record
+
 from mailer.ledger.database import Pool, statements
 from mailer.policy.category import Lane
 from mailer.ports.dead_letters import DeadKind
@@ -26,9 +30,15 @@ class PostgresFigures:
         for name in FIGURES:
             arguments = [_ALL[name]] if name in _ALL else []
             try:
-                rows = await self._pool.fetch(_SQL[name], *arguments, timeout=SECONDS)
+                rows = await self._rows(_SQL[name], arguments)
             except StatementTooSlow:
                 log.warning("a figure took too long to read; it is left out", figure=name)
             else:
                 values[name] = [(tuple(map(str, row[:-1])), float(row[-1])) for row in map(tuple, rows)]
         return values
+
+    async def _rows(self, statement: str, arguments: Sequence[object]) -> Sequence[Record]:
+        """Asks the server to end the statement: one that we only cease to wait for looks like a server that is away."""
+        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+            await connection.execute(f"SET LOCAL statement_timeout = {round(SECONDS * 1000)}")
+            return await connection.fetch(statement, *arguments)

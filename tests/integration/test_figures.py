@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from mailer.ledger import figures
 from mailer.ledger.figures import PostgresFigures
 from mailer.pipeline import figuring
 from mailer.pipeline.figuring import STALE, FlowFigures, keep_figures
@@ -38,6 +40,16 @@ async def test_figures_of_nothing(world: World) -> None:
     assert sorted(found.pop("dead_letters")) == sorted(((kind,), 0.0) for kind in DeadKind)
     assert len(found) == len(FIGURES) - 6
     assert all(samples == [] for samples in found.values())
+
+
+async def test_a_figure_that_takes_long_is_left_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are shown: one slow statement must not blind the operators."""
+    monkeypatch.setitem(figures._SQL, "outbox", "SELECT pg_sleep(600)::text, 1")
+    monkeypatch.setattr(figures, "SECONDS", 1.0)
+    monkeypatch.setitem(figures._SQL, "oldest_parked", "SELECT 7.0")
+    found = await _read(world)
+    assert "outbox" not in found
+    assert found["oldest_parked"] == [((), 7.0)]
 
 
 async def test_figures_of_mailings(world: World) -> None:
