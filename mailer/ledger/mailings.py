@@ -113,7 +113,11 @@ class PostgresMailings:
             if isinstance(mailing.event.to, Audience):
                 await connection.execute(f"SET LOCAL statement_timeout = '{EXPANSION_SECONDS}s'")
                 batches += await connection.fetch(
-                    _SQL["expand_audience"], mailing.id, BATCH_SIZE, timeout=EXPANSION_SECONDS
+                    # The server ends it first: one that we cease to wait for looks like a server that is away.
+                    _SQL["expand_audience"],
+                    mailing.id,
+                    BATCH_SIZE,
+                    timeout=EXPANSION_SECONDS + 10,
                 )
         whole = [row for row in created if row["audience_size"] is not None and row["id"] not in attached]
         return {row["id"]: _facts(row) for row in whole}, batches

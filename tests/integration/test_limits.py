@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from mailer.ledger import mailings
 from mailer.ledger.connections import SERVING, Limits, open_pool
 from mailer.ledger.mailings import EXPANSION_SECONDS
 from mailer.ports.outages import DatabaseAway, StatementTooSlow
@@ -63,6 +64,17 @@ async def test_a_claim_that_takes_too_long_has_taken_nothing(world: World, hurri
     assert [tuple(row) for row in rows] == [("queued", 0)]
     await hurried.handover().run(accepted.batches)
     assert len(hurried.processor.sent) == 2
+
+
+async def test_an_audience_that_takes_too_long_is_no_outage(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event is tried a few times, and not for ever as where the database is away."""
+    monkeypatch.setattr(mailings, "EXPANSION_SECONDS", 1)
+    mailing = new_mailing(make_event({"audience": "everyone"}))
+    async with world.pool.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE audience_members IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(StatementTooSlow) as slow:
+            await world.mailings.accept([mailing])
+    assert trouble_of(slow.value) is Trouble.PASSING
 
 
 async def test_a_large_audience_has_more_time(world: World, hurried: World) -> None:
