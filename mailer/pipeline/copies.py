@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from unicodedata import normalize
 from uuid import UUID
 
 from mailer.pipeline.press import Press
@@ -65,7 +66,17 @@ def windows(rows: Sequence[Row], size: int, alone: Mapping[Key, Collection[objec
 
 
 def once(rows: Sequence[Row], presses: Mapping[UUID, Press]) -> Mapping[Key, set[object]]:
-    """What may be met a single time in a window: who is counted against a cap."""
+    """What may be met a single time in a window: who is counted against a cap, and an address that is invited.
+
+    Of the latter there may be several in mailings that were taken together; none of them would begin (`use_addresses`).
+    """
     counted = {id_ for id_, press in presses.items() if may_count(press.policy, press.category)}
-    keys = [(row.mailing_id, row.recipient_id) for row in rows if row.mailing_id in counted] if counted else []
-    return {key: {key[1]} for key in keys}
+    invites = {id_ for id_, press in presses.items() if press.category.invites}
+    found: dict[Key, set[object]] = {}
+    for row in rows if counted or invites else ():
+        things: set[object] = {row.recipient_id} if row.mailing_id in counted else set()
+        if row.mailing_id in invites and row.standing.address:
+            things.add(normalize("NFC", row.standing.address.lower()))
+        if things:
+            found[row.mailing_id, row.recipient_id] = things
+    return found
