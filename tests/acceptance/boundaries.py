@@ -1,6 +1,5 @@
 """Values at the borders of what a field may be, and events and requests with one of them in each place."""
 
-import copy
 import json
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
@@ -98,17 +97,15 @@ def written(value: Any) -> bytes:
 
 def put(base: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
     """A copy with a value in one place; what leads there is made where it is missing."""
-    made: Any = copy.deepcopy(dict(base))
-    place = made
+    made: dict[str, Any] = dict(base)
+    place: Any = made
     for part, following in pairwise(path):
-        below = place[part] if isinstance(part, int) or part in place else None
-        if not isinstance(below, list if isinstance(following, int) else dict) or (
-            part == "to" and following not in below
-        ):
-            place[part] = below = [None] if isinstance(following, int) else {}
-        place = below
+        below: Any = place[part] if isinstance(part, int) or part in place else None
+        fits = isinstance(below, list if isinstance(following, int) else dict)
+        if not fits or (part == "to" and following not in below):
+            below = [None] if isinstance(following, int) else {}
+        place[part] = place = below.copy()  # only what leads there: what hangs beside it may be very deep
     place[path[-1]] = value
-    assert isinstance(made, dict)
     return made
 
 
