@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 APPLICATION = (sys.executable, str(ROOT / "tests" / "acceptance" / "application.py"))
 PUBLIC_URL = "https://mail.example"
 """Where recipients reach the web app: whatever ends TLS there passes on to the web process."""
-SECONDS = 60
+SECONDS = 180
 """The longest to wait for anything; a machine that is busy gets there later, and a broken one never."""
 _SECRETS = {"SECRET_KEYS": "s" * 40, "ADDRESS_KEY": "a" * 40, "LEDGER_KEY": "l" * 40}
 _T = TypeVar("_T")

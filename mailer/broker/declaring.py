@@ -84,6 +84,10 @@ def _arguments(queue: Queue) -> dict[str, Any]:
     return arguments
 
 
+_OLD_KEYS = ("", "#", OLD_DEAD_QUEUE)
+"""The keys with which the old queue may be bound: ours, and those that tools and clients take by default."""
+
+
 async def empty_old_queue(link: Link, bury: Callable[[Message], Awaitable[None]]) -> None:
     """Moves what the old queue of dead letters holds into the new one, and deletes it once nobody uses it.
 
@@ -95,15 +99,20 @@ async def empty_old_queue(link: Link, bury: Callable[[Message], Awaitable[None]]
     """
     try:
         async with link.short() as channel:
-            await channel.queue_declare(OLD_DEAD_QUEUE, passive=True)
-            await channel.queue_unbind(OLD_DEAD_QUEUE, DEAD, "")
+            for key in _OLD_KEYS:
+                await channel.queue_unbind(OLD_DEAD_QUEUE, DEAD, key)
+            held = (await channel.queue_declare(OLD_DEAD_QUEUE, passive=True)).message_count or 0
             moved = 0
-            while isinstance((got := await channel.basic_get(OLD_DEAD_QUEUE)).delivery, Basic.GetOk):
+            # No more than it held: what is moved must not be met again, however the queue is bound.
+            while moved < held and isinstance((got := await channel.basic_get(OLD_DEAD_QUEUE)).delivery, Basic.GetOk):
                 await bury(message_of(got))
                 await channel.basic_ack(got.delivery_tag or 0)
                 moved += 1
-            await channel.queue_delete(OLD_DEAD_QUEUE, if_unused=True, if_empty=True)
-            log.warning("moved %d dead letters from the queue %s to %s", moved, OLD_DEAD_QUEUE, DEAD_QUEUE)
+            left = await channel.queue_declare(OLD_DEAD_QUEUE, passive=True)
+            if not left.message_count and not left.consumer_count:  # quorum queues know no if-unused and no if-empty
+                await channel.queue_delete(OLD_DEAD_QUEUE)
+            if moved:
+                log.warning("moved %d dead letters from the queue %s to %s", moved, OLD_DEAD_QUEUE, DEAD_QUEUE)
     except ChannelEnded as error:
-        if error.code not in (404, 406):  # it is not there (any more), or an older worker consumes it
+        if error.code != 404:  # it is not there, or not any more
             log.warning("the queue %s cannot be emptied: %s", OLD_DEAD_QUEUE, error)
