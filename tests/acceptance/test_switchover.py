@@ -82,7 +82,11 @@ async def test_one_address_that_leads_to_a_replica_for_a_while(cluster: Cluster,
         await switch_over(cluster)
         await until(lambda: all_answer(readiness, 503), "both processes to be not ready")
         async with httpx.AsyncClient() as client:
-            assert "replica, which is read-only" in (await client.get(readiness[0])).text
+
+            async def says_why() -> bool:
+                return "replica, which is read-only" in (await client.get(readiness[0])).text
+
+            await until(says_why, "the worker to say that its server is a replica")
         answer = await leave(running, "ada")
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0
