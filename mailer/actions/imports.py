@@ -43,7 +43,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import came to; `broken`: from where on the file could not be read."""
+    """The result of an import; `broken`: the place from which the file could not be read."""
 
     taken: int
     rejected: int
@@ -51,7 +51,7 @@ class Imported:
 
 
 class _Rest(BaseModel):
-    """What a line says besides the person."""
+    """The values of a line that are not the person's own."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -103,7 +103,7 @@ async def import_recipients(
 
 
 class Parsed(Generic[_T]):
-    """What a file says, line by line, until its end or to where it can be read.
+    """Yields the lines of a file, until its end or to where it can be read.
 
     Attributes:
         broken: why it ended before its end; None as long as it did not.

@@ -71,7 +71,7 @@ def _steps(topology: Topology) -> Iterator[Step]:
 
 
 def _arguments(queue: Queue) -> dict[str, Any]:
-    """How RabbitMQ is told: at-least-once moves a dead letter only once it is confirmed where it goes."""
+    """The arguments of a queue. With at-least-once, a dead letter moves only once its new queue has confirmed it."""
     arguments: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": queue.delivery_limit}
     if queue.most is not None:
         arguments |= {"x-max-length": queue.most, "x-overflow": "drop-head"}

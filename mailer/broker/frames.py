@@ -26,7 +26,7 @@ _SMALL = 16 * 1024
 
 
 class Room:
-    """How many octets of large bodies are in hand, by channel.
+    """The octets of large bodies that are in hand, by channel.
 
     Args:
         most: how many may be. One body is let in whatever its size, if none is in hand.
