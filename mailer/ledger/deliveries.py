@@ -17,7 +17,7 @@ from mailer.ledger.partitions import Partitions, about
 from mailer.ledger.writers import Writers, columns
 from mailer.policy.decision import Mailing
 from mailer.policy.rates import Rate
-from mailer.ports.deliveries import Carrier, Claim, Move, Row, State
+from mailer.ports.deliveries import Carrier, Claim, LockWait, Move, Row, State
 from mailer.ports.ids import uuid7
 from mailer.ports.ledger import Entry, Kind
 
@@ -105,18 +105,26 @@ class PostgresDeliveries:
             await self.finish(token, None)  # what cannot be read is not kept until the lease ends, only to come again
             raise
 
-    async def move(self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry]) -> frozenset[Key]:
+    async def move(
+        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry], patience: float | None = None
+    ) -> frozenset[Key]:
         """See the port."""
         moved = _columns(moves)
         given = *_packed(moved), claim
+        limit = _lock_timeout(patience)
         table = await self._partitions.of(given[1])
         async with self._writers.lease() as writer, self._pool.acquire() as connection:
             links = writer.link(entries)
             for _ in range(_TRIES):
                 try:
                     refused = await self._move(
-                        connection, table, moves, [*columns(links), *given, *_deltas(moved), self._tell, _handed(links)]
+                        connection,
+                        table,
+                        moves,
+                        [*columns(links), *given, *_deltas(moved), self._tell, _handed(links), limit],
                     )
+                except asyncpg.LockNotAvailableError as error:
+                    raise LockWait from error
                 except asyncpg.PostgresError as error:
                     if error.sqlstate != _NOT_ALL:
                         raise
@@ -139,7 +147,7 @@ class PostgresDeliveries:
             return frozenset()
         try:
             async with connection.transaction():
-                await _begin(connection, moves)
+                await _begin(connection, moves, given[-1])
                 await connection.fetchval(statement, *given)
                 if copies := [(*move.key, move.copy_of) for move in moves if move.copy_of]:
                     await connection.execute(about(_SQL["note_copies"], table), *zip(*copies, strict=True))
@@ -189,12 +197,24 @@ class PostgresDeliveries:
         await self._pool.execute(about(_SQL["finish"], self._partitions.kept(claim)), claim, give_back_until)
 
 
-async def _begin(connection: Connection, moves: Sequence[Move]) -> None:
+def _lock_timeout(patience: float | None) -> str:
+    """The setting, in milliseconds; 0: without end."""
+    return "0" if patience is None else str(max(1, round(1000 * patience)))
+
+
+async def _begin(connection: Connection, moves: Sequence[Move], limit: str) -> None:
     """Uses the addresses of invitations up, and takes the texts that go to shared addresses.
+
+    Args:
+        connection: in a transaction.
+        moves: those that begin.
+        limit: of their waits, as `_lock_timeout` has it.
 
     Raises:
         _Refused: somebody else was first.
     """
+    if limit != "0":
+        await connection.execute(_SQL["be_patient"], limit)
     if invitations := [move.key for move in moves if move.invites]:
         await connection.execute(_SQL["keep_inviters"])
         if used := await connection.fetch(_SQL["use_addresses"], *zip(*invitations, strict=True)):

@@ -3,26 +3,26 @@
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
 from uuid import UUID
 
-from mailer.actions.bounce import Bounces, Judgement
+from mailer.actions.bounce import Bounces
 from mailer.crashing import CrashPoint, reach
 from mailer.pipeline.copies import Key, once, windows
 from mailer.pipeline.leases import Lease, together
-from mailer.pipeline.moving import given_back_by_bugs, hold_back, move_what_holds, parted, warn
+from mailer.pipeline.moving import hold_back, parted
 from mailer.pipeline.precedence import URGENT
 from mailer.pipeline.preparing import Gate, Prepared, Preparing
 from mailer.pipeline.press import Press, Presses, UnknownTemplate
+from mailer.pipeline.recording import Hold, Recorder
 from mailer.pipeline.relays import is_denied
-from mailer.pipeline.verdicts import Change, Sending, Step, conclude
+from mailer.pipeline.verdicts import Sending, Step, conclude
 from mailer.pipeline.waits import note_waits
 from mailer.policy.outcome import Outcome, Result
-from mailer.ports.deliveries import Claim, Deliveries, Move, Row, State
+from mailer.ports.deliveries import Claim, Deliveries, Row
 from mailer.ports.mailings import MailingFacts, Mailings
 from mailer.ports.rates import Admission, Wanted
 from mailer.rendering.templates import TemplateError
@@ -33,48 +33,14 @@ WINDOW = 64
 """Deliveries intended by one statement; at most so many are in doubt after a crash, a consumer."""
 ROUNDS = 20
 """How often a window is decided on anew, because somebody's standing changes, before it is left for later."""
-RETRY_SECONDS = 1.0
-"""Between two tries to record outcomes."""
 RECORD_SECONDS = 0.25
 """Outcomes wait so long for the next window's intents, to share a statement with them."""
-LOCK_SECONDS = 1.0
-"""Outcomes wait so long for a standing that somebody is changing; then they are recorded by themselves."""
 PATIENCE = timedelta(seconds=2)
 """A batch stays in hand until rows that may not go yet may; for longer it is given back."""
 PAUSE = timedelta(seconds=10)
 """When rows that were not reached are tried again."""
 ELSEWHERE = timedelta(seconds=15)
 """When mailings are tried again whose brand or template is not known here: newer workers are being deployed."""
-_T = TypeVar("_T")
-
-
-@dataclass(slots=True)
-class _Hold:
-    """A claim on its way.
-
-    Attributes:
-        urgent: whether bulk mail gives way to it; all of its mailings are of one lane.
-        lease: until when something may begin, and outcomes can be recorded.
-        fates: what this claim has already done with deliveries to shared addresses.
-        pending: outcomes that are not recorded yet. judgements: of their refusals. since: when they came in.
-        offered: how many messages were offered to a processor, or met its trouble.
-        barred: the processors that have refused us with a message, so that another one gets it.
-    """
-
-    claim: Claim
-    presses: Mapping[UUID, Press]
-    lease: Lease
-    fates: dict[Key, State] = field(default_factory=dict)
-    pending: list[Change] = field(default_factory=list)
-    judgements: list[Judgement] = field(default_factory=list)
-    since: float = 0.0
-    urgent: bool = False
-    offered: int = 0
-    barred: defaultdict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
-
-    def note_fates(self, moves: Iterable[Move]) -> None:
-        """Moves of deliveries to shared addresses, which others of the claim are decided by."""
-        self.fates.update((move.key, move.to_state) for move in moves)
 
 
 class HandOver:
@@ -99,9 +65,9 @@ class HandOver:
         self._mailings = mailings
         self._presses = presses
         self._gate = gate
-        self._bounces = bounces
         self._owner = owner
         self._stop = stop
+        self._recorder = Recorder(deliveries, bounces, stop)
         self._preparing = Preparing(gate, presses.sign, deliveries.carriers)
         self.precedence = gate.precedence
         self.routes = gate.routes
@@ -113,7 +79,8 @@ class HandOver:
             batches: their ids.
             facts: of their mailings, as far as they are known; the others are asked for.
 
-        After an outage the claim is left to its lease: the timekeeper finds what is to be done with each row.
+        After an error the claim is given back, so that it can be tried again at once. What may have been offered is
+        left to the lease: the timekeeper finds what is to be done with it.
         """
         begun = time.monotonic()
         claim = await self._deliveries.claim(batches, self._owner)
@@ -121,23 +88,20 @@ class HandOver:
             return
         reach(CrashPoint.AFTER_CLAIM)
         lease = Lease(partial(self._deliveries.renew, claim.token), begun, claim.deadline, self._stop)
-        async with given_back_by_bugs(self._deliveries, claim.token):
-            hold = _Hold(claim, await self._set_up(claim, facts), lease)
+        hold = Hold(claim, lease)
+        async with self._recorder.given_back(hold):
+            hold.presses = await self._set_up(claim, facts)
             hold.urgent = any(press.category.lane in URGENT for press in hold.presses.values())
-            try:
-                left = await self._hand_over_all(hold)
-            finally:
-                # Whatever has failed: what has come of a window must not be forgotten.
-                await self._record(hold)
-        await self._deliveries.finish(claim.token, min(left.values(), default=None))
+            left = await self._hand_over_all(hold)
+        await self._recorder.finish(hold, min(left.values(), default=None))
 
-    async def _hand_over_all(self, hold: _Hold) -> dict[Key, datetime]:
+    async def _hand_over_all(self, hold: Hold) -> dict[Key, datetime]:
         """Passes over the rows until none is left that may go soon; returns those that are left in hand."""
         rows = hold.claim.rows
         while True:
             offered = hold.offered
             left = await self._pass(hold, rows)
-            await self._record(hold)
+            await self._recorder.record(hold)
             if not left or not await self._worth_waiting(hold, min(left.values()), hold.offered > offered):
                 return left
             rows = await self._deliveries.read_again(hold.claim.token, list(left))
@@ -165,7 +129,7 @@ class HandOver:
                     await hold_back(self._deliveries, claim, claim.of(one.id), one, error)
         return presses
 
-    async def _worth_waiting(self, hold: _Hold, until: datetime, progress: bool) -> bool:
+    async def _worth_waiting(self, hold: Hold, until: datetime, progress: bool) -> bool:
         """Waits until rows that are left may go, if that is soon; else they are given back."""
         wait = (until - datetime.now(UTC)).total_seconds()
         if wait > PATIENCE.total_seconds() or (wait <= 0 and not progress) or self._stop.is_set():
@@ -178,7 +142,7 @@ class HandOver:
             return True
         return False
 
-    async def _pass(self, hold: _Hold, rows: Sequence[Row]) -> dict[Key, datetime]:
+    async def _pass(self, hold: Hold, rows: Sequence[Row]) -> dict[Key, datetime]:
         """Takes rows window by window; returns those that are left in hand, and when they may go."""
         left = {_key(row): datetime.now(UTC) + ELSEWHERE for row in rows if row.mailing_id not in hold.presses}
         known = [row for row in rows if row.mailing_id in hold.presses] if left else rows
@@ -190,7 +154,7 @@ class HandOver:
             left |= await self._take(hold, window)
         return left
 
-    async def _take(self, hold: _Hold, rows: Sequence[Row]) -> dict[Key, datetime]:
+    async def _take(self, hold: Hold, rows: Sequence[Row]) -> dict[Key, datetime]:
         """Hands a window over; returns the rows that are left in hand. What had begun when it met a bug is in doubt."""
         begun: Prepared | None = None
         try:
@@ -204,10 +168,10 @@ class HandOver:
             log.exception("a window met a bug", deliveries=len(rows), begun=begun is not None)
             return {} if begun else await self._take_apart(hold, rows, error)
 
-    async def _take_apart(self, hold: _Hold, rows: Sequence[Row], error: Exception) -> dict[Key, datetime]:
+    async def _take_apart(self, hold: Hold, rows: Sequence[Row], error: Exception) -> dict[Key, datetime]:
         """Tries each of several rows; a single one is held, and the others go on."""
+        await self._recorder.record(hold)
         if len(rows) == 1:
-            await self._record(hold)
             await hold_back(self._deliveries, hold.claim, rows, hold.presses[rows[0].mailing_id].facts, error)
             return {}
         left: dict[Key, datetime] = {}
@@ -215,7 +179,7 @@ class HandOver:
             left |= await self._take(hold, [row])
         return left
 
-    async def _prepare(self, hold: _Hold, rows: Sequence[Row]) -> Prepared:
+    async def _prepare(self, hold: Hold, rows: Sequence[Row]) -> Prepared:
         """Prepares a window; outcomes do not wait for it longer than they may."""
         preparing = asyncio.ensure_future(
             self._preparing.prepare(rows, hold.presses, hold.fates, hold.barred, datetime.now(UTC))
@@ -224,10 +188,10 @@ class HandOver:
             patience = hold.since + RECORD_SECONDS - time.monotonic()
             await asyncio.wait({preparing}, timeout=max(patience, 0))
             if not preparing.done():
-                await self._record(hold)
+                await self._recorder.record(hold)
         return await preparing
 
-    async def _hand_over(self, hold: _Hold, prepared: Prepared, begun: Prepared | None) -> dict[Key, datetime]:
+    async def _hand_over(self, hold: Hold, prepared: Prepared, begun: Prepared | None) -> dict[Key, datetime]:
         """Sends what has begun of a window that was prepared; returns what could not begin."""
         if begun is None:
             self._give_back(prepared.admission, prepared.steps)
@@ -236,7 +200,7 @@ class HandOver:
         sending = [step for step in begun.steps if isinstance(step, Sending)]
         return begun.left | (await self._send(hold, sending, begun.admission) if sending else {})
 
-    async def _intend(self, hold: _Hold, prepared: Prepared) -> Prepared | None:
+    async def _intend(self, hold: Hold, prepared: Prepared) -> Prepared | None:
         """Commits what is prepared, with the outcomes of the window before, until every standing is that decided on.
 
         Returns:
@@ -248,11 +212,11 @@ class HandOver:
             if not prepared.steps:
                 return prepared
             reach(CrashPoint.BEFORE_INTENT)
-            refused = await self._move(hold, [step.change for step in prepared.steps])
+            refused = await self._recorder.move(hold, prepared.steps)
             if refused is not None and not refused:
                 reach(CrashPoint.AFTER_INTENT)
                 return prepared
-            await self._record(hold)  # it does not wait until everybody's standing is settled
+            await self._recorder.record(hold)  # it does not wait until everybody's standing is settled
             if refused is None:
                 continue
             prepared.steps, again = parted(prepared.steps, refused)
@@ -266,29 +230,7 @@ class HandOver:
                 prepared.admission = replace(new, until=min(old.until, new.until), at=min(old.at, new.at))
         return None
 
-    async def _move(self, hold: _Hold, changes: Sequence[Change]) -> frozenset[Key] | None:
-        """One statement for the outcomes of a window and the intents of the next one.
-
-        Returns:
-            What was refused; None if it had to wait for somebody's standing for longer than outcomes may.
-        """
-        both = [*hold.pending, *changes]
-        if hold.pending:
-            reach(CrashPoint.BEFORE_OUTCOME)
-        try:
-            async with asyncio.timeout(LOCK_SECONDS if hold.pending else None):
-                refused = await self._deliveries.move(
-                    hold.claim.token, [move for move, _ in both], [entry for _, entries in both for entry in entries]
-                )
-        except TimeoutError:
-            return None
-        if hold.pending and not refused:
-            hold.pending = []
-            reach(CrashPoint.AFTER_OUTCOME)
-            await self._bury(hold)
-        return refused
-
-    async def _send(self, hold: _Hold, steps: Sequence[Sending], admission: Admission) -> dict[Key, datetime]:
+    async def _send(self, hold: Hold, steps: Sequence[Sending], admission: Admission) -> dict[Key, datetime]:
         """Each processor gets its share of a window, bulk mail apart from urgent; returns what was not offered."""
         shares: defaultdict[tuple[str, bool], list[int]] = defaultdict(list)
         for index, step in enumerate(steps):
@@ -307,7 +249,7 @@ class HandOver:
             left |= result
         return left
 
-    async def _offer(self, hold: _Hold, steps: Sequence[Sending], admission: Admission, urgent: bool) -> list[Outcome]:
+    async def _offer(self, hold: Hold, steps: Sequence[Sending], admission: Admission, urgent: bool) -> list[Outcome]:
         """Hands messages to the processor that all of them are for, and says what it answered to who wants to know."""
         name = steps[0].wanted.processor
         outcomes = await steps[0].processor.send(
@@ -316,12 +258,18 @@ class HandOver:
             lambda index: self._forbidden(steps[index].wanted, admission.until),
             urgent=urgent,
         )
-        self._gate.routes.note(name, outcomes, [step.row.recipient_id for step in steps])
-        streams = [(step.category, step.wanted.domain) for step in steps]
-        await self._gate.streams.note(name, streams, outcomes)
-        rows = [step.row for step in steps]
-        hold.judgements.append(await self._persist(hold, lambda: self._bounces.judge(name, rows, outcomes)))
+        await self._tell(name, steps, outcomes)
+        await self._recorder.judge(hold, name, [step.row for step in steps], outcomes)
         return outcomes
+
+    async def _tell(self, name: str, steps: Sequence[Sending], outcomes: Sequence[Outcome]) -> None:
+        """Says what a processor has answered to who decides about what goes next. What they do loses no outcome."""
+        try:
+            self._gate.routes.note(name, outcomes, [step.row.recipient_id for step in steps])
+            streams = [(step.category, step.wanted.domain) for step in steps]
+            await self._gate.streams.note(name, streams, outcomes)
+        except Exception:
+            log.exception("what came of a window could not be noted", processor=name, deliveries=len(steps))
 
     def _forbidden(self, wanted: Wanted, until: float) -> str | None:
         """Why a message may not begin any more."""
@@ -331,7 +279,7 @@ class HandOver:
         return control.halted(wanted.brand, wanted.mailing_id) or control.processor_halted(wanted.processor)
 
     def _conclude(
-        self, hold: _Hold, steps: Sequence[Sending], outcomes: Sequence[Outcome], admission: Admission
+        self, hold: Hold, steps: Sequence[Sending], outcomes: Sequence[Outcome], admission: Admission
     ) -> dict[Key, datetime]:
         """Notes what came of a window, to be recorded; returns what was not offered."""
         now = datetime.now(UTC)
@@ -339,11 +287,13 @@ class HandOver:
             hold.since = time.monotonic()
         unsent = list[Sending]()
         doubted = frozenset[Key]().union(*(judgement.doubted for judgement in hold.judgements))
+        changes = [
+            conclude(step, outcome, now, doubted=_key(step.row) in doubted)
+            for step, outcome in zip(steps, outcomes, strict=True)
+        ]
+        hold.pending += changes  # before anything that could fail
+        hold.note_fates(change.move for step, change in zip(steps, changes, strict=True) if step.row.shared)
         for step, outcome in zip(steps, outcomes, strict=True):
-            change = conclude(step, outcome, now, doubted=_key(step.row) in doubted)
-            hold.pending.append(change)
-            if step.row.shared:
-                hold.note_fates([change.move])
             self._gate.meter.note(step.wanted.processor, step.wanted.domain, outcome)
             if outcome.result is Result.UNSENT:
                 unsent.append(step)
@@ -361,36 +311,6 @@ class HandOver:
         """Messages that were admitted are not sent, at least not now."""
         if unsent := [step.wanted for step in steps if isinstance(step, Sending)]:
             self._gate.meter.give_back(admission, unsent)
-
-    async def _record(self, hold: _Hold) -> None:
-        """Records outcomes by themselves."""
-        changes, hold.pending = hold.pending, []
-        if not changes:
-            return
-        reach(CrashPoint.BEFORE_OUTCOME)
-        warn(await self._persist(hold, lambda: move_what_holds(self._deliveries, hold.claim.token, changes)))
-        reach(CrashPoint.AFTER_OUTCOME)
-        await self._bury(hold)
-
-    async def _persist(self, hold: _Hold, write: Callable[[], Awaitable[_T]]) -> _T:
-        """Writes through an outage as long as the claim holds: what was handed over and is not recorded is in doubt.
-
-        A try whose answer was lost may have done it; then the next one finds nothing left to do.
-        """
-        while True:
-            try:
-                return await write()
-            except Exception:
-                if time.monotonic() + RETRY_SECONDS >= hold.lease.deadline:
-                    raise
-                log.exception("what came of a window could not be recorded; trying again")
-                await asyncio.sleep(RETRY_SECONDS)
-
-    async def _bury(self, hold: _Hold) -> None:
-        """Makes the addresses dead whose refusals are believed, now that their outcomes are recorded."""
-        judgements, hold.judgements = hold.judgements, []
-        for judgement in judgements:
-            await self._persist(hold, partial(self._bounces.bury, judgement))
 
 
 def _key(row: Row) -> Key:

@@ -1,7 +1,6 @@
 """Moves of deliveries that nobody has to send: those that still hold are made, and bugs hold rows back."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from uuid import UUID
 
 from mailer.pipeline.copies import Key
@@ -11,7 +10,7 @@ from mailer.ports.deliveries import Claim, Deliveries, Move, Row, State
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.upkeep import Queued, Upkeep
-from mailer.runtime.troubles import Trouble, place_of, trouble_of
+from mailer.runtime.troubles import place_of
 from mailer.telemetry import HELD_BY_BUGS, log
 
 
@@ -34,20 +33,6 @@ async def hold_back(
     place = place_of(error)
     late = await move_what_holds(deliveries, claim.token, [held_by_bug(row, facts, place) for row in rows])
     note_held(facts.id, facts.category, place, len(rows) - late)
-
-
-@asynccontextmanager
-async def given_back_by_bugs(deliveries: Deliveries, claim: UUID) -> AsyncIterator[None]:
-    """Gives a claim back at once that ends by a bug, so that whoever counts the tries finds it again, and holds it.
-
-    What was intended stays as it is, and is in doubt once the lease is over.
-    """
-    try:
-        yield
-    except Exception as error:
-        if trouble_of(error) is Trouble.BUG:
-            await deliveries.finish(claim, None)
-        raise
 
 
 async def hold_batch(deliveries: Deliveries, upkeep: Upkeep, batch: int, reason: str) -> None:

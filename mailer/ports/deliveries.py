@@ -153,6 +153,10 @@ class Move(NamedTuple):
         return self.mailing_id, self.recipient_id
 
 
+class LockWait(Exception):
+    """A move would have had to wait longer for what somebody else is changing; nothing of it was done."""
+
+
 class Deliveries(Protocol):
     """The rows and the ledger behind them."""
 
@@ -164,15 +168,22 @@ class Deliveries(Protocol):
         ...
 
     async def move(
-        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry]
+        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry], patience: float | None = None
     ) -> frozenset[tuple[UUID, int]]:
         """Moves all or none, and writes the ledger entries in the same statement.
+
+        Args:
+            claim: that holds the deliveries; None for those that nobody holds.
+            moves: each delivery once.
+            entries: of the ledger.
+            patience: how long it waits for what somebody else is changing, in seconds; None: as long as statements may.
 
         Returns:
             The keys that did not pass their guard. Empty: everything was done. Else nothing was, and the caller
             decides again about these and moves the others.
 
         Raises:
+            LockWait: its patience was over; nothing was done.
             RuntimeError: they are refused though each of them holds, as where one comes twice.
         """
         ...

@@ -102,7 +102,7 @@ class OldDeliveries(PostgresDeliveries):
         return [_known(row) for row in found]
 
     async def move(
-        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry]
+        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry], patience: float | None = None
     ) -> frozenset[tuple[UUID, int]]:
         """See the port."""
         linked = self._writer.link(entries)

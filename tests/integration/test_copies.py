@@ -38,11 +38,11 @@ class Counting(PostgresDeliveries):
     moves = 0
 
     async def move(
-        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry]
+        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry], patience: float | None = None
     ) -> frozenset[tuple[UUID, int]]:
         """See the port."""
         self.moves += 1
-        return await super().move(claim, moves, entries)
+        return await super().move(claim, moves, entries, patience)
 
 
 class Dying(FakeProcessor):

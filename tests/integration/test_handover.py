@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.pipeline import handover
+from mailer.pipeline import recording
 from mailer.pipeline.handover import WINDOW
 from mailer.pipeline.press import Presses
 from mailer.policy.outcome import Outcome, Result
@@ -332,14 +332,14 @@ class Shaky(PostgresDeliveries):
         self.failures = 1
 
     async def move(
-        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry]
+        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry], patience: float | None = None
     ) -> frozenset[tuple[UUID, int]]:
         """Fails the first time that deliveries leave the state intended."""
         fails = self.failures > 0 and moves[0].from_state is State.INTENDED
         self.failures -= fails
         if fails and not self.after:
             raise ConnectionResetError
-        refused = await super().move(claim, moves, entries)
+        refused = await super().move(claim, moves, entries, patience)
         if fails:
             raise ConnectionResetError
         return refused
@@ -350,7 +350,7 @@ async def test_outcomes_are_recorded_through_an_outage(
     world: World, after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was delivered is not called in doubt because the database was away for a moment, nor recorded twice."""
-    monkeypatch.setattr(handover, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(recording, "RETRY_SECONDS", 0)
     accepted = await world.accept([person(1), person(2)])
     await world.handover(deliveries=Shaky(world, after)).run(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 2}

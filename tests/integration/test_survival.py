@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
+import structlog
 
 from mailer.actions.bounce import Bounces
 from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.ledger.quarantine import PostgresQuarantine
-from mailer.pipeline import handover as module
+from mailer.pipeline import recording
 from mailer.pipeline.copies import Key
 from mailer.pipeline.handover import WINDOW, HandOver
 from mailer.pipeline.precedence import LONGEST
@@ -177,7 +178,7 @@ class Clumsy(PostgresQuarantine):
 
 async def test_a_burial_that_fails_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """An address cannot be made dead at the first try: it is at the next, and all others get their mail."""
-    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(recording, "RETRY_SECONDS", 0.0)
     accepted = await world.accept([person(number) for number in range(1, PEOPLE + 1)])
     answers = iter([REFUSED])
     refusals = Clumsy(world)
@@ -188,9 +189,46 @@ async def test_a_burial_that_fails_once(world: World, monkeypatch: pytest.Monkey
     assert await world.pool.fetchval("SELECT count(*) FROM suppressions WHERE reason = 'address_dead'") == 1
 
 
+class Confused(PostgresQuarantine):
+    """A quarantine with a bug."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.pool, world.writers, world.hasher)
+
+    async def record(self, processor: str, believed: Sequence[Refusal], doubted: Sequence[Refusal]) -> None:
+        """Fails."""
+        raise KeyError("a bug")
+
+
+async def test_outcomes_are_recorded_though_refusals_cannot_be_judged(world: World) -> None:
+    """A bug of who judges refusals makes nothing in doubt: what was taken is recorded, and no address is made dead."""
+    accepted = await world.accept([person(number) for number in range(1, PEOPLE + 1)])
+    answers = iter([REFUSED])
+    processor = FakeProcessor(lambda outgoing: next(answers, ACCEPTED))
+    with structlog.testing.capture_logs() as logs:
+        await handing_over(world, processor, refusals=Confused(world)).run(accepted.batches)
+    assert [line["event"] for line in logs].count("refusals could not be judged") == 1
+    assert await world.counted(accepted.mailing_id) == {SENT: PEOPLE - 1, ("failed", "5.1.1"): 1}
+    assert await world.pool.fetchval("SELECT count(*) FROM suppressions WHERE reason = 'address_dead'") == 0
+
+
+async def test_outcomes_are_recorded_though_who_is_told_of_them_fails(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug of who chooses among processors, or counts what they take, makes nothing in doubt."""
+    accepted = await world.accept([person(number) for number in range(1, PEOPLE + 1)])
+    monkeypatch.setattr(Routes, "note", lambda *_: 1 / 0)
+    monkeypatch.setattr(NoLimits, "note", lambda *_: 1 / 0)
+    with structlog.testing.capture_logs() as logs:
+        await handing_over(world, world.processor).run(accepted.batches)
+    assert [line["event"] for line in logs].count("what came of a window could not be noted") == 2
+    assert await world.real_counts(accepted.mailing_id) == {SENT: PEOPLE}
+    assert len(world.processor.sent) == PEOPLE
+
+
 async def test_outcomes_do_not_wait_for_somebody_elses_lock(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A standing of the second window is locked by a frozen process: the first one's outcomes are recorded."""
-    monkeypatch.setattr(module, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(recording, "LOCK_SECONDS", 0.2)
     accepted, last = await two_windows(world)
 
     async def recorded() -> bool:
@@ -305,10 +343,12 @@ class Counting:
 class NeverSettled(PostgresDeliveries):
     """Deliveries of people whose standing changes all the time."""
 
-    async def move(self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry]) -> frozenset[Key]:
+    async def move(
+        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry], patience: float | None = None
+    ) -> frozenset[Key]:
         """Refuses every intent."""
         refused = frozenset(move.key for move in moves if move.to_state is State.INTENDED)
-        return refused or await super().move(claim, moves, entries)
+        return refused or await super().move(claim, moves, entries, patience)
 
 
 async def test_tokens_come_back_when_nothing_could_be_intended(world: World) -> None:

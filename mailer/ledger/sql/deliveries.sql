@@ -154,15 +154,23 @@ WHERE d.mailing_id = k.mailing_id AND d.recipient_id = k.recipient_id
         AS s (shape int, from_state text, to_state text, reason text, sent_as text, counts_as text)
         USING (shape)
 
+-- name: be_patient
+-- The same limit as `move` has, for what its transaction does before.
+SELECT set_config('lock_timeout', $1, true)
+
 -- name: move
 -- All of the window, or an error and nothing of it: only so can the chain be computed before the statement.
-WITH want AS MATERIALIZED (
+WITH patience AS MATERIALIZED (
+    -- The server ends the wait: who breaks a statement off from outside never knows whether it was committed.
+    SELECT set_config('lock_timeout', $16, true) AS milliseconds
+), want AS MATERIALIZED (
     -- In an order, so that no two wait for one another.
     SELECT * FROM ({want}) w ORDER BY mailing_id, recipient_id
 ), standing AS MATERIALIZED (
     -- Waits for whoever is changing one of them, and then sees what it has become (invariant 2).
     SELECT s.recipient_id, s.version FROM standings s
-    WHERE s.recipient_id IN (SELECT recipient_id FROM want WHERE version IS NOT NULL)
+    WHERE (SELECT milliseconds FROM patience) IS NOT NULL
+      AND s.recipient_id IN (SELECT recipient_id FROM want WHERE version IS NOT NULL)
     ORDER BY s.recipient_id {lock}
 ), lease AS MATERIALIZED (
     SELECT b.mailing_id FROM batches b

@@ -1,0 +1,79 @@
+"""Intents whose answer comes late or never: what was intended is offered, or goes back and is offered later, once."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+import pytest
+import structlog
+
+from mailer.ledger.deliveries import PostgresDeliveries
+from mailer.pipeline import recording
+from mailer.pipeline.copies import Key
+from mailer.pipeline.handover import WINDOW
+from mailer.ports.deliveries import Move, State
+from mailer.ports.ledger import Entry
+from mailer.ports.outages import DatabaseAway
+from tests.factories import World, person
+
+PEOPLE = WINDOW + 6
+"""More than fit into one window: the second one's intents go with the outcomes of the first."""
+SENT = ("handed_over", "")
+
+
+class Answering(PostgresDeliveries):
+    """Deliveries that do something between a statement with intents and its answer.
+
+    Args:
+        world: whose database.
+        second: done for the second such statement, after its commit.
+    """
+
+    def __init__(self, world: World, second: Callable[[], Any]) -> None:
+        super().__init__(world.pool, world.writers)
+        self._second = second
+        self._intents = 0
+
+    async def move(
+        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry], patience: float | None = None
+    ) -> frozenset[Key]:
+        """Commits, and answers as the test wants."""
+        refused = await super().move(claim, moves, entries, patience)
+        if any(move.to_state is State.INTENDED for move in moves):
+            self._intents += 1
+            if self._intents == 2:
+                await self._second()
+        return refused
+
+
+async def test_what_was_intended_is_offered_however_late_the_answer_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An intent is committed, and its answer takes longer than outcomes wait for a lock: everybody gets one message."""
+    monkeypatch.setattr(recording, "LOCK_SECONDS", 0.05)
+    accepted = await world.accept([person(n) for n in range(PEOPLE)])
+    late = Answering(world, lambda: asyncio.sleep(0.5))
+    await world.handover(deliveries=late).run(accepted.batches)
+    assert await world.real_counts(accepted.mailing_id) == {SENT: PEOPLE}
+    assert len(set(world.processor.recipients)) == len(world.processor.sent) == PEOPLE
+    assert len(await world.entries(accepted.mailing_id, "hand_over")) == PEOPLE
+
+
+@pytest.mark.parametrize("error", [DatabaseAway("the connection is closed"), OSError("no space left on device")])
+async def test_what_was_intended_in_vain_goes_back(world: World, error: Exception) -> None:
+    """The answer to an intent is lost with its connection, or by a bug: nothing is in doubt, and all goes out."""
+    accepted = await world.accept([person(n) for n in range(PEOPLE)])
+
+    async def fail() -> None:
+        raise error
+
+    handing_over = world.handover(deliveries=Answering(world, fail))
+    with structlog.testing.capture_logs():
+        try:
+            await handing_over.run(accepted.batches)
+        except DatabaseAway:
+            await handing_over.run(accepted.batches)  # as its message, which is still in hand, is handled again
+    assert await world.real_counts(accepted.mailing_id) == {SENT: PEOPLE}
+    assert len(set(world.processor.recipients)) == len(world.processor.sent) == PEOPLE
+    assert (await world.ledger.verify()).faults == ()
