@@ -16,7 +16,7 @@ from mailer.actions.bounce import Bounces
 from mailer.actions.consent import Confirmations
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.broker.topology import DEAD_QUEUE, Topology, batches_queue, events_queue, topology
+from mailer.broker.topology import DEAD_QUEUES, Topology, batches_queue, events_queue, topology
 from mailer.doctor.finding import Finding
 from mailer.embedded import postgres
 from mailer.ledger.addresses import AddressHasher
@@ -249,7 +249,9 @@ class App:
                 batches = consumers.hand_over_batches(handover, stop)
                 hold = consumers.hold_batches(self.deliveries, self.upkeep)
                 tasks.create_task(consume(batches_queue(lane), consumers.BATCHES_AT_ONCE, batches, give_up=hold))
-        tasks.create_task(consume(DEAD_QUEUE, 10, consumers.keep_dead(self.letters, _topology(self.policies).knows)))
+        keep = consumers.keep_dead(self.letters, _topology(self.policies).knows)
+        for queue in DEAD_QUEUES:
+            tasks.create_task(consume(queue, 10, keep))
         if not self.settings.in_process:
             tasks.create_task(consumers.relay(self.outbox, broker, self.letters, self.owner, stop))
 

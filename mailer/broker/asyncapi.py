@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mailer.broker.topology import BATCHES, DEAD, EVENTS, LAST, OUTCOMES, Exchange, Topology
+from mailer.broker.topology import BATCHES, DEAD, DEAD_AGAIN, EVENTS, LAST, OUTCOMES, Exchange, Topology
 from mailer.ports.broker import Header
 
 
@@ -18,7 +18,11 @@ def describe(plan: Topology, schemas: dict[str, Any]) -> dict[str, Any]:
         "asyncapi": "3.0.0",
         "info": {"title": "mailer", "version": "1", "description": "Message events in, outcomes out."},
         "defaultContentType": "application/json",
-        "channels": {exchange.name: _channel(plan, exchange) for exchange in plan.exchanges if exchange.name != LAST},
+        "channels": {
+            exchange.name: _channel(plan, exchange)
+            for exchange in plan.exchanges
+            if exchange.name not in (DEAD_AGAIN, LAST)
+        },
         "operations": {
             "publishEvent": {
                 "action": "receive",

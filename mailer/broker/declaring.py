@@ -1,7 +1,7 @@
 """Exchanges, queues and bindings in RabbitMQ: as many as possible are declared; an old queue is emptied."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiormq.abc import AbstractChannel
@@ -9,12 +9,10 @@ from pamqp.commands import Basic
 
 from mailer.broker.links import ChannelEnded, Link
 from mailer.broker.subscriptions import message_of
-from mailer.broker.topology import DEAD, DEAD_QUEUE, OLD_DEAD_QUEUE, Queue, Topology
+from mailer.broker.topology import DEAD, DEAD_QUEUE, OLD_DEAD_QUEUE, Binding, Exchange, Part, Queue, Topology
 from mailer.ports.broker import BrokerRefused, Message
 
 log = logging.getLogger(__name__)
-
-Step = Callable[[AbstractChannel], Awaitable[object]]
 
 
 async def declare(link: Link, topology: Topology) -> None:
@@ -24,12 +22,12 @@ async def declare(link: Link, topology: Topology) -> None:
         BrokerRefused: something of that name exists and is different, or the user may not make it.
         BrokerUnavailable: RabbitMQ did not answer.
     """
-    left, problems = list(_steps(topology)), []
+    left, problems = list(topology.parts), []
     while left:
         try:
             async with link.short() as channel:
                 while left:
-                    await left[0](channel)
+                    await _declare_part(channel, left[0])
                     del left[0]
         except ChannelEnded as error:  # and with it the channel; a binding to what could not be made is refused, too
             problems.append(str(error))
@@ -38,36 +36,15 @@ async def declare(link: Link, topology: Topology) -> None:
         raise BrokerRefused("; ".join(dict.fromkeys(problems)))
 
 
-def _steps(topology: Topology) -> Iterator[Step]:
-    for exchange in topology.exchanges:
-        options = {"alternate-exchange": exchange.alternate} if exchange.alternate else {}
-
-        def make_exchange(
-            channel: AbstractChannel,
-            name: str = exchange.name,
-            kind: str = exchange.kind,
-            options: dict[str, Any] = options,
-        ) -> Awaitable[object]:
-            return channel.exchange_declare(name, exchange_type=kind, durable=True, arguments=options)
-
-        yield make_exchange
-    for queue in topology.queues:
-
-        def make_queue(channel: AbstractChannel, queue: Queue = queue) -> Awaitable[object]:
-            return channel.queue_declare(queue.name, durable=True, arguments=_arguments(queue))
-
-        yield make_queue
-    for binding in topology.bindings:
-
-        def bind(
-            channel: AbstractChannel,
-            queue: str = binding.queue,
-            exchange: str = binding.exchange,
-            key: str = binding.key,
-        ) -> Awaitable[object]:
-            return channel.queue_bind(queue, exchange, key)
-
-        yield bind
+async def _declare_part(channel: AbstractChannel, part: Part) -> None:
+    match part:
+        case Exchange(name, kind, alternate):
+            options: dict[str, Any] = {"alternate-exchange": alternate} if alternate else {}
+            await channel.exchange_declare(name, exchange_type=kind, durable=True, arguments=options)
+        case Queue(name):
+            await channel.queue_declare(name, durable=True, arguments=_arguments(part))
+        case Binding(exchange, queue, key):
+            await channel.queue_bind(queue, exchange, key)
 
 
 def _arguments(queue: Queue) -> dict[str, Any]:

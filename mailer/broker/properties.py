@@ -7,9 +7,11 @@ texts of any bytes, tables of any depth. What mailer does not use is skipped; wh
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from pamqp import encode
 
+from mailer.broker.topology import DEAD, DEAD_QUEUE
 from mailer.ports.broker import Header
 
 _BITS = {
@@ -49,7 +51,7 @@ class Properties:
         message_id: with U+FFFD for what is no UTF-8.
         user_id: None also where it is no UTF-8: no user that mailer knows is called so.
         headers: those whose value is a text.
-        death: the reason and the exchange of the last time that RabbitMQ itself made a dead letter of the message.
+        death: the reason why RabbitMQ itself made a dead letter of the message, and the exchange that it came by.
     """
 
     message_id: str | None = None
@@ -151,13 +153,31 @@ def _read_headers(found: Properties, table: bytes) -> None:
 
 
 def _death(array: bytes) -> tuple[str, str] | None:
-    """The newest entry of `x-death`, a table that begins the array."""
-    if array[:1] != b"F":
+    """Reason and exchange of the newest entry of `x-death`; the reason is empty where a dead letter itself died.
+
+    Of a message that RabbitMQ had made a dead letter before, the older entry counts.
+    """
+    deaths = list(islice(_deaths(array), 2))
+    if not deaths:
         return None
-    size = int.from_bytes(array[1:5], "big")
-    values = {name: _text(value) for name, kind, value in _entries(array[5 : 5 + size]) if kind == ord("S")}
-    reason, exchange = values.get("reason"), values.get("exchange")
-    return (reason, exchange) if reason is not None and exchange is not None else None
+    queue, reason, exchange = deaths[0]
+    if queue != DEAD_QUEUE:
+        return reason, exchange
+    return deaths[1][1:] if exchange == DEAD and len(deaths) > 1 else ("", exchange)
+
+
+def _deaths(array: bytes) -> Iterator[tuple[str, str, str]]:
+    """Queue, reason and exchange of the entries of `x-death`, an array of tables of which the newest is first."""
+    at = 0
+    while array[at : at + 1] == b"F":
+        size = int.from_bytes(array[at + 1 : at + 5], "big")
+        entries = _entries(array[at + 5 : at + 5 + size])
+        values = {name: _text(value) for name, kind, value in entries if kind == ord("S")}
+        queue, reason, exchange = (values.get(name) for name in ("queue", "reason", "exchange"))
+        if queue is None or reason is None or exchange is None:
+            return
+        yield queue, reason, exchange
+        at += 5 + size
 
 
 def _entries(table: bytes) -> Iterator[tuple[str | None, int, bytes]]:

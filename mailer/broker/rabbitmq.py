@@ -16,7 +16,7 @@ from mailer.broker.arrivals import Arrivals
 from mailer.broker.declaring import declare, empty_old_queue
 from mailer.broker.links import ChannelEnded, Link, losses
 from mailer.broker.subscriptions import Subscription
-from mailer.broker.topology import DEAD, DEAD_QUEUE, EVENTS, LAST, Topology, dead_letter
+from mailer.broker.topology import DEAD, DEAD_QUEUES, EVENTS, LAST, Topology, dead_letter
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerRefused, BrokerUnavailable, Header, Message, Received, Unpublishable, Unroutable
 from mailer.telemetry import DEAD_LAST
@@ -209,7 +209,7 @@ class RabbitBroker:
     ) -> AsyncIterator[AsyncIterator[list[Received]]]:
         """Yields what has arrived; see `Broker.consume`. Waits for RabbitMQ, and for the queue to exist."""
         arrivals = Arrivals(at_once)
-        last = queue == DEAD_QUEUE
+        last = queue in DEAD_QUEUES
         bury = self._bury_last if last else self._bury
         subscription = Subscription(
             self._link(queue), queue, prefetch, arrivals, bury, self._restore, self._note_consumer
@@ -294,7 +294,7 @@ class RabbitBroker:
         self._report(name, problem)
 
     def _link(self, queue: str) -> Link:
-        if queue == DEAD_QUEUE:
+        if queue in DEAD_QUEUES:
             return self._consuming[_DEAD]
         return self._consuming[next((lane for lane in _URGENT if queue.endswith(f".{lane}")), _BULK)]
 

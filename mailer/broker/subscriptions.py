@@ -14,7 +14,7 @@ from mailer.broker.arrivals import Arrivals
 from mailer.broker.frames import Room
 from mailer.broker.links import ChannelEnded, Link, close_channel, losses
 from mailer.broker.properties import death_of
-from mailer.broker.topology import DEAD, DEAD_QUEUE, DELIVERY_LIMIT_REASON, LAST
+from mailer.broker.topology import DEAD, DEAD_AGAIN, DEAD_QUEUES, DELIVERY_LIMIT_REASON, LAST
 from mailer.ports.broker import BrokerUnavailable, Header, Message, Unpublishable, Unroutable
 from mailer.ports.dead_letters import DeadKind
 
@@ -119,7 +119,7 @@ class Subscription:
     @property
     def _buries_large(self) -> bool:
         """What is too large becomes a dead letter here; of the dead letters, a row."""
-        return self.queue != DEAD_QUEUE
+        return self.queue not in DEAD_QUEUES
 
     async def flush(self) -> None:
         """Returns once all acks are on their way."""
@@ -213,13 +213,12 @@ def message_of(incoming: DeliveredMessage) -> Message:
     """A message as the port has it; what RabbitMQ says of one that it buried by itself comes in our own headers."""
     properties = incoming.header.properties
     headers, death = death_of(properties.headers or {})  # type: ignore[arg-type]  # `rewritten` leaves texts only
-    reason, exchange = death or ("", "")
-    if incoming.exchange in (DEAD, LAST) and reason in _DEATHS:
-        kind, words = _DEATHS[reason]
-        headers |= {
-            Header.KIND: kind,
-            Header.REASON: words,
-            Header.EXCHANGE: exchange,
-            Header.ROUTING_KEY: incoming.routing_key or "",
-        }
+    if incoming.exchange in (DEAD, DEAD_AGAIN, LAST) and death is not None:
+        reason, exchange = death
+        place = {Header.EXCHANGE: exchange, Header.ROUTING_KEY: incoming.routing_key or ""}
+        if reason in _DEATHS:
+            kind, words = _DEATHS[reason]
+            headers |= {Header.KIND: kind, Header.REASON: words, **place}
+        elif not reason:
+            headers = place | headers
     return Message(incoming.body, incoming.routing_key or "", properties.message_id, headers, properties.user_id)

@@ -21,6 +21,9 @@ DEAD_QUEUE = "mailer.dead.letters"
 """The queue behind it, of which each message becomes a row."""
 OLD_DEAD_QUEUE = "mailer.dead"
 """The queue that was behind it first, without an end to how often a message came back. It is emptied into the other."""
+DEAD_AGAIN = "mailer.dead.again"
+"""Fanout, and the queue behind it: dead letters that RabbitMQ took off the first one. They are kept as well."""
+DEAD_QUEUES = (DEAD_QUEUE, DEAD_AGAIN)
 LAST = "mailer.dead.last"
 """Fanout, and the queue behind it: dead letters that could not be kept. Nobody consumes it: a person looks at them."""
 MOST_LAST = 10_000
@@ -90,6 +93,9 @@ class Binding:
     key: str = ""
 
 
+Part = Exchange | Queue | Binding
+
+
 @dataclass(frozen=True, slots=True)
 class Topology:
     """Everything that a broker has to have."""
@@ -97,6 +103,11 @@ class Topology:
     exchanges: tuple[Exchange, ...]
     queues: tuple[Queue, ...]
     bindings: tuple[Binding, ...]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All of it, in the order in which it is declared."""
+        return (*self.queues, *self.exchanges, *self.bindings)
 
     def route(self, exchange: str, key: str) -> tuple[str, ...]:
         """The queues that get a message; none if the exchange, or a binding for the key, does not exist."""
@@ -109,11 +120,14 @@ class Topology:
 
     def knows(self, exchange: str, key: str) -> bool:
         """Whether a queue, other than that of the dead letters, should take a message."""
-        return any(queue != DEAD_QUEUE for queue in self.route(exchange, key))
+        return any(queue not in DEAD_QUEUES for queue in self.route(exchange, key))
 
 
 def topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
-    """The topology for the categories of all brands.
+    """The topology for the categories of all brands, in the order in which it is declared.
+
+    The exchange of events comes after all queues, and the binding of dead letters after those of events. An event that
+    is published meanwhile is refused or returned to its publisher, and never a dead letter.
 
     Args:
         categories: the lane of each (brand, category).
@@ -121,20 +135,22 @@ def topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
     return Topology(
         exchanges=(
             Exchange(LAST, Kind.FANOUT),
+            Exchange(DEAD_AGAIN, Kind.FANOUT),
             Exchange(DEAD, Kind.FANOUT),
-            Exchange(EVENTS, Kind.TOPIC, alternate=DEAD),
             Exchange(BATCHES, Kind.DIRECT),
             Exchange(OUTCOMES, Kind.TOPIC),
+            Exchange(EVENTS, Kind.TOPIC, alternate=DEAD),
         ),
         queues=(
             Queue(LAST, dead_letters=None, most=MOST_LAST),
-            Queue(DEAD_QUEUE, DEAD_DELIVERY_LIMIT, LAST),
+            Queue(DEAD_AGAIN, DEAD_DELIVERY_LIMIT, LAST),
+            Queue(DEAD_QUEUE, DEAD_DELIVERY_LIMIT, DEAD_AGAIN),
             *(Queue(events_queue(lane)) for lane in Lane),
             *(Queue(batches_queue(lane)) for lane in Lane),
         ),
         bindings=(
             Binding(LAST, LAST),
-            Binding(DEAD, DEAD_QUEUE),
+            Binding(DEAD_AGAIN, DEAD_AGAIN),
             *(Binding(BATCHES, batches_queue(lane), lane) for lane in Lane),
             *(
                 Binding(EVENTS, events_queue(lane), f"{brand}.{category}")
@@ -144,6 +160,7 @@ def topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
                 Binding(EVENTS, events_queue(Lane.SERVICE), f"{brand}.{ACCOUNT}")
                 for brand in dict.fromkeys(brand for brand, _ in categories)
             ),
+            Binding(DEAD, DEAD_QUEUE),
         ),
     )
 

@@ -11,11 +11,20 @@ from pamqp.header import ContentHeader
 
 from mailer.broker.frames import Frames, Room
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.broker.topology import DEAD_QUEUE, EVENTS, events_queue
+from mailer.broker.topology import (
+    DEAD,
+    DEAD_AGAIN,
+    DEAD_DELIVERY_LIMIT,
+    DEAD_QUEUE,
+    EVENTS,
+    LAST,
+    events_queue,
+)
 from mailer.events import MAX_EVENT_BYTES
 from mailer.policy.category import Lane
 from mailer.ports.broker import Header, Message, Received
 from tests.contract.brokers import BRAND, delete_everything, under_test
+from tests.factories import until
 from tests.raw_amqp import header, long, publish_raw, short
 
 KEY = f"{BRAND}.service"
@@ -191,6 +200,54 @@ async def test_what_expires_in_its_queue_is_a_dead_letter_that_says_so(broker: R
     assert (letter.headers[Header.KIND], letter.headers[Header.EXCHANGE]) == ("expired", EVENTS)
 
 
+@pytest.mark.parametrize("milliseconds", [b"0", b"1"])
+async def test_a_dead_letter_that_expires_is_kept_for_what_it_died_of(
+    broker: RabbitBroker, rabbit_url: str, milliseconds: bytes
+) -> None:
+    """A publisher's time-out also ends the wait of a message that no queue takes, and does not make it vanish."""
+    assert await publish_raw(rabbit_url, b"nobody.service", {"expiration": short(milliseconds)}, b"{}")
+    async with broker.consume(DEAD_AGAIN, 1) as arrivals:
+        letter = (await next_of(arrivals)).message
+    assert (letter.headers[Header.EXCHANGE], letter.headers[Header.ROUTING_KEY]) == (EVENTS, "nobody.service")
+    assert Header.KIND not in letter.headers
+    assert await broker.depth(LAST) == 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "exchange", "wanted"),
+    [
+        ({Header.KIND: "error", Header.REASON: "why", Header.EXCHANGE: EVENTS}, DEAD, ("error", "why", EVENTS)),
+        ({}, EVENTS, (None, None, EVENTS)),
+    ],
+)
+async def test_a_dead_letter_that_kills_its_consumer_is_tried_once_more_for_what_it_died_of(
+    broker: RabbitBroker, rabbit_url: str, headers: dict[str, str], exchange: str, wanted: tuple[str | None, ...]
+) -> None:
+    """It came back too often: from then on it waits in a queue of its own, with the cause that it had."""
+    await broker.publish(exchange, Message(b"{}", "nobody.service", "m-1", headers))
+    async with broker.consume(DEAD_QUEUE, 1) as arrivals, broker.consume(DEAD_AGAIN, 1) as again:
+        async with asyncio.timeout(SECONDS):
+            for _ in range(DEAD_DELIVERY_LIMIT + 1):
+                [received] = await anext(arrivals)
+                await received.release()
+        letter = (await next_of(again)).message
+    assert tuple(letter.headers.get(name) for name in (Header.KIND, Header.REASON, Header.EXCHANGE)) == wanted
+
+
+async def test_what_expires_and_kills_its_consumer_as_a_dead_letter_has_expired(
+    broker: RabbitBroker, rabbit_url: str
+) -> None:
+    """The first of the two deaths that RabbitMQ tells of is the cause."""
+    assert await publish_raw(rabbit_url, KEY.encode(), {"expiration": short(b"0")}, b"{}")
+    async with broker.consume(DEAD_QUEUE, 1) as arrivals, broker.consume(DEAD_AGAIN, 1) as again:
+        async with asyncio.timeout(SECONDS):
+            for _ in range(DEAD_DELIVERY_LIMIT + 1):
+                [received] = await anext(arrivals)
+                await received.release()
+        letter = (await next_of(again)).message
+    assert (letter.headers[Header.KIND], letter.headers[Header.EXCHANGE]) == ("expired", EVENTS)
+
+
 async def test_a_dead_letter_that_cannot_be_kept_comes_to_the_last_queue(broker: RabbitBroker, rabbit_url: str) -> None:
     """Rejecting it, or dying with it too often, does not bring it round for ever."""
     await broker.publish("mailer.dead", Message(b"1", "x", "rejected"))
@@ -199,17 +256,18 @@ async def test_a_dead_letter_that_cannot_be_kept_comes_to_the_last_queue(broker:
         async with asyncio.timeout(SECONDS):
             [first] = await anext(arrivals)
             await first.reject("bad")
-            returns = 0
-            while await broker.depth("mailer.dead.last") < 2:
-                with pytest.MonkeyPatch.context():
-                    try:
-                        async with asyncio.timeout(1):
-                            [again] = await anext(arrivals)
-                    except TimeoutError:
-                        continue
-                await again.release()
-                returns += 1
-    assert returns == 21
+            for _ in range(DEAD_DELIVERY_LIMIT + 1):
+                [received] = await anext(arrivals)
+                await received.release()
+    async with broker.consume(DEAD_AGAIN, 1) as arrivals, asyncio.timeout(SECONDS):
+        for _ in range(DEAD_DELIVERY_LIMIT + 1):
+            [received] = await anext(arrivals)
+            await received.release()
+
+    async def both() -> bool:
+        return await broker.depth(LAST) == 2
+
+    await until(both)
 
 
 def frame(kind: int, channel: int, payload: bytes) -> bytes:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mailer.broker.topology import (
     BATCHES,
-    DEAD_QUEUE,
+    DEAD_QUEUES,
     EVENTS,
     LAST,
     OUTCOMES,
@@ -36,7 +36,7 @@ TWO_BRANDS = topology(
 def test_every_lane_has_its_two_queues() -> None:
     """Also a lane that no category uses: its consumers may start before a policy does."""
     names = {queue.name for queue in topology({}).queues}
-    assert names == {DEAD_QUEUE, LAST} | {make(lane) for lane in Lane for make in (events_queue, batches_queue)}
+    assert names == {*DEAD_QUEUES, LAST} | {make(lane) for lane in Lane for make in (events_queue, batches_queue)}
 
 
 def test_the_names_are_those_that_the_outside_relies_on() -> None:
@@ -46,9 +46,26 @@ def test_the_names_are_those_that_the_outside_relies_on() -> None:
         "mailer.events",
         "mailer.batches",
         "mailer.dead",
+        "mailer.dead.again",
         "mailer.dead.last",
         "mailer.outcomes",
     }
+
+
+def test_what_is_published_while_it_is_declared_is_no_dead_letter() -> None:
+    """However much of it is there, an event goes to its lane, or back to its publisher."""
+    parts = TWO_BRANDS.parts
+    reached = set()
+    for count in range(len(parts) + 1):
+        there = parts[:count]
+        partly = Topology(
+            tuple(part for part in there if isinstance(part, Exchange)),
+            tuple(part for part in there if isinstance(part, Queue)),
+            tuple(part for part in there if isinstance(part, Binding)),
+        )
+        assert {binding.queue for binding in partly.bindings} <= {queue.name for queue in partly.queues}
+        reached.add(partly.route(EVENTS, "paltalk-2006.partner"))
+    assert reached == {(), (events_queue(Lane.NEWSLETTER),)}
 
 
 @pytest.mark.parametrize(
