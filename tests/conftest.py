@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import signal
 import tempfile
 import uuid
 import zlib
@@ -27,6 +28,11 @@ from tests.hostile import make_hostile
 from tests.processes import Stack, open_stack
 
 pytest_plugins = ["tests.proofs"]
+
+# What ignores a signal, as under nohup or as a shell's job, has children that do so, too: no test could end them by it.
+for number in (signal.SIGHUP, signal.SIGINT):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 # A machine that is busy is slow, and no example is wrong for it.
 hypothesis.settings.register_profile("tests", deadline=None)
