@@ -287,8 +287,9 @@ class HandOver:
             hold.since = time.monotonic()
         unsent = list[Sending]()
         doubted = frozenset[Key]().union(*(judgement.doubted for judgement in hold.judgements))
+        denied = self._denied(hold, steps, outcomes)
         changes = [
-            conclude(step, outcome, now, doubted=_key(step.row) in doubted)
+            conclude(step, outcome, now, doubted=_key(step.row) in doubted, denied=_key(step.row) in denied)
             for step, outcome in zip(steps, outcomes, strict=True)
         ]
         hold.pending += changes  # before anything that could fail
@@ -297,15 +298,25 @@ class HandOver:
             self._gate.meter.note(step.wanted.processor, step.wanted.domain, outcome)
             if outcome.result is Result.UNSENT:
                 unsent.append(step)
-                if is_denied(outcome):
-                    hold.barred[_key(step.row)].add(step.wanted.processor)
                 hold.offered += outcome.trouble is not None  # another one may take it at once
         for result, n in Counter(outcome.result for outcome in outcomes).items():
             HANDED_OVER.labels(steps[0].wanted.processor, result).inc(n)
         note_waits(hold.presses, steps, outcomes, now)
         self._give_back(admission, unsent)
         hold.offered += len(steps) - len(unsent)
-        return {_key(step.row): now for step in unsent}
+        return {_key(step.row): now for step in unsent if _key(step.row) not in denied}
+
+    def _denied(self, hold: Hold, steps: Sequence[Sending], outcomes: Sequence[Outcome]) -> set[Key]:
+        """The messages with which each processor that may have them refuses us, though it takes others."""
+        found = set[Key]()
+        for step, outcome in zip(steps, outcomes, strict=True):
+            if is_denied(outcome):
+                barred = hold.barred[_key(step.row)]
+                barred.add(step.wanted.processor)
+                purpose = step.press.template.purpose
+                if self._gate.routes.is_closed_to(step.press.policy, purpose, step.row.recipient_id, barred):
+                    found.add(_key(step.row))
+        return found
 
     def _give_back(self, admission: Admission, steps: Sequence[Step]) -> None:
         """Messages that were admitted are not sent, at least not now."""

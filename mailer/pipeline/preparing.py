@@ -59,6 +59,10 @@ class Choosing(Protocol):
         """The processor for the next message, none of those that are barred."""
         ...
 
+    def is_closed_to(self, policy: Policy, purpose: str, recipient: int, barred: Collection[str]) -> bool:
+        """Whether each processor that may have a message refuses us with this recipient's alone."""
+        ...
+
     def note(self, name: str, outcomes: Sequence[Outcome], recipients: Sequence[int]) -> None:
         """What came of a window, and whose messages these were."""
         ...

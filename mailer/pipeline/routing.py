@@ -23,6 +23,8 @@ BARRED: Final = timedelta(minutes=5)
 """When a message is offered again to processors that have refused us with it."""
 SEVERAL: Final = 3
 """Recipients with whom a processor refuses us in a row, until it is left alone. It may mean fewer of them."""
+MOST_REFUSED: Final = 10_000
+"""Recipients that are remembered of a processor that refuses us with their messages; with more, it begins anew."""
 RECENT: Final = 60.0
 """Seconds: a processor that took a message so lately is not left alone for what it says to others."""
 
@@ -62,12 +64,31 @@ class _Relay:
     Attributes:
         denied: some of those with whose messages it has refused us since it took one.
         taken_at: when it took one, in the clock's seconds.
+        refused: since when it refuses us with whose messages, in the clock's seconds.
     """
 
     breaker: Breaker
     condition: Condition
     denied: set[int] = field(default_factory=set)
     taken_at: float = float("-inf")
+    refused: dict[int, float] = field(default_factory=dict)
+
+    def note_refused(self, outcomes: Sequence[Outcome], recipients: Sequence[int], now: float) -> Sequence[int]:
+        """Notes with whose messages it refuses us, and with whose no more; returns the former."""
+        denied = [whose for whose, outcome in zip(recipients, outcomes, strict=True) if is_denied(outcome)]
+        if denied or self.refused:
+            for whose, outcome in zip(recipients, outcomes, strict=True):
+                if outcome.result is Result.ACCEPTED:
+                    self.refused.pop(whose, None)
+            if len(self.refused) >= MOST_REFUSED:
+                self.refused.clear()
+            for whose in denied:
+                self.refused.setdefault(whose, now)
+        return denied
+
+    def is_closed_to(self, recipient: int) -> bool:
+        """Whether it refuses us with a recipient's messages, and has taken others' since it first did."""
+        return self.breaker.closed and self.taken_at >= self.refused.get(recipient, float("inf"))
 
 
 @dataclass(slots=True)
@@ -160,8 +181,8 @@ class Routes:
             relay.taken_at = now
             relay.denied.clear()
         lost = all(map(is_lost, telling))
+        denied = relay.note_refused(outcomes, recipients, now)
         if lost:
-            denied = [whose for whose, outcome in zip(recipients, outcomes, strict=True) if is_denied(outcome)]
             if len(relay.denied) < SEVERAL:
                 relay.denied.update(denied)
             lost = len(denied) < len(telling) or self._is_for_all(relay, now)
@@ -172,6 +193,18 @@ class Routes:
         before, takes = relay.condition, not lost and relay.taken_at > float("-inf")
         relay.condition = after(before, telling, datetime.now(UTC), takes=takes)
         tell(name, before, relay.condition)
+
+    def is_closed_to(self, policy: Policy, purpose: str, recipient: int, barred: Collection[str]) -> bool:
+        """Whether each processor that may have a message refuses us with this recipient's alone.
+
+        Args:
+            policy: of the brand.
+            purpose: what the message is for.
+            recipient: the id of whose message it is.
+            barred: those that have just refused us with it.
+        """
+        ways = self._ways.get((id(policy), purpose)) or self._find(policy, purpose)
+        return all(way.name in barred and way.relay.is_closed_to(recipient) for way in (*ways.shares, *ways.reserve))
 
     def _is_for_all(self, relay: _Relay, now: float) -> bool:
         """Whether a processor that answers, and refuses us with some messages, cannot be used for any.

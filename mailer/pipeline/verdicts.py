@@ -176,8 +176,16 @@ def unprintable(draft: Draft, error: RenderError | HeaderRefused) -> Step:
     return Step(row, draft.press, category, Change(move, (_decided(draft), outcome)))
 
 
-def conclude(step: Sending, outcome: Outcome, now: datetime, *, doubted: bool = False) -> Change:
-    """What follows from an outcome for a delivery that was intended; `doubted`: its refusal waits for a person."""
+def conclude(step: Sending, outcome: Outcome, now: datetime, *, doubted: bool = False, denied: bool = False) -> Change:
+    """What follows from an outcome for a delivery that was intended.
+
+    Args:
+        step: the intent.
+        outcome: what came of it.
+        now: an aware datetime.
+        doubted: its refusal waits for a person.
+        denied: each processor that may have it refuses us with it, and takes others: so it ages as what is deferred.
+    """
     row = step.row
     reason = outcome.status or str(outcome.code or outcome.result)
     stated, due_at = None, None
@@ -195,6 +203,8 @@ def conclude(step: Sending, outcome: Outcome, now: datetime, *, doubted: bool = 
         case Result.IN_DOUBT:
             state, due_at = State.IN_DOUBT, now
         case Result.DEFERRED:
+            state, reason, due_at = _deferred(step, reason, now)
+        case Result.UNSENT if denied:
             state, reason, due_at = _deferred(step, reason, now)
         case Result.UNSENT:
             # It stays in hand, for another processor or a later moment.

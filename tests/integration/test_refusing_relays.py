@@ -21,7 +21,7 @@ from mailer.ports.relays import RelayState
 from mailer.processors.smtp import SmtpProcessor
 from mailer.runtime.readiness import Readiness
 from tests.campaigns import commands
-from tests.factories import FakeProcessor, World, person
+from tests.factories import ACCEPTED, FakeProcessor, World, person
 from tests.integration.smtp_world import Scripted, relay, scripted
 from tests.presses import press_of
 from tests.unit.test_verdicts import ADA, row_of
@@ -39,6 +39,8 @@ REFUSALS = {
     "data": ({"DATA": ["503 5.5.1 RCPT first"]}, "misconfigured"),
     "dot": ({".": ["530 5.7.0 Authentication required"]}, "misconfigured"),
 }
+
+SENT = ("handed_over", "")
 
 
 @pytest.fixture
@@ -117,10 +119,77 @@ async def test_one_refused_recipient_keeps_nobody_from_the_relay(world: World) -
         await handover.run((await world.accept([person(number)])).batches)
     assert handover.routes.conditions["first"].state == "refuses_some"
     states = Counter(row["state"] for row in await world.pool.fetch("SELECT state FROM deliveries"))
-    assert states == {"handed_over": 3, "queued": 4}
+    assert states == {"handed_over": 3, "queued": 1, "deferred": 3}
+    await world.due_now()
+    await world.timekeeper().tick()
     await run_all(world, world.handover_by([first, FakeProcessor(name="spare", weight=0)]))
     states = Counter(row["state"] for row in await world.pool.fetch("SELECT state FROM deliveries"))
     assert states == {"handed_over": 7}
+
+
+def denying(*numbers: int) -> FakeProcessor:
+    """A relay that does not relay to some people."""
+    addresses = {f"user-{number}@people.example" for number in numbers}
+    denied = Outcome(Result.UNSENT, 554, "5.7.1", "Relay access denied", Trouble.REFUSED)
+    return FakeProcessor(
+        lambda outgoing: denied if outgoing.recipient in addresses else ACCEPTED, f"denies-{len(numbers)}"
+    )
+
+
+async def offer_for(world: World, handover: HandOver, age: timedelta, rounds: int = 3) -> None:
+    """Offers what waits some times, as if it had been offered first so long ago, with mail to others in between."""
+    for number in range(rounds):
+        await world.pool.execute(
+            "UPDATE deliveries SET tried_at = now() - $1::interval WHERE tried_at IS NOT NULL", age
+        )
+        await world.due_now()
+        await world.timekeeper().tick()
+        await run_all(world, handover)
+        await handover.run((await world.accept([person(900 + number)])).batches)
+
+
+@pytest.mark.parametrize(
+    ("category", "ending"),
+    [("newsletter", ("failed", "gave_up 5.7.1")), ("breach", ("diverted", "written_notice"))],
+)
+async def test_who_is_denied_by_each_relay_is_given_up(world: World, category: str, ending: tuple[str, str]) -> None:
+    """Mail to somebody for whom no relay relays, while they take others', waits as long as its category says."""
+    handover = world.handover_by([denying(3), denying(3, 4)])
+    accepted = await world.accept([person(n) for n in range(1, 4)], category)
+    if category == "breach":
+        await world.mailings.release(accepted.mailing_id, "Grace")
+    max_age = world.policies["interpals"].categories[category].max_age
+    await offer_for(world, handover, max_age - timedelta(hours=1))
+    states = await world.states(accepted.mailing_id)
+    assert (states["user-1"], states["user-2"]) == (SENT, SENT)
+    assert states["user-3"] == ("deferred", "5.7.1")
+    await offer_for(world, handover, max_age + timedelta(hours=1))
+    assert (await world.states(accepted.mailing_id))["user-3"] == ending
+    assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
+
+
+@pytest.mark.parametrize("people", [1, 2, 70])
+async def test_a_relay_that_denies_everybody_gives_nobody_up(world: World, people: int) -> None:
+    """However few and however long, mail waits for a relay that takes none, also if it took some before."""
+    broken = denying()
+    handover = world.handover_by([broken])
+    await handover.run((await world.accept([person(500)])).batches)
+    broken.answer = lambda _: Outcome(Result.UNSENT, 554, "5.7.1", "Relay access denied", Trouble.REFUSED)
+    accepted = await world.accept([person(n) for n in range(people)])
+    for _ in range(4):
+        await world.pool.execute("UPDATE deliveries SET tried_at = now() - interval '90 days'")
+        await world.timekeeper().tick()
+        await run_all(world, handover)
+    assert set((await world.states(accepted.mailing_id)).values()) == {("queued", "")}
+
+
+async def test_who_is_denied_by_one_relay_waits_for_the_other(world: World) -> None:
+    """One relay does not relay to somebody, and the other one is away: that mail ends only once both deny it."""
+    away = FakeProcessor(lambda _: Outcome(Result.UNSENT, text="nobody listens", trouble=Trouble.UNREACHABLE), "away")
+    handover = world.handover_by([denying(3), away])
+    accepted = await world.accept([person(3)])
+    await offer_for(world, handover, timedelta(days=90))
+    assert await world.states(accepted.mailing_id) == {"user-3": ("queued", "")}
 
 
 async def test_what_workers_find_is_seen(world: World, tmp_path: Path, database_url: str) -> None:
