@@ -113,13 +113,14 @@ WHERE EXISTS (SELECT FROM inviters i WHERE i.brand = w.brand AND i.inviter = w.i
       AND mine.brand = w.brand AND mine.source = w.mailing_id::text)
 
 -- name: carriers
--- Who last carried a text to an address, and what has become of it.
+-- Who last carried a text to an address, and what has become of it; the text itself comes behind any text.
 SELECT k.mailing_id, k.recipient_id, c.recipient_id AS carrier, c.n, d.state, d.due_at, d.reason
 FROM unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::bytea[]) AS k (mailing_id, recipient_id, address_hash, text)
-JOIN copies c USING (mailing_id, address_hash, text)
+JOIN copies c ON c.mailing_id = k.mailing_id AND c.address_hash = k.address_hash AND c.text IN (k.text, '')
 CROSS JOIN LATERAL (
     SELECT d.state, d.due_at, d.reason FROM deliveries d
     WHERE d.mailing_id = c.mailing_id AND d.recipient_id = c.recipient_id) d
+ORDER BY c.text
 
 -- name: carry
 -- A text goes to an address once. Whoever has read an older number than there is comes too late, and is missing from the

@@ -1,0 +1,100 @@
+"""An upgrade amid mailings: what the release before has begun ends as it should."""
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from mailer import resources
+from mailer.ledger.migrations import migrate
+from tests.conftest import Server
+from tests.factories import World, open_world, person
+
+LAST_BEFORE = "20261123000006"
+"""The last migration of the release before."""
+SENT, DUPLICATE = ("handed_over", ""), ("suppressed", "duplicate_address")
+
+
+@pytest.fixture
+def old_url(postgres_server: Server, tmp_path: Path) -> Iterator[str]:
+    """A database with the tables of the release before."""
+    for file in resources.folder("migrations").glob("*.sql"):
+        if file.name.split("_")[0] <= LAST_BEFORE:
+            shutil.copy(file, tmp_path)
+    url = postgres_server.url(f"mailer_test_{uuid4().hex[:12]}")
+    migrate(url, tmp_path)
+    yield url
+    postgres_server.sql(f"DROP DATABASE {url.rpartition('/')[2].partition('?')[0]} WITH (FORCE)")
+
+
+@pytest.fixture
+async def before(old_url: str) -> AsyncIterator[World]:
+    """The flow over them."""
+    async with open_world(old_url) as opened:
+        yield opened
+
+
+async def in_flight(world: World, category: str, *names: str | None, sent: int = 0) -> UUID:
+    """A mailing to accounts of one address, as the release before has expanded it, and begun it with the first ones."""
+    people = [person(n, email="family@people.example", name=name) for n, name in enumerate(names, 1)]
+    people.append(person(100))
+    accepted = await world.accept(people, category)
+    # Each of them named the one before it, and the first one nobody.
+    await world.pool.execute(
+        """
+        UPDATE deliveries d SET copy_of = k.before
+        FROM (SELECT mailing_id, recipient_id, lag(recipient_id) OVER (PARTITION BY mailing_id ORDER BY recipient_id)
+                  AS before FROM deliveries WHERE copy_of IS NOT NULL) k
+        WHERE d.mailing_id = k.mailing_id AND d.recipient_id = k.recipient_id
+        """
+    )
+    for number in range(1, sent + 1):
+        await world.pool.execute(
+            "UPDATE deliveries SET state = 'handed_over', batch = NULL WHERE mailing_id = $1 AND recipient_id = $2",
+            accepted.mailing_id,
+            await world.id_of(f"user-{number}"),
+        )
+    return accepted.mailing_id
+
+
+async def ended(url: str, mailing_id: UUID) -> tuple[list[str], list[tuple[str, str]]]:
+    """To whom the release of today sends the rest, after it has brought the tables up to date; how the accounts end."""
+    migrate(url, resources.folder("migrations"))
+    async with open_world(url) as world:
+        await world.timekeeper().tick()
+        batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches ORDER BY id")]
+        for batch in batches:
+            await world.handover().run([batch])
+        states = await world.states(mailing_id)
+        assert states.pop("user-100") == SENT
+        return world.processor.recipients, [states[ref] for ref in sorted(states)]
+
+
+@pytest.mark.parametrize("category", ["newsletter", "policy_change"])
+async def test_accounts_of_one_address_get_one_copy(old_url: str, before: World, category: str) -> None:
+    """None of three accounts had their copy when the tables were brought up to date: one of them gets it."""
+    mailing_id = await in_flight(before, category, None, None, None)
+    sent, states = await ended(old_url, mailing_id)
+    assert sent == ["family@people.example", "user-100@people.example"]
+    assert sorted(states) == [SENT, DUPLICATE, DUPLICATE]
+
+
+@pytest.mark.parametrize("category", ["newsletter", "policy_change"])
+async def test_what_had_gone_to_an_address_is_not_sent_again(old_url: str, before: World, category: str) -> None:
+    """One of three accounts had its copy before: the others get none."""
+    mailing_id = await in_flight(before, category, None, None, None, sent=1)
+    sent, states = await ended(old_url, mailing_id)
+    assert sent == ["user-100@people.example"]
+    assert states == [SENT, DUPLICATE, DUPLICATE]
+
+
+@pytest.mark.parametrize(("category", "other"), [("newsletter", DUPLICATE), ("policy_change", SENT)])
+async def test_mandatory_mail_with_words_of_its_own_still_goes(
+    old_url: str, before: World, category: str, other: tuple[str, str]
+) -> None:
+    """Two accounts are greeted by their names, and one had its copy: the other one still gets mandatory mail."""
+    mailing_id = await in_flight(before, category, "Ann", "Bert", sent=1)
+    _, states = await ended(old_url, mailing_id)
+    assert states == [SENT, other]
