@@ -8,6 +8,7 @@ signal that ended it. It ends when its socket does.
 
 import atexit
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -15,9 +16,13 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
+
+from tests.shipped import shipped_templates
 
 LONGEST = 1 << 17
 """Octets of a request: an environment and a command line."""
@@ -68,7 +73,38 @@ def become(request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
+    if "MAILER_CRASH_AT" in os.environ:
+        arm()
     return request
+
+
+def arm() -> None:
+    """Reads again at which point to die: mailer does so when it is imported."""
+    from mailer import crashing
+    from mailer.processors import pipelined, sequential
+
+    importlib.reload(crashing)
+    for module in (pipelined, sequential):
+        vars(module)["ARMED"] = crashing.ARMED
+
+
+def remember_templates() -> None:
+    """Compiles the templates of the tests once for all processes, which takes each of them most of its start."""
+    from mailer.rendering import compiled
+    from mailer.rendering.templates import TemplateLibrary
+    from tests.factories import policies
+
+    compile_, known = compiled._compile, {}
+
+    def remembered(file: Path, values: Mapping[str, Any], locale: str, sources: Mapping[Any, str]) -> Any:
+        key = repr((file.name, values, locale, sources))
+        if key not in known:
+            known[key] = compile_(file, values, locale, sources)
+        return known[key]
+
+    compiled._compile = remembered
+    with tempfile.TemporaryDirectory() as folder:
+        TemplateLibrary.load(shipped_templates(Path(folder)), policies())
 
 
 def end_with(run: Callable[[], object]) -> None:
@@ -99,6 +135,7 @@ def main() -> None:
     import mailer.web.app
     import mailer.web.server
 
+    remember_templates()
     gc.collect()
     gc.freeze()
     connection = socket.socket(fileno=int(sys.argv[1]))
