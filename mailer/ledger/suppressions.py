@@ -1,8 +1,9 @@
 """Suppressions in PostgreSQL. Only `actions` calls what changes them."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -117,7 +118,7 @@ class PostgresSuppressions:
             rows = await connection.fetch(_SQL["take"], controller, key, hashes, brands, *_columns(news))
             await people.refresh(connection, [owner["id"] for owner in owners])
             await note_suppressed(connection, self._hasher, [owner["id"] for owner in owners])
-            entries += _taken(owners, list(zip(hashes, brands, news, strict=True)))
+            entries += _taken(brand, owners, list(zip(hashes, brands, news, strict=True)))
         return sum(row["new"] for row in rows)
 
     async def get(self, brand: str, controller: str, id: int) -> Suppression | None:
@@ -175,19 +176,24 @@ def _columns(news: Sequence[NewSuppression]) -> list[list[Any]]:
 
 
 def _taken(
-    owners: Sequence[asyncpg.Record], taken: Sequence[tuple[bytes, str | None, NewSuppression]]
+    brand: str, owners: Sequence[asyncpg.Record], taken: Sequence[tuple[bytes, str | None, NewSuppression]]
 ) -> Iterator[Entry]:
-    """An entry for each whom a suppression that was taken over concerns."""
+    """An entry for each whom a suppression that was taken over concerns; one for all alike that concern nobody here."""
     by_hash: defaultdict[bytes, list[asyncpg.Record]] = defaultdict(list)
     for owner in owners:
         by_hash[owner["address_hash"]].append(owner)
-    for hashed, brand, new in taken:
-        for owner in by_hash[hashed]:
-            if brand in (None, owner["brand"]):
-                yield _entry(owner["brand"], owner["id"], new)
+    unknown: Counter[NewSuppression] = Counter()
+    for hashed, only, new in taken:
+        concerned = [owner for owner in by_hash[hashed] if only in (None, owner["brand"])]
+        for owner in concerned:
+            yield _entry(owner["brand"], owner["id"], new)
+        unknown[replace(new, at=None, expires_at=None)] += not concerned
+    for new, n in unknown.items():
+        if n:
+            yield _entry(brand, None, replace(new, reason=f"{new.reason} unknown_addresses {n}"))
 
 
-def _entry(brand: str, recipient_id: int, new: NewSuppression) -> Entry:
+def _entry(brand: str, recipient_id: int | None, new: NewSuppression) -> Entry:
     return Entry(
         Kind.ACTION,
         brand,

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from mailer.ports.control import OPERATOR, Answer, Chains, Halt, Halts, Head, Memory, Scope, Trace, Vault
+from mailer.ports.control import OPERATOR, Answer, Chains, Halt, Halts, Head, Memory, MemoryClosed, Scope, Trace, Vault
 from mailer.telemetry import log
 
 PERIOD = 0.5
@@ -142,6 +142,9 @@ class Control:
             try:
                 await self.refresh()
                 self.report(self.problem)
+            except MemoryClosed as error:
+                log.error("nothing is handed over: what this machine remembers cannot be read", error=str(error))
+                self.report(str(error))
             except Exception as error:
                 log.warning("nobody can be asked what stands still", error=type(error).__name__)
             try:

@@ -48,7 +48,11 @@ class Journal:
         self._append([{"ticked_off": [change.writer, change.n]} for change in changes])
 
     def read(self) -> Iterator[Change]:
-        """The changes that are kept, of all processes of the machine, oldest day first."""
+        """The changes that are kept, of all processes of the machine, oldest day first.
+
+        Raises:
+            OSError: they cannot be read; nobody knows what there is to make again.
+        """
         ticked_off = {said for said in self._lines() if not isinstance(said, Change)}
         for said in self._lines():
             if isinstance(said, Change) and said.entry not in ticked_off:
@@ -71,15 +75,23 @@ class Journal:
 
     def _lines(self) -> Iterator[Change | Head]:
         """Each change, and each entry that was ticked off; a line that is neither costs only itself."""
-        for file in sorted(self._folder.glob(f"*{_SUFFIX}")):
+        for file in self._files():
             for number, line in enumerate(file.read_text("utf-8", "replace").splitlines(), 1):
                 try:
                     yield _read(json.loads(line))
                 except (ValueError, LookupError, TypeError):  # such as the last line of a machine that lost its power
                     log.warning("a line of the journal cannot be read", file=file.name, line=number)
 
+    def _files(self) -> list[Path]:
+        """The files, oldest day first. A folder that may not be read is not an empty one."""
+        try:
+            names = os.listdir(self._folder)
+        except FileNotFoundError:
+            return []
+        return [self._folder / name for name in sorted(names) if name.endswith(_SUFFIX)]
+
     def _drop_old(self) -> None:
-        for file in self._folder.glob(f"*{_SUFFIX}"):
+        for file in self._files():
             if time.time() - file.stat().st_mtime > SECONDS_KEPT:
                 file.unlink(missing_ok=True)
 

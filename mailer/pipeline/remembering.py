@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -13,7 +14,7 @@ from uuid import UUID
 
 from mailer.pipeline.journal import Journal
 from mailer.pipeline.traces import SECONDS_KEPT, Traces
-from mailer.ports.control import Change, Memory, Trace
+from mailer.ports.control import Change, Memory, MemoryClosed, Trace
 from mailer.telemetry import log
 
 PATIENCE = 5.0
@@ -53,8 +54,9 @@ class Remembered:
             return memory if fresh else Memory(memory.lineage)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            log.warning("what was seen of the database cannot be read", file=str(self._file))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            why = self._words(error) if isinstance(error, OSError) else "it is not what was written"
+            log.warning("what was seen of the database cannot be read", file=str(self._file), error=why)
             return None
 
     def write(self, memory: Memory, instead_of: Collection[UUID]) -> None:
@@ -113,8 +115,15 @@ class Remembered:
             await self._write(partial(self._journal.tick_off, changes))
 
     def changes(self) -> Iterator[Change]:
-        """The changes of standings that this machine's processes have made in the last 25 days."""
-        return self._journal.read()
+        """The changes of standings that this machine's processes have made in the last 25 days.
+
+        Raises:
+            MemoryClosed: this process may not read them, and so cannot say whether any of them was lost.
+        """
+        try:
+            yield from self._journal.read()
+        except PermissionError as error:
+            raise MemoryClosed(self._words(error)) from error
 
     def close(self) -> None:
         """Ends: what this process has noted stays."""
@@ -144,7 +153,16 @@ class Remembered:
             write()
             self._is_failing = False
         except OSError as error:
-            self._say(str(error))
+            self._say(self._words(error))
+
+    def _words(self, error: OSError) -> str:
+        """What is wrong, and what to do about it, in one line."""
+        if not isinstance(error, PermissionError):
+            return str(error)
+        return (
+            f"this process, of user {os.geteuid()}, may not use {error.filename or self._file.parent}: give this user"
+            f" the right to read and write MAILER_DATA ({self._file.parent}) and all that is in it"
+        )
 
     def _say(self, error: str) -> None:
         if not self._is_failing:

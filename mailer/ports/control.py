@@ -142,6 +142,10 @@ class Answer:
         return Memory(self.lineage, self.seal, self.digests.get(self.seal, ""))
 
 
+class MemoryClosed(Exception):
+    """What a machine remembers cannot be read; the message is a line that says what to do."""
+
+
 class MailingRefused(Exception):
     """A mailing that cannot be paused, resumed or cancelled; the message says why."""
 

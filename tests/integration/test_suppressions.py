@@ -1,6 +1,8 @@
 """Suppressions: how they come, whom they concern, how they end; all of it on record."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,13 @@ from mailer.actions.opt_out import opt_out
 from mailer.actions.suppression import SuppressionRefused, lift, object_to_marketing, suppress
 from mailer.actions.tables import FileRefused
 from mailer.events import Person
+from mailer.pipeline.remembering import Remembered
 from mailer.policy.standing import Standing
+from mailer.ports.ids import uuid7
 from mailer.ports.people import ImportRow
 from mailer.ports.suppressions import NewSuppression, Suppression
 from tests.campaigns import commands
-from tests.factories import BRAND, World, policies
+from tests.factories import BRAND, World, open_world, policies
 
 POLICY = policies()[BRAND]
 SISTER = "paltalk-2006"
@@ -134,6 +138,32 @@ async def test_what_cannot_be_suppressed(world: World, values: dict[str, Any], m
     assert await world.suppressions.of(BRAND, ada) == []
 
 
+async def test_an_import_of_addresses_that_nobody_has_is_on_record(database_url: str, tmp_path: Path) -> None:
+    """Entries say how many were taken and why, without an address; a failover that loses them is noticed."""
+    with closing(Remembered(tmp_path)) as notes:
+        async with open_world(database_url, notes=notes) as world:
+            await world.known(1)
+            notes.begin(uuid7())
+            lines = ["email,reason\n", "user-1@people.example,\n", "a@old.example,\n", "b@old.example,complaint\n"]
+            done = await import_suppressions(
+                world.suppressions, POLICY, [*lines, "c@old.example,\n"], print, "the old shop"
+            )
+            assert done.taken == 4
+            entries = await world.entries(kind="action")
+            assert Counter((entry["reason"], entry["recipient"] is None) for entry in entries) == {
+                ("opt_out", False): 1,
+                ("opt_out unknown_addresses 2", True): 1,
+                ("complaint unknown_addresses 1", True): 1,
+            }
+            assert {(entry["category"], entry["rule"], entry["reply"]) for entry in entries} == {
+                ("*", "action:the old shop", "import")
+            }
+            assert "old.example" not in str(entries)
+            assert (await world.ledger.verify()).faults == ()
+            [trace] = notes.traces()
+            assert {(str(writer), n) for writer, n in trace.heads} >= {(entries[-1]["writer"], entries[-1]["n"])}
+
+
 async def test_nobody_there(world: World) -> None:
     """A suppression of somebody whom the brand does not have is refused."""
     with pytest.raises(SuppressionRefused, match="no such recipient"):
@@ -223,7 +253,12 @@ async def test_another_systems_list(world: World) -> None:
     [known] = await world.suppressions.of_address(BRAND, BRAND, "user-2@PEOPLE.example")
     assert known.scope == "*"
     entries = [(entry["reason"], entry["category"]) for entry in await world.entries(kind="action")]
-    assert entries == [("opt_out", "newsletter"), ("opt_out", "promotional")]
+    assert entries == [
+        ("opt_out", "newsletter"),
+        ("opt_out", "promotional"),
+        ("opt_out unknown_addresses 1", "*"),
+        ("address_dead unknown_addresses 1", "*"),
+    ]
 
 
 @pytest.mark.parametrize("header", ["address", "email,colour", ""])

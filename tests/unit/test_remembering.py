@@ -1,7 +1,8 @@
 """What a machine remembers outside of the database: the traces of its processes, and the journal of changes."""
 
+import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from mailer.pipeline.mending import Mending
 from mailer.pipeline.remembering import Remembered
 from mailer.pipeline.traces import SECONDS_KEPT, SLOTS
-from mailer.ports.control import Change, Halts, Memory
+from mailer.ports.control import Change, Halts, Memory, MemoryClosed
 from mailer.ports.outages import DatabaseAway
 
 ONE, TWO, THREE, WRITER, OTHER = (UUID(int=n) for n in (1, 2, 3, 9, 10))
@@ -188,6 +189,31 @@ async def test_a_disk_that_takes_nothing_stops_nobody(tmp_path: Path) -> None:
         await process.settle([change(1)])
         await process.sync()
         assert process.traces()[0].heads == {(WRITER, 1)}
+
+
+@pytest.mark.parametrize("call", ["listdir", "open"])
+async def test_a_folder_of_another_user_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, production_log: Callable[[], str], call: str
+) -> None:
+    """One line says which setting names it, and which right is missing; what may have been lost is not passed over."""
+
+    def denied(path: object, *_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with closing(Remembered(tmp_path)) as process:
+        process.begin(ONE)
+        await process.settle([change(1)])
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, denied)
+            if call == "open":
+                await process.settle([change(2)])
+            else:
+                with pytest.raises(MemoryClosed, match=r"user \d+, may not use .*MAILER_DATA"):
+                    list(process.changes())
+    if call == "open":
+        [line] = [line for line in production_log().splitlines() if "cannot be written" in line]
+        assert f"may not use {tmp_path / 'seen'}" in line
+        assert f"right to read and write MAILER_DATA ({tmp_path})" in line
 
 
 def test_a_container_with_the_same_process_id_is_in_nobodys_way(tmp_path: Path) -> None:
