@@ -46,6 +46,7 @@ async def publish(event: MessageEvent | AccountEvent) -> None:
 
     Raises:
         BrokerUnavailable: no confirm came (`mailer.ports.broker`); publish again, with the same id.
+        EventRefused: it is too large, and can never be published (`mailer.events`).
         SettingsError: the settings do not say where to publish.
     """
     publisher = await asyncio.shield(_opening(asyncio.get_running_loop()))
@@ -56,7 +57,7 @@ def publish_blocking(event: MessageEvent | AccountEvent) -> None:
     """The same for synchronous code; any number of threads may call it, and forked processes too.
 
     Raises:
-        BrokerUnavailable, SettingsError: see `publish`.
+        BrokerUnavailable, EventRefused, SettingsError: see `publish`.
     """
     asyncio.run_coroutine_threadsafe(publish(event), _background()).result()
 

@@ -2,8 +2,8 @@
 
 from mailer.accounts import AccountEvent
 from mailer.broker.topology import EVENTS
-from mailer.events import MessageEvent
-from mailer.ports.broker import Broker, Message
+from mailer.events import EventRefused, MessageEvent
+from mailer.ports.broker import Broker, Message, Unpublishable
 
 
 class EventPublisher:
@@ -18,9 +18,13 @@ class EventPublisher:
 
         Raises:
             BrokerUnavailable: no confirm came; publish it again, with the same id.
+            EventRefused: it is too large, and can never be published.
         """
         message = Message(event.to_json(), event.routing_key, message_id=event.id)
-        await self._broker.publish(EVENTS, message)
+        try:
+            await self._broker.publish(EVENTS, message)
+        except Unpublishable as error:
+            raise EventRefused([str(error)]) from error
 
     async def close(self) -> None:
         """Closes the broker."""

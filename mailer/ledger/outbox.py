@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 
 from mailer.accounts import AccountEvent
-from mailer.events import MessageEvent
+from mailer.events import EventRefused, MessageEvent
 from mailer.ledger.database import Connection, Pool, statements
 from mailer.ports.broker import BrokerUnavailable, Header, Message, Unpublishable
 from mailer.ports.outages import DatabaseAway
@@ -121,12 +121,10 @@ class OutboxPublisher:
 
         Raises:
             BrokerUnavailable: the database did not answer, or has no outbox.
-            Unpublishable: the event is too large.
+            EventRefused: the event is too large.
         """
         try:
             await publish_in_transaction(self._pool, event)
-        except asyncpg.CheckViolationError as error:
-            raise Unpublishable(f"the outbox does not take the event: {error.constraint_name}") from None
         except UNREACHABLE as error:
             raise BrokerUnavailable(f"the database does not answer: {error}") from error
 
@@ -138,13 +136,18 @@ async def publish_in_transaction(connection: Any, event: MessageEvent | AccountE
         connection: an asyncpg connection to the database that the application shares with mailer. Other drivers
             run `INSERT INTO outbox (routing_key, message_id, body) VALUES ('<brand>.<category>', '<id>', '<JSON>')`
         event: what to publish.
+
+    Raises:
+        EventRefused: it is too large, and can never be published.
     """
-    await connection.execute(
-        "INSERT INTO outbox (routing_key, message_id, body) VALUES ($1, $2, $3)",
-        event.routing_key,
-        event.id,
-        event.to_json().decode(),
-    )
+    body = event.to_json().decode()
+    try:
+        await connection.execute(
+            "INSERT INTO outbox (routing_key, message_id, body) VALUES ($1, $2, $3)", event.routing_key, event.id, body
+        )
+    except asyncpg.CheckViolationError as error:
+        problem = f"the event, of {len(body):,} characters, does not fit the outbox ({error.constraint_name})"
+        raise EventRefused([f"{problem}; name an audience, link to files"]) from error
 
 
 def _parked(row: asyncpg.Record) -> Parked:

@@ -15,6 +15,7 @@ from mailer.ledger.rates import forget
 from mailer.ledger.reading import PostgresLedger
 from mailer.ledger.suppressions import lapse
 from mailer.ledger.writers import Writers, append
+from mailer.policy.category import Lane
 from mailer.ports.deliveries import State
 from mailer.ports.upkeep import Due, Ending, Open, Queued, Stale
 
@@ -51,7 +52,7 @@ class PostgresUpkeep:
 
     async def unpublished(self, limit: int) -> list[Due]:
         """See the port."""
-        return [Due(row["id"], row["lane"]) for row in await self._pool.fetch(_SQL["unpublished"], limit)]
+        return [Due(row["id"], row["lane"]) for row in await self._pool.fetch(_SQL["unpublished"], limit, [*Lane])]
 
     async def lost(self, lane: str, seconds: float, limit: int) -> list[Due]:
         """See the port."""

@@ -162,9 +162,13 @@ def _expect_key(message: Message, event: MessageEvent | AccountEvent) -> None:
 
 
 async def publish_batches(broker: Broker, upkeep: Upkeep, due: Sequence[Due], at_once: int = 100) -> None:
-    """Publishes batches on their lanes and notes it. A crash in between publishes some again, which is harmless."""
+    """Publishes batches on their lanes and notes what was confirmed. A crash in between repeats some: no harm."""
     for start in range(0, len(due), at_once):
         some = due[start : start + at_once]
         messages = [Message(json.dumps({"batch": item.batch}).encode(), item.lane) for item in some]
-        await asyncio.gather(*(broker.publish(BATCHES, message) for message in messages))
-        await upkeep.published([item.batch for item in some])
+        publishing = (broker.publish(BATCHES, message) for message in messages)
+        failures = await asyncio.gather(*publishing, return_exceptions=True)
+        await upkeep.published([item.batch for item, failed in zip(some, failures, strict=True) if failed is None])
+        for failed in failures:
+            if failed is not None:
+                raise failed

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import groupby
 from uuid import UUID
 
 from mailer.crashing import CrashPoint, reach
@@ -19,7 +20,7 @@ from mailer.ports.broker import Broker, BrokerUnavailable, Unroutable
 from mailer.ports.deliveries import IN_DOUBT, Deliveries, Move, State
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.outages import DatabaseAway
-from mailer.ports.upkeep import Ending, Open, Stale, Upkeep
+from mailer.ports.upkeep import Due, Ending, Open, Stale, Upkeep
 from mailer.runtime.troubles import Trouble, trouble_of
 from mailer.telemetry import DOUBTED, LAST_TICK, log
 
@@ -118,18 +119,33 @@ class Timekeeper:
             if alone:
                 try:
                     await self._publish_what_waits()
-                except (BrokerUnavailable, Unroutable) as error:
+                except BrokerUnavailable as error:
                     log.warning("the broker is away; batches wait", error=str(error))
 
     async def _publish_what_waits(self) -> None:
+        """Lane by lane, so that one whose queue is missing keeps no other from being published."""
+        missing = set[str]()
         for _ in range(ROUNDS):
-            due = await self._upkeep.unpublished(PUBLISHED_AT_ONCE)
-            await publish_batches(self._broker, self._upkeep, due)
-            if len(due) < PUBLISHED_AT_ONCE:
+            due = Counter[str]()
+            for lane, some in groupby(await self._upkeep.unpublished(PUBLISHED_AT_ONCE), key=lambda item: item.lane):
+                batches = list(some)
+                due[lane] = len(batches)
+                if lane not in missing and not await self._publish_lane(batches):
+                    missing.add(lane)
+            if all(due[lane] < PUBLISHED_AT_ONCE for lane in due.keys() - missing):
                 break
         for lane in Lane:
-            if await self._broker.depth(f"mailer.batches.{lane}") == 0:
-                await publish_batches(self._broker, self._upkeep, await self._upkeep.lost(lane, LOST_AFTER, AT_ONCE))
+            if lane not in missing and await self._broker.depth(f"mailer.batches.{lane}") == 0:
+                await self._publish_lane(await self._upkeep.lost(lane, LOST_AFTER, AT_ONCE))
+
+    async def _publish_lane(self, due: Sequence[Due]) -> bool:
+        """Publishes batches of a lane; whether there is a queue for them."""
+        try:
+            await publish_batches(self._broker, self._upkeep, due)
+        except Unroutable as error:
+            log.warning("a queue of batches is missing; they wait", error=str(error))
+            return False
+        return True
 
     async def _end(self) -> None:
         """Ends what is open of cancelled mailings, in passes over their deliveries, until nothing of them is left."""

@@ -91,7 +91,7 @@ class Upkeep(Protocol):
         ...
 
     async def unpublished(self, limit: int) -> list[Due]:
-        """Batches that are due, were never published, and do not stand still."""
+        """Batches that are due, were never published, and do not stand still: so many of each lane, lane by lane."""
         ...
 
     async def lost(self, lane: str, seconds: float, limit: int) -> list[Due]:

@@ -4,21 +4,24 @@ import asyncio
 import shutil
 import uuid
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from mailer import resources
+from mailer import EventRefused, publish_in_transaction, resources
+from mailer.broker.publisher import EventPublisher
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import EVENTS, events_queue
 from mailer.ledger.migrations import migrate
+from mailer.ledger.outbox import OutboxPublisher
 from mailer.pipeline import consumers
 from mailer.ports.broker import Message, Unpublishable
 from mailer.ports.outbox import TAKEN_OCTETS
 from tests.conftest import Server
 from tests.contract.brokers import BRAND, delete_everything, under_test
-from tests.factories import World, until
+from tests.factories import World, make_event, person, until
 
 KEY = f"{BRAND}.service"
 NAMES = ("exchange_octets", "routing_key_octets", "message_id_octets", "headers_object", "body_octets")
@@ -48,6 +51,20 @@ async def test_parking_what_can_never_be_published_is_refused(world: World) -> N
     """It is no outage: trying again would not help."""
     with pytest.raises(Unpublishable, match="message_id"):
         await world.outbox.park(EVENTS, [Message(b"{}", KEY, LONG)])
+
+
+async def test_an_event_that_is_too_large_is_refused_to_its_application(world: World) -> None:
+    """By whichever way it publishes, it gets the error of an event that is refused, and no row is written."""
+    large = make_event([person(n, context={"text": "x" * 60_000}) for n in range(300)])
+    world.broker.refuses = lambda _: Unpublishable("the body has 18,000,000 bytes")
+    for publish in (
+        partial(publish_in_transaction, world.pool),
+        OutboxPublisher(world.pool).publish,
+        EventPublisher(world.broker).publish,
+    ):
+        with pytest.raises(EventRefused, match=r"does not fit the outbox|the body has"):
+            await publish(large)
+    assert await world.pool.fetchval("SELECT count(*) FROM outbox") == 0
 
 
 async def test_rows_with_large_bodies_are_taken_few_at_a_time(world: World) -> None:

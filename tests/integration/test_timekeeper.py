@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 import structlog
 
-from mailer.ports.broker import Unroutable
+from mailer.ports.broker import BrokerUnavailable, Message, Unroutable
 from mailer.ports.deliveries import Move, State
 from tests.factories import World, person
 
@@ -144,6 +144,44 @@ async def test_a_deleted_queue_of_batches_ends_no_tick(world: World) -> None:
     await keeper.tick()
     await world.run_published()
     assert len(world.processor.sent) == 100
+
+
+async def test_a_deleted_queue_of_one_lane_repeats_nothing_of_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much waits for the missing queue, batches of other lanes are published, once; its own follow later."""
+    monkeypatch.setattr("mailer.pipeline.timekeeper.PUBLISHED_AT_ONCE", 2)
+    for category in (*["newsletter"] * 5, *["promotional"] * 3):
+        await world.accept([person(n) for n in range(2)], category)
+    world.broker.refuses = lambda message: Unroutable("gone") if message.routing_key == "newsletter" else None
+    keeper = world.timekeeper()
+    for _ in range(3):
+        assert await keeper.tick()
+    assert [message.routing_key for _, message in world.broker.published] == ["promotional"] * 3
+    world.broker.refuses = lambda _: None
+    await keeper.tick()
+    assert [message.routing_key for _, message in world.broker.published[3:]] == ["newsletter"] * 5
+
+
+async def test_what_was_confirmed_beside_a_failure_is_not_published_again(world: World) -> None:
+    """RabbitMQ goes away in the middle of a lane's batches: those that it had confirmed are not repeated."""
+    for _ in range(5):
+        await world.accept([person(1)])
+    good: list[bytes] = []
+
+    def refuses(message: Message) -> Exception | None:
+        if len(good) == 2:
+            return BrokerUnavailable("gone")
+        good.append(message.body)
+        return None
+
+    world.broker.refuses = refuses
+    keeper = world.timekeeper()
+    await keeper.tick()
+    world.broker.refuses = lambda _: None
+    await keeper.tick()
+    bodies = [message.body for _, message in world.broker.published]
+    assert len(bodies) == len(set(bodies)) == 5
 
 
 async def test_what_is_rare_is_done_at_once_and_then_rarely(world: World) -> None:

@@ -28,17 +28,19 @@ async def defer(world: World, mailing_id: UUID, batches: tuple[int, ...], reason
 
 
 async def test_what_was_never_published_is_due(world: World) -> None:
-    """Batches that are due and were never published are named with their lane, not more than asked for."""
-    first = await world.accept([person(1)])
-    second = await world.accept([person(2)], "service")
+    """Batches that are due and were never published are named lane by lane, not more of each than asked for."""
+    first = await world.accept([person(2)], "service")
+    second = await world.accept([person(1)])
+    third = await world.accept([person(1)])
     await world.accept([person(3)], send_at=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
     await world.accept([person(4)], "breach")
-    due = [Due(first.batches[0], "newsletter"), Due(second.batches[0], "service")]
+    batches = [*first.batches, *second.batches, *third.batches]
+    due = [Due(batch, lane) for batch, lane in zip(batches, ("service", "newsletter", "newsletter"), strict=True)]
     assert await world.upkeep.unpublished(10) == due
-    assert await world.upkeep.unpublished(1) == due[:1]
+    assert await world.upkeep.unpublished(1) == due[:2]
     await world.upkeep.published(first.batches)
     assert await world.upkeep.unpublished(10) == due[1:]
-    await world.deliveries.claim(second.batches, "worker")
+    await world.deliveries.claim([*second.batches, *third.batches], "worker")
     assert await world.upkeep.unpublished(10) == []
 
 

@@ -1,6 +1,11 @@
 -- name: unpublished
-SELECT b.id, b.lane FROM batches b
-WHERE b.state = 'queued' AND b.due_at <= now() AND b.published_at IS NULL AND NOT {halted} ORDER BY b.id LIMIT $1
+SELECT b.id, b.lane
+FROM unnest($2::text[]) WITH ORDINALITY AS l (lane, position)
+CROSS JOIN LATERAL (
+    SELECT b.id, b.lane FROM batches b
+    WHERE b.lane = l.lane AND b.state = 'queued' AND b.due_at <= now() AND b.published_at IS NULL AND NOT {halted}
+    ORDER BY b.id LIMIT $1) b
+ORDER BY l.position, b.id
 
 -- name: lost
 SELECT b.id, b.lane FROM batches b
