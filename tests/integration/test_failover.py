@@ -3,6 +3,9 @@
 from collections import Counter
 from datetime import timedelta
 
+import pytest
+
+from mailer.pipeline import breaker
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.trouble import Trouble
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person
@@ -16,6 +19,12 @@ BLOCKED = Outcome(Result.BLOCKED, 554, "5.7.1", "we do not like you")
 def pair(answer: Outcome) -> tuple[FakeProcessor, FakeProcessor]:
     """One that always says the same, and a reserve that takes everything."""
     return FakeProcessor(lambda _: answer, "first"), FakeProcessor(name="second", weight=0)
+
+
+@pytest.fixture(autouse=True)
+def long_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is away stays away for the whole test, however slow the machine."""
+    monkeypatch.setattr(breaker, "FIRST_SECONDS", breaker.LONGEST_SECONDS)
 
 
 async def test_a_processor_that_is_away_is_replaced_at_once(world: World) -> None:
