@@ -54,6 +54,7 @@ from mailer.pipeline.figuring import FLOW, keep_figures
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
 from mailer.pipeline.mending import Mending
+from mailer.pipeline.overtime import Overtime
 from mailer.pipeline.preparing import Gate
 from mailer.pipeline.press import Presses
 from mailer.pipeline.pushing import Push
@@ -223,7 +224,8 @@ class App:
         judge = partial(admit, policies=self.policies, templates=self.templates)
         say = partial(apply, self.desks, self.policies)
         relays = _relays(self.settings)
-        intake = Intake(self.mailings, self.upkeep, broker, handover, self.policies, judge, say, relays)
+        overtime = Overtime(handover)
+        intake = Intake(self.mailings, self.upkeep, broker, overtime, self.policies, judge, say, relays)
         await consumers.unless_stopped(stop, patiently(control.refresh))
         if stop.is_set():
             return
@@ -233,11 +235,12 @@ class App:
             watching.create_task(smtp.part(self._senders, stop))
             watching.create_task(Relays(handover.routes, self.processors, self.owner, self.readiness).watch(drained))
             async with asyncio.TaskGroup() as tasks:
-                self._consume(tasks, broker, intake, handover, stop)
+                self._consume(tasks, broker, intake, overtime, stop)
+            await overtime.close()
             drained.set()
 
     def _consume(
-        self, tasks: asyncio.TaskGroup, broker: Broker, intake: Intake, handover: HandOver, stop: asyncio.Event
+        self, tasks: asyncio.TaskGroup, broker: Broker, intake: Intake, overtime: Overtime, stop: asyncio.Event
     ) -> None:
         """Starts a worker's consumers."""
         consume, at_once = partial(consumers.consume, broker, stop=stop), consumers.EVENTS_AT_ONCE
@@ -246,7 +249,7 @@ class App:
             for _ in range(consumers.TAKERS_A_LANE):
                 tasks.create_task(consume(events_queue(lane), consumers.EVENTS_HELD, events, at_once=at_once))
             for _ in range(consumers.CONSUMERS_A_LANE):
-                batches = consumers.hand_over_batches(handover, stop)
+                batches = consumers.hand_over_batches(overtime, lane, stop)
                 hold = consumers.hold_batches(self.deliveries, self.upkeep)
                 tasks.create_task(consume(batches_queue(lane), consumers.BATCHES_AT_ONCE, batches, give_up=hold))
         keep = consumers.keep_dead(self.letters, _topology(self.policies).knows)

@@ -38,6 +38,7 @@ from mailer.ledger.upkeep import PostgresUpkeep
 from mailer.ledger.writers import Writers
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
+from mailer.pipeline.overtime import Overtime
 from mailer.pipeline.preparing import Gate
 from mailer.pipeline.press import Presses
 from mailer.pipeline.rates import Meter
@@ -289,9 +290,9 @@ class World:
 
     def intake(self, relays: frozenset[str] = frozenset()) -> Intake:
         """The intake, with the real judgement of events."""
-        judge = partial(admit, policies=self.policies, templates=templates())
+        judge, over = partial(admit, policies=self.policies, templates=templates()), Overtime(self.handover())
         say = partial(apply, self.desks, self.policies)
-        return Intake(self.mailings, self.upkeep, self.broker, self.handover(), self.policies, judge, say, relays)
+        return Intake(self.mailings, self.upkeep, self.broker, over, self.policies, judge, say, relays)
 
     def timekeeper(self, copies: int = 3) -> Timekeeper:
         """A timekeeper."""
@@ -320,9 +321,8 @@ class World:
 
     async def drop(self, mailing_id: UUID) -> None:
         """Forgets a mailing's deliveries, where only its people were wanted."""
-        await self.pool.execute("DELETE FROM deliveries WHERE mailing_id = $1", mailing_id)
-        await self.pool.execute("DELETE FROM batches WHERE mailing_id = $1", mailing_id)
-        await self.pool.execute("DELETE FROM counters WHERE mailing_id = $1", mailing_id)
+        for table in ("deliveries", "batches", "counters"):
+            await self.pool.execute(f"DELETE FROM {table} WHERE mailing_id = $1", mailing_id)  # noqa: S608
 
     async def id_of(self, ref: str, brand: str = BRAND) -> int:
         """A recipient's id."""

@@ -8,9 +8,9 @@ from contextlib import AsyncExitStack
 from typing import TypeVar
 
 from mailer.crashing import CrashPoint, reach
-from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import ANONYMOUS, Intake
 from mailer.pipeline.moving import hold_batch
+from mailer.pipeline.overtime import Overtime
 from mailer.pipeline.persisting import BUG_PAUSES, GiveUp, Handle, Persisting, bury, pause
 from mailer.policy.category import Lane
 from mailer.ports.broker import Broker, BrokerUnavailable, Header, Message, Received, Unpublishable, Unroutable
@@ -86,7 +86,7 @@ async def unless_stopped(stop: asyncio.Event, step: Awaitable[_T]) -> _T | None:
         await asyncio.gather(task, stopped, return_exceptions=True)
 
 
-def hand_over_batches(handover: HandOver, stop: asyncio.Event) -> Handle:
+def hand_over_batches(overtime: Overtime, lane: Lane, stop: asyncio.Event) -> Handle:
     """Hands batches over as they arrive; those not yet begun when told to stop are left to other workers."""
 
     async def handle(arrived: Sequence[Received]) -> None:
@@ -97,7 +97,7 @@ def hand_over_batches(handover: HandOver, stop: asyncio.Event) -> Handle:
             elif stop.is_set():
                 await received.release()
             else:
-                await handover.run([batch])
+                await overtime.run(lane, [batch])
                 reach(CrashPoint.BEFORE_ACK)
                 await received.ack()
 

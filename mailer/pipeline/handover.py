@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -72,12 +72,18 @@ class HandOver:
         self.precedence = gate.precedence
         self.routes = gate.routes
 
-    async def run(self, batches: Sequence[int], facts: Sequence[MailingFacts] = ()) -> None:
+    async def run(
+        self,
+        batches: Sequence[int],
+        facts: Sequence[MailingFacts] = (),
+        is_late: Callable[[], object] = lambda: None,
+    ) -> None:
         """Hands over what is open of some batches. Returns at once for a batch that somebody else holds.
 
         Args:
             batches: their ids.
             facts: of their mailings, as far as they are known; the others are asked for.
+            is_late: told when a processor takes long, while others could take mail.
 
         After an error the claim is given back, so that it can be tried again at once. What may have been offered is
         left to the lease: the timekeeper finds what is to be done with it.
@@ -88,7 +94,7 @@ class HandOver:
             return
         reach(CrashPoint.AFTER_CLAIM)
         lease = Lease(partial(self._deliveries.renew, claim.token), begun, claim.deadline, self._stop)
-        hold = Hold(claim, lease)
+        hold = Hold(claim, lease, is_late)
         async with self._recorder.given_back(hold):
             hold.presses = await self._set_up(claim, facts)
             hold.urgent = any(press.category.lane in URGENT for press in hold.presses.values())
@@ -252,12 +258,13 @@ class HandOver:
     async def _offer(self, hold: Hold, steps: Sequence[Sending], admission: Admission, urgent: bool) -> list[Outcome]:
         """Hands messages to the processor that all of them are for, and says what it answered to who wants to know."""
         name = steps[0].wanted.processor
-        outcomes = await steps[0].processor.send(
-            [step.printed.outgoing for step in steps],
-            hold.lease.closing,
-            lambda index: self._forbidden(steps[index].wanted, admission.until),
-            urgent=urgent,
-        )
+        with self._gate.routes.carrying(name, urgent=urgent, is_late=hold.is_late):
+            outcomes = await steps[0].processor.send(
+                [step.printed.outgoing for step in steps],
+                hold.lease.closing,
+                lambda index: self._forbidden(steps[index].wanted, admission.until),
+                urgent=urgent,
+            )
         await self._tell(name, steps, outcomes)
         await self._recorder.judge(hold, name, [step.row for step in steps], outcomes)
         return outcomes

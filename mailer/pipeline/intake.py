@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from mailer.accounts import AccountEvent
 from mailer.crashing import CrashPoint, reach
 from mailer.events import Audience, EventRefused, MessageEvent
-from mailer.pipeline.handover import WINDOW, HandOver
+from mailer.pipeline.handover import WINDOW
+from mailer.pipeline.overtime import Overtime
 from mailer.pipeline.precedence import URGENT
 from mailer.policy.document import Policy
 from mailer.ports.broker import Broker, Header, Message, Received
@@ -41,7 +42,7 @@ class Intake:
     """Takes events in, as many at a time as have arrived.
 
     Args:
-        mailings, upkeep: the rows. broker: where batches go. handover: for what fits one window.
+        mailings, upkeep: the rows. broker: where batches go. overtime: hands over what fits one window.
         policies: by brand. admit: judges events. apply: does what is said of accounts.
         relays: the broker users whose word on the publisher is believed, since they relay for others.
     """
@@ -51,7 +52,7 @@ class Intake:
         mailings: Mailings,
         upkeep: Upkeep,
         broker: Broker,
-        handover: HandOver,
+        overtime: Overtime,
         policies: Mapping[str, Policy],
         admit: Admit,
         apply: Apply,
@@ -60,7 +61,7 @@ class Intake:
         self._mailings = mailings
         self._upkeep = upkeep
         self._broker = broker
-        self._handover = handover
+        self._overtime = overtime
         self._policies = policies
         self._admit = admit
         self._apply = apply
@@ -93,7 +94,7 @@ class Intake:
                     await received.ack()
             except EventRefused as refusal:
                 await self._refuse(lane, received, str(refusal))
-        with self._handover.precedence.going(urgent=lane in URGENT):
+        with self._overtime.precedence.going(urgent=lane in URGENT):
             accepted = await self._accept(lane, good)
         reach(CrashPoint.IN_EXPANSION)
         await self._pass_on(lane, [result for _, result in accepted])
@@ -147,7 +148,7 @@ class Intake:
         """What fits one window is handed over here, together; what is larger goes to the lane's consumers."""
         small = [result for result in accepted if result.size <= WINDOW]
         if batches := [batch for result in small for batch in result.batches]:
-            await self._handover.run(batches, [result.facts for result in small if result.facts])
+            await self._overtime.run(lane, batches, [result.facts for result in small if result.facts])
         for result in accepted:
             if result.size > WINDOW and result.batches:
                 await publish_batches(self._broker, self._upkeep, [Due(batch, lane) for batch in result.batches])

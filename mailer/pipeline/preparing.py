@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import inf
@@ -11,7 +12,7 @@ from uuid import UUID
 
 from mailer.pipeline.control import WAITING
 from mailer.pipeline.copies import Key, as_copy
-from mailer.pipeline.precedence import Precedence
+from mailer.pipeline.precedence import URGENT, Precedence
 from mailer.pipeline.press import Press, Printed, Sign
 from mailer.pipeline.relays import Condition
 from mailer.pipeline.routing import NoRoute
@@ -55,8 +56,14 @@ class Choosing(Protocol):
         """How each processor is, by its name."""
         ...
 
-    def choose(self, policy: Policy, purpose: str, now: datetime, barred: Collection[str] = ()) -> Processor | NoRoute:
+    def choose(
+        self, policy: Policy, purpose: str, now: datetime, barred: Collection[str] = (), *, urgent: bool = False
+    ) -> Processor | NoRoute:
         """The processor for the next message, none of those that are barred."""
+        ...
+
+    def carrying(self, name: str, *, urgent: bool, is_late: Callable[[], object]) -> AbstractContextManager[None]:
+        """A processor has a window as long as somebody is in here; `is_late` is told when that takes long."""
         ...
 
     def is_closed_to(self, policy: Policy, purpose: str, recipient: int, barred: Collection[str]) -> bool:
@@ -207,7 +214,8 @@ class Preparing:
         decision = decision_about(row, press, now)
         if not isinstance(decision, Send):
             return settle(row, press, decision)
-        route = self._gate.routes.choose(press.policy, press.template.purpose, now, barred)
+        urgent = press.category.lane in URGENT
+        route = self._gate.routes.choose(press.policy, press.template.purpose, now, barred, urgent=urgent)
         if not isinstance(route, NoRoute):
             draft = draft_for(row, press, decision, route)
             return self._gate.streams.paused(route.name, decision.category, draft.wanted.domain, now) or draft

@@ -36,6 +36,7 @@ class Hold:
     """A claim on its way.
 
     Attributes:
+        is_late: told when a processor takes long, while others could take mail.
         urgent: whether bulk mail gives way to it; all of its mailings are of one lane.
         lease: until when something may begin, and outcomes can be recorded.
         fates: what this claim has already done with deliveries to shared addresses.
@@ -47,6 +48,7 @@ class Hold:
 
     claim: Claim
     lease: Lease
+    is_late: Callable[[], object]
     presses: Mapping[UUID, Press] = field(default_factory=dict)
     fates: dict[Key, State] = field(default_factory=dict)
     pending: list[Change] = field(default_factory=list)

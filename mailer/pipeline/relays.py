@@ -20,8 +20,10 @@ UNUSED: Final = "unused"
 WORKING: Final = "working"
 REFUSES_SOME: Final = "refuses_some"
 """It takes mail, and refused some for our set-up there."""
-QUIET: Final = timedelta(minutes=15)
-"""After so long without such a refusal, it is over."""
+SLOW: Final = "slow"
+"""It takes mail, and takes long for it."""
+QUIET: Final = {REFUSES_SOME: timedelta(minutes=15), SLOW: timedelta(minutes=1)}
+"""After so long without such a refusal, or without a window that took long, it is over."""
 
 LOOK: Final = 1.0
 """Seconds between two looks at what has changed."""
@@ -34,6 +36,7 @@ WORDS: Final[dict[str, str]] = {
     UNUSED: "has had no mail from here yet",
     WORKING: "takes mail",
     REFUSES_SOME: "takes mail, and refuses some of it for our set-up there",
+    SLOW: "takes long for its mail",
     DOWN: "does not answer",
     "no_address": "has no address in the DNS",
     "certificate": "shows a certificate that is not trusted",
@@ -48,7 +51,7 @@ class Condition:
     """How a processor is.
 
     Attributes:
-        state: `UNUSED`, `WORKING`, `REFUSES_SOME`, or that of a trouble.
+        state: `UNUSED`, `WORKING`, `REFUSES_SOME`, `SLOW`, or that of a trouble.
         since: when that began.
         error: the last words of a trouble, without addresses; empty if there was none.
         seen: when a trouble was met last.
@@ -105,9 +108,25 @@ def after(known: Condition, telling: Sequence[Outcome], now: datetime, *, takes:
         return _met(known, REFUSES_SOME, Trouble.REFUSED.remedy, denied, now)
     if known.state == WORKING:
         return known
-    if known.state == REFUSES_SOME and known.seen is not None and now - known.seen < QUIET:
+    if known.state in QUIET and known.seen is not None and now - known.seen < QUIET[known.state]:
         return known
     return Condition(WORKING, now, known.error, known.seen)
+
+
+def slowed(known: Condition, windows: int, seconds: float, now: datetime) -> Condition:
+    """The condition where some windows take long. One that is worse stays.
+
+    Args:
+        known: the one before.
+        windows: how many take longer.
+        seconds: than this.
+        now: an aware datetime.
+    """
+    if known.troubled and known.state != SLOW:
+        return known
+    some = "1 window waits" if windows == 1 else f"{windows} windows wait"
+    text = f"{some} for its answers for more than {seconds:.0f} seconds"
+    return _met(known, SLOW, "look at its load, its queue and the way there", Outcome(Result.UNSENT, text=text), now)
 
 
 def _met(known: Condition, state: str, remedy: str, outcome: Outcome, now: datetime) -> Condition:
@@ -208,7 +227,7 @@ def unusable(conditions: Mapping[str, Condition], now: datetime) -> str | None:
     """Why no processor at all can be used, in one line; None if one can, or none was tried lately."""
     for condition in conditions.values():
         lately = condition.seen is not None and now - condition.seen < LATELY
-        if not condition.troubled or condition.state == REFUSES_SOME or not lately:
+        if not condition.troubled or condition.state in (REFUSES_SOME, SLOW) or not lately:
             return None
     said = [
         f"the relay {name} {WORDS[c.state]} since {c.since:%Y-%m-%d %H:%M} UTC: {c.error} ({c.remedy})"

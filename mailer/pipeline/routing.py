@@ -1,14 +1,16 @@
 """Which of several processors gets a message: by purpose, policy, halts, who answers at all, and weights."""
 
+import asyncio
 import random
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from mailer.pipeline.breaker import Breaker
-from mailer.pipeline.relays import UNUSED, Condition, after, is_denied, is_lost, tell
+from mailer.pipeline.relays import UNUSED, Condition, after, is_denied, is_lost, slowed, tell
 from mailer.policy.document import Policy
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.processing import Handover, refusal
@@ -19,6 +21,7 @@ NOT_ALLOWED: Final = timedelta(minutes=15)
 HALTED: Final = timedelta(seconds=15)
 """When mail whose processors are all halted is looked at again."""
 NO_CONNECTION: Final = "no_connection"
+BEHIND: Final = "slow_processor"
 BARRED: Final = timedelta(minutes=5)
 """When a message is offered again to processors that have refused us with it."""
 SEVERAL: Final = 3
@@ -27,6 +30,12 @@ MOST_REFUSED: Final = 10_000
 """Recipients that are remembered of a processor that refuses us with their messages; with more, it begins anew."""
 RECENT: Final = 60.0
 """Seconds: a processor that took a message so lately is not left alone for what it says to others."""
+LONG: Final = 5.0
+"""Seconds that a processor may take for a window before it is slow with it."""
+SLOW_WINDOWS: Final = 2
+"""With so many windows that a processor is slow with, others get what it would get next."""
+CATCHING_UP: Final = timedelta(seconds=10)
+"""When mail is offered again that only a slow processor may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +74,16 @@ class _Relay:
         denied: some of those with whose messages it has refused us since it took one.
         taken_at: when it took one, in the clock's seconds.
         refused: since when it refuses us with whose messages, in the clock's seconds.
+        late: how many windows it is slow with: of bulk mail, and of urgent mail.
     """
 
+    name: str
     breaker: Breaker
     condition: Condition
     denied: set[int] = field(default_factory=set)
     taken_at: float = float("-inf")
     refused: dict[int, float] = field(default_factory=dict)
+    late: list[int] = field(default_factory=lambda: [0, 0])
 
     def note_refused(self, outcomes: Sequence[Outcome], recipients: Sequence[int], now: float) -> Sequence[int]:
         """Notes with whose messages it refuses us, and with whose no more; returns the former."""
@@ -131,7 +143,7 @@ class Routes:
             twice = next(name for name in names if names.count(name) > 1)
             raise ValueError(f"two processors are called {twice}; give each a name of its own (?name=…)")
         begun = datetime.now(UTC)
-        self._relays = {name: _Relay(Breaker(), Condition(UNUSED, begun)) for name in self._processors}
+        self._relays = {name: _Relay(name, Breaker(), Condition(UNUSED, begun)) for name in self._processors}
         self._halted = halted
         self._clock = clock
         self._day = date.min
@@ -142,7 +154,9 @@ class Routes:
         """How each processor is, by its name."""
         return {name: relay.condition for name, relay in self._relays.items()}
 
-    def choose(self, policy: Policy, purpose: str, now: datetime, barred: Collection[str] = ()) -> Processor | NoRoute:
+    def choose(
+        self, policy: Policy, purpose: str, now: datetime, barred: Collection[str] = (), *, urgent: bool = False
+    ) -> Processor | NoRoute:
         """The processor for the next message of a purpose.
 
         Those that may have it and can take it share the messages by their weights, evenly interleaved.
@@ -152,18 +166,50 @@ class Routes:
             purpose: what the message is for.
             now: an aware datetime.
             barred: those that have refused us with this very message.
+            urgent: whether it goes by the connections that bulk mail cannot take.
         """
         if now.date() != self._day:
             self._day = now.date()
             self._ways.clear()
         # Hashing a policy takes longer than all the rest.
         ways = self._ways.get((id(policy), purpose)) or self._find(policy, purpose)
-        way = self._next(ways.shares, barred) or self._next(ways.reserve, barred)
+        way = self._next(ways.shares, barred, urgent) or self._next(ways.reserve, barred, urgent)
         if way is None:
-            return self._none(ways, now, barred)
+            return self._none(ways, now, barred, urgent)
         if not way.breaker.closed:
             way.breaker.take(self._clock())
         return way.processor
+
+    @contextmanager
+    def carrying(self, name: str, *, urgent: bool, is_late: Callable[[], object]) -> Iterator[None]:
+        """A processor has a window as long as somebody is in here.
+
+        Args:
+            name: the processor's.
+            urgent: whether the window goes by the connections that bulk mail cannot take.
+            is_late: told after a while, and again and again, if others could take mail meanwhile.
+        """
+        loop, relay, late = asyncio.get_running_loop(), self._relays[name], False
+        timer: asyncio.TimerHandle
+
+        def look() -> None:
+            nonlocal timer, late
+            if not late:
+                late = True
+                relay.late[urgent] += 1
+            before = relay.condition
+            relay.condition = slowed(before, sum(relay.late), LONG, datetime.now(UTC))
+            tell(name, before, relay.condition)
+            if self._has_other(relay, urgent):
+                is_late()
+            timer = loop.call_later(LONG, look)
+
+        timer = loop.call_later(LONG, look)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            relay.late[urgent] -= late
 
     def note(self, name: str, outcomes: Sequence[Outcome], recipients: Sequence[int]) -> None:
         """What came of a window at a processor. A window in which no message reached it says that it is away.
@@ -213,14 +259,14 @@ class Routes:
         """
         return len(relay.denied) >= SEVERAL and now - relay.taken_at >= RECENT
 
-    def _next(self, ways: Sequence[_Way], barred: Collection[str]) -> _Way | None:
+    def _next(self, ways: Sequence[_Way], barred: Collection[str], urgent: bool) -> _Way | None:
         """Smooth weighted round-robin: each gains its weight, the foremost is taken and pays what all have gained.
 
         Of those of weight 0, the first.
         """
         best, gained = None, 0
         for way in ways:
-            if self._can(way) and way.name not in barred:
+            if self._can(way.relay) and way.name not in barred and not self._is_behind(way.relay, urgent):
                 way.credit += way.weight
                 gained += way.weight
                 if best is None or way.credit > best.credit:
@@ -229,8 +275,19 @@ class Routes:
             best.credit -= gained
         return best
 
-    def _can(self, way: _Way) -> bool:
-        return (way.breaker.closed or way.breaker.admits(self._clock())) and self._halted(way.name) is None
+    def _can(self, relay: _Relay) -> bool:
+        return (relay.breaker.closed or relay.breaker.admits(self._clock())) and self._halted(relay.name) is None
+
+    def _is_behind(self, relay: _Relay, urgent: bool) -> bool:
+        """Whether a processor is to get nothing more for now. Where all are so slow, mail waits in line for them."""
+        return relay.late[urgent] >= SLOW_WINDOWS and self._has_other(relay, urgent)
+
+    def _has_other(self, relay: _Relay, urgent: bool) -> bool:
+        """Whether another processor can take mail, so that who waits for this one keeps mail from going."""
+        return any(
+            other is not relay and other.late[urgent] < SLOW_WINDOWS and self._can(other)
+            for other in self._relays.values()
+        )
 
     def _find(self, policy: Policy, purpose: str) -> _Ways:
         ways = self._ways[id(policy), purpose] = _Ways(policy)
@@ -249,20 +306,24 @@ class Routes:
             ways.refused = refusals[0]
         return ways
 
-    def _none(self, ways: _Ways, now: datetime, barred: Collection[str]) -> NoRoute:
+    def _none(self, ways: _Ways, now: datetime, barred: Collection[str], urgent: bool) -> NoRoute:
         """Why there is none, and the earliest moment at which there may be one."""
         possible = ways.shares + ways.reserve
         if not possible:
             reason, rule = ways.refused
             return NoRoute(reason, rule, now + NOT_ALLOWED)
-        found = [self._obstacle(way, now, barred) for way in possible]
+        found = [self._obstacle(way, now, barred, urgent) for way in possible]
         until, reason, _ = min(found)
         return NoRoute(reason, None, until, min(lasting for _, _, lasting in found))
 
-    def _obstacle(self, way: _Way, now: datetime, barred: Collection[str]) -> tuple[datetime, str, timedelta]:
+    def _obstacle(
+        self, way: _Way, now: datetime, barred: Collection[str], urgent: bool
+    ) -> tuple[datetime, str, timedelta]:
         """What keeps a way from being taken: until when, why, and for how long it has done so."""
         if halt := self._halted(way.name):
             return now + HALTED, halt, timedelta(0)
+        if self._is_behind(way.relay, urgent):
+            return now + CATCHING_UP, BEHIND, timedelta(0)
         condition = way.relay.condition
         lasting = now - condition.since if condition.troubled else timedelta(0)
         wait = timedelta(seconds=max(0.0, way.breaker.retry_at - self._clock()))

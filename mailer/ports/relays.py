@@ -12,8 +12,8 @@ class RelayState:
 
     Attributes:
         relay: its name.
-        state: `unused`, `working`, `refuses_some`, or a trouble: `down`, `no_address`, `certificate`, `auth_refused`,
-            `misconfigured`.
+        state: `unused`, `working`, `refuses_some`, `slow`, or a trouble: `down`, `no_address`, `certificate`,
+            `auth_refused`, `misconfigured`.
         since: when that began.
         error: the last words of a trouble, without addresses; empty if there was none.
         remedy: what to check; empty without a trouble.

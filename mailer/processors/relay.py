@@ -151,7 +151,7 @@ def parse(url: str) -> Relay:
     return Relay(
         host=host,
         port=port or _PORTS[tls],
-        name=query.get("name", host),
+        name=_name(query.get("name"), host),
         country=query.get("country", OWN),
         contract=query.get("contract", "none"),
         tls=tls,
@@ -163,6 +163,17 @@ def parse(url: str) -> Relay:
         password=unquote(parts.password or ""),
         **{key: _number(key, query[key]) for key in _NUMBERS if key in query and key != "timeout"},
     )
+
+
+def _name(text: str | None, host: str) -> str:
+    """What the ledger calls it: the host, unless the URL says something else."""
+    if text is None:
+        return host
+    if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
+        raise ValueError(
+            "name must be up to 64 letters, digits, dots, hyphens and underscores; relays have a comma between them"
+        )
+    return text
 
 
 def _split(url: str) -> tuple[SplitResult, int | None]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -161,3 +162,48 @@ async def test_an_operator_sees_what_is_wrong_with_a_relay(stack: Stack, tmp_pat
 
             await until(works, "the relay to be found working")
     assert len(relay.taken) == 1
+
+
+@dataclass
+class Undecided:
+    """A relay that answers the final dot when the test says so, and what it took."""
+
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+    taken: list[str] = field(default_factory=list)
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """Takes a message after a while."""
+        self.taken += envelope.rcpt_tos
+        await self.answers.wait()
+        return "250 2.0.0 Ok"
+
+
+async def test_a_relay_that_is_silent_at_the_final_dot_keeps_only_its_own_mail(stack: Stack) -> None:
+    """The rest of its lane goes by the other one meanwhile; what it took ends once it answers, and nothing twice."""
+    slow, good = Undecided(), Undecided()
+    good.answers.set()
+    loop, names = asyncio.get_running_loop(), [f"user-{n}" for n in range(24)]
+    servers = [await loop.create_server(partial(SMTP, relay), "127.0.0.1", 0) for relay in (slow, good)]
+    ports = [server.sockets[0].getsockname()[1] for server in servers]
+    urls = [f"smtp://127.0.0.1:{port}?name={name}" for port, name in zip(ports, ("slow", "good"), strict=True)]
+    both = stack.having(PROCESSORS=",".join(urls))
+    async with servers[0], servers[1], both.running("worker", "timekeeper") as (worker, _):
+        for name in names:
+            await both.application("publish", event(name, "interpals", "newsletter", people(name)))
+
+        async def are_out() -> bool:
+            return len(good.taken) + len(slow.taken) == len(names)
+
+        await until(are_out, "all but what the slow relay holds to go out")
+        assert len(slow.taken) < len(names) / 2
+        assert "a relay is in trouble" in worker.log
+
+        async def is_seen() -> bool:
+            listed = (await both.done("processors", "list", "--json")).json["relays"]
+            return ("slow", "slow") in [(one["processor"], one["state"]) for one in listed]
+
+        await until(is_seen, "the state of the slow relay")
+        slow.answers.set()
+        for name in names:
+            await both.finished(name)
+    assert sorted([*slow.taken, *good.taken]) == sorted(f"{name}@example.org" for name in names)

@@ -10,6 +10,7 @@ import pytest
 import structlog
 
 from mailer.pipeline import consumers, persisting
+from mailer.pipeline.overtime import Overtime
 from mailer.pipeline.persisting import Persisting
 from mailer.pipeline.press import Press, Presses
 from mailer.pipeline.verdicts import BUG
@@ -132,7 +133,7 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
     monkeypatch.setattr(handover._deliveries, "claim", claim)
     stop, item = asyncio.Event(), batch_message(accepted.batches[0])
     give_up = consumers.hold_batches(world.deliveries, world.upkeep)
-    handle = consumers.hand_over_batches(handover, stop)
+    handle = consumers.hand_over_batches(Overtime(handover), Lane.NEWSLETTER, stop)
     await Persisting("mailer.batches.newsletter", handle, stop, give_up).take([item])
 
     async def settled() -> bool:
@@ -161,7 +162,7 @@ async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
     monkeypatch.setattr(place, broken)
     item = batch_message(accepted.batches[0])
     give_up = consumers.hold_batches(world.deliveries, world.upkeep)
-    handle = consumers.hand_over_batches(world.handover(), world.stop)
+    handle = consumers.hand_over_batches(Overtime(world.handover()), Lane.NEWSLETTER, world.stop)
     await Persisting("mailer.batches.newsletter", handle, world.stop, give_up).take([item])
 
     async def settled() -> bool:

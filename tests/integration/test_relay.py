@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from mailer.pipeline import consumers
+from mailer.pipeline.overtime import Overtime
 from mailer.pipeline.persisting import Persisting
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerUnavailable, Header, Message, Received, Unroutable
@@ -142,7 +143,7 @@ async def test_batches_are_handed_over(world: World) -> None:
     bad = [FakeReceived(Message(body, "newsletter"), "mailer.batches") for body in bodies]
     good = FakeReceived(Message(b'{"batch": %d}' % accepted.batches[0], "newsletter"), "mailer.batches")
     gone = FakeReceived(Message(b'{"batch": 999999}', "newsletter"), "mailer.batches")
-    await consumers.hand_over_batches(world.handover(), asyncio.Event())([*bad, good, gone])
+    await consumers.hand_over_batches(Overtime(world.handover()), Lane.NEWSLETTER, asyncio.Event())([*bad, good, gone])
     assert [str(item.settled)[:8] for item in bad] == ["rejected"] * 7
     assert (good.settled, gone.settled) == ("ack", "ack")
     assert world.processor.recipients == ["user-1@people.example"]
@@ -154,7 +155,7 @@ async def test_batches_not_begun_at_a_stop_are_left_to_others(world: World) -> N
     stop = asyncio.Event()
     stop.set()
     item = FakeReceived(Message(b'{"batch": %d}' % accepted.batches[0], "newsletter"), "mailer.batches")
-    await consumers.hand_over_batches(world.handover(), stop)([item])
+    await consumers.hand_over_batches(Overtime(world.handover()), Lane.NEWSLETTER, stop)([item])
     assert item.settled == "released"
     assert world.processor.sent == []
 

@@ -83,6 +83,9 @@ def test_defaults_of_a_url(url: str, port: int, tls: Tls) -> None:
             "pool must be a whole number from 1 to 64",
         ),
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&pool=0", "from 1 to 64"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&name=a smtp://b?name=b", "a comma between them"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&name=", "name must be"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&name={'n' * 65}", "name must be"),
         (
             f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&urgent=65",
             "urgent must be a whole number from 0 to",

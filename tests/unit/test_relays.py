@@ -9,11 +9,13 @@ from mailer.pipeline.relays import (
     LATELY,
     QUIET,
     REFUSES_SOME,
+    SLOW,
     UNUSED,
     WORDS,
     WORKING,
     Condition,
     after,
+    slowed,
     tell,
     unusable,
 )
@@ -69,8 +71,8 @@ def test_it_may_refuse_some_and_take_others() -> None:
     """That is a state of its own, which ends once it has not been met for a while; a lost connection beside is none."""
     some = after(NEW, [TAKEN, DENIED], NOW)
     assert some.state == REFUSES_SOME
-    assert after(some, [TAKEN], NOW + QUIET / 2) is some
-    assert after(some, [TAKEN], NOW + QUIET).state == WORKING
+    assert after(some, [TAKEN], NOW + QUIET[REFUSES_SOME] / 2) is some
+    assert after(some, [TAKEN], NOW + QUIET[REFUSES_SOME]).state == WORKING
     assert after(NEW, [TAKEN, unsent(Trouble.UNREACHABLE)], NOW).state == WORKING
     assert after(NEW, [DENIED], NOW, takes=True).state == REFUSES_SOME
     assert after(NEW, [unsent(Trouble.UNREACHABLE)], NOW, takes=True).state == DOWN
@@ -104,3 +106,18 @@ def test_a_worker_is_not_ready_while_no_relay_can_be_used() -> None:
         assert unusable({"relay-us": bad, "other": other}, NOW) is None
     assert unusable({"relay-us": bad}, NOW + LATELY) is None
     assert unusable({}, NOW) is None
+
+
+def test_it_is_slow_for_a_minute_after_the_last_window_that_took_long() -> None:
+    """So it is said once, however the windows come. What is worse comes first."""
+    slow = slowed(after(NEW, [TAKEN], NOW), 1, 5.0, NOW)
+    words = "1 window waits for its answers for more than 5 seconds"
+    assert (slow.state, slow.troubled, slow.error) == (SLOW, True, words)
+    slow = slowed(slow, 3, 5.0, NOW + timedelta(seconds=5))
+    assert (slow.since, slow.times) == (NOW, 2)
+    assert slow.error.startswith("3 windows wait")
+    assert after(slow, [TAKEN], NOW + timedelta(seconds=64)) is slow
+    assert after(slow, [TAKEN], NOW + timedelta(seconds=65)).state == WORKING
+    down = after(slow, [unsent(Trouble.UNREACHABLE)], NOW)
+    assert slowed(down, 1, 5.0, NOW) is down
+    assert unusable({"a": slow}, NOW) is None

@@ -2,17 +2,32 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 
+from mailer.pipeline import routing
 from mailer.pipeline.breaker import PROBE
-from mailer.pipeline.routing import BARRED, HALTED, NO_CONNECTION, NOT_ALLOWED, RECENT, SEVERAL, NoRoute, Routes
+from mailer.pipeline.routing import (
+    BARRED,
+    BEHIND,
+    CATCHING_UP,
+    HALTED,
+    NO_CONNECTION,
+    NOT_ALLOWED,
+    RECENT,
+    SEVERAL,
+    SLOW_WINDOWS,
+    NoRoute,
+    Routes,
+)
 from mailer.policy.document import Policy, ProcessorTerms
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.trouble import Trouble
-from tests.factories import FakeProcessor, policies
+from tests.factories import FakeProcessor, policies, until
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PURPOSE = "newsletter"
@@ -38,9 +53,11 @@ class Scene:
         self.routes.note(name, outcomes, range(self.met, self.met + len(outcomes)))
         self.met += len(outcomes)
 
-    def choose(self, policy: Policy | None = None, purpose: str = PURPOSE, now: datetime = NOW) -> str | NoRoute:
+    def choose(
+        self, policy: Policy | None = None, purpose: str = PURPOSE, now: datetime = NOW, *, urgent: bool = False
+    ) -> str | NoRoute:
         """The name of the chosen one."""
-        found = self.routes.choose(policy or policies()["interpals"], purpose, now)
+        found = self.routes.choose(policy or policies()["interpals"], purpose, now, urgent=urgent)
         return found if isinstance(found, NoRoute) else found.name
 
     def shares(self, messages: int = 60) -> Counter[str | NoRoute]:
@@ -207,3 +224,80 @@ def test_who_has_refused_a_message_is_passed_over_for_it() -> None:
         assert not isinstance(found, NoRoute)
         assert found.name == name
     assert routes.choose(policy, PURPOSE, NOW, ["a", "b", "spare"]) == NoRoute(NO_CONNECTION, None, NOW + BARRED)
+
+
+class Carried:
+    """Windows that processors have in hand until the test ends them, and how often each was said to be late."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self.late = Counter[str]()
+
+    async def by(self, stack: ExitStack, name: str, windows: int = SLOW_WINDOWS) -> None:
+        """Returns once a processor is slow with some windows more."""
+        late = self._scene.routes._relays[name].late
+        wanted = late[False] + windows
+        for _ in range(windows):
+            is_late = partial(self.late.update, [name])
+            stack.enter_context(self._scene.routes.carrying(name, urgent=False, is_late=is_late))
+
+        async def slow() -> bool:
+            return late[False] == wanted
+
+        await until(slow)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long does so after a hundredth of a second."""
+    monkeypatch.setattr(routing, "LONG", 0.01)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_slow_processor_keeps_nothing_from_the_others() -> None:
+    """With two slow windows it gets no more while another one can take mail; its own mail comes again later."""
+    scene = Scene([FakeProcessor(name="a", weight=9), FakeProcessor(name="b", purposes=frozenset({PURPOSE}))])
+    carried = Carried(scene)
+    with ExitStack() as stack:
+        await carried.by(stack, "a", 1)
+        assert scene.shares()["a"] == 54
+        await carried.by(stack, "a", 1)
+        assert scene.shares() == {"b": 60}
+        assert scene.choose(purpose="notice") == NoRoute(BEHIND, None, NOW + CATCHING_UP)
+        assert scene.routes.conditions["a"].state == "slow"
+        assert scene.choose(purpose="notice", urgent=True) == "a"
+    assert scene.shares()["a"] == 54
+
+
+@pytest.mark.usefixtures("quick")
+async def test_mail_waits_in_line_where_all_that_work_are_slow() -> None:
+    """Nobody's consumer could do anything else; nor is there one while the others are halted or away."""
+    scene = Scene([FakeProcessor(name=name) for name in "abc"])
+    carried = Carried(scene)
+    with ExitStack() as stack:
+        await carried.by(stack, "a")
+        await carried.by(stack, "b")
+        assert scene.shares() == {"c": 60}
+        scene.halts["c"] = "paused"
+        assert scene.shares() == {"a": 30, "b": 30}
+        scene.halts.clear()
+        scene.note("c", [AWAY])
+        assert scene.shares() == {"a": 30, "b": 30}
+    assert Scene([FakeProcessor(name="only")]).choose() == "only"
+
+
+@pytest.mark.usefixtures("quick")
+async def test_who_waits_for_a_slow_processor_is_told_while_others_can_take_mail() -> None:
+    """Alone, it is waited for; once another one can take mail, whoever waits is told at the next look."""
+    scene = Scene([FakeProcessor(name="a"), FakeProcessor(name="b")])
+    scene.halts["b"] = "paused"
+    carried = Carried(scene)
+    with ExitStack() as stack:
+        await carried.by(stack, "a")
+        assert carried.late["a"] == 0
+        scene.halts.clear()
+
+        async def told() -> bool:
+            return carried.late["a"] >= SLOW_WINDOWS
+
+        await until(told)

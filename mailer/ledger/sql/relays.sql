@@ -15,4 +15,4 @@ SELECT DISTINCT ON (relay) relay, state, since, error, remedy,
        (sum(times) OVER same)::bigint AS times, count(*) OVER same AS workers
 FROM relay_states WHERE seen_at > now() - interval '2 minutes'
 WINDOW same AS (PARTITION BY relay, state)
-ORDER BY relay, state IN ('unused', 'working'), state = 'refuses_some', state = 'unused', since
+ORDER BY relay, state IN ('unused', 'working'), state IN ('refuses_some', 'slow'), state = 'unused', since

@@ -1,0 +1,93 @@
+"""A relay that takes long keeps its own mail waiting, and nobody else's."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from mailer.pipeline import routing
+from mailer.pipeline.consumers import CONSUMERS_A_LANE
+from mailer.pipeline.overtime import Overtime
+from mailer.policy.category import Lane
+from mailer.policy.outcome import Outcome
+from mailer.ports.processor import Outgoing, Permit
+from tests.factories import FakeProcessor, World, person, until
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long does so after a twentieth of a second."""
+    monkeypatch.setattr(routing, "LONG", 0.05)
+
+
+@dataclass
+class Stuck(FakeProcessor):
+    """Takes messages, and answers once the test says so."""
+
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send(
+        self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+    ) -> list[Outcome]:
+        """Begins at once, and takes long."""
+        outcomes = await super().send(window, deadline, permit, urgent=urgent)
+        await self.answers.wait()
+        return outcomes
+
+
+@asynccontextmanager
+async def closing(overtime: Overtime, stuck: Stuck) -> AsyncIterator[None]:
+    """Ends what goes on by itself."""
+    try:
+        yield
+    finally:
+        stuck.answers.set()
+        await overtime.close()
+
+
+async def test_others_mail_goes_while_a_relay_takes_long(world: World) -> None:
+    """Its consumers go on with what the other one may have; what it holds ends once it answers, and nothing twice."""
+    stuck, good = Stuck(name="stuck", weight=9), FakeProcessor(name="good")
+    mailings = [await world.accept([person(10 * n + each) for each in range(10)]) for n in range(20)]
+    overtime, batches = Overtime(world.handover_by([stuck, good])), [one.batches[0] for one in mailings]
+
+    async def states() -> dict[tuple[str, str], int]:
+        found = [await world.states(one.mailing_id) for one in mailings]
+        return Counter(state for some in found for state in some.values())
+
+    async def consume() -> None:
+        while batches:
+            await overtime.run(Lane.NEWSLETTER, [batches.pop()])
+
+    async with closing(overtime, stuck):
+        await asyncio.gather(*(consume() for _ in range(CONSUMERS_A_LANE)))
+        # Nothing went to it after the first window of each consumer.
+        assert len(stuck.windows) == CONSUMERS_A_LANE
+        assert len(stuck.sent) + len(good.sent) == 200
+        # The outcomes of a window are recorded together.
+        waits = CONSUMERS_A_LANE * 10
+        assert await states() == {("intended", ""): waits, ("handed_over", ""): 200 - waits}
+    assert await states() == {("handed_over", ""): 200}
+    assert sorted(stuck.recipients + good.recipients) == sorted(f"user-{n}@people.example" for n in range(200))
+
+
+async def test_a_relay_alone_is_waited_for(world: World) -> None:
+    """Where no other one can take mail, a consumer holds what it has: it could do nothing else."""
+    stuck = Stuck(name="stuck")
+    accepted = await world.accept([person(1)])
+    handover = world.handover_by([stuck])
+    overtime = Overtime(handover)
+    async with closing(overtime, stuck):
+        running = asyncio.create_task(overtime.run(Lane.NEWSLETTER, accepted.batches))
+
+        async def slow() -> bool:
+            return handover.routes.conditions["stuck"].times >= 3
+
+        await until(slow)
+        assert not running.done()
+        stuck.answers.set()
+        await running
+    assert await world.states(accepted.mailing_id) == {"user-1": ("handed_over", "")}
