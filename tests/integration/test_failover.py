@@ -109,7 +109,7 @@ async def test_failover_respects_the_policy(world: World) -> None:
     assert set((await world.states(accepted.mailing_id)).values()) == {("queued", "")}
     assert (first.windows, second.windows) == ([64], [])
     [wait] = [row[0] for row in await world.pool.fetch("SELECT due_at - now() FROM batches")]
-    assert timedelta(seconds=1) < wait <= timedelta(seconds=5)
+    assert timedelta(seconds=breaker.FIRST_SECONDS / 2) < wait <= timedelta(seconds=breaker.FIRST_SECONDS)
     await world.due_now()
     [batch] = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
     await world.handover_by([FakeProcessor(name="first"), second]).run([batch])
