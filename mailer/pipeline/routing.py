@@ -283,9 +283,15 @@ class Routes:
         return relay.late[urgent] >= SLOW_WINDOWS and self._has_other(relay, urgent)
 
     def _has_other(self, relay: _Relay, urgent: bool) -> bool:
-        """Whether another processor can take mail, so that who waits for this one keeps mail from going."""
+        """Whether another processor can take mail, so that who waits for this one keeps mail from going.
+
+        One that may only be probed cannot: perhaps there is no mail for it, and nobody learns that it is still away.
+        """
         return any(
-            other is not relay and other.late[urgent] < SLOW_WINDOWS and self._can(other)
+            other is not relay
+            and other.late[urgent] < SLOW_WINDOWS
+            and other.breaker.closed
+            and self._halted(other.name) is None
             for other in self._relays.values()
         )
 

@@ -283,6 +283,8 @@ async def test_mail_waits_in_line_where_all_that_work_are_slow() -> None:
         scene.halts.clear()
         scene.note("c", [AWAY])
         assert scene.shares() == {"a": 30, "b": 30}
+        scene.seconds += 3600  # it may be probed, and gets one window for that
+        assert scene.shares(4 * PROBE)["c"] == PROBE
     assert Scene([FakeProcessor(name="only")]).choose() == "only"
 
 
