@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Protocol
 from uuid import UUID
@@ -32,8 +32,11 @@ PRINTED_AT_ONCE = 8
 """Messages, before others get their turn: a millisecond."""
 SIGNED_AT_ONCE = 16
 """Messages for one thread, so that handing them over to it costs little."""
-_ASK_AGAIN = timedelta(seconds=5)
-"""Between two claims of what only this process knows to be halted: the database would give it out again at once."""
+_SOON, _LATER = timedelta(seconds=0.5), timedelta(seconds=5)
+"""The shortest and the longest pause before mail that waits for witnesses is looked at again: no row says that it
+stands still, and the database would give it out at once."""
+_FORGOTTEN = timedelta(seconds=30)
+"""After so long without such mail, the next one is the first."""
 
 
 class Halted(Protocol):
@@ -136,6 +139,7 @@ class Preparing:
         self._sign = sign
         # Signing by RSA takes longer than all the rest of a message, and frees the interpreter meanwhile.
         self._threads = ThreadPoolExecutor(SIGNING_THREADS, "sign") if sign else None
+        self._waiting = datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)
 
     async def prepare(
         self,
@@ -210,7 +214,7 @@ class Preparing:
     def _sort(self, row: Row, press: Press, barred: Collection[str], now: datetime) -> Step | Draft | datetime:
         """What follows for a row at once; a draft, if it is to be sent; or the moment to look again."""
         if halt := self._gate.control.halted(press.facts.brand, row.mailing_id):
-            return now + _ASK_AGAIN if halt == WAITING else now
+            return self._look_again(now) if halt == WAITING else now
         decision = decision_about(row, press, now)
         if not isinstance(decision, Send):
             return settle(row, press, decision)
@@ -224,6 +228,13 @@ class Preparing:
         if route.rule is None:
             return route.until
         return settle(row, press, Hold(route.until, route.reason, route.rule, press.policy.version))
+
+    def _look_again(self, now: datetime) -> datetime:
+        """When mail that waits for witnesses may go: soon after a failover, and then less and less often."""
+        since, last = self._waiting
+        since = since if now - last < _FORGOTTEN else now
+        self._waiting = since, now
+        return now + min(max(now - since, _SOON), _LATER)
 
     async def _admit(self, prepared: Prepared, drafts: Sequence[Draft], now: datetime) -> None:
         admission = prepared.admission = await self._gate.meter.admit([draft.wanted for draft in drafts])

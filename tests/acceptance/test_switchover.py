@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -63,6 +64,11 @@ async def all_answer(urls: list[str], status: int) -> bool:
         return [(await client.get(url)).status_code for url in urls] == [status] * len(urls)
 
 
+async def handed_over(stack: Stack, event_id: str) -> bool:
+    """Whether somebody has got an event's mail."""
+    return ("handed_over", "") in (await stack.states(event_id)).values()
+
+
 async def leave(stack: Stack, ref: str) -> httpx.Response:
     """One click on the link of a person's newsletter."""
     [mail] = stack.mails(to=f"{ref}@example.org")
@@ -101,7 +107,7 @@ async def test_one_address_that_leads_to_a_replica_for_a_while(cluster: Cluster,
 
 
 async def test_a_url_that_names_both_servers(cluster: Cluster, tmp_path: Path) -> None:
-    """Whichever can be written to is used, before and after they change places."""
+    """Whichever is writable is used, before and after they change places; what was in hand goes out, once."""
     link, other = Link(socket_of(cluster.primary)), Link(socket_of(cluster.replica))
     await link.listen()
     await other.listen()
@@ -110,11 +116,18 @@ async def test_a_url_that_names_both_servers(cluster: Cluster, tmp_path: Path) -
     async with open_stack(tmp_path, url, "memory://") as stack, processes(stack) as (running, readiness):
         await running.application("publish", event("before", BRAND, "newsletter", people("ada")))
         await running.finished("before")
+        flying = [f"user-{n}" for n in range(400)]
+        await running.application("publish", event("flying", BRAND, "newsletter", people(*flying)))
+        await until(lambda: handed_over(running, "flying"), "a mailing to be under way")
         await switch_over(cluster)
         await until(lambda: all_answer(readiness, 200), "both processes to be ready again")
         assert (await leave(running, "ada")).status_code == 200
         await running.application("publish", event("after", BRAND, "newsletter", people("ada", "grace")))
         await running.finished("after")
         assert await running.states("after") == {"ada": ("suppressed", "opted_out"), "grace": ("handed_over", "")}
+        await running.finished("flying")
+        assert set((await running.states("flying")).values()) == {("handed_over", "")}
+        sent = Counter(field(mail, "To") for mail in running.mails(to="@example.org"))
+        assert {sent[f"{ref}@example.org"] for ref in flying} == {1}
         link.drop()
         other.drop()

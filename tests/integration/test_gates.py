@@ -17,6 +17,9 @@ from mailer.ledger.rates import PostgresRates
 from mailer.pipeline import handover
 from mailer.pipeline.control import WAITING
 from mailer.pipeline.handover import WINDOW
+from mailer.pipeline.preparing import Gate, Preparing
+from mailer.pipeline.routing import Routes
+from mailer.pipeline.streams import Streams
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.trouble import Trouble
 from mailer.ports.mailings import Accepted
@@ -24,6 +27,7 @@ from mailer.ports.processor import Outgoing, Permit
 from mailer.ports.rates import Ask, Lease, Limit, Period, Scope
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, until
 from tests.halts import FakeHalts
+from tests.presses import NoLimits, NoPauses
 
 SECONDS = "SELECT used FROM rate_windows WHERE scope = $1 AND per = 'second' ORDER BY start"
 
@@ -311,12 +315,21 @@ async def test_one_of_two_by_weight_is_away(world: World) -> None:
     await finish(world, accepted, 200)
 
 
-async def test_what_waits_for_witnesses_is_not_claimed_again_and_again(world: World) -> None:
-    """After a failover, no row says that everything stands still: a batch comes back after seconds, not at once."""
+async def test_what_waits_for_witnesses_goes_soon_and_is_not_claimed_again_and_again(world: World) -> None:
+    """After a failover, no row says that everything stands still: pauses grow with the wait, to seconds."""
     accepted = await world.accept([person(1)])
+    claim = await world.deliveries.claim(accepted.batches, "worker")
+    assert claim is not None
+    press = world.presses.set_up((await world.mailings.facts([accepted.mailing_id]))[accepted.mailing_id], None)
+    gate = Gate(world.halted, Routes([world.processor], world.halted.processor_halted), NoLimits(), Streams(NoPauses()))
+    preparing, begun = Preparing(gate, None, world.deliveries.carriers), datetime.now(UTC)
+
+    async def pause(seconds: float) -> float:
+        now = begun + timedelta(seconds=seconds)
+        prepared = await preparing.prepare(claim.rows, {accepted.mailing_id: press}, {}, {}, now)
+        assert prepared.steps == []
+        [until] = prepared.left.values()
+        return (until - now).total_seconds()
+
     world.halted.everything = WAITING
-    await world.handover().run(accepted.batches)
-    await world.timekeeper().tick()
-    assert world.broker.take() == []
-    [due_in] = [row["due_in"] for row in await world.pool.fetch("SELECT due_at - now() AS due_in FROM batches")]
-    assert due_in > timedelta(seconds=3)
+    assert [await pause(seconds) for seconds in (0, 0.5, 1, 3, 10, 30, 90)] == [0.5, 0.5, 1, 3, 5, 5, 0.5]
