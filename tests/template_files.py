@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import date
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -43,12 +42,6 @@ MANDATORY = {
     .replace('"newsletter"', '"service"', 1)
     .replace('"newsletter"', '"service_notice"'),
 }
-
-
-@cache
-def shipped() -> TemplateLibrary:
-    """The templates that mailer ships. To read them takes more than a second."""
-    return TemplateLibrary.load(ROOT / "templates", POLICIES)
 
 
 def library(

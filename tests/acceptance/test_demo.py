@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -95,18 +96,27 @@ def changed(change: str) -> tuple[str, ...]:
 
 
 async def test_two_demos_at_once_tell_the_story_whatever_the_environment_says(tmp_path: Path) -> None:
-    """Both end well, print the table and the claims with no escape codes, and leave nothing behind."""
+    """Both end well, one of them at SIGHUP, print table and claims with no escape codes, and leave nothing behind."""
     (tmp_path / ".env").write_text("MAILER_BROKER_URL=amqp://127.0.0.1:1/\n")
     elsewhere = environment(
         MAILER_DATABASE_URL="postgresql://127.0.0.1:1/none",
         MAILER_PROCESSORS="smtp://127.0.0.1:1",
         MAILER_ONLY_DELIVER_TO="only@example.org",
     )
-    for done in await asyncio.gather(run(tmp_path, "demo"), run(tmp_path, "demo", env=elsewhere)):
+    for done in await asyncio.gather(run(tmp_path, "demo"), hung_up(tmp_path, elsewhere)):
         assert (done.status, done.err) == (0, ""), done
         assert "\x1b" not in done.out
         check_story(done.out)
         assert removed(done.out)
+
+
+async def hung_up(folder: Path, env: Mapping[str, str]) -> Done:
+    """A demo that stays, until its terminal hangs up: SIGHUP is as SIGTERM (S14)."""
+    async with started(folder, "demo", "--stay", env=env) as process:
+        told = await read_until(process, "paltalk-2006.rejected.csv")
+        process.send_signal(signal.SIGHUP)
+        done = await ended(process)
+    return replace(done, out=told + done.out)
 
 
 def check_story(out: str) -> None:

@@ -5,9 +5,10 @@ import pytest
 from mailer.events import EventRefused, validate_event
 from mailer.rendering.admission import admit
 from mailer.rendering.templates import Template
-from tests.template_files import POLICIES, shipped
+from tests.factories import templates
+from tests.template_files import POLICIES
 
-TEMPLATES = shipped()
+TEMPLATES = templates()
 SAM: dict[str, Any] = {"ref": "user-17", "email": "sam@example.org", "name": "Sam", "locale": "en-GB"}
 WEEKLY: dict[str, Any] = {
     "v": 1,

@@ -8,9 +8,10 @@ import pytest
 
 from mailer.rendering import compiled
 from mailer.rendering.templates import SAMPLE, Addressee, Template, TemplateLibrary, preview
-from tests.template_files import POLICIES, ROOT, shipped
+from tests.factories import templates
+from tests.template_files import POLICIES, ROOT
 
-SHIPPED = shipped()
+SHIPPED = templates()
 EVERY = [(template, locale) for template in SHIPPED for locale in template.locales]
 NAMES = [f"{template.brand}-{template.name}-{locale}" for template, locale in EVERY]
 

@@ -13,9 +13,10 @@ from mailer.rendering.templates import (
     RenderError,
     Template,
 )
-from tests.template_files import FILES, LAYOUT, MANDATORY, faults, library, shipped
+from tests.factories import templates
+from tests.template_files import FILES, LAYOUT, MANDATORY, faults, library
 
-SHIPPED = shipped()
+SHIPPED = templates()
 
 
 def news(folder: Path, **changes: str) -> Template:
