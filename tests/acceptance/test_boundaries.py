@@ -3,19 +3,19 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import aio_pika
 import asyncpg
-import httpx
 from aio_pika.abc import AbstractExchange
 
 from mailer.broker.topology import EVENTS, events_queue
 from mailer.policy.category import Lane
 from mailer.web.app import describe
+from tests.acceptance.asking import Answer, Asker
 from tests.acceptance.boundaries import accounts, drawn, message, messages, mixed, pages, put, requests, written
 from tests.acceptance.samples import CATEGORIES, event, people
 from tests.integration.web_world import World
@@ -33,7 +33,7 @@ class Running:
 
     stack: Stack
     processes: list[Process]
-    client: httpx.AsyncClient
+    asker: Asker
     exchange: AbstractExchange
     database: "asyncpg.Connection[asyncpg.Record]"
     sentinels: "itertools.count[int]"
@@ -66,12 +66,13 @@ async def running(stack: Stack) -> AsyncIterator[Running]:
     key = await stack.api_key("shop", "interpals")
     async with AsyncExitStack() as open_:
         processes = await open_.enter_async_context(stack.running("worker", "timekeeper", "web"))
-        client = await open_.enter_async_context(stack.client(key))
+        await open_.enter_async_context(stack.client())
+        asker = open_.enter_context(closing(Asker(int(stack.env["MAILER_PORT"]), key)))
         connection = await open_.enter_async_context(await aio_pika.connect(stack.env["MAILER_BROKER_URL"]))
         exchange = await (await connection.channel()).get_exchange(EVENTS)
         database = await asyncpg.connect(stack.database_url)
         open_.push_async_callback(database.close)
-        yield Running(stack, processes, client, exchange, database, itertools.count())
+        yield Running(stack, processes, asker, exchange, database, itertools.count())
 
 
 async def in_parts(world: Running, sending: Sequence[Callable[[], Any]]) -> None:
@@ -160,8 +161,8 @@ async def test_each_field_of_the_api(stack: Stack) -> None:
     async with running(stack) as world:
 
         async def publish(value: dict[str, Any]) -> None:
-            answer = await ask(world.client, "post", "/api/v1/events", written(value))
-            if answer.status_code in (200, 202):
+            answer = await ask(world.asker, "post", "/api/v1/events", written(value))
+            if answer.status in (200, 202):
                 accepted[value["id"]] = value
 
         # The queue has had each of them: here some go the way of the outbox.
@@ -171,7 +172,7 @@ async def test_each_field_of_the_api(stack: Stack) -> None:
             world,
             [
                 *(partial(publish, value) for value in events),
-                *(partial(ask, world.client, *request) for request in asked),
+                *(partial(ask, world.asker, *request) for request in asked),
             ],
         )
         await all_is_done_with(world, accepted)
@@ -179,12 +180,12 @@ async def test_each_field_of_the_api(stack: Stack) -> None:
     await nothing_is_left(stack)
 
 
-async def ask(client: httpx.AsyncClient, method: str, path: str, body: bytes) -> httpx.Response:
+async def ask(asker: Asker, method: str, path: str, body: bytes) -> Answer:
     """Sends a request, whose answer is no failure and says something."""
-    answer = await client.request(method, path, content=body, headers={"content-type": "application/json"})
-    assert answer.status_code < 500, (method, path, body[:200], answer.status_code)
-    if answer.status_code >= 400 and method.lower() != "head":
+    answer = await asker.ask(method, path, body)
+    assert answer.status < 500, (method, path, body[:200], answer.status)
+    if answer.status >= 400 and method.lower() != "head":
         assert answer.content, (method, path)
-    if path.startswith("/api/") and answer.status_code >= 400 and answer.status_code != 405:
-        assert answer.json()["problems"], (method, path)
+    if path.startswith("/api/") and answer.status >= 400 and answer.status != 405:
+        assert answer.json["problems"], (method, path)
     return answer
