@@ -109,7 +109,13 @@ class Rabbit:
 
 @pytest.fixture(autouse=True)
 def own_logs() -> Iterator[None]:
-    """Forgets how a test, or a command that it ran in this process, set logs up: its stderr is closed by now."""
+    """Forgets how a test, or a command that it ran in this process, set logs up: its stderr is closed by now.
+
+    A traceback is plain: to draw one with all values, as structlog does by default, takes up to a minute.
+    """
+    *processors, _ = structlog.get_config()["processors"]
+    renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*processors, renderer])
     yield
     end_output()
     logging.basicConfig(handlers=[logging.NullHandler()], force=True)
