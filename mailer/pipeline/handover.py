@@ -85,7 +85,7 @@ class HandOver:
             facts: of their mailings, as far as they are known; the others are asked for.
             is_late: told when a processor takes long, while others could take mail.
 
-        After an error the claim is given back, so that it can be tried again at once. What may have been offered is
+        After an outage or a bug the claim is given back, so that it comes again soon. What may have been offered is
         left to the lease: the timekeeper finds what is to be done with it.
         """
         begun = time.monotonic()

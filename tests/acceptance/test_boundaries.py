@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
@@ -24,7 +25,31 @@ from tests.processes import Process, Stack, until
 AT_ONCE = 250
 """Inputs before the lanes are asked whether they go on."""
 CLIENTS = 16
+LONGEST = 5.0
+"""Seconds that a lane may wait behind inputs."""
+MOMENT = 0.03
+"""Seconds of work that tell how busy the machine is."""
 KEYS = frozenset(f"interpals.{category}" for category in (*CATEGORIES, "account"))
+
+
+class Busy:
+    """How many times as long as alone a process takes now, since others want the same processors."""
+
+    def __init__(self) -> None:
+        self._worked = self._waited = 0.0
+
+    def look(self) -> None:
+        """Works for a moment, and sees how long that takes."""
+        begun, worked = time.monotonic(), time.thread_time()
+        while time.thread_time() - worked < MOMENT:
+            pass
+        self._waited += time.monotonic() - begun
+        self._worked += MOMENT
+
+    @property
+    def factor(self) -> float:
+        """At least 1."""
+        return max(1.0, self._waited / self._worked)
 
 
 @dataclass
@@ -43,7 +68,10 @@ class Running:
         await self.exchange.publish(aio_pika.Message(written(value), message_id=name), key)
 
     async def lanes_go_on(self) -> None:
-        """Sends a good event on each lane, and returns once each is handed over, or waits for a second person."""
+        """Sends a good event on each lane, and returns once each is handed over, or waits for a second person.
+
+        None may wait longer than `LONGEST`, by a clock that is as slow as the machine makes a process meanwhile.
+        """
         names = {category: f"sentinel-{next(self.sentinels)}-{category}" for category in CATEGORIES}
         for category, name in names.items():
             to = {"audience": "everyone"} if category == "breach" else people(name)
@@ -53,11 +81,18 @@ class Running:
             " OR EXISTS (SELECT FROM deliveries d WHERE d.mailing_id = m.id AND d.state = 'handed_over'))"
         )
 
+        begun, waits, busy = time.monotonic(), dict[str, float](), Busy()
+
         async def through() -> bool:
             assert not [process.status for process in self.processes if process.ended], "a process ended"
-            return len(await self.database.fetch(statement, list(names.values()))) == len(names)
+            for row in await self.database.fetch(statement, list(names.values())):
+                waits.setdefault(row["event_id"], time.monotonic() - begun)
+            busy.look()
+            return len(waits) == len(names)
 
         await until(through, f"a good event of each lane ({', '.join(names.values())})")
+        late = {name: seconds for name, seconds in waits.items() if seconds > LONGEST * busy.factor}
+        assert not late, f"lanes waited, on a machine that makes all take {busy.factor:.1f} times as long: {late}"
 
 
 @asynccontextmanager

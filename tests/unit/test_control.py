@@ -23,7 +23,7 @@ from mailer.pipeline.control import (
 )
 from mailer.pipeline.remembering import Remembered
 from mailer.policy.category import Category
-from mailer.ports.control import OPERATOR, Answer, Change, Halt, Head, Memory, Scope
+from mailer.ports.control import OPERATOR, Answer, Change, Halt, Head, Memory, MemoryClosed, Scope
 
 ONE, TWO, THREE = UUID(int=1), UUID(int=2), UUID(int=3)
 WRITER, OTHER = UUID(int=9), UUID(int=10)
@@ -204,6 +204,26 @@ async def test_it_asks_until_told_to_stop(scene: Scene, monkeypatch: pytest.Monk
     await asyncio.wait_for(scene.control.watch(stop), 10)
     assert len(scene.database.asked) == 4
     assert scene.halted() is None
+
+
+async def test_what_may_not_be_read_is_said_to_who_asks_whether_it_works(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that may not read what its machine remembers sends nothing, and says what to do."""
+    stop, said = asyncio.Event(), list[str | None]()
+
+    def report(problem: str | None) -> None:
+        said.append(problem)
+        stop.set()
+
+    def closed(self: Remembered) -> None:
+        raise MemoryClosed("give this user the right to read MAILER_DATA")
+
+    monkeypatch.setattr(Remembered, "traces", closed)
+    scene.control.report = report
+    await asyncio.wait_for(scene.control.watch(stop), 10)
+    assert said == ["give this user the right to read MAILER_DATA"]
+    assert scene.halted() == NOBODY_TO_ASK
 
 
 BACK = {
