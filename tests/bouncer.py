@@ -60,7 +60,7 @@ def _start(name: str, socket: str, user: str, port: int, folder: Path, mode: str
 
 
 async def _until_it_answers(url: str, process: "subprocess.Popen[bytes]") -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while process.poll() is None:
             try:
                 connection = await asyncpg.connect(url)

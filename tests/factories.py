@@ -393,7 +393,7 @@ async def waiting(pool: Pool) -> int:
     return found
 
 
-async def until(condition: Callable[[], Awaitable[object]], seconds: float = 20) -> None:
+async def until(condition: Callable[[], Awaitable[object]], seconds: float = 60) -> None:
     """Waits for something that another task brings about; asks again as soon as others had their turn."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - what another connection waits for, no event tells

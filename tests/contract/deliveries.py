@@ -9,7 +9,7 @@ from mailer.ports.broker import Broker, Header, Message, Received
 from tests.contract.brokers import BRAND
 
 SERVICE = events_queue(Lane.SERVICE)
-SECONDS = 20
+SECONDS = 60
 """For what must happen; nothing waits for it when all is well."""
 
 

@@ -16,7 +16,7 @@ from tests.contract.fake_outbox import FakeOutbox
 
 SERVICE = events_queue(Lane.SERVICE)
 KEY = f"{BRAND}.service"
-SECONDS = 20
+SECONDS = 60
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ async def test_confirmed_messages_outlive_a_restart(node: rabbitmq.PrivateRabbit
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
         queue = await channel.declare_queue("kept", durable=True, arguments={"x-queue-type": "quorum"})
-        message = await queue.get(timeout=10)
+        message = await queue.get(timeout=60)
         assert message.body == b"hello"
 
 

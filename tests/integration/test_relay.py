@@ -22,7 +22,7 @@ async def relayed(world: World, done: Callable[[], bool]) -> None:
 
     await until(condition)
     stop.set()
-    await asyncio.wait_for(relay, 10)
+    await asyncio.wait_for(relay, 60)
 
 
 async def left(world: World) -> int:
@@ -50,7 +50,7 @@ async def test_what_is_parked_is_published(world: World) -> None:
     await world.outbox.park("mailer.events", [message(2)])
     await until(lambda: arrived(2))
     stop.set()
-    await asyncio.wait_for(relay, 10)
+    await asyncio.wait_for(relay, 60)
     assert [published.headers for _, published in world.broker.published] == [{Header.PUBLISHER: "shop"}] * 2
     assert await left(world) == 0
 
@@ -91,7 +91,7 @@ async def test_a_broker_that_is_away(world: World) -> None:
 
     await until(put_back)
     stop.set()
-    await asyncio.wait_for(relay, 10)
+    await asyncio.wait_for(relay, 60)
     assert await left(world) == 1
     world.broker.refuses = lambda _: None
     await relayed(world, lambda: len(world.broker.published) == 1)
@@ -180,7 +180,7 @@ async def test_a_broker_that_is_waited_for_does_not_keep_a_worker_from_ending(wo
     loop = asyncio.create_task(consumers.consume(Absent(), "mailer.dead", 1, handle, stop))
     await asyncio.sleep(0)
     stop.set()
-    await asyncio.wait_for(loop, 10)
+    await asyncio.wait_for(loop, 60)
 
 
 async def test_events_are_held_until_they_can_be_handled(world: World) -> None:
@@ -223,4 +223,4 @@ async def test_consuming_stops_when_told(world: World) -> None:
         task = asyncio.create_task(consumers.consume(broker, "mailer.events.service", 5, never, stop))  # type: ignore[arg-type]  # one is no broker at all
         await asyncio.sleep(0)
         stop.set()
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, 60)

@@ -102,7 +102,7 @@ async def test_what_is_tried_again_is_finished_before_the_end() -> None:
     closing = asyncio.create_task(consumer.close())
     await asyncio.sleep(0)
     going_on.set()
-    await asyncio.wait_for(closing, 10)
+    await asyncio.wait_for(closing, 60)
     assert received.settled == "ack"
 
 
