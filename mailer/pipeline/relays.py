@@ -118,14 +118,14 @@ def slowed(known: Condition, windows: int, seconds: float, now: datetime) -> Con
 
     Args:
         known: the one before.
-        windows: how many take longer.
-        seconds: than this.
+        windows: how many.
+        seconds: for so long none has ended.
         now: an aware datetime.
     """
     if known.troubled and known.state != SLOW:
         return known
     some = "1 window waits" if windows == 1 else f"{windows} windows wait"
-    text = f"{some} for its answers for more than {seconds:.0f} seconds"
+    text = f"{some} for its answers, and none has ended for {seconds:.0f} seconds"
     return _met(known, SLOW, "look at its load, its queue and the way there", Outcome(Result.UNSENT, text=text), now)
 
 

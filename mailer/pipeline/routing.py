@@ -32,6 +32,9 @@ RECENT: Final = 60.0
 """Seconds: a processor that took a message so lately is not left alone for what it says to others."""
 LONG: Final = 5.0
 """Seconds that a processor may take for a window before it is slow with it."""
+SILENT: Final = 30.0
+"""Seconds without a window that ends, while one waits, until a processor is said to be slow. A large mailing alone
+makes windows wait for longer than `LONG`, at any relay."""
 SLOW_WINDOWS: Final = 2
 """With so many windows that a processor is slow with, others get what it would get next."""
 CATCHING_UP: Final = timedelta(seconds=10)
@@ -75,6 +78,7 @@ class _Relay:
         taken_at: when it took one, in the clock's seconds.
         refused: since when it refuses us with whose messages, in the clock's seconds.
         late: how many windows it is slow with: of bulk mail, and of urgent mail.
+        ended_at: when a window of each kind ended last, in the clock's seconds.
     """
 
     name: str
@@ -84,6 +88,7 @@ class _Relay:
     taken_at: float = float("-inf")
     refused: dict[int, float] = field(default_factory=dict)
     late: list[int] = field(default_factory=lambda: [0, 0])
+    ended_at: list[float] = field(default_factory=lambda: [float("-inf"), float("-inf")])
 
     def note_refused(self, outcomes: Sequence[Outcome], recipients: Sequence[int], now: float) -> Sequence[int]:
         """Notes with whose messages it refuses us, and with whose no more; returns the former."""
@@ -190,6 +195,7 @@ class Routes:
             is_late: told after a while, and again and again, if others could take mail meanwhile.
         """
         loop, relay, late = asyncio.get_running_loop(), self._relays[name], False
+        begun = self._clock()
         timer: asyncio.TimerHandle
 
         def look() -> None:
@@ -197,9 +203,10 @@ class Routes:
             if not late:
                 late = True
                 relay.late[urgent] += 1
-            before = relay.condition
-            relay.condition = slowed(before, sum(relay.late), LONG, datetime.now(UTC))
-            tell(name, before, relay.condition)
+            if self._clock() - max(begun, relay.ended_at[urgent]) >= SILENT:
+                before = relay.condition
+                relay.condition = slowed(before, sum(relay.late), SILENT, datetime.now(UTC))
+                tell(name, before, relay.condition)
             if self._has_other(relay, urgent):
                 is_late()
             timer = loop.call_later(LONG, look)
@@ -210,6 +217,7 @@ class Routes:
         finally:
             timer.cancel()
             relay.late[urgent] -= late
+            relay.ended_at[urgent] = self._clock()
 
     def note(self, name: str, outcomes: Sequence[Outcome], recipients: Sequence[int]) -> None:
         """What came of a window at a processor. A window in which no message reached it says that it is away.

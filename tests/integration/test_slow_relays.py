@@ -21,6 +21,7 @@ from tests.factories import FakeProcessor, World, person, until
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes long does so after a twentieth of a second."""
     monkeypatch.setattr(routing, "LONG", 0.05)
+    monkeypatch.setattr(routing, "SILENT", 0.05)
 
 
 @dataclass

@@ -20,6 +20,7 @@ from mailer.pipeline.routing import (
     NOT_ALLOWED,
     RECENT,
     SEVERAL,
+    SILENT,
     SLOW_WINDOWS,
     NoRoute,
     Routes,
@@ -264,9 +265,38 @@ async def test_a_slow_processor_keeps_nothing_from_the_others() -> None:
         await carried.by(stack, "a", 1)
         assert scene.shares() == {"b": 60}
         assert scene.choose(purpose="notice") == NoRoute(BEHIND, None, NOW + CATCHING_UP)
-        assert scene.routes.conditions["a"].state == "slow"
         assert scene.choose(purpose="notice", urgent=True) == "a"
     assert scene.shares()["a"] == 54
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_processor_is_said_to_be_slow_once_no_window_ends() -> None:
+    """Windows that wait for one another, as those of a large mailing do at any relay, are no trouble of its."""
+    scene = Scene([FakeProcessor(name="a"), FakeProcessor(name="b")])
+    carried = Carried(scene)
+
+    def is_slow() -> bool:
+        return scene.routes.conditions["a"].state == "slow"
+
+    async def look_again() -> None:
+        before = carried.late["a"]
+
+        async def told() -> bool:
+            return carried.late["a"] >= before + 2 * SLOW_WINDOWS
+
+        await until(told)
+
+    with ExitStack() as stack:
+        await carried.by(stack, "a")
+        scene.seconds += SILENT - 1
+        with scene.routes.carrying("a", urgent=False, is_late=lambda: None):
+            pass
+        scene.seconds += SILENT - 1
+        await look_again()
+        assert not is_slow()
+        scene.seconds += 1
+        await look_again()
+        assert is_slow()
 
 
 @pytest.mark.usefixtures("quick")
