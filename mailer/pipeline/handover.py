@@ -272,7 +272,8 @@ class HandOver:
     async def _tell(self, name: str, steps: Sequence[Sending], outcomes: Sequence[Outcome]) -> None:
         """Says what a processor has answered to who decides about what goes next. What they do loses no outcome."""
         try:
-            self._gate.routes.note(name, outcomes, [step.row.recipient_id for step in steps])
+            recipients = [step.row.recipient_id for step in steps]
+            self._gate.routes.note(name, outcomes, recipients, lambda index: _sender(steps[index]))
             streams = [(step.category, step.wanted.domain) for step in steps]
             await self._gate.streams.note(name, streams, outcomes)
         except Exception:
@@ -320,8 +321,8 @@ class HandOver:
             if is_denied(outcome):
                 barred = hold.barred[_key(step.row)]
                 barred.add(step.wanted.processor)
-                purpose = step.press.template.purpose
-                if self._gate.routes.is_closed_to(step.press.policy, purpose, step.row.recipient_id, barred):
+                policy, purpose = step.press.policy, step.press.template.purpose
+                if self._gate.routes.is_closed_to(policy, purpose, step.row.recipient_id, _sender(step), barred):
                     found.add(_key(step.row))
         return found
 
@@ -333,3 +334,7 @@ class HandOver:
 
 def _key(row: Row) -> Key:
     return row.mailing_id, row.recipient_id
+
+
+def _sender(step: Sending) -> str:
+    return step.press.policy.sender(step.category)

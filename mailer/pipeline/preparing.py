@@ -69,12 +69,14 @@ class Choosing(Protocol):
         """A processor has a window as long as somebody is in here; `is_late` is told when that takes long."""
         ...
 
-    def is_closed_to(self, policy: Policy, purpose: str, recipient: int, barred: Collection[str]) -> bool:
+    def is_closed_to(self, policy: Policy, purpose: str, recipient: int, sender: str, barred: Collection[str]) -> bool:
         """Whether each processor that may have a message refuses us with this recipient's alone."""
         ...
 
-    def note(self, name: str, outcomes: Sequence[Outcome], recipients: Sequence[int]) -> None:
-        """What came of a window, and whose messages these were."""
+    def note(
+        self, name: str, outcomes: Sequence[Outcome], recipients: Sequence[int], sender: Callable[[int], str]
+    ) -> None:
+        """What came of a window, whose messages these were, and from whom."""
         ...
 
 

@@ -77,6 +77,7 @@ class _Relay:
         denied: some of those with whose messages it has refused us since it took one.
         taken_at: when it took one, in the clock's seconds.
         refused: since when it refuses us with whose messages, in the clock's seconds.
+        taken_from: when it took one from whom, while it refuses us with some.
         late: how many windows it is slow with: of bulk mail, and of urgent mail.
         ended_at: when a window of each kind ended last, in the clock's seconds.
     """
@@ -87,25 +88,30 @@ class _Relay:
     denied: set[int] = field(default_factory=set)
     taken_at: float = float("-inf")
     refused: dict[int, float] = field(default_factory=dict)
+    taken_from: dict[str, float] = field(default_factory=dict)
     late: list[int] = field(default_factory=lambda: [0, 0])
     ended_at: list[float] = field(default_factory=lambda: [float("-inf"), float("-inf")])
 
-    def note_refused(self, outcomes: Sequence[Outcome], recipients: Sequence[int], now: float) -> Sequence[int]:
+    def note_refused(
+        self, outcomes: Sequence[Outcome], recipients: Sequence[int], sender: Callable[[int], str], now: float
+    ) -> Sequence[int]:
         """Notes with whose messages it refuses us, and with whose no more; returns the former."""
         denied = [whose for whose, outcome in zip(recipients, outcomes, strict=True) if is_denied(outcome)]
         if denied or self.refused:
-            for whose, outcome in zip(recipients, outcomes, strict=True):
+            for index, (whose, outcome) in enumerate(zip(recipients, outcomes, strict=True)):
                 if outcome.result is Result.ACCEPTED:
                     self.refused.pop(whose, None)
+                    self.taken_from[sender(index)] = now
             if len(self.refused) >= MOST_REFUSED:
                 self.refused.clear()
             for whose in denied:
                 self.refused.setdefault(whose, now)
         return denied
 
-    def is_closed_to(self, recipient: int) -> bool:
-        """Whether it refuses us with a recipient's messages, and has taken others' since it first did."""
-        return self.breaker.closed and self.taken_at >= self.refused.get(recipient, float("inf"))
+    def is_closed_to(self, recipient: int, sender: str) -> bool:
+        """Whether it refuses us with a recipient's messages, and has taken others' of the sender since it first did."""
+        taken_at = self.taken_from.get(sender, float("-inf"))
+        return self.breaker.closed and taken_at >= self.refused.get(recipient, float("inf"))
 
 
 @dataclass(slots=True)
@@ -219,13 +225,16 @@ class Routes:
             relay.late[urgent] -= late
             relay.ended_at[urgent] = self._clock()
 
-    def note(self, name: str, outcomes: Sequence[Outcome], recipients: Sequence[int]) -> None:
+    def note(
+        self, name: str, outcomes: Sequence[Outcome], recipients: Sequence[int], sender: Callable[[int], str]
+    ) -> None:
         """What came of a window at a processor. A window in which no message reached it says that it is away.
 
         Args:
             name: the processor's.
             outcomes: of the window.
             recipients: the ids of those whose messages these were.
+            sender: whom a message is from, by its place in the window.
         """
         telling = [outcome for outcome in outcomes if outcome.result is not Result.UNSENT or outcome.trouble]
         if not telling:
@@ -235,7 +244,7 @@ class Routes:
             relay.taken_at = now
             relay.denied.clear()
         lost = all(map(is_lost, telling))
-        denied = relay.note_refused(outcomes, recipients, now)
+        denied = relay.note_refused(outcomes, recipients, sender, now)
         if lost:
             if len(relay.denied) < SEVERAL:
                 relay.denied.update(denied)
@@ -248,17 +257,21 @@ class Routes:
         relay.condition = after(before, telling, datetime.now(UTC), takes=takes)
         tell(name, before, relay.condition)
 
-    def is_closed_to(self, policy: Policy, purpose: str, recipient: int, barred: Collection[str]) -> bool:
+    def is_closed_to(self, policy: Policy, purpose: str, recipient: int, sender: str, barred: Collection[str]) -> bool:
         """Whether each processor that may have a message refuses us with this recipient's alone.
+
+        Where it takes nothing of the sender, that may be what it refuses, and nobody's message ends for it.
 
         Args:
             policy: of the brand.
             purpose: what the message is for.
             recipient: the id of whose message it is.
+            sender: whom it is from.
             barred: those that have just refused us with it.
         """
         ways = self._ways.get((id(policy), purpose)) or self._find(policy, purpose)
-        return all(way.name in barred and way.relay.is_closed_to(recipient) for way in (*ways.shares, *ways.reserve))
+        possible = (*ways.shares, *ways.reserve)
+        return all(way.name in barred and way.relay.is_closed_to(recipient, sender) for way in possible)
 
     def _is_for_all(self, relay: _Relay, now: float) -> bool:
         """Whether a processor that answers, and refuses us with some messages, cannot be used for any.

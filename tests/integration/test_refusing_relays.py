@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from email.utils import parseaddr
 from pathlib import Path
 from uuid import UUID
 
@@ -136,7 +137,9 @@ def denying(*numbers: int) -> FakeProcessor:
     )
 
 
-async def offer_for(world: World, handover: HandOver, age: timedelta, rounds: int = 3) -> None:
+async def offer_for(
+    world: World, handover: HandOver, age: timedelta, rounds: int = 3, others: str = "newsletter"
+) -> None:
     """Offers what waits some times, as if it had been offered first so long ago, with mail to others in between."""
     for number in range(rounds):
         await world.pool.execute(
@@ -145,25 +148,30 @@ async def offer_for(world: World, handover: HandOver, age: timedelta, rounds: in
         await world.due_now()
         await world.timekeeper().tick()
         await run_all(world, handover)
-        await handover.run((await world.accept([person(900 + number)])).batches)
+        await handover.run((await world.accept([person(900 + number)], others)).batches)
 
 
 @pytest.mark.parametrize(
-    ("category", "ending"),
-    [("newsletter", ("failed", "gave_up 5.7.1")), ("breach", ("diverted", "written_notice"))],
+    ("category", "others", "ending"),
+    [
+        ("newsletter", "newsletter", ("failed", "gave_up 5.7.1")),
+        ("breach", "policy_change", ("diverted", "written_notice")),
+    ],
 )
-async def test_who_is_denied_by_each_relay_is_given_up(world: World, category: str, ending: tuple[str, str]) -> None:
+async def test_who_is_denied_by_each_relay_is_given_up(
+    world: World, category: str, others: str, ending: tuple[str, str]
+) -> None:
     """Mail to somebody for whom no relay relays, while they take others', waits as long as its category says."""
     handover = world.handover_by([denying(3), denying(3, 4)])
     accepted = await world.accept([person(n) for n in range(1, 4)], category)
     if category == "breach":
         await world.mailings.release(accepted.mailing_id, "Grace")
     max_age = world.policies["interpals"].categories[category].max_age
-    await offer_for(world, handover, max_age - timedelta(hours=1))
+    await offer_for(world, handover, max_age - timedelta(hours=1), others=others)
     states = await world.states(accepted.mailing_id)
     assert (states["user-1"], states["user-2"]) == (SENT, SENT)
     assert states["user-3"] == ("deferred", "5.7.1")
-    await offer_for(world, handover, max_age + timedelta(hours=1))
+    await offer_for(world, handover, max_age + timedelta(hours=1), others=others)
     assert (await world.states(accepted.mailing_id))["user-3"] == ending
     assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
 
@@ -181,6 +189,19 @@ async def test_a_relay_that_denies_everybody_gives_nobody_up(world: World, peopl
         await world.timekeeper().tick()
         await run_all(world, handover)
     assert set((await world.states(accepted.mailing_id)).values()) == {("queued", "")}
+
+
+async def test_a_relay_that_denies_a_sender_gives_nobody_up(world: World) -> None:
+    """A relay that takes the newsletter's sender, and not that of mandatory mail, fails no mandatory mail, ever."""
+    sender = parseaddr(world.policies["interpals"].senders.mandatory)[1].encode()
+    denied = Outcome(Result.UNSENT, 553, "5.7.1", "Sender address rejected: not owned by user", Trouble.REFUSED)
+    handover = world.handover_by([FakeProcessor(lambda one: denied if sender in one.content else ACCEPTED)])
+    accepted = await world.accept([person(1), person(2)], "policy_change")
+    await offer_for(world, handover, timedelta(days=90))
+    assert set((await world.states(accepted.mailing_id)).values()) == {("queued", "")}
+    handover = world.handover_by([FakeProcessor()])
+    await run_all(world, handover)
+    assert set((await world.states(accepted.mailing_id)).values()) == {SENT}
 
 
 async def test_who_is_denied_by_one_relay_waits_for_the_other(world: World) -> None:

@@ -32,6 +32,7 @@ from tests.factories import FakeProcessor, policies, until
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PURPOSE = "newsletter"
+SENDER = "letters@mail.interpals.example"
 AWAY = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
 WITHHELD = Outcome(Result.UNSENT, text="paused")
 TAKEN = Outcome(Result.ACCEPTED, 250)
@@ -51,7 +52,7 @@ class Scene:
 
     def note(self, name: str, outcomes: Sequence[Outcome]) -> None:
         """What came of messages to people who were not met before."""
-        self.routes.note(name, outcomes, range(self.met, self.met + len(outcomes)))
+        self.routes.note(name, outcomes, range(self.met, self.met + len(outcomes)), lambda _: SENDER)
         self.met += len(outcomes)
 
     def choose(
@@ -198,7 +199,7 @@ def test_one_recipient_is_no_reason_to_leave_a_processor_alone() -> None:
     scene.note("a", [TAKEN])
     for _ in range(5 * SEVERAL):
         scene.seconds += 5 * RECENT
-        scene.routes.note("a", [denied()], [7])
+        scene.routes.note("a", [denied()], [7], lambda _: SENDER)
         assert scene.choose() == "a"
     assert scene.routes.conditions["a"].state == "refuses_some"
 
