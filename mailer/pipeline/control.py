@@ -102,7 +102,9 @@ class Control:
         """Why nothing of a mailing may begin now; None: it may."""
         if self._clock() - self._asked_at > FRESH:
             return NOBODY_TO_ASK
-        return self._everything or self._mailings.get(mailing_id) or self._brands.get(brand)
+        # What was lost is made again before anything goes; a journal that cannot be read keeps everything.
+        everything = self._everything or (WAITING if self._is_to_mend else None)
+        return everything or self._mailings.get(mailing_id) or self._brands.get(brand)
 
     def processor_halted(self, name: str) -> str | None:
         """Why a processor may not be used now; None: it may."""

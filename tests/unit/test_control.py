@@ -109,6 +109,7 @@ class Scene:
     chains: FakeChains = field(default_factory=FakeChains)
     now: float = 0.0
     mended: list[frozenset[UUID]] = field(default_factory=list)
+    closed: MemoryClosed | None = None
 
     def __post_init__(self) -> None:
         self.remembered = Remembered(self.folder)
@@ -120,7 +121,9 @@ class Scene:
         return Control(self.database, self.chains, vault, "host:1", self.mend, lambda: self.now)
 
     async def mend(self, lineages: Collection[UUID]) -> None:
-        """Keeps of which databases lost changes were to be made again."""
+        """Keeps of which databases lost changes were to be made again, unless the journal is closed."""
+        if self.closed:
+            raise self.closed
         self.mended.append(frozenset(lineages))
 
     def answers(self, *halts: Halt) -> None:
@@ -374,6 +377,11 @@ async def test_one_that_slept_through_it_accepts_it_too(scene: Scene) -> None:
     await scene.control.refresh()
     scene.remembered.note(WRITER, 7)
     scene.database.answer = Answer((), TWO, frozenset({ONE}), 1, {1: "one"}, frozenset({(WRITER, 7)}))
+    scene.closed = MemoryClosed("give this user the right to read MAILER_DATA")
+    with pytest.raises(MemoryClosed):
+        await scene.control.refresh()
+    assert (scene.halted(), len(scene.database.attested)) == (WAITING, 1), "nothing goes before it is made again"
+    scene.closed = None
     await scene.control.refresh()
     assert scene.halted() is None
     assert scene.chains.renewed == 1
