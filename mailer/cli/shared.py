@@ -22,6 +22,7 @@ from mailer.events import EventRefused
 from mailer.ledger.migrations import MigrationFailed
 from mailer.policy.document import PolicyError
 from mailer.ports.broker import BrokerUnavailable, Unpublishable
+from mailer.ports.control import MemoryClosed
 from mailer.ports.outages import DatabaseAway
 from mailer.processors.capture import CaptureUnavailable
 from mailer.rendering.templates import TemplateError
@@ -43,6 +44,7 @@ _FAILURE = (
     BrokerUnavailable,
     CaptureUnavailable,
     DatabaseAway,
+    MemoryClosed,
     OSError,
     asyncpg.PostgresError,
 )

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 
+from mailer.cli import shared
 from mailer.pipeline.mending import Mending
 from mailer.pipeline.remembering import Remembered
 from mailer.pipeline.traces import SECONDS_KEPT, SLOTS
@@ -214,6 +215,17 @@ async def test_a_folder_of_another_user_is_named(
         [line] = [line for line in production_log().splitlines() if "cannot be written" in line]
         assert f"may not use {tmp_path / 'seen'}" in line
         assert f"right to read and write MAILER_DATA ({tmp_path})" in line
+
+
+def test_a_command_that_may_not_read_the_journal_says_so_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """As `mailer start --after-restore` of another user than the workers'."""
+
+    async def command() -> None:
+        raise MemoryClosed("give this user the right to read MAILER_DATA")
+
+    with pytest.raises(SystemExit) as ended:
+        shared.run(command)
+    assert (ended.value.code, capsys.readouterr().err) == (1, "mailer: give this user the right to read MAILER_DATA\n")
 
 
 def test_a_container_with_the_same_process_id_is_in_nobodys_way(tmp_path: Path) -> None:
