@@ -271,7 +271,9 @@ class Routes:
         """
         ways = self._ways.get((id(policy), purpose)) or self._find(policy, purpose)
         possible = (*ways.shares, *ways.reserve)
-        return all(way.name in barred and way.relay.is_closed_to(recipient, sender) for way in possible)
+        return bool(possible) and all(
+            way.name in barred and way.relay.is_closed_to(recipient, sender) for way in possible
+        )
 
     def _is_for_all(self, relay: _Relay, now: float) -> bool:
         """Whether a processor that answers, and refuses us with some messages, cannot be used for any.

@@ -217,6 +217,14 @@ def test_a_processor_that_takes_mail_is_not_left_alone_for_some() -> None:
     assert scene.routes.conditions["a"].state == "misconfigured"
 
 
+def test_nobody_is_closed_to_whom_no_processor_may_serve_any_more() -> None:
+    """A contract can end while a message is under way; then somebody may still mend that."""
+    scene, policy = Scene([FakeProcessor(name="a", purposes=frozenset({"notice"}))]), policies()["interpals"]
+    scene.note("a", [denied(), TAKEN])
+    assert scene.routes.is_closed_to(policy, "notice", 0, SENDER, {"a"})
+    assert not scene.routes.is_closed_to(policy, PURPOSE, 0, SENDER, {"a"})
+
+
 def test_who_has_refused_a_message_is_passed_over_for_it() -> None:
     """It goes by another one, by a reserve, or is offered again later."""
     processors = [FakeProcessor(name="a"), FakeProcessor(name="b"), FakeProcessor(name="spare", weight=0)]
