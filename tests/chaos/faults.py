@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from mailer.pipeline.consumers import CONSUMERS_A_LANE
+from mailer.pipeline.overtime import MOST
 from tests.acceptance.samples import BRANDS
 from tests.chaos.fleet import Member
 from tests.chaos.journal import Journal
@@ -15,8 +16,9 @@ from tests.chaos.services import Database, Queues
 from tests.chaos.sink import Refusal
 from tests.processes import Stack, until
 
-CONSUMERS = CONSUMERS_A_LANE + 1
-"""Of a lane in a worker: those of its batches, and that of its events, which hands small mailings over by itself."""
+CONSUMERS = CONSUMERS_A_LANE + 1 + MOST
+"""Hand-overs of a lane in a worker: those of its batches' consumers, that of its events' consumer, which hands small
+mailings over by itself, and those that go on by themselves while a relay is slow (ADR 29)."""
 MONKEYS = 2
 """Faults that may be done at a time."""
 LINKS = ("postgres", "rabbit", "smtp")
