@@ -257,8 +257,8 @@ class HandOver:
 
     async def _offer(self, hold: Hold, steps: Sequence[Sending], admission: Admission, urgent: bool) -> list[Outcome]:
         """Hands messages to the processor that all of them are for, and says what it answered to who wants to know."""
-        name = steps[0].wanted.processor
-        with self._gate.routes.carrying(name, urgent=urgent, is_late=hold.is_late):
+        name, lane = steps[0].wanted.processor, steps[0].wanted.lane
+        with self._gate.routes.carrying(name, lane=lane, is_late=hold.is_late):
             outcomes = await steps[0].processor.send(
                 [step.printed.outgoing for step in steps],
                 hold.lease.closing,

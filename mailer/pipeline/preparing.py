@@ -12,12 +12,13 @@ from uuid import UUID
 
 from mailer.pipeline.control import WAITING
 from mailer.pipeline.copies import Key, as_copy
-from mailer.pipeline.precedence import URGENT, Precedence
+from mailer.pipeline.precedence import Precedence
 from mailer.pipeline.press import Press, Printed, Sign
 from mailer.pipeline.relays import Condition
 from mailer.pipeline.routing import NoRoute
 from mailer.pipeline.streams import Streams
 from mailer.pipeline.verdicts import Draft, Step, decision_about, draft_for, intend, settle, unprintable, unreached
+from mailer.policy.category import Lane
 from mailer.policy.decision import Hold, Send
 from mailer.policy.document import Policy
 from mailer.policy.outcome import Outcome
@@ -60,12 +61,12 @@ class Choosing(Protocol):
         ...
 
     def choose(
-        self, policy: Policy, purpose: str, now: datetime, barred: Collection[str] = (), *, urgent: bool = False
+        self, policy: Policy, purpose: str, now: datetime, barred: Collection[str] = (), *, lane: Lane
     ) -> Processor | NoRoute:
         """The processor for the next message, none of those that are barred."""
         ...
 
-    def carrying(self, name: str, *, urgent: bool, is_late: Callable[[], object]) -> AbstractContextManager[None]:
+    def carrying(self, name: str, *, lane: Lane, is_late: Callable[[], object]) -> AbstractContextManager[None]:
         """A processor has a window as long as somebody is in here; `is_late` is told when that takes long."""
         ...
 
@@ -220,8 +221,8 @@ class Preparing:
         decision = decision_about(row, press, now)
         if not isinstance(decision, Send):
             return settle(row, press, decision)
-        urgent = press.category.lane in URGENT
-        route = self._gate.routes.choose(press.policy, press.template.purpose, now, barred, urgent=urgent)
+        lane, purpose = press.category.lane, press.template.purpose
+        route = self._gate.routes.choose(press.policy, purpose, now, barred, lane=lane)
         if not isinstance(route, NoRoute):
             draft = draft_for(row, press, decision, route)
             return self._gate.streams.paused(route.name, decision.category, draft.wanted.domain, now) or draft

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Final
 
 from mailer.pipeline.breaker import Breaker
 from mailer.pipeline.relays import UNUSED, Condition, after, is_denied, is_lost, slowed, tell
+from mailer.policy.category import Lane
 from mailer.policy.document import Policy
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.processing import Handover, refusal
@@ -36,7 +38,7 @@ SILENT: Final = 30.0
 """Seconds without a window that ends, while one waits, until a processor is said to be slow. A large mailing alone
 makes windows wait for longer than `LONG`, at any relay."""
 SLOW_WINDOWS: Final = 2
-"""With so many windows that a processor is slow with, others get what it would get next."""
+"""With so many windows of a lane that a processor is slow with, others get what it would get next of it."""
 CATCHING_UP: Final = timedelta(seconds=10)
 """When mail is offered again that only a slow processor may have."""
 
@@ -78,8 +80,8 @@ class _Relay:
         taken_at: when it took one, in the clock's seconds.
         refused: since when it refuses us with whose messages, in the clock's seconds.
         taken_from: when it took one from whom, while it refuses us with some.
-        late: how many windows it is slow with: of bulk mail, and of urgent mail.
-        ended_at: when a window of each kind ended last, in the clock's seconds.
+        late: how many windows of each lane it is slow with.
+        ended_at: when a window of each lane ended last, in the clock's seconds.
     """
 
     name: str
@@ -89,8 +91,8 @@ class _Relay:
     taken_at: float = float("-inf")
     refused: dict[int, float] = field(default_factory=dict)
     taken_from: dict[str, float] = field(default_factory=dict)
-    late: list[int] = field(default_factory=lambda: [0, 0])
-    ended_at: list[float] = field(default_factory=lambda: [float("-inf"), float("-inf")])
+    late: Counter[Lane] = field(default_factory=Counter)
+    ended_at: dict[Lane, float] = field(default_factory=dict)
 
     def note_refused(
         self, outcomes: Sequence[Outcome], recipients: Sequence[int], sender: Callable[[int], str], now: float
@@ -166,7 +168,7 @@ class Routes:
         return {name: relay.condition for name, relay in self._relays.items()}
 
     def choose(
-        self, policy: Policy, purpose: str, now: datetime, barred: Collection[str] = (), *, urgent: bool = False
+        self, policy: Policy, purpose: str, now: datetime, barred: Collection[str] = (), *, lane: Lane
     ) -> Processor | NoRoute:
         """The processor for the next message of a purpose.
 
@@ -177,27 +179,27 @@ class Routes:
             purpose: what the message is for.
             now: an aware datetime.
             barred: those that have refused us with this very message.
-            urgent: whether it goes by the connections that bulk mail cannot take.
+            lane: on which it travels.
         """
         if now.date() != self._day:
             self._day = now.date()
             self._ways.clear()
         # Hashing a policy takes longer than all the rest.
         ways = self._ways.get((id(policy), purpose)) or self._find(policy, purpose)
-        way = self._next(ways.shares, barred, urgent) or self._next(ways.reserve, barred, urgent)
+        way = self._next(ways.shares, barred, lane) or self._next(ways.reserve, barred, lane)
         if way is None:
-            return self._none(ways, now, barred, urgent)
+            return self._none(ways, now, barred, lane)
         if not way.breaker.closed:
             way.breaker.take(self._clock())
         return way.processor
 
     @contextmanager
-    def carrying(self, name: str, *, urgent: bool, is_late: Callable[[], object]) -> Iterator[None]:
+    def carrying(self, name: str, *, lane: Lane, is_late: Callable[[], object]) -> Iterator[None]:
         """A processor has a window as long as somebody is in here.
 
         Args:
             name: the processor's.
-            urgent: whether the window goes by the connections that bulk mail cannot take.
+            lane: of the window.
             is_late: told after a while, and again and again, if others could take mail meanwhile.
         """
         loop, relay, late = asyncio.get_running_loop(), self._relays[name], False
@@ -208,12 +210,12 @@ class Routes:
             nonlocal timer, late
             if not late:
                 late = True
-                relay.late[urgent] += 1
-            if self._clock() - max(begun, relay.ended_at[urgent]) >= SILENT:
+                relay.late[lane] += 1
+            if self._clock() - max(begun, relay.ended_at.get(lane, begun)) >= SILENT:
                 before = relay.condition
-                relay.condition = slowed(before, sum(relay.late), SILENT, datetime.now(UTC))
+                relay.condition = slowed(before, relay.late.total(), SILENT, datetime.now(UTC))
                 tell(name, before, relay.condition)
-            if self._has_other(relay, urgent):
+            if self._has_other(relay, lane):
                 is_late()
             timer = loop.call_later(LONG, look)
 
@@ -222,8 +224,8 @@ class Routes:
             yield
         finally:
             timer.cancel()
-            relay.late[urgent] -= late
-            relay.ended_at[urgent] = self._clock()
+            relay.late[lane] -= late
+            relay.ended_at[lane] = self._clock()
 
     def note(
         self, name: str, outcomes: Sequence[Outcome], recipients: Sequence[int], sender: Callable[[int], str]
@@ -282,14 +284,14 @@ class Routes:
         """
         return len(relay.denied) >= SEVERAL and now - relay.taken_at >= RECENT
 
-    def _next(self, ways: Sequence[_Way], barred: Collection[str], urgent: bool) -> _Way | None:
+    def _next(self, ways: Sequence[_Way], barred: Collection[str], lane: Lane) -> _Way | None:
         """Smooth weighted round-robin: each gains its weight, the foremost is taken and pays what all have gained.
 
         Of those of weight 0, the first.
         """
         best, gained = None, 0
         for way in ways:
-            if self._can(way.relay) and way.name not in barred and not self._is_behind(way.relay, urgent):
+            if self._can(way.relay) and way.name not in barred and not self._is_behind(way.relay, lane):
                 way.credit += way.weight
                 gained += way.weight
                 if best is None or way.credit > best.credit:
@@ -301,18 +303,18 @@ class Routes:
     def _can(self, relay: _Relay) -> bool:
         return (relay.breaker.closed or relay.breaker.admits(self._clock())) and self._halted(relay.name) is None
 
-    def _is_behind(self, relay: _Relay, urgent: bool) -> bool:
+    def _is_behind(self, relay: _Relay, lane: Lane) -> bool:
         """Whether a processor is to get nothing more for now. Where all are so slow, mail waits in line for them."""
-        return relay.late[urgent] >= SLOW_WINDOWS and self._has_other(relay, urgent)
+        return relay.late[lane] >= SLOW_WINDOWS and self._has_other(relay, lane)
 
-    def _has_other(self, relay: _Relay, urgent: bool) -> bool:
+    def _has_other(self, relay: _Relay, lane: Lane) -> bool:
         """Whether another processor can take mail, so that who waits for this one keeps mail from going.
 
         One that may only be probed cannot: perhaps there is no mail for it, and nobody learns that it is still away.
         """
         return any(
             other is not relay
-            and other.late[urgent] < SLOW_WINDOWS
+            and other.late[lane] < SLOW_WINDOWS
             and other.breaker.closed
             and self._halted(other.name) is None
             for other in self._relays.values()
@@ -335,23 +337,23 @@ class Routes:
             ways.refused = refusals[0]
         return ways
 
-    def _none(self, ways: _Ways, now: datetime, barred: Collection[str], urgent: bool) -> NoRoute:
+    def _none(self, ways: _Ways, now: datetime, barred: Collection[str], lane: Lane) -> NoRoute:
         """Why there is none, and the earliest moment at which there may be one."""
         possible = ways.shares + ways.reserve
         if not possible:
             reason, rule = ways.refused
             return NoRoute(reason, rule, now + NOT_ALLOWED)
-        found = [self._obstacle(way, now, barred, urgent) for way in possible]
+        found = [self._obstacle(way, now, barred, lane) for way in possible]
         until, reason, _ = min(found)
         return NoRoute(reason, None, until, min(lasting for _, _, lasting in found))
 
     def _obstacle(
-        self, way: _Way, now: datetime, barred: Collection[str], urgent: bool
+        self, way: _Way, now: datetime, barred: Collection[str], lane: Lane
     ) -> tuple[datetime, str, timedelta]:
         """What keeps a way from being taken: until when, why, and for how long it has done so."""
         if halt := self._halted(way.name):
             return now + HALTED, halt, timedelta(0)
-        if self._is_behind(way.relay, urgent):
+        if self._is_behind(way.relay, lane):
             return now + CATCHING_UP, BEHIND, timedelta(0)
         condition = way.relay.condition
         lasting = now - condition.since if condition.troubled else timedelta(0)

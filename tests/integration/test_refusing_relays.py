@@ -16,6 +16,7 @@ from mailer.pipeline.handover import HandOver
 from mailer.pipeline.relays import Relays
 from mailer.pipeline.routing import NO_CONNECTION, NoRoute
 from mailer.pipeline.verdicts import UNUSABLE, unreached
+from mailer.policy.category import Lane
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.trouble import Trouble
 from mailer.ports.relays import RelayState
@@ -86,7 +87,9 @@ async def test_a_relay_that_refuses_us_fails_nobody(world: World, stack: AsyncEx
     assert set((await world.states(mailing_id)).values()) == {("queued", "")}
     assert handover.routes.conditions["relay"].state == state
     assert [line["state"] for line in logs if line["event"] == "a relay is in trouble"] == [state]
-    assert isinstance(handover.routes.choose(world.policies["interpals"], "notice", datetime.now(UTC)), NoRoute)
+    assert isinstance(
+        handover.routes.choose(world.policies["interpals"], "notice", datetime.now(UTC), lane=Lane.BREACH), NoRoute
+    )
     server.script.clear()
     if kind == "no-password":
         server.script["AUTH"] = ["235 2.7.0 Authentication successful"]

@@ -25,6 +25,7 @@ from mailer.pipeline.routing import (
     NoRoute,
     Routes,
 )
+from mailer.policy.category import Lane
 from mailer.policy.document import Policy, ProcessorTerms
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.trouble import Trouble
@@ -56,10 +57,10 @@ class Scene:
         self.met += len(outcomes)
 
     def choose(
-        self, policy: Policy | None = None, purpose: str = PURPOSE, now: datetime = NOW, *, urgent: bool = False
+        self, policy: Policy | None = None, purpose: str = PURPOSE, now: datetime = NOW, *, lane: Lane = Lane.NEWSLETTER
     ) -> str | NoRoute:
         """The name of the chosen one."""
-        found = self.routes.choose(policy or policies()["interpals"], purpose, now, urgent=urgent)
+        found = self.routes.choose(policy or policies()["interpals"], purpose, now, lane=lane)
         return found if isinstance(found, NoRoute) else found.name
 
     def shares(self, messages: int = 60) -> Counter[str | NoRoute]:
@@ -230,10 +231,12 @@ def test_who_has_refused_a_message_is_passed_over_for_it() -> None:
     processors = [FakeProcessor(name="a"), FakeProcessor(name="b"), FakeProcessor(name="spare", weight=0)]
     routes, policy = Scene(processors).routes, policies()["interpals"]
     for barred, name in ((["a"], "b"), (["a", "b"], "spare")):
-        found = routes.choose(policy, PURPOSE, NOW, barred)
+        found = routes.choose(policy, PURPOSE, NOW, barred, lane=Lane.NEWSLETTER)
         assert not isinstance(found, NoRoute)
         assert found.name == name
-    assert routes.choose(policy, PURPOSE, NOW, ["a", "b", "spare"]) == NoRoute(NO_CONNECTION, None, NOW + BARRED)
+    assert routes.choose(policy, PURPOSE, NOW, ["a", "b", "spare"], lane=Lane.NEWSLETTER) == NoRoute(
+        NO_CONNECTION, None, NOW + BARRED
+    )
 
 
 class Carried:
@@ -246,13 +249,13 @@ class Carried:
     async def by(self, stack: ExitStack, name: str, windows: int = SLOW_WINDOWS) -> None:
         """Returns once a processor is slow with some windows more."""
         late = self._scene.routes._relays[name].late
-        wanted = late[False] + windows
+        wanted = late[Lane.NEWSLETTER] + windows
         for _ in range(windows):
             is_late = partial(self.late.update, [name])
-            stack.enter_context(self._scene.routes.carrying(name, urgent=False, is_late=is_late))
+            stack.enter_context(self._scene.routes.carrying(name, lane=Lane.NEWSLETTER, is_late=is_late))
 
         async def slow() -> bool:
-            return late[False] == wanted
+            return late[Lane.NEWSLETTER] == wanted
 
         await until(slow)
 
@@ -274,7 +277,9 @@ async def test_a_slow_processor_keeps_nothing_from_the_others() -> None:
         await carried.by(stack, "a", 1)
         assert scene.shares() == {"b": 60}
         assert scene.choose(purpose="notice") == NoRoute(BEHIND, None, NOW + CATCHING_UP)
-        assert scene.choose(purpose="notice", urgent=True) == "a"
+        # Nor does one lane keep another one: a breach notice to all may make its windows wait for one another.
+        for lane in set(Lane) - {Lane.NEWSLETTER}:
+            assert scene.choose(purpose="notice", lane=lane) == "a"
     assert scene.shares()["a"] == 54
 
 
@@ -298,7 +303,7 @@ async def test_a_processor_is_said_to_be_slow_once_no_window_ends() -> None:
     with ExitStack() as stack:
         await carried.by(stack, "a")
         scene.seconds += SILENT - 1
-        with scene.routes.carrying("a", urgent=False, is_late=lambda: None):
+        with scene.routes.carrying("a", lane=Lane.NEWSLETTER, is_late=lambda: None):
             pass
         scene.seconds += SILENT - 1
         await look_again()
