@@ -11,6 +11,7 @@ import pytest
 from mailer.pipeline import routing
 from mailer.pipeline.consumers import CONSUMERS_A_LANE
 from mailer.pipeline.overtime import Overtime
+from mailer.pipeline.routing import SLOW_WINDOWS
 from mailer.policy.category import Lane
 from mailer.policy.outcome import Outcome
 from mailer.ports.processor import Outgoing, Permit
@@ -65,11 +66,11 @@ async def test_others_mail_goes_while_a_relay_takes_long(world: World) -> None:
 
     async with closing(overtime, stuck):
         await asyncio.gather(*(consume() for _ in range(CONSUMERS_A_LANE)))
-        # Nothing went to it after the first window of each consumer.
-        assert len(stuck.windows) == CONSUMERS_A_LANE
+        # After the first window of each consumer, only who was quick may have given it another one.
+        assert CONSUMERS_A_LANE <= len(stuck.windows) < CONSUMERS_A_LANE + SLOW_WINDOWS
         assert len(stuck.sent) + len(good.sent) == 200
         # The outcomes of a window are recorded together.
-        waits = CONSUMERS_A_LANE * 10
+        waits = len(stuck.windows) * 10
         assert await states() == {("intended", ""): waits, ("handed_over", ""): 200 - waits}
     assert await states() == {("handed_over", ""): 200}
     assert sorted(stuck.recipients + good.recipients) == sorted(f"user-{n}@people.example" for n in range(200))
