@@ -39,6 +39,8 @@ SILENT: Final = 30.0
 makes windows wait for longer than `LONG`, at any relay."""
 SLOW_WINDOWS: Final = 2
 """With so many windows of a lane that a processor is slow with, others get what it would get next of it."""
+SLOW_ALONE: Final = 6
+"""With so many, it gets nothing either that only it may have: two messages that hang must not hold all others back."""
 CATCHING_UP: Final = timedelta(seconds=10)
 """When mail is offered again that only a slow processor may have."""
 
@@ -186,7 +188,12 @@ class Routes:
             self._ways.clear()
         # Hashing a policy takes longer than all the rest.
         ways = self._ways.get((id(policy), purpose)) or self._find(policy, purpose)
-        way = self._next(ways.shares, barred, lane) or self._next(ways.reserve, barred, lane)
+        way = (
+            self._next(ways.shares, barred, lane, SLOW_WINDOWS)
+            or self._next(ways.reserve, barred, lane, SLOW_WINDOWS)
+            or self._next(ways.shares, barred, lane, SLOW_ALONE)
+            or self._next(ways.reserve, barred, lane, SLOW_ALONE)
+        )
         if way is None:
             return self._none(ways, now, barred, lane)
         if not way.breaker.closed:
@@ -284,14 +291,14 @@ class Routes:
         """
         return len(relay.denied) >= SEVERAL and now - relay.taken_at >= RECENT
 
-    def _next(self, ways: Sequence[_Way], barred: Collection[str], lane: Lane) -> _Way | None:
+    def _next(self, ways: Sequence[_Way], barred: Collection[str], lane: Lane, most: int) -> _Way | None:
         """Smooth weighted round-robin: each gains its weight, the foremost is taken and pays what all have gained.
 
         Of those of weight 0, the first.
         """
         best, gained = None, 0
         for way in ways:
-            if self._can(way.relay) and way.name not in barred and not self._is_behind(way.relay, lane):
+            if self._can(way.relay) and way.name not in barred and not self._is_behind(way.relay, lane, most):
                 way.credit += way.weight
                 gained += way.weight
                 if best is None or way.credit > best.credit:
@@ -303,9 +310,9 @@ class Routes:
     def _can(self, relay: _Relay) -> bool:
         return (relay.breaker.closed or relay.breaker.admits(self._clock())) and self._halted(relay.name) is None
 
-    def _is_behind(self, relay: _Relay, lane: Lane) -> bool:
+    def _is_behind(self, relay: _Relay, lane: Lane, most: int) -> bool:
         """Whether a processor is to get nothing more for now. Where all are so slow, mail waits in line for them."""
-        return relay.late[lane] >= SLOW_WINDOWS and self._has_other(relay, lane)
+        return relay.late[lane] >= most and self._has_other(relay, lane)
 
     def _has_other(self, relay: _Relay, lane: Lane) -> bool:
         """Whether another processor can take mail, so that who waits for this one keeps mail from going.
@@ -353,7 +360,7 @@ class Routes:
         """What keeps a way from being taken: until when, why, and for how long it has done so."""
         if halt := self._halted(way.name):
             return now + HALTED, halt, timedelta(0)
-        if self._is_behind(way.relay, lane):
+        if self._is_behind(way.relay, lane, SLOW_ALONE):
             return now + CATCHING_UP, BEHIND, timedelta(0)
         condition = way.relay.condition
         lasting = now - condition.since if condition.troubled else timedelta(0)

@@ -21,6 +21,7 @@ from mailer.pipeline.routing import (
     RECENT,
     SEVERAL,
     SILENT,
+    SLOW_ALONE,
     SLOW_WINDOWS,
     NoRoute,
     Routes,
@@ -268,7 +269,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("quick")
 async def test_a_slow_processor_keeps_nothing_from_the_others() -> None:
-    """With two slow windows it gets no more while another one can take mail; its own mail comes again later."""
+    """With two slow windows it gets only its own mail while another one can take mail; with more, that comes later."""
     scene = Scene([FakeProcessor(name="a", weight=9), FakeProcessor(name="b", purposes=frozenset({PURPOSE}))])
     carried = Carried(scene)
     with ExitStack() as stack:
@@ -276,6 +277,8 @@ async def test_a_slow_processor_keeps_nothing_from_the_others() -> None:
         assert scene.shares()["a"] == 54
         await carried.by(stack, "a", 1)
         assert scene.shares() == {"b": 60}
+        assert scene.choose(purpose="notice") == "a"
+        await carried.by(stack, "a", SLOW_ALONE - SLOW_WINDOWS)
         assert scene.choose(purpose="notice") == NoRoute(BEHIND, None, NOW + CATCHING_UP)
         # Nor does one lane keep another one: a breach notice to all may make its windows wait for one another.
         for lane in set(Lane) - {Lane.NEWSLETTER}:
