@@ -97,6 +97,8 @@ class Control:
         self._spoken_for: frozenset[UUID] = frozenset()
         self._waiting: tuple[str, ...] = ()
         self._users = 0
+        self._trouble: tuple[str, str] | None = None
+        self._failed = 0
 
     def halted(self, brand: str, mailing_id: UUID) -> str | None:
         """Why nothing of a mailing may begin now; None: it may."""
@@ -144,15 +146,25 @@ class Control:
             try:
                 await self.refresh()
                 self.report(self.problem)
+                self._note_trouble("", "")
             except MemoryClosed as error:
-                log.error("nothing is handed over: what this machine remembers cannot be read", error=str(error))
+                self._note_trouble("nothing is handed over: what this machine remembers cannot be read", str(error))
                 self.report(str(error))
             except Exception as error:
-                log.warning("nobody can be asked what stands still", error=type(error).__name__)
+                self._note_trouble("nobody can be asked what stands still", type(error).__name__)
             try:
                 await asyncio.wait_for(stop.wait(), PERIOD)
             except TimeoutError:
                 continue
+
+    def _note_trouble(self, event: str, error: str) -> None:
+        """Says once that questions fail, and how many did once they are answered again."""
+        if event and (event, error) != self._trouble:
+            log.warning(event, error=error)
+        elif not event and self._trouble:
+            log.warning("what stands still can be asked again", failed=self._failed)
+        self._failed = self._failed + 1 if event else 0
+        self._trouble = (event, error) if event else None
 
     async def leave(self) -> None:
         """Ends: if the database has all that it remembers, the others need not wait for it after a failover."""
