@@ -252,7 +252,7 @@ class App:
                 batches = consumers.hand_over_batches(overtime, lane, stop)
                 hold = consumers.hold_batches(self.deliveries, self.upkeep)
                 tasks.create_task(consume(batches_queue(lane), consumers.BATCHES_AT_ONCE, batches, give_up=hold))
-        keep = consumers.keep_dead(self.letters, _topology(self.policies).knows)
+        keep = consumers.keep_dead(self.letters, broker, _topology(self.policies).knows)
         for queue in DEAD_QUEUES:
             tasks.create_task(consume(queue, 10, keep))
         if not self.settings.in_process:

@@ -106,8 +106,20 @@ class Topology:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """All of it, in the order in which it is declared."""
-        return (*self.queues, *self.exchanges, *self.bindings)
+        """All of it, in the order in which it is declared.
+
+        An exchange with an alternate comes after all that its alternate leads to. So as soon as there is one, nothing
+        that is published to it is dropped: what is not bound yet comes to the dead letters, which publish it again.
+        """
+        first = [exchange for exchange in self.exchanges if not exchange.alternate]
+        names = {exchange.name for exchange in first}
+        return (
+            *self.queues,
+            *first,
+            *(binding for binding in self.bindings if binding.exchange in names),
+            *(exchange for exchange in self.exchanges if exchange.alternate),
+            *(binding for binding in self.bindings if binding.exchange not in names),
+        )
 
     def route(self, exchange: str, key: str) -> tuple[str, ...]:
         """The queues that get a message; none if the exchange, or a binding for the key, does not exist."""
@@ -124,10 +136,7 @@ class Topology:
 
 
 def topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
-    """The topology for the categories of all brands, in the order in which it is declared.
-
-    The exchange of events comes after all queues, and the binding of dead letters after those of events. An event that
-    is published meanwhile is refused or returned to its publisher, and never a dead letter.
+    """The topology for the categories of all brands.
 
     Args:
         categories: the lane of each (brand, category).
@@ -151,6 +160,7 @@ def topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
         bindings=(
             Binding(LAST, LAST),
             Binding(DEAD_AGAIN, DEAD_AGAIN),
+            Binding(DEAD, DEAD_QUEUE),
             *(Binding(BATCHES, batches_queue(lane), lane) for lane in Lane),
             *(
                 Binding(EVENTS, events_queue(lane), f"{brand}.{category}")
@@ -160,7 +170,6 @@ def topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
                 Binding(EVENTS, events_queue(Lane.SERVICE), f"{brand}.{ACCOUNT}")
                 for brand in dict.fromkeys(brand for brand, _ in categories)
             ),
-            Binding(DEAD, DEAD_QUEUE),
         ),
     )
 

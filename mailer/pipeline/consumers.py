@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TypeVar
 
 from mailer.crashing import CrashPoint, reach
@@ -135,11 +136,14 @@ def take_in(intake: Intake, lane: Lane) -> Handle:
     return handle
 
 
-def keep_dead(letters: DeadLetters, knows: Callable[[str, str], bool] = lambda exchange, key: False) -> Handle:
-    """Turns dead letters into rows.
+def keep_dead(
+    letters: DeadLetters, broker: Broker, knows: Callable[[str, str], bool] = lambda exchange, key: False
+) -> Handle:
+    """Turns dead letters into rows. One whose queue was missing is published once more first: it may be there by now.
 
     Args:
         letters: the rows.
+        broker: where it is published.
         knows: whether a queue should take what is published to an exchange under a routing key.
     """
 
@@ -150,11 +154,26 @@ def keep_dead(letters: DeadLetters, knows: Callable[[str, str], bool] = lambda e
             exchange = headers.get(Header.EXCHANGE, received.exchange)
             kind, reason = _cause(message, exchange, key, knows)
             publisher = headers.get(Header.PUBLISHER) or message.user_id or ANONYMOUS
-            await letters.keep(message, exchange, key, reason, publisher, kind)
-            DEAD_LETTERS.labels(kind).inc()
+            again = {**headers, Header.PUBLISHER: publisher, Header.AGAIN: "1"}
+            if not (
+                kind is DeadKind.MISSING
+                and Header.AGAIN not in headers
+                and await _is_published(broker, exchange, replace(message, routing_key=key, headers=again))
+            ):
+                await letters.keep(message, exchange, key, reason, publisher, kind)
+                DEAD_LETTERS.labels(kind).inc()
             await received.ack()
 
     return handle
+
+
+async def _is_published(broker: Broker, exchange: str, message: Message) -> bool:
+    """Publishes a message, unless the broker refuses it."""
+    try:
+        await broker.publish(exchange, message)
+    except (Unpublishable, Unroutable):
+        return False
+    return True
 
 
 def _cause(message: Message, exchange: str, key: str, knows: Callable[[str, str], bool]) -> tuple[DeadKind, str]:

@@ -40,6 +40,8 @@ class Header:
     """The octets of a body that was too large to be taken; the message comes without it. Set by the broker only."""
     PUBLISHER = "mailer-publisher"
     """Who published an event that was relayed; believed only from the relay's own user."""
+    AGAIN = "mailer-again"
+    """It was published once more by us, since its queue was missing the first time."""
 
 
 class Received(Protocol):

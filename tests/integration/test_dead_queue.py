@@ -9,7 +9,7 @@ from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import DEAD, DEAD_QUEUE, EVENTS, OLD_DEAD_QUEUE, topology
 from mailer.pipeline import consumers
 from mailer.policy.category import Lane
-from mailer.ports.broker import Header, Message
+from mailer.ports.broker import Header, Message, Unpublishable
 from mailer.ports.dead_letters import Chosen, DeadKind
 from tests.contract.brokers import delete_everything, under_test
 from tests.factories import FakeReceived, World, until
@@ -64,7 +64,12 @@ async def test_an_old_queue_is_emptied_and_deleted(rabbit_url: str) -> None:
 @pytest.mark.parametrize(
     ("message", "exchange", "kind", "words"),
     [
-        (Message(b"{}", "interpals.service"), EVENTS, DeadKind.MISSING, "was missing when this was published"),
+        (
+            Message(b"{}", "interpals.service", headers={Header.AGAIN: "1"}),
+            EVENTS,
+            DeadKind.MISSING,
+            "was missing when this was published",
+        ),
         (Message(b"{}", "interpals.nothing"), EVENTS, DeadKind.UNROUTABLE, "nothing takes 'interpals.nothing'"),
         (Message(b"", "x.y", headers={Header.SIZE: "130000000"}), EVENTS, DeadKind.TOO_LARGE, "130000000 bytes"),
         (
@@ -83,10 +88,26 @@ async def test_a_dead_letter_says_what_it_died_of(
     """Also where nobody said it: its queue was missing, or nothing takes its key."""
     plan = topology({("interpals", "service"): Lane.SERVICE})
     item = FakeReceived(message, exchange)
-    await consumers.keep_dead(world.letters, plan.knows)([item])
+    await consumers.keep_dead(world.letters, world.broker, plan.knows)([item])
     [letter] = await world.letters.list(1)
     assert (item.settled, letter.kind) == ("ack", kind)
     assert words in letter.reason
+
+
+async def test_what_found_no_queue_is_published_once_more(world: World) -> None:
+    """As its own publisher; where the broker refuses it, it is a dead letter at once."""
+    plan = topology({("interpals", "service"): Lane.SERVICE})
+    handle = consumers.keep_dead(world.letters, world.broker, plan.knows)
+    item = FakeReceived(Message(b"{}", "interpals.service", "m-1", user_id="shop"), EVENTS)
+    await handle([item])
+    [(exchange, again)] = world.broker.published
+    assert (item.settled, exchange, again.routing_key, again.message_id) == ("ack", EVENTS, "interpals.service", "m-1")
+    assert again.headers == {Header.PUBLISHER: "shop", Header.AGAIN: "1"}
+    assert await world.letters.list(1) == []
+    world.broker.refuses = lambda _: Unpublishable("its headers are too large")
+    await handle([FakeReceived(Message(b"{}", "interpals.service", "m-2"), EVENTS)])
+    [letter] = await world.letters.list(2)
+    assert (letter.kind, letter.message.message_id) == (DeadKind.MISSING, "m-2")
 
 
 async def test_dead_letters_are_chosen_by_what_they_have_in_common(world: World) -> None:

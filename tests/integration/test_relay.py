@@ -119,7 +119,7 @@ async def test_dead_letters_become_rows(world: World) -> None:
         FakeReceived(Message(b"2", "nobody.service"), "mailer.events"),
         FakeReceived(Message(b"3", "a.\0", "m\0", {Header.REASON: "why\0"}), "mailer.dead"),
     ]
-    await consumers.keep_dead(world.letters)(arrived)
+    await consumers.keep_dead(world.letters, world.broker)(arrived)
     assert [item.settled for item in arrived] == ["ack"] * 3
     third, second, first = await world.letters.list(10)
     assert (first.reason, first.publisher, first.exchange) == ("v: is required", "shop", "mailer.events")
@@ -176,7 +176,7 @@ class Absent(FakeBroker):
 async def test_a_broker_that_is_waited_for_does_not_keep_a_worker_from_ending(world: World) -> None:
     """A consumer that has never connected ends when it is told to."""
     stop = asyncio.Event()
-    handle = consumers.keep_dead(world.letters)
+    handle = consumers.keep_dead(world.letters, world.broker)
     loop = asyncio.create_task(consumers.consume(Absent(), "mailer.dead", 1, handle, stop))
     await asyncio.sleep(0)
     stop.set()

@@ -7,7 +7,6 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from structlog.testing import capture_logs
 
 from mailer.pipeline import control as module
 from mailer.pipeline.control import (
@@ -208,49 +207,6 @@ async def test_it_asks_until_told_to_stop(scene: Scene, monkeypatch: pytest.Monk
     await asyncio.wait_for(scene.control.watch(stop), 10)
     assert len(scene.database.asked) == 4
     assert scene.halted() is None
-
-
-async def test_questions_that_fail_are_said_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not twice a second: when they begin to, by each error, and how many they were once one is answered."""
-    monkeypatch.setattr(module, "PERIOD", 0.001)
-    stop, errors = asyncio.Event(), [TimeoutError(), TimeoutError(), OSError(), None, None, OSError()]
-    ask = scene.database.ask
-
-    async def asked(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> Answer:
-        scene.database.error = errors.pop(0)
-        if not errors:
-            stop.set()
-        return await ask(seals, heads, witnesses)
-
-    monkeypatch.setattr(scene.database, "ask", asked)
-    with capture_logs() as logs:
-        await asyncio.wait_for(scene.control.watch(stop), 10)
-    assert [(line["log_level"], line.get("error"), line.get("failed")) for line in logs] == [
-        ("warning", "TimeoutError", None),
-        ("warning", "OSError", None),
-        ("warning", None, 3),
-        ("warning", "OSError", None),
-    ]
-
-
-async def test_what_may_not_be_read_is_said_to_who_asks_whether_it_works(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A process that may not read what its machine remembers sends nothing, and says what to do."""
-    stop, said = asyncio.Event(), list[str | None]()
-
-    def report(problem: str | None) -> None:
-        said.append(problem)
-        stop.set()
-
-    def closed(self: Remembered) -> None:
-        raise MemoryClosed("give this user the right to read MAILER_DATA")
-
-    monkeypatch.setattr(Remembered, "traces", closed)
-    scene.control.report = report
-    await asyncio.wait_for(scene.control.watch(stop), 10)
-    assert said == ["give this user the right to read MAILER_DATA"]
-    assert scene.halted() == NOBODY_TO_ASK
 
 
 BACK = {

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from mailer.broker.topology import (
     BATCHES,
+    DEAD_QUEUE,
     DEAD_QUEUES,
     EVENTS,
     LAST,
@@ -52,8 +53,8 @@ def test_the_names_are_those_that_the_outside_relies_on() -> None:
     }
 
 
-def test_what_is_published_while_it_is_declared_is_no_dead_letter() -> None:
-    """However much of it is there, an event goes to its lane, or back to its publisher."""
+def test_nothing_that_is_published_while_it_is_declared_is_dropped() -> None:
+    """However much of it is there, an event comes to its lane or the dead letters, or there is no exchange."""
     parts = TWO_BRANDS.parts
     reached = set()
     for count in range(len(parts) + 1):
@@ -64,8 +65,10 @@ def test_what_is_published_while_it_is_declared_is_no_dead_letter() -> None:
             tuple(part for part in there if isinstance(part, Binding)),
         )
         assert {binding.queue for binding in partly.bindings} <= {queue.name for queue in partly.queues}
-        reached.add(partly.route(EVENTS, "paltalk-2006.partner"))
-    assert reached == {(), (events_queue(Lane.NEWSLETTER),)}
+        queues = partly.route(EVENTS, "paltalk-2006.partner")
+        assert bool(queues) == (EVENTS in [exchange.name for exchange in partly.exchanges])
+        reached.add(queues)
+    assert reached == {(), (DEAD_QUEUE,), (events_queue(Lane.NEWSLETTER),)}
 
 
 @pytest.mark.parametrize(

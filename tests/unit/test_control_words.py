@@ -1,0 +1,64 @@
+"""What a process says while nobody can be asked what stands still."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from structlog.testing import capture_logs
+
+import mailer.pipeline.control as module
+from mailer.pipeline.control import NOBODY_TO_ASK
+from mailer.pipeline.remembering import Remembered
+from mailer.ports.control import Answer, Head, MemoryClosed
+from tests.unit.test_control import Scene
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    """With nothing remembered."""
+    return Scene(tmp_path / "deep")
+
+
+async def test_questions_that_fail_are_said_once(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not twice a second: when they begin to, by each error, and how many they were once one is answered."""
+    monkeypatch.setattr(module, "PERIOD", 0.001)
+    stop, errors = asyncio.Event(), [TimeoutError(), TimeoutError(), OSError(), None, None, OSError()]
+    ask = scene.database.ask
+
+    async def asked(seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> Answer:
+        scene.database.error = errors.pop(0)
+        if not errors:
+            stop.set()
+        return await ask(seals, heads, witnesses)
+
+    monkeypatch.setattr(scene.database, "ask", asked)
+    with capture_logs() as logs:
+        await asyncio.wait_for(scene.control.watch(stop), 10)
+    assert [(line["log_level"], line.get("error"), line.get("failed")) for line in logs] == [
+        ("warning", "TimeoutError", None),
+        ("warning", "OSError", None),
+        ("warning", None, 3),
+        ("warning", "OSError", None),
+    ]
+
+
+async def test_what_may_not_be_read_is_said_to_who_asks_whether_it_works(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that may not read what its machine remembers sends nothing, and says what to do."""
+    stop, said = asyncio.Event(), list[str | None]()
+
+    def report(problem: str | None) -> None:
+        said.append(problem)
+        stop.set()
+
+    def closed(self: Remembered) -> None:
+        raise MemoryClosed("give this user the right to read MAILER_DATA")
+
+    monkeypatch.setattr(Remembered, "traces", closed)
+    scene.control.report = report
+    await asyncio.wait_for(scene.control.watch(stop), 10)
+    assert said == ["give this user the right to read MAILER_DATA"]
+    assert scene.halted() == NOBODY_TO_ASK
