@@ -93,7 +93,7 @@ class _Relay:
     taken_at: float = float("-inf")
     refused: dict[int, float] = field(default_factory=dict)
     taken_from: dict[str, float] = field(default_factory=dict)
-    late: Counter[Lane] = field(default_factory=Counter)
+    late: Counter[Lane] = field(default_factory=lambda: Counter(dict.fromkeys(Lane, 0)))
     ended_at: dict[Lane, float] = field(default_factory=dict)
 
     def note_refused(
