@@ -234,9 +234,12 @@ class App:
             watching.create_task(meter.watch(drained))
             watching.create_task(smtp.part(self._senders, stop))
             watching.create_task(Relays(handover.routes, self.processors, self.owner, self.readiness).watch(drained))
-            async with asyncio.TaskGroup() as tasks:
-                self._consume(tasks, broker, intake, overtime, stop)
-            await overtime.close()
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    self._consume(tasks, broker, intake, overtime, stop)
+            finally:
+                stop.set()  # also where a consumer has ended by a bug
+                await overtime.close()
             drained.set()
 
     def _consume(

@@ -25,6 +25,8 @@ from mailer.telemetry import log
 
 RETRY_SECONDS = 1.0
 """Between two tries to record outcomes."""
+JUDGE_SECONDS = 30.0
+"""Refusals are judged through an outage for so long; their outcomes wait for it."""
 LOCK_SECONDS = 1.0
 """Outcomes wait so long for a standing that somebody is changing; then they are recorded by themselves."""
 _UNANSWERED: Final = Outcome(Result.UNSENT, text="the answer to its intent was lost")
@@ -139,10 +141,15 @@ class Recorder:
         await self._persist(hold, finish, lambda _: self._stop.is_set())
 
     async def judge(self, hold: Hold, processor: str, rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
-        """Judges a window's refusals. Where that fails, they are neither doubted nor believed."""
-        judge = partial(self._bounces.judge, processor, rows, outcomes)
+        """Judges a window's refusals. Where that fails, they are neither doubted nor believed.
+
+        It is not tried for longer than a while: the lease is renewed meanwhile, and the outcomes wait.
+        """
+        judge, until = partial(self._bounces.judge, processor, rows, outcomes), time.monotonic() + JUDGE_SECONDS
         try:
-            hold.judgements.append(await self._persist(hold, judge, _is_bug))
+            hold.judgements.append(
+                await self._persist(hold, judge, lambda error: _is_bug(error) or time.monotonic() >= until)
+            )
         except Exception:
             # What came of the window must not be lost for it.
             log.exception("refusals could not be judged", processor=processor, deliveries=len(rows))

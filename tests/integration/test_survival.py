@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
 import pytest
 import structlog
 
@@ -190,23 +191,28 @@ async def test_a_burial_that_fails_once(world: World, monkeypatch: pytest.Monkey
 
 
 class Confused(PostgresQuarantine):
-    """A quarantine with a bug."""
+    """A quarantine that cannot be used."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, error: Exception) -> None:
         super().__init__(world.pool, world.writers, world.hasher)
+        self.error = error
 
     async def record(self, processor: str, believed: Sequence[Refusal], doubted: Sequence[Refusal]) -> None:
         """Fails."""
-        raise KeyError("a bug")
+        raise self.error
 
 
-async def test_outcomes_are_recorded_though_refusals_cannot_be_judged(world: World) -> None:
-    """A bug of who judges refusals makes nothing in doubt: what was taken is recorded, and no address is made dead."""
+@pytest.mark.parametrize("error", [KeyError("a bug"), asyncpg.QueryCanceledError("somebody holds a lock for hours")])
+async def test_outcomes_are_recorded_though_refusals_cannot_be_judged(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Whatever keeps refusals from being judged: what was taken is recorded soon, and no address is made dead."""
+    monkeypatch.setattr(recording, "JUDGE_SECONDS", 0.0)
     accepted = await world.accept([person(number) for number in range(1, PEOPLE + 1)])
     answers = iter([REFUSED])
     processor = FakeProcessor(lambda outgoing: next(answers, ACCEPTED))
     with structlog.testing.capture_logs() as logs:
-        await handing_over(world, processor, refusals=Confused(world)).run(accepted.batches)
+        await handing_over(world, processor, refusals=Confused(world, error)).run(accepted.batches)
     assert [line["event"] for line in logs].count("refusals could not be judged") == 1
     assert await world.counted(accepted.mailing_id) == {SENT: PEOPLE - 1, ("failed", "5.1.1"): 1}
     assert await world.pool.fetchval("SELECT count(*) FROM suppressions WHERE reason = 'address_dead'") == 0
