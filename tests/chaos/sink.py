@@ -145,7 +145,7 @@ class Session(asyncio.Protocol):
     def _work(self) -> None:
         while self._transport and not self._late and (self._message() if self._content else self._line()):
             continue
-        if self._transport and self._replies:
+        if self._transport and self._replies and not self._transport.is_closing():
             self._transport.write(b"".join(self._replies))
         self._replies.clear()
 
