@@ -318,7 +318,7 @@ class HandOver:
         """The messages with which each processor that may have them refuses us, though it takes others."""
         found = set[Key]()
         for step, outcome in zip(steps, outcomes, strict=True):
-            if is_denied(outcome):
+            if outcome.trouble and is_denied(outcome):
                 barred = hold.barred[_key(step.row)]
                 barred.add(step.wanted.processor)
                 policy, purpose = step.press.policy, step.press.template.purpose

@@ -100,7 +100,8 @@ class _Relay:
         self, outcomes: Sequence[Outcome], recipients: Sequence[int], sender: Callable[[int], str], now: float
     ) -> Sequence[int]:
         """Notes with whose messages it refuses us, and with whose no more; returns the former."""
-        denied = [whose for whose, outcome in zip(recipients, outcomes, strict=True) if is_denied(outcome)]
+        told = zip(recipients, outcomes, strict=True)
+        denied = [whose for whose, outcome in told if outcome.trouble and is_denied(outcome)]
         if denied or self.refused:
             for index, (whose, outcome) in enumerate(zip(recipients, outcomes, strict=True)):
                 if outcome.result is Result.ACCEPTED:
@@ -298,7 +299,11 @@ class Routes:
         """
         best, gained = None, 0
         for way in ways:
-            if self._can(way.relay) and way.name not in barred and not self._is_behind(way.relay, lane, most):
+            if (
+                self._can(way.relay)
+                and way.name not in barred
+                and not (way.relay.late[lane] and self._is_behind(way.relay, lane, most))
+            ):
                 way.credit += way.weight
                 gained += way.weight
                 if best is None or way.credit > best.credit:

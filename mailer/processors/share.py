@@ -50,10 +50,10 @@ class Share:
         """How many messages nobody has taken yet."""
         return len(self._waiting)
 
-    def take(self, extensions: Extensions) -> Letter | None:
-        """The next message that may begin now, on a server with these extensions. None: there is none."""
+    def take(self, extensions: Extensions, now: float) -> Letter | None:
+        """The next message that may begin at this moment, on a server with these extensions. None: there is none."""
         while self._waiting:
-            if self.late:
+            if now >= self._deadline:
                 return None
             index = self._waiting.popleft()
             letter = compose(self._window[index], index, extensions)

@@ -13,7 +13,14 @@ from mailer.processors.share import Share
 
 
 class SmtpProcessor:
-    """Implements `mailer.ports.processor.Processor` on an SMTP relay."""
+    """Implements `mailer.ports.processor.Processor` on an SMTP relay.
+
+    Attributes:
+        name: its name in the ledger.
+        country: where it processes, ISO 3166-1 alpha-2.
+        contract: the reference of the contract under which it works for us.
+        outside, weight, purposes: see the port.
+    """
 
     def __init__(self, relay: Relay, *, context: ssl.SSLContext | None = None) -> None:
         """Connects nothing yet.
@@ -24,42 +31,14 @@ class SmtpProcessor:
         """
         if context is None and relay.tls is not Tls.NONE:
             context = ssl.create_default_context()
+        self.name, self.country, self.contract = relay.name, relay.country, relay.contract
+        self.outside, self.weight, self.purposes = relay.outside, relay.weight, relay.purposes
         self._relay = relay
         self._pool = Pool(relay, Dialler(relay, context))
 
     def __repr__(self) -> str:
         """Names the relay, without credentials."""
         return f"SmtpProcessor({self._relay!r})"
-
-    @property
-    def name(self) -> str:
-        """Its name in the ledger."""
-        return self._relay.name
-
-    @property
-    def country(self) -> str:
-        """Where it processes, ISO 3166-1 alpha-2."""
-        return self._relay.country
-
-    @property
-    def contract(self) -> str:
-        """The reference of the contract under which it works for us."""
-        return self._relay.contract
-
-    @property
-    def outside(self) -> bool:
-        """See the port."""
-        return self._relay.outside
-
-    @property
-    def weight(self) -> int:
-        """See the port."""
-        return self._relay.weight
-
-    @property
-    def purposes(self) -> frozenset[str] | None:
-        """See the port."""
-        return self._relay.purposes
 
     async def send(
         self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False

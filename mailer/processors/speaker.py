@@ -73,7 +73,7 @@ class Speaker(ABC):
         now = time.monotonic()
         if self._messages <= 0 or now >= self._expires:
             return None
-        letter = share.take(self._extensions)
+        letter = share.take(self._extensions, now)
         if letter is not None:
             self._messages -= 1
             self.begun = now

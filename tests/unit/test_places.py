@@ -125,7 +125,7 @@ class Line:
 
     async def carry(self, share: Share) -> None:
         """Takes one message after the other."""
-        while (letter := share.take(Extensions())) is not None:
+        while (letter := share.take(Extensions(), time.monotonic())) is not None:
             await self._relay.carries()
             share.settle(letter, TAKEN)
 
