@@ -20,7 +20,7 @@ _POLL_SECONDS = 1.0
 _RETRY_SECONDS = 1.0
 _DEEP = 1_000
 HELD_OCTETS = 4 * TAKEN_OCTETS
-"""Of all bodies that are held in memory: with so many, no more rows are taken."""
+"""The octets of all bodies in memory with which no more rows are taken."""
 
 
 class MemoryBroker:

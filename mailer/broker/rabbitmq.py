@@ -38,7 +38,7 @@ _MOST_HEADERS = 64 * 1024
 _LARGEST_BODY = 16 * 1024 * 1024
 """What RabbitMQ 4 takes by default."""
 _OURS = "mailer."
-"""How the names of mailer's exchanges begin."""
+"""The beginning of the names of mailer's exchanges."""
 _URGENT = (Lane.BREACH, Lane.SERVICE)
 _BULK, _DEAD = "bulk", "dead"
 

@@ -30,7 +30,7 @@ _FOR_A_PERSON = {
     SET_UP: "are held since their domains find our set-up broken: `mailer processors list` says what to check, then"
     " `mailer mailing resume {id}`",
 }
-"""What is held of a mailing until a person does something, by its reason."""
+"""The reasons why a part of a mailing is held until a person does something, in words."""
 _T = TypeVar("_T")
 
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="Its own id, or its event's.")]
@@ -239,7 +239,7 @@ def _fetches(by_people: int, unique: int, by_machines: int) -> str:
 
 
 def waits(status: MailingStatus, relays: Sequence[RelayState]) -> list[str]:
-    """What keeps the deliveries of a mailing from going, as far as a relay or a person has to do something."""
+    """Names what keeps the deliveries of a mailing from going, as far as a relay or a person has to do something."""
     waiting = [
         f"{one.relay} {WORDS.get(one.state, one.state)} since {one.since:%Y-%m-%d %H:%M} UTC: {one.error}"
         for one in relays

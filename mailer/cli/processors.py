@@ -26,7 +26,7 @@ By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who notes its a
 
 @app.command("list")
 def list_(json: AsJson = False) -> None:
-    """How the processors are, who was handed data, and what they have to purge or to erase."""
+    """Processors: their state, who was handed data, and what they have to purge or to erase."""
 
     async def act(app: App) -> _Listed:
         halts = tuple(halt for halt in (await app.halts.ask((), (), ())).halts if halt.scope is Scope.PROCESSOR)

@@ -13,7 +13,7 @@ _TAG = re.compile(r"\s*([A-Za-z]+)\s*=\s*([^;]*?)\s*$")
 
 @dataclass(frozen=True, slots=True)
 class Dmarc:
-    """What receivers find for mail from a domain.
+    """The findings of receivers for mail from a domain.
 
     Attributes:
         domain: where the record that holds was found; empty if there is none.

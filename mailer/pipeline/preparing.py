@@ -71,13 +71,13 @@ class Choosing(Protocol):
         ...
 
     def is_closed_to(self, policy: Policy, purpose: str, recipient: int, sender: str, barred: Collection[str]) -> bool:
-        """Whether each processor that may have a message refuses us with this recipient's alone."""
+        """Tells whether each processor that may have a message refuses us with this recipient's alone."""
         ...
 
     def note(
         self, name: str, outcomes: Sequence[Outcome], recipients: Sequence[int], sender: Callable[[int], str]
     ) -> None:
-        """What came of a window, whose messages these were, and from whom."""
+        """Notes what came of a window, whose messages these were, and from whom."""
         ...
 
 

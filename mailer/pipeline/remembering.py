@@ -156,7 +156,7 @@ class Remembered:
             self._say(self._words(error))
 
     def _words(self, error: OSError) -> str:
-        """What is wrong, and what to do about it, in one line."""
+        """Says what is wrong, and what to do about it, in one line."""
         if not isinstance(error, PermissionError):
             return str(error)
         return (

@@ -268,7 +268,7 @@ class Routes:
         tell(name, before, relay.condition)
 
     def is_closed_to(self, policy: Policy, purpose: str, recipient: int, sender: str, barred: Collection[str]) -> bool:
-        """Whether each processor that may have a message refuses us with this recipient's alone.
+        """Tells whether each processor that may have a message refuses us with this recipient's alone.
 
         Where it takes nothing of the sender, that may be what it refuses, and nobody's message ends for it.
 
@@ -316,11 +316,11 @@ class Routes:
         return (relay.breaker.closed or relay.breaker.admits(self._clock())) and self._halted(relay.name) is None
 
     def _is_behind(self, relay: _Relay, lane: Lane, most: int) -> bool:
-        """Whether a processor is to get nothing more for now. Where all are so slow, mail waits in line for them."""
+        """Tells whether a processor gets nothing more for now. Where all are so slow, mail waits in line for them."""
         return relay.late[lane] >= most and self._has_other(relay, lane)
 
     def _has_other(self, relay: _Relay, lane: Lane) -> bool:
-        """Whether another processor can take mail, so that who waits for this one keeps mail from going.
+        """Tells whether another processor can take mail, so that who waits for this one keeps mail from going.
 
         One that may only be probed cannot: perhaps there is no mail for it, and nobody learns that it is still away.
         """

@@ -177,7 +177,7 @@ def unprintable(draft: Draft, error: RenderError | HeaderRefused) -> Step:
 
 
 def conclude(step: Sending, outcome: Outcome, now: datetime, *, doubted: bool = False, denied: bool = False) -> Change:
-    """What follows from an outcome for a delivery that was intended.
+    """Derives what follows from an outcome for a delivery that was intended.
 
     Args:
         step: the intent.

@@ -166,7 +166,7 @@ def parse(url: str) -> Relay:
 
 
 def _name(text: str | None, host: str) -> str:
-    """What the ledger calls it: the host, unless the URL says something else."""
+    """Its name in the ledger: the host, unless the URL says something else."""
     if text is None:
         return host
     if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):

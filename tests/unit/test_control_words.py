@@ -1,4 +1,4 @@
-"""What a process says while nobody can be asked what stands still."""
+"""The words of a process while nobody can be asked what stands still."""
 
 import asyncio
 from collections.abc import Collection, Sequence
