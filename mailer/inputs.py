@@ -259,8 +259,8 @@ def read_json(body: bytes | str) -> Any:
         ValueError: it is none.
     """
     try:
-        text = body.decode("utf-8-sig") if isinstance(body, bytes) else body.removeprefix("\ufeff")
-        return json.loads(text, object_pairs_hook=_object)
+        text = body if isinstance(body, str) else body.decode()
+        return _DECODER.decode(text.removeprefix("\ufeff"))
     except UnicodeDecodeError as error:
         raise ValueError(f"not JSON: it is not in UTF-8 (octet {error.start})") from None
     except RecursionError:
@@ -276,6 +276,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise ValueError(f"an object has the key {twice[:MAX_NAME]!r} twice")
     return made
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def few_fields(value: Any) -> Any:

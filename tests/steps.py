@@ -1,6 +1,6 @@
 """What can happen to a pipeline over a real database, a coroutine a step; `tests.model` says what must come of it."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -35,9 +35,9 @@ class Racing(PostgresDeliveries):
 
     meanwhile: Awaitable[object] | None = None
 
-    async def claim(self, batches: Sequence[int], owner: str) -> Claim | None:
+    async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
         """Claims; then it happens."""
-        claim = await super().claim(batches, owner)
+        claim = await super().claim(batches, owner, mailings)
         happens, self.meanwhile = self.meanwhile, None
         if happens is not None:
             await happens

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -85,10 +85,10 @@ class PostgresDeliveries:
         self._tell = tell
         self._partitions = Partitions(pool)
 
-    async def claim(self, batches: Sequence[int], owner: str) -> Claim | None:
+    async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
         """See the port."""
-        mailings = await self._pool.fetch(_SQL["mailings_of"], batches)
-        table = await self._partitions.of(row["mailing_id"] for row in mailings)
+        of = mailings or [row["mailing_id"] for row in await self._pool.fetch(_SQL["mailings_of"], batches)]
+        table = await self._partitions.of(of)
         token = uuid7()
         # The deadline is taken before the statement, so that it can only lie before the lease's own end.
         deadline = time.monotonic() + self._lease

@@ -1,23 +1,35 @@
 """The partition of deliveries that a mailing lies in: statements about it name that table, and lock no other."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import date
 from functools import lru_cache
 from uuid import UUID
 
 from mailer.ledger.database import Pool
 
 WHOLE = "deliveries"
+_DAY = 86_400_000
+"""Milliseconds."""
+_FIRST_DAY = date(1970, 1, 1).toordinal()
 _MOST_CLAIMS = 1000
 _EXISTS = "SELECT to_regclass($1) IS NOT NULL"
 
 
-@lru_cache(maxsize=10_000)
 def partition_of(mailing_id: UUID) -> str:
     """The name of the partition, by the month in UTC of the id's time (RFC 9562 5.7; `ensure_partitions`)."""
+    return _partition_on(_day(mailing_id))
+
+
+def _day(mailing_id: UUID) -> int:
+    """The day of the id's time, counted from 1970-01-01 in UTC."""
+    return (mailing_id.int >> 80) // _DAY
+
+
+@lru_cache(maxsize=10_000)
+def _partition_on(day: int) -> str:
     try:
-        return f"{WHOLE}_{datetime.fromtimestamp((mailing_id.int >> 80) / 1000, UTC):%Y%m}"
-    except (OverflowError, ValueError, OSError):
+        return f"{WHOLE}_{date.fromordinal(_FIRST_DAY + day):%Y%m}"
+    except (OverflowError, ValueError):
         return WHOLE  # no UUIDv7: it lies nowhere
 
 
@@ -37,7 +49,7 @@ class Partitions:
 
     async def of(self, mailings: Iterable[UUID]) -> str:
         """The table that has the deliveries of some mailings: a partition, or the whole if they lie in several."""
-        names = {partition_of(mailing_id) for mailing_id in mailings}
+        names = {_partition_on(day) for day in {_day(mailing_id) for mailing_id in mailings}}
         if len(names) != 1:
             return WHOLE
         [name] = names

@@ -54,6 +54,11 @@ class PostgresUpkeep:
         """See the port."""
         return [Due(row["id"], row["lane"]) for row in await self._pool.fetch(_SQL["unpublished"], limit, [*Lane])]
 
+    async def late_lanes(self, seconds: float) -> list[str]:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["late_lanes"], [*Lane], timedelta(seconds=seconds))
+        return [row["lane"] for row in rows]
+
     async def lost(self, lane: str, seconds: float, limit: int) -> list[Due]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["lost"], lane, timedelta(seconds=seconds), limit)

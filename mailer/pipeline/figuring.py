@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from mailer.pipeline.depths import read_depths
 from mailer.pipeline.persisting import pause
-from mailer.ports.broker import Broker, BrokerUnavailable
+from mailer.ports.broker import Broker
 from mailer.ports.figures import FIGURES, Figure, Figures, Values
 from mailer.ports.outages import DatabaseAway
 from mailer.telemetry import TIMEKEEPER, log
@@ -77,18 +78,10 @@ async def keep_figures(
         try:
             at = time.time()
             values = dict(await figures.read())
-            values["queues"] = await _depths(broker, queues)
+            values["queues"] = [((queue,), float(n)) for queue, n in (await read_depths(broker, queues)).items()]
             shown.show(values, at)
         except DatabaseAway as error:
             log.info("the figures of the flow cannot be read", error=str(error))
         except Exception:
             log.exception("the figures of the flow cannot be read")
         await pause(stop, PERIOD)
-
-
-async def _depths(broker: Broker, queues: Sequence[str]) -> list[tuple[tuple[str, ...], float]]:
-    """How many messages wait, as far as the broker says."""
-    try:
-        return [((queue,), float(await broker.depth(queue))) for queue in queues]
-    except BrokerUnavailable:
-        return []

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 from uuid import UUID
 
 from mailer.actions.bounce import Bounces
@@ -75,21 +76,22 @@ class HandOver:
     async def run(
         self,
         batches: Sequence[int],
-        facts: Sequence[MailingFacts] = (),
+        facts: Mapping[UUID, MailingFacts | None] = MappingProxyType({}),
         is_late: Callable[[], object] = lambda: None,
     ) -> None:
         """Hands over what is open of some batches. Returns at once for a batch that somebody else holds.
 
         Args:
             batches: their ids.
-            facts: of their mailings, as far as they are known; the others are asked for.
+            facts: by mailing, all that the batches are of, with None for facts that are not known; empty: neither is
+                known, and both are asked for.
             is_late: told when a processor takes long, while others could take mail.
 
         After an outage or a bug the claim is given back, so that it comes again soon. What may have been offered is
         left to the lease: the timekeeper finds what is to be done with it.
         """
         begun = time.monotonic()
-        claim = await self._deliveries.claim(batches, self._owner)
+        claim = await self._deliveries.claim(batches, self._owner, facts.keys())
         if claim is None:
             return
         reach(CrashPoint.AFTER_CLAIM)
@@ -114,12 +116,12 @@ class HandOver:
             if not rows:
                 return {}
 
-    async def _set_up(self, claim: Claim, facts: Sequence[MailingFacts]) -> Mapping[UUID, Press]:
+    async def _set_up(self, claim: Claim, facts: Mapping[UUID, MailingFacts | None]) -> Mapping[UUID, Press]:
         """The presses of the claim's mailings, as far as they are known here; they stay with it while others change."""
         known = {row.mailing_id: self._presses.known(row.mailing_id) for row in claim.rows}
         presses = {mailing_id: press for mailing_id, press in known.items() if press is not None}
         if new := known.keys() - presses.keys():
-            told = {one.id: one for one in facts if one.id in new}
+            told = {one.id: one for one in facts.values() if one is not None and one.id in new}
             if unknown := new - told.keys():
                 told |= await self._mailings.facts(list(unknown))
             for one in told.values():

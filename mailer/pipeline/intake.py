@@ -146,9 +146,10 @@ class Intake:
 
     async def _pass_on(self, lane: str, accepted: Sequence[Accepted]) -> None:
         """What fits one window is handed over here, together; what is larger goes to the lane's consumers."""
-        small = [result for result in accepted if result.size <= WINDOW]
-        if batches := [batch for result in small for batch in result.batches]:
-            await self._overtime.run(lane, batches, [result.facts for result in small if result.facts])
+        small = [result for result in accepted if result.size <= WINDOW and result.batches]
+        if small:
+            batches = [batch for result in small for batch in result.batches]
+            await self._overtime.run(lane, batches, {result.mailing_id: result.facts for result in small})
         for result in accepted:
             if result.size > WINDOW and result.batches:
                 await publish_batches(self._broker, self._upkeep, [Due(batch, lane) for batch in result.batches])

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from uuid import UUID
 
 from mailer.pipeline.handover import HandOver
 from mailer.policy.category import Lane
@@ -30,7 +32,12 @@ class Overtime:
         self._most = most
         self._left = dict[asyncio.Task[None], str]()
 
-    async def run(self, lane: Lane | str, batches: Sequence[int], facts: Sequence[MailingFacts] = ()) -> None:
+    async def run(
+        self,
+        lane: Lane | str,
+        batches: Sequence[int],
+        facts: Mapping[UUID, MailingFacts | None] = MappingProxyType({}),
+    ) -> None:
         """Hands batches over; see `HandOver.run`. Returns before that is done where a processor takes long."""
         is_left: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 

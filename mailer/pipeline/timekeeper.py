@@ -4,17 +4,18 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby
 from uuid import UUID
 
 from mailer.crashing import CrashPoint, reach
-from mailer.pipeline.intake import publish_batches
+from mailer.pipeline.depths import read_depths
+from mailer.pipeline.intake import BATCHES, publish_batches
 from mailer.pipeline.moving import move_what_holds
 from mailer.pipeline.verdicts import FIRST_RETRY, given_up, retry_delay
-from mailer.policy.category import CATEGORIES, Lane
+from mailer.policy.category import CATEGORIES
 from mailer.policy.rates import LONGEST_DAYS
 from mailer.ports.broker import Broker, BrokerUnavailable, Unroutable
 from mailer.ports.deliveries import IN_DOUBT, Deliveries, Move, State
@@ -134,8 +135,17 @@ class Timekeeper:
                     missing.add(lane)
             if all(due[lane] < PUBLISHED_AT_ONCE for lane in due.keys() - missing):
                 break
-        for lane in Lane:
-            if lane not in missing and await self._broker.depth(f"mailer.batches.{lane}") == 0:
+        await self._publish_what_is_lost(missing)
+
+    async def _publish_what_is_lost(self, missing: Collection[str]) -> None:
+        """What nobody claimed of lanes whose queue is empty. Where that cannot be told, it waits."""
+        late = await self._upkeep.late_lanes(LOST_AFTER)
+        queues = {lane: f"{BATCHES}.{lane}" for lane in late if lane not in missing}
+        depths = await read_depths(self._broker, list(queues.values()))
+        if unknown := queues.values() - depths.keys():
+            log.warning("batches wait: it cannot be told how many are in their queues", queues=sorted(unknown))
+        for lane, queue in queues.items():
+            if depths.get(queue) == 0:
                 await self._publish_lane(await self._upkeep.lost(lane, LOST_AFTER, AT_ONCE))
 
     async def _publish_lane(self, due: Sequence[Due]) -> bool:

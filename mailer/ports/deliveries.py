@@ -1,6 +1,6 @@
 """Deliveries and their states, as the hand-over sees them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -160,10 +160,16 @@ class LockWait(Exception):
 class Deliveries(Protocol):
     """The rows and the ledger behind them."""
 
-    async def claim(self, batches: Sequence[int], owner: str) -> Claim | None:
+    async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
         """Takes what is open of some batches, with each person's standing, in one statement.
 
-        None: nothing was open, or somebody else holds them.
+        Args:
+            batches: their ids.
+            owner: who claims.
+            mailings: those that the batches are of, all of them, where that is known; else they are asked for.
+
+        Returns:
+            None: nothing was open, or somebody else holds them.
         """
         ...
 

@@ -94,6 +94,10 @@ class Upkeep(Protocol):
         """Batches that are due, were never published, and do not stand still: so many of each lane, lane by lane."""
         ...
 
+    async def late_lanes(self, seconds: float) -> list[str]:
+        """The lanes that have batches of which `lost` tells."""
+        ...
+
     async def lost(self, lane: str, seconds: float, limit: int) -> list[Due]:
         """Batches of a lane that were published more than `seconds` ago, that nobody has claimed and nothing halts."""
         ...

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,7 +89,7 @@ class OldDeliveries(PostgresDeliveries):
         super().__init__(world.pool, world.writers, rates_of(world.policies.values()), tell=True)
         self._writer = _Writer()
 
-    async def claim(self, batches: Sequence[int], owner: str) -> Claim | None:
+    async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
         """See the port."""
         token, deadline = uuid7(), time.monotonic() + self._lease
         lease = timedelta(seconds=self._lease)

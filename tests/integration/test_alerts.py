@@ -15,7 +15,8 @@ from prometheus_client import CollectorRegistry
 from mailer.broker.topology import LAST
 from mailer.ledger.figures import PostgresFigures
 from mailer.ledger.processors import PostgresProcessors
-from mailer.pipeline.figuring import FlowFigures, _depths
+from mailer.pipeline.depths import read_depths
+from mailer.pipeline.figuring import FlowFigures
 from mailer.pipeline.relays import Condition, Relays
 from mailer.runtime.lines import LineWriter
 from mailer.runtime.operators import OperatorPort
@@ -53,7 +54,7 @@ class Scene:
     async def look(self) -> None:
         """What a timekeeper does now and then."""
         values = dict(await PostgresFigures(self.world.pool).read())
-        values["queues"] = await _depths(self.world.broker, [LAST])
+        values["queues"] = [((queue,), float(n)) for queue, n in (await read_depths(self.world.broker, [LAST])).items()]
         self.flow.show(values, datetime.now(UTC).timestamp())
         LAST_TICK.set_to_current_time()
 

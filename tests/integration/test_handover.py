@@ -1,7 +1,7 @@
 """The hand-over: what a processor's answer leads to, and what crashes and stale standings do."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -60,8 +60,8 @@ async def test_optional_mail_after_an_opt_out_between_claim_and_intent(world: Wo
     """An opt-out that comes after the claim, while its window is being made, is decided on anew and obeyed."""
 
     class Slow(PostgresDeliveries):
-        async def claim(self, batches: Sequence[int], owner: str) -> Claim | None:
-            claim = await super().claim(batches, owner)
+        async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
+            claim = await super().claim(batches, owner, mailings)
             assert claim is not None
             await world.standings.opt_out(BRAND, claim.rows[1].recipient_id, "newsletter", "test")
             return claim
@@ -80,8 +80,8 @@ async def test_a_new_address_after_the_claim(world: World) -> None:
     """Mail goes to the address of the intent's moment, not of the claim's."""
 
     class Slow(PostgresDeliveries):
-        async def claim(self, batches: Sequence[int], owner: str) -> Claim | None:
-            claim = await super().claim(batches, owner)
+        async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
+            claim = await super().claim(batches, owner, mailings)
             await world.accept([person(1, email="new@people.example")])
             return claim
 

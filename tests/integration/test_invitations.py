@@ -1,7 +1,8 @@
 """Invitations: an inviter who is not stopped, an address that is used once, whatever happens at the same time."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from uuid import UUID
 
 from mailer.actions.invitation import pause_inviter, resume_inviter
 from mailer.ledger.deliveries import PostgresDeliveries
@@ -76,8 +77,8 @@ async def test_a_window_that_is_refused_uses_nothing_up(world: World) -> None:
     """What a window has used up is taken back with it, and decided again: the address is free for who is next."""
 
     class Slow(PostgresDeliveries):
-        async def claim(self, batches: Sequence[int], owner: str) -> Claim | None:
-            claim = await super().claim(batches, owner)
+        async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
+            claim = await super().claim(batches, owner, mailings)
             await world.standings.opt_out(BRAND, await world.id_of("user-1"), "invitation", "test")
             return claim
 
@@ -138,8 +139,8 @@ async def test_a_report_wins_the_race(world: World) -> None:
     """Once a report has been answered no invitation begins: one that was decided on before it is decided again."""
 
     class Slow(PostgresDeliveries):
-        async def claim(self, batches: Sequence[int], owner: str) -> Claim | None:
-            claim = await super().claim(batches, owner)
+        async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
+            claim = await super().claim(batches, owner, mailings)
             await pause_inviter(world.inviters, BRAND, "grace", "report")
             return claim
 

@@ -163,6 +163,40 @@ async def test_a_deleted_queue_of_one_lane_repeats_nothing_of_the_others(
     assert [message.routing_key for _, message in world.broker.published[3:]] == ["newsletter"] * 5
 
 
+async def test_a_lane_without_a_queue_keeps_no_other_from_being_published_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody claimed is published again on the lanes that can be asked; one more waits until it can be."""
+    for category in ("service", "newsletter", "promotional"):
+        await world.accept([person(1)], category)
+    await world.pool.execute("UPDATE batches SET published_at = now() - interval '31 seconds'")
+
+    async def depth(queue: str) -> int:
+        if queue == "mailer.batches.newsletter":
+            raise BrokerUnavailable(f"no queue {queue}")
+        return 0
+
+    monkeypatch.setattr(world.broker, "depth", depth)
+    keeper = world.timekeeper()
+    with structlog.testing.capture_logs() as logs:
+        await keeper.tick()
+    assert sorted(message.routing_key for _, message in world.broker.published) == ["promotional", "service"]
+    assert [line["queues"] for line in logs if "queues" in line] == [["mailer.batches.newsletter"]]
+    monkeypatch.undo()
+    await keeper.tick()
+    assert world.broker.published[-1][1].routing_key == "newsletter"
+    assert len(world.broker.published) == 3
+
+
+async def test_a_lane_with_a_backlog_publishes_nothing_again(world: World) -> None:
+    """Batches that wait behind others are not lost, however long ago they were published."""
+    await world.accept([person(1)])
+    await world.pool.execute("UPDATE batches SET published_at = now() - interval '1 hour'")
+    world.broker.waiting = 7
+    await world.timekeeper().tick()
+    assert world.broker.published == []
+
+
 async def test_what_was_confirmed_beside_a_failure_is_not_published_again(world: World) -> None:
     """RabbitMQ goes away in the middle of a lane's batches: those that it had confirmed are not repeated."""
     for _ in range(5):

@@ -48,10 +48,11 @@ async def test_what_was_published_long_ago_is_lost(world: World) -> None:
     """Batches of a lane that were published and never claimed are lost after a while."""
     accepted = await world.accept([person(1)])
     await world.upkeep.published(accepted.batches)
-    assert await world.upkeep.lost("newsletter", 30, 10) == []
+    assert await world.upkeep.lost("newsletter", 30, 10) == [] == await world.upkeep.late_lanes(30)
     await world.pool.execute("UPDATE batches SET published_at = now() - interval '31 seconds'")
     assert await world.upkeep.lost("newsletter", 30, 10) == [Due(accepted.batches[0], "newsletter")]
     assert await world.upkeep.lost("service", 30, 10) == []
+    assert await world.upkeep.late_lanes(30) == ["newsletter"]
     await world.deliveries.claim(accepted.batches, "worker")
     assert await world.upkeep.lost("newsletter", 30, 10) == []
 

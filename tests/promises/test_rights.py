@@ -128,8 +128,8 @@ async def test_what_a_worker_holds_is_not_sent_after_an_erasure(world: World) ->
     await world.known(1)
     claims = world.deliveries.claim
 
-    async def late(batches: Any, owner: str) -> Any:
-        claim = await claims(batches, owner)
+    async def late(batches: Any, owner: str, mailings: Any = ()) -> Any:
+        claim = await claims(batches, owner, mailings)
         await said(world, "erase")
         return claim
 

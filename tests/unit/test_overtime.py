@@ -1,8 +1,9 @@
 """Hand-overs that a slow processor keeps waiting go on by themselves, within bounds."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
+from uuid import UUID
 
 import pytest
 
@@ -21,7 +22,9 @@ class Work:
         self.late = list[Callable[[], object]]()
         self.ends = list[asyncio.Future[None]]()
 
-    async def run(self, batches: Sequence[int], facts: Sequence[MailingFacts], is_late: Callable[[], object]) -> None:
+    async def run(
+        self, batches: Sequence[int], facts: Mapping[UUID, MailingFacts | None], is_late: Callable[[], object]
+    ) -> None:
         """As `HandOver.run`."""
         self.late.append(is_late)
         self.ends.append(asyncio.get_running_loop().create_future())

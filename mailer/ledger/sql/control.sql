@@ -26,7 +26,8 @@ FROM lineage, now_on, (
 (SELECT system_identifier FROM pg_control_system()) || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8)
 
 -- name: missing
-SELECT head.writer, head.n FROM unnest($2::uuid[], $3::bigint[]) AS head (writer, n)
+-- Arrays behind a SELECT, so that a plan for any values is kept: with few heads each question was planned anew, in 0.7 ms.
+SELECT head.writer, head.n FROM unnest((SELECT $2::uuid[]), (SELECT $3::bigint[])) AS head (writer, n)
 WHERE NOT EXISTS (SELECT FROM ledger l WHERE l.writer = head.writer AND l.n = head.n)
 
 -- name: lost

@@ -1,9 +1,11 @@
 -- name: suppressed
 -- Who may keep partners' mail away, of brands that have partners.
-SELECT r.brand, r.email, s.opted_out, s.objected_at IS NOT NULL AS objected
-FROM recipients r JOIN standings s ON s.recipient_id = r.id
-WHERE r.id = ANY ($1::bigint[]) AND r.brand = ANY ($2::text[]) AND r.email IS NOT NULL
-  AND ($3::boolean OR s.objected_at IS NOT NULL OR s.opted_out <> '{}')
+SELECT found.* FROM unnest($1::bigint[]) AS k (id) CROSS JOIN LATERAL (
+    SELECT r.brand, r.email, s.opted_out, s.objected_at IS NOT NULL AS objected
+    FROM recipients r JOIN standings s ON s.recipient_id = r.id
+    WHERE r.id = k.id AND r.brand = ANY ($2::text[]) AND r.email IS NOT NULL
+      AND ($3::boolean OR s.objected_at IS NOT NULL OR s.opted_out <> '{}')
+    OFFSET 0) found
 
 -- name: note
 INSERT INTO partner_suppressions (brand, partner, hash)

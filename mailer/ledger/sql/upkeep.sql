@@ -7,6 +7,14 @@ CROSS JOIN LATERAL (
     ORDER BY b.id LIMIT $1) b
 ORDER BY l.position, b.id
 
+-- name: late_lanes
+SELECT l.lane FROM unnest($1::text[]) WITH ORDINALITY AS l (lane, position)
+WHERE EXISTS (
+    SELECT FROM batches b
+    WHERE b.state = 'queued' AND b.lane = l.lane AND b.due_at <= now() AND b.published_at < now() - $2::interval
+      AND NOT {halted})
+ORDER BY l.position
+
 -- name: lost
 SELECT b.id, b.lane FROM batches b
 WHERE b.state = 'queued' AND b.lane = $1 AND b.due_at <= now() AND b.published_at < now() - $2::interval
