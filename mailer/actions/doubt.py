@@ -29,7 +29,8 @@ async def end_doubted(held: Held, deliveries: Deliveries, mailing_id: UUID, by: 
 
 
 def _fate(one: Doubted) -> tuple[State, str]:
-    if CATEGORIES[one.category].written_fallback:
+    category = CATEGORIES.get(one.category)
+    if category is None or category.written_fallback:  # what is unknown counts as the strictest
         return State.DIVERTED, WRITTEN
     return State.FAILED, IN_DOUBT
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from mailer.actions.account import UnknownRecipient
 from mailer.actions.hold import legal_hold
-from mailer.policy.category import CATEGORIES, Category
+from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.ports.rights import Correction, Erasure, Rights
@@ -113,7 +113,9 @@ def _links(policy: Policy, delivery: Mapping[str, Any]) -> list[str]:
     """The kinds of signed links that the mail of a delivery held, if it was handed over."""
     if not any(entry["kind"] == "hand_over" for entry in delivery["entries"]):
         return []
-    category: Category = CATEGORIES[delivery["category"]]
+    category = CATEGORIES.get(delivery["category"])
+    if category is None:
+        return ["unknown"]  # a newer version has sent it
     if category.optional:
         counting = ["pixel", "click"] if policy.switches.tracking != "off" else []
         return ["unsubscribe", "preferences", "report", *counting]

@@ -22,7 +22,7 @@ from pamqp.exceptions import PAMQPException
 from yarl import URL
 
 from mailer.broker.frames import Room, Transport
-from mailer.ports.broker import BrokerRefused, BrokerUnavailable
+from mailer.ports.broker import BrokerRefused, BrokerUnavailable, QueueRefused
 
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
@@ -179,7 +179,7 @@ def losses(place: str) -> Iterator[None]:
     except (ChannelClosed, ChannelInvalidStateError, ConnectionChannelError) as error:  # for another's sake
         raise ChannelEnded(f"{place} ended the channel: {_plain(error)}", 0) from error
     except DeliveryError as error:
-        raise BrokerUnavailable(f"{place} did not take a message; its queue may be full") from error
+        raise QueueRefused(f"{place} did not take a message; its queue may be full, or without a majority") from error
     except TimeoutError as error:
         raise BrokerUnavailable(f"{place} did not answer in time") from error
     except _LOST as error:

@@ -95,20 +95,24 @@ def replay(
     elif chosen == Chosen(replayed=again) and not everything:
         fail("say which: a number, --from and --to, --since, --until, --kind, --reason, --key, or --all", 2)
 
-    async def act(app: App) -> Sequence[int]:
-        ids = await app.letters.replayable(chosen)
-        return ids if dry_run else [id_ for id_ in ids if await app.letters.replay(id_)]
+    async def act(app: App) -> tuple[Sequence[int], Sequence[int]]:
+        found = await app.letters.replayable(chosen)
+        done = found if dry_run else [id_ for id_ in found if await app.letters.replay(id_)]
+        return done, sorted({*found} - {*done})
 
-    ids = with_app(act)
+    ids, skipped = with_app(act)
     if number is not None and not ids:
-        fail(f"there is no dead letter {number} whose body was kept; `mailer dead list` shows them", 1)
+        fail(f"there is no dead letter {number} whose body was kept and is a text; `mailer dead list` shows them", 1)
     if json:
-        print_json({"replayed": 0 if dry_run else len(ids), "matching": len(ids), "ids": ids})
+        counts = {"replayed": 0 if dry_run else len(ids), "matching": len(ids) + len(skipped)}
+        print_json({**counts, "ids": ids, "skipped": skipped})
     elif number is not None and not dry_run:
         out.print(f"Dead letter {number} is published again.")
     else:
         count = f"{len(ids):,} dead letter{'' if len(ids) == 1 else 's'}"
         out.print(f"{count} would be published again." if dry_run else f"{count} published again.")
+    if skipped:
+        fail(f"not published again, since the body is no text in UTF-8: {', '.join(map(str, skipped))}", 1)
 
 
 def _chosen(

@@ -50,9 +50,15 @@ class PostgresDeadLetters:
         return [row["id"] for row in await self._pool.fetch(_SQL["replayable"], *_given(chosen), MAX_EVENT_BYTES)]
 
     async def replay(self, letter_id: int) -> DeadLetter | None:
-        """Publishes one again, by the outbox, and marks it, in one transaction. None: there is none with a body."""
+        """Publishes one again, by the outbox, and marks it, in one transaction.
+
+        Returns:
+            None: there is none with a body that is a text; no other can be an event.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
-            row = await connection.fetchrow(_SQL["replayed"], letter_id)
+            found = await connection.fetchrow(_SQL["one"], letter_id)
+            body = _text(found["body"]) if found else None
+            row = await connection.fetchrow(_SQL["replayed"], letter_id) if body is not None else None
             if row is None:
                 return None
             await connection.execute(
@@ -60,10 +66,19 @@ class PostgresDeadLetters:
                 row["exchange"],
                 row["routing_key"],
                 row["message_id"],
-                storable(row["body"].decode(errors="replace")),
+                body,
                 row["publisher"],
             )
         return _letter(row)
+
+
+def _text(body: bytes) -> str | None:
+    """A body as text, if it is one that the outbox can hold as it is (UTF-8, without U+0000)."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return None
+    return text if storable(text) == text else None
 
 
 def _given(chosen: Chosen) -> tuple[object, ...]:

@@ -15,7 +15,7 @@ from mailer.ledger.rates import forget
 from mailer.ledger.reading import PostgresLedger
 from mailer.ledger.suppressions import lapse
 from mailer.ledger.writers import Writers, append
-from mailer.policy.category import Lane
+from mailer.policy.category import CATEGORIES, Lane
 from mailer.ports.deliveries import State
 from mailer.ports.upkeep import Due, Ending, Open, Queued, Stale
 
@@ -70,7 +70,7 @@ class PostgresUpkeep:
 
     async def stale(self, limit: int) -> list[Stale]:
         """See the port."""
-        rows = await self._pool.fetch(_SQL["stale"], limit)
+        rows = await self._pool.fetch(_SQL["stale"], limit, [*CATEGORIES])
         return [Stale(**{**row, "state": State(row["state"])}) for row in rows]
 
     async def give_back(self, limit: int) -> int:

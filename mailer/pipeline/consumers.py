@@ -13,8 +13,18 @@ from mailer.pipeline.intake import ANONYMOUS, Intake
 from mailer.pipeline.moving import hold_batch
 from mailer.pipeline.overtime import Overtime
 from mailer.pipeline.persisting import BUG_PAUSES, GiveUp, Handle, Persisting, bury, pause
+from mailer.pipeline.resting import Resting
 from mailer.policy.category import Lane
-from mailer.ports.broker import Broker, BrokerUnavailable, Header, Message, Received, Unpublishable, Unroutable
+from mailer.ports.broker import (
+    Broker,
+    BrokerUnavailable,
+    Header,
+    Message,
+    QueueRefused,
+    Received,
+    Unpublishable,
+    Unroutable,
+)
 from mailer.ports.dead_letters import DeadKind, DeadLetters
 from mailer.ports.deliveries import Deliveries
 from mailer.ports.outbox import Outbox, Parked
@@ -40,6 +50,8 @@ OUTCOMES = "mailer.outcomes"
 """Where nobody has to listen."""
 
 _T = TypeVar("_T")
+_Destination = tuple[str, str]
+"""An exchange and a routing key."""
 
 
 async def consume(
@@ -171,7 +183,7 @@ async def _is_published(broker: Broker, exchange: str, message: Message) -> bool
     """Publishes a message, unless the broker refuses it."""
     try:
         await broker.publish(exchange, message)
-    except (Unpublishable, Unroutable):
+    except (QueueRefused, Unpublishable, Unroutable):
         return False
     return True
 
@@ -193,20 +205,28 @@ def _cause(message: Message, exchange: str, key: str, knows: Callable[[str, str]
 
 
 async def relay(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str, stop: asyncio.Event) -> None:
-    """Publishes what is in the outbox. A row goes once the broker has confirmed its message, or it is a dead letter."""
+    """Publishes what is in the outbox. A row goes once the broker has confirmed its message, or it is a dead letter.
+
+    Rows whose queue does not take them wait by themselves: those of other queues go on.
+    """
     bugs = Counter[int]()
+    resting = Resting[_Destination]()
     while not stop.is_set():
         try:
-            parked = await outbox.take(owner, RELAYED_AT_ONCE, RELAY_LEASE)
-            arrived = await asyncio.gather(*(_relay(broker, letters, item, bugs) for item in parked))
+            parked = await outbox.take(owner, RELAYED_AT_ONCE, RELAY_LEASE, resting.keys())
+            failures = await asyncio.gather(*(_relay(broker, letters, item, bugs) for item in parked))
             if parked:
                 reach(CrashPoint.IN_OUTBOX_RELAY)
-            await outbox.remove([item.id for item, done in zip(parked, arrived, strict=True) if done])
+            tried = list(zip(parked, failures, strict=True))
+            await outbox.remove([item.id for item, failure in tried if failure is None])
+            left = [(item, failure) for item, failure in tried if failure is not None]
+            if left:
+                await outbox.put_back([item.id for item, _ in left])
+            _note_resting(resting, [item for item, failure in tried if failure is None], left)
             if not parked:
                 await unless_stopped(stop, outbox.wait(1.0))
-            elif not all(arrived):
-                await outbox.put_back([item.id for item, done in zip(parked, arrived, strict=True) if not done])
-                await pause(stop, 1)
+            elif len(left) == len(tried) and not any(isinstance(failure, QueueRefused) for _, failure in left):
+                await pause(stop, 1)  # perhaps the broker is away
             else:
                 await pause(stop, RELAY_PAUSE)
         except Exception:
@@ -214,13 +234,30 @@ async def relay(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str
             await pause(stop, 1)
 
 
-async def _relay(broker: Broker, letters: DeadLetters, item: Parked, bugs: Counter[int]) -> bool:
-    """Whether a row is done with: with the broker, or among the dead letters. Each row fails by itself."""
+def _note_resting(
+    resting: Resting[_Destination], gone: Sequence[Parked], left: Sequence[tuple[Parked, Exception]]
+) -> None:
+    """Notes which destinations took their rows and which did not, and says which ones begin or cease to wait."""
+    errors = {_destination(item): error for item, error in left}
+    begun, ended = resting.note({_destination(item) for item in gone}, errors.keys())
+    for exchange, key in sorted(begun):
+        error = errors[exchange, key]
+        said = str(error) if isinstance(error, BrokerUnavailable) else place_of(error)
+        log.warning("rows of the outbox wait: they are not taken", exchange=exchange, key=key, error=said)
+    for exchange, key in sorted(ended):
+        log.info("rows of the outbox wait no longer", exchange=exchange, key=key)
+
+
+def _destination(item: Parked) -> _Destination:
+    return item.exchange, item.message.routing_key
+
+
+async def _relay(broker: Broker, letters: DeadLetters, item: Parked, bugs: Counter[int]) -> Exception | None:
+    """Publishes a row, or makes a dead letter of it; returns why neither was possible. Each row fails by itself."""
     try:
         await broker.publish(item.exchange, item.message, mandatory=item.exchange != OUTCOMES)
     except BrokerUnavailable as error:
-        log.warning("the broker is away; the outbox waits", error=str(error))
-        return False
+        return error
     except Unroutable as error:
         return await _keep(letters, item, str(error), DeadKind.UNROUTABLE)
     except Unpublishable as error:
@@ -229,19 +266,19 @@ async def _relay(broker: Broker, letters: DeadLetters, item: Parked, bugs: Count
         log.exception("a row of the outbox met a bug", row=item.id)
         bugs[item.id] += 1
         if bugs[item.id] <= len(BUG_PAUSES):
-            return False
+            return error
         reason = f"publishing it failed {bugs.pop(item.id)} times, at last with {place_of(error)}"
         return await _keep(letters, item, reason, DeadKind.ERROR)
-    return True
+    return None
 
 
-async def _keep(letters: DeadLetters, item: Parked, reason: str, kind: DeadKind) -> bool:
-    """Makes a dead letter of a row; whether that succeeded."""
+async def _keep(letters: DeadLetters, item: Parked, reason: str, kind: DeadKind) -> Exception | None:
+    """Makes a dead letter of a row; returns why that was not possible."""
     publisher = item.message.headers.get(Header.PUBLISHER, ANONYMOUS)
     try:
         await letters.keep(item.message, item.exchange, item.message.routing_key, reason, publisher, kind)
-    except Exception:
+    except Exception as error:
         log.exception("a row of the outbox could not be kept as a dead letter; trying again", row=item.id)
-        return False
+        return error
     DEAD_LETTERS.labels(kind).inc()
-    return True
+    return None

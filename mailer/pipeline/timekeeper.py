@@ -3,11 +3,10 @@
 import asyncio
 import random
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import groupby
 from uuid import UUID
 
 from mailer.crashing import CrashPoint, reach
@@ -118,53 +117,53 @@ class Timekeeper:
         """What was never published, and what got lost; one timekeeper at a time, so that nothing is published twice."""
         async with self._upkeep.alone() as alone:
             if alone:
-                try:
-                    await self._publish_what_waits()
-                except BrokerUnavailable as error:
-                    log.warning("the broker is away; batches wait", error=str(error))
+                failed = await self._publish_what_waits()
+                await self._publish_what_is_lost(failed)
 
-    async def _publish_what_waits(self) -> None:
-        """Lane by lane, so that one whose queue is missing keeps no other from being published."""
-        missing = set[str]()
+    async def _publish_what_waits(self) -> set[str]:
+        """Publishes what never was; returns the lanes whose queue did not take it."""
+        failed = set[str]()
         for _ in range(ROUNDS):
-            due = Counter[str]()
-            for lane, some in groupby(await self._upkeep.unpublished(PUBLISHED_AT_ONCE), key=lambda item: item.lane):
-                batches = list(some)
-                due[lane] = len(batches)
-                if lane not in missing and not await self._publish_lane(batches):
-                    missing.add(lane)
-            if all(due[lane] < PUBLISHED_AT_ONCE for lane in due.keys() - missing):
+            due = defaultdict[str, list[Due]](list)
+            for item in await self._upkeep.unpublished(PUBLISHED_AT_ONCE):
+                due[item.lane].append(item)
+            failed |= await self._publish_lanes({lane: due[lane] for lane in due if lane not in failed})
+            if all(len(due[lane]) < PUBLISHED_AT_ONCE for lane in due.keys() - failed):
                 break
-        await self._publish_what_is_lost(missing)
+        return failed
 
-    async def _publish_what_is_lost(self, missing: Collection[str]) -> None:
+    async def _publish_what_is_lost(self, failed: Collection[str]) -> None:
         """What nobody claimed of lanes whose queue is empty. Where that cannot be told, it waits."""
         late = await self._upkeep.late_lanes(LOST_AFTER)
-        queues = {lane: f"{BATCHES}.{lane}" for lane in late if lane not in missing}
+        queues = {lane: f"{BATCHES}.{lane}" for lane in late if lane not in failed}
         depths = await read_depths(self._broker, list(queues.values()))
         if unknown := queues.values() - depths.keys():
             log.warning("batches wait: it cannot be told how many are in their queues", queues=sorted(unknown))
-        for lane, queue in queues.items():
-            if depths.get(queue) == 0:
-                await self._publish_lane(await self._upkeep.lost(lane, LOST_AFTER, AT_ONCE))
+        idle = [lane for lane, queue in queues.items() if depths.get(queue) == 0]
+        await self._publish_lanes({lane: await self._upkeep.lost(lane, LOST_AFTER, AT_ONCE) for lane in idle})
 
-    async def _publish_lane(self, due: Sequence[Due]) -> bool:
-        """Publishes batches of a lane; whether there is a queue for them."""
-        try:
-            await publish_batches(self._broker, self._upkeep, due)
-        except Unroutable as error:
-            log.warning("a queue of batches is missing; they wait", error=str(error))
-            return False
-        return True
+    async def _publish_lanes(self, due: Mapping[str, Sequence[Due]]) -> set[str]:
+        """Publishes batches, each lane by itself; returns the lanes whose queue did not take them."""
+        publishing = (publish_batches(self._broker, self._upkeep, some) for some in due.values())
+        results = await asyncio.gather(*publishing, return_exceptions=True)
+        failed = {lane: error for lane, error in zip(due, results, strict=True) if error is not None}
+        for error in failed.values():
+            if not isinstance(error, Unroutable | BrokerUnavailable):
+                raise error
+        if failed:
+            said = str(next(iter(failed.values())))
+            log.warning("batches wait: their queues did not take them", lanes=sorted(failed), error=said)
+        return set(failed)
 
     async def _end(self) -> None:
         """Ends what is open of cancelled mailings, in passes over their deliveries, until nothing of them is left."""
         until = time.monotonic() + ENDING_SECONDS
-        for mailing in await self._upkeep.ending(AT_ONCE):
-            while await self._end_some(mailing) and time.monotonic() < until:
-                continue
-            if time.monotonic() >= until:
-                break
+        await _do_each(self._end_until(mailing, until) for mailing in await self._upkeep.ending(AT_ONCE))
+
+    async def _end_until(self, mailing: Ending, until: float) -> None:
+        """Ends what is open of a mailing, as far as there is time (`time.monotonic()`)."""
+        while time.monotonic() < until and await self._end_some(mailing):
+            continue
 
     async def _end_some(self, mailing: Ending) -> bool:
         """One step of a pass; whether there may be another. What a worker holds is met by a later pass."""
@@ -180,16 +179,30 @@ class Timekeeper:
 
     async def _resolve(self) -> None:
         """What somebody intended who is gone is in doubt; then optional mail ends, and mandatory mail goes again."""
-        stale = await self._upkeep.stale(AT_ONCE)
-        claims = {item.claim for item in stale}
-        for claim in claims:
-            await self._move([item for item in stale if item.claim == claim])
+        stale = defaultdict[UUID | None, list[Stale]](list)
+        for item in await self._upkeep.stale(AT_ONCE):
+            stale[item.claim].append(item)
+        await _do_each(self._move(some) for some in stale.values())
 
     async def _move(self, stale: Sequence[Stale]) -> None:
         now = datetime.now(UTC)
         resolved = [_resolution(item, now, self._copies) for item in stale]
         await move_what_holds(self._deliveries, stale[0].claim, resolved)
         _tell(Counter(move.mailing_id for move, _ in resolved if move.to_state is State.HELD), self._copies)
+
+
+async def _do_each(work: Iterable[Awaitable[object]]) -> None:
+    """Does one after the other. One that fails keeps no other from being done, but where the database is away."""
+    first: Exception | None = None
+    for one in work:
+        try:
+            await one
+        except Exception as error:
+            if trouble_of(error) is Trouble.AWAY:
+                raise
+            first = first or error
+    if first is not None:
+        raise first
 
 
 def _name(step: object) -> str:

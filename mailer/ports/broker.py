@@ -90,6 +90,13 @@ class BrokerRefused(BrokerUnavailable):
     """The broker answers and refuses us: a wrong password, virtual host or permission. Somebody has to mend it."""
 
 
+class QueueRefused(BrokerUnavailable):
+    """The broker is there, but a queue does not take the message: it is full, or most of its nodes are away.
+
+    Messages for other queues may well go.
+    """
+
+
 class Unpublishable(Exception):
     """The broker can never take this message, as it is too large for instance; all others may well go."""
 

@@ -107,7 +107,10 @@ class Upkeep(Protocol):
         ...
 
     async def stale(self, limit: int) -> list[Stale]:
-        """Deliveries whose owner's lease has run out after their intent, and those in doubt already."""
+        """Deliveries whose owner's lease has run out after their intent, and those in doubt.
+
+        Those in doubt of a category that is not known here are left to newer versions.
+        """
         ...
 
     async def give_back(self, limit: int) -> int:

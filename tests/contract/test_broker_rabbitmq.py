@@ -8,13 +8,14 @@ from typing import Self
 
 import aio_pika
 import pytest
+from pamqp.common import FieldTable
 from yarl import URL
 
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import BATCHES, DEAD_QUEUE, EVENTS, Exchange, Kind, Topology, batches_queue, events_queue
 from mailer.embedded.rabbitmq import PrivateRabbit
 from mailer.policy.category import Lane
-from mailer.ports.broker import BrokerRefused, BrokerUnavailable, Header, Message, Received
+from mailer.ports.broker import BrokerRefused, BrokerUnavailable, Header, Message, QueueRefused, Received
 from tests.conftest import private_rabbit
 from tests.contract.brokers import BRAND, delete_everything, under_test
 
@@ -150,6 +151,25 @@ async def test_a_dead_letter_does_not_believe_a_header_about_its_publisher(
         (letter,) = await asyncio.wait_for(anext(batches), SECONDS)
         await letter.ack()
     assert Header.PUBLISHER not in letter.message.headers
+
+
+async def test_a_queue_that_refuses_is_no_broker_that_is_away(broker: RabbitBroker, rabbit_url: str) -> None:
+    """A queue without room refuses its message, and a message for another queue goes beside it."""
+    full: FieldTable = {"x-queue-type": "quorum", "x-max-length": 1, "x-overflow": "reject-publish"}
+    connection = await aio_pika.connect(rabbit_url)
+    async with connection, connection.channel() as channel:
+        queue = await channel.declare_queue("full", durable=True, arguments=full)
+        await queue.bind(EVENTS, "full.newsletter")
+        refused = 0
+        for _ in range(20):  # it takes some more than it has room for
+            try:
+                await broker.publish(EVENTS, Message(b"{}", "full.newsletter"))
+            except QueueRefused:
+                refused += 1
+        await broker.publish(EVENTS, Message(b"{}", KEY))
+        await queue.delete(if_unused=False, if_empty=False)
+    assert refused
+    assert await broker.depth(SERVICE) == 1
 
 
 async def test_breach_and_service_have_connections_of_their_own(rabbit_url: str) -> None:

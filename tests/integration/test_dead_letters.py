@@ -1,7 +1,9 @@
 """Dead letters as rows."""
 
+import pytest
+
 from mailer.ports.broker import Header, Message
-from mailer.ports.dead_letters import DeadKind
+from mailer.ports.dead_letters import ALL, Chosen, DeadKind
 from tests.factories import World
 
 LETTER = Message(b'{"v": 2}', "interpals.newsletter", "m-1", {Header.PUBLISHER: "shop"})
@@ -45,13 +47,24 @@ async def test_a_replay_publishes_it_again(world: World) -> None:
     assert await world.letters.replay(letter.id + 1) is None
 
 
-async def test_strange_letters_are_kept_and_replayed_too(world: World) -> None:
+async def test_strange_letters_are_kept(world: World) -> None:
     """No header and no body keeps a letter from being kept: what a column cannot hold is replaced."""
     await world.letters.keep(
         Message(b"\xff\x00", "a.\0", "m\0\udcff"), "mailer.\0events", "a.\0", "why\0\ud800", "sh\0op", DeadKind.REFUSED
     )
     [letter] = await world.letters.list(1)
     assert (letter.reason, letter.publisher, letter.message.message_id) == ("why\ufffd?", "sh\ufffdop", "m\ufffd?")
-    assert await world.letters.replay(letter.id) is not None
+    assert letter.message.body == b"\xff\x00"
+
+
+@pytest.mark.parametrize("body", [b"\xff" * 3_500_000, b"\xc3", b"{\x00}"])
+async def test_a_body_that_is_no_text_is_not_replayed_and_keeps_no_other(world: World, body: bytes) -> None:
+    """It stays as it is and open, however large; letters behind it are published again."""
+    await world.letters.keep(Message(body, "a.b", "bad"), "mailer.events", "a.b", "not JSON", "shop", DeadKind.REFUSED)
+    await world.letters.keep(LETTER, "mailer.events", "a.b", "a bug", "shop", DeadKind.ERROR)
+    bad, good = await world.letters.replayable(ALL)
+    assert await world.letters.replay(bad) is None
+    assert await world.letters.replay(good) is not None
+    assert await world.letters.replayable(Chosen(replayed=False)) == [bad]
     [item] = await world.outbox.take("one", 10, 30)
-    assert item.message.body == "\ufffd\ufffd".encode()
+    assert item.message.body == LETTER.body

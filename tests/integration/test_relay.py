@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+import structlog
+
 from mailer.pipeline import consumers
 from mailer.pipeline.overtime import Overtime
 from mailer.pipeline.persisting import Persisting
 from mailer.policy.category import Lane
-from mailer.ports.broker import BrokerUnavailable, Header, Message, Received, Unroutable
+from mailer.ports.broker import BrokerUnavailable, Header, Message, QueueRefused, Received, Unroutable
 from tests.factories import FakeBroker, FakeReceived, World, person, plain_event, received, until
 
 
@@ -95,6 +97,34 @@ async def test_a_broker_that_is_away(world: World) -> None:
     assert await left(world) == 1
     world.broker.refuses = lambda _: None
     await relayed(world, lambda: len(world.broker.published) == 1)
+
+
+async def test_rows_of_a_queue_that_refuses_hold_up_no_others(world: World) -> None:
+    """However many rows wait for a queue that takes none, rows behind them go at once; the log says so once."""
+    await world.outbox.park("mailer.events", [Message(b"{}", "full.newsletter", f"f-{n}") for n in range(450)])
+    await world.outbox.park("mailer.events", [message(n) for n in range(3)])
+    full = QueueRefused("its queue may be full")
+    world.broker.refuses = lambda item: full if item.routing_key == "full.newsletter" else None
+    with structlog.testing.capture_logs() as logs:
+        await relayed(world, lambda: len(world.broker.published) == 3)
+    assert await left(world) == 450
+    waits = [line for line in logs if "wait" in line["event"]]
+    assert [line["key"] for line in waits] == ["full.newsletter"]
+    world.broker.refuses = lambda _: None
+    await relayed(world, lambda: len(world.broker.published) == 453)
+    assert len({item.message_id for _, item in world.broker.published}) == 453
+
+
+async def test_a_dead_letter_whose_queue_refuses_holds_up_no_others(world: World) -> None:
+    """It is kept as a row when its second publication is refused, and so are those that came with it."""
+    missing = FakeReceived(message(1))
+    others = [received(plain_event({"refs": ["a"]})) for _ in range(3)]
+    world.broker.refuses = lambda _: QueueRefused("its queue may be full")
+    keep = consumers.keep_dead(world.letters, world.broker, lambda exchange, key: key == "b1.newsletter")
+    await asyncio.wait_for(Persisting("mailer.dead", keep, asyncio.Event()).take([missing, *others]), 30)
+    assert {item.settled for item in (missing, *others)} == {"ack"}
+    assert [letter.kind for letter in await world.letters.list(10)][-1] == "missing_queue"
+    assert len(await world.letters.list(10)) == 4
 
 
 async def test_what_nothing_takes_is_a_dead_letter(world: World) -> None:

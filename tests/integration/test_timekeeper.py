@@ -1,12 +1,16 @@
 """The timekeeper: several at once, a broker that is away, ticks that fail."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 import structlog
 
-from mailer.ports.broker import BrokerUnavailable, Message, Unroutable
+from mailer.ports.broker import BrokerUnavailable, Message, QueueRefused, Unroutable
 from mailer.ports.deliveries import Move, State
 from tests.factories import World, person
 
@@ -161,6 +165,60 @@ async def test_a_deleted_queue_of_one_lane_repeats_nothing_of_the_others(
     world.broker.refuses = lambda _: None
     await keeper.tick()
     assert [message.routing_key for _, message in world.broker.published[3:]] == ["newsletter"] * 5
+
+
+@pytest.mark.parametrize("refusal", [QueueRefused("its queue may be full"), BrokerUnavailable("no confirm in time")])
+@pytest.mark.parametrize("published", [None, timedelta(seconds=31)], ids=["never", "long ago"])
+async def test_a_lane_whose_queue_refuses_keeps_no_other_from_being_published(
+    world: World, refusal: Exception, published: timedelta | None
+) -> None:
+    """Batches of the other lanes go in the same tick, also those that got lost; the log names the one that waits."""
+    for category in ("breach", "service", "newsletter", "promotional"):
+        await world.accept([person(1)], category)
+    await world.pool.execute("UPDATE batches SET published_at = now() - $1::interval", published)
+    world.broker.refuses = lambda message: refusal if message.routing_key == "service" else None
+    with structlog.testing.capture_logs() as logs:
+        await world.timekeeper().tick()
+    assert {message.routing_key for _, message in world.broker.published} >= {"newsletter", "promotional"}
+    assert [line["lanes"] for line in logs if "lanes" in line] == [["service"]]
+    world.broker.refuses = lambda _: None
+    await world.timekeeper().tick()
+    assert "service" in {message.routing_key for _, message in world.broker.published}
+
+
+async def test_a_category_that_is_unknown_here_keeps_no_other_in_doubt(world: World) -> None:
+    """Deliveries in doubt of a newer version's category stay as they are; all others are resolved."""
+    for _ in range(3):
+        await doubtful(world, "newsletter", 2)
+    newer = await world.pool.fetchval(
+        "UPDATE mailings SET category = 'brand_new' WHERE id = ANY (ARRAY("
+        "SELECT id FROM mailings ORDER BY id LIMIT 1 OFFSET 1)) RETURNING id"
+    )
+    await world.lose_leases()
+    assert await world.timekeeper().tick()
+    await world.pool.execute("UPDATE deliveries SET due_at = now() WHERE state = 'in_doubt'")
+    assert await world.timekeeper().tick()
+    states = await world.pool.fetch("SELECT mailing_id = $1 AS newer, state FROM deliveries", newer)
+    assert Counter(map(tuple, states)) == {(True, "in_doubt"): 2, (False, "failed"): 4}
+
+
+async def test_a_claim_that_cannot_be_resolved_keeps_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug at what one dead worker held is raised once what the others held is resolved."""
+    for _ in range(3):
+        await doubtful(world, "newsletter", 2)
+    await world.lose_leases()
+    move, claims = world.deliveries.move, []
+
+    async def faulty(claim: UUID | None, *arguments: Any) -> frozenset[tuple[UUID, int]]:
+        claims.append(claim)
+        if len(claims) == 1:
+            raise KeyError("a bug")
+        return await move(claim, *arguments)
+
+    monkeypatch.setattr(world.deliveries, "move", faulty)
+    assert not await world.timekeeper().tick()
+    assert len(set(claims)) == 3
+    assert await world.pool.fetchval("SELECT count(*) FROM deliveries WHERE state = 'intended'") == 2
 
 
 async def test_a_lane_without_a_queue_keeps_no_other_from_being_published_again(

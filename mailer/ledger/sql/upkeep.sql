@@ -38,7 +38,8 @@ UNION ALL
 (SELECT d.mailing_id, d.recipient_id, d.attempt, d.state, d.reason, d.claim, m.brand,
         coalesce(d.sent_as, m.category) AS category, d.tried_at, d.doubts
  FROM deliveries d JOIN mailings m ON m.id = d.mailing_id
- WHERE d.due_at <= now() AND d.state = 'in_doubt'
+ -- Others are left to timekeepers that know their category.
+ WHERE d.due_at <= now() AND d.state = 'in_doubt' AND coalesce(d.sent_as, m.category) = ANY ($2::text[])
  ORDER BY d.mailing_id, d.recipient_id LIMIT $1)
 
 -- name: expired_claims
