@@ -98,19 +98,19 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
     return {brand: policy.model_copy(update=update) for brand, policy in policies.items()}
 
 
-def load_templates(settings: Settings) -> TemplateLibrary:
-    """The templates, checked.
+def load_templates(settings: Settings, *brands: str) -> TemplateLibrary:
+    """The templates of some brands, checked; of all where none is named.
 
     Raises:
         TemplateError: one of them is faulty.
     """
-    return _library(settings, load_policies(settings))
+    return _library(settings, load_policies(settings), *brands)
 
 
-def _library(settings: Settings, policies: Mapping[str, Policy]) -> TemplateLibrary:
+def _library(settings: Settings, policies: Mapping[str, Policy], *brands: str) -> TemplateLibrary:
     if not settings.templates.is_dir():
         raise SettingsError(f"MAILER_TEMPLATES: there is no folder {settings.templates}")
-    return TemplateLibrary.load(settings.templates, policies)
+    return TemplateLibrary.load(settings.templates, policies, brands or None)
 
 
 class App:

@@ -8,8 +8,9 @@ from typing import assert_never
 from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Reaches, Rectifies
 from mailer.actions import account, rights
 from mailer.actions.consent import Confirmations, ConsentRefused, checked, consent, needs_confirmation, withdraw
-from mailer.actions.opt_out import OptOutRefused, opt_out
+from mailer.actions.opt_out import OptOutRefused, check_scope, opt_out
 from mailer.actions.suppression import SuppressionRefused, object_to_marketing
+from mailer.contents import IdTaken
 from mailer.events import EventRefused
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
@@ -69,20 +70,44 @@ async def apply(desks: Desks, policies: Mapping[str, Policy], event: AccountEven
     Raises:
         EventRefused: it cannot be done; the message says why.
     """
-    policy = policies.get(event.brand)
-    if policy is None:
-        raise EventRefused([f"brand: there is no {event.brand}; there are {', '.join(policies)}"])
+    policy = check(policies, event)
     recipient_id = await desks(None).rights.know(event.brand, policy.controller.id, event.ref)
     try:
         await carry_out(desks, policy, recipient_id, event, publisher, SOURCE)
+    except KnownEvent:
+        pass
     except ErasureBlocked as error:
         raise EventRefused([f"{event.account}: {error}"]) from error
+
+
+def check(policies: Mapping[str, Policy], event: AccountEvent) -> Policy:
+    """The policy of an event's brand, if what is said can be done as far as can be told without the person.
+
+    Raises:
+        EventRefused: it cannot.
+    """
+    policy = policies.get(event.brand)
+    if policy is None:
+        raise EventRefused([f"brand: there is no {event.brand}; there are {', '.join(policies)}"])
+    try:
+        match event:
+            case Consents():
+                checked(policy, _given(event, SOURCE, SOURCE), datetime.now(UTC))
+            case Leaves(account="opt_out"):
+                check_scope(policy, event.scope)
+            case Leaves():
+                checked(policy, _withdrawn(policy, event, SOURCE, SOURCE), datetime.now(UTC))
+            case _:
+                pass
+    except _REFUSED as error:
+        raise EventRefused([f"{event.account}: {error}"]) from error
+    return policy
 
 
 async def carry_out(
     desks: Desks, policy: Policy, recipient_id: int, event: AccountEvent, actor: str, source: str
 ) -> Erasure | None:
-    """Does what is said of a known recipient; what is done already is not done again.
+    """Does what is said of a known recipient, once.
 
     Args:
         desks: where changes are made.
@@ -97,13 +122,15 @@ async def carry_out(
 
     Raises:
         ErasureBlocked: a legal hold stands.
+        KnownEvent: it was done before, and is not done again.
+        IdTaken: its id stands for another event.
         EventRefused: it cannot be done for another reason.
     """
     said = _Said(desks, policy, recipient_id, actor, source)
     try:
         return await _do(said, event)
-    except KnownEvent:
-        return None
+    except IdTaken:
+        raise
     except (ValueError, *_REFUSED) as error:
         raise EventRefused([f"{event.account}: {error}"]) from error
 
@@ -157,9 +184,17 @@ async def _become(desk: Desk, said: _Said, event: Becomes) -> None:
 
 async def _consent(said: _Said, event: Consents) -> None:
     """Records a consent. A mail that asks for its confirmation has an id of its own: asked again, it goes once."""
-    given = Consent(event.scope, True, said.source, event.version, event.words, said.actor, event.at, event.proof)
+    given = _given(event, said.source, said.actor)
     asks = needs_confirmation(said.policy, checked(said.policy, given, datetime.now(UTC)))
-    desk = said.desks(None if asks else event)
+    try:
+        await _record(said, said.desks(event), given)
+    except KnownEvent:
+        if not asks:
+            raise
+        await _record(said, said.desks(None), given)  # whoever noted it may not have got so far as to send the mail
+
+
+async def _record(said: _Said, desk: Desk, given: Consent) -> None:
     await consent(desk.consents, desk.confirmations, said.policy, said.recipient_id, given)
 
 
@@ -167,6 +202,13 @@ async def _leave(desk: Desk, said: _Said, event: Leaves) -> None:
     if event.account == "opt_out":
         await opt_out(desk.standings, said.policy, said.recipient_id, event.scope, said.source)
     else:
-        now = datetime.now(UTC)
-        withdrawn = Consent(event.scope, False, said.source, said.policy.version, None, said.actor, now)
+        withdrawn = _withdrawn(said.policy, event, said.source, said.actor)
         await withdraw(desk.consents, said.policy, said.recipient_id, withdrawn)
+
+
+def _given(event: Consents, source: str, actor: str) -> Consent:
+    return Consent(event.scope, True, source, event.version, event.words, actor, event.at, event.proof)
+
+
+def _withdrawn(policy: Policy, event: Leaves, source: str, actor: str) -> Consent:
+    return Consent(event.scope, False, source, policy.version, None, actor, datetime.now(UTC))

@@ -82,25 +82,27 @@ async def request_subscription(
 ) -> Asked:
     """Asks by mail whether a person wants to subscribe (double opt-in); one mail a day at most.
 
+    Asked again on that day, the same event is published again, since an id means one thing.
+
     Raises:
         ConsentRefused: it has no proof or no known scope, or the brand has no such recipient.
     """
     said = checked(policy, said, datetime.now(UTC))
-    ref = await consents.ask(policy.brand, recipient_id, said)
-    if ref is None:
+    first = await consents.ask(policy.brand, recipient_id, said)
+    if first is None:
         raise ConsentRefused(f"{policy.brand} has no such recipient")
-    token = ConfirmToken(policy.brand, recipient_id, said.scope, said.version, said.at)
+    token = ConfirmToken(policy.brand, recipient_id, said.scope, first.version, first.at)
     event = MessageEvent(
         id=f"confirm-{recipient_id}-{said.scope}-{said.at:%Y-%m-%d}",
         brand=policy.brand,
         category="rights",
         template=CONFIRMATION,
-        to=Refs(refs=(ref,)),
-        context={"confirm_url": confirmations.links.confirm(token), "requested": said.words},
+        to=Refs(refs=(first.ref,)),
+        context={"confirm_url": confirmations.links.confirm(token), "requested": first.words},
     )
     message = Message(event.to_json(), event.routing_key, event.id, {Header.PUBLISHER: MAILER})
     await confirmations.outbox.park("mailer.events", [message])
-    return Asked(ref)
+    return Asked(first.ref)
 
 
 async def confirm(consents: Consents, policies: Mapping[str, Policy], token: ConfirmToken, proof: str) -> Recorded:

@@ -26,13 +26,22 @@ async def opt_out(standings: Standings, policy: Policy, recipient_id: int, scope
     Raises:
         OptOutRefused: the category is mandatory, the scope unknown, or the brand has no such recipient.
     """
+    check_scope(policy, scope)
+    if not await standings.opt_out(policy.brand, recipient_id, scope, source):
+        raise OptOutRefused(f"{policy.brand} has no such recipient")
+
+
+def check_scope(policy: Policy, scope: str) -> None:
+    """Looks whether a scope can be left.
+
+    Raises:
+        OptOutRefused: the category is mandatory, or the scope unknown.
+    """
     if not can_be_left(policy, scope):
         raise OptOutRefused(
             f"{scope} mail of {policy.brand} is not optional; "
             f"what can be left is {scopes_of(policy)} or {EVERYTHING_OPTIONAL}"
         )
-    if not await standings.opt_out(policy.brand, recipient_id, scope, source):
-        raise OptOutRefused(f"{policy.brand} has no such recipient")
 
 
 @rule("own-preference", "interpals-09", idle=EVERYTHING_OPTIONAL)

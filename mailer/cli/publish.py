@@ -1,9 +1,14 @@
-"""`mailer publish`: events from a file."""
+"""`mailer publish`: events from a file, checked as intake does before any is published."""
 
 import asyncio
 import json
 import logging
 import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +16,45 @@ import typer
 
 from mailer import publishing
 from mailer.accounts import AccountEvent, parse_any
-from mailer.cli.shared import AsJson, fail, out, print_json, run
-from mailer.events import EventRefused, MessageEvent
+from mailer.actions.account_events import check
+from mailer.app import database, load_policies, load_templates
+from mailer.cli.shared import AsJson, fail, fail_all, out, print_json, run, settings
+from mailer.contents import Contents, IdTaken, differing
+from mailer.embedded import Unavailable
+from mailer.events import Audience, EventRefused, MessageEvent
 from mailer.inputs import read_json
+from mailer.ledger.connections import ATTENDED, open_pool
+from mailer.ledger.outbox import UNREACHABLE
+from mailer.ledger.published import PostgresPublished
+from mailer.rendering.admission import admit
+from mailer.settings import Settings, SettingsError
+
+WAIT_SECONDS = 60
+_PAUSE = 0.2
+"""Seconds between two questions."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """An event, and the words that say where it stands."""
+
+    place: str
+    event: MessageEvent | AccountEvent
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """What came of it.
+
+    Attributes:
+        problems: why nothing was published.
+        fates: of each event that was waited for, as `PostgresPublished.find_fates`.
+        silence: why nobody could be asked about earlier events.
+    """
+
+    problems: Sequence[str]
+    fates: Sequence[str | None] = ()
+    silence: str | None = None
 
 
 def register(app: typer.Typer) -> None:
@@ -21,41 +62,55 @@ def register(app: typer.Typer) -> None:
     app.command()(publish)
 
 
-def publish(file: Annotated[str, typer.Argument(metavar="FILE|-")], json: AsJson = False) -> None:
+def publish(
+    file: Annotated[str, typer.Argument(metavar="FILE|-")],
+    wait: Annotated[
+        bool, typer.Option("--wait", help=f"Wait until each is taken in or refused, {WAIT_SECONDS} seconds at most.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
     """Publishes events, of messages or accounts: one JSON document, or one object a line. All are checked first."""
+    lines = _parse(_read(file), file)
+    logging.disable()  # the error will say in one line what the drivers say a second
+    done = run(partial(_publish, settings(), lines, wait))
+    if done.problems:
+        fail_all(done.problems, 1)
+    if json:
+        states = [_as_json(fate) for fate in done.fates] if wait else [dict[str, str]()] * len(lines)
+        named = [{"id": line.event.id, "brand": line.event.brand} for line in lines]
+        print_json([{**name, **state} for name, state in zip(named, states, strict=True)])
+    else:
+        out.print(f"Published {len(lines)} event{'s' if len(lines) != 1 else ''}.")
+    if done.silence is not None:
+        print(f"mailer: the ids were not compared with those of earlier events: {done.silence}", file=sys.stderr)
+    if open_ends := list(_tell_open_ends(lines, done.fates)):
+        fail_all(open_ends, 1)
+
+
+def _read(file: str) -> str:
     try:
         read = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        text = read.decode("utf-8-sig")
+        return read.decode("utf-8-sig")
     except OSError as error:
         fail(f"{file}: {error}", 2)
     except UnicodeDecodeError as error:
         fail(f"{file}: octet {error.start:,} is not UTF-8; events are published from UTF-8", 2)
-    events = _parse(text, file)
-
-    logging.disable()  # the error will say in one line what the drivers say a second
-
-    async def main() -> None:
-        await asyncio.gather(*(publishing.publish(event) for event in events))
-
-    run(main)
-    if json:
-        print_json([{"id": event.id, "brand": event.brand} for event in events])
-    else:
-        out.print(f"Published {len(events)} event{'s' if len(events) != 1 else ''}.")
 
 
-def _parse(text: str, file: str) -> list[MessageEvent | AccountEvent]:
+def _parse(text: str, file: str) -> list[_Line]:
     documents = _documents(text)
-    events = []
+    lines, problems = list[_Line](), list[str]()
     for number, document in documents:
+        place = f"{file}: line {number}: " if len(documents) > 1 else f"{file}: "
         try:
-            events.append(parse_any(document))
+            lines.append(_Line(place, parse_any(document)))
         except EventRefused as refusal:
-            place = f"{file}: line {number}: " if len(documents) > 1 else f"{file}: "
-            fail(place + "; ".join(refusal.problems), 2)
-    if not events:
+            problems.append(place + str(refusal))
+    if problems:
+        fail_all(problems, 2)
+    if not lines:
         fail(f"{file}: no event in it", 2)
-    return events
+    return lines
 
 
 def _documents(text: str) -> list[tuple[int, str]]:
@@ -68,3 +123,117 @@ def _documents(text: str) -> list[tuple[int, str]]:
     if isinstance(whole, list):
         return [(number, json.dumps(item)) for number, item in enumerate(whole, 1)]
     return [(1, text)]
+
+
+async def _publish(current: Settings, lines: Sequence[_Line], wait: bool) -> _Published:
+    """Publishes events if nothing speaks against any of them; follows them where that is asked for."""
+    contents = Contents(current.address_key)
+    problems = [*_check(current, lines), *_check_ids(contents, lines)]
+    async with AsyncExitStack() as stack:
+        asked, silence = None, None
+        if current.in_process or not current.embedded:
+            try:
+                asked = await _open(stack, current, contents)
+                problems += await _hold_against(asked, lines)
+            except (*UNREACHABLE, Unavailable) as error:
+                asked, silence = None, f"the database does not answer: {error}"
+        if wait and asked is None:
+            problems.append(f"--wait asks the database: {silence or 'say in MAILER_DATABASE_URL where it is'}")
+        if problems:
+            return _Published(problems)
+        after = await asked.get_newest_letter() if asked and wait else 0
+        await asyncio.gather(*(publishing.publish(line.event) for line in lines))
+        fates = await follow(asked, [line.event for line in lines], after, WAIT_SECONDS) if asked and wait else []
+    return _Published([], fates, silence)
+
+
+def _check(current: Settings, lines: Sequence[_Line]) -> Iterator[str]:
+    """What policies and templates have against events."""
+    policies = load_policies(current)
+    templates = load_templates(current, *{line.event.brand for line in lines if line.event.brand in policies})
+    for line in lines:
+        try:
+            if isinstance(line.event, MessageEvent):
+                admit(line.event, policies, templates)
+            else:
+                check(policies, line.event)
+        except EventRefused as refusal:
+            yield from (line.place + problem for problem in refusal.problems)
+
+
+def _check_ids(contents: Contents, lines: Sequence[_Line]) -> Iterator[str]:
+    """What events of one file have against one another: an id that stands for two things."""
+    first: dict[tuple[object, ...], bytes] = {}
+    for line in lines:
+        event, content = line.event, contents.of(line.event)
+        key = isinstance(event, MessageEvent), event.brand, event.id
+        if fields := differing(first.setdefault(key, content), content):
+            yield f"{line.place}{IdTaken(fields)}"
+
+
+async def _open(stack: AsyncExitStack, current: Settings, contents: Contents) -> PostgresPublished:
+    """Connects to the database, until the stack is closed."""
+    url = stack.enter_context(database(current))
+    try:
+        pool = await open_pool(url, 2, ATTENDED)
+    except ValueError:  # its message may quote a password
+        raise SettingsError("MAILER_DATABASE_URL cannot be read; percent-encode special characters") from None
+    stack.push_async_callback(pool.close)
+    return PostgresPublished(pool, contents)
+
+
+async def _hold_against(asked: PostgresPublished, lines: Sequence[_Line]) -> list[str]:
+    """What the database has against events: an id that stands for something else, an audience that is not there."""
+    events = [line.event for line in lines]
+    problems = [
+        f"{line.place}{IdTaken(fields)}"
+        for line, fields in zip(lines, await asked.find_differing(events), strict=True)
+        if fields
+    ]
+    unknown = await asked.find_unknown_audiences(events)
+    return problems + [
+        f"{line.place}to.audience: {line.event.brand} has no audience {line.event.to.audience!r}; import it first"
+        for line in lines
+        if isinstance(line.event, MessageEvent)
+        and isinstance(line.event.to, Audience)
+        and (line.event.brand, line.event.to.audience) in unknown
+    ]
+
+
+async def follow(
+    asked: PostgresPublished, events: Sequence[MessageEvent | AccountEvent], after: int, seconds: float
+) -> list[str | None]:
+    """Asks for the fates of events until all have one, or so many seconds have passed.
+
+    Args:
+        asked: knows them.
+        events: that were published.
+        after: the newest dead letter before that.
+        seconds: at most.
+
+    Returns:
+        As `PostgresPublished.find_fates`.
+    """
+    until = time.monotonic() + seconds
+    while None in (fates := await asked.find_fates(events, after)) and time.monotonic() < until:  # noqa: ASYNC110
+        await asyncio.sleep(_PAUSE)  # rows of other processes: no event tells of them
+    return fates
+
+
+def _tell_open_ends(lines: Sequence[_Line], fates: Sequence[str | None]) -> Iterator[str]:
+    """A line for each event that was refused, or had no answer in time."""
+    for line, fate in zip(lines, fates, strict=False):
+        if fate is None:
+            yield (
+                f"{line.place}no worker has taken it in or refused it within {WAIT_SECONDS} s. It is safe, and waits:"
+                " is a worker running? Publish it again with --wait to ask again"
+            )
+        elif fate:
+            yield f"{line.place}refused: {fate}"
+
+
+def _as_json(fate: str | None) -> dict[str, str]:
+    """The state of an event that was waited for."""
+    if fate:
+        return {"state": "refused", "reason": fate}
+    return {"state": "waiting" if fate is None else "accepted"}

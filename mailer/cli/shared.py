@@ -52,9 +52,15 @@ _FAILURE = (
 
 def fail(message: str, status: int) -> NoReturn:
     """Ends the command with one line on stderr."""
+    fail_all([message], status)
+
+
+def fail_all(messages: Sequence[str], status: int) -> NoReturn:
+    """Ends the command with a line on stderr for each of some messages."""
     flush_output()
     with suppress(OSError):
-        print(f"mailer: {' '.join(message.split())}", file=sys.stderr)
+        for message in messages:
+            print(f"mailer: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(status)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from mailer.contents import Contents
 from mailer.macs import Mac
 from mailer.rendering.headers import HeaderRefused, a_labels
 
@@ -60,12 +61,16 @@ class AddressHasher:
     Args:
         key: `ADDRESS_KEY`.
         partners: those of each brand, who are told addresses as hashes under a key of their own.
+
+    Attributes:
+        contents: digests of what events say, under a key derived from it.
     """
 
     def __init__(self, key: str, partners: Mapping[str, Sequence[str]] = MappingProxyType({})) -> None:
         self.partners = partners
         self._key = key.encode()
         self._mac = Mac(self._key)
+        self.contents = Contents(key)
         self.key_id = hashlib.sha256(b"address-key-id" + self._key).hexdigest()[:8]
 
     def hash(self, address: str) -> bytes:

@@ -13,7 +13,7 @@ from mailer.ledger.standings import action, left, opt_out_all
 from mailer.ledger.suppressions import changing, lift_all, suppress_all
 from mailer.ledger.writers import Writers
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, partner_scope, purpose_scope
-from mailer.ports.consents import Consent, ConsentRecord, Lifting, Recorded
+from mailer.ports.consents import Consent, ConsentRecord, Lifting, Recorded, Request
 from mailer.ports.ledger import Entry, Kind
 
 _RECORD = ", ".join(
@@ -57,8 +57,9 @@ class PostgresConsents:
             _, remain = await _standing(connection, recipient_id)
         return Recorded(ref, lifted, remain)
 
-    async def ask(self, brand: str, recipient_id: int, consent: Consent) -> str | None:
+    async def ask(self, brand: str, recipient_id: int, consent: Consent) -> Request | None:
         """See the port."""
+        request = None
         async with changing(self._pool, self._writers) as (connection, entries):
             ref = await _ref(connection, brand, recipient_id)
             if ref is not None:
@@ -75,8 +76,10 @@ class PostgresConsents:
                     consent.proof,
                     consent.at,
                 )
+                [first] = await connection.fetch(_SQL["first_asked"], recipient_id, consent.scope, consent.at)
+                request = Request(ref, **first)
                 entries.append(_entry(brand, recipient_id, "consent_asked", consent, consent.source))
-        return ref
+        return request
 
     async def take(self, brand: str, consents: Sequence[tuple[str, Consent]]) -> set[str]:
         """See the port."""

@@ -26,7 +26,7 @@ def desks(
     """
 
     def desk(event: AccountEvent | None) -> Desk:
-        noting = writers.once(event.brand, event.id) if event else writers
+        noting = writers.once(event.brand, event.id, hasher.contents.of(event)) if event else writers
         standings = PostgresStandings(pool, noting, hasher)
         return Desk(
             standings,

@@ -8,8 +8,9 @@ from uuid import UUID
 
 import asyncpg
 
+from mailer.contents import differing
 from mailer.crashing import CrashPoint, reach
-from mailer.events import Attachment, Audience, People, Person, Refs
+from mailer.events import Attachment, Audience, MessageEvent, People, Person, Refs
 from mailer.ledger import people
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Connection, Pool, statements
@@ -67,9 +68,10 @@ class PostgresMailings:
             raise ValueError(str(error)) from error
 
     async def _accept(self, mailings: Sequence[NewMailing]) -> list[Accepted]:
+        contents = [self._hasher.contents.of(mailing.event) for mailing in mailings]
         async with self._writers.lease() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
-                first = await _first(connection, mailings)
+                first, differs = await _first(connection, mailings, contents)
                 fresh = [mailing for mailing in mailings if first[mailing.id] == mailing.id]
                 facts, batches = await self._create(connection, fresh) if fresh else ({}, [])
                 linked = await append(connection, writer, [_accepted(mailing) for mailing in fresh])
@@ -89,6 +91,7 @@ class PostgresMailings:
                 tuple(due[mailing.id]),
                 size[mailing.id],
                 facts.get(mailing.id),
+                differs.get(mailing.id, ()),
             )
             for mailing in mailings
         ]
@@ -171,6 +174,11 @@ class PostgresMailings:
         row = await self._pool.fetchrow(_OF_BRAND, brand, event_id)
         return _status(row) if row else None
 
+    async def differing(self, event: MessageEvent) -> tuple[str, ...]:
+        """See the port."""
+        first = await self._pool.fetchval(_SQL["content"], event.brand, event.id)
+        return differing(first, self._hasher.contents.of(event))
+
     async def status(self, mailing_id: UUID) -> MailingStatus | None:
         """A mailing by its own id."""
         row = await self._pool.fetchrow(_BY_ID, mailing_id)
@@ -214,17 +222,21 @@ class PostgresMailings:
             writer.advance(linked)
 
 
-async def _first(connection: Connection, mailings: Sequence[NewMailing]) -> dict[UUID, UUID]:
-    """For each new mailing its own id, or that of the mailing which its event began before."""
+async def _first(
+    connection: Connection, mailings: Sequence[NewMailing], contents: Sequence[bytes]
+) -> tuple[dict[UUID, UUID], dict[UUID, tuple[str, ...]]]:
+    """For each new mailing its own id, or that of the first mailing under its event's id; how their events differ."""
     brands = [mailing.event.brand for mailing in mailings]
     events = [mailing.event.id for mailing in mailings]
     ids = [mailing.id for mailing in mailings]
     publishers = [mailing.publisher for mailing in mailings]
-    taken = {row["mailing_id"] for row in await connection.fetch(_SQL["accept"], brands, events, ids, publishers)}
-    first = {id_: id_ for id_ in ids if id_ in taken}
-    if len(first) < len(mailings):
-        first |= {row["asked"]: row["first"] for row in await connection.fetch(_SQL["first"], brands, events, ids)}
-    return first
+    columns = brands, events, ids, publishers, contents
+    taken = {row["mailing_id"] for row in await connection.fetch(_SQL["accept"], *columns)}
+    if len(taken) == len(mailings):
+        return dict(zip(ids, ids, strict=True)), {}
+    rows = await connection.fetch(_SQL["first"], brands, events, ids)
+    first, kept = ({row["asked"]: row[column] for row in rows} for column in ("first", "content"))
+    return first, {id_: differing(kept[id_], content) for id_, content in zip(ids, contents, strict=True)}
 
 
 async def _attach(connection: Connection, mailings: Sequence[NewMailing]) -> set[UUID]:

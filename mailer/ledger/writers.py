@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from mailer.contents import IdTaken, differing
 from mailer.crashing import CrashPoint, reach
 from mailer.ledger.chain import GENESIS, Links, link_all
 from mailer.ledger.database import Connection, int_array, statements, text_array
@@ -43,7 +44,7 @@ class Writer:
         self._mac = Mac(key)
         self.id: UUID = uuid7()
         self.born = datetime.now(UTC)
-        self.event: tuple[str, str] | None = None
+        self.event: tuple[str, str, bytes] | None = None
         self.n = 0
         self.changes: list[Change] | None = None
         self._head = GENESIS
@@ -77,17 +78,17 @@ class Writers:
         self._notes = notes
         self._free: list[Writer] = []
         self.epoch = 0
-        self._event: tuple[str, str] | None = None
+        self._event: tuple[str, str, bytes] | None = None
 
     def renew(self) -> None:
         """Never extends the chains that there are: the database has lost entries of them."""
         self._free = []
         self.epoch += 1
 
-    def once(self, brand: str, event_id: str) -> "Writers":
+    def once(self, brand: str, event_id: str, content: bytes) -> "Writers":
         """The same, for the one change that an account event asks for: what they append is only committed if new."""
         limited = copy(self)  # of the same free ones
-        limited._event = brand, event_id
+        limited._event = brand, event_id, content
         return limited
 
     @asynccontextmanager
@@ -137,15 +138,25 @@ async def append(connection: Connection, writer: Writer, entries: Sequence[Entry
 
     Raises:
         KnownEvent: they are of a change that an account event asks for, and that was made before.
+        IdTaken: they are of one whose id stands for another event.
     """
-    if writer.event and not await connection.fetchval(_SQL["note_event"], *writer.event):
-        raise KnownEvent
+    if writer.event:
+        await _note(connection, *writer.event)
     links = writer.link(entries)
     if entries:
         await connection.execute(_APPEND, *columns(links))
     if writer.changes is not None:
         writer.changes += await _changes(connection, links, entries)
     return links
+
+
+async def _note(connection: Connection, brand: str, event_id: str, content: bytes) -> None:
+    """Notes an account event with its change."""
+    if await connection.fetchval(_SQL["note_event"], brand, event_id, content):
+        return
+    if fields := differing(await connection.fetchval(_SQL["noted"], brand, event_id), content):
+        raise IdTaken(fields)
+    raise KnownEvent
 
 
 async def _changes(connection: Connection, links: Links, entries: Sequence[Entry]) -> list[Change]:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailer.accounts import AccountEvent
+from mailer.contents import IdTaken
 from mailer.crashing import CrashPoint, reach
 from mailer.events import Audience, EventRefused, MessageEvent
 from mailer.pipeline.handover import WINDOW
@@ -96,6 +97,7 @@ class Intake:
                 await self._refuse(lane, received, str(refusal))
         with self._overtime.precedence.going(urgent=lane in URGENT):
             accepted = await self._accept(lane, good)
+        accepted = await self._refuse_others(lane, accepted)
         reach(CrashPoint.IN_EXPANSION)
         await self._pass_on(lane, [result for _, result in accepted])
         reach(CrashPoint.BEFORE_ACK)
@@ -138,6 +140,15 @@ class Intake:
                 await self._refuse(lane, good[0].received, f"the database cannot hold a value of this event: {error}")
                 return []
         return [pair for item in good for pair in await self._accept(lane, [item])]
+
+    async def _refuse_others(
+        self, lane: str, accepted: Sequence[tuple[_Good, Accepted]]
+    ) -> list[tuple[_Good, Accepted]]:
+        """Refuses the events whose ids stand for other ones, and returns the rest."""
+        for item, result in accepted:
+            if result.differs:
+                await self._refuse(lane, item.received, str(IdTaken(result.differs)))
+        return [pair for pair in accepted if not pair[1].differs]
 
     async def _refuse(self, lane: str, received: Received, reason: str) -> None:
         TAKEN_IN.labels(lane, "refused").inc()

@@ -66,6 +66,21 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What a mail asks a person to confirm: the first request of its scope and day, however often it is repeated.
+
+    Attributes:
+        ref: the person's.
+        version, words: of the statement that was shown first. at: when that was, an aware time.
+    """
+
+    ref: str
+    version: str
+    words: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentRecord:
     """A record as it was kept.
 
@@ -94,8 +109,11 @@ class Consents(Protocol):
         """
         ...
 
-    async def ask(self, brand: str, recipient_id: int, consent: Consent) -> str | None:
-        """Keeps a consent that counts once it is confirmed. Returns the person's ref, None if the brand has no such."""
+    async def ask(self, brand: str, recipient_id: int, consent: Consent) -> Request | None:
+        """Keeps a consent that counts once it is confirmed. Returns the first one of its scope and day (UTC).
+
+        None: the brand has no such recipient.
+        """
         ...
 
     async def take(self, brand: str, consents: Sequence[tuple[str, Consent]]) -> set[str]:

@@ -44,6 +44,7 @@ class Accepted:
         batches: the ids of its batches that are due now, none while it waits for release or for its time.
         size: how many recipients it has.
         facts: of a new mailing that names its people and attaches nothing, so that nobody has to ask for them.
+        differs: of a known event, the fields in which it differs from the first one under its id.
     """
 
     mailing_id: UUID
@@ -51,6 +52,7 @@ class Accepted:
     batches: tuple[int, ...] = ()
     size: int = 0
     facts: "MailingFacts | None" = None
+    differs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,4 +179,8 @@ class Mailings(Protocol):
 
     async def find(self, brand: str, event_id: str) -> MailingStatus | None:
         """The mailing of an event."""
+        ...
+
+    async def differing(self, event: MessageEvent) -> tuple[str, ...]:
+        """The fields in which an event differs from the one that was taken in under its id before, if there is one."""
         ...

@@ -1,6 +1,6 @@
 """The templates of all brands: read, checked and compiled once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from mailer.policy.document import Policy
@@ -46,12 +46,15 @@ class TemplateLibrary:
         self._templates = dict(templates)
 
     @classmethod
-    def load(cls, folder: Path, policies: Mapping[str, Policy]) -> "TemplateLibrary":
+    def load(
+        cls, folder: Path, policies: Mapping[str, Policy], brands: Collection[str] | None = None
+    ) -> "TemplateLibrary":
         """Reads `<folder>/<brand>/<template>/`.
 
         Args:
             folder: holds a folder a brand, and in it a `_layout` and a folder a template.
             policies: the brands' policies, by brand.
+            brands: whose templates are read; None: all.
 
         Raises:
             TemplateError: something is wrong; it lists everything that is.
@@ -59,6 +62,8 @@ class TemplateLibrary:
         faults: list[Fault] = []
         templates: dict[tuple[str, str], Template] = {}
         for brand_folder in _folders(folder):
+            if brands is not None and brand_folder.name not in brands:
+                continue
             if brand_folder.name not in policies:
                 known = ", ".join(sorted(policies)) or "none"
                 faults.append(Fault(brand_folder, f"no policy has this brand; there are: {known}"))

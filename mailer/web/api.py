@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from mailer.accounts import account_schema
+from mailer.contents import IdTaken
 from mailer.events import EventRefused, MessageEvent
 from mailer.inputs import Id, Slug, stated
 from mailer.ports.broker import Header, Message
@@ -115,6 +116,7 @@ TheClient = Annotated[ApiClient, Depends(_client)]
         200: {"model": EventStatus, "description": "The event was known already: what became of its mailing."},
         202: {"description": "Accepted. Publish again with the same id wherever the answer got lost."},
         413: problem("The event is too large: use a named audience, or a link instead of an attachment."),
+        409: problem("The id stands for another event: which fields differ."),
         422: problem("Not JSON, or not an event that can be mailed: what to mend, a line each."),
         **REFUSALS,
     },
@@ -133,6 +135,8 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
         allow(client, event.brand)
     known = await site.mailings.find(event.brand, event.id)
     if known is not None:
+        if fields := await site.mailings.differing(event):
+            raise IdTaken(fields)
         return _json(_status(site, known), 200)
     site.admit(event)
     message = Message(body, event.routing_key, event.id, {Header.PUBLISHER: client.name})
@@ -162,7 +166,7 @@ async def status(brand: Slug, event_id: Id, site: TheSite, client: TheClient) ->
 
 async def refused(_: Request, error: EventRefused) -> Response:
     """The answer for an event that cannot be accepted."""
-    return problems_answer(list(error.problems), 422)
+    return problems_answer(list(error.problems), 409 if isinstance(error, IdTaken) else 422)
 
 
 def problems_answer(problems: list[str], status: int, headers: dict[str, str] | None = None) -> Response:

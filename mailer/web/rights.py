@@ -10,17 +10,20 @@ from starlette.exceptions import HTTPException
 
 from mailer.accounts import KINDS, validate_account
 from mailer.actions.account_events import SOURCE, carry_out
+from mailer.actions.holding import is_so
 from mailer.actions.rights import export
 from mailer.inputs import Name, Slug
 from mailer.policy.document import Policy
 from mailer.ports.ids import uuid7
-from mailer.ports.rights import Erasure, ErasureBlocked
+from mailer.ports.rights import Erasure, ErasureBlocked, KnownEvent
 from mailer.web.api import REFUSALS, TheClient, allow, problem
 from mailer.web.reading import JsonRoute
 from mailer.web.site import Site, TheSite
 
 RECIPIENTS = "/api/v1/recipients/{brand}/{ref:path}"
 _NOBODY: dict[int | str, dict[str, Any]] = {404: problem("The brand has no such recipient.")}
+
+_OVER = "id: this was said before, and is not so any more; say it again under an id of its own"
 
 router = APIRouter(tags=["recipients"], route_class=JsonRoute)
 
@@ -61,7 +64,7 @@ async def copy(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> dict
     response_model=Done,
     response_model_exclude_none=True,
     responses={
-        409: problem("A legal hold forbids the erasure."),
+        409: problem("A legal hold forbids the erasure; or the id stands for something else, or for what is over."),
         422: problem("It cannot be done: what to mend, a line each."),
         **_NOBODY,
         **REFUSALS,
@@ -77,16 +80,22 @@ async def say(
 ) -> Done:
     """Does what an account event of that kind does, at once; the body has the event's further fields.
 
-    Its `id`, if it has one, is the event's: the same id again changes nothing.
+    Its `id`, if it has one, is the event's: the same again changes nothing. Something else under it is refused.
     """
     if account not in KINDS:
         raise HTTPException(404, f"there is no {account}; there are {', '.join(KINDS)}")
     policy, recipient_id = await _whose(site, client, brand, ref)
     stated = {"v": 1, "id": uuid7().hex, **values, "brand": brand, "ref": ref, "account": account}
+    said = validate_account(stated)
     try:
-        erasure = await carry_out(site.desks, policy, recipient_id, validate_account(stated), client.name, SOURCE)
+        erasure = await carry_out(site.desks, policy, recipient_id, said, client.name, SOURCE)
     except ErasureBlocked as error:
         raise HTTPException(409, str(error)) from error
+    except KnownEvent:
+        erasure = None
+        standing = await site.standings.get(brand, recipient_id)
+        if standing is None or not is_so(standing, said):
+            raise HTTPException(409, _OVER) from None
     return _done(brand, ref, account, erasure)
 
 

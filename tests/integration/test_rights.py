@@ -361,7 +361,8 @@ async def test_the_api_does_what_events_do(world: World) -> None:
         }
         assert (await row(world, "standings", ada))["restricted_at"] is not None
         assert (await client.post(f"{path}/unrestrict", json={"id": "one"})).status_code == 200
-        assert (await client.post(f"{path}/restrict", json={"id": "one"})).status_code == 200
+        assert (await client.post(f"{path}/unrestrict", json={"id": "one"})).status_code == 200
+        assert (await client.post(f"{path}/restrict", json={"id": "one"})).status_code == 409
         assert (await row(world, "standings", ada))["restricted_at"] is None
         assert (await client.post(f"{path}/rectify", json={"name": "Ada"})).status_code == 200
         refused = await client.post(f"{path}/rectify", json={"email": "x"})

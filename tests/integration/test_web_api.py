@@ -65,12 +65,15 @@ async def test_an_event_is_accepted_and_parked() -> None:
 
 
 async def test_a_known_event_is_answered_with_its_first_mailing() -> None:
-    """The same id again parks nothing, also where the template has gone since."""
+    """The same id again parks nothing, also where the template has gone since; another event under it is 409."""
     world = World()
     world.mailings.rows["interpals", "order/17 ü"] = STATUS
     answer = await _post(world, json.dumps(EVENT | {"template": "unknown"}))
+    world.mailings.differs = ("template",)
+    other = await _post(world, json.dumps(EVENT))
     assert answer.status_code == 200
     assert answer.json()["mailing"] == str(MAILING)
+    assert (other.status_code, "differs in template;" in other.json()["problems"][0]) == (409, True)
     assert world.outbox.parked == []
 
 
@@ -184,7 +187,7 @@ async def test_openapi_describes_the_event_and_every_answer() -> None:
         description = (await client.get("/api/v1/openapi.json")).json()
         docs = await client.get("/docs")
     post = description["paths"]["/api/v1/events"]["post"]
-    assert set(post["responses"]) == {"200", "202", "401", "403", "413", "422", "default"}
+    assert set(post["responses"]) == {"200", "202", "401", "403", "409", "413", "422", "default"}
     assert post["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/MessageEvent"}
     assert "404" in description["paths"]["/api/v1/events/{brand}/{event_id}"]["get"]["responses"]
     assert description["components"]["securitySchemes"]["API key"]["scheme"] == "bearer"

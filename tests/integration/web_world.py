@@ -93,10 +93,15 @@ class Mailings:
 
     def __init__(self) -> None:
         self.rows: dict[tuple[str, str], MailingStatus] = {}
+        self.differs: tuple[str, ...] = ()
 
     async def find(self, brand: str, event_id: str) -> MailingStatus | None:
         """A mailing that a test put there."""
         return self.rows.get((brand, event_id))
+
+    async def differing(self, event: MessageEvent) -> tuple[str, ...]:
+        """What a test says."""
+        return self.differs
 
 
 class Reports:

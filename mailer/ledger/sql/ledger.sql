@@ -26,7 +26,10 @@ SELECT writer, n, at, kind, brand, mailing_id, recipient_id, attempt, category, 
 FROM entry
 
 -- name: note_event
-INSERT INTO account_events (brand, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING true
+INSERT INTO account_events (brand, event_id, content) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING true
+
+-- name: noted
+SELECT content FROM account_events WHERE brand = $1 AND event_id = $2
 
 -- name: known_since
 SELECT id, created_at FROM recipients WHERE id = ANY ($1::bigint[])

@@ -1,16 +1,19 @@
 -- name: accept
 -- An event that is known already keeps its first mailing. In one order, so that two takers of the same do not deadlock.
-INSERT INTO events (brand, event_id, mailing_id, publisher)
-SELECT brand, event_id, mailing_id, publisher
-FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[]) WITH ORDINALITY
-    AS k (brand, event_id, mailing_id, publisher, position)
+INSERT INTO events (brand, event_id, mailing_id, publisher, content)
+SELECT brand, event_id, mailing_id, publisher, content
+FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::bytea[]) WITH ORDINALITY
+    AS k (brand, event_id, mailing_id, publisher, content, position)
 ORDER BY brand, event_id, position
 ON CONFLICT (brand, event_id) DO NOTHING
 RETURNING mailing_id
 
 -- name: first
-SELECT k.mailing_id AS asked, e.mailing_id AS first
+SELECT k.mailing_id AS asked, e.mailing_id AS first, e.content
 FROM unnest($1::text[], $2::text[], $3::uuid[]) AS k (brand, event_id, mailing_id) JOIN events e USING (brand, event_id)
+
+-- name: content
+SELECT content FROM events WHERE brand = $1 AND event_id = $2
 
 -- name: create
 INSERT INTO mailings (id, brand, event_id, category, lane, template, template_version, policy_version, publisher, topic,

@@ -115,7 +115,7 @@ GROUP BY l.processor
 ON CONFLICT DO NOTHING
 
 -- name: empty_mailings
--- Values for this person, and mailings that were for nobody else.
+-- Values for this person, and mailings that were for nobody else; of these, only the digests of open fields stay.
 WITH own AS (
     SELECT m.id, m.audience_size FROM mailings m JOIN deliveries d ON d.mailing_id = m.id AND d.recipient_id = $2
     WHERE m.brand = $1 AND (m.audience_size = 1 OR d.context IS NOT NULL)
@@ -123,6 +123,9 @@ WITH own AS (
     UPDATE deliveries d SET context = NULL FROM own WHERE d.mailing_id = own.id AND d.recipient_id = $2
 ), files AS (
     DELETE FROM attachments a USING own WHERE a.mailing_id = own.id AND own.audience_size = 1
+), digests AS (
+    UPDATE events e SET content = substring(e.content FOR 5 + get_byte(e.content, 4))
+    FROM own WHERE e.mailing_id = own.id AND own.audience_size = 1
 )
 UPDATE mailings m SET context = '{}', reply_to = NULL FROM own WHERE m.id = own.id AND own.audience_size = 1
 

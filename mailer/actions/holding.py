@@ -1,0 +1,53 @@
+"""Whether what was said of an account is still so, or something else has been said since."""
+
+from typing import assert_never
+
+from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Reaches, Rectifies
+from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
+
+
+def is_so(standing: Standing, event: AccountEvent) -> bool:
+    """Whether a person's standing is as an event says.
+
+    Of a correction, only the address can be told by it. A consent that a mail asks to confirm is not so until it is.
+    """
+    match event:
+        case Becomes():
+            return _become(standing)[event.account]
+        case Rectifies():
+            return event.email in (None, standing.address)
+        case Reaches():
+            return standing.channel == event.channel
+        case Allows():
+            return _refused(standing)[event.account] is not event.allowed
+        case Consents():
+            return event.scope in standing.consents
+        case Leaves(account="opt_out"):
+            left = (event.scope, event.scope.partition("/")[0], EVERYTHING_OPTIONAL)
+            return not standing.opted_out.isdisjoint(left)
+        case Leaves():
+            return event.scope not in standing.consents
+        case _:
+            assert_never(event)
+
+
+def _become(standing: Standing) -> dict[str, bool]:
+    return {
+        "deactivate": standing.deactivated,
+        "reactivate": not standing.deactivated,
+        "erase": standing.erased,
+        "restrict": standing.restricted,
+        "unrestrict": not standing.restricted,
+        "under_13": standing.under_13,
+        "paid": standing.paid,
+        "unpaid": not standing.paid,
+        "object": standing.objected,
+    }
+
+
+def _refused(standing: Standing) -> dict[str, bool]:
+    return {
+        "personalisation": standing.personalisation_refused,
+        "tracking": standing.tracking_refused,
+        "electronic": standing.electronic_refused,
+    }

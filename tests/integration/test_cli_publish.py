@@ -1,0 +1,112 @@
+"""`mailer publish`: what intake would refuse is not published, and `--wait` follows what is."""
+
+import json
+from typing import Any
+
+import pytest
+
+from mailer.accounts import parse_any
+from mailer.cli.publish import follow
+from mailer.ledger.published import PostgresPublished
+from mailer.ports.dead_letters import DeadKind
+from tests.acceptance.samples import event, people
+from tests.factories import World, received
+from tests.processes import Stack
+
+GOOD = event("good", "interpals", "newsletter", people("ann"))
+LEAVES: dict[str, Any] = {
+    "v": 1,
+    "id": "leaves",
+    "brand": "interpals",
+    "account": "opt_out",
+    "ref": "ann",
+    "scope": "newsletter",
+}
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "an unknown template": ({**GOOD, "template": "weekli"}, "template: interpals has no weekli; did you mean weekly?"),
+    "an unknown brand": ({**GOOD, "brand": "nobody"}, "brand: there is no nobody; there are"),
+    "another category": ({**GOOD, "category": "service"}, "category: template weekly is newsletter, not service"),
+    "a missing value": ({**GOOD, "context": {}}, "context: headline is missing"),
+    "an unknown audience": ({**GOOD, "to": {"audience": "vip"}}, "to.audience: interpals has no audience 'vip'"),
+    "a scope that cannot be left": (
+        {**LEAVES, "scope": "service"},
+        "opt_out: service mail of interpals is not optional",
+    ),
+    "an unknown scope": ({**LEAVES, "account": "withdraw", "scope": "chess"}, "withdraw: 'chess' is no scope"),
+    "a brand without accounts": ({**LEAVES, "brand": "nobody"}, "brand: there is no nobody; there are"),
+}
+
+
+async def test_what_intake_refuses_is_not_published(small_stack: Stack) -> None:
+    """Each problem is told with its line, status 1; nothing of the file is published, as nothing is of a bad line."""
+    bad = [{**value, "id": f"bad {n}"} for n, (value, _) in enumerate(REFUSED.values())]
+    lines = "\n".join(json.dumps(value) for value in (GOOD, *bad))
+    done = await small_stack.run("publish", "-", stdin=lines)
+    told = done.err.splitlines()
+    assert (done.status, done.out) == (1, "")
+    for line, (_, problem) in enumerate(REFUSED.values(), 2):
+        assert any(one.startswith(f"mailer: -: line {line}: {problem}") for one in told), problem
+    assert len(told) == len(REFUSED)
+    assert await small_stack.value("SELECT count(*) FROM outbox") == 0
+
+
+async def test_every_line_that_is_no_event_is_told(small_stack: Stack) -> None:
+    """With status 2, as bad input is."""
+    done = await small_stack.run("publish", "-", stdin=f'{{"v": 1}}\n{json.dumps(GOOD)}\n[]\n')
+    assert done.status == 2
+    assert [line[:19] for line in done.err.splitlines()] == ["mailer: -: line 1: ", "mailer: -: line 3: "]
+
+
+async def test_an_id_that_stands_for_something_else(small_stack: Stack) -> None:
+    """Within a file, and of what was taken in before: status 1, and the fields that differ."""
+    other = {**GOOD, "context": {"headline": "Buy!"}}
+    twice = await small_stack.run("publish", "-", stdin=f"{json.dumps(GOOD)}\n{json.dumps(other)}")
+    async with small_stack.running("worker"):
+        first = await small_stack.run("publish", "-", "--wait", "--json", stdin=json.dumps(GOOD))
+        said = await small_stack.run("publish", "-", "--wait", stdin=json.dumps(LEAVES))
+    again = await small_stack.done("publish", "-", stdin=json.dumps(GOOD))
+    later = await small_stack.run("publish", "-", stdin=json.dumps(other))
+    leaves = await small_stack.run("publish", "-", stdin=json.dumps({**LEAVES, "scope": "*", "ref": "bob"}))
+    assert (twice.status, twice.err.startswith("mailer: -: line 2: id: it stands for another event")) == (1, True)
+    assert (first.status, first.json) == (0, [{"id": "good", "brand": "interpals", "state": "accepted"}])
+    assert (said.status, said.out, again.out) == (0, "Published 1 event.\n", "Published 1 event.\n")
+    assert (later.status, "differs in context;" in later.err, later.err.count("\n")) == (1, True, 1)
+    assert (leaves.status, "differs in ref, scope;" in leaves.err) == (1, True)
+    assert "Buy" not in later.err + later.out
+
+
+async def test_what_the_worker_refuses_is_followed(small_stack: Stack) -> None:
+    """A worker that has other templates than whoever publishes refuses it: status 1, and its reason."""
+    (small_stack.folder / "none").mkdir()
+    async with small_stack.having(TEMPLATES=str(small_stack.folder / "none")).running("worker"):
+        told = await small_stack.run("publish", "-", "--wait", stdin=json.dumps(GOOD))
+        as_json = await small_stack.run("publish", "-", "--wait", "--json", stdin=json.dumps(GOOD))
+    assert (told.status, told.out) == (1, "Published 1 event.\n")
+    assert told.err == "mailer: -: refused: template: interpals has no weekly; there are none\n"
+    [state] = as_json.json
+    assert (as_json.status, state["state"], "has no weekly" in state["reason"]) == (1, "refused", True)
+
+
+async def test_without_a_database_that_is_known_nothing_can_be_waited_for(small_stack: Stack) -> None:
+    """It is said before anything is published."""
+    nowhere = small_stack.having(BROKER_URL="amqp://nobody@127.0.0.1:1/", DATABASE_URL="embedded")
+    done = await nowhere.run("publish", "-", "--wait", stdin=json.dumps(GOOD))
+    assert done.status == 1
+    assert done.err == "mailer: --wait asks the database: say in MAILER_DATABASE_URL where it is\n"
+
+
+@pytest.mark.parametrize("value", [GOOD, LEAVES], ids=["message", "account"])
+async def test_each_fate(world: World, value: dict[str, Any]) -> None:
+    """Open until a worker has taken it in or refused it; a refusal from before, or of another event, is none of it."""
+    asked, published = PostgresPublished(world.pool, world.hasher.contents), parse_any(json.dumps(value))
+    other = parse_any(json.dumps({**value, "id": "other"}))
+    letter = received(published.to_json(), published.routing_key).message
+    await world.letters.keep(letter, "mailer.events", published.routing_key, "before", "shop", DeadKind.REFUSED)
+    after = await asked.get_newest_letter()
+    assert await follow(asked, [published, other], after, 0) == [None, None]
+    await world.letters.keep(letter, "mailer.events", published.routing_key, "wrong", "shop", DeadKind.REFUSED)
+    assert await follow(asked, [published, other], after, 0) == ["wrong", None]
+    taken = received(other.to_json(), other.routing_key)
+    await world.intake().take("newsletter", [taken])
+    assert taken.settled == "ack"
+    assert await follow(asked, [published, other], after, 60) == ["wrong", ""]
