@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.ledger.addresses import AddressHasher, mailbox
+from mailer.ledger.addresses import AddressHasher, folded, mailbox
 
 HASHER = AddressHasher("a key of the tests")
 
@@ -53,3 +53,13 @@ def test_the_rule_before_gave_few_another_hash(address: str, differs: bool, alon
     earlier = HASHER.earlier(address)
     assert (earlier is not None) is differs
     assert earlier is None or earlier.alone is alone
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="@"), min_size=1, max_size=20))
+def test_what_was_said_under_the_rule_before_is_found(local: str) -> None:
+    """Whatever an address is, one of the two hashes that are looked up is that of the rule before; ASCII has one."""
+    address = f"{local.strip() or 'x'}@people.example"
+    earlier = HASHER.earlier(address)
+    before = HASHER._mac(folded(address).encode())
+    assert before in {HASHER.hash(address), *([earlier.hash] if earlier else [])}
+    assert earlier is None or not address.isascii()

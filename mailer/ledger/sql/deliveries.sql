@@ -89,13 +89,14 @@ SELECT pg_advisory_xact_lock_shared(hashtext('mailer.inviters'))
 -- name: use_addresses
 -- An invitee's address is used once: who is first with it keeps it. Returns those who may not use theirs.
 WITH want AS MATERIALIZED (
-    SELECT m.id AS mailing_id, r.id AS recipient_id, r.controller, r.address_key, r.address_hash, r.brand, m.inviter
+    SELECT m.id AS mailing_id, r.id AS recipient_id, r.controller, r.address_key, r.address_hash, r.brand, m.inviter,
+           octet_length(r.email) = length(r.email) AS exact
     FROM unnest($1::uuid[], $2::bigint[]) AS k (mailing_id, recipient_id)
     JOIN mailings m ON m.id = k.mailing_id JOIN recipients r ON r.id = k.recipient_id
     WHERE r.address_hash IS NOT NULL
 ), used AS (
-    INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source)
-    SELECT controller, address_key, address_hash, brand, 'invitation', 'invited', mailing_id::text
+    INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source, exact)
+    SELECT controller, address_key, address_hash, brand, 'invitation', 'invited', mailing_id::text, exact
     FROM want ORDER BY controller, address_key, address_hash
     ON CONFLICT DO NOTHING
     RETURNING controller, address_key, address_hash, brand, source

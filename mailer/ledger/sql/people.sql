@@ -65,12 +65,12 @@ ORDER BY s.recipient_id FOR UPDATE OF s
 WITH moved AS (
     SELECT found.* FROM unnest($1::bigint[]) AS k (id) CROSS JOIN LATERAL (
         SELECT r.id, r.controller, r.brand, r.address_key, r.address_hash, s.address_hash AS earlier, s.opted_out,
-               s.objected_at
+               s.objected_at, octet_length(r.email) = length(r.email) AS exact
         FROM recipients r JOIN standings s ON s.recipient_id = r.id
         WHERE r.id = k.id AND r.address_hash IS DISTINCT FROM s.address_hash AND r.address_hash IS NOT NULL
         OFFSET 0) found
 ), said AS (
-    SELECT m.controller, m.address_key, m.address_hash, p.brand, p.scope, p.reason, p.actor, p.at, p.expires_at
+    SELECT m.controller, m.address_key, m.address_hash, p.brand, p.scope, p.reason, p.actor, p.at, p.expires_at, m.exact
     FROM moved m CROSS JOIN LATERAL (
         SELECT * FROM suppressions p
         WHERE p.controller = m.controller AND p.address_hash = m.earlier AND (p.brand IS NULL OR p.brand = m.brand)
@@ -79,15 +79,17 @@ WITH moved AS (
         OFFSET 0) p
     UNION ALL
     -- An account that had no address until now.
-    SELECT m.controller, m.address_key, m.address_hash, m.brand, scope, 'opt_out', 'recipient', now(), NULL
+    SELECT m.controller, m.address_key, m.address_hash, m.brand, scope, 'opt_out', 'recipient', now(), NULL, m.exact
     FROM moved m CROSS JOIN unnest(m.opted_out) AS scope WHERE m.earlier IS NULL
     UNION ALL
-    SELECT m.controller, m.address_key, m.address_hash, NULL, '*', 'objection', 'recipient', m.objected_at, NULL
+    SELECT m.controller, m.address_key, m.address_hash, NULL, '*', 'objection', 'recipient', m.objected_at, NULL, m.exact
     FROM moved m WHERE m.earlier IS NULL AND m.objected_at IS NOT NULL
 ), carried AS (
-    INSERT INTO suppressions AS p (controller, address_key, address_hash, brand, scope, reason, source, actor, at, expires_at)
+    INSERT INTO suppressions AS p (controller, address_key, address_hash, brand, scope, reason, source, actor, at, expires_at,
+                                   exact)
     SELECT DISTINCT ON (controller, address_key, address_hash, brand, scope, reason)
-           controller, address_key, address_hash, brand, scope, reason, 'new address of who left', actor, at, expires_at
+           controller, address_key, address_hash, brand, scope, reason, 'new address of who left', actor, at, expires_at,
+           exact
     FROM said
     ORDER BY controller, address_key, address_hash, brand, scope, reason, expires_at DESC NULLS FIRST, at
     ON CONFLICT (controller, address_key, address_hash, brand, scope, reason) WHERE lifted_at IS NULL

@@ -98,8 +98,8 @@ SELECT mailing_id, attempt, category, policy_version FROM open
 
 -- name: suppress_erased
 -- For the whole controller, who was asked to erase. A second erasure raises it: what was collected before that is stale too.
-INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source)
-SELECT controller, address_key, address_hash, NULL, '*', 'erased', $2 FROM recipients
+INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source, exact)
+SELECT controller, address_key, address_hash, NULL, '*', 'erased', $2, octet_length(email) = length(email) FROM recipients
 WHERE id = $1 AND address_hash IS NOT NULL
 ON CONFLICT (controller, address_key, address_hash, brand, scope, reason) WHERE lifted_at IS NULL
 DO UPDATE SET at = now(), source = EXCLUDED.source

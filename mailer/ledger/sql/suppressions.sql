@@ -1,9 +1,10 @@
 -- name: suppress
 -- Given again, it is of the later time, and lasts as long as the longer of the two.
-INSERT INTO suppressions AS p (controller, address_key, address_hash, brand, scope, reason, source, actor, at, expires_at)
+INSERT INTO suppressions AS p (controller, address_key, address_hash, brand, scope, reason, source, actor, at, expires_at,
+                               exact)
 SELECT DISTINCT ON (r.controller, r.address_key, r.address_hash, k.brand, k.scope, k.reason)
        r.controller, r.address_key, r.address_hash, k.brand, k.scope, k.reason, k.source, k.actor,
-       least(coalesce(k.at, now()), now()), k.expires_at
+       least(coalesce(k.at, now()), now()), k.expires_at, octet_length(r.email) = length(r.email)
 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
             $8::timestamptz[]) AS k (recipient_id, brand, scope, reason, source, actor, at, expires_at)
 JOIN recipients r ON r.id = k.recipient_id
@@ -12,9 +13,11 @@ ORDER BY r.controller, r.address_key, r.address_hash, k.brand, k.scope, k.reason
 {again}
 
 -- name: take
-INSERT INTO suppressions AS p (controller, address_key, address_hash, brand, scope, reason, source, actor, at, expires_at)
+INSERT INTO suppressions AS p (controller, address_key, address_hash, brand, scope, reason, source, actor, at, expires_at,
+                               exact)
 SELECT DISTINCT ON ($1::text, $2::text, k.hash, k.brand, k.scope, k.reason)
-       $1, $2, k.hash, k.brand, k.scope, k.reason, k.source, k.actor, least(coalesce(k.at, now()), now()), k.expires_at
+       $1, $2, k.hash, k.brand, k.scope, k.reason, k.source, k.actor, least(coalesce(k.at, now()), now()), k.expires_at,
+       true
 FROM unnest($3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
             $10::timestamptz[]) AS k (hash, brand, scope, reason, source, actor, at, expires_at)
 ORDER BY 1, 2, k.hash, k.brand, k.scope, k.reason, k.expires_at DESC NULLS FIRST
