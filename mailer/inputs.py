@@ -16,7 +16,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from mailer.policy.forms import SLUG
+from mailer.policy.forms import LOCALE, SLUG, language_tag
 
 MAX_ID = 255
 """Octets in UTF-8: AMQP's short string (AMQP 0-9-1, 4.2.5.3), in which an id and a routing key travel."""
@@ -26,6 +26,10 @@ MAX_WORDS = 10_000
 """Characters."""
 MAX_ADDRESS = 254
 """RFC 5321 4.5.3.1.3, less the angle brackets."""
+MAX_LOCAL = 64
+"""Octets before the @ (RFC 5321 4.5.3.1.1)."""
+MAX_LOCALE = 35
+"""Characters that RFC 5646 4.4.1 asks to have room for."""
 MAX_PROBLEMS = 20
 MAX_PROBLEM = 500
 """Characters. A refusal travels in a header, and an event can be wrong in ten thousand places."""
@@ -48,12 +52,18 @@ _MOMENT = re.compile(
 """RFC 3339 5.6, with ISO 8601's leave to end with the minutes. The zone is asked for in words of its own."""
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-_ATOM = r"[a-zA-Z0-9_!#$%&'*+\-/=?^`{|}~]+"
+_ATEXT = r"a-zA-Z0-9_!#$%&'*+\-/=?^`{|}~"
+_ATOM = f"[{_ATEXT}]+"
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _LOCAL = rf"(?P<local>{_ATOM}(?:\.{_ATOM})*)"
 _PLAIN = re.compile(rf"{_LOCAL}@(?P<domain>(?:{_LABEL}\.)+(?P<top>[a-zA-Z]{{2,63}}))")
 """Most addresses: a dot-atom (RFC 5322 3.2.3) at a host name (RFC 1123 2.1)."""
-_PLAIN_LOCAL = re.compile(rf"{_LOCAL}@(?P<domain>[^@\s]+)")
+_DOTTED = re.compile(rf'(?P<quote>"?)(?P<local>[{_ATEXT}.]+)(?P=quote)@(?P<domain>[^@\s]+)')
+"""Atoms, with dots at any place between and around them; if it is quoted, it is for its dots at most."""
+_LOOSE_DOTS = re.compile(r"\.\.|^\.|\.$")
+_LOOSE_DOMAINS = re.compile(r"(?:[^@]+\.)?(?:[^.@]+\.ne\.jp|au\.com)")
+"""Where Japan's network operators gave out addresses with dots at any place, until 2009: `a..b@docomo.ne.jp`."""
+_TAG = re.compile(LOCALE.strip("^$"))
 _LEFTWARD = ("R", "AL", "AN")
 """Characters to which the Bidi Rule (RFC 5893 2) applies."""
 _SPECIAL_TOPS = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
@@ -172,14 +182,16 @@ def _moment(value: Any) -> datetime:
 def address(text: str) -> str:
     """An address of mail in its one form: NFC, the domain in lower case and Unicode (RFC 5321 4.1.2, 6531, 5891).
 
+    A local part with dots at other places than between atoms is quoted (RFC 5321 4.1.2), no other one is.
+
     Raises:
         ValueError: it is none.
     """
     if (plain := _plain(text)) is not None:
         return plain
     one_line(text)
-    if (international := _at_international(text)) is not None:
-        return international
+    if (dotted := _dotted(text)) is not None:
+        return dotted
     return _checked(text)
 
 
@@ -192,22 +204,28 @@ def _plain(text: str) -> str | None:
     if match is None or len(text) > MAX_ADDRESS:
         return None
     local, domain, top = match["local"], match["domain"].lower(), match["top"].lower()
-    if "--" in domain or top in _SPECIAL_TOPS or local.lower() in _SPECIAL_LOCALS:
+    if "--" in domain or top in _SPECIAL_TOPS or local.lower() in _SPECIAL_LOCALS or len(local) > MAX_LOCAL:
         return None
     return f"{local}@{domain}"
 
 
-def _at_international(text: str) -> str | None:
-    """The same of a plain local part at any other domain, which the library looks at once; None for all others.
+def _dotted(text: str) -> str | None:
+    """The same of a local part of atoms and dots at any other domain, which the library looks at once; else None.
 
     The conversion of one domain (RFC 5891) takes up to a millisecond, and people of one event share few of them.
     """
-    match = _PLAIN_LOCAL.fullmatch(text)
-    if match is None or match["local"].lower() in _SPECIAL_LOCALS:
+    match = _DOTTED.fullmatch(text)
+    if match is None or not match["local"].strip("."):
         return None
+    if match["local"].lower() in _SPECIAL_LOCALS:
+        return _checked(f"{match['local']}@{match['domain']}")
     local, (domain, in_ascii) = match["local"], _domain(match["domain"])
+    if _LOOSE_DOTS.search(local):
+        if not match["quote"] and not _LOOSE_DOMAINS.fullmatch(domain):
+            return None
+        local = f'"{local}"'
     longest = max(len(text.encode()), len(local) + 1 + max(len(domain.encode()), len(in_ascii)))
-    return f"{local}@{domain}" if domain and longest <= MAX_ADDRESS and len(local) <= 64 else None
+    return f"{local}@{domain}" if domain and longest <= MAX_ADDRESS and len(local) <= MAX_LOCAL else None
 
 
 @lru_cache(maxsize=20_000)
@@ -247,9 +265,24 @@ def _label(label: str) -> str:
 
 def _checked(text: str) -> str:
     try:
-        return validate_email(text, check_deliverability=False, test_environment=True).normalized
+        found = validate_email(text, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
         raise ValueError(f"not an e-mail address: {error}") from error
+    if (size := len(found.rpartition("@")[0].encode())) > MAX_LOCAL:
+        raise ValueError(f"not an e-mail address: {size} octets stand before its @; at most {MAX_LOCAL} may")
+    return found
+
+
+@lru_cache(maxsize=1000)
+def locale(text: str) -> str:
+    """A language tag in its one form, from any case and with `_` as well: en-GB, zh-Hant, es-419 (RFC 5646 2.1.1).
+
+    Raises:
+        ValueError: it has something else than a language, a script and a region.
+    """
+    if not _TAG.fullmatch(text):
+        raise ValueError("is no language tag; write a language, a script and a region, such as en, zh-Hant or de-AT")
+    return language_tag(text)
 
 
 def read_json(body: bytes | str) -> Any:
@@ -333,7 +366,9 @@ Scope = Annotated[str, Field(pattern=r"^(\*|[a-z0-9_-]+(/[a-z0-9_-]+)?)$", max_l
 Words = Annotated[str, Field(min_length=1, max_length=MAX_WORDS), AfterValidator(free_text)]
 """What is said freely, on any number of lines."""
 Address = Annotated[str, Field(max_length=MAX_ADDRESS), AfterValidator(address)]
-Locale = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$")]
+Locale = Annotated[
+    str, Field(max_length=MAX_LOCALE), AfterValidator(locale), WithJsonSchema({"type": "string", "pattern": LOCALE})
+]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema(_TIME_SCHEMA)]
 """A time in UTC, between `EARLIEST` and `LATEST`."""

@@ -20,6 +20,8 @@ from mailer.ports.deliveries import IN_DOUBT, SET_UP
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
 from mailer.ports.relays import RelayState
 from mailer.ports.rights import Coverage
+from mailer.rendering.templates import restore
+from mailer.rendering.texts import say_lacking
 
 app = typer.Typer(help="Mailings: list, show, approve, pause, resume, cancel, end, coverage.", no_args_is_help=True)
 
@@ -104,21 +106,21 @@ def show(
 ) -> None:
     """Shows a mailing, by its own id or by its event's: counts by state and reason."""
 
-    async def act(app: App) -> tuple[list[MailingStatus], list[RelayState]]:
+    async def act(app: App) -> tuple[list[tuple[MailingStatus, list[str]]], list[RelayState]]:
         found, relays = await _find(app, identifier), await app.processors.states()
         if follow and not json:
-            return [await progress.follow(one, partial(app.mailings.status, one.id)) for one in found], relays
-        return found, relays
+            found = [await progress.follow(one, partial(app.mailings.status, one.id)) for one in found]
+        return [(one, await _lacking(app, one)) for one in found], relays
 
     found, relays = with_app(act)
     if not found:
         fail(f"there is no mailing and no event {identifier}; `mailer mailing list` shows what there is", 1)
     if json:
-        shown = [as_json(status) | {"waiting": waits(status, relays)} for status in found]
+        shown = [as_json(status) | {"waiting": waits(status, relays), "lacks": lacks} for status, lacks in found]
         print_json(shown[0] if len(shown) == 1 else shown)
         return
-    for status in found:
-        _print(status, waits(status, relays))
+    for status, lacks in found:
+        _print(status, waits(status, relays), lacks)
 
 
 @app.command()
@@ -128,18 +130,20 @@ def approve(
 ) -> None:
     """Releases a mailing that waits for a second person (breach notices)."""
 
-    async def act(app: App) -> None:
+    async def act(app: App) -> list[str]:
         if not by.strip() or not by.isprintable():
             raise ReleaseRefused("--by needs the name of a person: it stands in the ledger")
         found = await _find(app, identifier)
         if len(found) != 1:
             raise ReleaseRefused(f"{identifier} names {len(found)} mailings; give the id of one")
         await app.mailings.release(found[0].id, by)
+        return await _lacking(app, found[0])
 
     try:
-        with_app(act)
+        lacks = with_app(act)
     except ReleaseRefused as error:
         fail(str(error), 2)
+    _say_lacking(lacks)
     out.print(f"Released by {by}.", markup=False)
 
 
@@ -234,6 +238,21 @@ async def _find(app: App, identifier: str) -> list[MailingStatus]:
     return [status] if status else []
 
 
+async def _lacking(app: App, status: MailingStatus) -> list[str]:
+    """Names the texts of a mailing that lack a language of its template, and what is sent instead."""
+    facts = (await app.mailings.facts([status.id])).get(status.id)
+    policy = app.policies.get(status.brand)
+    if facts is None or policy is None or not any(isinstance(value, dict) for value in facts.context.values()):
+        return []
+    source = await app.mailings.template_source(facts.template_version)
+    return list(say_lacking(restore(policy, facts.template, source), facts.context)) if source else []
+
+
+def _say_lacking(lacks: Sequence[str]) -> None:
+    for line in lacks:
+        out.print(f"note: {line}", markup=False)
+
+
 def _fetches(by_people: int, unique: int, by_machines: int) -> str:
     return f"{by_people} by people ({unique} unique where that may be known), {by_machines} by machines"
 
@@ -252,7 +271,7 @@ def waits(status: MailingStatus, relays: Sequence[RelayState]) -> list[str]:
     ]
 
 
-def _print(status: MailingStatus, waiting: Sequence[str]) -> None:
+def _print(status: MailingStatus, waiting: Sequence[str], lacks: Sequence[str]) -> None:
     facts(
         {
             "mailing": status.id,
@@ -274,5 +293,6 @@ def _print(status: MailingStatus, waiting: Sequence[str]) -> None:
     )
     for line in waiting:
         out.print(f"waiting: {line}", markup=False)
+    _say_lacking(lacks)
     progress.show(status)
     table(("state", "reason", "deliveries"), [(state, reason, n) for (state, reason), n in status.counts.items()])

@@ -16,7 +16,7 @@ from mailer.actions.tables import FileRefused
 from mailer.app import App
 from mailer.cli.files import Rejects, known_ref, open_text, policy_of, tell
 from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
-from mailer.inputs import named_moment
+from mailer.inputs import address, named_moment
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.suppressions import NewSuppression, Suppression
 
@@ -104,7 +104,7 @@ def explain(
             raise FileRefused("say whose it is: --ref, or --email")
         if email is not None:
             policy = policy_of(app, brand)
-            return await app.suppressions.of_address(brand, policy.controller.id, email)
+            return await app.suppressions.of_address(brand, policy.controller.id, _in_one_form(email))
         _, recipient_id = await known_ref(app, brand, ref or "")
         return await app.suppressions.of(brand, recipient_id)
 
@@ -139,6 +139,14 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.csv")], brand: Br
 
     done = _run(act, file)
     tell(done, file, rejected, json)
+
+
+def _in_one_form(email: str) -> str:
+    """An address as events have it; as it was typed, where they would have it refused."""
+    try:
+        return address(email.strip())
+    except ValueError:
+        return email
 
 
 def as_json(found: Suppression) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import typer
 
 from mailer.app import load_templates
 from mailer.cli.shared import AsJson, fail, out, print_json, settings, table
+from mailer.inputs import locale as tag
 from mailer.policy.document import PolicyError
 from mailer.rendering.templates import Template, TemplateError, TemplateLibrary, preview
 from mailer.settings import SettingsError
@@ -48,10 +49,14 @@ def preview_(
 ) -> None:
     """Renders a template with its example context, to a file or in the browser."""
     try:
+        wanted = tag(locale) if locale else None
+    except ValueError as error:
+        fail(f"--locale {error}", 2)
+    try:
         library = load_templates(settings())
     except (PolicyError, SettingsError, TemplateError) as error:
         fail(str(error), 2)
-    rendered = preview(_named(library, name), locale)
+    rendered = preview(_named(library, name), wanted)
     path = to or Path(tempfile.mkdtemp(prefix="mailer-")) / "preview.html"
     try:
         path.write_text(rendered.html, encoding="utf-8")

@@ -90,8 +90,8 @@ class AddressHasher:
         return self._mac(json.dumps(["partner", brand, partner]).encode())
 
     def hash_for(self, brand: str, partner: str, address: str) -> bytes:
-        """32 bytes: what a partner computes of the same address, with its key."""
-        return hmac.digest(self.partner_key(brand, partner), folded(address).encode(), "sha256")
+        """32 bytes: what a partner computes of the same address, without any quotes, with its key."""
+        return hmac.digest(self.partner_key(brand, partner), folded(address).replace('"', "").encode(), "sha256")
 
     def erased_ref(self, brand: str, ref: str) -> str:
         """What stands for the ref of somebody who was erased: without the key, it leads to nobody."""

@@ -40,6 +40,7 @@ from mailer.rendering.templates import (
     footer_for,
     restore,
 )
+from mailer.rendering.texts import in_locale, spoken_with, texts_of
 
 FIELDS = ("email", "name", "locale", "context")
 """The kinds of personal data that a hand-over passes to the processor."""
@@ -103,6 +104,8 @@ class Press:
         self._same_for_all = {"reason": facts.reason, "inviter": facts.inviter, "partner": self._partner()}
         self._big_enough = facts.audience_size >= policy.minimum_cell
         self._clicks: dict[str, str] = {}
+        self._by_language = texts_of(facts.context, template)
+        self._spoken = spoken_with(template, self._by_language)
         self._texts: dict[str, str] = {}
         self._like: tuple[object, ...] | None = None
         if shares := self._share():
@@ -174,16 +177,17 @@ class Press:
         self, row: Row, category: Category, footer: ServiceFooter, level: str | None, values: dict[str, Any]
     ) -> Blank:
         """The message that lacks only values, if others can have the same; else the person's own."""
-        locale = self.template.choose(row.locale)
+        locale = self.template.choose(row.locale, self._spoken)
+        words = self.template.words_for(row.locale, locale)
         names = tuple(values) if row.context else ()
-        key = locale, category.name, footer, level, names, *map(_kind, values.values())
+        key = locale, words, category.name, footer, level, names, *map(_kind, values.values())
         blanks, key = (self._shared, (*self._like, *key)) if self._like else (self._blanks, key)
         blank = blanks.get(key)
         if blank is None:
-            same = self._values(row, footer, level)
+            same = self._values(row, locale, footer, level)
             form = self.template.form(locale, same, values)
             if form is None:
-                rendered = self.template.render(row.locale, {**same, **values})
+                rendered = self.template.render(locale, {**same, **values})
                 form = Form((rendered.subject,), (rendered.html,), (rendered.text,))
                 return self._skeleton(category).blank(form)
             if len(blanks) >= MOST_BLANKS:
@@ -247,11 +251,11 @@ class Press:
         }
         return {name: value for name, value in own.items() if name in self.template.uses}
 
-    def _values(self, row: Row, footer: ServiceFooter, level: str | None) -> dict[str, Any]:
+    def _values(self, row: Row, locale: str, footer: ServiceFooter, level: str | None) -> dict[str, Any]:
         """What is the same for all of a kind: the context, and over it what is the pipeline's to say."""
         counts = level == "mailing"
         return {
-            **self.facts.context,
+            **in_locale(self.facts.context, self._by_language, locale),
             **self._same_for_all,
             "recipient": Addressee(row.name, row.locale),
             "profile": {},

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -20,7 +21,7 @@ from pydantic import (
 from mailer.policy.alignment import misaligned
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.faults import describe, fault, not_toml, shown
-from mailer.policy.forms import ADDRESS, CLOCK, COUNTRY, DOMAIN, HTTPS, LINE, LOCALE, NAME, SENDER, SLUG
+from mailer.policy.forms import ADDRESS, CLOCK, COUNTRY, DOMAIN, HTTPS, LINE, LOCALE, NAME, SENDER, SLUG, language_tag
 from mailer.policy.jurisdiction import FLOORS
 from mailer.policy.lines import Path
 from mailer.policy.switches import ORDER, Floor, Switches, strictest, weaker
@@ -208,7 +209,7 @@ class Policy(_Section):
     effective: Day
     name: Text
     domain: Annotated[str, Field(pattern=DOMAIN)]
-    default_locale: Annotated[str, Field(pattern=LOCALE)]
+    default_locale: Annotated[str, Field(pattern=LOCALE), AfterValidator(language_tag)]
     controller: Controller
     senders: Senders
     opt_out_mailbox: Annotated[str, Field(pattern=ADDRESS)] | None = None

@@ -6,7 +6,8 @@ SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 LINE = r"^\P{Cc}+$"
 NAME = r"^[a-z0-9]+([_-][a-z0-9]+)*$"
 COUNTRY = r"^[A-Z]{2}$"
-LOCALE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+LOCALE = r"^[A-Za-z]{2,3}([_-][A-Za-z]{4})?([_-]([A-Za-z]{2}|[0-9]{3}))?$"
+"""A language, perhaps a script, perhaps a region, in any case (RFC 5646 2.1.1), with `-` or `_`. See `language_tag`."""
 DOMAIN = r"^[a-z0-9-]+(\.[a-z0-9-]+)+$"
 ADDRESS = r"^[^\s<>@]+@[^\s<>@]+\.[^\s<>@]+$"
 SENDER = r"^[^<>\r\n]*[^<>\s] <[^\s<>@]+@[^\s<>@]+\.[^\s<>@]+>$"
@@ -27,3 +28,9 @@ HOW_TO_WRITE = {
     CLOCK: "a time of the day, such as 08:00",
     HTTPS: "an address that begins with https://",
 }
+
+
+def language_tag(text: str) -> str:
+    """A tag of the form `LOCALE` as RFC 5646 2.1.1 writes it: en-GB, zh-Hant, es-419."""
+    language, *rest = text.replace("_", "-").split("-")
+    return "-".join([language.lower(), *(subtag.title() if len(subtag) == 4 else subtag.upper() for subtag in rest)])

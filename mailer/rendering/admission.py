@@ -11,8 +11,9 @@ from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.rendering.forms import NAME
 from mailer.rendering.headers import CONTROL
-from mailer.rendering.sources import is_locale
+from mailer.rendering.languages import is_locale
 from mailer.rendering.templates import RESERVED, SAMPLE, Addressee, RenderError, Template, TemplateLibrary
+from mailer.rendering.texts import in_locale, lacking, spoken_with, texts_of
 
 _GOOD: set[tuple[object, ...]] = set()
 _MOST_GOOD = 1000
@@ -46,6 +47,7 @@ def admit(event: MessageEvent, policies: Mapping[str, Policy], templates: Templa
     if event.category == template.category:
         problems += _demands(event, policy, policy.categories[event.category])
     problems += _context_problems(event, template)
+    problems += _language_problems(event, template)
     if not problems:
         problems += _rendering_problems(event, template)
     if problems:
@@ -132,14 +134,34 @@ def _names_taken(place: str, context: Mapping[str, Any]) -> Iterator[str]:
         yield f"{place}: {', '.join(taken)} is reserved for the pipeline; rename it"
 
 
+def _language_problems(event: MessageEvent, template: Template) -> Iterator[str]:
+    """What is given by language, and not to everybody."""
+    texts, default = texts_of(event.context, template), template.default_locale
+    for name, by_code in texts.items():
+        if len(by_code) < sum(text is not None for text in event.context[name].values()):
+            yield f"context.{name}: has a language twice; write each once, such as en-GB"
+    for name, codes in lacking(template, texts).items():
+        if default in codes:
+            yield f"context.{name}: lacks {default}, the brand's default, which is for all who read none of the others"
+    for index, person in enumerate(_people(event)):
+        if person.context and (own := texts_of(person.context, template)):
+            yield f"to.people.{index}.context: {', '.join(own)} is by language; write the text in the person's own"
+
+
 def _rendering_problems(event: MessageEvent, template: Template) -> Iterator[str]:
     """What a trial with the first person shows: values missing or wrong further in, line breaks in the subject."""
     people = _people(event)
     first = people[0] if people else None
-    context = event.context | (first.context if first else {})
+    texts = texts_of(event.context, template)
+    chosen = template.choose(first.locale if first else None, spoken_with(template, texts))
+    for locale in spoken_with(template, texts) if texts else (chosen,):
+        yield from _trial_problems(template, first, locale, in_locale(event.context, texts, locale))
+
+
+def _trial_problems(template: Template, first: Person | None, locale: str, shared: Mapping[str, Any]) -> Iterator[str]:
+    context = {**shared, **(first.context if first else {})}
     addressee = Addressee(first.name if first else None)
     profile = context.get("profile", {})
-    locale = template.choose(first.locale if first else None)
     plain = template.variants[locale].bent.isdisjoint((NAME, "recipient"))
     tried = _trial(template, locale, bool(addressee.name) if plain else addressee.name, context)
     if tried in _GOOD:

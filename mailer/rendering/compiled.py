@@ -12,11 +12,12 @@ import jinja2
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.document import Policy
 from mailer.policy.switches import ServiceFooter, Switches
-from mailer.rendering.forms import NAME, Form, cut, personal_uses, slots_for
+from mailer.rendering.forms import NAME, Form, cut, has_dates, opened_names, personal_uses, slots_for
 from mailer.rendering.headers import CONTROL
 from mailer.rendering.inlining import InliningError, inline_css
 from mailer.rendering.jinja import TRACKED, environment, explain, has_promotion, syntax_faults, wanted_names
-from mailer.rendering.sources import Fault, TemplateError, TemplateFiles, assemble, body_path, fold, locale_for
+from mailer.rendering.languages import locale_for, words_for
+from mailer.rendering.sources import Fault, TemplateError, TemplateFiles, assemble, body_path, fold
 
 RESERVED = frozenset(
     {
@@ -80,11 +81,15 @@ class Variant:
     Attributes:
         names: those that each piece uses.
         bent: those with which it does more than to print them as they are (see `forms`).
+        opened: those into whose values it looks.
+        dated: whether it writes dates, which are in the words of the reader's locale.
     """
 
     pieces: Mapping[Piece, jinja2.Template]
     names: Mapping[Piece, frozenset[str]]
     bent: frozenset[str]
+    opened: frozenset[str] = frozenset()
+    dated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ class Template:
         service_footer: what the footer offers to most of those who get it.
         required: the names that a context must have. uses: all names that it uses somewhere, reserved ones too.
         bent: those with which it does more than to print them as they are, in some locale.
+        opened: those into whose values it looks, in some locale.
         promotional: whether a promotional block says anything.
         example: a context to look at it with. profile: a person's, for the same.
         source: all that it is made of, as JSON; `restore` makes the same template of it.
@@ -116,15 +122,25 @@ class Template:
     required: frozenset[str]
     uses: frozenset[str]
     bent: frozenset[str]
+    opened: frozenset[str]
     promotional: bool
     example: Mapping[str, Any]
     profile: Mapping[str, Any]
     source: str = field(repr=False)
     variants: Mapping[str, Variant] = field(repr=False)
 
-    def choose(self, locale: str | None) -> str:
-        """The locale that a person gets: theirs, one of their language, or the default."""
-        return locale_for(locale, self.variants) or self.default_locale
+    def choose(self, locale: str | None, spoken: tuple[str, ...] | None = None) -> str:
+        """The locale that a person gets: theirs, one of their language, or the default.
+
+        Args:
+            locale: the person's, or None.
+            spoken: those of its own that a mailing has texts in; None: all.
+        """
+        return locale_for(locale, self.locales if spoken is None else spoken) or self.default_locale
+
+    def words_for(self, reader: str | None, chosen: str) -> str:
+        """The locale of the dates that a person reads in one of its own locales."""
+        return words_for(reader, chosen) if self.variants[chosen].dated else chosen
 
     def render(self, locale: str | None, values: Mapping[str, Any]) -> Rendered:
         """Subject and both parts for one person.
@@ -144,7 +160,7 @@ class Template:
 
         Args:
             locale: one of its own.
-            values: as for `render`.
+            values: as for `render`; of the `recipient` only the locale counts.
             personal: the values of one of them that others have otherwise, `recipient.name` among them. Those of the
                 others are None, empty, or a text, just where these are.
 
@@ -160,7 +176,8 @@ class Template:
             slots = slots_for(personal)
         except ValueError:
             return None
-        rendered = self._render(locale, {**values, **slots, "recipient": Addressee(slots[NAME], locale)})
+        recipient = Addressee(slots[NAME], values["recipient"].locale)
+        rendered = self._render(locale, {**values, **slots, "recipient": recipient})
         subject, html, text = (cut(piece, slots) for piece in (rendered.subject, rendered.html, rendered.text))
         return Form(subject, html, text) if subject is not None and html is not None and text is not None else None
 
@@ -226,6 +243,7 @@ def _compile_all(policy: Policy, folder: Path, source: str, example: Mapping[str
         required=frozenset().union(*(one.required for one in compiled.values())) - RESERVED,
         uses=frozenset().union(*(names for one in compiled.values() for names in one.variant.names.values())),
         bent=frozenset().union(*(one.variant.bent for one in compiled.values())),
+        opened=frozenset().union(*(one.variant.opened for one in compiled.values())),
         promotional=any(one.promotional for one in compiled.values()),
         example={name: value for name, value in example.items() if name != "profile"},
         profile=example.get("profile", {}),
@@ -242,8 +260,8 @@ class _Compiled:
 
 
 def _compile(file: Path, values: Mapping[str, Any], locale: str, sources: Mapping[Piece, str]) -> _Compiled:
-    pieces, names, guarded, promotional = {}, {}, set(), False
-    bent = set[str]()
+    pieces, names, guarded, promotional, dated = {}, {}, set(), False, False
+    bent, opened = set[str](), set[str]()
     for piece, source in sources.items():
         env = environment(locale, escape=piece == "html")
         try:
@@ -258,9 +276,11 @@ def _compile(file: Path, values: Mapping[str, Any], locale: str, sources: Mappin
         names[piece] = frozenset(used)
         guarded |= optional
         bent |= personal_uses(tree)
+        opened |= opened_names(tree)
         promotional = promotional or has_promotion(tree)
+        dated = dated or has_dates(tree)
     required = frozenset().union(*names.values()) - guarded
-    return _Compiled(Variant(pieces, names, frozenset(bent)), required, promotional)
+    return _Compiled(Variant(pieces, names, frozenset(bent), frozenset(opened), dated), required, promotional)
 
 
 def _sources(files: TemplateFiles, locale: str) -> dict[Piece, str]:

@@ -22,7 +22,7 @@ _LONG_WORD = MAX_WORD - 10
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """What has no place in a header's value: it could begin a header of its own."""
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-_ADDR_SPEC = re.compile(r'([^\s<>()\[\]\\,;:@"]+)@([^\s<>()\[\]\\,;:@"]+)')
+_ADDR_SPEC = re.compile(r'([^\s<>()\[\]\\,;:@"]+|"[^\s<>()\[\]\\,;:@"]+")@([^\s<>()\[\]\\,;:@"]+)')
 _TOKEN = re.compile(r"[A-Za-z0-9._-]+(?: [A-Za-z0-9._-]+)*")
 
 

@@ -1,8 +1,8 @@
 """The Jinja2 that templates get: sandboxed, strict about what is missing, and small."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
+from mailer.rendering.forms import WHEN
+from mailer.rendering.languages import fallbacks, words_for
 from mailer.rendering.links import is_web_url
-from mailer.rendering.sources import Fault, fallbacks
+from mailer.rendering.sources import Fault
 
 TRACKED = "tracked"
 """A filter for the URLs of optional mail, and the value that it looks for: what counts a click, None to count none."""
@@ -56,7 +58,7 @@ def environment(locale: str, *, escape: bool) -> ImmutableSandboxedEnvironment:
         cache_size=0,
     )
     env.globals.clear()
-    env.filters["when"] = partial(_when, locale=locale)
+    env.filters[WHEN] = _when_in(locale)
     env.filters[TRACKED] = _tracked
     return env
 
@@ -120,11 +122,16 @@ def _finalize(value: Any) -> Any:
     return value
 
 
-def _when(value: Any, *, locale: str) -> str:
-    """A filter: an ISO 8601 date, or time with its offset, in the words of the locale; times in UTC."""
-    if not isinstance(value, str):
-        raise WrongValue(f"when: wants ISO 8601 text, not a {type(value).__name__}")
-    return _in_words(value, locale)
+def _when_in(locale: str) -> Callable[[Context, Any], str]:
+    """The filter of a text in a locale."""
+
+    @pass_context
+    def when(context: Context, value: Any) -> str:
+        if not isinstance(value, str):
+            raise WrongValue(f"when: wants ISO 8601 text, not a {type(value).__name__}")
+        return _in_words(value, words_for(getattr(context.get("recipient"), "locale", None), locale))
+
+    return when
 
 
 @pass_context

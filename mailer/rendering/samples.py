@@ -78,4 +78,5 @@ def preview(template: Template, locale: str | None = None) -> Rendered:
     Raises:
         RenderError: the example lacks a value.
     """
-    return template.render(locale, Face(CATEGORIES[template.category], template.service_footer).values(template))
+    values = Face(CATEGORIES[template.category], template.service_footer).values(template)
+    return template.render(locale, {**values, "recipient": Addressee("Sam Example", locale)})

@@ -7,17 +7,16 @@ by Jinja2 while it renders: only a whole page can have its CSS inlined, and that
 import html
 import re
 import tomllib
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from babel import Locale, UnknownLocaleError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from mailer.policy.document import Policy
-from mailer.policy.registry import rule
+from mailer.policy.forms import language_tag
+from mailer.rendering.languages import fallbacks, is_locale, is_written_as, reads_rightwards
 
 Part = Literal["html", "txt"]
 Strings = Mapping[str, Mapping[str, str]]
@@ -74,7 +73,7 @@ class Manifest(BaseModel):
 
     category: str
     purpose: str
-    subject: dict[str, str] = Field(min_length=1)
+    subject: dict[Annotated[str, AfterValidator(language_tag)], str] = Field(min_length=1)
     example: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -108,42 +107,6 @@ class TemplateFiles:
     strings: Strings = field(default_factory=dict)
 
 
-def fallbacks(locale: str, default: str) -> Iterator[str]:
-    """A locale and those that stand in for it: en-GB, en, then the default and its own."""
-    for code in (locale, default):
-        subtags = code.split("-")
-        while subtags:
-            yield "-".join(subtags)
-            subtags.pop()
-
-
-@rule("local-language", "peerstream-04")
-def locale_for(wanted: str | None, spoken: Container[str]) -> str | None:
-    """A person is written to in their own locale, or else in their language; None where nothing of it is spoken."""
-    return next((code for code in fallbacks(wanted, wanted) if code in spoken), None) if wanted else None
-
-
-@lru_cache(maxsize=1000)
-def is_locale(code: str) -> bool:
-    """Whether the Unicode locale data know a code's language, and its script and territory if it has them."""
-    names = Locale("en")
-    language, *rest = code.split("-")
-    known = {4: names.scripts, 2: names.territories, 3: names.territories}
-    try:
-        Locale.parse(language)
-    except (UnknownLocaleError, ValueError):
-        return False
-    return all(subtag in known.get(len(subtag), {}) for subtag in rest)
-
-
-@lru_cache(maxsize=1000)
-def reads_rightwards(code: str) -> bool:
-    """Whether a locale is written from left to right."""
-    language, *rest = code.split("-")
-    script = [subtag for subtag in rest if len(subtag) == 4]
-    return Locale.parse("-".join([language, *script]), sep="-").text_direction == "ltr"
-
-
 def read_brand(folder: Path, policy: Policy) -> BrandFiles:
     """Reads a brand's layout.
 
@@ -172,7 +135,7 @@ def read_template(folder: Path, brand: BrandFiles) -> TemplateFiles:
     for part in parts:
         for file in sorted(folder.glob(f"body*.{part}.j2")):
             locale = file.name.removesuffix(f".{part}.j2").removeprefix("body").removeprefix(".")
-            bodies[locale, part] = file.read_text("utf-8")
+            bodies[language_tag(locale), part] = file.read_text("utf-8")
     files = TemplateFiles(brand, folder, manifest, bodies, _read_strings(folder / "strings.toml"))
     faults = [*_unpaired(files), *_unspoken(files)]
     if faults:
@@ -210,10 +173,9 @@ def body_path(folder: Path, part: Part, locale: str) -> Path:
 
 
 def _own(files: TemplateFiles, locale: str) -> list[str]:
-    """The fallbacks of a locale that are of its language: no mail mixes two."""
-    language = locale.partition("-")[0]
+    """The fallbacks of a locale that are of its language and script: no mail mixes two."""
     codes = fallbacks(locale, files.brand.policy.default_locale)
-    return [code for code in codes if code.partition("-")[0] == language]
+    return [code for code in codes if is_written_as(code, locale)]
 
 
 def _unpaired(files: TemplateFiles) -> Iterator[Fault]:
@@ -322,7 +284,7 @@ def _read_strings(path: Path) -> Strings:
     for locale, table in tables.items():
         if not isinstance(table, dict) or not all(isinstance(text, str) for text in table.values()):
             raise TemplateError(Fault(path, f'{locale}: write a table a locale, each line name = "text"'))
-    return tables
+    return {language_tag(locale): table for locale, table in tables.items()}
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

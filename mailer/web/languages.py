@@ -61,4 +61,4 @@ def _wish(part: str) -> tuple[str, float]:
 
 
 def _primary(tag: str) -> str:
-    return tag.strip().lower().partition("-")[0]
+    return tag.strip().lower().replace("_", "-").partition("-")[0]

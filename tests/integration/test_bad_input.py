@@ -49,7 +49,7 @@ EVENTS_TO_MEND: dict[str, tuple[Any, str]] = {
     ),
     "unknown template": (newsletter(template="weekli"), "template: interpals has no weekli; did you mean weekly?"),
     "unknown locale": (to(locale="xx"), "to.people.0.locale: there is no xx; write one such as en"),
-    "malformed locale": (to(locale="English"), "to.people.0.locale: String should match pattern"),
+    "malformed locale": (to(locale="English"), "to.people.0.locale: is no language tag; write"),
     "category not the template's": (
         newsletter(category="service"),
         "category: template weekly is newsletter, not service; publish it as newsletter, or use another template",
@@ -108,7 +108,7 @@ INJECTIONS: dict[str, tuple[Any, str]] = {
     "to.people.ref": (to(ref=INJECTED), "to.people.0.ref: has a line break"),
     "to.people.name": (to(name=INJECTED), f"to.people.0.name: has a line break or control character; {ONE_LINE}"),
     "to.people.name by a separator": (to(name="a\u2028b"), "to.people.0.name: has a line break"),
-    "to.people.locale": (to(locale=f"en{INJECTED}"), "to.people.0.locale: String should match"),
+    "to.people.locale": (to(locale=f"en{INJECTED}"), "to.people.0.locale: is no language tag"),
     "to.people.country": (to(country=f"GB{INJECTED}"), "to.people.0.country: String should match"),
     "to.people.source": (to(source=INJECTED), "to.people.0.source: has a line break"),
     "to.people.policy_version": (to(policy_version=INJECTED), "to.people.0.policy_version: has a line break"),

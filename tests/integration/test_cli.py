@@ -246,8 +246,8 @@ async def test_mailings_and_the_ledger_as_json(small_stack: Stack) -> None:
     newest, oldest = sorted(
         (await small_stack.done("mailing", "list", "--json")).json, key=lambda shown: shown["event"]
     )[::-1]
-    assert await small_stack.status("one") == {**oldest, "waiting": []}
-    assert await small_stack.status(newest["id"]) == {**newest, "waiting": []}
+    assert await small_stack.status("one") == {**oldest, "waiting": [], "lacks": []}
+    assert await small_stack.status(newest["id"]) == {**newest, "waiting": [], "lacks": []}
     assert [count["n"] for count in oldest["counts"]] == [2]
     entries = (await small_stack.done("ledger", "export", "--mailing", oldest["id"])).lines
     everything = (await small_stack.done("ledger", "export", "--jsonl")).lines

@@ -46,6 +46,15 @@ class Import:
         return [row for chunk in self.importer.chunks for row in chunk]
 
 
+async def test_addresses_and_languages_are_those_of_events() -> None:
+    """A file's lines are read as an event's people: at most 64 octets before the @, old dots, tags in any case."""
+    done = Import()
+    lines = (f"u1,{'a' * 65}@people.example,en", "u2,a..b@docomo.ne.jp,EN_gb", "u3,c..d@people.example,en")
+    assert await done.run("ref,email,locale\n" + "\n".join(lines)) == Imported(1, 2)
+    assert [(row.person.email, row.person.locale) for row in done.rows] == [('"a..b"@docomo.ne.jp', "en-GB")]
+    assert "65 octets stand before its @" in done.rejected[0].reason
+
+
 async def test_a_full_line_is_taken() -> None:
     """Every column of a line is read, whatever spaces stand around it."""
     done = Import()
@@ -145,7 +154,7 @@ async def test_what_was_taken_over_says_under_which_promises() -> None:
         ("u1,ada", "email: not an e-mail address"),
         (",ada@people.example", "ref: Field required"),
         ("u1,", "email: Field required"),
-        ("u1,ada@people.example,english", "locale: String should match pattern"),
+        ("u1,ada@people.example,english", "locale: is no language tag; write a language"),
         ("u1,ada@people.example,,service", "opted_out: 'service' cannot be left; it takes newsletter,"),
         ("u1,ada@people.example,,nonsense", "opted_out: 'nonsense' cannot be left"),
         ("u1,ada@people.example,,,perhaps", "deactivated: 'perhaps' is neither yes nor no"),

@@ -9,7 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from mailer.inputs import EARLIEST, LATEST, MAX_ID, Address, Id, Moment, Name, Words, day, moment, read_json, stated
+from mailer.accounts import validate_account
+from mailer.actions.lists import SuppressionLine
+from mailer.events import Person, validate_event
+from mailer.inputs import (
+    EARLIEST,
+    LATEST,
+    MAX_ID,
+    MAX_LOCAL,
+    Address,
+    Id,
+    Moment,
+    Name,
+    Words,
+    day,
+    moment,
+    read_json,
+    stated,
+)
 
 FORM = "is no time; write it as"
 OUTSIDE = "is not between the years 1970 and 2200"
@@ -193,6 +210,28 @@ def test_a_domain_is_looked_at_once() -> None:
     assert reader.validate_python("bob@xn--bcher-kva.example") == "bob@bücher.example"
     with pytest.raises(ValidationError, match="not an e-mail address"):
         reader.validate_python("bob@-bücher.example")
+
+
+@pytest.mark.parametrize("domain", ["people.example", "B\u00dcCHER.example"])
+@pytest.mark.parametrize(
+    ("local", "octets"), [("a" * 64, 64), ("a" * 65, 65), ("\u00fc" * 32, 64), ("\u00fc" * 33, 66)]
+)
+def test_a_local_part_has_64_octets_at_every_door(local: str, octets: int, domain: str) -> None:
+    """In an event, as where answers go, in an account event and in a list; the refusal says how many there are."""
+    email = f"{local}@{domain}"
+    account = {"v": 1, "id": "1", "brand": "b", "ref": "u1", "account": "rectify", "email": email}
+    event = {"v": 1, "id": "1", "brand": "b", "category": "service", "template": "t", "to": {"refs": ["u1"]}}
+    for door in (
+        lambda: Person(ref="u1", email=email),
+        lambda: validate_event({**event, "reply_to": email}),
+        lambda: validate_account(account),
+        lambda: SuppressionLine(email=email),
+    ):
+        if octets <= MAX_LOCAL:
+            door()
+        else:
+            with pytest.raises(ValueError, match=f"{octets} octets stand before its @; at most 64 may"):
+                door()
 
 
 def test_problems_can_be_answered() -> None:

@@ -2,9 +2,11 @@
 
 import pytest
 
+from mailer.events import Person
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.processor import Outgoing
 from mailer.processors.letter import Extensions, Letter, compose, xtext
+from mailer.rendering.headers import addr_spec
 
 CONTENT = b"Subject: x\r\n\r\nhi\r\n"
 ALL = Extensions.of({"pipelining": "", "dsn": "", "smtputf8": "", "8bitmime": "", "size": "1000"})
@@ -69,6 +71,16 @@ def test_what_is_never_offered(recipient: str, content: bytes, extensions: Exten
     made = compose(Outgoing("b@example.com", recipient, content), 0, extensions)
     assert isinstance(made, Outcome)
     assert (made.result, made.status) == (Result.BLOCKED, status)
+
+
+@pytest.mark.parametrize("local", ["a..b", "a.", ".a"])
+def test_a_quoted_local_part_stays_quoted(local: str) -> None:
+    """The envelope has the quotes that RFC 5321 4.1.2 wants, and the original recipient of a report too."""
+    recipient = addr_spec(Person(ref="u1", email=f"{local}@docomo.ne.jp").email, "To")
+    made = compose(Outgoing("b@example.com", recipient, CONTENT), 0, ALL)
+    assert isinstance(made, Letter)
+    quoted = f'"{local}"@docomo.ne.jp'
+    assert made.rcpt.decode() == f"TO:<{quoted}> NOTIFY=FAILURE,DELAY ORCPT=rfc822;{quoted}"
 
 
 @pytest.mark.parametrize(("size", "most"), [("", None), ("0", None), ("1000", 1000), ("huge", None)])

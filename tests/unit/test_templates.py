@@ -7,12 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.sources import fallbacks, is_locale
-from mailer.rendering.templates import (
-    SAMPLE,
-    RenderError,
-    Template,
-)
+from mailer.rendering.templates import SAMPLE, Addressee, RenderError, Template, preview
 from tests.factories import templates
 from tests.template_files import FILES, LAYOUT, MANDATORY, faults, library
 
@@ -24,6 +19,13 @@ def news(folder: Path, **changes: str) -> Template:
     template = library(folder, {**FILES, **changes}).get("paltalk-2006", "news")
     assert template
     return template
+
+
+def dated_news(folder: Path, date: str) -> Template:
+    """The template `news` with a date in its text."""
+    body = FILES["news/body.txt.j2"].replace("{{ headline }}", date)
+    manifest = FILES["news/template.toml"] + 'day = "2007-01-08"\n'
+    return news(folder, **{"news/body.txt.j2": body, "news/template.toml": manifest})
 
 
 def values(**context: Any) -> dict[str, Any]:
@@ -77,15 +79,63 @@ def test_bodies_of_a_locale_and_of_a_region(tmp_path: Path) -> None:
     assert template.render("en", values(headline="x")).text.startswith("x")
 
 
-def test_fallbacks_are_tried_in_order() -> None:
-    """The subtags go one by one, then come those of the default."""
-    assert list(fallbacks("zh-Hant-TW", "en-US")) == ["zh-Hant-TW", "zh-Hant", "zh", "en-US", "en"]
+def test_dates_are_in_the_readers_words(tmp_path: Path) -> None:
+    """A region writes dates in its own way within the text of its language, and nobody reads two languages in one."""
+    template = dated_news(tmp_path, "{{ day | when }}")
+
+    def dated(reader: str | None) -> str:
+        shared = values(headline="x", day="2007-01-08", recipient=Addressee(None, reader))
+        return template.render(reader, shared).text.partition("Paltalk")[0]
+
+    assert [dated(reader) for reader in (None, "en", "en-US", "en-GB", "de", "de-AT", "fr-CA")] == [
+        *("January 8, 2007",) * 3,
+        "8 January 2007",
+        "8. Januar 2007",
+        "8. Jänner 2007",
+        "January 8, 2007",
+    ]
 
 
-def test_what_is_a_locale() -> None:
-    """A code is known by its language, script and territory, whether or not anybody has data for all three together."""
-    assert all(map(is_locale, ["en", "ar-DE", "zh-Hant-TW", "es-419", "gsw-CH"]))
-    assert not any(map(is_locale, ["xx", "en-XQ", "qqq", "de-Abcd"]))
+@pytest.mark.parametrize("date", ["{{ day | when }}", "{{ [day] | map('when') | first }}"])
+def test_a_form_is_for_readers_of_one_kind_of_dates(tmp_path: Path, date: str) -> None:
+    """Whichever way a template writes dates, two readers of two regions share no form of it."""
+    template = dated_news(tmp_path, date)
+    assert [template.words_for(reader, "en") for reader in ("en-GB", "en-AU", "en")] == ["en-GB", "en-AU", "en"]
+    assert {news(tmp_path / "plain").words_for(reader, "en") for reader in ("en-GB", "en-AU")} == {"en"}
+
+
+def test_a_preview_is_in_the_words_of_its_locale() -> None:
+    """What is looked at in a region has that region's dates."""
+    change = SHIPPED.get("interpals", "policy-change")
+    assert change
+    assert preview(change, "en-GB").subject != preview(change, "en").subject
+
+
+def test_strings_of_a_likely_script_serve_a_region(tmp_path: Path) -> None:
+    """Taiwan's locale takes the strings of traditional characters, and none of the simplified ones."""
+    files = {
+        "news/template.toml": FILES["news/template.toml"].replace("[example]", 'zh-TW = "{{ headline }}"\n[example]'),
+        "_layout/strings.toml": FILES["_layout/strings.toml"]
+        + '["zh-Hant"]\nleave = "取消訂閱"\n[zh]\nleave = "退订"\n',
+    }
+    assert "取消訂閱" in news(tmp_path / "a", **files).render("zh-TW", values(headline="x")).html
+    simplified = files["_layout/strings.toml"].replace('"zh-Hant"', '"zh-Hans"')
+    assert "needs strings.leave for zh-TW" in faults(
+        tmp_path / "b", {**FILES, **files, "_layout/strings.toml": simplified}
+    )
+
+
+def test_files_of_a_template_write_tags_in_any_form(tmp_path: Path) -> None:
+    """The locales of subjects, strings and bodies are the same ones, however their tags are spelled."""
+    files = {
+        "news/template.toml": FILES["news/template.toml"].replace("[example]", 'PT_br = "{{ headline }}"\n[example]'),
+        "_layout/strings.toml": FILES["_layout/strings.toml"] + '["pt-BR"]\nleave = "Sair"\n',
+        "news/body.pt_BR.html.j2": FILES["news/body.html.j2"],
+        "news/body.pt_BR.txt.j2": FILES["news/body.txt.j2"].replace("{{ headline }}", "Oi"),
+    }
+    rendered = news(tmp_path, **files).render("pt", values(headline="x"))
+    assert (rendered.locale, rendered.text.partition("Paltalk")[0]) == ("pt-BR", "Oi")
+    assert 'lang="pt-BR"' in rendered.html
 
 
 def test_rendering_names_what_is_missing() -> None:

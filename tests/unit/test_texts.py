@@ -1,0 +1,133 @@
+"""Texts by language within one event: each mail has those of one language."""
+
+import email.policy
+import re
+from email.message import EmailMessage
+from email.parser import BytesParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.events import EventRefused
+from mailer.pipeline.press import Press
+from mailer.policy.standing import Standing
+from mailer.ports.deliveries import Row
+from mailer.rendering.admission import admit
+from mailer.rendering.texts import in_locale, say_lacking, spoken_with, texts_of
+from tests.factories import make_event, policies, templates
+from tests.presses import press_of
+from tests.template_files import FILES, library
+
+TEXTS = {
+    "en": "Spring is here",
+    "de": "Der Fr\u00fchling ist da",
+    "ar": "\u0648\u0635\u0644 \u0627\u0644\u0631\u0628\u064a\u0639",
+}
+WEEKLY = templates().get("interpals", "weekly")
+READERS = [None, "en", "en-GB", "de", "de-AT", "ar", "ar-EG", "fr", "zh-TW"]
+
+
+def read(press: Press, locale: str | None, **context: Any) -> tuple[str, str, str]:
+    """Subject, text and HTML of the mail that somebody gets."""
+    standing = Standing(7, 1, "ada@people.example", country="US")
+    row = Row(press.facts.id, 7, 1, standing, "Ada", locale, context)
+    made = press.print(row, press.category, 1_790_000_000).outgoing.content
+    message = BytesParser(EmailMessage, policy=email.policy.default).parsebytes(made)
+    text, html = (message.get_body((subtype,)) for subtype in ("plain", "html"))
+    assert text
+    assert html
+    return str(message["Subject"]), text.get_content(), html.get_content()
+
+
+def weekly(headline: Any, **values: Any) -> dict[str, Any]:
+    """A context of the weekly newsletter."""
+    assert WEEKLY
+    return {**WEEKLY.example, "headline": headline, **values}
+
+
+@given(
+    st.sets(st.sampled_from(["de", "ar"])),
+    st.sampled_from([str.lower, str.upper, lambda code: f"{code}_{'EG' if code == 'ar' else 'AT'}"]),
+    st.sampled_from([1, 1000]),
+    st.permutations(READERS),
+)
+def test_no_mail_mixes_two_languages(others: set[str], spell: Any, size: int, readers: list[str | None]) -> None:
+    """Whatever languages a text has, however they are spelled, the text, the frame and the direction fit each other."""
+    given = {"en": TEXTS["en"], **{spell(code): TEXTS[code] for code in others}}
+    press = press_of(context=weekly(given), audience_size=size)
+    for reader in readers:
+        own = (reader or "en")[:2]
+        language = own if own in {"en", *others} else "en"
+        subject, text, html = read(press, reader)
+        for part in (subject, text, html):
+            assert [code for code, said in TEXTS.items() if said in part] == [language]
+        assert f'lang="{language}"' in html
+        assert f'dir="{"rtl" if language == "ar" else "ltr"}"' in html
+
+
+def test_a_persons_own_value_goes_over_the_text() -> None:
+    """What the event says to one person takes the place of the text for all."""
+    subject, _, _ = read(press_of(context=weekly(TEXTS)), "ar", headline="Hello Ada")
+    assert "Hello Ada" in subject
+
+
+def test_texts_together_are_of_one_language() -> None:
+    """Where one of two texts lacks a reader's language, they get both in the default."""
+    item = {"title": "One", "text": "First", "url": "https://interpals.example/"}
+    context = weekly(TEXTS, items={"en": [item], "de": [{**item, "title": "Eins"}]})
+    assert WEEKLY
+    for reader, headline, title in (("ar", TEXTS["en"], "One"), ("de", TEXTS["de"], "Eins")):
+        _, text, _ = read(press_of(context=context), reader)
+        assert headline in text
+        assert f"* {title}" in text
+    assert list(say_lacking(WEEKLY, context)) == ["context.items lacks ar: who reads that gets the whole mail in en"]
+    assert list(say_lacking(WEEKLY, weekly(TEXTS))) == list(say_lacking(WEEKLY, weekly("plain"))) == []
+
+
+@pytest.mark.parametrize(
+    ("headline", "problem"),
+    [
+        ({"de": "x", "ar": "y"}, "context.headline: lacks en, the brand's default, which is for all who read none"),
+        ({"en": None, "de": "x"}, "context.headline: lacks en, the brand's default"),
+        ({"en": "x", "de_AT": "y", "de-at": "z"}, "context.headline: has a language twice; write each once"),
+        ({"en": "x", "ar": "y\r\nBcc: a@b.example"}, "(ar): the subject has a line break"),
+    ],
+)
+def test_what_lacks_the_default_is_refused(headline: Any, problem: str) -> None:
+    """Everybody has to get something, each language once, and each language is tried."""
+    with pytest.raises(EventRefused, match=re.escape(problem)):
+        admit(make_event({"refs": ["u1"]}, context=weekly(headline)), policies(), templates())
+
+
+def test_texts_of_a_person_are_in_their_language() -> None:
+    """Whoever speaks to one person knows their language, and writes in it."""
+    people = [{"ref": "u1", "email": "a@people.example", "context": {"headline": TEXTS}}]
+    with pytest.raises(EventRefused, match=r"to\.people\.0\.context: headline is by language; write the text"):
+        admit(make_event(people, context=weekly("x")), policies(), templates())
+
+
+@pytest.mark.parametrize(
+    ("order", "body", "shown"),
+    [
+        ({"id": "7", "no": "8"}, "{{ order.id }}", "7"),
+        ({"id": "7", "no": "8"}, '{{ order["no"] }}', "8"),
+        ({"en": "7", "de": "8"}, "{{ order }}", "7"),
+        ({"en": ["a", "b"], "de": ["c"]}, "{% for one in order %}{{ one }}{% endfor %}", "ab"),
+        ({"en": "7", "total": "8"}, "{{ order.total }}", "8"),
+        ({}, "{{ order | length }}", "0"),
+    ],
+)
+def test_an_object_is_no_text(tmp_path: Path, order: Any, body: str, shown: str) -> None:
+    """What a template looks into is an object, even if its keys are languages: `id` is Indonesian, `no` Norwegian."""
+    files = {**FILES, "news/body.txt.j2": FILES["news/body.txt.j2"].replace("{{ headline }}", body)}
+    files["news/template.toml"] += 'order = {"en" = "1", "id" = "1", "no" = "2", "total" = "3"}\n'
+    template = library(tmp_path, files).get("paltalk-2006", "news")
+    assert template
+    context = {"headline": "x", "order": order}
+    texts = texts_of(context, template)
+    assert "en" in spoken_with(template, texts)
+    values = {"unsubscribe_url": "https://mail.example/u/x", **in_locale(context, texts, "en")}
+    assert template.render("en", values).text.startswith(shown)
