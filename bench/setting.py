@@ -103,7 +103,7 @@ async def setting(url: str) -> AsyncIterator[Setting]:
     pool = await open_pool(url)
     try:
         writers, policies = Writers(KEY), read_policies()
-        mailings = PostgresMailings(pool, writers, AddressHasher(KEY))
+        mailings = PostgresMailings(pool, writers, AddressHasher(KEY), policies)
         yield Setting(pool, writers, mailings, policies, TemplateLibrary.load(resources.folder("templates"), policies))
     finally:
         await pool.close()

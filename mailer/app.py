@@ -128,7 +128,7 @@ class App:
         self.remembered = Remembered(settings.data)
         stack.callback(self.remembered.close)
         self.writers = Writers(settings.ledger_key, self.remembered)
-        self.mailings = PostgresMailings(pool, self.writers, self.hasher)
+        self.mailings = PostgresMailings(pool, self.writers, self.hasher, self.policies)
         # Nobody can bind a queue to the in-process broker's exchange.
         tell = not settings.in_process
         self.deliveries = PostgresDeliveries(
@@ -145,7 +145,7 @@ class App:
         self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
         self.partners = PostgresPartners(pool, settings.ledger_key)
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
-        self.opens = PostgresOpens(pool)
+        self.opens = PostgresOpens(pool, self.policies, settings.secret_keys)
         self.reports = PostgresReports(pool)
         self.letters = PostgresDeadLetters(pool)
         self.keys = PostgresApiKeys(pool)
@@ -283,9 +283,9 @@ class App:
             operators: where the inbox is shown, if mail is captured.
         """
         # The web framework takes a tenth of a second to load, and all other commands do without it.
-        from mailer.web.app import Site, create_app
+        from mailer.web.counting import serve_site
         from mailer.web.inbox import create_inbox
-        from mailer.web.server import serve
+        from mailer.web.site import Site
 
         if operators is not None and self.settings.captures:
             operators.other = create_inbox(Inbox(self.settings.data / "captured"))
@@ -310,7 +310,7 @@ class App:
             public_url=self.settings.public_url,
         )
         async with self.control.watched():
-            await serve(create_app(site), self.settings.host, self.settings.port, stop, announce)
+            await serve_site(site, self.settings.host, self.settings.port, stop, announce)
 
 
 @contextmanager

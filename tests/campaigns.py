@@ -36,7 +36,8 @@ async def fetched(world: World, table: str, mailing_id: UUID, n: int) -> None:
     )
     for machine in ("false", "true"):
         await world.pool.execute(
-            f"INSERT INTO {table} ({columns}) VALUES ($1, {link}current_date, {machine}, $2)",  # noqa: S608 - of our own
+            f"INSERT INTO {table} AS t ({columns}) VALUES ($1, {link}current_date, {machine}, $2)"  # noqa: S608 - of our own
+            f" ON CONFLICT ON CONSTRAINT {table}_pkey DO UPDATE SET n = t.n + EXCLUDED.n",
             mailing_id,
             n,
         )

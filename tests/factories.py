@@ -245,7 +245,7 @@ class World:
         self.writers = Writers(KEY, notes)
         self.policies = dict(policies())
         self.hasher = AddressHasher(KEY, partners_of(self.policies.values()))
-        self.mailings = PostgresMailings(pool, self.writers, self.hasher)
+        self.mailings = PostgresMailings(pool, self.writers, self.hasher, self.policies)
         self.deliveries = self.open_deliveries(lease_seconds)
         self.standings = PostgresStandings(pool, self.writers, self.hasher)
         self.consents = PostgresConsents(pool, self.writers, self.hasher)

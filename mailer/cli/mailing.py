@@ -253,8 +253,9 @@ def _say_lacking(lacks: Sequence[str]) -> None:
         out.print(f"note: {line}", markup=False)
 
 
-def _fetches(by_people: int, unique: int, by_machines: int) -> str:
-    return f"{by_people} by people ({unique} unique where that may be known), {by_machines} by machines"
+def _fetches(by_people: int | None, unique: int | None, by_machines: int | None) -> str:
+    people, once, machines = ("too few to show" if n is None else f"{n:,}" for n in (by_people, unique, by_machines))
+    return f"{people} by people ({once} unique where that may be known), {machines} by machines; counted by the hour"
 
 
 def waits(status: MailingStatus, relays: Sequence[RelayState]) -> list[str]:

@@ -105,5 +105,10 @@ def _row(status: MailingStatus) -> Sequence[str]:
         f"{count(status, State.HANDED_OVER):,}",
         "\n".join(suppressed),
         "\n".join(others),
-        f"people {status.opens:,}\nmachines {status.machine_opens:,}",
+        f"people {_shown(status.opens)}\nmachines {_shown(status.machine_opens)}",
     )
+
+
+def _shown(figure: int | None) -> str:
+    """A figure, if it is not too small to be shown."""
+    return "few" if figure is None else f"{figure:,}"

@@ -15,6 +15,8 @@ from mailer.ledger import people
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Connection, Pool, statements
 from mailer.ledger.writers import Writers, append
+from mailer.policy.aggregates import figure
+from mailer.policy.document import Policy
 from mailer.policy.standing import INVITED
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.mailings import Accepted, MailingFacts, MailingStatus, NewMailing, ReleaseRefused
@@ -34,14 +36,13 @@ _BY_ID, _OF_BRAND, _BY_EVENT, _LATEST = (
 )
 """A plan for any values finds each by its own index."""
 
-_COUNTED = (
+_FETCHES = (
     "opens",
     "machine_opens",
     "unique_opens",
     "clicks",
     "machine_clicks",
     "unique_clicks",
-    "ended_lately",
 )
 
 EXPANSION_SECONDS = 600
@@ -53,8 +54,10 @@ BATCH_SIZE = 500
 class PostgresMailings:
     """Implements `ports.mailings.Mailings`, and what operators ask of mailings."""
 
-    def __init__(self, pool: Pool, writers: Writers, hasher: AddressHasher) -> None:
+    def __init__(self, pool: Pool, writers: Writers, hasher: AddressHasher, policies: Mapping[str, Policy]) -> None:
+        """Takes the brands' policies, which say how small a figure may be."""
         self._pool = pool
+        self._policies = policies
         self._writers = writers
         self._hasher = hasher
         self._kept: set[str] = set()
@@ -172,7 +175,7 @@ class PostgresMailings:
     async def find(self, brand: str, event_id: str) -> MailingStatus | None:
         """See the port."""
         row = await self._pool.fetchrow(_OF_BRAND, brand, event_id)
-        return _status(row) if row else None
+        return self._status(row) if row else None
 
     async def differing(self, event: MessageEvent) -> tuple[str, ...]:
         """See the port."""
@@ -182,15 +185,26 @@ class PostgresMailings:
     async def status(self, mailing_id: UUID) -> MailingStatus | None:
         """A mailing by its own id."""
         row = await self._pool.fetchrow(_BY_ID, mailing_id)
-        return _status(row) if row else None
+        return self._status(row) if row else None
 
     async def by_event(self, event_id: str) -> list[MailingStatus]:
         """The mailings of all brands whose event had this id."""
-        return [_status(row) for row in await self._pool.fetch(_BY_EVENT, event_id)]
+        return [self._status(row) for row in await self._pool.fetch(_BY_EVENT, event_id)]
 
     async def latest(self, limit: int) -> list[MailingStatus]:
         """The newest mailings first."""
-        return [_status(row) for row in await self._pool.fetch(_LATEST, limit)]
+        return [self._status(row) for row in await self._pool.fetch(_LATEST, limit)]
+
+    def _status(self, row: asyncpg.Record) -> MailingStatus:
+        policy = self._policies.get(row["brand"])
+        values: dict[str, Any] = dict(row)
+        values["counts"] = {(state, reason): int(n) for state, reason, n in row["counts"]}
+        values["ended_lately"] = int(row["ended_lately"])
+        values["halted"] = tuple(row["halted"] or ())
+        for name in _FETCHES:
+            n, finished = int(row[name]), row["finished_at"] is not None
+            values[name] = figure(n, policy.minimum_cell, finished) if policy else None
+        return MailingStatus(**values)
 
     async def release(self, mailing_id: UUID, person: str) -> None:
         """Releases a mailing that waits for a second person.
@@ -304,10 +318,3 @@ def _facts(row: asyncpg.Record) -> MailingFacts:
     values["attachments"] = tuple(Attachment.model_validate(file) for file in row["attachments"])
     values["audience_size"] = row["audience_size"] or 0
     return MailingFacts(**values)
-
-
-def _status(row: asyncpg.Record) -> MailingStatus:
-    values: dict[str, Any] = dict(row)
-    values["counts"] = {(state, reason): int(n) for state, reason, n in row["counts"]}
-    values |= {name: int(row[name]) for name in _COUNTED} | {"halted": tuple(row["halted"] or ())}
-    return MailingStatus(**values)

@@ -1,34 +1,166 @@
-"""Opens and clicks in PostgreSQL: a mailing, a day, whether a machine fetched; and a nonce or a reader, if any."""
+"""Opens and clicks in PostgreSQL, an hour at a time: its rows tell no order and no time within the hour.
 
+A row of its own for each fetch would tell both, by its place in the table and by its transaction (`ctid`, `xmin`), laid
+beside the rows of the ledger, which have a time. So the fetches of an hour are counted in memory, and written in one
+transaction when the hour is over, in the order of their keys.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from mailer.ledger.database import Pool, standing_of, statements
-from mailer.ports.counts import Reader, Trace
+import asyncpg
+
+from mailer.ledger.database import Connection, Pool, standing_of, statements
+from mailer.ledger.parking import Seal
+from mailer.ledger.tally import Tally
+from mailer.policy.document import Policy
+from mailer.policy.tracking import is_nobodys
+from mailer.ports.counts import Reader, Trace, Written
 
 _SQL = statements("opens")
+_WRITE = {
+    f"{kind}_{what}": _SQL[f"{kind}_{what}"].replace("{consenting}", _SQL["consenting"].replace("{persons}", persons))
+    for kind in ("fetches", "once", "persons")
+    for what, persons in (("opens", "$3"), ("clicks", "$4"))
+}
+"""What writes the rows of an hour."""
+STEP = 3600
+"""Seconds: nothing that is stored of an open or click tells a time within such a step."""
+_LOOKED_AT = 5000
+"""Deliveries of a mailing among which enough mailboxes with a pixel are looked for."""
+_REMEMBERED = 10_000
+"""Mailings of which it is known that enough mailboxes have them."""
 
 
 class PostgresOpens:
-    """Implements `ports.counts.Opens`."""
+    """Implements `ports.counts.Opens`.
 
-    def __init__(self, pool: Pool) -> None:
+    Args:
+        pool: connections.
+        policies: by brand. A mailing of a brand without one is not counted.
+        keys: the secrets of links, the newest first. They seal what a process that ends leaves to the next one.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self, pool: Pool, policies: Mapping[str, Policy], keys: Sequence[str], clock: Callable[[], float] = time.time
+    ) -> None:
         self._pool = pool
+        self._policies = policies
+        self._seal = Seal(keys)
+        self._clock = clock
+        self._hours: dict[int, Tally] = {}
+        self._enough: set[UUID] = set()
 
-    async def opened(self, trace: Trace) -> None:
+    def opened(self, trace: Trace) -> None:
         """See the port."""
-        await self._pool.execute(_SQL["opened"], *_columns(trace))
+        self._hour(self._current()).add(trace)
 
-    async def clicked(self, trace: Trace, link: str) -> None:
+    def clicked(self, trace: Trace, link: str) -> None:
         """See the port."""
-        await self._pool.execute(_SQL["clicked"], *_columns(trace), link)
+        self._hour(self._current()).add(trace, link)
 
     async def reader(self, mailing_id: UUID, recipient_id: int) -> Reader | None:
         """See the port."""
         row = await self._pool.fetchrow(_SQL["reader"], mailing_id, recipient_id)
-        return Reader(row["brand"], standing_of(row), row["audience_size"]) if row else None
+        return Reader(row["brand"], standing_of(row)) if row else None
+
+    def seconds_left(self) -> float:
+        """See the port."""
+        return STEP - self._clock() % STEP
+
+    async def write(self) -> Written:
+        """See the port."""
+        for row in await self._pool.fetch(_SQL["unpark"]):
+            if found := self._seal.open(row["body"]):
+                self._hour(found[0]).merge(found[1])
+        opens, clicks, current = Counter[bool](), Counter[bool](), self._current()
+        for hour in sorted(hour for hour in self._hours if hour < current):
+            written, waits = await self._write(_day(hour), self._hours[hour])
+            del self._hours[hour]
+            if waits:
+                self._hour(current).merge(waits)
+            for (_, link, machine), n in written.fetches.items():
+                (opens if link is None else clicks)[machine] += n
+        return Written(opens, clicks)
+
+    async def park(self) -> None:
+        """See the port."""
+        hours, self._hours = self._hours, {}
+        if hours:
+            await self._pool.execute(_SQL["park"], [self._seal.close(hour, tally) for hour, tally in hours.items()])
+
+    def _current(self) -> int:
+        return int(self._clock() // STEP)
+
+    def _hour(self, hour: int) -> Tally:
+        tally = self._hours.get(hour)
+        if tally is None:
+            tally = self._hours[hour] = Tally()
+        return tally
+
+    async def _write(self, day: date, tally: Tally) -> tuple[Tally, Tally]:
+        """Writes an hour; returns what was written of nobody's, and what waits until its mailing may be counted."""
+        cells, waiting = await self._cells(tally.nobodys)
+        nobodys = tally.of(cells).pooled(cells.__getitem__)
+        async with self._pool.acquire() as connection, connection.transaction():
+            fetches = [(mailing_id, link, machine, n) for (mailing_id, link, machine), n in nobodys.fetches.items()]
+            await _insert(connection, "fetches", day, fetches)
+            await _insert(connection, "once", day, nobodys.once)
+            await _insert(connection, "persons", day, tally.persons)
+        return nobodys, tally.of(waiting)
+
+    async def _cells(self, mailings: Collection[UUID]) -> tuple[dict[UUID, int], set[UUID]]:
+        """Returns the cells of the mailings that may be counted, and those that may come to be."""
+        cells, waiting = dict[UUID, int](), set[UUID]()
+        for row in await self._pool.fetch(_SQL["mailings"], mailings):
+            mailing_id, policy = row["id"], self._policies.get(row["brand"])
+            if policy is None:
+                continue
+            if row["handed"] >= policy.minimum_cell and await self._has_enough(mailing_id, policy):
+                cells[mailing_id] = policy.minimum_cell
+            elif not row["finished"]:
+                waiting.add(mailing_id)
+        return cells, waiting
+
+    async def _has_enough(self, mailing_id: UUID, policy: Policy) -> bool:
+        """Tells whether enough mailboxes were handed a pixel of a mailing that is nobody's."""
+        if mailing_id not in self._enough:
+            rows = await self._pool.fetch(_SQL["handed"], mailing_id, _LOOKED_AT)
+            if len({row["mailbox"] for row in rows if _is_counted(row, policy)}) < policy.minimum_cell:
+                return False
+            if len(self._enough) >= _REMEMBERED:
+                self._enough.clear()
+            self._enough.add(mailing_id)
+        return True
 
 
-def _columns(trace: Trace) -> tuple[Any, ...]:
-    nonce = trace.nonce.encode() if trace.nonce is not None else None
-    return trace.mailing_id, trace.machine, nonce, trace.recipient_id
+def _is_counted(row: asyncpg.Record, policy: Policy) -> bool:
+    """Tells whether a delivery's mail had a pixel that is nobody's, as far as the person's standing tells now."""
+    category = policy.categories.get(row["category"])
+    if category is None or category.mandatory:
+        return False
+    standing = standing_of(row)
+    return is_nobodys(policy.switches_for(standing.collected_under, standing.country), standing)
+
+
+async def _insert(connection: Connection, kind: str, day: date, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Writes rows in the order of their keys, those of the pixel apart from those of links.
+
+    The order in which they came is not to be seen. It is the same for all processes, too, so that none waits for
+    another one in a circle.
+    """
+    found = list(rows)
+    opens = sorted((row[0], *row[2:]) for row in found if row[1] is None)
+    clicks = sorted(row for row in found if row[1] is not None)
+    for name, ordered in ((f"{kind}_opens", opens), (f"{kind}_clicks", clicks)):
+        if ordered:
+            await connection.execute(_WRITE[name], day, *zip(*ordered, strict=True))
+
+
+def _day(hour: int) -> date:
+    return datetime.fromtimestamp(hour * STEP, UTC).date()

@@ -89,7 +89,7 @@ async def _count(connection: Connection, report_id: int, minimum: int, mailings:
 
 
 async def _keep_fetches(connection: Connection, report_id: int, minimum: int, mailings: list[UUID]) -> None:
-    [fetches] = await connection.fetch(_SQL["count_fetches"], mailings)
+    [fetches] = await connection.fetch(_SQL["count_fetches"], mailings, minimum)
     shown = {name: n for name, n in fetches.items() if not hidden({name: n}, minimum)}
     await connection.execute(_SQL["keep_fetches"], report_id, shown.get("opens"), shown.get("clicks"))
 

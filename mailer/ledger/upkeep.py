@@ -118,7 +118,7 @@ class PostgresUpkeep:
 
     async def fold(self) -> None:
         """See the port."""
-        for name in ("fold", "fold_opens", "fold_clicks", "fold_handed"):
+        for name in ("fold", "fold_handed"):
             await execute_unhurried(self._pool, _SQL[name])
         await fold_answers(self._pool)
 

@@ -18,6 +18,7 @@ from mailer.pipeline.moving import hold_back, parted
 from mailer.pipeline.precedence import URGENT
 from mailer.pipeline.preparing import Gate, Prepared, Preparing
 from mailer.pipeline.press import Press, Presses, UnknownTemplate
+from mailer.pipeline.reach import look_ahead
 from mailer.pipeline.recording import Hold, Recorder
 from mailer.pipeline.relays import is_denied
 from mailer.pipeline.verdicts import Sending, Step, conclude
@@ -99,6 +100,7 @@ class HandOver:
         hold = Hold(claim, lease, is_late)
         async with self._recorder.given_back(hold):
             hold.presses = await self._set_up(claim, facts)
+            look_ahead(claim, hold.presses, datetime.now(UTC))
             hold.urgent = any(press.category.lane in URGENT for press in hold.presses.values())
             left = await self._hand_over_all(hold)
         await self._recorder.finish(hold, min(left.values(), default=None))

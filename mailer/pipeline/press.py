@@ -2,18 +2,17 @@
 
 import hashlib
 import json
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from mailer.pipeline.counting import NOT_COUNTED, Counting
 from mailer.policy.category import Category
 from mailer.policy.decision import Mailing
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.policy.standing import Standing
 from mailer.policy.switches import ServiceFooter, Switches
-from mailer.policy.tracking import tracking_level
 from mailer.ports.deliveries import Row
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Outgoing
@@ -21,9 +20,7 @@ from mailer.rendering.forms import NAME, Form
 from mailer.rendering.headers import HeaderRefused, addr_spec
 from mailer.rendering.links import (
     SERVICE,
-    ClickToken,
     Links,
-    OpenToken,
     PreferencesToken,
     ReportToken,
     UnsubscribeToken,
@@ -102,8 +99,7 @@ class Press:
         self._blanks: dict[tuple[object, ...], Blank] = {}
         self._shared = shared
         self._same_for_all = {"reason": facts.reason, "inviter": facts.inviter, "partner": self._partner()}
-        self._big_enough = facts.audience_size >= policy.minimum_cell
-        self._clicks: dict[str, str] = {}
+        self.counting = Counting(facts, policy, template, self.category, links)
         self._by_language = texts_of(facts.context, template)
         self._spoken = spoken_with(template, self._by_language)
         self._texts: dict[str, str] = {}
@@ -126,9 +122,10 @@ class Press:
         if address is None:
             raise AssertionError("nobody without an address is decided to be sent to")
         switches = self.policy.switches_for(row.standing.collected_under, row.standing.country)
-        personal, level = self._personal(row, category, switches), self._level(row.standing, category, switches)
+        personal = self._personal(row, category, switches)
+        level = self.counting.level(row.standing, category, switches)
         if level not in (None, "mailing"):
-            personal |= self._counted(level, row.recipient_id)
+            personal |= self.counting.of_one(row, level)
         values = {**self._texts, **personal}
         blank = self._blank(row, category, footer_for(category, switches), level, values)
         message_id = self._links.message_id(self.facts.id, row.recipient_id, self.policy.domain)
@@ -202,7 +199,7 @@ class Press:
         all texts in place.
         """
         facts, uses = self.facts, self.template.uses
-        pixel = self._big_enough and "pixel_url" in uses
+        pixel = self.counting.big_enough and "pixel_url" in uses
         if facts.audience_size > FEW or facts.partner or facts.attachments or TRACKED in uses or pixel:
             return None
         bent = self.template.bent
@@ -231,29 +228,8 @@ class Press:
             personal["preferences_url"] = self._links.preferences(PreferencesToken(brand, id_))
         return personal
 
-    def _level(self, standing: Standing, category: Category, switches: Switches) -> str | None:
-        """How this person's opens and clicks are counted; None where they may not be.
-
-        That is so in all mandatory mail; and where so few get a mailing that an open would be somebody's (invariant 6),
-        only who has consented to be counted is.
-        """
-        if category.mandatory or self.template.uses.isdisjoint(("pixel_url", TRACKED)):
-            return None
-        level = tracking_level(switches, standing)
-        return level if level == "individual" or (self._big_enough and level != "off") else None
-
-    def _counted(self, level: str | None, recipient_id: int) -> dict[str, Any]:
-        """The pixel and what makes of a link one that counts, where they are this person's own."""
-        nonce, person = (None, recipient_id) if level == "individual" else (secrets.token_hex(16), None)
-        own: dict[str, Any] = {
-            "pixel_url": self._links.pixel(OpenToken(self.facts.id, nonce, person)),
-            TRACKED: lambda url: self._links.click(ClickToken(self.facts.id, url, nonce, person)),
-        }
-        return {name: value for name, value in own.items() if name in self.template.uses}
-
     def _values(self, row: Row, locale: str, footer: ServiceFooter, level: str | None) -> dict[str, Any]:
         """What is the same for all of a kind: the context, and over it what is the pipeline's to say."""
-        counts = level == "mailing"
         return {
             **in_locale(self.facts.context, self._by_language, locale),
             **self._same_for_all,
@@ -261,18 +237,8 @@ class Press:
             "profile": {},
             "service_footer": footer,
             "leave_url": None,
-            "pixel_url": self._links.pixel(OpenToken(self.facts.id)) if counts else None,
-            TRACKED: self._click if counts else None,
+            **(self.counting.of_all(row) if level == "mailing" else NOT_COUNTED),
         }
-
-    def _click(self, url: str) -> str:
-        """What counts a click on a link, the same for everyone."""
-        counting = self._clicks.get(url)
-        if counting is None:
-            counting = self._links.click(ClickToken(self.facts.id, url))
-            if len(self._clicks) < MOST_BLANKS:  # those of persons are as many as they
-                self._clicks[url] = counting
-        return counting
 
     def _skeleton(self, category: Category) -> Skeleton:
         """What all messages of one category have in common; a mailing may be of two."""

@@ -47,6 +47,25 @@ def publish(cells: Mapping[str, int], minimum: int) -> dict[str, int]:
     return shown | ({OTHER: rest} if rest else {}) if shown else {}
 
 
+@rule("figures-of-many", "paltalk06-18; invariant 6", idle=lambda n, minimum, finished: n)
+def figure(n: int, minimum: int, finished: bool) -> int | None:
+    """A mailing's opens or clicks are shown from the minimum cell on, and in whole cells while the mailing runs.
+
+    Else somebody who is handed the mail late would be seen to open it: the figure of the others is known by then.
+
+    Args:
+        n: fetches that were counted.
+        minimum: the least that is shown.
+        finished: nobody is handed the mailing any more.
+
+    Returns:
+        None where the figure is not shown.
+    """
+    if n < minimum:
+        return None
+    return n if finished else n - n % minimum
+
+
 def overlap(first: Mapping[str, int], second: Mapping[str, int], common: Mapping[tuple[str, str], int]) -> Shared:
     """What two breakdowns share, with the people whom only one of them has.
 

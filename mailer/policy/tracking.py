@@ -23,3 +23,8 @@ def tracking_level(switches: Switches, standing: Standing) -> Tracking:
 def tracking_refused(standing: Standing) -> bool:
     """Who refused tracked mail gets the same mail without a pixel and without tracked links."""
     return standing.tracking_refused
+
+
+def is_nobodys(switches: Switches, standing: Standing) -> bool:
+    """Tells whether this person's opens are counted without saying whose they are."""
+    return tracking_level(switches, standing) in ("mailing", "unlinkable")

@@ -94,7 +94,8 @@ class MailingStatus:
         counts: deliveries by (state, reason); their sum is the audience.
         opens: fetches of the pixel by people's mail programs; machine_opens: by proxies and scanners, apart.
         unique_opens: how many messages were opened, as far as that may be known. The same of clicks: clicks,
-            machine_clicks, and unique_clicks, each message's click on each link once.
+            machine_clicks, and unique_clicks, each message's click on each link once. None: fewer than are shown; in
+            whole cells while the mailing runs (`aggregates.figure`).
         halted: the scopes of what makes it stand still.
         began_at: when it was free to go; None while it waits for its release.
         ended_lately: how many of its deliveries came to their end in the last minute.
@@ -113,12 +114,12 @@ class MailingStatus:
     released_by: str | None
     finished_at: datetime | None
     counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    opens: int = 0
-    machine_opens: int = 0
-    unique_opens: int = 0
-    clicks: int = 0
-    machine_clicks: int = 0
-    unique_clicks: int = 0
+    opens: int | None = None
+    machine_opens: int | None = None
+    unique_opens: int | None = None
+    clicks: int | None = None
+    machine_clicks: int | None = None
+    unique_clicks: int | None = None
     halted: tuple[str, ...] = ()
     began_at: datetime | None = None
     ended_lately: int = 0

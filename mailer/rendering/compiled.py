@@ -15,7 +15,15 @@ from mailer.policy.switches import ServiceFooter, Switches
 from mailer.rendering.forms import NAME, Form, cut, has_dates, opened_names, personal_uses, slots_for
 from mailer.rendering.headers import CONTROL
 from mailer.rendering.inlining import InliningError, inline_css
-from mailer.rendering.jinja import TRACKED, environment, explain, has_promotion, syntax_faults, wanted_names
+from mailer.rendering.jinja import (
+    TRACKED,
+    environment,
+    explain,
+    has_promotion,
+    syntax_faults,
+    tracked_names,
+    wanted_names,
+)
 from mailer.rendering.languages import locale_for, words_for
 from mailer.rendering.sources import Fault, TemplateError, TemplateFiles, assemble, body_path, fold
 
@@ -106,6 +114,7 @@ class Template:
         required: the names that a context must have. uses: all names that it uses somewhere, reserved ones too.
         bent: those with which it does more than to print them as they are, in some locale.
         opened: those into whose values it looks, in some locale.
+        tracks: those of which it makes the URLs of tracked links, in some locale.
         promotional: whether a promotional block says anything.
         example: a context to look at it with. profile: a person's, for the same.
         source: all that it is made of, as JSON; `restore` makes the same template of it.
@@ -123,6 +132,7 @@ class Template:
     uses: frozenset[str]
     bent: frozenset[str]
     opened: frozenset[str]
+    tracks: frozenset[str]
     promotional: bool
     example: Mapping[str, Any]
     profile: Mapping[str, Any]
@@ -244,6 +254,7 @@ def _compile_all(policy: Policy, folder: Path, source: str, example: Mapping[str
         uses=frozenset().union(*(names for one in compiled.values() for names in one.variant.names.values())),
         bent=frozenset().union(*(one.variant.bent for one in compiled.values())),
         opened=frozenset().union(*(one.variant.opened for one in compiled.values())),
+        tracks=frozenset().union(*(one.tracks for one in compiled.values())),
         promotional=any(one.promotional for one in compiled.values()),
         example={name: value for name, value in example.items() if name != "profile"},
         profile=example.get("profile", {}),
@@ -256,12 +267,13 @@ def _compile_all(policy: Policy, folder: Path, source: str, example: Mapping[str
 class _Compiled:
     variant: Variant
     required: frozenset[str]
+    tracks: frozenset[str]
     promotional: bool
 
 
 def _compile(file: Path, values: Mapping[str, Any], locale: str, sources: Mapping[Piece, str]) -> _Compiled:
     pieces, names, guarded, promotional, dated = {}, {}, set(), False, False
-    bent, opened = set[str](), set[str]()
+    bent, opened, tracks = set[str](), set[str](), set[str]()
     for piece, source in sources.items():
         env = environment(locale, escape=piece == "html")
         try:
@@ -277,10 +289,12 @@ def _compile(file: Path, values: Mapping[str, Any], locale: str, sources: Mappin
         guarded |= optional
         bent |= personal_uses(tree)
         opened |= opened_names(tree)
+        tracks |= tracked_names(tree)
         promotional = promotional or has_promotion(tree)
         dated = dated or has_dates(tree)
     required = frozenset().union(*names.values()) - guarded
-    return _Compiled(Variant(pieces, names, frozenset(bent), frozenset(opened), dated), required, promotional)
+    variant = Variant(pieces, names, frozenset(bent), frozenset(opened), dated)
+    return _Compiled(variant, required, frozenset(tracks), promotional)
 
 
 def _sources(files: TemplateFiles, locale: str) -> dict[Piece, str]:

@@ -1,6 +1,6 @@
 """The Jinja2 that templates get: sandboxed, strict about what is missing, and small."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -102,6 +102,41 @@ def wanted_names(tree: nodes.Template) -> tuple[set[str], set[str]]:
     }
     tracked = {TRACKED for node in tree.find_all(nodes.Filter) if node.name == TRACKED}
     return meta.find_undeclared_variables(tree) | tracked, optional
+
+
+def tracked_names(tree: nodes.Template) -> set[str]:
+    """The names whose values can stand in a tracked URL, also by way of `set`, `for` and `with`."""
+    found = set[str]()
+    for node in tree.find_all((nodes.Filter, nodes.FilterBlock)):
+        applied = node.filter if isinstance(node, nodes.FilterBlock) else node
+        if isinstance(applied, nodes.Filter) and applied.name == TRACKED:
+            found |= _named(node)
+    bound = [(_named(target), set[str]().union(*map(_named, values))) for target, values in _bindings(tree)]
+    more = found
+    while more:
+        more = set[str]().union(*(values for targets, values in bound if targets & found)) - found
+        found |= more
+    return found
+
+
+def _bindings(tree: nodes.Template) -> Iterator[tuple[nodes.Node, Iterable[nodes.Node]]]:
+    """Each name that a template gives to something itself, and what it is given to."""
+    for node in tree.find_all((nodes.Assign, nodes.AssignBlock, nodes.For, nodes.With)):
+        match node:
+            case nodes.Assign():
+                yield node.target, [node.node]
+            case nodes.AssignBlock():
+                yield node.target, node.body
+            case nodes.For():
+                yield node.target, [node.iter]
+            case nodes.With():
+                yield from ((target, [value]) for target, value in zip(node.targets, node.values, strict=True))
+            case _:
+                pass
+
+
+def _named(node: nodes.Node) -> set[str]:
+    return {name.name for name in (node, *node.find_all(nodes.Name)) if isinstance(name, nodes.Name)}
 
 
 def has_promotion(tree: nodes.Template) -> bool:

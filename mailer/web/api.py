@@ -54,7 +54,8 @@ class EventStatus(BaseModel):
     """How far the event's mailing has come.
 
     `opens` are fetches of its pixel by people's mail programs, `machine_opens` those by proxies and scanners;
-    `unique_opens` are the messages opened, as far as that may be known. The same of clicks.
+    `unique_opens` are the messages opened, as far as that may be known. The same of clicks. They grow by the hour. A
+    figure below the policy's `minimum_cell` is null. While the mailing runs, figures are multiples of it.
     """
 
     event: str
@@ -70,12 +71,12 @@ class EventStatus(BaseModel):
     released_by: str | None
     finished_at: datetime | None
     counts: list[Count]
-    opens: int
-    machine_opens: int
-    unique_opens: int
-    clicks: int
-    machine_clicks: int
-    unique_clicks: int
+    opens: int | None
+    machine_opens: int | None
+    unique_opens: int | None
+    clicks: int | None
+    machine_clicks: int | None
+    unique_clicks: int | None
     status_url: str
 
 

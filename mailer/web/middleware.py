@@ -24,6 +24,10 @@ GONE = 499
 MAX_DRAIN = 64 * 1024 * 1024
 """How much of a refused body is read and thrown away, in octets, before its sender is cut off."""
 
+UNSEEN = frozenset({"/o/{token}.gif", "/c/{token}"})
+"""Routes whose good answers are neither logged nor measured one by one: that would tell when somebody reads. They are
+counted by the hour (`tracking.keep_counts`)."""
+
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _HEADERS = {
@@ -110,6 +114,8 @@ class Access:
             self._note(scope, status, time.monotonic() - began)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        if 200 <= status < 400 and _route(scope) in UNSEEN:
+            return
         self._meters.requests.labels(_method(scope), _route(scope), str(status)).inc()
         self._meters.seconds.labels(_route(scope), str(status)).observe(seconds)
         log.info("request", request=request_line(scope), status=status, ms=round(seconds * 1000, 1))

@@ -71,8 +71,12 @@ class Meters:
         self.opt_outs = Counter(
             "mailer_opt_outs", "Opt-outs by link; * is everything optional.", ["brand", "scope"], registry=registry
         )
-        self.opens = Counter("mailer_opens", "Fetches of a pixel.", ["by"], registry=registry)
-        self.clicks = Counter("mailer_clicks", "Clicks on tracked links.", ["by"], registry=registry)
+        self.opens = Counter(
+            "mailer_opens", "Fetches of a pixel, counted once their hour is over.", ["by"], registry=registry
+        )
+        self.clicks = Counter(
+            "mailer_clicks", "Clicks on tracked links, counted once their hour is over.", ["by"], registry=registry
+        )
 
 
 async def _site(request: Request) -> Site:

@@ -1,8 +1,10 @@
 """The pixel and tracked links: what is counted, what more may be kept of it, and of whom."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -15,7 +17,7 @@ from mailer.rendering.links import ClickToken, OpenToken
 from mailer.telemetry import log
 from mailer.web.machines import is_machine
 from mailer.web.pages import Problem, problem_page
-from mailer.web.site import Site, TheMeters, TheSite
+from mailer.web.site import Meters, Site, TheSite
 
 router = APIRouter(include_in_schema=False)
 
@@ -27,72 +29,94 @@ GIF = (
 
 _COUNT_SECONDS = 2
 """How long a reader waits while the database does not answer."""
+_AGAIN_SECONDS = 60
+"""When an hour is written that could not be."""
+_PARK_SECONDS = 5
+"""How long a process that ends waits for the database."""
 
 
 @router.api_route("/o/{token}.gif", methods=["GET", "HEAD"])
-async def open_(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
+async def open_(request: Request, token: str, site: TheSite) -> Response:
     """Counts an open of the mailing. A mail program gets its image whatever happens."""
     found = site.links.read_open(token)
     if found is not None and request.method == "GET":
-        trace = await _counted(site, found, request.headers, lambda trace: opened(site.opens, trace))
-        if trace is not None:
-            meters.opens.labels("machine" if trace.machine else "person").inc()
+        await _count(site, found, request.headers, lambda trace: opened(site.opens, trace))
     return Response(GIF, media_type="image/gif", headers={"cache-control": "no-store"})
 
 
 @router.api_route("/c/{token}", methods=["GET", "HEAD"])
-async def click(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
+async def click(request: Request, token: str, site: TheSite) -> Response:
     """Counts a click and leads on, whatever happens; only to the URL that we signed (CWE-601)."""
     found = site.links.read_click(token)
     if found is None:
         return problem_page(request, Problem.BAD_LINK, 400)
     if request.method == "GET":
         link = countable(found.url)
-        trace = await _counted(site, found, request.headers, lambda trace: site.opens.clicked(trace, link))
-        if trace is not None:
-            meters.clicks.labels("machine" if trace.machine else "person").inc()
+        await _count(site, found, request.headers, lambda trace: site.opens.clicked(trace, link))
     return RedirectResponse(found.url, 302)
 
 
-async def _counted(
-    site: Site,
-    token: OpenToken | ClickToken,
-    headers: Mapping[str, str],
-    count: Callable[[Trace], Awaitable[object]],
-) -> Trace | None:
-    """Counts what a request may tell; None where nothing was counted, which is no reason to keep a reader waiting."""
+async def keep_counts(opens: Opens, meters: Meters, stop: asyncio.Event) -> None:
+    """Writes what was counted after each hour, until told to stop; then leaves the rest to the next process.
+
+    The metrics rise with what is written, not with each fetch: they would tell its time.
+    """
+    wait = opens.seconds_left()
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait)
+            break
+        try:
+            written = await opens.write()
+            wait = opens.seconds_left()
+        except Exception as error:
+            log.error("opens and clicks were not written; they are kept", error=type(error).__name__)
+            wait = _AGAIN_SECONDS
+            continue
+        for meter, counts in ((meters.opens, written.opens), (meters.clicks, written.clicks)):
+            for machine, n in counts.items():
+                meter.labels("machine" if machine else "person").inc(n)
     try:
+        async with asyncio.timeout(_PARK_SECONDS):
+            await opens.park()
+    except Exception as error:
+        log.error("opens and clicks of the last hour are lost", error=type(error).__name__)
+
+
+async def _count(
+    site: Site, token: OpenToken | ClickToken, headers: Mapping[str, str], count: Callable[[Trace], object]
+) -> None:
+    """Counts what a request may tell. That something cannot be counted is no reason to keep a reader waiting."""
+    try:
+        if token.recipient_id is None:
+            machine = is_machine(headers)
+            count(Trace(token.mailing_id, machine, None if machine or do_not_track(headers) else token.nonce))
+            return
         async with asyncio.timeout(_COUNT_SECONDS):
-            trace = await _trace(site, token, headers)
-            if trace is not None:
-                await count(trace)
+            trace = await _trace(site, token.mailing_id, token.recipient_id, headers)
+        if trace is not None:
+            count(trace)
     except Exception as error:
         log.error("an open or click was not counted", error=type(error).__name__)
-        return None
-    return trace
 
 
-async def _trace(site: Site, token: OpenToken | ClickToken, headers: Mapping[str, str]) -> Trace | None:
-    """What may be kept; None where even the mailing's own count would tell of one person, as too few had it."""
+async def _trace(site: Site, mailing_id: UUID, recipient_id: int, headers: Mapping[str, str]) -> Trace | None:
+    """Returns what may be kept of a link that names somebody; None if they are not known any more."""
     machine = is_machine(headers)
-    asks_nobody = machine or do_not_track(headers)
-    if token.recipient_id is None:
-        return Trace(token.mailing_id, machine, None if asks_nobody else token.nonce)
-    reader = await site.opens.reader(token.mailing_id, token.recipient_id)
+    reader = await site.opens.reader(mailing_id, recipient_id)
     policy = site.policies.get(reader.brand) if reader else None
     if reader is None or policy is None:
         return None
     switches = policy.switches_for(reader.standing.collected_under, reader.standing.country)
-    whose = None if asks_nobody else opener(token.recipient_id, tracking_level(switches, reader.standing))
-    if whose is None and reader.audience_size < policy.minimum_cell:
-        return None
-    return Trace(token.mailing_id, machine, recipient_id=whose)
+    asks_nobody = machine or do_not_track(headers)
+    whose = None if asks_nobody else opener(recipient_id, tracking_level(switches, reader.standing))
+    return Trace(mailing_id, machine, recipient_id=whose)
 
 
 @rule("opens-counted", "paltalk06-19")
-async def opened(opens: Opens, trace: Trace) -> None:
+def opened(opens: Opens, trace: Trace) -> None:
     """Which mailings are opened is known: each fetch of a pixel counts for its mailing."""
-    await opens.opened(trace)
+    opens.opened(trace)
 
 
 @rule("nobodys-opens", "paltalk06-18; invariant 6; the floor", idle=lambda recipient_id, level: recipient_id)

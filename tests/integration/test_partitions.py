@@ -87,7 +87,7 @@ async def test_intake_locks_the_partition_of_its_mailing(ten_years: World, plans
     mailing = new_mailing(make_event([person(n) for n in range(1, 200)]))
 
     async def act(pool: Any) -> None:
-        await PostgresMailings(pool, world.writers, world.hasher).accept([mailing])
+        await PostgresMailings(pool, world.writers, world.hasher, world.policies).accept([mailing])
 
     partition = partition_of(mailing.id)
     assert await locked_by(world, plans, act) == {partition, partition.replace("deliveries", "ledger")}

@@ -5,8 +5,6 @@ import json
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from mailer.ledger.opens import PostgresOpens
-from mailer.ports.counts import Trace
 from mailer.ports.deliveries import Move, State
 from mailer.ports.ids import uuid7
 from mailer.ports.upkeep import Due
@@ -131,22 +129,6 @@ async def test_counters_are_folded(world: World) -> None:
     )
     assert await world.counted(accepted.mailing_id) == before | {("failed", "late"): 50}
     assert await world.pool.fetchval("SELECT count(*) FROM counters") <= 2 + 50
-
-
-async def test_opens_are_folded(world: World) -> None:
-    """Opens are counted apart for people and machines, and folded by day, with the same sums."""
-    accepted = await world.accept([person(1)])
-    opens = PostgresOpens(world.pool)
-    for n in range(150):
-        await opens.opened(Trace(accepted.mailing_id, machine=n % 3 == 0))
-    await world.pool.execute("INSERT INTO opens VALUES ($1, current_date - 9, false, 7)", accepted.mailing_id)
-    await world.upkeep.fold()
-    status = await world.mailings.status(accepted.mailing_id)
-    assert status is not None
-    assert (status.opens, status.machine_opens) == (107, 50)
-    assert await world.pool.fetchval("SELECT count(*) FROM opens") == 3
-    columns = await world.pool.fetch("SELECT column_name FROM information_schema.columns WHERE table_name = 'opens'")
-    assert {row["column_name"] for row in columns} == {"mailing_id", "day", "machine", "n"}
 
 
 async def test_partitions_are_made_ahead(world: World) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -5,7 +6,9 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
+from mailer.rendering.links import ClickToken
 from mailer.web.inbox import create_inbox
+from mailer.web.tracking import keep_counts
 from tests.integration.web_world import MAILING, Mail, Mails, World
 
 BROWSER = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
@@ -211,6 +214,38 @@ async def test_the_pixel_answers_whatever_happens() -> None:
     assert world.opens.counted == []
 
 
+async def test_neither_metrics_nor_the_log_tell_that_somebody_reads(production_log: Callable[[], str]) -> None:
+    """Metrics are the same after a fetch of a pixel and a click, and no line is logged; a bad link is still seen."""
+    world = World()
+    async with world.client() as client:
+        await client.get("/c/nonsense")
+        before = world.metrics, production_log()
+        await client.get(world.pixel(), headers=BROWSER)
+        await client.get(world.links.click(ClickToken(MAILING, "https://shop.example/")), headers=BROWSER)
+        after = world.metrics, production_log()
+    assert before == after
+    assert 'route="/c/{token}",status="400"' in before[0]
+    assert "request='GET /c/{token}' status=400" in before[1]
+
+
+async def test_metrics_rise_with_what_is_written() -> None:
+    """Opens are added to the metrics once they are written, also after an error; the rest is parked at the end."""
+    world, stop = World(), asyncio.Event()
+    meters = world.app.state.meters
+    async with world.client() as client:
+        for headers in (BROWSER, BROWSER, {"user-agent": "curl/8"}):
+            await client.get(world.pixel(), headers=headers)
+        keeping = asyncio.create_task(keep_counts(world.opens, meters, stop))
+        await world.opens.wrote.wait()
+        world.opens.away = True
+        await client.get(world.pixel(), headers=BROWSER)
+        stop.set()
+        await keeping
+    assert 'mailer_opens_total{by="person"} 2.0' in world.metrics
+    assert 'mailer_opens_total{by="machine"} 1.0' in world.metrics
+    assert world.opens.parked == [(MAILING, False)]
+
+
 async def test_logs_and_metrics_name_nobody(production_log: Callable[[], str]) -> None:
     """Neither token, address nor user agent is in a log line or a metric, not even when the database fails."""
     world = World()
@@ -233,7 +268,7 @@ async def test_logs_and_metrics_name_nobody(production_log: Callable[[], str]) -
         assert secret not in written
     assert 'mailer_http_requests_total{method="POST",route="/u/{token}",status="500"} 1.0' in metrics
     assert 'mailer_opt_outs_total{brand="interpals",scope="newsletter"} 1.0' in metrics
-    assert 'mailer_opens_total{by="person"} 1.0' in metrics
+    assert "mailer_opens_total{" not in metrics, "it would tell when somebody read"
 
 
 async def test_paths_and_methods_that_do_not_exist_make_no_metrics_of_their_own() -> None:

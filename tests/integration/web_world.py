@@ -1,5 +1,7 @@
 """A site whose every dependency is in memory, for the tests of the web room. The fakes do what the web asks of them."""
 
+import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -21,13 +23,12 @@ from mailer.actions.consent import Confirmations
 from mailer.events import EventRefused, MessageEvent
 from mailer.ledger.desk import desks
 from mailer.ledger.keys import PostgresApiKeys
-from mailer.ledger.opens import PostgresOpens
 from mailer.ledger.origins import PostgresOrigins
 from mailer.ledger.reports import PostgresReports
 from mailer.policy.document import parse_policy
 from mailer.policy.standing import Standing
 from mailer.ports.broker import Message
-from mailer.ports.counts import Reader, Trace
+from mailer.ports.counts import Reader, Trace, Written
 from mailer.ports.inbox import CapturedMail
 from mailer.ports.keys import ApiClient
 from mailer.ports.mailings import MailingStatus
@@ -36,6 +37,7 @@ from mailer.rendering.admission import admit
 from mailer.rendering.links import Links, OpenToken, UnsubscribeToken
 from mailer.web.app import Site, create_app
 from tests import factories
+from tests.hours import opens_of
 
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -72,20 +74,39 @@ class Opens:
 
     def __init__(self) -> None:
         self.counted: list[tuple[UUID, bool]] = []
-        self.broken = False
+        self.parked: list[tuple[UUID, bool]] = []
+        self.wrote = asyncio.Event()
+        self.broken = self.away = False
 
-    async def opened(self, trace: Trace) -> None:
+    def opened(self, trace: Trace) -> None:
         """Counts one."""
         if self.broken:
             raise ConnectionError("the database is gone")
         self.counted.append((trace.mailing_id, trace.machine))
 
-    async def clicked(self, trace: Trace, link: str) -> None:
+    def clicked(self, trace: Trace, link: str) -> None:
         """Counts none: the tests of clicks have a real database."""
 
     async def reader(self, mailing_id: UUID, recipient_id: int) -> Reader | None:
         """Nobody: neither have those of individual opens."""
         return None
+
+    def seconds_left(self) -> float:
+        """The hour is over."""
+        return 0
+
+    async def write(self) -> Written:
+        """Writes all, unless the database is gone."""
+        if self.away:
+            raise ConnectionError("the database is gone")
+        written = Counter(machine for _, machine in self.counted)
+        self.counted.clear()
+        self.wrote.set()
+        return Written(written, {})
+
+    async def park(self) -> None:
+        """Keeps what is there."""
+        self.parked = list(self.counted)
 
 
 class Mailings:
@@ -261,7 +282,7 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         suppressions=world.suppressions,
         inviters=world.inviters,
         origins=PostgresOrigins(world.pool),
-        opens=PostgresOpens(world.pool),
+        opens=opens_of(world),
         mailings=world.mailings,
         reports=PostgresReports(world.pool),
         rights=world.rights,

@@ -132,11 +132,13 @@ SELECT m.id, m.brand, m.event_id, m.category, m.template, m.campaign, m.publishe
        (SELECT coalesce(jsonb_agg(jsonb_build_array(c.state, c.reason, c.n) ORDER BY c.state, c.reason), '[]')
         FROM (SELECT state, reason, sum(n) AS n FROM counters WHERE mailing_id = m.id
               GROUP BY state, reason HAVING sum(n) <> 0) c) AS counts,
-       (SELECT coalesce(sum(n), 0) FROM opens WHERE mailing_id = m.id AND NOT machine) AS opens,
+       (SELECT coalesce(sum(n), 0) FROM opens WHERE mailing_id = m.id AND NOT machine)
+           + (SELECT count(*) FROM individual_opens WHERE mailing_id = m.id) AS opens,
        (SELECT coalesce(sum(n), 0) FROM opens WHERE mailing_id = m.id AND machine) AS machine_opens,
        (SELECT count(*) FROM unique_opens WHERE mailing_id = m.id)
            + (SELECT count(*) FROM individual_opens WHERE mailing_id = m.id) AS unique_opens,
-       (SELECT coalesce(sum(n), 0) FROM clicks WHERE mailing_id = m.id AND NOT machine) AS clicks,
+       (SELECT coalesce(sum(n), 0) FROM clicks WHERE mailing_id = m.id AND NOT machine)
+           + (SELECT count(*) FROM individual_clicks WHERE mailing_id = m.id) AS clicks,
        (SELECT coalesce(sum(n), 0) FROM clicks WHERE mailing_id = m.id AND machine) AS machine_clicks,
        (SELECT count(*) FROM unique_clicks WHERE mailing_id = m.id)
            + (SELECT count(*) FROM individual_clicks WHERE mailing_id = m.id) AS unique_clicks

@@ -73,9 +73,18 @@ WHERE a.value IS NOT NULL AND b.value IS NOT NULL AND (met.report_id <> $1 OR a.
 GROUP BY 1, 2, 3, 4, 5
 
 -- name: count_fetches
--- By people's mail programs; of the mailings, for nobody knows whose they are.
-SELECT (SELECT coalesce(sum(n), 0)::bigint FROM opens WHERE mailing_id = ANY ($1::uuid[]) AND NOT machine) AS opens,
-       (SELECT coalesce(sum(n), 0)::bigint FROM clicks WHERE mailing_id = ANY ($1::uuid[]) AND NOT machine) AS clicks
+-- By people's mail programs; of the mailings, for nobody knows whose they are. A mailing with fewer than are shown adds
+-- nothing: else its figure would be the sum less those of the other mailings, which are known.
+SELECT (SELECT coalesce(sum(n), 0)::bigint FROM (
+            SELECT sum(n) AS n FROM (
+                SELECT mailing_id, n FROM opens WHERE mailing_id = ANY ($1::uuid[]) AND NOT machine
+                UNION ALL SELECT mailing_id, 1 FROM individual_opens WHERE mailing_id = ANY ($1)) fetched
+            GROUP BY mailing_id HAVING sum(n) >= $2) shown) AS opens,
+       (SELECT coalesce(sum(n), 0)::bigint FROM (
+            SELECT sum(n) AS n FROM (
+                SELECT mailing_id, n FROM clicks WHERE mailing_id = ANY ($1::uuid[]) AND NOT machine
+                UNION ALL SELECT mailing_id, 1 FROM individual_clicks WHERE mailing_id = ANY ($1)) fetched
+            GROUP BY mailing_id HAVING sum(n) >= $2) shown) AS clicks
 
 -- name: keep_fetches
 UPDATE reports SET opens = $2, clicks = $3 WHERE id = $1

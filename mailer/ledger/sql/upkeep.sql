@@ -139,26 +139,6 @@ WITH busy AS (
 INSERT INTO counters (mailing_id, state, reason, n, at)
 SELECT mailing_id, state, reason, sum(n), at FROM gone GROUP BY mailing_id, state, reason, at HAVING sum(n) <> 0
 
--- name: fold_opens
--- Of the last days only: what is older was folded then.
-WITH busy AS (
-    SELECT mailing_id, day FROM opens WHERE day >= current_date - 1 GROUP BY mailing_id, day HAVING count(*) > 100
-), gone AS (
-    DELETE FROM opens o USING busy WHERE o.mailing_id = busy.mailing_id AND o.day = busy.day
-    RETURNING o.mailing_id, o.day, o.machine, o.n
-)
-INSERT INTO opens SELECT mailing_id, day, machine, sum(n) FROM gone GROUP BY mailing_id, day, machine
-
--- name: fold_clicks
-WITH busy AS (
-    SELECT mailing_id, link, day FROM clicks WHERE day >= current_date - 1
-    GROUP BY mailing_id, link, day HAVING count(*) > 100
-), gone AS (
-    DELETE FROM clicks c USING busy WHERE c.mailing_id = busy.mailing_id AND c.link = busy.link AND c.day = busy.day
-    RETURNING c.mailing_id, c.link, c.day, c.machine, c.n
-)
-INSERT INTO clicks SELECT mailing_id, link, day, machine, sum(n) FROM gone GROUP BY mailing_id, link, day, machine
-
 -- name: fold_handed
 WITH busy AS (
     SELECT brand, processor, country, contract FROM handed GROUP BY brand, processor, country, contract

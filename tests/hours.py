@@ -1,0 +1,37 @@
+"""Opens and clicks over a world's database, with hours that pass when a test says so."""
+
+import time
+from weakref import WeakKeyDictionary
+
+from mailer.ledger.opens import STEP, PostgresOpens
+from mailer.ports.counts import Written
+from tests.factories import KEY, World
+
+
+class Hours:
+    """The clock of a world's opens."""
+
+    def __init__(self) -> None:
+        self.passed = 0
+
+    def __call__(self) -> float:
+        """Returns seconds since the epoch."""
+        return time.time() + self.passed * STEP
+
+
+_of: WeakKeyDictionary[World, tuple[Hours, PostgresOpens]] = WeakKeyDictionary()
+
+
+def opens_of(world: World) -> PostgresOpens:
+    """Returns the one that all sites over a world share."""
+    if world not in _of:
+        hours = Hours()
+        _of[world] = hours, PostgresOpens(world.pool, world.policies, (KEY,), hours)
+    return _of[world][1]
+
+
+async def an_hour_later(world: World) -> Written:
+    """Lets an hour pass, and writes what was opened and clicked in it."""
+    opens = opens_of(world)
+    _of[world][0].passed += 1
+    return await opens.write()

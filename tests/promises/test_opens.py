@@ -1,0 +1,38 @@
+"""Opens and clicks are nobody's, also for who counts what the API says and knows the URLs of an event."""
+
+import pytest
+
+from mailer.ledger.keys import PostgresApiKeys
+from tests.factories import World
+from tests.hours import an_hour_later
+from tests.integration.web_world import PUBLIC_URL, browse
+from tests.letters import consents, event_of, known, parts, told
+from tests.promises.test_web import CROWD, crowd, pixel
+
+
+@pytest.mark.promise("paltalk06-18")
+async def test_no_figure_leads_from_an_open_to_a_recipient(world: World) -> None:
+    """The API says nothing of few opens, and whole cells while the mailing runs: no reader is seen to come."""
+    ada, _ = (await crowd(world, "paltalk-2006", "newsletter"))[:2]
+    event = await world.pool.fetchval("SELECT event_id FROM mailings WHERE category = 'newsletter'")
+    key = await PostgresApiKeys(world.pool).create("shop", ["paltalk-2006"])
+    told = list[int | None]()
+    async with browse(world, authorization=f"Bearer {key}") as client:
+        for _ in range(25):
+            await client.get(pixel(ada))
+            await an_hour_later(world)
+            told.append((await client.get(f"/api/v1/events/paltalk-2006/{event}")).json()["opens"])
+    assert told == [None] * 19 + [20] * 6
+
+
+@pytest.mark.promise("paltalk06-18")
+async def test_no_link_leads_from_a_click_to_a_recipient(world: World) -> None:
+    """A URL that an event gives for one person only is no tracked link in that person's mail."""
+    await known(world, "paltalk-2006", *CROWD)
+    for one in CROWD:
+        await consents(world, "paltalk-2006", "newsletter", ref=one["ref"])
+    items = [{"title": "a", "text": "b", "url": "https://shop.example/of/user-0"}]
+    people = [{**CROWD[0], "context": {"items": items}}, *CROWD[1:]]
+    hers, others = (await told(world, event_of("paltalk-2006", "weekly", *people)))[:2]
+    assert [f"{PUBLIC_URL}/c/" in "".join(parts(mail)) for mail in (hers, others)] == [False, True]
+    assert "https://shop.example/of/user-0" in parts(hers)[0]

@@ -1,0 +1,74 @@
+"""An hour's counts, in memory and sealed."""
+
+from collections import Counter
+from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.ledger.parking import Seal
+from mailer.ledger.tally import OTHER_LINKS, Tally
+from mailer.ports.counts import Trace
+
+MAILINGS = st.sampled_from([UUID(int=1), UUID(int=2)])
+LINKS = st.one_of(st.none(), st.sampled_from(["https://a.example/", "https://b.example/ü"]))
+TRACES = st.builds(
+    Trace,
+    MAILINGS,
+    st.booleans(),
+    st.one_of(st.none(), st.sampled_from(["n1", "n2", "n3"])),
+    st.one_of(st.none(), st.integers(1, 3)),
+)
+FETCHES = st.lists(st.tuples(TRACES, LINKS), max_size=60)
+
+
+def tally_of(fetches: list[tuple[Trace, str | None]]) -> Tally:
+    """What is counted of them."""
+    tally = Tally()
+    for trace, link in fetches:
+        tally.add(trace, link)
+    return tally
+
+
+@given(FETCHES, st.integers(2, 6))
+def test_no_link_is_counted_by_itself_that_few_clicked(fetches: list[tuple[Trace, str | None]], minimum: int) -> None:
+    """Each link that is named has the cell's number of people's clicks; the sums of a mailing stay."""
+    tally = tally_of(fetches)
+    pooled = tally.pooled(lambda mailing_id: minimum)
+    people = Counter[tuple[UUID, str]]()
+    for (mailing_id, link, machine), n in pooled.fetches.items():
+        if link and not machine:
+            people[mailing_id, link] += n
+    named = {(mailing_id, link) for mailing_id, link, _ in pooled.fetches if link}
+    named |= {(mailing_id, link) for mailing_id, link, _ in pooled.once if link}
+    assert all(people[key] >= minimum for key in named)
+
+    def sums(some: Tally) -> Counter[tuple[UUID, bool, bool]]:
+        found = Counter[tuple[UUID, bool, bool]]()
+        for (mailing_id, link, machine), n in some.fetches.items():
+            found[mailing_id, link is None, machine] += n
+        return found
+
+    assert sums(pooled) == sums(tally)
+
+
+@given(FETCHES)
+def test_somebodys_fetch_is_in_no_count(fetches: list[tuple[Trace, str | None]]) -> None:
+    """A fetch that is kept for a person who consented adds nothing to the mailing's count."""
+    tally = tally_of(fetches)
+    assert sum(tally.fetches.values()) == sum(trace.recipient_id is None for trace, _ in fetches)
+
+
+@given(FETCHES, st.integers(0, 1_000_000))
+def test_a_seal_keeps_all(fetches: list[tuple[Trace, str | None]], hour: int) -> None:
+    """What was sealed is read as it was, also with an older key; another key reads nothing."""
+    tally = tally_of(fetches)
+    body = Seal(["old secret"]).close(hour, tally)
+    assert Seal(["new secret", "old secret"]).open(body) == (hour, tally)
+    assert Seal(["new secret"]).open(body) is None
+
+
+def test_one_messages_clicks_make_no_link_of_its_own() -> None:
+    """A link that one message clicked ten times is one click of a message, and no link of its own."""
+    tally = tally_of([(Trace(UUID(int=1), nonce="n1"), "https://a.example/")] * 10)
+    assert set(tally.pooled(lambda mailing_id: 5).fetches) == {(UUID(int=1), OTHER_LINKS, False)}
