@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+import re
 from collections.abc import Iterable
 from itertools import chain
 from typing import Annotated, Any, Literal
@@ -15,6 +16,7 @@ from pydantic import (
     EncodedBytes,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -112,6 +114,12 @@ def _attachable(content_type: str) -> str:
     return content_type
 
 
+def _file_name(name: str) -> str:
+    if re.search(r"[/\\:]", name) or not name.strip(" ."):
+        raise ValueError("has a path part; write the name alone, such as invoice.pdf")
+    return name
+
+
 class Strict(BaseModel):
     """What does not change, and has no field that nobody knows."""
 
@@ -169,13 +177,26 @@ class Audience(Strict):
 
 
 class Attachment(Strict):
-    """A small file that goes with each copy."""
+    """A small file that goes with each copy. A text is in UTF-8, since the mail says so (RFC 2046 4.1.2)."""
 
-    filename: Name
+    filename: Annotated[Name, AfterValidator(_file_name)]
     content_type: Annotated[
         str, Field(pattern=r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$", max_length=100), AfterValidator(_attachable)
     ]
     content: Annotated[bytes, EncodedBytes(encoder=_Base64)]
+
+    @field_validator("content")
+    @classmethod
+    def _read_as_stated(cls, content: bytes, about: ValidationInfo) -> bytes:
+        content_type = about.data.get("content_type", "")
+        if content_type.startswith("text/"):
+            try:
+                content.decode()
+            except UnicodeDecodeError as error:
+                raise ValueError(
+                    f"is {content_type} and not in UTF-8 (octet {error.start}); save it in UTF-8"
+                ) from None
+        return content
 
 
 def _versioned(schema: dict[str, Any]) -> None:

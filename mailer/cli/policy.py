@@ -126,6 +126,7 @@ def _facts(policy: Policy) -> dict[str, object]:
         "cap": _shown(policy.cap and policy.cap.model_dump()),
         "hours": policy.hours and f"optional mail from {policy.hours.opens} to {policy.hours.closes}",
         "smallest group": policy.minimum_cell,
+        "attachments": ", ".join(policy.attachments) or "none",
         "jurisdiction": policy.default_jurisdiction,
         "stricter floors": _shown(
             {name: floor.model_dump(exclude_none=True) for name, floor in policy.jurisdictions.items()}

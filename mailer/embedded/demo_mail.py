@@ -16,7 +16,7 @@ def field(mail: CapturedMail, name: str) -> str | None:
 
 def is_newsletter(mail: CapturedMail, brand: str) -> bool:
     """Whether it came by the brand's newsletter list (RFC 2919)."""
-    return (field(mail, "List-Id") or "").startswith(f"<newsletter.{brand}.")
+    return f"newsletter.{brand}." in (field(mail, "List-Id") or "")
 
 
 def is_mandatory(mail: CapturedMail) -> bool:

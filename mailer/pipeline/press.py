@@ -206,7 +206,7 @@ class Press:
         stated = {"reason": facts.reason, "inviter": facts.inviter, **facts.context}
         texts = {name: text for name, text in stated.items() if isinstance(text, str) and name not in bent}
         rest = {name: value for name, value in stated.items() if name not in texts}
-        kind = facts.brand, self.template.version, facts.campaign, facts.reply_to, *texts
+        kind = facts.brand, self.template.version, facts.campaign, facts.reply_to, facts.topic, *texts
         return texts, (*kind, json.dumps(rest, sort_keys=True))
 
     def _personal(self, row: Row, category: Category, switches: Switches) -> dict[str, Any]:
@@ -253,6 +253,8 @@ class Press:
                 facts.campaign,
                 facts.reply_to,
                 facts.attachments,
+                policy.name,
+                facts.topic,
             )
             skeleton = self._skeletons[category.name] = Skeleton(head)
         return skeleton

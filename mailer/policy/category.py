@@ -39,6 +39,7 @@ class Category:
         follows_service_scope: where only paid service mail is mandatory, it is a notification to everyone else.
         tells_change: it tells of a change, at the address on record, and leaves proof of what was told.
         tells_everyone: it goes to all accounts of the brand.
+        list_name: what the List-Id of optional mail calls it, before the brand's name.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Category:
     follows_service_scope: bool = False
     tells_change: bool = False
     tells_everyone: bool = False
+    list_name: str = ""
 
     @property
     def optional(self) -> bool:
@@ -92,10 +94,32 @@ CATEGORIES: dict[str, Category] = {
             tells_change=True,
             tells_everyone=True,
         ),
-        Category("newsletter", mandatory=False, lane=Lane.NEWSLETTER, max_age=_STALE, markets=True),
-        Category("promotional", mandatory=False, lane=Lane.PROMOTIONAL, max_age=_MOMENT, markets=True, promotes=True),
-        Category("notification", mandatory=False, lane=Lane.SERVICE, max_age=_MOMENT),
-        Category("invitation", mandatory=False, lane=Lane.PROMOTIONAL, max_age=_MOMENT, invites=True),
+        Category(
+            "newsletter",
+            mandatory=False,
+            lane=Lane.NEWSLETTER,
+            max_age=_STALE,
+            markets=True,
+            list_name="Newsletter",
+        ),
+        Category(
+            "promotional",
+            mandatory=False,
+            lane=Lane.PROMOTIONAL,
+            max_age=_MOMENT,
+            markets=True,
+            promotes=True,
+            list_name="Offers",
+        ),
+        Category("notification", mandatory=False, lane=Lane.SERVICE, max_age=_MOMENT, list_name="Notifications"),
+        Category(
+            "invitation",
+            mandatory=False,
+            lane=Lane.PROMOTIONAL,
+            max_age=_MOMENT,
+            invites=True,
+            list_name="Invitations",
+        ),
         Category(
             "partner",
             mandatory=False,
@@ -104,6 +128,7 @@ CATEGORIES: dict[str, Category] = {
             markets=True,
             promotes=True,
             partners=True,
+            list_name="Partner offers",
         ),
     )
 }

@@ -19,9 +19,23 @@ from pydantic import (
 )
 
 from mailer.policy.alignment import misaligned
+from mailer.policy.attachments import INERT
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.faults import describe, fault, not_toml, shown
-from mailer.policy.forms import ADDRESS, CLOCK, COUNTRY, DOMAIN, HTTPS, LINE, LOCALE, NAME, SENDER, SLUG, language_tag
+from mailer.policy.forms import (
+    ADDRESS,
+    CLOCK,
+    CONTENT_TYPE,
+    COUNTRY,
+    DOMAIN,
+    HTTPS,
+    LINE,
+    LOCALE,
+    NAME,
+    SENDER,
+    SLUG,
+    language_tag,
+)
 from mailer.policy.jurisdiction import FLOORS
 from mailer.policy.lines import Path
 from mailer.policy.switches import ORDER, Floor, Switches, strictest, weaker
@@ -32,6 +46,7 @@ Name = Annotated[str, Field(pattern=NAME)]
 Country = Annotated[str, Field(pattern=COUNTRY)]
 Clock = Annotated[str, Field(pattern=CLOCK)]
 Sender = Annotated[str, Field(pattern=SENDER)]
+ContentType = Annotated[str, Field(pattern=CONTENT_TYPE)]
 Whole = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
 Day = Annotated[date, Strict()]
@@ -201,6 +216,7 @@ class Policy(_Section):
         minimum_cell: a smaller group is nobody's to see: no pixel, no figure.
         default_jurisdiction: assumed of recipients whose country nobody knows; None: then no promotion.
         jurisdictions: floors stricter than the law's.
+        attachments: the content types that events may attach; files that open as another one are refused, too.
         only_deliver_to: staging; addresses or `@domain`s that mail may leave for. None: everywhere.
     """
 
@@ -226,6 +242,7 @@ class Policy(_Section):
     no_retention: Flag = False
     retention_days: Whole = Field(default=1095, ge=30)
     promises: tuple[Promise, ...] = ()
+    attachments: tuple[ContentType, ...] = INERT
     only_deliver_to: tuple[str, ...] | None = None
 
     _earlier: Mapping[str, "Policy"] = PrivateAttr(default_factory=dict)

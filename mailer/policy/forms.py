@@ -14,6 +14,7 @@ SENDER = r"^[^<>\r\n]*[^<>\s] <[^\s<>@]+@[^\s<>@]+\.[^\s<>@]+>$"
 HTTPS = r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])(:|/))\S+$"
 """`http` will do on this machine, as when trying mailer out."""
 
+CONTENT_TYPE = r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$"
 CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 HOW_TO_WRITE = {
@@ -25,6 +26,7 @@ HOW_TO_WRITE = {
     DOMAIN: "a domain in lower case, such as example.org",
     ADDRESS: "an address, such as opt-out@example.org",
     SENDER: "a name and an address, such as My Brand <news@mail.example.org>",
+    CONTENT_TYPE: "a content type, such as application/pdf",
     CLOCK: "a time of the day, such as 08:00",
     HTTPS: "an address that begins with https://",
 }

@@ -74,7 +74,7 @@ def compose(message: Outgoing, index: int, extensions: Extensions) -> Letter | O
     content = message.content
     sender, recipient = message.sender, message.recipient
     plain = content.isascii()
-    utf8 = not (sender.isascii() and recipient.isascii())
+    utf8 = not (sender.isascii() and recipient.isascii() and (plain or _head(content).isascii()))
     trouble = _trouble(sender, recipient, content) or _lacking(extensions, utf8, plain, len(content))
     if trouble is not None:
         return trouble
@@ -98,6 +98,11 @@ def compose(message: Outgoing, index: int, extensions: Extensions) -> Letter | O
     if not stuffed.endswith(b"\r\n"):
         stuffed += b"\r\n"
     return Letter(index, mail.encode(), rcpt.encode(), stuffed)
+
+
+def _head(content: bytes) -> bytes:
+    """The header of a message, in which UTF-8 asks for SMTPUTF8 (RFC 6531 3.4)."""
+    return (b"\r\n" + content).partition(b"\r\n\r\n")[0]
 
 
 def xtext(text: str) -> str:

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from mailer.events import Audience, EventRefused, MessageEvent, People, Person
+from mailer.policy.attachments import unattachable
 from mailer.policy.category import Category
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
@@ -38,7 +39,7 @@ def admit(event: MessageEvent, policies: Mapping[str, Policy], templates: Templa
     template = templates.get(event.brand, event.template)
     if template is None:
         raise EventRefused([_unknown_template(event, templates.names(event.brand)), *_category_problems(event, policy)])
-    problems = [*_category_problems(event, policy), *_locale_problems(event)]
+    problems = [*_category_problems(event, policy), *_locale_problems(event), *_attachment_problems(event, policy)]
     if not problems and event.category != template.category:
         problems.append(
             f"category: template {template.name} is {template.category}, not {event.category}; "
@@ -106,6 +107,12 @@ def _locale_problems(event: MessageEvent) -> Iterator[str]:
     for index, person in enumerate(_people(event)):
         if person.locale is not None and not is_locale(person.locale):
             yield f"to.people.{index}.locale: there is no {person.locale}; write one such as en, de-AT or zh-Hant"
+
+
+def _attachment_problems(event: MessageEvent, policy: Policy) -> Iterator[str]:
+    for index, file in enumerate(event.attachments):
+        for problem in unattachable(policy.attachments, file.filename, file.content_type):
+            yield f"attachments.{index}.{problem}"
 
 
 def _context_problems(event: MessageEvent, template: Template) -> Iterator[str]:

@@ -26,6 +26,7 @@ from mailer.rendering.jinja import (
 )
 from mailer.rendering.languages import locale_for, words_for
 from mailer.rendering.sources import Fault, TemplateError, TemplateFiles, assemble, body_path, fold
+from mailer.rendering.surviving import survive
 
 RESERVED = frozenset(
     {
@@ -278,7 +279,7 @@ def _compile(file: Path, values: Mapping[str, Any], locale: str, sources: Mappin
         env = environment(locale, escape=piece == "html")
         try:
             tree = env.parse(source)
-            page = inline_css(source) if piece == "html" else source
+            page = inline_css(survive(source)) if piece == "html" else source
             pieces[piece] = env.from_string(page)
             # A plain dict; Jinja2 would look through a chain of two for each message.
             pieces[piece].globals = dict(values)

@@ -4,7 +4,9 @@ import base64
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,12 +20,15 @@ MIN_RSA_BITS = 2048
 
 SIGNED = (
     b"from",
+    b"sender",
     b"to",
+    b"cc",
     b"subject",
     b"date",
     b"message-id",
     b"mime-version",
     b"content-type",
+    b"content-transfer-encoding",
     b"reply-to",
     b"list-id",
     b"list-unsubscribe",
@@ -31,7 +36,7 @@ SIGNED = (
     b"feedback-id",
     b"auto-submitted",
 )
-"""The header fields that are covered where they are present; both of RFC 8058 are among them."""
+"""The header fields of which nobody can change or add one, absent ones too; both of RFC 8058 are among them."""
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*?)\r\n(?![ \t])", re.DOTALL)
 _SPACE = re.compile(rb"[ \t]{2,}|\t")
@@ -78,7 +83,8 @@ class Signer:
         """
         head, _, body = message.partition(b"\r\n\r\n")
         fields = [(name.lower(), value) for name, value in _FIELD.findall(head + b"\r\n")]
-        names, covered = _covered(fields)
+        names, places = _plan(tuple([name for name, _ in fields]))
+        covered = _canonical(fields, places)
         body_hash = base64.b64encode(hashlib.sha256(relaxed_body(body)).digest())
         signatures = [self._signature(*key, names, covered, body_hash, now) for key in self._keys]
         return b"".join((*signatures, message))
@@ -121,18 +127,22 @@ def relaxed_body(body: bytes) -> bytes:
     return b"" if body[:end] == b"\r\n" else body[:end]
 
 
-def _covered(fields: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
-    """The `h=` names, folded, and the fields in that order (RFC 6376 5.4.2: the last of a name first)."""
-    present = Counter(name for name, _ in fields)
-    # From once more than there are, so that nobody can add another (RFC 6376 8.15).
-    names = [name for signed in SIGNED for name in [signed] * present[signed]] + [b"from"]
-    canonical = b"".join(
-        name + b":" + _relaxed_value(value) + b"\r\n"
-        for signed in SIGNED
-        for name, value in reversed(fields)
-        if name == signed
-    )
-    return b"\r\n :".join(b":".join(names[start : start + 4]) for start in range(0, len(names), 4)), canonical
+@lru_cache(maxsize=1000)
+def _plan(present: tuple[bytes, ...]) -> tuple[bytes, tuple[int, ...]]:
+    """The `h=` names, folded, and the places of the fields that they cover (RFC 6376 5.4.2: the last of a name first).
+
+    Each name stands once more than it is present, so that nobody can add another field of it (RFC 6376 8.15). All
+    messages of a form have the same names in the same order, so this is worked out once for them.
+    """
+    count = Counter(present)
+    names = [name for signed in SIGNED for name in [signed] * (count[signed] + 1)]
+    places = [at for signed in SIGNED for at in range(len(present) - 1, -1, -1) if present[at] == signed]
+    lines = [b":".join(names[start : start + 4]) for start in range(0, len(names), 4)]
+    return b"\r\n :".join(lines), tuple(places)
+
+
+def _canonical(fields: Sequence[tuple[bytes, bytes]], places: Sequence[int]) -> bytes:
+    return b"".join([b"%b:%b\r\n" % (fields[at][0], _relaxed_value(fields[at][1])) for at in places])
 
 
 def _relaxed_value(value: bytes) -> bytes:

@@ -2,8 +2,10 @@
 
 import re
 from binascii import b2a_base64
+from collections.abc import Sequence
 from email.utils import parseaddr
 from functools import lru_cache
+from hashlib import sha256
 from typing import NewType
 from urllib.parse import quote
 
@@ -15,12 +17,17 @@ MAX_WORD = 75
 """The longest encoded word (RFC 2047 2)."""
 MAX_STRUCTURED = 998
 """The longest line at all (RFC 5322 2.1.1)."""
+MAX_LIST_ID = 255
+"""The longest identifier of a list (RFC 2919 3)."""
 _WORD_COST = len("=?utf-8?b??=")
 _LONG_WORD = MAX_WORD - 10
 """From here on a word is encoded, since it may not fit into a line."""
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """What has no place in a header's value: it could begin a header of its own."""
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""What turns the direction of text: a name with it reads as another one (UAX #9 2.1 to 2.5). New ones are refused with
+it, and some people were known before."""
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _ADDR_SPEC = re.compile(r'([^\s<>()\[\]\\,;:@"]+|"[^\s<>()\[\]\\,;:@"]+")@([^\s<>()\[\]\\,;:@"]+)')
 _TOKEN = re.compile(r"[A-Za-z0-9._-]+(?: [A-Za-z0-9._-]+)*")
@@ -85,18 +92,37 @@ def named(spec: AddrSpec, name: str | None, header: str) -> str:
     Raises:
         HeaderRefused: the name has a control character.
     """
-    name = one_line(name, header).strip() if name else ""
+    if name and not name.isprintable():
+        name = _TURNS.sub("", one_line(name, header))
+    name = name.strip() if name else ""
     if not name:
         return spec
     column = len(header) + 2
     if not _reads_as_written(name) or len(name) > MAX_LINE - column - 2:
         phrase = encoded_words(name, column)
-    elif _ATOMS.fullmatch(name):
-        phrase = name
     else:
-        phrase = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        phrase = name if _ATOMS.fullmatch(name) else _quoted_string(name)
     separator = " " if len(phrase) + len(spec) + column + 3 <= MAX_LINE else "\r\n "
     return f"{phrase}{separator}<{spec}>"
+
+
+def list_id(name: str, labels: Sequence[str], domain: str) -> str:
+    """The value of List-Id (RFC 2919): a phrase that people read, and an identifier.
+
+    Args:
+        name: the phrase, printable ASCII, since no encoded word may stand in the field.
+        labels: what comes before the domain. Where they are too long, a digest stands for them.
+        domain: of the list's owner.
+
+    Raises:
+        HeaderRefused: something else than printable ASCII is in it, or it is too long.
+    """
+    before, domain = ".".join(labels), a_labels(domain)
+    if len(before) + 1 + len(domain) > MAX_LIST_ID:
+        before = sha256(before.encode()).hexdigest()[:32]
+    phrase, column = name if _ATOMS.fullmatch(name) else _quoted_string(name), len("List-Id: ")
+    value = structured(f"{phrase} <{before}.{domain}>", "List-Id")
+    return value if column + len(value) <= MAX_LINE else "\r\n <".join(value.rsplit(" <", 1))
 
 
 def split_mailbox(text: str, header: str) -> tuple[str, str]:
@@ -159,12 +185,18 @@ def parameter(name: str, value: str) -> str:
     Raises:
         HeaderRefused: it has a line break or another control character.
     """
-    if len(value) <= 60 and _TOKEN.fullmatch(one_line(value, name)):
+    value = _TURNS.sub("", one_line(value, name))
+    if len(value) <= 60 and _TOKEN.fullmatch(value):
         return f';\r\n {name}="{value}"'
     pieces = re.findall(r"(?:%[0-9A-F]{2}|[^%]){1,20}", "utf-8''" + quote(value, safe=""))
     if len(pieces) == 1:
         return f";\r\n {name}*={pieces[0]}"
     return "".join(f";\r\n {name}*{number}*={piece}" for number, piece in enumerate(pieces))
+
+
+def _quoted_string(name: str) -> str:
+    """ASCII as a quoted string (RFC 5322 3.2.4)."""
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _reads_as_written(text: str) -> bool:

@@ -8,15 +8,27 @@ from typing import Any
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time, get_datetime_format
-from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, UndefinedError, meta, nodes, pass_context
+from jinja2 import (
+    StrictUndefined,
+    TemplateSyntaxError,
+    Undefined,
+    UndefinedError,
+    meta,
+    nodes,
+    pass_context,
+    pass_eval_context,
+)
+from jinja2.nodes import EvalContext
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
+from markupsafe import Markup
 
 from mailer.rendering.forms import WHEN
 from mailer.rendering.languages import fallbacks, words_for
 from mailer.rendering.links import is_web_url
 from mailer.rendering.sources import Fault
+from mailer.rendering.surviving import END, FIRST_STRONG
 
 TRACKED = "tracked"
 """A filter for the URLs of optional mail, and the value that it looks for: what counts a click, None to count none."""
@@ -60,6 +72,7 @@ def environment(locale: str, *, escape: bool) -> ImmutableSandboxedEnvironment:
     env.globals.clear()
     env.filters[WHEN] = _when_in(locale)
     env.filters[TRACKED] = _tracked
+    env.filters["lines"] = _lines
     return env
 
 
@@ -167,6 +180,19 @@ def _when_in(locale: str) -> Callable[[Context, Any], str]:
         return _in_words(value, words_for(getattr(context.get("recipient"), "locale", None), locale))
 
     return when
+
+
+@pass_eval_context
+def _lines(context: EvalContext, value: Any) -> str:
+    """A filter: a text of several lines, which HTML breaks where the text does; Outlook does not know `pre-line`."""
+    if isinstance(value, Undefined):
+        str(value)  # raises, and says what is missing
+    if not isinstance(value, str):
+        raise WrongValue(f"lines: wants a text, not a {type(value).__name__}")
+    if not context.autoescape:
+        return value
+    # Where lines break, an isolate ends.
+    return Markup("<br>\n").join(f"{FIRST_STRONG}{line}{END}" if line else "" for line in value.splitlines())
 
 
 @pass_context

@@ -17,7 +17,8 @@ from mailer.policy.category import Category
 from mailer.rendering.forms import Form, Pieces, Slot, filled
 from mailer.rendering.headers import (
     AddrSpec,
-    a_labels,
+    HeaderRefused,
+    list_id,
     mailbox,
     named,
     one_line,
@@ -26,12 +27,14 @@ from mailer.rendering.headers import (
     structured,
     unstructured,
 )
-from mailer.rendering.transfer import base64_lines, is_dense, quoted_piece
+from mailer.rendering.transfer import base64_lines, is_dense, is_utf8, quoted_piece
 
 # "=_" can stand in neither quoted-printable nor base64 (RFC 2045 6.7), so a boundary with it never occurs in a part.
 _ALTERNATIVE = "=_mailer_alternative"
 _MIXED = "=_mailer_mixed"
 _NOTHING: Mapping[str, str] = {}
+MAX_LIST_NAME = 100
+"""Characters of a brand's name in a List-Id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Letterhead:
         campaign: for the Feedback-ID; None where the mailing counts by itself.
         reply_to: an address, or None.
         attachments: they go with each copy.
+        name: what recipients know the brand as, for the List-Id; where that is not plain ASCII, `brand` stands there.
+        topic: within the category, of which it is a list of its own; None if it is about no topic.
     """
 
     sender: str
@@ -54,6 +59,8 @@ class Letterhead:
     campaign: str | None = None
     reply_to: str | None = None
     attachments: Sequence[Attachment] = ()
+    name: str = ""
+    topic: str | None = None
 
 
 class Skeleton:
@@ -172,18 +179,35 @@ class _Dense:
 
 
 def _fixed_headers(head: Letterhead) -> list[tuple[str, str]]:
-    category = head.category.name
-    headers = [
-        ("Auto-Submitted", "auto-generated"),
-        ("Feedback-ID", structured(f"{head.campaign or '-'}:{category}:{head.brand}:mailer", "Feedback-ID")),
-    ]
+    headers = [("Auto-Submitted", "auto-generated"), ("Feedback-ID", _feedback_id(head))]
     if head.reply_to:
         headers.append(("Reply-To", mailbox(head.reply_to, None, "Reply-To")))
     if head.category.optional:
-        headers.append(("List-Id", one_line(f"<{category}.{head.brand}.{a_labels(head.domain)}>", "List-Id")))
+        headers.append(("List-Id", _list_id(head)))
         headers.append(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
+        headers.append(("X-Auto-Response-Suppress", "All"))  # Exchange heeds nothing else
     headers.append(("MIME-Version", "1.0"))
     return headers
+
+
+def _feedback_id(head: Letterhead) -> str:
+    """Four parts, of which machines count complaints; nothing of the recipient is among them."""
+    parts = (head.campaign or "-", head.category.name, head.brand, "mailer")
+    if any(":" in part for part in parts):
+        raise HeaderRefused("Feedback-ID: a part of it has a colon")
+    return structured(":".join(parts), "Feedback-ID")
+
+
+def _list_id(head: Letterhead) -> str:
+    """Whose list it is, and its identifier; a topic that can be left by itself has one of its own."""
+    category, topic = head.category, head.topic
+    plain = (
+        head.name.isascii() and head.name.isprintable() and "=?" not in head.name and len(head.name) <= MAX_LIST_NAME
+    )
+    phrase = f"{category.list_name} of {(plain and head.name) or head.brand}"
+    if topic is None:
+        return list_id(phrase, (category.name, head.brand), head.domain)
+    return list_id(f"{phrase} - {topic.replace('-', ' ')}", (topic, category.name, head.brand), head.domain)
 
 
 def _opening(mixed: bool) -> bytes:
@@ -198,7 +222,7 @@ def _closing(attachments: Sequence[Attachment]) -> bytes:
     for attachment in attachments:
         head = (
             f"\r\n--{_MIXED}\r\n"
-            f"Content-Type: {attachment.content_type}\r\n"
+            f"Content-Type: {_typed(attachment)}\r\n"
             "Content-Transfer-Encoding: base64\r\n"
             f"Content-Disposition: attachment{parameter('filename', attachment.filename)}\r\n\r\n"
         )
@@ -206,6 +230,13 @@ def _closing(attachments: Sequence[Attachment]) -> bytes:
     if attachments:
         parts.append(f"\r\n--{_MIXED}--\r\n".encode())
     return b"".join(parts)
+
+
+def _typed(attachment: Attachment) -> str:
+    """Its content type; a text has its charset (RFC 2046 4.1.2). What was accepted before is perhaps not in UTF-8."""
+    if not attachment.content_type.startswith("text/"):
+        return attachment.content_type
+    return f"{attachment.content_type}; charset={'utf-8' if is_utf8(attachment.content) else 'unknown-8bit'}"
 
 
 def _part(subtype: str, pieces: Pieces) -> list[bytes | _Hole | _Dense]:

@@ -12,6 +12,9 @@ _DENSE: Final = 6
 _ENCODED: Final = re.compile(rb"[^\t\r\n -<>-~]")
 _ESCAPES: Final = {bytes([octet]): b"=%02X" % octet for octet in range(256)}
 _SOFT: Final = b"=\r\n"
+_MBOX: Final = b"From "
+"""Begins a message in an mbox file: whoever writes one puts a `>` before such a line, and signatures break."""
+_MBOX_ESCAPED: Final = b"=46rom "
 _PLAIN: Final = bytes(octet for octet in range(32, 127) if octet != 61)
 """What stands for itself, but for a space at the end of a line."""
 
@@ -19,6 +22,15 @@ _PLAIN: Final = bytes(octet for octet in range(32, 127) if octet != 61)
 def is_dense(data: bytes) -> bool:
     """Whether base64 is the better encoding."""
     return len(data.translate(None, _ASCII)) * _DENSE > len(data)
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether it is a text in UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def base64_lines(data: bytes) -> bytes:
@@ -32,7 +44,8 @@ def quoted_printable(data: bytes) -> bytes:
 
     Two thirds of the time of `binascii.b2a_qp`, which takes 21 µs for 4 KB, octet by octet.
     """
-    return b"\r\n".join([_quoted_line(line) for line in _ENCODED.sub(_escape, data).split(b"\r\n")])
+    encoded = _ENCODED.sub(_escape, data).replace(_MBOX, _MBOX_ESCAPED)
+    return b"\r\n".join([_quoted_line(line) for line in encoded.split(b"\r\n")])
 
 
 def quoted_piece(data: bytes) -> bytes:
@@ -40,7 +53,7 @@ def quoted_piece(data: bytes) -> bytes:
 
     So pieces can be encoded once and put together in any order.
     """
-    if not data.translate(None, _PLAIN) and not data.endswith(b" "):
+    if not data.translate(None, _PLAIN) and not data.endswith(b" ") and _MBOX not in data:
         lines = [data[start : start + _LINE - 1] for start in range(0, len(data), _LINE - 1)]
         return _SOFT.join((*lines, b""))
     encoded = quoted_printable(data)

@@ -51,6 +51,18 @@ def test_utf8_is_declared() -> None:
     assert made.rcpt == "TO:<jürgen@example.org> NOTIFY=FAILURE,DELAY".encode()
 
 
+@pytest.mark.parametrize("field", ["Reply-To: hilfé@example.org", "To: zoë@example.org", "X: a\r\n é"])
+@pytest.mark.parametrize("above", ["", "Subject: x\r\n"])
+def test_utf8_in_a_header_field_is_declared(field: str, above: str) -> None:
+    """UTF-8 in a header asks for SMTPUTF8 (RFC 6531 3.4), whatever the recipient's address; in a body it does not."""
+    content = f"{above}{field}\r\n\r\nhi\r\n".encode()
+    assert letter(content).mail.endswith(b" BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=e7")
+    assert b"SMTPUTF8" not in letter("Subject: x\r\n\r\nhilfé\r\n".encode()).mail
+    without = compose(Outgoing("b@example.com", "ann@example.org", content), 0, Extensions.of({"8bitmime": ""}))
+    assert isinstance(without, Outcome)
+    assert (without.result, without.status) == (Result.BLOCKED, "5.6.7")
+
+
 @pytest.mark.parametrize(
     ("recipient", "content", "extensions", "status"),
     [

@@ -33,6 +33,7 @@ PLAIN: dict[str, Any] = {
     "date": 1_700_000_000,
     "unsubscribe_url": LEAVE,
 }
+TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 LINE = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=200)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=2000)
 
@@ -135,7 +136,13 @@ def decoded_name(content: bytes) -> str:
     return str(make_header(decode_header(phrase)))
 
 
-@given(st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs")), min_size=1, max_size=80))
+@given(
+    st.text(
+        st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs"), exclude_characters=TURNS),
+        min_size=1,
+        max_size=80,
+    )
+)
 def test_display_name_reads_back(name: str) -> None:
     """Any display name stays a name, and the address stays the address."""
     content = write(name=name)
@@ -164,6 +171,13 @@ def test_awkward_names_read_back(name: str) -> None:
     assert decoded_name(content) == name
 
 
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_name_is_not_turned(turn: str) -> None:
+    """A name from before such names were refused loses what makes `evil\u202efdp.exe` read as `evilexe.pdf`."""
+    assert decoded_name(write(name=f"evil{turn}fdp.exe")) == "evilfdp.exe"
+    assert b"\r\nTo: sam@example.org\r\n" in write(name=turn)
+
+
 def test_no_name_is_an_address_alone() -> None:
     """Without a display name, or with a blank one, the To is the address."""
     for name in (None, "", "  "):
@@ -179,9 +193,7 @@ def test_international_addresses() -> None:
 
 def test_newsletter_headers() -> None:
     """Optional mail has each header of MAIL.md once."""
-    message = read(
-        write(Letterhead(**{**fields(NEWSLETTER), "campaign": "spring", "reply_to": "help@paltalk.example"}))
-    )
+    message = read(write(letterhead(campaign="spring", reply_to="help@paltalk.example", name="Paltalk")))
     expected = {
         "From": "Paltalk News <news@mail.paltalk.example>",
         "To": "Sam <sam@example.org>",
@@ -192,9 +204,10 @@ def test_newsletter_headers() -> None:
         "Auto-Submitted": "auto-generated",
         "Reply-To": "help@paltalk.example",
         "Feedback-ID": "spring:newsletter:paltalk-2006:mailer",
-        "List-Id": "<newsletter.paltalk-2006.paltalk.example>",
+        "List-Id": "Newsletter of Paltalk <newsletter.paltalk-2006.paltalk.example>",
         "List-Unsubscribe": f"<{LEAVE}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "X-Auto-Response-Suppress": "All",
     }
     assert {name: [str(value) for value in message.get_all(name, [])] for name in expected} == {
         name: [value] for name, value in expected.items()
@@ -202,12 +215,9 @@ def test_newsletter_headers() -> None:
     assert set(message.keys()) == {*expected, "Content-Type"}
 
 
-@pytest.mark.parametrize("campaign", ["c" * 60, "spring-2026-newsletter-to-premium-members", "a", None])
-def test_a_feedback_id_is_four_parts_as_they_are(campaign: str | None) -> None:
-    """Machines read the field, so no name of a campaign makes it an encoded word (RFC 2047 5)."""
-    raw = write(Letterhead(**{**fields(NEWSLETTER), "campaign": campaign}))
-    [line] = [line for line in raw.split(b"\r\n") if line.startswith(b"Feedback-ID:")]
-    assert line == f"Feedback-ID: {campaign or '-'}:newsletter:paltalk-2006:mailer".encode()
+def letterhead(head: Letterhead = NEWSLETTER, **changes: Any) -> Letterhead:
+    """A letterhead with some of its values changed."""
+    return Letterhead(**{**fields(head), **changes})
 
 
 def fields(head: Letterhead) -> dict[str, Any]:
@@ -218,7 +228,7 @@ def fields(head: Letterhead) -> dict[str, Any]:
 def test_service_mail_cannot_be_left() -> None:
     """Mandatory mail has no list header at all."""
     message = read(write(SERVICE, unsubscribe_url=None))
-    assert not [name for name in message if name.lower().startswith("list-")]
+    assert not [name for name in message if name.lower().startswith(("list-", "x-auto-response"))]
     assert message["Auto-Submitted"] == "auto-generated"
 
 
@@ -256,7 +266,7 @@ def test_what_is_no_address_is_refused(to: str) -> None:
         write(to=to)
 
 
-@given(st.binary(max_size=500), LINE.filter(str.strip))
+@given(st.binary(max_size=500), LINE.filter(lambda name: name.strip(TURNS + " ").strip()))
 def test_attachments_read_back(content: bytes, filename: str) -> None:
     """Attachments come after the parts, with their names in any script."""
     attachment = Attachment.model_construct(filename=filename, content_type="application/pdf", content=content)
@@ -265,7 +275,24 @@ def test_attachments_read_back(content: bytes, filename: str) -> None:
     assert part(message, "plain") == "Hello\n"
     (found,) = message.iter_attachments()
     assert found.get_content_type() == "application/pdf"
-    assert found.get_filename() == filename.strip()
+    assert found.get_filename() == filename.translate(dict.fromkeys(map(ord, TURNS))).strip()
+    assert found.get_payload(decode=True) == content
+
+
+@pytest.mark.parametrize(
+    ("content_type", "content", "charset"),
+    [
+        ("text/plain", b"", "utf-8"),
+        ("text/csv", "Größe;1\n".encode(), "utf-8"),
+        ("text/plain", "Größe".encode("latin-1"), "unknown-8bit"),
+        ("application/pdf", "Größe".encode(), None),
+    ],
+)
+def test_a_text_has_its_charset(content_type: str, content: bytes, charset: str | None) -> None:
+    """Readers are told how to read a text (RFC 2046 4.1.2), and what is in no known charset is not called UTF-8."""
+    file = Attachment.model_construct(filename="a.txt", content_type=content_type, content=content)
+    (found,) = read(write(letterhead(attachments=(file,)))).iter_attachments()
+    assert (found.get_content_type(), found.get_content_charset()) == (content_type, charset)
     assert found.get_payload(decode=True) == content
 
 

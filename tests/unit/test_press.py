@@ -153,12 +153,27 @@ def test_service_mail_is_a_notification_to_some() -> None:
     notice, service = printed(press, row_for(press), "notification"), printed(press, row_for(press))
     assert "letters@mail." in notice["From"]
     assert "service@notice." in service["From"]
-    assert notice["List-Id"] == "<notification.interpals.interpals.example>"
+    assert notice["List-Id"] == "Notifications of InterPals <notification.interpals.interpals.example>"
     assert (service["List-Id"], service["List-Unsubscribe"], service["List-Unsubscribe-Post"]) == (None, None, None)
     token = notice["List-Unsubscribe"].removeprefix("<https://mail.example/u/").removesuffix(">")
     assert LINKS.read_unsubscribe(token) == UnsubscribeToken("interpals", 7, "notification", press.facts.id)
     assert tokens(notice, "u") == [token, token]
     assert tokens(service, "u") == []
+
+
+def test_a_topic_is_a_list_of_its_own() -> None:
+    """Mailings that share all but their topic share no list; what has none is the category's."""
+    presses = Presses(policies(), templates(), LINKS, None)
+    lists = []
+    for topic in ("chat-rooms", "travel", None, "chat-rooms"):
+        press = presses.set_up(facts_of(context={"headline": "x"}, audience_size=1, topic=topic), None)
+        lists.append(printed(press, row_for(press))["List-Id"].partition("<")[2])
+    assert lists == [
+        "chat-rooms.newsletter.interpals.interpals.example>",
+        "travel.newsletter.interpals.interpals.example>",
+        "newsletter.interpals.interpals.example>",
+        "chat-rooms.newsletter.interpals.interpals.example>",
+    ]
 
 
 def test_the_service_itself_can_be_left() -> None:

@@ -1,0 +1,36 @@
+"""Quoted-printable that comes through: what it reads back as, and what its lines never begin with."""
+
+import quopri
+import re
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mailer.rendering.transfer import quoted_piece, quoted_printable
+
+PIECES = st.lists(
+    st.sampled_from(["From ", "From", " ", ">From ", "F", "rom ", "\r\n", "a", "=", "é", "x" * 70, "x" * 75, "."]),
+    max_size=12,
+).map("".join)
+
+
+@given(st.lists(PIECES, max_size=4))
+@example(["From "])
+@example(["x" * 75 + "From me"])
+@example(["Fr", "om me"])
+@example(["a\r\n", "From me"])
+def test_no_line_looks_like_a_new_message(pieces: list[str]) -> None:
+    """No line of a body begins with `From `, which an mbox file takes for a new message, wherever lines are cut."""
+    encoded = b"".join(quoted_piece(piece.encode()) for piece in pieces) + b"\r\n"
+    assert not re.search(rb"^From ", encoded, re.MULTILINE)
+    assert all(len(line) <= 76 for line in encoded.split(b"\r\n"))
+    assert quopri.decodestring(encoded).removesuffix(b"\r\n") == "".join(pieces).encode()
+
+
+@pytest.mark.parametrize("text", [b"From me\r\nFrom you", b"Dear,\r\nFrom \r\n", b"x" * 74 + b" From here"])
+def test_a_whole_text(text: bytes) -> None:
+    """A text that is encoded at once is safe in the same way, and reads back as it was."""
+    encoded = quoted_printable(text)
+    assert b"\nFrom " not in b"\n" + encoded
+    assert quopri.decodestring(encoded) == text
