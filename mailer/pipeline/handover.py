@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from operator import attrgetter
 from types import MappingProxyType
 from uuid import UUID
 
@@ -43,6 +44,7 @@ PAUSE = timedelta(seconds=10)
 """When rows that were not reached are tried again."""
 ELSEWHERE = timedelta(seconds=15)
 """When mailings are tried again whose brand or template is not known here: newer workers are being deployed."""
+_LACKING = attrgetter("lacking")
 
 
 class HandOver:
@@ -269,9 +271,24 @@ class HandOver:
                 lambda index: self._forbidden(steps[index].wanted, admission.until),
                 urgent=urgent,
             )
+        if any(map(_LACKING, outcomes)):
+            outcomes = self._elsewhere(hold, steps, outcomes)
         await self._tell(name, steps, outcomes)
         await self._recorder.judge(hold, name, [step.row for step in steps], outcomes)
         return outcomes
+
+    def _elsewhere(self, hold: Hold, steps: Sequence[Sending], outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """The outcomes, in which nothing has come of a message that only this processor cannot carry (RFC 6531 3.4)."""
+        told = list(outcomes)
+        for index, (step, outcome) in enumerate(zip(steps, outcomes, strict=True)):
+            if not outcome.lacking:
+                continue
+            barred = hold.barred[_key(step.row)]
+            barred.add(step.wanted.processor)
+            if self._gate.routes.has_another(step.press.policy, step.press.template.purpose, barred):
+                told[index] = Outcome(Result.UNSENT, status=outcome.status, text=outcome.text)
+                hold.offered += 1  # the other one may take it at once
+        return told
 
     async def _tell(self, name: str, steps: Sequence[Sending], outcomes: Sequence[Outcome]) -> None:
         """Says what a processor has answered to who decides about what goes next. What they do loses no outcome."""

@@ -74,6 +74,10 @@ class Choosing(Protocol):
         """Tells whether each processor that may have a message refuses us with this recipient's alone."""
         ...
 
+    def has_another(self, policy: Policy, purpose: str, barred: Collection[str]) -> bool:
+        """Tells whether a processor that is not barred may have a message, now or later."""
+        ...
+
     def note(
         self, name: str, outcomes: Sequence[Outcome], recipients: Sequence[int], sender: Callable[[int], str]
     ) -> None:

@@ -285,6 +285,11 @@ class Routes:
             way.name in barred and way.relay.is_closed_to(recipient, sender) for way in possible
         )
 
+    def has_another(self, policy: Policy, purpose: str, barred: Collection[str]) -> bool:
+        """Tells whether a processor that is not barred may have a message, now or later."""
+        ways = self._ways.get((id(policy), purpose)) or self._find(policy, purpose)
+        return any(way.name not in barred for way in (*ways.shares, *ways.reserve))
+
     def _is_for_all(self, relay: _Relay, now: float) -> bool:
         """Whether a processor that answers, and refuses us with some messages, cannot be used for any.
 

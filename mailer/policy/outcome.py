@@ -36,6 +36,7 @@ class Outcome:
         text: the reply's text, for the ledger's side row.
         trouble: of what is unsent: the processor's trouble. None: its time or its permit was over. With a code, the
             processor said so to this very message, and may take others.
+        lacking: of what is blocked before it was offered: the processor lacks an extension that the message needs.
     """
 
     result: Result
@@ -43,3 +44,4 @@ class Outcome:
     status: str | None = None
     text: str = ""
     trouble: Trouble | None = None
+    lacking: bool = False

@@ -125,13 +125,13 @@ def _trouble(sender: str, recipient: str, content: bytes) -> Outcome | None:
 def _lacking(extensions: Extensions, utf8: bool, plain: bool, size: int) -> Outcome | None:
     """Why this very server cannot be offered it."""
     if utf8 and not extensions.utf8:
-        return _blocked("5.6.7", "the relay does not offer SMTPUTF8")
+        return _blocked("5.6.7", "the relay does not offer SMTPUTF8", lacking=True)
     if not plain and not extensions.eight_bits:
-        return _blocked("5.6.3", "the relay does not offer 8BITMIME")
+        return _blocked("5.6.3", "the relay does not offer 8BITMIME", lacking=True)
     if extensions.most is not None and size > extensions.most:
-        return _blocked("5.3.4", f"{size:,} octets, and the relay takes {extensions.most:,} at most")
+        return _blocked("5.3.4", f"{size:,} octets, and the relay takes {extensions.most:,} at most", lacking=True)
     return None
 
 
-def _blocked(status: str, reason: str) -> Outcome:
-    return Outcome(Result.BLOCKED, status=status, text=f"not sent: {reason}")
+def _blocked(status: str, reason: str, *, lacking: bool = False) -> Outcome:
+    return Outcome(Result.BLOCKED, status=status, text=f"not sent: {reason}", lacking=lacking)

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -106,6 +107,35 @@ async def test_another_relay_takes_over_at_once(world: World, stack: AsyncExitSt
     await run_all(world, world.handover_by([refuses, spare]))
     assert set((await world.states(mailing_id)).values()) == {("handed_over", "")}
     assert len(spare.sent) == len(set(spare.recipients)) == 70
+
+
+@pytest.mark.parametrize(
+    ("values", "email", "status"),
+    [
+        ({"reply_to": "hilfé@example.org"}, "ada@people.example", "5.6.7"),
+        ({}, "jürgen@people.example", "5.6.7"),
+        ({}, "ada@people.example", "5.3.4"),
+    ],
+    ids=["a header field in UTF-8", "a recipient in UTF-8", "the size"],
+)
+async def test_another_relay_carries_what_one_lacks(
+    world: World, stack: AsyncExitStack, values: dict[str, Any], email: str, status: str
+) -> None:
+    """What a relay has no extension for goes by one that has it, at once; without one, that delivery alone fails."""
+    extensions = ("PIPELINING", "SIZE 100") if status == "5.3.4" else ("PIPELINING",)
+    lacking = await stack.enter_async_context(scripted({}, extensions=extensions))
+    processor = SmtpProcessor(relay(lacking.port))
+    stack.push_async_callback(processor.close)
+    spare = FakeProcessor(name="spare", weight=0)
+    mailings = [
+        (await world.accept([person(number, email=f"{number}{email}")], **values)).mailing_id for number in (1, 2)
+    ]
+    for mailing_id, processors in zip(mailings, ([processor, spare], [processor]), strict=True):
+        [batch] = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", mailing_id)
+        await world.handover_by(processors).run([batch["id"]])
+    states = [(await world.states(mailing_id)).popitem()[1] for mailing_id in mailings]
+    assert states == [SENT, ("failed", status)]
+    assert (len(spare.sent), lacking.taken) == (1, [])
 
 
 async def test_one_refused_recipient_keeps_nobody_from_the_relay(world: World) -> None:

@@ -46,6 +46,9 @@ def test_shipped_pages_survive(template: Template, locale: str) -> None:
     """No page relies on what Gmail, Outlook or Yahoo drop: `bdi`, `pre-line`, padding of links, hiding by CSS alone."""
     page = preview(template, locale).html
     assert "<bdi" not in page
+    body = page.partition("<body")[2].partition(">")[2]  # Gmail drops html and body with their attributes
+    direction = "rtl" if locale == "ar" else "ltr"
+    assert re.search(rf'<table\b[^>]* dir="{direction}"', body[: body.index("<td")])
     assert page.count("\u2068") == page.count("\u2069") > 0
     assert not re.search(r"white-space:\s*pre", page)
     assert all("mso-hide: all" in style for style in re.findall(r'style="([^"]*display: none[^"]*)"', page))
