@@ -43,7 +43,7 @@ _PROGRAMS: Final = re.compile(
 )
 """The ends of the names of files that run, or that lead to what runs, when they are opened."""
 
-_UNSEEN: Final = re.compile(r"[^\w.-]+$")
+_BEHIND: Final = re.compile(r"[^\w-]+$")
 
 
 def unattachable(allowed: Collection[str], filename: str, content_type: str) -> Iterator[str]:
@@ -75,5 +75,5 @@ def ending_of(filename: str) -> str:
     Windows drops dots and blanks at the end, and nobody sees characters without a width.
     """
     seen = "".join(char for char in normalize("NFKC", filename) if char.isprintable())
-    _, _, ending = _UNSEEN.sub("", seen).rstrip(".").rpartition(".")
+    _, _, ending = _BEHIND.sub("", seen).rpartition(".")
     return ending.casefold()

@@ -163,16 +163,16 @@ def test_service_mail_is_a_notification_to_some() -> None:
 
 def test_a_topic_is_a_list_of_its_own() -> None:
     """Mailings that share all but their topic share no list; what has none is the category's."""
-    presses = Presses(policies(), templates(), LINKS, None)
+    presses, context = Presses(policies(), templates(), LINKS, None), _example("interpals", "maintenance")
     lists = []
     for topic in ("chat-rooms", "travel", None, "chat-rooms"):
-        press = presses.set_up(facts_of(context={"headline": "x"}, audience_size=1, topic=topic), None)
-        lists.append(printed(press, row_for(press))["List-Id"].partition("<")[2])
+        press = presses.set_up(facts_of("service", context=context, audience_size=1, topic=topic), None)
+        lists.append(printed(press, row_for(press), "notification")["List-Id"].partition("<")[2])
     assert lists == [
-        "chat-rooms.newsletter.interpals.interpals.example>",
-        "travel.newsletter.interpals.interpals.example>",
-        "newsletter.interpals.interpals.example>",
-        "chat-rooms.newsletter.interpals.interpals.example>",
+        "chat-rooms.notification.interpals.interpals.example>",
+        "travel.notification.interpals.interpals.example>",
+        "notification.interpals.interpals.example>",
+        "chat-rooms.notification.interpals.interpals.example>",
     ]
 
 

@@ -71,11 +71,12 @@ def test_company_and_address_keep_their_direction(template: Template, locale: st
 
 def test_lines_are_broken_as_the_text_is(tmp_path: Path) -> None:
     """A value of several lines breaks in both parts as it was written, and nothing in it is markup."""
-    files = within(FILES, "news/body.html.j2", "{{ headline }}", "{{ headline | lines }}")
-    files = within(files, "news/body.txt.j2", "{{ headline }}", "{{ headline | lines }}")
+    files = within(FILES, "news/body.html.j2", "{{ headline }}", "{{ note | lines }}")
+    files = within(files, "news/body.txt.j2", "{{ headline }}", "{{ note | lines }}")
+    files = within(files, "news/template.toml", 'headline = "One"', 'headline = "One"\nnote = "Two"')
     template = library(tmp_path, files).get("paltalk-2006", "news")
     assert template
-    values = {"headline": "a <b>\nc\r\n\nd", "unsubscribe_url": "https://mail.example/u/sample"}
+    values = {"headline": "One", "note": "a <b>\nc\r\n\nd", "unsubscribe_url": "https://mail.example/u/sample"}
     rendered = template.render("en", values)
     plain = re.sub("[\u2068\u2069]", "", rendered.html)
     assert '<p style="color: red;">a &lt;b&gt;<br>\nc<br>\n<br>\nd</p>' in plain
