@@ -69,6 +69,19 @@ def test_company_and_address_keep_their_direction(template: Template, locale: st
         assert f"\u2068{text}\u2069" in page
 
 
+def test_a_brands_own_pages_survive(tmp_path: Path) -> None:
+    """Authors write `<bdi>`; what is sent has the form that is kept, also where a form is shared by many readers."""
+    files = within(FILES, "news/body.html.j2", "<p>{{ headline }}</p>", "<p><bdi>{{ headline }}</bdi></p>")
+    template = library(tmp_path, files).get("paltalk-2006", "news")
+    assert template
+    values = {"headline": "One", "unsubscribe_url": "https://mail.example/u/sample"}
+    kept = '<span dir="auto">\u2068One\u2069</span>'
+    assert kept in template.render("en", values).html
+    form = template.form("en", {**values, "recipient": None}, {"recipient.name": "Ada"})
+    assert form
+    assert kept in "".join(map(str, form.html))
+
+
 def test_lines_are_broken_as_the_text_is(tmp_path: Path) -> None:
     """A value of several lines breaks in both parts as it was written, and nothing in it is markup."""
     files = within(FILES, "news/body.html.j2", "{{ headline }}", "{{ note | lines }}")
