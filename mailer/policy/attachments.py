@@ -2,9 +2,14 @@
 
 import re
 from collections.abc import Collection, Iterator
-from typing import Final
+from typing import Annotated, Final
 from unicodedata import normalize
 
+from pydantic import Field
+
+from mailer.policy.forms import CONTENT_TYPE
+
+ContentType = Annotated[str, Field(pattern=CONTENT_TYPE)]
 INERT: Final = (
     "application/pdf",
     "image/gif",

@@ -19,23 +19,10 @@ from pydantic import (
 )
 
 from mailer.policy.alignment import misaligned
-from mailer.policy.attachments import INERT
+from mailer.policy.attachments import INERT, ContentType
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.faults import describe, fault, not_toml, shown
-from mailer.policy.forms import (
-    ADDRESS,
-    CLOCK,
-    CONTENT_TYPE,
-    COUNTRY,
-    DOMAIN,
-    HTTPS,
-    LINE,
-    LOCALE,
-    NAME,
-    SENDER,
-    SLUG,
-    language_tag,
-)
+from mailer.policy.forms import ADDRESS, CLOCK, COUNTRY, DOMAIN, HTTPS, LINE, LOCALE, NAME, SENDER, SLUG, language_tag
 from mailer.policy.jurisdiction import FLOORS
 from mailer.policy.lines import Path
 from mailer.policy.switches import ORDER, Floor, Switches, strictest, weaker
@@ -46,7 +33,6 @@ Name = Annotated[str, Field(pattern=NAME)]
 Country = Annotated[str, Field(pattern=COUNTRY)]
 Clock = Annotated[str, Field(pattern=CLOCK)]
 Sender = Annotated[str, Field(pattern=SENDER)]
-ContentType = Annotated[str, Field(pattern=CONTENT_TYPE)]
 Whole = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
 Day = Annotated[date, Strict()]

@@ -130,9 +130,10 @@ async def test_another_relay_carries_what_one_lacks(
     mailings = [
         (await world.accept([person(number, email=f"{number}{email}")], **values)).mailing_id for number in (1, 2)
     ]
-    for mailing_id, processors in zip(mailings, ([processor, spare], [processor]), strict=True):
+    handovers = world.handover_by([processor, spare]), world.handover_by([processor])
+    for mailing_id, handover in zip(mailings, handovers, strict=True):
         [batch] = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", mailing_id)
-        await world.handover_by(processors).run([batch["id"]])
+        await handover.run([batch["id"]])
     states = [(await world.states(mailing_id)).popitem()[1] for mailing_id in mailings]
     assert states == [SENT, ("failed", status)]
     assert (len(spare.sent), lacking.taken) == (1, [])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mailer.rendering.surviving import survive
-from mailer.rendering.templates import Template, preview
+from mailer.rendering.templates import Addressee, Template, preview
 from tests.factories import policies, templates
 from tests.template_files import FILES, library, within
 
@@ -77,7 +77,7 @@ def test_a_brands_own_pages_survive(tmp_path: Path) -> None:
     values = {"headline": "One", "unsubscribe_url": "https://mail.example/u/sample"}
     kept = '<span dir="auto">\u2068One\u2069</span>'
     assert kept in template.render("en", values).html
-    form = template.form("en", {**values, "recipient": None}, {"recipient.name": "Ada"})
+    form = template.form("en", {**values, "recipient": Addressee(None, "en")}, {"recipient.name": "Ada"})
     assert form
     assert kept in "".join(map(str, form.html))
 
