@@ -13,7 +13,6 @@ from mailer import databases, signing
 from mailer.actions.account_events import apply
 from mailer.actions.again import do_again
 from mailer.actions.bounce import Bounces
-from mailer.actions.consent import Confirmations
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import DEAD_QUEUES, Topology, batches_queue, events_queue, topology
@@ -47,6 +46,7 @@ from mailer.ledger.rights import PostgresRights
 from mailer.ledger.standings import PostgresStandings
 from mailer.ledger.suppressions import PostgresSuppressions
 from mailer.ledger.upkeep import PostgresUpkeep
+from mailer.ledger.wishes import PostgresWishes
 from mailer.ledger.writers import Writers
 from mailer.pipeline import consumers
 from mailer.pipeline.control import Control
@@ -153,7 +153,7 @@ class App:
         self.upkeep = PostgresUpkeep(pool, self.ledger, self.writers, forgetful(self.policies.values()))
         self.outbox = PostgresOutbox(pool)
         stack.push_async_callback(self.outbox.close)
-        self.desks = desks(pool, self.writers, self.hasher, Confirmations(self.links, self.outbox), tell=tell)
+        self.desks = desks(pool, self.writers, self.hasher, self.links, tell=tell)
         again = partial(do_again, self.desks(None), self.policies)
         mend = Mending(self.halts, self.remembered, again).mend
         self.control = Control(self.halts, self.writers, self.remembered, self.owner, mend)
@@ -296,6 +296,7 @@ class App:
             standings=self.standings,
             consents=self.consents,
             suppressions=self.suppressions,
+            wishes=PostgresWishes(self.pool, self.writers),
             inviters=self.inviters,
             origins=PostgresOrigins(self.pool),
             opens=self.opens,

@@ -12,7 +12,6 @@ from uuid import UUID
 from mailer import resources
 from mailer.actions.account_events import apply
 from mailer.actions.bounce import Bounces
-from mailer.actions.consent import Confirmations
 from mailer.events import MessageEvent, validate_event
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.connections import open_pool
@@ -35,6 +34,7 @@ from mailer.ledger.rights import PostgresRights
 from mailer.ledger.standings import PostgresStandings
 from mailer.ledger.suppressions import PostgresSuppressions
 from mailer.ledger.upkeep import PostgresUpkeep
+from mailer.ledger.wishes import PostgresWishes
 from mailer.ledger.writers import Writers
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
@@ -257,8 +257,8 @@ class World:
         self.rights = PostgresRights(pool, self.hasher, self.standings)
         self.processors = PostgresProcessors(pool, self.writers)
         self.outbox = PostgresOutbox(pool)
-        confirmations = Confirmations(Links("https://mail.example", (KEY,)), self.outbox)
-        self.desks = desks(pool, self.writers, self.hasher, confirmations)
+        self.wishes = PostgresWishes(pool, self.writers)
+        self.desks = desks(pool, self.writers, self.hasher, Links("https://mail.example", (KEY,)))
         self.letters = PostgresDeadLetters(pool)
         self.rates = PostgresRates(pool, self.writers)
         self.halted = FakeHalts()

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from mailer.actions import account as accounts
 from mailer.actions import opt_out
-from mailer.actions.consent import Confirmations, consent
+from mailer.actions.consent import consent
 from mailer.actions.rights import erase
 from mailer.actions.suppression import object_to_marketing
+from mailer.actions.wishes import Confirmations
 from mailer.events import Person
 from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.pipeline.press import Presses
@@ -92,7 +93,7 @@ class Steps:
         """As an application says it."""
         policy = self.world.policies[account.brand]
         said = Consent(scope, True, "application", "form 1", "Yes, please.", "shop", datetime.now(UTC))
-        asking = Confirmations(self.links, self.world.outbox)
+        asking = Confirmations(self.links, self.world.wishes)
         await consent(self.world.consents, asking, policy, await self.id_of(account), said)
 
     async def leaves(self, account: Account, scope: str) -> None:

@@ -1,6 +1,6 @@
 """The only way to change a standing. Each action is named for what has happened to the recipient."""
 
-from mailer.actions.consent import ConsentRefused, confirm, consent, withdraw
+from mailer.actions.consent import ConsentRefused, consent, withdraw
 from mailer.actions.opt_out import OptOutRefused, opt_out, scope_left
 from mailer.actions.suppression import SuppressionRefused, lift, object_to_marketing, suppress
 
@@ -8,7 +8,6 @@ __all__ = [
     "ConsentRefused",
     "OptOutRefused",
     "SuppressionRefused",
-    "confirm",
     "consent",
     "lift",
     "object_to_marketing",

@@ -7,9 +7,10 @@ from typing import assert_never
 
 from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Reaches, Rectifies
 from mailer.actions import account, rights
-from mailer.actions.consent import Confirmations, ConsentRefused, checked, consent, needs_confirmation, withdraw
+from mailer.actions.consent import ConsentRefused, checked, consent, withdraw
 from mailer.actions.opt_out import OptOutRefused, check_scope, opt_out
 from mailer.actions.suppression import SuppressionRefused, object_to_marketing
+from mailer.actions.wishes import Confirmations
 from mailer.contents import IdTaken
 from mailer.events import EventRefused
 from mailer.policy.document import Policy
@@ -161,7 +162,8 @@ async def _do(said: _Said, event: AccountEvent) -> Erasure | None:
         case Allows():
             await account.mark(desk.standings, policy.brand, whose, _REFUSALS[event.account], not event.allowed, source)
         case Consents():
-            await _consent(said, event)
+            given = _given(event, said.source, said.actor)
+            await consent(desk.consents, desk.confirmations, said.policy, said.recipient_id, given)
         case Leaves():
             await _leave(desk, said, event)
         case _:
@@ -180,22 +182,6 @@ async def _become(desk: Desk, said: _Said, event: Becomes) -> None:
             await object_to_marketing(desk.suppressions, policy, whose, source, said.actor)
         case _:
             await account.mark(desk.standings, policy.brand, whose, *_FLAGS[event.account], source)
-
-
-async def _consent(said: _Said, event: Consents) -> None:
-    """Records a consent. A mail that asks for its confirmation has an id of its own: asked again, it goes once."""
-    given = _given(event, said.source, said.actor)
-    asks = needs_confirmation(said.policy, checked(said.policy, given, datetime.now(UTC)))
-    try:
-        await _record(said, said.desks(event), given)
-    except KnownEvent:
-        if not asks:
-            raise
-        await _record(said, said.desks(None), given)  # whoever noted it may not have got so far as to send the mail
-
-
-async def _record(said: _Said, desk: Desk, given: Consent) -> None:
-    await consent(desk.consents, desk.confirmations, said.policy, said.recipient_id, given)
 
 
 async def _leave(desk: Desk, said: _Said, event: Leaves) -> None:

@@ -1,48 +1,26 @@
 """Giving, confirming and withdrawing consent. Every consent has proof, and nobody gives one for somebody else."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from mailer.events import MessageEvent, Refs
+from mailer.actions.wishes import Asked, Confirmations, NobodyToAsk, ask
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.policy.scopes import can_be_asked, category_of, scopes_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING
-from mailer.ports.broker import Header, Message
 from mailer.ports.consents import CONFIRMED, Consent, Consents, Lifting, Recorded
-from mailer.ports.outbox import Outbox
-from mailer.rendering.links import ConfirmToken, Links
+from mailer.ports.wishes import Wish
 
-OWN = ("page", "application", CONFIRMED)
-"""The sources of what a person says for themselves; only these end an opt-out."""
+OWN = ("application", CONFIRMED)
+"""The sources of what a person says for themselves; only these end an opt-out. Whoever holds a link may be anybody."""
 POLICY_SOURCES = ("policy", "privacy-policy", "terms", "terms-of-use", "terms-of-service", "use", "use-of-the-service")
 """The sources of what nobody said."""
-CONFIRMATION = "confirm-subscription"
-"""The template of the mail that asks for a confirmation."""
 AHEAD = timedelta(minutes=5)
 """How far ahead of ours another clock may be."""
-MAILER = "mailer"
-"""Who publishes our own mail."""
 
 
 class ConsentRefused(ValueError):
     """A consent that cannot be recorded; the message says what is missing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmations:
-    """What it takes to ask for a confirmation by mail."""
-
-    links: Links
-    outbox: Outbox
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A mail asks for the confirmation; until it comes, nothing is given."""
-
-    ref: str
 
 
 async def consent(
@@ -64,7 +42,7 @@ async def consent(
     """
     said = checked(policy, said, datetime.now(UTC))
     if needs_confirmation(policy, said):
-        return await request_subscription(consents, confirmations, policy, recipient_id, said)
+        return await request_subscription(confirmations, policy, recipient_id, said)
     return _known(policy, await consents.record(policy.brand, recipient_id, said, _lifting(policy, said, said.at)))
 
 
@@ -77,64 +55,42 @@ async def withdraw(consents: Consents, policy: Policy, recipient_id: int, said: 
     return _known(policy, await consents.record(policy.brand, recipient_id, checked(policy, said, datetime.now(UTC))))
 
 
-async def request_subscription(
-    consents: Consents, confirmations: Confirmations, policy: Policy, recipient_id: int, said: Consent
-) -> Asked:
+async def request_subscription(confirmations: Confirmations, policy: Policy, recipient_id: int, said: Consent) -> Asked:
     """Asks by mail whether a person wants to subscribe (double opt-in); one mail a day at most.
-
-    Asked again on that day, the same event is published again, since an id means one thing.
 
     Raises:
         ConsentRefused: it has no proof or no known scope, or the brand has no such recipient.
     """
     said = checked(policy, said, datetime.now(UTC))
-    first = await consents.ask(policy.brand, recipient_id, said)
-    if first is None:
-        raise ConsentRefused(f"{policy.brand} has no such recipient")
-    token = ConfirmToken(policy.brand, recipient_id, said.scope, first.version, first.at)
-    event = MessageEvent(
-        id=f"confirm-{recipient_id}-{said.scope}-{said.at:%Y-%m-%d}",
-        brand=policy.brand,
-        category="rights",
-        template=CONFIRMATION,
-        to=Refs(refs=(first.ref,)),
-        context={"confirm_url": confirmations.links.confirm(token), "requested": first.words},
-    )
-    message = Message(event.to_json(), event.routing_key, event.id, {Header.PUBLISHER: MAILER})
-    await confirmations.outbox.park("mailer.events", [message])
-    return Asked(first.ref)
+    wish = Wish(said.scope, said.version, said.words, said.at)
+    try:
+        return await ask(confirmations, policy, recipient_id, [wish], [said])
+    except NobodyToAsk as error:
+        raise ConsentRefused(str(error)) from error
 
 
-async def confirm(consents: Consents, policies: Mapping[str, Policy], token: ConfirmToken, proof: str) -> Recorded:
+async def confirm(consents: Consents, policy: Policy, recipient_id: int, wish: Wish, proof: str) -> Recorded:
     """Records the consent that the link in a mail confirms; again without harm.
 
     Args:
         consents: where it is kept.
-        policies: by brand.
-        token: what the link says.
+        policy: the brand's.
+        recipient_id: who confirms.
+        wish: what was asked for.
         proof: the link's token as it was signed; it is kept as the proof.
 
     Returns:
         What came of it. `left` still has the scope, or all, where the person left after they had asked: a link that
-        lies about for years brings nobody back.
+        lies about brings nobody back.
 
     Raises:
-        ConsentRefused: the brand or the recipient is gone, or the brand no longer has that mail.
+        ConsentRefused: the recipient is gone, or the brand no longer has that mail.
     """
-    policy = policies.get(token.brand)
-    if policy is None:
-        raise ConsentRefused(f"there is no brand {token.brand} any more")
-    asked = [
-        record.consent
-        for record in await consents.history(token.brand, token.recipient_id)
-        if (record.consent.scope, record.consent.at) == (token.scope, token.asked_at)
-    ]
-    words = asked[-1].words if asked else f"asked on {token.asked_at.isoformat()}"
     now = datetime.now(UTC)
-    said = Consent(token.scope, True, CONFIRMED, token.version, words, "recipient", now, proof)
-    said = checked(policy, said, now)
-    lifting = _lifting(policy, said, token.asked_at)
-    return _known(policy, await consents.record(policy.brand, token.recipient_id, said, lifting))
+    words = wish.words or f"asked on {wish.asked_at.isoformat()}"
+    said = checked(policy, Consent(wish.what, True, CONFIRMED, wish.version, words, "recipient", now, proof), now)
+    lifting = _lifting(policy, said, wish.asked_at)
+    return _known(policy, await consents.record(policy.brand, recipient_id, said, lifting))
 
 
 def checked(policy: Policy, said: Consent, now: datetime) -> Consent:

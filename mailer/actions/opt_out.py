@@ -1,17 +1,24 @@
 """Leaving optional mail."""
 
+from datetime import datetime, timedelta
+
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.policy.scopes import can_be_left, category_of, scopes_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.ports.standings import Standings
+from mailer.ports.standings import OptedOut, Standings
+from mailer.ports.suppressions import Suppressions
+from mailer.rendering.links import UndoToken
+
+UNDO_WITHIN = timedelta(minutes=10)
+"""How long the page that says "you are unsubscribed" can undo it."""
 
 
 class OptOutRefused(Exception):
     """What was to be left cannot be left, or nobody is there to leave it."""
 
 
-async def opt_out(standings: Standings, policy: Policy, recipient_id: int, scope: str, source: str) -> None:
+async def opt_out(standings: Standings, policy: Policy, recipient_id: int, scope: str, source: str) -> OptedOut:
     """Leaves a category, a topic, a purpose, a partner, or all optional mail of the brand. At once, and for ever.
 
     Again without harm. It also withdraws the consents that it covers.
@@ -23,12 +30,17 @@ async def opt_out(standings: Standings, policy: Policy, recipient_id: int, scope
         scope: an optional category's name, `category/topic`, `purpose/…`, `partner/…`, or `EVERYTHING_OPTIONAL`.
         source: how it was said, such as `one-click` or `import`; it stands in the ledger.
 
+    Returns:
+        The record that it made, if it made one.
+
     Raises:
         OptOutRefused: the category is mandatory, the scope unknown, or the brand has no such recipient.
     """
     check_scope(policy, scope)
-    if not await standings.opt_out(policy.brand, recipient_id, scope, source):
+    done = await standings.opt_out(policy.brand, recipient_id, scope, source)
+    if done is None:
         raise OptOutRefused(f"{policy.brand} has no such recipient")
+    return done
 
 
 def check_scope(policy: Policy, scope: str) -> None:
@@ -42,6 +54,22 @@ def check_scope(policy: Policy, scope: str) -> None:
             f"{scope} mail of {policy.brand} is not optional; "
             f"what can be left is {scopes_of(policy)} or {EVERYTHING_OPTIONAL}"
         )
+
+
+async def undo_press(suppressions: Suppressions, press: UndoToken, now: datetime) -> bool:
+    """Ends the opt-out that one press made, for who pressed by mistake; nothing that was left before or since.
+
+    Args:
+        suppressions: where opt-outs are kept.
+        press: which one.
+        now: an aware time.
+
+    Returns:
+        False: it is too late, was undone already, or somebody has left again since.
+    """
+    if now > press.at + UNDO_WITHIN:
+        return False
+    return await suppressions.lift(press.suppression, "recipient", "undone on the same page", press.at)
 
 
 @rule("own-preference", "interpals-09", idle=EVERYTHING_OPTIONAL)

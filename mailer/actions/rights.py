@@ -16,13 +16,13 @@ BASIS = "GDPR Art. 17(3)(b) and (e), Art. 21(3): to keep to the refusal, and to 
 
 LINKS = {
     "unsubscribe": "leaves the mail's category",
-    "leave": "closes the account",
-    "preferences": "shows and changes what is mailed",
+    "leave": "asks by mail whether the account is to be closed",
+    "preferences": "stops mail, and asks by mail for what would begin or move",
     "report": "says why the mail was sent, and that the account is not yours",
     "pixel": "counts that the mailing was opened; as yours only with your consent",
     "click": "leads on, and counts that a link of the mailing was followed; as yours only with your consent",
 }
-"""What the signed links in mail do. None of them expires; each can be made again from the ids that it holds."""
+"""What the signed links in mail do. None of them expires. After a change of address, those before it only opt out."""
 
 
 @rule("export", "peerstream-07; GDPR Art. 15, 20")

@@ -13,7 +13,7 @@ from mailer.ledger.standings import action, left, opt_out_all
 from mailer.ledger.suppressions import changing, lift_all, suppress_all
 from mailer.ledger.writers import Writers
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, partner_scope, purpose_scope
-from mailer.ports.consents import Consent, ConsentRecord, Lifting, Recorded, Request
+from mailer.ports.consents import Consent, ConsentRecord, Lifting, Recorded
 from mailer.ports.ledger import Entry, Kind
 
 _RECORD = ", ".join(
@@ -57,30 +57,6 @@ class PostgresConsents:
             _, remain = await _standing(connection, recipient_id)
         return Recorded(ref, lifted, remain)
 
-    async def ask(self, brand: str, recipient_id: int, consent: Consent) -> Request | None:
-        """See the port."""
-        request = None
-        async with changing(self._pool, self._writers) as (connection, entries):
-            ref = await _ref(connection, brand, recipient_id)
-            if ref is not None:
-                await connection.execute(
-                    _SQL["ask"],
-                    brand,
-                    recipient_id,
-                    consent.controller,
-                    consent.scope,
-                    consent.source,
-                    consent.version,
-                    consent.words,
-                    consent.actor,
-                    consent.proof,
-                    consent.at,
-                )
-                [first] = await connection.fetch(_SQL["first_asked"], recipient_id, consent.scope, consent.at)
-                request = Request(ref, **first)
-                entries.append(_entry(brand, recipient_id, "consent_asked", consent, consent.source))
-        return request
-
     async def take(self, brand: str, consents: Sequence[tuple[str, Consent]]) -> set[str]:
         """See the port."""
         if not consents:
@@ -106,6 +82,24 @@ class PostgresConsents:
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             async for row in connection.cursor(_SQL["export"], brand):
                 yield _record(row)
+
+
+async def note_asked(connection: Connection, brand: str, recipient_id: int, consent: Consent) -> Entry:
+    """Adds the record of a consent that was asked for and counts for nothing; returns its entry."""
+    await connection.execute(
+        _SQL["ask"],
+        brand,
+        recipient_id,
+        consent.controller,
+        consent.scope,
+        consent.source,
+        consent.version,
+        consent.words,
+        consent.actor,
+        consent.proof,
+        consent.at,
+    )
+    return _entry(brand, recipient_id, "consent_asked", consent, consent.source)
 
 
 async def record_all(
@@ -164,7 +158,10 @@ async def _lift(
     scopes = tuple(row["scope"] for row in rows)
     instead = lifting.instead if EVERYTHING_OPTIONAL in scopes else ()
     if instead:
-        stops = [(recipient_id, brand, left(scope, "instead of all optional mail")) for scope in instead]
+        # As of then: who asked for two kinds at once is not held to have left the second one since.
+        since = next(row["at"] for row in rows if row["scope"] == EVERYTHING_OPTIONAL)
+        others = [replace(left(scope, "instead of all optional mail"), at=since) for scope in instead]
+        stops = [(recipient_id, brand, other) for other in others]
         await suppress_all(connection, hasher, stops)
     entries = await lift_all(connection, [row["id"] for row in rows], "recipient", "a consent given since")
     entries += [action(brand, recipient_id, "opt_out", scope, said.source) for scope in instead]

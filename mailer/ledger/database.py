@@ -41,6 +41,7 @@ _STANDING = (
     "s.personalisation_refused_at IS NOT NULL",
     "s.tracking_refused_at IS NOT NULL",
     "s.channel",
+    "s.generation",
 )
 """The fields of a `Standing` in their order, up to those that are only known beside a mailing."""
 STANDING_COLUMNS = len(_STANDING)

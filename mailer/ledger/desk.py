@@ -2,26 +2,26 @@
 
 from mailer.accounts import AccountEvent
 from mailer.actions.account_events import Desk, Desks
-from mailer.actions.consent import Confirmations
+from mailer.actions.wishes import Confirmations
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.consents import PostgresConsents
 from mailer.ledger.database import Pool
 from mailer.ledger.rights import PostgresRights
 from mailer.ledger.standings import PostgresStandings
 from mailer.ledger.suppressions import PostgresSuppressions
+from mailer.ledger.wishes import PostgresWishes
 from mailer.ledger.writers import Writers
+from mailer.rendering.links import Links
 
 
-def desks(
-    pool: Pool, writers: Writers, hasher: AddressHasher, confirmations: Confirmations, *, tell: bool = False
-) -> Desks:
+def desks(pool: Pool, writers: Writers, hasher: AddressHasher, links: Links, *, tell: bool = False) -> Desks:
     """Opens a desk for each event: the event is noted with its change, and so done once.
 
     Args:
         pool: connections.
         writers: of the ledger.
         hasher: of addresses and refs.
-        confirmations: how a confirmation is asked for.
+        links: makes the link of a mail that asks for a confirmation.
         tell: whether what is cancelled is told on `mailer.outcomes`.
     """
 
@@ -32,7 +32,7 @@ def desks(
             standings,
             PostgresRights(pool, hasher, standings, tell=tell),
             PostgresConsents(pool, noting, hasher),
-            confirmations,
+            Confirmations(links, PostgresWishes(pool, noting)),
             PostgresSuppressions(pool, noting, hasher),
         )
 

@@ -32,15 +32,8 @@ class PostgresOutbox:
 
     async def park(self, exchange: str, messages: Sequence[Message]) -> None:
         """See the port."""
-        columns = (
-            [message.routing_key for message in messages],
-            [message.message_id for message in messages],
-            [{key: value for key, value in message.headers.items() if key != Header.PUBLISHER} for message in messages],
-            [message.body.decode() for message in messages],
-            [message.headers.get(Header.PUBLISHER, message.user_id) for message in messages],
-        )
         try:
-            await self._pool.execute(_SQL["park"], exchange, *columns)
+            await park(self._pool, exchange, messages)
         except DatabaseAway as error:
             raise BrokerUnavailable(str(error)) from error
         except asyncpg.CheckViolationError as error:
@@ -108,6 +101,18 @@ class PostgresOutbox:
 
     def _wake(self, *_: Any) -> None:
         self._woken.set()
+
+
+async def park(connection: Pool | Connection, exchange: str, messages: Sequence[Message]) -> None:
+    """Adds messages as rows, in the transaction of the connection if it has one."""
+    columns = (
+        [message.routing_key for message in messages],
+        [message.message_id for message in messages],
+        [{key: value for key, value in message.headers.items() if key != Header.PUBLISHER} for message in messages],
+        [message.body.decode() for message in messages],
+        [message.headers.get(Header.PUBLISHER, message.user_id) for message in messages],
+    )
+    await connection.execute(_SQL["park"], exchange, *columns)
 
 
 class OutboxPublisher:

@@ -220,7 +220,7 @@ async def _copy(connection: Connection, brand: str, recipient_id: int) -> dict[s
         "data": {name: value for name, value in person.items() if name != "erased_at"},
         "standing": standing,
         "audiences": [row["audience"] for row in await rows("audiences")],
-        **{name: await rows(name) for name in ("consents", "suppressions")},
+        **{name: await rows(name) for name in ("consents", "wishes", "suppressions")},
         "deliveries": deliveries,
         "entries": [entry for entry in entries if entry["mailing"] not in mailings],
         **{name: await rows(name) for name in ("opens", "clicks", "holds", "disclosures")},

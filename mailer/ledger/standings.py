@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+import asyncpg
+
 from mailer.ledger import people
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Connection, Pool, standing_of
@@ -10,7 +12,7 @@ from mailer.ledger.suppressions import suppress_all
 from mailer.ledger.writers import Writers, append
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from mailer.ports.ledger import Entry, Kind
-from mailer.ports.standings import Flag
+from mailer.ports.standings import Flag, OptedOut
 from mailer.ports.suppressions import NewSuppression
 
 
@@ -32,12 +34,13 @@ class PostgresStandings:
         found: int | None = await self._pool.fetchval(people.SQL["find"], brand, ref)
         return found
 
-    async def opt_out(self, brand: str, recipient_id: int, scope: str, source: str) -> bool:
+    async def opt_out(self, brand: str, recipient_id: int, scope: str, source: str) -> OptedOut | None:
         """See the port."""
         async with self.change(brand, recipient_id, "opt_out", scope, source) as connection:
-            if connection is not None:
-                await opt_out_all(connection, self._hasher, [(recipient_id, scope)], source)
-        return connection is not None
+            if connection is None:
+                return None
+            made = await opt_out_all(connection, self._hasher, [(recipient_id, scope)], source)
+        return OptedOut(made[0]["id"], made[0]["at"]) if made else OptedOut()
 
     async def flag(self, brand: str, recipient_id: int, flag: Flag, on: bool, source: str) -> bool:
         """See the port."""
@@ -105,15 +108,21 @@ def action(brand: str, recipient_id: int, reason: str, category: str | None, sou
 
 async def opt_out_all(
     connection: Connection, hasher: AddressHasher, opt_outs: Sequence[tuple[int, str]], source: str
-) -> None:
-    """Records opt-outs given as (recipient id, scope), for the accounts and for all who share their addresses."""
+) -> list[asyncpg.Record]:
+    """Records opt-outs given as (recipient id, scope), for the accounts and for all who share their addresses.
+
+    Returns:
+        The records that it made, with id and time.
+    """
     brands = await connection.fetch(
         "SELECT id, brand FROM recipients WHERE id = ANY ($1::bigint[])", [recipient_id for recipient_id, _ in opt_outs]
     )
     brand_of = {row["id"]: row["brand"] for row in brands}
-    await suppress_all(connection, hasher, [(id_, brand_of[id_], left(scope, source)) for id_, scope in opt_outs])
+    stops = [(id_, brand_of[id_], left(scope, source)) for id_, scope in opt_outs]
+    made = await suppress_all(connection, hasher, stops)
     for scope in {scope for _, scope in opt_outs}:
         await connection.execute(people.SQL["leave"], [id_ for id_, gone in opt_outs if gone == scope], scope)
+    return made
 
 
 def left(scope: str, source: str) -> NewSuppression:

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -51,20 +52,26 @@ async def changing(pool: Pool, writers: Writers) -> AsyncIterator[tuple[Connecti
         writer.advance(linked)
 
 
-async def suppress_all(connection: Connection, hasher: AddressHasher, stops: Sequence[Stop]) -> None:
-    """Adds suppressions, and refreshes the standings of all who share the addresses."""
+async def suppress_all(connection: Connection, hasher: AddressHasher, stops: Sequence[Stop]) -> list[asyncpg.Record]:
+    """Adds suppressions, and refreshes the standings of all who share the addresses; id and time of the new ones."""
     ids, brands, news = zip(*stops, strict=True)
     touched = await people.lock_sharing(connection, ids)
-    await connection.execute(_SQL["suppress"], ids, brands, *_columns(news))
+    made = await connection.fetch(_SQL["suppress"], ids, brands, *_columns(news))
     await people.refresh(connection, touched)
     await note_suppressed(connection, hasher, touched)
+    return [row for row in made if row["new"]]
 
 
-async def lift_all(connection: Connection, ids: Sequence[int], actor: str, reason: str) -> list[Entry]:
-    """Ends suppressions, and refreshes the standings of all whom they concern; their entries, none if none ended."""
+async def lift_all(
+    connection: Connection, ids: Sequence[int], actor: str, reason: str, at: datetime | None = None
+) -> list[Entry]:
+    """Ends suppressions, and refreshes the standings of all whom they concern; their entries, none if none ended.
+
+    `at`: only where nobody has said the same again since then.
+    """
     concerned = await connection.fetch(_SQL["concerned"], ids)
     await people.lock_all(connection, [row["id"] for row in concerned])
-    lifted = {row["id"]: row for row in await connection.fetch(_SQL["lift"], ids, actor, reason)}
+    lifted = {row["id"]: row for row in await connection.fetch(_SQL["lift"], ids, actor, reason, at)}
     await people.refresh(connection, [row["id"] for row in concerned])
     whom: dict[int, list[tuple[str, int | None]]] = {id_: [] for id_ in lifted}
     for row in concerned:
@@ -126,10 +133,10 @@ class PostgresSuppressions:
         row = await self._pool.fetchrow(_SQL["get"], brand, controller, id)
         return _suppression(row) if row else None
 
-    async def lift(self, id: int, actor: str, reason: str) -> bool:
+    async def lift(self, id: int, actor: str, reason: str, at: datetime | None = None) -> bool:
         """See the port."""
         async with changing(self._pool, self._writers) as (connection, entries):
-            entries += await lift_all(connection, [id], actor, reason)
+            entries += await lift_all(connection, [id], actor, reason, at)
             return bool(entries)
 
     async def of(self, brand: str, recipient_id: int) -> list[Suppression]:

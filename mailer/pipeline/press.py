@@ -212,20 +212,23 @@ class Press:
     def _personal(self, row: Row, category: Category, switches: Switches) -> dict[str, Any]:
         """What is this person's alone; of the links only those that the template asks for."""
         brand, mailing_id, uses, id_ = self.facts.brand, self.facts.id, self.template.uses, row.recipient_id
+        generation = row.standing.generation
         personal: dict[str, Any] = {NAME: row.name, "unsubscribe_url": None}
         if row.context:
             personal |= {name: value for name, value in row.context.items() if name not in RESERVED}
             if row.context.get("profile") and not impersonal(row.standing):
                 personal["profile"] = row.context["profile"]
         if category.optional:
-            token = UnsubscribeToken(brand, id_, category.name, mailing_id)
+            token = UnsubscribeToken(brand, id_, category.name, mailing_id, generation)
             personal["unsubscribe_url"] = self._links.unsubscribe(token)
         elif "leave_url" in uses and footer_for(category, switches) == "leave":
-            personal["leave_url"] = self._links.unsubscribe(UnsubscribeToken(brand, id_, SERVICE, mailing_id))
+            personal["leave_url"] = self._links.unsubscribe(
+                UnsubscribeToken(brand, id_, SERVICE, mailing_id, generation)
+            )
         if "report_url" in uses:
-            personal["report_url"] = self._links.report(ReportToken(brand, id_, mailing_id))
+            personal["report_url"] = self._links.report(ReportToken(brand, id_, mailing_id, generation))
         if "preferences_url" in uses:
-            personal["preferences_url"] = self._links.preferences(PreferencesToken(brand, id_))
+            personal["preferences_url"] = self._links.preferences(PreferencesToken(brand, id_, generation))
         return personal
 
     def _values(self, row: Row, locale: str, footer: ServiceFooter, level: str | None) -> dict[str, Any]:

@@ -57,6 +57,7 @@ class Standing:
         personalisation_refused: promotions come with an empty profile (peerstream-12).
         tracking_refused: no pixel and no tracked link (paltalk06-20).
         channel: how the person wants to be reached; `email`, or another one.
+        generation: grows with each change of the address; links that do more than opt out are good for one.
         invited_by: the mailing of the invitation that the address has had.
         sent: how many counted mails of a category there were within the days of its cap or alarm, and of all optional
             mail (`EVERYTHING_OPTIONAL`) within those of the brand's, other mailings' only.
@@ -84,6 +85,7 @@ class Standing:
     personalisation_refused: bool = False
     tracking_refused: bool = False
     channel: str = EMAIL
+    generation: int = 1
     invited_by: UUID | None = None
     sent: tuple[tuple[str, int], ...] = ()
     copy_of: int | None = None

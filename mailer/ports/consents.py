@@ -66,21 +66,6 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What a mail asks a person to confirm: the first request of its scope and day, however often it is repeated.
-
-    Attributes:
-        ref: the person's.
-        version, words: of the statement that was shown first. at: when that was, an aware time.
-    """
-
-    ref: str
-    version: str
-    words: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class ConsentRecord:
     """A record as it was kept.
 
@@ -106,13 +91,6 @@ class Consents(Protocol):
 
         Who withdraws from the last topic that they had asked for within a category has left the category; else, the
         others would begin to come. Idempotent. None: the brand has no such recipient.
-        """
-        ...
-
-    async def ask(self, brand: str, recipient_id: int, consent: Consent) -> Request | None:
-        """Keeps a consent that counts once it is confirmed. Returns the first one of its scope and day (UTC).
-
-        None: the brand has no such recipient.
         """
         ...
 

@@ -1,5 +1,7 @@
 """Standings, as the actions change them and the pages show them."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -17,6 +19,19 @@ class Flag(StrEnum):
     TRACKING_REFUSED = "tracking_refused"
 
 
+@dataclass(frozen=True, slots=True)
+class OptedOut:
+    """What an opt-out came to.
+
+    Attributes:
+        suppression: the record that it made; None where there was one already, or the person has no address.
+        at: since when it holds, an aware time; None where `suppression` is.
+    """
+
+    suppression: int | None = None
+    at: datetime | None = None
+
+
 class Standings(Protocol):
     """Each change and its ledger entry commit together; when a method returns, no hand-over that it forbids begins."""
 
@@ -28,10 +43,10 @@ class Standings(Protocol):
         """The id of the recipient whom the application calls so, None if the brand has no such recipient."""
         ...
 
-    async def opt_out(self, brand: str, recipient_id: int, scope: str, source: str) -> bool:
+    async def opt_out(self, brand: str, recipient_id: int, scope: str, source: str) -> OptedOut | None:
         """Leaves a category, or `EVERYTHING_OPTIONAL`, for the person and everyone at the brand with that address.
 
-        Idempotent. False: the brand has no such recipient.
+        Idempotent. None: the brand has no such recipient.
         """
         ...
 

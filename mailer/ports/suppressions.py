@@ -64,8 +64,11 @@ class Suppressions(Protocol):
         """One of the brand or of the whole controller."""
         ...
 
-    async def lift(self, id: int, actor: str, reason: str) -> bool:
-        """Ends one, for all who share the address. False: it has ended already."""
+    async def lift(self, id: int, actor: str, reason: str, at: datetime | None = None) -> bool:
+        """Ends one, for all who share the address.
+
+        False: it has ended already, or is of another time than `at`, since somebody has said the same again.
+        """
         ...
 
     async def of(self, brand: str, recipient_id: int) -> list[Suppression]:

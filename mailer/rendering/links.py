@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -52,6 +52,7 @@ class Purpose(StrEnum):
     CONFIRM = "confirm"
     PREFERENCES = "preferences"
     REPORT = "report"
+    UNDO = "undo"
 
 
 class UnsubscribeToken(NamedTuple):
@@ -61,12 +62,14 @@ class UnsubscribeToken(NamedTuple):
         brand: whose mail. recipient_id: whose choice.
         category: what is left; `service` is left by closing the account.
         mailing_id: for statistics only; the mailing may be long gone.
+        generation: of the address that the mail goes to; None in links of before it was named.
     """
 
     brand: str
     recipient_id: int
     category: str
     mailing_id: UUID | None = None
+    generation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,32 +98,50 @@ class ClickToken:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmToken:
-    """Whose consent a press of the button gives (double opt-in).
+    """Whose answer a press of the button gives (double opt-in).
 
     Attributes:
-        scope: to what. version: of the words that were shown. asked_at: when, an aware time.
+        confirmation: the mail that asks.
+        generation: of the address that the mail goes to.
     """
 
     brand: str
     recipient_id: int
-    scope: str
-    version: str
-    asked_at: datetime
+    confirmation: UUID
+    generation: int
 
 
 class PreferencesToken(NamedTuple):
-    """Whose preferences a page shows and changes."""
+    """Whose preferences a page is about. `generation` is as in `UnsubscribeToken`."""
 
     brand: str
     recipient_id: int
+    generation: int | None = None
 
 
 class ReportToken(NamedTuple):
-    """Who asks of which mailing why they got it, or says that the account is not theirs."""
+    """Who asks of which mailing why they got it, or says that the account is not theirs.
+
+    `generation` is as in `UnsubscribeToken`.
+    """
 
     brand: str
     recipient_id: int
     mailing_id: UUID
+    generation: int | None = None
+
+
+class UndoToken(NamedTuple):
+    """One press of an unsubscribe page's button, for who pressed by mistake.
+
+    Attributes:
+        suppression: the record that the press made. at: when, an aware time.
+    """
+
+    brand: str
+    recipient_id: int
+    suppression: int
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,16 +184,15 @@ class Links:
     def unsubscribe(self, token: UnsubscribeToken) -> str:
         """The link that leaves a category: a page by GET, an opt-out by POST (RFC 8058)."""
         mailing = f'"{token.mailing_id.hex}"' if token.mailing_id else "null"
-        payload = f"[{_json(token.brand)},{token.recipient_id},{_json(token.category)},{mailing}]"
+        of = _of(token.generation)
+        payload = f"[{_json(token.brand)},{token.recipient_id},{_json(token.category)},{mailing}{of}]"
         return f"{self._url}/u/{self._sign(Purpose.UNSUBSCRIBE, payload)}"
 
     def read_unsubscribe(self, text: str) -> UnsubscribeToken | None:
         """What an unsubscribe token says; None for anything that is not ours."""
         match self._read(Purpose.UNSUBSCRIBE, text):
-            case [str(brand), int(recipient_id), str(category), None]:
-                return UnsubscribeToken(brand, recipient_id, category)
-            case [str(brand), int(recipient_id), str(category), str(mailing)]:
-                return UnsubscribeToken(brand, recipient_id, category, UUID(mailing))
+            case [str(brand), int(recipient_id), str(category), str() | None as mailing, *of]:
+                return UnsubscribeToken(brand, recipient_id, category, UUID(mailing) if mailing else None, *of)
             case _:
                 return None
 
@@ -211,41 +231,55 @@ class Links:
                 return None
 
     def confirm(self, token: ConfirmToken) -> str:
-        """The link that confirms a subscription: a page by GET, the consent by POST."""
-        payload = [token.brand, token.recipient_id, token.scope, token.version, token.asked_at.isoformat()]
+        """The link that confirms what was asked for: a page by GET, the answer by POST."""
+        payload = [token.brand, token.recipient_id, token.confirmation.hex, token.generation]
         return f"{self._url}/confirm/{self._sign(Purpose.CONFIRM, _compact(payload))}"
 
     def read_confirm(self, text: str) -> ConfirmToken | None:
         """What a confirmation's token says; None for anything that is not ours."""
         match self._read(Purpose.CONFIRM, text):
-            case [str(brand), int(recipient_id), str(scope), str(version), str(asked_at)]:
-                return ConfirmToken(brand, recipient_id, scope, version, datetime.fromisoformat(asked_at))
+            case [str(brand), int(recipient_id), str(confirmation), int(generation)]:
+                return ConfirmToken(brand, recipient_id, UUID(confirmation), generation)
             case _:
                 return None
 
     def preferences(self, token: PreferencesToken) -> str:
         """The link to a person's preferences at a brand."""
-        payload = f"[{_json(token.brand)},{token.recipient_id}]"
+        payload = f"[{_json(token.brand)},{token.recipient_id}{_of(token.generation)}]"
         return f"{self._url}/preferences/{self._sign(Purpose.PREFERENCES, payload)}"
 
     def read_preferences(self, text: str) -> PreferencesToken | None:
         """Whose preferences a token opens; None for anything that is not ours."""
         match self._read(Purpose.PREFERENCES, text):
-            case [str(brand), int(recipient_id)]:
-                return PreferencesToken(brand, recipient_id)
+            case [str(brand), int(recipient_id), *of]:
+                return PreferencesToken(brand, recipient_id, *of)
             case _:
                 return None
 
     def report(self, token: ReportToken) -> str:
         """The link of "why do I get this" and "this is not my account"; in an invitation it also stops the inviter."""
-        payload = f'[{_json(token.brand)},{token.recipient_id},"{token.mailing_id.hex}"]'
+        of = _of(token.generation)
+        payload = f'[{_json(token.brand)},{token.recipient_id},"{token.mailing_id.hex}"{of}]'
         return f"{self._url}/report/{self._sign(Purpose.REPORT, payload)}"
 
     def read_report(self, text: str) -> ReportToken | None:
         """What a report's token says; None for anything that is not ours."""
         match self._read(Purpose.REPORT, text):
-            case [str(brand), int(recipient_id), str(mailing)]:
-                return ReportToken(brand, recipient_id, UUID(mailing))
+            case [str(brand), int(recipient_id), str(mailing), *of]:
+                return ReportToken(brand, recipient_id, UUID(mailing), *of)
+            case _:
+                return None
+
+    def undo_value(self, token: UndoToken) -> str:
+        """The value of the button that undoes a press; no link leads to it."""
+        payload = [token.brand, token.recipient_id, token.suppression, token.at.isoformat()]
+        return self._sign(Purpose.UNDO, _compact(payload))
+
+    def read_undo(self, text: str) -> UndoToken | None:
+        """The press that a value undoes; None for anything that is not ours."""
+        match self._read(Purpose.UNDO, text):
+            case [str(brand), int(recipient_id), int(suppression), str(at)]:
+                return UndoToken(brand, recipient_id, suppression, datetime.fromisoformat(at))
             case _:
                 return None
 
@@ -263,9 +297,9 @@ class Links:
         Raises:
             ValueError: one does not lead to where its page is, or is not read as it was made.
         """
-        mailing, asked_at = UUID(int=1), datetime(2000, 1, 1, tzinfo=UTC)
-        unsubscribe, report = UnsubscribeToken("brand", 1, "category", mailing), ReportToken("brand", 1, mailing)
-        preferences, confirm = PreferencesToken("brand", 1), ConfirmToken("brand", 1, "scope", "1", asked_at)
+        mailing = UUID(int=1)
+        unsubscribe, report = UnsubscribeToken("brand", 1, "category", mailing, 1), ReportToken("brand", 1, mailing, 1)
+        preferences, confirm = PreferencesToken("brand", 1, 1), ConfirmToken("brand", 1, mailing, 1)
         pixel, click = OpenToken(mailing, "nonce"), ClickToken(mailing, "https://example.org/", "nonce")
         for link, read, made in (
             (self.unsubscribe(unsubscribe), self.read_unsubscribe, unsubscribe),
@@ -327,6 +361,11 @@ def is_web_url(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("https", "http") and bool(parts.hostname)
+
+
+def _of(generation: int | None) -> str:
+    """The end of a payload that names the address's generation."""
+    return "" if generation is None else f",{generation}"
 
 
 def _counted(token: OpenToken | ClickToken) -> Any:

@@ -1,32 +1,73 @@
-"""`/confirm/{token}`: the second half of a double opt-in."""
+"""`/confirm/{token}`: the link of a confirmation mail. Whoever reads the mail of the address on record has it."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from mailer.actions.consent import confirm
-from mailer.policy.scopes import can_be_asked
-from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.actions import opt_out
+from mailer.actions.answers import answer
+from mailer.policy.document import Policy
+from mailer.policy.scopes import can_be_asked, can_be_left
+from mailer.policy.standing import Standing
+from mailer.ports.wishes import Act, Wish
+from mailer.rendering.links import ConfirmToken
+from mailer.web.choices import Choice, choices, titled
+from mailer.web.languages import Language
 from mailer.web.pages import Problem, brand_page, language_of, problem_page
-from mailer.web.preferences import titled
-from mailer.web.pressing import METHODS, acts
-from mailer.web.site import TheSite
+from mailer.web.pressing import METHODS, acts, form_of, is_current
+from mailer.web.site import Site, TheSite
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.api_route("/confirm/{token}", methods=METHODS)
 async def confirming(request: Request, token: str, site: TheSite) -> Response:
-    """Shows what was asked for, and gives the consent once its button is pressed."""
+    """Shows what was asked for, and what the person gets; does what its buttons say."""
     link = site.links.read_confirm(token)
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:
         return problem_page(request, Problem.BAD_LINK, 400)
     standing = await site.standings.get(link.brand, link.recipient_id)
-    if standing is None or standing.erased or not can_be_asked(policy, link.scope):
+    if standing is None or standing.erased:
         return problem_page(request, Problem.GONE, 410)
-    step = "done" if link.scope in standing.consents else "ask"
+    wishes = await _wishes(site, policy, link)
+    if not is_current(link.generation, standing) or not wishes:
+        return problem_page(request, Problem.STALE, 410)
+    late = False
     if acts(request.method):
-        recorded = await confirm(site.consents, site.policies, link, token)
-        step = "late" if not recorded.left.isdisjoint({link.scope, EVERYTHING_OPTIONAL}) else "done"
-    title, description = titled(policy, link.scope, language_of(request, policy))
-    return brand_page(request, policy, "confirm.html.j2", step=step, title=title, description=description)
+        form = await form_of(request)
+        for scope in [scope for scope in form.get("stop", []) if can_be_left(policy, scope)]:
+            await opt_out(site.standings, policy, standing.recipient_id, scope, "page")
+        pressed = [wish.what for wish in wishes if wish.what in form.get("wish", []) and wish.what != Act.SHOWN]
+        late = not all([await answer(site.answers, policy, link, what, token) for what in pressed])
+        wishes = await _wishes(site, policy, link)
+        standing = await site.standings.get(link.brand, link.recipient_id) or standing
+    language = language_of(request, policy)
+    return brand_page(
+        request,
+        policy,
+        "confirm.html.j2",
+        standing.address,
+        late=late,
+        waiting=_choices(policy, [wish for wish in wishes if not wish.answered and wish.what != Act.SHOWN], language),
+        confirmed=[] if late else _choices(policy, [wish for wish in wishes if wish.answered], language),
+        gets=[] if standing.objected else [choice for choice in _flat(policy, standing, language) if choice.on],
+    )
+
+
+async def _wishes(site: Site, policy: Policy, link: ConfirmToken) -> list[Wish]:
+    """What waits for this link's answer or had it, as far as the brand still has it."""
+    found = await site.wishes.of(link.brand, link.recipient_id, link.confirmation)
+    return [wish for wish in found if wish.what in set(Act) or can_be_asked(policy, wish.what)]
+
+
+def _flat(policy: Policy, standing: Standing, language: Language) -> Iterator[Choice]:
+    for choice in choices(policy, standing, language, datetime.now(UTC)):
+        yield choice
+        yield from choice.topics
+
+
+def _choices(policy: Policy, wishes: Sequence[Wish], language: Language) -> list[Choice]:
+    return [Choice(wish.what, *titled(policy, wish.what, language)) for wish in wishes]

@@ -7,8 +7,9 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from mailer.actions.consent import Asked, Confirmations, ConsentRefused, basis_of_notices, consent, withdraw
+from mailer.actions.consent import ConsentRefused, basis_of_notices, consent, withdraw
 from mailer.actions.opt_out import opt_out
+from mailer.actions.wishes import Asked
 from mailer.inputs import Moment, Name, Scope, Slug, Words, few_items
 from mailer.policy.document import Policy
 from mailer.policy.scopes import can_be_left, scopes_of
@@ -124,7 +125,7 @@ async def record(
         if not said.given:
             withdrawn = await withdraw(site.consents, policy, recipient_id, kept)
             return ConsentKept(state="withdrawn", scope=said.scope, still_left=sorted(withdrawn.left))
-        done = await consent(site.consents, Confirmations(site.links, site.outbox), policy, recipient_id, kept)
+        done = await consent(site.consents, site.confirmations, policy, recipient_id, kept)
     except ConsentRefused as error:
         raise HTTPException(422, str(error)) from error
     if isinstance(done, Asked):

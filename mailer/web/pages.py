@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from mailer.policy.document import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.web.languages import DEFAULT, Language, choose
+from mailer.web.masking import masked
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -45,6 +46,7 @@ class Problem(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     GONE = "gone"
+    STALE = "stale"
 
 
 class Step(StrEnum):
@@ -53,6 +55,9 @@ class Step(StrEnum):
     ASK = "ask"
     DONE = "done"
     LEFT = "left"
+    UNDONE = "undone"
+    LATE = "undo_late"
+    MAILED = "mailed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,9 @@ class Leaving:
         scope: what the link leaves: a category or `EVERYTHING_OPTIONAL`.
         opted_out: what the person has left, or `EVERYTHING_OPTIONAL` among it.
         footer: what service mail offers this person (the switch `service_footer`).
+        about: whose address it is about; None where the link is not good for the one on record, and nothing is shown
+            of what the person gets.
+        undo: the value that undoes the press that led here; None where there is nothing to undo.
     """
 
     policy: Policy
@@ -70,6 +78,13 @@ class Leaving:
     scope: str
     opted_out: frozenset[str]
     footer: str
+    about: str | None = None
+    undo: str | None = None
+
+    @property
+    def stays_left(self) -> bool:
+        """Whether it can be asked for again by mail."""
+        return self.about is not None and self.step in (Step.DONE, Step.LEFT, Step.LATE)
 
     @property
     def everything(self) -> bool:
@@ -100,12 +115,19 @@ class Leaving:
 
 def leaving_page(request: Request, leaving: Leaving) -> HTMLResponse:
     """The page behind an unsubscribe link, before and after the press of its button."""
-    return brand_page(request, leaving.policy, "leaving.html.j2", leaving=leaving, everything=EVERYTHING_OPTIONAL)
+    values = {"leaving": leaving, "everything": EVERYTHING_OPTIONAL}
+    return brand_page(request, leaving.policy, "leaving.html.j2", leaving.about, **values)
 
 
-def brand_page(request: Request, policy: Policy, template: str, **values: Any) -> HTMLResponse:
-    """A page in a brand's name: its template gets the language's texts as `t`, `brand`, `controller` and the values."""
+def brand_page(
+    request: Request, policy: Policy, template: str, address: str | None = None, **values: Any
+) -> HTMLResponse:
+    """A page in a brand's name: its template gets the language's texts as `t`, `brand`, `controller` and the values.
+
+    `address`: whose it is about; it is shown masked.
+    """
     language = language_of(request, policy)
+    values["about"] = language.name(masked(address)) if address else None
     names = {"brand": language.name(policy.name), "controller": language.name(policy.controller.name)}
     return _page(template, "page.css", 200, language=language, t=language.texts, **names, **values)
 

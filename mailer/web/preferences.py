@@ -1,75 +1,39 @@
-"""`/preferences/{token}`: what somebody gets and how they are counted, each theirs to say."""
+"""`/preferences/{token}`: what somebody can stop at once, and what they can ask for.
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+The link may have been forwarded, or lie in a mailbox that somebody else has now: the page is the same for everybody,
+and whatever widens or moves waits for an answer from the address on record.
+"""
+
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from mailer.actions import opt_out
+from mailer.actions import object_to_marketing, opt_out, withdraw
 from mailer.actions.account import mark
-from mailer.actions.consent import Asked, Confirmations, consent, withdraw
-from mailer.actions.suppression import OBJECTION, lift, object_to_marketing
-from mailer.policy import rules
-from mailer.policy.category import Category
-from mailer.policy.deciding import facts_of
-from mailer.policy.decision import Mailing
+from mailer.actions.wishes import ask
 from mailer.policy.document import Policy
-from mailer.policy.scopes import category_of
-from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, Standing, partner_scope
-from mailer.policy.switches import Switches
+from mailer.policy.scopes import can_be_asked
+from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, Standing
 from mailer.ports.consents import Consent
 from mailer.ports.standings import Flag
+from mailer.ports.wishes import Act, Wish
+from mailer.web.choices import Choice, acts_offered, scopes_offered, titled, topics_of
 from mailer.web.languages import Language
-from mailer.web.pages import Problem, brand_page, kinds, language_of, problem_page
-from mailer.web.pressing import METHODS, acts, form_of
+from mailer.web.pages import Problem, brand_page, language_of, problem_page
+from mailer.web.pressing import METHODS, Form, acts, form_of, is_current
 from mailer.web.site import Site, TheSite
 
 router = APIRouter(include_in_schema=False)
 
-Form = Mapping[str, list[str]]
-
-_OWN_WILL = (
-    rules.objection,
-    rules.opted_out,
-    rules.partner_request,
-    rules.one_invitation,
-    rules.erased_before,
-    rules.contest_entry,
-    rules.topic_consent,
-    rules.promo_basis,
-    rules.subscription,
-)
-"""The rules that a tick can change the answer of."""
-
-_REFUSALS = {"personalisation": Flag.PERSONALISATION_REFUSED, "electronic": Flag.ELECTRONIC_REFUSED}
-"""The page's own names of what can be refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One kind of mail, on or off.
-
-    Attributes:
-        scope: what a consent or an opt-out is about.
-        asks: a tick is confirmed by a mail first.
-        topics: within it, as far as they are known for the person.
-    """
-
-    scope: str
-    title: str
-    description: str
-    on: bool
-    asks: bool
-    topics: tuple["Choice", ...] = ()
+_REFUSALS = {"personalisation": Flag.PERSONALISATION_REFUSED, "tracking": Flag.TRACKING_REFUSED}
+"""The page's own names of what is refused by a flag."""
 
 
 @router.api_route("/preferences/{token}", methods=METHODS)
 async def preferences(request: Request, token: str, site: TheSite) -> Response:
-    """Shows what somebody gets; once saved, changes what they have changed."""
+    """Shows what can be stopped and asked for. Once saved, the one holds, and the other waits for a confirmation."""
     link = site.links.read_preferences(token)
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:
@@ -77,163 +41,80 @@ async def preferences(request: Request, token: str, site: TheSite) -> Response:
     standing = await site.standings.get(link.brand, link.recipient_id)
     if standing is None or standing.erased:
         return problem_page(request, Problem.GONE, 410)
-    language, saved, waiting = language_of(request, policy), False, list[Choice]()
+    language, current = language_of(request, policy), is_current(link.generation, standing)
+    stopped = mailed = False
     if acts(request.method):
-        saved, waiting = True, await _save(site, policy, standing, language, await form_of(request))
-        standing = await site.standings.get(link.brand, link.recipient_id) or standing
-    switches = policy.switches_for(standing.collected_under, standing.country)
+        form = await form_of(request)
+        stopped = await _stop(site, policy, standing, form)
+        if current:
+            stopped |= await _refuse(site, policy, standing, form)
+            mailed = await _ask(site, policy, standing, language, form)
+    offered = acts_offered(policy) if current else []
     return brand_page(
         request,
         policy,
         "preferences.html.j2",
-        choices=list(choices(policy, standing, language, datetime.now(UTC))),
-        standing=standing,
-        markets=any(category.markets for category in policy.categories.values()),
-        promotes=any(category.promotes for category in policy.categories.values()),
-        levels=_levels(switches),
-        counted=_counted(switches, standing),
-        saved=saved,
-        waiting=waiting,
+        standing.address if current else None,
+        kinds=_choices(policy, scopes_offered(policy, datetime.now(UTC)), language),
+        others=_choices(policy, offered, language),
+        offered=offered,
+        stopped=stopped,
+        mailed=mailed,
     )
 
 
-def choices(policy: Policy, standing: Standing, language: Language, now: datetime) -> Iterator[Choice]:
-    """All that the brand may send or not, as somebody wishes, and what they wish as of now."""
-    switches = policy.switches_for(standing.collected_under, standing.country)
-    for category in policy.categories.values():
-        if category.mandatory or (category.partners and switches.partner_mail == "never"):
-            continue
-        within = _partners if category.partners else _topics
-        scopes = within(policy, standing, category, now)
-        choose = partial(_choice, policy, standing, language, now, category)
-        if category.partners and switches.partner_mail == "on_request":
-            yield from map(choose, scopes)
-        else:
-            yield replace(choose(category.name), topics=tuple(map(choose, scopes)))
-
-
-def titled(policy: Policy, scope: str, language: Language) -> tuple[str, str]:
-    """A scope's title and description, as pages show it."""
-    name, _, within = scope.partition("/")
-    if scope == TRACKING:
-        return language.texts["tracking_title"], language.texts["tracking_individual"].format(
-            brand=language.name(policy.name)
-        )
-    for partner in policy.partners:
-        if scope == partner_scope(partner.id):
-            return partner.name, language.texts["partner_kind"].format(
-                partner=language.name(partner.name), brand=language.name(policy.name)
-            )
-    if name not in language.texts["kinds"]:
-        return _named(within or name), policy.name
-    title, description = kinds(language, [name], language.name(policy.name))[0]
-    return (_named(within), title) if within else (title, description)
-
-
-def _choice(
-    policy: Policy, standing: Standing, language: Language, now: datetime, category: Category, scope: str
-) -> Choice:
-    within = scope.partition("/")[2] or None
-    topic, partner = (None, within) if category.partners else (within, None)
-    # Whether nothing that is the person's own to say keeps such mail from them.
-    facts = facts_of(Mailing(category, "", topic=topic, partner=partner), standing, policy, now)
-    on = all(ask(facts) is None for ask in _OWN_WILL if partner or ask is not rules.partner_request)
-    return Choice(scope, *titled(policy, scope, language), on, policy.terms[category.name].confirmed)
-
-
-def _partners(policy: Policy, standing: Standing, category: Category, now: datetime) -> list[str]:
-    """The brand's partners of today."""
-    return [partner_scope(partner.id) for partner in policy.partners if partner.on(now.date())]
-
-
-def _topics(policy: Policy, standing: Standing, category: Category, now: datetime) -> list[str]:
-    """The topics about which the person has said something."""
-    said = standing.consents | standing.opted_out
-    return sorted(scope for scope in said if "/" in scope and category_of(policy, scope) == category.name)
-
-
-def _named(slug: str) -> str:
-    return slug.replace("-", " ").replace("_", " ").capitalize()
-
-
-def _levels(switches: Switches) -> list[str]:
-    """How somebody may be counted, as they wish; nothing to choose where nobody is."""
-    if switches.tracking == "off":
-        return []
-    return ["refused", "anonymous", *(["individual"] if switches.tracking == "individual" else [])]
-
-
-def _counted(switches: Switches, standing: Standing) -> str:
-    if standing.tracking_refused:
-        return "refused"
-    return "individual" if switches.tracking == "individual" and TRACKING in standing.consents else "anonymous"
-
-
-async def _save(site: Site, policy: Policy, standing: Standing, language: Language, form: Form) -> list[Choice]:
-    """Does what is said otherwise than the page had shown; returns what waits for a confirmation."""
+async def _stop(site: Site, policy: Policy, standing: Standing, form: Form) -> bool:
+    """Opts out of what is ticked; whether there was anything."""
+    known = [*scopes_offered(policy, datetime.now(UTC)), *topics_of(policy, standing)]
+    left = [scope for scope in form.get("stop", []) if scope in known]
     if "all" in form:
-        await opt_out(site.standings, policy, standing.recipient_id, EVERYTHING_OPTIONAL, "page")
-        return []
-    waiting = await _save_kinds(site, policy, standing, language, form)
-    await _save_refusals(site, policy, standing, form)
-    await _save_tracking(site, policy, standing, language, form)
-    return waiting
+        left = [EVERYTHING_OPTIONAL]
+    for scope in left:
+        await opt_out(site.standings, policy, standing.recipient_id, scope, "page")
+    return bool(left)
 
 
-async def _save_kinds(site: Site, policy: Policy, standing: Standing, language: Language, form: Form) -> list[Choice]:
-    """What was ticked becomes a consent with its words, what is ticked no more an opt-out."""
-    now = datetime.now(UTC)
-    ticked, shown = set(form.get("on", [])), set(form.get("was", []))
-    offered = list(choices(policy, standing, language, now))
-    flat = [choice for top in offered for choice in (top, *top.topics)]
-    left = [choice for choice in flat if choice.scope in shown - ticked]
-    for choice in left:
-        await opt_out(site.standings, policy, standing.recipient_id, choice.scope, "page")
-    given = (ticked - shown) | ({topic.scope for choice in left for topic in choice.topics} & ticked)
-    for choice in offered:
-        # Who asks for a topic alone gets nothing else of its kind (rule topic-consent); here the kind is ticked too.
-        if choice.scope in ticked - standing.consents and any(topic.scope in given for topic in choice.topics):
-            given.add(choice.scope)
-    waiting = []
-    for choice in flat:
-        if choice.scope in given:
-            words = f"{language.texts['preferences']} {choice.title}: {choice.description}"
-            answer = await _consent(site, policy, standing, choice.scope, words)
-            if isinstance(answer, Asked):
-                waiting.append(choice)
-    return waiting
-
-
-async def _save_refusals(site: Site, policy: Policy, standing: Standing, form: Form) -> None:
-    refused, shown = set(form.get("refuse", [])), set(form.get("refused", []))
-    for name, flag in _REFUSALS.items():
-        if (name in refused) != (name in shown):
-            await mark(site.standings, policy.brand, standing.recipient_id, flag, name in refused, "page")
-    if "marketing" in refused - shown:
+async def _refuse(site: Site, policy: Policy, standing: Standing, form: Form) -> bool:
+    """Does at once what reduces more than an opt-out does; whether there was anything."""
+    refused = form.get("refuse", [])
+    for flag in [flag for name, flag in _REFUSALS.items() if name in refused]:
+        await mark(site.standings, policy.brand, standing.recipient_id, flag, True, "page")
+    if "marketing" in refused:
         await object_to_marketing(site.suppressions, policy, standing.recipient_id, "page", "recipient")
-    elif "marketing" in shown - refused:
-        for found in await site.suppressions.of(policy.brand, standing.recipient_id):
-            if found.reason == OBJECTION and found.lifted_at is None:
-                await lift(site.suppressions, policy, found.id, "recipient", "taken back on the preferences page")
-
-
-async def _save_tracking(site: Site, policy: Policy, standing: Standing, language: Language, form: Form) -> None:
-    wish, shown = form.get("tracking"), form.get("tracked")
-    if wish is None or wish == shown:
-        return
-    level, refuses = wish[0], wish == ["refused"]
-    if not refuses and level not in _levels(policy.switches_for(standing.collected_under, standing.country)):
-        return
-    if refuses != standing.tracking_refused:
-        await mark(site.standings, policy.brand, standing.recipient_id, Flag.TRACKING_REFUSED, refuses, "page")
-    if level == "individual":
-        words = language.texts["tracking_individual"].format(brand=language.name(policy.name))
-        await _consent(site, policy, standing, TRACKING, words)
-    elif TRACKING in standing.consents:
+    if not {"tracking", "individual"}.isdisjoint(refused) and TRACKING in standing.consents:
         said = Consent(TRACKING, False, "page", policy.version, None, "recipient", datetime.now(UTC))
         await withdraw(site.consents, policy, standing.recipient_id, said)
+    return bool(refused)
 
 
-async def _consent(site: Site, policy: Policy, standing: Standing, scope: str, words: str) -> Any:
-    said = Consent(scope, True, "page", policy.version, words, "recipient", datetime.now(UTC))
-    return await consent(site.consents, Confirmations(site.links, site.outbox), policy, standing.recipient_id, said)
+async def _ask(site: Site, policy: Policy, standing: Standing, language: Language, form: Form) -> bool:
+    """Asks for the confirmation of what widens or moves; whether there was anything."""
+    now = datetime.now(UTC)
+    known = [*scopes_offered(policy, now), *topics_of(policy, standing), *acts_offered(policy)]
+    wanted = [what for what in dict.fromkeys(form.get("want", [])) if what in known]
+    if wanted:
+        await ask_for(site, policy, standing.recipient_id, wanted, language)
+    return bool(wanted)
+
+
+async def ask_for(site: Site, policy: Policy, recipient_id: int, wanted: Iterable[str], language: Language) -> None:
+    """Asks by mail whether a person wants what a page offers.
+
+    Raises:
+        NobodyToAsk: the brand has no such recipient.
+    """
+    now = datetime.now(UTC)
+    wishes = [
+        Wish(choice.what, policy.version, f"{choice.title}: {choice.description}", now)
+        for choice in _choices(policy, wanted, language)
+    ]
+    evidence = [
+        Consent(wish.what, True, "page", wish.version, wish.words, "link", now)
+        for wish in wishes
+        if wish.what not in set(Act) and can_be_asked(policy, wish.what)
+    ]
+    await ask(site.confirmations, policy, recipient_id, wishes, evidence)
+
+
+def _choices(policy: Policy, names: Iterable[str], language: Language) -> list[Choice]:
+    return [Choice(name, *titled(policy, name, language)) for name in names]

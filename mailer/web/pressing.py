@@ -6,6 +6,10 @@ from urllib.parse import parse_qs
 from fastapi import Request
 
 from mailer.policy.registry import rule
+from mailer.policy.standing import Standing
+
+Form = Mapping[str, list[str]]
+"""The fields of a form."""
 
 METHODS = ["GET", "HEAD", "POST"]
 """Of a page that somebody comes to by a link, and acts on by its buttons."""
@@ -17,7 +21,12 @@ def acts(method: str) -> bool:
     return method == "POST"
 
 
-async def form_of(request: Request) -> Mapping[str, list[str]]:
+def is_current(generation: int | None, standing: Standing) -> bool:
+    """Whether a link was made for the address that is on record now. One that was not can opt out, and do no more."""
+    return generation == standing.generation and standing.address is not None
+
+
+async def form_of(request: Request) -> Form:
     """The fields of a page's form; none for what a one-click sender posts, or anything else (RFC 8058 3.2)."""
     body = await request.body()
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):

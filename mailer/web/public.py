@@ -1,22 +1,26 @@
 """`/u/{token}`: leaving a kind of mail, or the service."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from mailer.actions import OptOutRefused, opt_out
-from mailer.actions.account import UnknownRecipient, mark
-from mailer.actions.opt_out import scope_left
+from mailer.actions.opt_out import scope_left, undo_press
+from mailer.actions.wishes import NobodyToAsk
 from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
-from mailer.ports.standings import Flag
-from mailer.rendering.links import Links, UnsubscribeToken
+from mailer.ports.standings import OptedOut
+from mailer.ports.wishes import Act
+from mailer.rendering.links import Links, UndoToken, UnsubscribeToken
 from mailer.telemetry import log
-from mailer.web.pages import Leaving, Problem, Step, brand_page, leaving_page, problem_page
-from mailer.web.pressing import METHODS, acts, form_of
+from mailer.web.pages import Leaving, Problem, Step, brand_page, language_of, leaving_page, problem_page
+from mailer.web.preferences import ask_for
+from mailer.web.pressing import METHODS, Form, acts, form_of, is_current
 from mailer.web.site import Meters, Site, TheMeters, TheSite
 
 router = APIRouter(include_in_schema=False)
@@ -31,14 +35,16 @@ async def leave(request: Request, token: str, site: TheSite, meters: TheMeters) 
     link, policy = found
     if _closes(link):
         return await _close(request, site, policy, link)
-    scope = scope_left(policy, link.category)
-    if acts(request.method):
-        return await _leave(request, site, meters, policy, link, scope)
-    standing = await site.standings.get(link.brand, link.recipient_id)
-    opted_out = standing.opted_out if standing else frozenset()
-    gone = scope in opted_out or EVERYTHING_OPTIONAL in opted_out
-    step = Step.LEFT if gone else Step.ASK
-    return leaving_page(request, Leaving(policy, step, scope, opted_out, _footer(policy, standing)))
+    leaving = await _leaving(site, policy, link)
+    if not acts(request.method):
+        return leaving_page(request, leaving)
+    form = await form_of(request)
+    if "undo" in form:
+        return leaving_page(request, await _undo(site, link, leaving, form["undo"][0]))
+    if "back" in form and leaving.about:
+        await ask_for(site, policy, link.recipient_id, [leaving.scope], language_of(request, policy))
+        return leaving_page(request, replace(leaving, step=Step.MAILED))
+    return leaving_page(request, await _leave(site, meters, link, leaving, form))
 
 
 @rule("plain-opt-out", "peerstream-08; the floor", idle=lambda links, policies, token: None)
@@ -52,21 +58,46 @@ def leaver(links: Links, policies: Mapping[str, Policy], token: str) -> tuple[Un
     return (link, policy) if link and policy else None
 
 
-async def _leave(
-    request: Request, site: Site, meters: Meters, policy: Policy, link: UnsubscribeToken, scope: str
-) -> Response:
+async def _leaving(site: Site, policy: Policy, link: UnsubscribeToken) -> Leaving:
+    """The page as a look at it shows it; to who holds a link to another address, as if nothing had been left."""
+    standing = await site.standings.get(link.brand, link.recipient_id)
+    scope, footer = scope_left(policy, link.category), _footer(policy, standing)
+    if standing is None or not is_current(link.generation, standing):
+        return Leaving(policy, Step.ASK, scope, frozenset(), footer)
+    gone = not standing.opted_out.isdisjoint({scope, EVERYTHING_OPTIONAL})
+    return Leaving(policy, Step.LEFT if gone else Step.ASK, scope, standing.opted_out, footer, standing.address)
+
+
+async def _leave(site: Site, meters: Meters, link: UnsubscribeToken, leaving: Leaving, form: Form) -> Leaving:
     """Opts out: for the page's button, and for one-click, whatever its body (RFC 8058 3.2)."""
-    pressed = (await form_of(request)).get("scope")
-    scope = EVERYTHING_OPTIONAL if pressed == ["all"] else scope
+    pressed = form.get("scope")
+    scope, done = EVERYTHING_OPTIONAL if pressed == ["all"] else leaving.scope, OptedOut()
     try:
-        await opt_out(site.standings, policy, link.recipient_id, scope, "page" if pressed else "one-click")
-        meters.opt_outs.labels(policy.brand, scope).inc()
+        done = await opt_out(
+            site.standings, leaving.policy, link.recipient_id, scope, "page" if pressed else "one-click"
+        )
+        meters.opt_outs.labels(link.brand, scope).inc()
     except OptOutRefused:
         # Nobody is there any more, which is nobody's business: the answer is the same.
-        log.info("an opt-out for a recipient who is gone", brand=policy.brand)
-    standing = await site.standings.get(link.brand, link.recipient_id)
-    opted_out = (standing.opted_out if standing else frozenset()) | {scope}
-    return leaving_page(request, Leaving(policy, Step.DONE, scope, opted_out, _footer(policy, standing)))
+        log.info("an opt-out for a recipient who is gone", brand=link.brand)
+    undo = _undoing(site.links, link, done) if pressed and leaving.about else None
+    return replace(leaving, step=Step.DONE, scope=scope, opted_out=leaving.opted_out | {scope}, undo=undo)
+
+
+def _undoing(links: Links, link: UnsubscribeToken, done: OptedOut) -> str | None:
+    """The value that undoes a press, once and for some minutes; none where the press has changed nothing."""
+    if done.suppression is None or done.at is None:
+        return None
+    return links.undo_value(UndoToken(link.brand, link.recipient_id, done.suppression, done.at))
+
+
+async def _undo(site: Site, link: UnsubscribeToken, leaving: Leaving, value: str) -> Leaving:
+    """Undoes the press that a page's value is about, if it was on this link's page."""
+    press = site.links.read_undo(value)
+    if press is None or (press.brand, press.recipient_id) != (link.brand, link.recipient_id):
+        return replace(leaving, step=Step.LATE)
+    undone = await undo_press(site.suppressions, press, datetime.now(UTC))
+    return replace(leaving, step=Step.UNDONE if undone else Step.LATE)
 
 
 def _closes(link: UnsubscribeToken) -> bool:
@@ -76,16 +107,17 @@ def _closes(link: UnsubscribeToken) -> bool:
 
 
 async def _close(request: Request, site: Site, policy: Policy, link: UnsubscribeToken) -> Response:
-    """Closes the account, for the page's own button only: no mail program's one click ever does that."""
-    if acts(request.method) and "close" in await form_of(request):
-        try:
-            await mark(site.standings, policy.brand, link.recipient_id, Flag.DEACTIVATED, True, "page")
-        except UnknownRecipient:
-            log.info("an account to close is gone", brand=policy.brand)
-        return brand_page(request, policy, "closing.html.j2", closed=True)
+    """Asks by mail whether the account is to be closed, for the page's own button only: service mail is forwarded."""
     standing = await site.standings.get(link.brand, link.recipient_id)
-    closed = standing is None or standing.deactivated
-    return brand_page(request, policy, "closing.html.j2", closed=closed)
+    if standing is None or not is_current(link.generation, standing):
+        return problem_page(request, Problem.STALE, 410)
+    asked = acts(request.method) and "close" in await form_of(request)
+    if asked:
+        try:
+            await ask_for(site, policy, link.recipient_id, [Act.CLOSED], language_of(request, policy))
+        except NobodyToAsk:
+            log.info("an account to close is gone", brand=policy.brand)
+    return brand_page(request, policy, "closing.html.j2", standing.address, asked=asked)
 
 
 def _footer(policy: Policy, standing: Standing | None) -> str:

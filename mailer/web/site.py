@@ -8,6 +8,8 @@ from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from mailer.actions.account_events import Desks
+from mailer.actions.answers import Answers
+from mailer.actions.wishes import Confirmations
 from mailer.events import MessageEvent
 from mailer.policy.document import Policy
 from mailer.ports.consents import Consents
@@ -21,6 +23,7 @@ from mailer.ports.reports import Reports
 from mailer.ports.rights import Rights
 from mailer.ports.standings import Standings
 from mailer.ports.suppressions import Suppressions
+from mailer.ports.wishes import Wishes
 from mailer.reading import EventReader
 from mailer.rendering.links import Links
 
@@ -43,6 +46,7 @@ class Site:
     standings: Standings
     consents: Consents
     suppressions: Suppressions
+    wishes: Wishes
     inviters: Inviters
     origins: Origins
     opens: Opens
@@ -55,6 +59,16 @@ class Site:
     admit: Callable[[MessageEvent], object]
     registry: CollectorRegistry
     reader: EventReader = field(default_factory=EventReader)
+
+    @property
+    def confirmations(self) -> Confirmations:
+        """How a person is asked to confirm."""
+        return Confirmations(self.links, self.wishes)
+
+    @property
+    def answers(self) -> Answers:
+        """What a confirmation may change."""
+        return Answers(self.wishes, self.consents, self.standings, self.suppressions)
 
 
 class Meters:

@@ -21,7 +21,7 @@ from mailer.rendering.links import ReportToken
 from mailer.telemetry import log
 from mailer.web.languages import Language
 from mailer.web.pages import Problem, brand_page, kinds, language_of, problem_page
-from mailer.web.pressing import METHODS, acts, form_of
+from mailer.web.pressing import METHODS, acts, form_of, is_current
 from mailer.web.site import Meters, Site, TheMeters, TheSite
 
 router = APIRouter(include_in_schema=False)
@@ -53,11 +53,13 @@ async def report(request: Request, token: str, site: TheSite, meters: TheMeters)
     standing = await site.standings.get(link.brand, link.recipient_id)
     if origin is None or standing is None or standing.erased:
         return problem_page(request, Problem.GONE, 410)
-    done = None
+    done, current = None, is_current(link.generation, standing)
     if acts(request.method):
-        done = await _pressed(request, site, meters, policy, link, origin)
-    reason = explain(policy, standing, origin, language_of(request, policy))
-    return brand_page(request, policy, "why.html.j2", reason=reason, invited=origin.inviter is not None, done=done)
+        done = await _pressed(request, site, meters, policy, link, origin if current else None)
+    reason = explain(policy, standing, origin, language_of(request, policy)) if current else None
+    invited = current and origin.inviter is not None
+    address = standing.address if current else None
+    return brand_page(request, policy, "why.html.j2", address, reason=reason, invited=invited, done=done)
 
 
 def explain(policy: Policy, standing: Standing, origin: Origin, language: Language) -> Reason:
@@ -95,11 +97,14 @@ def _why(category: Category | None, standing: Standing) -> str:
 
 
 async def _pressed(
-    request: Request, site: Site, meters: Meters, policy: Policy, link: ReportToken, origin: Origin
+    request: Request, site: Site, meters: Meters, policy: Policy, link: ReportToken, origin: Origin | None
 ) -> str | None:
-    """Does what the button says, and returns its name; None for anything else that was posted."""
+    """Does what the button says, and returns its name; None for anything else that was posted.
+
+    `origin`: of the mail; None where its link was for another address, and no inviter can be stopped.
+    """
     form = await form_of(request)
-    if "inviter" in form and origin.inviter is not None:
+    if "inviter" in form and origin is not None and origin.inviter is not None:
         await stop_inviter(site.inviters, policy.brand, origin.inviter)
         return "inviter"
     if "not_mine" in form:

@@ -5,16 +5,17 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.consent import Asked, Confirmations, ConsentRefused, confirm, consent, withdraw
+from mailer.actions.consent import ConsentRefused, consent, withdraw
 from mailer.actions.lists import import_consents
 from mailer.actions.opt_out import opt_out
 from mailer.actions.suppression import object_to_marketing
+from mailer.actions.wishes import Asked, Confirmations
 from mailer.events import Person
 from mailer.ledger.keys import PostgresApiKeys
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from mailer.ports.consents import Consent, Recorded
 from mailer.ports.people import ImportRow
-from mailer.rendering.links import ConfirmToken, Links
+from mailer.rendering.links import Links
 from tests.factories import BRAND, KEY, World, policies
 from tests.integration.web_world import browse
 
@@ -25,14 +26,14 @@ CONFIRMED = "paltalk-2006"
 
 
 def said(scope: str, given: bool = True, **values: Any) -> Consent:
-    """What somebody says on a page, now."""
-    stated: dict[str, Any] = {"source": "page", "version": "form 1", "words": WORDS, "actor": "recipient"}
+    """What an application was told, now."""
+    stated: dict[str, Any] = {"source": "application", "version": "form 1", "words": WORDS, "actor": "recipient"}
     return Consent(scope, given, **{"at": datetime.now(UTC)} | stated | values)
 
 
 async def give(world: World, recipient_id: int, scope: str, brand: str = BRAND, **values: Any) -> Recorded | Asked:
     """Records a consent by the action."""
-    mail = Confirmations(LINKS, world.outbox)
+    mail = Confirmations(LINKS, world.wishes)
     return await consent(world.consents, mail, policies()[brand], recipient_id, said(scope, **values))
 
 
@@ -92,7 +93,7 @@ async def test_tracking_is_withdrawn_and_no_mail_is_left(world: World) -> None:
     assert (await standing(world, ada)).consents == frozenset()
 
 
-@pytest.mark.parametrize("source", ["page", "application", "confirmed"])
+@pytest.mark.parametrize("source", ["application", "confirmed"])
 async def test_ones_own_later_consent_ends_the_opt_out_of_its_scope(world: World, source: str) -> None:
     """It ends that opt-out and no other, for all with the address, and on record."""
     ada, grace = await world.known(1, 2, email="ada@people.example")
@@ -113,9 +114,9 @@ async def test_ones_own_later_consent_ends_the_opt_out_of_its_scope(world: World
     assert "newsletter" in (await standing(world, grace)).opted_out
 
 
-@pytest.mark.parametrize("source", ["operator", "import"])
+@pytest.mark.parametrize("source", ["page", "operator", "import"])
 async def test_what_others_say_for_somebody_ends_no_opt_out(world: World, source: str) -> None:
-    """A consent that an operator or a file brings is kept, and who left stays left."""
+    """A consent that a link's page, an operator or a file brings is kept, and who left stays left."""
     [ada] = await world.known(1)
     await leave(world, ada, "newsletter")
     assert await give(world, ada, "newsletter", source=source) == Recorded("user-1", (), frozenset({"newsletter"}))
@@ -215,64 +216,6 @@ async def test_nobody_there(world: World) -> None:
     with pytest.raises(ConsentRefused, match="no such recipient"):
         await withdraw(world.consents, policies()[BRAND], 99, said("newsletter", given=False))
     assert await world.entries() == []
-
-
-async def asks(world: World) -> int:
-    """Somebody of a brand of confirmed subscriptions who has asked for the newsletter."""
-    await world.accept([{"ref": "ada", "email": "ada@people.example"}], brand=CONFIRMED, controller="paltalk")
-    ada = await world.id_of("ada", CONFIRMED)
-    assert await give(world, ada, "newsletter", CONFIRMED) == Asked("ada")
-    return ada
-
-
-async def token(world: World, recipient_id: int) -> ConfirmToken:
-    """The link of the mail that was published last."""
-    body = await world.pool.fetchval("SELECT body FROM outbox ORDER BY id DESC LIMIT 1")
-    url = body.split('"confirm_url":"')[1].split('"')[0]
-    found = LINKS.read_confirm(url.rpartition("/")[2])
-    assert found is not None
-    assert found.recipient_id == recipient_id
-    return found
-
-
-async def test_a_subscription_counts_once_it_is_confirmed(world: World) -> None:
-    """Asking gives nothing but a mail; its link gives the consent, with the words that were shown, once or twice."""
-    ada = await asks(world)
-    assert (await standing(world, ada, CONFIRMED)).consents == frozenset()
-    link = await token(world, ada)
-    for _ in range(2):
-        await confirm(world.consents, policies(), link, "the token")
-    assert (await standing(world, ada, CONFIRMED)).consents == {"newsletter"}
-    asked, *given = await world.consents.history(CONFIRMED, ada)
-    assert (asked.counts, asked.consent.source) == (False, "page")
-    assert {(record.consent.source, record.consent.words, record.consent.proof) for record in given} == {
-        ("confirmed", WORDS, "the token")
-    }
-
-
-async def test_one_mail_a_day_asks(world: World) -> None:
-    """Who asks again and again, or is made to, gets one mail a day: its event has the same id."""
-    ada = await asks(world)
-    await give(world, ada, "newsletter", CONFIRMED)
-    ids = await world.pool.fetch("SELECT DISTINCT message_id FROM outbox")
-    assert [row["message_id"] for row in ids] == [f"confirm-{ada}-newsletter-{datetime.now(UTC):%Y-%m-%d}"]
-
-
-async def test_an_old_link_brings_nobody_back(world: World) -> None:
-    """Who left after they had asked is not brought back by the link that lies about."""
-    ada = await asks(world)
-    link = await token(world, ada)
-    await opt_out(world.standings, policies()[CONFIRMED], ada, "newsletter", "one-click")
-    assert (await confirm(world.consents, policies(), link, "the token")).left == {"newsletter"}
-    assert (await standing(world, ada, CONFIRMED)).opted_out == {"newsletter"}
-
-
-async def test_a_link_of_a_brand_that_is_gone(world: World) -> None:
-    """A link can be older than the brand, or than its mail."""
-    ada = await asks(world)
-    link = await token(world, ada)
-    with pytest.raises(ConsentRefused, match="no brand"):
-        await confirm(world.consents, {}, link, "the token")
 
 
 async def test_an_imported_consent_counts_unless_something_was_left(world: World) -> None:

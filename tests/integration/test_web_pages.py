@@ -1,7 +1,7 @@
 """The pages behind the links of a mail, over a real database: what they show, and what their buttons do."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -28,7 +28,14 @@ async def somebody(world: World, brand: str = BRAND, **values: Any) -> int:
 
 def preferences(recipient_id: int, brand: str = BRAND) -> str:
     """The link to somebody's preferences."""
-    return LINKS.preferences(PreferencesToken(brand, recipient_id))
+    return LINKS.preferences(PreferencesToken(brand, recipient_id, 1))
+
+
+async def confirmation(world: World) -> str:
+    """The link of the confirmation mail that was published last."""
+    body = await world.pool.fetchval("SELECT body FROM outbox ORDER BY id DESC LIMIT 1")
+    [link] = re.findall(r"https://mail\.example/confirm/[\w.-]+", str(body))
+    return str(link)
 
 
 async def standing(world: World, recipient_id: int, brand: str = BRAND) -> Standing:
@@ -38,14 +45,9 @@ async def standing(world: World, recipient_id: int, brand: str = BRAND) -> Stand
     return found
 
 
-def ticked(page: str) -> set[str]:
-    """What is ticked on a page."""
-    return set(re.findall(r'<input type="(?:checkbox|radio)" name="\w+" value="([^"]+)" checked>', page))
-
-
-def offered(page: str) -> set[str]:
-    """What can be ticked."""
-    return set(re.findall(r'<input type="checkbox" name="on" value="([^"]+)"', page))
+def offered(page: str, name: str = "stop") -> set[str]:
+    """What can be ticked: to be stopped, or to be asked for (`want`)."""
+    return set(re.findall(rf'<input type="checkbox" name="{name}" value="([^"]+)"', page))
 
 
 def change(world: World, brand: str = BRAND, *, tracking: str | None = None, **values: Any) -> None:
@@ -56,112 +58,102 @@ def change(world: World, brand: str = BRAND, *, tracking: str | None = None, **v
     world.policies[brand] = policy.model_copy(update=values)
 
 
-async def test_a_tick_is_a_consent_with_its_words(world: World) -> None:
-    """What was left and is ticked is recorded with words, version and source; the untouched is not recorded at all."""
+async def test_what_is_asked_for_waits_with_its_words(world: World) -> None:
+    """A stop holds at once. What is asked for is on record as asked, with words and version, and counts for nothing."""
     who = await somebody(world)
     await opt_out(world.standings, world.policies[BRAND], who, "promotional", "page")
     async with browse(world, **{"accept-language": "de"}) as client:
-        before = await client.get(preferences(who))
-        shown = {"was": ["newsletter", "notification", "invitation"]}
-        after = await client.post(preferences(who), data={"on": ["newsletter", "promotional", "invitation"], **shown})
-    assert ticked(before.text) == {"newsletter", "notification", "invitation", "anonymous"}
-    assert ticked(after.text) == {"newsletter", "promotional", "invitation", "anonymous"}
-    assert "Gespeichert" in after.text
+        page = await client.get(preferences(who))
+        after = await client.post(preferences(who), data={"stop": "notification", "want": "promotional"})
+    kinds = {"newsletter", "promotional", "notification", "invitation", "partner/penpal-shop"}
+    assert offered(page.text) == kinds
+    assert offered(page.text, "want") >= kinds | {"marketing-again", "notices-in-writing"}
+    assert "checked" not in after.text
+    for says in ("Gespeichert", "Noch ein Schritt"):
+        assert says in after.text
     [record] = await world.consents.history(BRAND, who)
-    assert record.consent.words == (
-        "Was angekreuzt ist, bekommen Sie. Ohne Kreuz hört es auf, sobald Sie speichern. "
-        "Angebote: Werbung und Sonderangebote."
-    )
+    assert (record.counts, record.consent.words) == (False, "Angebote: Werbung und Sonderangebote.")
     said = (record.consent.scope, record.consent.source, record.consent.version, record.consent.actor)
-    assert said == ("promotional", "page", "2024", "recipient")
-    assert (await standing(world, who)).opted_out == {"notification"}
-
-
-async def test_a_page_that_is_old_by_now_brings_nothing_back(world: World) -> None:
-    """Saving a page that was opened before an unsubscription changes only what was changed on it."""
-    who = await somebody(world)
-    await opt_out(world.standings, world.policies[BRAND], who, "newsletter", "one-click")
-    everything = ["newsletter", "promotional", "notification", "invitation"]
-    async with browse(world) as client:
-        await client.post(preferences(who), data={"on": everything, "was": everything, "refuse": "electronic"})
-        await client.post(preferences(who))
-    found = await standing(world, who)
-    assert (found.opted_out, found.consents, found.electronic_refused) == (frozenset({"newsletter"}), frozenset(), True)
+    assert said == ("promotional", "page", "2024", "link")
+    assert (await standing(world, who)).opted_out == {"notification", "promotional"}
 
 
 async def test_one_kind_after_everything_was_stopped(world: World) -> None:
-    """The button stops all; a tick afterwards brings back that kind alone."""
+    """The button stops all; what is asked for and confirmed afterwards comes back alone."""
     who = await somebody(world)
     async with browse(world) as client:
-        none = await client.post(preferences(who), data={"all": "yes"})
-        one = await client.post(preferences(who), data={"on": "notification"})
-    assert ticked(none.text) == {"anonymous"}
-    assert "Stop all optional mail" not in none.text
-    assert ticked(one.text) == {"notification", "anonymous"}
+        await client.post(preferences(who), data={"all": "yes"})
+        assert (await standing(world, who)).opted_out == {"*"}
+        await client.post(preferences(who), data={"want": "notification"})
+        link = await confirmation(world)
+        none = await client.get(link)
+        one = await client.post(link, data={"wish": "notification"})
+    assert offered(none.text) == set()
+    assert offered(one.text) == {"notification"}
 
 
-async def test_topics_are_shown_where_somebody_has_spoken_of_them(world: World) -> None:
-    """A topic can be left alone, kept when its newsletter goes, and had alone."""
+async def test_topics_are_shown_to_who_reads_the_mail(world: World) -> None:
+    """A look that was confirmed shows topics that somebody has spoken of; one can be left alone, and had again."""
     who = await somebody(world)
+    await consents(world, BRAND, "newsletter", "newsletter/chat-rooms", "newsletter/dating", ref="user-1")
     async with browse(world) as client:
         assert "newsletter/" not in (await client.get(preferences(who))).text
-        await opt_out(world.standings, world.policies[BRAND], who, "newsletter/chat-rooms", "page")
-        left = await client.get(preferences(who))
-        back = await client.post(
-            preferences(who), data={"on": ["newsletter", "newsletter/chat-rooms"], "was": "newsletter"}
-        )
-        shown = {"was": ["newsletter", "newsletter/chat-rooms"]}
-        alone = await client.post(preferences(who), data={"on": "newsletter/chat-rooms", **shown})
-    assert "<strong>Chat rooms</strong>" in left.text
-    assert "newsletter" in ticked(left.text)
-    assert "newsletter/chat-rooms" not in ticked(left.text)
-    assert {"newsletter", "newsletter/chat-rooms"} <= ticked(back.text)
-    assert "newsletter/chat-rooms" in ticked(alone.text)
-    assert "newsletter" not in ticked(alone.text)
+        await client.post(preferences(who), data={"want": "shown"})
+        link = await confirmation(world)
+        shown = await client.get(link)
+        left = await client.post(link, data={"stop": "newsletter/chat-rooms"})
+        await client.post(preferences(who), data={"want": ["newsletter/chat-rooms", "newsletter/unheard-of"]})
+        asked = await client.get(link)
+        back = await client.post(link, data={"wish": "newsletter/chat-rooms"})
+    assert "<strong>Chat rooms</strong>" in shown.text
+    assert "Your mail from InterPals" in shown.text
+    topics = {"newsletter/chat-rooms", "newsletter/dating"}
+    assert [offered(page.text) & topics for page in (shown, left, back)] == [topics, {"newsletter/dating"}, topics]
+    assert re.findall(r'name="wish" value="([^"]+)"', asked.text) == ["newsletter/chat-rooms"]
 
 
-async def test_a_confirmed_subscription_takes_one_more_step(world: World) -> None:
+async def test_a_subscription_takes_one_more_step(world: World) -> None:
     """A tick sends the mail that asks; the button behind its link subscribes; after an opt-out it does no more."""
     who = await somebody(world, "paltalk-2006")
-    page = preferences(who, "paltalk-2006")
+    page, press = preferences(who, "paltalk-2006"), {"wish": "newsletter"}
     async with browse(world) as client:
-        before = await client.get(page)
-        asked = await client.post(page, data={"on": "newsletter"})
-        [sent] = await world.pool.fetch("SELECT body FROM outbox")
-        [link] = re.findall(r"https://mail\.example/confirm/[\w.-]+", str(sent["body"]))
-        shown = await client.get(link)
+        asked = await client.post(page, data={"want": "newsletter"})
+        link = await confirmation(world)
+        shown, nothing = await client.get(link), await client.post(link)
         assert (await standing(world, who, "paltalk-2006")).consents == frozenset()
-        confirmed = await client.post(link)
+        confirmed = await client.post(link, data=press)
         again = await client.get(link)
         assert (await standing(world, who, "paltalk-2006")).consents == {"newsletter"}
         await client.post(LINKS.unsubscribe(UnsubscribeToken("paltalk-2006", who, "newsletter")))
-        late = await client.post(link)
-    assert "Needs a confirmation" in before.text
+        late = await client.post(link, data=press)
     assert "One more step" in asked.text
-    assert "newsletter" not in ticked(asked.text)
-    assert "Yes, send me this" in shown.text
+    assert "Yes, I want this" in shown.text
     assert "Newsletter" in shown.text
+    assert nothing.text == shown.text
     assert all('class="good">Confirmed<' in answer.text for answer in (confirmed, again))
     assert "This has been stopped since" in late.text
     assert (await standing(world, who, "paltalk-2006")).opted_out == {"newsletter"}
 
 
 async def test_an_objection_stops_all_and_is_taken_back_on_record(world: World) -> None:
-    """It holds for the controller, hides what it overrules, and ends with a reason and an actor."""
+    """It holds for the controller at once, and ends by a confirmation, on record; a newer one stays."""
     who = await somebody(world)
+    press = {"wish": "marketing-again"}
     async with browse(world) as client:
-        objected = await client.post(preferences(who), data={"refuse": "marketing"})
+        await client.post(preferences(who), data={"want": "marketing-again"})
+        await client.post(preferences(who), data={"refuse": "marketing"})
+        link = await confirmation(world)
+        late = await client.post(link, data=press)
         assert (await standing(world, who)).objected
-        back = await client.post(preferences(who), data={"refused": "marketing"})
-    assert "marketing" in ticked(objected.text)
-    assert offered(objected.text) == set()
-    assert "newsletter" in ticked(back.text)
+        await client.post(preferences(who), data={"want": "marketing-again"})
+        await client.post(link, data=press)
+    assert "This has been stopped since" in late.text
     assert not (await standing(world, who)).objected
     [kept] = await world.suppressions.of(BRAND, who)
     assert (kept.reason, kept.lifted_by, kept.lift_reason) == (
         "objection",
         "recipient",
-        "taken back on the preferences page",
+        "taken back, and confirmed by mail",
     )
 
 
@@ -176,43 +168,55 @@ async def test_partners_are_asked_for_one_by_one(world: World) -> None:
     who = await somebody(world)
     async with browse(world) as client:
         before = await client.get(preferences(who))
-        after = await client.post(preferences(who), data={"on": "partner/acme"})
+        await client.post(preferences(who), data={"want": "partner/acme"})
+        after = await client.post(await confirmation(world), data={"wish": "partner/acme"})
     assert {scope for scope in offered(before.text) if "partner" in scope} == {"partner/acme"}
-    assert "partner/acme" not in ticked(before.text)
-    assert "partner/acme" in ticked(after.text)
+    assert "partner/acme" in offered(after.text)
     assert (await standing(world, who)).consents == {"partner/acme"}
 
 
 @pytest.mark.parametrize(
-    ("tracking", "levels"),
-    [("off", []), ("mailing", ["refused", "anonymous"]), ("individual", ["refused", "anonymous", "individual"])],
+    ("tracking", "refused", "wanted"),
+    [
+        ("off", set(), set()),
+        ("mailing", {"tracking"}, {"counted-again"}),
+        ("individual", {"tracking", "individual"}, {"counted-again", TRACKING}),
+    ],
 )
 async def test_how_one_is_counted_is_offered_as_the_policy_has_it(
-    world: World, tracking: str, levels: list[str]
+    world: World, tracking: str, refused: set[str], wanted: set[str]
 ) -> None:
-    """Individual counting can be chosen only where the policy knows it, and is recorded as a consent."""
+    """Less takes effect at once, more by a confirmation; individual counting only where the policy knows it."""
     change(world, tracking=tracking)
     who = await somebody(world)
     async with browse(world) as client:
         page = await client.get(preferences(who))
-        await client.post(preferences(who), data={"tracking": "individual", "tracked": "anonymous"})
+        await client.post(preferences(who), data={"want": [TRACKING, "shown"]})
+        link = await confirmation(world)
+        await client.post(link, data={"wish": TRACKING})
         given = (await standing(world, who)).consents
-        await client.post(preferences(who), data={"tracking": "refused", "tracked": "individual"})
-    assert re.findall(r'name="tracking" value="(\w+)"', page.text) == levels
+        await client.post(preferences(who), data={"refuse": "tracking"})
+        found = await standing(world, who)
+        await client.post(preferences(who), data={"want": "counted-again"})
+        await client.post(link, data={"wish": "counted-again"})
+    assert offered(page.text, "refuse") & {"tracking", "individual"} == refused
+    assert offered(page.text, "want") & {"counted-again", TRACKING} == wanted
     assert given == ({TRACKING} if tracking == "individual" else frozenset())
-    found = await standing(world, who)
     assert (found.consents, found.tracking_refused) == (frozenset(), True)
+    assert (await standing(world, who)).tracking_refused is (tracking == "off")
 
 
 async def test_links_of_who_is_gone_or_never_was(world: World) -> None:
     """An erased person's links say that nothing is there; what we did not sign says that the link is broken."""
     who = await somebody(world)
     async with browse(world) as client:  # of mail that the brand no longer has
+        await client.post(preferences(who), data={"want": "newsletter"})
+        await world.pool.execute("UPDATE wishes SET what = 'postcards'")
         for method in ("GET", "POST"):
-            old = LINKS.confirm(ConfirmToken(BRAND, who, "postcards", "1", datetime.now(UTC)))
-            assert (await client.request(method, old)).status_code == 410
+            old = await client.request(method, await confirmation(world))
+            assert (old.status_code, "no longer valid" in old.text) == (410, True)
     await world.pool.execute("UPDATE standings SET erased_at = now() WHERE recipient_id = $1", who)
-    confirm = ConfirmToken(BRAND, who, "newsletter", "1", datetime.now(UTC))
+    confirm = ConfirmToken(BRAND, who, uuid7(), 1)
     links = [preferences(who), LINKS.report(ReportToken(BRAND, who, uuid7())), LINKS.confirm(confirm), preferences(99)]
     async with browse(world) as client:
         for method in ("GET", "POST"):
@@ -244,11 +248,11 @@ async def test_a_mail_explains_itself_to_whoever_holds_it(world: World) -> None:
     breach = await world.accept([person(1)], "breach")
     async with browse(world) as client:
         answers = [
-            (await client.get(LINKS.report(ReportToken(BRAND, who, mailing_id)))).text
+            (await client.get(LINKS.report(ReportToken(BRAND, who, mailing_id, 1)))).text
             for mailing_id in (mailing.mailing_id, service.mailing_id, breach.mailing_id, uuid7())
         ]
         await consents(world, BRAND, "newsletter", ref="user-1")
-        asked = (await client.get(LINKS.report(ReportToken(BRAND, who, mailing.mailing_id)))).text
+        asked = (await client.get(LINKS.report(ReportToken(BRAND, who, mailing.mailing_id, 1)))).text
     newsletter, notification, notice, gone = answers
     for fact in ("Newsletter", "InterPals Inc. is responsible", "Given when an account was made", "since 2026-03-04"):
         assert fact in newsletter
@@ -267,7 +271,7 @@ async def test_not_my_account_does_no_more_than_an_unsubscribe(world: World) -> 
     mailing = await world.accept([person(1, country="US")])
     who = await world.id_of("user-1")
     before = await standing(world, who)
-    link = LINKS.report(ReportToken(BRAND, who, mailing.mailing_id))
+    link = LINKS.report(ReportToken(BRAND, who, mailing.mailing_id, 1))
     async with browse(world) as client:
         nothing = await client.post(link, data={"inviter": "yes"})
         done = await client.post(link, data={"not_mine": "yes"})
@@ -282,11 +286,11 @@ async def test_not_my_account_does_no_more_than_an_unsubscribe(world: World) -> 
 async def test_every_page_is_locked_down_and_speaks_arabic(world: World) -> None:
     """No script and nothing from elsewhere; names keep their full stops in text that runs from right to left."""
     who = await somebody(world)
-    asked = ConfirmToken(BRAND, who, "newsletter", "1", datetime.now(UTC) - timedelta(days=1))
-    leave = LINKS.unsubscribe(UnsubscribeToken(BRAND, who, "service"))
-    links = [preferences(who), LINKS.report(ReportToken(BRAND, who, uuid7())), LINKS.confirm(asked), leave]
+    leave = LINKS.unsubscribe(UnsubscribeToken(BRAND, who, "service", None, 1))
+    links = [preferences(who), LINKS.report(ReportToken(BRAND, who, uuid7(), 1)), leave]
     async with browse(world, **{"accept-language": "ar"}) as client:
-        for link in links:
+        await client.post(preferences(who), data={"want": "newsletter"})
+        for link in [*links, await confirmation(world)]:
             page = await client.get(link)
             assert '<html lang="ar" dir="rtl">' in page.text
             assert not re.search(r"<script|\son\w+=|src=|href=\"(?!data:)", page.text)

@@ -19,7 +19,6 @@ import mailer.ports.mailings
 import mailer.ports.outbox
 import mailer.ports.reports
 import mailer.ports.standings
-from mailer.actions.consent import Confirmations
 from mailer.events import EventRefused, MessageEvent
 from mailer.ledger.desk import desks
 from mailer.ledger.keys import PostgresApiKeys
@@ -33,6 +32,7 @@ from mailer.ports.inbox import CapturedMail
 from mailer.ports.keys import ApiClient
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.reports import Report
+from mailer.ports.standings import OptedOut
 from mailer.rendering.admission import admit
 from mailer.rendering.links import Links, OpenToken, UnsubscribeToken
 from mailer.web.app import Site, create_app
@@ -57,16 +57,16 @@ class Standings:
         """The person's standing."""
         return self.rows.get((brand, recipient_id))
 
-    async def opt_out(self, brand: str, recipient_id: int, scope: str, source: str) -> bool:
+    async def opt_out(self, brand: str, recipient_id: int, scope: str, source: str) -> OptedOut | None:
         """Adds to what was left."""
         if self.broken:
             raise ConnectionError("no route to ada@people.example")
         standing = self.rows.get((brand, recipient_id))
         if standing is None:
-            return False
+            return None
         self.changes.append((brand, recipient_id, scope, source))
         self.rows[brand, recipient_id] = replace(standing, opted_out=standing.opted_out | {scope})
-        return True
+        return OptedOut()
 
 
 class Opens:
@@ -218,6 +218,7 @@ class World:
                 standings=cast(mailer.ports.standings.Standings, self.standings),
                 consents=_elsewhere,
                 suppressions=_elsewhere,
+                wishes=_elsewhere,
                 inviters=_elsewhere,
                 origins=_elsewhere,
                 opens=self.opens,
@@ -232,9 +233,15 @@ class World:
             )
         )
 
-    def unsubscribe(self, category: str = "newsletter", brand: str = "interpals", recipient_id: int = 17) -> str:
+    def unsubscribe(
+        self,
+        category: str = "newsletter",
+        brand: str = "interpals",
+        recipient_id: int = 17,
+        generation: int | None = 1,
+    ) -> str:
         """The path of an unsubscribe link."""
-        link = self.links.unsubscribe(UnsubscribeToken(brand, recipient_id, category, MAILING))
+        link = self.links.unsubscribe(UnsubscribeToken(brand, recipient_id, category, MAILING, generation))
         return link.removeprefix(self.public_url)
 
     def pixel(self) -> str:
@@ -280,13 +287,14 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         standings=world.standings,
         consents=world.consents,
         suppressions=world.suppressions,
+        wishes=world.wishes,
         inviters=world.inviters,
         origins=PostgresOrigins(world.pool),
         opens=opens_of(world),
         mailings=world.mailings,
         reports=PostgresReports(world.pool),
         rights=world.rights,
-        desks=desks(world.pool, world.writers, world.hasher, Confirmations(links, world.outbox)),
+        desks=desks(world.pool, world.writers, world.hasher, links),
         outbox=world.outbox,
         keys=PostgresApiKeys(world.pool),
         admit=partial(admit, policies=world.policies, templates=factories.templates()),

@@ -34,7 +34,7 @@ async def press(world: World, url: str) -> int:
     async with browse(world) as client:
         shown = await client.get(path)
         assert shown.status_code == 200
-        fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', shown.text))
+        fields = dict(re.findall(r'<button class="main" name="(\w+)" value="([^"]*)"', shown.text))
         return (await client.post(path, data=fields)).status_code
 
 

@@ -1,8 +1,8 @@
 """What the links in a mail do, and what is kept of it: seen in answers, tables, logs and the next mail."""
 
+import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import Any
 
@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from mailer.ledger.keys import PostgresApiKeys
 from mailer.policy.standing import TRACKING
-from mailer.rendering.links import ConfirmToken, Links, PreferencesToken, UnsubscribeToken
+from mailer.rendering.links import Links, PreferencesToken, UnsubscribeToken
 from mailer.web.app import create_app
 from tests.factories import KEY, World, templates
 from tests.hours import an_hour_later
@@ -53,7 +53,14 @@ async def tables(world: World) -> dict[str, list[str]]:
 
 async def preferences(world: World, brand: str, ref: str = "ada") -> str:
     """The link to somebody's preferences."""
-    return LINKS.preferences(PreferencesToken(brand, await world.id_of(ref, brand)))
+    return LINKS.preferences(PreferencesToken(brand, await world.id_of(ref, brand), 1))
+
+
+async def confirms(world: World, client: httpx.AsyncClient, wish: str) -> httpx.Response:
+    """Reads the confirmation mail that was published last, and presses the button of its page for a wish."""
+    body = await world.pool.fetchval("SELECT body FROM outbox ORDER BY id DESC LIMIT 1")
+    [asking] = await told(world, json.loads(body))
+    return await client.post(link(asking, "confirm"), data={"wish": wish})
 
 
 async def crowd(world: World, brand: str, *scopes: str) -> list[EmailMessage]:
@@ -114,10 +121,11 @@ async def test_a_report_stops_who_invites(world: World, brand: str) -> None:
 
 @pytest.mark.promise("interpals-18")
 async def test_notices_come_in_writing_for_who_says_so(world: World) -> None:
-    """A tick on the page refuses electronic notices: a breach then goes to the written-notice queue."""
+    """A tick on the page, confirmed by mail, refuses electronic notices: a breach goes to the written-notice queue."""
     await known(world, "interpals", ADA, BOB)
     async with browse(world) as client:
-        await client.post(await preferences(world, "interpals"), data={"refuse": "electronic"})
+        await client.post(await preferences(world, "interpals"), data={"want": "notices-in-writing"})
+        await confirms(world, client, "notices-in-writing")
     world.processor.sent.clear()
     await publish(world, event_of("interpals", "breach-notice", to={"refs": ["ada", "bob"]}))
     waiting = await world.pool.fetchval("SELECT id FROM mailings WHERE category = 'breach'")
@@ -160,7 +168,7 @@ async def test_neither_logs_nor_tables_tell_who_came_from_where(
     async with _client(world, agent) as client:
         for url in visited:
             await client.get(url)
-            await client.post(url, data={"refuse": "electronic", "not_mine": "yes"})
+            await client.post(url, data={"want": "notices-in-writing", "not_mine": "yes"})
     kept = str(await tables(world))
     tokens = [url.rpartition("/")[2] for url in visited]
     for trace in (ADDRESS, "TestBrowser", *tokens, *(person["email"] for person in CROWD)):
@@ -235,8 +243,7 @@ async def test_an_open_is_nobodys_without_that_persons_consent(world: World) -> 
         await an_hour_later(world)
         assert len((await tables(world))["individual_opens"]) == 1
         second = (await told(world, event_of("interpals", "weekly", to={"refs": [one["ref"] for one in CROWD]})))[0]
-        saved = {"tracking": "anonymous", "tracked": "individual"}
-        await client.post(await preferences(world, "interpals", "user-0"), data=saved)
+        await client.post(await preferences(world, "interpals", "user-0"), data={"refuse": "individual"})
         await client.get(pixel(second))
     await an_hour_later(world)
     kept = await tables(world)
@@ -268,7 +275,7 @@ async def test_tracked_mail_is_refused_apart_from_unsubscribing(world: World) ->
     """Refusing to be counted on the page gives the same newsletter without pixel and counted links."""
     first = (await crowd(world, "paltalk-2006", "newsletter"))[0]
     async with browse(world) as client:
-        await client.post(link(first, "preferences"), data={"tracking": "refused", "tracked": "anonymous"})
+        await client.post(link(first, "preferences"), data={"refuse": "tracking"})
     again = await told(world, event_of("paltalk-2006", "weekly", to={"refs": [person["ref"] for person in CROWD]}))
     assert len(again) == len(CROWD)
     counted = [bool(re.search(rf"{PUBLIC_URL}/[oc]/", "".join(parts(mail)))) for mail in again]
@@ -277,23 +284,29 @@ async def test_tracked_mail_is_refused_apart_from_unsubscribing(world: World) ->
 
 @pytest.mark.promise("paltalk02-08", "paltalk02-09")
 async def test_the_link_in_service_mail_leaves_the_service(world: World) -> None:
-    """Its page closes the account, for its own button only: service mail ends, legal and security mail does not."""
+    """Its page closes the account by a confirmation mail: service mail ends, legal and security mail does not.
+
+    A service mail may be forwarded: its link alone closes nothing.
+    """
     mail = await told_ada(world, "paltalk-2002", "maintenance")
     assert mail["List-Unsubscribe"] is None
     async with browse(world) as client:
         page = await client.get(link(mail, "u"))
         by_accident = await client.post(link(mail, "u"), data={"List-Unsubscribe": "One-Click"})
         assert len(await told(world, event_of("paltalk-2002", "maintenance"))) == 1
-        done = await client.post(link(mail, "u"), data={"close": "account"})
+        asked = await client.post(link(mail, "u"), data={"close": "account"})
+        assert len(await told(world, event_of("paltalk-2002", "maintenance"))) == 1
+        done = await confirms(world, client, "account-closed")
     assert "No longer receive our service" in page.text
     assert page.text == by_accident.text
     assert "Legal and security messages" in page.text
-    assert "You have left PalTalk" in done.text
+    assert "One more step" in asked.text
+    assert 'class="good">Confirmed<' in done.text
     assert await told(world, event_of("paltalk-2002", "maintenance")) == []
     assert await told(world, event_of("paltalk-2002", "weekly")) == []
     assert len(await told(world, event_of("paltalk-2002", "policy-change", to={"audience": "everyone"}))) == 1
     [closed] = [entry for entry in await world.entries(kind="action") if entry["reason"] == "deactivated"]
-    assert closed["rule"] == "action:page"
+    assert closed["rule"] == "action:confirmed"
 
 
 @pytest.mark.promise("paltalk02-10")
@@ -301,19 +314,22 @@ async def test_following_a_link_shows_and_pressing_acts(world: World) -> None:
     """GET and HEAD of every link leave every row of every table as it was; the buttons behind them act."""
     mail = await told_ada(world, "paltalk-2002", "weekly")
     service = await told_ada(world, "paltalk-2002", "maintenance")
-    asked = ConfirmToken(
-        "paltalk-2002", await world.id_of("ada", "paltalk-2002"), "promotional", "1", datetime.now(UTC)
-    )
-    links = [link(mail, "u"), link(mail, "preferences"), link(mail, "report"), link(service, "u"), LINKS.confirm(asked)]
-    before = await tables(world)
     async with browse(world) as client:
+        await client.post(link(mail, "preferences"), data={"want": "promotional"})
+        body = await world.pool.fetchval("SELECT body FROM outbox")
+        [asking] = await told(world, json.loads(body))
+        pages = [(mail, "u"), (mail, "preferences"), (mail, "report"), (service, "u"), (asking, "confirm")]
+        links = [link(*page) for page in pages]
+        before = await tables(world)
         for url in links:
             shown, head = await client.get(url), await client.head(url)
             assert (shown.status_code, head.status_code) == (200, 200)
             assert '<form method="post"' in shown.text
         assert await tables(world) == before
         for url, form in zip(
-            links, ({}, {"refuse": "electronic"}, {"not_mine": "yes"}, {"close": "1"}, {}), strict=True
+            links,
+            ({}, {"refuse": "marketing"}, {"not_mine": "yes"}, {"close": "1"}, {"wish": "promotional"}),
+            strict=True,
         ):
             unchanged = await tables(world)
             assert (await client.post(url, data=form)).status_code == 200

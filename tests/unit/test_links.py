@@ -15,6 +15,7 @@ from mailer.rendering.links import (
     OpenToken,
     PreferencesToken,
     ReportToken,
+    UndoToken,
     UnsubscribeToken,
 )
 
@@ -42,9 +43,9 @@ EVERY: dict[str, tuple[Callable[[Links], str], Callable[[Links, str], object], o
         ClickToken(MAILING, "https://shop.example/?a=b", "ab", 7),
     ),
     "confirm": (
-        lambda links: links.confirm(ConfirmToken("brand", 7, "newsletter/chat-rooms", "2024", NOW)),
+        lambda links: links.confirm(ConfirmToken("brand", 7, MAILING, 3)),
         lambda links, text: links.read_confirm(text),
-        ConfirmToken("brand", 7, "newsletter/chat-rooms", "2024", NOW),
+        ConfirmToken("brand", 7, MAILING, 3),
     ),
     "preferences": (
         lambda links: links.preferences(PreferencesToken("brand", 7)),
@@ -65,10 +66,12 @@ def token_of(url: str) -> str:
     return url.rpartition("/")[2]
 
 
-@given(st.text(max_size=30), IDS, st.text(max_size=30), st.none() | st.uuids())
-def test_unsubscribe_reads_back(brand: str, recipient_id: int, category: str, mailing_id: UUID | None) -> None:
-    """What an unsubscribe link says is what was put into it."""
-    token = UnsubscribeToken(brand, recipient_id, category, mailing_id)
+@given(st.text(max_size=30), IDS, st.text(max_size=30), st.none() | st.uuids(), st.none() | st.integers(1, 9))
+def test_unsubscribe_reads_back(
+    brand: str, recipient_id: int, category: str, mailing_id: UUID | None, generation: int | None
+) -> None:
+    """What an unsubscribe link says is what was put into it, also one of before it named the address's generation."""
+    token = UnsubscribeToken(brand, recipient_id, category, mailing_id, generation)
     url = LINKS.unsubscribe(token)
     assert url.startswith(f"{URL}/u/")
     assert LINKS.read_unsubscribe(token_of(url)) == token
@@ -179,6 +182,15 @@ def test_any_change_breaks_a_token(data: st.DataObject) -> None:
     place = data.draw(st.integers(2, len(local) - 2))
     other = "a" if local[place] != "a" else "b"
     assert LINKS.read_bounce(f"{local[:place]}{other}{local[place + 1 :]}@{domain}") is None
+
+
+def test_a_press_is_undone_by_its_own_value_only() -> None:
+    """The value of the undo button names one press, and is no link's token."""
+    press = UndoToken("brand", 7, 12, NOW)
+    value = LINKS.undo_value(press)
+    assert LINKS.read_undo(value) == press
+    assert LINKS.read_undo(token_of(LINKS.preferences(PreferencesToken("brand", 7)))) is None
+    assert [read(LINKS, value) for _, read, _ in EVERY.values()] == [None] * len(EVERY)
 
 
 def test_links_survive_rotation_and_end_with_their_key() -> None:

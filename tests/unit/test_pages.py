@@ -1,10 +1,14 @@
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailer.policy.category import CATEGORIES
+from mailer.ports.wishes import Act
 from mailer.web.languages import LANGUAGES, choose
 from mailer.web.machines import is_machine
+from mailer.web.masking import masked
 
 
 def _blanks(text: object) -> list[str]:
@@ -18,9 +22,32 @@ def test_every_language_says_everything() -> None:
     for language in LANGUAGES.values():
         assert language.texts.keys() == english.keys(), language.code
         assert language.texts["kinds"].keys() == optional, language.code
+        assert language.texts["wishes"].keys() == set(Act), language.code
         assert language.texts["sources"].keys() == english["sources"].keys(), language.code
         for name, text in language.texts.items():
             assert _blanks(text) == _blanks(english[name]), (language.code, name)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("ada@example.org", "a…@e….org"),
+        ("ada@mail.example.co.uk", "a…@m….uk"),
+        ("a@localhost", "a…@l…"),
+        ('"a@b"@example.org', '"…@e….org'),
+        ("ö@bücher.example", "ö…@b….example"),
+    ],
+)
+def test_an_address_is_shown_masked(address: str, shown: str) -> None:
+    """One character of each part and the top-level domain: enough to tell one's own addresses apart."""
+    assert masked(address) == shown
+
+
+@given(st.emails())
+def test_a_masked_address_tells_two_characters_and_the_top_level(address: str) -> None:
+    """Whatever the address, all else is left out."""
+    local, _, domain = address.rpartition("@")
+    assert masked(address) == f"{local[0]}…@{domain[0]}….{domain.rpartition('.')[2]}"
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def test_service_mail_is_a_notification_to_some() -> None:
     assert notice["List-Id"] == "Notifications of InterPals <notification.interpals.interpals.example>"
     assert (service["List-Id"], service["List-Unsubscribe"], service["List-Unsubscribe-Post"]) == (None, None, None)
     token = notice["List-Unsubscribe"].removeprefix("<https://mail.example/u/").removesuffix(">")
-    assert LINKS.read_unsubscribe(token) == UnsubscribeToken("interpals", 7, "notification", press.facts.id)
+    assert LINKS.read_unsubscribe(token) == UnsubscribeToken("interpals", 7, "notification", press.facts.id, 1)
     assert tokens(notice, "u") == [token, token]
     assert tokens(service, "u") == []
 
@@ -177,14 +177,14 @@ def test_a_topic_is_a_list_of_its_own() -> None:
 
 
 def test_the_service_itself_can_be_left() -> None:
-    """Under `leave`, all mandatory mail has a link that closes the account, and no header to unsubscribe."""
+    """Under `leave`, all mandatory mail has a link to close the account, and no header to unsubscribe."""
     for category, name in (("service", "maintenance"), ("breach", "breach-notice"), ("rights", "rights-answer")):
         context = dict(_example("paltalk-2002", name))
         facts = replace(facts_of(), brand="paltalk-2002", category=category, template=name, context=context)
         press = set_up(facts, policies())
         message = printed(press, row_for(press))
         read = {LINKS.read_unsubscribe(token) for token in tokens(message, "u")}
-        assert read == {UnsubscribeToken("paltalk-2002", 7, SERVICE, press.facts.id)}
+        assert read == {UnsubscribeToken("paltalk-2002", 7, SERVICE, press.facts.id, 1)}
         assert len(tokens(message, "u")) == 2
         assert message["List-Unsubscribe"] is None
 
@@ -193,7 +193,7 @@ def test_every_mail_can_be_reported() -> None:
     """The report link names brand, recipient and mailing."""
     press = press_of()
     read = {LINKS.read_report(token) for token in tokens(printed(press, row_for(press)), "report")}
-    assert read == {ReportToken("interpals", 7, press.facts.id)}
+    assert read == {ReportToken("interpals", 7, press.facts.id, 1)}
 
 
 def test_nobody_sets_what_is_the_pipelines() -> None:

@@ -21,13 +21,6 @@ SELECT r.id, r.brand, coalesce($3, r.controller), $4, true, $5, $6, $7, $8, $9, 
 FROM recipients r WHERE r.brand = $1 AND r.id = $2
 ON CONFLICT DO NOTHING
 
--- name: first_asked
--- In the order in which they were kept, so that a later one changes nothing.
-SELECT version, words, at FROM consents
-WHERE recipient_id = $1 AND scope = $2 AND given AND NOT counts AND words IS NOT NULL
-  AND (at AT TIME ZONE 'UTC')::date = ($3::timestamptz AT TIME ZONE 'UTC')::date
-ORDER BY id LIMIT 1
-
 -- name: history
 SELECT {record} FROM consents c JOIN recipients r ON r.id = c.recipient_id
 WHERE r.brand = $1 AND r.id = $2

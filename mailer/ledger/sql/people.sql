@@ -149,6 +149,7 @@ WHERE s.recipient_id IS NULL
 ORDER BY d.id
 ON CONFLICT (recipient_id) DO UPDATE SET
     version = st.version + 1, address_hash = EXCLUDED.address_hash, opted_out = EXCLUDED.opted_out,
+    generation = st.generation + (st.address_hash IS DISTINCT FROM EXCLUDED.address_hash)::integer,
     address_dead_at = EXCLUDED.address_dead_at, objected_at = EXCLUDED.objected_at,
     erased_before_at = EXCLUDED.erased_before_at, consents = EXCLUDED.consents, source = EXCLUDED.source,
     collected_under = EXCLUDED.collected_under, country = EXCLUDED.country

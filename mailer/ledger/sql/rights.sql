@@ -12,6 +12,11 @@ FROM standings WHERE recipient_id = $2 AND EXISTS (SELECT FROM recipients WHERE 
 SELECT controller, scope, given, counts, source, version, words, actor, proof, at, recorded_at
 FROM consents WHERE recipient_id = $2 AND brand = $1 ORDER BY at, id
 
+-- name: copy_wishes
+SELECT w.what, w.version, w.words, w.asked_at, w.mailed_at, w.answered_at
+FROM wishes w JOIN recipients r ON r.id = w.recipient_id
+WHERE r.id = $2 AND r.brand = $1 ORDER BY w.asked_at, w.what
+
 -- name: copy_suppressions
 SELECT s.brand, s.scope, s.reason, s.source, s.actor, s.at, s.expires_at, s.lifted_at, s.lifted_by, s.lift_reason
 FROM recipients r
@@ -155,6 +160,7 @@ UPDATE dead_letters SET body = '' WHERE position(convert_to($1, 'UTF8') IN body)
 WITH opens AS (DELETE FROM individual_opens WHERE recipient_id = $1),
      clicks AS (DELETE FROM individual_clicks WHERE recipient_id = $1),
      sent AS (DELETE FROM sends WHERE recipient_id = $1),
+     wished AS (DELETE FROM wishes WHERE recipient_id = $1),
      joined AS (DELETE FROM audience_members WHERE recipient_id = $1)
 SELECT
 

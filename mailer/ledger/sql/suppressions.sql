@@ -11,6 +11,7 @@ JOIN recipients r ON r.id = k.recipient_id
 WHERE r.address_hash IS NOT NULL
 ORDER BY r.controller, r.address_key, r.address_hash, k.brand, k.scope, k.reason, k.expires_at DESC NULLS FIRST
 {again}
+RETURNING p.id, p.at, p.xmax = 0 AS new
 
 -- name: take
 INSERT INTO suppressions AS p (controller, address_key, address_hash, brand, scope, reason, source, actor, at, expires_at,
@@ -58,7 +59,7 @@ ORDER BY p.id
 
 -- name: lift
 UPDATE suppressions SET lifted_at = now(), lifted_by = $2, lift_reason = $3
-WHERE id = ANY ($1::bigint[]) AND lifted_at IS NULL
+WHERE id = ANY ($1::bigint[]) AND lifted_at IS NULL AND at = coalesce($4::timestamptz, at)
 RETURNING id, controller, brand, scope, reason
 
 -- name: concerned

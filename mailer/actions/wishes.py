@@ -1,0 +1,76 @@
+"""Asking for what widens or moves somebody's mail: a mail to the address on record asks whether it was the person."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailer.events import MessageEvent, Refs
+from mailer.policy.document import Policy
+from mailer.ports.broker import Header, Message
+from mailer.ports.consents import Consent
+from mailer.ports.wishes import Confirmation, Wish, Wishes
+from mailer.rendering.links import ConfirmToken, Links
+
+CONFIRMATION = "confirm-subscription"
+"""The template of the mail that asks for a confirmation."""
+MAILER = "mailer"
+"""Who publishes our own mail."""
+_WORDS = 500
+"""How many characters of what is asked for stand in the mail; its page has all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmations:
+    """What it takes to ask for a confirmation by mail."""
+
+    links: Links
+    wishes: Wishes
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A mail asks for the confirmation; until it comes, nothing is given."""
+
+    ref: str
+
+
+class NobodyToAsk(LookupError):
+    """The brand has no such recipient."""
+
+
+async def ask(
+    confirmations: Confirmations,
+    policy: Policy,
+    recipient_id: int,
+    wishes: Sequence[Wish],
+    evidence: Sequence[Consent] = (),
+) -> Asked:
+    """Asks a person to confirm, by one mail a day at most; what is asked for meanwhile is on the same mail's page.
+
+    Args:
+        confirmations: how it is asked.
+        policy: the brand's.
+        recipient_id: who.
+        wishes: what is asked for, at least one.
+        evidence: the consents among them.
+
+    Raises:
+        NobodyToAsk: the brand has no such recipient.
+    """
+    requested = ", ".join(wish.words for wish in wishes if wish.words)[:_WORDS]
+
+    def letter(made: Confirmation) -> Message:
+        token = ConfirmToken(policy.brand, recipient_id, made.id, made.generation)
+        event = MessageEvent(
+            id=f"confirm-{made.id.hex}",
+            brand=policy.brand,
+            category="rights",
+            template=CONFIRMATION,
+            to=Refs(refs=(made.ref,)),
+            context={"confirm_url": confirmations.links.confirm(token), "requested": requested},
+        )
+        return Message(event.to_json(), event.routing_key, event.id, {Header.PUBLISHER: MAILER})
+
+    asked = await confirmations.wishes.ask(policy.brand, recipient_id, wishes, letter, evidence)
+    if asked is None:
+        raise NobodyToAsk(f"{policy.brand} has no such recipient")
+    return Asked(asked.ref)

@@ -1,0 +1,29 @@
+-- name: whose
+SELECT r.ref, s.generation FROM recipients r JOIN standings s ON s.recipient_id = r.id
+WHERE r.brand = $1 AND r.id = $2 AND s.erased_at IS NULL FOR UPDATE OF s
+
+-- name: mailed
+SELECT confirmation FROM wishes
+WHERE recipient_id = $1 AND generation = $2 AND mailed_at > now() - $3::interval
+ORDER BY mailed_at DESC LIMIT 1
+
+-- name: forget_void
+DELETE FROM wishes WHERE recipient_id = $1 AND mailed_at <= now() - $2::interval
+
+-- name: add
+INSERT INTO wishes (confirmation, recipient_id, generation, mailed_at, what, version, words, asked_at)
+SELECT $1, $2, $3, coalesce((SELECT min(mailed_at) FROM wishes WHERE confirmation = $1), now()), k.*
+FROM unnest($4::text[], $5::text[], $6::text[], $7::timestamptz[]) AS k (what, version, words, asked_at)
+ON CONFLICT (confirmation, what) DO UPDATE
+SET version = EXCLUDED.version, words = EXCLUDED.words, asked_at = EXCLUDED.asked_at, answered_at = NULL
+
+-- name: of
+SELECT w.what, w.version, w.words, w.asked_at, w.answered_at IS NOT NULL AS answered
+FROM wishes w
+JOIN recipients r ON r.id = w.recipient_id
+JOIN standings s ON s.recipient_id = w.recipient_id AND s.generation = w.generation
+WHERE r.brand = $1 AND w.recipient_id = $2 AND w.confirmation = $3 AND w.mailed_at > now() - $4::interval
+ORDER BY w.asked_at, w.what
+
+-- name: answered
+UPDATE wishes SET answered_at = now() WHERE confirmation = $1 AND what = $2

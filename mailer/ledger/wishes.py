@@ -1,0 +1,59 @@
+"""Wishes in PostgreSQL. Only `actions` calls what adds to them."""
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from mailer.ledger.consents import note_asked
+from mailer.ledger.database import Pool, statements
+from mailer.ledger.outbox import park
+from mailer.ledger.standings import action
+from mailer.ledger.suppressions import changing
+from mailer.ledger.writers import Writers
+from mailer.ports.broker import Message
+from mailer.ports.consents import Consent
+from mailer.ports.ids import uuid7
+from mailer.ports.wishes import BETWEEN_MAILS, LASTS, Act, Confirmation, Wish
+
+_SQL = statements("wishes")
+
+
+class PostgresWishes:
+    """Implements `ports.wishes.Wishes`."""
+
+    def __init__(self, pool: Pool, writers: Writers) -> None:
+        self._pool = pool
+        self._writers = writers
+
+    async def ask(
+        self,
+        brand: str,
+        recipient_id: int,
+        wishes: Sequence[Wish],
+        letter: Callable[[Confirmation], Message],
+        evidence: Sequence[Consent] = (),
+    ) -> Confirmation | None:
+        """See the port."""
+        async with changing(self._pool, self._writers) as (connection, entries):
+            whose = await connection.fetchrow(_SQL["whose"], brand, recipient_id)
+            if whose is None:
+                return None
+            generation = whose["generation"]
+            mailed = await connection.fetchval(_SQL["mailed"], recipient_id, generation, BETWEEN_MAILS)
+            made = Confirmation(mailed or uuid7(), whose["ref"], generation)
+            await connection.execute(_SQL["forget_void"], recipient_id, LASTS)
+            columns = zip(*((wish.what, wish.version, wish.words, wish.asked_at) for wish in wishes), strict=True)
+            await connection.execute(_SQL["add"], made.id, recipient_id, generation, *columns)
+            entries += [await note_asked(connection, brand, recipient_id, consent) for consent in evidence]
+            acts = [wish.what for wish in wishes if wish.what in set(Act)]
+            entries += [action(brand, recipient_id, f"asked {act}", None, "page") for act in acts]
+            if mailed is None:
+                await park(connection, "mailer.events", [letter(made)])
+        return made
+
+    async def of(self, brand: str, recipient_id: int, confirmation: UUID) -> list[Wish]:
+        """See the port."""
+        return [Wish(**row) for row in await self._pool.fetch(_SQL["of"], brand, recipient_id, confirmation, LASTS)]
+
+    async def answered(self, confirmation: UUID, what: str) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["answered"], confirmation, what)

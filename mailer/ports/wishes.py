@@ -1,0 +1,95 @@
+"""Wishes: what widens or moves somebody's mail is asked for, and waits for an answer from the address on record."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from mailer.ports.broker import Message
+from mailer.ports.consents import Consent
+
+BETWEEN_MAILS = timedelta(days=1)
+"""The least time between two confirmation mails to a person. What is asked for meanwhile joins the earlier one."""
+LASTS = timedelta(days=7)
+"""How long after its mail a wish can be confirmed."""
+
+
+class Act(StrEnum):
+    """What can be asked for besides a consent. The names stand in the ledger, and are no category's."""
+
+    MARKETING = "marketing-again"
+    PERSONALISED = "personalised-again"
+    COUNTED = "counted-again"
+    IN_WRITING = "notices-in-writing"
+    BY_EMAIL = "notices-by-email"
+    CLOSED = "account-closed"
+    SHOWN = "shown"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Something that is asked for.
+
+    Attributes:
+        what: the scope of a consent, or an `Act`.
+        version: of the statement that was shown. words: those that were shown.
+        asked_at: when, an aware time.
+        answered: it was confirmed.
+    """
+
+    what: str
+    version: str
+    words: str | None
+    asked_at: datetime
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """A mail that asks a person to confirm.
+
+    Attributes:
+        id: which mail; its link names it.
+        ref: the person's.
+        generation: of the address that it goes to.
+    """
+
+    id: UUID
+    ref: str
+    generation: int
+
+
+class Wishes(Protocol):
+    """Wishes, the mail that asks for an answer, and their ledger entries commit together."""
+
+    async def ask(
+        self,
+        brand: str,
+        recipient_id: int,
+        wishes: Sequence[Wish],
+        letter: Callable[[Confirmation], Message],
+        evidence: Sequence[Consent] = (),
+    ) -> Confirmation | None:
+        """Keeps wishes until they are confirmed, and publishes the mail that asks, at most one a day.
+
+        Args:
+            brand: whose mail.
+            recipient_id: who.
+            wishes: what is asked for. Asked again, it is of the later time, and can be confirmed again.
+            letter: makes the mail's event.
+            evidence: the consents among them, kept as asked for and not given.
+
+        Returns:
+            The mail that they wait for. None: the brand has no such recipient.
+        """
+        ...
+
+    async def of(self, brand: str, recipient_id: int, confirmation: UUID) -> list[Wish]:
+        """What waits for one mail's answer, or had it. Nothing once the mail is too old, or was for another address."""
+        ...
+
+    async def answered(self, confirmation: UUID, what: str) -> None:
+        """Notes that a wish was confirmed and done."""
+        ...
