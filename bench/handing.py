@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from bench.setting import KEY
+from bench.setting import ADDRESS_KEY, LEDGER_KEY, SECRET_KEY
 from mailer.app import App
 from mailer.ledger.connections import open_pool
 from mailer.pipeline.handover import HandOver
@@ -44,7 +44,7 @@ class _App(App):
 async def opened(url: str) -> AsyncIterator[App]:
     """Everything put together as in a worker, but for the processor."""
     with tempfile.TemporaryDirectory() as folder:
-        keys = {"address_key": KEY, "ledger_key": KEY, "secret_keys": (KEY,)}
+        keys = {"address_key": ADDRESS_KEY, "ledger_key": LEDGER_KEY, "secret_keys": (SECRET_KEY,)}
         settings = read_settings(database_url=url, broker_url="memory://", data=Path(folder), **keys)
         async with AsyncExitStack() as stack:
             pool = await open_pool(url)

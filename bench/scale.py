@@ -22,7 +22,7 @@ from uuid import UUID
 
 from bench.handing import opened, working
 from bench.memory import peak_mib
-from bench.setting import BRAND, KEY, database, setting
+from bench.setting import ADDRESS_KEY, BRAND, LEDGER_KEY, SECRET_KEY, database, setting
 from bench.speed.machine import cpu
 from mailer.ledger.database import Pool
 from mailer.ledger.mailings import BATCH_SIZE
@@ -57,7 +57,7 @@ def import_people(url: str, file: str) -> None:
     """The command, in this process."""
     from mailer.cli import main as command
 
-    keys = {"ADDRESS_KEY": KEY, "LEDGER_KEY": KEY, "SECRET_KEYS": KEY}
+    keys = {"ADDRESS_KEY": ADDRESS_KEY, "LEDGER_KEY": LEDGER_KEY, "SECRET_KEYS": SECRET_KEY}
     os.environ |= {f"MAILER_{name}": value for name, value in {"DATABASE_URL": url, **keys}.items()}
     sys.argv = ["mailer", "recipients", "import", file, "--brand", BRAND, "--json"]
     begun = time.perf_counter()

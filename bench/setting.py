@@ -24,8 +24,9 @@ from mailer.ports.people import ImportRow
 from mailer.rendering.templates import TemplateLibrary
 
 BRAND = "interpals"
-KEY = "a key of the benchmarks and of nothing else"
-"""As long as a worker wants its secrets."""
+ADDRESS_KEY = "the address key of the benchmarks and of nothing else"
+LEDGER_KEY = "the ledger key of the benchmarks and of nothing else"
+SECRET_KEY = "the link key of the benchmarks and of nothing else"
 CHUNK = 5_000
 
 
@@ -67,7 +68,7 @@ class Setting:
 
     async def recipients(self, first: int, last: int, *audiences: str) -> None:
         """Imports people, all of the same audiences."""
-        importer = PostgresImporter(self.pool, self.writers, AddressHasher(KEY), BRAND, BRAND)
+        importer = PostgresImporter(self.pool, self.writers, AddressHasher(ADDRESS_KEY), BRAND, BRAND)
         for start in range(first, last, CHUNK):
             numbers = range(start, min(start + CHUNK, last))
             await importer.write([ImportRow(somebody(n), audiences=audiences, paid=True) for n in numbers])
@@ -102,8 +103,8 @@ async def setting(url: str) -> AsyncIterator[Setting]:
     """The rooms over a database."""
     pool = await open_pool(url)
     try:
-        writers, policies = Writers(KEY), read_policies()
-        mailings = PostgresMailings(pool, writers, AddressHasher(KEY), policies)
+        writers, policies = Writers(LEDGER_KEY), read_policies()
+        mailings = PostgresMailings(pool, writers, AddressHasher(ADDRESS_KEY), policies)
         yield Setting(pool, writers, mailings, policies, TemplateLibrary.load(resources.folder("templates"), policies))
     finally:
         await pool.close()

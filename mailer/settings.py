@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections import Counter
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
@@ -97,6 +99,22 @@ def _service(url: str, parts: SplitResult) -> str:
     return url
 
 
+_MIN_SECRET, _MIN_LETTERS = 32, 8
+
+
+def _can_be_guessed(secret: str) -> bool:
+    """Whether a secret is short, the default one, of few characters, repeats itself, or counts up or down.
+
+    By chance, of 32 hexadecimal digits one in ten million is taken for such; of 64, none ever.
+    """
+    if secret == DEVELOPMENT_SECRET or len(secret) < _MIN_SECRET or len(set(secret)) < _MIN_LETTERS:
+        return True
+    threes = {secret[place : place + 3] for place in range(len(secret) - 2)}
+    steps = Counter(ord(after) - ord(before) for before, after in pairwise(secret))
+    half = len(secret) / 2
+    return len(threes) < half or steps.most_common(1)[0][1] > half
+
+
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 
 
@@ -159,7 +177,8 @@ class Settings(BaseSettings):
         """Refuses what must not run.
 
         Raises:
-            SettingsError: a default secret where mail could reach people, or something that is not supported.
+            SettingsError: secrets that are missing, weak or equal where mail could reach people, or what is not
+                supported.
         """
         capturing = any(url.startswith("capture:") for url in self.processors)
         if not self.processors or (capturing and not self.captures):
@@ -171,12 +190,19 @@ class Settings(BaseSettings):
             "MAILER_ADDRESS_KEY": (self.address_key,),
             "MAILER_LEDGER_KEY": (self.ledger_key,),
         }
-        weak = [name for name, keys in secrets.items() if not keys or any(len(key) < 32 for key in keys)]
-        default = [name for name, keys in secrets.items() if DEVELOPMENT_SECRET in keys]
-        if default or weak:
+        weak = [name for name, keys in secrets.items() if not keys or any(map(_can_be_guessed, keys))]
+        if weak:
             raise SettingsError(
-                f"{', '.join(dict.fromkeys(default + weak))}: set a secret of its own, 32 characters or more"
+                f"{', '.join(weak)}: set a secret of its own, 32 characters or more that nobody can guess"
                 " (`openssl rand -hex 32` makes one)"
+            )
+        shared = [
+            name for name, keys in secrets.items() for other in secrets if other != name and {*keys} & {*secrets[other]}
+        ]
+        if shared:
+            raise SettingsError(
+                f"{', '.join(dict.fromkeys(shared))}: they share a secret; give each one of its own, so that whoever"
+                " learns one of them cannot do what the others are for (`openssl rand -hex 32` makes one)"
             )
 
 

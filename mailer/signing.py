@@ -7,6 +7,7 @@ from mailer.pipeline.press import Sign
 from mailer.rendering.dkim import Key, Signer
 from mailer.rendering.links import Links
 from mailer.settings import Settings, SettingsError
+from mailer.telemetry import log
 
 
 def links(settings: Settings) -> Links:
@@ -39,6 +40,19 @@ def signers(settings: Settings) -> dict[str, Signer]:
         raise SettingsError(f"MAILER_DKIM takes domain:selector:file.pem, one or two for a domain: {error}") from error
 
 
+def exposed(settings: Settings) -> list[str]:
+    """The problems of private keys that every user of this machine can read.
+
+    They are no reason to stop: what a cluster mounts into a container is often so, and there is nobody else in it.
+    """
+    files = dict.fromkeys(Path(entry.split(":", 2)[2]) for entry in settings.dkim)
+    return [
+        f"MAILER_DKIM: every user of this machine can read the private key {file}; `chmod o= {file}`"
+        for file in files
+        if file.stat().st_mode & 0o004
+    ]
+
+
 def dkim(settings: Settings) -> Sign | None:
     """Signs for the domains that have keys; other mail goes unsigned. None: all of it.
 
@@ -48,6 +62,8 @@ def dkim(settings: Settings) -> Sign | None:
     known = signers(settings)
     if not known:
         return None
+    for problem in exposed(settings):
+        log.warning(problem)
 
     def sign(domain: str, message: bytes, now: int) -> bytes:
         signer = known.get(domain)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Literal
 
-from bench.setting import BRAND, KEY, read_policies, somebody
+from bench.setting import ADDRESS_KEY, BRAND, LEDGER_KEY, SECRET_KEY, read_policies, somebody
 from bench.speed.keys import Dkim, keys_for
 from bench.speed.machine import Failed, Measured, Program, Sink, cpu, frozen, peak_mib, total_cpu, until
 from bench.speed.room import ROOT, Room
@@ -147,9 +147,9 @@ class Ours:
             "PUBLIC_URL": "https://mail.example",
             "TEMPLATES": str(room.folder / "templates"),
             "DATA": str(room.folder / "data"),
-            "SECRET_KEYS": KEY,
-            "ADDRESS_KEY": KEY,
-            "LEDGER_KEY": KEY,
+            "SECRET_KEYS": SECRET_KEY,
+            "ADDRESS_KEY": ADDRESS_KEY,
+            "LEDGER_KEY": LEDGER_KEY,
         }
         if self.dkim != "none":
             settings["DKIM"] = ",".join(keys_for(room, self.dkim))

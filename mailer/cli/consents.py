@@ -15,6 +15,7 @@ from mailer.app import App
 from mailer.cli.files import known_ref, open_text, policy_of, tell
 from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
 from mailer.ports.consents import ConsentRecord
+from mailer.runtime.private import private
 
 _T = TypeVar("_T")
 
@@ -86,7 +87,7 @@ def export(
     async def act(app: App) -> None:
         policy_of(app, brand)
         async for record in app.consents.export(brand):
-            print(jsonlib.dumps(as_json(record), ensure_ascii=False))
+            print_json(as_json(record))
 
     _run(act)
 
@@ -111,7 +112,8 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.jsonl")], brand: 
 
     done = _run(act, file)
     if lines:
-        rejected.write_text("".join(jsonlib.dumps(line, ensure_ascii=False) + "\n" for line in lines), "utf-8")
+        with open(rejected, "w", encoding="utf-8", opener=private) as opened:
+            opened.writelines(jsonlib.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     tell(done, file, rejected, json)
 
 

@@ -16,7 +16,7 @@ from mailer import resources, signing
 from mailer.app import database, load_policies, load_templates
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import EVENTS
-from mailer.cli.shared import AsJson, print_json, run, settings
+from mailer.cli.shared import AsJson, out, print_json, run, settings
 from mailer.databases import ahead_of
 from mailer.doctor import domains, relays
 from mailer.doctor.broker import judge_topology, judge_version
@@ -63,7 +63,7 @@ def doctor(
         print_json([{"check": found.check, "level": found.level, "text": found.text} for found in findings])
     else:
         for found in findings:
-            print(f"{found.level.value:<8} {found.check}: {found.text}")
+            out.print(f"{found.level.value:<8} {found.check}: {found.text}")
     raise typer.Exit(1 if worst(findings) is Level.PROBLEM else 0)
 
 
@@ -85,6 +85,8 @@ async def _examine(current: Settings, lookup: Lookup) -> AsyncIterator[Finding]:
     except (*_REFUSED, ValueError) as error:
         yield problem("mail", str(error))
         return
+    for text in signing.exposed(current):
+        yield warning("DKIM keys", text)
     keys = {domain: signer.records() for domain, signer in signers.items()}
     for finding in await _mail(lookup, to, list(_domains(policies, keys))):
         yield finding

@@ -10,6 +10,7 @@ from mailer.actions.tables import FileRefused
 from mailer.app import App
 from mailer.cli.shared import fail, out, print_json
 from mailer.policy.document import Policy
+from mailer.runtime.private import private
 
 
 def open_text(file: Path) -> tuple[int, TextIO]:
@@ -41,7 +42,8 @@ class Rejects:
     def add(self, line: Rejected) -> None:
         """Keeps one."""
         first = self._file is None
-        self._file = self._file or self.path.open("w", newline="", encoding="utf-8")
+        if self._file is None:
+            self._file = open(self.path, "w", newline="", encoding="utf-8", opener=private)  # noqa: SIM115 - see __exit__
         writer = csv.DictWriter(self._file, self._columns, extrasaction="ignore")
         if first:
             writer.writeheader()

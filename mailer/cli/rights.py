@@ -21,6 +21,7 @@ from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with
 from mailer.policy.document import Policy
 from mailer.ports.ids import uuid7
 from mailer.ports.rights import Disclosure, Erasure, ErasureBlocked, NoHold
+from mailer.runtime.private import private
 from mailer.web.archive import archive_page
 
 _T = TypeVar("_T")
@@ -68,7 +69,8 @@ def export(
         print_json(archive)
         return
     try:
-        html.write_text(archive_page(archive), "utf-8")
+        with open(html, "w", encoding="utf-8", opener=private) as opened:
+            opened.write(archive_page(archive))
     except OSError as error:
         fail(f"{html}: {error}", 1)
     out.print(f"Wrote {html}.", markup=False)

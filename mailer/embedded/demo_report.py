@@ -70,7 +70,7 @@ class Narrator:
         for name in ("suppressed", "failed or held", "opens"):
             table.add_column(name, overflow="fold")
         for status in mailings:
-            table.add_row(*_row(status))
+            table.add_row(*map(Text, _row(status)))
         self._console.print(table)
 
 

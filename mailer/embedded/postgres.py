@@ -24,6 +24,7 @@ from typing import Self
 from urllib.parse import quote, urlencode
 
 from mailer.embedded import Unavailable
+from mailer.embedded.passing import let_pass
 
 _SYSTEM_USER = "embedded_postgres"
 _SUPERUSER = "postgres"
@@ -218,14 +219,20 @@ class _Cluster:
         return socket_folder
 
     def _hand_to_system_user(self) -> None:
-        """Gives root's new data folder to a user of its own, and lets that user pass through the folders above."""
+        """Gives root's new data folder to a user of its own, and lets that one user pass through the folders above."""
         if self._data.stat().st_uid == 0:
             user = _system_user()
             os.chown(self._data, user.pw_uid, user.pw_gid)
-        for path in (*self._data.parents, *self._binaries.parents):
-            mode = path.stat().st_mode
-            if not mode & 0o001:
-                path.chmod(mode | 0o001)
+        owner = self._data.stat().st_uid
+        for path in dict.fromkeys((*self._data.parents, *self._binaries.parents)):
+            try:
+                let_pass(path, owner)
+            except OSError as error:
+                name = pwd.getpwuid(owner).pw_name
+                raise Unavailable(
+                    f"root's embedded PostgreSQL runs as {name}, who may not pass through {path} ({error.strerror}):"
+                    f" `chmod o+x {path}` lets everybody pass; or run mailer as another user than root"
+                ) from None
 
     def _call(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs a program of the wheel as the data's owner, from a folder where every user may be."""

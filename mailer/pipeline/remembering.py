@@ -15,6 +15,7 @@ from uuid import UUID
 from mailer.pipeline.journal import Journal
 from mailer.pipeline.traces import SECONDS_KEPT, Traces
 from mailer.ports.control import Change, Memory, MemoryClosed, Trace
+from mailer.runtime.private import private
 from mailer.telemetry import log
 
 PATIENCE = 5.0
@@ -72,7 +73,8 @@ class Remembered:
         # Not the process id: in containers that share a volume, each process may have the same.
         fresh = self._file.with_name(f"{self._file.name}.{self.id}")
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(body, "utf-8")
+        with open(fresh, "w", encoding="utf-8", opener=private) as opened:
+            opened.write(body)
         fresh.replace(self._file)
 
     def begin(self, lineage: UUID) -> None:

@@ -20,6 +20,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, cast
 from weakref import WeakSet
 
+from mailer.runtime.private import private
+
 if TYPE_CHECKING:
     from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -166,7 +168,7 @@ class CaptureServer:
             raise CaptureUnavailable("the capturing SMTP server needs aiosmtpd: pip install 'pactmail[demo]'") from None
         # It logs each command, addresses and all, at INFO.
         logging.getLogger("mail.log").setLevel(logging.WARNING)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         loop = asyncio.get_running_loop()
         keeper = _Keeper(self._folder, self._answer)
 
@@ -252,5 +254,6 @@ def _age(captured: Captured) -> tuple[datetime, str]:
 def _write(file: Path, content: bytes) -> None:
     """A file that is there as a whole or not at all."""
     aside = file.with_name(f".{file.name}.part")
-    aside.write_bytes(content)
+    with open(aside, "wb", opener=private) as opened:
+        opened.write(content)
     aside.replace(file)

@@ -24,13 +24,13 @@ BAD_INPUT: dict[str, tuple[tuple[str, ...], str]] = {
     "a folder": (("publish", "."), ".: "),
     "no person": (("mailing", "approve", "one"), "Missing option '--by'"),
     "a person without a name": (("mailing", "approve", "one", "--by", " "), "--by needs the name of a person"),
-    "a mailing that is none": (("mailing", "approve", "nothing", "--by", "Dana"), "nothing names 0 mailings"),
-    "a mailing to pause that is none": (("mailing", "pause", "nothing"), "nothing names 0 mailings"),
+    "a mailing that is none": (("mailing", "approve", "nothing", "--by", "Dana"), "no mailing and no event nothing"),
+    "a mailing to pause that is none": (("mailing", "pause", "nothing"), "there is no mailing and no event nothing"),
     "a brand to pause that is none": (("brand", "pause", "acme"), "there is no brand acme; there are"),
     "a processor that is none": (("processors", "pause", "pigeon"), "MAILER_PROCESSORS has no processor pigeon; there"),
     "nothing that a restore ends in": (("start", "--after-restore", "x"), "Invalid value for '--after-restore'"),
     "nobody who stops": (("stop", "--by", " "), "--by needs the name of a person"),
-    "no UUID": (("ledger", "export", "--mailing", "one"), "Invalid value for '--mailing'"),
+    "no id": (("ledger", "export", "--mailing", "one"), "--mailing: there is no mailing and no event one"),
     "no number": (("dead", "show", "one"), "Invalid value for 'ID'"),
     "a number out of range": (("dead", "show", "9" * 20), "Invalid value for 'ID'"),
     "none at all": (("dead", "list", "--limit", "0"), "Invalid value for '--limit'"),
@@ -271,7 +271,9 @@ async def test_the_ledger_cannot_be_edited_unnoticed(small_stack: Stack) -> None
     assert [done.json["added"] for done in published] == [len(lines), 0]
     assert json.loads(lines[-1]) == json.loads((small_stack.folder / "head.json").read_text())
     sound = await small_stack.done("ledger", "verify", "--head", "head.json")
-    others = await small_stack.having(LEDGER_KEY="x" * 40).run("ledger", "verify", "--head", "head.json")
+    others = await small_stack.having(LEDGER_KEY="the ledger key of quite another one").run(
+        "ledger", "verify", "--head", "head.json"
+    )
     [kept] = await small_stack.query("SELECT * FROM ledger ORDER BY writer, n DESC LIMIT 1")
     await small_stack.query("UPDATE ledger SET reason = 'x' WHERE writer = $1 AND n = $2", kept["writer"], kept["n"])
     changed = await small_stack.run("ledger", "verify", "--json")

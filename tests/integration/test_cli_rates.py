@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from mailer import cli
+from tests.processes import SECRETS
 
 Typed = Callable[..., tuple[int, str, str]]
-SECRET = "s" * 32
 
 
 @pytest.fixture
@@ -21,8 +21,8 @@ def typed(
     """Runs a command in this process: its exit status, what it prints, and its errors."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MAILER_DATABASE_URL", database_url)
-    for name in ("SECRET_KEYS", "ADDRESS_KEY", "LEDGER_KEY"):
-        monkeypatch.setenv(f"MAILER_{name}", SECRET)
+    for name, secret in SECRETS.items():
+        monkeypatch.setenv(f"MAILER_{name}", secret)
 
     def run(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mailer", "rate", *words])
@@ -73,7 +73,7 @@ def test_limits_are_set_listed_and_cleared(typed: Typed) -> None:
         (("set", "planet", "mars", "1/day"), "'planet' is not one of"),
         (("set", "domain", "a b", "1/day"), "a b is no domain; write what stands behind the @"),
         (("set", "brand", "acme", "1/day"), "there is no brand acme; there are"),
-        (("set", "mailing", "one", "1/day"), "one is no mailing's id; `mailer mailing list` shows them"),
+        (("set", "mailing", "one", "1/day"), "there is no mailing and no event one; `mailer mailing list` shows"),
         (("set", "mailing", "0192f0c1-0000-7000-8000-000000000000", "1/day"), "there is no mailing 0192f0c1-0000"),
         (("set", "brand", "interpals", "1/day", "--by", " "), "--by needs the name of a person"),
         (("warm-up", "processor", "relay", "--from", "soon", "1,2"), "--from: soon is no day"),

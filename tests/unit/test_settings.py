@@ -1,14 +1,18 @@
 """The settings: read, and what they refuse."""
 
+import base64
+import hashlib
 import os
 import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given as given_examples
+from hypothesis import strategies as st
 
 from mailer.settings import DEVELOPMENT_SECRET, Settings, SettingsError, read_settings
 
-SECRETS = {"SECRET_KEYS": "k" * 32, "ADDRESS_KEY": "a" * 32, "LEDGER_KEY": "l" * 32}
+SECRETS = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("SECRET_KEYS", "ADDRESS_KEY", "LEDGER_KEY")}
 REAL = {"DATABASE_URL": "postgresql://db/mailer", "PROCESSORS": "smtp://127.0.0.1:2525"}
 
 
@@ -47,9 +51,25 @@ def test_whatever_is_real_needs_secrets_of_its_own(monkeypatch: pytest.MonkeyPat
     assert DEVELOPMENT_SECRET not in str(refused.value)
 
 
-@pytest.mark.parametrize("weak", ["", "short", "k" * 31, f"{'k' * 32},short"])
+WEAK = {
+    "none": "",
+    "short": "short",
+    "one too short": SECRETS["ADDRESS_KEY"][:31],
+    "an old one that is short": f"{SECRETS['SECRET_KEYS']},short",
+    "one letter": "k" * 64,
+    "seven letters": "abcdefgbdfacegfedcbaadgcfbe" * 2,
+    "a word again and again": "changeme!" * 5,
+    "a word again and again, cut": ("correct horse " * 9)[:50],
+    "half of it again": SECRETS["SECRET_KEYS"][:16] * 4,
+    "the alphabet": "abcdefghijklmnopqrstuvwxyz0123456789",
+    "backwards": "zyxwvutsrqponmlkjihgfedcba9876543210",
+    "the default": DEVELOPMENT_SECRET,
+}
+
+
+@pytest.mark.parametrize("weak", WEAK.values(), ids=WEAK)
 def test_short_secrets_are_refused(monkeypatch: pytest.MonkeyPatch, weak: str) -> None:
-    """Also an old one that still verifies links."""
+    """So are those that can be guessed, and an old one that still verifies links."""
     settings = given(monkeypatch, **{**REAL, **SECRETS, "SECRET_KEYS": weak})
     with pytest.raises(SettingsError, match="MAILER_SECRET_KEYS"):
         settings.check()
@@ -57,9 +77,40 @@ def test_short_secrets_are_refused(monkeypatch: pytest.MonkeyPatch, weak: str) -
 
 def test_good_secrets_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several for the links, newest first."""
-    settings = given(monkeypatch, **{**REAL, **SECRETS, "SECRET_KEYS": f"{'n' * 32}, {'o' * 32}"})
+    new, old = (hashlib.sha256(name).hexdigest() for name in (b"new", b"old"))
+    settings = given(monkeypatch, **{**REAL, **SECRETS, "SECRET_KEYS": f"{new}, {old}"})
     settings.check()
-    assert settings.secret_keys == ("n" * 32, "o" * 32)
+    assert settings.secret_keys == (new, old)
+
+
+@given_examples(st.binary(min_size=16, max_size=64), st.sampled_from(["hex", "base64", "words"]))
+def test_secrets_made_by_chance_are_taken(noise: bytes, form: str) -> None:
+    """As `openssl rand` prints them, or as a hash of anything; and a sentence of words."""
+    digest = hashlib.sha256(noise)
+    secret = {
+        "hex": digest.hexdigest(),
+        "base64": base64.b64encode(digest.digest()).decode(),
+        "words": f"it rained on {digest.hexdigest()[:6]} when we left",
+    }[form]
+    read_settings(
+        **{name.lower(): value for name, value in {**REAL, **SECRETS}.items()} | {"address_key": secret}
+    ).check()
+
+
+@pytest.mark.parametrize("one", SECRETS)
+@pytest.mark.parametrize("other", SECRETS)
+def test_a_secret_for_two_is_refused(monkeypatch: pytest.MonkeyPatch, one: str, other: str) -> None:
+    """Whoever learns it could do what both are for; an old key of links counts, too."""
+    if one == other:
+        given(monkeypatch, **REAL, **SECRETS).check()
+        return
+    values = {**SECRETS, one: SECRETS[other]}
+    values["SECRET_KEYS"] = f"{hashlib.sha256(b'newer').hexdigest()},{values['SECRET_KEYS']}"
+    with pytest.raises(SettingsError, match="they share a secret; give each one of its own") as refused:
+        given(monkeypatch, **REAL, **values).check()
+    assert f"MAILER_{one}" in str(refused.value)
+    assert f"MAILER_{other}" in str(refused.value)
+    assert SECRETS[other] not in str(refused.value)
 
 
 @pytest.mark.parametrize(

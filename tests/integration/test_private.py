@@ -1,0 +1,112 @@
+"""What this machine's other users can see of mailer: no password, no mail, no key, and no folder of root's."""
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import aiosmtplib
+import pytest
+
+from mailer import resources, signing
+from mailer.actions.imports import Rejected
+from mailer.cli.files import Rejects
+from mailer.embedded.passing import let_pass
+from mailer.ledger.migrations import migrate
+from mailer.pipeline.remembering import Remembered
+from mailer.ports.control import Memory
+from mailer.processors.capture import CaptureServer
+from mailer.settings import read_settings
+
+
+def others_may(path: Path) -> int:
+    """The permissions that group and others have."""
+    return stat.S_IMODE(path.stat().st_mode) & 0o077
+
+
+def test_no_process_list_shows_the_databases_password(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the database is brought up to date, the arguments of every process are without it."""
+    parts = urlsplit(database_url)
+    secret = urlunsplit(parts._replace(netloc=f"postgres:s3cret-word@{parts.netloc.rpartition('@')[2]}"))
+    begun: list[tuple[list[str], str]] = []
+    real = subprocess.run
+
+    def run(command: list[str], **options: Any) -> "subprocess.CompletedProcess[str]":
+        begun.append((command, str(options["env"])))
+        return real(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    migrate(secret, resources.folder("migrations"))
+    [(command, environment)] = begun
+    assert "s3cret-word" not in " ".join(command)
+    assert "s3cret-word" in environment
+
+
+async def test_captured_mail_is_its_owners(tmp_path: Path) -> None:
+    """Neither the folder nor a message in it can be read by others, whatever the umask is."""
+    before = os.umask(0)
+    try:
+        async with CaptureServer(tmp_path / "captured") as server:
+            await aiosmtplib.send(
+                b"Subject: x\r\n\r\nx\r\n",
+                sender="a@a.example",
+                recipients=["b@b.example"],
+                hostname="127.0.0.1",
+                port=server.port,
+                start_tls=False,
+            )
+    finally:
+        os.umask(before)
+    files = list((tmp_path / "captured").iterdir())
+    assert len(files) == 2
+    assert [others_may(path) for path in (tmp_path / "captured", *files)] == [0, 0, 0]
+
+
+def test_what_is_remembered_is_its_owners(tmp_path: Path) -> None:
+    """Also where the umask would let everybody read it."""
+    before = os.umask(0)
+    try:
+        remembered = Remembered(tmp_path)
+        remembered.write(Memory(uuid4(), 1, "x"), ())
+        remembered.close()
+        with Rejects(tmp_path / "people.rejected.csv", ("email",)) as rejects:
+            rejects.add(Rejected(2, {"email": "ann"}, "no @"))
+    finally:
+        os.umask(before)
+    assert others_may(tmp_path / "database.json") == 0
+    assert others_may(tmp_path / "people.rejected.csv") == 0
+
+
+def test_one_user_passes_and_no_other(tmp_path: Path) -> None:
+    """An entry of the access list lets one user pass through a closed folder; its mode says nothing to others."""
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o700)
+    let_pass(folder, 12_345)
+    let_pass(folder, 12_345)
+    let_pass(folder, 54_321)
+    assert stat.S_IMODE(folder.stat().st_mode) & 0o007 == 0
+    text = os.getxattr(folder, "system.posix_acl_access")
+    users = [text[place : place + 8] for place in range(4, len(text), 8)]
+    assert [int.from_bytes(user[4:], "little") for user in users if user[0] == 0x02] == [12_345, 54_321]
+    assert all(user[2] == 0o1 for user in users if user[0] == 0x02)
+
+
+def test_a_folder_that_all_may_pass_is_left_alone(tmp_path: Path) -> None:
+    """Nothing is written where nothing has to be."""
+    tmp_path.chmod(0o711)
+    let_pass(tmp_path, 12_345)
+    assert "system.posix_acl_access" not in os.listxattr(tmp_path)
+
+
+@pytest.mark.parametrize(("mode", "problems"), [(0o600, 0), (0o640, 0), (0o644, 1), (0o604, 1)])
+def test_a_dkim_key_that_all_can_read_is_named(tmp_path: Path, mode: int, problems: int) -> None:
+    """A warning with what to do: a container's mount is often so, and harms nobody there."""
+    file = tmp_path / "key.pem"
+    file.write_text("x")
+    file.chmod(mode)
+    found = signing.exposed(read_settings(dkim=(f"a.example:s1:{file}", f"b.example:s1:{file}")))
+    assert len(found) == problems
+    assert all(f"chmod o= {file}" in text for text in found)
