@@ -4,10 +4,8 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from mailer.doctor.finding import Finding, Level, ok, problem, warning
-from mailer.ports.condition import Condition, Stock
+from mailer.ports.condition import OLDEST, Condition, Stock
 
-OLDEST = 160_000
-"""PostgreSQL 16, as `server_version_num`."""
 _BARS = frozenset({"PostgreSQL", "migrations", "triggers"})
 """Checks without which no statement does what it should; the others are told, and mail flows."""
 CLOCK_WARNING = 30.0
@@ -73,8 +71,8 @@ def judge_collation(condition: Condition) -> Finding:
 
 
 def _version(condition: Condition) -> Finding:
-    if condition.version < OLDEST:
-        text = f"PostgreSQL {condition.release} is too old: mailer needs {OLDEST // 10_000} or newer"
+    if condition.version < OLDEST * 10_000:
+        text = f"PostgreSQL {condition.release} is too old: mailer needs {OLDEST} or newer"
         return problem("PostgreSQL", text)
     return ok("PostgreSQL", f"version {condition.release}")
 

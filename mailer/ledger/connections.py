@@ -19,6 +19,7 @@ from pydantic_core import to_json
 
 from mailer.ledger.database import Connection, Fresh, Pool, statements
 from mailer.ledger.outages import ENDS, POOLER, READ_ONLY, REPLICA, outage, words
+from mailer.ports.condition import OLDEST
 from mailer.ports.outages import DatabaseAway, DatabaseRefuses
 from mailer.telemetry import log
 
@@ -53,11 +54,13 @@ class Limits:
 
     Attributes:
         statement: a statement, waits for locks included.
+        lock: each wait for a lock: what a transaction of ours holds is held for less, so somebody else holds this one.
         idle: a transaction in which nothing is asked, which keeps its locks.
     """
 
     statement: float
     idle: float
+    lock: float = 15
 
     @property
     def answer(self) -> float | None:
@@ -67,7 +70,7 @@ class Limits:
 
 SERVING = Limits(statement=30, idle=60)
 """Of the processes: a statement ends before the lease of the batch that it is for."""
-ATTENDED = Limits(statement=0, idle=0)
+ATTENDED = Limits(statement=0, idle=0, lock=60)
 """Of a command: somebody watches it, and what it reads may be long."""
 
 
@@ -187,7 +190,7 @@ class ServerPool(asyncpg.Pool):
 async def execute_unhurried(pool: Pool, statement: str, *arguments: Any) -> None:
     """Executes a statement that may take long, since much may have come together while nobody executed it."""
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(f"SET LOCAL statement_timeout = '{UNHURRIED_SECONDS}s'")
+        await connection.execute(f"SET LOCAL statement_timeout = '{UNHURRIED_SECONDS}s'; SET LOCAL lock_timeout = 0")
         await connection.execute(statement, *arguments, timeout=UNHURRIED_SECONDS + 10)
 
 
@@ -260,9 +263,13 @@ async def _connect(url: str, limits: Limits, options: dict[str, Any]) -> "asyncp
 
 
 async def _settle(connection: "asyncpg.Connection[asyncpg.Record]", limits: Limits) -> None:
-    """Asks for what the statements rely on, and refuses a server that cannot be written to."""
+    """Asks for what the statements rely on, and refuses a server that is too old or cannot be written to."""
+    version = connection.get_server_version()  # the server has said so already: nothing is asked
+    if version.major < OLDEST:
+        raise DatabaseRefuses(f"version {version.major}.{version.minor} is too old: mailer needs {OLDEST} or newer")
     _keep_alive(connection)
-    row = await connection.fetchrow(_SETTLE, _milliseconds(limits.statement), _milliseconds(limits.idle))
+    times = map(_milliseconds, (limits.statement, limits.idle, limits.lock))
+    row = await connection.fetchrow(_SETTLE, *times)
     if row and row["read_only"]:
         raise DatabaseAway(REPLICA if row["replica"] else READ_ONLY)
     for kind in ("json", "jsonb"):

@@ -117,7 +117,9 @@ class PostgresMailings:
         batches = await connection.fetch(_SQL["expand_named"], named, BATCH_SIZE) if named else []
         for mailing in mailings:
             if isinstance(mailing.event.to, Audience):
-                await connection.execute(f"SET LOCAL statement_timeout = '{EXPANSION_SECONDS}s'")
+                await connection.execute(
+                    f"SET LOCAL statement_timeout = '{EXPANSION_SECONDS}s'; SET LOCAL lock_timeout = 0"
+                )
                 batches += await connection.fetch(
                     # The server ends it first: one that we cease to wait for looks like a server that is away.
                     _SQL["expand_audience"],

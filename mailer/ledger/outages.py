@@ -57,6 +57,8 @@ def outage(error: BaseException, *, in_use: bool = False) -> DatabaseAway | None
             return error
         case asyncpg.QueryCanceledError():
             return StatementTooSlow("a statement took too long")
+        case asyncpg.LockNotAvailableError():
+            return StatementTooSlow("somebody holds a lock for too long; pg_locks and pg_stat_activity say who")
         case TimeoutError():  # the server cancels slow statements sooner, as long as it lives
             return DatabaseAway("no answer in time")
         case asyncpg.InvalidSQLStatementNameError() | asyncpg.DuplicatePreparedStatementError():

@@ -27,7 +27,7 @@ class PostgresReports:
         """See the port."""
         campaign = storable(campaign)
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(_SQL["one_at_a_time"], brand)
+            await connection.execute(_SQL["one_at_a_time"])
             if issued := await connection.fetchrow(_SQL["issued"], brand, campaign):
                 return _report(issued)
             mailings = await connection.fetch(_SQL["mailings"], brand, campaign, _id(campaign))

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+OLDEST = 16
+"""The oldest version of PostgreSQL that the statements are written for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:

@@ -15,8 +15,8 @@ from mailer.embedded import postgres
 from mailer.ledger import connections
 from mailer.ledger.connections import ATTENDED, Limits, ServerPool, connect, execute_unhurried, open_pool
 from mailer.ledger.database import Connection, Pool
-from mailer.ledger.migrations import migrate
-from mailer.ports.outages import DatabaseAway, StatementTooSlow
+from mailer.ledger.migrations import MigrationFailed, migrate
+from mailer.ports.outages import DatabaseAway, DatabaseRefuses, StatementTooSlow
 from tests.chaos.proxy import Link
 from tests.factories import open_world
 from tests.hostile import SETTINGS, make_hostile
@@ -28,7 +28,7 @@ EXPECTED = {
     "default_transaction_deferrable": "off",
     "synchronous_commit": "on",
     "statement_timeout": "30s",
-    "lock_timeout": "0",
+    "lock_timeout": "15s",
     "idle_in_transaction_session_timeout": "1min",
     "idle_session_timeout": "0",
     "transaction_timeout": "0",
@@ -344,3 +344,17 @@ async def test_an_outage_is_no_cause_of_itself(database_url: str, link: Link) ->
         seen.append(error)
         error = error.__cause__
     await pool.close()
+
+
+async def test_an_old_server_is_refused_in_words(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each connection asks for PostgreSQL 16 first, `migrate` before it changes anything; newer ones are fine."""
+    old = asyncpg.types.ServerVersion(15, 12, 0, "final", 0)
+    monkeypatch.setattr(asyncpg.Connection, "get_server_version", lambda _: old)
+    with pytest.raises(
+        DatabaseRefuses, match=r"^PostgreSQL at .*: version 15\.12 is too old: mailer needs 16 or newer$"
+    ):
+        await connect(database_url)
+    with pytest.raises(MigrationFailed, match="mailer needs 16 or newer"):
+        migrate(database_url, resources.folder("migrations"))
+    monkeypatch.setattr(asyncpg.Connection, "get_server_version", lambda _: old._replace(major=19))
+    await (await connect(database_url)).close()

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from mailer.actions.invitation import pause_inviter, resume_inviter
+from mailer.ledger.database import statements
 from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.standing import INVITED
@@ -155,7 +156,7 @@ async def test_a_report_waits_for_an_invitation_under_way(world: World) -> None:
     async with world.pool.acquire() as other:
         transaction = other.transaction()
         await transaction.start()
-        await other.execute("SELECT pg_advisory_xact_lock_shared(hashtext('mailer.inviters'))")
+        await other.execute(statements("deliveries")["keep_inviters"])
         pausing = asyncio.create_task(pause_inviter(world.inviters, BRAND, "grace", "report"))
         await until(lambda: waiting(world.pool))
         assert not pausing.done()

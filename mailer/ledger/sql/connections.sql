@@ -4,7 +4,7 @@
 SELECT
     pg_catalog.set_config('statement_timeout', $1, false),
     pg_catalog.set_config('idle_in_transaction_session_timeout', $2, false),
-    pg_catalog.set_config('lock_timeout', '0', false),
+    pg_catalog.set_config('lock_timeout', $3, false),
     pg_catalog.set_config('idle_session_timeout', '0', false),
     CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL
         THEN pg_catalog.set_config('transaction_timeout', '0', false) END,

@@ -87,7 +87,7 @@ SELECT brand, category, state, finished_at FROM mailings WHERE id = $1 FOR UPDAT
 UPDATE mailings SET state = 'cancelled' WHERE id = $1
 
 -- name: alone
-SELECT pg_advisory_xact_lock(hashtext('mailer.lineages'))
+SELECT FROM turns WHERE name = 'lineages' FOR UPDATE
 
 -- name: begin_lineage
 INSERT INTO lineages (id, by, supersedes)

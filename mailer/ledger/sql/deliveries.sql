@@ -84,7 +84,7 @@ ORDER BY t.mailing_id, t.recipient_id
 
 -- name: keep_inviters
 -- Nobody's invitations are stopped until the invitations at hand are intended, or found to be stopped.
-SELECT pg_advisory_xact_lock_shared(hashtext('mailer.inviters'))
+LOCK TABLE turn_inviters IN ROW SHARE MODE
 
 -- name: use_addresses
 -- An invitee's address is used once: who is first with it keeps it. Returns those who may not use theirs.

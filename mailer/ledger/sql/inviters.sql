@@ -1,6 +1,6 @@
 -- name: alone
 -- Waits for the invitations that are just being intended; later ones see what is changed here.
-SELECT pg_advisory_xact_lock(hashtext('mailer.inviters'))
+LOCK TABLE turn_inviters IN EXCLUSIVE MODE
 
 -- name: pause
 INSERT INTO inviters AS i (brand, inviter, paused_at, reason) VALUES ($1, $2, now(), $3)

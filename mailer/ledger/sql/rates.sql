@@ -31,7 +31,7 @@ WHERE w.scope = l.scope AND w.key = l.key AND w.per = l.per AND w.start = l.star
 
 -- name: slowing
 -- One at a time: each adds to what the others have observed.
-SELECT pg_advisory_xact_lock(hashtext('mailer.paces'))
+SELECT FROM turns WHERE name = 'paces' FOR UPDATE
 
 -- name: slow
 INSERT INTO paces (processor, domain, pace, original, since, workers) VALUES ($1, $2, $3, $4, $5, $6)

@@ -1,6 +1,6 @@
 -- name: one_at_a_time
 -- Each report of a brand is compared with all that were issued before.
-SELECT pg_advisory_xact_lock(hashtext('mailer.reports'), hashtext($1))
+SELECT FROM turns WHERE name = 'reports' FOR UPDATE
 
 -- name: issued
 SELECT id, brand, campaign, as_of, minimum_cell, cardinality(mailings) AS mailings, opens, clicks,

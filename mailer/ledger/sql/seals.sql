@@ -1,5 +1,5 @@
 -- name: one_at_a_time
-SELECT pg_advisory_xact_lock(hashtext('mailer.seals'))
+SELECT FROM turns WHERE name = 'seals' FOR UPDATE
 
 -- name: since
 -- The seals behind one that is known already; for who knows none, those from the last whole one on.

@@ -123,8 +123,8 @@ DELETE FROM batches WHERE id IN (
     FOR UPDATE SKIP LOCKED)
 
 -- name: alone
--- For as long as the caller's transaction.
-SELECT pg_try_advisory_xact_lock(hashtext('mailer.publishing'))
+-- For as long as the caller's transaction; no row where somebody else is at it.
+SELECT true FROM turns WHERE name = 'publishing' FOR UPDATE SKIP LOCKED
 
 -- name: fold
 -- Of the last two minutes by the second: a mailing's rate is read from them.

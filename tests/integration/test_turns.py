@@ -1,0 +1,131 @@
+"""Locks that only mailer's own role can hold: nobody else of the database keeps an opt-out waiting."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from mailer import resources
+from mailer.actions.opt_out import opt_out
+from mailer.ledger.connections import Limits, open_pool
+from mailer.ports.outages import StatementTooSlow
+from mailer.runtime.troubles import Trouble, trouble_of
+from tests.factories import BRAND, World, policies, until, waiting
+
+OLD_LOCKS = ("addresses", "inviters", "seals", "paces", "lineages", "publishing", "ensure_partitions")
+TABLES = ("turns", "turn_addresses", "turn_inviters")
+RIGHTS = {
+    "one that may only connect": "",
+    "an application with the outbox": "GRANT INSERT (routing_key, message_id, body) ON outbox TO {role}",
+    "an analyst": "GRANT pg_read_all_data TO {role}",
+}
+
+
+@asynccontextmanager
+async def stranger(url: str, rights: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of a role that is not mailer's, in a transaction."""
+    role = f"stranger_{uuid4().hex[:12]}"
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(f"CREATE ROLE {role}")
+        if rights:
+            await connection.execute(rights.format(role=role))
+        await connection.execute(f"SET ROLE {role}; BEGIN")
+        yield connection
+        await connection.execute(f"ROLLBACK; RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role}")
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize("rights", RIGHTS.values(), ids=RIGHTS)
+async def test_no_other_role_can_hold_up_an_opt_out(world: World, database_url: str, rights: str) -> None:
+    """It holds every advisory lock there ever was, and reads what it may in an open transaction."""
+    [ada] = await world.known(1)
+    async with stranger(database_url, rights) as other:
+        for name in OLD_LOCKS:
+            await other.execute(f"SELECT pg_advisory_xact_lock(hashtext('mailer.{name}'))")
+        if "read_all" in rights:
+            for table in TABLES:
+                await other.execute(f"SELECT FROM {table}; LOCK TABLE {table} IN ACCESS SHARE MODE")
+        async with asyncio.timeout(30):
+            await opt_out(world.standings, policies()[BRAND], ada, "newsletter", "link")
+            await world.accept({"refs": ["user-1"]})
+            await world.ledger.seal()
+            async with world.upkeep.alone() as alone:
+                assert alone
+            await world.upkeep.partitions()
+    standing = await world.standings.get(BRAND, ada)
+    assert standing is not None
+    assert standing.opted_out == {"newsletter"}
+
+
+@pytest.mark.parametrize("rights", RIGHTS.values(), ids=RIGHTS)
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "LOCK TABLE {} IN ROW SHARE MODE",
+        "LOCK TABLE {} IN EXCLUSIVE MODE",
+        "SELECT FROM {} FOR KEY SHARE",
+        "SELECT FROM {} FOR UPDATE",
+        "DELETE FROM {}",
+        "CREATE INDEX ON {} ((1))",
+    ],
+)
+async def test_another_role_cannot_take_a_turn(database_url: str, rights: str, table: str, statement: str) -> None:
+    """Neither a role that may do nothing nor one that reads everything gets a lock that conflicts with ours."""
+    async with stranger(database_url, rights) as other:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await other.execute(statement.format(table))
+
+
+async def test_nothing_waits_for_advisory_locks(world: World) -> None:
+    """They are everybody's: neither a statement of ours nor a function in the database takes one."""
+    folder = Path(resources.__file__).parent
+    sources = {file: file.read_text("utf-8") for kind in ("*.py", "*.sql") for file in folder.rglob(kind)}
+    assert len(sources) > 100
+    assert [file.name for file, text in sources.items() if "advisory" in text] == []
+    functions = await world.pool.fetch(
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosrc LIKE '%advisory%'"
+    )
+    assert functions == []
+
+
+@pytest.mark.parametrize("table", ["turn_addresses", "standings"])
+async def test_a_lock_that_is_held_for_long_gets_an_answer(world: World, database_url: str, table: str) -> None:
+    """With mailer's rights an opt-out can be held up: it ends in words, with nothing half done, and is made again."""
+    [ada] = await world.known(1)
+    pool = await open_pool(database_url, 3, Limits(statement=30, idle=60, lock=0.2))
+    hurried = World(pool)
+    policy = policies()[BRAND]
+    try:
+        async with world.pool.acquire() as holder, holder.transaction():
+            await holder.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(StatementTooSlow, match="somebody holds a lock for too long") as caught:
+                await opt_out(hurried.standings, policy, ada, "newsletter", "link")
+        assert trouble_of(caught.value) is Trouble.PASSING
+        await opt_out(hurried.standings, policy, ada, "newsletter", "link")
+    finally:
+        await hurried.outbox.close()
+        await pool.close()
+
+
+async def test_people_become_known_side_by_side(world: World) -> None:
+    """Those who share a turn do not wait for one another, and an opt-out waits for those under way only."""
+    [ada] = await world.known(1)
+    async with world.pool.acquire() as one, world.pool.acquire() as two:
+        first, second = one.transaction(), two.transaction()
+        await first.start()
+        await second.start()
+        for connection in (one, two):
+            await connection.execute("LOCK TABLE turn_addresses IN ROW SHARE MODE")
+        stopping = asyncio.create_task(opt_out(world.standings, policies()[BRAND], ada, "newsletter", "link"))
+        await until(lambda: waiting(world.pool))
+        assert not stopping.done()
+        await first.commit()
+        await second.commit()
+    await stopping
