@@ -147,7 +147,7 @@ class App:
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.opens = PostgresOpens(pool, self.policies, settings.secret_keys)
         self.reports = PostgresReports(pool)
-        self.letters = PostgresDeadLetters(pool)
+        self.letters = PostgresDeadLetters(pool, self.hasher)
         self.keys = PostgresApiKeys(pool)
         self.ledger = PostgresLedger(pool, settings.ledger_key)
         self.upkeep = PostgresUpkeep(pool, self.ledger, self.writers, forgetful(self.policies.values()))

@@ -259,7 +259,7 @@ class World:
         self.outbox = PostgresOutbox(pool)
         self.wishes = PostgresWishes(pool, self.writers)
         self.desks = desks(pool, self.writers, self.hasher, Links("https://mail.example", (KEY,)))
-        self.letters = PostgresDeadLetters(pool)
+        self.letters = PostgresDeadLetters(pool, self.hasher)
         self.rates = PostgresRates(pool, self.writers)
         self.halted = FakeHalts()
         self.stop = asyncio.Event()

@@ -1,29 +1,37 @@
 """Dead letters in PostgreSQL."""
 
+import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 
 import asyncpg
 
 from mailer.events import MAX_EVENT_BYTES
-from mailer.ledger.database import Pool, statements
+from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.database import Connection, Pool, statements
+from mailer.ledger.naming import names_in
 from mailer.ledger.texts import storable
 from mailer.ports.broker import Header, Message
 from mailer.ports.dead_letters import ALL, Chosen, DeadKind, DeadLetter
 
 _CHOSEN = statements("dead_letters")["chosen"]
 _SQL = {name: text.replace("{chosen}", _CHOSEN) for name, text in statements("dead_letters").items()}
+_READ_AT_ONCE = 100
 
 
 class PostgresDeadLetters:
     """Implements `ports.dead_letters.DeadLetters`, and what operators ask of them."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, hasher: AddressHasher) -> None:
         self._pool = pool
+        self._hasher = hasher
 
     async def keep(
         self, message: Message, exchange: str, routing_key: str, reason: str, publisher: str, kind: DeadKind
     ) -> None:
         """See the port."""
+        # Thousands of people may be named in one.
+        named = await asyncio.to_thread(names_in, message.body, routing_key, self._hasher)
         await self._pool.execute(
             _SQL["keep"],
             storable(reason),
@@ -33,6 +41,7 @@ class PostgresDeadLetters:
             storable(publisher),
             message.body,
             kind,
+            named,
         )
 
     async def list(self, limit: int, chosen: Chosen = ALL) -> Sequence[DeadLetter]:
@@ -79,6 +88,19 @@ def _text(body: bytes) -> str | None:
     except UnicodeDecodeError:
         return None
     return text if storable(text) == text else None
+
+
+async def read_unread(connection: Connection, hasher: AddressHasher) -> None:
+    """Notes who is named in the dead letters of earlier versions."""
+    while rows := await connection.fetch(_SQL["unread"], _READ_AT_ONCE):
+        for row in rows:
+            named = await asyncio.to_thread(names_in, row["body"], row["routing_key"], hasher)
+            await connection.execute(_SQL["read"], row["id"], named)
+
+
+async def forget(pool: Pool, older: timedelta, limit: int) -> None:
+    """Deletes dead letters that were kept for long enough."""
+    await pool.execute(_SQL["forget"], older, limit)
 
 
 def _given(chosen: Chosen) -> tuple[object, ...]:

@@ -37,7 +37,7 @@ async def upsert(connection: Connection, hasher: AddressHasher, people: Sequence
     """
     if not people:
         return {}
-    await connection.execute("SELECT pg_advisory_xact_lock_shared(hashtext('mailer.addresses'))")
+    await connection.execute(SQL["make_known"])
     await bridge(connection, hasher, [(known.controller, known.person.email) for known in people])
     rows = await _rows(hasher, people)
     upserted = await connection.fetch(SQL["upsert"], *zip(*rows, strict=True))
@@ -62,7 +62,7 @@ async def _rows(hasher: AddressHasher, people: Sequence[Known]) -> list[tuple[ob
 
 async def keep_imports_out(connection: Connection) -> None:
     """Until the transaction ends, nobody becomes known under an address that is just being suppressed."""
-    await connection.execute("SELECT pg_advisory_xact_lock(hashtext('mailer.addresses'))")
+    await connection.execute(SQL["keep_imports_out"])
 
 
 async def lock(connection: Connection, keys: Sequence[tuple[str, str]]) -> None:

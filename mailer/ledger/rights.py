@@ -12,6 +12,8 @@ from mailer.events import Person
 from mailer.ledger import people
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Connection, Pool, statements
+from mailer.ledger.dead_letters import read_unread
+from mailer.ledger.naming import key_of_address, key_of_ref
 from mailer.ledger.partners import note_suppressed
 from mailer.ledger.standings import PostgresStandings, action
 from mailer.ports.ledger import Entry, Kind
@@ -95,10 +97,17 @@ class PostgresRights:
         await connection.execute(_SQL["empty_inviter"], brand, data["ref"], ref)
         for statement in ("empty_notes", "empty_consents", "forget", "erase_standing"):
             await connection.execute(_SQL[statement], recipient_id)
-        if data["email"]:
-            await connection.execute(_SQL["empty_letters"], data["email"])
+        await self._empty_letters(connection, brand, recipient_id, data["ref"])
         await connection.execute(_SQL["step_aside"], brand, ref, recipient_id)
         await connection.execute(_SQL["empty_person"], recipient_id, ref)
+
+    async def _empty_letters(self, connection: Connection, brand: str, recipient_id: int, ref: str) -> None:
+        """Empties the dead letters that name a person: by ref, or by an address that they have or had."""
+        await read_unread(connection, self._hasher)
+        had = await connection.fetch(_SQL["former_addresses"], recipient_id)
+        keys = [key_of_address(row["address_hash"]) for row in had] + [key_of_ref(self._hasher, brand, ref)]
+        await connection.execute(_SQL["empty_letters"], keys)
+        await connection.execute(_SQL["forget_former"], recipient_id)
 
     async def _cancel(
         self, connection: Connection, brand: str, recipient_id: int, reason: str, rule: str

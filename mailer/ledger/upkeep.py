@@ -8,6 +8,7 @@ from uuid import UUID
 from mailer.ledger.connections import execute_unhurried
 from mailer.ledger.control import HALTED
 from mailer.ledger.database import Pool, statements
+from mailer.ledger.dead_letters import forget as forget_letters
 from mailer.ledger.mailings import BATCH_SIZE
 from mailer.ledger.processors import note_purges
 from mailer.ledger.quarantine import fold_answers
@@ -129,6 +130,10 @@ class PostgresUpkeep:
     async def forget_rates(self) -> None:
         """See the port."""
         await forget(self._pool, _SENDS_AT_ONCE)
+
+    async def forget_letters(self, days: int) -> None:
+        """See the port."""
+        await forget_letters(self._pool, timedelta(days=days), _SENDS_AT_ONCE)
 
     async def lapse(self, limit: int) -> int:
         """See the port."""

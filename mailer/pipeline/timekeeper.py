@@ -17,6 +17,7 @@ from mailer.pipeline.verdicts import FIRST_RETRY, given_up, retry_delay
 from mailer.policy.category import CATEGORIES
 from mailer.policy.rates import LONGEST_DAYS
 from mailer.ports.broker import Broker, BrokerUnavailable, Unroutable
+from mailer.ports.dead_letters import DAYS_KEPT
 from mailer.ports.deliveries import IN_DOUBT, Deliveries, Move, State
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.outages import DatabaseAway
@@ -90,6 +91,7 @@ class Timekeeper:
                 partial(self._upkeep.lapse, AT_ONCE),
                 partial(self._upkeep.forget_sends, LONGEST_DAYS),
                 self._upkeep.forget_rates,
+                partial(self._upkeep.forget_letters, DAYS_KEPT),
                 self._upkeep.seal,
             ]
         done = 0

@@ -7,6 +7,9 @@ from typing import Protocol
 
 from mailer.ports.broker import Message
 
+DAYS_KEPT = 90
+"""Days that a dead letter is kept: time enough to mend what was wrong, and no store of personal data for ever."""
+
 
 class DeadKind(StrEnum):
     """Why a message is dead, in one word; its reason says more."""

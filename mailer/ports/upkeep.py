@@ -160,6 +160,10 @@ class Upkeep(Protocol):
         """Forgets what was used of rates in windows that are over, and slow-downs that have recovered."""
         ...
 
+    async def forget_letters(self, days: int) -> None:
+        """Forgets dead letters that were kept more than so many days ago, whether or not anybody has judged them."""
+        ...
+
     async def lapse(self, limit: int) -> int:
         """Ends suppressions whose time has passed, on record; returns how many."""
         ...

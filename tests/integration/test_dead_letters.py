@@ -1,10 +1,14 @@
 """Dead letters as rows."""
 
+from datetime import timedelta
+
 import pytest
 
+from mailer.actions.rights import erase
 from mailer.ports.broker import Header, Message
-from mailer.ports.dead_letters import ALL, Chosen, DeadKind
-from tests.factories import World
+from mailer.ports.dead_letters import ALL, DAYS_KEPT, Chosen, DeadKind
+from mailer.ports.rights import Correction
+from tests.factories import BRAND, World, policies
 
 LETTER = Message(b'{"v": 2}', "interpals.newsletter", "m-1", {Header.PUBLISHER: "shop"})
 
@@ -68,3 +72,37 @@ async def test_a_body_that_is_no_text_is_not_replayed_and_keeps_no_other(world: 
     assert await world.letters.replayable(Chosen(replayed=False)) == [bad]
     [item] = await world.outbox.take("one", 10, 30)
     assert item.message.body == LETTER.body
+
+
+async def test_dead_letters_are_kept_for_ninety_days(world: World) -> None:
+    """The timekeeper deletes those that are older, whether or not anybody has replayed them, and no others."""
+    for number in range(3):
+        await world.letters.keep(Message(b"{}", "x"), "mailer.events", "x", str(number), "shop", DeadKind.REFUSED)
+    age = "UPDATE dead_letters SET at = now() - $2::interval WHERE reason = $1"
+    await world.pool.execute(age, "0", timedelta(days=DAYS_KEPT, minutes=1))
+    await world.pool.execute(age, "1", timedelta(days=DAYS_KEPT, minutes=-1))
+    await world.timekeeper().tick()
+    assert sorted(letter.reason for letter in await world.letters.list(10)) == ["1", "2"]
+
+
+async def test_an_erasure_finds_dead_letters_by_what_they_say(world: World) -> None:
+    """By ref, another spelling or a former address, of an older version too; reasons go with bodies, others' stay."""
+    ada, _ = await world.known(1, 2)
+    moved = Correction(email="new@people.example")
+    assert await world.rights.rectify(BRAND, ada, moved, "test")
+    bodies = {
+        b'{"email": "USER-1\\u0040people.example"}': True,
+        b'{"email": "new@people.example"}': True,
+        b'{"to": {"refs": ["user-1"]}}': True,
+        b'{"to": {"refs": ["user-12"]}}': False,
+        b'{"email": "xuser-1@people.example"}': False,
+        b'{"brand": "paltalk-2006", "to": {"refs": ["user-1"]}}': True,
+    }
+    for body in bodies:
+        await world.letters.keep(Message(body, "x"), "mailer.events", f"{BRAND}.x", "quotes", "shop", DeadKind.REFUSED)
+    await world.pool.execute("UPDATE dead_letters SET named = NULL WHERE id % 2 = 0")
+    await erase(world.rights, policies()[BRAND], ada, "test")
+    rows = await world.pool.fetch("SELECT body, reason FROM dead_letters ORDER BY id")
+    assert [bytes(row["body"]) for row in rows] == [b"" if gone else body for body, gone in bodies.items()]
+    assert [row["reason"] == "quotes" for row in rows] == [not gone for gone in bodies.values()]
+    assert await world.pool.fetchval("SELECT count(*) FROM former_addresses") == 0

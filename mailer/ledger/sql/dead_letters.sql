@@ -1,6 +1,6 @@
 -- name: keep
-INSERT INTO dead_letters (reason, exchange, routing_key, message_id, publisher, body, kind)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO dead_letters (reason, exchange, routing_key, message_id, publisher, body, kind, named)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 
 -- name: latest
 SELECT * FROM dead_letters WHERE {chosen} ORDER BY id DESC LIMIT $9
@@ -22,3 +22,14 @@ UPDATE dead_letters SET replayed_at = now() WHERE id = $1 AND kind <> 'too_large
 
 -- name: park
 INSERT INTO outbox (exchange, routing_key, message_id, body, publisher) VALUES ($1, $2, $3, $4, $5)
+
+-- name: unread
+-- Those that were kept by a version which did not look at who is named in them.
+SELECT id, routing_key, body FROM dead_letters WHERE named IS NULL ORDER BY id LIMIT $1
+
+-- name: read
+UPDATE dead_letters SET named = $2 WHERE id = $1
+
+-- name: forget
+DELETE FROM dead_letters WHERE id IN (
+    SELECT id FROM dead_letters WHERE at < now() - $1::interval ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)

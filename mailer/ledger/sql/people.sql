@@ -1,3 +1,10 @@
+-- name: make_known
+-- Of a table, not of a row: many hold it at once, and nothing is written.
+LOCK TABLE turn_addresses IN ROW SHARE MODE
+
+-- name: keep_imports_out
+LOCK TABLE turn_addresses IN EXCLUSIVE MODE
+
 -- name: upsert
 -- Newer data replace older data, field by field; what the newer ones leave out stays. What was collected before the
 -- erasure of its ref or its address brings nobody back (invariant 8).
@@ -84,6 +91,10 @@ WITH moved AS (
     UNION ALL
     SELECT m.controller, m.address_key, m.address_hash, NULL, '*', 'objection', 'recipient', m.objected_at, NULL, m.exact
     FROM moved m WHERE m.earlier IS NULL AND m.objected_at IS NOT NULL
+), former AS (
+    INSERT INTO former_addresses (recipient_id, address_hash)
+    SELECT m.id, m.earlier FROM moved m WHERE m.earlier IS NOT NULL
+    ON CONFLICT DO NOTHING
 ), carried AS (
     INSERT INTO suppressions AS p (controller, address_key, address_hash, brand, scope, reason, source, actor, at, expires_at,
                                    exact)

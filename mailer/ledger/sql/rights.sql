@@ -152,9 +152,17 @@ DELETE FROM ledger_notes WHERE recipient_id = $1
 -- name: empty_consents
 UPDATE consents SET proof = NULL, words = NULL WHERE recipient_id = $1 AND (proof IS NOT NULL OR words IS NOT NULL)
 
+-- name: former_addresses
+SELECT address_hash FROM former_addresses WHERE recipient_id = $1
+UNION SELECT address_hash FROM recipients WHERE id = $1 AND address_hash IS NOT NULL
+
+-- name: forget_former
+DELETE FROM former_addresses WHERE recipient_id = $1
+
 -- name: empty_letters
--- Dead letters are few. Where the address is written in another way (as \u0040), it is not found.
-UPDATE dead_letters SET body = '' WHERE position(convert_to($1, 'UTF8') IN body) > 0
+-- The reason may quote what stood in the body.
+UPDATE dead_letters SET body = '', reason = 'its content was erased with a person that it named', named = '{}'
+WHERE named && $1::text[]
 
 -- name: forget
 WITH opens AS (DELETE FROM individual_opens WHERE recipient_id = $1),

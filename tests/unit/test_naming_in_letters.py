@@ -1,0 +1,118 @@
+"""Who is named in a dead letter: found by address and ref, however its publisher wrote them."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.naming import key_of_address, key_of_ref, names_in
+
+HASHER = AddressHasher("a key of these tests and of nothing else")
+ADDRESS = "ada.lovelace@example.org"
+REF = "user-17"
+KEY = "interpals.newsletter"
+
+
+def is_named(body: bytes, address: str = ADDRESS, routing_key: str = KEY) -> bool:
+    """Whether an erasure of an address finds a body."""
+    return key_of_address(HASHER.hash(address)) in names_in(body, routing_key, HASHER)
+
+
+def has_ref(body: bytes, ref: str = REF, brand: str = "interpals", routing_key: str = KEY) -> bool:
+    """Whether an erasure of a brand's ref finds a body."""
+    return key_of_ref(HASHER, brand, ref) in names_in(body, routing_key, HASHER)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"to": {"people": [{"ref": "x", "email": "ada.lovelace@example.org"}]}}',
+        b'{"email": "ada.lovelace\\u0040example.org"}',
+        b'{"email": "\\u0061da.lovelace@example.org"}',
+        b'{"email": "ADA.Lovelace@EXAMPLE.org"}',
+        b'{"email": " ada.lovelace@example.org "}',
+        b'{"email": "ada.lovelace@example.org."}',
+        b'{"reply_to": "Ada <ada.lovelace@example.org>"}',
+        b'{"context": {"link": "https://a.example/?to=ada.lovelace%40example.org&x=1"}}',
+        b'{"context": {"ada.lovelace@example.org": 1}}',
+        b'{"context": [["mailto:ada.lovelace@example.org?subject=x"]]}',
+        b'{"email": "ada.lovelace@example.org", "email": "other@example.org"}',
+        b'{"email": "ada.lovelace@example.org"',
+        b'{"email": "ada.lovelace\\u0040example.org"',
+        b"\xff ada.lovelace@example.org \x00",
+        "ref;email\n1;ada.lovelace@example.org\n".encode("utf-16"),
+        b"[" * 100_000 + b'"ada.lovelace@example.org"',
+    ],
+)
+def test_an_address_is_found_however_it_is_written(body: bytes) -> None:
+    """As JSON codes, in another case, in a URL, as a key, twice, cut off, or in what is no JSON."""
+    assert is_named(body)
+    assert not is_named(body, "love@example.org")
+
+
+@pytest.mark.parametrize(
+    ("written", "person"),
+    [
+        ("ada@münchen.example", "ada@xn--mnchen-3ya.example"),
+        ("ada@xn--mnchen-3ya.example", "ada@MÜNCHEN.example"),
+        ("jose\u0301@example.org", "josé@example.org"),
+        ("straße@example.org", "STRAßE@example.org"),
+    ],
+)
+def test_an_address_is_compared_as_suppressions_are(written: str, person: str) -> None:
+    """Two spellings of one mailbox are one, in Unicode and as A-labels."""
+    for body in (
+        json.dumps({"email": written}),
+        json.dumps({"email": written}, ensure_ascii=False),
+        f"no JSON {written}",
+    ):
+        assert is_named(body.encode(), person), body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"to": {"refs": ["a", "user-17"]}}',
+        b'{"to": {"people": [{"ref": "user-17"}]}}',
+        b'{"inviter": "user\\u002d17"}',
+        b'{"v": 1, "account": "erase", "ref": "user-17"}',
+        b'{"to": {"refs": ["a", "user-17", "b"',
+        b'{"ref" : "user\\u002d17", oops',
+    ],
+)
+def test_a_ref_is_found(body: bytes) -> None:
+    """In the fields that hold refs, of an event that could not be taken in."""
+    assert has_ref(body)
+    assert not has_ref(body, brand="paltalk-2006")
+
+
+def test_a_ref_is_of_one_brand_and_no_other_text() -> None:
+    """Another brand's, and the same word elsewhere, are left alone; a number stands for itself."""
+    assert not has_ref(b'{"v": "user-17", "context": {"name": "user-17"}}')
+    assert has_ref(b'{"brand": "paltalk-2006", "ref": "user-17"}', brand="paltalk-2006", routing_key="x")
+    assert has_ref(b'{"ref": 17}', "17")
+    assert has_ref(b'{"ref": 17, oops', "17")
+
+
+DOCUMENTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda some: st.lists(some) | st.dictionaries(st.text(), some),
+)
+
+
+@given(st.binary(max_size=200) | DOCUMENTS.map(lambda document: json.dumps(document).encode()))
+def test_no_body_is_too_strange(body: bytes) -> None:
+    """Whatever a publisher sends, its names can be read or there are none."""
+    assert isinstance(names_in(body, KEY, HASHER), list)
+
+
+@given(DOCUMENTS, st.booleans(), st.integers(0, 5))
+def test_a_person_anywhere_in_a_document_is_found(document: Any, ascii_only: bool, cut: int) -> None:
+    """However deep, and where the end of the document is missing."""
+    whole = json.dumps([{"ref": REF, "email": ADDRESS}, document], ensure_ascii=ascii_only).encode(errors="replace")
+    body = whole[: len(whole) - cut] if cut < len(json.dumps([document])) else whole
+    assert is_named(body)
+    assert has_ref(body)
