@@ -68,7 +68,7 @@ def show(number: Number, json: AsJson = False) -> None:
     if json:
         print_json(_as_json(letter) | {"body": letter.message.body.decode(errors="replace")})
         return
-    facts({**_as_json(letter), "body": letter.message.body.decode(errors="replace")})
+    facts({**_as_json(letter), "body": letter.message.body.decode(errors="replace").splitlines()})
 
 
 @app.command()

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import shlex
+import shutil
 import socket
+import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -147,13 +149,21 @@ def _where(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> 
     else:
         yield "All of this ends now. `mailer demo --stay`, or `make demo STAY=1`, stays up; there, in another terminal:"
     yield f"  export {_environment(current)}"
+    mailer = _program()
     for status in mailings:
-        yield f"  mailer mailing show {status.id}    {status.brand} {status.event_id}: all counts, and opens"
-    yield "  mailer ledger export --mailing ID    each decision with its rule and policy, each hand-over and outcome"
-    yield "  mailer ledger verify                 whether all of that is still what was written"
+        yield f"  {mailer} mailing show {status.id}    # {status.brand} {status.event_id}: all counts, and opens"
+    for status in mailings[-1:]:
+        yield f"  {mailer} ledger export --mailing {status.id}    # each decision, hand-over and outcome"
+    yield f"  {mailer} ledger verify    # whether all of that is still what was written"
     yield f"  {inbox}    every mail: as it looks, as text, its headers"
     for file in sorted(current.data.glob("*.rejected.csv")):
         yield f"  {file}    the lines that were rejected, with reasons"
+
+
+def _program() -> str:
+    """What to type for the command: its whole path, where a shell finds another one or none."""
+    own = Path(sys.executable).with_name("mailer")
+    return shlex.quote(str(own)) if own.exists() and shutil.which("mailer") != str(own) else "mailer"
 
 
 def _environment(current: Settings) -> str:

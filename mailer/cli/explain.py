@@ -9,12 +9,15 @@ from uuid import UUID
 import typer
 
 from mailer.app import App
+from mailer.cli.identifiers import mailing_id
+from mailer.cli.layout import Cell
 from mailer.cli.shared import AsJson, facts, fail, out, print_json, table, with_app
 from mailer.inputs import moment, named_moment
 from mailer.policy.deciding import decide, facts_of
 from mailer.policy.decision import Decision, Facts, Mailing, Send
 from mailer.policy.explaining import Line, lines, sentence, switches
 from mailer.policy.tracking import tracking_level
+from mailer.ports.control import MailingRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,12 @@ def explain(
     recipient: Annotated[str, typer.Option(metavar="REF", help="Who, as the application names them.")],
     brand: Annotated[str | None, typer.Option(help="Whose mail; may be left out where one brand knows them.")] = None,
     template: Annotated[str | None, typer.Option(help="Which mail, were it sent now.")] = None,
-    mailing: Annotated[UUID | None, typer.Option(help="A mailing that there was: the ledger's decision too.")] = None,
+    mailing: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="A mailing that there was, by its or its event's id: what the ledger has, too."
+        ),
+    ] = None,
     topic: Annotated[str | None, typer.Option(help="Within the category.")] = None,
     partner: Annotated[str | None, typer.Option(help="Whose mail it is, as the policy names them.")] = None,
     inviter: Annotated[str | None, typer.Option(help="Who invites.")] = None,
@@ -68,9 +76,15 @@ def explain(
         when = _when(at) if at else datetime.now(UTC)
     except ValueError as error:
         fail(str(error), 2)
-    asked = _Asked(recipient, brand, template, mailing, topic, partner, inviter, when)
+
+    async def act(app: App) -> _Explained:
+        id_ = None if mailing is None else await mailing_id(app, mailing)
+        return await _explained(app, _Asked(recipient, brand, template, id_, topic, partner, inviter, when))
+
     try:
-        found = with_app(lambda app: _explained(app, asked))
+        found = with_app(act)
+    except MailingRefused as error:
+        fail(f"--mailing: {error}", 2)
     except _Unexplained as error:
         fail(str(error), 2)
     if json:
@@ -198,6 +212,6 @@ def _print(found: _Explained) -> None:
     out.print(_sentence(found), markup=False, soft_wrap=True)
 
 
-def _row(line: Line) -> tuple[str, ...]:
-    saw = "\n".join(f"{name}: {value}" for name, value in line.saw.items())
+def _row(line: Line) -> tuple[Cell, ...]:
+    saw = [f"{name}: {value}" for name, value in line.saw.items()]
     return ">" if line.decides else "", line.rule, line.source, saw, line.said

@@ -5,30 +5,36 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 
 from mailer.app import App, database
+from mailer.cli.identifiers import mailing_id
 from mailer.cli.shared import AsJson, fail, out, print_json, progress_bar, table, with_app
 from mailer.ledger.seals import HeadRefused
 from mailer.ledger.verifying import Verdict, cpus
+from mailer.ports.control import MailingRefused
 
 app = typer.Typer(help="The ledger: export, seal, publish seals, verify.", no_args_is_help=True)
 
 
 @app.command()
 def export(
-    mailing: Annotated[UUID | None, typer.Option(help="Only this mailing's entries.")] = None,
+    mailing: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only this mailing's entries: by its id, or its event's.")
+    ] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line (the only form).")] = True,
 ) -> None:
     """Prints the entries, in the order of their chains."""
 
     async def act(app: App) -> None:
-        async for entry in app.ledger.export(mailing):
+        async for entry in app.ledger.export(None if mailing is None else await mailing_id(app, mailing)):
             print_json(entry)
 
-    with_app(act)
+    try:
+        with_app(act)
+    except MailingRefused as error:
+        fail(f"--mailing: {error}", 2)
 
 
 @app.command()

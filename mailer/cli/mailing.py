@@ -11,6 +11,7 @@ from mailer.actions.doubt import end_doubted
 from mailer.app import App
 from mailer.cli import progress
 from mailer.cli.control import By, Reason, person, say_paused, say_resumed
+from mailer.cli.identifiers import find_mailings, mailing_id, named_mailing
 from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
 from mailer.ledger.coverage import coverage as coverage_of
 from mailer.pipeline.relays import WORDS
@@ -107,7 +108,7 @@ def show(
     """Shows a mailing, by its own id or by its event's: counts by state and reason."""
 
     async def act(app: App) -> tuple[list[tuple[MailingStatus, list[str]]], list[RelayState]]:
-        found, relays = await _find(app, identifier), await app.processors.states()
+        found, relays = await find_mailings(app, identifier), await app.processors.states()
         if follow and not json:
             found = [await progress.follow(one, partial(app.mailings.status, one.id)) for one in found]
         return [(one, await _lacking(app, one)) for one in found], relays
@@ -133,15 +134,13 @@ def approve(
     async def act(app: App) -> list[str]:
         if not by.strip() or not by.isprintable():
             raise ReleaseRefused("--by needs the name of a person: it stands in the ledger")
-        found = await _find(app, identifier)
-        if len(found) != 1:
-            raise ReleaseRefused(f"{identifier} names {len(found)} mailings; give the id of one")
-        await app.mailings.release(found[0].id, by)
-        return await _lacking(app, found[0])
+        found = await named_mailing(app, identifier)
+        await app.mailings.release(found.id, by)
+        return await _lacking(app, found)
 
     try:
         lacks = with_app(act)
-    except ReleaseRefused as error:
+    except (MailingRefused, ReleaseRefused) as error:
         fail(str(error), 2)
     _say_lacking(lacks)
     out.print(f"Released by {by}.", markup=False)
@@ -191,10 +190,7 @@ def cancel(identifier: Identifier, by: By = "", reason: Reason = "", json: AsJso
 
 def _change(identifier: str, change: Callable[[App, UUID], Awaitable[_T]]) -> _T:
     async def act(app: App) -> _T:
-        found = await _find(app, identifier)
-        if len(found) != 1:
-            raise MailingRefused(f"{identifier} names {len(found)} mailings; give the id of one")
-        return await change(app, found[0].id)
+        return await change(app, await mailing_id(app, identifier))
 
     try:
         return with_app(act)
@@ -207,7 +203,7 @@ def coverage(identifier: Identifier, json: AsJson = False) -> None:
     """Shows whom of all accounts of the brand a mailing has reached, and whom not (for notices to everyone)."""
 
     async def act(app: App) -> Coverage | None:
-        found = await _find(app, identifier)
+        found = await find_mailings(app, identifier)
         return await coverage_of(app.pool, found[0].id) if len(found) == 1 else None
 
     reached = with_app(act)
@@ -225,17 +221,6 @@ def coverage(identifier: Identifier, json: AsJson = False) -> None:
     table(("ref", "state", "reason"), reached.unreached[:_SHOWN], "Not reached" if reached.unreached else "Everyone")
     if len(reached.unreached) > _SHOWN:
         out.print(f"… and {len(reached.unreached) - _SHOWN:,} more: --json names all.")
-
-
-async def _find(app: App, identifier: str) -> list[MailingStatus]:
-    by_event = await app.mailings.by_event(identifier)
-    if by_event:
-        return by_event
-    try:
-        status = await app.mailings.status(UUID(identifier))
-    except ValueError:
-        return []
-    return [status] if status else []
 
 
 async def _lacking(app: App, status: MailingStatus) -> list[str]:

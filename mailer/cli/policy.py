@@ -11,6 +11,7 @@ import typer
 import mailer
 from mailer.app import load_policies
 from mailer.cli import explain
+from mailer.cli.layout import Cell
 from mailer.cli.shared import AsJson, facts, fail, out, print_json, settings, table
 from mailer.policy.document import Policy, PolicyError
 from mailer.policy.promises import Record, Report, Row, read_record, report
@@ -159,9 +160,9 @@ def _by(rules: tuple[str, ...], waits_for: str | None) -> str:
     return f"waits for {waits_for}" if waits_for else ", ".join(rules)
 
 
-def _row(row: Row) -> tuple[str, ...]:
+def _row(row: Row) -> tuple[Cell, ...]:
     promise = row.promise
-    proofs = "\n".join(proof.test.removeprefix("tests/") for proof in row.proofs)
+    proofs = [proof.test.removeprefix("tests/") for proof in row.proofs]
     return promise.id, promise.promise, _by(promise.rules, promise.waits_for), proofs, row.status.value
 
 

@@ -1,16 +1,16 @@
 """`mailer processors`: who was handed data, who has to forget, and who confirmed it; pausing one."""
 
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
 from mailer.app import App
 from mailer.cli import control
+from mailer.cli.identifiers import mailing_id
 from mailer.cli.shared import AsJson, fail, moment, out, print_json, settings, table, with_app
 from mailer.ledger.pauses import PostgresPauses
 from mailer.policy.set_up import checks, checks_of_status
-from mailer.ports.control import Halt, Scope
+from mailer.ports.control import Halt, MailingRefused, Scope
 from mailer.ports.pauses import SET_UP, Pause
 from mailer.ports.relays import RelayState
 from mailer.ports.rights import Holder, Keeper, Purge
@@ -96,10 +96,22 @@ def resume(name: Name, by: control.By = "", json: AsJson = False) -> None:
 
 
 @app.command("confirm-purge")
-def confirm_purge(mailing: Annotated[UUID, typer.Option()], processor: Processor, by: By) -> None:
+def confirm_purge(
+    mailing: Annotated[str, typer.Option(metavar="ID", help="The mailing's own id, or its event's.")],
+    processor: Processor,
+    by: By,
+) -> None:
     """Notes that a processor has kept nothing of a mailing."""
     _named(by)
-    if not with_app(lambda app: app.processors.purge_confirmed(mailing, processor, by)):
+
+    async def act(app: App) -> bool:
+        return await app.processors.purge_confirmed(await mailing_id(app, mailing), processor, by)
+
+    try:
+        confirmed = with_app(act)
+    except MailingRefused as error:
+        fail(f"--mailing: {error}", 2)
+    if not confirmed:
         fail(f"{processor} has nothing of mailing {mailing} to purge; `mailer processors list` shows what is due", 2)
     out.print("Noted.")
 

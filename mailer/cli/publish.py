@@ -18,7 +18,7 @@ from mailer import publishing
 from mailer.accounts import AccountEvent, parse_any
 from mailer.actions.account_events import check
 from mailer.app import database, load_policies, load_templates
-from mailer.cli.shared import AsJson, fail, fail_all, out, print_json, run, settings
+from mailer.cli.shared import AsJson, fail, fail_all, note, out, print_json, run, settings
 from mailer.contents import Contents, IdTaken, differing
 from mailer.embedded import Unavailable
 from mailer.events import Audience, EventRefused, MessageEvent
@@ -82,7 +82,7 @@ def publish(
     else:
         out.print(f"Published {len(lines)} event{'s' if len(lines) != 1 else ''}.")
     if done.silence is not None:
-        print(f"mailer: the ids were not compared with those of earlier events: {done.silence}", file=sys.stderr)
+        note(f"the ids were not compared with those of earlier events: {done.silence}")
     if open_ends := list(_tell_open_ends(lines, done.fates)):
         fail_all(open_ends, 1)
 

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar, get_args
-from uuid import UUID
 
 import typer
 
@@ -14,8 +13,10 @@ from mailer.actions.tables import FileRefused
 from mailer.app import App
 from mailer.cli.control import By, person
 from mailer.cli.files import policy_of
+from mailer.cli.identifiers import mailing_id
 from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
 from mailer.inputs import day
+from mailer.ports.control import MailingRefused
 from mailer.ports.rates import Limit, Period
 from mailer.rendering.headers import HeaderRefused, a_labels
 
@@ -38,7 +39,8 @@ class Of(StrEnum):
 
 Scope = Annotated[Of, typer.Argument(metavar="SCOPE", help="processor, domain, brand or mailing.", show_default=False)]
 Key = Annotated[
-    str, typer.Argument(metavar="KEY", help="Its name: a processor's, gmail.com, a brand's, a mailing's id.")
+    str,
+    typer.Argument(metavar="KEY", help="A processor's name, gmail.com, a brand, a mailing's or its event's id."),
 ]
 
 
@@ -147,7 +149,7 @@ async def _known(app: App, scope: Of, key: str, *, exists: bool = True) -> str:
         case Of.DOMAIN:
             return _domain(key)
         case Of.MAILING:
-            id_ = _mailing(key)
+            id_ = await mailing_id(app, key)
             if exists and await app.mailings.status(id_) is None:
                 raise _Refused(f"there is no mailing {key}; `mailer mailing list` shows the ids")
             return str(id_)
@@ -163,13 +165,6 @@ def _domain(text: str) -> str:
     if not re.fullmatch(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", domain):
         raise _Refused(f"{text} is no domain; write what stands behind the @, such as gmail.com")
     return domain
-
-
-def _mailing(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError as error:
-        raise _Refused(f"{text} is no mailing's id; `mailer mailing list` shows them") from error
 
 
 def _rate(text: str) -> tuple[int, Period]:
@@ -209,5 +204,5 @@ def _day(text: str) -> date:
 def _run(act: Callable[[App], Awaitable[_T]]) -> _T:
     try:
         return with_app(act)
-    except (FileRefused, _Refused) as error:
+    except (FileRefused, MailingRefused, _Refused) as error:
         fail(str(error), 2)

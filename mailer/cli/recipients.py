@@ -1,4 +1,4 @@
-"""`mailer recipients import`: people from a file."""
+"""`mailer recipients`: people from a file, who is known, and the rights of a person."""
 
 import gc
 import sys
@@ -11,11 +11,12 @@ from mailer.actions.imports import COLUMNS, Imported, import_recipients, suppres
 from mailer.actions.lists import SUPPRESSION_COLUMNS, import_suppressions
 from mailer.actions.tables import FileRefused
 from mailer.app import App
-from mailer.cli import rights
+from mailer.cli import people, rights
 from mailer.cli.files import Rejects, open_text, policy_of, tell
 from mailer.cli.shared import AsJson, fail, progress_bar, with_app
 
-app = typer.Typer(help="Recipients: import; a person's rights.", no_args_is_help=True)
+app = typer.Typer(help="Recipients: import, list, find, show; a person's rights.", no_args_is_help=True)
+people.register(app)
 rights.register(app)
 
 

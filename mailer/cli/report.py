@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mailer.app import App
+from mailer.cli.identifiers import find_mailings
 from mailer.cli.shared import AsJson, facts, fail, moment, print_json, table, with_app
 from mailer.ports.reports import Report, ReportRefused
 
@@ -15,7 +16,7 @@ app = typer.Typer(help="Reports: for advertisers.", no_args_is_help=True)
 @app.command()
 def advertiser(
     brand: Annotated[str, typer.Option(help="Whose campaign it is.")],
-    campaign: Annotated[str, typer.Option(help="Its name, or the id of a mailing without one.")],
+    campaign: Annotated[str, typer.Option(help="Its name, or the id of a mailing without one, or of its event.")],
     json: AsJson = False,
 ) -> None:
     """Shows how many people a finished campaign has reached; the figures stay as they are the first time."""
@@ -23,7 +24,11 @@ def advertiser(
     async def act(app: App) -> Report | None:
         if brand not in app.policies:
             fail(f"there is no brand {brand}; there are {', '.join(sorted(app.policies))}", 2)
-        return await app.reports.issue(brand, campaign, app.policies[brand].minimum_cell)
+        minimum = app.policies[brand].minimum_cell
+        if report := await app.reports.issue(brand, campaign, minimum):
+            return report
+        mailings = [status.id for status in await find_mailings(app, campaign) if status.brand == brand]
+        return await app.reports.issue(brand, str(mailings[0]), minimum) if mailings else None
 
     try:
         report = with_app(act)

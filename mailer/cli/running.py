@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -11,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from mailer.app import App, database, open_app
 from mailer.app import migrate as migrate_database
-from mailer.cli.shared import fail, out, run, settings, until_signalled
+from mailer.cli.shared import fail, note, out, run, settings, until_signalled
 from mailer.databases import Watch
 from mailer.embedded import Unavailable
 from mailer.ledger.addresses import AddressHasher
@@ -44,9 +43,10 @@ def migrate() -> None:
         done, findings = migrate_database(settings())
     except (MigrationFailed, Unavailable) as error:
         fail(str(error), 1)
-    out.print(done or "The database is up to date.")
+    for line in done.splitlines() or ["The database is up to date."]:
+        out.print(line)
     for finding in findings:
-        print(f"mailer: {finding.check}: {finding.text}", file=sys.stderr)
+        note(f"{finding.check}: {finding.text}")
     if people := run(_rehash):
         out.print(f"Addresses are compared by a stricter rule now: {people:,} hashes were made anew.")
 

@@ -14,9 +14,9 @@ import typer
 import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from mailer.app import App, open_app
+from mailer.cli.layout import Cell, lay_out, named, plain, plain_json
 from mailer.embedded import Unavailable
 from mailer.events import EventRefused
 from mailer.ledger.migrations import MigrationFailed
@@ -31,9 +31,19 @@ from mailer.settings import Settings, SettingsError, read_settings
 
 _T = TypeVar("_T")
 
-out = Console(highlight=False)
 
-_TABLE_WIDTH = 150
+class Printer(Console):
+    """Prints what commands say. Texts are printed as they are: nothing in them is markup, and nothing is wrapped."""
+
+    def __init__(self) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Prints a line; what a terminal would obey in a text is shown as its code."""
+        super().print(*(plain(one) if isinstance(one, str) else one for one in objects), **options)
+
+
+out = Printer()
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -60,8 +70,13 @@ def fail_all(messages: Sequence[str], status: int) -> NoReturn:
     flush_output()
     with suppress(OSError):
         for message in messages:
-            print(f"mailer: {' '.join(message.split())}", file=sys.stderr)
+            note(message)
     sys.exit(status)
+
+
+def note(message: str) -> None:
+    """One line on stderr, for who reads along."""
+    print(plain(f"mailer: {' '.join(message.split())}"), file=sys.stderr)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
@@ -131,19 +146,14 @@ def until_signalled() -> asyncio.Event:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout."""
-    print(json.dumps(value, ensure_ascii=False, default=str))
+    """One JSON document on stdout, on one line."""
+    print(plain_json(json.dumps(value, ensure_ascii=False, default=str)))
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
-    """A table on stdout."""
-    shown = Table(title=title, title_justify="left")
-    for name in columns:
-        shown.add_column(name, overflow="fold")
-    for row in rows:
-        shown.add_row(*("" if cell is None else str(cell) for cell in row))
-    # A narrow terminal wraps the lines: squeezed into it, ids could not be read.
-    Console(highlight=False, width=max(out.width, _TABLE_WIDTH)).print(shown)
+def table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], title: str | None = None) -> None:
+    """A table on stdout. A cell that is a list has a line for each of its items."""
+    for line in ([title] if title else []) + lay_out(columns, rows, out.width if out.is_terminal else None):
+        out.print(line)
 
 
 def progress_bar() -> Progress:
@@ -158,9 +168,7 @@ def moment(at: datetime | None) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%SZ") if at else ""
 
 
-def facts(values: Mapping[str, object]) -> None:
-    """Names and values, one a line."""
-    width = max(len(name) for name in values)
-    for name, value in values.items():
-        if value is not None:
-            out.print(f"{name:<{width}}  {value}", markup=False)
+def facts(values: Mapping[str, Cell]) -> None:
+    """Names and values, one a line; those that are None are left out."""
+    for line in named([(name, value) for name, value in values.items() if value is not None]):
+        out.print(line)

@@ -1,6 +1,5 @@
 """`mailer suppressions`: whom a brand may not mail, and why; from other systems, and for them."""
 
-import json as jsonlib
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime
@@ -121,7 +120,7 @@ def export(
     async def act(app: App) -> None:
         policy = policy_of(app, brand)
         async for found in app.suppressions.export(brand, policy.controller.id):
-            print(jsonlib.dumps(as_json(found), ensure_ascii=False))
+            print_json(as_json(found))
 
     _run(act)
 

@@ -62,7 +62,8 @@ def preview_(
         path.write_text(rendered.html, encoding="utf-8")
     except OSError as error:
         fail(str(error), 2)
-    out.print(f"Subject: {rendered.subject}\n{path}", markup=False)
+    out.print(f"Subject: {rendered.subject}")
+    out.print(str(path))
     if to is None:
         webbrowser.open(path.as_uri())
 

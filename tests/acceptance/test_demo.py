@@ -160,7 +160,7 @@ async def test_a_demo_that_stays_shows_its_mail_and_answers_commands(tmp_path: P
             await look_at_inbox(client)
         data = found(r"^  export MAILER_DATA=(\S+)$", out)
         env = environment(MAILER_DATA=data)
-        show = found(r"^  mailer (mailing show \S+) +paltalk-2006 weekly:", out).split()
+        show = found(r"^  \S*mailer (mailing show \S+) +# paltalk-2006 weekly:", out).split()
         status = (await run(tmp_path, *show, "--json", env=env)).json
         assert (status["audience"], status["opens"], status["machine_opens"]) == (1000, None, None)
         assert (await run(tmp_path, "ledger", "verify", env=env)).out.startswith("Sound: ")

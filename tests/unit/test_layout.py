@@ -1,0 +1,131 @@
+"""What commands print: strangers' text as text, words whole, at any width."""
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from mailer.cli import shared
+from mailer.cli.layout import lay_out, named, plain, plain_json
+
+HOSTILE = "[/b][red]x[/red] :smile: \x1b]0;owned\x07\x9b31m\u202egnp.exe\r\nstate  finished \U000e0041"
+ROWS = st.lists(st.tuples(st.text(), st.text(), st.one_of(st.none(), st.integers(), st.lists(st.text()))), max_size=5)
+COLUMNS = ("id", "reason", "more")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain, Größe, 漢字, مرحبا, 👩\u200d🔬", "plain, Größe, 漢字, مرحبا, 👩\u200d🔬"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("\x9b31m\x7f", "\\x9b31m\\x7f"),
+        ("a\nb\r\tc", "a\\x0ab\\x0d\\x09c"),
+        ("\u202egnp.exe\u2066\u2028", "\\u202egnp.exe\\u2066\\u2028"),
+        ("\U000e0041", "\\U000e0041"),
+        ("\ud800", "\\ud800"),
+        ("[red]x[/] :smile:", "[red]x[/] :smile:"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_shown(text: str, shown: str) -> None:
+    """Control characters, direction, invisible ones; what people write stays."""
+    assert plain(text) == shown
+
+
+@given(st.text())
+def test_no_text_gives_orders_to_a_terminal(text: str) -> None:
+    """One line, no control or format character but the two joiners, and nothing else is changed."""
+    shown = plain(text)
+    assert not any(char < " " or "\x7f" <= char <= "\x9f" or "\u2028" <= char <= "\u202e" for char in shown)
+    if text.isprintable():
+        assert shown == text
+
+
+@given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5))
+def test_json_stays_the_same_document(value: object) -> None:
+    """What is shown as its code in a text is that character to whoever reads the JSON."""
+    shown = plain_json(json.dumps(value, ensure_ascii=False))
+    assert json.loads(shown) == value
+    assert plain(shown) == shown
+
+
+@given(ROWS, st.one_of(st.none(), st.integers(1, 200)))
+def test_every_word_stands_whole_at_every_width(rows: list[tuple[object, ...]], width: int | None) -> None:
+    """An id can be copied from any terminal: nothing is cut, and nothing is broken within a word."""
+    text = "\n".join(lay_out(COLUMNS, rows, width))
+    for row in rows:
+        for cell in row:
+            for line in cell if isinstance(cell, list) else [cell]:
+                assert all(word in text for word in plain("" if line is None else str(line)).split(" "))
+
+
+@given(ROWS, st.integers(60, 200))
+def test_a_line_is_wider_than_the_terminal_only_for_one_long_word(rows: list[tuple[object, ...]], width: int) -> None:
+    """Where words fit, lines do."""
+    short = [[str(cell)[:10] if cell is not None else None for cell in row] for row in rows]
+    assert all(cell_len(line) <= width for line in lay_out(COLUMNS, short, width))
+
+
+def test_a_pipe_gets_a_line_a_row() -> None:
+    """Nothing is wrapped where nobody looks, however long it is."""
+    lines = lay_out(("id", "says"), [(1, "word " * 100), (2, "x" * 500)], None)
+    assert len(lines) == 4
+    assert lines[3] == f"2   {'x' * 500}"
+
+
+def test_a_narrow_terminal_gets_names_and_values() -> None:
+    """What is wider than the terminal even between its words is printed a value a line."""
+    id_ = "0192f0c1-0000-7000-8000-000000000000"
+    lines = lay_out(("mailing", "brand"), [(id_, "interpals"), (id_, "x")], 40)
+    assert lines == [f"mailing  {id_}", "brand    interpals", "", f"mailing  {id_}", "brand    x"]
+
+
+def test_no_value_can_look_like_another_line() -> None:
+    """A line break within a value is shown, and the lines of a list stand below the first."""
+    forged = "x\nstate  finished"
+    assert named([("ref", forged), ("body", ["one", "two"])]) == [
+        "ref   x\\x0astate  finished",
+        "body  one",
+        "      two",
+    ]
+    assert lay_out(("ref",), [(forged,)], None)[2:] == ["x\\x0astate  finished"]
+
+
+def test_markup_is_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither markup nor names of emoji nor escape sequences are: in lines, tables, facts, JSON and errors."""
+    shared.out.print(HOSTILE)
+    shared.table((HOSTILE,), [(HOSTILE,), ([HOSTILE],)], HOSTILE)
+    shared.facts({HOSTILE: HOSTILE})
+    shared.print_json({HOSTILE: HOSTILE})
+    with pytest.raises(SystemExit):
+        shared.fail(HOSTILE, 2)
+    printed, said = capsys.readouterr()
+    assert printed.count("[/b][red]x[/red] :smile: ") == 9
+    assert "[/b][red]x[/red] :smile: " in said
+    assert not any(char != "\n" and not char.isprintable() for char in printed + said)
+
+
+def printing(tree: ast.AST) -> Iterator[str]:
+    """Names of what prints past `mailer.cli.shared`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            match node.func:
+                case ast.Name(id="print" | "Console" | "Table" | "echo" | "secho" as name):
+                    yield name
+                case ast.Attribute(value=ast.Attribute(attr="stdout" | "stderr"), attr=name):
+                    yield f"sys.{name}"
+                case ast.Attribute(value=ast.Name(id="typer"), attr="echo" | "secho" as name):
+                    yield name
+                case _:
+                    pass
+
+
+@pytest.mark.parametrize("file", sorted(Path(shared.__file__).parent.glob("*.py")), ids=lambda file: file.name)
+def test_commands_print_by_one_place_only(file: Path) -> None:
+    """Nothing is printed but by `mailer.cli.shared`, which shows strangers' text as text."""
+    own = {"shared.py": ["print", "Console", "print"], "demo.py": ["Console"], "__init__.py": ["sys.flush"]}
+    assert sorted(printing(ast.parse(file.read_text("utf-8")))) == sorted(own.get(file.name, []))
