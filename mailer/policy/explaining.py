@@ -73,11 +73,19 @@ def sentence(ref: str, template: str, facts: Facts, decision: Decision) -> str:
             noticed = " It is beyond the rate that the policy calls rare, and the ledger says so." if alarm else ""
             return f"{ref} gets {template} as {facts.category.name} mail: {because}{noticed}"
         case Suppress():
-            return f"{ref} does not get {template}, {because}"
+            return f"{ref} does not get {template}, {because}{_missing(facts, decision)}"
         case Hold(until=until):
             return f"{ref} does not get {template} before {until.isoformat()}, {because}"
         case Divert(channel=channel):
             return f"{ref} is told by {channel.replace('_', ' ')} and does not get {template}, {because}"
+
+
+def _missing(facts: Facts, decision: Suppress) -> str:
+    """What nobody knows of the person, where that is the reason, and how it becomes known."""
+    if decision.reason != "unknown_basis":
+        return ""
+    missing = " and ".join(rules.missing_basis(facts.policy, facts.standing))
+    return f" Nobody knows: {missing}. The next event or import that names them can say it."
 
 
 def _line(name: str, facts: Facts, said: str, *, decides: bool = False) -> Line:

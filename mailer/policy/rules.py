@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.decision import EXPIRED, WRITTEN, Decision, Divert, Facts, Hold, Suppress
+from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.policy.standing import EMAIL, EVERYTHING_OPTIONAL, INVITED, Standing, partner_scope, purpose_scope
 from mailer.policy.switches import Switches
@@ -192,12 +193,19 @@ def erased_before(facts: Facts) -> Verdict:
 )
 def known_basis(facts: Facts) -> Verdict:
     """No promotion where nobody knows how the address was collected, under which policy, or where its owner lives."""
-    standing, policy = facts.standing, facts.policy
-    if not facts.category.promotes or (
-        standing.source and policy.knows(standing.collected_under) and (standing.country or policy.default_jurisdiction)
-    ):
+    if not facts.category.promotes or not missing_basis(facts.policy, facts.standing):
         return None
     return _suppress("unknown_basis", "known-basis", facts)
+
+
+def missing_basis(policy: Policy, standing: Standing) -> tuple[str, ...]:
+    """The fields of a person, by their names in an event, without which no promotion goes to them."""
+    known = {
+        "source": standing.source,
+        "policy_version": policy.knows(standing.collected_under),
+        "country": standing.country or policy.default_jurisdiction,
+    }
+    return tuple(name for name, value in known.items() if not value)
 
 
 @rule("contest-entry", "interpals-01", sees=("standing.source", "standing.consents"))

@@ -12,7 +12,8 @@ from mailer.actions.opt_out import opt_out
 from mailer.actions.wishes import Asked
 from mailer.inputs import Moment, Name, Scope, Slug, Words, few_items
 from mailer.policy.document import Policy
-from mailer.policy.scopes import can_be_left, scopes_of
+from mailer.policy.rules import missing_basis
+from mailer.policy.scopes import can_be_left, category_of, scopes_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL, purpose_scope
 from mailer.ports.consents import Consent
 from mailer.web.api import REFUSALS, TheClient, allow, problem
@@ -49,13 +50,15 @@ class ConsentSaid(BaseModel):
 class ConsentKept(BaseModel):
     """`asked`: a mail asks for a confirmation, and until it comes nothing is given. `lifted`: opt-outs that it ended.
 
-    `still_left` is what the person has left; what covers the scope goes on stopping mail.
+    `still_left` is what the person has left; what covers the scope goes on stopping mail. `missing` names the fields of
+    the person that no event or import has said, and without which no mail of this scope goes to them.
     """
 
     state: Literal["given", "withdrawn", "asked"]
     scope: str
     lifted: list[str] = []
     still_left: list[str] = []
+    missing: list[str] = []
 
 
 class OptOuts(BaseModel):
@@ -128,10 +131,12 @@ async def record(
         done = await consent(site.consents, site.confirmations, policy, recipient_id, kept)
     except ConsentRefused as error:
         raise HTTPException(422, str(error)) from error
+    missing = await _missing(site, policy, recipient_id, said.scope)
     if isinstance(done, Asked):
         response.status_code = 202
-        return ConsentKept(state="asked", scope=said.scope)
-    return ConsentKept(state="given", scope=said.scope, lifted=list(done.lifted), still_left=sorted(done.left))
+        return ConsentKept(state="asked", scope=said.scope, missing=missing)
+    lifted, left = list(done.lifted), sorted(done.left)
+    return ConsentKept(state="given", scope=said.scope, lifted=lifted, still_left=left, missing=missing)
 
 
 @router.post(
@@ -161,6 +166,15 @@ async def show(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> Stan
     allow(client, brand)
     policy, recipient_id = await _known(site, brand, ref)
     return await _standing(site, policy, ref, recipient_id)
+
+
+async def _missing(site: Site, policy: Policy, recipient_id: int, scope: str) -> list[str]:
+    """What has to be known of somebody before mail of a scope goes to them, and is not."""
+    category = category_of(policy, scope)
+    standing = await site.standings.get(policy.brand, recipient_id)
+    if category is None or standing is None or not policy.categories[category].promotes:
+        return []
+    return list(missing_basis(policy, standing))
 
 
 async def _known(site: Site, brand: str, ref: str) -> tuple[Policy, int]:

@@ -71,6 +71,7 @@ class Leaving:
         about: whose address it is about; None where the link is not good for the one on record, and nothing is shown
             of what the person gets.
         undo: the value that undoes the press that led here; None where there is nothing to undo.
+        gets: the optional categories that go to this person as things are.
     """
 
     policy: Policy
@@ -80,6 +81,7 @@ class Leaving:
     footer: str
     about: str | None = None
     undo: str | None = None
+    gets: frozenset[str] = frozenset()
 
     @property
     def stays_left(self) -> bool:
@@ -105,8 +107,13 @@ class Leaving:
 
     @property
     def remains(self) -> list[str]:
-        """The optional categories that still come."""
+        """The optional categories that can still be left."""
         return [] if self.everything else [name for name in self.optional if name not in self._gone]
+
+    @property
+    def comes(self) -> list[str]:
+        """Those of them that do come to this person."""
+        return [name for name in self.remains if name in self.gets]
 
     @property
     def _gone(self) -> frozenset[str]:

@@ -12,6 +12,7 @@ from mailer.actions.opt_out import scope_left, undo_press
 from mailer.actions.wishes import NobodyToAsk
 from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy
+from mailer.policy.getting import optional_mail
 from mailer.policy.registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from mailer.ports.standings import OptedOut
@@ -65,7 +66,8 @@ async def _leaving(site: Site, policy: Policy, link: UnsubscribeToken) -> Leavin
     if standing is None or not is_current(link.generation, standing):
         return Leaving(policy, Step.ASK, scope, frozenset(), footer)
     gone = not standing.opted_out.isdisjoint({scope, EVERYTHING_OPTIONAL})
-    return Leaving(policy, Step.LEFT if gone else Step.ASK, scope, standing.opted_out, footer, standing.address)
+    step, gets = Step.LEFT if gone else Step.ASK, optional_mail(policy, standing, datetime.now(UTC))
+    return Leaving(policy, step, scope, standing.opted_out, footer, standing.address, gets=gets)
 
 
 async def _leave(site: Site, meters: Meters, link: UnsubscribeToken, leaving: Leaving, form: Form) -> Leaving:

@@ -323,7 +323,7 @@ async def test_the_api_shows_how_somebody_stands(world: World) -> None:
         withdrawn = await client.post(f"{path}/consents", json={"scope": "newsletter", "given": False})
         await client.post(f"{path}/opt-outs", json={"purposes": ["offers"], "scopes": ["promotional"]})
         shown = (await client.get(f"{path}/standing")).json()
-    assert given.json() == {"state": "given", "scope": "newsletter", "lifted": [], "still_left": []}
+    assert given.json() == {"state": "given", "scope": "newsletter", "lifted": [], "still_left": [], "missing": []}
     assert withdrawn.json()["still_left"] == ["newsletter"]
     assert (shown["ref"], shown["consents"]) == ("shop/17", [])
     assert shown["opted_out"] == ["newsletter", "promotional", "purpose/offers"]

@@ -1,6 +1,7 @@
 import asyncio
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import httpx
@@ -73,6 +74,8 @@ async def test_one_click_again_is_as_good_as_once() -> None:
 async def test_the_pages_buttons_leave_a_category_or_everything() -> None:
     """The form's two buttons do what they say, and the page afterwards says what still comes."""
     world = World()
+    ada = world.standings.rows["interpals", 17]
+    world.standings.rows["interpals", 17] = replace(ada, source="sign-up", country="US")
     async with world.client() as client:
         one = await client.post(world.unsubscribe(), data={"scope": "category"})
         everything = await client.post(world.unsubscribe(), data={"scope": "all"})
@@ -84,6 +87,20 @@ async def test_the_pages_buttons_leave_a_category_or_everything() -> None:
     assert "Offers" not in everything.text.partition("What you still get")[2]
     assert "already unsubscribed" in after.text
     assert 'name="scope"' not in after.text
+
+
+async def test_nobody_is_told_of_mail_that_never_comes() -> None:
+    """Who gets no offers, for want of a basis or of a consent, does not read that they still come."""
+    world = World()
+    ada = world.standings.rows["interpals", 17]
+    for source in (None, "sign-up"):
+        world.standings.rows["interpals", 17] = replace(ada, source=source, country="FR")
+        async with world.client() as client:
+            page = await client.post(world.unsubscribe(), data={"scope": "category"})
+        still = page.text.partition("What you still get")[2]
+        assert "Notifications" in still
+        assert "Offers" not in still
+        assert 'value="all"' in still  # what does not come now can be left for good, too
 
 
 async def test_a_category_that_left_the_policy_leaves_everything_optional() -> None:

@@ -78,3 +78,11 @@ async def test_what_cannot_be_explained(operator: Stack, options: tuple[str, ...
     done = await operator.run("policy", "explain", "--recipient", "ada", *options)
     assert (done.status, done.out) == (2, "")
     assert says in done.err
+
+
+async def test_what_is_missing_is_named(world: World, operator: Stack) -> None:
+    """Of somebody of whom nobody knows how the address was collected, it says so, and what would mend it."""
+    await known(world, BRAND, ADA | {"source": None})
+    found = await asked(operator, "--brand", BRAND, "--template", "spring-offer")
+    assert found["decision"]["reason"] == "unknown_basis"
+    assert found["sentence"].endswith("Nobody knows: source. The next event or import that names them can say it.")

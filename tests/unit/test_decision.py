@@ -16,6 +16,7 @@ from mailer.policy.document import Cap, CategoryTerms, Hours, Policy
 from mailer.policy.jurisdiction import FLOORS
 from mailer.policy.rates import may_count, rates_of
 from mailer.policy.registry import RULES
+from mailer.policy.rules import missing_basis
 from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, Standing
 from mailer.policy.switches import ORDER, Floor, Switches
 from tests.factories import policies
@@ -314,6 +315,8 @@ def test_an_unknown_basis(lacks: dict[str, Any], default: str | None, known: boo
     """Without a source, a known version or a jurisdiction no promotion goes out; legal and security mail does."""
     policy, standing = revised(POLICY, default_jurisdiction=default), replace(ADA, **lacks)
     assert reason(decided("promotional", standing, policy)) == (None if known else "unknown_basis")
+    named = {"source": "source", "country": "country", "collected_under": "policy_version"}
+    assert missing_basis(policy, standing) == (() if known else tuple(named[name] for name in lacks))
     for category in ("breach", "rights", "policy_change", "business_transition"):
         assert isinstance(decided(category, standing, policy), Send)
 

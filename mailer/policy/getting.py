@@ -1,0 +1,42 @@
+"""The optional mail that one person gets, as things are: what a page may call "you still get"."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from mailer.policy.category import Category
+from mailer.policy.deciding import decide
+from mailer.policy.decision import Hold, Mailing, Send
+from mailer.policy.document import Policy
+from mailer.policy.standing import Standing
+
+_SOMEBODY = "somebody"
+"""An inviter whom nobody has stopped."""
+
+
+def optional_mail(policy: Policy, standing: Standing, now: datetime) -> frozenset[str]:
+    """The optional categories of which some mail would go to a person: `decide` sends it, now or at another hour.
+
+    Args:
+        policy: the brand's.
+        standing: the person's.
+        now: an aware datetime.
+    """
+    return frozenset(
+        category.name
+        for category in policy.categories.values()
+        if category.optional
+        and any(
+            isinstance(decide(mailing, standing, policy, now), Send | Hold)
+            for mailing in _mailings(policy, category, standing)
+        )
+    )
+
+
+def _mailings(policy: Policy, category: Category, standing: Standing) -> Iterator[Mailing]:
+    """What a mailing of a category may be: for each purpose, and each topic and partner that the person may have."""
+    topics = [None, *(scope.partition("/")[2] for scope in standing.consents if scope.startswith(f"{category.name}/"))]
+    partners = [partner.id for partner in policy.partners] if category.partners else [None]
+    for purpose in policy.purposes:
+        for topic in topics:
+            for partner in partners:
+                yield Mailing(category, purpose, topic=topic, partner=partner, inviter=_SOMEBODY)

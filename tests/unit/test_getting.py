@@ -1,0 +1,70 @@
+"""What a person still gets is what a decision would send them, and nothing else."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.policy.getting import optional_mail
+from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
+from tests.factories import policies
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+POLICIES = policies()
+POLICY = POLICIES["interpals"]
+ADA = Standing(17, 3, "ada@people.example", source="sign-up", collected_under=POLICY.version, country="FR")
+
+
+def gets(**values: Any) -> frozenset[str]:
+    """What Ada gets, if this were so of her."""
+    return optional_mail(POLICY, replace(ADA, **values), NOW)
+
+
+def test_offers_are_for_who_may_get_any() -> None:
+    """Without a consent where the law asks for one, or without a basis, no page speaks of offers."""
+    assert "promotional" not in gets()
+    assert "promotional" in gets(consents=frozenset({"promotional"}))
+    assert "promotional" not in gets(consents=frozenset({"promotional"}), source=None)
+
+
+def test_a_topic_is_mail_of_its_category() -> None:
+    """Who asked for one topic of the newsletter gets newsletters."""
+    assert "newsletter" in gets(consents=frozenset({"newsletter/chess"}))
+    assert "newsletter" not in gets()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"opted_out": frozenset({EVERYTHING_OPTIONAL})},
+        {"objected": True},
+        {"deactivated": True},
+        {"address_dead": True},
+        {"under_13": True},
+    ],
+)
+def test_who_gets_nothing_optional(values: dict[str, Any]) -> None:
+    """All left, objected, closed, dead, a child: whatever they had consented to."""
+    asked = frozenset({"newsletter", "promotional", "newsletter/chess"})
+    assert gets(consents=asked, **values) == frozenset()
+
+
+@given(st.sampled_from(sorted(POLICIES)), st.data())
+def test_what_was_left_is_never_called_still_coming(brand: str, data: st.DataObject) -> None:
+    """Whatever else holds of a person, of any brand."""
+    policy = POLICIES[brand]
+    optional = [category.name for category in policy.categories.values() if category.optional]
+    left = data.draw(st.frozensets(st.sampled_from(optional)))
+    standing = replace(
+        ADA,
+        opted_out=left,
+        consents=data.draw(st.frozensets(st.sampled_from(optional))),
+        country=data.draw(st.sampled_from(["FR", "US", "GB", None])),
+        source=data.draw(st.sampled_from(["sign-up", "contest", None])),
+        paid=data.draw(st.booleans()),
+    )
+    found = optional_mail(policy, standing, NOW)
+    assert found <= set(optional) - left
