@@ -19,6 +19,7 @@ from mailer.ledger.writers import Writers, append
 from mailer.policy.category import CATEGORIES, Lane
 from mailer.ports.deliveries import State
 from mailer.ports.upkeep import Due, Ending, Open, Queued, Stale
+from mailer.ports.wishes import LASTS
 
 _SQL = {name: text.replace("{halted}", HALTED) for name, text in statements("upkeep").items()}
 _FINISH = statements("deliveries")["finish"]
@@ -134,6 +135,10 @@ class PostgresUpkeep:
     async def forget_letters(self, days: int) -> None:
         """See the port."""
         await forget_letters(self._pool, timedelta(days=days), _SENDS_AT_ONCE)
+
+    async def forget_wishes(self) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["forget_wishes"], LASTS)
 
     async def lapse(self, limit: int) -> int:
         """See the port."""

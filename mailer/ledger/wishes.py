@@ -40,7 +40,6 @@ class PostgresWishes:
             generation = whose["generation"]
             mailed = await connection.fetchval(_SQL["mailed"], recipient_id, generation, BETWEEN_MAILS)
             made = Confirmation(mailed or uuid7(), whose["ref"], generation)
-            await connection.execute(_SQL["forget_void"], recipient_id, LASTS)
             columns = zip(*((wish.what, wish.version, wish.words, wish.asked_at) for wish in wishes), strict=True)
             await connection.execute(_SQL["add"], made.id, recipient_id, generation, *columns)
             entries += [await note_asked(connection, brand, recipient_id, consent) for consent in evidence]

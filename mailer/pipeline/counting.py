@@ -82,12 +82,13 @@ class Counting:
     def of_one(self, row: Row, level: str | None) -> dict[str, Any]:
         """Returns the pixel and what makes tracked links, where they are this message's own."""
         nonce, person = (None, row.recipient_id) if level == "individual" else (secrets.token_hex(16), None)
+        of = row.standing.generation if person else None
 
         def click(url: str) -> str:
-            return self._links.click(ClickToken(self._facts.id, url, nonce, person))
+            return self._links.click(ClickToken(self._facts.id, url, nonce, person, of))
 
         own: dict[str, Any] = {
-            "pixel_url": self._links.pixel(OpenToken(self._facts.id, nonce, person)),
+            "pixel_url": self._links.pixel(OpenToken(self._facts.id, nonce, person, of)),
             TRACKED: click if person else self._without_own(click, row.context),
         }
         return {name: value for name, value in own.items() if name in self._template.uses}

@@ -92,6 +92,7 @@ class Timekeeper:
                 partial(self._upkeep.forget_sends, LONGEST_DAYS),
                 self._upkeep.forget_rates,
                 partial(self._upkeep.forget_letters, DAYS_KEPT),
+                self._upkeep.forget_wishes,
                 self._upkeep.seal,
             ]
         done = 0

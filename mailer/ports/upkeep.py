@@ -164,6 +164,10 @@ class Upkeep(Protocol):
         """Forgets dead letters that were kept more than so many days ago, whether or not anybody has judged them."""
         ...
 
+    async def forget_wishes(self) -> None:
+        """Forgets what can no longer be confirmed (`ports.wishes.LASTS`)."""
+        ...
+
     async def lapse(self, limit: int) -> int:
         """Ends suppressions whose time has passed, on record; returns how many."""
         ...

@@ -79,11 +79,13 @@ class OpenToken:
     Attributes:
         nonce: random and kept beside nobody, so that a second open of one message is known as one.
         recipient_id: whose open it is; only of who has consented to that.
+        generation: of the address that the mail goes to; of who is named only.
     """
 
     mailing_id: UUID
     nonce: str | None = None
     recipient_id: int | None = None
+    generation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class ClickToken:
     url: str
     nonce: str | None = None
     recipient_id: int | None = None
+    generation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +208,8 @@ class Links:
         match self._read(Purpose.OPEN, text.removesuffix(".gif")):
             case str(mailing):
                 return OpenToken(UUID(mailing))
-            case [str(mailing), nonce, recipient_id]:
-                return OpenToken(UUID(mailing), nonce, recipient_id)
+            case [str(mailing), nonce, recipient_id, *of]:
+                return OpenToken(UUID(mailing), nonce, recipient_id, *of)
             case _:
                 return None
 
@@ -225,8 +228,8 @@ class Links:
         match self._read(Purpose.CLICK, text):
             case [str(mailing), str(url)]:
                 return ClickToken(UUID(mailing), url)
-            case [[str(mailing), nonce, recipient_id], str(url)]:
-                return ClickToken(UUID(mailing), url, nonce, recipient_id)
+            case [[str(mailing), nonce, recipient_id, *of], str(url)]:
+                return ClickToken(UUID(mailing), url, nonce, recipient_id, *of)
             case _:
                 return None
 
@@ -373,7 +376,8 @@ def _counted(token: OpenToken | ClickToken) -> Any:
     mailing = token.mailing_id.hex
     if token.nonce is None and token.recipient_id is None:
         return mailing
-    return [mailing, token.nonce, token.recipient_id]
+    of = [] if token.generation is None else [token.generation]
+    return [mailing, token.nonce, token.recipient_id, *of]
 
 
 def _unpadded(data: bytes) -> bytes:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from urllib.parse import urlsplit, urlunsplit
-from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -17,6 +16,7 @@ from mailer.rendering.links import ClickToken, OpenToken
 from mailer.telemetry import log
 from mailer.web.machines import is_machine
 from mailer.web.pages import Problem, problem_page
+from mailer.web.pressing import is_current
 from mailer.web.site import Meters, Site, TheSite
 
 router = APIRouter(include_in_schema=False)
@@ -93,24 +93,29 @@ async def _count(
             count(Trace(token.mailing_id, machine, None if machine or do_not_track(headers) else token.nonce))
             return
         async with asyncio.timeout(_COUNT_SECONDS):
-            trace = await _trace(site, token.mailing_id, token.recipient_id, headers)
+            trace = await _trace(site, token, token.recipient_id, headers)
         if trace is not None:
             count(trace)
     except Exception as error:
         log.error("an open or click was not counted", error=type(error).__name__)
 
 
-async def _trace(site: Site, mailing_id: UUID, recipient_id: int, headers: Mapping[str, str]) -> Trace | None:
-    """Returns what may be kept of a link that names somebody; None if they are not known any more."""
+async def _trace(
+    site: Site, token: OpenToken | ClickToken, recipient_id: int, headers: Mapping[str, str]
+) -> Trace | None:
+    """Returns what may be kept of a link that names somebody; None if they are not known any more.
+
+    A mailbox that is not theirs any more says nothing of them.
+    """
     machine = is_machine(headers)
-    reader = await site.opens.reader(mailing_id, recipient_id)
+    reader = await site.opens.reader(token.mailing_id, recipient_id)
     policy = site.policies.get(reader.brand) if reader else None
     if reader is None or policy is None:
         return None
     switches = policy.switches_for(reader.standing.collected_under, reader.standing.country)
-    asks_nobody = machine or do_not_track(headers)
-    whose = None if asks_nobody else opener(recipient_id, tracking_level(switches, reader.standing))
-    return Trace(mailing_id, machine, recipient_id=whose)
+    nobodys = machine or do_not_track(headers) or not is_current(token.generation, reader.standing)
+    whose = None if nobodys else opener(recipient_id, tracking_level(switches, reader.standing))
+    return Trace(token.mailing_id, machine, recipient_id=whose)
 
 
 @rule("opens-counted", "paltalk06-19")

@@ -81,7 +81,7 @@ async def test_a_reader_is_led_on_while_the_database_is_away(world: World) -> No
     """What cannot be counted is not counted; nobody waits for it."""
     async with browse(world) as client:
         await world.pool.execute("ALTER TABLE mailings RENAME TO away")
-        answer = await client.get(LINKS.click(ClickToken(uuid7(), SHOP, recipient_id=7)))
+        answer = await client.get(LINKS.click(ClickToken(uuid7(), SHOP, recipient_id=7, generation=1)))
     assert (answer.status_code, answer.headers["location"]) == (302, SHOP)
 
 
@@ -101,8 +101,8 @@ async def test_an_individual_open_and_click_need_that_level_now(world: World) ->
     """They are kept of who consents, at a policy that allows it; else they count for the mailing only."""
     mailing_id, reader = await crowd(world)
     other = await world.id_of("user-1")
-    links = [LINKS.pixel(OpenToken(mailing_id, recipient_id=who)) for who in (reader, other)]
-    links += [LINKS.click(ClickToken(mailing_id, SHOP, recipient_id=who)) for who in (reader, other)]
+    links = [LINKS.pixel(OpenToken(mailing_id, recipient_id=who, generation=1)) for who in (reader, other)]
+    links += [LINKS.click(ClickToken(mailing_id, SHOP, recipient_id=who, generation=1)) for who in (reader, other)]
     async with browse(world) as client:
         for link in links:
             await client.get(link)
@@ -120,18 +120,32 @@ async def test_an_individual_open_and_click_need_that_level_now(world: World) ->
     assert await rows(world, "unique_opens") == []
 
 
+@pytest.mark.parametrize("generation", [1, None])
+async def test_an_earlier_mailbox_opens_for_nobody(world: World, generation: int | None) -> None:
+    """After a change of address, mail in the old mailbox counts for its mailing; so does mail of before generations."""
+    individually(world)
+    mailing_id, reader = await crowd(world)
+    await world.pool.execute("UPDATE standings SET generation = 2 WHERE recipient_id = $1", reader)
+    async with browse(world) as client:
+        await client.get(LINKS.pixel(OpenToken(mailing_id, recipient_id=reader, generation=generation)))
+        await client.get(LINKS.click(ClickToken(mailing_id, SHOP, recipient_id=reader, generation=generation)))
+    await an_hour_later(world)
+    assert await rows(world, "individual_opens") + await rows(world, "individual_clicks") == []
+    assert await rows(world, "opens") == [(False, 1)]
+
+
 async def test_so_few_that_the_count_would_be_somebodys(world: World) -> None:
     """Who withdrew is counted for a small mailing no more either: there, its count would tell of one person."""
     individually(world)
     mailing_id, reader = await crowd(world, 3)
-    pixel = LINKS.pixel(OpenToken(mailing_id, recipient_id=reader))
+    pixel = LINKS.pixel(OpenToken(mailing_id, recipient_id=reader, generation=1))
     async with browse(world) as client:
         await client.get(pixel)
         await an_hour_later(world)
         await world.pool.execute("UPDATE standings SET consents = '{}' WHERE recipient_id = $1", reader)
         await client.get(pixel)
         await client.get(pixel, headers={"dnt": "1"})
-        await client.get(LINKS.pixel(OpenToken(uuid7(), recipient_id=reader)))
+        await client.get(LINKS.pixel(OpenToken(uuid7(), recipient_id=reader, generation=1)))
     await an_hour_later(world)
     assert await rows(world, "individual_opens") == [(reader,)]
     assert await rows(world, "opens") == []

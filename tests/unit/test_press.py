@@ -105,8 +105,8 @@ def test_individual_opens_need_a_consent() -> None:
     """At `individual`, only who consented is named; everyone else's open is unlinkable."""
     press = press_of(tracking="individual")
     with_consent = printed(press, row_for(press, 7, consents=frozenset({TRACKING})))
-    assert opened(with_consent) == OpenToken(press.facts.id, None, 7)
-    assert clicked(with_consent) == {ClickToken(press.facts.id, URL, None, 7)}
+    assert opened(with_consent) == OpenToken(press.facts.id, None, 7, 1)
+    assert clicked(with_consent) == {ClickToken(press.facts.id, URL, None, 7, 1)}
     without = opened(printed(press, row_for(press, 8)))
     assert without
     assert (without.recipient_id, without.nonce is None) == (None, False)
@@ -136,7 +136,9 @@ def test_few_recipients_are_not_counted(tracking: str) -> None:
     press = press_of(tracking=tracking, audience_size=19)
     assert (opened(printed(press, row_for(press))), clicked(printed(press, row_for(press)))) == (None, set())
     alone = press_of(tracking="individual", audience_size=1)
-    assert opened(printed(alone, row_for(alone, consents=frozenset({TRACKING})))) == OpenToken(alone.facts.id, None, 7)
+    assert opened(printed(alone, row_for(alone, consents=frozenset({TRACKING})))) == OpenToken(
+        alone.facts.id, None, 7, 1
+    )
 
 
 def test_a_jurisdiction_lowers_the_level() -> None:

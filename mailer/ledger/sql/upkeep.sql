@@ -156,3 +156,6 @@ GROUP BY brand, processor, country, contract
 DELETE FROM sends WHERE (recipient_id, mailing_id) IN (
     SELECT recipient_id, mailing_id FROM sends WHERE at < now() - $1::interval ORDER BY at LIMIT $2
     FOR UPDATE SKIP LOCKED)
+
+-- name: forget_wishes
+DELETE FROM wishes WHERE mailed_at <= now() - $1::interval

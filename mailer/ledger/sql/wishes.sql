@@ -7,9 +7,6 @@ SELECT confirmation FROM wishes
 WHERE recipient_id = $1 AND generation = $2 AND mailed_at > now() - $3::interval
 ORDER BY mailed_at DESC LIMIT 1
 
--- name: forget_void
-DELETE FROM wishes WHERE recipient_id = $1 AND mailed_at <= now() - $2::interval
-
 -- name: add
 INSERT INTO wishes (confirmation, recipient_id, generation, mailed_at, what, version, words, asked_at)
 SELECT $1, $2, $3, coalesce((SELECT min(mailed_at) FROM wishes WHERE confirmation = $1), now()), k.*
