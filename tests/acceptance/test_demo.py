@@ -124,7 +124,7 @@ def check_story(out: str) -> None:
     assert out.count("1,000 of 1,014 lines taken, 14 rejected") == 2
     for claim in (
         "breach-notice waits: nothing of it was sent",
-        "one open by a person, one by a machine",
+        "opens are counted by the hour, and shown from 20 on",
         "GET and HEAD of Ada's List-Unsubscribe link change nothing",
         "posts List-Unsubscribe=One-Click (RFC 8058): 200, and it holds",
         "suppressed as opted_out for two people more",

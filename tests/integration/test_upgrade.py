@@ -98,3 +98,41 @@ async def test_mandatory_mail_with_words_of_its_own_still_goes(
     mailing_id = await in_flight(before, category, "Ann", "Bert", sent=1)
     _, states = await ended(old_url, mailing_id)
     assert states == [SENT, other]
+
+
+async def test_opens_lose_the_order_and_the_time_that_they_had(old_url: str, before: World) -> None:
+    """A row for each fetch becomes one a day; what few were handed goes, and links that few clicked are one."""
+    many, few = UUID(int=1), UUID(int=2)
+    for mailing_id, handed in ((many, 25), (few, 19)):
+        await before.pool.execute("INSERT INTO counters VALUES ($1, 'handed_over', '', $2)", mailing_id, handed)
+        for n in range(24):
+            link = "https://shop.example/large" if n < 20 else f"https://shop.example/{n % 2}"
+            day = "current_date" if n % 3 else "current_date - 1"
+            for row in (
+                f"opens VALUES ($1, {day}, {n % 4 == 0}, 1)",
+                f"clicks VALUES ($1, '{link}', {day}, false, 1)",
+                f"unique_opens VALUES ($1, sha256('{n}'), {day})",
+                f"unique_clicks VALUES ($1, sha256('{n}'), '{link}', {day})",
+            ):
+                await before.pool.execute(f"INSERT INTO {row}", mailing_id)
+    migrate(old_url, resources.folder("migrations"))
+    async with open_world(old_url) as world:
+        assert [
+            tuple(row) for row in await world.pool.fetch("SELECT machine, sum(n) FROM opens GROUP BY 1 ORDER BY 1")
+        ] == [
+            (False, 18),
+            (True, 6),
+        ]
+        assert [
+            tuple(row) for row in await world.pool.fetch("SELECT link, sum(n) FROM clicks GROUP BY 1 ORDER BY 1")
+        ] == [
+            ("", 4),
+            ("https://shop.example/large", 20),
+        ]
+        for table, rows in (("opens", 4), ("clicks", 4), ("unique_opens", 24), ("unique_clicks", 24)):
+            found = await world.pool.fetch(f"SELECT xmin::text, mailing_id FROM {table}")  # noqa: S608 - a name from here
+            assert (len(found), {row["mailing_id"] for row in found}) == (rows, {many}), table
+            assert len({row["xmin"] for row in found}) == 1, table
+            if table.startswith("unique"):
+                nonces = [row[0] for row in await world.pool.fetch(f"SELECT nonce FROM {table} ORDER BY ctid")]  # noqa: S608
+                assert nonces == sorted(nonces)
