@@ -39,6 +39,8 @@ _json = lru_cache(maxsize=1000)(_compact)
 _FOR_URLS = bytes.maketrans(b"+/", b"-_")
 _MAC_OCTETS = 12
 _IDS_OCTETS = 24
+_TOKEN = re.compile(r"\.?[\w-]+\.[\w-]{43}", re.ASCII)
+"""A token of ours: a payload and the 43 characters of its signature. Whatever stands behind it came with the link."""
 _NO_URL = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff\"<>\\^`{|}]")
 """What stands in no URL (RFC 3986 2)."""
 
@@ -205,7 +207,7 @@ class Links:
 
     def read_open(self, text: str) -> OpenToken | None:
         """What a pixel's token says, with or without `.gif`; None for anything that is not ours."""
-        match self._read(Purpose.OPEN, text.removesuffix(".gif")):
+        match self._read(Purpose.OPEN, text):
             case str(mailing):
                 return OpenToken(UUID(mailing))
             case [str(mailing), nonce, recipient_id, *of]:
@@ -345,11 +347,16 @@ class Links:
         return (b"%b.%b" % (data, _unpadded(self._signing_keys[purpose](data)))).decode()
 
     def _read(self, purpose: Purpose, text: str) -> Any:
-        """A payload as we signed it, so that its values need no second look; None if we did not."""
-        if len(text) > MAX_TOKEN or not text.isascii():
+        """A payload as we signed it, so that its values need no second look; None if we did not.
+
+        Mail programs take what follows a link for a part of it: a full stop, a bracket, the next word. A signature has
+        a fixed length, so it is known where the token ends.
+        """
+        found = _TOKEN.match(text)
+        if found is None or found.end() > MAX_TOKEN:
             return None
         try:
-            return self._serializers[purpose].loads(text)
+            return self._serializers[purpose].loads(found[0])
         except BadData:
             return None
 

@@ -125,6 +125,19 @@ async def test_somebody_who_is_gone_gets_the_answer_of_somebody_who_is_there() -
     assert len(world.standings.changes) == 1
 
 
+@pytest.mark.parametrize("behind", [".", ")", ",", ";", "%3E", "%22", "'", "%20", "%20%20", "%E2%80%9D", ").%20Harbor"])
+async def test_a_link_works_with_what_a_mail_program_took_along(behind: str) -> None:
+    """A full stop, a bracket or a space behind the link is not held against whoever opens it: page and button work."""
+    world = World()
+    async with world.client() as client:
+        page = await client.get(world.unsubscribe() + behind)
+        pressed = await client.post(world.unsubscribe() + behind, data={"scope": "category"})
+        broken = await client.post(world.unsubscribe()[:-1] + behind)
+    assert (page.status_code, pressed.status_code, broken.status_code) == (200, 200, 400)
+    assert "<form" in page.text
+    assert world.standings.changes == [("interpals", 17, "newsletter", "page")]
+
+
 @pytest.mark.parametrize("token", ["nonsense", "a.b", "%00", "x" * 5000, "%F0%9F%92%A9", "..%2F..%2Fetc"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 async def test_a_bad_token_gets_a_clear_page(method: str, token: str) -> None:

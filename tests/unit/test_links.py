@@ -193,6 +193,48 @@ def test_a_press_is_undone_by_its_own_value_only() -> None:
     assert [read(LINKS, value) for _, read, _ in EVERY.values()] == [None] * len(EVERY)
 
 
+BEHIND = [
+    ".",
+    ")",
+    ",",
+    ";",
+    ">",
+    '"',
+    "'",
+    " ",
+    "  ",
+    "&",
+    "\u201d",
+    "\uff09",
+    "\u3002",
+    "=",
+    "=3D",
+    "_",
+    "-",
+    "Harbor Books",
+    "/",
+    "*",
+    ").\n",
+]
+
+
+@pytest.mark.parametrize("path", EVERY)
+@pytest.mark.parametrize("behind", BEHIND)
+def test_what_follows_a_link_is_no_part_of_it(path: str, behind: str) -> None:
+    """A link of each kind works with what a mail program took along behind it."""
+    make, read, said = EVERY[path]
+    assert read(LINKS, token_of(make(LINKS)) + behind) == said
+
+
+@given(st.text(max_size=60), st.sampled_from(sorted(EVERY)))
+def test_only_the_token_makes_a_link_bad(behind: str, path: str) -> None:
+    """Whatever stands behind a token changes nothing, whatever is missing of it everything."""
+    make, read, said = EVERY[path]
+    token = token_of(make(LINKS)).removesuffix(".gif")
+    assert read(LINKS, token + behind) == said
+    assert read(LINKS, token[:-1] + "." + behind) is None
+
+
 def test_links_survive_rotation_and_end_with_their_key() -> None:
     """What an older key signed is read as long as the key is listed; what a newer one signed needs that one."""
     before, after, without = Links(URL, ["a"]), Links(URL, ["b", "a"]), Links(URL, ["b"])
