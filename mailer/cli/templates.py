@@ -2,16 +2,31 @@
 
 import tempfile
 import webbrowser
+from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mailer.app import load_templates
+from mailer.app import load_policies, load_templates
 from mailer.cli.shared import AsJson, fail, out, print_json, settings, table
+from mailer.events import EventRefused, parse_event
 from mailer.inputs import locale as tag
-from mailer.policy.document import PolicyError
-from mailer.rendering.templates import Template, TemplateError, TemplateLibrary, preview
+from mailer.policy.category import CATEGORIES
+from mailer.policy.document import Policy, PolicyError
+from mailer.rendering.admission import admit
+from mailer.rendering.clipping import clipping_warning
+from mailer.rendering.samples import LEAVE, LINK
+from mailer.rendering.templates import (
+    Rendered,
+    RenderError,
+    Template,
+    TemplateError,
+    TemplateLibrary,
+    preview,
+    preview_event,
+)
 from mailer.settings import SettingsError
 
 app = typer.Typer(help="Templates: check, preview.", no_args_is_help=True)
@@ -43,29 +58,82 @@ _COLUMNS = ("brand", "template", "category", "locales")
 
 @app.command("preview")
 def preview_(
-    name: Annotated[str, typer.Argument(help="BRAND/TEMPLATE, or the template's name if only one brand has it.")],
+    name: Annotated[str | None, typer.Argument(help="BRAND/TEMPLATE, or its name if only one brand has it.")] = None,
+    event: Annotated[Path | None, typer.Option(metavar="FILE", help="Take the values of this event.")] = None,
     locale: Annotated[str | None, typer.Option(help="Such as de; the brand's default if left out.")] = None,
-    to: Annotated[Path | None, typer.Option(help="Write the HTML here instead of opening a browser.")] = None,
+    to: Annotated[Path | None, typer.Option(help="Write the HTML here, the text beside it, and open nothing.")] = None,
 ) -> None:
-    """Renders a template with its example context, to a file or in the browser."""
+    """Renders a template with its example, or an event as it would be sent: subject, text and HTML."""
     try:
-        wanted = tag(locale) if locale else None
+        locale = tag(locale) if locale else None
     except ValueError as error:
         fail(f"--locale {error}", 2)
+    if (name is None) == (event is None):
+        fail("give a template, as BRAND/TEMPLATE, or --event FILE, which names one", 2)
     try:
-        library = load_templates(settings())
+        policies, library = load_policies(settings()), load_templates(settings())
     except (PolicyError, SettingsError, TemplateError) as error:
         fail(str(error), 2)
-    rendered = preview(_named(library, name), wanted)
-    path = to or Path(tempfile.mkdtemp(prefix="mailer-")) / "preview.html"
+    if event is not None:
+        template, rendered = _told(event, policies, library, locale)
+    else:
+        template = _named(library, name or "")
+        rendered = preview(template, locale)
+    _show(template, rendered, to)
+
+
+def _told(
+    file: Path, policies: Mapping[str, Policy], library: TemplateLibrary, locale: str | None
+) -> tuple[Template, Rendered]:
+    """An event's template and what it says, if the event would be taken in."""
     try:
-        path.write_text(rendered.html, encoding="utf-8")
+        event = parse_event(file.read_text("utf-8-sig"))
+        template = admit(event, policies, library)
+        return template, preview_event(template, policies[event.brand], event, locale)
+    except OSError as error:
+        fail(f"{file}: {error.strerror}", 2)
+    except UnicodeDecodeError:
+        fail(f"{file}: is not UTF-8", 2)
+    except EventRefused as refusal:
+        fail(f"{file}: {'; '.join(refusal.problems)}", 2)
+    except RenderError as error:
+        fail(f"{file}: {error}", 2)
+
+
+def _show(template: Template, rendered: Rendered, to: Path | None) -> None:
+    page = to or Path(tempfile.mkdtemp(prefix="mailer-")) / "preview.html"
+    text = page.with_name(page.name + ".txt") if page.suffix == ".txt" else page.with_suffix(".txt")
+    try:
+        page.write_text(rendered.html, encoding="utf-8")
+        text.write_text(rendered.text, encoding="utf-8")
+        if to is None:
+            page = page.with_name("both.html")
+            page.write_text(
+                _BOTH.format(**{name: escape(getattr(rendered, name)) for name in _SHOWN}), encoding="utf-8"
+            )
     except OSError as error:
         fail(str(error), 2)
-    out.print(f"Subject: {rendered.subject}")
-    out.print(str(path))
+    spoken = " ".join(template.locales)
+    shown_at = f"Subject: {rendered.subject}\nLocale:  {rendered.locale} of {spoken}\n{page}\n{text}"
+    out.print(shown_at, markup=False, soft_wrap=True)
+    optional = CATEGORIES[template.category].optional
+    if warning := clipping_warning(rendered.html, LINK if optional else LEAVE):
+        out.print(f"Warning: {warning}", markup=False, soft_wrap=True)
     if to is None:
-        webbrowser.open(path.as_uri())
+        webbrowser.open(page.as_uri())
+
+
+_SHOWN = ("subject", "text", "html", "locale")
+_BOTH = """<!doctype html>
+<html lang="{locale}"><head><meta charset="utf-8"><title>{subject}</title>
+<style>
+body {{ margin: 0; padding: 12px; font-family: sans-serif; }}
+main {{ display: flex; gap: 12px; }}
+pre, iframe {{ flex: 1; box-sizing: border-box; height: 88vh; margin: 0; padding: 12px; border: 1px solid #999; }}
+pre {{ white-space: pre-wrap; overflow: auto; }}
+</style></head>
+<body><h1>{subject}</h1><main><pre>{text}</pre><iframe sandbox srcdoc="{html}"></iframe></main></body></html>
+"""
 
 
 def _named(library: TemplateLibrary, name: str) -> Template:

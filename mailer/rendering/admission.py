@@ -1,7 +1,8 @@
 """Whether an event can be rendered at all, asked before it is accepted, so that its publisher gets the answer."""
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -13,6 +14,7 @@ from mailer.policy.registry import rule
 from mailer.rendering.forms import NAME
 from mailer.rendering.headers import CONTROL
 from mailer.rendering.languages import is_locale
+from mailer.rendering.links import is_web_url
 from mailer.rendering.templates import RESERVED, SAMPLE, Addressee, RenderError, Template, TemplateLibrary
 from mailer.rendering.texts import in_locale, lacking, spoken_with, texts_of
 
@@ -123,6 +125,7 @@ def _context_problems(event: MessageEvent, template: Template) -> Iterator[str]:
         yield from _names_taken(f"to.people.{index}.context", own)
         if not isinstance(person.context.get("profile", {}), dict):
             yield f"to.people.{index}.context.profile: is no object; write what is known about the person by name"
+    yield from _address_problems(event, template)
     for name in sorted(template.required - _given(event.context)):
         without = [index for index, person in enumerate(people) if name not in _given(person.context)]
         if not people or len(without) == len(people):
@@ -130,6 +133,27 @@ def _context_problems(event: MessageEvent, template: Template) -> Iterator[str]:
         elif without:
             also = f", and from {len(without) - 1} more" if len(without) > 1 else ""
             yield f"to.people.{without[0]}.context: {name} is missing{also}; template {template.name} needs it"
+
+
+def _address_problems(event: MessageEvent, template: Template) -> Iterator[str]:
+    """Values that mandatory mail shows as an address lead to a page, a mailbox or a telephone."""
+    texts = texts_of(event.context, template) if template.linked else {}
+    for name, before in sorted(template.linked):
+        places = [("context", event.context)]
+        places += [(f"to.people.{index}.context", person.context) for index, person in enumerate(_people(event))]
+        for place, context in places:
+            said = texts[name].values() if context is event.context and name in texts else (context.get(name),)
+            if not all(value is None or (isinstance(value, str) and _LEADS[before](value)) for value in said):
+                yield f"{place}: {name} is no {_WANTED[before]}; template {template.name} makes a link of it"
+                break
+
+
+_LEADS: Mapping[str, Callable[[str], object]] = {
+    "": is_web_url,
+    "mailto:": re.compile(r"[^\s<>\"?&,;:@]+@[^\s<>\"?&,;:@]+").fullmatch,
+    "tel:": re.compile(r"\+?[\d ().-]{3,40}").fullmatch,
+}
+_WANTED = {"": "https or http URL", "mailto:": "e-mail address", "tel:": "telephone number"}
 
 
 def _given(context: Mapping[str, Any]) -> set[str]:

@@ -6,14 +6,18 @@ A page is a template in one language with one face (see `samples`), rendered wit
 import html
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
-from mailer.rendering.compiled import RESERVED, Rendered, RenderError, Template
+from mailer.rendering.compiled import RESERVED, Piece, Rendered, RenderError, Template
 from mailer.rendering.jinja import TRACKED
-from mailer.rendering.samples import LEAVE, LINK, Face, faces, two_faced
+from mailer.rendering.link_ends import branching_links, glued_links
+from mailer.rendering.markup import markup_faults
+from mailer.rendering.promotion import promotional_words
+from mailer.rendering.samples import LEAVE, LINK, Face, faces, going_without, two_faced
 from mailer.rendering.sources import TAG, Fault, TemplateFiles
 
 _TRACKED_LINK = re.compile(r"<a\b[^>]*\bhref=\"[^\"]*(?:/c/|[?&;](?:utm_|mc_|gclid|fbclid))", re.IGNORECASE)
@@ -59,7 +63,18 @@ class Page:
     template: Template
     policy: Policy
     face: Face
+    values: Mapping[str, Any]
     rendered: Rendered
+
+    @property
+    def literals(self) -> Mapping[Piece, str]:
+        """Its pieces with all branches (see `literal`)."""
+        return self.template.variants[self.rendered.locale].literal
+
+    @property
+    def mandatory(self) -> bool:
+        """Whether the template is one of mandatory mail, though some may get it as a notification."""
+        return self.policy.categories[self.template.category].mandatory
 
     @property
     def parts(self) -> tuple[tuple[str, str], ...]:
@@ -92,7 +107,8 @@ def check(template: Template, files: TemplateFiles) -> Iterator[Fault]:
     found: dict[str, list[str]] = {}
     for locale in template.locales:
         try:
-            problems = {problem for page in _pages(template, files, locale) for problem in _problems(page)}
+            pages = list(_pages(template, files, locale))
+            problems = {problem for page in pages for problem in (*_problems(page), *_lacking(page))}
         except RenderError as error:
             yield Fault(manifest, f"example: {error}")
             continue
@@ -105,9 +121,21 @@ def check(template: Template, files: TemplateFiles) -> Iterator[Fault]:
 def _pages(template: Template, files: TemplateFiles, locale: str) -> Iterator[Page]:
     policy = files.brand.policy
     for face in faces(policy, policy.categories[template.category]):
-        yield Page(files, template, policy, face, template.render(locale, face.values(template)))
-        if "profile" in template.uses:  # who refused personalisation gets the same template, without one
-            yield Page(files, template, policy, face, template.render(locale, face.values(template, profile=False)))
+        # Who refused personalisation gets the same template, without a profile.
+        for profile in (True, False) if "profile" in template.uses else (True,):
+            values = face.values(template, profile=profile)
+            yield Page(files, template, policy, face, values, template.render(locale, values))
+
+
+def _lacking(page: Page) -> Iterator[str]:
+    """Whatever a mail may go without, it can go without: a template that cannot fails a whole mailing."""
+    for left_out, values in going_without(page.template, page.values):
+        try:
+            rendered = page.template.render(page.rendered.locale, values)
+        except RenderError as error:
+            yield f"cannot be rendered without {left_out}: {error}"
+        else:
+            yield from glued_links(rendered.text, rendered.html, values)
 
 
 def _manifest_problems(template: Template, policy: Policy) -> Iterator[str]:
@@ -143,10 +171,21 @@ def way_out(page: Page) -> Iterator[str]:
 
 @rule("not-promotional", "paltalk06-05, paltalk06-10; the floor; CAN-SPAM 3(2)(B)", idle=())
 def not_promotional(page: Page) -> Iterator[str]:
-    """Any promotional block makes a template promotional; other mail, above all service and order mail, has none."""
+    """Any promotional block makes a template promotional; other mail has none, and mandatory mail no word of it."""
     category = page.policy.categories[page.template.category]
     if page.template.promotional and not category.promotes:
         yield f"category: a promotional block makes it promotional, not {category.name}; remove the block or change it"
+    if category.mandatory:
+        for word in sorted(_promotions(page)):
+            yield f'says "{word}", which promotes; {category.name} mail cannot be left: say it in promotional mail'
+
+
+def _promotions(page: Page) -> Iterator[str]:
+    rendered, literals, locale = page.rendered, page.literals, page.rendered.locale
+    for said in (rendered.subject, literals["subject"], rendered.text, literals["text"]):
+        yield from promotional_words(said, locale)
+    for said in (rendered.html, literals["html"]):
+        yield from promotional_words(said, locale, markup=True)
 
 
 @rule("no-secrets", "paltalk06-07, paltalk02-05", idle=())
@@ -238,12 +277,25 @@ def _misplaced(template: Template, policy: Policy) -> Iterator[str]:
 
 def _untracked(page: Page) -> Iterator[str]:
     """Nothing in mandatory mail tells that it was opened, whatever it is written with."""
-    if page.policy.categories[page.template.category].optional:
+    if not page.mandatory:
         return
-    if _REMOTE_IMAGE.search(page.rendered.html):
-        yield f"has a pixel or another image that is fetched; {page.template.category} mail is not tracked"
-    if _TRACKED_LINK.search(page.rendered.html):
-        yield f"has a tracked link; {page.template.category} mail is not tracked"
+    for content in (page.rendered.html, page.literals["html"]):
+        if _REMOTE_IMAGE.search(content):
+            yield f"has a pixel or another image that is fetched; {page.template.category} mail is not tracked"
+        if _TRACKED_LINK.search(content):
+            yield f"has a tracked link; {page.template.category} mail is not tracked"
+
+
+def _well_marked_up(page: Page) -> Iterator[str]:
+    """A page has nothing that is not on the lists of `markup`, neither as it is rendered nor in any branch."""
+    for content in (page.rendered.html, page.literals["html"]):
+        yield from markup_faults(content, mandatory=page.mandatory)
+
+
+def _ending_links(page: Page) -> Iterator[str]:
+    """A link ends where it ends, in the example and in every branch."""
+    yield from glued_links(page.rendered.text, page.rendered.html, page.values)
+    yield from branching_links(page.literals["text"], page.literals["html"])
 
 
 _DEMANDS: tuple[Callable[[Page], Iterable[str]], ...] = (
@@ -255,6 +307,8 @@ _DEMANDS: tuple[Callable[[Page], Iterable[str]], ...] = (
     profile_stays,
     both_named,
     _untracked,
+    _well_marked_up,
+    _ending_links,
 )
 
 _MARK = "\x01"

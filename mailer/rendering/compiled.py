@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jinja2
+import jinja2.nodes
 
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.document import Policy
@@ -20,11 +21,14 @@ from mailer.rendering.jinja import (
     environment,
     explain,
     has_promotion,
+    refused,
     syntax_faults,
     tracked_names,
     wanted_names,
 )
 from mailer.rendering.languages import locale_for, words_for
+from mailer.rendering.literal import literal, names_by_line
+from mailer.rendering.markup import linked_names
 from mailer.rendering.sources import Fault, TemplateError, TemplateFiles, assemble, body_path, fold
 from mailer.rendering.surviving import survive
 
@@ -92,6 +96,8 @@ class Variant:
         bent: those with which it does more than to print them as they are (see `forms`).
         opened: those into whose values it looks.
         dated: whether it writes dates, which are in the words of the reader's locale.
+        lines: the values that each line of a piece uses, to name one that is null.
+        literal: each piece with all its branches (see `literal`).
     """
 
     pieces: Mapping[Piece, jinja2.Template]
@@ -99,6 +105,8 @@ class Variant:
     bent: frozenset[str]
     opened: frozenset[str] = frozenset()
     dated: bool = False
+    lines: Mapping[Piece, Mapping[int, tuple[str, ...]]] = field(default_factory=dict)
+    literal: Mapping[Piece, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,8 @@ class Template:
         locales: those that it speaks. default_locale: the one that all others fall back to.
         service_footer: what the footer offers to most of those who get it.
         required: the names that a context must have. uses: all names that it uses somewhere, reserved ones too.
+        optional: those that a context may lack, and the attributes that a value of it may lack, as `.url`.
+        linked: in mandatory mail, those that are a whole address, each with what stands before, such as `mailto:`.
         bent: those with which it does more than to print them as they are, in some locale.
         opened: those into whose values it looks, in some locale.
         tracks: those of which it makes the URLs of tracked links, in some locale.
@@ -130,10 +140,12 @@ class Template:
     default_locale: str
     service_footer: ServiceFooter
     required: frozenset[str]
+    optional: frozenset[str]
     uses: frozenset[str]
     bent: frozenset[str]
     opened: frozenset[str]
     tracks: frozenset[str]
+    linked: frozenset[tuple[str, str]]
     promotional: bool
     example: Mapping[str, Any]
     profile: Mapping[str, Any]
@@ -193,13 +205,18 @@ class Template:
         return Form(subject, html, text) if subject is not None and html is not None and text is not None else None
 
     def _render(self, chosen: str, values: Mapping[str, Any]) -> Rendered:
-        pieces = self.variants[chosen].pieces
+        variant = self.variants[chosen]
+        pieces = variant.pieces
+        piece: Piece = "subject"
         try:
             subject = pieces["subject"].render(values)
+            piece = "html"
             html = pieces["html"].render(values)
+            piece = "text"
             text = pieces["text"].render(values)
         except Exception as error:  # whatever a checked template raises, a value has caused
-            raise RenderError(f"{self.brand}/{self.name} ({chosen}): {explain(error)}") from error
+            why = explain(error, variant.lines.get(piece, {}), values)
+            raise RenderError(f"{self.brand}/{self.name} ({chosen}): {why}") from error
         if CONTROL.search(subject):
             raise RenderError(f"{self.brand}/{self.name} ({chosen}): the subject has a line break or control character")
         return Rendered(subject, html, text, chosen)
@@ -237,7 +254,8 @@ def restore(policy: Policy, name: str, source: str) -> Template:
 def _compile_all(policy: Policy, folder: Path, source: str, example: Mapping[str, Any]) -> Template:
     stated = json.loads(source)
     sources: dict[str, dict[Piece, str]] = stated["sources"]
-    footer = footer_for(CATEGORIES[stated["category"]], policy.switches) if stated["category"] in CATEGORIES else "none"
+    category = CATEGORIES.get(stated["category"])
+    footer = footer_for(category, policy.switches) if category else "none"
     values = _pipeline_values(policy, footer)
     compiled = {
         locale: _compile(body_path(folder, "html", ""), values, locale, pieces) for locale, pieces in sources.items()
@@ -252,10 +270,17 @@ def _compile_all(policy: Policy, folder: Path, source: str, example: Mapping[str
         default_locale=policy.default_locale,
         service_footer=footer,
         required=frozenset().union(*(one.required for one in compiled.values())) - RESERVED,
+        optional=frozenset().union(*(one.optional for one in compiled.values())),
         uses=frozenset().union(*(names for one in compiled.values() for names in one.variant.names.values())),
         bent=frozenset().union(*(one.variant.bent for one in compiled.values())),
         opened=frozenset().union(*(one.variant.opened for one in compiled.values())),
         tracks=frozenset().union(*(one.tracks for one in compiled.values())),
+        linked=frozenset(
+            (name, before)
+            for one in compiled.values()
+            for name, before in linked_names(one.variant.literal["html"])
+            if name not in RESERVED and category is not None and category.mandatory
+        ),
         promotional=any(one.promotional for one in compiled.values()),
         example={name: value for name, value in example.items() if name != "profile"},
         profile=example.get("profile", {}),
@@ -269,33 +294,50 @@ class _Compiled:
     variant: Variant
     required: frozenset[str]
     tracks: frozenset[str]
+    optional: frozenset[str]
     promotional: bool
 
 
 def _compile(file: Path, values: Mapping[str, Any], locale: str, sources: Mapping[Piece, str]) -> _Compiled:
-    pieces, names, guarded, promotional, dated = {}, {}, set(), False, False
-    bent, opened, tracks = set[str](), set[str](), set[str]()
+    pieces, trees = {}, {}
     for piece, source in sources.items():
         env = environment(locale, escape=piece == "html")
         try:
-            tree = env.parse(source)
-            page = inline_css(survive(source)) if piece == "html" else source
-            pieces[piece] = env.from_string(page)
+            trees[piece] = tree = env.parse(inline_css(survive(source)) if piece == "html" else source)
+            _refuse_glued(tree, file, locale)
+            pieces[piece] = env.from_string(tree)
             # A plain dict; Jinja2 would look through a chain of two for each message.
             pieces[piece].globals = dict(values)
         except (InliningError, jinja2.TemplateSyntaxError) as error:
             raise TemplateError(Fault(file, f"({locale}) {error}")) from error
-        used, optional = wanted_names(tree)
-        names[piece] = frozenset(used)
-        guarded |= optional
-        bent |= personal_uses(tree)
-        opened |= opened_names(tree)
-        tracks |= tracked_names(tree)
-        promotional = promotional or has_promotion(tree)
-        dated = dated or has_dates(tree)
-    required = frozenset().union(*names.values()) - guarded
-    variant = Variant(pieces, names, frozenset(bent), frozenset(opened), dated)
-    return _Compiled(variant, required, frozenset(tracks), promotional)
+    wanted = {piece: wanted_names(tree) for piece, tree in trees.items()}
+    names = {piece: frozenset(used) for piece, (used, _) in wanted.items()}
+    optional = frozenset().union(*(guarded for _, guarded in wanted.values()))
+    variant = Variant(
+        pieces,
+        names,
+        bent=frozenset().union(*map(personal_uses, trees.values())),
+        opened=frozenset().union(*map(opened_names, trees.values())),
+        dated=any(map(has_dates, trees.values())),
+        lines={piece: names_by_line(tree) for piece, tree in trees.items()},
+        literal={piece: literal(tree, html=piece == "html") for piece, tree in trees.items()},
+    )
+    required = frozenset().union(*names.values()) - optional
+    tracks = frozenset().union(*map(tracked_names, trees.values()))
+    return _Compiled(variant, required, tracks, optional, any(map(has_promotion, trees.values())))
+
+
+def _refuse_glued(tree: jinja2.nodes.Template, file: Path, locale: str) -> None:
+    """Refuses in a whole page what is refused in its files: pieces of two may make a third thing.
+
+    Raises:
+        TemplateError: there is such a thing.
+    """
+    faults = [Fault(file, f"({locale}) {fault.problem}") for fault in refused(tree, file)]
+    if tree.find(jinja2.nodes.Extends):
+        faults.append(Fault(file, f"({locale}) extends a layout further down; begin the file with it"))
+    if faults:
+        raise TemplateError(*faults)
 
 
 def _sources(files: TemplateFiles, locale: str) -> dict[Piece, str]:

@@ -1,8 +1,8 @@
 """The Jinja2 that templates get: sandboxed, strict about what is missing, and small."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +27,35 @@ from markupsafe import Markup
 from mailer.rendering.forms import WHEN
 from mailer.rendering.languages import fallbacks, words_for
 from mailer.rendering.links import is_web_url
+from mailer.rendering.literal import dotted
 from mailer.rendering.sources import Fault
 from mailer.rendering.surviving import END, FIRST_STRONG
 
 TRACKED = "tracked"
 """A filter for the URLs of optional mail, and the value that it looks for: what counts a click, None to count none."""
 
+_SHARED = "CSS is inlined a page, so put shared parts in the layout"
 _REFUSED: dict[type[nodes.Node], str] = {
-    nodes.Include: "include",
-    nodes.Import: "import",
-    nodes.FromImport: "import",
-    nodes.Macro: "macro",
-    nodes.CallBlock: "call",
+    nodes.Include: f"include; {_SHARED}",
+    nodes.Import: f"import; {_SHARED}",
+    nodes.FromImport: f"import; {_SHARED}",
+    nodes.Macro: f"macro; {_SHARED}",
+    nodes.CallBlock: f"call; {_SHARED}",
+    nodes.ScopedEvalContextModifier: "autoescape; HTML is always escaped, text never: remove it",
+    nodes.AssignBlock: "a set block, which marks what it holds as HTML; write that where it is shown",
+    nodes.FilterBlock: "a filter block, which marks what it holds as HTML; filter each value",
 }
+_LOOKED_AT: tuple[type[nodes.Node], ...] = (*_REFUSED, nodes.Call, nodes.Filter, nodes.Name, nodes.For)
+_FILTERS = (
+    "abs batch capitalize center count d default dictsort filesizeformat first float format groupby int "
+    "items join last length lines list lower map max min reject rejectattr replace round select selectattr "
+    "slice sort string striptags sum title trim truncate unique upper urlencode when wordcount wordwrap tracked"
+)
+FILTERS = frozenset(_FILTERS.split())
+"""The filters that a template may use: none of them marks its result as HTML, as Jinja2's `safe` and `xmlattr` do."""
+_OF_TEXT = "capitalize center lower replace string striptags title trim truncate upper urlencode wordwrap"
+_TEXT_FILTERS = _OF_TEXT.split()
+"""Filters that would write "None" for a null."""
 _GUARDING_TESTS = {"defined", "undefined"}
 _GUARDING_FILTERS = {"default", "d"}
 
@@ -58,9 +74,15 @@ class _Missing(StrictUndefined):
         return f"{name} is missing in {where if isinstance(parent, dict) else f'a {type(parent).__name__}'}"
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Refuses the methods of HTML that was made here: some put into it what is not escaped."""
+        return not isinstance(obj, Markup) and super().is_safe_attribute(obj, attr, value)
+
+
 def environment(locale: str, *, escape: bool) -> ImmutableSandboxedEnvironment:
     """The environment of one part in one locale; `escape` for HTML."""
-    env = ImmutableSandboxedEnvironment(
+    env = _Sandbox(
         autoescape=escape,
         undefined=_Missing,
         finalize=_finalize,
@@ -70,14 +92,22 @@ def environment(locale: str, *, escape: bool) -> ImmutableSandboxedEnvironment:
         cache_size=0,
     )
     env.globals.clear()
-    env.filters[WHEN] = _when_in(locale)
-    env.filters[TRACKED] = _tracked
-    env.filters["lines"] = _lines
+    env.filters = {name: apply for name, apply in env.filters.items() if name in FILTERS}
+    env.filters |= {name: _of_text(env.filters[name]) for name in _TEXT_FILTERS}
+    env.filters |= {WHEN: _when_in(locale), TRACKED: _tracked, "lines": _lines}
     return env
 
 
-def explain(error: Exception) -> str:
-    """What went wrong while rendering, without any value, since values may be personal."""
+def explain(error: Exception, names: Mapping[int, Iterable[str]], values: Mapping[str, Any]) -> str:
+    """What went wrong while rendering, without any value, since values may be personal.
+
+    Args:
+        error: what Jinja2 raised.
+        names: the values that each line of the source uses.
+        values: those that it was rendered with.
+    """
+    if "NoneType" in str(error) and (nulls := sorted(set(_nulls(names.get(_line(error), ()), values)))):
+        return f"{' or '.join(nulls)} is null; give it a value, or test it first: {{% if {nulls[0]} %}}"
     match error:
         case UndefinedError() | TypeError() | WrongValue():
             return str(error)
@@ -85,34 +115,73 @@ def explain(error: Exception) -> str:
             return f"a value does not fit ({type(error).__name__})"
 
 
+def _line(error: Exception) -> int:
+    """The line of the template on which an error was raised; 0 if it is unknown."""
+    line, place = 0, error.__traceback__
+    while place is not None:
+        line = place.tb_lineno if place.tb_frame.f_code.co_filename == "<template>" else line
+        place = place.tb_next
+    return line
+
+
+def _nulls(names: Iterable[str], values: Mapping[str, Any]) -> Iterator[str]:
+    """The names whose value is null, or the part of one that is."""
+    for name in names:
+        found: Any = values
+        path = name.split(".")
+        for depth, attribute in enumerate(path):
+            found = found.get(attribute, missing) if isinstance(found, Mapping) else getattr(found, attribute, missing)
+            if found is None:
+                yield ".".join(path[: depth + 1])
+                break
+
+
 @lru_cache(maxsize=1000)
 def syntax_faults(source: str, file: Path) -> tuple[Fault, ...]:
     """What a file has that Jinja2 or we do not take. A layout is read once, however many templates it has."""
+    if "{" not in source:  # most strings
+        return ()
     try:
         tree = environment("en", escape=False).parse(source)
     except TemplateSyntaxError as error:
         return (Fault(file, error.message or "not Jinja2", error.lineno),)
-    return tuple(_refused(tree, file))
+    return tuple(refused(tree, file))
 
 
-def _refused(tree: nodes.Template, file: Path) -> Iterator[Fault]:
-    for node in tree.find_all(tuple(_REFUSED)):
-        word = _REFUSED[type(node)]
-        yield Fault(file, f"uses {word}; CSS is inlined a page, so put shared parts in the layout", node.lineno)
-    for call in tree.find_all(nodes.Call):
-        if isinstance(call.node, nodes.Name) and call.node.name == "super":
-            yield Fault(file, "uses super(); split the layout's block in two instead", call.lineno)
+def refused(tree: nodes.Template, file: Path) -> Iterator[Fault]:
+    """What Jinja2 would take and we do not."""
+    for node in tree.find_all(_LOOKED_AT):
+        if why := _why_refused(node):
+            yield Fault(file, f"uses {why}", node.lineno)
+
+
+def _why_refused(node: nodes.Node) -> str | None:
+    match node:
+        case nodes.Call(node=nodes.Name(name="super")):
+            return "super(); split the layout's block in two instead"
+        case nodes.Filter(name=name) if name not in FILTERS:
+            return f"the filter {name}; HTML is always escaped, text never, and there are: {', '.join(sorted(FILTERS))}"
+        case nodes.Name(name="self"):
+            return "self; write the block where it is shown"
+        case nodes.For(recursive=True):
+            return "a recursive loop; write a loop within the loop"
+        case _:
+            return _REFUSED.get(type(node))
 
 
 def wanted_names(tree: nodes.Template) -> tuple[set[str], set[str]]:
-    """The top-level names that a source uses, among them `tracked` for its filter, and those that it can do without."""
-    optional = {
-        node.node.name
+    """The top-level names that a source uses, among them `tracked` for its filter, and those that it can do without.
+
+    An attribute that it can do without is among these, as `items.url` where a loop over `items` asks for it.
+    """
+    guarded = (
+        node.node
         for node in tree.find_all((nodes.Test, nodes.Filter))
         if isinstance(node, nodes.Test | nodes.Filter)
         and node.name in (_GUARDING_TESTS if isinstance(node, nodes.Test) else _GUARDING_FILTERS)
-        and isinstance(node.node, nodes.Name)
-    }
+    )
+    loops = {loop.target.name: loop.iter for loop in tree.find_all(nodes.For) if isinstance(loop.target, nodes.Name)}
+    optional = {name for node in guarded if node is not None and (name := _from_context(node, loops))}
     tracked = {TRACKED for node in tree.find_all(nodes.Filter) if node.name == TRACKED}
     return meta.find_undeclared_variables(tree) | tracked, optional
 
@@ -152,6 +221,19 @@ def _named(node: nodes.Node) -> set[str]:
     return {name.name for name in (node, *node.find_all(nodes.Name)) if isinstance(name, nodes.Name)}
 
 
+def _from_context(node: nodes.Node, loops: Mapping[str, nodes.Node]) -> str | None:
+    """The dotted name of a value, with what a loop goes over in the place of the loop's own name."""
+    name = dotted(node)
+    root, dot, rest = (name or "").partition(".")
+    if not dot or root not in loops:
+        return name
+    source = loops[root]
+    while isinstance(source, nodes.Filter) and source.node is not None:
+        source = source.node
+    outer = _from_context(source, {target: over for target, over in loops.items() if target != root})
+    return f"{outer}.{rest}" if outer else None
+
+
 def has_promotion(tree: nodes.Template) -> bool:
     """Whether a block named `promotional`, or `promotional_…`, says anything."""
     blocks = (block for block in tree.find_all(nodes.Block) if block.name.partition("_")[0] == "promotional")
@@ -166,8 +248,20 @@ def _says_something(node: nodes.Node) -> bool:
 
 def _finalize(value: Any) -> Any:
     if value is None:
-        raise WrongValue("a value is null where text is wanted")
+        raise WrongValue("a value is null where text is wanted, a NoneType")
     return value
+
+
+def _of_text(apply: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that refuses a null, as printing does."""
+    place = 1 if hasattr(apply, "jinja_pass_arg") else 0
+
+    @wraps(apply)
+    def checked(*given: Any, **named: Any) -> Any:
+        _finalize(given[place])
+        return apply(*given, **named)
+
+    return checked
 
 
 def _when_in(locale: str) -> Callable[[Context, Any], str]:

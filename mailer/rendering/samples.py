@@ -1,13 +1,15 @@
 """Stand-ins for what the pipeline gives a template, to look at it with before anybody gets it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from mailer.events import MessageEvent, People
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.document import Policy
 from mailer.policy.switches import ServiceFooter
 from mailer.rendering.compiled import Addressee, Identity, Rendered, Template, footer_for
+from mailer.rendering.texts import in_locale, spoken_with, texts_of
 
 LINK = "https://mail.example/u/sample"
 """Stands for the unsubscribe link."""
@@ -72,11 +74,73 @@ def two_faced(policy: Policy, category: Category) -> bool:
     )
 
 
+def going_without(template: Template, values: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The values without what a mail may go without: each alone, then all of it; with the names of what is left out."""
+    given, least, left_out = dict(values), dict(values), 0
+    for name in sorted(_NULLABLE & template.uses):
+        if given.get(name) is not None:
+            yield name, given | {name: None}
+            least, left_out = least | {name: None}, left_out + 1
+    if "recipient" in template.uses and given["recipient"].name:
+        yield "recipient.name", given | {"recipient": _NOBODY}
+        least, left_out = least | {"recipient": _NOBODY}, left_out + 1
+    traits = {f"profile.{name}" for name in given.get("profile", {})}
+    for name in sorted(traits | {name for name in template.optional if name.partition(".")[0] in template.example}):
+        path = name.split(".")
+        if (less := _without(path, given)) != given:
+            yield name, less
+            least, left_out = _without(path, least), left_out + 1
+    if left_out > 1:
+        yield "all that is optional", least
+
+
+_NULLABLE = frozenset({"reason", "pixel_url", "tracked"})
+"""What the pipeline gives some mails and not others."""
+_NOBODY = Addressee(None)
+
+
+def _without(path: Sequence[str], value: Any) -> Any:
+    """A value without what is at a path; in a list, without that of each of its elements."""
+    match value, path:
+        case dict(), [name]:
+            return {key: inner for key, inner in value.items() if key != name}
+        case dict(), [name, *rest]:
+            return {key: _without(rest, inner) if key == name else inner for key, inner in value.items()}
+        case list(), _:
+            return [_without(path, inner) for inner in value]
+        case _:
+            return value
+
+
 def preview(template: Template, locale: str | None = None) -> Rendered:
     """A template with its example context, as most people get it.
 
     Raises:
         RenderError: the example lacks a value.
     """
-    values = Face(CATEGORIES[template.category], template.service_footer).values(template)
+    values = _usual(template).values(template)
     return template.render(locale, {**values, "recipient": Addressee("Sam Example", locale)})
+
+
+def preview_event(template: Template, policy: Policy, event: MessageEvent, locale: str | None = None) -> Rendered:
+    """A template with an event's values: those of its first person, or of a made-up one where it names none.
+
+    Raises:
+        RenderError: a value is missing or does not fit.
+    """
+    person = event.to.people[0] if isinstance(event.to, People) else None
+    wanted, texts = locale or (person.locale if person else None), texts_of(event.context, template)
+    chosen = template.choose(wanted, spoken_with(template, texts))
+    context = {**in_locale(event.context, texts, chosen), **(person.context if person else {})}
+    told = replace(template, example=_without(["profile"], context), profile=context.get("profile", {}))
+    values = _usual(template).values(told) | {"reason": event.reason}
+    values["recipient"] = Addressee(person.name if person else "Sam Example", wanted)
+    if event.inviter:
+        values["inviter"] = event.inviter
+    if partner := next((one for one in policy.partners if one.id == event.partner), None):
+        values["partner"] = Identity(partner.id, partner.name)
+    return template.render(chosen, values)
+
+
+def _usual(template: Template) -> Face:
+    return Face(CATEGORIES[template.category], template.service_footer)

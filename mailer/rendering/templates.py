@@ -17,7 +17,7 @@ from mailer.rendering.compiled import (
     restore,
 )
 from mailer.rendering.jinja import TRACKED
-from mailer.rendering.samples import SAMPLE, preview
+from mailer.rendering.samples import SAMPLE, preview, preview_event
 from mailer.rendering.sources import BrandFiles, Fault, TemplateError, read_brand, read_template
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "TemplateLibrary",
     "footer_for",
     "preview",
+    "preview_event",
     "restore",
 ]
 

@@ -135,3 +135,35 @@ async def test_times_and_numbers_out_of_range_are_refused(small_stack: Stack, ar
     assert done.status == 2
     assert last_line(done.err).startswith("mailer: ")
     assert "Traceback" not in done.err
+
+
+async def test_an_event_is_previewed_before_it_is_published(small_stack: Stack) -> None:
+    """Subject, text and HTML of an event are shown with its own values; one that would be refused says why."""
+    weekly = {**event("one", "interpals", "newsletter", people("ann")), "context": {"headline": "Ten rooms"}}
+    (small_stack.folder / "weekly.json").write_text(json.dumps(weekly), "utf-8")
+    (small_stack.folder / "bad.json").write_text(json.dumps({**weekly, "context": {}}), "utf-8")
+    long = {**weekly, "context": {"headline": "Ten rooms", "items": [_item(number) for number in range(300)]}}
+    (small_stack.folder / "long.json").write_text(json.dumps(long), "utf-8")
+    shown = await small_stack.done(
+        "templates", "preview", "--event", "weekly.json", "--locale", "de", "--to", "out.html"
+    )
+    clipped = await small_stack.done("templates", "preview", "--event", "long.json", "--to", "long.html")
+    refused = await small_stack.run("templates", "preview", "--event", "bad.json", "--to", "bad.html")
+    both = await small_stack.run("templates", "preview", "interpals/weekly", "--event", "weekly.json")
+    strange = await small_stack.run("templates", "preview", "interpals/weekly", "--locale", "xx")
+    assert "Ten rooms" in shown.out.splitlines()[0]
+    assert "Locale:  de of en de ar" in shown.out
+    assert "Warning" not in shown.out
+    assert "Ten rooms" in (small_stack.folder / "out.html").read_text("utf-8")
+    assert "Ten rooms" in (small_stack.folder / "out.txt").read_text("utf-8")
+    page = (small_stack.folder / "long.html").read_bytes()
+    said = clipped.out
+    assert f"the HTML part has {len(page):,} octets, and Gmail shows the first 104,448" in said
+    assert f"the link to leave begins at octet {page.index(b'https://mail.example/u/sample'):,} and is hidden" in said
+    assert (refused.status, both.status, strange.status) == (2, 2, 2)
+    assert "headline is missing" in refused.err
+    assert "there is no xx" in strange.err
+
+
+def _item(number: int) -> dict[str, str]:
+    return {"title": f"Room {number}", "text": "x" * 50, "url": "https://interpals.example/rooms"}

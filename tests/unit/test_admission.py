@@ -62,6 +62,33 @@ def test_each_shipped_template_can_be_published(template: Template) -> None:
     assert ask(**changes) is template
 
 
+BAD_URLS = ("javascript:alert(1)", "x.example", "", "//x.example", "https://", "data:,x", 5, ["https://x.example"])
+
+
+@pytest.mark.parametrize("url", BAD_URLS)
+def test_an_address_of_mandatory_mail_leads_somewhere(url: object) -> None:
+    """A value that mandatory mail makes a link of is a URL of the web, in the event's context and in each person's."""
+    welcome = {"category": "service", "template": "welcome", "reason": "A new account"}
+    said = "verify_url is no https or http URL; template welcome makes a link of it"
+    assert f"context: {said}" in problems(**welcome, context={"verify_url": url})
+    own = people({"verify_url": "https://x.example/1"}, {"verify_url": url})
+    assert f"to.people.1.context: {said}" in problems(**welcome, context={}, to=own)
+    good = people({"verify_url": "https://x.example/1"})
+    assert ask(**welcome, context={}, to=good) is TEMPLATES.get("paltalk-2006", "welcome")
+
+
+@pytest.mark.parametrize(
+    "contact", ["a@b.example?bcc=c@d.example", "nobody", "a@b, c@d", "a b@c.example", "<a@b.example>"]
+)
+def test_a_mailbox_of_mandatory_mail_is_one(contact: str) -> None:
+    """A value behind mailto: is one mailbox, without headers of its own."""
+    breach = {"category": "breach", "template": "breach-notice", "reason": "The law"}
+    context = {"happened_on": "2026-02-11", "found_on": "2026-02-14", "contact": contact}
+    assert "context: contact is no e-mail address; template breach-notice makes a link of it" in problems(
+        **breach, context=context
+    )
+
+
 def test_unknown_brand() -> None:
     """The answer says which brands there are."""
     assert problems(brand="paltak") == [

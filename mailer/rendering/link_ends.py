@@ -1,0 +1,108 @@
+"""Where a link ends: what stands right behind one is read as a part of it, and the link is dead."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mailer.rendering.links import is_web_url
+from mailer.rendering.literal import BRANCH, CLOSE, END, OPEN, VALUE
+
+OWN_LINKS = frozenset({"leave_url", "pixel_url", "preferences_url", "report_url", "unsubscribe_url"})
+"""The values that are links of ours: nothing can be added to them."""
+
+_MARKED = re.compile(rf"{VALUE}(?:\w+\.)*(?P<name>\w*_?url){END}")
+_AFTER_TEXT = re.compile(r"\s")
+_AFTER_HTML = re.compile(r"[\s\"'<]")
+_GOES_ON = re.compile(r"[\s/?#&=]")
+"""What may stand behind a URL of a context: a path or query that the template adds."""
+
+
+def glued_links(text: str, html: str, values: Mapping[str, Any]) -> Iterator[str]:
+    """The links of a rendered example that do not end where they should.
+
+    Args:
+        text: one part.
+        html: the other one.
+        values: what they were rendered with.
+    """
+    urls = dict(_urls(values, ""))
+    if not urls:
+        return
+    known = re.compile("|".join(re.escape(url) for url in sorted(urls, key=len, reverse=True)))
+    for part, content in (("text", text), ("HTML", html)):
+        for found in known.finditer(content):
+            name, follower = urls[found[0]], content[found.end() : found.end() + 1]
+            if follower and not _ends(part, name, follower):
+                yield _said(part, name)
+
+
+def branching_links(text: str, html: str) -> Iterator[str]:
+    """The same of both parts of a template as `literal` gives them, in all branches."""
+    for part, content in (("text", text), ("HTML", html)):
+        for found in _MARKED.finditer(content):
+            name = found["name"]
+            if any(not _ends(part, name, follower) for follower in _followers(content, found.end())):
+                yield _said(part, name)
+
+
+def _ends(part: str, name: str, follower: str) -> bool:
+    if name in OWN_LINKS:
+        return bool((_AFTER_TEXT if part == "text" else _AFTER_HTML).match(follower))
+    return part == "HTML" or bool(_GOES_ON.match(follower))
+
+
+def _said(part: str, name: str) -> str:
+    return (
+        f"the {part} part has something right behind {name}, which makes a dead link; end the line or write a space "
+        "(a line break right behind {% … %} is removed)"
+    )
+
+
+def _urls(value: Any, name: str) -> Iterator[tuple[str, str]]:
+    """The URLs among values, each with its name."""
+    match value:
+        case str() if is_web_url(value):
+            yield value, name
+        case Mapping():
+            for key, inner in value.items():
+                yield from _urls(inner, key)
+        case list():
+            for inner in value:
+                yield from _urls(inner, name)
+        case _:
+            pass
+
+
+def _followers(content: str, at: int) -> Iterator[str]:
+    """The characters that may be printed next, over all branches."""
+    while at < len(content):
+        match content[at]:
+            case mark if mark == OPEN:
+                ends = _branch_ends(content, at)
+                for start in (at, *ends[:-1]):
+                    yield from _followers(content, start + 1)
+                return
+            case mark if mark == BRANCH:
+                at = _branch_ends(content, at)[-1]
+            case mark if mark == CLOSE:
+                pass
+            case char:
+                yield char
+                return
+        at += 1
+
+
+def _branch_ends(content: str, at: int) -> list[int]:
+    """Where each branch ends that begins at a place or after it, up to the end of its condition."""
+    depth, ends = 0, []
+    for place in range(at + 1, len(content)):
+        mark = content[place]
+        if mark == OPEN:
+            depth += 1
+        elif mark == BRANCH and depth == 0:
+            ends.append(place)
+        elif mark == CLOSE:
+            if depth == 0:
+                return [*ends, place]
+            depth -= 1
+    return [*ends, len(content)]

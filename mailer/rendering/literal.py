@@ -1,0 +1,80 @@
+"""The text that a template prints, whichever branch is taken: nothing can be hidden behind a condition."""
+
+from collections.abc import Iterator
+
+from jinja2 import nodes
+from markupsafe import escape
+
+VALUE, END = "\x02", "\x03"
+"""Stand around the name of a printed value; the name is empty for what is more than a name."""
+OPEN, BRANCH, CLOSE = "\x04", "\x05", "\x06"
+"""Stand where a condition or loop begins, where its next branch begins, and where it ends."""
+
+
+def literal(tree: nodes.Template, *, html: bool) -> str:
+    """All text of all branches in its order, with marks for values and branches, and the constants of expressions."""
+    return "".join(_text(tree, html))
+
+
+def dotted(node: nodes.Node) -> str | None:
+    """The name of a value as a template writes it, such as `item.url`; None for any other expression."""
+    match node:
+        case nodes.Name(name=str(name)):
+            return name
+        case nodes.Getattr(node=inner, attr=str(attr)) | nodes.Getitem(node=inner, arg=nodes.Const(value=str(attr))):
+            outer = dotted(inner)
+            return f"{outer}.{attr}" if outer else None
+        case _:
+            return None
+
+
+def names_by_line(tree: nodes.Template) -> dict[int, tuple[str, ...]]:
+    """The values that each line of a source uses, by their dotted names."""
+    found: dict[int, dict[str, None]] = {}
+    for node in _outermost(tree):
+        found.setdefault(node.lineno, {})[dotted(node) or ""] = None
+    return {line: tuple(names) for line, names in found.items()}
+
+
+def _outermost(node: nodes.Node) -> Iterator[nodes.Node]:
+    for child in node.iter_child_nodes():
+        if isinstance(child, nodes.Name) and child.ctx == "store":
+            continue
+        if dotted(child):
+            yield child
+        else:
+            yield from _outermost(child)
+
+
+def _text(node: nodes.Node, html: bool) -> Iterator[str]:
+    match node:
+        case nodes.Output():
+            for child in node.nodes:
+                yield _printed(child, html)
+        case nodes.If():
+            branches = [node.body, *(branch.body for branch in node.elif_), node.else_]
+            yield from _branches(branches, html)
+        case nodes.For():
+            yield from _branches([node.body, node.else_], html)
+        case _:
+            for inner in node.iter_child_nodes():
+                yield from _text(inner, html)
+
+
+def _branches(branches: list[list[nodes.Node]], html: bool) -> Iterator[str]:
+    for number, branch in enumerate(branches):
+        yield BRANCH if number else OPEN
+        for node in branch:
+            yield from _text(node, html)
+    yield CLOSE
+
+
+def _printed(node: nodes.Expr, html: bool) -> str:
+    match node:
+        case nodes.TemplateData():
+            return node.data
+        case nodes.Const():
+            return str(escape(node.value)) if html else str(node.value)
+        case _:
+            said = "".join(f"{part.value}" for part in node.find_all(nodes.Const))
+            return f"{VALUE}{dotted(node) or ''}{END}" + (f" {escape(said) if html else said} " if said else "")
