@@ -248,14 +248,15 @@ async def test_mail_speaks_the_local_language(world: World) -> None:
     """Somebody in Austria is written to in German, and where a language is not spoken, it is the brand's own."""
     mails = {
         locale: await told_ada(world, "peerstream", "maintenance", ada={"locale": locale})
-        for locale in ("de-AT", "ar-EG", "fr-CA", "en-GB")
+        for locale in ("de-AT", "ar-EG", "fr-CA", "en-GB", "en")
     }
     spoken = {locale: re.findall(r'<html lang="([^"]+)"', parts(mail)[1]) for locale, mail in mails.items()}
-    assert spoken == {"de-AT": ["de"], "ar-EG": ["ar"], "fr-CA": ["en"], "en-GB": ["en"]}
+    assert spoken == {"de-AT": ["de"], "ar-EG": ["ar"], "fr-CA": ["en"], "en-GB": ["en"], "en": ["en"]}
     german, english = parts(mails["de-AT"]), parts(mails["en-GB"])
     assert "dein Konto deaktivierst" in german[0]
     assert "deactivate your account" in english[0]
-    assert mails["fr-CA"]["Subject"] == mails["en-GB"]["Subject"] != mails["de-AT"]["Subject"]
+    assert mails["fr-CA"]["Subject"] == mails["en"]["Subject"] != mails["de-AT"]["Subject"]
+    assert "from 22 April 2026" in mails["en-GB"]["Subject"]
 
 
 @pytest.mark.promise("interpals-15", "paltalk06-23", "paltalk06-24", "peerstream-03")
