@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from urllib.parse import unquote, urlsplit
 
 from mailer import databases, signing
 from mailer.actions.account_events import apply
@@ -223,9 +222,8 @@ class App:
         handover = await self.handover(control, meter, stop)
         judge = partial(admit, policies=self.policies, templates=self.templates)
         say = partial(apply, self.desks, self.policies)
-        relays = _relays(self.settings)
         overtime = Overtime(handover)
-        intake = Intake(self.mailings, self.upkeep, broker, overtime, self.policies, judge, say, relays)
+        intake = Intake(self.mailings, self.upkeep, broker, overtime, self.policies, judge, say)
         await consumers.unless_stopped(stop, patiently(control.refresh))
         if stop.is_set():
             return
@@ -385,13 +383,6 @@ def _topology(policies: Mapping[str, Policy]) -> Topology:
             for brand, policy in policies.items()
             for name, category in policy.categories.items()
         }
-    )
-
-
-def _relays(settings: Settings) -> frozenset[str]:
-    """Our own user at the broker, as whom the outbox is relayed."""
-    return (
-        frozenset() if settings.in_process else frozenset({unquote(urlsplit(settings.broker_url).username or "guest")})
     )
 
 

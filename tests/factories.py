@@ -288,11 +288,11 @@ class World:
         bounces = Bounces(PostgresQuarantine(self.pool, self.writers, self.hasher))
         return HandOver(deliveries or self.deliveries, self.mailings, self.presses, gate, bounces, "worker", self.stop)
 
-    def intake(self, relays: frozenset[str] = frozenset()) -> Intake:
+    def intake(self) -> Intake:
         """The intake, with the real judgement of events."""
         judge, over = partial(admit, policies=self.policies, templates=templates()), Overtime(self.handover())
         say = partial(apply, self.desks, self.policies)
-        return Intake(self.mailings, self.upkeep, self.broker, over, self.policies, judge, say, relays)
+        return Intake(self.mailings, self.upkeep, self.broker, over, self.policies, judge, say)
 
     def timekeeper(self, copies: int = 3) -> Timekeeper:
         """A timekeeper."""

@@ -65,13 +65,14 @@ _OLD_KEYS = ("", "#", OLD_DEAD_QUEUE)
 """The keys with which the old queue may be bound: ours, and those that tools and clients take by default."""
 
 
-async def empty_old_queue(link: Link, bury: Callable[[Message], Awaitable[None]]) -> None:
+async def empty_old_queue(link: Link, user: str, bury: Callable[[Message], Awaitable[None]]) -> None:
     """Moves what the old queue of dead letters holds into the new one, and deletes it once nobody uses it.
 
     Its arguments cannot be changed, and an older worker may still consume it: then it stays until the next time.
 
     Args:
         link: to RabbitMQ.
+        user: as whom we publish.
         bury: publishes a dead letter as it is.
     """
     try:
@@ -82,7 +83,7 @@ async def empty_old_queue(link: Link, bury: Callable[[Message], Awaitable[None]]
             moved = 0
             # No more than it held: what is moved must not be met again, however the queue is bound.
             while moved < held and isinstance((got := await channel.basic_get(OLD_DEAD_QUEUE)).delivery, Basic.GetOk):
-                await bury(message_of(got))
+                await bury(message_of(got, user))
                 await channel.basic_ack(got.delivery_tag or 0)
                 moved += 1
             left = await channel.queue_declare(OLD_DEAD_QUEUE, passive=True)

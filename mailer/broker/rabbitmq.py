@@ -212,7 +212,7 @@ class RabbitBroker:
         last = queue in DEAD_QUEUES
         bury = self._bury_last if last else self._bury
         subscription = Subscription(
-            self._link(queue), queue, prefetch, arrivals, bury, self._restore, self._note_consumer
+            self._link(queue), self._user, queue, prefetch, arrivals, bury, self._restore, self._note_consumer
         )
         self._note_consumer(subscription, f"{queue} is not consumed yet")
         keeping = asyncio.create_task(subscription.keep())
@@ -253,14 +253,11 @@ class RabbitBroker:
     async def _bury_at(self, exchange: str, letter: Message) -> None:
         """Publishes a dead letter.
 
-        RabbitMQ validates the copy's user as ours. So the user that it validated before goes into a header, and what
-        that header said is dropped, unless it was we who said it.
+        RabbitMQ validates the copy's user as ours, and its headers are believed. So the user that it validated before
+        goes into one of them.
         """
-        if letter.user_id != self._user:
-            headers = {name: value for name, value in letter.headers.items() if name != Header.PUBLISHER}
-            if letter.user_id:
-                headers[Header.PUBLISHER] = letter.user_id
-            letter = replace(letter, headers=headers)
+        if letter.user_id and letter.user_id != self._user:
+            letter = replace(letter, headers={**letter.headers, Header.PUBLISHER: letter.user_id})
         await self.publish(exchange, letter)
 
     async def _restore(self, seconds: float = 1.0) -> bool:
@@ -273,7 +270,7 @@ class RabbitBroker:
                 return True
             try:
                 await declare(self._publishing, self._plan())
-                await empty_old_queue(self._publishing, lambda letter: self._bury_at(DEAD, letter))
+                await empty_old_queue(self._publishing, self._user, lambda letter: self._bury_at(DEAD, letter))
             except (BrokerUnavailable, Unroutable, Unpublishable) as error:
                 self._say("topology", str(error))
                 return False

@@ -15,7 +15,7 @@ from mailer.broker.frames import Room
 from mailer.broker.links import ChannelEnded, Link, close_channel, losses
 from mailer.broker.properties import death_of
 from mailer.broker.topology import DEAD, DEAD_AGAIN, DEAD_QUEUES, DELIVERY_LIMIT_REASON, LAST
-from mailer.ports.broker import BrokerUnavailable, Header, Message, Unpublishable, Unroutable
+from mailer.ports.broker import BrokerUnavailable, Header, Message, Unpublishable, Unroutable, is_ours
 from mailer.ports.dead_letters import DeadKind
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,8 @@ class Subscription:
     """Takes what RabbitMQ delivers of one queue, on one channel after the other.
 
     Args:
-        link: where. queue: which. prefetch: how many it may hold. arrivals: take what comes.
+        link: where. user: as whom we publish. queue: which. prefetch: how many it may hold.
+        arrivals: take what comes.
         bury: publishes dead letters. restore: declares what is missing, after which it is tried again.
         report: told of what keeps it from consuming, None if nothing does.
     """
@@ -44,6 +45,7 @@ class Subscription:
     def __init__(
         self,
         link: Link,
+        user: str,
         queue: str,
         prefetch: int,
         arrivals: Arrivals,
@@ -55,6 +57,7 @@ class Subscription:
         self.arrivals = arrivals
         self.stands = asyncio.Event()
         self._link = link
+        self._user = user
         self._prefetch = prefetch
         self._bury = bury
         self._restore = restore
@@ -108,7 +111,7 @@ class Subscription:
             if tag is None:
                 return
             acks.arrived(tag)
-            delivery = Delivery(incoming, tag, acks, room, self._bury)
+            delivery = Delivery(incoming, message_of(incoming, self._user), tag, acks, room, self._bury)
             if Header.SIZE in delivery.message.headers and self._buries_large:
                 await _bury_large(delivery)
             else:
@@ -159,14 +162,16 @@ class Delivery:
 
     __slots__ = ("_acks", "_bury", "_room", "_settled", "_tag", "exchange", "message")
 
-    def __init__(self, incoming: DeliveredMessage, tag: int, acks: Acks, room: Room | None, bury: Bury) -> None:
+    def __init__(
+        self, incoming: DeliveredMessage, message: Message, tag: int, acks: Acks, room: Room | None, bury: Bury
+    ) -> None:
         self._tag = tag
         self._acks = acks
         self._room = room
         self._bury = bury
         self._settled = False
         self.exchange = incoming.exchange or ""
-        self.message = message_of(incoming)
+        self.message = message
 
     @property
     def live(self) -> bool:
@@ -209,10 +214,18 @@ class Delivery:
             self._room.give_back(self._acks.channel.number, len(self.message.body))
 
 
-def message_of(incoming: DeliveredMessage) -> Message:
-    """A message as the port has it; what RabbitMQ says of one that it buried by itself comes in our own headers."""
+def message_of(incoming: DeliveredMessage, user: str) -> Message:
+    """A message as the port has it; what RabbitMQ says of one that it buried by itself comes in our own headers.
+
+    Args:
+        incoming: as the client library has read it.
+        user: as whom we publish. Of a message that RabbitMQ validated as somebody else's, or as nobody's, our own
+            headers are dropped: its publisher wrote them.
+    """
     properties = incoming.header.properties
     headers, death = death_of(properties.headers or {})  # type: ignore[arg-type]  # `rewritten` leaves texts only
+    if headers and properties.user_id != user:
+        headers = {name: value for name, value in headers.items() if name == Header.SIZE or not is_ours(name)}
     if incoming.exchange in (DEAD, DEAD_AGAIN, LAST) and death is not None:
         reason, exchange = death
         place = {Header.EXCHANGE: exchange, Header.ROUTING_KEY: incoming.routing_key or ""}

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mailer.app import App
+from mailer.broker.topology import EVENTS
 from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
 from mailer.inputs import named_moment
 from mailer.ports.dead_letters import Chosen, DeadKind, DeadLetter
@@ -86,7 +87,7 @@ def replay(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only says how many.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Publishes one again, or all that match, where they were published first. What is still wrong dies anew."""
+    """Publishes an event again as its publisher, or all that match. What is still wrong dies anew."""
     chosen = _chosen(first, last, since, until, kind, reason, key, again)
     if number is not None:
         if chosen != Chosen(replayed=again) or everything:
@@ -95,14 +96,18 @@ def replay(
     elif chosen == Chosen(replayed=again) and not everything:
         fail("say which: a number, --from and --to, --since, --until, --kind, --reason, --key, or --all", 2)
 
-    async def act(app: App) -> tuple[Sequence[int], Sequence[int]]:
+    async def act(app: App) -> tuple[Sequence[int], Sequence[int], str | None]:
         found = await app.letters.replayable(chosen)
+        if number is not None and not found:
+            return (), (), _why_not(number, await app.letters.get(number))
         done = found if dry_run else [id_ for id_ in found if await app.letters.replay(id_)]
-        return done, sorted({*found} - {*done})
+        return done, sorted({*found} - {*done}), None
 
-    ids, skipped = with_app(act)
+    ids, skipped, problem = with_app(act)
+    if problem is not None:
+        fail(problem, 1)
     if number is not None and not ids:
-        fail(f"there is no dead letter {number} whose body was kept and is a text; `mailer dead list` shows them", 1)
+        fail(f"the body of dead letter {number} is no text in UTF-8; `mailer dead show {number}` shows it", 1)
     if json:
         counts = {"replayed": 0 if dry_run else len(ids), "matching": len(ids) + len(skipped)}
         print_json({**counts, "ids": ids, "skipped": skipped})
@@ -113,6 +118,17 @@ def replay(
         out.print(f"{count} would be published again." if dry_run else f"{count} published again.")
     if skipped:
         fail(f"not published again, since the body is no text in UTF-8: {', '.join(map(str, skipped))}", 1)
+
+
+def _why_not(number: int, letter: DeadLetter | None) -> str:
+    """Why a dead letter cannot be published again."""
+    if letter is None:
+        return f"there is no dead letter {number}; `mailer dead list` shows them"
+    if letter.exchange != EVENTS:
+        return (
+            f"dead letter {number} was published to {letter.exchange!r}; only what was published to {EVENTS} is again"
+        )
+    return f"the body of dead letter {number} was not kept; its publisher has to publish it again"
 
 
 def _chosen(

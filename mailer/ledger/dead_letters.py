@@ -55,14 +55,15 @@ class PostgresDeadLetters:
         return _letter(row) if row else None
 
     async def replayable(self, chosen: Chosen) -> Sequence[int]:
-        """The ids of those that can be published again, the oldest first: bodies that were not kept cannot."""
+        """The ids of those that can be published again, the oldest first: events whose bodies were kept."""
         return [row["id"] for row in await self._pool.fetch(_SQL["replayable"], *_given(chosen), MAX_EVENT_BYTES)]
 
     async def replay(self, letter_id: int) -> DeadLetter | None:
-        """Publishes one again, by the outbox, and marks it, in one transaction.
+        """Publishes an event again as its publisher, by the outbox, and marks it, in one transaction.
 
         Returns:
-            None: there is none with a body that is a text; no other can be an event.
+            None: there is none, its body was not kept or is no text, or it was published elsewhere than to
+                `mailer.events`.
         """
         async with self._pool.acquire() as connection, connection.transaction():
             found = await connection.fetchrow(_SQL["one"], letter_id)
@@ -72,7 +73,6 @@ class PostgresDeadLetters:
                 return None
             await connection.execute(
                 _SQL["park"],
-                row["exchange"],
                 row["routing_key"],
                 row["message_id"],
                 body,

@@ -46,6 +46,8 @@ RELAYED_AT_ONCE = 200
 RELAY_LEASE = 30.0
 RELAY_PAUSE = 0.02
 """Seconds after each time: what comes in a stream goes together, and what comes alone goes at once."""
+EVENTS = "mailer.events"
+"""The only exchange to which a dead letter is published again."""
 OUTCOMES = "mailer.outcomes"
 """Where nobody has to listen."""
 
@@ -170,7 +172,7 @@ def keep_dead(
             if not (
                 kind is DeadKind.MISSING
                 and Header.AGAIN not in headers
-                and await _is_published(broker, exchange, replace(message, routing_key=key, headers=again))
+                and await _is_published(broker, replace(message, routing_key=key, headers=again))
             ):
                 await letters.keep(message, exchange, key, reason, publisher, kind)
                 DEAD_LETTERS.labels(kind).inc()
@@ -179,10 +181,10 @@ def keep_dead(
     return handle
 
 
-async def _is_published(broker: Broker, exchange: str, message: Message) -> bool:
-    """Publishes a message, unless the broker refuses it."""
+async def _is_published(broker: Broker, message: Message) -> bool:
+    """Publishes an event, unless the broker refuses it."""
     try:
-        await broker.publish(exchange, message)
+        await broker.publish(EVENTS, message)
     except (QueueRefused, Unpublishable, Unroutable):
         return False
     return True
@@ -196,7 +198,7 @@ def _cause(message: Message, exchange: str, key: str, knows: Callable[[str, str]
         known = {kind.value for kind in DeadKind}
         kind = message.headers.get(Header.KIND, "")
         return DeadKind(kind) if kind in known else DeadKind.REFUSED, reason
-    if knows(exchange, key):
+    if exchange == EVENTS and knows(exchange, key):
         return DeadKind.MISSING, (
             f"the queue for {key!r} was missing when this was published to {exchange}; it is declared again by now:"
             " `mailer dead replay --kind missing_queue` publishes it"

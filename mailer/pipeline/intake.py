@@ -45,7 +45,6 @@ class Intake:
     Args:
         mailings, upkeep: the rows. broker: where batches go. overtime: hands over what fits one window.
         policies: by brand. admit: judges events. apply: does what is said of accounts.
-        relays: the broker users whose word on the publisher is believed, since they relay for others.
     """
 
     def __init__(
@@ -57,7 +56,6 @@ class Intake:
         policies: Mapping[str, Policy],
         admit: Admit,
         apply: Apply,
-        relays: frozenset[str],
     ) -> None:
         self._mailings = mailings
         self._upkeep = upkeep
@@ -66,7 +64,6 @@ class Intake:
         self._policies = policies
         self._admit = admit
         self._apply = apply
-        self._relays = relays
         self._reader = EventReader()
 
     async def take(self, lane: str, arrived: Sequence[Received]) -> None:
@@ -90,7 +87,7 @@ class Intake:
                     good.append(_Good(received, await self._judge(received.message, event)))
                 else:
                     _expect_key(received.message, event)
-                    await self._apply(event, self._publisher(received.message))
+                    await self._apply(event, _publisher(received.message))
                     TAKEN_IN.labels(lane, "accepted").inc()
                     await received.ack()
             except EventRefused as refusal:
@@ -116,18 +113,13 @@ class Intake:
         return NewMailing(
             uuid7(),
             event,
-            self._publisher(message),
+            _publisher(message),
             policy.categories[event.category],
             template.version,
             template.source,
             policy.version,
             policy.controller.id,
         )
-
-    def _publisher(self, message: Message) -> str:
-        if message.user_id in self._relays:
-            return message.headers.get(Header.PUBLISHER) or message.user_id or ANONYMOUS
-        return message.user_id or ANONYMOUS
 
     async def _accept(self, lane: str, good: Sequence[_Good]) -> list[tuple[_Good, Accepted]]:
         """Together if possible; one by one if the database refuses one of them, so that it alone is refused."""
@@ -164,6 +156,11 @@ class Intake:
         for result in accepted:
             if result.size > WINDOW and result.batches:
                 await publish_batches(self._broker, self._upkeep, [Due(batch, lane) for batch in result.batches])
+
+
+def _publisher(message: Message) -> str:
+    """Who published a message, also where we relayed it."""
+    return message.headers.get(Header.PUBLISHER) or message.user_id or ANONYMOUS
 
 
 def _expect_key(message: Message, event: MessageEvent | AccountEvent) -> None:

@@ -14,7 +14,8 @@ class Message:
         body: JSON, UTF-8.
         routing_key: for topic exchanges `<brand>.<category>`, for `mailer.batches` the lane.
         message_id: the publisher's id, if it gave one.
-        headers: strings only; see `Header` for the names in use.
+        headers: strings only; see `Header` for the names in use. Those of mailer were set by mailer itself: a broker
+            drops them from what anybody else has published.
         user_id: the identity that the broker has validated, None if the publisher did not set it.
     """
 
@@ -23,6 +24,14 @@ class Message:
     message_id: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     user_id: str | None = None
+
+
+_OURS = "mailer-"
+
+
+def is_ours(name: str) -> bool:
+    """Whether a header is one that only mailer itself sets."""
+    return name.startswith(_OURS)
 
 
 class Header:
@@ -39,7 +48,7 @@ class Header:
     SIZE = "mailer-size"
     """The octets of a body that was too large to be taken; the message comes without it. Set by the broker only."""
     PUBLISHER = "mailer-publisher"
-    """Who published an event that was relayed; believed only from the relay's own user."""
+    """Who published an event that was relayed."""
     AGAIN = "mailer-again"
     """It was published once more by us, since its queue was missing the first time."""
 

@@ -8,11 +8,23 @@ from typing import Self
 
 import aio_pika
 import pytest
+from aio_pika.abc import HeadersType
 from pamqp.common import FieldTable
 from yarl import URL
 
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.broker.topology import BATCHES, DEAD_QUEUE, EVENTS, Exchange, Kind, Topology, batches_queue, events_queue
+from mailer.broker.topology import (
+    BATCHES,
+    DEAD,
+    DEAD_QUEUE,
+    EVENTS,
+    OUTCOMES,
+    Exchange,
+    Kind,
+    Topology,
+    batches_queue,
+    events_queue,
+)
 from mailer.embedded.rabbitmq import PrivateRabbit
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerRefused, BrokerUnavailable, Header, Message, QueueRefused, Received
@@ -135,22 +147,53 @@ async def test_the_user_is_the_one_that_rabbitmq_has_validated(broker: RabbitBro
     assert received.message.user_id == "guest"
 
 
-async def test_a_dead_letter_does_not_believe_a_header_about_its_publisher(
-    broker: RabbitBroker, rabbit_url: str
-) -> None:
-    """A publisher whose user RabbitMQ did not validate cannot borrow a name by having its message rejected."""
-    connection = await aio_pika.connect(rabbit_url)
-    async with connection, connection.channel() as channel:
+FORGED: HeadersType = {
+    Header.PUBLISHER: "chief",
+    Header.EXCHANGE: OUTCOMES,
+    Header.ROUTING_KEY: "interpals.service.bounced",
+    Header.KIND: "error",
+    Header.REASON: "believe me",
+    Header.AGAIN: "1",
+}
+
+
+async def test_headers_of_ours_are_believed_from_ourselves_only(broker: RabbitBroker, rabbit_url: str) -> None:
+    """Nobody else borrows a name by having an event rejected; whatever else it writes stays."""
+    async with await aio_pika.connect(rabbit_url) as connection:
+        channel = await connection.channel()
         exchange = await channel.get_exchange(EVENTS, ensure=False)
-        await exchange.publish(aio_pika.Message(b"{}", headers={Header.PUBLISHER: "chief", "n": 1}), KEY)
+        await exchange.publish(aio_pika.Message(b"{}", headers={**FORGED, "kept": "yes"}), KEY)
     async with broker.consume(SERVICE, 10) as batches:
         (received,) = await asyncio.wait_for(anext(batches), SECONDS)
-        assert received.message.headers == {Header.PUBLISHER: "chief"}
+        assert received.message.headers == {"kept": "yes"}
         await received.reject("bad")
     async with broker.consume(DEAD_QUEUE, 10) as batches:
         (letter,) = await asyncio.wait_for(anext(batches), SECONDS)
         await letter.ack()
-    assert Header.PUBLISHER not in letter.message.headers
+    assert letter.message.headers == {
+        "kept": "yes",
+        Header.KIND: "refused",
+        Header.REASON: "bad",
+        Header.EXCHANGE: EVENTS,
+        Header.ROUTING_KEY: KEY,
+    }
+
+
+@pytest.mark.parametrize(
+    ("place", "key"), [(DEAD, "interpals.service"), (EVENTS, "nobody.service")], ids=["as dead", "as an event"]
+)
+async def test_a_forged_dead_letter_is_kept_for_what_it_is(
+    broker: RabbitBroker, rabbit_url: str, place: str, key: str
+) -> None:
+    """Published straight to the dead letters, or so that no lane takes it: its headers say nothing of it."""
+    async with await aio_pika.connect(rabbit_url) as connection:
+        channel = await connection.channel()
+        exchange = await channel.get_exchange(place, ensure=False)
+        await exchange.publish(aio_pika.Message(b"{}", headers=FORGED), key)
+    async with broker.consume(DEAD_QUEUE, 10) as batches:
+        (letter,) = await asyncio.wait_for(anext(batches), SECONDS)
+        await letter.ack()
+    assert (letter.message.headers, letter.exchange, letter.message.routing_key) == ({}, place, key)
 
 
 async def test_a_queue_that_refuses_is_no_broker_that_is_away(broker: RabbitBroker, rabbit_url: str) -> None:

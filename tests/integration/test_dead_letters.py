@@ -51,10 +51,21 @@ async def test_a_replay_publishes_it_again(world: World) -> None:
     assert await world.letters.replay(letter.id + 1) is None
 
 
+@pytest.mark.parametrize("exchange", ["mailer.outcomes", "mailer.batches", "mailer.dead", "", "mailer.\0events"])
+async def test_only_events_are_replayed(world: World, exchange: str) -> None:
+    """Nobody makes mailer say that a mail bounced by letting a message to that exchange die."""
+    key = "interpals.service.bounced"
+    await world.letters.keep(Message(b"{}", key), exchange, key, "forged", "shop", DeadKind.REFUSED)
+    [letter] = await world.letters.list(1)
+    assert await world.letters.replayable(Chosen()) == []
+    assert await world.letters.replay(letter.id) is None
+    assert await world.outbox.take("one", 10, 30) == []
+
+
 async def test_strange_letters_are_kept(world: World) -> None:
     """No header and no body keeps a letter from being kept: what a column cannot hold is replaced."""
     await world.letters.keep(
-        Message(b"\xff\x00", "a.\0", "m\0\udcff"), "mailer.\0events", "a.\0", "why\0\ud800", "sh\0op", DeadKind.REFUSED
+        Message(b"\xff\x00", "a.\0", "m\0\udcff"), "mailer.events", "a.\0", "why\0\ud800", "sh\0op", DeadKind.REFUSED
     )
     [letter] = await world.letters.list(1)
     assert (letter.reason, letter.publisher, letter.message.message_id) == ("why\ufffd?", "sh\ufffdop", "m\ufffd?")

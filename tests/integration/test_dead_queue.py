@@ -6,7 +6,7 @@ from aio_pika.abc import HeadersType
 from pamqp.common import FieldTable
 
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.broker.topology import DEAD, DEAD_QUEUE, EVENTS, OLD_DEAD_QUEUE, topology
+from mailer.broker.topology import BATCHES, DEAD, DEAD_QUEUE, EVENTS, OLD_DEAD_QUEUE, topology
 from mailer.pipeline import consumers
 from mailer.policy.category import Lane
 from mailer.ports.broker import Header, Message, Unpublishable
@@ -31,7 +31,8 @@ async def test_an_old_queue_is_emptied_and_deleted(rabbit_url: str) -> None:
             Header.EXCHANGE: EVENTS,
             Header.ROUTING_KEY: "a.service",
         }
-        await exchange.publish(aio_pika.Message(b"{}", message_id="m-1", headers=headers), "a.service")
+        ours = aio_pika.Message(b"{}", message_id="m-1", headers=headers, user_id="guest")
+        await exchange.publish(ours, "a.service")
     assert await publish_raw(rabbit_url, b"x", {"timestamp": b"\xff" * 8, "message_id": short(b"m-2")}, exchange=DEAD)
     broker = RabbitBroker(rabbit_url)
     try:
@@ -108,6 +109,15 @@ async def test_what_found_no_queue_is_published_once_more(world: World) -> None:
     await handle([FakeReceived(Message(b"{}", "interpals.service", "m-2"), EVENTS)])
     [letter] = await world.letters.list(2)
     assert (letter.kind, letter.message.message_id) == (DeadKind.MISSING, "m-2")
+
+
+async def test_only_events_are_published_once_more(world: World) -> None:
+    """What claims to have been a batch is none of ours: as our user it would be handed over."""
+    plan = topology({("interpals", "service"): Lane.SERVICE})
+    item = FakeReceived(Message(b'{"batch": 1}', "breach", "m-1", {Header.EXCHANGE: BATCHES}), DEAD)
+    await consumers.keep_dead(world.letters, world.broker, plan.knows)([item])
+    [letter] = await world.letters.list(1)
+    assert (world.broker.published, item.settled, letter.kind) == ([], "ack", DeadKind.UNROUTABLE)
 
 
 async def test_dead_letters_are_chosen_by_what_they_have_in_common(world: World) -> None:

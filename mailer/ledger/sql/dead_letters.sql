@@ -6,7 +6,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 SELECT * FROM dead_letters WHERE {chosen} ORDER BY id DESC LIMIT $9
 
 -- name: replayable
-SELECT id FROM dead_letters WHERE {chosen} AND kind <> 'too_large' AND octet_length(body) <= $9 ORDER BY id
+SELECT id FROM dead_letters
+WHERE {chosen} AND exchange = 'mailer.events' AND kind <> 'too_large' AND octet_length(body) <= $9 ORDER BY id
 
 -- name: chosen
 id >= $1 AND id <= $2 AND ($3::timestamptz IS NULL OR at >= $3) AND ($4::timestamptz IS NULL OR at < $4)
@@ -18,10 +19,12 @@ AND ($8 OR replayed_at IS NULL)
 SELECT * FROM dead_letters WHERE id = $1
 
 -- name: replayed
-UPDATE dead_letters SET replayed_at = now() WHERE id = $1 AND kind <> 'too_large' RETURNING *
+-- Only events are published again: what claims to be a batch or an outcome is mailer's own to say.
+UPDATE dead_letters SET replayed_at = now()
+WHERE id = $1 AND exchange = 'mailer.events' AND kind <> 'too_large' RETURNING *
 
 -- name: park
-INSERT INTO outbox (exchange, routing_key, message_id, body, publisher) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO outbox (routing_key, message_id, body, publisher) VALUES ($1, $2, $3, $4)
 
 -- name: unread
 -- Those that were kept by a version which did not look at who is named in them.
