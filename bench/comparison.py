@@ -25,6 +25,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, decide
 from mailer.policy.decision import Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.document import Policy
+from mailer.policy.identity import Identity
 from mailer.policy.registry import RULES
 from mailer.ports.ids import uuid7
 from mailer.ports.mailings import NewMailing
@@ -98,7 +99,15 @@ async def _mail(app: App, handover: HandOver, brand: str) -> None:
             raise LookupError(f"{brand} has no template {name}")
         event = _event(brand, category, name, dict(template.example))
         sources = (template.version, template.source)
-        new = NewMailing(uuid7(), event, "bench", CATEGORIES[category], *sources, policy.version, policy.controller.id)
+        new = NewMailing(
+            uuid7(),
+            event,
+            Identity.read("key:bench"),
+            CATEGORIES[category],
+            *sources,
+            policy.version,
+            policy.controller.id,
+        )
         [accepted] = await app.mailings.accept([new])
         if CATEGORIES[category].needs_release:
             await app.mailings.release(accepted.mailing_id, "Dana Duty")

@@ -18,6 +18,7 @@ from mailer.ledger.migrations import migrate
 from mailer.ledger.writers import Writers
 from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy, parse_policy
+from mailer.policy.identity import Identity
 from mailer.ports.ids import uuid7
 from mailer.ports.mailings import Accepted, NewMailing
 from mailer.ports.people import ImportRow
@@ -90,7 +91,9 @@ class Setting:
             }
         )
         category = CATEGORIES["newsletter"]
-        return NewMailing(uuid7(), event, "bench", category, template.version, template.source, "2024", BRAND)
+        return NewMailing(
+            uuid7(), event, Identity.read("key:bench"), category, template.version, template.source, "2024", BRAND
+        )
 
     async def accept(self, audience: str) -> Accepted:
         """Takes a newsletter to an audience in."""

@@ -47,6 +47,7 @@ from mailer.pipeline.streams import Streams
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy, parse_policy
+from mailer.policy.identity import Identity
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.rates import rates_of
 from mailer.policy.retention import forgetful
@@ -116,12 +117,12 @@ def make_event(to: Any, category: str = "newsletter", **values: Any) -> MessageE
     return validate_event(plain_event(to, category, **values))
 
 
-def new_mailing(event: MessageEvent, publisher: str = "shop", controller: str = BRAND) -> NewMailing:
+def new_mailing(event: MessageEvent, publisher: str = "key:shop", controller: str = BRAND) -> NewMailing:
     """The event as intake passes it on."""
     category = CATEGORIES[event.category]
     template = templates().get(event.brand, event.template)
     version, source = (template.version, template.source) if template else ("1", "{}")
-    return NewMailing(uuid7(), event, publisher, category, version, source, "2024", controller)
+    return NewMailing(uuid7(), event, Identity.read(publisher), category, version, source, "2024", controller)
 
 
 @dataclass
@@ -299,7 +300,13 @@ class World:
         return Timekeeper(self.upkeep, self.deliveries, self.broker, copies)
 
     async def accept(
-        self, to: Any, category: str = "newsletter", *, controller: str = BRAND, publisher: str = "shop", **values: Any
+        self,
+        to: Any,
+        category: str = "newsletter",
+        *,
+        controller: str = BRAND,
+        publisher: str = "key:shop",
+        **values: Any,
     ) -> Accepted:
         """Takes one event in."""
         mailing = new_mailing(make_event(to, category, **values), publisher, controller)

@@ -14,6 +14,7 @@ from mailer.events import Person
 from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.pipeline.press import Presses
 from mailer.policy.document import Controller, Policy
+from mailer.policy.identity import Identity
 from mailer.policy.rates import rates_of
 from mailer.ports.consents import Consent
 from mailer.ports.deliveries import Claim
@@ -120,7 +121,7 @@ class Steps:
         event = make_event({"audience": "everyone"}, category, brand=brand)
         template = admit(event, world.policies, templates())
         known = policy.categories[category], template.version, template.source, policy.version, JOINT.id
-        [accepted] = await world.mailings.accept([NewMailing(uuid7(), event, "shop", *known)])
+        [accepted] = await world.mailings.accept([NewMailing(uuid7(), event, Identity.read("key:shop"), *known)])
         rows = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", accepted.mailing_id)
         batches = [row["id"] for row in rows]
         if policy.categories[category].needs_release:

@@ -14,6 +14,7 @@ from mailer.actions.wishes import Confirmations
 from mailer.contents import IdTaken
 from mailer.events import EventRefused
 from mailer.policy.document import Policy
+from mailer.policy.identity import Identity
 from mailer.policy.registry import rule
 from mailer.ports.consents import Consent
 from mailer.ports.consents import Consents as ConsentsPort
@@ -59,7 +60,7 @@ Desks = Callable[[AccountEvent | None], Desk]
 
 
 @rule("account-events", "paltalk06-21")
-async def apply(desks: Desks, policies: Mapping[str, Policy], event: AccountEvent, publisher: str) -> None:
+async def apply(desks: Desks, policies: Mapping[str, Policy], event: AccountEvent, publisher: Identity) -> None:
     """What an application says of an account is done, once, and holds from then on, also for what is queued.
 
     Args:
@@ -74,7 +75,7 @@ async def apply(desks: Desks, policies: Mapping[str, Policy], event: AccountEven
     policy = check(policies, event)
     recipient_id = await desks(None).rights.know(event.brand, policy.controller.id, event.ref)
     try:
-        await carry_out(desks, policy, recipient_id, event, publisher, SOURCE)
+        await carry_out(desks, policy, recipient_id, event, str(publisher), SOURCE)
     except KnownEvent:
         pass
     except ErasureBlocked as error:

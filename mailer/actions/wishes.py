@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mailer.events import MessageEvent, Refs
 from mailer.policy.document import Policy
+from mailer.policy.identity import ITSELF
 from mailer.ports.broker import Header, Message
 from mailer.ports.consents import Consent
 from mailer.ports.wishes import Confirmation, Wish, Wishes
@@ -12,8 +13,6 @@ from mailer.rendering.links import ConfirmToken, Links
 
 CONFIRMATION = "confirm-subscription"
 """The template of the mail that asks for a confirmation."""
-MAILER = "mailer"
-"""Who publishes our own mail."""
 _WORDS = 500
 """How many characters of what is asked for stand in the mail; its page has all of it."""
 
@@ -68,7 +67,7 @@ async def ask(
             to=Refs(refs=(made.ref,)),
             context={"confirm_url": confirmations.links.confirm(token), "requested": requested},
         )
-        return Message(event.to_json(), event.routing_key, event.id, {Header.PUBLISHER: MAILER})
+        return Message(event.to_json(), event.routing_key, event.id, {Header.PUBLISHER: str(ITSELF)})
 
     asked = await confirmations.wishes.ask(policy.brand, recipient_id, wishes, letter, evidence)
     if asked is None:

@@ -18,7 +18,16 @@ from mailer.broker.links import ChannelEnded, Link, losses
 from mailer.broker.subscriptions import Subscription
 from mailer.broker.topology import DEAD, DEAD_QUEUES, EVENTS, LAST, Topology, dead_letter
 from mailer.policy.category import Lane
-from mailer.ports.broker import BrokerRefused, BrokerUnavailable, Header, Message, Received, Unpublishable, Unroutable
+from mailer.ports.broker import (
+    BrokerRefused,
+    BrokerUnavailable,
+    Header,
+    Message,
+    Received,
+    Unpublishable,
+    Unroutable,
+    said_by,
+)
 from mailer.telemetry import DEAD_LAST
 
 log = logging.getLogger(__name__)
@@ -253,12 +262,10 @@ class RabbitBroker:
     async def _bury_at(self, exchange: str, letter: Message) -> None:
         """Publishes a dead letter.
 
-        RabbitMQ validates the copy's user as ours, and its headers are believed. So the user that it validated before
-        goes into one of them.
+        RabbitMQ validates the copy's user as ours, and its headers are believed. So who published it, or that nobody is
+        known to have, goes into one of them.
         """
-        if letter.user_id and letter.user_id != self._user:
-            letter = replace(letter, headers={**letter.headers, Header.PUBLISHER: letter.user_id})
-        await self.publish(exchange, letter)
+        await self.publish(exchange, replace(letter, headers={**letter.headers, Header.PUBLISHER: said_by(letter)}))
 
     async def _restore(self, seconds: float = 1.0) -> bool:
         """Declares the topology, unless that was done so lately; returns whether it is there."""

@@ -128,6 +128,8 @@ def _why_not(number: int, letter: DeadLetter | None) -> str:
         return (
             f"dead letter {number} was published to {letter.exchange!r}; only what was published to {EVENTS} is again"
         )
+    if not letter.publisher:
+        return f"nobody is known to have published dead letter {number}; its publisher has to, as a user of RabbitMQ"
     return f"the body of dead letter {number} was not kept; its publisher has to publish it again"
 
 
@@ -161,7 +163,7 @@ def _as_json(letter: DeadLetter) -> dict[str, Any]:
         "exchange": letter.exchange,
         "routing_key": letter.message.routing_key,
         "event": letter.message.message_id,
-        "publisher": letter.publisher,
+        "publisher": letter.publisher or None,
         "bytes": len(letter.message.body),
         "replayed_at": letter.replayed_at.isoformat() if letter.replayed_at else None,
     }

@@ -7,6 +7,7 @@ import typer
 from mailer.app import App
 from mailer.cli.shared import AsJson, fail, out, print_json, with_app
 from mailer.ledger.keys import KeyRefused
+from mailer.policy.identity import Identity, IdentityKind
 
 app = typer.Typer(help="API keys: create, revoke.", no_args_is_help=True)
 
@@ -20,8 +21,10 @@ def create(
     """Makes a key and prints it, for the only time."""
 
     async def act(app: App) -> str:
-        if not name.strip() or not name.isprintable():
-            raise KeyRefused("a key needs a name on one line: it stands in the ledger")
+        try:
+            Identity(IdentityKind.KEY, name)
+        except ValueError as error:
+            raise KeyRefused(f"a key needs a name, which stands in the ledger: {error}") from None
         if unknown := [name for name in brand if name not in app.policies]:
             raise KeyRefused(f"there is no brand {', '.join(unknown)}; there are {', '.join(app.policies)}")
         return await app.keys.create(name, brand)

@@ -127,7 +127,7 @@ def show(
 @app.command()
 def approve(
     identifier: Identifier,
-    by: Annotated[str, typer.Option("--by", metavar="PERSON", help="Who releases it; not its publisher.")],
+    by: Annotated[str, typer.Option("--by", "--as", metavar="PERSON", help="Who releases it; not its publisher.")],
 ) -> None:
     """Releases a mailing that waits for a second person (breach notices)."""
 

@@ -62,8 +62,8 @@ class PostgresDeadLetters:
         """Publishes an event again as its publisher, by the outbox, and marks it, in one transaction.
 
         Returns:
-            None: there is none, its body was not kept or is no text, or it was published elsewhere than to
-                `mailer.events`.
+            None: there is none, its body was not kept or is no text, nobody is known to have published it, or it was
+                published elsewhere than to `mailer.events`.
         """
         async with self._pool.acquire() as connection, connection.transaction():
             found = await connection.fetchrow(_SQL["one"], letter_id)
@@ -118,9 +118,7 @@ def _given(chosen: Chosen) -> tuple[object, ...]:
 
 
 def _letter(row: asyncpg.Record) -> DeadLetter:
-    message = Message(
-        row["body"], row["routing_key"], row["message_id"], {Header.PUBLISHER: row["publisher"]}, row["publisher"]
-    )
+    message = Message(row["body"], row["routing_key"], row["message_id"], {Header.PUBLISHER: row["publisher"]})
     return DeadLetter(
         row["id"],
         row["at"],

@@ -15,6 +15,7 @@ from mailer.ledger import people
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Connection, Pool, statements
 from mailer.ledger.writers import Writers, append
+from mailer.policy import identity
 from mailer.policy.aggregates import figure
 from mailer.policy.document import Policy
 from mailer.policy.standing import INVITED
@@ -211,19 +212,28 @@ class PostgresMailings:
     async def release(self, mailing_id: UUID, person: str) -> None:
         """Releases a mailing that waits for a second person.
 
+        Args:
+            mailing_id: which.
+            person: the name of who releases it, also as `person:NAME`.
+
         Raises:
-            ReleaseRefused: it does not wait, or the person is who published it.
+            ReleaseRefused: it does not wait, nobody knows who published it, or the person is who did, or is none.
         """
-        if not person.strip():
-            raise ReleaseRefused("nobody is named who releases it")
+        try:
+            releaser = identity.person(person)
+        except ValueError as error:
+            raise ReleaseRefused(f"a person has to release it: {error}") from None
         status = await self.status(mailing_id)
         if status is None:
             raise ReleaseRefused(f"there is no mailing {mailing_id}; `mailer mailing list` shows them")
-        if status.publisher.casefold() == person.strip().casefold():
-            raise ReleaseRefused(f"{person} published this mailing; a second person has to release it")
+        publisher = identity.known(status.publisher)
+        if publisher is None:
+            raise ReleaseRefused("nobody knows who published this mailing; cancel it, and have it published again")
+        if publisher == releaser:
+            raise ReleaseRefused(f"{releaser} published this mailing; a second person has to release it")
         async with self._writers.lease() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
-                if await connection.fetchrow(_SQL["release"], mailing_id, person) is None:
+                if await connection.fetchrow(_SQL["release"], mailing_id, str(releaser)) is None:
                     raise ReleaseRefused(f"the mailing does not wait for a release; it is {status.state}")
                 await connection.execute(_SQL["release_batches"], mailing_id)
                 entry = Entry(
@@ -232,7 +242,7 @@ class PostgresMailings:
                     mailing_id=mailing_id,
                     category=status.category,
                     reason="released",
-                    reply=person,
+                    reply=str(releaser),
                 )
                 linked = await append(connection, writer, [entry])
             writer.advance(linked)
@@ -245,7 +255,7 @@ async def _first(
     brands = [mailing.event.brand for mailing in mailings]
     events = [mailing.event.id for mailing in mailings]
     ids = [mailing.id for mailing in mailings]
-    publishers = [mailing.publisher for mailing in mailings]
+    publishers = [str(mailing.publisher) for mailing in mailings]
     columns = brands, events, ids, publishers, contents
     taken = {row["mailing_id"] for row in await connection.fetch(_SQL["accept"], *columns)}
     if len(taken) == len(mailings):
@@ -274,7 +284,7 @@ def _columns(mailing: NewMailing, sizes: Mapping[str, int]) -> dict[str, Any]:
         "lane": mailing.category.lane.value,
         "template_version": mailing.template_version,
         "policy_version": mailing.policy_version,
-        "publisher": mailing.publisher,
+        "publisher": str(mailing.publisher),
         "event_id": event.id,
         "audience": event.to.audience if isinstance(event.to, Audience) else None,
         "audience_size": None if isinstance(event.to, Audience) else sizes[str(mailing.id)],

@@ -110,7 +110,7 @@ async def park(connection: Pool | Connection, exchange: str, messages: Sequence[
         [message.message_id for message in messages],
         [{key: value for key, value in message.headers.items() if key != Header.PUBLISHER} for message in messages],
         [message.body.decode() for message in messages],
-        [message.headers.get(Header.PUBLISHER, message.user_id) for message in messages],
+        [message.headers.get(Header.PUBLISHER) for message in messages],
     )
     await connection.execute(_SQL["park"], exchange, *columns)
 
@@ -160,5 +160,5 @@ def _parked(row: asyncpg.Record) -> Parked:
     given = row["headers"] if isinstance(row["headers"], dict) else {}
     headers = {name: value for name, value in given.items() if isinstance(value, str) and name != Header.SIZE}
     headers[Header.PUBLISHER] = row["publisher"]
-    message = Message(row["body"].encode(), row["routing_key"], row["message_id"], headers, row["publisher"])
+    message = Message(row["body"].encode(), row["routing_key"], row["message_id"], headers)
     return Parked(row["id"], row["exchange"], message)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from mailer.crashing import CrashPoint, reach
-from mailer.pipeline.intake import ANONYMOUS, Intake
+from mailer.pipeline.intake import Intake
 from mailer.pipeline.moving import hold_batch
 from mailer.pipeline.overtime import Overtime
 from mailer.pipeline.persisting import BUG_PAUSES, GiveUp, Handle, Persisting, bury, pause
@@ -24,6 +24,7 @@ from mailer.ports.broker import (
     Received,
     Unpublishable,
     Unroutable,
+    said_by,
 )
 from mailer.ports.dead_letters import DeadKind, DeadLetters
 from mailer.ports.deliveries import Deliveries
@@ -167,10 +168,11 @@ def keep_dead(
             key = headers.get(Header.ROUTING_KEY, message.routing_key)
             exchange = headers.get(Header.EXCHANGE, received.exchange)
             kind, reason = _cause(message, exchange, key, knows)
-            publisher = headers.get(Header.PUBLISHER) or message.user_id or ANONYMOUS
+            publisher = said_by(message)
             again = {**headers, Header.PUBLISHER: publisher, Header.AGAIN: "1"}
             if not (
                 kind is DeadKind.MISSING
+                and publisher  # as our user, it would be ours
                 and Header.AGAIN not in headers
                 and await _is_published(broker, replace(message, routing_key=key, headers=again))
             ):
@@ -276,7 +278,7 @@ async def _relay(broker: Broker, letters: DeadLetters, item: Parked, bugs: Count
 
 async def _keep(letters: DeadLetters, item: Parked, reason: str, kind: DeadKind) -> Exception | None:
     """Makes a dead letter of a row; returns why that was not possible."""
-    publisher = item.message.headers.get(Header.PUBLISHER, ANONYMOUS)
+    publisher = said_by(item.message)
     try:
         await letters.keep(item.message, item.exchange, item.message.routing_key, reason, publisher, kind)
     except Exception as error:

@@ -13,7 +13,9 @@ from mailer.pipeline.handover import WINDOW
 from mailer.pipeline.overtime import Overtime
 from mailer.pipeline.precedence import URGENT
 from mailer.policy.document import Policy
-from mailer.ports.broker import Broker, Header, Message, Received
+from mailer.policy.identity import Identity
+from mailer.ports.broker import Broker, Message, Received, publisher_of
+from mailer.ports.dead_letters import DeadKind
 from mailer.ports.ids import uuid7
 from mailer.ports.mailings import Accepted, Mailings, NewMailing
 from mailer.ports.upkeep import Due, Upkeep
@@ -24,12 +26,15 @@ from mailer.telemetry import TAKEN_IN, log
 LARGE = 64 * 1024
 """Octets. Larger ones take long to read; nothing that is said of an account is so large."""
 BATCHES = "mailer.batches"
-ANONYMOUS = "anonymous"
-"""The publisher of a message without a validated user."""
+NOBODY = (
+    "nobody is known to have published it: set the property `user_id` to your RabbitMQ user's name, which RabbitMQ"
+    " then validates, and publish it again"
+)
+"""Why a message without a validated user is refused."""
 
 Admit = Callable[[MessageEvent], Template]
 """Finds an event's template, or raises `EventRefused`."""
-Apply = Callable[[AccountEvent, str], Awaitable[None]]
+Apply = Callable[[AccountEvent, Identity], Awaitable[None]]
 """Does what a publisher says of an account, or raises `EventRefused`."""
 
 
@@ -81,13 +86,17 @@ class Intake:
     async def _take(self, lane: str, arrived: Sequence[Received]) -> None:
         good: list[_Good] = []
         for received in arrived:
+            publisher = publisher_of(received.message)
+            if publisher is None:
+                await self._refuse(lane, received, NOBODY, DeadKind.NOT_ALLOWED)
+                continue
             try:
                 event = await self._reader.any(received.message.body)
                 if isinstance(event, MessageEvent):
-                    good.append(_Good(received, await self._judge(received.message, event)))
+                    good.append(_Good(received, await self._judge(received.message, event, publisher)))
                 else:
                     _expect_key(received.message, event)
-                    await self._apply(event, _publisher(received.message))
+                    await self._apply(event, publisher)
                     TAKEN_IN.labels(lane, "accepted").inc()
                     await received.ack()
             except EventRefused as refusal:
@@ -104,7 +113,7 @@ class Intake:
         for item, _ in accepted:
             await item.received.ack()
 
-    async def _judge(self, message: Message, event: MessageEvent) -> NewMailing:
+    async def _judge(self, message: Message, event: MessageEvent, publisher: Identity) -> NewMailing:
         template = self._admit(event)
         _expect_key(message, event)
         if isinstance(event.to, Audience) and not await self._mailings.has_audience(event.brand, event.to.audience):
@@ -113,7 +122,7 @@ class Intake:
         return NewMailing(
             uuid7(),
             event,
-            _publisher(message),
+            publisher,
             policy.categories[event.category],
             template.version,
             template.source,
@@ -142,10 +151,10 @@ class Intake:
                 await self._refuse(lane, item.received, str(IdTaken(result.differs)))
         return [pair for pair in accepted if not pair[1].differs]
 
-    async def _refuse(self, lane: str, received: Received, reason: str) -> None:
+    async def _refuse(self, lane: str, received: Received, reason: str, kind: DeadKind = DeadKind.REFUSED) -> None:
         TAKEN_IN.labels(lane, "refused").inc()
         log.warning("event refused", lane=lane, message_id=received.message.message_id)
-        await received.reject(reason)
+        await received.reject(reason, kind)
 
     async def _pass_on(self, lane: str, accepted: Sequence[Accepted]) -> None:
         """What fits one window is handed over here, together; what is larger goes to the lane's consumers."""
@@ -156,11 +165,6 @@ class Intake:
         for result in accepted:
             if result.size > WINDOW and result.batches:
                 await publish_batches(self._broker, self._upkeep, [Due(batch, lane) for batch in result.batches])
-
-
-def _publisher(message: Message) -> str:
-    """Who published a message, also where we relayed it."""
-    return message.headers.get(Header.PUBLISHER) or message.user_id or ANONYMOUS
 
 
 def _expect_key(message: Message, event: MessageEvent | AccountEvent) -> None:

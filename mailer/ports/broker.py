@@ -5,6 +5,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from mailer.policy.identity import Identity, IdentityKind, known
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -48,9 +50,22 @@ class Header:
     SIZE = "mailer-size"
     """The octets of a body that was too large to be taken; the message comes without it. Set by the broker only."""
     PUBLISHER = "mailer-publisher"
-    """Who published an event that was relayed."""
+    """The identity that published what we relay or bury; empty where nobody is known."""
     AGAIN = "mailer-again"
     """It was published once more by us, since its queue was missing the first time."""
+
+
+def said_by(message: Message) -> str:
+    """The identity that published a message, in text: as we noted it, or as the broker validated it; empty: nobody."""
+    noted = message.headers.get(Header.PUBLISHER)
+    if noted is not None:
+        return noted
+    return f"{IdentityKind.BROKER}:{message.user_id}" if message.user_id else ""
+
+
+def publisher_of(message: Message) -> Identity | None:
+    """The identity that published a message, None where nobody is known."""
+    return known(said_by(message))
 
 
 class Received(Protocol):

@@ -26,6 +26,8 @@ class DeadKind(StrEnum):
     """It came back to its queue too often, as what kills its consumers does."""
     TOO_LARGE = "too_large"
     """Its body is larger than an event may be; the body is not kept."""
+    NOT_ALLOWED = "not_allowed"
+    """Nobody is known to have published it, or somebody who may not."""
     EXPIRED = "expired"
     """It stayed in its queue for longer than its publisher allowed."""
 
@@ -35,7 +37,8 @@ class DeadLetter:
     """A refused message.
 
     Attributes:
-        exchange: where it was published first. replayed_at: when it was published again, None if it was not.
+        exchange: where it was published first. publisher: an identity, empty where nobody is known.
+        replayed_at: when it was published again, None if it was not.
     """
 
     id: int

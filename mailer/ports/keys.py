@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from mailer.policy.identity import Identity, IdentityKind
+
 
 @dataclass(frozen=True, slots=True)
 class ApiClient:
@@ -10,6 +12,11 @@ class ApiClient:
 
     name: str
     brands: frozenset[str]
+
+    @property
+    def identity(self) -> Identity:
+        """As which it publishes and acts."""
+        return Identity(IdentityKind.KEY, self.name)
 
 
 class ApiKeys(Protocol):

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from mailer.events import Attachment, MessageEvent
 from mailer.policy.category import Category
+from mailer.policy.identity import Identity
 from mailer.ports.deliveries import State
 
 _LATELY = 60.0
@@ -26,7 +27,7 @@ class NewMailing:
 
     id: UUID
     event: MessageEvent
-    publisher: str
+    publisher: Identity
     category: Category
     template_version: str
     template_source: str
@@ -96,6 +97,7 @@ class MailingStatus:
         unique_opens: how many messages were opened, as far as that may be known. The same of clicks: clicks,
             machine_clicks, and unique_clicks, each message's click on each link once. None: fewer than are shown; in
             whole cells while the mailing runs (`aggregates.figure`).
+        publisher: an identity, as text; empty where nobody is known.
         halted: the scopes of what makes it stand still.
         began_at: when it was free to go; None while it waits for its release.
         ended_lately: how many of its deliveries came to their end in the last minute.

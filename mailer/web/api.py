@@ -140,7 +140,7 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
             raise IdTaken(fields)
         return _json(_status(site, known), 200)
     site.admit(event)
-    message = Message(body, event.routing_key, event.id, {Header.PUBLISHER: client.name})
+    message = Message(body, event.routing_key, event.id, {Header.PUBLISHER: str(client.identity)})
     await site.outbox.park("mailer.events", [message])
     accepted = EventAccepted(event=event.id, brand=event.brand, status_url=_status_url(site, event.brand, event.id))
     return _json(accepted, 202)

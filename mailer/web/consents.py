@@ -120,7 +120,7 @@ async def record(
         _SOURCE,
         said.version or (policy.version if not said.given else ""),
         said.words,
-        client.name,
+        str(client.identity),
         said.at or datetime.now(UTC),
         said.proof,
     )

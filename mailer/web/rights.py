@@ -88,7 +88,7 @@ async def say(
     stated = {"v": 1, "id": uuid7().hex, **values, "brand": brand, "ref": ref, "account": account}
     said = validate_account(stated)
     try:
-        erasure = await carry_out(site.desks, policy, recipient_id, said, client.name, SOURCE)
+        erasure = await carry_out(site.desks, policy, recipient_id, said, str(client.identity), SOURCE)
     except ErasureBlocked as error:
         raise HTTPException(409, str(error)) from error
     except KnownEvent:

@@ -309,14 +309,14 @@ def test_who_published_is_on_record(world: World) -> None:
         way: {world.status[mailing]["publisher"] for mailing in taking(number)} for number, way in enumerate(WAYS)
     }
     assert publishers == {
-        "publish": {"guest"},
-        "blocking": {"guest"},
-        "transaction": {"postgres"},
-        "http": {"shop"},
+        "publish": {"broker:guest"},
+        "blocking": {"broker:guest"},
+        "transaction": {"role:postgres"},
+        "http": {"key:shop"},
     }
 
 
 def test_a_breach_notice_names_who_released_it(world: World) -> None:
     """And other mailings needed nobody."""
     released = {key: status["released_by"] for key, status in world.status.items()}
-    assert released == {(brand, c): "Dana Duty" if c == "breach" else None for brand, c in MAILINGS}
+    assert released == {(brand, c): "person:Dana Duty" if c == "breach" else None for brand, c in MAILINGS}

@@ -27,7 +27,7 @@ async def test_a_breach_notice_waits_for_somebody_else(stack: Stack) -> None:
         2,
         "mailer: Shop published this mailing; a second person has to release it\n",
     )
-    assert (waiting["state"], waiting["publisher"]) == ("awaiting_release", "shop")
+    assert (waiting["state"], waiting["publisher"]) == ("awaiting_release", "key:shop")
     assert (again.status, again.err.count("\n")) == (2, 1)
     assert await stack.states("leak") == dict.fromkeys(THREE, SENT)
     assert len(stack.mails(Feedback_ID=":breach:")) == 3

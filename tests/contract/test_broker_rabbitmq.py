@@ -172,6 +172,7 @@ async def test_headers_of_ours_are_believed_from_ourselves_only(broker: RabbitBr
         await letter.ack()
     assert letter.message.headers == {
         "kept": "yes",
+        Header.PUBLISHER: "",
         Header.KIND: "refused",
         Header.REASON: "bad",
         Header.EXCHANGE: EVENTS,

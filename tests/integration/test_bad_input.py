@@ -313,11 +313,11 @@ async def test_a_dead_letter_that_was_mended_is_replayed(stack: Stack) -> None:
         shown = (await stack.done("dead", "show", str(letter["id"]), "--json")).json
         status = await stack.status("early")
     assert letter["reason"] == "to.audience: interpals has no audience 'gold'; import it first"
-    assert (letter["event"], letter["publisher"], letter["replayed_at"]) == ("early", "guest", None)
+    assert (letter["event"], letter["publisher"], letter["replayed_at"]) == ("early", "broker:guest", None)
     assert shown["replayed_at"] is not None
     assert json.loads(shown["body"])["to"] == {"audience": "gold"}
     assert await stack.states("early") == dict.fromkeys(("ann", "bob"), ("handed_over", ""))
-    assert status["publisher"] == "guest"
+    assert status["publisher"] == "broker:guest"
 
 
 async def test_a_dead_letter_that_is_still_bad_is_a_new_one(small_stack: Stack) -> None:

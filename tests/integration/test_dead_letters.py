@@ -10,13 +10,18 @@ from mailer.ports.dead_letters import ALL, DAYS_KEPT, Chosen, DeadKind
 from mailer.ports.rights import Correction
 from tests.factories import BRAND, World, policies
 
-LETTER = Message(b'{"v": 2}', "interpals.newsletter", "m-1", {Header.PUBLISHER: "shop"})
+LETTER = Message(b'{"v": 2}', "interpals.newsletter", "m-1", {Header.PUBLISHER: "key:shop"})
 
 
 async def keep(world: World, body: bytes = LETTER.body, reason: str = "v: Input should be 1") -> None:
     """Keeps one."""
     await world.letters.keep(
-        Message(body, "mailer.dead", "m-1"), "mailer.events", "interpals.newsletter", reason, "shop", DeadKind.REFUSED
+        Message(body, "mailer.dead", "m-1"),
+        "mailer.events",
+        "interpals.newsletter",
+        reason,
+        "key:shop",
+        DeadKind.REFUSED,
     )
 
 
@@ -24,7 +29,7 @@ async def test_a_letter_is_kept_with_its_reason(world: World) -> None:
     """A letter has its reason, its publisher, where it was published first, and its body to the byte."""
     await keep(world, b"\xff\x00 not text")
     [letter] = await world.letters.list(10)
-    assert (letter.reason, letter.exchange, letter.publisher) == ("v: Input should be 1", "mailer.events", "shop")
+    assert (letter.reason, letter.exchange, letter.publisher) == ("v: Input should be 1", "mailer.events", "key:shop")
     assert (letter.message.body, letter.message.routing_key) == (b"\xff\x00 not text", "interpals.newsletter")
     assert (letter.message.message_id, letter.replayed_at) == ("m-1", None)
     assert await world.letters.get(letter.id) == letter
@@ -47,7 +52,7 @@ async def test_a_replay_publishes_it_again(world: World) -> None:
     assert replayed.replayed_at is not None
     [item] = await world.outbox.take("one", 10, 30)
     assert (item.exchange, item.message.routing_key) == ("mailer.events", "interpals.newsletter")
-    assert (item.message.body, item.message.user_id, item.message.message_id) == (LETTER.body, "shop", "m-1")
+    assert (item.message.body, item.message.headers, item.message.message_id) == (LETTER.body, LETTER.headers, "m-1")
     assert await world.letters.replay(letter.id + 1) is None
 
 

@@ -103,12 +103,24 @@ async def test_what_found_no_queue_is_published_once_more(world: World) -> None:
     await handle([item])
     [(exchange, again)] = world.broker.published
     assert (item.settled, exchange, again.routing_key, again.message_id) == ("ack", EVENTS, "interpals.service", "m-1")
-    assert again.headers == {Header.PUBLISHER: "shop", Header.AGAIN: "1"}
+    assert again.headers == {Header.PUBLISHER: "broker:shop", Header.AGAIN: "1"}
     assert await world.letters.list(1) == []
     world.broker.refuses = lambda _: Unpublishable("its headers are too large")
-    await handle([FakeReceived(Message(b"{}", "interpals.service", "m-2"), EVENTS)])
+    await handle([FakeReceived(Message(b"{}", "interpals.service", "m-2", user_id="shop"), EVENTS)])
     [letter] = await world.letters.list(2)
     assert (letter.kind, letter.message.message_id) == (DeadKind.MISSING, "m-2")
+
+
+async def test_what_nobody_published_is_not_published_once_more(world: World) -> None:
+    """As our user's it would be ours; nor is it ever replayed."""
+    plan = topology({("interpals", "service"): Lane.SERVICE})
+    await consumers.keep_dead(world.letters, world.broker, plan.knows)(
+        [FakeReceived(Message(b"{}", "interpals.service", "m-1"), EVENTS)]
+    )
+    [letter] = await world.letters.list(2)
+    assert (world.broker.published, letter.kind, letter.publisher) == ([], DeadKind.MISSING, "")
+    assert await world.letters.replayable(Chosen()) == []
+    assert await world.letters.replay(letter.id) is None
 
 
 async def test_only_events_are_published_once_more(world: World) -> None:

@@ -89,7 +89,7 @@ async def test_a_role_with_the_grant_publishes_as_itself(
             )
         await connection.execute("RESET ROLE")
         async with taken(database_url) as received:
-            assert received.message.headers[Header.PUBLISHER] == role
+            assert received.message.headers[Header.PUBLISHER] == f"role:{role}"
     finally:
         await connection.execute("RESET ROLE")
         await connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")

@@ -8,6 +8,7 @@ import pytest
 import mailer.events
 from mailer.events import validate_event
 from mailer.ports.broker import BrokerUnavailable, Header, Message
+from mailer.ports.dead_letters import DeadKind
 from tests.factories import BRAND, FakeReceived, World, make_event, new_mailing, person, plain_event, received
 
 
@@ -103,7 +104,7 @@ async def test_the_same_event_again_is_acknowledged(world: World) -> None:
 
 async def test_who_published_it(world: World) -> None:
     """The publisher is the broker's validated user, or who had published it before we relayed it."""
-    cases = [("shop", {}, "shop"), ("relay", {Header.PUBLISHER: "boss"}, "boss"), (None, {}, "anonymous")]
+    cases = [("shop", {}, "broker:shop"), ("relay", {Header.PUBLISHER: "key:boss"}, "key:boss")]
     for user, headers, publisher in cases:
         event = make_event([person(1)])
         message = Message(event.to_json(), event.routing_key, None, headers, user)
@@ -111,6 +112,27 @@ async def test_who_published_it(world: World) -> None:
         status = await world.mailings.find(BRAND, event.id)
         assert status is not None
         assert status.publisher == publisher
+
+
+@pytest.mark.parametrize(
+    ("user", "headers"),
+    [
+        (None, {}),
+        ("", {}),
+        ("shop", {Header.PUBLISHER: ""}),
+        ("shop", {Header.PUBLISHER: "boss"}),
+        ("shop", {Header.PUBLISHER: "broker:"}),
+        ("shop\x00", {}),
+    ],
+)
+async def test_an_event_of_nobody_is_a_dead_letter(world: World, user: str | None, headers: dict[str, str]) -> None:
+    """Without a user that RabbitMQ validated nobody is known to have published it, and others are taken in."""
+    event = make_event([person(1)])
+    nobodys = FakeReceived(Message(event.to_json(), event.routing_key, None, headers, user))
+    await world.intake().take("newsletter", [nobodys, other := received(good(2))])
+    assert (nobodys.kind, "set the property `user_id`" in str(nobodys.settled)) == (DeadKind.NOT_ALLOWED, True)
+    assert other.settled == "ack"
+    assert await world.mailings.find(BRAND, event.id) is None
 
 
 async def test_a_crash_between_intake_and_hand_over(world: World) -> None:

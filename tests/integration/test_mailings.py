@@ -34,7 +34,7 @@ async def test_an_event_becomes_a_mailing(world: World) -> None:
     assert abs(facts.released_at - datetime.now(UTC)) < timedelta(minutes=1)
     status = await world.mailings.find(BRAND, event.id)
     assert status is not None
-    assert (status.state, status.publisher, status.counts) == ("running", "shop", {("queued", ""): 3})
+    assert (status.state, status.publisher, status.counts) == ("running", "key:shop", {("queued", ""): 3})
     [entry] = await world.entries(accepted.mailing_id)
     assert (entry["kind"], entry["reason"], entry["policy"]) == ("mailing", "accepted", "2024")
 
@@ -309,15 +309,19 @@ async def test_a_later_time(world: World) -> None:
 
 async def test_a_breach_waits_for_a_second_person(world: World) -> None:
     """Nothing of a breach mailing leaves before somebody other than its publisher has released it, once."""
-    accepted = await world.accept([person(1)], "breach", publisher="Shop")
+    accepted = await world.accept([person(1)], "breach", publisher="person:Dana")
     assert accepted.batches == ()
     await world.due_now()
     await world.timekeeper().tick()
     assert world.broker.take() == []
     for nobody, why in (
-        ("shop", "published this mailing; a second person"),
-        (" SHOP ", "published this mailing; a second person"),
-        ("  ", "nobody is named"),
+        ("dana", "person:dana published this mailing; a second person"),
+        (" DANA ", "published this mailing; a second person"),
+        ("person:\uff24\uff21\uff2e\uff21", "published this mailing; a second person"),
+        ("  ", "a person has to release it"),
+        ("key:shop", "'key:shop' is no person"),
+        ("broker:guest", "'broker:guest' is no person"),
+        ("mailer:pipeline", "'mailer:pipeline' is no person"),
     ):
         with pytest.raises(ReleaseRefused, match=why):
             await world.mailings.release(accepted.mailing_id, nobody)
@@ -330,10 +334,20 @@ async def test_a_breach_waits_for_a_second_person(world: World) -> None:
     await world.run_published()
     status = await world.mailings.status(accepted.mailing_id)
     assert status is not None
-    assert (status.released_by, status.counts) == ("Grace", {("handed_over", ""): 1})
+    assert (status.released_by, status.counts) == ("person:Grace", {("handed_over", ""): 1})
     assert [entry["reply"] for entry in await world.entries(kind="mailing") if entry["reason"] == "released"] == [
-        "Grace"
+        "person:Grace"
     ]
+
+
+async def test_a_name_of_another_kind_is_somebody_else(world: World) -> None:
+    """The person Shop is not the key of that name; and what nobody is known to have published, nobody releases."""
+    accepted = await world.accept([person(1)], "breach", publisher="key:shop")
+    await world.mailings.release(accepted.mailing_id, "shop")
+    nobodys = await world.accept([person(2)], "breach")
+    await world.pool.execute("UPDATE mailings SET publisher = '' WHERE id = $1", nobodys.mailing_id)
+    with pytest.raises(ReleaseRefused, match="nobody knows who published this mailing; cancel it"):
+        await world.mailings.release(nobodys.mailing_id, "Grace")
 
 
 async def test_of_two_that_release_at_once_one_does(world: World) -> None:

@@ -6,13 +6,14 @@ import json
 import asyncpg
 
 from mailer.ledger.outbox import OutboxPublisher, PostgresOutbox, publish_in_transaction
-from mailer.ports.broker import Header, Message
+from mailer.policy.identity import Identity, IdentityKind
+from mailer.ports.broker import Header, Message, publisher_of
 from tests.factories import World, make_event, person, until
 
-SHOP = {Header.PUBLISHER: "shop"}
+SHOP = {Header.PUBLISHER: "key:shop"}
 
 
-def message(n: int, publisher: str | None = "shop") -> Message:
+def message(n: int, publisher: str | None = "key:shop") -> Message:
     """A message with all that one can have."""
     headers = {"x-n": str(n)} | ({Header.PUBLISHER: publisher} if publisher else {})
     return Message(json.dumps({"n": n}).encode(), "interpals.newsletter", f"m-{n}", headers)
@@ -25,7 +26,8 @@ async def test_what_is_parked_can_be_taken(world: World) -> None:
     assert [item.message.body for item in parked] == [b'{"n": 0}', b'{"n": 1}', b'{"n": 2}']
     assert {item.exchange for item in parked} == {"mailer.events"}
     one = parked[1].message
-    assert (one.routing_key, one.message_id, one.user_id) == ("interpals.newsletter", "m-1", "shop")
+    assert (one.routing_key, one.message_id) == ("interpals.newsletter", "m-1")
+    assert publisher_of(one) == Identity.read("key:shop")
     assert one.headers == {"x-n": "1", **SHOP}
 
 
@@ -33,7 +35,8 @@ async def test_a_publisher_is_the_role_that_wrote_it(world: World) -> None:
     """Where nobody is named, the publisher is whoever the database knows, which no row can claim."""
     await world.outbox.park("mailer.events", [message(1, None)])
     [item] = await world.outbox.take("one", 10, 30)
-    assert item.message.user_id == await world.pool.fetchval("SELECT current_user::text")
+    role = await world.pool.fetchval("SELECT current_user::text")
+    assert publisher_of(item.message) == Identity(IdentityKind.ROLE, role)
 
 
 async def test_takers_share_the_work(world: World) -> None:

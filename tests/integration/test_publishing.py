@@ -125,7 +125,7 @@ asyncio.run(main())
 """,
     )
     rows = await small_stack.query("SELECT routing_key, message_id, publisher FROM outbox")
-    assert [tuple(row) for row in rows] == [("interpals.service", "committed", "postgres")]
+    assert [tuple(row) for row in rows] == [("interpals.service", "committed", "role:postgres")]
 
 
 async def test_an_outage_is_told_and_gets_over(any_stack: Stack) -> None:

@@ -36,7 +36,7 @@ async def left(world: World) -> int:
 
 def message(n: int) -> Message:
     """A message."""
-    return Message(b"{}", f"b{n}.newsletter", f"m-{n}", {Header.PUBLISHER: "shop"})
+    return Message(b"{}", f"b{n}.newsletter", f"m-{n}", {Header.PUBLISHER: "key:shop"})
 
 
 async def test_what_is_parked_is_published(world: World) -> None:
@@ -53,7 +53,7 @@ async def test_what_is_parked_is_published(world: World) -> None:
     await until(lambda: arrived(2))
     stop.set()
     await asyncio.wait_for(relay, 60)
-    assert [published.headers for _, published in world.broker.published] == [{Header.PUBLISHER: "shop"}] * 2
+    assert [published.headers for _, published in world.broker.published] == [{Header.PUBLISHER: "key:shop"}] * 2
     assert await left(world) == 0
 
 
@@ -135,7 +135,7 @@ async def test_what_nothing_takes_is_a_dead_letter(world: World) -> None:
     [letter] = await world.letters.list(10)
     assert (letter.reason, letter.publisher, letter.message.routing_key) == (
         "no queue is bound",
-        "shop",
+        "key:shop",
         "b1.newsletter",
     )
     assert await left(world) == 0
@@ -152,10 +152,10 @@ async def test_dead_letters_become_rows(world: World) -> None:
     await consumers.keep_dead(world.letters, world.broker)(arrived)
     assert [item.settled for item in arrived] == ["ack"] * 3
     third, second, first = await world.letters.list(10)
-    assert (first.reason, first.publisher, first.exchange) == ("v: is required", "shop", "mailer.events")
+    assert (first.reason, first.publisher, first.exchange) == ("v: is required", "broker:shop", "mailer.events")
     assert first.message.routing_key == "a.service"
     assert second.reason.startswith("nothing takes 'nobody.service'")
-    assert (second.publisher, third.reason) == ("anonymous", "why\ufffd")
+    assert (second.publisher, third.reason) == ("", "why\ufffd")
 
 
 async def test_batches_are_handed_over(world: World) -> None:

@@ -27,7 +27,7 @@ STATUS = MailingStatus(
     category="newsletter",
     template="weekly",
     campaign=None,
-    publisher="shop",
+    publisher="key:shop",
     state="running",
     audience_size=3,
     created_at=datetime(2026, 11, 21, tzinfo=UTC),
@@ -61,7 +61,7 @@ async def test_an_event_is_accepted_and_parked() -> None:
     assert message.body == body
     assert message.routing_key == "interpals.newsletter"
     assert message.message_id == "order/17 ü"
-    assert message.headers == {Header.PUBLISHER: "shop"}
+    assert message.headers == {Header.PUBLISHER: "key:shop"}
 
 
 async def test_a_known_event_is_answered_with_its_first_mailing() -> None:

@@ -108,7 +108,7 @@ async def test_a_consent_has_proof_or_is_none(world: World, operator: Stack) -> 
         "form 1",
         WORDS,
         "form 17",
-        "app-1",
+        "key:app-1",
     )
     [entry] = await world.entries(kind="action")
     assert (entry["reason"], entry["category"], entry["policy"]) == ("consent_given", "newsletter", "form 1")

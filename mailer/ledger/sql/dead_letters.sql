@@ -7,7 +7,7 @@ SELECT * FROM dead_letters WHERE {chosen} ORDER BY id DESC LIMIT $9
 
 -- name: replayable
 SELECT id FROM dead_letters
-WHERE {chosen} AND exchange = 'mailer.events' AND kind <> 'too_large' AND octet_length(body) <= $9 ORDER BY id
+WHERE {chosen} AND exchange = 'mailer.events' AND publisher <> '' AND kind <> 'too_large' AND octet_length(body) <= $9 ORDER BY id
 
 -- name: chosen
 id >= $1 AND id <= $2 AND ($3::timestamptz IS NULL OR at >= $3) AND ($4::timestamptz IS NULL OR at < $4)
@@ -19,9 +19,9 @@ AND ($8 OR replayed_at IS NULL)
 SELECT * FROM dead_letters WHERE id = $1
 
 -- name: replayed
--- Only events are published again: what claims to be a batch or an outcome is mailer's own to say.
+-- Only events of somebody are published again: nobody has no rights, and what claims to be a batch or an outcome is mailer's own to say.
 UPDATE dead_letters SET replayed_at = now()
-WHERE id = $1 AND exchange = 'mailer.events' AND kind <> 'too_large' RETURNING *
+WHERE id = $1 AND exchange = 'mailer.events' AND publisher <> '' AND kind <> 'too_large' RETURNING *
 
 -- name: park
 INSERT INTO outbox (routing_key, message_id, body, publisher) VALUES ($1, $2, $3, $4)

@@ -1,6 +1,6 @@
 -- name: park
 INSERT INTO outbox (exchange, routing_key, message_id, headers, body, publisher)
-SELECT $1, routing_key, message_id, headers, body, coalesce(publisher, current_user)
+SELECT $1, routing_key, message_id, headers, body, coalesce(publisher, 'role:' || current_user)
 FROM unnest($2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[])
     AS m (routing_key, message_id, headers, body, publisher)
 

@@ -1,0 +1,107 @@
+"""Names of who says something. Names of different kinds cannot be confused: `key:shop` is not `broker:shop`."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Self
+from unicodedata import normalize
+
+MAX_NAME = 255
+"""Octets in UTF-8: AMQP's short string (AMQP 0-9-1, 4.2.5.3), in which RabbitMQ validates a user."""
+
+
+class IdentityKind(StrEnum):
+    """What vouches for a name."""
+
+    KEY = "key"
+    """The holder of an API key."""
+    BROKER = "broker"
+    """A user of RabbitMQ, validated by it."""
+    ROLE = "role"
+    """A role of the database, which wrote a row of the outbox."""
+    PERSON = "person"
+    """Somebody at a command, who gave this name."""
+    MAILER = "mailer"
+    """A part of mailer itself."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identity:
+    """One name of one kind. Names of persons are the same in upper and lower case, all others letter by letter.
+
+    Raises:
+        ValueError: the name is none: blank, too long, or not on one line.
+    """
+
+    kind: IdentityKind
+    name: str
+
+    def __post_init__(self) -> None:
+        """Checks the name."""
+        if not self.name.strip() or self.name != self.name.strip():
+            raise ValueError(f"a {self.kind} has a name without blanks around it")
+        if not self.name.isprintable():
+            raise ValueError("a name stands on one line, without control characters")
+        if len(self.name.encode()) > MAX_NAME:
+            raise ValueError(f"a name has at most {MAX_NAME} octets in UTF-8")
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """The identity that a text names in its one form, such as `key:shop`.
+
+        Raises:
+            ValueError: it names none; the message says how they are written.
+        """
+        kind, colon, name = text.partition(":")
+        if not colon or kind not in _KINDS:
+            raise ValueError(f"{text[:100]!r} is no identity; write {', '.join(f'{one}:NAME' for one in WRITTEN)}")
+        return cls(IdentityKind(kind), name)
+
+    @property
+    def form(self) -> tuple[IdentityKind, str]:
+        """What two writings of the same identity have in common."""
+        if self.kind is not IdentityKind.PERSON:
+            return self.kind, self.name
+        return self.kind, " ".join(normalize("NFKC", normalize("NFKC", self.name).casefold()).split())
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same, of the same kind."""
+        return isinstance(other, Identity) and self.form == other.form
+
+    def __hash__(self) -> int:
+        """By kind and name."""
+        return hash(self.form)
+
+    def __str__(self) -> str:
+        """As it stands in mailings, dead letters and the ledger."""
+        return f"{self.kind}:{self.name}"
+
+
+_KINDS = frozenset(kind.value for kind in IdentityKind)
+WRITTEN = tuple(kind for kind in IdentityKind if kind is not IdentityKind.MAILER)
+"""The kinds of others than mailer itself."""
+ITSELF = Identity(IdentityKind.MAILER, "pipeline")
+"""The publisher of mailer's own mail."""
+
+
+def person(text: str) -> Identity:
+    """The person that a name at a command means: `dana` is `person:dana`.
+
+    Raises:
+        ValueError: it is no name, or names a publisher of another kind.
+    """
+    kind, _, name = text.strip().partition(":")
+    if kind == IdentityKind.PERSON:
+        return Identity(IdentityKind.PERSON, name.strip())
+    if name and kind in _KINDS:
+        raise ValueError(f"{text.strip()!r} is no person; name the person who does it")
+    return Identity(IdentityKind.PERSON, text.strip())
+
+
+@lru_cache(maxsize=4096)
+def known(text: str) -> Identity | None:
+    """The identity that a text names, None if it names none. Remembered: a publisher has many events."""
+    try:
+        return Identity.read(text)
+    except ValueError:
+        return None

@@ -1,0 +1,91 @@
+"""Names of who says something: each has one form, and names of different kinds are never the same."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.policy.identity import ITSELF, MAX_NAME, Identity, IdentityKind, known, person
+from mailer.ports.broker import Header, Message, publisher_of
+
+NAMES = st.text(min_size=1, max_size=60).filter(
+    lambda text: text.isprintable() and text == text.strip() and len(text.encode("utf-8", "replace")) <= MAX_NAME
+)
+
+
+@given(st.sampled_from(IdentityKind), NAMES)
+def test_each_is_read_as_it_is_written(kind: IdentityKind, name: str) -> None:
+    """Whatever colons and kinds a name has in it."""
+    written = Identity(kind, name)
+    assert Identity.read(str(written)) == written
+    assert (Identity.read(str(written)).kind, Identity.read(str(written)).name) == (kind, name)
+
+
+@given(st.sampled_from(IdentityKind), st.sampled_from(IdentityKind), NAMES, NAMES)
+def test_names_of_different_kinds_are_never_the_same(
+    one: IdentityKind, other: IdentityKind, first: str, second: str
+) -> None:
+    """Neither as values nor as text."""
+    if one is not other:
+        assert Identity(one, first) != Identity(other, second)
+        assert str(Identity(one, first)) != str(Identity(other, second))
+    elif first != second:
+        assert str(Identity(one, first)) != str(Identity(other, second))
+
+
+@pytest.mark.parametrize("name", ["", " ", " a", "a ", "a\nb", "a\0", "a\u202eb", "a\x7f", "é" * 128, "\ud800"])
+@pytest.mark.parametrize("kind", IdentityKind)
+def test_what_is_no_name(kind: IdentityKind, name: str) -> None:
+    """It is refused, also where it is read."""
+    with pytest.raises(ValueError, match=r"name|surrogates"):
+        Identity(kind, name)
+    assert known(f"{kind}:{name}") is None
+
+
+@pytest.mark.parametrize("text", ["", "shop", "anonymous", "Key:shop", "queue:shop", ":shop", "key", "key "])
+def test_what_is_no_identity(text: str) -> None:
+    """A name without a kind is nobody's; the message says how one is written."""
+    with pytest.raises(ValueError, match=r"is no identity; write key:NAME, broker:NAME, role:NAME, person:NAME"):
+        Identity.read(text)
+    assert known(text) is None
+
+
+@pytest.mark.parametrize("text", ["dana", " Dana ", "person:dana", "person: DANA", "\uff44\uff41\uff4e\uff41"])
+def test_a_person_is_the_same_in_any_case(text: str) -> None:
+    """With or without the kind."""
+    assert person(text) == Identity(IdentityKind.PERSON, "dana")
+    assert hash(person(text)) == hash(Identity(IdentityKind.PERSON, "Dana"))
+
+
+def test_others_are_told_apart_letter_by_letter() -> None:
+    """PostgreSQL and RabbitMQ do so, too."""
+    assert Identity(IdentityKind.BROKER, "shop") != Identity(IdentityKind.BROKER, "Shop")
+
+
+@pytest.mark.parametrize("text", ["", "  ", "key:shop", "broker:dana", "role:dana", str(ITSELF), "person:"])
+def test_what_is_no_person(text: str) -> None:
+    """Nobody does as a person what a key or a machine may not do."""
+    with pytest.raises(ValueError, match="person"):
+        person(text)
+
+
+def test_a_name_with_a_colon_is_a_persons() -> None:
+    """Where it begins with no kind."""
+    assert str(person("Dr: Dana")) == "person:Dr: Dana"
+
+
+@pytest.mark.parametrize(
+    ("user", "headers", "publisher"),
+    [
+        ("shop", {}, "broker:shop"),
+        ("guest", {Header.PUBLISHER: "key:shop"}, "key:shop"),
+        ("guest", {Header.PUBLISHER: ""}, None),
+        ("guest", {Header.PUBLISHER: "shop"}, None),
+        (None, {}, None),
+        ("", {}, None),
+        ("a\n", {}, None),
+    ],
+)
+def test_who_published_a_message(user: str | None, headers: dict[str, str], publisher: str | None) -> None:
+    """As we noted it, or as the broker validated it; what is no identity is nobody."""
+    found = publisher_of(Message(b"", "a.b", None, headers, user))
+    assert found == (publisher and Identity.read(publisher))
