@@ -15,10 +15,12 @@ from mailer.ledger.database import Pool
 from mailer.ledger.imports import PostgresImporter
 from mailer.ledger.mailings import PostgresMailings
 from mailer.ledger.migrations import migrate
+from mailer.ledger.publishers import PostgresPublishers
 from mailer.ledger.writers import Writers
 from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy, parse_policy
 from mailer.policy.identity import Identity
+from mailer.policy.publishers import Rights
 from mailer.ports.ids import uuid7
 from mailer.ports.mailings import Accepted, NewMailing
 from mailer.ports.people import ImportRow
@@ -55,6 +57,14 @@ def database() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder, postgres.start(Path(folder)) as server:
         migrate(server.url(), resources.folder("migrations"))
         yield server.url()
+
+
+async def let_publish(url: str) -> None:
+    """Lets RabbitMQ's default user and the database's own role publish every category of the benchmarks' brand."""
+    async with await open_pool(url, size=1) as pool:
+        for identity in ("broker:guest", f"role:{await pool.fetchval('SELECT current_user')}"):
+            rights = Rights(frozenset({BRAND}), frozenset(CATEGORIES))
+            await PostgresPublishers(pool).add(Identity.read(identity), rights)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,6 @@ from mailer.ledger.figures import PostgresFigures
 from mailer.ledger.held import PostgresHeld
 from mailer.ledger.imports import PostgresImporter
 from mailer.ledger.inviters import PostgresInviters
-from mailer.ledger.keys import PostgresApiKeys
 from mailer.ledger.mailings import PostgresMailings
 from mailer.ledger.opens import PostgresOpens
 from mailer.ledger.origins import PostgresOrigins
@@ -37,6 +36,7 @@ from mailer.ledger.outbox import PostgresOutbox
 from mailer.ledger.partners import PostgresPartners, partners_of
 from mailer.ledger.pauses import PostgresPauses
 from mailer.ledger.processors import PostgresProcessors
+from mailer.ledger.publishers import PostgresPublishers
 from mailer.ledger.quarantine import PostgresQuarantine
 from mailer.ledger.rates import PostgresRates
 from mailer.ledger.reading import PostgresLedger
@@ -58,6 +58,7 @@ from mailer.pipeline.preparing import Gate
 from mailer.pipeline.press import Presses
 from mailer.pipeline.pushing import Push
 from mailer.pipeline.rates import Meter
+from mailer.pipeline.register import Register
 from mailer.pipeline.relays import Relays
 from mailer.pipeline.remembering import Remembered
 from mailer.pipeline.routing import Routes
@@ -147,7 +148,7 @@ class App:
         self.opens = PostgresOpens(pool, self.policies, settings.secret_keys)
         self.reports = PostgresReports(pool)
         self.letters = PostgresDeadLetters(pool, self.hasher)
-        self.keys = PostgresApiKeys(pool)
+        self.publishers = PostgresPublishers(pool)
         self.ledger = PostgresLedger(pool, settings.ledger_key)
         self.upkeep = PostgresUpkeep(pool, self.ledger, self.writers, forgetful(self.policies.values()))
         self.outbox = PostgresOutbox(pool)
@@ -222,8 +223,8 @@ class App:
         handover = await self.handover(control, meter, stop)
         judge = partial(admit, policies=self.policies, templates=self.templates)
         say = partial(apply, self.desks, self.policies)
-        overtime = Overtime(handover)
-        intake = Intake(self.mailings, self.upkeep, broker, overtime, self.policies, judge, say)
+        overtime, register = Overtime(handover), Register(self.publishers)
+        intake = Intake(self.mailings, self.upkeep, broker, overtime, self.policies, register, judge, say)
         await consumers.unless_stopped(stop, patiently(control.refresh))
         if stop.is_set():
             return
@@ -303,7 +304,7 @@ class App:
             rights=self.rights,
             desks=self.desks,
             outbox=self.outbox,
-            keys=self.keys,
+            publishers=self.publishers,
             admit=judge,
             registry=WEB,
             public_url=self.settings.public_url,

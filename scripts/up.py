@@ -2,9 +2,10 @@
 
 `MAILER_DATABASE_URL` and `MAILER_BROKER_URL`, from the environment or `.env`, name services that run already. For one
 that is not given, a private PostgreSQL or RabbitMQ is started with its files under `.cache/up`, and stopped at the end.
-A private database gets secrets of its own, kept beside it, where none are given.
+A private database gets secrets of its own, kept beside it, where none are given. A private RabbitMQ's user may publish.
 """
 
+import json
 import os
 import secrets
 import signal
@@ -15,7 +16,9 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from mailer.accounts import KINDS
 from mailer.embedded import Unavailable, postgres, rabbitmq
+from mailer.policy.category import CATEGORIES
 
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = ROOT / ".cache" / "up"
@@ -46,6 +49,22 @@ def private_secrets() -> dict[str, str]:
     return {name: value for name, value in dotenv_values(file).items() if value is not None}
 
 
+def let_publish(env: dict[str, str]) -> int:
+    """Lets the private RabbitMQ's user publish and say everything; returns the exit status."""
+    listed = subprocess.run(
+        ["mailer", "policy", "list", "--json"], cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE
+    )
+    granted = {
+        "brand": [policy["brand"] for policy in json.loads(listed.stdout)],
+        "category": CATEGORIES,
+        "action": KINDS,
+    }
+    options = [word for what, names in granted.items() for one in names for word in (f"--{what}", one)]
+    return subprocess.run(
+        ["mailer", "publishers", "add", "broker:guest", *options], cwd=ROOT, env=env, check=False
+    ).returncode
+
+
 def run_processes(env: dict[str, str]) -> int:
     """Runs the Procfile until a process of it ends, or we are asked to stop; returns the exit status."""
     command = [sys.executable, "-m", "honcho", "start", "--port", env.get("PORT", OPERATORS)]
@@ -64,8 +83,9 @@ def main() -> int:
         except Unavailable as missing:
             print(f"up: {missing}", file=sys.stderr)
             return 1
+        is_private = "MAILER_BROKER_URL" not in os.environ | dotenv_values(ROOT / ".env")
         migrated = subprocess.run(["mailer", "migrate"], cwd=ROOT, env=env, check=False).returncode
-        return migrated or run_processes(env)
+        return migrated or (is_private and let_publish(env)) or run_processes(env)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from mailer.ledger.keys import PostgresApiKeys
 from mailer.ports.ids import uuid7
 from mailer.ports.mailings import Accepted
 from tests.factories import BRAND, FakeProcessor, FakeReceived, World, plain_event, received, templates
+from tests.publishers import issue_key
 
 ADA = "user-1@people.example"
 CHANGES = {"interpals": "policy-change", "paltalk-2006": "ownership-change", "peerstream": "policy-change"}
@@ -56,4 +56,4 @@ async def of_kind(world: World, kind: str, mailing_id: UUID | None = None) -> li
 
 async def key(world: World, brand: str = BRAND) -> str:
     """The header of an application that may speak for a brand."""
-    return f"Bearer {await PostgresApiKeys(world.pool).create('shop', [brand])}"
+    return f"Bearer {await issue_key(world.pool, 'shop', brand)}"

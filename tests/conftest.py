@@ -27,6 +27,7 @@ from mailer.runtime.logs import end_output, flush_output, set_up_logs
 from mailer.telemetry import log
 from tests.hostile import make_hostile
 from tests.processes import Stack, open_stack
+from tests.publishers import let_publish
 
 pytest_plugins = ["tests.proofs"]
 
@@ -155,6 +156,8 @@ def postgres_server() -> Iterator[Server]:
                 server.sql(f"ALTER SYSTEM SET {setting}")
             server.sql("SELECT pg_reload_conf()")
         migrate(server.url(server.template), resources.folder("migrations"))
+        with asyncio.Runner() as runner:
+            runner.run(let_publish(server.url(server.template)))
         yield server
         server.sql(f"DROP DATABASE {server.template}")
 

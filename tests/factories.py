@@ -27,6 +27,7 @@ from mailer.ledger.outbox import PostgresOutbox
 from mailer.ledger.partners import PostgresPartners, partners_of
 from mailer.ledger.pauses import PostgresPauses
 from mailer.ledger.processors import PostgresProcessors
+from mailer.ledger.publishers import PostgresPublishers
 from mailer.ledger.quarantine import PostgresQuarantine
 from mailer.ledger.rates import PostgresRates
 from mailer.ledger.reading import PostgresLedger
@@ -42,6 +43,7 @@ from mailer.pipeline.overtime import Overtime
 from mailer.pipeline.preparing import Gate
 from mailer.pipeline.press import Presses
 from mailer.pipeline.rates import Meter
+from mailer.pipeline.register import Register
 from mailer.pipeline.routing import Routes
 from mailer.pipeline.streams import Streams
 from mailer.pipeline.timekeeper import Timekeeper
@@ -51,7 +53,7 @@ from mailer.policy.identity import Identity
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.rates import rates_of
 from mailer.policy.retention import forgetful
-from mailer.ports.broker import BrokerUnavailable, Message, Received
+from mailer.ports.broker import Message
 from mailer.ports.control import Notes
 from mailer.ports.dead_letters import DeadKind
 from mailer.ports.ids import uuid7
@@ -60,6 +62,7 @@ from mailer.ports.processor import Outgoing, Permit, Processor
 from mailer.rendering.admission import admit
 from mailer.rendering.links import Links
 from mailer.rendering.templates import TemplateLibrary
+from tests.brokers import FakeBroker
 from tests.halts import FakeHalts
 
 BRAND = "interpals"
@@ -162,48 +165,6 @@ class FakeProcessor:
         return sorted(outgoing.recipient for outgoing in self.sent)
 
 
-@dataclass
-class FakeBroker:
-    """Keeps what is published; away as long as the test wants."""
-
-    published: list[tuple[str, Message]] = field(default_factory=list)
-    mandatory: list[bool] = field(default_factory=list)
-    away: bool = False
-    refuses: Callable[[Message], Exception | None] = lambda message: None
-    waiting: int = 0
-
-    async def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> None:
-        """Keeps a message."""
-        if error := BrokerUnavailable("gone fishing") if self.away else self.refuses(message):
-            raise error
-        self.published.append((exchange, message))
-        self.mandatory.append(mandatory)
-
-    @asynccontextmanager
-    async def consume(
-        self, queue: str, prefetch: int, at_once: int | None = None
-    ) -> AsyncIterator[AsyncIterator[list[Received]]]:
-        """Nothing ever arrives."""
-
-        async def arrivals() -> AsyncIterator[list[Received]]:
-            await asyncio.Event().wait()
-            yield []
-
-        yield arrivals()
-
-    async def depth(self, queue: str) -> int:
-        """What the test says."""
-        return self.waiting
-
-    async def close(self) -> None:
-        """Nothing to end."""
-
-    def take(self) -> list[Message]:
-        """What was published since the last time."""
-        messages, self.published = [message for _, message in self.published], []
-        return messages
-
-
 @dataclass(eq=False)
 class FakeReceived:
     """A message in a consumer's hands, and how it was settled."""
@@ -261,6 +222,7 @@ class World:
         self.wishes = PostgresWishes(pool, self.writers)
         self.desks = desks(pool, self.writers, self.hasher, Links("https://mail.example", (KEY,)))
         self.letters = PostgresDeadLetters(pool, self.hasher)
+        self.publishers = PostgresPublishers(pool)
         self.rates = PostgresRates(pool, self.writers)
         self.halted = FakeHalts()
         self.stop = asyncio.Event()
@@ -293,7 +255,8 @@ class World:
         """The intake, with the real judgement of events."""
         judge, over = partial(admit, policies=self.policies, templates=templates()), Overtime(self.handover())
         say = partial(apply, self.desks, self.policies)
-        return Intake(self.mailings, self.upkeep, self.broker, over, self.policies, judge, say)
+        register = Register(self.publishers)
+        return Intake(self.mailings, self.upkeep, self.broker, over, self.policies, register, judge, say)
 
     def timekeeper(self, copies: int = 3) -> Timekeeper:
         """A timekeeper."""

@@ -21,6 +21,7 @@ from pamqp.commands import Queue
 
 from mailer.broker.topology import topology
 from mailer.processors.capture import Captured, CaptureServer, Inbox
+from tests.publishers import all_options
 from tests.shipped import shipped_templates
 from tests.soundness import assert_sound
 from tests.spawning import MAILER, Forked, begin
@@ -299,8 +300,7 @@ class Stack:
 
     async def api_key(self, name: str, *brands: str) -> str:
         """A new API key."""
-        options = [word for brand in brands for word in ("--brand", brand)]
-        return (await self.done("api-key", "create", name, *options)).out.strip()
+        return (await self.done("publishers", "add", f"key:{name}", *all_options(*brands))).out.strip()
 
 
 def _assert_decent(process: Process) -> None:

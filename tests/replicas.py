@@ -13,6 +13,7 @@ from mailer import resources
 from mailer.embedded import postgres
 from mailer.ledger.migrations import migrate
 from tests.processes import until
+from tests.publishers import let_publish
 
 
 class Member:
@@ -137,6 +138,7 @@ async def make_data(folder: Path) -> None:
     """Makes a migrated database on a server, which is stopped then: what `open_cluster` begins with."""
     with await asyncio.to_thread(postgres.start, folder) as server:
         await asyncio.to_thread(migrate, server.url(), resources.folder("migrations"))
+        await let_publish(server.url())
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import asyncpg
 
-from bench.setting import BRAND, setting
+from bench.setting import BRAND, let_publish, setting
 from bench.speed.machine import descendant
 from mailer import resources
 from mailer.embedded import postgres, rabbitmq
@@ -75,6 +75,7 @@ def open_room(profile: bool = False, audiences: Sequence[int] = AUDIENCES) -> It
         folder.chmod(0o711)  # the database runs as a user of its own
         server = stack.enter_context(postgres.start(folder / "postgres"))
         migrate(server.url(), resources.folder("migrations"))
+        asyncio.run(let_publish(server.url()))
         node = stack.enter_context(rabbitmq.start(folder / "rabbitmq"))
         postmaster = int((folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
         _templates(folder / "templates")

@@ -1,9 +1,9 @@
 """Account events: what applications say of their accounts on the queue becomes the same actions as by CLI and API."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Reaches, Rectifies
 from mailer.actions import account, rights
@@ -55,8 +55,17 @@ class Desk:
     suppressions: Suppressions
 
 
-Desks = Callable[[AccountEvent | None], Desk]
-"""The desk for one event, whose change is noted with it, so that it is made once; None: one that notes nothing."""
+class Desks(Protocol):
+    """Opens the desk for one event, whose change is noted with it, so that it is made once."""
+
+    def __call__(self, event: AccountEvent | None, actor: str | None = None) -> Desk:
+        """The desk.
+
+        Args:
+            event: which; None: one that notes nothing.
+            actor: the identity that stands in the ledger.
+        """
+        ...
 
 
 @rule("account-events", "paltalk06-21")
@@ -73,7 +82,7 @@ async def apply(desks: Desks, policies: Mapping[str, Policy], event: AccountEven
         EventRefused: it cannot be done; the message says why.
     """
     policy = check(policies, event)
-    recipient_id = await desks(None).rights.know(event.brand, policy.controller.id, event.ref)
+    recipient_id = await desks(None, str(publisher)).rights.know(event.brand, policy.controller.id, event.ref)
     try:
         await carry_out(desks, policy, recipient_id, event, str(publisher), SOURCE)
     except KnownEvent:
@@ -149,7 +158,7 @@ class _Said:
 
 
 async def _do(said: _Said, event: AccountEvent) -> Erasure | None:
-    desk, policy, whose, source = said.desks(event), said.policy, said.recipient_id, said.source
+    desk, policy, whose, source = said.desks(event, said.actor), said.policy, said.recipient_id, said.source
     match event:
         case Becomes(account="erase"):
             return await rights.erase(desk.rights, policy, whose, source)

@@ -15,13 +15,13 @@ from mailer.cli import (
     demo,
     doctor,
     inviters,
-    keys,
     ledger,
     mailing,
     partners,
     policy,
     processors,
     publish,
+    publishers,
     quarantine,
     rates,
     recipients,
@@ -60,7 +60,7 @@ for name, group in (
     ("quarantine", quarantine.app),
     ("rate", rates.app),
     ("brand", control.brands),
-    ("api-key", keys.app),
+    ("publishers", publishers.app),
     ("schema", schema.app),
 ):
     app.add_typer(group, name=name)

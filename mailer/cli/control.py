@@ -1,7 +1,5 @@
 """`mailer stop`, `mailer start`, `mailer brand`: what stands still, and letting it go on."""
 
-import getpass
-import os
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -11,13 +9,15 @@ import typer
 from mailer.actions.tables import FileRefused
 from mailer.app import App
 from mailer.cli.files import policy_of
-from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
+from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, user, with_app
 from mailer.policy.category import CATEGORIES
 from mailer.ports.control import OPERATOR, Answer, Halt, Scope
 
 brands = typer.Typer(help="Brands: pause, resume.", no_args_is_help=True)
 
-By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who says so; it stands in the ledger.")]
+By = Annotated[
+    str, typer.Option("--by", metavar="PERSON", help="Who says so; it stands in the ledger.", callback=note_actor)
+]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the ledger.")]
 _WENT_BACK = (
     "the database went back: it lacks what this system has had, as after a restore. Mail that went out since is open in"
@@ -154,10 +154,7 @@ def person(by: str) -> str:
     Ends the command where the name is none.
     """
     if not by:
-        try:
-            return getpass.getuser()
-        except (OSError, KeyError):  # a container's user that has no name
-            return f"uid {os.getuid()}"
+        return user()
     if not by.strip() or not by.isprintable():
         fail("--by needs the name of a person: it stands in the ledger", 2)
     return by

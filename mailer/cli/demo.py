@@ -6,7 +6,7 @@ import shlex
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,8 @@ from mailer.embedded.demo import Stage, tell
 from mailer.embedded.demo_ports import Verified
 from mailer.embedded.demo_report import DoesNotHold, Narrator
 from mailer.events import MessageEvent
+from mailer.policy.identity import Identity, IdentityKind
+from mailer.policy.publishers import Rights
 from mailer.ports.broker import Broker
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
 from mailer.processors.capture import Inbox
@@ -188,9 +190,18 @@ class _Commands:
         """See the port."""
         return await import_file(self._app, file, brand, rejected)
 
-    async def create_key(self, name: str, brand: str) -> str:
+    async def create_key(self, name: str, brand: str, categories: Collection[str]) -> str:
         """See the port."""
-        return await self._app.keys.create(name, [brand])
+        return await self._add(IdentityKind.KEY, name, brand, categories) or ""
+
+    async def admit(self, brand: str, categories: Collection[str]) -> None:
+        """See the port."""
+        role = await self._app.pool.fetchval("SELECT current_user::text")
+        await self._add(IdentityKind.ROLE, role, brand, categories)
+
+    async def _add(self, kind: IdentityKind, name: str, brand: str, categories: Collection[str]) -> str | None:
+        rights = Rights(frozenset({brand}), frozenset(categories))
+        return await self._app.publishers.add(Identity(kind, name), rights)
 
     async def publish(self, event: MessageEvent) -> None:
         """See the port."""

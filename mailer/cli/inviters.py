@@ -6,13 +6,15 @@ import typer
 
 from mailer.actions.invitation import pause_inviter, resume_inviter
 from mailer.app import App
-from mailer.cli.shared import fail, out, with_app
+from mailer.cli.shared import fail, note_actor, out, with_app
 
 app = typer.Typer(help="Members who invite: pause, resume.", no_args_is_help=True)
 
 Member = Annotated[str, typer.Argument(metavar="MEMBER", help="As events name who invites.")]
 Brand = Annotated[str, typer.Option(help="Whose member it is.")]
-By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who says so; it stands in the ledger.")]
+By = Annotated[
+    str, typer.Option("--by", metavar="PERSON", help="Who says so; it stands in the ledger.", callback=note_actor)
+]
 
 
 class _Unknown(Exception):

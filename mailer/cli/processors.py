@@ -7,7 +7,7 @@ import typer
 from mailer.app import App
 from mailer.cli import control
 from mailer.cli.identifiers import mailing_id
-from mailer.cli.shared import AsJson, fail, moment, out, print_json, settings, table, with_app
+from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, settings, table, with_app
 from mailer.ledger.pauses import PostgresPauses
 from mailer.policy.set_up import checks, checks_of_status
 from mailer.ports.control import Halt, MailingRefused, Scope
@@ -21,7 +21,10 @@ app = typer.Typer(help="Processors: list, pause, resume, confirm-purge, confirm-
 _Listed = tuple[list[RelayState], list[Pause], list[Holder], list[Purge], list[Keeper], tuple[Halt, ...]]
 Processor = Annotated[str, typer.Option(help="Its name, as the ledger has it.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name, as the ledger has it.")]
-By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who notes its answer; it stands in the ledger.")]
+By = Annotated[
+    str,
+    typer.Option("--by", metavar="PERSON", help="Who notes its answer; it stands in the ledger.", callback=note_actor),
+]
 
 
 @app.command("list")

@@ -8,7 +8,7 @@ import typer
 
 from mailer.actions.quarantine import JudgementRefused, settle
 from mailer.app import App
-from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
+from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, with_app
 from mailer.inputs import named_moment
 from mailer.ports.quarantine import Group, Selection, Verdict
 
@@ -18,7 +18,9 @@ Processor = Annotated[str, typer.Option(help="Whose refusals.")]
 Domain = Annotated[str | None, typer.Option(help="Only those of this recipient domain.")]
 Since = Annotated[str, typer.Option(metavar="TIME", help="From when on, such as 2026-12-24T09:30Z.")]
 Until = Annotated[str | None, typer.Option(metavar="TIME", help="Until when; without it, now.")]
-By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who says so; it stays on record.")]
+By = Annotated[
+    str, typer.Option("--by", metavar="PERSON", help="Who says so; it stays on record.", callback=note_actor)
+]
 
 
 @app.command("list")

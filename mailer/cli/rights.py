@@ -17,7 +17,7 @@ from mailer.actions.hold import HoldRefused, lift_hold
 from mailer.actions.hold import hold as set_hold
 from mailer.actions.rights import export as copy_of
 from mailer.app import App
-from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
+from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, with_app
 from mailer.policy.document import Policy
 from mailer.ports.ids import uuid7
 from mailer.ports.rights import Disclosure, Erasure, ErasureBlocked, NoHold
@@ -28,7 +28,9 @@ _T = TypeVar("_T")
 
 Ref = Annotated[str, typer.Argument(metavar="REF", help="The application's own key for the person.")]
 Brand = Annotated[str, typer.Option(help="Whose recipient it is.")]
-By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who does it; it stands in the ledger.")]
+By = Annotated[
+    str, typer.Option("--by", metavar="PERSON", help="Who does it; it stands in the ledger.", callback=note_actor)
+]
 Off = Annotated[bool, typer.Option("--off", help="It is so no longer.")]
 
 _SOURCE = "operator"
@@ -202,7 +204,7 @@ def _say(brand: str, ref: str, **event: Any) -> Erasure | None:
 
     async def act(app: App, policy: Policy, id_: int) -> Erasure | None:
         said = validate_account({"v": 1, "id": uuid7().hex, "brand": policy.brand, "ref": ref, **event})
-        return await carry_out(app.desks, policy, id_, said, _SOURCE, _SOURCE)
+        return await carry_out(app.desks, policy, id_, said, app.writers.actor or _SOURCE, _SOURCE)
 
     return _with_person(brand, ref, act)
 

@@ -1,7 +1,9 @@
 """What the commands share: running asynchronous code, errors in one line, tables and JSON."""
 
 import asyncio
+import getpass
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -21,6 +23,8 @@ from mailer.embedded import Unavailable
 from mailer.events import EventRefused
 from mailer.ledger.migrations import MigrationFailed
 from mailer.policy.document import PolicyError
+from mailer.policy.identity import Identity
+from mailer.policy.identity import person as person_of
 from mailer.ports.broker import BrokerUnavailable, Unpublishable
 from mailer.ports.control import MemoryClosed
 from mailer.ports.outages import DatabaseAway
@@ -113,12 +117,41 @@ def settings(**overrides: Any) -> Settings:
         fail(str(error), 2)
 
 
+class _Acting:
+    """The person who does what this command does, where `--by` names one."""
+
+    person: Identity | None = None
+
+
+def note_actor(by: str) -> str:
+    """Has the ledger name a person in all that this command does. The command itself refuses what is no name."""
+    with suppress(ValueError):
+        _Acting.person = person_of(by)
+    return by
+
+
+def user() -> str:
+    """The user of this system who runs the command."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user that has no name
+        return f"uid {os.getuid()}"
+
+
+def _user() -> Identity:
+    try:
+        return person_of(user())
+    except ValueError:
+        return person_of(f"uid {os.getuid()}")
+
+
 @asynccontextmanager
 async def opened(**overrides: Any) -> AsyncIterator[App]:
     """Everything put together, with logs set up."""
     current = settings(**overrides)
     set_up_logs(json=current.log_json)
     async with open_app(current) as app:
+        app.writers.actor = str(_Acting.person or _user())
         yield app
 
 

@@ -14,7 +14,7 @@ from mailer.actions.suppression import OBJECTION, SuppressionRefused, lift, obje
 from mailer.actions.tables import FileRefused
 from mailer.app import App
 from mailer.cli.files import Rejects, known_ref, open_text, policy_of, tell
-from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
+from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, with_app
 from mailer.inputs import address, named_moment
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.suppressions import NewSuppression, Suppression
@@ -24,7 +24,9 @@ _T = TypeVar("_T")
 app = typer.Typer(help="Suppressions: add, lift, list, explain, import, export.", no_args_is_help=True)
 
 Brand = Annotated[str, typer.Option(help="Whose mail it is about.")]
-By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who says so; it stays on record.")]
+By = Annotated[
+    str, typer.Option("--by", metavar="PERSON", help="Who says so; it stays on record.", callback=note_actor)
+]
 
 
 @app.command()

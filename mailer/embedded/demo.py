@@ -104,8 +104,10 @@ class _Story:
         """One application by HTTP, the other on the broker."""
         self._chapter("Two applications publish: one event for each brand and category")
         await self._until(self._site_answers, f"the web app answers at {self._stage.site}")
-        self._key = await self._pipeline.create_key(APPLICATION, PALTALK)
         events = _read_events(self._stage.examples / "events")
+        categories = {event.category for event in events.values()}
+        self._key = await self._pipeline.create_key(APPLICATION, PALTALK, categories)
+        await self._pipeline.admit(INTERPALS, categories)
         for event in events.values():
             if event.brand == PALTALK:
                 answer = await self._post(event)

@@ -1,6 +1,6 @@
 """What the demo needs of the pipeline: a few commands, and the captured mail."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,8 +27,12 @@ class Pipeline(Protocol):
         """Imports a file for a brand; lines that cannot be taken go to `rejected`."""
         ...
 
-    async def create_key(self, name: str, brand: str) -> str:
-        """A new API key for a brand."""
+    async def create_key(self, name: str, brand: str, categories: Collection[str]) -> str:
+        """A new API key, whose holder may publish these categories of a brand."""
+        ...
+
+    async def admit(self, brand: str, categories: Collection[str]) -> None:
+        """Lets what is published on the broker be of these categories of a brand."""
         ...
 
     async def publish(self, event: MessageEvent) -> None:

@@ -31,14 +31,15 @@ class Shape(NamedTuple):
 
     Attributes:
         number: by which each of them names it.
-        columns: kind, brand, category, reason, rule, policy, processor, country, contract, purpose, fields.
-        head, tail: of the canonical form, before the mailing, and after the attempt.
+        columns: kind, brand, category, reason, rule, policy, processor, country, contract, purpose, fields, actor.
+        head, tail, end: of the canonical form, before the mailing, after the attempt, and after the Message-ID.
     """
 
     number: int
     columns: tuple[Any, ...]
     head: str
     tail: str
+    end: str
 
 
 @dataclass(slots=True)
@@ -75,12 +76,15 @@ def commit_to(salt: bytes, text: str) -> bytes:
 def link_hash(
     mac: Mac, previous: bytes, writer: UUID, n: int, at: datetime, entry: Entry, commitment: bytes | None
 ) -> bytes:
-    """HMAC-SHA-256 over the hash before and the entry's canonical form (a JSON array in the order of the columns)."""
-    head, tail = _fragments(entry[:2] + entry[5:14])
+    """HMAC-SHA-256 over the hash before and the entry's canonical form (a JSON array in the order of the columns).
+
+    The actor is its last element, and left out where there is none, as in all entries before there was such a column.
+    """
+    shape = _shape(0, (*entry[:2], *entry[5:14], entry.actor))
     mailing, recipient, attempt = entry[2:5]
     moment = (at - _EPOCH) // _MICROSECOND
     mail = _quoted(mailing), recipient, attempt
-    return mac(previous + _canonical(writer.hex, n, moment, head, *mail, tail, commitment, entry.message_id))
+    return mac(previous + _canonical(writer.hex, n, moment, shape, *mail, commitment, entry.message_id))
 
 
 def link_all(
@@ -105,15 +109,15 @@ def link_all(
         return links
     columns = list(zip(*entries, strict=True))
     mailings, links.recipients, links.attempts = columns[2:5]
-    replies, links.message_ids = columns[14:]
+    replies, links.message_ids, actors = columns[14:]
     # What they have in common: all but mailing, recipient, attempt, reply and Message-ID. Each is looked up once, since
     # so many columns take as long to look up as the entry takes to be hashed.
     shapes: dict[tuple[Any, ...], Shape] = {}
     shaped = list[Shape]()
-    for one in zip(*columns[:2], *columns[5:14], strict=True):
+    for one in zip(*columns[:2], *columns[5:14], actors, strict=True):
         shape = shapes.get(one)
         if shape is None:
-            shape = shapes[one] = Shape(len(shapes), one, *_fragments(one))
+            shape = shapes[one] = _shape(len(shapes), one)
         shaped.append(shape)
     links.shapes, links.numbers = list(shapes.values()), [shape.number for shape in shaped]
     quoted = {mailing: _quoted(mailing) for mailing in dict.fromkeys(mailings)}
@@ -128,10 +132,7 @@ def link_all(
             text = storable(text)
             commitment = commit_to(salts[(n - first) * _SALT : (n - first + 1) * _SALT], text)
         previous = mac(
-            previous
-            + _canonical(
-                owner, n, moment, shape.head, quoted[mailing], recipient, attempt, shape.tail, commitment, message_id
-            )
+            previous + _canonical(owner, n, moment, shape, quoted[mailing], recipient, attempt, commitment, message_id)
         )
         links.texts.append(text)
         links.commitments.append(commitment or GENESIS)
@@ -139,19 +140,20 @@ def link_all(
     return links
 
 
-def _fragments(columns: tuple[Any, ...]) -> tuple[str, str]:
-    return _json(columns[:2])[1:-1], _json(columns[2:])[1:-1]
+def _shape(number: int, columns: tuple[Any, ...]) -> Shape:
+    actor = columns[-1]
+    end = "" if actor is None else f",{_json(actor)}"
+    return Shape(number, columns, _json(columns[:2])[1:-1], _json(columns[2:-1])[1:-1], end)
 
 
 def _canonical(
     writer: str,
     n: int,
     moment: int,
-    head: str,
+    shape: Shape,
     mailing: str,
     recipient_id: int | None,
     attempt: int | None,
-    tail: str,
     commitment: bytes | None,
     message_id: str | None,
 ) -> bytes:
@@ -160,7 +162,10 @@ def _canonical(
     tried = "null" if attempt is None else attempt
     committed = "null" if commitment is None else f'"{commitment.hex()}"'
     message = "null" if message_id is None else encode_basestring_ascii(message_id)
-    return f'["{writer}",{n},{moment},{head},{mailing},{recipient},{tried},{tail},{committed},{message}]'.encode()
+    return (
+        f'["{writer}",{n},{moment},{shape.head},{mailing},{recipient},{tried},{shape.tail},{committed},{message}'
+        f"{shape.end}]"
+    ).encode()
 
 
 def _quoted(mailing_id: UUID | None) -> str:

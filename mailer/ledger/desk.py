@@ -25,8 +25,9 @@ def desks(pool: Pool, writers: Writers, hasher: AddressHasher, links: Links, *, 
         tell: whether what is cancelled is told on `mailer.outcomes`.
     """
 
-    def desk(event: AccountEvent | None) -> Desk:
-        noting = writers.once(event.brand, event.id, hasher.contents.of(event)) if event else writers
+    def desk(event: AccountEvent | None, actor: str | None = None) -> Desk:
+        named = writers if actor is None else writers.by(actor)
+        noting = named.once(event.brand, event.id, hasher.contents.of(event)) if event else named
         standings = PostgresStandings(pool, noting, hasher)
         return Desk(
             standings,

@@ -243,6 +243,7 @@ class PostgresMailings:
                     category=status.category,
                     reason="released",
                     reply=str(releaser),
+                    actor=str(releaser),
                 )
                 linked = await append(connection, writer, [entry])
             writer.advance(linked)
@@ -322,6 +323,7 @@ def _accepted(mailing: NewMailing) -> Entry:
         category=mailing.category.name,
         reason="accepted",
         policy=mailing.policy_version,
+        actor=str(mailing.publisher),
     )
 
 

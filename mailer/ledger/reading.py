@@ -38,7 +38,10 @@ class PostgresLedger:
                 "mailing": str(row["mailing_id"]) if row["mailing_id"] else None,
                 "recipient": row["recipient_id"],
                 **{key: row[key] for key in ("attempt", "category", "kind", "reason", "rule", "policy", "processor")},
-                **{key: row[key] for key in ("country", "contract", "purpose", "fields", "reply", "message_id")},
+                **{
+                    key: row[key]
+                    for key in ("country", "contract", "purpose", "fields", "reply", "message_id", "actor")
+                },
                 "hash": row["hash"].hex(),
             }
 

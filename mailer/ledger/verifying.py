@@ -170,9 +170,10 @@ class _Walk:
     def _expected(self, row: asyncpg.Record) -> bytes:
         writer, n, at, kind, brand, mailing, recipient, attempt, category, reason, rule, policy, *more = row
         processor, country, contract, purpose, fields, commitment, message_id, *_ = more
+        actor = row["actor"]
         fields = None if fields is None else tuple(fields)
         facts = (brand, mailing, recipient, attempt, category, reason, rule, policy, processor, country, contract)
-        entry = Entry(kind, *facts, purpose, fields, None, message_id)
+        entry = Entry(kind, *facts, purpose, fields, None, message_id, actor)
         return link_hash(self._mac, self._previous, writer, n, at, entry, commitment)
 
     def _fault(self, n: int, what: str) -> None:

@@ -33,6 +33,7 @@ _SHAPE = (
     "contract",
     "purpose",
     "fields",
+    "actor",
 )
 _MAX_AGE = timedelta(days=1)
 
@@ -45,6 +46,7 @@ class Writer:
         self.id: UUID = uuid7()
         self.born = datetime.now(UTC)
         self.event: tuple[str, str, bytes] | None = None
+        self.actor: str | None = None
         self.n = 0
         self.changes: list[Change] | None = None
         self._head = GENESIS
@@ -71,6 +73,7 @@ class Writers:
 
     Attributes:
         epoch: how often the database was found to have lost what was committed.
+        actor: the identity that stands in entries which name none.
     """
 
     def __init__(self, key: str, notes: Notes | None = None) -> None:
@@ -78,6 +81,7 @@ class Writers:
         self._notes = notes
         self._free: list[Writer] = []
         self.epoch = 0
+        self.actor: str | None = None
         self._event: tuple[str, str, bytes] | None = None
 
     def renew(self) -> None:
@@ -91,6 +95,12 @@ class Writers:
         limited._event = brand, event_id, content
         return limited
 
+    def by(self, actor: str) -> "Writers":
+        """The same, for what somebody says."""
+        named = copy(self)  # of the same free ones
+        named.actor = actor
+        return named
+
     @asynccontextmanager
     async def lease(self) -> AsyncIterator[Writer]:
         """A writer for one statement or transaction.
@@ -101,7 +111,7 @@ class Writers:
         while free and datetime.now(UTC) - free[-1].born > _MAX_AGE:
             free.pop()
         writer = free.pop() if free else Writer(self._key)
-        writer.event = self._event
+        writer.event, writer.actor = self._event, self.actor
         writer.changes = None if self._notes is None else []
         before = writer.n
         yield writer
@@ -142,6 +152,8 @@ async def append(connection: Connection, writer: Writer, entries: Sequence[Entry
     """
     if writer.event:
         await _note(connection, *writer.event)
+    if writer.actor is not None:
+        entries = [entry if entry.actor else entry._replace(actor=writer.actor) for entry in entries]
     links = writer.link(entries)
     if entries:
         await connection.execute(_APPEND, *columns(links))

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailer.accounts import AccountEvent
 from mailer.contents import IdTaken
@@ -12,8 +12,10 @@ from mailer.events import Audience, EventRefused, MessageEvent
 from mailer.pipeline.handover import WINDOW
 from mailer.pipeline.overtime import Overtime
 from mailer.pipeline.precedence import URGENT
+from mailer.pipeline.register import Register
 from mailer.policy.document import Policy
 from mailer.policy.identity import Identity
+from mailer.policy.publishers import ToPublish, ToSay, needs_second_person
 from mailer.ports.broker import Broker, Message, Received, publisher_of
 from mailer.ports.dead_letters import DeadKind
 from mailer.ports.ids import uuid7
@@ -49,7 +51,8 @@ class Intake:
 
     Args:
         mailings, upkeep: the rows. broker: where batches go. overtime: hands over what fits one window.
-        policies: by brand. admit: judges events. apply: does what is said of accounts.
+        policies: by brand. register: knows who may publish what. admit: judges events.
+        apply: does what is said of accounts.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Intake:
         broker: Broker,
         overtime: Overtime,
         policies: Mapping[str, Policy],
+        register: Register,
         admit: Admit,
         apply: Apply,
     ) -> None:
@@ -67,6 +71,7 @@ class Intake:
         self._broker = broker
         self._overtime = overtime
         self._policies = policies
+        self._register = register
         self._admit = admit
         self._apply = apply
         self._reader = EventReader()
@@ -85,6 +90,7 @@ class Intake:
 
     async def _take(self, lane: str, arrived: Sequence[Received]) -> None:
         good: list[_Good] = []
+        await self._register.refresh()
         for received in arrived:
             publisher = publisher_of(received.message)
             if publisher is None:
@@ -92,15 +98,17 @@ class Intake:
                 continue
             try:
                 event = await self._reader.any(received.message.body)
-                if isinstance(event, MessageEvent):
+                if refusal := await self._refusal(publisher, event):
+                    await self._refuse(lane, received, refusal, DeadKind.NOT_ALLOWED)
+                elif isinstance(event, MessageEvent):
                     good.append(_Good(received, await self._judge(received.message, event, publisher)))
                 else:
                     _expect_key(received.message, event)
                     await self._apply(event, publisher)
                     TAKEN_IN.labels(lane, "accepted").inc()
                     await received.ack()
-            except EventRefused as refusal:
-                await self._refuse(lane, received, str(refusal))
+            except EventRefused as error:
+                await self._refuse(lane, received, str(error))
         with self._overtime.precedence.going(urgent=lane in URGENT):
             accepted = await self._accept(lane, good)
         accepted = await self._refuse_others(lane, accepted)
@@ -113,17 +121,31 @@ class Intake:
         for item, _ in accepted:
             await item.received.ack()
 
+    async def _refusal(self, publisher: Identity, event: MessageEvent | AccountEvent) -> str | None:
+        """Why its publisher may not say this, if so. What nobody can be granted is refused for another reason."""
+        policy = self._policies.get(event.brand)
+        if policy is None:
+            return None
+        if not isinstance(event, MessageEvent):
+            return await self._register.refusal(publisher, ToSay(event.brand, event.account))
+        if event.category not in policy.categories:
+            return None
+        return await self._register.refusal(publisher, ToPublish(event.brand, event.category, event.template))
+
     async def _judge(self, message: Message, event: MessageEvent, publisher: Identity) -> NewMailing:
         template = self._admit(event)
         _expect_key(message, event)
         if isinstance(event.to, Audience) and not await self._mailings.has_audience(event.brand, event.to.audience):
             raise EventRefused([f"to.audience: {event.brand} has no audience {event.to.audience!r}; import it first"])
         policy = self._policies[event.brand]
+        category = policy.categories[event.category]
+        if needs_second_person(publisher, event.template):
+            category = replace(category, needs_release=True)
         return NewMailing(
             uuid7(),
             event,
             publisher,
-            policy.categories[event.category],
+            category,
             template.version,
             template.source,
             policy.version,

@@ -29,6 +29,7 @@ class Entry(NamedTuple):
         fields: the kinds of personal data handed over, such as `email` or `name`; never their values.
         reply: the processor's text, or another text that may identify somebody. It is chained as a salted commitment.
         message_id: RFC 5322 Message-ID, without angle brackets.
+        actor: the identity that said so, a publisher or a person; None where nobody but mailer and the recipient did.
     """
 
     kind: Kind
@@ -47,3 +48,4 @@ class Entry(NamedTuple):
     fields: tuple[str, ...] | None = None
     reply: str | None = None
     message_id: str | None = None
+    actor: str | None = None

@@ -15,8 +15,8 @@ from mailer.accounts import account_schema
 from mailer.contents import IdTaken
 from mailer.events import EventRefused, MessageEvent
 from mailer.inputs import Id, Slug, stated
+from mailer.policy.publishers import Publisher, Read, ToPublish, ToRead, Wish, may, refusal
 from mailer.ports.broker import Header, Message
-from mailer.ports.keys import ApiClient
 from mailer.ports.mailings import MailingStatus
 from mailer.web.site import Site, TheSite
 
@@ -87,7 +87,7 @@ def problem(description: str) -> dict[str, Any]:
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: problem("No key, or none that is good."),
-    403: problem("The key is not for this brand."),
+    403: problem("The key's holder may not do this: how an operator grants it."),
     "default": problem("Anything else that went wrong."),
 }
 
@@ -96,8 +96,8 @@ _bearer = HTTPBearer(auto_error=False, scheme_name="API key", description="The k
 
 async def _client(
     site: TheSite, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> ApiClient:
-    client = await site.keys.client(credentials.credentials) if credentials else None
+) -> Publisher:
+    client = await site.publishers.of_key(credentials.credentials) if credentials else None
     if client is None:
         raise HTTPException(
             401, "send a key that is good, as Authorization: Bearer KEY", {"www-authenticate": "Bearer"}
@@ -105,7 +105,7 @@ async def _client(
     return client
 
 
-TheClient = Annotated[ApiClient, Depends(_client)]
+TheClient = Annotated[Publisher, Depends(_client)]
 
 
 @router.post(
@@ -114,7 +114,10 @@ TheClient = Annotated[ApiClient, Depends(_client)]
     response_model=EventAccepted,
     summary="Publish an event",
     responses={
-        200: {"model": EventStatus, "description": "The event was known already: what became of its mailing."},
+        200: {
+            "model": EventStatus | EventAccepted,
+            "description": "The event was known already: what became of its mailing, where the key may read that.",
+        },
         202: {"description": "Accepted. Publish again with the same id wherever the answer got lost."},
         413: problem("The event is too large: use a named audience, or a link instead of an attachment."),
         409: problem("The id stands for another event: which fields differ."),
@@ -132,18 +135,20 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
     """Takes an event in. The same `id` again, within a brand, is answered with the first mailing."""
     body = await request.body()
     event = await site.reader.message(body)
-    if event.brand in site.policies:  # no key is for a brand that does not exist, and the answer says which ones do
-        allow(client, event.brand)
+    policy = site.policies.get(event.brand)
+    if policy is None or event.category not in policy.categories:
+        site.admit(event)  # says which there are
+    allow(client, ToPublish(event.brand, event.category, event.template))
     known = await site.mailings.find(event.brand, event.id)
     if known is not None:
         if fields := await site.mailings.differing(event):
             raise IdTaken(fields)
-        return _json(_status(site, known), 200)
+        readable = may(client, ToRead(event.brand, Read.STATUS))
+        return _json(_status(site, known) if readable else _taken(site, event), 200)
     site.admit(event)
     message = Message(body, event.routing_key, event.id, {Header.PUBLISHER: str(client.identity)})
     await site.outbox.park("mailer.events", [message])
-    accepted = EventAccepted(event=event.id, brand=event.brand, status_url=_status_url(site, event.brand, event.id))
-    return _json(accepted, 202)
+    return _json(_taken(site, event), 202)
 
 
 @router.get(
@@ -154,7 +159,7 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
 )
 async def status(brand: Slug, event_id: Id, site: TheSite, client: TheClient) -> Response:
     """The state of the event's mailing, and its deliveries by state and reason."""
-    allow(client, brand)
+    allow(client, ToRead(brand, Read.STATUS))
     known = await site.mailings.find(brand, event_id)
     if known is None:
         raise HTTPException(
@@ -183,10 +188,14 @@ def event_schemas() -> dict[str, Any]:
     return {**parts, "MessageEvent": schema, "AccountEvent": account}
 
 
-def allow(client: ApiClient, brand: str) -> None:
-    """Refuses a key that is not for the brand."""
-    if brand not in client.brands:
-        raise HTTPException(403, f"the key of {client.name} is not for the brand {brand}")
+def allow(client: Publisher, wish: Wish) -> None:
+    """Refuses a key whose holder may not do something."""
+    if problem := refusal(client.identity, client, wish):
+        raise HTTPException(403, problem)
+
+
+def _taken(site: Site, event: MessageEvent) -> EventAccepted:
+    return EventAccepted(event=event.id, brand=event.brand, status_url=_status_url(site, event.brand, event.id))
 
 
 def _status_url(site: Site, brand: str, event_id: str) -> str:

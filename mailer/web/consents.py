@@ -12,6 +12,7 @@ from mailer.actions.opt_out import opt_out
 from mailer.actions.wishes import Asked
 from mailer.inputs import Moment, Name, Scope, Slug, Words, few_items
 from mailer.policy.document import Policy
+from mailer.policy.publishers import Read, ToRead, ToSay, may
 from mailer.policy.rules import missing_basis
 from mailer.policy.scopes import can_be_left, category_of, scopes_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL, purpose_scope
@@ -70,6 +71,13 @@ class OptOuts(BaseModel):
     purposes: Annotated[list[Name], Field(max_length=MAX_SCOPES), few_items(MAX_SCOPES)] = []
 
 
+class Left(BaseModel):
+    """What was left just now: all that somebody is told who may not read standings."""
+
+    ref: str
+    opted_out: list[str]
+
+
 class StandingShown(BaseModel):
     """How a person stands at a brand. `electronic_notices` says on what those stand; it is no consent."""
 
@@ -112,7 +120,7 @@ async def record(
     brand: Slug, ref: Name, said: ConsentSaid, site: TheSite, client: TheClient, response: Response
 ) -> ConsentKept:
     """Keeps it with its proof. A consent ends an older opt-out of its scope; an objection to marketing stays."""
-    allow(client, brand)
+    allow(client, ToSay(brand, "consent" if said.given else "withdraw"))
     policy, recipient_id = await _known(site, brand, ref)
     kept = Consent(
         said.scope,
@@ -124,11 +132,12 @@ async def record(
         said.at or datetime.now(UTC),
         said.proof,
     )
+    desk = site.desks(None, str(client.identity))
     try:
         if not said.given:
-            withdrawn = await withdraw(site.consents, policy, recipient_id, kept)
+            withdrawn = await withdraw(desk.consents, policy, recipient_id, kept)
             return ConsentKept(state="withdrawn", scope=said.scope, still_left=sorted(withdrawn.left))
-        done = await consent(site.consents, site.confirmations, policy, recipient_id, kept)
+        done = await consent(desk.consents, desk.confirmations, policy, recipient_id, kept)
     except ConsentRefused as error:
         raise HTTPException(422, str(error)) from error
     missing = await _missing(site, policy, recipient_id, said.scope)
@@ -141,13 +150,13 @@ async def record(
 
 @router.post(
     RECIPIENT + "/opt-outs",
-    response_model=StandingShown,
+    response_model=StandingShown | Left,
     summary="Leave mail, or refuse purposes",
     responses=_RESPONSES,
 )
-async def leave(brand: Slug, ref: Name, left: OptOuts, site: TheSite, client: TheClient) -> StandingShown:
-    """Leaves all that is named, at once and for ever; answers how the person stands now."""
-    allow(client, brand)
+async def leave(brand: Slug, ref: Name, left: OptOuts, site: TheSite, client: TheClient) -> StandingShown | Left:
+    """Leaves all that is named, at once and for ever; answers how the person stands now, where that may be read."""
+    allow(client, ToSay(brand, "opt_out"))
     policy, recipient_id = await _known(site, brand, ref)
     scopes = list(dict.fromkeys([*left.scopes, *(purpose_scope(purpose) for purpose in left.purposes)]))
     if not scopes:
@@ -155,15 +164,18 @@ async def leave(brand: Slug, ref: Name, left: OptOuts, site: TheSite, client: Th
     if unknown := [scope for scope in scopes if not can_be_left(policy, scope)]:
         what = f"{scopes_of(policy)} or {EVERYTHING_OPTIONAL}"
         raise HTTPException(422, f"scopes: {', '.join(unknown)} cannot be left; what can is {what}")
+    standings = site.desks(None, str(client.identity)).standings
     for scope in scopes:
-        await opt_out(site.standings, policy, recipient_id, scope, _SOURCE)
+        await opt_out(standings, policy, recipient_id, scope, _SOURCE)
+    if not may(client, ToRead(brand, Read.STANDING)):
+        return Left(ref=ref, opted_out=scopes)
     return await _standing(site, policy, ref, recipient_id)
 
 
 @router.get(RECIPIENT + "/standing", response_model=StandingShown, summary="How somebody stands", responses=_RESPONSES)
 async def show(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> StandingShown:
     """All that decides about a person at the brand, as of now."""
-    allow(client, brand)
+    allow(client, ToRead(brand, Read.STANDING))
     policy, recipient_id = await _known(site, brand, ref)
     return await _standing(site, policy, ref, recipient_id)
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from mailer.inputs import Name, Slug
+from mailer.policy.publishers import Read, ToRead
 from mailer.ports.reports import Report, ReportRefused
 from mailer.web.api import REFUSALS, TheClient, allow, problem
 from mailer.web.site import TheSite
@@ -50,7 +51,7 @@ async def report(brand: Slug, campaign: Name, site: TheSite, client: TheClient) 
 
     Made the first time it is asked for, and the same ever after.
     """
-    allow(client, brand)
+    allow(client, ToRead(brand, Read.REPORT))
     policy = site.policies.get(brand)
     try:
         made = await site.reports.issue(brand, campaign, policy.minimum_cell) if policy else None

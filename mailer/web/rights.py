@@ -14,6 +14,7 @@ from mailer.actions.holding import is_so
 from mailer.actions.rights import export
 from mailer.inputs import Name, Slug
 from mailer.policy.document import Policy
+from mailer.policy.publishers import Read, ToRead, ToSay
 from mailer.ports.ids import uuid7
 from mailer.ports.rights import Erasure, ErasureBlocked, KnownEvent
 from mailer.web.api import REFUSALS, TheClient, allow, problem
@@ -54,7 +55,8 @@ class Done(BaseModel):
 @router.get(RECIPIENTS, summary="A copy of a person's data", responses={**_NOBODY, **REFUSALS})
 async def copy(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> dict[str, Any]:
     """Everything that is stored about a person at a brand (GDPR Art. 15, 20)."""
-    policy, recipient_id = await _whose(site, client, brand, ref)
+    allow(client, ToRead(brand, Read.EXPORT))
+    policy, recipient_id = await _whose(site, brand, ref)
     return await export(site.rights, policy, recipient_id, datetime.now(UTC))
 
 
@@ -84,7 +86,8 @@ async def say(
     """
     if account not in KINDS:
         raise HTTPException(404, f"there is no {account}; there are {', '.join(KINDS)}")
-    policy, recipient_id = await _whose(site, client, brand, ref)
+    allow(client, ToSay(brand, account))
+    policy, recipient_id = await _whose(site, brand, ref)
     stated = {"v": 1, "id": uuid7().hex, **values, "brand": brand, "ref": ref, "account": account}
     said = validate_account(stated)
     try:
@@ -99,8 +102,7 @@ async def say(
     return _done(brand, ref, account, erasure)
 
 
-async def _whose(site: Site, client: TheClient, brand: str, ref: str) -> tuple[Policy, int]:
-    allow(client, brand)
+async def _whose(site: Site, brand: str, ref: str) -> tuple[Policy, int]:
     policy = site.policies.get(brand)
     recipient_id = await site.standings.find(brand, ref)
     if policy is None or recipient_id is None:

@@ -15,10 +15,10 @@ from mailer.policy.document import Policy
 from mailer.ports.consents import Consents
 from mailer.ports.counts import Opens
 from mailer.ports.inviters import Inviters
-from mailer.ports.keys import ApiKeys
 from mailer.ports.mailings import Mailings
 from mailer.ports.origins import Origins
 from mailer.ports.outbox import Outbox
+from mailer.ports.publishers import Publishers
 from mailer.ports.reports import Reports
 from mailer.ports.rights import Rights
 from mailer.ports.standings import Standings
@@ -55,7 +55,7 @@ class Site:
     rights: Rights
     desks: Desks
     outbox: Outbox
-    keys: ApiKeys
+    publishers: Publishers
     admit: Callable[[MessageEvent], object]
     registry: CollectorRegistry
     reader: EventReader = field(default_factory=EventReader)

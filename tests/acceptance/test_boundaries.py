@@ -65,7 +65,7 @@ class Running:
 
     async def publish(self, name: str, value: Any, key: str) -> None:
         """To the queue, as any application might."""
-        await self.exchange.publish(aio_pika.Message(written(value), message_id=name), key)
+        await self.exchange.publish(aio_pika.Message(written(value), message_id=name, user_id="guest"), key)
 
     async def lanes_go_on(self) -> None:
         """Sends a good event on each lane, and returns once each is handed over, or waits for a second person.

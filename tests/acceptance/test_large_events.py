@@ -36,9 +36,11 @@ async def test_a_service_event_overtakes_those_that_take_long_to_check(stack: St
         await until(lambda: handed_over(stack, "first"), "the worker to work")
         bodies = await asyncio.gather(*(asyncio.to_thread(large, name) for name in names))
         for name, body in zip(names, bodies, strict=True):
-            await exchange.publish(aio_pika.Message(body, message_id=name), "interpals.newsletter")
+            await exchange.publish(aio_pika.Message(body, message_id=name, user_id="guest"), "interpals.newsletter")
         urgent = event("urgent", "interpals", "service", people("bob"))
-        await exchange.publish(aio_pika.Message(json.dumps(urgent).encode(), message_id="urgent"), "interpals.service")
+        await exchange.publish(
+            aio_pika.Message(json.dumps(urgent).encode(), message_id="urgent", user_id="guest"), "interpals.service"
+        )
         taken = "SELECT count(*) FROM mailings WHERE event_id = ANY ($1)"
         await until(lambda: handed_over(stack, "urgent"), "the service event")
 

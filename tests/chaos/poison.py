@@ -73,7 +73,7 @@ class Poisoner:
         key, body = poisoned(number, chance)
         async with await aio_pika.connect(self._url, timeout=5) as connection:
             channel = await connection.channel()
-            properties = Basic.Properties(delivery_mode=2, **chance.choice(_PROPERTIES))
+            properties = Basic.Properties(delivery_mode=2, user_id="guest", **chance.choice(_PROPERTIES))
             underlay = await channel.get_underlay_channel()
             confirmed = await underlay.basic_publish(
                 body, exchange="mailer.events", routing_key=key, properties=properties, mandatory=True, timeout=5

@@ -12,6 +12,7 @@ import asyncpg
 from mailer import resources
 from mailer.embedded import postgres, rabbitmq
 from mailer.ledger.migrations import migrate
+from tests.publishers import let_publish
 
 _END_SECONDS = 60
 _SOCKET = ".s.PGSQL.5432"
@@ -49,6 +50,7 @@ class Database:
             await connection.close()
         await self.restart(signal.SIGINT)
         await asyncio.to_thread(migrate, self.url, resources.folder("migrations"))
+        await let_publish(self.url)
 
     async def restart(self, how: signal.Signals) -> None:
         """Ends it (SIGINT: fast, SIGQUIT: at once, as if the machine had failed) and starts it again."""

@@ -237,7 +237,7 @@ async def publish_all(stack: Stack) -> dict[str, Mapping[str, Any]]:
         await copies.bind(DEAD)
         exchange = await channel.get_exchange(EVENTS)
         for name, body in messages.items():
-            await exchange.publish(aio_pika.Message(body, message_id=name), KEYS.get(name, KEY))
+            await exchange.publish(aio_pika.Message(body, message_id=name, user_id="guest"), KEYS.get(name, KEY))
         await until(taken, "every bad event to become a dead letter")
     return letters
 

@@ -43,8 +43,24 @@ BAD_INPUT: dict[str, tuple[tuple[str, ...], str]] = {
         ("recipients", "import", "columns.csv", "--brand", "interpals"),
         "the unknown column shoe",
     ),
-    "a key for no brand": (("api-key", "create", "shop", "--brand", "acme"), "there is no brand acme"),
-    "a key without a name": (("api-key", "create", "", "--brand", "interpals"), "a key needs a name"),
+    "a key for no brand": (
+        ("publishers", "add", "key:shop", "--brand", "acme"),
+        "--brand: there is no acme; there are",
+    ),
+    "a key without a name": (("publishers", "add", "key:", "--brand", "interpals"), "a key has a name"),
+    "a publisher of no kind": (
+        ("publishers", "add", "shop", "--brand", "interpals"),
+        "'shop' is no identity; write key:NAME, broker:NAME, role:NAME, person:NAME",
+    ),
+    "mailer itself": (("publishers", "add", "mailer:pipeline", "--brand", "interpals"), "is mailer itself"),
+    "no category": (
+        ("publishers", "add", "key:shop", "--brand", "interpals", "--category", "spam"),
+        "--category: there is no spam; there are service",
+    ),
+    "no action": (
+        ("publishers", "add", "key:shop", "--brand", "interpals", "--action", "dance"),
+        "--action: there is no dance; there are deactivate",
+    ),
     "a template that is none": (("templates", "preview", "weekli"), "weekli names 0 templates; there are interpals/"),
     "a template of two brands": (("templates", "preview", "weekly"), "weekly names 2 templates"),
     "a place that is none": (("templates", "preview", "interpals/weekly", "--to", "no/where.html"), "no/where.html"),
@@ -64,7 +80,8 @@ FAILURES: dict[str, tuple[tuple[str, ...], str]] = {
     "no such id": (("mailing", "show", MANY), f"there is no mailing and no event {MANY}"),
     "no such letter": (("dead", "show", "99"), "there is no dead letter 99; `mailer dead list` shows them"),
     "no letter to replay": (("dead", "replay", "99"), "there is no dead letter 99"),
-    "no key to revoke": (("api-key", "revoke", "nobody"), "there is no live key named nobody"),
+    "no key to revoke": (("publishers", "revoke", "key:nobody"), "there is no live publisher key:nobody"),
+    "no publisher": (("publishers", "show", "role:nobody"), "there is no publisher role:nobody"),
 }
 BAD_SETTINGS: dict[str, tuple[dict[str, str], tuple[str, ...], str]] = {
     "default secrets": (
@@ -316,22 +333,6 @@ async def test_templates_are_checked_and_shown(small_stack: Stack) -> None:
     assert "interpals/bad" in stopped.err.splitlines()[-1]
     assert "ar.html" in shown.out
     assert 'dir="rtl"' in (small_stack.folder / "ar.html").read_text()
-
-
-async def test_api_keys_are_made_and_ended(small_stack: Stack) -> None:
-    """A key is shown once, opens its own brand, and is refused as soon as it is revoked."""
-    made = (await small_stack.done("api-key", "create", "shop", "--brand", "interpals", "--json")).json
-    again = await small_stack.run("api-key", "create", "shop", "--brand", "interpals")
-    async with small_stack.running("web"), small_stack.client(made["key"]) as client:
-        mine = await client.post("/api/v1/events", json=GOOD)
-        other = await client.post("/api/v1/events", json={**GOOD, "brand": "paltalk-2006"})
-        await small_stack.done("api-key", "revoke", "shop")
-        revoked = await client.post("/api/v1/events", json=GOOD)
-    assert (made["name"], made["brands"]) == ("shop", ["interpals"])
-    assert (mine.status_code, other.status_code, revoked.status_code) == (202, 403, 401)
-    assert again.status == 2
-    assert "there is a key named shop already" in one_line(again)
-    assert made["key"] not in str(await small_stack.query("SELECT * FROM api_keys"))
 
 
 async def test_the_schemas_describe_what_there_is(small_stack: Stack) -> None:

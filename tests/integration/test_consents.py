@@ -11,13 +11,13 @@ from mailer.actions.opt_out import opt_out
 from mailer.actions.suppression import object_to_marketing
 from mailer.actions.wishes import Asked, Confirmations
 from mailer.events import Person
-from mailer.ledger.keys import PostgresApiKeys
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from mailer.ports.consents import Consent, Recorded
 from mailer.ports.people import ImportRow
 from mailer.rendering.links import Links
 from tests.factories import BRAND, KEY, World, policies
 from tests.integration.web_world import browse
+from tests.publishers import issue_key
 
 LINKS = Links("https://mail.example", [KEY])
 WORDS = "Yes, write to me."
@@ -297,13 +297,18 @@ async def test_consents_come_and_go_as_lines(world: World) -> None:
         (f"{BRAND}/user-1/opt-outs", {}, 422, "name at least one"),
         (f"{BRAND}/user-1/opt-outs", {"scopes": ["newsletter", "service"]}, 422, "service cannot be left"),
         (f"{BRAND}/nobody/consents", {"scope": "newsletter"}, 404, "has no recipient nobody"),
-        ("peerstream/user-1/opt-outs", {"scopes": ["*"]}, 403, "is not for the brand peerstream"),
+        (
+            "peerstream/user-1/opt-outs",
+            {"scopes": ["*"]},
+            403,
+            "key:shop may not say opt_out of an account at peerstream",
+        ),
     ],
 )
 async def test_the_api_says_what_is_wrong(world: World, path: str, body: Any, status: int, says: str) -> None:
     """What cannot be recorded is answered with its status and what to mend, and changes nothing."""
     [ada] = await world.known(1)
-    key = await PostgresApiKeys(world.pool).create("shop", [BRAND])
+    key = await issue_key(world.pool, "shop", BRAND)
     async with browse(world, authorization=f"Bearer {key}") as client:
         answer = await client.post(f"/api/v1/recipients/{path}", json=body)
     assert (answer.status_code, says in answer.json()["problems"][0]) == (status, True), answer.text
@@ -313,7 +318,7 @@ async def test_the_api_says_what_is_wrong(world: World, path: str, body: Any, st
 async def test_the_api_shows_how_somebody_stands(world: World) -> None:
     """The standing after a consent, its withdrawal, and an opt-out of a purpose; a ref may hold a slash."""
     await world.importer().write([ImportRow(Person(ref="shop/17", email="ada@people.example"))])
-    key = await PostgresApiKeys(world.pool).create("shop", [BRAND])
+    key = await issue_key(world.pool, "shop", BRAND)
     async with browse(world, authorization=f"Bearer {key}") as client:
         path = f"/api/v1/recipients/{BRAND}/shop/17"
         given = await client.post(

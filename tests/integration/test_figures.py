@@ -14,7 +14,8 @@ from mailer.pipeline.figuring import STALE, FlowFigures, keep_figures
 from mailer.ports.dead_letters import DeadKind
 from mailer.ports.figures import FIGURES, Values
 from mailer.ports.outages import DatabaseAway
-from tests.factories import FakeBroker, World, person, until
+from tests.brokers import FakeBroker
+from tests.factories import World, person, until
 
 Table = dict[str, list[tuple[tuple[str, ...], float]]]
 

@@ -10,12 +10,12 @@ import pytest
 from mailer.actions.rights import erase
 from mailer.contents import differing
 from mailer.events import validate_event
-from mailer.ledger.keys import PostgresApiKeys
 from mailer.pipeline.consumers import relay
 from mailer.ports.broker import Message
 from tests.factories import BRAND, FakeReceived, World, make_event, new_mailing, person, plain_event, received, until
 from tests.integration.test_account_events import VALUES, event, standing, taken
 from tests.integration.web_world import browse
+from tests.publishers import issue_key
 
 DIFFERS = "id: it stands for another event already, from which this one differs in "
 
@@ -135,7 +135,7 @@ async def test_asking_twice_on_a_day_publishes_one_event(world: World) -> None:
 
 async def post(world: World, path: str, *bodies: dict[str, Any]) -> list[httpx.Response]:
     """The answers of the API to some requests of a shop."""
-    bearer = f"Bearer {await PostgresApiKeys(world.pool).create('shop', [BRAND])}"
+    bearer = f"Bearer {await issue_key(world.pool, 'shop', BRAND)}"
     async with browse(world, authorization=bearer) as client:
         return [await client.post(path, json=body) for body in bodies]
 
@@ -166,7 +166,7 @@ async def test_the_api_is_done_only_with_what_holds(world: World) -> None:
     [ada] = await world.known(1)
     path = f"/api/v1/recipients/{BRAND}/user-1"
     [done, same] = await post(world, f"{path}/deactivate", {"id": "one"}, {"id": "one"})
-    bearer = f"Bearer {await PostgresApiKeys(world.pool).create('desk', [BRAND])}"
+    bearer = f"Bearer {await issue_key(world.pool, 'desk', BRAND)}"
     async with browse(world, authorization=bearer) as client:
         other = await client.post(f"{path}/opt_out", json={"id": "one", "scope": "*"})
         opened = await client.post(f"{path}/reactivate", json={"id": "two"})

@@ -10,6 +10,7 @@ from mailer.events import validate_event
 from mailer.ports.broker import BrokerUnavailable, Header, Message
 from mailer.ports.dead_letters import DeadKind
 from tests.factories import BRAND, FakeReceived, World, make_event, new_mailing, person, plain_event, received
+from tests.publishers import issue_key
 
 
 def good(n: int = 1, **values: Any) -> dict[str, Any]:
@@ -105,6 +106,7 @@ async def test_the_same_event_again_is_acknowledged(world: World) -> None:
 async def test_who_published_it(world: World) -> None:
     """The publisher is the broker's validated user, or who had published it before we relayed it."""
     cases = [("shop", {}, "broker:shop"), ("relay", {Header.PUBLISHER: "key:boss"}, "key:boss")]
+    await issue_key(world.pool, "boss")
     for user, headers, publisher in cases:
         event = make_event([person(1)])
         message = Message(event.to_json(), event.routing_key, None, headers, user)

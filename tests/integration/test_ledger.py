@@ -21,7 +21,7 @@ from tests.factories import BRAND, KEY, FakeProcessor, World, person
 # fmt: off
 FIELDS = {
     "writer", "n", "at", "brand", "mailing", "recipient", "attempt", "category", "kind", "reason", "rule", "policy",
-    "processor", "country", "contract", "purpose", "fields", "reply", "message_id", "hash",
+    "processor", "country", "contract", "purpose", "fields", "reply", "message_id", "actor", "hash",
 }
 # fmt: on
 

@@ -11,7 +11,8 @@ from mailer.pipeline.overtime import Overtime
 from mailer.pipeline.persisting import Persisting
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerUnavailable, Header, Message, QueueRefused, Received, Unroutable
-from tests.factories import FakeBroker, FakeReceived, World, person, plain_event, received, until
+from tests.brokers import FakeBroker
+from tests.factories import FakeReceived, World, person, plain_event, received, until
 
 
 async def relayed(world: World, done: Callable[[], bool]) -> None:

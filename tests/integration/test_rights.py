@@ -13,7 +13,6 @@ from mailer.actions.hold import HoldRefused, hold, lift_hold
 from mailer.actions.rights import erase, export, known_child, rectify
 from mailer.events import Person
 from mailer.ledger.coverage import coverage
-from mailer.ledger.keys import PostgresApiKeys
 from mailer.ledger.rights import PostgresRights
 from mailer.policy.document import Policy
 from mailer.policy.outcome import Outcome, Result
@@ -26,6 +25,7 @@ from mailer.ports.standings import Flag
 from mailer.web.archive import archive_page
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, policies
 from tests.integration.web_world import browse
+from tests.publishers import issue_key
 
 ADA = "user-1@people.example"
 POLICY: Policy = policies()[BRAND]
@@ -352,7 +352,7 @@ async def test_the_api_does_what_events_do(world: World) -> None:
     [ada] = await world.known(1)
     await world.handover().run((await world.accept({"refs": ["user-1"]})).batches)
     path = f"/api/v1/recipients/{BRAND}/user-1"
-    bearer = f"Bearer {await PostgresApiKeys(world.pool).create('shop', [BRAND])}"
+    bearer = f"Bearer {await issue_key(world.pool, 'shop', BRAND)}"
     async with browse(world, authorization=bearer) as client:
         assert (await client.post(f"{path}/restrict")).json() == {
             "brand": BRAND,

@@ -116,7 +116,12 @@ async def test_a_key_is_good_for_its_brands_only() -> None:
     async with world.client() as client:
         asked = await client.get("/api/v1/events/paltalk-2006/x", headers=BEARER)
     assert answer.status_code == asked.status_code == 403
-    assert answer.json() == {"problems": ["the key of shop is not for the brand paltalk-2006"]}
+    assert answer.json() == {
+        "problems": [
+            "key:shop may not publish newsletter mail of paltalk-2006;"
+            " `mailer publishers add key:shop --brand paltalk-2006 --category newsletter` lets it"
+        ]
+    }
     assert world.outbox.parked == []
 
 

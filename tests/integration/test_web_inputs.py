@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from mailer.ledger.keys import PostgresApiKeys
 from mailer.ports.broker import BrokerUnavailable
 from mailer.ports.ids import uuid7
 from mailer.ports.outages import DatabaseAway
@@ -20,6 +19,7 @@ from mailer.web.server import serve
 from tests import factories
 from tests.integration.web_world import KEY, PUBLIC_URL, World, browse
 from tests.processes import until
+from tests.publishers import issue_key
 
 BEARER = {"authorization": f"Bearer {KEY}"}
 _KEY = [(name.encode(), value.encode()) for name, value in BEARER.items()]
@@ -122,7 +122,7 @@ async def test_a_thousand_faults_are_not_all_named(body: dict[str, Any]) -> None
 async def test_what_is_said_of_an_account_has_the_same_types(world: factories.World) -> None:
     """The routes of accounts refuse what no event could have, after the person is found."""
     await world.known(1)
-    key = await PostgresApiKeys(world.pool).create("shop", [factories.BRAND])
+    key = await issue_key(world.pool, "shop", factories.BRAND)
     async with browse(world, authorization=f"Bearer {key}") as client:
         for body, kind, status in BODIES:
             answer = await client.post(
@@ -250,7 +250,7 @@ async def test_a_refusal_can_be_written_whatever_it_quotes() -> None:
 async def test_every_route_says_when_to_try_again_without_a_database(world: factories.World) -> None:
     """Whichever needs it: pages of links and the API; only an image and a redirect go without."""
     [ada] = await world.known(1)
-    key = await PostgresApiKeys(world.pool).create("shop", [factories.BRAND])
+    key = await issue_key(world.pool, "shop", factories.BRAND)
     links, mailing = Links(PUBLIC_URL, (factories.KEY,)), uuid7()
     pages = (
         links.unsubscribe(UnsubscribeToken(factories.BRAND, ada, "newsletter", mailing)),

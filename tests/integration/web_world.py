@@ -17,19 +17,21 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 import mailer.ports.mailings
 import mailer.ports.outbox
+import mailer.ports.publishers
 import mailer.ports.reports
 import mailer.ports.standings
 from mailer.events import EventRefused, MessageEvent
 from mailer.ledger.desk import desks
-from mailer.ledger.keys import PostgresApiKeys
 from mailer.ledger.origins import PostgresOrigins
+from mailer.ledger.publishers import PostgresPublishers
 from mailer.ledger.reports import PostgresReports
 from mailer.policy.document import parse_policy
+from mailer.policy.identity import Identity
+from mailer.policy.publishers import Publisher
 from mailer.policy.standing import Standing
 from mailer.ports.broker import Message
 from mailer.ports.counts import Reader, Trace, Written
 from mailer.ports.inbox import CapturedMail
-from mailer.ports.keys import ApiClient
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.reports import Report
 from mailer.ports.standings import OptedOut
@@ -38,6 +40,7 @@ from mailer.rendering.links import Links, OpenToken, UnsubscribeToken
 from mailer.web.app import Site, create_app
 from tests import factories
 from tests.hours import opens_of
+from tests.publishers import everything
 
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -150,9 +153,9 @@ class Outbox:
 class Keys:
     """One key, for one brand."""
 
-    async def client(self, key: str) -> ApiClient | None:
-        """The shop's, for its key."""
-        return ApiClient("shop", frozenset({"interpals"})) if key == KEY else None
+    async def of_key(self, key: str) -> Publisher | None:
+        """The shop, for its key."""
+        return Publisher(Identity.read("key:shop"), everything("interpals")) if key == KEY else None
 
 
 @dataclass(frozen=True)
@@ -227,7 +230,7 @@ class World:
                 rights=_elsewhere,
                 desks=_elsewhere,
                 outbox=cast(mailer.ports.outbox.Outbox, self.outbox),
-                keys=Keys(),
+                publishers=cast(mailer.ports.publishers.Publishers, Keys()),
                 admit=self._admit,
                 registry=self.registry,
             )
@@ -296,7 +299,7 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         rights=world.rights,
         desks=desks(world.pool, world.writers, world.hasher, links),
         outbox=world.outbox,
-        keys=PostgresApiKeys(world.pool),
+        publishers=PostgresPublishers(world.pool),
         admit=partial(admit, policies=world.policies, templates=factories.templates()),
         registry=CollectorRegistry(),
     )

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from mailer.ledger.keys import PostgresApiKeys
 from mailer.policy.switches import Switches
 from tests.factories import BRAND, World, policies
 from tests.integration.web_world import PUBLIC_URL, browse
 from tests.letters import ADA, event_of, known, publish, told
 from tests.processes import Stack
+from tests.publishers import issue_key
 
 OLD, NEW = "paltalk-2002", "paltalk-2006"
 WORDS = "Yes, write to me."
@@ -21,8 +21,8 @@ SAID = {"version": "form 1", "words": WORDS}
 
 async def tell(world: World, brand: str, what: str, ref: str = "ada", **said: Any) -> tuple[int, dict[str, Any]]:
     """What an application tells the API of somebody; the answer."""
-    issued: int = await world.pool.fetchval("SELECT count(*) FROM api_keys")
-    key = await PostgresApiKeys(world.pool).create(f"app-{issued}", [brand])
+    issued: int = await world.pool.fetchval("SELECT count(*) FROM publishers")
+    key = await issue_key(world.pool, f"app-{issued}", brand)
     async with browse(world, authorization=f"Bearer {key}") as client:
         answer = await client.post(f"/api/v1/recipients/{brand}/{ref}/{what}", json=said)
         return answer.status_code, answer.json()

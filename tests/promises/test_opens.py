@@ -2,12 +2,12 @@
 
 import pytest
 
-from mailer.ledger.keys import PostgresApiKeys
 from tests.factories import World
 from tests.hours import an_hour_later
 from tests.integration.web_world import PUBLIC_URL, browse
 from tests.letters import consents, event_of, known, parts, told
 from tests.promises.test_web import CROWD, crowd, pixel
+from tests.publishers import issue_key
 
 
 @pytest.mark.promise("paltalk06-18")
@@ -15,7 +15,7 @@ async def test_no_figure_leads_from_an_open_to_a_recipient(world: World) -> None
     """The API says nothing of few opens, and whole cells while the mailing runs: no reader is seen to come."""
     ada, _ = (await crowd(world, "paltalk-2006", "newsletter"))[:2]
     event = await world.pool.fetchval("SELECT event_id FROM mailings WHERE category = 'newsletter'")
-    key = await PostgresApiKeys(world.pool).create("shop", ["paltalk-2006"])
+    key = await issue_key(world.pool, "shop", "paltalk-2006")
     told = list[int | None]()
     async with browse(world, authorization=f"Bearer {key}") as client:
         for _ in range(25):

@@ -10,7 +10,6 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from mailer.ledger.keys import PostgresApiKeys
 from mailer.policy.standing import TRACKING
 from mailer.rendering.links import Links, PreferencesToken, UnsubscribeToken
 from mailer.web.app import create_app
@@ -18,6 +17,7 @@ from tests.factories import KEY, World, templates
 from tests.hours import an_hour_later
 from tests.integration.web_world import PUBLIC_URL, browse, site_over
 from tests.letters import ADA, LINKS, consents, event_of, known, parts, publish, told, told_ada
+from tests.publishers import issue_key
 
 BOB = {**ADA, "ref": "bob", "email": "bob@people.example", "name": "Bob"}
 CROWD = [{**ADA, "ref": f"user-{n}", "email": f"user-{n:02}@people.example"} for n in range(25)]
@@ -141,7 +141,7 @@ async def test_a_purpose_is_refused_by_the_api(world: World) -> None:
     """The recipient API takes the refusal of one purpose: offers stop, and the newsletter comes."""
     await known(world, "paltalk-2006", ADA)
     await consents(world, "paltalk-2006", "newsletter", "promotional")
-    key = await PostgresApiKeys(world.pool).create("shop", ["paltalk-2006"])
+    key = await issue_key(world.pool, "shop", "paltalk-2006")
     async with browse(world, authorization=f"Bearer {key}") as client:
         answer = await client.post("/api/v1/recipients/paltalk-2006/ada/opt_out", json={"scope": "purpose/offers"})
     assert answer.status_code == 200
@@ -256,7 +256,7 @@ async def test_which_mailings_are_opened_is_known(world: World) -> None:
     """Opens and clicks count for their mailing, machines apart, as the API says by the hour; HEAD counts nothing."""
     ada, _ = (await crowd(world, "paltalk-2006", "newsletter"))[:2]
     event = await world.pool.fetchval("SELECT event_id FROM mailings WHERE category = 'newsletter'")
-    key = await PostgresApiKeys(world.pool).create("shop", ["paltalk-2006"])
+    key = await issue_key(world.pool, "shop", "paltalk-2006")
     async with browse(world, authorization=f"Bearer {key}") as client:
         for agent in [None] * 40 + [PROXY] * 25:
             await client.get(pixel(ada), headers={"user-agent": agent} if agent else {})

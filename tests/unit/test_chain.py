@@ -113,16 +113,17 @@ def test_entries_are_linked() -> None:
         st.none() | st.lists(st.text(max_size=9), max_size=3).map(tuple),
         st.none(),
         st.none() | st.text(max_size=40),
+        st.none() | st.text(max_size=40),
     ),
     st.none() | st.binary(min_size=32, max_size=32),
 )
 def test_the_canonical_form_is_the_json_of_the_columns(entry: Entry, commitment: bytes | None) -> None:
     """However it is put together, what is authenticated is one JSON array, as ledgers have had it from the start."""
     columns: list[Any] = list(entry)
-    kind, brand, mailing_id, *rest, fields, _, message_id = columns
+    kind, brand, mailing_id, *rest, fields, _, message_id, actor = columns
     moment = (AT - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     array = [WRITER.hex, 1, moment, kind, brand, mailing_id and mailing_id.hex, *rest, fields]
-    array += [commitment and commitment.hex(), message_id]
+    array += [commitment and commitment.hex(), message_id, *([] if actor is None else [actor])]
     text = json.dumps(array, separators=(",", ":"))
     assert hashed(entry, commitment=commitment) == hmac.digest(b"k", GENESIS + text.encode(), "sha256")
 

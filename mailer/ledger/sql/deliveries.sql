@@ -200,7 +200,7 @@ WITH patience AS MATERIALIZED (
 ), written AS (
     INSERT INTO ledger
     SELECT writer, n, at, kind, brand, mailing_id, recipient_id, attempt, category, reason, rule, policy, processor,
-           country, contract, purpose, fields, reply, message_id, hash
+           country, contract, purpose, fields, reply, message_id, hash, actor
     FROM entry
 ), counted AS (
     INSERT INTO counters

@@ -1,0 +1,134 @@
+"""`mailer publishers`: who may publish what, say what of accounts, and read what."""
+
+from typing import Annotated, Any
+
+import typer
+
+from mailer.accounts import KINDS
+from mailer.app import App
+from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
+from mailer.ledger.publishers import Known
+from mailer.policy.category import CATEGORIES
+from mailer.policy.identity import WRITTEN, Identity
+from mailer.policy.publishers import Read, Rights
+
+app = typer.Typer(help="Publishers and their rights: add, list, show, revoke.", no_args_is_help=True)
+
+Who = Annotated[
+    str,
+    typer.Argument(
+        metavar="KIND:NAME", help="key:NAME, broker:NAME (RabbitMQ's user), role:NAME (the database's), person:NAME."
+    ),
+]
+
+
+class _Refused(Exception):
+    """What cannot be granted; the message says why."""
+
+
+@app.command()
+def add(
+    who: Who,
+    brand: Annotated[list[str], typer.Option(help="A brand for which the rights are; several times for several.")],
+    category: Annotated[list[str] | None, typer.Option(help="A category that may be published.")] = None,
+    action: Annotated[list[str] | None, typer.Option(help="What may be said of accounts, such as opt_out.")] = None,
+    read: Annotated[list[Read] | None, typer.Option(help="What may be read.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Grants rights, to those that a publisher has already; prints a new key for the only time."""
+    identity, rights = _identity(who), Rights(*(frozenset(given or ()) for given in (brand, category, action, read)))
+
+    async def act(app: App) -> str | None:
+        _check(app, rights)
+        return await app.publishers.add(identity, rights)
+
+    try:
+        key = with_app(act)
+    except _Refused as error:
+        fail(str(error), 2)
+    if json:
+        print_json({"publisher": str(identity), **_granted(rights), "key": key})
+    else:
+        out.print(key or f"{identity} may do so within a second.", markup=False)
+
+
+@app.command("list")
+def list_(json: AsJson = False) -> None:
+    """Shows all publishers."""
+    known = with_app(lambda app: app.publishers.list())
+    if json:
+        print_json([_as_json(one) for one in known])
+        return
+    table(
+        ("publisher", "brands", "categories", "actions", "reads", "revoked"),
+        [
+            (
+                one.publisher.identity,
+                *(", ".join(granted) for granted in _granted(one.publisher.rights).values()),
+                moment(one.revoked_at),
+            )
+            for one in known
+        ],
+    )
+
+
+@app.command()
+def show(who: Who, json: AsJson = False) -> None:
+    """Shows one publisher."""
+    identity = _identity(who)
+    known = with_app(lambda app: app.publishers.get(identity))
+    if known is None:
+        fail(f"there is no publisher {identity}; `mailer publishers list` shows them", 1)
+    if json:
+        print_json(_as_json(known))
+    else:
+        facts(_as_json(known))
+
+
+@app.command()
+def revoke(who: Who) -> None:
+    """Ends all rights of a publisher, within a second; a key at once and for ever."""
+    identity = _identity(who)
+    if not with_app(lambda app: app.publishers.revoke(identity)):
+        fail(f"there is no live publisher {identity}; `mailer publishers list` shows them", 1)
+    out.print(f"{identity} is revoked.", markup=False)
+
+
+def _identity(text: str) -> Identity:
+    """Who is named; ends the command where nobody is."""
+    try:
+        identity = Identity.read(text)
+        if identity.kind not in WRITTEN:
+            raise ValueError(f"{identity} is mailer itself, whose rights are not granted")
+    except ValueError as error:
+        fail(str(error), 2)
+    return identity
+
+
+def _check(app: App, rights: Rights) -> None:
+    """Refuses what does not exist, which nobody would notice before it is needed."""
+    for option, given, known in (
+        ("--brand", rights.brands, app.policies),
+        ("--category", rights.categories, CATEGORIES),
+        ("--action", rights.actions, KINDS),
+    ):
+        if unknown := sorted(given - set(known)):
+            raise _Refused(f"{option}: there is no {', '.join(unknown)}; there are {', '.join(known)}")
+
+
+def _granted(rights: Rights) -> dict[str, list[str]]:
+    return {
+        "brands": sorted(rights.brands),
+        "categories": sorted(rights.categories),
+        "actions": sorted(rights.actions),
+        "reads": sorted(rights.reads),
+    }
+
+
+def _as_json(known: Known) -> dict[str, Any]:
+    return {
+        "publisher": str(known.publisher.identity),
+        **_granted(known.publisher.rights),
+        "created_at": known.created_at.isoformat(),
+        "revoked_at": known.revoked_at.isoformat() if known.revoked_at else None,
+    }

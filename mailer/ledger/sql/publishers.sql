@@ -1,0 +1,29 @@
+-- name: of_key
+SELECT kind, name, brands, categories, actions, reads FROM publishers WHERE digest = $1 AND revoked_at IS NULL
+
+-- name: everybody
+SELECT kind, name, brands, categories, actions, reads FROM publishers WHERE revoked_at IS NULL
+
+-- name: list
+SELECT * FROM publishers ORDER BY kind, name
+
+-- name: one
+SELECT * FROM publishers WHERE kind = $1 AND name = $2
+
+-- name: add
+-- To a live publisher rights are added, and its key stays; one that was revoked begins anew. Whether the digest was taken.
+INSERT INTO publishers AS p (kind, name, brands, categories, actions, reads, digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (kind, name) DO UPDATE SET
+    brands = ARRAY(SELECT unnest(excluded.brands) UNION SELECT unnest(p.brands) WHERE p.revoked_at IS NULL ORDER BY 1),
+    categories = ARRAY(
+        SELECT unnest(excluded.categories) UNION SELECT unnest(p.categories) WHERE p.revoked_at IS NULL ORDER BY 1),
+    actions = ARRAY(SELECT unnest(excluded.actions) UNION SELECT unnest(p.actions) WHERE p.revoked_at IS NULL ORDER BY 1),
+    reads = ARRAY(SELECT unnest(excluded.reads) UNION SELECT unnest(p.reads) WHERE p.revoked_at IS NULL ORDER BY 1),
+    digest = CASE WHEN p.revoked_at IS NULL THEN p.digest ELSE excluded.digest END,
+    created_at = CASE WHEN p.revoked_at IS NULL THEN p.created_at ELSE now() END,
+    revoked_at = NULL
+RETURNING digest = $7
+
+-- name: revoke
+UPDATE publishers SET revoked_at = now() WHERE kind = $1 AND name = $2 AND revoked_at IS NULL RETURNING name

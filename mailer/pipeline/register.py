@@ -1,0 +1,49 @@
+"""Publishers and their rights, from memory: asked of the database once a second at most, while events come in."""
+
+import time
+from collections.abc import Callable, Mapping
+
+from mailer.policy.identity import ITSELF, Identity
+from mailer.policy.publishers import PIPELINE, Publisher, Wish, refusal
+from mailer.ports.publishers import Publishers
+
+PERIOD = 1.0
+"""Seconds for which an answer counts: a revocation holds after them."""
+_AGAIN = 0.1
+"""Seconds after which whoever is refused is looked for once more: who was added just now is known."""
+
+
+class Register:
+    """Who may what, as of a second ago.
+
+    Args:
+        publishers: the rows.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, publishers: Publishers, clock: Callable[[], float] = time.monotonic) -> None:
+        self._publishers = publishers
+        self._clock = clock
+        self._known: Mapping[Identity, Publisher] = {}
+        self._asked_at = float("-inf")
+
+    async def refresh(self) -> None:
+        """Asks the database, where the last answer is too old."""
+        if self._clock() - self._asked_at > PERIOD:
+            await self._ask()
+
+    async def refusal(self, identity: Identity, wish: Wish) -> str | None:
+        """Why somebody may not do something, None if they may."""
+        problem = self._refusal(identity, wish)
+        if problem is not None and self._clock() - self._asked_at > _AGAIN:
+            await self._ask()
+            problem = self._refusal(identity, wish)
+        return problem
+
+    def _refusal(self, identity: Identity, wish: Wish) -> str | None:
+        return refusal(identity, PIPELINE if identity == ITSELF else self._known.get(identity), wish)
+
+    async def _ask(self) -> None:
+        asked_at = self._clock()
+        self._known = await self._publishers.everybody()
+        self._asked_at = asked_at

@@ -1,0 +1,112 @@
+"""What publishers may: publish, say of accounts, and read. Whatever is not granted is refused. Pure."""
+
+import shlex
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from mailer.policy.identity import ITSELF, Identity
+
+OWN_TEMPLATES = frozenset({"confirm-subscription", "rights-answer"})
+"""What mailer itself has to say. It publishes nothing else; of anybody else such mail waits for a second person."""
+
+
+class Read(StrEnum):
+    """What can be read of a brand."""
+
+    STATUS = "status"
+    """What became of a mailing."""
+    STANDING = "standing"
+    """How somebody stands."""
+    EXPORT = "export"
+    """A copy of all that is stored about somebody."""
+    REPORT = "report"
+    """A campaign's report."""
+
+
+class ToPublish(NamedTuple):
+    """A wish to publish mail."""
+
+    brand: str
+    category: str
+    template: str
+
+
+class ToSay(NamedTuple):
+    """A wish to say something of an account: one of `mailer.accounts.KINDS`."""
+
+    brand: str
+    action: str
+
+
+class ToRead(NamedTuple):
+    """A wish to read something."""
+
+    brand: str
+    what: Read
+
+
+Wish = ToPublish | ToSay | ToRead
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What is granted: each of the categories, actions and reads at each of the brands. By default nothing."""
+
+    brands: frozenset[str] = frozenset()
+    categories: frozenset[str] = frozenset()
+    actions: frozenset[str] = frozenset()
+    reads: frozenset[str] = frozenset()
+
+
+NOTHING = Rights()
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Somebody who is known here, and what they may."""
+
+    identity: Identity
+    rights: Rights = NOTHING
+
+
+PIPELINE = Publisher(ITSELF)
+"""mailer itself, whose rights are no rows."""
+
+
+def may(publisher: Publisher | None, wish: Wish) -> bool:
+    """Whether a publisher may do something; one that is not known may nothing. The one check of all doors."""
+    if publisher is None:
+        return False
+    rights = publisher.rights
+    match wish:
+        case ToPublish(brand, category, template):
+            if publisher.identity == ITSELF:
+                return template in OWN_TEMPLATES
+            return brand in rights.brands and category in rights.categories
+        case ToSay(brand, action):
+            return brand in rights.brands and action in rights.actions
+        case ToRead(brand, what):
+            return brand in rights.brands and what in rights.reads
+
+
+def needs_second_person(identity: Identity, template: str) -> bool:
+    """Whether mail waits for a release since its words are mailer's own to say, and somebody else says them."""
+    return template in OWN_TEMPLATES and identity != ITSELF
+
+
+def refusal(identity: Identity, publisher: Publisher | None, wish: Wish) -> str | None:
+    """Why somebody may not do something, and the command that lets them; None: they may."""
+    if may(publisher, wish):
+        return None
+    match wish:
+        case ToPublish(brand, category):
+            what, option = f"publish {category} mail of {brand}", f"--category {category}"
+        case ToSay(brand, action):
+            what, option = f"say {action} of an account at {brand}", f"--action {action}"
+        case ToRead(brand, read):
+            what, option = f"read {read} of {brand}", f"--read {read}"
+    if identity == ITSELF:
+        return f"mailer itself does not {what}"
+    why = f"{identity} is no known publisher" if publisher is None else f"{identity} may not {what}"
+    return f"{why}; `mailer publishers add {shlex.quote(str(identity))} --brand {brand} {option}` lets it"

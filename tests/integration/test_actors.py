@@ -1,0 +1,101 @@
+"""Who said so stands in the ledger, in the chain."""
+
+import json
+from typing import Any
+
+import pytest
+
+from mailer.ledger.writers import Writers, append
+from mailer.policy.identity import Identity
+from mailer.ports.ledger import Entry, Kind
+from tests.chains import faults
+from tests.factories import BRAND, KEY, FakeReceived, World, person, plain_event, received
+from tests.integration.test_account_events import event as account_event
+from tests.integration.web_world import browse
+from tests.processes import Stack
+from tests.publishers import issue_key
+
+CONSENT = {"scope": "newsletter", "version": "1", "words": "Yes.", "at": "2026-01-01T00:00:00Z"}
+
+
+async def actors(world: World, kind: str) -> list[tuple[str, str | None]]:
+    """The reasons of a kind's entries, with who said so."""
+    return [(entry["reason"], entry["actor"]) for entry in await world.entries(kind=kind)]
+
+
+async def test_a_mailing_names_its_publisher_and_who_released_it(world: World) -> None:
+    """Decisions, hand-overs and outcomes are mailer's own."""
+    breach = plain_event([person(1)], "breach")
+    await world.intake().take("breach", [received(breach)])
+    status = await world.mailings.find(BRAND, breach["id"])
+    assert status is not None
+    await world.mailings.release(status.id, "Dana")
+    await world.due_now()
+    await world.timekeeper().tick()
+    await world.run_published()
+    assert await actors(world, "mailing") == [("accepted", "broker:shop"), ("released", "person:Dana")]
+    for kind in ("decision", "hand_over", "outcome"):
+        assert {actor for _, actor in await actors(world, kind)} == {None}
+    assert await faults(world) == []
+
+
+async def test_what_is_said_of_an_account_names_who_said_it(world: World) -> None:
+    """By queue, by the API, by each of its routes; what a recipient does names nobody else."""
+    [ada] = await world.known(1)
+    arrived: FakeReceived = received(account_event("restrict"), f"{BRAND}.account")
+    await world.intake().take("service", [arrived])
+    bearer = f"Bearer {await issue_key(world.pool, 'shop', BRAND)}"
+    path = f"/api/v1/recipients/{BRAND}/user-1"
+    async with browse(world, authorization=bearer) as client:
+        for what, body in (
+            ("unrestrict", {}),
+            ("consents", CONSENT),
+            ("consents", {"scope": "newsletter", "given": False}),
+            ("opt-outs", {"scopes": ["promotional"]}),
+            ("erase", {}),
+        ):
+            assert (await client.post(f"{path}/{what}", json=body)).status_code == 200
+    assert arrived.settled == "ack"
+    named = [actor for _, actor in await actors(world, "action")]
+    assert (named[0], set(named[1:])) == ("broker:shop", {"key:shop"})
+    await world.standings.opt_out(BRAND, (await world.known(2))[0], "*", "page")
+    assert (await actors(world, "action"))[-1] == ("opt_out", None)
+    assert await faults(world) == []
+    assert ada
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["actor = NULL", "actor = 'person:eve'", "actor = ''", "actor = 'person:dana '"],
+)
+async def test_an_actor_is_in_the_chain(world: World, change: str) -> None:
+    """Nobody takes it away or names another one."""
+    async with Writers(KEY).lease() as writer, world.pool.acquire() as connection:
+        entry = Entry(Kind.ACTION, BRAND, reason="erase", actor="person:dana")
+        writer.advance(await append(connection, writer, [entry]))
+    assert await faults(world) == []
+    await world.pool.execute(f"UPDATE ledger SET {change}")  # noqa: S608
+    assert [what for _, _, what in await faults(world)] == ["changed or reordered"]
+
+
+async def test_an_actor_cannot_be_added(world: World) -> None:
+    """To an entry that has none, also none of before there was such a column."""
+    async with Writers(KEY).lease() as writer, world.pool.acquire() as connection:
+        writer.advance(await append(connection, writer, [Entry(Kind.ACTION, BRAND, reason="erase")]))
+    await world.pool.execute("UPDATE ledger SET actor = 'person:eve'")
+    assert [what for _, _, what in await faults(world)] == ["changed or reordered"]
+
+
+async def test_a_command_names_its_person(small_stack: Stack) -> None:
+    """Who `--by` names, or else the system's user."""
+    (small_stack.folder / "people.csv").write_text("ref,email\nann,ann@example.org\n")
+    await small_stack.done("recipients", "import", "people.csv", "--brand", BRAND)
+    await small_stack.done("stop", "--by", "Dana")
+    await small_stack.done("start")
+    await small_stack.done("recipients", "restrict", "ann", "--brand", BRAND)
+    lines = (await small_stack.done("ledger", "export", "--jsonl")).out.splitlines()
+    entries: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    named = {entry["actor"] for entry in entries if entry["kind"] in ("control", "action")}
+    assert "person:Dana" in named
+    assert all(str(actor).startswith("person:") for actor in named), named
+    assert all(Identity.read(actor) for actor in named)

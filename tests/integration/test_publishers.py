@@ -1,0 +1,89 @@
+"""Publishers as rows, and API keys."""
+
+import pytest
+
+from mailer.ledger.publishers import PostgresPublishers
+from mailer.policy.identity import Identity, IdentityKind
+from mailer.policy.publishers import Publisher, Rights
+from tests.factories import World
+from tests.publishers import everything, issue_key
+
+SHOP = Identity(IdentityKind.KEY, "shop")
+NEWS = Rights(frozenset({"interpals"}), frozenset({"newsletter"}))
+LEAVES = Rights(frozenset({"peerstream"}), actions=frozenset({"opt_out"}))
+
+
+async def test_a_key_is_known_by_its_digest_only(world: World) -> None:
+    """A key names its holder with their rights, is shown once, and cannot be read from the database."""
+    key = await issue_key(world.pool, "shop", "interpals", "paltalk-2006")
+    assert await world.publishers.of_key(key) == Publisher(SHOP, everything("interpals", "paltalk-2006"))
+    assert len(key) > 40
+    assert key not in str([dict(row) for row in await world.pool.fetch("SELECT * FROM publishers")])
+
+
+@pytest.mark.parametrize("wrong", ["", "mk_", "mk_\0", "\xff", "x" * 100_000])
+async def test_what_is_no_key(world: World, wrong: str) -> None:
+    """Whatever is no key is nobody's."""
+    key = await issue_key(world.pool, "shop", "interpals")
+    for candidate in (wrong, key + wrong + "x", key[:-1], key.upper()):
+        assert await world.publishers.of_key(candidate) is None
+
+
+async def test_a_revoked_key_ends_at_once(world: World) -> None:
+    """It is nobody's for ever; the name gets a new key, and only the rights that are granted then."""
+    key = await issue_key(world.pool, "shop", "interpals")
+    assert await world.publishers.revoke(SHOP)
+    assert await world.publishers.of_key(key) is None
+    assert SHOP not in await world.publishers.everybody()
+    assert not await world.publishers.revoke(SHOP)
+    assert not await world.publishers.revoke(Identity(IdentityKind.BROKER, "another"))
+    new = await world.publishers.add(SHOP, NEWS)
+    assert new not in (None, key)
+    assert await world.publishers.of_key(key) is None
+    assert await world.publishers.of_key(new or "") == Publisher(SHOP, NEWS)
+
+
+async def test_every_key_differs(world: World) -> None:
+    """Each holder has a key of their own."""
+    assert len({await issue_key(world.pool, f"client-{n}") for n in range(10)}) == 10
+
+
+async def test_rights_are_added_to_what_there_is(world: World) -> None:
+    """The key stays the same, and is not shown again."""
+    key = await world.publishers.add(SHOP, NEWS)
+    assert key is not None
+    assert await world.publishers.add(SHOP, LEAVES) is None
+    both = Rights(NEWS.brands | LEAVES.brands, NEWS.categories, LEAVES.actions)
+    assert await world.publishers.of_key(key) == Publisher(SHOP, both)
+    [known] = [one for one in await world.publishers.list() if one.publisher.identity == SHOP]
+    assert (known.publisher.rights, known.revoked_at) == (both, None)
+
+
+@pytest.mark.parametrize("kind", [IdentityKind.BROKER, IdentityKind.ROLE, IdentityKind.PERSON])
+async def test_a_name_of_each_kind_has_rights_of_its_own(world: World, kind: IdentityKind) -> None:
+    """They have no key, and a key of the same name is somebody else."""
+    await issue_key(world.pool, "harbour")
+    identity = Identity(kind, "harbour")
+    assert await world.publishers.get(identity) is None
+    assert await world.publishers.add(identity, NEWS) is None
+    known = await world.publishers.get(identity)
+    assert known is not None
+    assert known.publisher == Publisher(identity, NEWS)
+    assert (await world.publishers.everybody())[identity] == Publisher(identity, NEWS)
+
+
+async def test_a_publisher_of_a_kind_that_nothing_vouches_for_is_no_row(world: World) -> None:
+    """Neither mailer itself, nor a key without its digest."""
+    for kind in ("mailer", "key", "queue"):
+        with pytest.raises(Exception, match="violates check constraint"):
+            await world.pool.execute(
+                "INSERT INTO publishers (kind, name, brands, categories, actions, reads)"
+                " VALUES ($1, 'x', '{}', '{}', '{}', '{}')",
+                kind,
+            )
+
+
+async def test_another_process_sees_the_same(world: World) -> None:
+    """They are rows, not memory."""
+    await world.publishers.add(SHOP, NEWS)
+    assert (await PostgresPublishers(world.pool).everybody())[SHOP].rights == NEWS

@@ -1,0 +1,270 @@
+"""The role matrix: each door and each action with each kind of publisher, and no route without its row."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from shlex import quote
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from mailer.accounts import KINDS
+from mailer.policy.category import CATEGORIES
+from mailer.policy.identity import ITSELF, Identity, IdentityKind
+from mailer.policy.publishers import OWN_TEMPLATES, Read, Rights, ToPublish, ToRead, ToSay, Wish
+from mailer.ports.broker import Header, Message
+from mailer.ports.dead_letters import DeadKind
+from mailer.web.app import create_app
+from tests.factories import BRAND, FakeReceived, World, plain_event, templates
+from tests.integration.test_account_events import event as account_event
+from tests.integration.web_world import browse, site_over
+from tests.publishers import everything
+
+OTHER = "peerstream"
+PEOPLE = [{"ref": "user-1", "email": "user-1@people.example"}]
+CONSENT = {"scope": "newsletter", "version": "1", "words": "Yes.", "at": "2026-01-01T00:00:00Z"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A request, and what it needs; the body of an event is made when it is sent."""
+
+    method: str
+    path: str
+    wish: Wish
+    body: Mapping[str, Any] | None = None
+
+
+def said(account: str) -> Row:
+    """A request that says something of an account."""
+    body = {
+        name: value for name, value in account_event(account).items() if name not in ("v", "brand", "ref", "account")
+    }
+    return Row("POST", f"/api/v1/recipients/{BRAND}/user-1/{account}", ToSay(BRAND, account), body)
+
+
+RECIPIENT = f"/api/v1/recipients/{BRAND}/user-1"
+ROUTES: dict[tuple[str, str], tuple[Row, ...]] = {
+    ("POST", "/api/v1/events"): tuple(
+        Row("POST", "/api/v1/events", ToPublish(BRAND, category, "weekly"))
+        for category in ("newsletter", "service", "promotional", "breach", "policy_change")
+    ),
+    ("GET", "/api/v1/events/{brand}/{event_id:path}"): (
+        Row("GET", f"/api/v1/events/{BRAND}/one", ToRead(BRAND, Read.STATUS)),
+    ),
+    ("POST", "/api/v1/recipients/{brand}/{ref:path}/consents"): (
+        Row("POST", f"{RECIPIENT}/consents", ToSay(BRAND, "consent"), CONSENT),
+        Row("POST", f"{RECIPIENT}/consents", ToSay(BRAND, "withdraw"), {"scope": "newsletter", "given": False}),
+    ),
+    ("POST", "/api/v1/recipients/{brand}/{ref:path}/opt-outs"): (
+        Row("POST", f"{RECIPIENT}/opt-outs", ToSay(BRAND, "opt_out"), {"scopes": ["newsletter"]}),
+    ),
+    ("GET", "/api/v1/recipients/{brand}/{ref:path}/standing"): (
+        Row("GET", f"{RECIPIENT}/standing", ToRead(BRAND, Read.STANDING)),
+    ),
+    ("GET", "/api/v1/recipients/{brand}/{ref:path}"): (Row("GET", RECIPIENT, ToRead(BRAND, Read.EXPORT)),),
+    ("POST", "/api/v1/recipients/{brand}/{ref:path}/{account}"): tuple(said(account) for account in KINDS),
+    ("GET", "/api/v1/reports/{brand}/{campaign}"): (
+        Row("GET", f"/api/v1/reports/{BRAND}/spring", ToRead(BRAND, Read.REPORT)),
+    ),
+}
+"""Every route that asks for a key, with all that it can be asked for."""
+WITHOUT_KEY = {
+    "/api/v1/openapi.json",
+    "/healthz",
+    "/u/{token}",
+    "/preferences/{token}",
+    "/confirm/{token}",
+    "/report/{token}",
+    "/o/{token}.gif",
+    "/c/{token}",
+}
+"""The routes of the pages, whose visitors have a link and are no publishers; and the API's own description."""
+
+
+def just(wish: Wish) -> Rights:
+    """What just lets it."""
+    at = Rights(brands=frozenset({wish.brand}))
+    match wish:
+        case ToPublish(_, category):
+            return replace(at, categories=frozenset({category}))
+        case ToSay(_, action):
+            return replace(at, actions=frozenset({action}))
+        case ToRead(_, read):
+            return replace(at, reads=frozenset({read}))
+
+
+def without(wish: Wish) -> Rights:
+    """Everything but that."""
+    rights, missing = everything(), just(wish)
+    return Rights(
+        rights.brands,
+        rights.categories - missing.categories,
+        rights.actions - missing.actions,
+        rights.reads - missing.reads,
+    )
+
+
+def roles(wish: Wish) -> dict[str, tuple[Rights | None, bool]]:
+    """The kinds of publishers, by what they are granted (None: not known), and whether they may do it."""
+    return {
+        "nobody": (None, False),
+        "without rights": (Rights(), False),
+        "of the brand, with nothing granted": (Rights(brands=frozenset({BRAND})), False),
+        "of the other brand": (everything(OTHER), False),
+        "with all but this": (without(wish), False),
+        "with just this": (just(wish), True),
+        "with everything": (everything(), True),
+    }
+
+
+def routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:
+    """Method and path of everything that the site answers."""
+    for route in app.routes:
+        router: Any = getattr(route, "original_router", None)
+        inner: list[Any] = router.routes if router else [route]
+        for one in inner:
+            for method in one.methods:
+                yield method, one.path
+
+
+def test_each_route_has_a_row(world: World) -> None:
+    """A new route says what it needs, or that it is a page; and no row is of a route that has gone."""
+    routes = set(routes_of(create_app(site_over(world))))
+    assert {(method, path) for method, path in routes if path not in WITHOUT_KEY} == ROUTES.keys()
+    assert {path for _, path in routes} >= WITHOUT_KEY
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=" ".join)
+async def test_the_api(world: World, route: tuple[str, str]) -> None:
+    """401 without a key, 403 with one whose holder may not, with the command; anything else where they may."""
+    await world.known(1)
+    async with browse(world) as client:
+
+        async def status(row: Row, key: str | None) -> tuple[int, str]:
+            headers = {} if key is None else {"authorization": f"Bearer {key}"}
+            body = plain_event(PEOPLE, row.wish.category) if isinstance(row.wish, ToPublish) else row.body
+            answer = await client.request(row.method, row.path, json=body, headers=headers)
+            return answer.status_code, answer.text
+
+        for row in ROUTES[route]:
+            assert (await status(row, None))[0] == 401
+            for name, (rights, allowed) in roles(row.wish).items():
+                key = "mk_unknown"
+                if rights is not None:
+                    key = await world.publishers.add(Identity(IdentityKind.KEY, f"{row.wish[1]} {name}"), rights) or ""
+                code, text = await status(row, key)
+                if allowed:
+                    assert code not in (401, 403), f"{row} {name}: {text}"
+                else:
+                    assert code == (401 if rights is None else 403), f"{row} {name}: {text}"
+                    assert rights is None or "`mailer publishers add" in text
+        revoked = Identity(IdentityKind.KEY, "revoked")
+        ended = await world.publishers.add(revoked, everything())
+        await world.publishers.revoke(revoked)
+        assert [(await status(row, ended))[0] for row in ROUTES[route]] == [401] * len(ROUTES[route])
+
+
+Door = Callable[[World, Identity, dict[str, Any]], Awaitable[FakeReceived]]
+
+
+async def by_queue(world: World, publisher: Identity, event: dict[str, Any]) -> FakeReceived:
+    """A message whose user RabbitMQ has validated."""
+    key = f"{event['brand']}.{event.get('category', 'account')}"
+    return FakeReceived(Message(json.dumps(event).encode(), key, event["id"], user_id=publisher.name))
+
+
+async def by_outbox(world: World, publisher: Identity, event: dict[str, Any]) -> FakeReceived:
+    """A row that the publisher's role wrote, as a worker relays it."""
+    key = f"{event['brand']}.{event.get('category', 'account')}"
+    await world.pool.execute(
+        "INSERT INTO outbox (routing_key, message_id, body, publisher) VALUES ($1, $2, $3, $4)",
+        key,
+        event["id"],
+        json.dumps(event),
+        str(publisher),
+    )
+    [item] = await world.outbox.take("worker", 10, 30)
+    await world.outbox.remove([item.id])
+    return FakeReceived(replace(item.message, user_id="guest"))
+
+
+DOORS: dict[IdentityKind, Door] = {
+    IdentityKind.BROKER: by_queue,
+    IdentityKind.ROLE: by_outbox,
+    IdentityKind.KEY: by_outbox,
+    IdentityKind.PERSON: by_outbox,
+}
+"""How each kind of publisher comes to intake: a key's event has been parked by the web, a person's by a command."""
+WISHES: tuple[Wish, ...] = (
+    *(
+        ToPublish(BRAND, category, "")
+        for category in ("newsletter", "service", "promotional", "breach", "policy_change")
+    ),
+    *(ToSay(BRAND, action) for action in KINDS),
+)
+
+
+def wished(wish: Wish) -> dict[str, Any]:
+    """The event that wishes it."""
+    if isinstance(wish, ToPublish):
+        return plain_event(PEOPLE, wish.category)
+    return account_event(wish[1])
+
+
+@pytest.mark.parametrize("kind", DOORS)
+async def test_queue_and_outbox(world: World, kind: IdentityKind) -> None:
+    """What its publisher may not say is a dead letter with the command that lets it, and changes nothing."""
+    await world.known(1)
+    for number, wish in enumerate(WISHES):
+        for role, (rights, allowed) in roles(wish).items():
+            publisher = Identity(kind, f"{role} {number}")
+            if rights is not None:
+                await world.publishers.add(publisher, rights)
+            event = wished(wish) | {"id": f"{role} {number}"}
+            before = await world.entries(kind="action")
+            arrived = await DOORS[kind](world, publisher, event)
+            await world.intake().take("service", [arrived])
+            assert (arrived.kind == DeadKind.NOT_ALLOWED) is not allowed, f"{wish} {role}: {arrived.settled}"
+            if not allowed:
+                assert f"`mailer publishers add {quote(str(publisher))} --brand {BRAND} --" in str(arrived.settled)
+                assert await world.mailings.find(BRAND, event["id"]) is None
+                assert await world.entries(kind="action") == before
+
+
+async def test_a_name_of_another_kind_has_no_rights(world: World) -> None:
+    """What was granted to the key shop is not the broker user's, the role's or the person's."""
+    await world.publishers.add(Identity(IdentityKind.KEY, "harbour"), everything())
+    for kind in (IdentityKind.BROKER, IdentityKind.ROLE, IdentityKind.PERSON):
+        arrived = await DOORS[kind](world, Identity(kind, "harbour"), plain_event(PEOPLE))
+        await world.intake().take("newsletter", [arrived])
+        assert arrived.kind == DeadKind.NOT_ALLOWED
+
+
+@pytest.mark.parametrize("template", sorted(OWN_TEMPLATES))
+async def test_mailers_own_words_wait_for_a_second_person(world: World, template: str) -> None:
+    """A publisher with the category waits for a release; mailer itself does not, and publishes nothing else."""
+    shown = templates().get(BRAND, template)
+    assert shown is not None
+    named = {"category": "rights", "template": template, "context": dict(shown.example)}
+    for publisher, waits in (("broker:shop", True), (str(ITSELF), False)):
+        event = plain_event(PEOPLE) | named | {"id": f"of {publisher}"}
+        headers = {Header.PUBLISHER: publisher}
+        arrived = FakeReceived(Message(json.dumps(event).encode(), f"{BRAND}.rights", event["id"], headers, "guest"))
+        await world.intake().take("service", [arrived])
+        status = await world.mailings.find(BRAND, event["id"])
+        assert status is not None, arrived.settled
+        assert (status.state == "awaiting_release") == waits
+    news = plain_event(PEOPLE)
+    forged = Message(json.dumps(news).encode(), f"{BRAND}.newsletter", None, {Header.PUBLISHER: str(ITSELF)}, "guest")
+    await world.intake().take("newsletter", [arrived := FakeReceived(forged)])
+    assert arrived.kind == DeadKind.NOT_ALLOWED
+
+
+def test_the_matrix_knows_all_that_can_be_granted() -> None:
+    """A new action or read appears in it."""
+    wishes = [row.wish for rows in ROUTES.values() for row in rows]
+    assert {wish[1] for wish in wishes if isinstance(wish, ToSay)} == set(KINDS)
+    assert {wish.what for wish in wishes if isinstance(wish, ToRead)} == set(Read)
+    assert {wish.category for wish in wishes if isinstance(wish, ToPublish)} <= set(CATEGORIES)

@@ -1,0 +1,49 @@
+"""Publishers who may do everything, for tests that are about something else."""
+
+import asyncpg
+
+from mailer.accounts import KINDS
+from mailer.ledger.database import Pool
+from mailer.ledger.publishers import PostgresPublishers
+from mailer.policy.category import CATEGORIES
+from mailer.policy.identity import Identity, IdentityKind
+from mailer.policy.publishers import Read, Rights
+
+BRANDS = ("interpals", "paltalk-2002", "paltalk-2006", "peerstream")
+BROKER_USERS = ("guest", "shop")
+"""RabbitMQ's default user, as whom processes publish, and the one of messages that tests make themselves."""
+
+
+def everything(*brands: str) -> Rights:
+    """All that can be granted, for these brands, or for all."""
+    return Rights(frozenset(brands or BRANDS), frozenset(CATEGORIES), frozenset(KINDS), frozenset(Read))
+
+
+def all_options(*brands: str) -> list[str]:
+    """The same, as `mailer publishers add` takes it."""
+    granted = {"brand": brands or BRANDS, "category": CATEGORIES, "action": KINDS, "read": Read}
+    return [word for what, names in granted.items() for one in names for word in (f"--{what}", one)]
+
+
+async def issue_key(pool: Pool, name: str, *brands: str) -> str:
+    """A new API key whose holder may do everything."""
+    key = await PostgresPublishers(pool).add(Identity(IdentityKind.KEY, name), everything(*brands))
+    assert key is not None
+    return key
+
+
+async def let_publish(url: str) -> None:
+    """Lets RabbitMQ's users and the database's own role do everything."""
+    rights = everything()
+    granted = [sorted(names) for names in (rights.brands, rights.categories, rights.actions, rights.reads)]
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(
+            "INSERT INTO publishers (kind, name, brands, categories, actions, reads)"
+            " SELECT 'role', current_user, $1::text[], $2::text[], $3::text[], $4::text[]"
+            " UNION ALL SELECT 'broker', unnest($5::text[]), $1, $2, $3, $4",
+            *granted,
+            BROKER_USERS,
+        )
+    finally:
+        await connection.close()

@@ -1,0 +1,149 @@
+"""The one check of all doors: what is granted may be done, at its brands, and nothing else."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.accounts import KINDS
+from mailer.pipeline.register import PERIOD, Register
+from mailer.policy.category import CATEGORIES
+from mailer.policy.identity import ITSELF, WRITTEN, Identity, IdentityKind
+from mailer.policy.publishers import (
+    OWN_TEMPLATES,
+    PIPELINE,
+    Publisher,
+    Read,
+    Rights,
+    ToPublish,
+    ToRead,
+    ToSay,
+    Wish,
+    may,
+    needs_second_person,
+    refusal,
+)
+
+BRANDS = ("interpals", "peerstream")
+TEMPLATES = ("weekly", *sorted(OWN_TEMPLATES))
+
+
+def wishes(brand: str) -> Iterator[tuple[Wish, Rights]]:
+    """All that can be wished for at a brand, each with what just lets it."""
+    at = Rights(brands=frozenset({brand}))
+    for category, template in product(CATEGORIES, TEMPLATES):
+        yield ToPublish(brand, category, template), replace(at, categories=frozenset({category}))
+    for action in KINDS:
+        yield ToSay(brand, action), replace(at, actions=frozenset({action}))
+    for read in Read:
+        yield ToRead(brand, read), replace(at, reads=frozenset({read}))
+
+
+ALL = [each for brand in BRANDS for each in wishes(brand)]
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_a_grant_lets_what_it_names_and_nothing_else(kind: IdentityKind) -> None:
+    """Each wish against each single grant: a publisher of any kind may what was granted, at that brand."""
+    identity = Identity(kind, "shop")
+    for (_, granted), (wish, needed) in product(ALL, ALL):
+        publisher = Publisher(identity, granted)
+        assert may(publisher, wish) == (granted == needed)
+        assert (refusal(identity, publisher, wish) is None) == (granted == needed)
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_who_is_not_known_or_has_nothing_may_nothing(kind: IdentityKind) -> None:
+    """Also who has a brand, and who has all but a brand; the refusal names the command that lets it."""
+    everything = Rights(frozenset(), frozenset(CATEGORIES), frozenset(KINDS), frozenset(Read))
+    identity = Identity(kind, "the shop")
+    for wish, _ in ALL:
+        for rights in (Rights(), Rights(brands=frozenset(BRANDS)), everything):
+            assert not may(Publisher(identity, rights), wish)
+        assert not may(None, wish)
+        words = refusal(identity, None, wish) or ""
+        assert f"{identity} is no known publisher; `mailer publishers add '{identity}' --brand {wish.brand} --" in words
+
+
+def test_mailer_itself_publishes_its_own_mail_only() -> None:
+    """It has no rights that somebody grants, and nobody else says its words without a second person."""
+    for wish, _ in ALL:
+        assert may(PIPELINE, wish) == (isinstance(wish, ToPublish) and wish.template in OWN_TEMPLATES)
+    assert may(Publisher(ITSELF, Rights(*(frozenset({"*"}) for _ in range(4)))), ToSay("interpals", "erase")) is False
+    for template in TEMPLATES:
+        assert not needs_second_person(ITSELF, template)
+        assert needs_second_person(Identity(IdentityKind.KEY, "pipeline"), template) == (template in OWN_TEMPLATES)
+
+
+@given(st.text(max_size=8), st.text(max_size=8))
+def test_no_name_stands_for_all(brand: str, name: str) -> None:
+    """There is no wildcard: a name lets itself only."""
+    publisher = Publisher(
+        Identity(IdentityKind.KEY, "shop"), Rights(frozenset({"*"}), frozenset({"*"}), frozenset({"*"}))
+    )
+    assert may(publisher, ToPublish(brand, name, "weekly")) == (brand == name == "*")
+    assert may(publisher, ToSay(brand, name)) == (brand == name == "*")
+
+
+class Rows:
+    """Publishers as rows, and how often they were asked for."""
+
+    def __init__(self) -> None:
+        self.known: dict[Identity, Publisher] = {}
+        self.asked = 0
+
+    async def of_key(self, key: str) -> Publisher | None:
+        """Nobody's."""
+        return None
+
+    async def everybody(self) -> Mapping[Identity, Publisher]:
+        """Those who are known."""
+        self.asked += 1
+        return dict(self.known)
+
+
+SHOP = Identity(IdentityKind.BROKER, "shop")
+WISH = ToSay("interpals", "erase")
+ERASES = Publisher(SHOP, Rights(brands=frozenset({"interpals"}), actions=frozenset({"erase"})))
+
+
+async def test_rights_are_remembered_for_a_second() -> None:
+    """However many events come in; then a revocation holds."""
+    now, rows = 0.0, Rows()
+    rows.known[SHOP] = ERASES
+    register = Register(rows, lambda: now)
+    for _ in range(1000):
+        await register.refresh()
+        assert await register.refusal(SHOP, WISH) is None
+    assert rows.asked == 1
+    rows.known.clear()
+    now = PERIOD + 0.1
+    await register.refresh()
+    assert await register.refusal(SHOP, WISH)
+    assert rows.asked == 2
+
+
+async def test_who_was_added_just_now_is_found() -> None:
+    """A refusal looks once more, but not for each event of a flood."""
+    now, rows = 0.0, Rows()
+    register = Register(rows, lambda: now)
+    await register.refresh()
+    for _ in range(1000):
+        assert await register.refusal(SHOP, WISH)
+    assert rows.asked == 1
+    rows.known[SHOP] = ERASES
+    now = 0.2
+    assert await register.refusal(SHOP, WISH) is None
+    assert rows.asked == 2
+
+
+async def test_no_row_is_mailer_itself() -> None:
+    """Whoever could write such a row gains nothing by it."""
+    rows = Rows()
+    rows.known[ITSELF] = Publisher(ITSELF, ERASES.rights)
+    register = Register(rows)
+    assert await register.refusal(ITSELF, WISH) == "mailer itself does not say erase of an account at interpals"
+    assert await register.refusal(ITSELF, ToPublish("interpals", "rights", "confirm-subscription")) is None
