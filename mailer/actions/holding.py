@@ -3,13 +3,16 @@
 from typing import assert_never
 
 from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Reaches, Rectifies
+from mailer.actions.consent import is_confirmed
+from mailer.policy.document import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 
 
-def is_so(standing: Standing, event: AccountEvent) -> bool:
+def is_so(policy: Policy, standing: Standing, event: AccountEvent) -> bool:
     """Whether a person's standing is as an event says.
 
-    Of a correction, only the address can be told by it. A consent that a mail asks to confirm is not so until it is.
+    Of a correction, only the address can be told by it. A consent that a mail asks to confirm was only asked for: that
+    stays so.
     """
     match event:
         case Becomes():
@@ -21,7 +24,7 @@ def is_so(standing: Standing, event: AccountEvent) -> bool:
         case Allows():
             return _refused(standing)[event.account] is not event.allowed
         case Consents():
-            return event.scope in standing.consents
+            return event.scope in standing.consents or is_confirmed(policy, event.scope)
         case Leaves(account="opt_out"):
             left = (event.scope, event.scope.partition("/")[0], EVERYTHING_OPTIONAL)
             return not standing.opted_out.isdisjoint(left)

@@ -97,7 +97,7 @@ async def say(
     except KnownEvent:
         erasure = None
         standing = await site.standings.get(brand, recipient_id)
-        if standing is None or not is_so(standing, said):
+        if standing is None or not is_so(policy, standing, said):
             raise HTTPException(409, _OVER) from None
     return _done(brand, ref, account, erasure)
 

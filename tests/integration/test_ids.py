@@ -109,7 +109,7 @@ async def test_of_two_workers_with_different_words_one_is_refused(world: World, 
 
 
 async def test_a_consent_that_waits_for_its_confirmation_has_its_id(world: World) -> None:
-    """The mail that asks for it goes again for the same event, and for no other one under its id."""
+    """The same event again is known, and no other one under its id is: nothing of it is asked."""
     brand = "paltalk-2006"
     await world.accept([person(1)], brand=brand, controller=world.policies[brand].controller.id)
     said = event("consent", brand=brand)
@@ -119,18 +119,6 @@ async def test_a_consent_that_waits_for_its_confirmation_has_its_id(world: World
     assert str(settled[2]).startswith(f"rejected: {DIFFERS}words;")
     bodies = {row["body"] for row in await world.pool.fetch("SELECT body FROM outbox")}
     assert len(bodies) == 1
-
-
-async def test_asking_twice_on_a_day_publishes_one_event(world: World) -> None:
-    """Under other ids and with other words, on the same day: the mail's event is the first one's, octet by octet."""
-    brand = "paltalk-2006"
-    await world.accept([person(1)], brand=brand, controller=world.policies[brand].controller.id)
-    for number in range(3):
-        said = event("consent", id=f"said-{number}", brand=brand, words=f"Yes {number}", at=f"2026-01-01T0{number}:00Z")
-        assert (await taken(world, said, f"{brand}.account")).settled == "ack"
-    bodies = [row["body"] for row in await world.pool.fetch("SELECT body FROM outbox ORDER BY id")]
-    assert (len(bodies), len(set(bodies))) == (3, 1)
-    assert json.loads(bodies[0])["context"]["requested"] == "Yes 0"
 
 
 async def post(world: World, path: str, *bodies: dict[str, Any]) -> list[httpx.Response]:

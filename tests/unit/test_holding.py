@@ -1,0 +1,73 @@
+"""Whether what was said of an account is still so."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mailer.accounts import KINDS, validate_account
+from mailer.actions.holding import is_so
+from mailer.policy.standing import Standing
+from tests.factories import policies
+
+POLICY = policies()["interpals"]
+NOBODY = Standing(1, 1, "ada@people.example")
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "deactivate": ({}, {"deactivated": True}, {}),
+    "reactivate": ({}, {}, {"deactivated": True}),
+    "erase": ({}, {"erased": True}, {}),
+    "restrict": ({}, {"restricted": True}, {}),
+    "unrestrict": ({}, {}, {"restricted": True}),
+    "under_13": ({}, {"under_13": True}, {}),
+    "paid": ({}, {"paid": True}, {}),
+    "unpaid": ({}, {}, {"paid": True}),
+    "object": ({}, {"objected": True}, {"opted_out": frozenset({"*"})}),
+    "rectify": ({"email": "bob@people.example"}, {"address": "bob@people.example"}, {}),
+    "channel": ({"channel": "sms"}, {"channel": "sms"}, {}),
+    "personalisation": ({"allowed": False}, {"personalisation_refused": True}, {"tracking_refused": True}),
+    "tracking": ({"allowed": True}, {"electronic_refused": True}, {"tracking_refused": True}),
+    "electronic": ({"allowed": False}, {"electronic_refused": True}, {}),
+    "consent": (
+        {"scope": "newsletter", "version": "1", "words": "Yes.", "at": "2026-01-01T00:00:00Z"},
+        {"consents": frozenset({"newsletter"})},
+        {"consents": frozenset({"newsletter/chess"})},
+    ),
+    "withdraw": ({"scope": "newsletter"}, {}, {"consents": frozenset({"newsletter"})}),
+    "opt_out": (
+        {"scope": "newsletter/chess"},
+        {"opted_out": frozenset({"newsletter"})},
+        {"opted_out": frozenset({"promotional"})},
+    ),
+}
+"""By kind: what else it says, a standing in which that is so, and one in which it is not."""
+
+
+@pytest.mark.parametrize("account", CASES)
+def test_what_is_so_and_what_is_over(account: str) -> None:
+    """Each kind is told by its own part of the standing."""
+    values, so, over = CASES[account]
+    said = validate_account({"v": 1, "id": "1", "brand": "interpals", "ref": "ada", "account": account, **values})
+    for differently, expected in ((so, True), (over, False)):
+        assert is_so(POLICY, replace(NOBODY, **differently), said) is expected
+
+
+def test_no_kind_is_left_out() -> None:
+    """The table above has all of them."""
+    assert {*CASES} == {*KINDS}
+
+
+@pytest.mark.parametrize("left", ["*", "newsletter", "newsletter/chess"])
+def test_whoever_left_more_has_left_this(left: str) -> None:
+    """All that is optional, or the whole category."""
+    values = {"account": "opt_out", "scope": "newsletter/chess"}
+    said = validate_account({"v": 1, "id": "1", "brand": "interpals", "ref": "ada", **values})
+    assert is_so(POLICY, Standing(1, 1, None, frozenset({left})), said)
+
+
+def test_what_a_mail_asks_to_confirm_stays_asked_for() -> None:
+    """Where the policy wants confirmed subscriptions, the answer to the same consent again is what it was."""
+    said = validate_account(
+        {"v": 1, "id": "1", "brand": "b", "ref": "ada", "account": "consent", **CASES["consent"][0]}
+    )
+    assert is_so(policies()["paltalk-2006"], NOBODY, said)
+    assert not is_so(POLICY, NOBODY, said)
