@@ -78,7 +78,8 @@ class _Writer:
 def _known(row: asyncpg.Record) -> Row:
     """A row by the names of its old columns, without what was not read yet."""
     standing = (row[name] is not None if name.endswith("_at") else row[name] for name in _STANDING)
-    columns: Any = (*standing, *(None if name in _NEW else row[name] for name in _OTHERS))
+    generation = 1
+    columns: Any = (*standing, generation, *(None if name in _NEW else row[name] for name in _OTHERS))
     return _row(columns)
 
 
