@@ -29,7 +29,7 @@ from tests.hostile import make_hostile
 from tests.processes import Stack, open_stack
 from tests.publishers import let_publish
 
-pytest_plugins = ["tests.proofs"]
+pytest_plugins = ["mailer.testing.proofs"]
 
 # What ignores a signal, as under nohup or as a shell's job, has children that do so, too: no test could end them by it.
 for number in (signal.SIGHUP, signal.SIGINT):

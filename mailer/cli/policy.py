@@ -1,7 +1,7 @@
 """`mailer policy`: what the brands have promised, and whether it is kept."""
 
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from mailer.cli import explain
 from mailer.cli.layout import Cell
 from mailer.cli.shared import AsJson, facts, fail, out, print_json, settings, table
 from mailer.policy.document import Policy, PolicyError
-from mailer.policy.promises import Record, Report, Row, read_record, report
+from mailer.policy.promises import Record, Report, Row, Status, read_record, report
 from mailer.policy.registry import RULES, Rule
 from mailer.policy.switches import ORDER
 from mailer.settings import SettingsError
@@ -70,10 +70,16 @@ def show(brand: Brand, json: AsJson = False) -> None:
 def check(
     json: AsJson = False,
     record: Annotated[
-        Path, typer.Option(help="Of the last run of all tests; `make test` writes it.", metavar="FILE")
+        Path,
+        typer.Option(
+            help="Of the last run of all tests; the pytest plugin mailer.testing.proofs writes it.", metavar="FILE"
+        ),
     ] = Path(".cache/promises.json"),
 ) -> None:
-    """Whether each promise has a rule that exists and a test that passed; status 1 if one does not."""
+    """Whether each promise has a rule that exists and a test that passed; status 1 if one does not.
+
+    Without a record of tests, as where mailer was installed, it says which promises have rules, and how to prove them.
+    """
     policies, run, rules = _policies(), _record(record), every_rule()
     found = report(policies.values(), rules, run)
     if json:
@@ -87,14 +93,33 @@ def check(
             out.print(f"tests of {run.when}, commit {run.commit or 'unknown'}", markup=False)
         if found.faults:
             table(("fault",), [(fault,) for fault in found.faults])
+    if run is None:
+        fail(_nothing_proven(found, record), 1)
     if found.faults:
-        fail(f"{len(found.faults)} faults in {len(found.rows)} promises", 1)
+        fail(f"{_count(found.faults, 'fault')} in {_count(found.rows, 'promise')}", 1)
+
+
+def _nothing_proven(found: Report, record: Path) -> str:
+    """What can be said of promises without a run of tests, and how to prove them."""
+    faults = f"{_count(found.faults, 'fault')}, and " if found.faults else ""
+    ruled = sum(row.status is Status.UNPROVEN for row in found.rows)
+    return (
+        f"{faults}nothing is proven here: {record} is missing. {ruled} of {_count(found.rows, 'promise')} have rules"
+        " that exist; that they are kept is for tests to show. Yours show it under the pytest plugin"
+        " mailer.testing.proofs, which writes that file (docs/policies.md, Proving promises); mailer's own do so by"
+        " `make test` in its checkout"
+    )
+
+
+def _count(things: Sequence[object], name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
 
 
 def every_rule() -> Mapping[str, Rule]:
     """The registry, once every room has been imported: a rule is known when its module is."""
     for module in pkgutil.walk_packages(mailer.__path__, f"{mailer.__name__}."):
-        import_module(module.name)
+        if not module.name.startswith(f"{mailer.__name__}.testing"):  # what is for tests needs pytest, and has no rule
+            import_module(module.name)
     return RULES
 
 

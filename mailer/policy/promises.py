@@ -16,9 +16,10 @@ PASSED = "passed"
 
 
 class Status(StrEnum):
-    """What has become of a promise; one that waits is never shown as kept."""
+    """What has become of a promise; one that waits, or that no test has shown to be kept, is never shown as kept."""
 
     KEPT = "kept"
+    UNPROVEN = "unproven"
     PENDING = "pending"
     BROKEN = "broken"
 
@@ -49,12 +50,14 @@ class Record:
         when: ISO 8601, UTC. commit: what was tested; None where there was no git.
         whole: the whole suite was run, and no part of it.
         tests: those with a marker.
+        own: it was mailer's own suite, which has to prove every rule.
     """
 
     when: str
     commit: str | None
     whole: bool
     tests: tuple[Case, ...]
+    own: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,12 @@ class Row:
 
     @property
     def status(self) -> Status:
-        """Kept only if nothing is wrong and nothing is waited for."""
+        """Kept only if nothing is wrong, nothing is waited for, and a test has shown it."""
         if self.faults:
             return Status.BROKEN
-        return Status.PENDING if self.promise.waits_for else Status.KEPT
+        if self.promise.waits_for:
+            return Status.PENDING
+        return Status.KEPT if self.proofs else Status.UNPROVEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +107,11 @@ def read_record(text: str) -> Record:
         tests = tuple(
             Case(test["id"], tuple(test["promises"]), tuple(test["rules"]), test["outcome"]) for test in said["tests"]
         )
-        return Record(said["when"], said["commit"], said["whole"], tests)
+        return Record(said["when"], said["commit"], said["whole"], tests, said.get("own", True))
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError("it is no record of a test run; run `make test`, which writes one") from error
+        raise ValueError(
+            "it is no record of a test run; run all tests under the plugin mailer.testing.proofs, which writes one"
+        ) from error
 
 
 def report(policies: Iterable[Policy], rules: Mapping[str, Rule], record: Record | None) -> Report:
@@ -117,12 +124,19 @@ def report(policies: Iterable[Policy], rules: Mapping[str, Rule], record: Record
     """
     tests = record.tests if record else ()
     proofs = _proofs(tests)
+    found = proofs if record else None
     rows = tuple(
-        Row(policy.brand, promise, proofs.get(promise.id, ()), tuple(_faults(promise, rules, proofs)))
+        Row(
+            policy.brand,
+            promise,
+            proofs.get(promise.id, ()),
+            tuple(_faults(promise, rules, found)),
+        )
         for policy in policies
         for promise in policy.promises
     )
-    return Report(rows, (*_of_the_run(record), *_of_markers(tests, rows, rules), *_unproven(tests, rows, rules)))
+    unproven = _unproven(tests, rows, rules) if record and record.own else ()
+    return Report(rows, (*_of_the_run(record), *_of_markers(tests, rows, rules), *unproven))
 
 
 def _proofs(tests: Iterable[Case]) -> dict[str, tuple[Proof, ...]]:
@@ -136,7 +150,10 @@ def _proofs(tests: Iterable[Case]) -> dict[str, tuple[Proof, ...]]:
     return {promise: tuple(Proof(*found) for found in sorted(named.items())) for promise, named in outcomes.items()}
 
 
-def _faults(promise: Promise, rules: Mapping[str, Rule], proofs: Mapping[str, tuple[Proof, ...]]) -> Iterator[str]:
+def _faults(
+    promise: Promise, rules: Mapping[str, Rule], proofs: Mapping[str, tuple[Proof, ...]] | None
+) -> Iterator[str]:
+    """What is wrong with a promise; without a run of tests (`proofs` is None) nothing can be said of its proofs."""
     if promise.waits_for:
         if promise.waits_for.partition(":")[0] not in WAITS:
             yield f'waits for "{promise.waits_for}"; write {" or ".join(WAITS)}, or give it a rule and a proof'
@@ -146,6 +163,8 @@ def _faults(promise: Promise, rules: Mapping[str, Rule], proofs: Mapping[str, tu
     for name in promise.rules:
         if name not in rules:
             yield f"names the rule {name}, which nobody registers; register it with @rule, or mend its name"
+    if proofs is None:
+        return
     found = proofs.get(promise.id, ())
     if not found:
         yield f'has no proof; mark a test that looks at the outside with promise("{promise.id}")'
@@ -155,10 +174,8 @@ def _faults(promise: Promise, rules: Mapping[str, Rule], proofs: Mapping[str, tu
 
 
 def _of_the_run(record: Record | None) -> Iterator[str]:
-    if record is None:
-        yield "there is no record of a test run; run `make test`, which writes one"
-    elif not record.whole:
-        yield "the record is of a part of the tests; run `make test`, which runs all"
+    if record is not None and not record.whole:
+        yield "the record is of a part of the tests; run all of them"
 
 
 def _of_markers(tests: Iterable[Case], rows: Iterable[Row], rules: Mapping[str, Rule]) -> Iterator[str]:

@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from mailer.policy.registry import Rule
 
 ROOT = Path(__file__).parents[2]
 HEAD = resources.folder("policies").joinpath("interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
-PLUGIN = (ROOT / "tests" / "proofs.py").read_text("utf-8")
 
 
 def policy(*promises: str) -> Policy:
@@ -107,17 +107,32 @@ def test_what_waits_is_never_kept() -> None:
     assert found.faults == ()
 
 
-@pytest.mark.parametrize("record", [None, ran(proves("p-0"), whole=False)])
-def test_only_a_whole_run_counts(record: Record | None) -> None:
-    """Without a record, or with that of a part, the check says to run all tests."""
-    faults = report([policy('rules = ["a"]')], rules("a"), record).faults
-    assert any("record" in fault and "run `make test`" in fault for fault in faults)
+def test_without_a_record_nothing_is_kept_and_nothing_is_broken() -> None:
+    """What can be seen without tests is whether rules exist; what is wrong there is still a fault."""
+    found = report([policy('rules = ["a"]', 'rules = ["b"]', 'waits_for = "pages"')], rules("a"), None)
+    assert [row.status for row in found.rows] == [Status.UNPROVEN, Status.BROKEN, Status.PENDING]
+    assert found.faults == ("p-1: names the rule b, which nobody registers; register it with @rule, or mend its name",)
+
+
+def test_others_tests_need_not_prove_the_rules() -> None:
+    """A brand's own suite proves its promises; each rule has its proof in mailer's."""
+    proven = replace(ran(proves("p-0")), own=False)
+    found = report([policy('rules = ["a"]')], rules("a", "b"), proven)
+    assert ([row.status for row in found.rows], found.faults) == ([Status.KEPT], ())
+    unproven = report([policy('rules = ["a"]', 'rules = ["b"]')], rules("a", "b"), proven)
+    assert [row.status for row in unproven.rows] == [Status.KEPT, Status.BROKEN]
+
+
+def test_only_a_whole_run_counts() -> None:
+    """With the record of a part, the check says to run all tests."""
+    faults = report([policy('rules = ["a"]')], rules("a"), ran(proves("p-0"), whole=False)).faults
+    assert any("record" in fault and "run all of them" in fault for fault in faults)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"when": 1, "commit": 1, "whole": 1, "tests": [1]}'])
 def test_what_is_no_record_is_refused(text: str) -> None:
     """A file that is none says what writes one."""
-    with pytest.raises(ValueError, match="run `make test`"):
+    with pytest.raises(ValueError, match=r"mailer\.testing\.proofs"):
         read_record(text)
 
 
@@ -160,7 +175,7 @@ class Suite:
         self.record = folder / ".cache" / "promises.json"
         (folder / "tests").mkdir()
         (folder / "pytest.ini").write_text("[pytest]\ntestpaths = tests\naddopts = --strict-markers\n")
-        (folder / "tests" / "conftest.py").write_text(PLUGIN)
+        (folder / "tests" / "conftest.py").write_text('pytest_plugins = ["mailer.testing.proofs"]\n')
         (folder / "tests" / "test_suite.py").write_text(SUITE)
 
     def run(self, *arguments: str) -> str:
@@ -185,6 +200,7 @@ def test_a_whole_run_writes_the_record(suite: Suite, processes: int) -> None:
     suite.run("-n", str(processes))
     record = read_record(suite.record.read_text())
     assert record.whole
+    assert not record.own
     assert suite.outcomes(suite.record) == {
         "test_cases[1]": "passed",
         "test_cases[2]": "failed",
@@ -246,15 +262,18 @@ def policy_command(*arguments: str) -> Result:
 
 
 def test_check_shows_every_promise(tmp_path: Path) -> None:
-    """73 promises of four policies, each with its rules; without a record none is kept, and the status is 1."""
+    """73 promises of four policies, each with its rules; without a record none is kept or broken; status 1."""
     done = policy_command("check", "--json", "--record", str(tmp_path / "none.json"))
     shown: dict[str, Any] = json.loads(done.stdout)
     assert done.exit_code == 1
     assert len(shown["promises"]) == 73
     assert {row["brand"] for row in shown["promises"]} == {"interpals", "paltalk-2006", "paltalk-2002", "peerstream"}
-    assert {row["status"] for row in shown["promises"]} == {"broken", "pending"}
+    assert {row["status"] for row in shown["promises"]} == {"unproven", "pending"}
     assert all(rule["home"] for row in shown["promises"] for rule in row["rules"])
-    assert "there is no record of a test run; run `make test`, which writes one" in shown["faults"]
+    assert shown["faults"] == []
+    assert "64 of 73 promises have rules that exist" in done.stderr
+    assert "mailer.testing.proofs" in done.stderr
+    assert "faults" not in done.stderr
 
 
 def test_check_is_content_with_a_good_record(tmp_path: Path) -> None:
@@ -268,7 +287,7 @@ def test_check_is_content_with_a_good_record(tmp_path: Path) -> None:
         {"id": "t::a", "promises": [name for name in ids if name in known], "rules": [], "outcome": "passed"},
         {"id": "t::b", "promises": [], "rules": list(every_rule()), "outcome": "passed"},
     ]
-    file.write_text(json.dumps({"when": "2026-06-01", "commit": None, "whole": True, "tests": tests}))
+    file.write_text(json.dumps({"when": "2026-06-01", "commit": None, "whole": True, "own": True, "tests": tests}))
     done = policy_command("check", "--record", str(file))
     assert done.exit_code == 0, done.output
     assert "peerstream, version 2018: 9 kept, 3 pending" in done.stdout

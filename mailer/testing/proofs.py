@@ -1,4 +1,7 @@
-"""Which promises a test proves, and the record of whether it did: a plugin of pytest, wired in `conftest`.
+"""A pytest plugin: the promises that tests prove, and the record of whether they did.
+
+It is mailer's own, and anybody's who has a policy: `pytest_plugins = ["mailer.testing.proofs"]` in the `conftest.py` of
+the project.
 
 A test under `@pytest.mark.promise("interpals-07", …)` is a proof of each promise that it names; one under
 `@pytest.mark.rule("staging", …)` proves rules that stand behind no promise. A run of the whole suite writes
@@ -86,6 +89,7 @@ class Recorder:
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
             "commit": _commit(self._config.rootpath),
             "whole": whole,
+            "own": _is_own(self._config.rootpath),
             "tests": [
                 {"id": test, **named, "outcome": self._outcomes.get(test, NOT_RUN)}
                 for test, named in self._marked.items()
@@ -100,6 +104,12 @@ class Recorder:
 def _everything(config: pytest.Config) -> bool:
     """Whether the whole suite was asked for: by no path, or by the very folders that are searched without one."""
     return [Path(path) for path in config.args] == [Path(path) for path in config.getini("testpaths")]
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether these are mailer's own tests, which prove each rule; others prove their brands' promises."""
+    module = folder / "mailer" / "testing" / "proofs.py"
+    return module.exists() and module.samefile(__file__)
 
 
 def _named(item: pytest.Item, marker: str) -> list[str]:
