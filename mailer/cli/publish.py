@@ -27,6 +27,7 @@ from mailer.ledger.connections import ATTENDED, open_pool
 from mailer.ledger.outbox import UNREACHABLE
 from mailer.ledger.published import PostgresPublished
 from mailer.rendering.admission import admit
+from mailer.rendering.texts import say_lacking
 from mailer.settings import Settings, SettingsError
 
 WAIT_SECONDS = 60
@@ -50,11 +51,13 @@ class _Published:
         problems: why nothing was published.
         fates: of each event that was waited for, as `PostgresPublished.find_fates`.
         silence: why nobody could be asked about earlier events.
+        lacks: which texts lack a language.
     """
 
     problems: Sequence[str]
     fates: Sequence[str | None] = ()
     silence: str | None = None
+    lacks: Sequence[str] = ()
 
 
 def register(app: typer.Typer) -> None:
@@ -81,6 +84,8 @@ def publish(
         print_json([{**name, **state} for name, state in zip(named, states, strict=True)])
     else:
         out.print(f"Published {len(lines)} event{'s' if len(lines) != 1 else ''}.")
+    for said in done.lacks:
+        note(said)
     if done.silence is not None:
         note(f"the ids were not compared with those of earlier events: {done.silence}")
     if open_ends := list(_tell_open_ends(lines, done.fates)):
@@ -128,7 +133,8 @@ def _documents(text: str) -> list[tuple[int, str]]:
 async def _publish(current: Settings, lines: Sequence[_Line], wait: bool) -> _Published:
     """Publishes events if nothing speaks against any of them; follows them where that is asked for."""
     contents = Contents(current.address_key)
-    problems = [*_check(current, lines), *_check_ids(contents, lines)]
+    lacks = list[str]()
+    problems = [*_check(current, lines, lacks), *_check_ids(contents, lines)]
     async with AsyncExitStack() as stack:
         asked, silence = None, None
         if current.in_process or not current.embedded:
@@ -144,17 +150,18 @@ async def _publish(current: Settings, lines: Sequence[_Line], wait: bool) -> _Pu
         after = await asked.get_newest_letter() if asked and wait else 0
         await asyncio.gather(*(publishing.publish(line.event) for line in lines))
         fates = await follow(asked, [line.event for line in lines], after, WAIT_SECONDS) if asked and wait else []
-    return _Published([], fates, silence)
+    return _Published([], fates, silence, lacks)
 
 
-def _check(current: Settings, lines: Sequence[_Line]) -> Iterator[str]:
-    """What policies and templates have against events."""
+def _check(current: Settings, lines: Sequence[_Line], lacks: list[str]) -> Iterator[str]:
+    """What policies and templates have against events; the list is told which texts lack a language."""
     policies = load_policies(current)
     templates = load_templates(current, *{line.event.brand for line in lines if line.event.brand in policies})
     for line in lines:
         try:
             if isinstance(line.event, MessageEvent):
-                admit(line.event, policies, templates)
+                template = admit(line.event, policies, templates)
+                lacks += (line.place + said for said in say_lacking(template, line.event.context))
             else:
                 check(policies, line.event)
         except EventRefused as refusal:

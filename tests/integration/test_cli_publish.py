@@ -50,6 +50,14 @@ async def test_what_intake_refuses_is_not_published(small_stack: Stack) -> None:
     assert await small_stack.value("SELECT count(*) FROM outbox") == 0
 
 
+async def test_a_text_that_lacks_a_language_is_told(small_stack: Stack) -> None:
+    """Whoever publishes it learns at once who will read another language than their own; status 0."""
+    texts = {**GOOD, "context": {"headline": {"en": "Hello", "DE": "Hallo"}}}
+    done = await small_stack.run("publish", "-", stdin=json.dumps(texts))
+    said = "mailer: -: context.headline lacks ar: who reads that gets the whole mail in en\n"
+    assert (done.status, done.out, done.err) == (0, "Published 1 event.\n", said)
+
+
 async def test_every_line_that_is_no_event_is_told(small_stack: Stack) -> None:
     """With status 2, as bad input is."""
     done = await small_stack.run("publish", "-", stdin=f'{{"v": 1}}\n{json.dumps(GOOD)}\n[]\n')
