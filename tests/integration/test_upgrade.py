@@ -14,6 +14,8 @@ from tests.factories import World, open_world, person
 
 LAST_BEFORE = "20261123000006"
 """The last migration of the release before."""
+SINCE, OF_OPENS = "20261128", "20261128000005"
+"""Later migrations, all but that one, change nothing that is looked at here; today's flow needs their columns."""
 SENT, DUPLICATE = ("handed_over", ""), ("suppressed", "duplicate_address")
 
 
@@ -21,7 +23,8 @@ SENT, DUPLICATE = ("handed_over", ""), ("suppressed", "duplicate_address")
 def old_url(postgres_server: Server, tmp_path: Path) -> Iterator[str]:
     """A database with the tables of the release before."""
     for file in resources.folder("migrations").glob("*.sql"):
-        if file.name.split("_")[0] <= LAST_BEFORE:
+        number = file.name.split("_")[0]
+        if number <= LAST_BEFORE or (number > SINCE and number != OF_OPENS):
             shutil.copy(file, tmp_path)
     url = postgres_server.url(f"mailer_test_{uuid4().hex[:12]}")
     migrate(url, tmp_path)
