@@ -289,6 +289,13 @@ class World:
             await self.standings.paid(BRAND, recipient_id, True, "test")
         return ids
 
+    async def release_newest(self) -> None:
+        """Has a second person release the newest mailing, and hands it over."""
+        [newest] = await self.mailings.latest(1)
+        await self.mailings.release(newest.id, "Grace")
+        await self.timekeeper().tick()
+        await self.run_published()
+
     async def drop(self, mailing_id: UUID) -> None:
         """Forgets a mailing's deliveries, where only its people were wanted."""
         for table in ("deliveries", "batches", "counters"):

@@ -20,6 +20,7 @@ async def test_they_get_mandatory_mail_and_refuse_nobody_elses(world: World, tmp
     taken = received(event)
     await world.intake().take("service", [taken])
     assert taken.settled == "ack"
+    await world.release_newest()
     assert world.processor.recipients == sorted([*QUOTED, "ada@people.example"])
     for sent in world.processor.sent:
         assert message_from_bytes(sent.content)["To"] == sent.recipient
