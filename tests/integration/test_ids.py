@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,7 +12,6 @@ from mailer.actions.rights import erase
 from mailer.contents import differing
 from mailer.events import validate_event
 from mailer.pipeline.consumers import relay
-from mailer.ports.broker import Message
 from tests.factories import BRAND, FakeReceived, World, make_event, new_mailing, person, plain_event, received, until
 from tests.integration.test_account_events import VALUES, event, standing, taken
 from tests.integration.web_world import browse
@@ -143,7 +143,7 @@ async def test_two_events_that_the_api_has_accepted_are_still_one(world: World) 
     answers = await post(world, "/api/v1/events", news(), news(campaign="spring"))
     assert [answer.status_code for answer in answers] == [202, 202]
     parked = await world.outbox.take("worker", 10, 30)
-    first, other = [FakeReceived(Message(item.message.body, item.message.routing_key)) for item in parked]
+    first, other = [FakeReceived(replace(item.message, user_id="shop")) for item in parked]
     await world.intake().take("newsletter", [first, other])
     assert first.settled == "ack"
     assert refused(other, "campaign")
@@ -212,7 +212,7 @@ async def test_the_outbox_makes_no_difference(world: World) -> None:
     await until(lambda: gone(world))
     stop.set()
     await relaying
-    first, other = [FakeReceived(message) for message in world.broker.take()]
+    first, other = [FakeReceived(replace(message, user_id="shop")) for message in world.broker.take()]
     await world.intake().take("newsletter", [first, other])
     assert first.settled == "ack"
     assert refused(other, "context")
