@@ -17,6 +17,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy, PolicyError
 from mailer.rendering.admission import admit
 from mailer.rendering.clipping import clipping_warning
+from mailer.rendering.languages import is_locale
 from mailer.rendering.samples import LEAVE, LINK
 from mailer.rendering.templates import (
     Rendered,
@@ -68,6 +69,8 @@ def preview_(
         locale = tag(locale) if locale else None
     except ValueError as error:
         fail(f"--locale {error}", 2)
+    if locale and not is_locale(locale):
+        fail(f"--locale: there is no {locale}; write one such as en, de-AT or zh-Hant", 2)
     if (name is None) == (event is None):
         fail("give a template, as BRAND/TEMPLATE, or --event FILE, which names one", 2)
     try:
