@@ -2,12 +2,16 @@
 
 import email.policy
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.parser import BytesParser
 from html import unescape
 from typing import Any
 
+from mailer.policy.identity import ITSELF
+from mailer.policy.publishers import OWN_TEMPLATES
+from mailer.ports.broker import Header
 from mailer.ports.consents import Consent
 from mailer.ports.ids import uuid7
 from mailer.ports.processor import Outgoing
@@ -44,8 +48,10 @@ def event_of(brand: str, name: str, *people: dict[str, Any], **values: Any) -> d
 
 
 async def publish(world: World, event: dict[str, Any]) -> FakeReceived:
-    """An event as the queue hands it over; what fits one window is handed over at once."""
+    """An event as the queue hands it over; what fits one window is handed over at once. Its own, mailer says itself."""
     arrived = received(event)
+    if event["template"] in OWN_TEMPLATES:
+        arrived.message = replace(arrived.message, headers={Header.PUBLISHER: str(ITSELF)})
     await world.intake().take(policies()[event["brand"]].categories[event["category"]].lane.value, [arrived])
     return arrived
 
