@@ -1,0 +1,152 @@
+"""Every command over a database in which strangers have written what a terminal would obey."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import typer
+
+from mailer import cli
+from mailer.actions.suppression import suppress
+from mailer.ports.broker import Message
+from mailer.ports.consents import Consent
+from mailer.ports.dead_letters import DeadKind
+from mailer.ports.suppressions import NewSuppression
+from tests.factories import BRAND, World, open_world, policies
+from tests.processes import SECRETS
+
+SEEN = "[/b][red]x[/] :smile: "
+HOSTILE = f"{SEEN}\x1b]0;owned\x07\x9b31m\u202egnp\u2028state  finished\nstate  finished"
+REF, EVENT = "[/b]:smile:user-1", "[/b]:smile:one"
+ABOUT = ("--brand", BRAND, "--ref", REF)
+
+SHOWS: dict[str, tuple[str, ...]] = {
+    "recipients list": ("--brand", BRAND),
+    "recipients find": (REF,),
+    "recipients show": (REF, "--brand", BRAND),
+    "recipients export": (REF, "--brand", BRAND),
+    "consents list": ABOUT,
+    "consents export": ("--brand", BRAND),
+    "suppressions list": ABOUT,
+    "suppressions explain": ABOUT,
+    "suppressions export": ("--brand", BRAND),
+    "mailing list": (),
+    "mailing show": (EVENT,),
+    "mailing coverage": (EVENT,),
+    "mailing pause": (EVENT,),
+    "mailing resume": (EVENT,),
+    "dead list": (),
+    "dead show": ("1",),
+    "processors list": (),
+    "quarantine list": (),
+    "rate list": (),
+    "ledger export": (),
+    "policy explain": ("--recipient", REF, "--mailing", EVENT),
+}
+"""Commands that show what strangers wrote."""
+OWN = {
+    "migrate", "worker", "web", "timekeeper", "demo", "doctor", "publish", "stop", "start",
+    "recipients import", "recipients erase", "recipients restrict", "recipients rectify", "recipients deactivate",
+    "recipients mark", "recipients channel", "recipients hold", "recipients disclose", "consents import",
+    "suppressions add", "suppressions lift", "suppressions import", "mailing approve", "mailing end", "mailing cancel",
+    "report advertiser", "ledger seal", "ledger publish", "ledger verify", "dead replay", "templates check",
+    "templates preview", "policy list", "policy show", "policy check", "partners list", "partners key",
+    "partners suppressions", "inviters pause", "inviters resume", "processors pause", "processors resume",
+    "processors confirm-purge", "processors confirm-erasure", "quarantine believe", "quarantine dismiss", "rate set",
+    "rate warm-up", "rate clear", "brand pause", "brand resume", "api-key create", "api-key revoke", "schema event",
+    "schema queues", "schema api", "publishers add", "publishers list", "publishers show", "publishers revoke",
+}  # fmt: skip
+"""Commands that print our own words, counts and what was typed. Some of them may not be there any more, or yet."""
+
+
+async def write_hostile_values(url: str) -> None:
+    """A person, a mailing and all that hangs on them, with hostile texts wherever there is one."""
+    async with open_world(url) as world:
+        [ada] = await world.known(1)
+        accepted = await world.accept({"refs": ["user-1"]}, id=EVENT, campaign="spring")
+        said = NewSuppression("newsletter", "opt_out", HOSTILE, HOSTILE)
+        await suppress(world.suppressions, policies()[BRAND], ada, said)
+        now = datetime.now(UTC)
+        await world.consents.record(
+            BRAND, ada, Consent("promotional", True, "application", HOSTILE, HOSTILE, HOSTILE, now, HOSTILE)
+        )
+        await world.handover().run(accepted.batches)
+        letter = Message(HOSTILE.encode(), HOSTILE, HOSTILE)
+        await world.letters.keep(letter, HOSTILE, HOSTILE, HOSTILE, HOSTILE, DeadKind.REFUSED)
+        await write_rows(world, accepted.mailing_id, ada)
+
+
+async def write_rows(world: World, mailing_id: object, ada: int) -> None:
+    """What relays, receivers and operators have said, and what an application calls a person."""
+    await world.pool.execute("UPDATE recipients SET ref = $1, name = $2", REF, HOSTILE)
+    await world.pool.execute("UPDATE mailings SET campaign = $1, publisher = $1", HOSTILE)
+    await world.pool.execute("INSERT INTO relay_states VALUES ($1, 'w', 'down', now(), $1, $1, 1)", HOSTILE)
+    await world.pool.execute("INSERT INTO halts VALUES ('processor', $1, $1, $1)", HOSTILE)
+    await world.pool.execute("INSERT INTO limits VALUES ('domain', $1, 'day', 1, NULL, NULL, $1)", HOSTILE)
+    await world.pool.execute(
+        "INSERT INTO quarantine (processor, domain, mailing_id, recipient_id, attempt, address_key, address_hash,"
+        " status) VALUES ($1, $1, $2, $3, 1, '', '', $1)",
+        HOSTILE,
+        mailing_id,
+        ada,
+    )
+
+
+@pytest.fixture
+def typed(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Runs a command in this process, which has to succeed: what it prints."""
+    with asyncio.Runner() as runner:
+        runner.run(write_hostile_values(database_url))
+    settings = {**SECRETS, "DATABASE_URL": database_url, "DATA": str(tmp_path)}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"MAILER_{name}", value)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["mailer", *words])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        printed = capsys.readouterr()
+        assert not end.value.code, f"{words}: {printed.err}"
+        return printed.out
+
+    return run
+
+
+def leaves(command: object, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Every command by its words."""
+    if isinstance(command, typer.core.TyperGroup):
+        for name, inner in command.commands.items():
+            yield from leaves(inner, (*path, name))
+    else:
+        yield " ".join(path)
+
+
+def test_no_command_is_left_out() -> None:
+    """A new command says whether it shows what strangers wrote."""
+    there = set(leaves(typer.main.get_command(cli.app)))
+    assert there - OWN == set(SHOWS)
+
+
+def test_no_command_obeys_a_stranger(typed: Callable[..., str]) -> None:
+    """Each shows the texts letter by letter, with codes for what a terminal would obey; as JSON, too."""
+    group = typer.main.get_command(cli.app)
+    for name, words in SHOWS.items():
+        command = group
+        for word in name.split():
+            assert isinstance(command, typer.core.TyperGroup)
+            command = command.commands[word]
+        takes_json = any("--json" in parameter.opts for parameter in command.params)
+        for form in ((), ("--json",)) if takes_json else ((),):
+            out = typed(*name.split(), *words, *form)
+            assert "[/b]" in out, name
+            assert all(char == "\n" or char.isprintable() for char in out), name
+            assert "\nstate  finished" not in out, name
+            if form:
+                assert json.loads(out) is not None, name
