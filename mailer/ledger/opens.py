@@ -30,10 +30,8 @@ _WRITE = {
 """What writes the rows of an hour."""
 STEP = 3600
 """Seconds: nothing that is stored of an open or click tells a time within such a step."""
-_LOOKED_AT = 5000
-"""Deliveries of a mailing among which enough mailboxes with a pixel are looked for."""
-_REMEMBERED = 10_000
-"""Mailings of which it is known that enough mailboxes have them."""
+_LOOKED_AT = 2000
+"""Deliveries of a mailing among which enough mailboxes with a pixel are looked for, each hour in which it is read."""
 
 
 class PostgresOpens:
@@ -54,7 +52,6 @@ class PostgresOpens:
         self._seal = Seal(keys)
         self._clock = clock
         self._hours: dict[int, Tally] = {}
-        self._enough: set[UUID] = set()
 
     def opened(self, trace: Trace) -> None:
         """See the port."""
@@ -128,15 +125,12 @@ class PostgresOpens:
         return cells, waiting
 
     async def _has_enough(self, mailing_id: UUID, policy: Policy) -> bool:
-        """Tells whether enough mailboxes were handed a pixel of a mailing that is nobody's."""
-        if mailing_id not in self._enough:
-            rows = await self._pool.fetch(_SQL["handed"], mailing_id, _LOOKED_AT)
-            if len({row["mailbox"] for row in rows if _is_counted(row, policy)}) < policy.minimum_cell:
-                return False
-            if len(self._enough) >= _REMEMBERED:
-                self._enough.clear()
-            self._enough.add(mailing_id)
-        return True
+        """Tells whether enough mailboxes have a pixel of a mailing that is nobody's.
+
+        They may become fewer: mailboxes turn out not to exist, and people are erased.
+        """
+        rows = await self._pool.fetch(_SQL["handed"], mailing_id, _LOOKED_AT)
+        return len({row["mailbox"] for row in rows if _is_counted(row, policy)}) >= policy.minimum_cell
 
 
 def _is_counted(row: asyncpg.Record, policy: Policy) -> bool:

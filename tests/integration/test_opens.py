@@ -160,6 +160,21 @@ async def test_who_bounces_fills_no_cell(world: World) -> None:
     assert await stored(world) == dict.fromkeys(TABLES, 0)
 
 
+async def test_a_count_stops_where_the_cell_is_gone(world: World) -> None:
+    """Somebody fetches the pixel while the cell is full; once all mailboxes but hers are dead, hers adds nothing."""
+    mailing = await mailed(world, members(0, US=25))
+    await fetch(world, mailing, 25)
+    await an_hour_later(world)
+    await world.pool.execute(
+        "UPDATE standings SET address_dead_at = now() WHERE recipient_id IN"
+        " (SELECT id FROM recipients WHERE ref <> 'user-0')"
+    )
+    before = figures(await status_of(world, mailing)), await rows_in_place(world, "opens")
+    await fetch(world, mailing, 3)
+    await an_hour_later(world)
+    assert (figures(await status_of(world, mailing)), await rows_in_place(world, "opens")) == before
+
+
 async def test_a_count_waits_for_the_cell_and_is_then_one(world: World) -> None:
     """What was read before enough were handed it is in no table; later it is in one row with what came after."""
     accepted = await world.accept(members(0, US=25))
