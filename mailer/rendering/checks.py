@@ -123,7 +123,7 @@ def _pages(template: Template, files: TemplateFiles, locale: str) -> Iterator[Pa
     for face in faces(policy, policy.categories[template.category]):
         # Who refused personalisation gets the same template, without a profile.
         for profile in (True, False) if "profile" in template.uses else (True,):
-            values = face.values(template, profile=profile)
+            values = face.values(template, locale, profile=profile)
             yield Page(files, template, policy, face, values, template.render(locale, values))
 
 
@@ -214,7 +214,9 @@ def service_footer(page: Page) -> Iterator[str]:
             if LEAVE not in content:
                 yield f"the {name} part has no leave_url; the policy promises a link in every mail"
         return
-    silent = page.template.render(page.rendered.locale, Face(face.category, "none").values(page.template))
+    silent = page.template.render(
+        page.rendered.locale, Face(face.category, "none").values(page.template, page.rendered.locale)
+    )
     for name, said, unsaid in (
         ("text", page.rendered.text, silent.text),
         ("HTML", page.rendered.html, silent.html),

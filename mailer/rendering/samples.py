@@ -42,9 +42,19 @@ class Face:
     category: Category
     footer: ServiceFooter
 
-    def values(self, template: Template, *, profile: bool = True) -> dict[str, Any]:
-        """The template's example with what the pipeline would give; `profile`: whether there is anything in it."""
-        values = {**template.example, **SAMPLE, "service_footer": self.footer}
+    def values(self, template: Template, locale: str | None = None, *, profile: bool = True) -> dict[str, Any]:
+        """The template's example with what the pipeline would give.
+
+        Args:
+            template: whose.
+            locale: one of its own, for what is given by language; None: the default.
+            profile: whether there is anything in it.
+
+        Raises:
+            RenderError: the example lacks this language.
+        """
+        example = in_locale(template.example, texts_of(template.example, template), locale or template.default_locale)
+        values = {**example, **SAMPLE, "service_footer": self.footer}
         values["profile"] = template.profile if profile else {}
         if not self.category.invites:
             values["inviter"] = None
@@ -118,7 +128,7 @@ def preview(template: Template, locale: str | None = None) -> Rendered:
     Raises:
         RenderError: the example lacks a value.
     """
-    values = _usual(template).values(template)
+    values = _usual(template).values(template, template.choose(locale))
     return template.render(locale, {**values, "recipient": Addressee("Sam Example", locale)})
 
 

@@ -16,10 +16,11 @@ from mailer.pipeline.press import Press
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import Row
 from mailer.rendering.admission import admit
+from mailer.rendering.templates import preview
 from mailer.rendering.texts import in_locale, say_lacking, spoken_with, texts_of
 from tests.factories import make_event, policies, templates
 from tests.presses import press_of
-from tests.template_files import FILES, library
+from tests.template_files import FILES, faults, library
 
 TEXTS = {
     "en": "Spring is here",
@@ -131,3 +132,13 @@ def test_an_object_is_no_text(tmp_path: Path, order: Any, body: str, shown: str)
     assert "en" in spoken_with(template, texts)
     values = {"unsubscribe_url": "https://mail.example/u/x", **in_locale(context, texts, "en")}
     assert template.render("en", values).text.startswith(shown)
+
+
+def test_an_example_may_be_by_language(tmp_path: Path) -> None:
+    """A template is checked and looked at with the example's text in each of its languages, none of which may lack."""
+    manifest = FILES["news/template.toml"].replace('headline = "One"', 'headline = {en = "One", DE = "Eins"}')
+    template = library(tmp_path / "a", {**FILES, "news/template.toml": manifest}).get("paltalk-2006", "news")
+    assert template
+    assert [preview(template, locale).subject for locale in (None, "de-AT")] == ["News: One", "Neues: Eins"]
+    lacks = manifest.replace(', DE = "Eins"', "")
+    assert "example: headline is missing in de" in faults(tmp_path / "b", {**FILES, "news/template.toml": lacks})
