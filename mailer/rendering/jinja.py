@@ -136,13 +136,18 @@ def _nulls(names: Iterable[str], values: Mapping[str, Any]) -> Iterator[str]:
                 break
 
 
+@lru_cache(maxsize=1)
+def _parser() -> ImmutableSandboxedEnvironment:
+    return environment("en", escape=False)
+
+
 @lru_cache(maxsize=1000)
 def syntax_faults(source: str, file: Path) -> tuple[Fault, ...]:
     """What a file has that Jinja2 or we do not take. A layout is read once, however many templates it has."""
     if "{" not in source:  # most strings
         return ()
     try:
-        tree = environment("en", escape=False).parse(source)
+        tree = _parser().parse(source)
     except TemplateSyntaxError as error:
         return (Fault(file, error.message or "not Jinja2", error.lineno),)
     return tuple(refused(tree, file))

@@ -5,6 +5,7 @@ A page is looked at as the template prints it, in all its branches at once (see 
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from html.parser import HTMLParser
 
 from mailer.rendering.literal import BRANCH, CLOSE, END, OPEN, VALUE
@@ -145,7 +146,13 @@ def _faults(page: str, mandatory: bool) -> Iterator[str]:
                 yield f"has <{tag} {_plain(name)}>, an attribute that no mail may have; remove it"
 
 
-def _value_faults(tag: str, name: str, value: str, mandatory: bool) -> Iterator[str]:
+@lru_cache(maxsize=4000)
+def _value_faults(tag: str, name: str, value: str, mandatory: bool) -> tuple[str, ...]:
+    """The faults of an attribute; most pages have the same ones many times."""
+    return tuple(_faults_of_value(tag, name, value, mandatory))
+
+
+def _faults_of_value(tag: str, name: str, value: str, mandatory: bool) -> Iterator[str]:
     if _is_cut(value):
         yield f"has a condition that begins or ends within <{tag} {name}>; write the whole tag twice"
     match name:
