@@ -76,5 +76,6 @@ def _printed(node: nodes.Expr, html: bool) -> str:
         case nodes.Const():
             return str(escape(node.value)) if html else str(node.value)
         case _:
-            said = "".join(f"{part.value}" for part in node.find_all(nodes.Const))
-            return f"{VALUE}{dotted(node) or ''}{END}" + (f" {escape(said) if html else said} " if said else "")
+            parts = [str(part.value) for part in node.find_all(nodes.Const)]
+            said = f" {''.join(parts)} {' '.join(parts)} " if any(parts) else ""  # an expression joins, or chooses
+            return f"{VALUE}{dotted(node) or ''}{END}{escape(said) if html else said}"

@@ -80,6 +80,7 @@ def test_plain_words_are_not(locale: str, said: str) -> None:
         "{% if headline == 'never' %}<p>SALE</p>{% endif %}",
         "<p>{{ 'SA' ~ 'LE' }}</p>",
         "<p>{% if headline == 'never' %}{{ 'SA' ~ 'LE' }}{% endif %}</p>",
+        "<p>{{ 'SALE' if headline == 'never' else 'x' }}</p>",
         "<p>{{ amount }}% off</p>",
     ],
 )
