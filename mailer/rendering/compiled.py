@@ -21,6 +21,7 @@ from mailer.rendering.jinja import (
     environment,
     explain,
     has_promotion,
+    parse,
     refused,
     syntax_faults,
     tracked_names,
@@ -303,7 +304,7 @@ def _compile(file: Path, values: Mapping[str, Any], locale: str, sources: Mappin
     for piece, source in sources.items():
         env = environment(locale, escape=piece == "html")
         try:
-            trees[piece] = tree = env.parse(inline_css(survive(source)) if piece == "html" else source)
+            trees[piece] = tree = parse(env, inline_css(survive(source)) if piece == "html" else source)
             _refuse_glued(tree, file, locale)
             pieces[piece] = env.from_string(tree)
             # A plain dict; Jinja2 would look through a chain of two for each message.

@@ -98,6 +98,19 @@ def environment(locale: str, *, escape: bool) -> ImmutableSandboxedEnvironment:
     return env
 
 
+def parse(env: ImmutableSandboxedEnvironment, source: str) -> nodes.Template:
+    """The tree of a source in which `~` refuses a null, as printing does, where Jinja2 would write "None".
+
+    Raises:
+        TemplateSyntaxError: it is not Jinja2.
+    """
+    tree = env.parse(source)
+    for joined in tree.find_all(nodes.Concat):
+        joined.nodes = [nodes.Filter(part, "string", [], [], None, None, lineno=part.lineno) for part in joined.nodes]
+        joined.set_environment(env)
+    return tree
+
+
 def explain(error: Exception, names: Mapping[int, Iterable[str]], values: Mapping[str, Any]) -> str:
     """What went wrong while rendering, without any value, since values may be personal.
 

@@ -18,6 +18,8 @@ BODY, MANIFEST = "news/body.txt.j2", "news/template.toml"
     [
         ("Dear {{ recipient.name }}", "", "recipient.name"),
         ("{{ recipient.name | upper }}", "", "recipient.name"),
+        ("{{ 'Dear ' ~ recipient.name ~ ',' }}", "", "recipient.name"),
+        ("{{ 'Why: ' ~ reason }}", "", "reason"),
         ("{{ reason }}", "", "reason"),
         ("{{ extra | default('') }}{{ extra }}", 'extra = "x"', "extra"),
         ("{% if extra is defined %}a{% endif %}{{ extra | upper }}", 'extra = "x"', "extra"),
