@@ -139,7 +139,7 @@ def check_story(out: str) -> None:
     first, second = rows["paltalk-2006 weekly newsletter"], rows["paltalk-2006 weekly-again newsletter"]
     assert ("1,000" in first, "696" in first, "opted_out 69" in first) == (True, True, True)
     assert ("1,000" in second, "694" in second, "opted_out 71" in second) == (True, True, True)
-    assert ("people 1" in first, "machines 1" in first, "people 0" in second) == (True, True, True)
+    assert ("people few" in first, "machines few" in first, "people few" in second) == (True, True, True)
     assert "deactivated 28" in rows["paltalk-2006 maintenance service"]
     assert re.search(r"diverted 1.*written_notice", rows["interpals breach-notice breach"])
 
