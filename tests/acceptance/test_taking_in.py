@@ -15,7 +15,7 @@ async def test_a_breach_notice_waits_for_somebody_else(stack: Stack) -> None:
         key = await stack.api_key("shop", "interpals")
         await stack.application("http", event("leak", "interpals", "breach", people(*THREE)), key=key)
         await stack.taken_in("leak")
-        own = await stack.run("mailing", "approve", "leak", "--by", "Shop")
+        own = await stack.run("mailing", "approve", "leak", "--by", "key:shop")
         await stack.application("http", event("notice", "interpals", "service", people(*THREE)), key=key)
         await stack.finished("notice")
         waiting = await stack.status("leak")
@@ -25,7 +25,7 @@ async def test_a_breach_notice_waits_for_somebody_else(stack: Stack) -> None:
         again = await stack.run("mailing", "approve", "leak", "--by", "Dana Duty")
     assert (own.status, own.err) == (
         2,
-        "mailer: Shop published this mailing; a second person has to release it\n",
+        "mailer: a person has to release it: 'key:shop' is no person; name the person who does it\n",
     )
     assert (waiting["state"], waiting["publisher"]) == ("awaiting_release", "key:shop")
     assert (again.status, again.err.count("\n")) == (2, 1)
