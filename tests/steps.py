@@ -171,7 +171,8 @@ class Steps:
     async def emptied(self) -> None:
         """Everything is forgotten."""
         tables = await self.world.pool.fetch(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations'"
+            "SELECT tablename FROM pg_tables"
+            " WHERE schemaname = 'public' AND tablename NOT IN ('schema_migrations', 'turns')"
         )
         await self.world.pool.execute(f"TRUNCATE {', '.join(row['tablename'] for row in tables)} CASCADE")
 

@@ -95,7 +95,7 @@ class PostgresRights:
         await connection.execute(_SQL["empty_mailings"], brand, recipient_id)
         await connection.execute(_SQL["empty_reports"], brand, recipient_id)
         await connection.execute(_SQL["empty_inviter"], brand, data["ref"], ref)
-        for statement in ("empty_notes", "empty_consents", "forget", "erase_standing"):
+        for statement in ("void_consents", "empty_notes", "empty_consents", "forget", "erase_standing"):
             await connection.execute(_SQL[statement], recipient_id)
         await self._empty_letters(connection, brand, recipient_id, data["ref"])
         await connection.execute(_SQL["step_aside"], brand, ref, recipient_id)

@@ -7,7 +7,7 @@ from mailer.broker.topology import events_queue
 from mailer.events import MAX_EVENT_BYTES
 from tests.acceptance.samples import event
 from tests.processes import Stack, until
-from tests.raw_amqp import raw_channel
+from tests.raw_amqp import raw_channel, short
 
 MOST = 300 * 1024
 """KiB."""
@@ -33,15 +33,18 @@ async def test_large_messages_on_every_lane_fit_into_a_workers_memory(stack: Sta
     async with stack.running("worker") as [worker]:
         await until(lambda: stack.consumers(events_queue("service")), "consumers")
         before = peak(worker.pid)
+        user = {"user_id": short(b"guest")}
         async with raw_channel(stack.env["MAILER_BROKER_URL"]) as channel:
             for lane in LANES:
                 for _ in range(12):
-                    await channel.publish("mailer.events", f"interpals.{lane}".encode(), {}, b"[" * MAX_EVENT_BYTES)
+                    await channel.publish("mailer.events", f"interpals.{lane}".encode(), user, b"[" * MAX_EVENT_BYTES)
                 for _ in range(5):
-                    await channel.publish("mailer.events", f"interpals.{lane}".encode(), {}, b"x" * (20 * 1024 * 1024))
+                    await channel.publish(
+                        "mailer.events", f"interpals.{lane}".encode(), user, b"x" * (20 * 1024 * 1024)
+                    )
                 body = crowded(0, lane)
                 assert len(body) < MAX_EVENT_BYTES
-                await channel.publish("mailer.events", f"interpals.{lane}".encode(), {}, body)
+                await channel.publish("mailer.events", f"interpals.{lane}".encode(), user, body)
 
         async def through() -> bool:
             letters = await stack.value("SELECT count(*) FROM dead_letters")

@@ -149,6 +149,13 @@ FROM reports r WHERE r.brand = $1 AND c.report_id = r.id AND $2 = ANY (c.members
 -- name: empty_notes
 DELETE FROM ledger_notes WHERE recipient_id = $1
 
+-- name: void_consents
+-- What was said before an erasure of the address counts for nothing, also once its account has another address.
+UPDATE consents c SET counts = false
+FROM recipients erased JOIN recipients r
+    ON r.controller = erased.controller AND r.address_key = erased.address_key AND r.address_hash = erased.address_hash
+WHERE erased.id = $1 AND c.recipient_id = r.id AND c.counts AND c.given
+
 -- name: empty_consents
 UPDATE consents SET proof = NULL, words = NULL WHERE recipient_id = $1 AND (proof IS NOT NULL OR words IS NOT NULL)
 
