@@ -108,7 +108,7 @@ def write(value: Any) -> str:
 
 
 class _Writers(dict[type, Callable[[Any], str]]):
-    """How values are written, by their types; one of a type derived from these is written as that."""
+    """The functions that write values, by their types; one of a type derived from these is written as that."""
 
     def __missing__(self, kind: type) -> Callable[[Any], str]:
         return next(self[base] for base in kind.__mro__[1:] if base in self)
@@ -166,7 +166,7 @@ Getter = Callable[[Mapping[str, Any]], tuple[Any, ...]]
 
 @cache
 def _fields(kind: type[BaseModel]) -> tuple[Getter, tuple[bytes, ...], Getter]:
-    """How to get at an event's open fields; the tags of the others, and how to get at these."""
+    """Tells how to get at an event's open fields; the tags of the others, and how to get at these."""
     open_names, own_names = _split(kind)
     return _getter(open_names), tuple(_tag(name) for name in own_names), _getter(own_names)
 

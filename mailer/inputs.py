@@ -62,7 +62,7 @@ _DOTTED = re.compile(rf'(?P<quote>"?)(?P<local>[{_ATEXT}.]+)(?P=quote)@(?P<domai
 """Atoms, with dots at any place between and around them; if it is quoted, it is for its dots at most."""
 _LOOSE_DOTS = re.compile(r"\.\.|^\.|\.$")
 _LOOSE_DOMAINS = re.compile(r"(?:[^@]+\.)?(?:[^.@]+\.ne\.jp|au\.com)")
-"""Where Japan's network operators gave out addresses with dots at any place, until 2009: `a..b@docomo.ne.jp`."""
+"""Domains at which Japan's operators gave out addresses with dots at any place, until 2009: `a..b@docomo.ne.jp`."""
 _TAG = re.compile(LOCALE.strip("^$"))
 _LEFTWARD = ("R", "AL", "AN")
 """Characters to which the Bidi Rule (RFC 5893 2) applies."""

@@ -103,7 +103,7 @@ _MIN_SECRET, _MIN_LETTERS = 32, 8
 
 
 def _can_be_guessed(secret: str) -> bool:
-    """Whether a secret is short, the default one, of few characters, repeats itself, or counts up or down.
+    """Tells whether a secret is short, the default one, of few characters, repeats itself, or counts up or down.
 
     By chance, of 32 hexadecimal digits one in ten million is taken for such; of 64, none ever.
     """

@@ -38,13 +38,13 @@ class FakeBroker:
         yield arrivals()
 
     async def depth(self, queue: str) -> int:
-        """What the test says."""
+        """Returns what the test says."""
         return self.waiting
 
     async def close(self) -> None:
         """Nothing to end."""
 
     def take(self) -> list[Message]:
-        """What was published since the last time."""
+        """Returns what was published since the last time."""
         messages, self.published = [message for _, message in self.published], []
         return messages

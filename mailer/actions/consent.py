@@ -133,12 +133,12 @@ def basis_of_notices(policy: Policy, collected_under: str | None) -> str:
 
 
 def needs_confirmation(policy: Policy, said: Consent) -> bool:
-    """Whether it counts only once it is confirmed, and is not."""
+    """Tells whether it counts only once it is confirmed, and is not."""
     return said.source != CONFIRMED and is_confirmed(policy, said.scope)
 
 
 def is_confirmed(policy: Policy, scope: str) -> bool:
-    """Whether a scope is of a category of confirmed subscriptions (paltalk06-03)."""
+    """Tells whether a scope is of a category of confirmed subscriptions (paltalk06-03)."""
     category = category_of(policy, scope)
     return category is not None and policy.terms[category].confirmed
 

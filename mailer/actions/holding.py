@@ -1,4 +1,4 @@
-"""Whether what was said of an account is still so, or something else has been said since."""
+"""Comparing what was said of an account with how it stands now: something else may have been said since."""
 
 from typing import assert_never
 
@@ -9,7 +9,7 @@ from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 
 
 def is_so(policy: Policy, standing: Standing, event: AccountEvent) -> bool:
-    """Whether a person's standing is as an event says.
+    """Tells whether a person's standing is as an event says.
 
     Of a correction, only the address can be told by it. A consent that a mail asks to confirm was only asked for: that
     stays so.

@@ -11,7 +11,7 @@ from mailer.ports.suppressions import Suppressions
 from mailer.rendering.links import UndoToken
 
 UNDO_WITHIN = timedelta(minutes=10)
-"""How long the page that says "you are unsubscribed" can undo it."""
+"""The time in which the page that says "you are unsubscribed" can undo it."""
 
 
 class OptOutRefused(Exception):

@@ -22,7 +22,7 @@ LINKS = {
     "pixel": "counts that the mailing was opened; as yours only with your consent",
     "click": "leads on, and counts that a link of the mailing was followed; as yours only with your consent",
 }
-"""What the signed links in mail do. None of them expires. After a change of address, those before it only opt out."""
+"""The effects of signed links in mail. None expires. After a change of address, those before it only opt out."""
 
 
 @rule("export", "peerstream-07; GDPR Art. 15, 20")

@@ -14,12 +14,12 @@ from mailer.rendering.links import ConfirmToken, Links
 CONFIRMATION = "confirm-subscription"
 """The template of the mail that asks for a confirmation."""
 _WORDS = 500
-"""How many characters of what is asked for stand in the mail; its page has all of it."""
+"""The characters of what is asked for that stand in the mail; its page has all of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmations:
-    """What it takes to ask for a confirmation by mail."""
+    """The parts that asking for a confirmation by mail takes."""
 
     links: Links
     wishes: Wishes

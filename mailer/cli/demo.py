@@ -163,7 +163,7 @@ def _where(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> 
 
 
 def _program() -> str:
-    """What to type for the command: its whole path, where a shell finds another one or none."""
+    """Returns what to type for the command: its whole path, where a shell finds another one or none."""
     own = Path(sys.executable).with_name("mailer")
     return shlex.quote(str(own)) if own.exists() and shutil.which("mailer") != str(own) else "mailer"
 

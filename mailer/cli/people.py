@@ -105,7 +105,7 @@ _MARKS = (
     "personalisation_refused",
     "tracking_refused",
 )
-"""What can be noted of a person beside their state."""
+"""Facts that can be noted of a person beside their state."""
 
 
 def _all(listed: Listed, standing: Standing | None) -> dict[str, Any]:

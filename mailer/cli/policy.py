@@ -76,7 +76,7 @@ def check(
         ),
     ] = Path(".cache/promises.json"),
 ) -> None:
-    """Whether each promise has a rule that exists and a test that passed; status 1 if one does not.
+    """Tells whether each promise has a rule that exists and a test that passed; status 1 if one does not.
 
     Without a record of tests, as where mailer was installed, it says which promises have rules, and how to prove them.
     """
@@ -100,7 +100,7 @@ def check(
 
 
 def _nothing_proven(found: Report, record: Path) -> str:
-    """What can be said of promises without a run of tests, and how to prove them."""
+    """Returns what can be said of promises without a run of tests, and how to prove them."""
     faults = f"{_count(found.faults, 'fault')}, and " if found.faults else ""
     ruled = sum(row.status is Status.UNPROVEN for row in found.rows)
     return (

@@ -45,7 +45,7 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _Published:
-    """What came of it.
+    """The result of publishing.
 
     Attributes:
         problems: why nothing was published.
@@ -154,7 +154,7 @@ async def _publish(current: Settings, lines: Sequence[_Line], wait: bool) -> _Pu
 
 
 def _check(current: Settings, lines: Sequence[_Line], lacks: list[str]) -> Iterator[str]:
-    """What policies and templates have against events; the list is told which texts lack a language."""
+    """Returns what policies and templates have against events; the list is told which texts lack a language."""
     policies = load_policies(current)
     templates = load_templates(current, *{line.event.brand for line in lines if line.event.brand in policies})
     for line in lines:
@@ -169,7 +169,7 @@ def _check(current: Settings, lines: Sequence[_Line], lacks: list[str]) -> Itera
 
 
 def _check_ids(contents: Contents, lines: Sequence[_Line]) -> Iterator[str]:
-    """What events of one file have against one another: an id that stands for two things."""
+    """Returns what events of one file have against one another: an id that stands for two things."""
     first: dict[tuple[object, ...], bytes] = {}
     for line in lines:
         event, content = line.event, contents.of(line.event)
@@ -190,7 +190,7 @@ async def _open(stack: AsyncExitStack, current: Settings, contents: Contents) ->
 
 
 async def _hold_against(asked: PostgresPublished, lines: Sequence[_Line]) -> list[str]:
-    """What the database has against events: an id that stands for something else, an audience that is not there."""
+    """Finds what the database has against events: an id in use for another, an audience that is not there."""
     events = [line.event for line in lines]
     problems = [
         f"{line.place}{IdTaken(fields)}"

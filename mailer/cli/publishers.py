@@ -23,7 +23,7 @@ Who = Annotated[
 
 
 class _Refused(Exception):
-    """What cannot be granted; the message says why."""
+    """Raised for what cannot be granted; the message says why."""
 
 
 @app.command()
@@ -95,7 +95,7 @@ def revoke(who: Who) -> None:
 
 
 def _identity(text: str) -> Identity:
-    """Who is named; ends the command where nobody is."""
+    """Returns who is named; ends the command where nobody is."""
     try:
         identity = Identity.read(text)
         if identity.kind not in WRITTEN:

@@ -30,7 +30,7 @@ def let_pass(folder: Path, uid: int) -> None:
 
 
 def _entries(folder: Path, mode: int) -> dict[tuple[int, int], int]:
-    """What a folder's access list allows, by tag and id; that of one without a list stands in its mode."""
+    """Returns what a folder's access list allows, by tag and id; that of one without a list stands in its mode."""
     try:
         packed = os.getxattr(folder, _ACL)[4:]
     except OSError:

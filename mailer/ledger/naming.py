@@ -80,7 +80,7 @@ def _texts(document: Any) -> Iterator[str]:
 
 
 def _addresses(text: str) -> Iterator[str]:
-    """What looks like an address, also within a URL or beside a name."""
+    """Returns what looks like an address, also within a URL or beside a name."""
     for one in (text, unquote(text)) if "%40" in text else (text,):
         for local, domain in _ADDRESS.findall(one) if "@" in one else ():
             starts = [0, *(found.end() for found in _BEFORE.finditer(local))]

@@ -27,7 +27,7 @@ _WRITE = {
     for kind in ("fetches", "once", "persons")
     for what, persons in (("opens", "$3"), ("clicks", "$4"))
 }
-"""What writes the rows of an hour."""
+"""A function that writes the rows of an hour."""
 STEP = 3600
 """Seconds: nothing that is stored of an open or click tells a time within such a step."""
 _LOOKED_AT = 2000

@@ -1,4 +1,4 @@
-"""What became of events in PostgreSQL, for whoever has published them."""
+"""The fate of published events, read from PostgreSQL for their publishers."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""How many messages wait in queues: of all that the broker can tell, whatever is wrong with one of them."""
+"""The number of messages in each queue that the broker can tell of, whatever is wrong with one of them."""
 
 import asyncio
 from collections.abc import Sequence

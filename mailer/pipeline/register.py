@@ -14,7 +14,7 @@ _AGAIN = 0.1
 
 
 class Register:
-    """Who may what, as of a second ago.
+    """The publishers' rights, as of a second ago.
 
     Args:
         publishers: the rows.

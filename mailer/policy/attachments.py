@@ -20,7 +20,7 @@ INERT: Final = (
     "text/csv",
     "text/plain",
 )
-"""What a policy attaches that says nothing of it. All of these are shown and not run."""
+"""The types that a policy allows if it names none. All of these are shown and not run."""
 
 _PAGE, _SCRIPT, _XML = ("text/html",), ("text/javascript", "application/javascript"), ("application/xml", "text/xml")
 _PAGES: Final = {
@@ -52,7 +52,7 @@ _BEHIND: Final = re.compile(r"[^\w-]+$")
 
 
 def unattachable(allowed: Collection[str], filename: str, content_type: str) -> Iterator[str]:
-    """What keeps a file from being attached, each with its field.
+    """Returns what keeps a file from being attached, each with its field.
 
     Args:
         allowed: the content types that the policy attaches; what is not among them is refused, known or not.
@@ -75,7 +75,7 @@ def unattachable(allowed: Collection[str], filename: str, content_type: str) -> 
 
 
 def ending_of(filename: str) -> str:
-    """What follows the last dot, in the form in which systems look at it; empty if there is none.
+    """Returns what follows the last dot, in the form in which systems look at it; empty if there is none.
 
     Windows drops dots and blanks at the end, and nobody sees characters without a width.
     """

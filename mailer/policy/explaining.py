@@ -81,7 +81,7 @@ def sentence(ref: str, template: str, facts: Facts, decision: Decision) -> str:
 
 
 def _missing(facts: Facts, decision: Suppress) -> str:
-    """What nobody knows of the person, where that is the reason, and how it becomes known."""
+    """Returns what nobody knows of the person, where that is the reason, and how it becomes known."""
     if decision.reason != "unknown_basis":
         return ""
     missing = " and ".join(rules.missing_basis(facts.policy, facts.standing))

@@ -33,7 +33,7 @@ def optional_mail(policy: Policy, standing: Standing, now: datetime) -> frozense
 
 
 def _mailings(policy: Policy, category: Category, standing: Standing) -> Iterator[Mailing]:
-    """What a mailing of a category may be: for each purpose, and each topic and partner that the person may have."""
+    """Yields the mailings that a category allows: for each purpose, and each topic and partner of the person."""
     topics = [None, *(scope.partition("/")[2] for scope in standing.consents if scope.startswith(f"{category.name}/"))]
     partners = [partner.id for partner in policy.partners] if category.partners else [None]
     for purpose in policy.purposes:

@@ -11,7 +11,7 @@ MAX_NAME = 255
 
 
 class IdentityKind(StrEnum):
-    """What vouches for a name."""
+    """The kind of a name: the part of the system that vouches for it."""
 
     KEY = "key"
     """The holder of an API key."""
@@ -59,13 +59,13 @@ class Identity:
 
     @property
     def form(self) -> tuple[IdentityKind, str]:
-        """What two writings of the same identity have in common."""
+        """Returns what two writings of the same identity have in common."""
         if self.kind is not IdentityKind.PERSON:
             return self.kind, self.name
         return self.kind, " ".join(normalize("NFKC", normalize("NFKC", self.name).casefold()).split())
 
     def __eq__(self, other: object) -> bool:
-        """Whether it is the same, of the same kind."""
+        """Tells whether it is the same, of the same kind."""
         return isinstance(other, Identity) and self.form == other.form
 
     def __hash__(self) -> int:

@@ -16,7 +16,7 @@ PASSED = "passed"
 
 
 class Status(StrEnum):
-    """What has become of a promise; one that waits, or that no test has shown to be kept, is never shown as kept."""
+    """The state of a promise; one that waits, or that no test has shown to be kept, is never shown as kept."""
 
     KEPT = "kept"
     UNPROVEN = "unproven"
@@ -153,7 +153,7 @@ def _proofs(tests: Iterable[Case]) -> dict[str, tuple[Proof, ...]]:
 def _faults(
     promise: Promise, rules: Mapping[str, Rule], proofs: Mapping[str, tuple[Proof, ...]] | None
 ) -> Iterator[str]:
-    """What is wrong with a promise; without a run of tests (`proofs` is None) nothing can be said of its proofs."""
+    """Finds what is wrong with a promise; without a run of tests (`proofs` is None) nothing of its proofs."""
     if promise.waits_for:
         if promise.waits_for.partition(":")[0] not in WAITS:
             yield f'waits for "{promise.waits_for}"; write {" or ".join(WAITS)}, or give it a rule and a proof'

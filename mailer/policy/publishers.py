@@ -1,4 +1,4 @@
-"""What publishers may: publish, say of accounts, and read. Whatever is not granted is refused. Pure."""
+"""The rights of publishers: to publish, speak for accounts, and read. What is not granted is refused. Pure."""
 
 import shlex
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from typing import NamedTuple
 from mailer.policy.identity import ITSELF, Identity
 
 OWN_TEMPLATES = frozenset({"confirm-subscription", "rights-answer"})
-"""What mailer itself has to say. It publishes nothing else; of anybody else such mail waits for a second person."""
+"""Templates of mailer's own mail. It publishes nothing else; of anybody else such mail waits for a second person."""
 
 
 class Read(StrEnum):
-    """What can be read of a brand."""
+    """The kinds of data that can be read of a brand."""
 
     STATUS = "status"
-    """What became of a mailing."""
+    """The state and counts of a mailing."""
     STANDING = "standing"
-    """How somebody stands."""
+    """The standing of a person."""
     EXPORT = "export"
     """A copy of all that is stored about somebody."""
     REPORT = "report"
@@ -51,7 +51,7 @@ Wish = ToPublish | ToSay | ToRead
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What is granted: each of the categories, actions and reads at each of the brands. By default nothing."""
+    """The rights granted: each of the categories, actions and reads at each of the brands. By default nothing."""
 
     brands: frozenset[str] = frozenset()
     categories: frozenset[str] = frozenset()
@@ -75,7 +75,7 @@ PIPELINE = Publisher(ITSELF)
 
 
 def may(publisher: Publisher | None, wish: Wish) -> bool:
-    """Whether a publisher may do something; one that is not known may nothing. The one check of all doors."""
+    """Tells whether a publisher may do something; one that is not known may nothing. The one check of all doors."""
     if publisher is None:
         return False
     rights = publisher.rights
@@ -91,7 +91,7 @@ def may(publisher: Publisher | None, wish: Wish) -> bool:
 
 
 def needs_second_person(identity: Identity, template: str) -> bool:
-    """Whether mail waits for a release since its words are mailer's own to say, and somebody else says them."""
+    """Tells whether mail waits for a release since its words are mailer's own to say, and somebody else says them."""
     return template in OWN_TEMPLATES and identity != ITSELF
 
 

@@ -32,7 +32,7 @@ _OURS = "mailer-"
 
 
 def is_ours(name: str) -> bool:
-    """Whether a header is one that only mailer itself sets."""
+    """Tells whether a header is one that only mailer itself sets."""
     return name.startswith(_OURS)
 
 

@@ -21,7 +21,7 @@ class Flag(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OptedOut:
-    """What an opt-out came to.
+    """The result of an opt-out.
 
     Attributes:
         suppression: the record that it made; None where there was one already, or the person has no address.

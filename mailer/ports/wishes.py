@@ -13,11 +13,11 @@ from mailer.ports.consents import Consent
 BETWEEN_MAILS = timedelta(days=1)
 """The least time between two confirmation mails to a person. What is asked for meanwhile joins the earlier one."""
 LASTS = timedelta(days=7)
-"""How long after its mail a wish can be confirmed."""
+"""The time after its mail in which a wish can be confirmed."""
 
 
 class Act(StrEnum):
-    """What can be asked for besides a consent. The names stand in the ledger, and are no category's."""
+    """Acts that can be asked for besides a consent. The names stand in the ledger, and are no category's."""
 
     MARKETING = "marketing-again"
     PERSONALISED = "personalised-again"
@@ -87,7 +87,7 @@ class Wishes(Protocol):
         ...
 
     async def of(self, brand: str, recipient_id: int, confirmation: UUID) -> list[Wish]:
-        """What waits for one mail's answer, or had it. Nothing once the mail is too old, or was for another address."""
+        """Reads what one mail asks, answered or not. Nothing once it is too old, or was for another address."""
         ...
 
     async def answered(self, confirmation: UUID, what: str) -> None:

@@ -166,7 +166,7 @@ def _names_taken(place: str, context: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _language_problems(event: MessageEvent, template: Template) -> Iterator[str]:
-    """What is given by language, and not to everybody."""
+    """Returns what is given by language, and not to everybody."""
     texts, default = texts_of(event.context, template), template.default_locale
     for name, by_code in texts.items():
         if len(by_code) < sum(text is not None for text in event.context[name].values()):

@@ -73,7 +73,7 @@ class Page:
 
     @property
     def mandatory(self) -> bool:
-        """Whether the template is one of mandatory mail, though some may get it as a notification."""
+        """Tells whether the template is one of mandatory mail, though some may get it as a notification."""
         return self.policy.categories[self.template.category].mandatory
 
     @property

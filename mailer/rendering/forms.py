@@ -92,7 +92,7 @@ def opened_names(tree: nodes.Template) -> frozenset[str]:
 
 
 def has_dates(tree: nodes.Template) -> bool:
-    """Whether a source writes dates, which are in the words of each reader's locale; also by `map("when")`."""
+    """Tells whether a source writes dates, which are in the words of each reader's locale; also by `map("when")`."""
     filters = (node.name for node in tree.find_all(nodes.Filter))
     return WHEN in chain(filters, (node.value for node in tree.find_all(nodes.Const)))
 

@@ -26,8 +26,8 @@ _LONG_WORD = MAX_WORD - 10
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """What has no place in a header's value: it could begin a header of its own."""
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
-"""What turns the direction of text: a name with it reads as another one (UAX #9 2.1 to 2.5). New ones are refused with
-it, and some people were known before."""
+"""Characters that turn text's direction: a name with one reads as another (UAX #9 2.1 to 2.5). New ones are
+refused, and some people were known before."""
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _ADDR_SPEC = re.compile(r'([^\s<>()\[\]\\,;:@"]+|"[^\s<>()\[\]\\,;:@"]+")@([^\s<>()\[\]\\,;:@"]+)')
 _TOKEN = re.compile(r"[A-Za-z0-9._-]+(?: [A-Za-z0-9._-]+)*")

@@ -112,7 +112,7 @@ def parse(env: ImmutableSandboxedEnvironment, source: str) -> nodes.Template:
 
 
 def explain(error: Exception, names: Mapping[int, Iterable[str]], values: Mapping[str, Any]) -> str:
-    """What went wrong while rendering, without any value, since values may be personal.
+    """Returns what went wrong while rendering, without any value, since values may be personal.
 
     Args:
         error: what Jinja2 raised.
@@ -167,7 +167,7 @@ def syntax_faults(source: str, file: Path) -> tuple[Fault, ...]:
 
 
 def refused(tree: nodes.Template, file: Path) -> Iterator[Fault]:
-    """What Jinja2 would take and we do not."""
+    """Returns what Jinja2 would take and we do not."""
     for node in tree.find_all(_LOOKED_AT):
         if why := _why_refused(node):
             yield Fault(file, f"uses {why}", node.lineno)

@@ -102,7 +102,7 @@ def _parent(code: str) -> str | None:
 
 
 def is_written_as(one: str, other: str) -> bool:
-    """Whether two codes are of one language in one script."""
+    """Tells whether two codes are of one language in one script."""
     return tongue(one)[1:3] == tongue(other)[1:3]
 
 
@@ -119,7 +119,7 @@ def words_for(reader: str | None, text: str) -> str:
 
 @lru_cache(maxsize=1000)
 def is_locale(code: str) -> bool:
-    """Whether the Unicode locale data know a code's language, and its script and territory if it has them."""
+    """Tells whether the Unicode locale data know a code's language, and its script and territory if it has them."""
     names = Locale("en")
     language, *rest = code.split("-")
     known = {4: names.scripts, 2: names.territories, 3: names.territories}
@@ -131,5 +131,5 @@ def is_locale(code: str) -> bool:
 
 
 def reads_rightwards(code: str) -> bool:
-    """Whether a locale is written from left to right."""
+    """Tells whether a locale is written from left to right."""
     return tongue(code).script not in _LEFTWARD

@@ -1,4 +1,4 @@
-"""Where a link ends: what stands right behind one is read as a part of it, and the link is dead."""
+"""The ends of links in text: what stands right behind one is read as a part of it, and the link is dead."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ _MARKED = re.compile(rf"{VALUE}(?:\w+\.)*(?P<name>\w*_?url){END}")
 _AFTER_TEXT = re.compile(r"\s")
 _AFTER_HTML = re.compile(r"[\s\"'<]")
 _GOES_ON = re.compile(r"[\s/?#&=]")
-"""What may stand behind a URL of a context: a path or query that the template adds."""
+"""Characters that may follow a URL of a context: a path or query that the template adds."""
 
 
 def glued_links(text: str, html: str, values: Mapping[str, Any]) -> Iterator[str]:
@@ -93,7 +93,7 @@ def _followers(content: str, at: int) -> Iterator[str]:
 
 
 def _branch_ends(content: str, at: int) -> list[int]:
-    """Where each branch ends that begins at a place or after it, up to the end of its condition."""
+    """Returns where each branch ends that begins at a place or after it, up to the end of its condition."""
     depth, ends = 0, []
     for place in range(at + 1, len(content)):
         mark = content[place]

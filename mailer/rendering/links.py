@@ -103,7 +103,7 @@ class ClickToken:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmToken:
-    """Whose answer a press of the button gives (double opt-in).
+    """The person whose answer a press of the button gives (double opt-in).
 
     Attributes:
         confirmation: the mail that asks.
@@ -117,7 +117,7 @@ class ConfirmToken:
 
 
 class PreferencesToken(NamedTuple):
-    """Whose preferences a page is about. `generation` is as in `UnsubscribeToken`."""
+    """The person whose preferences a page is about. `generation` is as in `UnsubscribeToken`."""
 
     brand: str
     recipient_id: int
@@ -125,7 +125,7 @@ class PreferencesToken(NamedTuple):
 
 
 class ReportToken(NamedTuple):
-    """Who asks of which mailing why they got it, or says that the account is not theirs.
+    """The person who asks why they got a mailing, or says that the account is not theirs.
 
     `generation` is as in `UnsubscribeToken`.
     """

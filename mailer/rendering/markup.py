@@ -202,7 +202,7 @@ def _css_faults(css: str, mandatory: bool) -> Iterator[str]:
 
 
 def _is_cut(value: str) -> bool:
-    """Whether a branch that is taken or not would move the end of an attribute's value."""
+    """Tells whether a branch that is taken or not would move the end of an attribute's value."""
     depth = 0
     for mark in _MARKS.findall(value):
         depth += {OPEN: 1, CLOSE: -1}.get(mark, 0)

@@ -199,7 +199,7 @@ def _feedback_id(head: Letterhead) -> str:
 
 
 def _list_id(head: Letterhead) -> str:
-    """Whose list it is, and its identifier; a topic that can be left by itself has one of its own."""
+    """Returns whose list it is, and its identifier; a topic that can be left by itself has one of its own."""
     category, topic = head.category, head.topic
     plain = (
         head.name.isascii() and head.name.isprintable() and "=?" not in head.name and len(head.name) <= MAX_LIST_NAME

@@ -110,7 +110,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
         r"(?:koop|bestel) nu",
     ),
 }
-"""What is said to sell, by language, as regular expressions over text in lower case with single spaces."""
+"""Words that sell, by language, as regular expressions over text in lower case with single spaces."""
 
 _PROMOTES = {
     language: re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)".replace(" ", r"\s?"))

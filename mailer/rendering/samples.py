@@ -105,7 +105,7 @@ def going_without(template: Template, values: Mapping[str, Any]) -> Iterator[tup
 
 
 _NULLABLE = frozenset({"reason", "pixel_url", "tracked"})
-"""What the pipeline gives some mails and not others."""
+"""Values that the pipeline gives some mails and not others."""
 _NOBODY = Addressee(None)
 
 

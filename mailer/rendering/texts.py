@@ -54,7 +54,7 @@ def lacking(template: Template, texts: Texts) -> dict[str, list[str]]:
 
 
 def say_lacking(template: Template, context: Mapping[str, Any]) -> Iterator[str]:
-    """What to know before a mailing is released: which texts lack a language, and what its readers get instead."""
+    """Says before a mailing is released which texts lack a language, and what its readers get instead."""
     texts = texts_of(context, template)
     spoken = spoken_with(template, texts)
     for name, codes in lacking(template, texts).items():

@@ -26,7 +26,7 @@ def is_dense(data: bytes) -> bool:
 
 
 def is_utf8(data: bytes) -> bool:
-    """Whether it is a text in UTF-8."""
+    """Tells whether it is a text in UTF-8."""
     try:
         data.decode()
     except UnicodeDecodeError:

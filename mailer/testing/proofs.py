@@ -107,7 +107,7 @@ def _everything(config: pytest.Config) -> bool:
 
 
 def _is_own(folder: Path) -> bool:
-    """Whether these are mailer's own tests, which prove each rule; others prove their brands' promises."""
+    """Tells whether these are mailer's own tests, which prove each rule; others prove their brands' promises."""
     module = folder / "mailer" / "testing" / "proofs.py"
     return module.exists() and module.samefile(__file__)
 

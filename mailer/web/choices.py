@@ -67,7 +67,7 @@ def scopes_offered(policy: Policy, now: datetime) -> list[str]:
 
 
 def acts_offered(policy: Policy) -> list[str]:
-    """What else can be asked for: the same for everybody."""
+    """Returns what else can be asked for: the same for everybody."""
     categories, levels = policy.categories.values(), {switches.tracking for switches in policy.every_switches()}
     return [
         *([Act.MARKETING] if any(category.markets for category in categories) else []),

@@ -58,7 +58,7 @@ async def confirming(request: Request, token: str, site: TheSite) -> Response:
 
 
 async def _wishes(site: Site, policy: Policy, link: ConfirmToken) -> list[Wish]:
-    """What waits for this link's answer or had it, as far as the brand still has it."""
+    """Returns what waits for this link's answer or had it, as far as the brand still has it."""
     found = await site.wishes.of(link.brand, link.recipient_id, link.confirmation)
     return [wish for wish in found if wish.what in set(Act) or can_be_asked(policy, wish.what)]
 

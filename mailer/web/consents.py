@@ -72,7 +72,7 @@ class OptOuts(BaseModel):
 
 
 class Left(BaseModel):
-    """What was left just now: all that somebody is told who may not read standings."""
+    """Names what was left just now: all that somebody is told who may not read standings."""
 
     ref: str
     opted_out: list[str]
@@ -181,7 +181,7 @@ async def show(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> Stan
 
 
 async def _missing(site: Site, policy: Policy, recipient_id: int, scope: str) -> list[str]:
-    """What has to be known of somebody before mail of a scope goes to them, and is not."""
+    """Returns what has to be known of somebody before mail of a scope goes to them, and is not."""
     category = category_of(policy, scope)
     standing = await site.standings.get(policy.brand, recipient_id)
     if category is None or standing is None or not policy.categories[category].promotes:

@@ -85,7 +85,7 @@ class Leaving:
 
     @property
     def stays_left(self) -> bool:
-        """Whether it can be asked for again by mail."""
+        """Tells whether it can be asked for again by mail."""
         return self.about is not None and self.step in (Step.DONE, Step.LEFT, Step.LATE)
 
     @property

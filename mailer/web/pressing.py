@@ -22,7 +22,7 @@ def acts(method: str) -> bool:
 
 
 def is_current(generation: int | None, standing: Standing) -> bool:
-    """Whether a link was made for the address that is on record now. One that was not can opt out, and do no more."""
+    """Tells whether a link was made for the address on record now. One that was not can opt out, and do no more."""
     return generation == standing.generation and standing.address is not None
 
 

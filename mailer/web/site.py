@@ -62,12 +62,12 @@ class Site:
 
     @property
     def confirmations(self) -> Confirmations:
-        """How a person is asked to confirm."""
+        """Tells how a person is asked to confirm."""
         return Confirmations(self.links, self.wishes)
 
     @property
     def answers(self) -> Answers:
-        """What a confirmation may change."""
+        """Returns what a confirmation may change."""
         return Answers(self.wishes, self.consents, self.standings, self.suppressions)
 
 

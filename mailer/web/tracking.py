@@ -30,9 +30,9 @@ GIF = (
 _COUNT_SECONDS = 2
 """How long a reader waits while the database does not answer."""
 _AGAIN_SECONDS = 60
-"""When an hour is written that could not be."""
+"""Seconds before an hour that could not be written is tried again."""
 _PARK_SECONDS = 5
-"""How long a process that ends waits for the database."""
+"""The time that a process that ends waits for the database."""
 
 
 @router.api_route("/o/{token}.gif", methods=["GET", "HEAD"])

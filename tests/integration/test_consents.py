@@ -26,7 +26,7 @@ CONFIRMED = "paltalk-2006"
 
 
 def said(scope: str, given: bool = True, **values: Any) -> Consent:
-    """What an application was told, now."""
+    """Returns what an application was told, now."""
     stated: dict[str, Any] = {"source": "application", "version": "form 1", "words": WORDS, "actor": "recipient"}
     return Consent(scope, given, **{"at": datetime.now(UTC)} | stated | values)
 

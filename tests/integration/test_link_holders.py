@@ -90,7 +90,7 @@ async def holders(world: World, count: int) -> list[Holder]:
 
 
 async def standing_of(world: World, holder: Holder) -> Standing:
-    """How they stand now."""
+    """Tells how they stand now."""
     found = await world.standings.get(BRAND, holder.id)
     assert found is not None
     return found
@@ -107,7 +107,7 @@ async def refuse_all(world: World, holder: Holder) -> None:
 
 
 def is_no_wider(before: Standing, after: Standing) -> bool:
-    """Whether nothing more is sent or known than before, and nothing has moved."""
+    """Tells whether nothing more is sent or known than before, and nothing has moved."""
     return (
         after.opted_out >= before.opted_out
         and after.consents <= before.consents
@@ -240,7 +240,7 @@ async def confirmations(world: World) -> list[str]:
 
 
 async def test_pages_say_masked_which_address_they_are_about(world: World) -> None:
-    """Who has three addresses can tell them apart; to a link for another address nothing is said."""
+    """Returns who has three addresses can tell them apart; to a link for another address nothing is said."""
     [holder] = await holders(world, 1)
     async with browse(world) as client:
         for name, link in holder.links(1).items():
@@ -251,7 +251,7 @@ async def test_pages_say_masked_which_address_they_are_about(world: World) -> No
 
 
 def effects(before: Standing, after: Standing, asked: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """What a press came to: a verb of the table, and what it is about."""
+    """Returns what a press came to: a verb of the table, and what it is about."""
     for scope in after.opted_out - before.opted_out:
         yield "stops", "all optional mail" if scope == EVERYTHING_OPTIONAL else scope
     for name, words in WORDS.items():
@@ -284,7 +284,7 @@ async def test_the_table_says_what_each_holder_can_do(world: World) -> None:
 
 
 async def cell(world: World, client: httpx.AsyncClient, name: str, people: Iterator[Holder], *, moves: bool) -> str:
-    """What one link does, as the table has it: every button of its page alone, and every tick of it."""
+    """Returns what one link does, as the table has it: every button of its page alone, and every tick of it."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     first = next(people)
     if moves:
@@ -311,7 +311,7 @@ async def cell(world: World, client: httpx.AsyncClient, name: str, people: Itera
 
 
 async def confirming(world: World, client: httpx.AsyncClient, holder: Holder, *, moves: bool) -> str:
-    """What the link of a confirmation mail does: each button of its page, once all has been asked for."""
+    """Returns what the link of a confirmation mail does: each button of its page, once all has been asked for."""
     await client.post(holder.links(1)["preferences, all mail"], data={"want": list(WANTED)})
     *_, link = await confirmations(world)
     if moves:

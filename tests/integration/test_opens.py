@@ -44,7 +44,7 @@ def figures(status: MailingStatus) -> list[int | None]:
 
 
 async def stored(world: World) -> dict[str, int]:
-    """How many rows each table has that is about opens or clicks."""
+    """Tells how many rows each table has that is about opens or clicks."""
     return {
         table: await world.pool.fetchval(f"SELECT count(*) FROM {table}")  # noqa: S608 - a name from here
         for table in TABLES
@@ -332,7 +332,7 @@ async def test_what_a_process_leaves_is_sealed(world: World) -> None:
 
 
 async def test_a_lost_key_loses_counts_only(world: World) -> None:
-    """What was sealed with a secret that is not listed any more is dropped, and the rest is written."""
+    """Returns what was sealed with a secret that is not listed any more is dropped, and the rest is written."""
     mailing = await mailed(world, members(0, US=25))
     ending = PostgresOpens(world.pool, world.policies, ("another secret",))
     ending.opened(Trace(mailing))

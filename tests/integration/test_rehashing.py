@@ -52,7 +52,7 @@ async def bring_up_to_date(world: World) -> None:
 
 
 async def opted_out(world: World, ref: str) -> list[str]:
-    """What somebody has left."""
+    """Returns what somebody has left."""
     scopes: list[str] = await world.pool.fetchval(
         "SELECT opted_out FROM recipients r JOIN standings ON recipient_id = id WHERE ref = $1", ref
     )

@@ -46,7 +46,7 @@ async def standing(world: World, recipient_id: int, brand: str = BRAND) -> Stand
 
 
 def offered(page: str, name: str = "stop") -> set[str]:
-    """What can be ticked: to be stopped, or to be asked for (`want`)."""
+    """Returns what can be ticked: to be stopped, or to be asked for (`want`)."""
     return set(re.findall(rf'<input type="checkbox" name="{name}" value="([^"]+)"', page))
 
 

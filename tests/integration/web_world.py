@@ -124,7 +124,7 @@ class Mailings:
         return self.rows.get((brand, event_id))
 
     async def differing(self, event: MessageEvent) -> tuple[str, ...]:
-        """What a test says."""
+        """Returns what a test says."""
         return self.differs
 
 

@@ -1,4 +1,4 @@
-"""Whether what was said of an account is still so."""
+"""Comparing what was said of an account with how it stands now."""
 
 from dataclasses import replace
 from typing import Any
@@ -65,7 +65,7 @@ def test_whoever_left_more_has_left_this(left: str) -> None:
 
 
 def test_what_a_mail_asks_to_confirm_stays_asked_for() -> None:
-    """Where the policy wants confirmed subscriptions, the answer to the same consent again is what it was."""
+    """Returns where the policy wants confirmed subscriptions, the answer to the same consent again is what it was."""
     said = validate_account(
         {"v": 1, "id": "1", "brand": "b", "ref": "ada", "account": "consent", **CASES["consent"][0]}
     )

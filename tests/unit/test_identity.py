@@ -69,7 +69,7 @@ def test_what_is_no_person(text: str) -> None:
 
 
 def test_a_name_with_a_colon_is_a_persons() -> None:
-    """Where it begins with no kind."""
+    """Returns where it begins with no kind."""
     assert str(person("Dr: Dana")) == "person:Dr: Dana"
 
 

@@ -47,7 +47,7 @@ def test_no_text_gives_orders_to_a_terminal(text: str) -> None:
 
 @given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5))
 def test_json_stays_the_same_document(value: object) -> None:
-    """What is shown as its code in a text is that character to whoever reads the JSON."""
+    """Returns what is shown as its code in a text is that character to whoever reads the JSON."""
     shown = plain_json(json.dumps(value, ensure_ascii=False))
     assert json.loads(shown) == value
     assert plain(shown) == shown
@@ -65,7 +65,7 @@ def test_every_word_stands_whole_at_every_width(rows: list[tuple[object, ...]], 
 
 @given(ROWS, st.integers(60, 200))
 def test_a_line_is_wider_than_the_terminal_only_for_one_long_word(rows: list[tuple[object, ...]], width: int) -> None:
-    """Where words fit, lines do."""
+    """Returns where words fit, lines do."""
     short = [[str(cell)[:10] if cell is not None else None for cell in row] for row in rows]
     assert all(cell_len(line) <= width for line in lay_out(COLUMNS, short, width))
 
@@ -78,7 +78,7 @@ def test_a_pipe_gets_a_line_a_row() -> None:
 
 
 def test_a_narrow_terminal_gets_names_and_values() -> None:
-    """What is wider than the terminal even between its words is printed a value a line."""
+    """Returns what is wider than the terminal even between its words is printed a value a line."""
     id_ = "0192f0c1-0000-7000-8000-000000000000"
     lines = lay_out(("mailing", "brand"), [(id_, "interpals"), (id_, "x")], 40)
     assert lines == [f"mailing  {id_}", "brand    interpals", "", f"mailing  {id_}", "brand    x"]

@@ -17,12 +17,12 @@ KEY = "interpals.newsletter"
 
 
 def is_named(body: bytes, address: str = ADDRESS, routing_key: str = KEY) -> bool:
-    """Whether an erasure of an address finds a body."""
+    """Tells whether an erasure of an address finds a body."""
     return key_of_address(HASHER.hash(address)) in names_in(body, routing_key, HASHER)
 
 
 def has_ref(body: bytes, ref: str = REF, brand: str = "interpals", routing_key: str = KEY) -> bool:
-    """Whether an erasure of a brand's ref finds a body."""
+    """Tells whether an erasure of a brand's ref finds a body."""
     return key_of_ref(HASHER, brand, ref) in names_in(body, routing_key, HASHER)
 
 
