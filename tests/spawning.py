@@ -54,8 +54,8 @@ class Zygote:
 
     def __init__(self) -> None:
         self._asking = threading.Lock()
-        self._answers: dict[int, Future[int]] = {}
-        self._pid: Future[int] = Future()
+        self._ends: dict[int, Future[int]] = {}
+        self._forked: Future[Forked] = Future()
         self._connection: socket.socket | None = None
 
     def start(
@@ -74,10 +74,9 @@ class Zygote:
         with self._asking:
             if self._connection is None:
                 self._connection = self._begin()
-            self._pid = Future()
+            self._forked = Future()
             socket.send_fds(self._connection, [request], list(files))
-            pid = self._pid.result(timeout=60)
-            return Forked(pid, self._answers[pid])
+            return self._forked.result(timeout=60)
 
     def _begin(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -94,15 +93,15 @@ class Zygote:
         return ours
 
     def _listen(self, connection: socket.socket) -> None:
-        """Takes what the zygote says: which process it has forked, and which has ended."""
+        """Takes what the zygote says: which process it has forked and, always later, that this one has ended."""
         while text := connection.recv(4096):
             said: dict[str, Any] = json.loads(text)
-            end = self._answers.setdefault(said["pid"], Future())
+            pid = said["pid"]
             if "status" in said:
-                del self._answers[said["pid"]]
-                end.set_result(said["status"])
+                self._ends.pop(pid).set_result(said["status"])
             else:
-                self._pid.set_result(said["pid"])
+                self._ends[pid] = Future()
+                self._forked.set_result(Forked(pid, self._ends[pid]))
 
 
 _ZYGOTE = Zygote()
