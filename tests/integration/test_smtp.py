@@ -224,9 +224,9 @@ async def test_an_old_connection_begins_nothing(extensions: tuple[str, ...], mon
         await sender.send([outgoing()], soon(), allowed)
         later = SimpleNamespace(monotonic=lambda: time.monotonic() + 301)
         monkeypatch.setattr("mailer.processors.speaker.time", later)
-        await sender.send([outgoing()], soon(), allowed)
+        [outcome] = await sender.send([outgoing()], soon() + 301, allowed)
         await server.hears("QUIT")
-        assert server.connections == 2
+        assert (outcome.result, server.connections) == (Result.ACCEPTED, 2)
 
 
 @both_ways
