@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shlex
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -103,20 +104,35 @@ async def test_two_demos_at_once_tell_the_story_whatever_the_environment_says(tm
         MAILER_PROCESSORS="smtp://127.0.0.1:1",
         MAILER_ONLY_DELIVER_TO="only@example.org",
     )
-    for done in await asyncio.gather(run(tmp_path, "demo"), hung_up(tmp_path, elsewhere)):
+    for done in await asyncio.gather(run(tmp_path, "demo"), stayed(tmp_path, elsewhere)):
         assert (done.status, done.err) == (0, ""), done
         assert "\x1b" not in done.out
         check_story(done.out)
         assert removed(done.out)
 
 
-async def hung_up(folder: Path, env: Mapping[str, str]) -> Done:
-    """A demo that stays, until its terminal hangs up: SIGHUP is as SIGTERM (S14)."""
+async def stayed(folder: Path, env: Mapping[str, str]) -> Done:
+    """A demo that stays, is looked at, and ends when its terminal hangs up: SIGHUP is as SIGTERM (S14)."""
     async with started(folder, "demo", "--stay", env=env) as process:
         told = await read_until(process, "paltalk-2006.rejected.csv")
+        await look_at(folder, told, env)
         process.send_signal(signal.SIGHUP)
         done = await ended(process)
     return replace(done, out=told + done.out)
+
+
+async def look_at(folder: Path, told: str, env: Mapping[str, str]) -> None:
+    """The inbox has each mail as HTML, text and headers, and the commands that were printed work as they stand."""
+    url = found(r"The inbox is (http://127\.0\.0\.1:\d+)/inbox;", told)
+    async with httpx.AsyncClient(base_url=url, timeout=SECONDS) as client:
+        await look_at_inbox(client)
+    set_so = dict(pair.split("=", 1) for pair in shlex.split(found(r"^  export (.+)$", told)))
+    env = {**env, **set_so}
+    show = found(r"^  \S*mailer (mailing show \S+) +# paltalk-2006 weekly:", told).split()
+    status = (await run(folder, *show, "--json", env=env)).json
+    assert (status["audience"], status["opens"], status["machine_opens"]) == (1000, None, None)
+    assert (await run(folder, "ledger", "verify", env=env)).out.startswith("Sound: ")
+    assert "bad-02,two@at@example.org" in read(Path(set_so["MAILER_DATA"], "paltalk-2006.rejected.csv"))
 
 
 def check_story(out: str) -> None:
@@ -149,27 +165,6 @@ def table_rows(out: str) -> dict[str, str]:
     body = out.split("What became of every mailing")[1].split("─ \n")[1].split("  ok  ")[0]
     blocks = [block.splitlines() for block in re.split(r"\n +\n", body) if block.strip()]
     return {" ".join(line.split()[0] for line in block[:3]): " ".join(block) for block in blocks}
-
-
-async def test_a_demo_that_stays_shows_its_mail_and_answers_commands(tmp_path: Path) -> None:
-    """The inbox has each mail as HTML, text and headers; the printed commands work; SIGTERM ends it with status 0."""
-    async with started(tmp_path, "demo", "--stay") as process:
-        out = await read_until(process, "paltalk-2006.rejected.csv")
-        url = found(r"The inbox is (http://127\.0\.0\.1:\d+)/inbox;", out)
-        async with httpx.AsyncClient(base_url=url, timeout=SECONDS) as client:
-            await look_at_inbox(client)
-        data = found(r"^  export MAILER_DATA=(\S+)$", out)
-        env = environment(MAILER_DATA=data)
-        show = found(r"^  \S*mailer (mailing show \S+) +# paltalk-2006 weekly:", out).split()
-        status = (await run(tmp_path, *show, "--json", env=env)).json
-        assert (status["audience"], status["opens"], status["machine_opens"]) == (1000, None, None)
-        assert (await run(tmp_path, "ledger", "verify", env=env)).out.startswith("Sound: ")
-        assert "bad-02,two@at@example.org" in read(Path(data, "paltalk-2006.rejected.csv"))
-        process.send_signal(signal.SIGTERM)
-        done = await ended(process)
-    assert (done.status, done.err) == (0, "")
-    assert done.out == f"{data} is removed.\n"
-    assert removed(done.out)
 
 
 async def look_at_inbox(client: httpx.AsyncClient) -> None:

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import subprocess
 import sys
@@ -180,8 +181,9 @@ class Suite:
 
     def run(self, *arguments: str) -> str:
         """Runs it; what it printed."""
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False).stdout
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "xdist", *arguments]
+        env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # to import the others takes longer than the run
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, env=env).stdout
 
     def outcomes(self, file: Path) -> dict[str, str]:
         """The outcomes on record."""
