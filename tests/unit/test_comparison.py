@@ -25,8 +25,6 @@ def test_the_page_is_what_the_rules_say(counts: Counts) -> None:
 
 
 def test_everyone_ends_in_one_row_and_the_policies_differ(counts: Counts) -> None:
-    counts: Mapping[tuple[str, str], Counter[tuple[str, str]]],
-) -> None:
     """Each mailing's column adds up to everyone, and no two policies give all four mailings the same results."""
     assert {sum(counts[key].values()) for key in counts} == {SIZE}
     results = [tuple(tuple(sorted(counts[brand, category].items())) for category in TEMPLATES) for brand in BRANDS]
