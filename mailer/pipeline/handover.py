@@ -283,9 +283,10 @@ class HandOver:
         for index, (step, outcome) in enumerate(zip(steps, outcomes, strict=True)):
             if not outcome.lacking:
                 continue
-            barred = hold.barred[_key(step.row)]
-            barred.add(step.wanted.processor)
-            if self._gate.routes.has_another(step.press.policy, step.press.template.purpose, barred):
+            key, name = _key(step.row), step.wanted.processor
+            hold.barred[key].add(name)
+            hold.unable[key].add(name)
+            if self._gate.routes.has_another(step.press.policy, step.press.template.purpose, hold.unable[key]):
                 told[index] = Outcome(Result.UNSENT, status=outcome.status, text=outcome.text)
                 hold.offered += 1  # the other one may take it at once
         return told
@@ -336,15 +337,20 @@ class HandOver:
         return {_key(step.row): now for step in unsent if _key(step.row) not in denied}
 
     def _denied(self, hold: Hold, steps: Sequence[Sending], outcomes: Sequence[Outcome]) -> set[Key]:
-        """The messages with which each processor that may have them refuses us, though it takes others."""
+        """The messages that no processor takes which may have them: each refuses us with it, or lacks an extension."""
         found = set[Key]()
         for step, outcome in zip(steps, outcomes, strict=True):
+            if outcome.result is not Result.UNSENT:
+                continue
+            key = _key(step.row)
             if outcome.trouble and is_denied(outcome):
-                barred = hold.barred[_key(step.row)]
-                barred.add(step.wanted.processor)
-                policy, purpose = step.press.policy, step.press.template.purpose
-                if self._gate.routes.is_closed_to(policy, purpose, step.row.recipient_id, _sender(step), barred):
-                    found.add(_key(step.row))
+                hold.barred[key].add(step.wanted.processor)
+            elif key not in hold.unable:
+                continue
+            policy, purpose = step.press.policy, step.press.template.purpose
+            barred, unable = hold.barred[key], hold.unable.get(key, ())
+            if self._gate.routes.is_closed_to(policy, purpose, step.row.recipient_id, _sender(step), barred, unable):
+                found.add(key)
         return found
 
     def _give_back(self, admission: Admission, steps: Sequence[Step]) -> None:

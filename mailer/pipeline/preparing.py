@@ -70,12 +70,20 @@ class Choosing(Protocol):
         """A processor has a window as long as somebody is in here; `is_late` is told when that takes long."""
         ...
 
-    def is_closed_to(self, policy: Policy, purpose: str, recipient: int, sender: str, barred: Collection[str]) -> bool:
-        """Tells whether each processor that may have a message refuses us with this recipient's alone."""
+    def is_closed_to(
+        self,
+        policy: Policy,
+        purpose: str,
+        recipient: int,
+        sender: str,
+        barred: Collection[str],
+        unable: Collection[str] = (),
+    ) -> bool:
+        """Tells whether each processor that may have a message is unable, or refuses us with this recipient's alone."""
         ...
 
-    def has_another(self, policy: Policy, purpose: str, barred: Collection[str]) -> bool:
-        """Tells whether a processor that is not barred may have a message, now or later."""
+    def has_another(self, policy: Policy, purpose: str, unable: Collection[str]) -> bool:
+        """Tells whether a processor that is not unable may have a message, now or later."""
         ...
 
     def note(

@@ -45,7 +45,8 @@ class Hold:
         pending: outcomes that are not recorded yet. judgements: of their refusals. since: when they came in.
         unsure: steps of a statement whose answer has not come: it may have been committed, and nothing was offered.
         offered: how many messages were offered to a processor, or met its trouble.
-        barred: the processors that have refused us with a message, so that another one gets it.
+        barred: the processors that have refused us with a message, or are unable, so that another one gets it.
+        unable: those of them that lack an extension which the message needs.
     """
 
     claim: Claim
@@ -60,6 +61,7 @@ class Hold:
     urgent: bool = False
     offered: int = 0
     barred: defaultdict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
+    unable: defaultdict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def note_fates(self, moves: Iterable[Move]) -> None:
         """Moves of deliveries to shared addresses, which others of the claim are decided by."""

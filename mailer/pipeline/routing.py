@@ -267,8 +267,16 @@ class Routes:
         relay.condition = after(before, telling, datetime.now(UTC), takes=takes)
         tell(name, before, relay.condition)
 
-    def is_closed_to(self, policy: Policy, purpose: str, recipient: int, sender: str, barred: Collection[str]) -> bool:
-        """Tells whether each processor that may have a message refuses us with this recipient's alone.
+    def is_closed_to(
+        self,
+        policy: Policy,
+        purpose: str,
+        recipient: int,
+        sender: str,
+        barred: Collection[str],
+        unable: Collection[str] = (),
+    ) -> bool:
+        """Tells whether each processor that may have a message is unable, or refuses us with this recipient's alone.
 
         Where it takes nothing of the sender, that may be what it refuses, and nobody's message ends for it.
 
@@ -278,17 +286,18 @@ class Routes:
             recipient: the id of whose message it is.
             sender: whom it is from.
             barred: those that have just refused us with it.
+            unable: those that lack an extension which the message needs.
         """
         ways = self._ways.get((id(policy), purpose)) or self._find(policy, purpose)
         possible = (*ways.shares, *ways.reserve)
         return bool(possible) and all(
-            way.name in barred and way.relay.is_closed_to(recipient, sender) for way in possible
+            way.name in unable or (way.name in barred and way.relay.is_closed_to(recipient, sender)) for way in possible
         )
 
-    def has_another(self, policy: Policy, purpose: str, barred: Collection[str]) -> bool:
-        """Tells whether a processor that is not barred may have a message, now or later."""
+    def has_another(self, policy: Policy, purpose: str, unable: Collection[str]) -> bool:
+        """Tells whether a processor that is not unable may have a message, now or later."""
         ways = self._ways.get((id(policy), purpose)) or self._find(policy, purpose)
-        return any(way.name not in barred for way in (*ways.shares, *ways.reserve))
+        return any(way.name not in unable for way in (*ways.shares, *ways.reserve))
 
     def _is_for_all(self, relay: _Relay, now: float) -> bool:
         """Whether a processor that answers, and refuses us with some messages, cannot be used for any.
@@ -360,9 +369,11 @@ class Routes:
         if not possible:
             reason, rule = ways.refused
             return NoRoute(reason, rule, now + NOT_ALLOWED)
-        found = [self._obstacle(way, now, barred, lane) for way in possible]
-        until, reason, _ = min(found)
-        return NoRoute(reason, None, until, min(lasting for _, _, lasting in found))
+        found = {way.name: self._obstacle(way, now, barred, lane) for way in possible}
+        until, reason, _ = min(found.values())
+        # One that does not take this message ends no other one's trouble.
+        lasting = min((obstacle[2] for name, obstacle in found.items() if name not in barred), default=timedelta(0))
+        return NoRoute(reason, None, until, lasting)
 
     def _obstacle(
         self, way: _Way, now: datetime, barred: Collection[str], lane: Lane

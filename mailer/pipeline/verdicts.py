@@ -202,13 +202,12 @@ def conclude(step: Sending, outcome: Outcome, now: datetime, *, doubted: bool = 
             stated, (state, reason, due_at) = reason, _set_up(step, reason, now)
         case Result.IN_DOUBT:
             state, due_at = State.IN_DOUBT, now
-        case Result.DEFERRED:
-            state, reason, due_at = _deferred(step, reason, now)
-        case Result.UNSENT if denied:
-            state, reason, due_at = _deferred(step, reason, now)
-        case Result.UNSENT:
+        case Result.UNSENT if not denied:
             # It stays in hand, for another processor or a later moment.
             state, reason = State.CLAIMED, ""
+        case Result.DEFERRED | Result.UNSENT:
+            status, (state, reason, due_at) = reason, _deferred(step, reason, now)
+            stated = f"{reason} {status}"
         case _:
             assert_never(outcome.result)
     move = _move(row, state, reason, from_state=State.INTENDED, due_at=due_at)

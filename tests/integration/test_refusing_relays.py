@@ -210,6 +210,48 @@ async def test_who_is_denied_by_each_relay_is_given_up(
     assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
 
 
+@pytest.mark.parametrize("first", ["lacks", "denies-1"])
+@pytest.mark.parametrize(
+    ("category", "others", "ending"),
+    [
+        ("newsletter", "newsletter", ("failed", "gave_up 5.6.7", "gave_up 5.7.1")),
+        ("breach", "policy_change", ("diverted", "written_notice")),
+    ],
+)
+async def test_who_is_denied_by_the_only_relay_that_is_able_is_given_up(
+    world: World, first: str, category: str, others: str, ending: tuple[str, ...]
+) -> None:
+    """A message that one relay lacks an extension for, and the other one denies, waits as long as its category says."""
+    lacking = Outcome(Result.BLOCKED, status="5.6.7", text="not sent: no SMTPUTF8", lacking=True)
+    lacks = FakeProcessor(lambda one: lacking if one.recipient.startswith("user-3@") else ACCEPTED, "lacks")
+    handover = world.handover_by(sorted([denying(3), lacks], key=lambda one: one.name != first))
+    accepted = await world.accept([person(n) for n in range(1, 4)], category)
+    if category == "breach":
+        await world.mailings.release(accepted.mailing_id, "Grace")
+    max_age = world.policies["interpals"].categories[category].max_age
+    await offer_for(world, handover, max_age - timedelta(hours=1), rounds=4, others=others)
+    states = await world.states(accepted.mailing_id)
+    assert (states["user-1"], states["user-2"], states["user-3"][0]) == (SENT, SENT, "deferred")
+    await offer_for(world, handover, max_age + timedelta(hours=1), others=others)
+    state, reason = (await world.states(accepted.mailing_id))["user-3"]
+    assert (state, reason in ending[1:]) == (ending[0], True)
+    told = await world.pool.fetchval(
+        "SELECT reason FROM ledger WHERE kind = 'outcome' AND reason LIKE 'unsent %' ORDER BY at DESC LIMIT 1"
+    )
+    assert {"5.6.7", "5.7.1"} & set(told.split())
+    assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
+
+
+async def test_what_one_relay_lacks_waits_for_the_other(world: World) -> None:
+    """A message that one relay lacks an extension for does not end while the other one is away, in whichever order."""
+    lacking = Outcome(Result.BLOCKED, status="5.6.7", text="not sent: no SMTPUTF8", lacking=True)
+    away = FakeProcessor(lambda _: Outcome(Result.UNSENT, text="nobody listens", trouble=Trouble.UNREACHABLE), "away")
+    handover = world.handover_by([away, FakeProcessor(lambda _: lacking, "lacks")])
+    accepted = await world.accept([person(3)], "policy_change")
+    await offer_for(world, handover, timedelta(days=90), others="policy_change")
+    assert await world.states(accepted.mailing_id) == {"user-3": ("queued", "")}
+
+
 @pytest.mark.parametrize("people", [1, 2, 70])
 async def test_a_relay_that_denies_everybody_gives_nobody_up(world: World, people: int) -> None:
     """However few and however long, mail waits for a relay that takes none, also if it took some before."""

@@ -227,6 +227,16 @@ def test_nobody_is_closed_to_whom_no_processor_may_serve_any_more() -> None:
     assert not scene.routes.is_closed_to(policy, PURPOSE, 0, SENDER, {"a"})
 
 
+def test_who_does_not_take_a_message_ends_no_other_ones_trouble() -> None:
+    """A message of which one processor lacks an extension has waited for as long as the other one is away."""
+    scene, policy = Scene([FakeProcessor(name="able"), FakeProcessor(name="lacks")]), policies()["interpals"]
+    scene.note("able", [AWAY])
+    later = datetime.now(UTC) + timedelta(hours=2)
+    found = scene.routes.choose(policy, PURPOSE, later, ["lacks"], lane=Lane.NEWSLETTER)
+    assert isinstance(found, NoRoute)
+    assert timedelta(hours=1) < found.lasting < timedelta(hours=3)
+
+
 def test_who_has_refused_a_message_is_passed_over_for_it() -> None:
     """It goes by another one, by a reserve, or is offered again later."""
     processors = [FakeProcessor(name="a"), FakeProcessor(name="b"), FakeProcessor(name="spare", weight=0)]
