@@ -74,7 +74,7 @@ def list_(brand: Brand, ref: Annotated[str, typer.Option(help="Of whom.")], json
             for said in (record.consent,)
         ],
     )
-    out.print(f"Electronic notices: {basis}", markup=False)
+    out.print(f"Electronic notices: {basis}")
 
 
 @app.command()

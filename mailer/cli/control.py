@@ -135,7 +135,7 @@ def say_paused(key: str, new: bool, json: bool) -> None:
     if json:
         print_json({"paused": key, "new": new})
     else:
-        out.print(f"{key} is paused." if new else f"{key} was paused already.", markup=False)
+        out.print(f"{key} is paused." if new else f"{key} was paused already.")
 
 
 def say_resumed(key: str, lifted: bool, json: bool, released: int = 0) -> None:
@@ -143,9 +143,9 @@ def say_resumed(key: str, lifted: bool, json: bool, released: int = 0) -> None:
     if json:
         print_json({"resumed": key, "new": lifted, "tried_again": released})
         return
-    out.print(f"{key} goes on." if lifted else f"{key} was not paused.", markup=False)
+    out.print(f"{key} goes on." if lifted else f"{key} was not paused.")
     if released:
-        out.print(f"{released:,} deliveries that were held are tried again.", markup=False)
+        out.print(f"{released:,} deliveries that were held are tried again.")
 
 
 def person(by: str) -> str:

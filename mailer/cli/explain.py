@@ -209,7 +209,7 @@ def _print(found: _Explained) -> None:
     if found.recorded:
         columns = ("at", "attempt", "category", "reason", "rule", "policy")
         table(columns, [[entry[name] for name in columns] for entry in found.recorded], "as the ledger has it")
-    out.print(_sentence(found), markup=False, soft_wrap=True)
+    out.print(_sentence(found))
 
 
 def _row(line: Line) -> tuple[Cell, ...]:

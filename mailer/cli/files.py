@@ -66,7 +66,7 @@ def tell(done: Imported, file: Path, rejected: Path, json: bool) -> None:
     else:
         out.print(f"Took {done.taken:,} lines.")
         if done.rejected:
-            out.print(f"Rejected {done.rejected:,}; they are in {rejected}, with reasons.", markup=False)
+            out.print(f"Rejected {done.rejected:,}; they are in {rejected}, with reasons.")
     if done.broken:
         before = f"of the lines before it {done.taken:,} were taken and {done.rejected:,} rejected"
         fail(f"{file}: {done.broken}; {before}, and nothing from there on", 1)

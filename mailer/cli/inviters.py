@@ -47,4 +47,4 @@ def _tell(member: str, brand: str, by: str, *, paused: bool) -> None:
     except _Unknown as error:
         fail(str(error), 2)
     state = "may not invite" if paused else "may invite"
-    out.print(f"{member} {state}{' from now on' if changed else ' already'}.", markup=False)
+    out.print(f"{member} {state}{' from now on' if changed else ' already'}.")

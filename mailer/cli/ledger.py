@@ -67,7 +67,7 @@ def publish(
     if json:
         print_json({"added": added, "file": str(file)})
     else:
-        out.print(f"Added {added:,} seals to {file}.", markup=False)
+        out.print(f"Added {added:,} seals to {file}.")
 
 
 @app.command()

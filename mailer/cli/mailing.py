@@ -143,7 +143,7 @@ def approve(
     except (MailingRefused, ReleaseRefused) as error:
         fail(str(error), 2)
     _say_lacking(lacks)
-    out.print(f"Released by {by}.", markup=False)
+    out.print(f"Released by {by}.")
 
 
 @app.command()
@@ -174,7 +174,7 @@ def end(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
     if json:
         print_json({"ended": identifier, "deliveries": ended})
     else:
-        out.print(f"{ended:,} deliveries of {identifier} ended.", markup=False)
+        out.print(f"{ended:,} deliveries of {identifier} ended.")
 
 
 @app.command()
@@ -185,7 +185,7 @@ def cancel(identifier: Identifier, by: By = "", reason: Reason = "", json: AsJso
     if json:
         print_json({"cancelled": identifier, "new": new})
     else:
-        out.print(f"{identifier} is cancelled." if new else f"{identifier} was cancelled already.", markup=False)
+        out.print(f"{identifier} is cancelled." if new else f"{identifier} was cancelled already.")
 
 
 def _change(identifier: str, change: Callable[[App, UUID], Awaitable[_T]]) -> _T:
@@ -235,7 +235,7 @@ async def _lacking(app: App, status: MailingStatus) -> list[str]:
 
 def _say_lacking(lacks: Sequence[str]) -> None:
     for line in lacks:
-        out.print(f"note: {line}", markup=False)
+        out.print(f"note: {line}")
 
 
 def _fetches(by_people: int | None, unique: int | None, by_machines: int | None) -> str:
@@ -278,7 +278,7 @@ def _print(status: MailingStatus, waiting: Sequence[str], lacks: Sequence[str]) 
         }
     )
     for line in waiting:
-        out.print(f"waiting: {line}", markup=False)
+        out.print(f"waiting: {line}")
     _say_lacking(lacks)
     progress.show(status)
     table(("state", "reason", "deliveries"), [(state, reason, n) for (state, reason), n in status.counts.items()])

@@ -48,7 +48,7 @@ def key(partner: Partner, brand: Brand) -> None:
         _known(app, brand, partner)
         return app.hasher.partner_key(brand, partner).hex()
 
-    out.print(_run(act), markup=False)
+    out.print(_run(act))
 
 
 @app.command()

@@ -90,7 +90,7 @@ def check(
             title = f"{brand}, version {policy.version}: {_summary(rows)}"
             table(("promise", "says", "rules", "proofs", "status"), [_row(row) for row in rows], title)
         if run:
-            out.print(f"tests of {run.when}, commit {run.commit or 'unknown'}", markup=False)
+            out.print(f"tests of {run.when}, commit {run.commit or 'unknown'}")
         if found.faults:
             table(("fault",), [(fault,) for fault in found.faults])
     if run is None:

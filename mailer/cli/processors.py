@@ -95,7 +95,7 @@ def resume(name: Name, by: control.By = "", json: AsJson = False) -> None:
         return
     control.say_resumed(name, lifted, json)
     if streams:
-        out.print(f"{streams:,} streams that had paused go on.", markup=False)
+        out.print(f"{streams:,} streams that had paused go on.")
 
 
 @app.command("confirm-purge")

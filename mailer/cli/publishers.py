@@ -49,7 +49,7 @@ def add(
     if json:
         print_json({"publisher": str(identity), **_granted(rights), "key": key})
     else:
-        out.print(key or f"{identity} may do so within a second.", markup=False)
+        out.print(key or f"{identity} may do so within a second.")
 
 
 @app.command("list")
@@ -91,7 +91,7 @@ def revoke(who: Who) -> None:
     identity = _identity(who)
     if not with_app(lambda app: app.publishers.revoke(identity)):
         fail(f"there is no live publisher {identity}; `mailer publishers list` shows them", 1)
-    out.print(f"{identity} is revoked.", markup=False)
+    out.print(f"{identity} is revoked.")
 
 
 def _identity(text: str) -> Identity:

@@ -95,7 +95,7 @@ def _settle(
     if json:
         print_json({"verdict": verdict.value, "judged": judged})
     else:
-        out.print(f"{verdict.value.capitalize()}: {judged} refusals, by {by}.", markup=False)
+        out.print(f"{verdict.value.capitalize()}: {judged} refusals, by {by}.")
 
 
 def _as_json(group: Group) -> dict[str, object]:

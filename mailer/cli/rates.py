@@ -62,7 +62,7 @@ def set_(
         await app.rates.set(Limit(scope.value, await _known(app, scope, key), per, n), person(by))
 
     _run(act)
-    out.print(f"At most {rate} for {scope.value} {key}, over all workers, within a second from now.", markup=False)
+    out.print(f"At most {rate} for {scope.value} {key}, over all workers, within a second from now.")
 
 
 @app.command()
@@ -82,7 +82,7 @@ def warm_up(
         await app.rates.set(limit, person(by))
 
     _run(act)
-    out.print(f"From {began_on} on, {figures} a day for {scope.value} {key}; before that day, no limit.", markup=False)
+    out.print(f"From {began_on} on, {figures} a day for {scope.value} {key}; before that day, no limit.")
 
 
 @app.command()
@@ -103,7 +103,7 @@ def clear(
     cleared = _run(act)
     if not cleared:
         fail(f"{scope.value} {key} has no such limit; `mailer rate list` shows all", 2)
-    out.print(f"Cleared {cleared} of {scope.value} {key}.", markup=False)
+    out.print(f"Cleared {cleared} of {scope.value} {key}.")
 
 
 @app.command("list")

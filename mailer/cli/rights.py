@@ -75,7 +75,7 @@ def export(
             opened.write(archive_page(archive))
     except OSError as error:
         fail(f"{html}: {error}", 1)
-    out.print(f"Wrote {html}.", markup=False)
+    out.print(f"Wrote {html}.")
 
 
 def erase(ref: Ref, brand: Brand, json: AsJson = False) -> None:

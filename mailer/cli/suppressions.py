@@ -54,7 +54,7 @@ def add(
     except ValueError as error:
         fail(str(error), 2)
     _run(act)
-    out.print(f"Suppressed {scope} mail of {brand}.", markup=False)
+    out.print(f"Suppressed {scope} mail of {brand}.")
 
 
 @app.command("lift")
@@ -70,7 +70,7 @@ def lift_(
         await lift(app.suppressions, policy_of(app, brand), id, by, reason)
 
     _run(act)
-    out.print(f"Lifted by {by}.", markup=False)
+    out.print(f"Lifted by {by}.")
 
 
 @app.command("list")

@@ -117,11 +117,11 @@ def _show(template: Template, rendered: Rendered, to: Path | None) -> None:
     except OSError as error:
         fail(str(error), 2)
     spoken = " ".join(template.locales)
-    shown_at = f"Subject: {rendered.subject}\nLocale:  {rendered.locale} of {spoken}\n{page}\n{text}"
-    out.print(shown_at, markup=False, soft_wrap=True)
+    for line in (f"Subject: {rendered.subject}", f"Locale:  {rendered.locale} of {spoken}", str(page), str(text)):
+        out.print(line)
     optional = CATEGORIES[template.category].optional
     if warning := clipping_warning(rendered.html, LINK if optional else LEAVE):
-        out.print(f"Warning: {warning}", markup=False, soft_wrap=True)
+        out.print(f"Warning: {warning}")
     if to is None:
         webbrowser.open(page.as_uri())
 

@@ -1,8 +1,11 @@
-"""What commands print: strangers' text as text, words whole, at any width."""
+"""Output of commands: strangers' text as text, words whole, at any width."""
 
 import ast
 import json
+import os
+import pty
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -47,7 +50,7 @@ def test_no_text_gives_orders_to_a_terminal(text: str) -> None:
 
 @given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5))
 def test_json_stays_the_same_document(value: object) -> None:
-    """Returns what is shown as its code in a text is that character to whoever reads the JSON."""
+    """A character that a text shows by its code is that character to whoever reads the JSON."""
     shown = plain_json(json.dumps(value, ensure_ascii=False))
     assert json.loads(shown) == value
     assert plain(shown) == shown
@@ -65,7 +68,7 @@ def test_every_word_stands_whole_at_every_width(rows: list[tuple[object, ...]], 
 
 @given(ROWS, st.integers(60, 200))
 def test_a_line_is_wider_than_the_terminal_only_for_one_long_word(rows: list[tuple[object, ...]], width: int) -> None:
-    """Returns where words fit, lines do."""
+    """No line is wider than the terminal as long as its words fit."""
     short = [[str(cell)[:10] if cell is not None else None for cell in row] for row in rows]
     assert all(cell_len(line) <= width for line in lay_out(COLUMNS, short, width))
 
@@ -78,7 +81,7 @@ def test_a_pipe_gets_a_line_a_row() -> None:
 
 
 def test_a_narrow_terminal_gets_names_and_values() -> None:
-    """Returns what is wider than the terminal even between its words is printed a value a line."""
+    """A table that does not fit even when its lines are wrapped is printed a value a line."""
     id_ = "0192f0c1-0000-7000-8000-000000000000"
     lines = lay_out(("mailing", "brand"), [(id_, "interpals"), (id_, "x")], 40)
     assert lines == [f"mailing  {id_}", "brand    interpals", "", f"mailing  {id_}", "brand    x"]
@@ -109,11 +112,35 @@ def test_markup_is_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
     assert not any(char != "\n" and not char.isprintable() for char in printed + said)
 
 
+@pytest.mark.parametrize("settings", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"FORCE_COLOR": "1"}, {"COLUMNS": "20"}])
+def test_no_environment_colours_or_cuts_an_id(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]) -> None:
+    """An id stands whole, without colour, however narrow the terminal is and whatever its variables say."""
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    id_, ours, theirs = "0192f0c1-0000-7000-8000-000000000000", *pty.openpty()
+    with open(theirs, "w", encoding="utf-8") as terminal:
+        printer = shared.Printer()
+        printer.file = terminal
+        monkeypatch.setattr(shared, "out", printer)
+        printer.print(f"{id_} is cancelled.")
+        shared.table(("mailing", "brand"), [(id_, "interpals")])
+        shared.facts({"mailing": id_})
+    printed = b""
+    with suppress(OSError):  # the end of a terminal that nobody has open any more
+        while more := os.read(ours, 4096):
+            printed += more
+    os.close(ours)
+    assert printed.count(id_.encode()) == 3
+    assert b"\x1b" not in printed
+
+
 def printing(tree: ast.AST) -> Iterator[str]:
     """Names of what prints past `mailer.cli.shared`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             match node.func:
+                case _ if any(keyword.arg == "markup" for keyword in node.keywords):
+                    yield "markup"
                 case ast.Name(id="print" | "Console" | "Table" | "echo" | "secho" as name):
                     yield name
                 case ast.Attribute(value=ast.Attribute(attr="stdout" | "stderr"), attr=name):
@@ -127,5 +154,5 @@ def printing(tree: ast.AST) -> Iterator[str]:
 @pytest.mark.parametrize("file", sorted(Path(shared.__file__).parent.glob("*.py")), ids=lambda file: file.name)
 def test_commands_print_by_one_place_only(file: Path) -> None:
     """Nothing is printed but by `mailer.cli.shared`, which shows strangers' text as text."""
-    own = {"shared.py": ["print", "Console", "print"], "demo.py": ["Console"], "__init__.py": ["sys.flush"]}
+    own = {"shared.py": ["print", "Console", "print", "markup"], "demo.py": ["Console"], "__init__.py": ["sys.flush"]}
     assert sorted(printing(ast.parse(file.read_text("utf-8")))) == sorted(own.get(file.name, []))
