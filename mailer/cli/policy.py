@@ -104,9 +104,9 @@ def _nothing_proven(found: Report, record: Path) -> str:
     faults = f"{_count(found.faults, 'fault')}, and " if found.faults else ""
     ruled = sum(row.status is Status.UNPROVEN for row in found.rows)
     return (
-        f"{faults}nothing is proven here: {record} is missing. {ruled} of {_count(found.rows, 'promise')} have rules"
-        " that exist; that they are kept is for tests to show. Yours show it under the pytest plugin"
-        " mailer.testing.proofs, which writes that file (docs/policies.md, Proving promises); mailer's own do so by"
+        f"{faults}nothing is proven here, as {record} is missing:"
+        f" behind {ruled} of {_count(found.rows, 'promise')} stand rules that exist; that they are kept is for tests to"
+        " show. Yours show it under the pytest plugin mailer.testing.proofs, which writes that file (docs/policies.md, Proving promises); mailer's own do so by"
         " `make test` in its checkout"
     )
 

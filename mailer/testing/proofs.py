@@ -102,8 +102,13 @@ class Recorder:
 
 
 def _everything(config: pytest.Config) -> bool:
-    """Whether the whole suite was asked for: by no path, or by the very folders that are searched without one."""
-    return [Path(path) for path in config.args] == [Path(path) for path in config.getini("testpaths")]
+    """Tells whether the whole suite was asked for: by no path, or by the very folders that are searched without one.
+
+    A project need not name those: pytest then searches the folder in which it was started.
+    """
+    asked = [config.invocation_params.dir / path for path in config.args]
+    whole = [config.rootpath / path for path in config.getini("testpaths")]
+    return asked == (whole or [config.rootpath])
 
 
 def _is_own(folder: Path) -> bool:

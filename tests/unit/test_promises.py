@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -173,6 +174,7 @@ class Suite:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # to import the others takes longer
         self.record = folder / ".cache" / "promises.json"
         (folder / "tests").mkdir()
         (folder / "pytest.ini").write_text("[pytest]\ntestpaths = tests\naddopts = --strict-markers\n")
@@ -182,8 +184,9 @@ class Suite:
     def run(self, *arguments: str) -> str:
         """Runs it; what it printed."""
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "xdist", *arguments]
-        env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # to import the others takes longer than the run
-        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False, env=env).stdout
+        return subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, check=False, env=self.env
+        ).stdout
 
     def outcomes(self, file: Path) -> dict[str, str]:
         """The outcomes on record."""
@@ -214,6 +217,61 @@ def test_a_whole_run_writes_the_record(suite: Suite, processes: int) -> None:
     named = {test.id.partition("::")[2]: (test.promises, test.rules) for test in record.tests}
     assert named["test_teardown"] == (("p-1", "p-2"), ())
     assert named["test_rule"] == ((), ("a-rule",))
+
+
+@pytest.mark.parametrize("arguments", [[], ["."], ["--rootdir=."]])
+def test_a_project_need_not_name_its_tests(suite: Suite, arguments: Sequence[str]) -> None:
+    """Where no settings say which folders hold the tests, all that pytest finds from the project's folder is whole."""
+    (suite.folder / "pytest.ini").unlink()
+    suite.run(*arguments)
+    assert read_record(suite.record.read_text()).whole
+
+
+def test_a_run_in_a_folder_of_the_project_is_of_a_part(suite: Suite) -> None:
+    """Tests beside that folder are not run, so nothing is recorded."""
+    (suite.folder / "pytest.ini").write_text("[pytest]\n")
+    (suite.folder / "tests" / "inner").mkdir()
+    (suite.folder / "tests" / "inner" / "test_one.py").write_text("def test_one(): pass\n")
+    suite.run("tests/inner")
+    suite.run("--rootdir=.", "tests/inner")
+    assert not suite.record.exists()
+
+
+def test_the_documented_project_proves_its_promise(suite: Suite) -> None:
+    """The promise of docs/policies.md is kept by the proof that stands there, and broken by one that fails."""
+    page = (ROOT / "docs" / "policies.md").read_text("utf-8").partition("## Proving promises")[2]
+    blocks = re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL)
+    promise = next(text for kind, text in blocks if kind == "toml")
+    plugin, proof = (text for kind, text in blocks if kind == "python")
+    (suite.folder / "pytest.ini").unlink()
+    shutil.rmtree(suite.folder / "tests")
+    policies, templates, tests = (suite.folder / name for name in ("policies", "templates/acme", "tests"))
+    for folder in (policies, templates, tests):
+        folder.mkdir(parents=True)
+    model = (
+        (resources.folder("policies") / "default.toml")
+        .read_text("utf-8")
+        .replace('brand = "default"', 'brand = "acme"')
+    )
+    (policies / "acme.toml").write_text(f"{model}\n{promise}", "utf-8")
+    for name in ("_layout", "weekly"):
+        shutil.copytree(resources.folder("templates") / "interpals" / name, templates / name)
+    (suite.folder / "conftest.py").write_text(plugin, "utf-8")
+    (tests / "test_promises.py").write_text(proof, "utf-8")
+    own = {"MAILER_POLICIES": "policies", "MAILER_TEMPLATES": "templates"}
+    own["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    suite.env |= own
+    suite.run()
+    command = [Path(sys.executable).with_name("mailer"), "policy", "check", "--json"]
+
+    def checked() -> tuple[int, list[str]]:
+        done = subprocess.run(command, cwd=suite.folder, capture_output=True, text=True, check=False, env=suite.env)
+        return done.returncode, [one["status"] for one in json.loads(done.stdout)["promises"]]
+
+    assert checked() == (0, ["kept"])
+    (tests / "test_promises.py").write_text(proof.replace("/u/", "/away/"), "utf-8")
+    suite.run()
+    assert checked() == (1, ["broken"])
 
 
 @pytest.mark.parametrize(
@@ -273,7 +331,7 @@ def test_check_shows_every_promise(tmp_path: Path) -> None:
     assert {row["status"] for row in shown["promises"]} == {"unproven", "pending"}
     assert all(rule["home"] for row in shown["promises"] for rule in row["rules"])
     assert shown["faults"] == []
-    assert "64 of 73 promises have rules that exist" in done.stderr
+    assert "behind 64 of 73 promises stand rules that exist" in done.stderr
     assert "mailer.testing.proofs" in done.stderr
     assert "faults" not in done.stderr
 
