@@ -16,6 +16,12 @@ TAKEN_IN = Counter("mailer_events", "Events taken in, by what became of them.", 
 HANDED_OVER = Counter("mailer_outcomes", "Outcomes of hand-overs.", ["processor", "result"], registry=WORKER)
 DEAD_LETTERS = Counter("mailer_dead_letters", "Dead letters kept, by kind.", ["kind"], registry=WORKER)
 DEAD_LAST = Gauge("mailer_dead_last", "Dead letters in mailer.dead.last: they could not even be kept.", registry=WORKER)
+LEFT_TO_OTHERS = Gauge(
+    "mailer_left_to_others_last_seconds",
+    "When a mailing was last left to other workers, as its policy or template is not known here (Unix time).",
+    ["brand", "template"],
+    registry=WORKER,
+)
 IN_HAND = Gauge(
     "mailer_oldest_in_hand_seconds", "Age of the oldest message that is being handled.", ["queue"], registry=WORKER
 )

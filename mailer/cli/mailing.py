@@ -107,21 +107,21 @@ def show(
 ) -> None:
     """Shows a mailing, by its own id or by its event's: counts by state and reason."""
 
-    async def act(app: App) -> tuple[list[tuple[MailingStatus, list[str]]], list[RelayState]]:
+    async def act(app: App) -> list[tuple[MailingStatus, list[str], list[str]]]:
         found, relays = await find_mailings(app, identifier), await app.processors.states()
         if follow and not json:
             found = [await progress.follow(one, partial(app.mailings.status, one.id)) for one in found]
-        return [(one, await _lacking(app, one)) for one in found], relays
+        return [(one, waits(one, relays) + await _unknown(app, one), await _lacking(app, one)) for one in found]
 
-    found, relays = with_app(act)
+    found = with_app(act)
     if not found:
         fail(f"there is no mailing and no event {identifier}; `mailer mailing list` shows what there is", 1)
     if json:
-        shown = [as_json(status) | {"waiting": waits(status, relays), "lacks": lacks} for status, lacks in found]
+        shown = [as_json(status) | {"waiting": waiting, "lacks": lacks} for status, waiting, lacks in found]
         print_json(shown[0] if len(shown) == 1 else shown)
         return
-    for status, lacks in found:
-        _print(status, waits(status, relays), lacks)
+    for status, waiting, lacks in found:
+        _print(status, waiting, lacks)
 
 
 @app.command()
@@ -231,6 +231,24 @@ async def _lacking(app: App, status: MailingStatus) -> list[str]:
         return []
     source = await app.mailings.template_source(facts.template_version)
     return list(say_lacking(restore(policy, facts.template, source), facts.context)) if source else []
+
+
+async def _unknown(app: App, status: MailingStatus) -> list[str]:
+    """Says why workers that are set up like this command leave a mailing to others."""
+    if status.finished_at is not None or not total(status, "queued"):
+        return []
+    policy, told = app.policies.get(status.brand), (await app.mailings.facts([status.id])).get(status.id)
+    if policy is None or status.category not in policy.categories:
+        missing = f"no policy here lets {status.brand} send {status.category} mail"
+    elif (
+        told is not None
+        and app.templates.get(status.brand, told.template) is None
+        and await app.mailings.template_source(told.template_version) is None
+    ):
+        missing = f"the template {status.brand}/{told.template} is not here"
+    else:
+        return []
+    return [f"{missing}: deploy it to the workers, or `mailer mailing cancel {status.id}`"]
 
 
 def _say_lacking(lacks: Sequence[str]) -> None:

@@ -106,8 +106,8 @@ def _nothing_proven(found: Report, record: Path) -> str:
     return (
         f"{faults}nothing is proven here, as {record} is missing:"
         f" behind {ruled} of {_count(found.rows, 'promise')} stand rules that exist; that they are kept is for tests to"
-        " show. Yours show it under the pytest plugin mailer.testing.proofs, which writes that file (docs/policies.md, Proving promises); mailer's own do so by"
-        " `make test` in its checkout"
+        " show. Yours show it under the pytest plugin mailer.testing.proofs, which writes that file (docs/policies.md,"
+        " Proving promises); mailer's own do so by `make test` in its checkout"
     )
 
 

@@ -30,7 +30,7 @@ from mailer.ports.mailings import MailingFacts, Mailings
 from mailer.ports.rates import Admission, Wanted
 from mailer.rendering.templates import TemplateError
 from mailer.runtime.troubles import Trouble, trouble_of
-from mailer.telemetry import HANDED_OVER, log
+from mailer.telemetry import HANDED_OVER, LEFT_TO_OTHERS, log
 
 WINDOW = 64
 """Deliveries intended by one statement; at most so many are in doubt after a crash, a consumer."""
@@ -134,6 +134,7 @@ class HandOver:
                 try:
                     presses[one.id] = self._presses.set_up(one, source)
                 except (UnknownTemplate, TemplateError) as error:
+                    LEFT_TO_OTHERS.labels(one.brand, one.template).set_to_current_time()
                     log.warning("left to workers that know it", reason=str(error))
                 except Exception as error:
                     if trouble_of(error) is not Trouble.BUG:

@@ -17,13 +17,25 @@ from mailer.ledger.figures import PostgresFigures
 from mailer.ledger.processors import PostgresProcessors
 from mailer.pipeline.depths import read_depths
 from mailer.pipeline.figuring import FlowFigures
+from mailer.pipeline.press import Presses
 from mailer.pipeline.relays import Condition, Relays
+from mailer.rendering.links import Links
 from mailer.runtime.lines import LineWriter
 from mailer.runtime.operators import OperatorPort
 from mailer.runtime.process import Pulse, condition_of, paths_of
 from mailer.runtime.readiness import Readiness
-from mailer.telemetry import CLOCK_OFFSET, EVERY, IN_HAND, LAST_TICK, LINES_DROPPED, RELAY_STATE, TIMEKEEPER, WORKER
-from tests.factories import World, person
+from mailer.telemetry import (
+    CLOCK_OFFSET,
+    EVERY,
+    IN_HAND,
+    LAST_TICK,
+    LEFT_TO_OTHERS,
+    LINES_DROPPED,
+    RELAY_STATE,
+    TIMEKEEPER,
+    WORKER,
+)
+from tests.factories import KEY, World, person, templates
 from tests.integration import web_world
 from tests.processes import ROOT, until
 from tests.prometheus import RULES, Prometheus, alerts, check_rules, prometheus
@@ -49,6 +61,7 @@ class Scene:
         self.processes = [OperatorPort("127.0.0.1", 0, paths_of(self.readiness, self.pulse, registries)) for _ in "ab"]
         RELAY_STATE.clear()
         IN_HAND.clear()
+        LEFT_TO_OTHERS.clear()
         CLOCK_OFFSET.set(0.01)
 
     async def look(self) -> None:
@@ -109,6 +122,7 @@ class Scene:
         CLOCK_OFFSET.set(-60)
         IN_HAND.labels("mailer.events.of-this-test").set(500)
         await self._relay_down()
+        await self._policy_gone()
         await self._disk_full()
 
     async def _no_month_to_come(self) -> None:
@@ -123,6 +137,13 @@ class Scene:
         now = datetime.now(UTC)
         known = SimpleNamespace(conditions={"relay-us": Condition("down", now - timedelta(minutes=1), "no route", now)})
         await Relays(known, PostgresProcessors(self.world.pool, self.world.writers), "w", Readiness()).look()
+
+    async def _policy_gone(self) -> None:
+        strange = await self.world.accept([person(4)], "service", brand="paltalk-2006", controller="paltalk")
+        presses = self.world.presses
+        self.world.presses = Presses({}, templates(), Links("https://mail.example", (KEY,)), None)
+        await self.world.handover().run(strange.batches)
+        self.world.presses = presses
 
     async def _disk_full(self) -> None:
         full = os.open("/dev/full", os.O_WRONLY)

@@ -4,10 +4,13 @@ import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
 
 import pytest
 import structlog
 
+from mailer import resources
 from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.pipeline.handover import WINDOW, HandOver
 from mailer.pipeline.press import Presses
@@ -15,8 +18,10 @@ from mailer.policy.outcome import Outcome
 from mailer.policy.rates import rates_of
 from mailer.ports.processor import Outgoing, Permit
 from mailer.rendering.links import Links
+from tests.campaigns import commands
 from tests.factories import BRAND, KEY, FakeProcessor, World, person, templates
 from tests.integration.old_worker import OldDeliveries
+from tests.processes import Stack
 
 
 async def tellers(world: World) -> set[tuple[int, str]]:
@@ -93,3 +98,26 @@ async def test_a_mailing_of_a_brand_that_only_newer_workers_know(world: World) -
     await world.run_published()
     assert await world.states(strange.mailing_id) == {"user-1": ("handed_over", "")}
     assert await world.counted(strange.mailing_id) == {("handed_over", ""): 1}
+
+
+async def test_a_mailing_that_nobody_knows_says_so(world: World, tmp_path: Path, database_url: str) -> None:
+    """The command names the policy or the template that is missing, and the way out; else it says nothing."""
+    strange = await world.accept([person(1)], "service", brand="paltalk-2006", controller="paltalk")
+    usual = await world.accept([person(2)])
+    for kind, name in (("policies", f"{BRAND}.toml"), ("templates", BRAND)):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / name).symlink_to(resources.folder(kind) / name)
+    operator = commands(tmp_path, database_url)
+    small = operator.having(POLICIES=str(tmp_path / "policies"), TEMPLATES=str(tmp_path / "templates"))
+
+    async def waiting(stack: Stack, mailing_id: UUID) -> list[str]:
+        found: list[str] = (await stack.done("mailing", "show", str(mailing_id), "--json")).json["waiting"]
+        return found
+
+    [said] = await waiting(small, strange.mailing_id)
+    assert said.startswith("no policy here lets paltalk-2006 send service mail: deploy it")
+    assert f"`mailer mailing cancel {strange.mailing_id}`" in said
+    assert "waiting: no policy here" in (await small.done("mailing", "show", str(strange.mailing_id))).out
+    assert await waiting(small, usual.mailing_id) == await waiting(operator, strange.mailing_id) == []
+    await world.pool.execute("UPDATE mailings SET template = 'gone', template_version = 'gone'")
+    assert (await waiting(operator, usual.mailing_id))[0].startswith(f"the template {BRAND}/gone is not here")

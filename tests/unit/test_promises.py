@@ -262,7 +262,7 @@ def test_the_documented_project_proves_its_promise(suite: Suite) -> None:
     own["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     suite.env |= own
     suite.run()
-    command = [Path(sys.executable).with_name("mailer"), "policy", "check", "--json"]
+    command = [str(Path(sys.executable).with_name("mailer")), "policy", "check", "--json"]
 
     def checked() -> tuple[int, list[str]]:
         done = subprocess.run(command, cwd=suite.folder, capture_output=True, text=True, check=False, env=suite.env)
