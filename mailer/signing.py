@@ -1,7 +1,9 @@
 """What signs in our name, made of the settings: links, and messages by DKIM."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from mailer.pipeline.press import Sign
 from mailer.rendering.dkim import Key, Signer
@@ -41,16 +43,23 @@ def signers(settings: Settings) -> dict[str, Signer]:
 
 
 def exposed(settings: Settings) -> list[str]:
-    """The problems of private keys that every user of this machine can read.
+    """The problems of files with secrets that every user of this machine can read: private keys, settings, tokens.
 
     They are no reason to stop: what a cluster mounts into a container is often so, and there is nobody else in it.
     """
-    files = dict.fromkeys(Path(entry.split(":", 2)[2]) for entry in settings.dkim)
+    files = {Path(entry.split(":", 2)[2]): "MAILER_DKIM: {} the private key" for entry in settings.dkim}
+    files |= {Path(token): "MAILER_PROCESSORS: {} the token" for token in _token_files(settings)}
+    files |= {Path(".env"): "{} the settings in"}
     return [
-        f"MAILER_DKIM: every user of this machine can read the private key {file}; `chmod o= {file}`"
-        for file in files
-        if file.stat().st_mode & 0o004
+        f"{says.format('every user of this machine can read')} {file}; `chmod o= {file}`"
+        for file, says in files.items()
+        if file.exists() and file.stat().st_mode & 0o004
     ]
+
+
+def _token_files(settings: Settings) -> Iterator[str]:
+    for url in settings.processors:
+        yield from parse_qs(urlsplit(url).query).get("token_file", ())
 
 
 def dkim(settings: Settings) -> Sign | None:
@@ -60,10 +69,10 @@ def dkim(settings: Settings) -> Sign | None:
         SettingsError: see `signers`.
     """
     known = signers(settings)
+    for problem in () if settings.captures else exposed(settings):
+        log.warning(problem)
     if not known:
         return None
-    for problem in exposed(settings):
-        log.warning(problem)
 
     def sign(domain: str, message: bytes, now: int) -> bytes:
         signer = known.get(domain)

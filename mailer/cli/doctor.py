@@ -86,7 +86,7 @@ async def _examine(current: Settings, lookup: Lookup) -> AsyncIterator[Finding]:
         yield problem("mail", str(error))
         return
     for text in signing.exposed(current):
-        yield warning("DKIM keys", text)
+        yield warning("private files", text)
     keys = {domain: signer.records() for domain, signer in signers.items()}
     for finding in await _mail(lookup, to, list(_domains(policies, keys))):
         yield finding

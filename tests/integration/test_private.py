@@ -1,5 +1,6 @@
-"""What this machine's other users can see of mailer: no password, no mail, no key, and no folder of root's."""
+"""Secrets before this machine's other users: they see no password, no mail, no key, and no folder of root's."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -19,6 +20,7 @@ from mailer.ledger.migrations import migrate
 from mailer.pipeline.remembering import Remembered
 from mailer.ports.control import Memory
 from mailer.processors.capture import CaptureServer
+from mailer.runtime.private import private
 from mailer.settings import read_settings
 
 
@@ -78,6 +80,51 @@ def test_what_is_remembered_is_its_owners(tmp_path: Path) -> None:
         os.umask(before)
     assert others_may(tmp_path / "database.json") == 0
     assert others_may(tmp_path / "people.rejected.csv") == 0
+
+
+def test_a_file_that_was_there_becomes_its_owners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is closed to others before anything is written; a file of somebody else's is refused."""
+    file = tmp_path / "people.rejected.csv"
+    file.write_text("")
+    file.chmod(0o666)
+    with Rejects(file, ("email",)) as rejects:
+        rejects.add(Rejected(2, {"email": "ann"}, "no @"))
+    assert others_may(file) == 0
+
+    def refuse(descriptor: int, mode: int) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+    with pytest.raises(PermissionError):
+        private(str(file), os.O_WRONLY)
+
+
+def test_a_pipe_keeps_its_permissions(tmp_path: Path) -> None:
+    """What is written to a named pipe is for whoever reads it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o644)
+    pipe.chmod(0o644)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    os.close(private(str(pipe), os.O_WRONLY))
+    os.close(reading)
+    assert others_may(pipe) == 0o044
+
+
+@pytest.mark.parametrize(("mode", "problems"), [(0o600, 0), (0o640, 0), (0o644, 2)])
+def test_settings_and_tokens_that_all_can_read_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, problems: int
+) -> None:
+    """The file with the settings and a relay's token are secrets as the private keys are."""
+    monkeypatch.chdir(tmp_path)
+    for name in (".env", "token"):
+        (tmp_path / name).touch(mode=0o600)
+        (tmp_path / name).chmod(mode)
+    url = "smtps://me@relay.example?auth=XOAUTH2&token_file=token"
+    found = signing.exposed(read_settings(processors=(url,)))
+    assert len(found) == problems
+    assert [f"chmod o= {name}" in text for text, name in zip(found, ("token", ".env"), strict=False)] == [
+        True
+    ] * problems
 
 
 def test_one_user_passes_and_no_other(tmp_path: Path) -> None:
