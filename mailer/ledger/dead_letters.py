@@ -31,7 +31,7 @@ class PostgresDeadLetters:
     ) -> None:
         """See the port."""
         # Thousands of people may be named in one.
-        named = await asyncio.to_thread(names_in, message.body, routing_key, self._hasher)
+        named = await asyncio.to_thread(names_in, message.body, routing_key, self._hasher, message.message_id)
         await self._pool.execute(
             _SQL["keep"],
             storable(reason),
@@ -94,7 +94,7 @@ async def read_unread(connection: Connection, hasher: AddressHasher) -> None:
     """Notes who is named in the dead letters of earlier versions."""
     while rows := await connection.fetch(_SQL["unread"], _READ_AT_ONCE):
         for row in rows:
-            named = await asyncio.to_thread(names_in, row["body"], row["routing_key"], hasher)
+            named = await asyncio.to_thread(names_in, row["body"], row["routing_key"], hasher, row["message_id"])
             await connection.execute(_SQL["read"], row["id"], named)
 
 

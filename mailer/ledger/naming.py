@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,27 +12,35 @@ from mailer.ledger.addresses import AddressHasher
 _REFS = ("ref", "refs", "inviter")
 """The fields of events that hold a person's ref."""
 _NEITHER = r"\s\"<>,;:\\(){}\[\]@"
-_ADDRESS = re.compile(rf"([^{_NEITHER}]+)@([^{_NEITHER}'?&=/#%!*|~`^+$]+)")
+_LOCAL, _MOST = re.compile(rf"[^{_NEITHER}]+\Z"), 64
+"""What stands before an @: 64 octets at most (RFC 5321 4.5.3.1.1). Longer texts must not be looked through for each."""
+_QUOTED = re.compile(r'"([^"\\]+)\\?"\Z')
+"""The same in quotes (RFC 5322 3.2.4), which have a backslash before them in JSON."""
+_DOMAIN = re.compile(rf"[^{_NEITHER}'?&=/#%!*|~`^+$]{{1,255}}")
 _BEFORE = re.compile("[='?&/#|`]")
 """Characters that a local part may have (RFC 5322 3.2.3), and that stand before an address in a URL, too."""
+_AT = re.compile("@")
 _CODE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _REF = re.compile(rf'"(?:{"|".join(_REFS)})"\s*:\s*(\[[^\]]*|"[^"]*|-?[0-9]+)')
+_DEEP = 4
+"""Codes are read so often within one another."""
 _TEXT = re.compile(r'"([^"]*)"?|(-?[0-9]+)')
 
 
-def names_in(body: bytes, routing_key: str, hasher: AddressHasher) -> list[str]:
-    """Keyed hashes of all addresses and refs in a body: `key_of_address` and `key_of_ref` make the same.
+def names_in(body: bytes, routing_key: str, hasher: AddressHasher, message_id: str | None = None) -> list[str]:
+    """Keyed hashes of all addresses and refs in a dead letter: `key_of_address` and `key_of_ref` make the same.
 
     Args:
         body: as it was published.
         routing_key: begins with the brand whose refs they are, unless the body names another one.
         hasher: of addresses.
+        message_id: as its publisher chose it.
     """
     document = _parsed(body)
-    text = _text(body) if document is None else ""
-    texts = [text] if document is None else list(_texts(document))
-    addresses = {_whole(found).strip(".") for one in texts for found in _addresses(one)}
-    refs = set(_refs_of_text(text) if document is None else _refs(document))
+    texts = [*(_texts_of(body) if document is None else _texts(document)), routing_key, message_id or ""]
+    said = {reading for text in texts for reading in _readings(text)}
+    addresses = {_whole(found) for text in said if "@" in text for found in _addresses(text)}
+    refs = {ref for text in said for ref in _refs_of_text(text)} | set(_refs(document))
     brands = {routing_key.split(".")[0]}
     if isinstance(document, dict) and isinstance(document.get("brand"), str):
         brands.add(document["brand"])
@@ -57,11 +66,20 @@ def _parsed(body: bytes) -> Any:
         return None
 
 
-def _text(body: bytes) -> str:
-    """A body that is no JSON as text, in which JSON's codes are the characters that they stand for."""
-    encoding = "utf-16" if body[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
-    text = body.decode(encoding, "replace").replace("\0", "")
-    return _CODE.sub(lambda found: chr(int(found[1], 16)), text)
+def _texts_of(body: bytes) -> Iterator[str]:
+    """A body that is no JSON as text, by each encoding that it may have."""
+    for encoding in ("utf-16",) if body[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8", "cp1252"):
+        yield body.decode(encoding, "replace").replace("\0", "")
+
+
+def _readings(text: str) -> Iterator[str]:
+    """A text, and what it says once its codes are read: those of JSON, of URLs and of HTML, also within one another."""
+    for _ in range(_DEEP):
+        yield text
+        read = unescape(unquote(_CODE.sub(lambda found: chr(int(found[1], 16)), text)))
+        if read == text:
+            return
+        text = read
 
 
 def _texts(document: Any) -> Iterator[str]:
@@ -80,11 +98,25 @@ def _texts(document: Any) -> Iterator[str]:
 
 
 def _addresses(text: str) -> Iterator[str]:
-    """Returns what looks like an address, also within a URL or beside a name."""
-    for one in (text, unquote(text)) if "%40" in text else (text,):
-        for local, domain in _ADDRESS.findall(one) if "@" in one else ():
-            starts = [0, *(found.end() for found in _BEFORE.finditer(local))]
-            yield from (f"{local[start:]}@{domain}" for start in starts)
+    """Yields what looks like an address, also within a URL or beside a name."""
+    for found in _AT.finditer(text):
+        at = found.start()
+        domain = _DOMAIN.match(text, at + 1)
+        before = text[max(0, at - _MOST - 3) : at]
+        if domain is None or not before:
+            continue
+        for local in _locals(before):
+            yield f"{local}@{domain[0].strip('.')}"
+            yield f"{local.strip('.')}@{domain[0].strip('.')}"
+
+
+def _locals(before: str) -> Iterator[str]:
+    """Yields what may be the local part of an address whose @ stands behind a text."""
+    if quoted := _QUOTED.search(before):
+        yield quoted[1]
+        yield f'"{quoted[1]}"'
+    elif bare := _LOCAL.search(before):
+        yield from (bare[0][start:] for start in (0, *(found.end() for found in _BEFORE.finditer(bare[0]))))
 
 
 def _refs(document: Any) -> Iterator[str]:

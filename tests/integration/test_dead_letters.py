@@ -116,9 +116,15 @@ async def test_an_erasure_finds_dead_letters_by_what_they_say(world: World) -> N
     }
     for body in bodies:
         await world.letters.keep(Message(body, "x"), "mailer.events", f"{BRAND}.x", "quotes", "shop", DeadKind.REFUSED)
+    beside = Message(b"{}", "x", "to-USER-1@people.example")
+    for key in (f"{BRAND}.x", "to/user-1@people.example"):
+        await world.letters.keep(beside, "mailer.events", key, "quotes", "shop", DeadKind.REFUSED)
+        bodies[key.encode()] = True
     await world.pool.execute("UPDATE dead_letters SET named = NULL WHERE id % 2 = 0")
     await erase(world.rights, policies()[BRAND], ada, "test")
     rows = await world.pool.fetch("SELECT body, reason FROM dead_letters ORDER BY id")
     assert [bytes(row["body"]) for row in rows] == [b"" if gone else body for body, gone in bodies.items()]
     assert [row["reason"] == "quotes" for row in rows] == [not gone for gone in bodies.values()]
+    kept = await world.pool.fetch("SELECT message_id, routing_key FROM dead_letters ORDER BY id DESC LIMIT 2")
+    assert [tuple(row) for row in kept] == [(None, ""), (None, f"{BRAND}.x")]
     assert await world.pool.fetchval("SELECT count(*) FROM former_addresses") == 0

@@ -1,4 +1,4 @@
-"""Who is named in a dead letter: found by address and ref, however its publisher wrote them."""
+"""Names of people in a dead letter: found by address and ref, however its publisher wrote them."""
 
 import json
 from typing import Any
@@ -45,6 +45,15 @@ def has_ref(body: bytes, ref: str = REF, brand: str = "interpals", routing_key: 
         b"\xff ada.lovelace@example.org \x00",
         "ref;email\n1;ada.lovelace@example.org\n".encode("utf-16"),
         b"[" * 100_000 + b'"ada.lovelace@example.org"',
+        b'{"context": {"inner": "{\\"email\\": \\"ada.lovelace\\\\u0040example.org\\"}"}}',
+        b'{"context": {"html": "<b>ada.lovelace&#64;example.org</b>"}}',
+        b'{"context": {"link": "https://a.example/?to=ada%2Elovelace@example.org"}}',
+        b'{"context": {"link": "https://a.example/?next=%2F%3Fto%3Dada.lovelace%2540example.org"}}',
+        b'{"context": {"link": "https://me@a.example/ada.lovelace@example.org"}}',
+        b'{"email": "\\"ada.lovelace\\"@example.org"}',
+        b'{"email": "\\"ada.lovelace\\"@example.org"',
+        b'{"email": "x@ada.lovelace@example.org"}',
+        b'{"x": "' + b"x" * 100_000 + b'=ada.lovelace@example.org"}',
     ],
 )
 def test_an_address_is_found_however_it_is_written(body: bytes) -> None:
@@ -95,6 +104,36 @@ def test_a_ref_is_of_one_brand_and_no_other_text() -> None:
     assert has_ref(b'{"brand": "paltalk-2006", "ref": "user-17"}', brand="paltalk-2006", routing_key="x")
     assert has_ref(b'{"ref": 17}', "17")
     assert has_ref(b'{"ref": 17, oops', "17")
+
+
+@pytest.mark.parametrize(
+    ("body", "address"),
+    [
+        ("josé@example.org".encode("cp1252"), "josé@example.org"),
+        (b'{"email": ".a..b.@docomo.ne.jp"}', ".a..b.@docomo.ne.jp"),
+        (b'{"email": "\\".a..b.\\"@docomo.ne.jp"}', ".a..b.@docomo.ne.jp"),
+    ],
+    ids=["of an old encoding", "with dots", "with dots, in quotes"],
+)
+def test_an_unusual_address_is_found(body: bytes, address: str) -> None:
+    """In bytes that are no UTF-8, and with dots where RFC 5322 has none."""
+    assert is_named(body, address)
+
+
+def test_who_is_named_beside_the_body_is_found() -> None:
+    """A publisher may make its ids and routing keys of addresses."""
+    key = key_of_address(HASHER.hash(ADDRESS))
+    assert key in names_in(b"", KEY, HASHER, f"welcome-to/{ADDRESS}")
+    assert key in names_in(b"", f"interpals.{ADDRESS}".replace("interpals.", "interpals/"), HASHER)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"x": "%b @"}' % (b"a" * 4_000_000), b'{"x": "%b@x"}' % (b"=a" * 2_000_000), b'{"x": "%b' % (b"%25" * 999)],
+)
+def test_a_body_that_is_made_to_be_slow_is_not(body: bytes) -> None:
+    """Each @ is looked at with the little that can belong to it, or the time would grow with the square of the size."""
+    assert len(names_in(body, KEY, HASHER)) < 100
 
 
 DOCUMENTS = st.recursive(

@@ -28,7 +28,7 @@ INSERT INTO outbox (routing_key, message_id, body, publisher) VALUES ($1, $2, $3
 
 -- name: unread
 -- Those that were kept by a version which did not look at who is named in them.
-SELECT id, routing_key, body FROM dead_letters WHERE named IS NULL ORDER BY id LIMIT $1
+SELECT id, routing_key, message_id, body FROM dead_letters WHERE named IS NULL ORDER BY id LIMIT $1
 
 -- name: read
 UPDATE dead_letters SET named = $2 WHERE id = $1

@@ -167,8 +167,9 @@ UNION SELECT address_hash FROM recipients WHERE id = $1 AND address_hash IS NOT 
 DELETE FROM former_addresses WHERE recipient_id = $1
 
 -- name: empty_letters
--- The reason may quote what stood in the body.
-UPDATE dead_letters SET body = '', reason = 'its content was erased with a person that it named', named = '{}'
+-- The reason may quote what stood in the body, and the publisher chose the id and the routing key, too.
+UPDATE dead_letters SET body = '', reason = 'its content was erased with a person that it named', named = '{}', message_id = NULL,
+    routing_key = CASE WHEN strpos(routing_key, '@') > 0 THEN '' ELSE routing_key END
 WHERE named && $1::text[]
 
 -- name: forget
