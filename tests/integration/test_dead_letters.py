@@ -116,7 +116,7 @@ async def test_an_erasure_finds_dead_letters_by_what_they_say(world: World) -> N
     }
     for body in bodies:
         await world.letters.keep(Message(body, "x"), "mailer.events", f"{BRAND}.x", "quotes", "shop", DeadKind.REFUSED)
-    beside = Message(b"{}", "x", "to-USER-1@people.example")
+    beside = Message(b"{}", "x", "to:USER-1@people.example")
     for key in (f"{BRAND}.x", "to/user-1@people.example"):
         await world.letters.keep(beside, "mailer.events", key, "quotes", "shop", DeadKind.REFUSED)
         bodies[key.encode()] = True
