@@ -56,7 +56,7 @@ CRASHES = {
     # Mandatory mail in doubt is what the next timekeeper cuts batches of.
     CrashPoint.IN_TIMEKEEPER: Crash(("after_intent", "in_timekeeper"), in_doubt=True, first=("service",)),
     CrashPoint.IN_OUTBOX_RELAY: Crash(("in_outbox_relay",), over_rabbitmq=True),
-    CrashPoint.IN_CHAIN: Crash(("in_chain:4",)),
+    CrashPoint.IN_CHAIN: Crash(("in_chain:3",)),
 }
 
 
