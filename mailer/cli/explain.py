@@ -15,7 +15,7 @@ from mailer.cli.shared import AsJson, facts, fail, out, print_json, table, with_
 from mailer.inputs import moment, named_moment
 from mailer.policy.deciding import decide, facts_of
 from mailer.policy.decision import Decision, Facts, Mailing, Send
-from mailer.policy.explaining import Line, lines, sentence, switches
+from mailer.policy.explaining import Line, lines, missing, sentence, switches
 from mailer.policy.tracking import tracking_level
 from mailer.ports.control import MailingRefused
 
@@ -183,6 +183,7 @@ def _as_json(found: _Explained) -> dict[str, Any]:
         },
         "rules": [asdict(line) for line in lines(seen)],
         "decision": verdict,
+        "missing": list(missing(seen, decision)),
         "recorded": found.recorded,
         "sentence": _sentence(found),
     }

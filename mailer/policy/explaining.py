@@ -1,6 +1,6 @@
 """Why a person does (not) get a mailing: what each rule saw and said, in words. Never the person's address."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -73,19 +73,22 @@ def sentence(ref: str, template: str, facts: Facts, decision: Decision) -> str:
             noticed = " It is beyond the rate that the policy calls rare, and the ledger says so." if alarm else ""
             return f"{ref} gets {template} as {facts.category.name} mail: {because}{noticed}"
         case Suppress():
-            return f"{ref} does not get {template}, {because}{_missing(facts, decision)}"
+            return f"{ref} does not get {template}, {because}{_say_missing(missing(facts, decision))}"
         case Hold(until=until):
             return f"{ref} does not get {template} before {until.isoformat()}, {because}"
         case Divert(channel=channel):
             return f"{ref} is told by {channel.replace('_', ' ')} and does not get {template}, {because}"
 
 
-def _missing(facts: Facts, decision: Suppress) -> str:
-    """Returns what nobody knows of the person, where that is the reason, and how it becomes known."""
-    if decision.reason != "unknown_basis":
-        return ""
-    missing = " and ".join(rules.missing_basis(facts.policy, facts.standing))
-    return f" Nobody knows: {missing}. The next event or import that names them can say it."
+def missing(facts: Facts, decision: Decision) -> tuple[str, ...]:
+    """Names what nobody knows of the person, where that is the reason: fields of a person in an event."""
+    unknown = isinstance(decision, Suppress) and decision.reason == "unknown_basis"
+    return rules.missing_basis(facts.policy, facts.standing) if unknown else ()
+
+
+def _say_missing(fields: Sequence[str]) -> str:
+    """Says how it becomes known."""
+    return f" Nobody knows: {' and '.join(fields)}. The next event or import that names them can say it." * bool(fields)
 
 
 def _line(name: str, facts: Facts, said: str, *, decides: bool = False) -> Line:

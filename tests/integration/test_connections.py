@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import pytest
 
-from mailer import resources
+from mailer import cli, resources
 from mailer.embedded import postgres
 from mailer.ledger import connections
 from mailer.ledger.connections import ATTENDED, Limits, ServerPool, connect, execute_unhurried, open_pool
@@ -20,7 +21,7 @@ from mailer.ports.outages import DatabaseAway, DatabaseRefuses, StatementTooSlow
 from tests.chaos.proxy import Link
 from tests.factories import open_world
 from tests.hostile import SETTINGS, make_hostile
-from tests.processes import free_port, until
+from tests.processes import SECRETS, free_port, until
 
 EXPECTED = {
     "default_transaction_isolation": "read committed",
@@ -358,3 +359,27 @@ async def test_an_old_server_is_refused_in_words(database_url: str, monkeypatch:
         migrate(database_url, resources.folder("migrations"))
     monkeypatch.setattr(asyncpg.Connection, "get_server_version", lambda _: old._replace(major=19))
     await (await connect(database_url)).close()
+
+
+@pytest.mark.parametrize("words", [("migrate",), ("mailing", "list"), ("recipients", "find", "ada")])
+def test_a_command_ends_at_an_old_server(
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+) -> None:
+    """Status 1, and a line that says which version is needed; a process that runs for ever ends as at any refusal."""
+    old = asyncpg.types.ServerVersion(15, 12, 0, "final", 0)
+    monkeypatch.setattr(asyncpg.Connection, "get_server_version", lambda _: old)
+    monkeypatch.chdir(tmp_path)
+    settings = {**SECRETS, "DATABASE_URL": database_url, "DATA": str(tmp_path), "AMQP_URL": "memory://"}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"MAILER_{name}", value)
+    monkeypatch.setattr(sys, "argv", ["mailer", *words])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert end.value.code == 1
+    assert said.startswith("mailer: ")
+    assert "version 15.12 is too old: mailer needs 16 or newer" in said

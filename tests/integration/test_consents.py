@@ -15,7 +15,7 @@ from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from mailer.ports.consents import Consent, Recorded
 from mailer.ports.people import ImportRow
 from mailer.rendering.links import Links
-from tests.factories import BRAND, KEY, World, policies
+from tests.factories import BRAND, KEY, World, person, policies
 from tests.integration.web_world import browse
 from tests.publishers import issue_key
 
@@ -313,6 +313,26 @@ async def test_the_api_says_what_is_wrong(world: World, path: str, body: Any, st
         answer = await client.post(f"/api/v1/recipients/{path}", json=body)
     assert (answer.status_code, says in answer.json()["problems"][0]) == (status, True), answer.text
     assert (await standing(world, ada)).version == 1
+
+
+async def test_the_answer_to_a_consent_names_what_is_missing(world: World) -> None:
+    """Without a source no promotion goes to somebody who consents; the answer says so until an event names it."""
+    row = Person(ref="ada", email="ada@people.example", country="DE")
+    await world.importer().write([ImportRow(row)])
+    key = await issue_key(world.pool, "shop", BRAND)
+    said = {"version": "1", "words": WORDS, "at": "2026-01-01T00:00:00Z"}
+    answers = {}
+    async with browse(world, authorization=f"Bearer {key}") as client:
+        for scope in ("promotional", "newsletter"):
+            kept = await client.post(f"/api/v1/recipients/{BRAND}/ada/consents", json=said | {"scope": scope})
+            answers[scope] = kept.json()["missing"]
+        await world.accept([person(0, ref="ada", email=row.email, source="sign-up", policy_version="2024")])
+        kept = await client.post(
+            f"/api/v1/recipients/{BRAND}/ada/consents", json=said | {"scope": "promotional", "version": "2"}
+        )
+    assert answers["promotional"][0] == "source"
+    assert answers["newsletter"] == []
+    assert kept.json()["missing"] == []
 
 
 async def test_the_api_shows_how_somebody_stands(world: World) -> None:

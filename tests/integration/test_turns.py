@@ -12,9 +12,14 @@ import pytest
 from mailer import resources
 from mailer.actions.opt_out import opt_out
 from mailer.ledger.connections import Limits, open_pool
+from mailer.ports.ids import uuid7
 from mailer.ports.outages import StatementTooSlow
+from mailer.rendering.links import Links, UnsubscribeToken
 from mailer.runtime.troubles import Trouble, trouble_of
-from tests.factories import BRAND, World, policies, until, waiting
+from mailer.web.app import RETRY_SECONDS
+from tests.factories import BRAND, KEY, World, policies, until, waiting
+from tests.integration.web_world import PUBLIC_URL, browse
+from tests.publishers import issue_key
 
 OLD_LOCKS = ("addresses", "inviters", "seals", "paces", "lineages", "publishing", "ensure_partitions")
 TABLES = ("turns", "turn_addresses", "turn_inviters")
@@ -109,6 +114,41 @@ async def test_a_lock_that_is_held_for_long_gets_an_answer(world: World, databas
                 await opt_out(hurried.standings, policy, ada, "newsletter", "link")
         assert trouble_of(caught.value) is Trouble.PASSING
         await opt_out(hurried.standings, policy, ada, "newsletter", "link")
+    finally:
+        await hurried.outbox.close()
+        await pool.close()
+
+
+@pytest.mark.parametrize("table", ["turn_addresses", "standings"])
+async def test_who_presses_while_a_lock_is_held_is_asked_to_come_again(
+    world: World, database_url: str, table: str
+) -> None:
+    """A press of the link, one click and the API get 503 with the time to wait; once the lock is gone, it is done."""
+    [ada] = await world.known(1)
+    key = await issue_key(world.pool, "shop", BRAND)
+    press = Links(PUBLIC_URL, (KEY,)).unsubscribe(UnsubscribeToken(BRAND, ada, "newsletter", uuid7()))
+    path = f"/api/v1/recipients/{BRAND}/user-1/opt-outs"
+    pool = await open_pool(database_url, 3, Limits(statement=30, idle=60, lock=0.2))
+    hurried = World(pool)
+    bearer = {"authorization": f"Bearer {key}"}
+    try:
+        async with browse(hurried) as client:
+            async with world.pool.acquire() as holder, holder.transaction():
+                await holder.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+                answers = [
+                    await client.post(press),
+                    await client.post(press, data={"List-Unsubscribe": "One-Click"}),
+                    await client.post(path, json={"scopes": ["newsletter"]}, headers=bearer),
+                ]
+            for answer in answers:
+                assert (answer.status_code, answer.headers.get("retry-after")) == (503, str(RETRY_SECONDS))
+            standing = await world.standings.get(BRAND, ada)
+            assert standing is not None
+            assert standing.opted_out == frozenset()
+            assert (await client.post(press, data={"List-Unsubscribe": "One-Click"})).status_code == 200
+        standing = await world.standings.get(BRAND, ada)
+        assert standing is not None
+        assert standing.opted_out == {"newsletter"}
     finally:
         await hurried.outbox.close()
         await pool.close()

@@ -40,6 +40,7 @@ async def test_why_she_gets_this(world: World, operator: Stack) -> None:
     await known(world, BRAND, ADA | {"country": "FR"})
     service = await asked(operator, "--brand", BRAND, "--template", "maintenance")
     assert (service["category"], service["to_this_person"]) == ("service", "notification")
+    assert service["missing"] == []
     assert service["sentence"] == "ada gets maintenance as notification mail: no rule forbids it."
     assert service["switches"]["promo_basis"] == {"value": "opt_in", "from": "the floor of FR"}
     assert service["switches"]["service_scope"] == {"value": "paid", "from": "policy 2024, in force"}
@@ -85,4 +86,5 @@ async def test_what_is_missing_is_named(world: World, operator: Stack) -> None:
     await known(world, BRAND, ADA | {"source": None})
     found = await asked(operator, "--brand", BRAND, "--template", "spring-offer")
     assert found["decision"]["reason"] == "unknown_basis"
+    assert found["missing"] == ["source"]
     assert found["sentence"].endswith("Nobody knows: source. The next event or import that names them can say it.")

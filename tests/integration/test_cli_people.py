@@ -1,0 +1,170 @@
+"""Commands that look people up, and those that take an event's id for its mailing."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from mailer.actions.rights import erase
+from mailer.ports.rights import Correction
+from tests.campaigns import commands, mailed, members
+from tests.factories import BRAND, World, open_world, person, policies
+from tests.processes import SECRETS, Stack
+
+LIST = ("recipients", "list", "--brand", BRAND)
+
+
+@pytest.fixture
+async def world(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """The parts of the pipeline over a fresh database, with the address key that commands have."""
+    monkeypatch.setattr("tests.factories.KEY", SECRETS["ADDRESS_KEY"])
+    async with open_world(database_url) as made:
+        yield made
+
+
+@pytest.fixture
+def operator(tmp_path: Path, database_url: str) -> Stack:
+    """Commands over the same database."""
+    return commands(tmp_path, database_url)
+
+
+async def found_by(operator: Stack, text: str, *options: str) -> list[str]:
+    """The refs of those whom a text means; nobody is status 1 with a line that says so."""
+    done = await operator.run("recipients", "find", text, *options, "--json")
+    if done.status:
+        assert (done.status, done.out) == (1, "")
+        assert f"recipient {text}, by ref, address or number" in done.err
+        return []
+    return [one["ref"] for one in json.loads(done.out)]
+
+
+async def test_people_are_listed_in_pages(world: World, operator: Stack) -> None:
+    """In the order in which they became known, each once, with how they stand; other brands' people are not there."""
+    first, *_ = await world.known(1, 2, 3)
+    await world.accept([person(1)], "service", brand="paltalk-2006", controller="paltalk")
+    await world.standings.opt_out(BRAND, first, "newsletter", "test")
+    page = (await operator.done(*LIST, "--limit", "2", "--json")).json
+    rest = (await operator.done(*LIST, "--after", str(page[-1]["id"]), "--json")).json
+    assert [(one["ref"], one["opted_out"]) for one in page] == [("user-1", ["newsletter"]), ("user-2", [])]
+    assert [one["ref"] for one in rest] == ["user-3"]
+    words = (await operator.done(*LIST)).out.splitlines()
+    assert [line.split()[2:4] for line in words[2:]] == [[f"user-{n}", f"user-{n}@people.example"] for n in (1, 2, 3)]
+    refused = await operator.run("recipients", "list", "--brand", "acme")
+    assert (refused.status, "there is no brand acme; there are" in refused.err) == (2, True)
+
+
+async def test_people_are_found_by_ref_address_and_number(world: World, operator: Stack) -> None:
+    """An address is found in any spelling, an old one no more; a number is the ledger's, or a ref."""
+    ada, _ = await world.known(1, 2)
+    assert await world.rights.rectify(BRAND, ada, Correction(email="ada@münchen.example"), "test")
+    for text in ("user-1", "ada@münchen.example", "ADA@xn--mnchen-3ya.example", f"{ada}"):
+        assert await found_by(operator, text) == await found_by(operator, text, "--brand", BRAND) == ["user-1"]
+    for text in ("user-1@people.example", "user-9", "99999", "9" * 40, "%", "' OR true --", "*"):
+        assert await found_by(operator, text) == []
+    assert await found_by(operator, "user-1", "--brand", "paltalk-2006") == []
+
+
+async def test_who_was_erased_is_found_by_ref_without_an_address(world: World, operator: Stack) -> None:
+    """An operator who is asked for somebody sees that they were erased, and nothing that was known of them."""
+    [ada] = await world.known(1, name="Ada Lovelace")
+    await erase(world.rights, policies()[BRAND], ada, "test")
+    [found] = (await operator.done("recipients", "find", "user-1", "--json")).json
+    assert (found["id"], found["state"], found["email"], found["name"]) == (ada, "erased", None, None)
+    assert await found_by(operator, "user-1@people.example") == []
+    said = (await operator.done("recipients", "find", "user-1")).out
+    assert "user-1" not in said
+    assert "Ada" not in said
+
+
+async def test_a_person_is_shown_as_they_stand(world: World, operator: Stack) -> None:
+    """What they have left, consented to and refused, in JSON and in words; who is not known ends with status 2."""
+    [ada] = await world.known(1, source="sign-up")
+    await world.standings.opt_out(BRAND, ada, "newsletter", "test")
+    await world.pool.execute("UPDATE standings SET tracking_refused_at = now() WHERE recipient_id = $1", ada)
+    who = ("user-1", "--brand", BRAND)
+    shown = (await operator.done("recipients", "show", *who, "--json")).json
+    assert (shown["id"], shown["state"], shown["opted_out"]) == (ada, "active", ["newsletter"])
+    assert (shown["source"], shown["noted"], shown["consents"]) == ("sign-up", ["tracking_refused"], [])
+    said = dict(line.split(None, 1) for line in (await operator.done("recipients", "show", *who)).out.splitlines())
+    assert (said["ref"], said["noted"]) == ("user-1", "tracking_refused")
+    refused = await operator.run("recipients", "show", "nobody", "--brand", BRAND)
+    assert (refused.status, f"{BRAND} has no recipient nobody" in refused.err) == (2, True)
+
+
+TAKE_AN_ID = {
+    "show": ("mailing", "show", "{}"),
+    "coverage": ("mailing", "coverage", "{}"),
+    "approve": ("mailing", "approve", "{}", "--by", "Dana"),
+    "pause": ("mailing", "pause", "{}"),
+    "resume": ("mailing", "resume", "{}"),
+    "end": ("mailing", "end", "{}"),
+    "purge": ("processors", "confirm-purge", "--mailing", "{}", "--processor", "relay", "--by", "Dana"),
+    "rate": ("rate", "set", "mailing", "{}", "100/hour"),
+    "warm-up": ("rate", "warm-up", "mailing", "{}", "1,2", "--from", "2030-01-01"),
+    "clear": ("rate", "clear", "mailing", "{}"),
+    "explain": ("policy", "explain", "--recipient", "user-1", "--mailing", "{}"),
+    "report": ("report", "advertiser", "--brand", BRAND, "--campaign", "{}"),
+    "cancel": ("mailing", "cancel", "{}"),
+}
+"""Each command that takes a mailing's id."""
+REFUSED = {
+    "approve": "the mailing does not wait for a release",
+    "purge": "relay has nothing of mailing",
+    "report": "1 of 1 mailings of",
+    "clear": "mailing ID has no such limit",
+}
+"""What some of them say of a mailing that is neither new nor over."""
+
+
+@pytest.mark.parametrize("kind", TAKE_AN_ID)
+async def test_an_events_id_names_its_mailing_everywhere(world: World, operator: Stack, kind: str) -> None:
+    """Each command says the same by a mailing's id and by its event's, and of an id that is none, that it is none."""
+    accepted = await world.accept([person(1)], id="spring/1")
+    answers = []
+    for identifier in (str(accepted.mailing_id), "spring/1", "spring/2"):
+        done = await operator.run(*(word.format(identifier) for word in TAKE_AN_ID[kind]))
+        answers.append((done.status, (done.out + done.err).replace(identifier, "ID")))
+    (status, by_its_own), (same, by_its_event), (none, unknown) = answers
+    assert (same, none) == (status, 1 if kind in ("show", "coverage", "report") else 2), answers
+    assert unknown != by_its_own
+    assert "ID" in unknown
+    if kind in REFUSED:
+        assert REFUSED[kind] in by_its_own
+        assert REFUSED[kind] in by_its_event
+    else:
+        assert status == 0, answers
+        assert "no mailing" not in by_its_own + by_its_event
+
+
+async def test_an_events_id_of_two_brands_is_no_name(world: World, operator: Stack) -> None:
+    """Which one is meant has to be said; the refusal names both, and nothing is done to either."""
+    await world.accept([person(1)], id="spring")
+    await world.accept([person(1)], "service", brand="paltalk-2006", controller="paltalk", id="spring")
+    for words in (TAKE_AN_ID["cancel"], TAKE_AN_ID["purge"], TAKE_AN_ID["rate"], TAKE_AN_ID["explain"]):
+        done = await operator.run(*(word.format("spring") for word in words))
+        assert done.status == 2
+        assert "spring names 2 mailings" in done.err
+    assert await world.pool.fetchval("SELECT count(*) FROM halts") == 0
+
+
+async def test_a_report_and_a_purge_are_named_by_the_event(world: World, operator: Stack) -> None:
+    """What a finished mailing's own id gets, its event's id gets, too."""
+    mailing_id = await mailed(world, members(0, US=120), id="spring-25")
+    shown = [
+        (await operator.done("report", "advertiser", "--brand", BRAND, "--campaign", name, "--json")).json
+        for name in ("spring-25", str(mailing_id))
+    ]
+    assert shown[0] == shown[1]
+    assert shown[0]["people"] > 100
+
+
+async def test_ids_are_whole_in_a_pipe(world: World, operator: Stack) -> None:
+    """However narrow the variables say that the terminal is, each row is a line, with ids that can be copied."""
+    found = [(await world.accept([person(n)], id=f"a-long-id-of-an-event-{n}-{'x' * 60}")).mailing_id for n in (1, 2)]
+    for environment in ({"COLUMNS": "20"}, {"NO_COLOR": "1"}, {"FORCE_COLOR": "1"}):
+        listed = (await operator.having(**environment).done("mailing", "list")).out
+        lines = listed.splitlines()
+        assert len(lines) == 4
+        assert all(str(mailing_id) in listed for mailing_id in found)
+        assert "\x1b" not in listed
