@@ -25,7 +25,7 @@ class Prometheus:
     client: httpx.AsyncClient
 
     async def ask(self, path: str, **parameters: str) -> Any:
-        """What its API answers (https://prometheus.io/docs/prometheus/latest/querying/api/)."""
+        """Asks its API (https://prometheus.io/docs/prometheus/latest/querying/api/)."""
         answer = await self.client.get(f"/api/v1/{path}", params=parameters)
         document = answer.json()
         assert document["status"] == "success", document
@@ -41,7 +41,7 @@ class Prometheus:
         return {alert["labels"]["alertname"] for alert in (await self.ask("alerts"))["alerts"]}
 
     async def evaluated(self) -> float:
-        """When it evaluated the rules last, in seconds of some clock; 0 if it has not."""
+        """The time at which it evaluated the rules last, in seconds of some clock; 0 if it has not."""
         found = await self.query("min(prometheus_rule_group_last_evaluation_timestamp_seconds)")
         return float(found[0]["value"][1]) if found else 0.0
 

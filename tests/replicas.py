@@ -27,7 +27,7 @@ class Member:
 
     @property
     def url(self) -> str:
-        """Where it is, without its port."""
+        """Its address, without its port."""
         assert self._server is not None
         return self._server.url()
 

@@ -35,7 +35,7 @@ COVERED = (
     "Feedback-ID",
     "Auto-Submitted",
 )
-"""What a reader, a mail program or a provider goes by: nobody on the way may add one of them (RFC 6376 8.15)."""
+"""Fields that a reader, a mail program or a provider goes by: nobody on the way may add one of them (RFC 6376 8.15)."""
 
 KINDS = ("newsletter", "topic", "file", "few fields")
 

@@ -12,7 +12,7 @@ from tests.processes import SECONDS
 
 @dataclass(frozen=True)
 class Answer:
-    """What was answered."""
+    """The answer."""
 
     status: int
     content: bytes

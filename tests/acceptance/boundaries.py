@@ -19,7 +19,7 @@ Path = tuple[str | int, ...]
 _T = TypeVar("_T")
 _RAW = "a number as it stands: "
 NUMBERS = ("1e400", "-1e400", "-0", "-0.0", "1E-400", "1e308", "9" * 4_000, "9" * 5_000, "NaN", "-Infinity")
-"""What only the text of JSON can say."""
+"""Faults that only the text of JSON can have."""
 TIMES = (
     "2020",
     "20261224",
@@ -110,7 +110,7 @@ def put(base: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
 
 
 def places(schema: Mapping[str, Any], parts: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:
-    """Where values stand, by a JSON schema: each property, however deep, and the items of lists."""
+    """Places of values by a JSON schema: each property, however deep, and the items of lists."""
     if "$ref" in schema:
         yield from places(parts[schema["$ref"].rpartition("/")[2]], parts, path)
     for option in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):

@@ -33,7 +33,7 @@ KEYS = frozenset(f"interpals.{category}" for category in (*CATEGORIES, "account"
 
 
 class Busy:
-    """How many times as long as alone a process takes now, since others want the same processors."""
+    """Factor by which a process takes longer than alone a process takes now, since others want the same processors."""
 
     def __init__(self) -> None:
         self._worked = self._waited = 0.0
@@ -130,7 +130,7 @@ def key_of(value: Any, default: str) -> str:
 
 
 async def dead(world: Running, names: Sequence[str]) -> dict[str, int]:
-    """How many dead letters each input has become."""
+    """Counts the dead letters that each input has become."""
     rows = await world.database.fetch(
         "SELECT message_id, count(*) FROM dead_letters WHERE message_id = ANY ($1) GROUP BY 1", names
     )

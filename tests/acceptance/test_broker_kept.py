@@ -33,7 +33,7 @@ async def own(tmp_path: Path, database_url: str, node: PrivateRabbit) -> AsyncIt
 
 
 async def problems(stack: Stack) -> dict[str, str] | None:
-    """What keeps the worker from its work; None as long as it does not answer."""
+    """The problem that keeps the worker from its work; None as long as it does not answer."""
     try:
         async with httpx.AsyncClient(timeout=5) as client:
             answer = await client.get(f"http://127.0.0.1:{stack.env['MAILER_METRICS_PORT']}/readyz")

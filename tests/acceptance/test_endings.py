@@ -133,5 +133,5 @@ async def test_a_process_that_waits_for_rabbitmq_can_be_stopped(small_stack: Sta
 
 
 async def waiting(process: Process) -> bool:
-    """Whether a process says that nobody answers."""
+    """Tells whether a process says that nobody answers."""
     return "does not answer" in process.log

@@ -63,7 +63,7 @@ async def stopped(stack: Stack) -> None:
 
 
 async def lose_opt_outs(cluster: Cluster, stack: Stack, client: httpx.AsyncClient) -> None:
-    """What is answered from here on is on the primary alone."""
+    """Answers from here on are on the primary alone."""
     await publish(stack, "first")
     await stack.finished("first")
     await cluster.cut()
@@ -138,7 +138,7 @@ async def test_another_machine_is_waited_for(cluster: Cluster, shop: Stack, tmp_
 
 
 async def waits(process: Process) -> bool:
-    """Whether a process says that it waits for another machine."""
+    """Tells whether a process says that it waits for another machine."""
     return "waiting for who remembers" in process.log
 
 

@@ -22,7 +22,7 @@ def large(name: str) -> bytes:
 
 
 async def handed_over(stack: Stack, name: str) -> bool:
-    """Whether an event's only message is with the relay."""
+    """Tells whether an event's only message is with the relay."""
     return ("handed_over", "") in (await stack.states(name)).values()
 
 

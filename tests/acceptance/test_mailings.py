@@ -188,7 +188,7 @@ def test_everybody_is_accounted_for(world: World, brand: str, category: str) -> 
 
 @pytest.mark.parametrize(("brand", "category"), MAILINGS)
 def test_exactly_one_copy_each(world: World, brand: str, category: str) -> None:
-    """Who is to get a mailing gets it once, and nobody else does; two with texts of their own share an address."""
+    """Each gets a mailing once, and nobody else does; two with texts of their own share an address."""
     sent = {ref for ref, (state, _) in expected(category).items() if state == "handed_over"}
     addresses = Counter(person(number, brand)["email"] for number in range(SIZE) if f"p{number}" in sent)
     assert Counter(address for mail in world.mails[brand, category] for address in mail.recipients) == addresses

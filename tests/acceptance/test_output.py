@@ -70,7 +70,7 @@ async def test_logs_stop_nobody(small_stack: Stack, reader: str) -> None:
 
 
 async def test_a_process_without_stdout_and_stderr(small_stack: Stack) -> None:
-    """What was closed before it started stays unused: no socket of its own is taken for its log."""
+    """A stream that was closed before it started stays unused: no socket of its own is taken for its log."""
     shell = 'exec "$@" <&- >&- 2>&-'
     process = await asyncio.create_subprocess_exec(
         "sh", "-c", shell, "sh", *MAILER, "worker", env=small_stack.env, cwd=small_stack.folder

@@ -31,7 +31,7 @@ async def cluster() -> AsyncIterator[Cluster]:
 
 
 def socket_of(member: Member) -> str:
-    """Where a server of the cluster listens."""
+    """The place at which a server of the cluster listens."""
     return f"{parse_qs(urlsplit(member.url).query)['host'][0]}/.s.PGSQL.5432"
 
 
@@ -59,13 +59,13 @@ async def processes(stack: Stack) -> AsyncIterator[tuple[Stack, list[str]]]:
 
 
 async def all_answer(urls: list[str], status: int) -> bool:
-    """Whether each operators' port answers so."""
+    """Tells whether each operators' port answers so."""
     async with httpx.AsyncClient() as client:
         return [(await client.get(url)).status_code for url in urls] == [status] * len(urls)
 
 
 async def handed_over(stack: Stack, event_id: str) -> bool:
-    """Whether somebody has got an event's mail."""
+    """Tells whether somebody has got an event's mail."""
     return ("handed_over", "") in (await stack.states(event_id)).values()
 
 

@@ -8,7 +8,7 @@ from tests.acceptance.samples import BRANDS
 from tests.processes import Stack
 
 AUDIENCES: Mapping[str, int] = {"all": 3000, "some": 400, "few": 40, "family": 5000}
-"""How many are in each; `few` fits one window, and all of `family` share one address."""
+"""Sizes of each; `few` fits one window, and all of `family` share one address."""
 _GROWING = ("all", "some", "few")
 """Each of these holds the next one."""
 DOMAINS = 300

@@ -22,7 +22,7 @@ _WRONG: tuple[dict[str, Any], ...] = (
     {"template": "no-such-template"},
     {"v": 2},
 )
-"""What makes a good event one that is refused."""
+"""Changes that make a good event one that is refused."""
 _CONSENT = {"account": "consent", "scope": "newsletter", "version": "1", "words": "yes", "ref": "p1"}
 _PROPERTIES: tuple[dict[str, Any], ...] = (
     {},

@@ -1,4 +1,4 @@
-"""Who said so stands in the ledger, in the chain."""
+"""Actors stand in the ledger's entries, and in its chain."""
 
 import json
 from typing import Any

@@ -65,7 +65,7 @@ class Scene:
         CLOCK_OFFSET.set(0.01)
 
     async def look(self) -> None:
-        """What a timekeeper does now and then."""
+        """Reads the figures, as a timekeeper does now and then."""
         values = dict(await PostgresFigures(self.world.pool).read())
         values["queues"] = [((queue,), float(n)) for queue, n in (await read_depths(self.world.broker, [LAST])).items()]
         self.flow.show(values, datetime.now(UTC).timestamp())
@@ -234,7 +234,7 @@ async def test_the_dashboard_asks_for_what_there_is(world: World, tmp_path: Path
 
 @pytest.mark.parametrize("file", [RULES, DASHBOARD])
 def test_every_metric_that_is_asked_for_is_documented(file: Path) -> None:
-    """What the rules and the dashboard name stands in the table of docs/monitoring.md."""
+    """Metrics that the rules and the dashboard name stand in the table of docs/monitoring.md."""
     asked = set(re.findall(r"\b(mailer_\w+?)(?:_bucket)?\b(?=[\s{\[()]|$)", _expressions(file), re.MULTILINE))
     assert len(asked) > 20
     assert asked - documented() == set()

@@ -179,7 +179,7 @@ async def test_whatever_headers_a_message_has_it_can_be_buried(
 async def test_a_body_that_is_too_large_is_a_dead_letter_without_it(
     broker: RabbitBroker, rabbit_url: str, size: int
 ) -> None:
-    """What is behind it arrives."""
+    """Mail behind it arrives."""
     assert await publish_raw(rabbit_url, KEY.encode(), {}, b"x" * size)
     assert await publish_raw(rabbit_url, KEY.encode(), {}, b"behind it")
     async with broker.consume(QUEUE, 2, 1) as arrivals, broker.consume(DEAD_QUEUE, 1) as dead:

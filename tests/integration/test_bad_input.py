@@ -126,7 +126,7 @@ FOUND = {
     "digits as a time": ("B07a-send-at-digits", "send_at: is no time; write it as 2026-12-24T09:30:00Z"),
     "a message within a message": ("B23-rfc822", "attachments.0.content_type: is message/rfc822, which cannot be"),
 }
-"""What was found to stop a lane, or to make mail that nobody could read, by the names of the files in `tests/cases`."""
+"""Inputs that stopped a lane, or made mail that nobody could read, by the names of the files in `tests/cases`."""
 OTHER_FORMS: dict[str, tuple[bytes, str]] = {
     "UTF-16": (json.dumps(newsletter()).encode("utf-16"), "not JSON: it is not in UTF-8"),
     "UTF-32": (json.dumps(newsletter()).encode("utf-32-le"), "not JSON: "),

@@ -24,7 +24,7 @@ from tests.factories import FakeProcessor, FakeReceived, World, person, plain_ev
 
 
 def held_so_far(kind: str) -> float:
-    """What the metric counts of deliveries held by bugs."""
+    """The metric's count of deliveries held by bugs."""
     return METRICS.get_sample_value("mailer_held_by_bugs_total", {"kind": kind}) or 0.0
 
 

@@ -15,7 +15,7 @@ NAME = "Zoë Ærø 日本"
 
 
 def last_line(err: str) -> str:
-    """What ended a command; before it there may be warnings."""
+    """The line that ended a command; before it there may be warnings."""
     return err.splitlines()[-1]
 
 
@@ -33,7 +33,7 @@ async def test_a_quote_that_is_never_closed_ends_the_import(small_stack: Stack) 
 
 
 async def test_files_are_utf_8_in_every_locale(small_stack: Stack) -> None:
-    """What is published from a file, and what is printed of it, does not depend on the locale."""
+    """Neither what is published from a file nor what is printed of it depends on the locale."""
     value = event("one-ü", "interpals", "newsletter", people("ann", name=NAME))
     (small_stack.folder / "event.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(value, ensure_ascii=False).encode())
     (small_stack.folder / "broken.json").write_bytes(json.dumps(value, ensure_ascii=False).encode("latin-1", "replace"))

@@ -78,7 +78,7 @@ async def test_who_was_erased_is_found_by_ref_without_an_address(world: World, o
 
 
 async def test_a_person_is_shown_as_they_stand(world: World, operator: Stack) -> None:
-    """What they have left, consented to and refused, in JSON and in words; who is not known ends with status 2."""
+    """Shows what they have left and refused, in JSON and in words; somebody unknown ends with status 2."""
     [ada] = await world.known(1, source="sign-up")
     await world.standings.opt_out(BRAND, ada, "newsletter", "test")
     await world.pool.execute("UPDATE standings SET tracking_refused_at = now() WHERE recipient_id = $1", ada)
@@ -114,7 +114,7 @@ REFUSED = {
     "report": "1 of 1 mailings of",
     "clear": "mailing ID has no such limit",
 }
-"""What some of them say of a mailing that is neither new nor over."""
+"""Refusals by some of them of a mailing that is neither new nor over."""
 
 
 @pytest.mark.parametrize("kind", TAKE_AN_ID)
@@ -149,7 +149,7 @@ async def test_an_events_id_of_two_brands_is_no_name(world: World, operator: Sta
 
 
 async def test_a_report_and_a_purge_are_named_by_the_event(world: World, operator: Stack) -> None:
-    """What a finished mailing's own id gets, its event's id gets, too."""
+    """The event's id gets the same report as a finished mailing's own."""
     mailing_id = await mailed(world, members(0, US=120), id="spring-25")
     shown = [
         (await operator.done("report", "advertiser", "--brand", BRAND, "--campaign", name, "--json")).json

@@ -208,7 +208,7 @@ async def test_whoever_listens_listens_at_the_new_server(own_server: str) -> Non
 
 
 async def test_what_nobody_waits_for_may_take_longer(database_url: str) -> None:
-    """What came together while no timekeeper ran is added up at once, and the connection has its limit again then."""
+    """Counts that came together without a timekeeper are added up at once; then the connection has its limit again."""
     pool = await open_pool(database_url, size=1, limits=Limits(statement=0.2, idle=60))
     await execute_unhurried(pool, "SELECT pg_sleep($1)", 0.5)
     with pytest.raises(StatementTooSlow):
@@ -323,7 +323,7 @@ async def test_a_connection_that_is_cut_under_a_transaction_is_an_outage(databas
 
 
 async def lost(connection: Connection) -> bool:
-    """Whether a statement fails, however it does."""
+    """Tells whether a statement fails, however it does."""
     try:
         await connection.fetchval("SELECT 1")
     except Exception:

@@ -46,7 +46,7 @@ class Counting(PostgresDeliveries):
 
 
 class Dying(FakeProcessor):
-    """What is given to it is in doubt."""
+    """Everything that is given to it is in doubt."""
 
     async def send(
         self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
@@ -201,7 +201,7 @@ async def test_mandatory_mail_is_no_copy_of_one_that_never_arrives(world: World)
 
 
 async def test_a_limit_is_waited_for_and_not_asked_again_and_again(world: World) -> None:
-    """Whose text waits for a token of a rate makes those behind it wait as long."""
+    """A text that waits for a token of a rate makes those behind it wait as long."""
     await world.rates.set(Limit("brand", BRAND, "day", 1), "Grace")
     first = await world.accept([person(1)])
     await world.handover().run(first.batches)

@@ -30,7 +30,7 @@ CERTIFICATE = tuple[ssl.SSLContext, ssl.SSLContext]
 
 
 def zone() -> dict[tuple[str, str], list[str]]:
-    """What the DNS should say of our domains."""
+    """Records that the DNS should have of our domains."""
     made = {(name, "TXT"): ['"v=spf1 ip4:192.0.2.7 -all"'] for name in DOMAINS}
     made |= {(f"_dmarc.{name}", "TXT"): ['"v=DMARC1; p=reject"'] for name in DOMAINS}
     return made

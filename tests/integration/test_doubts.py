@@ -143,7 +143,7 @@ async def test_a_slow_answer_makes_one_copy(database_url: str, world: World) -> 
 
 
 async def test_a_lease_that_is_lost_is_not_renewed(world: World) -> None:
-    """Where others have taken the window, the answer comes too late, and nothing more begins."""
+    """The answer, once others have taken the window, comes too late, and nothing more begins."""
     deliveries, slow = world.open_deliveries(lease_seconds=1), Slow()
     accepted = await world.accept([person(n) for n in range(100)], "policy_change")
     task = asyncio.create_task(world.handover(slow, deliveries).run(accepted.batches))

@@ -23,7 +23,7 @@ def pair(answer: Outcome) -> tuple[FakeProcessor, FakeProcessor]:
 
 @pytest.fixture(autouse=True)
 def long_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is away stays away for the whole test, however slow the machine."""
+    """A service that is away stays away for the whole test, however slow the machine."""
     monkeypatch.setattr(breaker, "FIRST_SECONDS", breaker.LONGEST_SECONDS)
 
 

@@ -32,7 +32,7 @@ async def test_an_empty_database_has_figures() -> None:
 
 
 async def test_figures_of_nothing(world: World) -> None:
-    """Where nothing waits, ages are zero and nothing is counted; the partitions of three months are there."""
+    """Ages are zero where nothing waits, and nothing is counted; the partitions of three months are there."""
     found = await _read(world)
     lanes = [("breach",), ("service",), ("newsletter",), ("promotional",)]
     assert found.pop("oldest_due") == [(lane, 0.0) for lane in lanes]
@@ -128,7 +128,7 @@ async def test_figures_are_read_again_and_again(monkeypatch: Any) -> None:
 
 
 def test_old_figures_vanish() -> None:
-    """What was read a minute ago is shown no more: no figure is better than one that is not true."""
+    """Figures that were read a minute ago are shown no more: no figure is better than one that is not true."""
     now = [100.0]
     shown = FlowFigures(lambda: now[0])
     assert _text(shown) == ""

@@ -1,4 +1,4 @@
-"""What has to hold under any defaults of the database, once more under hostile ones.
+"""Tests that have to hold under any defaults of the database, once more under hostile ones.
 
 MAILER_TEST_HOSTILE=1 gives every test's database hostile defaults.
 """

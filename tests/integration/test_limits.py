@@ -97,7 +97,7 @@ async def test_a_large_audience_has_more_time(world: World, hurried: World) -> N
 
 @pytest.mark.parametrize("year", [1985, 2200])
 async def test_a_clock_that_is_far_off_is_said_and_waited_for(world: World, year: int) -> None:
-    """Whose ids lie in no partition is no bad input: it comes again as soon as the clock is right."""
+    """A mailing whose ids lie in no partition is no bad input: it comes again as soon as the clock is right."""
     moment = int(datetime(year, 1, 1, tzinfo=UTC).timestamp() * 1000)
     mailing = new_mailing(make_event([person(1)]))
     astray = replace(mailing, id=UUID(int=(moment << 80) | (mailing.id.int & ((1 << 80) - 1))))

@@ -1,4 +1,4 @@
-"""What the holder of each link can do: of a forwarded mail, of an old mailbox. `docs/links.md` has the table."""
+"""Powers of the holder of each link: of a forwarded mail, of an old mailbox. `docs/links.md` has the table."""
 
 import re
 from collections import defaultdict

@@ -125,7 +125,7 @@ ALONE = [
 async def test_one_reader_among_many_addressed_is_not_counted(
     world: World, crowd: Callable[[World], Awaitable[Any]]
 ) -> None:
-    """Where one mailbox is handed a mailing, its mail has no pixel, and however often it is read no figure changes."""
+    """A mailing that one mailbox is handed has no pixel, and however often it is read no figure changes."""
     mailing = await mailed(world, await crowd(world), campaign="alone")
     assert world.processor.sent
     assert [COUNTS.findall("".join(parts(read(mail)))) for mail in world.processor.sent] == [[]] * len(
@@ -176,7 +176,7 @@ async def test_a_count_stops_where_the_cell_is_gone(world: World) -> None:
 
 
 async def test_a_count_waits_for_the_cell_and_is_then_one(world: World) -> None:
-    """What was read before enough were handed it is in no table; later it is in one row with what came after."""
+    """Opens from before enough were handed it are in no table; later they are in one row with what came after."""
     accepted = await world.accept(members(0, US=25))
     late = FakeProcessor(
         lambda mail: (
@@ -216,7 +216,7 @@ async def test_a_cancelled_mailing_forgets_what_was_read(world: World) -> None:
 
 
 async def test_a_reader_is_not_what_is_left_of_the_known_ones(world: World) -> None:
-    """Where all but one have consented to be counted themselves, the count of the others is not kept: it is hers."""
+    """The count of the others is not kept where all but one have consented to be counted themselves: it is hers."""
     individually(world)
     people = members(0, US=25)
     await world.known(*range(25), country="US", source="sign-up")
@@ -342,7 +342,7 @@ async def test_a_lost_key_loses_counts_only(world: World) -> None:
 
 
 async def test_nobodys_withdrawal_is_too_late(world: World) -> None:
-    """Who is erased, withdraws or refuses within the hour has no open of their own in the database afterwards."""
+    """A person who is erased, withdraws or refuses within the hour has no open of their own in the database then."""
     individually(world)
     people = members(0, US=25)
     await world.known(*range(25), country="US", source="sign-up")

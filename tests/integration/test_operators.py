@@ -184,7 +184,7 @@ _OWN: Mapping[str, Sequence[str]] = {
     ),
     "web": ("mailer_ready", 'mailer_http_requests_total{method="GET",route="/u/{token}",status="400"}'),
 }
-"""What each shows, and no other one."""
+"""Text that each shows, and no other one."""
 
 
 async def _shows(port: int, *metrics: str) -> Mapping[str, float]:

@@ -75,7 +75,7 @@ async def test_rows_with_large_bodies_are_taken_few_at_a_time(world: World) -> N
 
 
 async def test_headers_of_any_kind_are_no_error(world: World) -> None:
-    """What is no text is nobody's header, and a size is only the broker's to set."""
+    """A value that is no text is nobody's header, and a size is only the broker's to set."""
     await world.pool.execute(INSERT, EVENTS, KEY, "m", {"n": 1, "deep": [{}], "mailer-size": "9", "kept": "yes"}, "{}")
     [item] = await world.outbox.take("one", 10, 30)
     assert {name: value for name, value in item.message.headers.items() if name != "mailer-publisher"} == {

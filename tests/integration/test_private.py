@@ -100,7 +100,7 @@ def test_a_file_that_was_there_becomes_its_owners(tmp_path: Path, monkeypatch: p
 
 
 def test_a_pipe_keeps_its_permissions(tmp_path: Path) -> None:
-    """What is written to a named pipe is for whoever reads it."""
+    """A named pipe stays as it was: what is written to it is for whoever reads it."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe, 0o644)
     pipe.chmod(0o644)

@@ -100,7 +100,7 @@ async def test_a_relay_that_refuses_us_fails_nobody(world: World, stack: AsyncEx
 
 
 async def test_another_relay_takes_over_at_once(world: World, stack: AsyncExitStack) -> None:
-    """What one refuses for our set-up goes by the reserve under the same claim; each gets one copy."""
+    """Messages that one refuses for our set-up go by the reserve under the same claim; each gets one copy."""
     _, refuses = await served(stack, {"RCPT": ["554 5.7.1 Relay access denied"]}, login=False)
     spare = FakeProcessor(name="spare", weight=0)
     mailing_id = await breach(world, 70)
@@ -121,7 +121,7 @@ async def test_another_relay_takes_over_at_once(world: World, stack: AsyncExitSt
 async def test_another_relay_carries_what_one_lacks(
     world: World, stack: AsyncExitStack, values: dict[str, Any], email: str, status: str
 ) -> None:
-    """What a relay has no extension for goes by one that has it, at once; without one, that delivery alone fails."""
+    """Mail that one relay has no extension for goes by another at once; without one, that delivery alone fails."""
     extensions = ("PIPELINING", "SIZE 100") if status == "5.3.4" else ("PIPELINING",)
     lacking = await stack.enter_async_context(scripted({}, extensions=extensions))
     processor = SmtpProcessor(relay(lacking.port))

@@ -39,7 +39,7 @@ async def before(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 
 async def optional_mail(world: World, *people: dict[str, object]) -> list[str]:
-    """Who gets a newsletter."""
+    """The people who get a newsletter."""
     world.processor.sent.clear()
     accepted = await world.accept([*people])
     await world.handover().run(accepted.batches)
@@ -88,7 +88,7 @@ async def test_what_a_file_suppressed_holds(before: World, world: World) -> None
 
 
 async def test_two_mailboxes_that_had_one_hash_are_told_apart(before: World, world: World) -> None:
-    """What both were said to have left both have left; what is said from now on is about one of them."""
+    """Opt-outs that were said of both hold for both; what is said from now on is about one of them."""
     await before.known(1, email=STRASSE)
     await before.known(2, email=STRASZE)
     await before.standings.opt_out(BRAND, await before.id_of("user-1"), "promotional", "test")
@@ -117,7 +117,7 @@ async def test_a_dead_mailbox_says_nothing_of_one_with_the_same_hash(before: Wor
 
 
 async def test_what_was_lifted_is_not_brought_back(before: World, world: World) -> None:
-    """Who consents after the change gets mail, also at their next event."""
+    """People who consent after the change get mail, also at their next event."""
     await before.known(1, email=MUNICH)
     await before.standings.opt_out(BRAND, await before.id_of("user-1"), "newsletter", "test")
     await rehash(world.pool, world.hasher)
@@ -128,7 +128,7 @@ async def test_what_was_lifted_is_not_brought_back(before: World, world: World) 
 
 
 async def test_what_is_said_after_the_change_is_about_one_mailbox(before: World, world: World) -> None:
-    """What one mailbox leaves from now on, or its erasure, stops no mail to another one with which it shared a hash."""
+    """An opt-out or erasure of one mailbox from now on stops no mail to another one with which it shared a hash."""
     await before.known(1, email=STRASSE)
     await before.standings.opt_out(BRAND, await before.id_of("user-1"), "promotional", "test")
     await bring_up_to_date(world)

@@ -318,7 +318,7 @@ async def test_purges_are_due_where_it_was_promised(world: World) -> None:
 
 
 async def test_only_what_was_handed_counts_as_handed_data(world: World) -> None:
-    """What a relay was not offered or has refused it does not have; what is in doubt, it may have; folding keeps it."""
+    """A relay does not have what it was not offered or has refused; what is in doubt, it may have; folding keeps it."""
     outcomes = {
         "user-1": Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE),
         "user-2": Outcome(Result.DEFERRED, 451, "4.7.1", "come back later"),

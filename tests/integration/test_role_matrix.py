@@ -196,7 +196,7 @@ DOORS: dict[IdentityKind, Door] = {
     IdentityKind.KEY: by_outbox,
     IdentityKind.PERSON: by_outbox,
 }
-"""How each kind of publisher comes to intake: a key's event has been parked by the web, a person's by a command."""
+"""Ways of each kind of publisher to intake: a key's event has been parked by the web, a person's by a command."""
 WISHES: tuple[Wish, ...] = (
     *(
         ToPublish(BRAND, category, "")

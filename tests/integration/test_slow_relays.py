@@ -20,7 +20,7 @@ from tests.factories import FakeProcessor, World, person, until
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What takes long does so after a twentieth of a second."""
+    """A window takes long after a twentieth of a second."""
     monkeypatch.setattr(routing, "LONG", 0.05)
     monkeypatch.setattr(routing, "SILENT", 0.05)
 
@@ -77,7 +77,7 @@ async def test_others_mail_goes_while_a_relay_takes_long(world: World) -> None:
 
 
 async def test_a_relay_alone_is_waited_for(world: World) -> None:
-    """Where no other one can take mail, a consumer holds what it has: it could do nothing else."""
+    """A consumer holds what it has where no other one can take mail: it could do nothing else."""
     stuck = Stuck(name="stuck")
     accepted = await world.accept([person(1)])
     handover = world.handover_by([stuck])

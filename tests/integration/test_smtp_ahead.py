@@ -148,7 +148,7 @@ async def test_a_refusal_of_a_recipient_is_believed_at_once() -> None:
 
 
 async def test_a_refusal_that_stands_is_the_message_s_own() -> None:
-    """What is refused again when nothing is ahead of it has its outcome, and the relay keeps its pipelining."""
+    """A message that is refused again, with none ahead of it, has its outcome; the relay keeps its pipelining."""
     async with (
         scripted({"RCPT": [OK, OK, SPAM, SPAM, OK]}, extensions=PIPELINING) as server,
         processor(server.port, times=patient(5.0)) as sender,

@@ -108,7 +108,7 @@ async def test_a_name_without_an_address() -> None:
 async def test_a_worker_that_ends_does_not_wait_for_ever(
     extensions: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is unanswered is in doubt after a while, and what has not begun is given back."""
+    """Unanswered messages are in doubt after a while, and those that have not begun are given back."""
     monkeypatch.setattr(pool, "FINISHING", 0.0)
     monkeypatch.setattr(pool, "PARTING", 0.1)
     async with (

@@ -1,4 +1,4 @@
-"""What the web answers to requests that nobody means well with: what to mend, and never 5xx."""
+"""Answers of the web to requests that nobody means well with: what to mend, and never 5xx."""
 
 import asyncio
 import json
@@ -55,7 +55,7 @@ async def test_a_query_that_is_no_text_is_refused(query: str) -> None:
 
 @pytest.mark.parametrize("ref", ["a%0ab", "a%e2%80%aeb", "a%e2%80%a8b", "a" * 201, "%7f"])
 async def test_a_ref_in_a_path_is_a_name(ref: str) -> None:
-    """What could not be anybody's ref is refused before anybody is looked for."""
+    """A text that could not be anybody's ref is refused before anybody is looked for."""
     async with World().client() as client:
         answer = await client.get(f"/api/v1/recipients/interpals/{ref}", headers=BEARER)
     assert answer.status_code in (404, 422)  # no route takes a line break

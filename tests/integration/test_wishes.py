@@ -1,4 +1,4 @@
-"""What is asked for and waits for an answer: confirmed subscriptions, and the mail that asks, at most one a day."""
+"""Wishes that wait for an answer: confirmed subscriptions, and the mail that asks, at most one a day."""
 
 from dataclasses import replace
 
@@ -58,7 +58,7 @@ async def test_a_subscription_counts_once_it_is_confirmed(world: World) -> None:
 
 
 async def test_one_mail_a_day_asks(world: World) -> None:
-    """Who asks again and again, or is made to, gets one mail a day; whatever is asked for waits for its answer."""
+    """A person who asks often, or is made to, gets one mail a day; whatever is asked for waits for its answer."""
     ada = await asks(world)
     for scope in ("newsletter", "promotional", "newsletter/chat-rooms"):
         await ask_again(world, ada, scope)

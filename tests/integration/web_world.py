@@ -260,7 +260,7 @@ class World:
 
     @property
     def metrics(self) -> str:
-        """What has been counted, as `/metrics` shows it."""
+        """The count, as `/metrics` shows it."""
         return generate_latest(self.registry).decode()
 
     def _admit(self, event: MessageEvent) -> object:

@@ -33,7 +33,7 @@ _QUEUES = "active bounce corrupt defer deferred flush hold incoming private save
 
 
 def settings(manner: Manner, folder: Path, certificate: Certificate, helper: int) -> dict[str, str]:
-    """What main.cf says. The helper is a port on which a server of the test answers Postfix's questions."""
+    """Lines of main.cf. The helper is a port on which a server of the test answers Postfix's questions."""
     found = {
         "compatibility_level": "3.6",
         "queue_directory": str(folder / "spool"),
@@ -68,7 +68,7 @@ def settings(manner: Manner, folder: Path, certificate: Certificate, helper: int
 
 
 def special(manner: Manner, helper: int) -> dict[str, str]:
-    """What main.cf says of one configuration alone."""
+    """Lines of main.cf for one configuration alone."""
     return _SPECIAL[manner](helper)
 
 

@@ -75,7 +75,7 @@ async def relay() -> AsyncIterator[Relay]:
 
 
 async def sent(sender: SmtpProcessor, messages: int = 4, domain: str = "example.org") -> list[Outcome]:
-    """What comes of a window."""
+    """Outcomes of a window."""
     window = [outgoing(f"r{n}@{domain}") for n in range(messages)]
     return await sender.send(window, soon(), allowed)
 

@@ -69,7 +69,7 @@ class World:
         await self.stack.done("mailing", "approve", "leak", "--by", "Dana Duty")
 
     async def states(self) -> Counter[str]:
-        """How many deliveries are in each state."""
+        """Counts the deliveries in each state."""
         rows = await self.stack.query("SELECT state::text, count(*) FROM deliveries GROUP BY 1")
         return Counter({row[0]: row[1] for row in rows})
 
@@ -126,7 +126,7 @@ class World:
         await until(arrived, "the mail of everybody")
 
     async def names_the_trouble(self) -> None:
-        """What an operator asks says that the relay refuses us, in its own words, and what to do."""
+        """The command that an operator asks says that the relay refuses us, in its own words, and what to do."""
 
         async def told() -> bool:
             [relay] = (await self.stack.done("processors", "list", "--json")).json["relays"]
@@ -209,7 +209,7 @@ async def test_a_relay_that_refuses_us_fails_nobody(
 
 @each_server
 async def test_a_relay_that_takes_few_messages(world: World) -> None:
-    """What is beyond its rate waits, and goes out once it takes more."""
+    """Mail beyond its rate waits, and goes out once it takes more."""
     async with world.serving(Manner.RATE), world.facing(pool="1", urgent="0").running("worker"):
         await world.publish()
         await world.tried("deferred")
@@ -244,7 +244,7 @@ async def test_a_relay_that_answers_slowly(world: World) -> None:
 
 @each_server
 async def test_a_relay_that_is_killed_amid(world: World) -> None:
-    """What it has taken is there once, what was in doubt by the rules, and all else goes out when it is back."""
+    """Mail that it has taken is there once, mail in doubt by the rules, and all else goes out when it is back."""
     async with world.facing().running("worker"):
         async with world.serving(Manner.SLOW) as (_, running):
             await world.publish()

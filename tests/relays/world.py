@@ -1,4 +1,4 @@
-"""What all real servers have in common: how they are set up, and what they have delivered."""
+"""Common ground of all real servers: how they are set up, and what they have delivered."""
 
 import email
 import email.policy

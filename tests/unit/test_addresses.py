@@ -1,4 +1,4 @@
-"""When two spellings of an address are one mailbox."""
+"""Spellings of an address that are one mailbox, and those that are two."""
 
 import pytest
 from hypothesis import given
@@ -49,7 +49,7 @@ def test_the_form_of_a_mailbox_is_its_own_form(local: str) -> None:
     ],
 )
 def test_the_rule_before_gave_few_another_hash(address: str, differs: bool, alone: bool | None) -> None:
-    """Who had one of their own keeps all that was said of it; who shared one is told apart."""
+    """People with a hash of their own keep all that was said of it; those who shared one are told apart."""
     earlier = HASHER.earlier(address)
     assert (earlier is not None) is differs
     assert earlier is None or earlier.alone is alone

@@ -47,7 +47,7 @@ def test_a_connection_that_ends_after_its_answer() -> None:
 
 
 def test_a_refusal_holds_for_ever() -> None:
-    """What was on its way elsewhere when it came changes nothing any more."""
+    """A change that was on its way elsewhere when it came changes nothing any more."""
     ahead = Ahead("relay")
     ahead.tried(ONE)
     ahead.answered(ONE, taken=True)

@@ -31,7 +31,7 @@ def line(number: int, name: str = "Ann", collected_at: str = "") -> str:
 
 
 async def imported(lines: list[str]) -> tuple[Imported, list[str], list[Rejected]]:
-    """What an import of these lines below the header came to: the refs taken, and what was rejected."""
+    """Imports these lines below the header: the refs taken, and what was rejected."""
     importer, rejected = Importer(), list[Rejected]()
     done = await import_recipients(
         importer, policies()["interpals"], [HEADER, *lines], rejected.append, lambda done: None
@@ -55,7 +55,7 @@ async def test_a_quote_that_is_never_closed_is_named() -> None:
 
 
 async def test_a_quote_that_is_closed_by_the_next_one_is_named() -> None:
-    """Where another quote far below ends it, nothing in between is passed over in silence."""
+    """Nothing in between is passed over in silence where another quote far below ends it."""
     quoted = {200: '"Ann', 2_000: '"Bob"'}
     done, refs, _ = await imported([line(number, name=quoted.get(number, "Ann")) for number in range(3_000)])
     assert (refs[-1], done.taken) == ("u199", 200)
@@ -72,7 +72,7 @@ async def test_a_field_of_several_lines_is_read_whole() -> None:
 
 
 async def test_a_bad_quote_costs_its_own_line() -> None:
-    """What follows a closed quote, and a field without end, are rejected with their line, and the others are taken."""
+    """Text behind a closed quote, and a field without end, are rejected with their line, and the others are taken."""
     done, refs, rejected = await imported([line(1), line(2, name='"Ann"x'), line(3, name="x" * 200_000), line(4)])
     assert (refs, done.taken, done.rejected) == (["u1", "u4"], 2, 2)
     assert [item.line for item in rejected] == [3, 4]

@@ -288,7 +288,7 @@ async def test_lost_entries_of_a_process_that_has_ended_stop_everything(scene: S
 
 
 async def test_a_new_connection_is_met_first(scene: Scene) -> None:
-    """What it does not have stops the process before anything else is done on it; the others are told at once after."""
+    """An entry that it lacks stops the process before anything else is done; the others are told at once after."""
     await scene.control.refresh()
     scene.remembered.note(WRITER, 7)
 

@@ -1,4 +1,4 @@
-"""Whose copy counts for several recipients with one address, and in which order rows are decided on."""
+"""The copy that counts for several recipients with one address, and the order in which rows are decided on."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID

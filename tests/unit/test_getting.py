@@ -1,4 +1,4 @@
-"""What a person still gets is what a decision would send them, and nothing else."""
+"""A person still gets what a decision would send them, and nothing else."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -235,7 +235,7 @@ def test_a_local_part_has_64_octets_at_every_door(local: str, octets: int, domai
 
 
 def test_problems_can_be_answered() -> None:
-    """What quotes an input is printable, and few enough."""
+    """Refusals that quote an input are printable, and few enough."""
     told = stated([f"a\0{number}\ud800" for number in range(30)])
     assert told[0] == "a\ufffd0\ufffd"
     assert (len(told), told[-1]) == (21, "and 10 more")

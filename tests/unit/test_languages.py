@@ -42,7 +42,7 @@ def test_a_tag_is_read_in_any_case_and_with_either_hyphen(subtags: list[str], da
     ["", "e", "english", "en-", "-en", "en--GB", "en_GB.UTF-8", "en GB", "de-1996", "x-klingon", "e\u017f", "\u212aab"],
 )
 def test_what_is_no_tag(text: str) -> None:
-    """What has no language, or more than a script and a region, is refused with what to write; no letter folds."""
+    """A tag without a language, or with more than script and region, is refused with what to write; no letter folds."""
     with pytest.raises(ValidationError, match="is no language tag; write a language"):
         TypeAdapter(Locale).validate_python(text)
 

@@ -70,7 +70,7 @@ def token_of(url: str) -> str:
 def test_unsubscribe_reads_back(
     brand: str, recipient_id: int, category: str, mailing_id: UUID | None, generation: int | None
 ) -> None:
-    """What an unsubscribe link says is what was put into it, also one of before it named the address's generation."""
+    """An unsubscribe link says what was put into it, also one of before it named the address's generation."""
     token = UnsubscribeToken(brand, recipient_id, category, mailing_id, generation)
     url = LINKS.unsubscribe(token)
     assert url.startswith(f"{URL}/u/")

@@ -38,7 +38,7 @@ def _logging(file: Path, **how: Any) -> Iterator[Callable[[], list[str]]]:
 
 @pytest.mark.parametrize("library", [False, True])
 def test_log_lines_hold_no_exception_message(tmp_path: Path, library: bool) -> None:
-    """What is logged of an exception, by us or by a library, is one JSON line without its message."""
+    """An exception that is logged, by us or by a library, is one JSON line without its message."""
     with _logging(tmp_path / "log", json=True) as lines:
         try:
             raise ValueError("DETAIL: Failing row contains (ann@example.org)")

@@ -118,7 +118,7 @@ def test_the_quick_way_agrees_with_the_library(address: str) -> None:
     ),
 )
 def test_old_japanese_addresses_are_taken_quoted(local: str, domain: str) -> None:
-    """Where operators gave out dots at any place they may stand without quotes; the one form is that of RFC 5321."""
+    """Dots may stand wherever operators gave them out, without quotes; the one form is that of RFC 5321."""
     loose = bool(re.search(r"\.\.|^\.|\.$", local))
     form = f'"{local}"@{domain.lower()}' if loose else f"{local}@{domain.lower()}"
     fits = len(form.rpartition("@")[0]) <= MAX_LOCAL and local.strip(".") != ""

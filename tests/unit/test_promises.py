@@ -221,7 +221,7 @@ def test_a_whole_run_writes_the_record(suite: Suite, processes: int) -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["."], ["--rootdir=."]])
 def test_a_project_need_not_name_its_tests(suite: Suite, arguments: Sequence[str]) -> None:
-    """Where no settings say which folders hold the tests, all that pytest finds from the project's folder is whole."""
+    """All that pytest finds from the project's folder is whole where no settings say which folders hold the tests."""
     (suite.folder / "pytest.ini").unlink()
     suite.run(*arguments)
     assert read_record(suite.record.read_text()).whole

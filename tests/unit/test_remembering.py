@@ -1,4 +1,4 @@
-"""What a machine remembers outside of the database: the traces of its processes, and the journal of changes."""
+"""Memory of a machine outside of the database: the traces of its processes, and the journal of changes."""
 
 import errno
 import os
@@ -284,7 +284,7 @@ def test_the_newest_seal_is_remembered(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"lineage": 1, "seal": 1, "digest": ""}', '{"lineage": "x"}'])
 def test_a_file_that_is_none_is_no_memory(tmp_path: Path, text: str) -> None:
-    """What cannot be read is as good as nothing, and is written anew."""
+    """A file that cannot be read is as good as none, and is written anew."""
     path = tmp_path / "database.json"
     path.write_text(text)
     assert Remembered(tmp_path).read() is None
@@ -306,7 +306,7 @@ def test_an_old_seal_is_forgotten(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_takes_no_file_ends_nothing(tmp_path: Path) -> None:
-    """Where nothing can be written, nothing is remembered."""
+    """Nothing is remembered where nothing can be written."""
     (tmp_path / "file").write_text("")
     vault = Remembered(tmp_path / "file")
     vault.write(SEEN, ())

@@ -53,7 +53,7 @@ class Scene:
         self.routes = Routes(self.processors, self.halts.get, lambda: self.seconds)
 
     def note(self, name: str, outcomes: Sequence[Outcome]) -> None:
-        """What came of messages to people who were not met before."""
+        """Notes outcomes of messages to people who were not met before."""
         self.routes.note(name, outcomes, range(self.met, self.met + len(outcomes)), lambda _: SENDER)
         self.met += len(outcomes)
 
@@ -273,7 +273,7 @@ class Carried:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What takes long does so after a hundredth of a second."""
+    """A window takes long after a hundredth of a second."""
     monkeypatch.setattr(routing, "LONG", 0.01)
 
 

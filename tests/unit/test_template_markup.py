@@ -1,4 +1,4 @@
-"""What a page may have: the lists of elements, attributes, addresses and CSS, and everything on none of them."""
+"""Allowed parts of a page: the lists of elements, attributes, addresses and CSS, and everything on none of them."""
 
 from pathlib import Path
 

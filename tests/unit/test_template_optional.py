@@ -1,4 +1,4 @@
-"""What a mail may go without: a template that cannot is refused before a mailing is."""
+"""Values that a mail may go without: a template that cannot is refused before a mailing is."""
 
 from pathlib import Path
 from typing import Any
