@@ -64,7 +64,7 @@ async def let_publish(url: str) -> None:
     async with await open_pool(url, size=1) as pool:
         for identity in ("broker:guest", f"role:{await pool.fetchval('SELECT current_user')}"):
             rights = Rights(frozenset({BRAND}), frozenset(CATEGORIES))
-            await PostgresPublishers(pool).add(Identity.read(identity), rights)
+            await PostgresPublishers(pool, Writers("bench")).add(Identity.read(identity), rights)
 
 
 @dataclass(frozen=True)

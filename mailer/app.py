@@ -148,7 +148,7 @@ class App:
         self.opens = PostgresOpens(pool, self.policies, settings.secret_keys)
         self.reports = PostgresReports(pool)
         self.letters = PostgresDeadLetters(pool, self.hasher)
-        self.publishers = PostgresPublishers(pool)
+        self.publishers = PostgresPublishers(pool, self.writers)
         self.ledger = PostgresLedger(pool, settings.ledger_key)
         self.upkeep = PostgresUpkeep(pool, self.ledger, self.writers, forgetful(self.policies.values()))
         self.outbox = PostgresOutbox(pool)

@@ -222,7 +222,7 @@ class World:
         self.wishes = PostgresWishes(pool, self.writers)
         self.desks = desks(pool, self.writers, self.hasher, Links("https://mail.example", (KEY,)))
         self.letters = PostgresDeadLetters(pool, self.hasher)
-        self.publishers = PostgresPublishers(pool)
+        self.publishers = PostgresPublishers(pool, self.writers)
         self.rates = PostgresRates(pool, self.writers)
         self.halted = FakeHalts()
         self.stop = asyncio.Event()

@@ -5,9 +5,11 @@ import asyncpg
 from mailer.accounts import KINDS
 from mailer.ledger.database import Pool
 from mailer.ledger.publishers import PostgresPublishers
+from mailer.ledger.writers import Writers
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import Identity, IdentityKind
 from mailer.policy.publishers import Read, Rights
+from tests.factories import KEY
 
 BRANDS = ("interpals", "paltalk-2002", "paltalk-2006", "peerstream")
 BROKER_USERS = ("guest", "shop")
@@ -27,7 +29,7 @@ def all_options(*brands: str) -> list[str]:
 
 async def issue_key(pool: Pool, name: str, *brands: str) -> str:
     """A new API key whose holder may do everything."""
-    key = await PostgresPublishers(pool).add(Identity(IdentityKind.KEY, name), everything(*brands))
+    key = await PostgresPublishers(pool, Writers(KEY)).add(Identity(IdentityKind.KEY, name), everything(*brands))
     assert key is not None
     return key
 

@@ -1,5 +1,7 @@
 """`mailer publishers`: who may publish what, say what of accounts, and read what."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -7,7 +9,7 @@ import typer
 from mailer.accounts import KINDS
 from mailer.app import App
 from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
-from mailer.ledger.publishers import Known
+from mailer.ledger.publishers import Change, Known
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import WRITTEN, Identity
 from mailer.policy.publishers import Read, Rights
@@ -74,15 +76,23 @@ def list_(json: AsJson = False) -> None:
 
 @app.command()
 def show(who: Who, json: AsJson = False) -> None:
-    """Shows one publisher."""
+    """Shows one publisher, and who granted it what."""
     identity = _identity(who)
-    known = with_app(lambda app: app.publishers.get(identity))
+
+    async def act(app: App) -> tuple[Known | None, Sequence[Change]]:
+        return await app.publishers.get(identity), await app.publishers.changes(identity)
+
+    known, changes = with_app(act)
     if known is None:
         fail(f"there is no publisher {identity}; `mailer publishers list` shows them", 1)
     if json:
-        print_json(_as_json(known))
-    else:
-        facts(_as_json(known))
+        print_json(_as_json(known) | {"changes": [{**asdict(one), "at": one.at.isoformat()} for one in changes]})
+        return
+    facts(_as_json(known))
+    table(
+        ("at", "what", "rights", "by"),
+        [(moment(one.at), one.what, ", ".join(one.rights), one.actor) for one in changes],
+    )
 
 
 @app.command()

@@ -8,9 +8,12 @@ from datetime import datetime
 
 import asyncpg
 
-from mailer.ledger.database import Pool, statements
+from mailer.ledger.chain import Links
+from mailer.ledger.database import Connection, Pool, statements
+from mailer.ledger.writers import Writer, Writers, append
 from mailer.policy.identity import Identity, IdentityKind
 from mailer.policy.publishers import Publisher, Rights
+from mailer.ports.ledger import Entry, Kind
 
 _SQL = statements("publishers")
 
@@ -24,11 +27,33 @@ class Known:
     revoked_at: datetime | None
 
 
-class PostgresPublishers:
-    """Implements `ports.publishers.Publishers`, and what operators do with them."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An entry of the ledger about a publisher.
 
-    def __init__(self, pool: Pool) -> None:
+    Attributes:
+        what: `granted` or `revoked`.
+        rights: those that were granted then, each as `brand:NAME`, `category:NAME`, `action:NAME` or `read:NAME`.
+        actor: the identity that did it.
+    """
+
+    at: datetime
+    what: str
+    rights: Sequence[str]
+    actor: str | None
+
+
+class PostgresPublishers:
+    """Implements `ports.publishers.Publishers`, and what operators do with them.
+
+    Args:
+        pool: of connections.
+        writers: of the ledger, in which each change stands.
+    """
+
+    def __init__(self, pool: Pool, writers: Writers) -> None:
         self._pool = pool
+        self._writers = writers
 
     async def of_key(self, key: str) -> Publisher | None:
         """See the port."""
@@ -56,13 +81,51 @@ class PostgresPublishers:
             The key, for the only time, where the publisher is the holder of one that it has not had so far.
         """
         key = f"mk_{secrets.token_urlsafe(32)}" if identity.kind is IdentityKind.KEY else None
-        granted = (sorted(rights.brands), sorted(rights.categories), sorted(rights.actions), sorted(rights.reads))
-        taken = await self._pool.fetchval(_SQL["add"], identity.kind, _name(identity), *granted, key and _digest(key))
+        columns = (sorted(rights.brands), sorted(rights.categories), sorted(rights.actions), sorted(rights.reads))
+        async with self._writers.lease() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                taken = await connection.fetchval(
+                    _SQL["add"], identity.kind, _name(identity), *columns, key and _digest(key)
+                )
+                linked = await _note(connection, writer, identity, "granted", words_of(rights))
+            writer.advance(linked)
         return key if taken else None
 
     async def revoke(self, identity: Identity) -> bool:
         """Ends a publisher's rights. False: there is no such publisher, or it was revoked before."""
-        return await self._pool.fetchval(_SQL["revoke"], identity.kind, _name(identity)) is not None
+        async with self._writers.lease() as writer, self._pool.acquire() as connection:
+            async with connection.transaction():
+                if await connection.fetchval(_SQL["revoke"], identity.kind, _name(identity)) is None:
+                    return False
+                linked = await _note(connection, writer, identity, "revoked", ())
+            writer.advance(linked)
+        return True
+
+    async def changes(self, identity: Identity) -> Sequence[Change]:
+        """The ledger's entries about a publisher, the oldest first."""
+        rows = await self._pool.fetch(_SQL["changes"], identity.kind, _name(identity))
+        return [Change(row["at"], row["reason"], row["fields"] or (), row["actor"]) for row in rows]
+
+
+def words_of(rights: Rights) -> tuple[str, ...]:
+    """The rights as they stand in the ledger: `brand:NAME`, `category:NAME`, `action:NAME`, `read:NAME`."""
+    named = (
+        ("brand", rights.brands),
+        ("category", rights.categories),
+        ("action", rights.actions),
+        ("read", rights.reads),
+    )
+    return tuple(f"{what}:{name}" for what, names in named for name in sorted(names))
+
+
+async def _note(
+    connection: Connection, writer: Writer, identity: Identity, what: str, rights: tuple[str, ...]
+) -> Links:
+    """Appends what was done with a publisher's rights to the ledger, and notes where it stands."""
+    entry = Entry(Kind.CONTROL, "", reason=what, rule=f"publisher:{identity}", fields=rights or None)
+    linked = await append(connection, writer, [entry])
+    await connection.execute(_SQL["note"], identity.kind, _name(identity), linked.writer, linked.first)
+    return linked
 
 
 def _name(identity: Identity) -> str:

@@ -22,6 +22,10 @@ async def test_publishers_are_added_and_revoked(small_stack: Stack) -> None:
     assert [answer.status_code for answer in (nothing, mine, other, revoked)] == [403, 202, 403, 401]
     assert made["key"] not in str(await small_stack.query("SELECT * FROM publishers"))
     shown = (await small_stack.done("publishers", "show", "key:shop", "--json")).json
+    changes = shown.pop("changes")
+    assert [one["what"] for one in changes] == ["granted", "granted", "revoked"]
+    assert all(one["actor"].startswith("person:") for one in changes)
+    assert "revoked" in (await small_stack.done("publishers", "show", "key:shop")).out
     assert (shown["categories"], shown["reads"], shown["revoked_at"] is None) == ([GOOD["category"]], ["status"], False)
     assert shown in (await small_stack.done("publishers", "list", "--json")).json
     assert "key:shop" in (await small_stack.done("publishers", "list")).out

@@ -93,3 +93,39 @@ async def test_a_role_with_the_grant_publishes_as_itself(
     finally:
         await connection.execute("RESET ROLE")
         await connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("publisher", "mailer:pipeline"),
+        ("publisher", "key:shop"),
+        ("publisher", "person:dana"),
+        ("publisher", ""),
+        ("exchange", "mailer.outcomes"),
+        ("exchange", "mailer.batches"),
+        ("headers", '{"mailer-publisher": "key:shop"}'),
+    ],
+)
+async def test_a_role_that_may_write_every_column_publishes_as_itself_only(
+    database_url: str, connection: "asyncpg.Connection[asyncpg.Record]", column: str, value: str
+) -> None:
+    """A grant of the whole table, a table of its own by that name, or other defaults let it forge nothing."""
+    role = f"shop_{uuid.uuid4().hex[:12]}"
+    await connection.execute(f"CREATE ROLE {role}")
+    try:
+        await connection.execute(f"GRANT INSERT ON outbox TO {role}")
+        await connection.execute(f"SET ROLE {role}")
+        await connection.execute("CREATE TEMP TABLE outbox ()")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(
+                f"INSERT INTO public.outbox (routing_key, body, {column}) VALUES ('a.b', '{{}}', $1)",  # noqa: S608
+                value,
+            )
+        await connection.execute("DROP TABLE pg_temp.outbox")
+        await connection.execute(PUBLISH)
+        await connection.execute("RESET ROLE")
+        assert await connection.fetchval("SELECT array_agg(publisher) FROM outbox") == [f"role:{role}"]
+    finally:
+        await connection.execute("RESET ROLE")
+        await connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")

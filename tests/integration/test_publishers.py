@@ -5,6 +5,7 @@ import pytest
 from mailer.ledger.publishers import PostgresPublishers
 from mailer.policy.identity import Identity, IdentityKind
 from mailer.policy.publishers import Publisher, Rights
+from tests.chains import faults
 from tests.factories import World
 from tests.publishers import everything, issue_key
 
@@ -86,4 +87,24 @@ async def test_a_publisher_of_a_kind_that_nothing_vouches_for_is_no_row(world: W
 async def test_another_process_sees_the_same(world: World) -> None:
     """They are rows, not memory."""
     await world.publishers.add(SHOP, NEWS)
-    assert (await PostgresPublishers(world.pool).everybody())[SHOP].rights == NEWS
+    assert (await PostgresPublishers(world.pool, world.writers).everybody())[SHOP].rights == NEWS
+
+
+@pytest.mark.parametrize("kind", [IdentityKind.KEY, IdentityKind.BROKER, IdentityKind.ROLE, IdentityKind.PERSON])
+async def test_each_change_stands_in_the_ledger(world: World, kind: IdentityKind) -> None:
+    """The ledger names who granted what to whom, and who ended it, in the chain; a refused revocation is no entry."""
+    identity = Identity(kind, "harbour")
+    dana = PostgresPublishers(world.pool, world.writers.by("person:dana"))
+    await dana.add(identity, NEWS)
+    await dana.add(Identity(kind, "another"), LEAVES)
+    await PostgresPublishers(world.pool, world.writers.by("person:eve")).add(identity, LEAVES)
+    assert [await dana.revoke(identity) for _ in range(2)] == [True, False]
+    said = [(one.what, one.rights, one.actor) for one in await world.publishers.changes(identity)]
+    assert said == [
+        ("granted", ["brand:interpals", "category:newsletter"], "person:dana"),
+        ("granted", ["brand:peerstream", "action:opt_out"], "person:eve"),
+        ("revoked", (), "person:dana"),
+    ]
+    assert [entry["rule"] for entry in await world.entries(kind="control")].count(f"publisher:{identity}") == 3
+    await world.pool.execute("UPDATE ledger SET fields = '{brand:peerstream}' WHERE reason = 'revoked'")
+    assert [what for _, _, what in await faults(world)] == ["changed or reordered"]

@@ -242,6 +242,21 @@ async def test_a_name_of_another_kind_has_no_rights(world: World) -> None:
         assert arrived.kind == DeadKind.NOT_ALLOWED
 
 
+@pytest.mark.parametrize("kind", DOORS)
+async def test_what_waits_when_its_publisher_is_revoked_is_not_taken_in(world: World, kind: IdentityKind) -> None:
+    """An event that was published before the revocation, and arrives after it, is a dead letter."""
+    await world.known(1)
+    publisher = Identity(kind, "harbour")
+    await world.publishers.add(publisher, everything())
+    arrived = [await DOORS[kind](world, publisher, wished(wish) | {"id": f"{wish}"}) for wish in WISHES]
+    await world.publishers.revoke(publisher)
+    before = await world.entries(kind="action")
+    await world.intake().take("service", arrived)
+    assert {one.kind for one in arrived} == {DeadKind.NOT_ALLOWED}
+    assert await world.entries(kind="action") == before
+    assert [await world.mailings.find(BRAND, f"{wish}") for wish in WISHES] == [None] * len(WISHES)
+
+
 @pytest.mark.parametrize("template", sorted(OWN_TEMPLATES))
 async def test_mailers_own_words_wait_for_a_second_person(world: World, template: str) -> None:
     """A publisher with the category waits for a release; mailer itself does not, and publishes nothing else."""

@@ -23,7 +23,6 @@ import mailer.ports.standings
 from mailer.events import EventRefused, MessageEvent
 from mailer.ledger.desk import desks
 from mailer.ledger.origins import PostgresOrigins
-from mailer.ledger.publishers import PostgresPublishers
 from mailer.ledger.reports import PostgresReports
 from mailer.policy.document import parse_policy
 from mailer.policy.identity import Identity
@@ -299,7 +298,7 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         rights=world.rights,
         desks=desks(world.pool, world.writers, world.hasher, links),
         outbox=world.outbox,
-        publishers=PostgresPublishers(world.pool),
+        publishers=world.publishers,
         admit=partial(admit, policies=world.policies, templates=factories.templates()),
         registry=CollectorRegistry(),
     )

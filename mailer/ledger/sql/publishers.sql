@@ -27,3 +27,11 @@ RETURNING digest = $7
 
 -- name: revoke
 UPDATE publishers SET revoked_at = now() WHERE kind = $1 AND name = $2 AND revoked_at IS NULL RETURNING name
+
+-- name: note
+INSERT INTO publisher_entries (kind, name, writer, n) VALUES ($1, $2, $3, $4)
+
+-- name: changes
+SELECT l.at, l.reason, l.fields, l.actor
+FROM publisher_entries e JOIN ledger l USING (writer, n)
+WHERE e.kind = $1 AND e.name = $2 ORDER BY l.at, l.writer, l.n
