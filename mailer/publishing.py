@@ -136,7 +136,7 @@ async def _open(settings: Settings) -> AsyncGenerator[_Publisher, None]:
 
 
 def _plan(settings: Settings) -> "Topology":
-    """What is declared where no worker ever has, so that the first one to start finds what is published now."""
+    """Declares what no worker ever has, so that the first one to start finds what is published now."""
     from mailer.app import broker_topology
 
     return broker_topology(settings)

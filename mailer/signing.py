@@ -1,4 +1,4 @@
-"""What signs in our name, made of the settings: links, and messages by DKIM."""
+"""Signatures in our name, made of the settings: links, and messages by DKIM."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from mailer.telemetry import log
 
 
 def links(settings: Settings) -> Links:
-    """What makes and reads links.
+    """Returns what makes and reads links.
 
     Raises:
         SettingsError: a link that it makes cannot be read back.

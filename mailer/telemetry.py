@@ -7,7 +7,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 EVERY, WORKER, TIMEKEEPER, WEB = (CollectorRegistry() for _ in range(4))
-"""What each process shows on `/metrics`, and what those show besides that work, keep time or serve the web app.
+"""Metrics that each process shows on `/metrics`, and what those show besides that work, keep time or serve the web app.
 
 A process shows only what it does itself: what another one counts would be a zero here that is not true.
 """

@@ -75,7 +75,7 @@ class Frames(asyncio.StreamReader):
         self.room = room
 
     def at_eof(self) -> bool:
-        """Whether all has been read."""
+        """Tells whether all has been read."""
         return self._at == len(self._ready) and self._source.at_eof()
 
     async def readexactly(self, n: int) -> bytes:

@@ -53,7 +53,7 @@ class Link:
 
     @property
     def place(self) -> str:
-        """What it is connected to, in words."""
+        """The server that it is connected to, in words."""
         return f"RabbitMQ at {self._url.host}:{self._url.port or (5671 if self._url.scheme == 'amqps' else 5672)}"
 
     async def channel(self, *, confirms: bool) -> AbstractChannel:

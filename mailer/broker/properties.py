@@ -45,7 +45,7 @@ _LONGEST_HEADER = 4_096
 
 @dataclass(slots=True)
 class Properties:
-    """What mailer uses of a message's properties.
+    """The properties of a message that mailer uses.
 
     Attributes:
         message_id: with U+FFFD for what is no UTF-8.
@@ -61,7 +61,7 @@ class Properties:
 
 
 def is_plain(payload: bytes) -> bool:
-    """Whether a header frame has nothing that needs care: few properties, all of ASCII. Those of mailer are so."""
+    """Tells whether a header frame has nothing that needs care: few properties, of ASCII, as those of mailer."""
     return not int.from_bytes(payload[12:14], "big") & ~_PLAIN and payload[14:].isascii()
 
 

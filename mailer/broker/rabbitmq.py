@@ -45,7 +45,7 @@ _LONGEST_NAME = 128
 _MOST_HEADERS = 64 * 1024
 """Octets of all headers: they must fit one frame, 128 KiB by default (AMQP 0-9-1, 4.2.6)."""
 _LARGEST_BODY = 16 * 1024 * 1024
-"""What RabbitMQ 4 takes by default."""
+"""The limit that RabbitMQ 4 has by default."""
 _OURS = "mailer."
 """The beginning of the names of mailer's exchanges."""
 _URGENT = (Lane.BREACH, Lane.SERVICE)
@@ -335,7 +335,7 @@ def _check(exchange: str, message: Message) -> None:
 
 
 def _refusal(exchange: str, error: ChannelEnded | Unroutable) -> Exception:
-    """What it means that RabbitMQ refuses a message that is alone on its channel."""
+    """The meaning of RabbitMQ's refusal of a message that is alone on its channel."""
     if isinstance(error, Unroutable):
         return error
     match error.code:

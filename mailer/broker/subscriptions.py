@@ -26,7 +26,7 @@ _DEATHS = {
     "delivery_limit": (DeadKind.TOO_OFTEN, DELIVERY_LIMIT_REASON),
     "expired": (DeadKind.EXPIRED, "it waited in its queue for longer than its publisher's `expiration` allows"),
 }
-"""What RabbitMQ says of a message of which it made a dead letter itself."""
+"""The reasons that RabbitMQ gives for a message of which it made a dead letter itself."""
 
 Bury = Callable[[Message, str, str, str], Awaitable[None]]
 """Publishes a dead letter: message, the exchange that it came by, reason, kind."""
@@ -121,7 +121,7 @@ class Subscription:
 
     @property
     def _buries_large(self) -> bool:
-        """What is too large becomes a dead letter here; of the dead letters, a row."""
+        """Makes a dead letter of what is too large; of the dead letters, a row."""
         return self.queue not in DEAD_QUEUES
 
     async def flush(self) -> None:
@@ -175,7 +175,7 @@ class Delivery:
 
     @property
     def live(self) -> bool:
-        """Whether it is still the consumer's to settle."""
+        """Tells whether it is still the consumer's to settle."""
         return not (self._settled or self._acks.channel.is_closed)
 
     async def ack(self) -> None:

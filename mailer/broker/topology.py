@@ -27,7 +27,7 @@ DEAD_QUEUES = (DEAD_QUEUE, DEAD_AGAIN)
 LAST = "mailer.dead.last"
 """Fanout, and the queue behind it: dead letters that could not be kept. Nobody consumes it: a person looks at them."""
 MOST_LAST = 10_000
-"""How many of these are kept; the oldest go first."""
+"""The number of these that are kept; the oldest go first."""
 
 DELIVERY_LIMIT = 100
 """How often a message may come back to its queue. Both brokers have the same, since RabbitMQ's default is none in
@@ -131,7 +131,7 @@ class Topology:
         return queues or (self.route(found.alternate, key) if found.alternate else ())
 
     def knows(self, exchange: str, key: str) -> bool:
-        """Whether a queue, other than that of the dead letters, should take a message."""
+        """Tells whether a queue, other than that of the dead letters, should take a message."""
         return any(queue not in DEAD_QUEUES for queue in self.route(exchange, key))
 
 

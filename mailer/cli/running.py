@@ -52,7 +52,7 @@ def migrate() -> None:
 
 
 async def _rehash() -> int:
-    """How many people had a hash by the rule of an earlier version."""
+    """Counts the people who had a hash by the rule of an earlier version."""
     current = settings()
     with database(current) as url:
         pool = await open_pool(url, 1, ATTENDED)

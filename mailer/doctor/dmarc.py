@@ -30,7 +30,7 @@ class Dmarc:
     doubled: tuple[str, ...]
 
     def is_aligned(self, other: "Dmarc", mine: str, theirs: str, tag: str) -> bool:
-        """Whether a domain that signs or takes bounces speaks for the From (RFC 9989 4.4).
+        """Tells whether a domain that signs or takes bounces speaks for the From (RFC 9989 4.4).
 
         Args:
             other: of that domain.

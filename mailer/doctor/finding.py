@@ -1,4 +1,4 @@
-"""What a check found: a line that says what is wrong, where, and what to do."""
+"""A finding of a check: a line that says what is wrong, where, and what to do."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How bad it is. Only a problem keeps `mailer doctor` from ending with status 0."""
+    """Its severity. Only a problem keeps `mailer doctor` from ending with status 0."""
 
     OK = "ok"
     WARNING = "warning"

@@ -16,7 +16,7 @@ EXPIRES_SOON = timedelta(days=14)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a relay is.
+    """The place of a relay.
 
     Attributes:
         name: what the ledger calls it.
@@ -56,7 +56,7 @@ async def examine_relay(target: Target, now: datetime, context: Callable[[], ssl
 
 
 def _greet(target: Target, context: ssl.SSLContext) -> datetime | None:
-    """When the relay's certificate expires; None if there is none."""
+    """The time at which the relay's certificate expires; None if there is none."""
     if target.implicit:
         relay: smtplib.SMTP = smtplib.SMTP_SSL(target.host, target.port, target.helo, timeout=SECONDS, context=context)
     else:

@@ -1,4 +1,4 @@
-"""What was said of addresses that were hashed by the rule before."""
+"""Standings of addresses that were hashed by the rule before."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ SLICE = 100
 
 
 async def bridge(connection: Connection, hasher: AddressHasher, addresses: Sequence[tuple[str, str]]) -> None:
-    """What was said of addresses under the rule before holds under the rule of now: opt-outs, objections, erasures.
+    """Carries what was said of addresses under the rule before over to the rule of now: opt-outs, objections, erasures.
 
     Args:
         connection: the caller's, in a transaction.

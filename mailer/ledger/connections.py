@@ -34,7 +34,7 @@ CONNECT_SECONDS = 5.0
 UNHURRIED_SECONDS = 600
 """The longest that a statement may take which is executed once a minute, and which nobody waits for."""
 _ROUNDS = 3
-"""How often a pooler is asked whether our session is ours: others may come in between."""
+"""The number of times that a pooler is asked whether our session is ours: others may come in between."""
 RELEASE_SECONDS = 5.0
 """The longest that a connection may take to cancel what timed out, before it is cut."""
 
@@ -88,7 +88,7 @@ class _Acquired(PoolAcquireContext):
 
     pool: "ServerPool"
     anyway = False
-    """Whether it is to be had though the pool is barred."""
+    """Tells whether it is to be had though the pool is barred."""
 
     async def __aenter__(self) -> Any:
         if self.pool.barred and not self.anyway:
@@ -132,7 +132,7 @@ class _Acquired(PoolAcquireContext):
 
 
 def _is_open(connection: Connection) -> bool:
-    """Whether a connection still works. One that the pool has taken back is lost to who had it."""
+    """Tells whether a connection still works. One that the pool has taken back is lost to who had it."""
     try:
         return not connection.is_closed()
     except asyncpg.InterfaceError:

@@ -34,7 +34,7 @@ _REFUSED = _SQL["refused"].replace("{want}", _SQL["want"])
 _NOT_ALL = "MA001"
 """The SQLSTATE with which `all_moved` takes a move back."""
 _HANDED = frozenset({"accepted", "in_doubt"})
-"""How the reasons of outcomes begin after which a processor has the data of a message, or may have them."""
+"""Beginnings of the reasons of outcomes after which a processor has the data of a message, or may have them."""
 _TRIES = 5
 """Of a move that is refused, where nothing is found any more that was in its way."""
 _SHAPE = ("shape", "from_state", "to_state", "reason", "sent_as", "counts_as")
@@ -303,7 +303,7 @@ def _deltas(moves: Sequence[Sequence[Any]]) -> tuple[list[UUID], list[str], list
 
 
 def _handed(links: Links) -> list[dict[str, Any]]:
-    """How many messages a window's outcomes say that each processor has, or may have."""
+    """Counts the messages that, by a window's outcomes, each processor has, or may have."""
     found = [shape for shape in links.shapes if _is_handed(shape.columns)]
     if not found:
         return []

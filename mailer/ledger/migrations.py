@@ -30,7 +30,7 @@ _OPTIONS = " ".join(
         "DateStyle=ISO",
     )
 )
-"""What migrations rely on, whatever the database has as defaults; in PGOPTIONS a space has a backslash before it."""
+"""Settings that migrations rely on, whatever the defaults are; in PGOPTIONS a space has a backslash before it."""
 _URL = "MAILER_MIGRATING"
 """The variable in which dbmate is told the database, whose URL may hold a password."""
 PATIENCE = 60.0
@@ -93,7 +93,7 @@ async def _examine(url: str) -> Condition:
 
 
 async def _pooled(url: str) -> bool:
-    """Whether a pooler stands before the database. A database that is away is waited for, but not for ever."""
+    """Tells whether a pooler stands before the database. A database that is away is waited for, but not for ever."""
     until = time.monotonic() + PATIENCE
     while True:
         try:

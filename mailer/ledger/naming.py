@@ -13,7 +13,7 @@ _REFS = ("ref", "refs", "inviter")
 """The fields of events that hold a person's ref."""
 _NEITHER = r"\s\"<>,;:\\(){}\[\]@"
 _LOCAL, _MOST = re.compile(rf"[^{_NEITHER}]+\Z"), 64
-"""What stands before an @: 64 octets at most (RFC 5321 4.5.3.1.1). Longer texts must not be looked through for each."""
+"""The local part before an @: 64 octets at most (RFC 5321 4.5.3.1.1). More is not looked through."""
 _QUOTED = re.compile(r'"([^"\\]+)\\?"\Z')
 """The same in quotes (RFC 5322 3.2.4), which have a backslash before them in JSON."""
 _DOMAIN = re.compile(rf"[^{_NEITHER}'?&=/#%!*|~`^+$]{{1,255}}")

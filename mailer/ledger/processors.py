@@ -1,4 +1,4 @@
-"""Who was handed data and has to forget, and how the processors are, in PostgreSQL."""
+"""Processors that were handed data and have to forget, and their states, in PostgreSQL."""
 
 from collections.abc import Collection, Sequence
 from uuid import UUID

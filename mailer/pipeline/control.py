@@ -37,12 +37,12 @@ Mend = Callable[[Collection[UUID]], Awaitable[None]]
 
 
 async def _nothing_to_mend(lineages: Collection[UUID]) -> None:
-    """Where no changes are noted."""
+    """A journal in which no changes are noted."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Recalled:
-    """What is remembered at one moment."""
+    """The memory at one moment."""
 
     memories: frozenset[Memory]
     traces: Sequence[Trace]
@@ -275,7 +275,7 @@ def gone_back(memory: Memory, answer: Answer) -> bool:
 
 
 def lacks(trace: Trace, answer: Answer) -> bool:
-    """Whether the database lacks something that a process has committed, and no operator has said so."""
+    """Tells whether the database lacks something that a process has committed, and no operator has said so."""
     if trace.lineage in answer.supersedes:
         return False
     return trace.lineage != answer.lineage or not answer.missing.isdisjoint(trace.heads)

@@ -66,7 +66,7 @@ def windows(rows: Sequence[Row], size: int, alone: Mapping[Key, Collection[objec
 
 
 def once(rows: Sequence[Row], presses: Mapping[UUID, Press]) -> Mapping[Key, set[object]]:
-    """What may be met a single time in a window: who is counted against a cap, and an address that is invited.
+    """Keys that may be met a single time in a window: who is counted against a cap, and an address that is invited.
 
     Of the latter there may be several in mailings that were taken together; none of them would begin (`use_addresses`).
     """

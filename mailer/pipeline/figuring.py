@@ -23,7 +23,7 @@ _QUEUES = Figure("mailer_queue_messages", "Messages that wait in a queue of the 
 
 
 class FlowFigures(Collector):
-    """What was read last, as long as it is fresh. Read by another thread.
+    """The figures that were read last, as long as they are fresh. Read by another thread.
 
     Args:
         clock: monotonic seconds.

@@ -97,7 +97,7 @@ class Journal:
 
 
 def _is_torn(descriptor: int) -> bool:
-    """Whether the last line of a file has no end."""
+    """Tells whether the last line of a file has no end."""
     size = os.fstat(descriptor).st_size
     return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
 

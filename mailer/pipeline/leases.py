@@ -86,5 +86,5 @@ class Lease:
 
 
 async def together(sends: Sequence[Awaitable[_T]]) -> Sequence[_T | BaseException]:
-    """What comes of each; one alone raises what befalls it."""
+    """Returns the result of each; one alone raises what befalls it."""
     return await asyncio.gather(*sends, return_exceptions=True) if len(sends) > 1 else [await sends[0]]

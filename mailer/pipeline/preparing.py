@@ -57,7 +57,7 @@ class Choosing(Protocol):
 
     @property
     def conditions(self) -> Mapping[str, Condition]:
-        """How each processor is, by its name."""
+        """The condition of each processor, by its name."""
         ...
 
     def choose(
@@ -111,7 +111,7 @@ class Metering(Protocol):
 
 _UNLIMITED = Admission((), inf)
 Carried = Callable[[Mapping[Key, tuple[bytes, bytes]]], Awaitable[dict[Key, Carrier]]]
-"""Who last carried a text to an address; see `ports.deliveries.Deliveries.carriers`."""
+"""Finds who last carried a text to an address; see `ports.deliveries.Deliveries.carriers`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +245,7 @@ class Preparing:
         return settle(row, press, Hold(route.until, route.reason, route.rule, press.policy.version))
 
     def _look_again(self, now: datetime) -> datetime:
-        """When mail that waits for witnesses may go: soon after a failover, and then less and less often."""
+        """Returns when mail that waits for witnesses may go: soon after a failover, and then ever less often."""
         since, last = self._waiting
         since = since if now - last < _FORGOTTEN else now
         self._waiting = since, now
@@ -298,7 +298,7 @@ def _key(draft: Draft) -> Key:
 
 
 def _copied(draft: Draft, carrier: Carrier, fates: Mapping[Key, State], now: datetime) -> Step | None:
-    """What follows for a draft whose text another recipient carries to its address; None: it may go itself."""
+    """Returns what follows for a draft whose text another recipient carries to its address; None: it may go itself."""
     row = as_copy(draft.row, carrier, fates, now, each_told=not draft.send.category.optional)
     if row is None:
         return None

@@ -50,7 +50,7 @@ FEW = 16
 _OWN_LINKS = frozenset({"unsubscribe_url", "leave_url", "report_url", "preferences_url"})
 _ANY_LINK = "https://any.invalid/"
 _ANYBODY = addr_spec("anybody@any.invalid", "To")
-"""What stands for a person's own links and address where only the text counts."""
+"""The stand-ins for a person's own links and address where only the text counts."""
 
 Sign = Callable[[str, bytes, int], bytes]
 """Signs a message for a domain at a time (seconds): `(domain, message, now) -> message`."""

@@ -48,7 +48,7 @@ WORDS: Final[dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How a processor is.
+    """The condition of a processor.
 
     Attributes:
         state: `UNUSED`, `WORKING`, `REFUSES_SOME`, `SLOW`, or that of a trouble.
@@ -68,12 +68,12 @@ class Condition:
 
     @property
     def troubled(self) -> bool:
-        """Whether something is wrong."""
+        """Tells whether something is wrong."""
         return self.state not in (UNUSED, WORKING)
 
 
 def is_lost(outcome: Outcome) -> bool:
-    """Whether a processor took no responsibility, and refused no message: it is away, or does not want us."""
+    """Tells whether a processor took no responsibility, and refused no message: it is away, or does not want us."""
     match outcome.result:
         case Result.UNSENT | Result.IN_DOUBT:
             return True
@@ -84,7 +84,7 @@ def is_lost(outcome: Outcome) -> bool:
 
 
 def is_denied(outcome: Outcome) -> bool:
-    """Whether a processor that answers refused us, and so this message and perhaps no other one."""
+    """Tells whether a processor that answers refused us, and so this message and perhaps no other one."""
     return outcome.trouble is Trouble.REFUSED and outcome.code is not None
 
 
@@ -160,11 +160,11 @@ def tell(name: str, before: Condition, condition: Condition) -> None:
 
 
 class Knowing(Protocol):
-    """Who knows how the processors are; see `pipeline.routing.Routes`."""
+    """The source of the processors' conditions; see `pipeline.routing.Routes`."""
 
     @property
     def conditions(self) -> Mapping[str, Condition]:
-        """How each processor is, by its name."""
+        """The condition of each processor, by its name."""
         ...
 
 

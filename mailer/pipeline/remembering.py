@@ -1,4 +1,4 @@
-"""What a machine remembers of the database, in a folder outside of it: `MAILER_DATA`."""
+"""The memory that a machine has of the database, in a folder outside of it: `MAILER_DATA`."""
 
 import asyncio
 import json

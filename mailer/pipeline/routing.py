@@ -25,7 +25,7 @@ HALTED: Final = timedelta(seconds=15)
 NO_CONNECTION: Final = "no_connection"
 BEHIND: Final = "slow_processor"
 BARRED: Final = timedelta(minutes=5)
-"""When a message is offered again to processors that have refused us with it."""
+"""The time after which a message is offered again to processors that have refused us with it."""
 SEVERAL: Final = 3
 """Recipients with whom a processor refuses us in a row, until it is left alone. It may mean fewer of them."""
 MOST_REFUSED: Final = 10_000
@@ -42,7 +42,7 @@ SLOW_WINDOWS: Final = 2
 SLOW_ALONE: Final = 6
 """With so many, it gets nothing either that only it may have: two messages that hang must not hold all others back."""
 CATCHING_UP: Final = timedelta(seconds=10)
-"""When mail is offered again that only a slow processor may have."""
+"""The time after which mail is offered again that only a slow processor may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class _Relay:
         return denied
 
     def is_closed_to(self, recipient: int, sender: str) -> bool:
-        """Whether it refuses us with a recipient's messages, and has taken others' of the sender since it first did."""
+        """Tells whether it refuses us with a recipient's messages, and took others of the sender since."""
         taken_at = self.taken_from.get(sender, float("-inf"))
         return self.breaker.closed and taken_at >= self.refused.get(recipient, float("inf"))
 
@@ -167,7 +167,7 @@ class Routes:
 
     @property
     def conditions(self) -> Mapping[str, Condition]:
-        """How each processor is, by its name."""
+        """The condition of each processor, by its name."""
         return {name: relay.condition for name, relay in self._relays.items()}
 
     def choose(
@@ -238,7 +238,7 @@ class Routes:
     def note(
         self, name: str, outcomes: Sequence[Outcome], recipients: Sequence[int], sender: Callable[[int], str]
     ) -> None:
-        """What came of a window at a processor. A window in which no message reached it says that it is away.
+        """Notes what came of a window at a processor. A window in which no message reached it says that it is away.
 
         Args:
             name: the processor's.
@@ -300,7 +300,7 @@ class Routes:
         return any(way.name not in unable for way in (*ways.shares, *ways.reserve))
 
     def _is_for_all(self, relay: _Relay, now: float) -> bool:
-        """Whether a processor that answers, and refuses us with some messages, cannot be used for any.
+        """Tells whether a processor that answers, and refuses us with some messages, cannot be used for any.
 
         A single one may mean its recipient: others must not suffer for it, however often it is offered.
         """
@@ -378,7 +378,7 @@ class Routes:
     def _obstacle(
         self, way: _Way, now: datetime, barred: Collection[str], lane: Lane
     ) -> tuple[datetime, str, timedelta]:
-        """What keeps a way from being taken: until when, why, and for how long it has done so."""
+        """Returns what keeps a way from being taken: until when, why, and for how long it has done so."""
         if halt := self._halted(way.name):
             return now + HALTED, halt, timedelta(0)
         if self._is_behind(way.relay, lane, SLOW_ALONE):

@@ -20,7 +20,7 @@ WHOLE: Final = 5
 PAUSE: Final = timedelta(minutes=15)
 """How long; then the next messages show whether it is over."""
 STOP: Final = timedelta(hours=1)
-"""How long a stream stops at a domain that finds our set-up broken, unless a person says before that it is mended."""
+"""A stream stops for so long at a domain that finds our set-up broken, unless a person says that it is mended."""
 _SECONDS: Final = 1.0
 """Between two looks at what other workers have found."""
 
@@ -110,7 +110,7 @@ class Streams:
         return list(pauses.values())
 
     def _is_sure(self, stream: Stream, outcome: Outcome) -> bool:
-        """Whether the domain says so: words alone may be a single mailbox's own, unless they come in a row."""
+        """Tells whether the domain says so: words alone may be a single mailbox's own, unless they come in a row."""
         if checks_of_status(outcome.status) is None:
             self._streaks[stream] += 1
             if self._streaks[stream] < STREAK:

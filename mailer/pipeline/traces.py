@@ -21,7 +21,7 @@ SLOTS = 64
 """Entries that are kept: more than a process has connections. So the last that the server has committed is among them:
 what is confirmed later and was committed before was under way on another connection at that time."""
 SECONDS_KEPT = 25 * 86400
-"""How long a trace, or a seal, is remembered: after 30 days the database need not have the seal any more."""
+"""The time for which a trace, or a seal, is remembered: after 30 days the database need not have the seal any more."""
 FILES_READ, FILES_KEPT = 64, 1024
 """The newest files of a folder."""
 _HEADER = Struct(">16s16s")
@@ -51,7 +51,7 @@ class Traces:
 
     @property
     def is_synced(self) -> bool:
-        """Whether all that this process has noted is on disk."""
+        """Tells whether all that this process has noted is on disk."""
         return self._noted == self._synced
 
     def begin(self, lineage: UUID) -> None:

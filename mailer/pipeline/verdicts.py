@@ -28,7 +28,7 @@ BUG = "bug"
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=4)
 SET_UP_RETRY = timedelta(hours=1)
-"""When it is tried again whether our set-up was mended, unless a person says so before."""
+"""The time after which it is tried again whether our set-up was mended, unless a person says so before."""
 UNUSABLE = timedelta(hours=1)
 """For so long no processor could be used before a notice is written instead."""
 
@@ -94,7 +94,7 @@ def decision_about(row: Row, press: Press, now: datetime) -> Decision:
 
 
 def unreached(row: Row, press: Press, route: NoRoute, now: datetime) -> Divert | None:
-    """Whether a notice that no processor took for as long as it is tried is written instead.
+    """Tells whether a notice that no processor took for as long as it is tried is written instead.
 
     Its age counts from when it was free to go. A trouble that has just begun ends nothing; nor does a halt.
     """

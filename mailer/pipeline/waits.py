@@ -1,4 +1,4 @@
-"""How long messages wait from the moment at which they were free to go until a processor has taken them."""
+"""Waits of messages from the moment at which they were free to go until a processor has taken them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -118,7 +118,7 @@ def classify(stage: Stage, code: int, text: str) -> Outcome:
 
 
 def is_about_mailbox(outcome: Outcome) -> bool:
-    """Whether a refusal's enhanced status speaks of the recipient's address or mailbox (RFC 3463 3.2, 3.3)."""
+    """Tells whether a refusal's enhanced status speaks of the recipient's address or mailbox (RFC 3463 3.2, 3.3)."""
     return outcome.status is not None and outcome.status[1:4] in (".1.", ".2.") and outcome.status not in _OF_SENDER
 
 

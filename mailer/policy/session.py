@@ -13,7 +13,7 @@ from mailer.policy.trouble import Trouble
 
 
 class Stage(StrEnum):
-    """What a reply answers."""
+    """The step that a reply answers."""
 
     CONNECT = "connect"
     """The greeting (RFC 5321 3.1)."""
@@ -35,7 +35,7 @@ _BEFORE_MAIL: Final = {
     Stage.STARTTLS: Trouble.STARTTLS,
     Stage.AUTH: Trouble.AUTH,
 }
-"""What a refusal is before any message has begun."""
+"""The trouble that a refusal is before any message has begun."""
 
 _WORDS: Final = re.compile(
     r"""starttls | \bauth\ (?:is\ )?required | unauthenticated\ senders?\ (?:are\ )?not\ allowed
@@ -61,7 +61,7 @@ _WORDS: Final = re.compile(
     | not\ allowed\ to\ send:? | credits\ exceeded""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""What only ever is said of us."""
+"""Words that only ever are said of us."""
 _RECIPIENT: Final = re.compile(
     r"recipient address rejected|mailbox (?:unavailable|full|name)|resolver\.rst|sending to this group", re.IGNORECASE
 )
@@ -108,7 +108,7 @@ def trouble_of(stage: Stage, code: int, status: str | None, text: str) -> Troubl
 
 
 def _refuses_us(stage: Stage, code: int, status: str, text: str) -> bool:
-    """Whether a refusal within a transaction is of us."""
+    """Tells whether a refusal within a transaction is of us."""
     if _RECIPIENT.search(text) and stage is not Stage.MAIL:
         return False
     if _WORDS.search(text):

@@ -49,7 +49,7 @@ _WORDS: Final = tuple(
 
 
 def checks_of_status(status: str | None) -> str | None:
-    """What a person is to check, by the enhanced status code (RFC 3463); None: it says nothing of the set-up."""
+    """Returns what a person checks, by the enhanced status code (RFC 3463); None: it says nothing of the set-up."""
     subject, _, detail = (status or "").rpartition(".")
     if subject == "5.7":
         return _BY_DETAIL.get(detail) or _ONLY_PERMANENT.get(detail)
@@ -64,5 +64,5 @@ def checks_of_words(status: str | None, words: str) -> str | None:
 
 
 def checks(status: str | None, words: str) -> str | None:
-    """What a person is to check, by status or words; None: the reply says nothing of the set-up."""
+    """Returns what a person is to check, by status or words; None: the reply says nothing of the set-up."""
     return checks_of_status(status) or checks_of_words(status, words)

@@ -36,7 +36,7 @@ class Trouble(StrEnum):
 
     @property
     def state(self) -> str:
-        """What the relay is then: `down`, or what has to be mended: `no_address`, `certificate`, and so on."""
+        """The state of the relay then: `down`, or what has to be mended: `no_address`, `certificate`, and so on."""
         return _STATES.get(self, DOWN)
 
     @property
@@ -57,7 +57,7 @@ _STATES: Final = {
         MISCONFIGURED,
     ),
 }
-"""What is no state of its own is `DOWN`."""
+"""The states of their own; all others are `DOWN`."""
 
 _REMEDIES: Final = {
     Trouble.DNS: "check the host in MAILER_PROCESSORS and the DNS of this machine",

@@ -10,7 +10,7 @@ OLDEST = 16
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What the database says of itself.
+    """The database's account of itself.
 
     Attributes:
         version: of the server, as a number (`server_version_num`): 160004. release: the same in words.
@@ -36,7 +36,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """What the timekeeper keeps in stock, and the room that is left.
+    """The stock that the timekeeper keeps, and the room that is left.
 
     Attributes:
         size: octets of the database on the server's disk. folder: where, if our role may know it.

@@ -143,7 +143,7 @@ class Answer:
 
 
 class MemoryClosed(Exception):
-    """What a machine remembers cannot be read; the message is a line that says what to do."""
+    """The memory of a machine cannot be read; the message is a line that says what to do."""
 
 
 class MailingRefused(Exception):
@@ -159,7 +159,7 @@ class Chains(Protocol):
 
 
 class Notes(Protocol):
-    """Where a process notes what it has committed, outside of the database."""
+    """The place where a process notes what it has committed, outside of the database."""
 
     def note(self, writer: UUID, n: int) -> None:
         """Notes an entry, in microseconds. The note outlives the process at once, and the machine after a second."""
@@ -171,7 +171,7 @@ class Notes(Protocol):
 
 
 class Vault(Protocol):
-    """What the machine remembers of the database, outside of it; one for all processes.
+    """The machine's memory of the database, outside of it; one for all processes.
 
     Attributes:
         id: of this process, among those that remember.
@@ -197,7 +197,7 @@ class Vault(Protocol):
         ...
 
     def traces(self) -> Sequence[Trace]:
-        """What the machine's processes have committed last: this one, those that live, and those that have ended."""
+        """Returns what processes of the machine committed last: this one, those that live, and those that ended."""
         ...
 
     def check_off(self, ended: Collection[UUID]) -> None:
@@ -217,7 +217,7 @@ class Halts(Protocol):
     """What stands still, in the database. Each change is on record, in the same transaction."""
 
     async def ask(self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> Answer:
-        """What stands still, and whether what this process has seen is there. Answers, or raises, within seconds.
+        """Tells what stands still, and whether what this process has seen is there. Answers, or raises, within seconds.
 
         Args:
             seals: numbers of seals.

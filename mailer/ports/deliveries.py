@@ -195,7 +195,7 @@ class Deliveries(Protocol):
         ...
 
     async def carriers(self, texts: Mapping[tuple[UUID, int], tuple[bytes, bytes]]) -> dict[tuple[UUID, int], Carrier]:
-        """Who last carried what a delivery would carry; nothing for a text that nobody has carried.
+        """Finds who last carried what a delivery would carry; nothing for a text that nobody has carried.
 
         Args:
             texts: by delivery, the hash of the address and the digest of the text, as in `Carries`.

@@ -21,7 +21,7 @@ class Doubted:
 
 
 class Held(Protocol):
-    """What is held for its doubt, or until our own set-up is mended."""
+    """Deliveries that are held for their doubt, or until our own set-up is mended."""
 
     async def release(self, mailing_id: UUID, by: str) -> int:
         """Lets those of a mailing go on now, on record; returns how many."""

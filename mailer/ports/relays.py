@@ -1,4 +1,4 @@
-"""How workers find the processors, as operators see it."""
+"""The processors' states as workers find them, for operators."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class RelayState:
-    """How a processor is.
+    """The condition of a processor.
 
     Attributes:
         relay: its name.
@@ -31,7 +31,7 @@ class RelayState:
 
     @property
     def troubled(self) -> bool:
-        """Whether something is wrong."""
+        """Tells whether something is wrong."""
         return self.state not in ("unused", "working")
 
 
@@ -47,5 +47,5 @@ class RelayStates(Protocol):
         ...
 
     async def states(self) -> list[RelayState]:
-        """How each processor is: if workers differ, a trouble comes before what works, and the longest of one first."""
+        """Returns each processor's state: where workers differ, a trouble, and the longest one."""
         ...

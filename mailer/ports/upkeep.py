@@ -130,7 +130,7 @@ class Upkeep(Protocol):
         ...
 
     async def queued_of(self, batch: int) -> list[Queued]:
-        """What is queued of a batch that nobody holds, in order of recipient."""
+        """Returns what is queued of a batch that nobody holds, in order of recipient."""
         ...
 
     async def retry_held(self, mailing_id: UUID, reason: str) -> int:

@@ -1,4 +1,4 @@
-"""What is known of a relay that may be sent the next envelope behind a final dot, before the dot is answered.
+"""The knowledge of a relay that may be sent the next envelope behind a final dot, before the dot is answered.
 
 RFC 2920 3.1 allows it wherever PIPELINING is offered. Some relays refuse it all the same (Haraka 3.3 answers 503), and
 some could end the connection. So one connection tries it first, and what that shows holds for all of them.
@@ -20,10 +20,10 @@ class Ahead:
         self._scout: object | None = None
         self._unanswered = False
         self.known = False
-        """Whether the relay has taken an envelope that was sent ahead, and refused none since."""
+        """Tells whether the relay has taken an envelope that was sent ahead, and refused none since."""
 
     def allows(self, line: object) -> bool:
-        """Whether this connection may send an envelope ahead."""
+        """Tells whether this connection may send an envelope ahead."""
         return self.known or not (self._forbidden or self._scout not in (None, line))
 
     def tried(self, line: object) -> None:

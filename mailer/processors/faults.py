@@ -1,4 +1,4 @@
-"""What a server or the network can do to us, in words and in kinds."""
+"""Things that a server or the network can do to us, in words and in kinds."""
 
 import socket
 import ssl

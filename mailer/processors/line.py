@@ -29,7 +29,7 @@ _ANSWERS: Final = {
     Trouble.STARTTLS: "TLS after STARTTLS",
     Trouble.AUTH: "reply to AUTH",
 }
-"""What is waited for in each step."""
+"""The reply that is waited for in each step."""
 
 
 class Dialler:

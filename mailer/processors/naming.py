@@ -15,12 +15,12 @@ _RESOLVER_SECONDS: Final = 5.0
 
 
 def is_qualified(name: str) -> bool:
-    """Whether a name is a fully qualified host name that another machine could know."""
+    """Tells whether a name is a fully qualified host name that another machine could know."""
     return bool(_QUALIFIED.fullmatch(name)) and not name.lower().endswith(_OF_NOBODY)
 
 
 def is_literal(text: str) -> bool:
-    """Whether a text is an address literal such as [192.0.2.1] or [IPv6:2001:db8::1] (RFC 5321 4.1.3)."""
+    """Tells whether a text is an address literal such as [192.0.2.1] or [IPv6:2001:db8::1] (RFC 5321 4.1.3)."""
     inner = text[1:-1]
     version = 6 if inner.lower().startswith("ipv6:") else 4
     try:

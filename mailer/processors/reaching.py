@@ -33,7 +33,7 @@ class Addresses:
         self._host = host
         self._port = port
         self._failed: dict[tuple[object, ...], float] = {}
-        """When a session failed at an address, although it took the connection."""
+        """Notes that a session failed at an address, although it took the connection."""
 
     async def find(self) -> list[Address]:
         """All addresses, in the order in which to try them.

@@ -24,7 +24,7 @@ class Speaker(ABC):
         self._extensions = extensions
         self._messages = relay.messages
         self.begun = time.monotonic()
-        """When it was made, or has begun a message last."""
+        """The time at which it was made, or has begun a message last."""
         self._expires = self.begun + relay.age
         self._fresh = True
 

@@ -12,7 +12,7 @@ KEPT: Final = 300.0
 MECHANISMS: Final = ("xoauth2", "oauthbearer")
 """The mechanisms of AUTH that take a token; of those that a relay offers, the first one is used."""
 COMMAND_SECONDS: Final = 30.0
-"""How long a command may take."""
+"""The time that a command may take."""
 _TOKEN: Final = re.compile(r"[!-~]{1,16384}")
 """A token as RFC 6750 2.1 has it, and a little more: printable ASCII."""
 

@@ -1,1 +1,1 @@
-"""What every process has, whatever its work: readiness, the operators' port, logs."""
+"""Common parts of every process, whatever its work: readiness, the operators' port, logs."""

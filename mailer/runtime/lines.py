@@ -108,5 +108,5 @@ class Stream(io.TextIOBase):
         return True
 
     def isatty(self) -> bool:
-        """Whether somebody looks at it."""
+        """Tells whether somebody looks at it."""
         return self._terminal

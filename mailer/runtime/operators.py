@@ -27,7 +27,7 @@ _MAX_HEAD = 8 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is answered: a status, header fields (their names in lower case) and a body."""
+    """The answer: a status, header fields (their names in lower case) and a body."""
 
     status: int
     headers: Sequence[tuple[str, str]]
@@ -53,7 +53,7 @@ class OperatorPort:
     def __init__(self, host: str, port: int, paths: Mapping[str, Callable[[], Answer]]) -> None:
         self._host = host
         self.port = port
-        """Where it listens; known once it is entered."""
+        """The port on which it listens; known once it is entered."""
         self.other: Application | None = None
         """Serves all other paths, in the server's thread; without it they are not found."""
         self._paths = paths

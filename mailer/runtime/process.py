@@ -76,7 +76,7 @@ def condition_of(name: str, readiness: Readiness, pulse: Pulse) -> CollectorRegi
 def paths_of(
     readiness: Readiness, pulse: Pulse, registries: Sequence[CollectorRegistry]
 ) -> Mapping[str, Callable[[], Answer]]:
-    """What the operators' port of a process answers."""
+    """The paths of a process's operators' port."""
 
     def metrics() -> Answer:
         text = b"".join(generate_latest(registry) for registry in registries)

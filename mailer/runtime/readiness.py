@@ -32,5 +32,5 @@ class Readiness:
 
     @property
     def problems(self) -> Mapping[str, str]:
-        """What stands now, by name: a snapshot that later reports do not change."""
+        """The problems that stand now, by name: a snapshot that later reports do not change."""
         return self._problems

@@ -8,7 +8,7 @@ from mailer.ports.broker import BrokerUnavailable
 from mailer.ports.outages import DatabaseAway, StatementTooSlow
 
 AWAY = (DatabaseAway, BrokerUnavailable, ConnectionError, TimeoutError)
-"""What it comes to if a service is away, starts, ends, or has no room: the same may well succeed later."""
+"""The error that it comes to if a service is away, starts, ends, or has no room: the same may well succeed later."""
 PASSING = frozenset({"40P01", "40001", "55P03", "57014"})
 """SQLSTATEs of deadlocks, of locks that were not to be had, and of statements that took too long."""
 SET_UP = frozenset({"28000", "28P01", "3D000", "42501", "42703", "42883", "42P01"})
@@ -17,7 +17,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 class Trouble(StrEnum):
-    """What to do about an error: wait for the service, or for a person; try a few times; or report a bug."""
+    """Tells what to do about an error: wait for the service, or for a person; try a few times; or report a bug."""
 
     AWAY = "away"
     SET_UP = "set_up"

@@ -53,7 +53,7 @@ class Recorder:
         self._left_out = self._left_out or bool(items)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """What cannot be imported is left out too."""
+        """Notes what cannot be imported: it is left out, too."""
         self._left_out = self._left_out or report.failed
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -118,7 +118,7 @@ def _is_own(folder: Path) -> bool:
 
 
 def _named(item: pytest.Item, marker: str) -> list[str]:
-    """What the markers of a test name, each once."""
+    """Returns what the markers of a test name, each once."""
     named: list[str] = []
     for mark in item.iter_markers(marker):
         if not mark.args or mark.kwargs or not all(isinstance(name, str) for name in mark.args):
@@ -128,7 +128,7 @@ def _named(item: pytest.Item, marker: str) -> list[str]:
 
 
 def _commit(folder: Path) -> str | None:
-    """What was tested, None where there is no git."""
+    """Returns the commit that was tested, None where there is no git."""
     if not shutil.which("git"):
         return None
     done = subprocess.run(

@@ -23,7 +23,7 @@ __all__ = ["Site", "create_app"]
 _log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
-"""When to try again where something that we need is away."""
+"""The time after which to try again where something that we need is away."""
 MAX_PAGE_BYTES = 64 * 1024
 """The largest body for a page; what one-click senders post has 26 octets."""
 

@@ -1,4 +1,4 @@
-"""How a request is read: its path has to be UTF-8, and JSON is read as everywhere else."""
+"""Reading of a request: its path has to be UTF-8, and JSON is read as everywhere else."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any

@@ -87,7 +87,7 @@ async def test_an_actor_cannot_be_added(world: World) -> None:
 
 
 async def test_a_command_names_its_person(small_stack: Stack) -> None:
-    """Returns who `--by` names, or else the system's user."""
+    """Entries name the person of `--by`, or else the system's user."""
     (small_stack.folder / "people.csv").write_text("ref,email\nann,ann@example.org\n")
     await small_stack.done("recipients", "import", "people.csv", "--brand", BRAND)
     await small_stack.done("stop", "--by", "Dana")

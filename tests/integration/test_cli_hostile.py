@@ -81,7 +81,7 @@ async def write_hostile_values(url: str) -> None:
 
 
 async def write_rows(world: World, mailing_id: object, ada: int) -> None:
-    """Returns what relays, receivers and operators have said, and what an application calls a person."""
+    """Writes what relays, receivers and operators have said, and what an application calls a person."""
     await world.pool.execute("UPDATE recipients SET ref = $1, name = $2", REF, HOSTILE)
     await world.pool.execute("UPDATE mailings SET campaign = $1, publisher = $1", HOSTILE)
     await world.pool.execute("INSERT INTO relay_states VALUES ($1, 'w', 'down', now(), $1, $1, 1)", HOSTILE)

@@ -124,7 +124,7 @@ async def test_what_nobody_published_is_not_published_once_more(world: World) ->
 
 
 async def test_only_events_are_published_once_more(world: World) -> None:
-    """Returns what claims to have been a batch is none of ours: as our user it would be handed over."""
+    """A letter that claims to have been a batch is none of ours: as our user it would be handed over."""
     plan = topology({("interpals", "service"): Lane.SERVICE})
     item = FakeReceived(Message(b'{"batch": 1}', "breach", "m-1", {Header.EXCHANGE: BATCHES}), DEAD)
     await consumers.keep_dead(world.letters, world.broker, plan.knows)([item])

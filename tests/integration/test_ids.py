@@ -139,7 +139,7 @@ async def test_the_api_answers_another_event_with_409(world: World) -> None:
 
 
 async def test_two_events_that_the_api_has_accepted_are_still_one(world: World) -> None:
-    """Returns where the second comes before the first was taken in, the API cannot know: it is a dead letter then."""
+    """The API cannot know of a second one that comes before the first was taken in: it is a dead letter then."""
     answers = await post(world, "/api/v1/events", news(), news(campaign="spring"))
     assert [answer.status_code for answer in answers] == [202, 202]
     parked = await world.outbox.take("worker", 10, 30)
@@ -169,7 +169,7 @@ async def test_the_api_is_done_only_with_what_holds(world: World) -> None:
 
 
 async def test_an_erasure_takes_the_digests_of_what_was_said_to_the_person(world: World) -> None:
-    """Returns what is left tells another campaign, and nobody's address or values; a mailing to many keeps its own."""
+    """The rest tells another campaign, and nobody's address or values; a mailing to many keeps its own."""
     await settle(world, news(campaign="spring"), news(id="many", to={"people": [person(1), person(2)]}))
     before = await contents(world)
     await erase(world.rights, world.policies[BRAND], await world.id_of("user-1"), "test")

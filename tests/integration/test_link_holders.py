@@ -240,7 +240,7 @@ async def confirmations(world: World) -> list[str]:
 
 
 async def test_pages_say_masked_which_address_they_are_about(world: World) -> None:
-    """Returns who has three addresses can tell them apart; to a link for another address nothing is said."""
+    """A person with three addresses can tell them apart; to a link for another address nothing is said."""
     [holder] = await holders(world, 1)
     async with browse(world) as client:
         for name, link in holder.links(1).items():

@@ -332,7 +332,7 @@ async def test_what_a_process_leaves_is_sealed(world: World) -> None:
 
 
 async def test_a_lost_key_loses_counts_only(world: World) -> None:
-    """Returns what was sealed with a secret that is not listed any more is dropped, and the rest is written."""
+    """Counts that were sealed with a secret that is not listed any more are dropped, and the rest is written."""
     mailing = await mailed(world, members(0, US=25))
     ending = PostgresOpens(world.pool, world.policies, ("another secret",))
     ending.opened(Trace(mailing))

@@ -215,7 +215,7 @@ def wished(wish: Wish) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", DOORS)
 async def test_queue_and_outbox(world: World, kind: IdentityKind) -> None:
-    """Returns what its publisher may not say is a dead letter with the command that lets it, and changes nothing."""
+    """An event that its publisher may not say is a dead letter with the command that lets it, and changes nothing."""
     await world.known(1)
     for number, wish in enumerate(WISHES):
         for role, (rights, allowed) in roles(wish).items():
@@ -234,7 +234,7 @@ async def test_queue_and_outbox(world: World, kind: IdentityKind) -> None:
 
 
 async def test_a_name_of_another_kind_has_no_rights(world: World) -> None:
-    """Returns what was granted to the key shop is not the broker user's, the role's or the person's."""
+    """Rights that were granted to the key shop are not the broker user's, the role's or the person's."""
     await world.publishers.add(Identity(IdentityKind.KEY, "harbour"), everything())
     for kind in (IdentityKind.BROKER, IdentityKind.ROLE, IdentityKind.PERSON):
         arrived = await DOORS[kind](world, Identity(kind, "harbour"), plain_event(PEOPLE))

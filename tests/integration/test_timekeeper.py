@@ -224,7 +224,7 @@ async def test_a_claim_that_cannot_be_resolved_keeps_no_other(world: World, monk
 async def test_a_lane_without_a_queue_keeps_no_other_from_being_published_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Returns what nobody claimed is published again on the lanes that can be asked; one more waits until it can be."""
+    """Batches that nobody claimed are published again on lanes that can be asked; another one waits until it can."""
     for category in ("service", "newsletter", "promotional"):
         await world.accept([person(1)], category)
     await world.pool.execute("UPDATE batches SET published_at = now() - interval '31 seconds'")

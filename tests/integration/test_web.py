@@ -90,7 +90,7 @@ async def test_the_pages_buttons_leave_a_category_or_everything() -> None:
 
 
 async def test_nobody_is_told_of_mail_that_never_comes() -> None:
-    """Returns who gets no offers, for want of a basis or of a consent, does not read that they still come."""
+    """A person who gets no offers, for want of a basis or of a consent, does not read that they still come."""
     world = World()
     ada = world.standings.rows["interpals", 17]
     for source in (None, "sign-up"):

@@ -72,7 +72,7 @@ async def test_one_mail_a_day_asks(world: World) -> None:
 
 
 async def test_an_old_link_brings_nobody_back(world: World) -> None:
-    """Returns who left after they had asked is not brought back by the link that lies about."""
+    """A person who left after they had asked is not brought back by the link that lies about."""
     ada = await asks(world)
     link = await token(world, ada)
     await opt_out(world.standings, policies()[CONFIRMED], ada, "newsletter", "one-click")

@@ -88,7 +88,7 @@ def test_a_name_is_not_what_its_type_says(filename: str) -> None:
 
 
 def test_a_page_may_go_out_under_a_policy_that_attaches_pages() -> None:
-    """Returns what a policy attaches may be called so; a program never goes out."""
+    """Types that a policy attaches may be called so; a program never goes out."""
     assert refused(allowed=("text/html",), filename="a.html", content_type="text/html") == []
     assert refused(allowed=("text/html",), filename="a.svg", content_type="text/html") != []
     assert refused(allowed=("text/html", "application/x-msdownload"), filename="a.exe", content_type="text/html") != []
@@ -131,7 +131,7 @@ def test_no_ending_hides(name: str, ending: str, behind: str) -> None:
 
 
 def test_a_policy_names_types() -> None:
-    """Returns what is no content type is refused where it is written; what is left out attaches what is only shown."""
+    """A word that is no type is refused where it stands; without the key, what is only shown is attached."""
     text = (ROOT / "policies" / "interpals.toml").read_text("utf-8")
     assert parse_policy(text, "interpals.toml").attachments == INERT
     assert parse_policy('attachments = ["text/html"]\n' + text, "interpals.toml").attachments == ("text/html",)

@@ -111,7 +111,7 @@ def test_refs_are_a_set() -> None:
 
 
 def test_every_field_of_a_message_event_is_in_it() -> None:
-    """Returns what differs is named, alone, whether it was changed, added or left out."""
+    """The difference is named, alone, whether it was changed, added or left out."""
     assert {*OTHER} == {*MessageEvent.model_fields} - {"v", "id", "brand"}
     for name, value in OTHER.items():
         changed = {**MESSAGE, name: value}
@@ -121,7 +121,7 @@ def test_every_field_of_a_message_event_is_in_it() -> None:
 
 @pytest.mark.parametrize("kind", SAID)
 def test_every_field_of_an_account_event_is_in_it(kind: str) -> None:
-    """Returns what differs is named, alone."""
+    """The difference is named, alone."""
     for name in account(kind).keys() - {"v", "id", "brand", "account"}:
         assert told(account(kind), account(kind, **{name: SAID_OTHERWISE[name]})) == (name,)
 

@@ -19,7 +19,7 @@ ADA = Standing(17, 3, "ada@people.example", source="sign-up", collected_under=PO
 
 
 def gets(**values: Any) -> frozenset[str]:
-    """Returns what Ada gets, if this were so of her."""
+    """The optional mail that Ada gets, if this were so of her."""
     return optional_mail(POLICY, replace(ADA, **values), NOW)
 
 
@@ -31,7 +31,7 @@ def test_offers_are_for_who_may_get_any() -> None:
 
 
 def test_a_topic_is_mail_of_its_category() -> None:
-    """Returns who asked for one topic of the newsletter gets newsletters."""
+    """A person who asked for one topic of the newsletter gets newsletters."""
     assert "newsletter" in gets(consents=frozenset({"newsletter/chess"}))
     assert "newsletter" not in gets()
 

@@ -65,7 +65,7 @@ def test_whoever_left_more_has_left_this(left: str) -> None:
 
 
 def test_what_a_mail_asks_to_confirm_stays_asked_for() -> None:
-    """Returns where the policy wants confirmed subscriptions, the answer to the same consent again is what it was."""
+    """The answer to the same consent again is what it was, where the policy wants confirmed subscriptions."""
     said = validate_account(
         {"v": 1, "id": "1", "brand": "b", "ref": "ada", "account": "consent", **CASES["consent"][0]}
     )

@@ -69,7 +69,7 @@ def test_what_is_no_person(text: str) -> None:
 
 
 def test_a_name_with_a_colon_is_a_persons() -> None:
-    """Returns where it begins with no kind."""
+    """A colon behind a word that is no kind belongs to the name."""
     assert str(person("Dr: Dana")) == "person:Dr: Dana"
 
 

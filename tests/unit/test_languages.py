@@ -79,7 +79,7 @@ def test_what_stands_in_for_a_locale(wanted: str | None, spoken: tuple[str, ...]
 
 @given(st.sampled_from(CODES), st.lists(st.sampled_from(CODES), unique=True))
 def test_the_nearest_is_found_whatever_there_is(wanted: str, spoken: list[str]) -> None:
-    """Returns what is spoken is found in any order, itself first, and no other script as long as theirs is there."""
+    """A spoken language is found in any order, itself first, and no other script as long as theirs is there."""
     found = locale_for(wanted, tuple(spoken))
     assert found == locale_for(wanted, tuple(sorted(spoken)))
     if wanted in spoken:

@@ -110,7 +110,7 @@ def test_what_waits_is_never_kept() -> None:
 
 
 def test_without_a_record_nothing_is_kept_and_nothing_is_broken() -> None:
-    """Returns what can be seen without tests is whether rules exist; what is wrong there is still a fault."""
+    """Without tests it can be seen that rules exist; a rule that does not is still a fault."""
     found = report([policy('rules = ["a"]', 'rules = ["b"]', 'waits_for = "pages"')], rules("a"), None)
     assert [row.status for row in found.rows] == [Status.UNPROVEN, Status.BROKEN, Status.PENDING]
     assert found.faults == ("p-1: names the rule b, which nobody registers; register it with @rule, or mend its name",)

@@ -61,7 +61,7 @@ def test_somebodys_fetch_is_in_no_count(fetches: list[tuple[Trace, str | None]])
 
 @given(FETCHES, st.integers(0, 1_000_000))
 def test_a_seal_keeps_all(fetches: list[tuple[Trace, str | None]], hour: int) -> None:
-    """Returns what was sealed is read as it was, also with an older key; another key reads nothing."""
+    """A sealed tally is read as it was, also with an older key; another key reads nothing."""
     tally = tally_of(fetches)
     body = Seal(["old secret"]).close(hour, tally)
     assert Seal(["new secret", "old secret"]).open(body) == (hour, tally)

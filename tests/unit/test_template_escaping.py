@@ -61,7 +61,7 @@ def test_nothing_switches_escaping_off(tmp_path: Path, trick: str, place: str) -
 
 
 def test_pieces_of_two_files_make_no_third_thing(tmp_path: Path) -> None:
-    """Returns what is text in the body and in a string, and an expression once they are joined, is refused."""
+    """Pieces that are text in the body and in a string, and an expression once they are joined, are refused."""
     files = within(FILES, "_layout/strings.toml", "[en]\n", '[en]\ncut = "{"\n')
     files = within(files, "_layout/strings.toml", "[de]\n", '[de]\ncut = "{"\n')
     said = faults(
@@ -107,7 +107,7 @@ def test_no_filter_that_may_stand_unescapes(name: str, value: Any) -> None:
     "trick", ["translate({97: '<'})", "replace('a', '<b>')", "join(['<b>'])", "unescape()", "strip()"]
 )
 def test_no_method_of_html_is_called(tmp_path: Path, trick: str) -> None:
-    """Returns what the filter of lines makes is HTML, and is only printed."""
+    """The filter of lines makes HTML, which is only printed."""
     said = faults(tmp_path, within(FILES, PAGE, "{{ headline }}", f"{{{{ (headline | lines).{trick} }}}}"))
     assert "example: paltalk-2006/news" in said
     with_lines = within(FILES, PAGE, "{{ headline }}", "{{ headline | lines }}")

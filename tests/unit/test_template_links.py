@@ -87,7 +87,7 @@ def test_a_link_of_a_context_may_get_a_path(tmp_path: Path, behind: str, good: b
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=3))
 def test_a_rendered_link_ends(behind: str) -> None:
-    """Returns what is rendered right behind a link is white space, or a fault."""
+    """Whatever is rendered right behind a link is white space, or a fault."""
     found = list(glued_links(f"Leave: {LINK}{behind}", "", {"unsubscribe_url": LINK}))
     assert (not found) == (not behind or behind[0].isspace())
 
@@ -99,7 +99,7 @@ def test_the_longest_link_counts() -> None:
 
 
 def test_branches_are_followed() -> None:
-    """Returns what follows a link is looked for in each branch, behind it, and in no other branch of its own."""
+    """The text behind a link is looked for in each branch, behind it, and in no other branch of its own."""
 
     def said(text: str) -> list[str]:
         return list(branching_links(text, ""))

@@ -115,7 +115,7 @@ def test_what_one_element_may_have_is_its_own(element: str, attribute: str) -> N
 )
 @pytest.mark.parametrize("hidden", [False, True])
 def test_a_mandatory_template_smuggles_nothing(tmp_path: Path, html: str, hidden: bool) -> None:
-    """Returns what fetches, runs or leads elsewhere is refused, in the open and in a branch that no example takes."""
+    """Elements that fetch, run or lead elsewhere are refused, in the open and in a branch that no example takes."""
     html = f"{{% if headline == 'never' %}}{html}{{% endif %}}" if hidden else html
     assert "news" in faults(
         tmp_path, within(MANDATORY, PAGE, "<p>{{ headline }}</p>", f"<p>{{{{ headline }}}}</p>{html}")
@@ -197,6 +197,6 @@ def test_only_whole_addresses_are_links_of_values() -> None:
 
 
 def test_links_of_ours_are_allowed() -> None:
-    """Returns what the pipeline makes is an address of mandatory mail."""
+    """Links that the pipeline makes are addresses of mandatory mail."""
     link = Links("https://mail.example", ["key"]).unsubscribe(UnsubscribeToken("interpals", 1, "service"))
     assert not markup_faults(f'<a href="{link}">x</a>', mandatory=True)

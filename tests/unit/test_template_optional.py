@@ -93,7 +93,7 @@ def test_shipped_templates_go_without_what_they_may(template: Any) -> None:
 
 
 def test_a_reason_may_be_missing_in_mandatory_mail(tmp_path: Path) -> None:
-    """Returns where a policy asks for no reason, mail without one is rendered."""
+    """Mail without a reason is rendered where a policy asks for none."""
     said = faults(tmp_path, within(MANDATORY, BODY, "{{ headline }}", "Why: {{ reason }}"))
     assert "cannot be rendered without reason" in said
     assert "reason is null" in said

@@ -58,14 +58,14 @@ PLAIN = [
 
 @pytest.mark.parametrize(("locale", "said"), SELLING)
 def test_promotion_is_recognised(locale: str, said: str) -> None:
-    """Returns what sells is recognised in the languages of the templates, and in letters that only look otherwise."""
+    """Words that sell are recognised in the languages of the templates, and in letters that only look otherwise."""
     assert list(promotional_words(said, locale))
     assert list(promotional_words(f"<p>Now: {said} here</p>", locale, markup=True))
 
 
 @pytest.mark.parametrize(("locale", "said"), PLAIN)
 def test_plain_words_are_not(locale: str, said: str) -> None:
-    """Returns what an account, an order or a law is told in is none."""
+    """Words that tell of an account, an order or a law are none."""
     assert not list(promotional_words(said, locale))
 
 

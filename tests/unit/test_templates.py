@@ -105,7 +105,7 @@ def test_a_form_is_for_readers_of_one_kind_of_dates(tmp_path: Path, date: str) -
 
 
 def test_a_preview_is_in_the_words_of_its_locale() -> None:
-    """Returns what is looked at in a region has that region's dates."""
+    """A preview for a region has that region's dates."""
     change = SHIPPED.get("interpals", "policy-change")
     assert change
     assert preview(change, "en-GB").subject != preview(change, "en").subject

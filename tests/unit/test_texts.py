@@ -70,13 +70,13 @@ def test_no_mail_mixes_two_languages(others: set[str], spell: Any, size: int, re
 
 
 def test_a_persons_own_value_goes_over_the_text() -> None:
-    """Returns what the event says to one person takes the place of the text for all."""
+    """A text that the event has for one person takes the place of the text for all."""
     subject, _, _ = read(press_of(context=weekly(TEXTS)), "ar", headline="Hello Ada")
     assert "Hello Ada" in subject
 
 
 def test_texts_together_are_of_one_language() -> None:
-    """Returns where one of two texts lacks a reader's language, they get both in the default."""
+    """Readers get both of two texts in the default where one lacks their language."""
     item = {"title": "One", "text": "First", "url": "https://interpals.example/"}
     context = weekly(TEXTS, items={"en": [item], "de": [{**item, "title": "Eins"}]})
     assert WEEKLY
