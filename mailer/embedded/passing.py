@@ -9,7 +9,8 @@ _VERSION = 2
 _ENTRY = struct.Struct("<HHI")
 """Tag, permissions, and the id of a user or group (Linux: include/uapi/linux/posix_acl_xattr.h)."""
 _OWNER, _USER, _GROUP, _MASK, _OTHERS = 0x01, 0x02, 0x04, 0x10, 0x20
-_PASS = 0o1
+_NAMED_GROUP = 0x08
+_PASS, _ALL = 0o1, 0o7
 _NOBODY = 0xFFFFFFFF
 
 
@@ -23,6 +24,10 @@ def let_pass(folder: Path, uid: int) -> None:
     if mode & _PASS:
         return
     entries = _entries(folder, mode)
+    masked = entries.get((_MASK, _NOBODY), _ALL)
+    for tag, id_ in entries:
+        if tag in (_USER, _GROUP, _NAMED_GROUP):  # a wider mask must give nobody what the one before took away
+            entries[tag, id_] &= masked
     entries[_USER, uid] = entries.get((_USER, uid), 0) | _PASS
     entries[_MASK, _NOBODY] = entries.get((_MASK, _NOBODY), entries[_GROUP, _NOBODY]) | _PASS
     packed = b"".join(_ENTRY.pack(tag, allowed, id_) for (tag, id_), allowed in sorted(entries.items()))

@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+import struct
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,24 @@ def test_one_user_passes_and_no_other(tmp_path: Path) -> None:
     users = [text[place : place + 8] for place in range(4, len(text), 8)]
     assert [int.from_bytes(user[4:], "little") for user in users if user[0] == 0x02] == [12_345, 54_321]
     assert all(user[2] == 0o1 for user in users if user[0] == 0x02)
+
+
+def test_who_was_masked_stays_masked(tmp_path: Path) -> None:
+    """An entry whose permission the list's mask takes away does not get it with the mask that one more user needs."""
+    folder, bob, nobody = tmp_path / "closed", 12_345, 0xFFFFFFFF
+    folder.mkdir(mode=0o700)
+    given = [(0x01, 0o7, nobody), (0x02, 0o7, bob), (0x04, 0o5, nobody), (0x10, 0o4, nobody), (0x20, 0, nobody)]
+    packed = b"".join(struct.pack("<HHI", *entry) for entry in given)
+    os.setxattr(folder, "system.posix_acl_access", struct.pack("<I", 2) + packed)
+    let_pass(folder, 54_321)
+    entries = {
+        (tag, id_): allowed
+        for tag, allowed, id_ in struct.iter_unpack("<HHI", os.getxattr(folder, "system.posix_acl_access")[4:])
+    }
+    mask = entries[0x10, nobody]
+    assert entries[0x02, 54_321] & mask == 0o1
+    assert entries[0x02, bob] & mask == 0o4
+    assert entries[0x04, nobody] & mask == 0o4
 
 
 def test_a_folder_that_all_may_pass_is_left_alone(tmp_path: Path) -> None:
