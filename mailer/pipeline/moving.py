@@ -1,6 +1,7 @@
 """Moves of deliveries that nobody has to send: those that still hold are made, and bugs hold rows back."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from mailer.pipeline.copies import Key
@@ -9,7 +10,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.ports.deliveries import Claim, Deliveries, Move, Row, State
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.mailings import MailingFacts
-from mailer.ports.upkeep import Queued, Upkeep
+from mailer.ports.upkeep import Open, Queued, Stale, Upkeep
 from mailer.runtime.troubles import place_of
 from mailer.telemetry import HELD_BY_BUGS, log
 
@@ -47,30 +48,51 @@ async def hold_batch(deliveries: Deliveries, upkeep: Upkeep, batch: int, reason:
     queued = await upkeep.queued_of(batch)
     if not queued:
         return
-    changes = [_held(item, f"{BUG} {reason}") for item in queued]
+    changes = [moved(item, item.mailing_id, item.brand, State.HELD, f"{BUG} {reason}") for item in queued]
     late = await move_what_holds(deliveries, None, changes)
     await upkeep.sweep(queued[0].mailing_id)
     note_held(queued[0].mailing_id, queued[0].category, reason, len(queued) - late)
 
 
-def _held(item: Queued, reason: str) -> tuple[Move, tuple[Entry]]:
+def moved(
+    item: Queued | Stale | Open,
+    mailing_id: UUID,
+    brand: str,
+    state: State,
+    reason: str,
+    due_at: datetime | None = None,
+    from_reason: str | None = None,
+) -> tuple[Move, tuple[Entry]]:
+    """The move of a delivery that nobody holds, with its entry. Pure.
+
+    Args:
+        item: as it was read.
+        mailing_id: of its mailing.
+        brand: of its mailing.
+        state: the next one.
+        reason: of that.
+        due_at: when it is tried again; None: it is not.
+        from_reason: without which the move is refused; None: the one that was read.
+    """
+    reason_before = item.reason if from_reason is None else from_reason
     move = Move(
-        item.mailing_id,
+        mailing_id,
         item.recipient_id,
         item.attempt,
         item.state,
-        State.HELD,
+        state,
         reason,
-        from_reason=item.reason,
+        due_at,
+        from_reason=reason_before,
     )
     entry = Entry(
         Kind.OUTCOME,
-        item.brand,
-        mailing_id=item.mailing_id,
+        brand,
+        mailing_id=mailing_id,
         recipient_id=item.recipient_id,
         attempt=item.attempt,
         category=item.category,
-        reason=f"{State.HELD.value} {reason}",
+        reason=f"{state.value} {reason}",
     )
     return move, (entry,)
 

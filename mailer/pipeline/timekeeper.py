@@ -12,14 +12,14 @@ from uuid import UUID
 from mailer.crashing import CrashPoint, reach
 from mailer.pipeline.depths import read_depths
 from mailer.pipeline.intake import BATCHES, publish_batches
-from mailer.pipeline.moving import move_what_holds
+from mailer.pipeline.moving import move_what_holds, moved
 from mailer.pipeline.verdicts import FIRST_RETRY, given_up, retry_delay
 from mailer.policy.category import CATEGORIES
 from mailer.policy.rates import LONGEST_DAYS
 from mailer.ports.broker import Broker, BrokerUnavailable, Unroutable
 from mailer.ports.dead_letters import DAYS_KEPT
 from mailer.ports.deliveries import IN_DOUBT, Deliveries, Move, State
-from mailer.ports.ledger import Entry, Kind
+from mailer.ports.ledger import Entry
 from mailer.ports.outages import DatabaseAway
 from mailer.ports.upkeep import Due, Ending, Open, Stale, Upkeep
 from mailer.runtime.troubles import Trouble, trouble_of
@@ -238,26 +238,7 @@ def _resolution(item: Stale, now: datetime, copies: int) -> tuple[Move, tuple[En
     else:
         to_state, reason, due_at = _doubted(item, now, copies)
         from_reason = item.reason
-    move = Move(
-        item.mailing_id,
-        item.recipient_id,
-        item.attempt,
-        item.state,
-        to_state,
-        reason,
-        due_at,
-        from_reason=from_reason,
-    )
-    entry = Entry(
-        Kind.OUTCOME,
-        item.brand,
-        mailing_id=item.mailing_id,
-        recipient_id=item.recipient_id,
-        attempt=item.attempt,
-        category=item.category,
-        reason=f"{to_state.value} {reason}",
-    )
-    return move, (entry,)
+    return moved(item, item.mailing_id, item.brand, to_state, reason, due_at, from_reason)
 
 
 def _doubted(item: Stale, now: datetime, copies: int) -> tuple[State, str, datetime | None]:
@@ -278,22 +259,4 @@ def _doubted(item: Stale, now: datetime, copies: int) -> tuple[State, str, datet
 def _ending(mailing: Ending, item: Open) -> tuple[Move, tuple[Entry]]:
     """Cancelled by a person; or failed after a restore, since it may have gone out before."""
     to_state, reason = (State.CANCELLED, "cancelled") if mailing.state == "cancelled" else (State.FAILED, "restored")
-    move = Move(
-        mailing.mailing_id,
-        item.recipient_id,
-        item.attempt,
-        item.state,
-        to_state,
-        reason,
-        from_reason=item.reason,
-    )
-    entry = Entry(
-        Kind.OUTCOME,
-        mailing.brand,
-        mailing_id=mailing.mailing_id,
-        recipient_id=item.recipient_id,
-        attempt=item.attempt,
-        category=item.category,
-        reason=f"{to_state.value} {reason}",
-    )
-    return move, (entry,)
+    return moved(item, mailing.mailing_id, mailing.brand, to_state, reason)
