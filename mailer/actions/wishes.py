@@ -65,6 +65,7 @@ async def ask(
             category="rights",
             template=CONFIRMATION,
             to=Refs(refs=(made.ref,)),
+            send_at=made.at,
             context={"confirm_url": confirmations.links.confirm(token), "requested": requested},
         )
         return Message(event.to_json(), event.routing_key, event.id, {Header.PUBLISHER: str(ITSELF)})

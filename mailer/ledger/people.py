@@ -72,9 +72,14 @@ async def lock(connection: Connection, keys: Sequence[tuple[str, str]]) -> None:
 
 async def lock_sharing(connection: Connection, ids: Sequence[int]) -> list[int]:
     """Locks the standings of people and of all who share their addresses, in the order in which a hand-over does."""
-    touched = [row["id"] for row in await connection.fetch(SQL["sharing_address"], ids)]
+    touched = await sharing(connection, ids)
     await lock_all(connection, touched)
     return touched
+
+
+async def sharing(connection: Connection, ids: Sequence[int]) -> list[int]:
+    """Returns the ids of people and of all who share their addresses."""
+    return [row["id"] for row in await connection.fetch(SQL["sharing_address"], ids)]
 
 
 async def lock_all(connection: Connection, ids: Sequence[int]) -> None:

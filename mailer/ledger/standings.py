@@ -8,6 +8,7 @@ import asyncpg
 from mailer.ledger import people
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Connection, Pool, standing_of
+from mailer.ledger.refusing import void_by_flag
 from mailer.ledger.suppressions import suppress_all
 from mailer.ledger.writers import Writers, append
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
@@ -49,6 +50,7 @@ class PostgresStandings:
         async with self.change(brand, recipient_id, reason, None, source) as connection:
             if connection is not None:
                 await connection.execute(statement, [recipient_id])
+                await void_by_flag(connection, recipient_id, flag, on)
         return connection is not None
 
     async def channel(self, brand: str, recipient_id: int, channel: str, source: str) -> bool:

@@ -13,6 +13,7 @@ from mailer.ledger import people
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Connection, Pool, statements
 from mailer.ledger.partners import note_suppressed
+from mailer.ledger.refusing import void_by_objection
 from mailer.ledger.writers import Writers, append
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.suppressions import NewSuppression, Suppression
@@ -58,6 +59,8 @@ async def suppress_all(connection: Connection, hasher: AddressHasher, stops: Seq
     touched = await people.lock_sharing(connection, ids)
     made = await connection.fetch(_SQL["suppress"], ids, brands, *_columns(news))
     await people.refresh(connection, touched)
+    if objecting := [id_ for id_, _, new in stops if new.reason == "objection"]:
+        await void_by_objection(connection, await people.sharing(connection, objecting))
     await note_suppressed(connection, hasher, touched)
     return [row for row in made if row["new"]]
 
@@ -124,6 +127,9 @@ class PostgresSuppressions:
             await people.lock_all(connection, [owner["id"] for owner in owners])
             rows = await connection.fetch(_SQL["take"], controller, key, hashes, brands, *_columns(news))
             await people.refresh(connection, [owner["id"] for owner in owners])
+            objecting = {taken for taken, new in zip(hashes, news, strict=True) if new.reason == "objection"}
+            if concerned := [owner["id"] for owner in owners if owner["address_hash"] in objecting]:
+                await void_by_objection(connection, concerned)
             await note_suppressed(connection, self._hasher, [owner["id"] for owner in owners])
             entries += _taken(brand, owners, list(zip(hashes, brands, news, strict=True)))
         return sum(row["new"] for row in rows)

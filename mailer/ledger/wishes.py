@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from mailer.ledger import people
 from mailer.ledger.consents import note_asked
 from mailer.ledger.database import Pool, statements
 from mailer.ledger.outbox import park
@@ -34,14 +35,16 @@ class PostgresWishes:
     ) -> Confirmation | None:
         """See the port."""
         async with changing(self._pool, self._writers) as (connection, entries):
+            await people.lock_sharing(connection, [recipient_id])
             whose = await connection.fetchrow(_SQL["whose"], brand, recipient_id)
             if whose is None:
                 return None
             generation = whose["generation"]
             mailed = await connection.fetchval(_SQL["mailed"], recipient_id, generation, BETWEEN_MAILS)
-            made = Confirmation(mailed or uuid7(), whose["ref"], generation)
+            later = None if mailed else await connection.fetchval(_SQL["next"], recipient_id, BETWEEN_MAILS)
+            made = Confirmation(mailed or uuid7(), whose["ref"], generation, later)
             columns = zip(*((wish.what, wish.version, wish.words, wish.asked_at) for wish in wishes), strict=True)
-            await connection.execute(_SQL["add"], made.id, recipient_id, generation, *columns)
+            await connection.execute(_SQL["add"], made.id, recipient_id, generation, later, *columns)
             entries += [await note_asked(connection, brand, recipient_id, consent) for consent in evidence]
             acts = [wish.what for wish in wishes if wish.what in set(Act)]
             entries += [action(brand, recipient_id, f"asked {act}", None, "page") for act in acts]

@@ -11,7 +11,8 @@ from mailer.ports.broker import Message
 from mailer.ports.consents import Consent
 
 BETWEEN_MAILS = timedelta(days=1)
-"""The least time between two confirmation mails to a person. What is asked for meanwhile joins the earlier one."""
+"""The least time between two confirmation mails of a brand to a mailbox. What an account asks for meanwhile joins its
+earlier one; the mail of another account with the same address waits."""
 LASTS = timedelta(days=7)
 """The time after its mail in which a wish can be confirmed."""
 
@@ -54,11 +55,13 @@ class Confirmation:
         id: which mail; its link names it.
         ref: the person's.
         generation: of the address that it goes to.
+        at: when it goes, where the mailbox has had one within a day, for another account; None: at once.
     """
 
     id: UUID
     ref: str
     generation: int
+    at: datetime | None = None
 
 
 class Wishes(Protocol):
@@ -87,7 +90,12 @@ class Wishes(Protocol):
         ...
 
     async def of(self, brand: str, recipient_id: int, confirmation: UUID) -> list[Wish]:
-        """Reads what one mail asks, answered or not. Nothing once it is too old, or was for another address."""
+        """Reads what one mail asks, answered or not.
+
+        Returns:
+            Nothing that was refused after it was asked for; nothing at all of a mail that is too old, or was for
+            another address.
+        """
         ...
 
     async def answered(self, confirmation: UUID, what: str) -> None:

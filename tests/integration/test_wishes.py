@@ -1,13 +1,20 @@
 """Wishes that wait for an answer: confirmed subscriptions, and the mail that asks, at most one a day."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from mailer.actions import object_to_marketing
+from mailer.actions.account import mark
 from mailer.actions.answers import Answers, answer
 from mailer.actions.consent import ConsentRefused, confirm, request_subscription
 from mailer.actions.opt_out import opt_out
-from mailer.actions.wishes import Asked, Confirmations
+from mailer.actions.wishes import Asked, Confirmations, ask
+from mailer.policy.standing import TRACKING
+from mailer.ports.standings import Flag
+from mailer.ports.suppressions import NewSuppression
+from mailer.ports.wishes import BETWEEN_MAILS, Act, Wish
 from mailer.rendering.links import ConfirmToken
 from tests.factories import World, policies
 from tests.integration.test_consents import CONFIRMED, LINKS, WORDS, give, said, standing
@@ -69,6 +76,76 @@ async def test_one_mail_a_day_asks(world: World) -> None:
     await world.pool.execute("UPDATE wishes SET mailed_at = mailed_at - interval '1 day'")
     await ask_again(world, ada, "newsletter")
     assert await world.pool.fetchval("SELECT count(*) FROM outbox") == 2
+
+
+async def test_accounts_of_one_mailbox_get_one_mail_a_day(world: World) -> None:
+    """The mail that another account asks for waits a day, and a third one's two; each can be answered once it came."""
+    people = [{"ref": ref, "email": "ada@people.example"} for ref in ("ada", "ada-2", "ada-3")]
+    await world.accept(people, brand=CONFIRMED, controller="paltalk")
+    for person in people:
+        await ask_again(world, await world.id_of(person["ref"], CONFIRMED), "newsletter")
+    at = "SELECT (body::jsonb ->> 'send_at')::timestamptz - now() AS waits FROM outbox ORDER BY id"
+    first, *others = [row["waits"] for row in await world.pool.fetch(at)]
+    assert first is None
+    assert [round(waits / BETWEEN_MAILS) for waits in others] == [1, 2]
+    third = await world.id_of("ada-3", CONFIRMED)
+    link = await token(world, third)
+    assert await answer(answers(world), policies()[CONFIRMED], link, "newsletter", "the token")
+
+
+@pytest.mark.parametrize(
+    ("what", "flag", "refused"),
+    [
+        (Act.COUNTED, Flag.TRACKING_REFUSED, True),
+        (TRACKING, Flag.TRACKING_REFUSED, True),
+        (Act.PERSONALISED, Flag.PERSONALISATION_REFUSED, True),
+        (Act.BY_EMAIL, Flag.ELECTRONIC_REFUSED, True),
+        (Act.IN_WRITING, Flag.ELECTRONIC_REFUSED, False),
+        (Act.CLOSED, Flag.DEACTIVATED, False),
+    ],
+)
+async def test_what_was_refused_since_is_not_confirmed(world: World, what: str, flag: Flag, refused: bool) -> None:
+    """A refusal, also one that was said before already, voids a wish; asked for once more, it can be confirmed."""
+    ada = await asks(world)
+    await mark(world.standings, CONFIRMED, ada, flag, refused, "letter")
+    for again in (False, True):
+        await wishes(world, ada, what)
+        if not again:
+            await mark(world.standings, CONFIRMED, ada, flag, refused, "letter")
+        link = await token(world, ada)
+        assert await answer(answers(world), policies()[CONFIRMED], link, what, "the token") is again
+
+
+async def test_an_objection_said_again_is_not_taken_back(world: World) -> None:
+    """A wish for marketing older than an objection of the mailbox's owner, at any of their accounts, is void."""
+    ada = await asks(world)
+    other = [{"ref": "ada-2", "email": "ada@people.example"}]
+    await world.accept(other, brand=CONFIRMED, controller="paltalk")
+    for who in ("ada", "ada-2"):
+        await object_to_marketing(world.suppressions, policies()[CONFIRMED], ada, "letter", "Dana")
+        await wishes(world, ada, Act.MARKETING)
+        who_objects = await world.id_of(who, CONFIRMED)
+        await object_to_marketing(world.suppressions, policies()[CONFIRMED], who_objects, "letter", "Dana")
+        link = await token(world, ada)
+        assert not await answer(answers(world), policies()[CONFIRMED], link, Act.MARKETING, "the token")
+        assert (await standing(world, ada, CONFIRMED)).objected
+
+
+async def test_an_imported_objection_voids_a_wish_for_marketing(world: World) -> None:
+    """A list of another system's that names the address is as good as the person's own word."""
+    ada = await asks(world)
+    await object_to_marketing(world.suppressions, policies()[CONFIRMED], ada, "letter", "Dana")
+    await wishes(world, ada, Act.MARKETING)
+    said_elsewhere = NewSuppression("*", "objection", "import", "Dana")
+    await world.suppressions.take(CONFIRMED, "paltalk", [("ada@people.example", said_elsewhere)])
+    link = await token(world, ada)
+    assert not await answer(answers(world), policies()[CONFIRMED], link, Act.MARKETING, "the token")
+
+
+async def wishes(world: World, recipient_id: int, what: str) -> None:
+    """Asks for one thing on the page of preferences."""
+    wish = Wish(what, "1", WORDS, datetime.now(UTC))
+    await ask(Confirmations(LINKS, world.wishes), policies()[CONFIRMED], recipient_id, [wish])
 
 
 async def test_an_old_link_brings_nobody_back(world: World) -> None:

@@ -7,12 +7,24 @@ SELECT confirmation FROM wishes
 WHERE recipient_id = $1 AND generation = $2 AND mailed_at > now() - $3::interval
 ORDER BY mailed_at DESC LIMIT 1
 
+-- name: next
+-- When another mail of the brand may go to a person's mailbox, which several accounts may have; NULL: at once.
+SELECT max(w.mailed_at) + $2::interval
+FROM recipients r JOIN recipients o USING (brand, controller, address_key, address_hash)
+JOIN wishes w ON w.recipient_id = o.id
+WHERE r.id = $1 AND w.mailed_at > now() - $2::interval
+
 -- name: add
 INSERT INTO wishes (confirmation, recipient_id, generation, mailed_at, what, version, words, asked_at)
-SELECT $1, $2, $3, coalesce((SELECT min(mailed_at) FROM wishes WHERE confirmation = $1), now()), k.*
-FROM unnest($4::text[], $5::text[], $6::text[], $7::timestamptz[]) AS k (what, version, words, asked_at)
+SELECT $1, $2, $3, coalesce((SELECT min(mailed_at) FROM wishes WHERE confirmation = $1), $4, now()), k.*
+FROM unnest($5::text[], $6::text[], $7::text[], $8::timestamptz[]) AS k (what, version, words, asked_at)
 ON CONFLICT (confirmation, what) DO UPDATE
-SET version = EXCLUDED.version, words = EXCLUDED.words, asked_at = EXCLUDED.asked_at, answered_at = NULL
+SET version = EXCLUDED.version, words = EXCLUDED.words, asked_at = EXCLUDED.asked_at, answered_at = NULL, voided_at = NULL
+
+-- name: void
+-- What is asked for, and has been refused since.
+UPDATE wishes SET voided_at = now()
+WHERE recipient_id = ANY ($1::bigint[]) AND what = ANY ($2::text[]) AND answered_at IS NULL AND voided_at IS NULL
 
 -- name: of
 SELECT w.what, w.version, w.words, w.asked_at, w.answered_at IS NOT NULL AS answered
@@ -20,6 +32,7 @@ FROM wishes w
 JOIN recipients r ON r.id = w.recipient_id
 JOIN standings s ON s.recipient_id = w.recipient_id AND s.generation = w.generation
 WHERE r.brand = $1 AND w.recipient_id = $2 AND w.confirmation = $3 AND w.mailed_at > now() - $4::interval
+  AND w.voided_at IS NULL
 ORDER BY w.asked_at, w.what
 
 -- name: answered

@@ -1,0 +1,29 @@
+"""Refusals void what was asked for before and waits for its confirmation, so that no old link takes them back."""
+
+from collections.abc import Mapping, Sequence
+
+from mailer.ledger.database import Connection, statements
+from mailer.policy.standing import TRACKING
+from mailer.ports.standings import Flag
+from mailer.ports.wishes import Act
+
+_SQL = statements("wishes")
+_OPPOSED: Mapping[tuple[Flag, bool], tuple[str, ...]] = {
+    (Flag.PERSONALISATION_REFUSED, True): (Act.PERSONALISED,),
+    (Flag.TRACKING_REFUSED, True): (Act.COUNTED, TRACKING),
+    (Flag.ELECTRONIC_REFUSED, True): (Act.BY_EMAIL,),
+    (Flag.ELECTRONIC_REFUSED, False): (Act.IN_WRITING,),
+    (Flag.DEACTIVATED, False): (Act.CLOSED,),
+}
+"""The wishes that a flag contradicts once it is set (True) or cleared."""
+
+
+async def void_by_flag(connection: Connection, recipient_id: int, flag: Flag, on: bool) -> None:
+    """Voids a person's wishes that a change of a flag contradicts, whether or not the flag was so before."""
+    if opposed := _OPPOSED.get((flag, on)):
+        await connection.execute(_SQL["void"], [recipient_id], opposed)
+
+
+async def void_by_objection(connection: Connection, recipient_ids: Sequence[int]) -> None:
+    """Voids the wishes for marketing of all whom an objection concerns."""
+    await connection.execute(_SQL["void"], recipient_ids, [Act.MARKETING])
