@@ -15,8 +15,16 @@ MAX_PATH = 8_000
 """Octets, with its query; RFC 9110 4.1 asks for no more. Our longest tokens have 4,000."""
 
 
+PAGES = ("/u/", "/preferences/", "/confirm/", "/report/", "/c/", "/o/")
+"""How the paths of links in mails begin."""
+
+
 class WellFormed:
-    """Refuses what no route can read: a path or query that is no text, or is too long."""
+    """Refuses what no route can read: a path or query that is no text, or is too long.
+
+    A slash that something on the way has put behind a link of a mail is passed over: a redirect would take a one-click
+    request's POST away (RFC 8058 3.1).
+    """
 
     def __init__(self, app: ASGIApp, refuse: Callable[[Request, HTTPException], Awaitable[Response]]) -> None:
         """`refuse` makes the answer."""
@@ -27,6 +35,8 @@ class WellFormed:
         """ASGI."""
         fault = _fault(scope) if scope["type"] == "http" else None
         if fault is None:
+            if scope["type"] == "http" and scope["path"].startswith(PAGES):
+                scope["path"] = scope["path"].rstrip("/")
             await self._app(scope, receive, send)
             return
         answer = await self._refuse(Request(scope), fault)

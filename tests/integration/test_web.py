@@ -6,9 +6,11 @@ from html.parser import HTMLParser
 
 import httpx
 import pytest
+from fastapi.routing import APIRoute
 
 from mailer.rendering.links import ClickToken
 from mailer.web.inbox import create_inbox
+from mailer.web.reading import PAGES
 from mailer.web.tracking import keep_counts
 from tests.integration.web_world import MAILING, Mail, Mails, World
 
@@ -125,7 +127,9 @@ async def test_somebody_who_is_gone_gets_the_answer_of_somebody_who_is_there() -
     assert len(world.standings.changes) == 1
 
 
-@pytest.mark.parametrize("behind", [".", ")", ",", ";", "%3E", "%22", "'", "%20", "%20%20", "%E2%80%9D", ").%20Harbor"])
+@pytest.mark.parametrize(
+    "behind", [".", ")", ",", ";", "%3E", "%22", "'", "%20", "%20%20", "%E2%80%9D", ").%20Harbor", "/", "//", "./"]
+)
 async def test_a_link_works_with_what_a_mail_program_took_along(behind: str) -> None:
     """A full stop, a bracket or a space behind the link is not held against whoever opens it: page and button work."""
     world = World()
@@ -136,6 +140,23 @@ async def test_a_link_works_with_what_a_mail_program_took_along(behind: str) -> 
     assert (page.status_code, pressed.status_code, broken.status_code) == (200, 200, 400)
     assert "<form" in page.text
     assert world.standings.changes == [("interpals", 17, "newsletter", "page")]
+
+
+async def test_a_slash_behind_any_link_of_a_mail_is_passed_over() -> None:
+    """Each route that a mail links to answers with it as without it, and never by a redirect (RFC 8058 3.1)."""
+    world = World()
+    links = [path.replace("{token}", "nonsense") for path in paths_of(world) if path.startswith(PAGES)]
+    assert len(links) >= 6
+    async with world.client() as client:
+        for link in links:
+            plain, slashed = await client.get(link), await client.get(f"{link}/")
+            assert (slashed.status_code, slashed.content) == (plain.status_code, plain.content), link
+            assert plain.status_code != 404, link
+
+
+def paths_of(world: World) -> list[str]:
+    """Returns the paths of all routes."""
+    return [route.path for route in world.app.routes if isinstance(route, APIRoute)]
 
 
 @pytest.mark.parametrize("token", ["nonsense", "a.b", "%00", "x" * 5000, "%F0%9F%92%A9", "..%2F..%2Fetc"])
@@ -305,7 +326,7 @@ async def test_paths_and_methods_that_do_not_exist_make_no_metrics_of_their_own(
     """Whoever probes the site can't make its metrics grow."""
     world = World()
     async with world.client() as client:
-        for probe in ("/wp-login.php", "/u", "/u/x/", "/docs", "/inbox/x"):
+        for probe in ("/wp-login.php", "/u", "/u/x/y", "/docs", "/inbox/x"):
             assert (await client.get(probe)).status_code == 404, probe
         assert (await client.request("BREW", "/u/x")).status_code == 405
     metrics = world.metrics
