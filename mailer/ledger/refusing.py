@@ -19,7 +19,10 @@ _OPPOSED: Mapping[tuple[Flag, bool], tuple[str, ...]] = {
 
 
 async def void_by_flag(connection: Connection, recipient_id: int, flag: Flag, on: bool) -> None:
-    """Voids a person's wishes that a change of a flag contradicts, whether or not the flag was so before."""
+    """Voids a person's wishes that a change of a flag contradicts, whether or not the flag was so before.
+
+    Not for the answer to a wish: whatever else its mail asks can still be answered, and the last answer holds.
+    """
     if opposed := _OPPOSED.get((flag, on)):
         await connection.execute(_SQL["void"], [recipient_id], opposed)
 

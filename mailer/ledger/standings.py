@@ -12,6 +12,7 @@ from mailer.ledger.refusing import void_by_flag
 from mailer.ledger.suppressions import suppress_all
 from mailer.ledger.writers import Writers, append
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
+from mailer.ports.consents import CONFIRMED
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.standings import Flag, OptedOut
 from mailer.ports.suppressions import NewSuppression
@@ -50,7 +51,8 @@ class PostgresStandings:
         async with self.change(brand, recipient_id, reason, None, source) as connection:
             if connection is not None:
                 await connection.execute(statement, [recipient_id])
-                await void_by_flag(connection, recipient_id, flag, on)
+                if source != CONFIRMED:
+                    await void_by_flag(connection, recipient_id, flag, on)
         return connection is not None
 
     async def channel(self, brand: str, recipient_id: int, channel: str, source: str) -> bool:

@@ -6,11 +6,9 @@ from html.parser import HTMLParser
 
 import httpx
 import pytest
-from fastapi.routing import APIRoute
 
 from mailer.rendering.links import ClickToken
 from mailer.web.inbox import create_inbox
-from mailer.web.reading import PAGES
 from mailer.web.tracking import keep_counts
 from tests.integration.web_world import MAILING, Mail, Mails, World
 
@@ -140,23 +138,6 @@ async def test_a_link_works_with_what_a_mail_program_took_along(behind: str) -> 
     assert (page.status_code, pressed.status_code, broken.status_code) == (200, 200, 400)
     assert "<form" in page.text
     assert world.standings.changes == [("interpals", 17, "newsletter", "page")]
-
-
-async def test_a_slash_behind_any_link_of_a_mail_is_passed_over() -> None:
-    """Each route that a mail links to answers with it as without it, and never by a redirect (RFC 8058 3.1)."""
-    world = World()
-    links = [path.replace("{token}", "nonsense") for path in paths_of(world) if path.startswith(PAGES)]
-    assert len(links) >= 6
-    async with world.client() as client:
-        for link in links:
-            plain, slashed = await client.get(link), await client.get(f"{link}/")
-            assert (slashed.status_code, slashed.content) == (plain.status_code, plain.content), link
-            assert plain.status_code != 404, link
-
-
-def paths_of(world: World) -> list[str]:
-    """Returns the paths of all routes."""
-    return [route.path for route in world.app.routes if isinstance(route, APIRoute)]
 
 
 @pytest.mark.parametrize("token", ["nonsense", "a.b", "%00", "x" * 5000, "%F0%9F%92%A9", "..%2F..%2Fetc"])

@@ -11,7 +11,9 @@ from mailer.policy.document import Partner
 from mailer.policy.standing import TRACKING, Standing
 from mailer.ports.ids import uuid7
 from mailer.rendering.links import ConfirmToken, PreferencesToken, ReportToken, UnsubscribeToken
+from mailer.web.reading import PAGES
 from tests.factories import BRAND, World, person
+from tests.integration.test_proxies import PUBLIC
 from tests.integration.web_world import browse
 from tests.letters import LINKS, consents
 
@@ -298,3 +300,14 @@ async def test_every_page_is_locked_down_and_speaks_arabic(world: World) -> None
             assert (page.headers["referrer-policy"], page.headers["cache-control"]) == ("no-referrer", "no-store")
         report = await client.get(links[1])
     assert "\u2068InterPals Inc.\u2069" in report.text
+
+
+async def test_a_slash_behind_any_link_of_a_mail_is_passed_over(world: World) -> None:
+    """Each route that a mail links to answers with it as without it, and never by a redirect (RFC 8058 3.1)."""
+    links = [path.replace("{token}", "nonsense") for path, _ in PUBLIC if path.startswith(PAGES)]
+    assert len(set(links)) == 6
+    async with browse(world) as client:
+        for link in links:
+            plain, slashed = await client.get(link), await client.get(f"{link}/")
+            assert (slashed.status_code, slashed.content) == (plain.status_code, plain.content), link
+            assert plain.status_code in (200, 400), link
