@@ -16,6 +16,7 @@ from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, tabl
 from mailer.ledger.coverage import coverage as coverage_of
 from mailer.pipeline.relays import WORDS
 from mailer.pipeline.verdicts import BUG
+from mailer.policy.processing import REFUSALS
 from mailer.ports.control import MailingRefused
 from mailer.ports.deliveries import IN_DOUBT, SET_UP
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
@@ -30,6 +31,11 @@ _SHOWN = 50
 _FOR_A_PERSON = {
     IN_DOUBT: "may have arrived, and no further copy is sent by itself: `mailer mailing resume {id}` sends one more,"
     " `mailer mailing end {id}` none",
+    **dict.fromkeys(
+        REFUSALS,
+        "are held since no processor of MAILER_PROCESSORS may have them by the policy's registry ({reason}): mend one"
+        " or the other; they are tried again every 15 minutes",
+    ),
     SET_UP: "are held since their domains find our set-up broken: `mailer processors list` says what to check, then"
     " `mailer mailing resume {id}`",
 }
@@ -269,7 +275,7 @@ def waits(status: MailingStatus, relays: Sequence[RelayState]) -> list[str]:
         if one.troubled and status.finished_at is None and total(status, "queued")
     ]
     return waiting + [
-        f"{status.counts['held', reason]:,} {says.format(id=status.id)}"
+        f"{status.counts['held', reason]:,} {says.format(id=status.id, reason=reason)}"
         for reason, says in _FOR_A_PERSON.items()
         if status.counts.get(("held", reason))
     ]

@@ -6,6 +6,14 @@ from datetime import date
 from mailer.policy.document import Policy, ProcessorTerms
 from mailer.policy.registry import rule
 
+REFUSALS = (
+    "processor_not_in_policy",
+    "processor_in_another_country",
+    "purpose_not_of_processor",
+    "processor_may_retain",
+)
+"""The reasons for which no hand-over may begin."""
+
 
 @dataclass(frozen=True, slots=True)
 class Handover:

@@ -99,7 +99,8 @@ class Scene:
             waiting,
         )
         await execute(
-            "INSERT INTO counters VALUES ($1, 'held', 'in_doubt', 1), ($1, 'held', 'bug KeyError at press.py:1', 1)",
+            "INSERT INTO counters VALUES ($1, 'held', 'in_doubt', 1), ($1, 'held', 'bug KeyError at press.py:1', 1),"
+            " ($1, 'held', 'processor_not_in_policy', 1)",
             waiting,
         )
         await execute("INSERT INTO outbox (routing_key, body, parked_at) VALUES ('x', '', now() - interval '10 min')")

@@ -89,6 +89,9 @@ async def test_outside_systems_retain_nothing(world: World, operator: Stack) -> 
     accepted = await world.accept([person(1)], "service", **told)
     await world.handover(relay).run(accepted.batches)
     assert (relay.sent, await world.states(accepted.mailing_id)) == ([], {"user-1": ("held", "processor_may_retain")})
+    [waiting] = (await operator.done("mailing", "show", str(accepted.mailing_id), "--json")).json["waiting"]
+    assert waiting.startswith("1 are held since no processor of MAILER_PROCESSORS may have them")
+    assert "(processor_may_retain)" in waiting
     world.policies[brand] = current
     accepted = await world.accept([person(2)], "service", **told)
     await world.handover(relay).run(accepted.batches)

@@ -29,6 +29,7 @@ from mailer.pipeline.routing import (
 from mailer.policy.category import Lane
 from mailer.policy.document import Policy, ProcessorTerms
 from mailer.policy.outcome import Outcome, Result
+from mailer.policy.processing import REFUSALS, Handover, refusal
 from mailer.policy.trouble import Trouble
 from tests.factories import FakeProcessor, policies, until
 
@@ -360,3 +361,16 @@ async def test_who_waits_for_a_slow_processor_is_told_while_others_can_take_mail
             return carried.late["a"] >= SLOW_WINDOWS
 
         await until(told)
+
+
+def test_each_reason_that_forbids_a_hand_over_is_explained() -> None:
+    """Operators read what to mend for each reason that `refusal` or the lack of a processor gives, and no other."""
+    terms = ProcessorTerms(name="a", country="DE", purposes=(PURPOSE,), since=date(2026, 1, 1))
+    policy = policies()["interpals"].model_copy(update={"processors": (terms,), "no_retention": True})
+    day = NOW.date()
+    asked = [("b", "DE", PURPOSE), ("a", "US", PURPOSE), ("a", "DE", "notice"), ("a", "DE", PURPOSE)]
+    found = {refusal(policy, Handover(name, country, True, purpose, day)) for name, country, purpose in asked}
+    reasons = {reason for reason, _ in filter(None, found)}
+    alone = Scene([FakeProcessor(name="a", purposes=frozenset({"notice"}))]).choose()
+    assert isinstance(alone, NoRoute)
+    assert reasons | {alone.reason} == set(REFUSALS)
