@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 
 from mailer.accounts import AccountEvent
 from mailer.events import MessageEvent
+from mailer.policy.identity import Identity
 from mailer.ports.broker import BrokerUnavailable
 from mailer.settings import Settings, read_settings
 
@@ -29,7 +30,7 @@ _LEAVE_SECONDS = 5.0
 
 
 class _Publisher(Protocol):
-    async def publish(self, event: MessageEvent | AccountEvent) -> None: ...
+    async def publish(self, event: MessageEvent | AccountEvent, identity: Identity | None = None) -> None: ...
 
 
 _publishers: WeakKeyDictionary[
@@ -49,8 +50,22 @@ async def publish(event: MessageEvent | AccountEvent) -> None:
         EventRefused: it is too large, and can never be published (`mailer.events`).
         SettingsError: the settings do not say where to publish.
     """
+    await publish_as(event, None)
+
+
+async def publish_as(event: MessageEvent | AccountEvent, identity: Identity | None) -> None:
+    """Publishes an event for somebody: a person at a command.
+
+    Args:
+        event: as of `publish`.
+        identity: its publisher, believed of mailer's own broker user and of a role that owns the outbox, or may take
+            from it. None: the broker's user or the database's role.
+
+    Raises:
+        BrokerUnavailable, EventRefused, SettingsError: see `publish`.
+    """
     publisher = await asyncio.shield(_opening(asyncio.get_running_loop()))
-    await publisher.publish(event)
+    await publisher.publish(event, identity)
 
 
 def publish_blocking(event: MessageEvent | AccountEvent) -> None:

@@ -2,7 +2,8 @@
 
 `MAILER_DATABASE_URL` and `MAILER_BROKER_URL`, from the environment or `.env`, name services that run already. For one
 that is not given, a private PostgreSQL or RabbitMQ is started with its files under `.cache/up`, and stopped at the end.
-A private database gets secrets of its own, kept beside it, where none are given. A private RabbitMQ's user may publish.
+A private database gets secrets of its own, kept beside it, where none are given. Whoever runs this
+may publish then, as may a private RabbitMQ's user.
 """
 
 import json
@@ -17,6 +18,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from mailer.accounts import KINDS
+from mailer.cli.shared import user
 from mailer.embedded import Unavailable, postgres, rabbitmq
 from mailer.policy.category import CATEGORIES
 
@@ -50,7 +52,7 @@ def private_secrets() -> dict[str, str]:
 
 
 def let_publish(env: dict[str, str]) -> int:
-    """Lets the private RabbitMQ's user publish and say everything; returns the exit status."""
+    """Lets the private RabbitMQ's user and who runs this publish and say everything; returns the exit status."""
     listed = subprocess.run(
         ["mailer", "policy", "list", "--json"], cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE
     )
@@ -60,9 +62,10 @@ def let_publish(env: dict[str, str]) -> int:
         "action": KINDS,
     }
     options = [word for what, names in granted.items() for one in names for word in (f"--{what}", one)]
-    return subprocess.run(
-        ["mailer", "publishers", "add", "broker:guest", *options], cwd=ROOT, env=env, check=False
-    ).returncode
+    commands = (
+        ["mailer", "publishers", "add", identity, *options] for identity in ("broker:guest", f"person:{user()}")
+    )
+    return max(subprocess.run(command, cwd=ROOT, env=env, check=False).returncode for command in commands)
 
 
 def run_processes(env: dict[str, str]) -> int:

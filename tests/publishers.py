@@ -3,6 +3,7 @@
 import asyncpg
 
 from mailer.accounts import KINDS
+from mailer.cli.shared import user
 from mailer.ledger.database import Pool
 from mailer.ledger.publishers import PostgresPublishers
 from mailer.ledger.writers import Writers
@@ -35,7 +36,7 @@ async def issue_key(pool: Pool, name: str, *brands: str) -> str:
 
 
 async def let_publish(url: str) -> None:
-    """Lets RabbitMQ's users and the database's own role do everything."""
+    """Lets RabbitMQ's users, the database's own role and who runs the tests do everything."""
     rights = everything()
     granted = [sorted(names) for names in (rights.brands, rights.categories, rights.actions, rights.reads)]
     connection = await asyncpg.connect(url)
@@ -43,9 +44,11 @@ async def let_publish(url: str) -> None:
         await connection.execute(
             "INSERT INTO publishers (kind, name, brands, categories, actions, reads)"
             " SELECT 'role', current_user, $1::text[], $2::text[], $3::text[], $4::text[]"
-            " UNION ALL SELECT 'broker', unnest($5::text[]), $1, $2, $3, $4",
+            " UNION ALL SELECT 'broker', unnest($5::text[]), $1, $2, $3, $4"
+            " UNION ALL SELECT 'person', $6, $1, $2, $3, $4",
             *granted,
             BROKER_USERS,
+            user(),
         )
     finally:
         await connection.close()

@@ -3,7 +3,8 @@
 from mailer.accounts import AccountEvent
 from mailer.broker.topology import EVENTS
 from mailer.events import EventRefused, MessageEvent
-from mailer.ports.broker import Broker, Message, Unpublishable
+from mailer.policy.identity import Identity
+from mailer.ports.broker import Broker, Header, Message, Unpublishable
 
 
 class EventPublisher:
@@ -13,14 +14,19 @@ class EventPublisher:
         """Takes the broker over: `close` closes it."""
         self._broker = broker
 
-    async def publish(self, event: MessageEvent | AccountEvent) -> None:
+    async def publish(self, event: MessageEvent | AccountEvent, identity: Identity | None = None) -> None:
         """Returns once the event is safe. One for which no lane is bound becomes a dead letter, and is safe there.
+
+        Args:
+            event: what to publish.
+            identity: who publishes it, if not the broker's user. Workers believe it of their own user only.
 
         Raises:
             BrokerUnavailable: no confirm came; publish it again, with the same id.
             EventRefused: it is too large, and can never be published.
         """
-        message = Message(event.to_json(), event.routing_key, message_id=event.id)
+        headers = {} if identity is None else {Header.PUBLISHER: str(identity)}
+        message = Message(event.to_json(), event.routing_key, event.id, headers)
         try:
             await self._broker.publish(EVENTS, message)
         except Unpublishable as error:

@@ -5,12 +5,12 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -18,7 +18,8 @@ from mailer import publishing
 from mailer.accounts import AccountEvent, parse_any
 from mailer.actions.account_events import check
 from mailer.app import database, load_policies, load_templates
-from mailer.cli.shared import AsJson, fail, fail_all, note, out, print_json, run, settings
+from mailer.cli.control import By, person
+from mailer.cli.shared import AsJson, acting, fail, fail_all, note, out, print_json, run, settings
 from mailer.contents import Contents, IdTaken, differing
 from mailer.embedded import Unavailable
 from mailer.events import Audience, EventRefused, MessageEvent
@@ -26,6 +27,11 @@ from mailer.inputs import read_json
 from mailer.ledger.connections import ATTENDED, open_pool
 from mailer.ledger.outbox import UNREACHABLE
 from mailer.ledger.published import PostgresPublished
+from mailer.ledger.publishers import PostgresPublishers
+from mailer.ledger.writers import Writers
+from mailer.pipeline.register import wish_of
+from mailer.policy.document import Policy
+from mailer.policy.publishers import refusal
 from mailer.rendering.admission import admit
 from mailer.rendering.texts import say_lacking
 from mailer.settings import Settings, SettingsError
@@ -41,6 +47,13 @@ class _Line:
 
     place: str
     event: MessageEvent | AccountEvent
+
+
+class _Asked(NamedTuple):
+    """The rows that speak for or against events."""
+
+    published: PostgresPublished
+    publishers: PostgresPublishers
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +83,14 @@ def publish(
     wait: Annotated[
         bool, typer.Option("--wait", help=f"Wait until each is taken in or refused, {WAIT_SECONDS} seconds at most.")
     ] = False,
+    by: By = "",
     json: AsJson = False,
 ) -> None:
-    """Publishes events, of messages or accounts: one JSON document, or one object a line. All are checked first."""
+    """Publishes events, of messages or accounts: one JSON document, or one object a line. All are checked first.
+
+    A person publishes them, with rights of their own: who `--by` names, else the system's user.
+    """
+    person(by)
     lines = _parse(_read(file), file)
     logging.disable()  # the error will say in one line what the drivers say a second
     done = run(partial(_publish, settings(), lines, wait))
@@ -87,7 +105,7 @@ def publish(
     for said in done.lacks:
         note(said)
     if done.silence is not None:
-        note(f"the ids were not compared with those of earlier events: {done.silence}")
+        note(f"neither rights nor the ids of earlier events were looked at: {done.silence}")
     if open_ends := list(_tell_open_ends(lines, done.fates)):
         fail_all(open_ends, 1)
 
@@ -140,16 +158,18 @@ async def _publish(current: Settings, lines: Sequence[_Line], wait: bool) -> _Pu
         if current.in_process or not current.embedded:
             try:
                 asked = await _open(stack, current, contents)
-                problems += await _hold_against(asked, lines)
+                problems += await _hold_against(asked.published, lines)
+                problems += await _find_lacking(asked.publishers, load_policies(current), lines)
             except (*UNREACHABLE, Unavailable) as error:
                 asked, silence = None, f"the database does not answer: {error}"
         if wait and asked is None:
             problems.append(f"--wait asks the database: {silence or 'say in MAILER_DATABASE_URL where it is'}")
         if problems:
             return _Published(problems)
-        after = await asked.get_newest_letter() if asked and wait else 0
-        await asyncio.gather(*(publishing.publish(line.event) for line in lines))
-        fates = await follow(asked, [line.event for line in lines], after, WAIT_SECONDS) if asked and wait else []
+        published = asked.published if asked and wait else None
+        after = await published.get_newest_letter() if published else 0
+        await asyncio.gather(*(publishing.publish_as(line.event, acting()) for line in lines))
+        fates = await follow(published, [line.event for line in lines], after, WAIT_SECONDS) if published else []
     return _Published([], fates, silence, lacks)
 
 
@@ -178,7 +198,7 @@ def _check_ids(contents: Contents, lines: Sequence[_Line]) -> Iterator[str]:
             yield f"{line.place}{IdTaken(fields)}"
 
 
-async def _open(stack: AsyncExitStack, current: Settings, contents: Contents) -> PostgresPublished:
+async def _open(stack: AsyncExitStack, current: Settings, contents: Contents) -> _Asked:
     """Connects to the database, until the stack is closed."""
     url = stack.enter_context(database(current))
     try:
@@ -186,7 +206,7 @@ async def _open(stack: AsyncExitStack, current: Settings, contents: Contents) ->
     except ValueError:  # its message may quote a password
         raise SettingsError("MAILER_DATABASE_URL cannot be read; percent-encode special characters") from None
     stack.push_async_callback(pool.close)
-    return PostgresPublished(pool, contents)
+    return _Asked(PostgresPublished(pool, contents), PostgresPublishers(pool, Writers(current.ledger_key)))
 
 
 async def _hold_against(asked: PostgresPublished, lines: Sequence[_Line]) -> list[str]:
@@ -205,6 +225,16 @@ async def _hold_against(asked: PostgresPublished, lines: Sequence[_Line]) -> lis
         and isinstance(line.event.to, Audience)
         and (line.event.brand, line.event.to.audience) in unknown
     ]
+
+
+async def _find_lacking(
+    publishers: PostgresPublishers, policies: Mapping[str, Policy], lines: Sequence[_Line]
+) -> list[str]:
+    """Finds the rights that who publishes lacks, as intake does."""
+    identity, known = acting(), await publishers.everybody()
+    wishes = [(line, wish_of(policies, line.event)) for line in lines]
+    said = [(line, refusal(identity, known.get(identity), wish)) for line, wish in wishes if wish is not None]
+    return [f"{line.place}{why}" for line, why in said if why]
 
 
 async def follow(

@@ -8,6 +8,7 @@ import typer
 
 from mailer.accounts import KINDS
 from mailer.app import App
+from mailer.cli.control import By, person
 from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
 from mailer.ledger.publishers import Change, Known
 from mailer.policy.category import CATEGORIES
@@ -35,9 +36,11 @@ def add(
     category: Annotated[list[str] | None, typer.Option(help="A category that may be published.")] = None,
     action: Annotated[list[str] | None, typer.Option(help="What may be said of accounts, such as opt_out.")] = None,
     read: Annotated[list[Read] | None, typer.Option(help="What may be read.")] = None,
+    by: By = "",
     json: AsJson = False,
 ) -> None:
     """Grants rights, to those that a publisher has already; prints a new key for the only time."""
+    person(by)
     identity, rights = _identity(who), Rights(*(frozenset(given or ()) for given in (brand, category, action, read)))
 
     async def act(app: App) -> str | None:
@@ -96,8 +99,9 @@ def show(who: Who, json: AsJson = False) -> None:
 
 
 @app.command()
-def revoke(who: Who) -> None:
+def revoke(who: Who, by: By = "") -> None:
     """Ends all rights of a publisher, within a second; a key at once and for ever."""
+    person(by)
     identity = _identity(who)
     if not with_app(lambda app: app.publishers.revoke(identity)):
         fail(f"there is no live publisher {identity}; `mailer publishers list` shows them", 1)

@@ -1,9 +1,9 @@
 """What the commands share: running asynchronous code, errors in one line, tables and JSON."""
 
 import asyncio
-import getpass
 import json
 import os
+import pwd
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -130,11 +130,16 @@ def note_actor(by: str) -> str:
     return by
 
 
+def acting() -> Identity:
+    """The person who does what this command does: as `--by` names them, else the user of this system."""
+    return _Acting.person or _user()
+
+
 def user() -> str:
-    """The user of this system who runs the command."""
+    """The user of this system who runs the command. The environment is not asked: its variables may name anybody."""
     try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user that has no name
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user that has no name
         return f"uid {os.getuid()}"
 
 
@@ -151,7 +156,7 @@ async def opened(**overrides: Any) -> AsyncIterator[App]:
     current = settings(**overrides)
     set_up_logs(json=current.log_json)
     async with open_app(current) as app:
-        app.writers.actor = str(_Acting.person or _user())
+        app.writers.actor = str(acting())
         yield app
 
 

@@ -11,12 +11,16 @@ import asyncpg
 from mailer.accounts import AccountEvent
 from mailer.events import EventRefused, MessageEvent
 from mailer.ledger.database import Connection, Pool, statements
+from mailer.policy.identity import Identity
 from mailer.ports.broker import BrokerUnavailable, Header, Message, Unpublishable
 from mailer.ports.outages import DatabaseAway
 from mailer.ports.outbox import TAKEN_OCTETS, Parked
 
 _SQL = statements("outbox")
 _CHANNEL = "mailer_outbox"
+_ADD = "INSERT INTO outbox (routing_key, message_id, body) VALUES ($1, $2, $3)"
+_ADD_AS = "INSERT INTO outbox (routing_key, message_id, body, publisher) VALUES ($1, $2, $3, $4)"
+"""The first needs no right to write the publisher, which is the role."""
 UNREACHABLE = (DatabaseAway, asyncpg.PostgresError)
 """The ways in which a row cannot be written, or a connection not be had."""
 
@@ -121,15 +125,19 @@ class OutboxPublisher:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def publish(self, event: MessageEvent | AccountEvent) -> None:
+    async def publish(self, event: MessageEvent | AccountEvent, identity: Identity | None = None) -> None:
         """Returns once the row is committed.
+
+        Args:
+            event: what to publish.
+            identity: who publishes it, if not the database's role.
 
         Raises:
             BrokerUnavailable: the database did not answer, or has no outbox.
             EventRefused: the event is too large.
         """
         try:
-            await publish_in_transaction(self._pool, event)
+            await _insert(self._pool, event, identity)
         except UNREACHABLE as error:
             raise BrokerUnavailable(f"the database does not answer: {error}") from error
 
@@ -145,11 +153,15 @@ async def publish_in_transaction(connection: Any, event: MessageEvent | AccountE
     Raises:
         EventRefused: it is too large, and can never be published.
     """
+    await _insert(connection, event, None)
+
+
+async def _insert(connection: Any, event: MessageEvent | AccountEvent, identity: Identity | None) -> None:
+    """Publishes an event by a row, which names its publisher where that is not the role."""
     body = event.to_json().decode()
+    statement, names = (_ADD, ()) if identity is None else (_ADD_AS, (str(identity),))
     try:
-        await connection.execute(
-            "INSERT INTO outbox (routing_key, message_id, body) VALUES ($1, $2, $3)", event.routing_key, event.id, body
-        )
+        await connection.execute(statement, event.routing_key, event.id, body, *names)
     except asyncpg.CheckViolationError as error:
         problem = f"the event, of {len(body):,} characters, does not fit the outbox ({error.constraint_name})"
         raise EventRefused([f"{problem}; name an audience, link to files"]) from error

@@ -12,10 +12,10 @@ from mailer.events import Audience, EventRefused, MessageEvent
 from mailer.pipeline.handover import WINDOW
 from mailer.pipeline.overtime import Overtime
 from mailer.pipeline.precedence import URGENT
-from mailer.pipeline.register import Register
+from mailer.pipeline.register import Register, wish_of
 from mailer.policy.document import Policy
 from mailer.policy.identity import Identity
-from mailer.policy.publishers import ToPublish, ToSay, needs_second_person
+from mailer.policy.publishers import needs_second_person
 from mailer.ports.broker import Broker, Message, Received, publisher_of
 from mailer.ports.dead_letters import DeadKind
 from mailer.ports.ids import uuid7
@@ -123,14 +123,8 @@ class Intake:
 
     async def _refusal(self, publisher: Identity, event: MessageEvent | AccountEvent) -> str | None:
         """Why its publisher may not say this, if so. What nobody can be granted is refused for another reason."""
-        policy = self._policies.get(event.brand)
-        if policy is None:
-            return None
-        if not isinstance(event, MessageEvent):
-            return await self._register.refusal(publisher, ToSay(event.brand, event.account))
-        if event.category not in policy.categories:
-            return None
-        return await self._register.refusal(publisher, ToPublish(event.brand, event.category, event.template))
+        wish = wish_of(self._policies, event)
+        return None if wish is None else await self._register.refusal(publisher, wish)
 
     async def _judge(self, message: Message, event: MessageEvent, publisher: Identity) -> NewMailing:
         template = self._admit(event)

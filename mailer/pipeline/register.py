@@ -3,14 +3,27 @@
 import time
 from collections.abc import Callable, Mapping
 
+from mailer.accounts import AccountEvent
+from mailer.events import MessageEvent
+from mailer.policy.document import Policy
 from mailer.policy.identity import ITSELF, Identity
-from mailer.policy.publishers import PIPELINE, Publisher, Wish, refusal
+from mailer.policy.publishers import PIPELINE, Publisher, ToPublish, ToSay, Wish, refusal
 from mailer.ports.publishers import Publishers
 
 PERIOD = 1.0
 """Seconds for which an answer counts: a revocation holds after them."""
 _AGAIN = 0.1
 """Seconds after which whoever is refused is looked for once more: who was added just now is known."""
+
+
+def wish_of(policies: Mapping[str, Policy], event: MessageEvent | AccountEvent) -> Wish | None:
+    """The wish of an event's publisher; None where nobody can be granted it, and it is refused for another reason."""
+    policy = policies.get(event.brand)
+    if policy is None:
+        return None
+    if not isinstance(event, MessageEvent):
+        return ToSay(event.brand, event.account)
+    return ToPublish(event.brand, event.category, event.template) if event.category in policy.categories else None
 
 
 class Register:

@@ -1,12 +1,15 @@
 """`mailer publish`: what intake would refuse is not published, and `--wait` follows what is."""
 
 import json
+import os
+from pwd import getpwuid
 from typing import Any
 
 import pytest
 
 from mailer.accounts import parse_any
 from mailer.cli.publish import follow
+from mailer.cli.shared import user
 from mailer.ledger.published import PostgresPublished
 from mailer.ports.dead_letters import DeadKind
 from tests.acceptance.samples import event, people
@@ -118,3 +121,46 @@ async def test_each_fate(world: World, value: dict[str, Any]) -> None:
     await world.intake().take("newsletter", [taken])
     assert taken.settled == "ack"
     assert await follow(asked, [published, other], after, 60) == ["wrong", ""]
+
+
+async def test_a_person_without_the_right_publishes_nothing(small_stack: Stack) -> None:
+    """Each right that lacks is told with its line and the command that grants it, which then helps; status 1."""
+    lines = f"{json.dumps(GOOD)}\n{json.dumps(LEAVES)}"
+    add = ("publishers", "add", "person:Dana", "--brand", "interpals")
+    unknown = await small_stack.run("publish", "-", "--by", "Dana", stdin=lines)
+    await small_stack.done(*add, "--category", "newsletter")
+    lacking = await small_stack.run("publish", "-", "--by", "dana", stdin=lines)
+    none = await small_stack.value("SELECT count(*) FROM outbox")
+    await small_stack.done(*add, "--action", "opt_out")
+    done = await small_stack.run("publish", "-", "--by", "DANA", stdin=lines)
+    await small_stack.done("publishers", "revoke", "person:dana")
+    revoked = await small_stack.run("publish", "-", "--by", "Dana", stdin=lines)
+    told = "mailer: -: line {}: {}; `mailer publishers add person:{} --brand interpals {}` lets it\n"
+    first, second = "--category newsletter", "--action opt_out"
+    nobody = "person:Dana is no known publisher"
+    assert (unknown.status, unknown.out) == (1, "")
+    assert unknown.err == told.format(1, nobody, "Dana", first) + told.format(2, nobody, "Dana", second)
+    may_not = "person:dana may not say opt_out of an account at interpals"
+    assert (lacking.status, lacking.err, none) == (1, told.format(2, may_not, "dana", second), 0)
+    assert (done.status, done.out) == (0, "Published 2 events.\n")
+    assert (revoked.status, revoked.err) == (1, unknown.err)
+
+
+async def test_who_published_at_a_command_does_not_release_it(small_stack: Stack) -> None:
+    """The publisher is the person, not what lets the command in: the system's user, or who `--by` names."""
+    breach = event("breach", "interpals", "breach", people("ann"))
+    async with small_stack.running("worker"):
+        await small_stack.done("publish", "-", "--wait", stdin=json.dumps(breach))
+        shown = (await small_stack.done("mailing", "show", "breach", "--json")).json
+        own = await small_stack.run("mailing", "approve", "breach", "--by", user().upper())
+        other = await small_stack.run("mailing", "approve", "breach", "--by", "Somebody Else")
+    assert shown["publisher"] == f"person:{user()}"
+    assert (own.status, "a second person has to release it" in own.err) == (2, True)
+    assert other.status == 0
+
+
+def test_the_environment_names_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that says who somebody is does not make them that person."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "dana")
+    assert user() == getpwuid(os.getuid()).pw_name
