@@ -44,14 +44,14 @@ async def answer(answers: Answers, policy: Policy, token: ConfirmToken, what: st
         proof: the link's token as it was signed.
 
     Returns:
-        False: nothing of that name waits, or it was stopped after it had been asked for.
+        False: nothing of that name waits, or it was stopped or refused after it had been asked for.
 
     Raises:
         ConsentRefused: the brand no longer has that mail.
         UnknownRecipient: the brand has no such recipient.
     """
     waiting = await answers.wishes.of(token.brand, token.recipient_id, token.confirmation)
-    wish = next((wish for wish in waiting if wish.what == what and not wish.answered), None)
+    wish = next((wish for wish in waiting if wish.what == what and wish.is_waiting), None)
     if wish is None:
         return False
     done = await _do(answers, policy, token.recipient_id, wish, proof)

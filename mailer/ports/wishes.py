@@ -37,7 +37,7 @@ class Wish:
         what: the scope of a consent, or an `Act`.
         version: of the statement that was shown. words: those that were shown.
         asked_at: when, an aware time.
-        answered: it was confirmed.
+        answered: it was confirmed. void: the opposite was said after it was asked for.
     """
 
     what: str
@@ -45,6 +45,12 @@ class Wish:
     words: str | None
     asked_at: datetime
     answered: bool = False
+    void: bool = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """It can still be confirmed."""
+        return not (self.answered or self.void)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +96,7 @@ class Wishes(Protocol):
         ...
 
     async def of(self, brand: str, recipient_id: int, confirmation: UUID) -> list[Wish]:
-        """Reads what one mail asks, answered or not.
-
-        Returns:
-            Nothing that was refused after it was asked for; nothing at all of a mail that is too old, or was for
-            another address.
-        """
+        """Reads all that one mail asks. Nothing once the mail is too old, or was for another address."""
         ...
 
     async def answered(self, confirmation: UUID, what: str) -> None:

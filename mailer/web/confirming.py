@@ -35,7 +35,7 @@ async def confirming(request: Request, token: str, site: TheSite) -> Response:
     wishes = await _wishes(site, policy, link)
     if not is_current(link.generation, standing) or not wishes:
         return problem_page(request, Problem.STALE, 410)
-    late = False
+    late = all(wish.void for wish in wishes)
     if acts(request.method):
         form = await form_of(request)
         for scope in [scope for scope in form.get("stop", []) if can_be_left(policy, scope)]:
@@ -51,7 +51,7 @@ async def confirming(request: Request, token: str, site: TheSite) -> Response:
         "confirm.html.j2",
         standing.address,
         late=late,
-        waiting=_choices(policy, [wish for wish in wishes if not wish.answered and wish.what != Act.SHOWN], language),
+        waiting=_choices(policy, [wish for wish in wishes if wish.is_waiting and wish.what != Act.SHOWN], language),
         confirmed=[] if late else _choices(policy, [wish for wish in wishes if wish.answered], language),
         gets=[] if standing.objected else [choice for choice in _flat(policy, standing, language) if choice.on],
     )

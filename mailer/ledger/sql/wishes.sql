@@ -27,12 +27,11 @@ UPDATE wishes SET voided_at = now()
 WHERE recipient_id = ANY ($1::bigint[]) AND what = ANY ($2::text[]) AND answered_at IS NULL AND voided_at IS NULL
 
 -- name: of
-SELECT w.what, w.version, w.words, w.asked_at, w.answered_at IS NOT NULL AS answered
+SELECT w.what, w.version, w.words, w.asked_at, w.answered_at IS NOT NULL AS answered, w.voided_at IS NOT NULL AS void
 FROM wishes w
 JOIN recipients r ON r.id = w.recipient_id
 JOIN standings s ON s.recipient_id = w.recipient_id AND s.generation = w.generation
 WHERE r.brand = $1 AND w.recipient_id = $2 AND w.confirmation = $3 AND w.mailed_at > now() - $4::interval
-  AND w.voided_at IS NULL
 ORDER BY w.asked_at, w.what
 
 -- name: answered
