@@ -1,21 +1,28 @@
 """The role matrix: each door and each action with each kind of publisher, and no route without its row."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from shlex import quote
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 
+import mailer
 from mailer.accounts import KINDS
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import ITSELF, Identity, IdentityKind
 from mailer.policy.publishers import OWN_TEMPLATES, Read, Rights, ToPublish, ToRead, ToSay, Wish
 from mailer.ports.broker import Header, Message
 from mailer.ports.dead_letters import DeadKind
+from mailer.processors.capture import Inbox as Captured
+from mailer.runtime.process import Pulse, paths_of
+from mailer.runtime.readiness import Readiness
 from mailer.web.app import create_app
+from mailer.web.inbox import create_inbox
 from tests.factories import BRAND, FakeReceived, World, plain_event, templates
 from tests.integration.test_account_events import event as account_event
 from tests.integration.web_world import browse, site_over
@@ -71,16 +78,29 @@ ROUTES: dict[tuple[str, str], tuple[Row, ...]] = {
 }
 """Every route that asks for a key, with all that it can be asked for."""
 WITHOUT_KEY = {
-    "/api/v1/openapi.json",
-    "/healthz",
-    "/u/{token}",
-    "/preferences/{token}",
-    "/confirm/{token}",
-    "/report/{token}",
-    "/o/{token}.gif",
-    "/c/{token}",
+    "/api/v1/openapi.json": {"GET", "HEAD"},
+    "/healthz": {"GET"},
+    "/u/{token}": {"GET", "HEAD", "POST"},
+    "/preferences/{token}": {"GET", "HEAD", "POST"},
+    "/confirm/{token}": {"GET", "HEAD", "POST"},
+    "/report/{token}": {"GET", "HEAD", "POST"},
+    "/o/{token}.gif": {"GET", "HEAD"},
+    "/c/{token}": {"GET", "HEAD"},
 }
 """The routes of the pages, whose visitors have a link and are no publishers; and the API's own description."""
+OPERATORS = {"/metrics", "/livez", "/readyz"}
+"""The paths of each operators' port, which is no publisher's: its network is closed to others, and it only shows."""
+INBOX = {
+    "/inbox",
+    "/inbox/{id}",
+    "/inbox/{id}/text",
+    "/inbox/{id}/headers",
+    "/inbox/{id}/html",
+    "/inbox/{id}/raw",
+}
+"""Those of captured mail, at the operators' port of `web`."""
+ANSWERING = {"mailer/web/app.py", "mailer/web/inbox.py", "mailer/runtime/process.py"}
+"""The modules that make something which answers over HTTP."""
 
 
 def just(wish: Wish) -> Rights:
@@ -130,10 +150,21 @@ def routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:
 
 
 def test_each_route_has_a_row(world: World) -> None:
-    """A new route says what it needs, or that it is a page; and no row is of a route that has gone."""
+    """A new route, or method of one, says what it needs, or that it is a page; no row is of one that has gone."""
     routes = set(routes_of(create_app(site_over(world))))
-    assert {(method, path) for method, path in routes if path not in WITHOUT_KEY} == ROUTES.keys()
-    assert {path for _, path in routes} >= WITHOUT_KEY
+    pages = {(method, path) for path, methods in WITHOUT_KEY.items() for method in methods}
+    assert routes == ROUTES.keys() | pages
+
+
+def test_the_operators_port_only_shows(tmp_path: Path) -> None:
+    """Its paths are known, all are read only, and none is a path of the public site; nothing else answers over HTTP."""
+    assert paths_of(Readiness(), Pulse(), []).keys() == OPERATORS
+    assert set(routes_of(create_inbox(Captured(tmp_path)))) == {("GET", path) for path in INBOX}
+    assert not (OPERATORS | INBOX) & {path for _, path in ROUTES} | WITHOUT_KEY.keys() & (OPERATORS | INBOX)
+    makes = re.compile(r"= (_App|FastAPI|Starlette|OperatorPort|HTTPServer)\(|asyncio\.start_server\(")
+    found = {path for path in Path(mailer.__file__).parent.rglob("*.py") if makes.search(path.read_text())}
+    root = Path(mailer.__file__).parent.parent
+    assert {str(path.relative_to(root)) for path in found} - {"mailer/runtime/operators.py"} == ANSWERING
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=" ".join)

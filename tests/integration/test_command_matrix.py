@@ -1,0 +1,155 @@
+"""The role matrix of the commands: each that acts on people, mail or rights names its person in the ledger."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from mailer import cli
+from mailer.cli import shared
+from mailer.cli.shared import user
+from tests.factories import BRAND, open_world, person, plain_event, received
+from tests.processes import SECRETS
+
+REF = "user-1"
+AT = ("--brand", BRAND)
+BY = ("--by", "Dana Duty")
+ACTS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "stop": (BY,),
+    "start": (BY,),
+    "brand pause": ((BRAND, *BY),),
+    "brand resume": ((BRAND, *BY),),
+    "processors pause": (("capture", *BY),),
+    "processors resume": (("capture", *BY),),
+    "mailing approve": (("leak", *BY),),
+    "mailing pause": (("one", *BY),),
+    "mailing resume": (("one", *BY),),
+    "mailing cancel": (("one", *BY),),
+    "rate set": (("domain", "example.org", "5/second", *BY),),
+    "rate clear": (("domain", "example.org", *BY),),
+    "rate warm-up": (("domain", "example.org", "--from", "2026-11-01", "10,20", *BY),),
+    "recipients restrict": ((REF, *AT), (REF, *AT, "--off")),
+    "recipients deactivate": ((REF, *AT), (REF, *AT, "--off")),
+    "recipients mark": ((REF, *AT, "paid"), (REF, *AT, "paid", "--off")),
+    "recipients channel": ((REF, *AT, "letter"),),
+    "recipients rectify": ((REF, *AT, "--name", "Ada"),),
+    "recipients hold": ((REF, *AT, "--reference", "case 7", *BY), (REF, *AT, "--reference", "case 7", "--lift", *BY)),
+    "recipients disclose": ((REF, *AT, "--authority", "a court", "--reference", "7", "--field", "email", *BY),),
+    "recipients import": (("people.csv", *AT),),
+    "consents import": (("consents.jsonl", *AT),),
+    "suppressions add": ((*AT, "--ref", REF, "--scope", "newsletter", "--source", "by post", *BY),),
+    "suppressions import": (("left.csv", *AT),),
+    "publishers add": (("role:shop", *AT, "--category", "newsletter", *BY),),
+    "publishers revoke": (("role:shop", *BY),),
+    "recipients erase": ((REF, *AT),),
+}
+"""Commands that act, in an order in which each has something to do. Whom none names, the system's user has done it."""
+TRIED_ELSEWHERE = {
+    "mailing end": "tests/integration/test_doubts.py",
+    "suppressions lift": "tests/integration/test_suppressions.py",
+    "quarantine believe": "tests/integration/test_quarantine.py",
+    "quarantine dismiss": "tests/integration/test_quarantine.py",
+    "inviters pause": "tests/integration/test_invitations.py",
+    "inviters resume": "tests/integration/test_invitations.py",
+    "processors confirm-purge": "tests/integration/test_rights.py",
+    "processors confirm-erasure": "tests/integration/test_rights.py",
+}
+"""Commands that act on what other tests have to make first; each takes `--by`."""
+PUBLISHES = {
+    "publish": "tests/integration/test_cli_publish.py::test_a_person_without_the_right_publishes_nothing",
+    "dead replay": "tests/integration/test_dead_letters.py",
+}
+"""Commands by which events get in: with the rights of a person, or of who had published them first."""
+SHOWS = {
+    "recipients list", "recipients find", "recipients show", "recipients export", "consents list", "consents export",
+    "suppressions list", "suppressions explain", "suppressions export", "mailing list", "mailing show",
+    "mailing coverage", "report advertiser", "ledger export", "ledger verify", "dead list", "dead show",
+    "templates check", "templates preview", "policy explain", "policy list", "policy show", "policy check",
+    "partners list", "partners key", "partners suppressions", "processors list", "quarantine list", "rate list",
+    "publishers list", "publishers show", "schema event", "schema queues", "schema api", "doctor",
+}  # fmt: skip
+"""Commands that change nothing of people, mail or rights."""
+RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish"}
+"""Commands that run mailer itself."""
+
+
+def commands(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[str, bool]]:
+    """Every command by its words, and whether it can be told who acts."""
+    if isinstance(command, typer.core.TyperGroup):
+        for name, inner in command.commands.items():
+            yield from commands(inner, (*path, name))
+    elif isinstance(command, typer.core.TyperCommand):
+        yield " ".join(path), any("--by" in parameter.opts for parameter in command.params)
+
+
+def test_each_command_has_one_row() -> None:
+    """A new command says whether it acts, publishes, shows or runs; those that take `--by` act or publish."""
+    found = dict(commands(typer.main.get_command(cli.app)))
+    rows = [*ACTS, *TRIED_ELSEWHERE, *PUBLISHES, *SHOWS, *RUNS]
+    assert sorted(rows) == sorted(found)
+    named = {name for name, takes_by in found.items() if takes_by}
+    assert named <= {*ACTS, *TRIED_ELSEWHERE, *PUBLISHES}
+    assert set(TRIED_ELSEWHERE) <= named
+    assert {name for name, runs in ACTS.items() if any("--by" in words for words in runs)} <= named
+
+
+async def _prepare(url: str) -> None:
+    """Makes a person, a mailing that is under way and a breach notice that waits."""
+    async with open_world(url) as world:
+        await world.known(1)
+        await world.accept({"refs": [REF]}, id="one")
+        leak = received(plain_event([person(1)], "breach") | {"id": "leak"})
+        await world.intake().take("breach", [leak])
+        assert leak.settled == "ack"
+
+
+async def _read_actors(url: str) -> list[tuple[str, str | None]]:
+    """Kinds and actors of the entries that somebody is the cause of, in their order."""
+    async with open_world(url) as world:
+        rows = await world.pool.fetch(
+            "SELECT kind, actor FROM ledger WHERE kind IN ('action', 'control', 'mailing') ORDER BY at, writer, n"
+        )
+        return [(row["kind"], row["actor"]) for row in rows]
+
+
+@pytest.fixture
+def acted(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., list[tuple[str, str | None]]]:
+    """Runs a command in this process, which has to succeed: the entries that it has added."""
+    with asyncio.Runner() as runner:
+        runner.run(_prepare(database_url))
+    for name, value in {**SECRETS, "DATABASE_URL": database_url, "DATA": str(tmp_path)}.items():
+        monkeypatch.setenv(f"MAILER_{name}", value)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "people.csv").write_text("ref,email,opted_out\nuser-2,user-2@people.example,newsletter\n")
+    (tmp_path / "left.csv").write_text("email\nuser-2@people.example\n")
+    said = {"ref": REF, "scope": "promotional", "given": True, "source": "paper", "version": "1", "words": "Yes."}
+    (tmp_path / "consents.jsonl").write_text(json.dumps(said | {"at": "2026-01-01T00:00:00Z"}) + "\n")
+
+    def run(*words: str) -> list[tuple[str, str | None]]:
+        with asyncio.Runner() as runner:
+            before = runner.run(_read_actors(database_url))
+        monkeypatch.setattr(sys, "argv", ["mailer", *words])
+        monkeypatch.setattr(shared._Acting, "person", None)
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        assert not end.value.code, f"{words}: {capsys.readouterr().err}"
+        with asyncio.Runner() as runner:
+            return runner.run(_read_actors(database_url))[len(before) :]
+
+    return run
+
+
+def test_each_command_that_acts_names_its_person(acted: Callable[..., list[tuple[str, str | None]]]) -> None:
+    """Who `--by` names, else the system's user, stands in each entry that the command adds; and it adds one."""
+    for name, runs in ACTS.items():
+        for words in runs:
+            whom = "Dana Duty" if "--by" in words else user()
+            entries = acted(*name.split(), *words)
+            assert entries, f"{name}: nothing is in the ledger"
+            assert {actor for _, actor in entries} == {f"person:{whom}"}, name
