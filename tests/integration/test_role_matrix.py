@@ -288,22 +288,69 @@ async def test_what_waits_when_its_publisher_is_revoked_is_not_taken_in(world: W
     assert [await world.mailings.find(BRAND, f"{wish}") for wish in WISHES] == [None] * len(WISHES)
 
 
-@pytest.mark.parametrize("template", sorted(OWN_TEMPLATES))
-async def test_mailers_own_words_wait_for_a_second_person(world: World, template: str) -> None:
-    """A publisher with the category waits for a release; mailer itself does not, and publishes nothing else."""
+def own_words(template: str, event_id: str) -> dict[str, Any]:
+    """An event that says mailer's own words."""
     shown = templates().get(BRAND, template)
     assert shown is not None
     named = {"category": "rights", "template": template, "context": dict(shown.example)}
-    for publisher, waits in (("broker:shop", True), (str(ITSELF), False)):
-        event = plain_event(PEOPLE) | named | {"id": f"of {publisher}"}
-        headers = {Header.PUBLISHER: publisher}
-        arrived = FakeReceived(Message(json.dumps(event).encode(), f"{BRAND}.rights", event["id"], headers, "guest"))
+    return plain_event(PEOPLE) | named | {"id": event_id}
+
+
+async def by_api(world: World, publisher: Identity, event: dict[str, Any]) -> FakeReceived:
+    """A request with the publisher's key, which is parked in the outbox and relayed by a worker."""
+    key = await world.publishers.add(publisher, everything())
+    async with browse(world) as client:
+        answer = await client.post("/api/v1/events", json=event, headers={"authorization": f"Bearer {key}"})
+        assert answer.status_code == 202, answer.text
+    [item] = await world.outbox.take("worker", 10, 30)
+    await world.outbox.remove([item.id])
+    return FakeReceived(replace(item.message, user_id="guest"))
+
+
+@pytest.mark.parametrize("template", sorted(OWN_TEMPLATES))
+@pytest.mark.parametrize("kind", DOORS)
+async def test_mailers_own_words_wait_at_each_door(world: World, kind: IdentityKind, template: str) -> None:
+    """A publisher who may do everything waits for a release, by any name and at any door, and nothing goes out."""
+    door = by_api if kind is IdentityKind.KEY else DOORS[kind]
+    for name in ("shop", "pipeline", str(ITSELF)):
+        publisher = Identity(kind, name)
+        if kind is not IdentityKind.KEY:
+            await world.publishers.add(publisher, everything())
+        event = own_words(template, f"of {publisher}")
+        arrived = await door(world, publisher, event)
         await world.intake().take("service", [arrived])
         status = await world.mailings.find(BRAND, event["id"])
         assert status is not None, arrived.settled
-        assert (status.state == "awaiting_release") == waits
-    news = plain_event(PEOPLE)
-    forged = Message(json.dumps(news).encode(), f"{BRAND}.newsletter", None, {Header.PUBLISHER: str(ITSELF)}, "guest")
+        assert (status.state, status.publisher) == ("awaiting_release", str(publisher))
+    assert world.processor.sent == []
+
+
+@pytest.mark.parametrize("template", sorted(OWN_TEMPLATES))
+@pytest.mark.parametrize("kind", DOORS)
+async def test_mailers_own_words_need_their_own_category(world: World, kind: IdentityKind, template: str) -> None:
+    """Who may publish all categories but `rights` says them neither as that nor as another."""
+    publisher = Identity(kind, "harbour")
+    await world.publishers.add(publisher, without(ToPublish(BRAND, "rights", template)))
+    for category in sorted(CATEGORIES):
+        event = own_words(template, category) | {"category": category, "reason": "You asked us to"}
+        arrived = await DOORS[kind](world, publisher, event)
+        await world.intake().take("service", [arrived])
+        assert arrived.kind == (DeadKind.NOT_ALLOWED if category == "rights" else DeadKind.REFUSED), category
+        assert await world.mailings.find(BRAND, event["id"]) is None
+    assert world.processor.sent == []
+
+
+@pytest.mark.parametrize("template", sorted(OWN_TEMPLATES))
+async def test_mailer_says_its_own_words_itself_and_nothing_else(world: World, template: str) -> None:
+    """Its own mail waits for nobody and goes out; other mail in its name is a dead letter."""
+    event, headers = own_words(template, "own"), {Header.PUBLISHER: str(ITSELF)}
+    arrived = FakeReceived(Message(json.dumps(event).encode(), f"{BRAND}.rights", event["id"], headers, "guest"))
+    await world.intake().take("service", [arrived])
+    status = await world.mailings.find(BRAND, event["id"])
+    assert status is not None, arrived.settled
+    assert status.state != "awaiting_release"
+    assert len(world.processor.sent) == 1
+    forged = Message(json.dumps(plain_event(PEOPLE)).encode(), f"{BRAND}.newsletter", None, headers, "guest")
     await world.intake().take("newsletter", [arrived := FakeReceived(forged)])
     assert arrived.kind == DeadKind.NOT_ALLOWED
 
