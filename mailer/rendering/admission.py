@@ -14,6 +14,7 @@ from mailer.policy.registry import rule
 from mailer.rendering.forms import NAME
 from mailer.rendering.headers import CONTROL
 from mailer.rendering.languages import is_locale
+from mailer.rendering.linkable import has_link, shown_texts
 from mailer.rendering.links import is_web_url
 from mailer.rendering.templates import RESERVED, SAMPLE, Addressee, RenderError, Template, TemplateLibrary
 from mailer.rendering.texts import in_locale, lacking, spoken_with, texts_of
@@ -49,6 +50,7 @@ def admit(event: MessageEvent, policies: Mapping[str, Policy], templates: Templa
         )
     if event.category == template.category:
         problems += _demands(event, policy, policy.categories[event.category])
+        problems += _link_problems(event, template, policy.categories[event.category])
     problems += _context_problems(event, template)
     problems += _language_problems(event, template)
     if not problems:
@@ -146,6 +148,32 @@ def _address_problems(event: MessageEvent, template: Template) -> Iterator[str]:
             if not all(value is None or (isinstance(value, str) and _LEADS[before](value)) for value in said):
                 yield f"{place}: {name} is no {_WANTED[before]}; template {template.name} makes a link of it"
                 break
+
+
+def _link_problems(event: MessageEvent, template: Template, category: Category) -> Iterator[str]:
+    """Texts of mandatory mail in which mail programs make a link: only what the template makes a link of is one."""
+    if category.optional:
+        return
+    shown = template.uses - {name for name, _ in template.linked}
+    if event.reason and "reason" in shown and has_link(event.reason):
+        yield "reason: holds an address; write it without"
+    for name in _linking(event.context, shown):
+        yield f"context: {name} {_HOLDS_LINK.format(template.name)}"
+    for index, person in enumerate(_people(event)):
+        if person.name and "recipient" in shown and has_link(person.name):
+            yield f"to.people.{index}.name: holds an address; write the name without"
+        for name in _linking(person.context, shown) if person.context else ():
+            yield f"to.people.{index}.context: {name} {_HOLDS_LINK.format(template.name)}"
+
+
+_HOLDS_LINK = (
+    "holds an address, of which mail programs make a link; write it without, or use a value of which template {} "
+    "makes a link itself"
+)
+
+
+def _linking(context: Mapping[str, Any], shown: frozenset[str]) -> list[str]:
+    return [name for name, value in context.items() if name in shown and any(map(has_link, shown_texts(value)))]
 
 
 _LEADS: Mapping[str, Callable[[str], object]] = {

@@ -117,8 +117,9 @@ _PROMOTES = {
     for language, words in _WORDS.items()
 }
 _SHOUTED = re.compile(r"(?<!\w)SALE(?!\w)")
-_UNSEEN = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
+UNSEEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+    "\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 """Characters that show nothing, which can stand within a word."""
 _SPREAD = re.compile(r"(?<!\w)(?:\w[ .·*-]){3,}\w(?!\w)")
@@ -146,7 +147,7 @@ def promotional_words(content: str, locale: str, *, markup: bool = False) -> Ite
         text = _STYLE.sub(" ", text)
         text = _TAG.sub("", _BLOCK.sub(" ", text)) + " " + " ".join(_SHOWN.findall(text))
         text = html.unescape(text)
-    text = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
+    text = UNSEEN.sub("", unicodedata.normalize("NFKC", text))
     text = _SPREAD.sub(lambda found: re.sub(r"[ .·*-]", "", found[0]), re.sub(r"\s+", " ", text))
     yield from _SHOUTED.findall(text)
     for language in dict.fromkeys(("en", locale.partition("-")[0])):
