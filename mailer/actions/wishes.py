@@ -9,6 +9,7 @@ from mailer.policy.identity import ITSELF
 from mailer.ports.broker import Header, Message
 from mailer.ports.consents import Consent
 from mailer.ports.wishes import Confirmation, Wish, Wishes
+from mailer.rendering.linkable import has_link
 from mailer.rendering.links import ConfirmToken, Links
 
 CONFIRMATION = "confirm-subscription"
@@ -55,7 +56,7 @@ async def ask(
     Raises:
         NobodyToAsk: the brand has no such recipient.
     """
-    requested = ", ".join(wish.words for wish in wishes if wish.words)[:_WORDS]
+    requested = _requested(wishes)
 
     def letter(made: Confirmation) -> Message:
         token = ConfirmToken(policy.brand, recipient_id, made.id, made.generation)
@@ -74,3 +75,9 @@ async def ask(
     if asked is None:
         raise NobodyToAsk(f"{policy.brand} has no such recipient")
     return Asked(asked.ref)
+
+
+def _requested(wishes: Sequence[Wish]) -> str:
+    """The words that the mail repeats: none with an address, which it would carry to whomever the asker named."""
+    said = ", ".join(wish.words for wish in wishes if wish.words and not has_link(wish.words))[:_WORDS]
+    return "" if has_link(said) else said  # a domain may be what the cut left

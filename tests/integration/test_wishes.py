@@ -1,5 +1,6 @@
 """Wishes that wait for an answer: confirmed subscriptions, and the mail that asks, at most one a day."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,12 +12,14 @@ from mailer.actions.answers import Answers, answer
 from mailer.actions.consent import ConsentRefused, confirm, request_subscription
 from mailer.actions.opt_out import opt_out
 from mailer.actions.wishes import Asked, Confirmations, ask
+from mailer.events import validate_event
 from mailer.policy.standing import TRACKING
 from mailer.ports.standings import Flag
 from mailer.ports.suppressions import NewSuppression
 from mailer.ports.wishes import BETWEEN_MAILS, Act, Wish
+from mailer.rendering.admission import admit
 from mailer.rendering.links import ConfirmToken
-from tests.factories import World, policies
+from tests.factories import World, policies, templates
 from tests.integration.test_consents import CONFIRMED, LINKS, WORDS, give, said, standing
 
 
@@ -62,6 +65,18 @@ async def test_a_subscription_counts_once_it_is_confirmed(world: World) -> None:
     assert {(record.consent.source, record.consent.words, record.consent.proof) for record in given} == {
         ("confirmed", WORDS, "the token")
     }
+
+
+@pytest.mark.parametrize("words", ["Win at ev\u00adil.com", "a " * 246 + "evil.community"])
+async def test_a_confirmation_mail_carries_no_address_of_the_asker(world: World, words: str) -> None:
+    """Words with an address are kept for the record, but the mail that asks does not repeat them, cut or whole."""
+    await world.accept([{"ref": "ada", "email": "ada@people.example"}], brand=CONFIRMED, controller="paltalk")
+    ada = await world.id_of("ada", CONFIRMED)
+    assert await give(world, ada, "newsletter", CONFIRMED, words=words) == Asked("ada")
+    body = await world.pool.fetchval("SELECT body FROM outbox ORDER BY id DESC LIMIT 1")
+    event = validate_event(json.loads(body))
+    assert event.context["requested"] == ""
+    assert admit(event, policies(), templates()).name == "confirm-subscription"
 
 
 async def test_one_mail_a_day_asks(world: World) -> None:
