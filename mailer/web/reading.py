@@ -16,7 +16,7 @@ MAX_PATH = 8_000
 
 
 PAGES = ("/u/", "/preferences/", "/confirm/", "/report/", "/c/", "/o/")
-"""How the paths of links in mails begin."""
+"""Beginnings of the paths of links in mails."""
 
 
 class WellFormed:

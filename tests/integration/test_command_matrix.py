@@ -146,7 +146,7 @@ def acted(
 
 
 def test_each_command_that_acts_names_its_person(acted: Callable[..., list[tuple[str, str | None]]]) -> None:
-    """Who `--by` names, else the system's user, stands in each entry that the command adds; and it adds one."""
+    """Each entry that the command adds names the person of `--by`, else the system's user; and it adds one."""
     for name, runs in ACTS.items():
         for words in runs:
             whom = "Dana Duty" if "--by" in words else user()

@@ -328,7 +328,7 @@ async def test_mailers_own_words_wait_at_each_door(world: World, kind: IdentityK
 @pytest.mark.parametrize("template", sorted(OWN_TEMPLATES))
 @pytest.mark.parametrize("kind", DOORS)
 async def test_mailers_own_words_need_their_own_category(world: World, kind: IdentityKind, template: str) -> None:
-    """Who may publish all categories but `rights` says them neither as that nor as another."""
+    """A publisher of all categories but `rights` says them neither as that nor as another."""
     publisher = Identity(kind, "harbour")
     await world.publishers.add(publisher, without(ToPublish(BRAND, "rights", template)))
     for category in sorted(CATEGORIES):

@@ -199,7 +199,7 @@ HOLDS = "holds an address, of which mail programs make a link"
 
 
 def refusals(name: str, context: dict[str, Any], brand: str = "paltalk-2006", **changes: Any) -> list[str]:
-    """What is wrong with an event of a template, its example changed."""
+    """Returns what is wrong with an event of a template, its example changed."""
     template = TEMPLATES.get(brand, name)
     assert template
     event = {"v": 1, "id": "1", "brand": brand, "category": template.category, "template": name}
@@ -255,5 +255,5 @@ def test_links_that_a_template_makes_are_taken() -> None:
 
 
 def test_optional_mail_may_name_addresses() -> None:
-    """What can be left may say where to read on."""
+    """Mail that can be left may say where to read on."""
     assert refusals("weekly", {"headline": "Meet us at www.paltalk.example"}, reason=None) == []
