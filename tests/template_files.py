@@ -40,7 +40,8 @@ MANDATORY = {
     '{% if service_footer == "deactivate" %}\nClose your account{% endif %}',
     "news/template.toml": FILES["news/template.toml"]
     .replace('"newsletter"', '"service"', 1)
-    .replace('"newsletter"', '"service_notice"'),
+    .replace('"newsletter"', '"service_notice"')
+    .replace("[example]", '[values]\nheadline = "text 200"\n[example]'),
 }
 
 

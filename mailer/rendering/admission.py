@@ -1,8 +1,7 @@
 """Whether an event can be rendered at all, asked before it is accepted, so that its publisher gets the answer."""
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -15,9 +14,9 @@ from mailer.rendering.forms import NAME
 from mailer.rendering.headers import CONTROL
 from mailer.rendering.languages import is_locale
 from mailer.rendering.linkable import has_link, shown_texts
-from mailer.rendering.links import is_web_url
 from mailer.rendering.templates import RESERVED, SAMPLE, Addressee, RenderError, Template, TemplateLibrary
 from mailer.rendering.texts import in_locale, lacking, spoken_with, texts_of
+from mailer.rendering.value_types import misfit, words_of
 
 _GOOD: set[tuple[object, ...]] = set()
 _MOST_GOOD = 1000
@@ -127,7 +126,7 @@ def _context_problems(event: MessageEvent, template: Template) -> Iterator[str]:
         yield from _names_taken(f"to.people.{index}.context", own)
         if not isinstance(person.context.get("profile", {}), dict):
             yield f"to.people.{index}.context.profile: is no object; write what is known about the person by name"
-    yield from _address_problems(event, template)
+    yield from _type_problems(event, template)
     for name in sorted(template.required - _given(event.context)):
         without = [index for index, person in enumerate(people) if name not in _given(person.context)]
         if not people or len(without) == len(people):
@@ -137,51 +136,52 @@ def _context_problems(event: MessageEvent, template: Template) -> Iterator[str]:
             yield f"to.people.{without[0]}.context: {name} is missing{also}; template {template.name} needs it"
 
 
-def _address_problems(event: MessageEvent, template: Template) -> Iterator[str]:
-    """Values that mandatory mail shows as an address lead to a page, a mailbox or a telephone."""
-    texts = texts_of(event.context, template) if template.linked else {}
-    for name, before in sorted(template.linked):
-        places = [("context", event.context)]
-        places += [(f"to.people.{index}.context", person.context) for index, person in enumerate(_people(event))]
-        for place, context in places:
-            said = texts[name].values() if context is event.context and name in texts else (context.get(name),)
-            if not all(value is None or (isinstance(value, str) and _LEADS[before](value)) for value in said):
-                yield f"{place}: {name} is no {_WANTED[before]}; template {template.name} makes a link of it"
-                break
+def _type_problems(event: MessageEvent, template: Template) -> Iterator[str]:
+    """Values that are not of the type that the template declares, the first of each name."""
+    if not template.types:  # as most of optional mail
+        return
+    texts = texts_of(event.context, template)
+    places = [("context", event.context)]
+    places += [(f"to.people.{index}.context", person.context) for index, person in enumerate(_people(event))]
+    wrong: dict[str, str] = {}
+    for place, context in places:
+        for name in template.types.keys() & context.keys() - wrong.keys():
+            said = texts[name].values() if context is event.context and name in texts else (context[name],)
+            if unfit := next(filter(None, (misfit(template.types[name], value, name) for value in said)), None):
+                wrong[name] = f"{place}: {unfit}; template {template.name} declares its type"
+    yield from (said for _, said in sorted(wrong.items()))
 
 
 def _link_problems(event: MessageEvent, template: Template, category: Category) -> Iterator[str]:
     """Texts of mandatory mail in which mail programs make a link: only what the template makes a link of is one."""
     if category.optional:
         return
-    shown = template.uses - {name for name, _ in template.linked}
+    shown = template.uses
     if event.reason and "reason" in shown and has_link(event.reason):
         yield "reason: holds an address; write it without"
-    for name in _linking(event.context, shown):
+    for name in _linking(event.context, template):
         yield f"context: {name} {_HOLDS_LINK.format(template.name)}"
     for index, person in enumerate(_people(event)):
         if person.name and "recipient" in shown and has_link(person.name):
             yield f"to.people.{index}.name: holds an address; write the name without"
-        for name in _linking(person.context, shown) if person.context else ():
+        for name in _linking(person.context, template) if person.context else ():
             yield f"to.people.{index}.context: {name} {_HOLDS_LINK.format(template.name)}"
 
 
 _HOLDS_LINK = (
-    "holds an address, of which mail programs make a link; write it without, or use a value of which template {} "
-    "makes a link itself"
+    "holds an address, of which mail programs make a link; write it without, or use a value that template {} declares "
+    "as a URL"
 )
 
 
-def _linking(context: Mapping[str, Any], shown: frozenset[str]) -> list[str]:
-    return [name for name, value in context.items() if name in shown and any(map(has_link, shown_texts(value)))]
-
-
-_LEADS: Mapping[str, Callable[[str], object]] = {
-    "": is_web_url,
-    "mailto:": re.compile(r"[^\s<>\"?&,;:@]+@[^\s<>\"?&,;:@]+").fullmatch,
-    "tel:": re.compile(r"\+?[\d ().-]{3,40}").fullmatch,
-}
-_WANTED = {"": "https or http URL", "mailto:": "e-mail address", "tel:": "telephone number"}
+def _linking(context: Mapping[str, Any], template: Template) -> list[str]:
+    """The names of shown values that hold a link somewhere that the template does not declare as an address."""
+    return [
+        name
+        for name, value in context.items()
+        if name in template.uses
+        and any(has_link(text) for words in words_of(template.types.get(name), value) for text in shown_texts(words))
+    ]
 
 
 def _given(context: Mapping[str, Any]) -> set[str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.rendering.compiled import RESERVED, Piece, Rendered, RenderError, Template
@@ -19,6 +20,8 @@ from mailer.rendering.markup import markup_faults
 from mailer.rendering.promotion import promotional_words
 from mailer.rendering.samples import LEAVE, LINK, Face, faces, going_without, two_faced
 from mailer.rendering.sources import TAG, Fault, TemplateFiles
+from mailer.rendering.texts import texts_of
+from mailer.rendering.value_types import FORMS, Single, misfit
 
 _TRACKED_LINK = re.compile(r"<a\b[^>]*\bhref=\"[^\"]*(?:/c/|[?&;](?:utm_|mc_|gclid|fbclid))", re.IGNORECASE)
 _REMOTE_IMAGE = re.compile(r"<img\b[^>]*\bsrc=\"(?!cid:|data:)|\bbackground=\"|url\(", re.IGNORECASE)
@@ -148,6 +151,23 @@ def _manifest_problems(template: Template, policy: Policy) -> Iterator[str]:
         yield f"example: {', '.join(sorted(taken))} is reserved for the pipeline; rename it"
     if not isinstance(template.profile, dict):
         yield "example: profile is a table of what is known about a person; write [example.profile]"
+    yield from _type_problems(template)
+
+
+def _type_problems(template: Template) -> Iterator[str]:
+    """Values without a type in mandatory mail, types without a value, and values of the example that do not fit."""
+    category, used = CATEGORIES.get(template.category), template.uses - RESERVED
+    for name in sorted(used - set(template.types)) if category and category.mandatory else ():
+        yield f'values: {name} has no type, as each value of mandatory mail; write {name} = "…" below [values]: {FORMS}'
+    for name in sorted(set(template.types) - used):
+        yield f"values: {name} is not used by the template; remove it"
+    for name, _ in sorted(template.linked):
+        if (kind := template.types.get(name)) and not (isinstance(kind, Single) and kind.is_address):
+            yield f"values: {name} is made a link of; declare it as url, url anywhere, mailbox or telephone"
+    texts = texts_of(template.example, template)
+    for name, kind in sorted(template.types.items()):
+        said = texts[name].values() if name in texts else (template.example.get(name),)
+        yield from (f"example: {wrong}" for value in said if (wrong := misfit(kind, value, name)))
 
 
 @rule(

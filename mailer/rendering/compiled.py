@@ -32,6 +32,7 @@ from mailer.rendering.literal import literal, names_by_line
 from mailer.rendering.markup import linked_names
 from mailer.rendering.sources import Fault, TemplateError, TemplateFiles, assemble, body_path, fold
 from mailer.rendering.surviving import survive
+from mailer.rendering.value_types import ValueType
 
 RESERVED = frozenset(
     {
@@ -128,6 +129,7 @@ class Template:
         opened: those into whose values it looks, in some locale.
         tracks: those of which it makes the URLs of tracked links, in some locale.
         promotional: whether a promotional block says anything.
+        types: those that the values of a context are declared to have; of mandatory mail each has one.
         example: a context to look at it with. profile: a person's, for the same.
         source: all that it is made of, as JSON; `restore` makes the same template of it.
     """
@@ -148,6 +150,7 @@ class Template:
     tracks: frozenset[str]
     linked: frozenset[tuple[str, str]]
     promotional: bool
+    types: Mapping[str, ValueType]
     example: Mapping[str, Any]
     profile: Mapping[str, Any]
     source: str = field(repr=False)
@@ -235,7 +238,7 @@ def compile_template(files: TemplateFiles) -> Template:
     manifest = files.manifest
     sources = {locale: _sources(files, locale) for locale in manifest.subject}
     stated = json.dumps({"category": manifest.category, "purpose": manifest.purpose, "sources": sources})
-    return _compile_all(files.brand.policy, files.folder, stated, manifest.example)
+    return _compile_all(files.brand.policy, files.folder, stated, manifest.example, files.types)
 
 
 def restore(policy: Policy, name: str, source: str) -> Template:
@@ -249,10 +252,12 @@ def restore(policy: Policy, name: str, source: str) -> Template:
     Raises:
         TemplateError: it no longer compiles.
     """
-    return _compile_all(policy, Path(policy.brand, name), source, {})
+    return _compile_all(policy, Path(policy.brand, name), source, {}, {})
 
 
-def _compile_all(policy: Policy, folder: Path, source: str, example: Mapping[str, Any]) -> Template:
+def _compile_all(
+    policy: Policy, folder: Path, source: str, example: Mapping[str, Any], types: Mapping[str, ValueType]
+) -> Template:
     stated = json.loads(source)
     sources: dict[str, dict[Piece, str]] = stated["sources"]
     category = CATEGORIES.get(stated["category"])
@@ -283,6 +288,7 @@ def _compile_all(policy: Policy, folder: Path, source: str, example: Mapping[str
             if name not in RESERVED and category is not None and category.mandatory
         ),
         promotional=any(one.promotional for one in compiled.values()),
+        types=types,
         example={name: value for name, value in example.items() if name != "profile"},
         profile=example.get("profile", {}),
         source=source,

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from mailer.policy.document import Policy
 from mailer.policy.forms import language_tag
 from mailer.rendering.languages import fallbacks, is_locale, is_written_as, reads_rightwards
+from mailer.rendering.value_types import ValueType, value_types
 
 Part = Literal["html", "txt"]
 Strings = Mapping[str, Mapping[str, str]]
@@ -66,6 +67,7 @@ class Manifest(BaseModel):
     Attributes:
         category: one of the policy's. purpose: one of the policy's closed list.
         subject: a line of Jinja2 for each locale that the template speaks.
+        values: the type of each value of a context (see `value_types`).
         example: a context to check and preview it with.
     """
 
@@ -74,6 +76,7 @@ class Manifest(BaseModel):
     category: str
     purpose: str
     subject: dict[Annotated[str, AfterValidator(language_tag)], str] = Field(min_length=1)
+    values: dict[str, Any] = Field(default_factory=dict)
     example: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -97,7 +100,7 @@ class TemplateFiles:
 
     Attributes:
         bodies: the sources, by locale (`""` serves all locales that have none of their own) and part.
-        strings: the template's own, over those of the layout.
+        strings: the template's own, over those of the layout. types: those that its manifest declares.
     """
 
     brand: BrandFiles
@@ -105,6 +108,7 @@ class TemplateFiles:
     manifest: Manifest
     bodies: Mapping[tuple[str, Part], str]
     strings: Strings = field(default_factory=dict)
+    types: Mapping[str, ValueType] = field(default_factory=dict)
 
 
 def read_brand(folder: Path, policy: Policy) -> BrandFiles:
@@ -130,13 +134,17 @@ def read_template(folder: Path, brand: BrandFiles) -> TemplateFiles:
     except ValidationError as error:
         places = ((".".join(map(str, detail["loc"])), detail["msg"]) for detail in error.errors())
         raise TemplateError(*(Fault(path, f"{place}: {message}") for place, message in places)) from error
+    try:
+        types = value_types(manifest.values, brand.policy.domain)
+    except ValueError as error:
+        raise TemplateError(Fault(path, str(error))) from error
     bodies: dict[tuple[str, Part], str] = {}
     parts: tuple[Part, ...] = ("html", "txt")
     for part in parts:
         for file in sorted(folder.glob(f"body*.{part}.j2")):
             locale = file.name.removesuffix(f".{part}.j2").removeprefix("body").removeprefix(".")
             bodies[language_tag(locale), part] = file.read_text("utf-8")
-    files = TemplateFiles(brand, folder, manifest, bodies, _read_strings(folder / "strings.toml"))
+    files = TemplateFiles(brand, folder, manifest, bodies, _read_strings(folder / "strings.toml"), types)
     faults = [*_unpaired(files), *_unspoken(files)]
     if faults:
         raise TemplateError(*faults)

@@ -66,7 +66,7 @@ async def test_service_and_order_mail_promote_nothing(world: World, tmp_path: Pa
 async def test_no_mail_has_or_asks_for_a_secret(world: World, tmp_path: Path) -> None:
     """A welcome mail verifies the account by a link; what would carry or ask for a password does not load."""
     for brand in ("paltalk-2006", "paltalk-2002"):
-        link = "https://app.example/verify/5e1f"
+        link = f"https://app.{policies()[brand].domain}/verify/5e1f"
         context = dict(templates().get(brand, "welcome").example) | {"verify_url": link}  # type: ignore[union-attr]  # it is shipped
         mail = await told_ada(world, brand, "welcome", context=context)
         assert all(link in part for part in parts(mail))
@@ -146,6 +146,9 @@ def notice_template() -> dict[str, str]:
     facts = " ".join(f"{{{{ {fact} }}}}" for fact in ("happened", "information", "consequences", "doing", "contact"))
     values = "".join(f'{fact} = "x"\n' for fact in ("happened", "information", "consequences", "doing", "contact"))
     manifest = MANDATORY[MANIFEST].replace('"service"', '"breach"').replace('"service_notice"', '"security_notice"')
+    manifest = within({MANIFEST: manifest}, MANIFEST, "[example]", values.replace('"x"', '"slug"') + "[example]")[
+        MANIFEST
+    ]
     return {
         **MANDATORY,
         MANIFEST: manifest + values,

@@ -62,19 +62,51 @@ def test_each_shipped_template_can_be_published(template: Template) -> None:
     assert ask(**changes) is template
 
 
-BAD_URLS = ("javascript:alert(1)", "x.example", "", "//x.example", "https://", "data:,x", 5, ["https://x.example"])
+BAD_URLS = (
+    "javascript:alert(1)",
+    "paltalk.example",
+    "",
+    "//paltalk.example",
+    "https://",
+    "data:,x",
+    5,
+    ["https://paltalk.example"],
+    "https://evil.example",
+    "https://paltalk.example.evil.example",
+    "https://notpaltalk.example",
+    "https://paltalk.example@evil.example",
+    "https://paltalk.example:x@evil.example/",
+    "https://evil.example/paltalk.example",
+    "https://evil.example#.paltalk.example",
+    "https://evil.example?paltalk.example",
+    "https://paltalk.example\\.evil.example",
+    "https://paltalk\uff0eexample.evil.example",
+    "ftp://paltalk.example/1",
+)
+GOOD_URLS = (
+    "https://paltalk.example/1",
+    "http://app.paltalk.example",
+    "HTTPS://PALTALK.example./?a=@#b",
+    "https://paltalk.example:8443/x",
+)
 
 
 @pytest.mark.parametrize("url", BAD_URLS)
 def test_an_address_of_mandatory_mail_leads_somewhere(url: object) -> None:
-    """A value that mandatory mail makes a link of is a URL of the web, in the event's context and in each person's."""
+    """A value that mandatory mail makes a link of is a URL of the brand's own, for all and for each person."""
     welcome = {"category": "service", "template": "welcome", "reason": "A new account"}
-    said = "verify_url is no https or http URL; template welcome makes a link of it"
-    assert f"context: {said}" in problems(**welcome, context={"verify_url": url})
-    own = people({"verify_url": "https://x.example/1"}, {"verify_url": url})
-    assert f"to.people.1.context: {said}" in problems(**welcome, context={}, to=own)
-    good = people({"verify_url": "https://x.example/1"})
-    assert ask(**welcome, context={}, to=good) is TEMPLATES.get("paltalk-2006", "welcome")
+    said = "verify_url is no https or http URL of paltalk.example; template welcome declares its type"
+    assert problems(**welcome, context={"verify_url": url}) == [f"context: {said}"]
+    own = people({"verify_url": GOOD_URLS[0]}, {"verify_url": url})
+    assert problems(**welcome, context={}, to=own) == [f"to.people.1.context: {said}"]
+
+
+@pytest.mark.parametrize("url", GOOD_URLS)
+def test_an_address_of_the_brands_own_domain_is_taken(url: str) -> None:
+    """A URL leads to the policy's domain or one below it, in any case and at any port."""
+    welcome = {"category": "service", "template": "welcome", "reason": "A new account"}
+    assert ask(**welcome, context={"verify_url": url}).name == "welcome"
+    assert ask(**welcome, context={}, to=people({"verify_url": url})).name == "welcome"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +116,7 @@ def test_a_mailbox_of_mandatory_mail_is_one(contact: str) -> None:
     """A value behind mailto: is one mailbox, without headers of its own."""
     breach = {"category": "breach", "template": "breach-notice", "reason": "The law"}
     context = {"happened_on": "2026-02-11", "found_on": "2026-02-14", "contact": contact}
-    assert "context: contact is no e-mail address; template breach-notice makes a link of it" in problems(
+    assert "context: contact is no e-mail address; template breach-notice declares its type" in problems(
         **breach, context=context
     )
 

@@ -24,10 +24,14 @@ LEAVING = {
 """Mandatory mail with the link that closes the account."""
 
 FACTS = "happened {{ information }}, consequences: {{ consequences }} {{ doing }} {{ contact }} {{ happened_on }}"
+_STATED = ("happened_on", "information", "consequences", "doing", "contact")
 BREACH = {
     **MANDATORY,
-    MANIFEST: MANDATORY[MANIFEST].replace('"service"', '"breach"').replace('"service_notice"', '"security_notice"')
-    + 'happened_on = "a"\ninformation = "b"\nconsequences = "c"\ndoing = "d"\ncontact = "e"\n',
+    MANIFEST: MANDATORY[MANIFEST]
+    .replace('"service"', '"breach"')
+    .replace('"service_notice"', '"security_notice"')
+    .replace("[example]", "".join(f'{fact} = "slug"\n' for fact in _STATED) + "[example]")
+    + "".join(f'{fact} = "x"\n' for fact in _STATED),
     PAGE: MANDATORY[PAGE].replace("{{ headline }}", FACTS),
     BODY: MANDATORY[BODY].replace("{{ headline }}", FACTS),
 }

@@ -78,7 +78,9 @@ def test_a_link_in_html_is_whole(tmp_path: Path) -> None:
 def test_a_link_of_a_context_may_get_a_path(tmp_path: Path, behind: str, good: bool) -> None:
     """A template may add a path or query to a URL of a context, and no text."""
     files = within(MANDATORY, BODY, "{{ headline }}", "{{ shop_url }}" + behind)
-    files = within(files, MANIFEST, "[example]", '[example]\nshop_url = "https://shop.example"')
+    files = within(
+        files, MANIFEST, "[example]", 'shop_url = "url anywhere"\n[example]\nshop_url = "https://shop.example"'
+    )
     if good:
         assert len(library(tmp_path, files)) == 1
     else:

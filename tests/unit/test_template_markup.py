@@ -160,6 +160,7 @@ def test_what_a_page_needs_may_stand(tmp_path: Path) -> None:
         'headline = "One"',
         'headline = "One"\npage = "https://x.example"\ncontact = "a@b.example"',
     )
+    files = within(files, "news/template.toml", "[example]", 'page = "url anywhere"\ncontact = "mailbox"\n[example]')
     (template,) = library(tmp_path, files)
     assert template.linked == {("page", ""), ("contact", "mailto:")}
 

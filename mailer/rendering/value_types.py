@@ -1,0 +1,184 @@
+"""Types of the values that a template takes: what a `[values]` table of its `template.toml` says, and what fits it."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from mailer.rendering.links import is_web_url
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """A type of one value.
+
+    Attributes:
+        wanted: what a value is that fits, with its article.
+        fits: tells of a JSON value other than null whether it does.
+        is_address: it is made to be a link.
+    """
+
+    wanted: str
+    fits: Callable[[Any], bool]
+    is_address: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """A list whose elements are all of one type."""
+
+    each: "ValueType"
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """An object with fields of types of their own; the template shows no others."""
+
+    types: Mapping[str, "ValueType"]
+
+
+ValueType = Single | ListOf | Fields
+
+FORMS = "text 200, slug, date, moment, number, money, url, url anywhere, mailbox, telephone"
+"""The types of one value, as they are written."""
+_TEXT = re.compile(r"text ([1-9]\d{0,5})")
+_SLUG = re.compile(r"[\w-]{1,100}", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)")
+_AMOUNT = re.compile(r"[-\u2212]?\d(?:[\d.,'\u2019 \u00a0\u202f]{0,30}\d)?")
+_MAILBOX = re.compile(r"[^\s<>\"?&,;:@]+@[^\s<>\"?&,;:@]+")
+_TELEPHONE = re.compile(r"\+?[\d ().-]{3,40}")
+
+
+def value_types(values: Mapping[str, Any], domain: str) -> dict[str, ValueType]:
+    """Reads a `[values]` table.
+
+    Args:
+        values: a type for each name: a text such as `slug`, a list of one type, or a table of fields.
+        domain: the brand's own; a `url` leads to it or to a domain below it.
+
+    Raises:
+        ValueError: one is no type; the message says where, and what to write.
+    """
+    return {name: _read(written, name, domain) for name, written in values.items()}
+
+
+def misfit(kind: ValueType, value: Any, name: str) -> str | None:
+    """Says what is wrong with a JSON value, by names and never by contents; None if it fits. Null fits each type."""
+    match kind:
+        case _ if value is None:
+            return None
+        case Single():
+            return None if kind.fits(value) else f"{name} is no {kind.wanted}"
+        case ListOf():
+            if not isinstance(value, list):
+                return f"{name} is no list"
+            return next(filter(None, (misfit(kind.each, inner, name) for inner in value)), None)
+        case Fields():
+            if not isinstance(value, dict):
+                return f"{name} is no object"
+            each = (misfit(inner, value.get(field), f"{name}.{field}") for field, inner in kind.types.items())
+            return next(filter(None, each), None)
+
+
+def words_of(kind: ValueType | None, value: Any) -> Iterator[Any]:
+    """The parts of a value that are no declared address."""
+    match kind:
+        case Single(is_address=True):
+            return
+        case ListOf() if isinstance(value, list):
+            for inner in value:
+                yield from words_of(kind.each, inner)
+        case Fields() if isinstance(value, dict):
+            for field, inner in value.items():
+                yield from words_of(kind.types.get(field), inner)
+        case _:
+            yield value
+
+
+def _read(written: Any, name: str, domain: str) -> ValueType:
+    match written:
+        case str():
+            if found := _TEXT.fullmatch(written):
+                return _text(int(found[1]))
+            if written == "url":
+                return _own_url(domain)
+            if written in _SINGLES:
+                return _SINGLES[written]
+        case [each]:
+            return ListOf(_read(each, name, domain))
+        case dict() if written:
+            return Fields({field: _read(each, f"{name}.{field}", domain) for field, each in written.items()})
+        case _:
+            pass
+    raise ValueError(f"values.{name} is no type; write one of {FORMS}, a list of one type, or a table of fields")
+
+
+def _text(most: int) -> Single:
+    return Single(f"text of at most {most} characters", lambda value: isinstance(value, str) and len(value) <= most)
+
+
+def _own_url(domain: str) -> Single:
+    return Single(f"https or http URL of {domain}", lambda value: _is_url(value) and _leads_to(value, domain), True)
+
+
+def _leads_to(url: str, domain: str) -> bool:
+    """Tells whether a URL's host is a domain or below it; one with a user before its host never is."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    return "@" not in parts.netloc and (host == domain or host.endswith(f".{domain}"))
+
+
+def _is_url(value: Any) -> bool:
+    return isinstance(value, str) and is_web_url(value)
+
+
+def _matches(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _is_date(value: Any) -> bool:
+    return _matches(_DATE)(value) and _can_read(date.fromisoformat, value)
+
+
+def _is_moment(value: Any) -> bool:
+    return _matches(_MOMENT)(value) and _can_read(datetime.fromisoformat, value)
+
+
+def _can_read(read: Callable[[str], object], value: str) -> bool:
+    try:
+        read(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_money(value: Any) -> bool:
+    """Tells whether a value is an amount, with a currency before or behind it."""
+    if not isinstance(value, str) or not (found := _AMOUNT.search(value)):
+        return False
+    around = (value[: found.start()].strip(), value[found.end() :].strip())
+    return "" in around and len(around[0] + around[1]) <= 4 and all(map(_is_of_currency, around[0] + around[1]))
+
+
+def _is_of_currency(sign: str) -> bool:
+    return unicodedata.category(sign) == "Sc" or sign.isalpha()
+
+
+_SINGLES: Mapping[str, Single] = {
+    "slug": Single("slug of letters, digits, - and _ (A to Z, at most 100)", _matches(_SLUG)),
+    "date": Single("date such as 2026-04-12", _is_date),
+    "moment": Single("time with a zone such as 2026-04-12T02:00Z", _is_moment),
+    "number": Single("number", _is_number),
+    "money": Single("amount with its currency such as $59.95", _is_money),
+    "url anywhere": Single("https or http URL", _is_url, is_address=True),
+    "mailbox": Single("e-mail address", _matches(_MAILBOX), is_address=True),
+    "telephone": Single("telephone number", _matches(_TELEPHONE), is_address=True),
+}
