@@ -18,6 +18,7 @@ from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Outgoing
 from mailer.rendering.forms import NAME, Form
 from mailer.rendering.headers import HeaderRefused, addr_spec
+from mailer.rendering.linkable import has_link
 from mailer.rendering.links import (
     SERVICE,
     Links,
@@ -121,6 +122,8 @@ class Press:
         address = address_now(row.standing)
         if address is None:
             raise AssertionError("nobody without an address is decided to be sent to")
+        if category.mandatory and row.name and has_link(row.name):  # known from before; intake takes none with it
+            row = replace(row, name=None)
         switches = self.policy.switches_for(row.standing.collected_under, row.standing.country)
         personal = self._personal(row, category, switches)
         level = self.counting.level(row.standing, category, switches)

@@ -198,6 +198,17 @@ def test_every_mail_can_be_reported() -> None:
     assert read == {ReportToken("interpals", 7, press.facts.id, 1)}
 
 
+def test_a_name_with_an_address_is_left_out_of_mandatory_mail() -> None:
+    """A name that was known from before, in which mail programs make a link, stands in no part and no field."""
+    for name, shown in (("Ada", True), ("Win at ev\u00adil.com", False), ("HTTPS://EVIL", False)):
+        press = set_up(replace(facts_of("service"), context=dict(_example("interpals", "maintenance"))), policies())
+        message = str(printed(press, replace(row_for(press), name=name)))
+        assert ("Ada" in message) is shown
+        assert not re.search("evil|ev\u00adil|=C2=AD|win at", message, re.IGNORECASE)
+    optional = press_of()
+    assert "evil.com" in str(printed(optional, replace(row_for(optional), name="Win at evil.com"))["To"])
+
+
 def test_nobody_sets_what_is_the_pipelines() -> None:
     """A context with a reserved name, however it came in, changes nothing."""
     evil = {"unsubscribe_url": "https://evil.example", "report_url": "https://evil.example", "partner": "evil"}
