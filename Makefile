@@ -35,7 +35,8 @@ proofs: .venv/dev  ## holds each promise against the last run of all tests
 promises: .venv/dev  ## writes docs/promises.md: each promise with its rules and its proofs
 	@$(bin)/python -m scripts.publish_promises
 
-mutants: .venv/dev  ## takes each rule away and expects a proof to fail; RULES="opt-out" chooses
+mutants: .venv/dev  ## takes each rule and each clause of a decision away and expects a test to fail; RULES="opt-out" chooses rules
+	@$(if $(RULES),,$(bin)/python -m scripts.mutate_clauses)
 	@scripts/setup-services
 	@$(bin)/python -m scripts.mutate_rules $(RULES)
 

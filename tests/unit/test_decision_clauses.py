@@ -1,0 +1,180 @@
+"""The clauses of the decision's conditions, each with somebody for whom it alone makes the difference."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from mailer.policy.category import CATEGORIES
+from mailer.policy.deciding import ASKED, explain, facts_of
+from mailer.policy.decision import Facts, Hold, Send, Suppress
+from mailer.policy.document import Cap, CategoryTerms, Hours, Policy
+from mailer.policy.rules import SOON
+from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, Standing
+from tests.unit.test_decision import (
+    ADA,
+    HERE,
+    NOW,
+    OTHER,
+    PARTNER,
+    POLICY,
+    STRICT,
+    decided,
+    mailing_of,
+    reason,
+    revised,
+)
+
+OPTIONAL = {"newsletter", "promotional", "notification", "invitation", "partner"}
+ENDING = {*OPTIONAL, "service"}
+MARKETING = {name for name, category in CATEGORIES.items() if category.markets}
+ONLY = {
+    **dict.fromkeys(("restricted", "deactivated", "channel"), ENDING),
+    **dict.fromkeys(("objection", "opt-out", "refused-purpose", "one-invitation", "erased-before"), OPTIONAL),
+    **dict.fromkeys(("topic-consent", "subscription", "fresh-consent", "frequency", "mail-hours"), OPTIONAL),
+    **dict.fromkeys(("contest-entry", "promo-basis"), MARKETING),
+    "known-basis": {name for name, category in CATEGORIES.items() if category.promotes},
+    "partner-request": {"partner"},
+    "inviter": {"invitation"},
+    "electronic-consent": {"breach"},
+}
+"""By rule: the only categories that it may stop."""
+
+UNWANTED = replace(
+    ADA,
+    source=None,
+    collected_under="2020",
+    consents=frozenset(),
+    opted_out=frozenset({EVERYTHING_OPTIONAL, *(f"purpose/{name}" for name in POLICY.purposes)}),
+    objected=True,
+    restricted=True,
+    deactivated=True,
+    erased_before=True,
+    channel="sms",
+    electronic_refused=True,
+    sent=tuple((name, 9) for name in (EVERYTHING_OPTIONAL, *CATEGORIES)),
+)
+"""Somebody to whom nearly every rule has something to say."""
+STERN = revised(
+    POLICY,
+    revised(POLICY, version="2020", purposes=()),
+    switches=STRICT,
+    cap=Cap(mails=1, days=7),
+    hours=Hours.model_validate({"from": "08:00", "to": "08:01"}),
+)
+
+
+def facts(category: str, standing: Standing = ADA, policy: Policy = POLICY, **values: Any) -> Facts:
+    """All that a rule looks at."""
+    return facts_of(mailing_of(category, **values), standing, policy, NOW)
+
+
+@pytest.mark.parametrize("rule", ONLY)
+@pytest.mark.parametrize("source", [None, INVITED, "contest"])
+def test_a_rule_stops_only_its_categories(rule: str, source: str | None) -> None:
+    """A rule is asked of its categories only, and says nothing of others to who asks it directly."""
+    standing = replace(UNWANTED, source=source)
+    for name in CATEGORIES:
+        given = facts(name, replace(standing, paid=True), STERN, inviter=None, partner=None)
+        asked = {answer.rule for answer in explain(given) if answer.asked}
+        assert (rule in asked) is (name in ONLY[rule])
+        assert name in ONLY[rule] or ASKED[rule][1](given) is None
+
+
+def consenting(*scopes: str, **values: Any) -> Standing:
+    """Ada, with these consents only."""
+    return replace(ADA, consents=frozenset(scopes), **values)
+
+
+CONFIRMED = revised(POLICY, terms={"newsletter": CategoryTerms(confirmed=True)})
+CAPPED = revised(POLICY, terms={"newsletter": CategoryTerms(cap=Cap(mails=2, days=7))})
+BRAND_CAP = revised(POLICY, cap=Cap.model_construct(mails=2, days=7))
+NEW_PURPOSE = revised(POLICY, revised(POLICY, version="2020", purposes=("offers",)))
+ON_REQUEST = revised(POLICY, switches=POLICY.switches.model_copy(update={"partner_mail": "on_request"}))
+NEVER = revised(POLICY, switches=POLICY.switches.model_copy(update={"partner_mail": "never"}))
+
+PEOPLE: list[tuple[str | None, str, Standing, Policy, dict[str, Any]]] = [
+    ("category_not_in_policy", "newsletter", ADA, revised(POLICY, terms={"service": CategoryTerms()}), {}),
+    ("purpose_not_in_policy", "newsletter", ADA, revised(POLICY, purposes=()), {}),
+    ("objected", "newsletter", replace(ADA, objected=True), POLICY, {}),
+    ("opted_out", "newsletter", replace(ADA, opted_out=frozenset({"newsletter/music"})), POLICY, {"topic": "music"}),
+    (None, "newsletter", replace(ADA, opted_out=frozenset({"newsletter/music"})), POLICY, {"topic": "chess"}),
+    (None, "newsletter", replace(ADA, opted_out=frozenset({"newsletter/music"})), POLICY, {}),
+    (None, "newsletter", replace(ADA, opted_out=frozenset({"notification"})), POLICY, {}),
+    (None, "newsletter", replace(ADA, opted_out=frozenset({"purpose/offers"})), POLICY, {}),
+    ("unrelated_third_party", "newsletter", ADA, POLICY, {"partner": "stranger"}),
+    (None, "newsletter", ADA, POLICY, {"partner": PARTNER}),
+    ("no_partner_mail", "partner", ADA, POLICY, {"partner": None}),
+    ("no_partner_mail", "partner", ADA, NEVER, {}),
+    ("opted_out", "partner", replace(ADA, opted_out=frozenset({f"partner/{PARTNER}"})), POLICY, {}),
+    ("not_requested", "partner", consenting("partner"), ON_REQUEST, {}),
+    (None, "partner", ADA, ON_REQUEST, {}),
+    ("inviter_paused", "invitation", ADA, POLICY, {"inviter_paused": True}),
+    ("no_inviter", "invitation", ADA, POLICY, {"inviter": None}),
+    (None, "invitation", replace(ADA, invited_by=HERE), POLICY, {}),
+    ("invited_once", "invitation", replace(ADA, invited_by=OTHER), POLICY, {}),
+    ("only_invited", "newsletter", consenting(source=INVITED), POLICY, {}),
+    (None, "newsletter", consenting("newsletter", source=INVITED), POLICY, {}),
+    (None, "newsletter", consenting("newsletter/music", source=INVITED), POLICY, {"topic": "music"}),
+    ("only_invited", "newsletter", consenting("newsletter/music", source=INVITED), POLICY, {"topic": "chess"}),
+    ("only_invited", "newsletter", replace(ADA, source=INVITED), POLICY, {"partner": PARTNER}),
+    (None, "partner", replace(ADA, source=INVITED), POLICY, {}),
+    ("erased_before", "newsletter", replace(ADA, erased_before=True), POLICY, {}),
+    (None, "newsletter", consenting("newsletter", erased_before=True), POLICY, {}),
+    ("contest_is_no_consent", "newsletter", replace(ADA, source="contest"), POLICY, {}),
+    (None, "newsletter", consenting("newsletter", source="contest"), POLICY, {}),
+    ("no_opt_in", "newsletter", ADA, revised(POLICY, switches=STRICT), {}),
+    (None, "newsletter", consenting("newsletter"), revised(POLICY, switches=STRICT), {}),
+    ("other_topics_only", "newsletter", consenting("newsletter/chess"), POLICY, {"topic": "music"}),
+    (None, "newsletter", consenting("newsletter/chess", "newsletter"), POLICY, {"topic": "music"}),
+    (None, "newsletter", consenting("notification/chess"), POLICY, {"topic": "music"}),
+    (None, "newsletter", consenting(), POLICY, {"topic": "music"}),
+    (None, "partner", consenting(f"partner/{PARTNER}", "partner/other"), POLICY, {}),
+    ("not_subscribed", "newsletter", ADA, CONFIRMED, {}),
+    (None, "newsletter", consenting("newsletter"), CONFIRMED, {}),
+    ("needs_fresh_consent", "newsletter", replace(ADA, collected_under="2020"), NEW_PURPOSE, {}),
+    (None, "newsletter", consenting("purpose/newsletter", collected_under="2020"), NEW_PURPOSE, {}),
+    (None, "promotional", replace(ADA, collected_under="2020"), NEW_PURPOSE, {}),
+    (None, "newsletter", replace(ADA, sent=(("newsletter", 1),)), CAPPED, {}),
+    ("category_cap", "newsletter", replace(ADA, sent=(("newsletter", 2),)), CAPPED, {}),
+    (None, "newsletter", replace(ADA, sent=((EVERYTHING_OPTIONAL, 1),)), BRAND_CAP, {}),
+    ("brand_cap", "newsletter", replace(ADA, sent=((EVERYTHING_OPTIONAL, 2),)), BRAND_CAP, {}),
+    (None, "newsletter", replace(ADA, sent=(("newsletter", 9),)), BRAND_CAP, {}),
+    ("no_electronic_consent", "breach", replace(ADA, electronic_refused=True), POLICY, {}),
+    ("duplicate_address", "service", replace(ADA, copy_of=16), POLICY, {}),
+    (None, "service", replace(ADA, copy_known_at=NOW), POLICY, {}),
+]
+
+
+@pytest.mark.parametrize(("why", "category", "standing", "policy", "values"), PEOPLE)
+def test_one_clause_decides(
+    why: str | None, category: str, standing: Standing, policy: Policy, values: dict[str, Any]
+) -> None:
+    """The same person a clause further gets another answer."""
+    assert reason(decided(category, standing, policy, **values)) == why
+
+
+def test_an_undecided_copy_is_looked_at_again() -> None:
+    """It is so after the moment at which the other copy's fate is known, or after now if that is past."""
+    for known, base in ((NOW + timedelta(hours=1), NOW + timedelta(hours=1)), (NOW - timedelta(hours=1), NOW)):
+        decision = decided("service", replace(ADA, copy_of=16, copy_known_at=known))
+        assert decision == Hold(base + SOON, "copy_undecided", "one-copy", "2024")
+
+
+def test_rules_that_are_asked_directly_miss_nothing() -> None:
+    """A fence without an address, or terms without a category, are no errors to who asks a rule directly."""
+    fenced = revised(POLICY, only_deliver_to=())
+    assert ASKED["staging"][1](facts("newsletter", replace(ADA, address=None), fenced)) is None
+    nothing = revised(POLICY, terms={})
+    for rule in ("subscription", "frequency"):
+        assert ASKED[rule][1](facts("newsletter", ADA, nothing)) is None
+
+
+def test_an_explanation_marks_one_rule() -> None:
+    """Only the first rule that speaks decides, also where later ones speak."""
+    answers = list(explain(facts("newsletter", UNWANTED, STERN)))
+    assert [answer.rule for answer in answers if answer.decides] == ["restricted"]
+    assert len([answer for answer in answers if answer.verdict]) > 5
+    assert isinstance(decided("newsletter"), Send)
+    assert isinstance(decided("newsletter", UNWANTED, STERN), Suppress)
