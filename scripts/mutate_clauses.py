@@ -48,7 +48,23 @@ OTHER = {
 }
 """By comparison: the one with the other boundary, or its contrary."""
 
-SPARED: dict[str, str] = {}
+_NOBODY_LEFT = "asks what follows once more, at no cost where nobody has left anything"
+SPARED: dict[str, str] = {
+    "rules.opted_out: `left and facts.category.optional and facts.standing.left(facts.category.name, "
+    "facts.mailing.topic)` without left": _NOBODY_LEFT,
+    "rules.refused_purpose: `left and facts.category.optional and (purpose_scope(facts.mailing.purpose) in left)` "
+    "without left": _NOBODY_LEFT,
+    "rules.topic_consent: `facts.category.mandatory or facts.category.partners or (not facts.standing.consents) or "
+    "_consented(facts)` without not facts.standing.consents": "no consents hold none to another topic",
+    "deciding.explain: `ask(facts) if concerns(facts.category) else None` always its first branch": "a rule says "
+    "nothing of what it is not asked about, as `test_a_rule_stops_only_its_categories` shows",
+    "standing.Standing: `bool(self.opted_out) and (not self.opted_out.isdisjoint((EVERYTHING_OPTIONAL, category, "
+    "scope(category, topic))))` without bool(self.opted_out)": _NOBODY_LEFT,
+    "hours.first_within: `moment - now < _SEARCHED` as moment - now <= _SEARCHED": "a bound of days, met to the "
+    "microsecond",
+    "hours._opening: `opening > moment` as opening >= moment": "a moment that opens the hours is within them",
+    "hours.zones_of: `country or ''` without ''": "no country is in the table, under no name",
+}
 """By mutant: why no test can tell it apart. One that is killed, or is none, may not stand here."""
 
 

@@ -92,7 +92,17 @@ CAPPED = revised(POLICY, terms={"newsletter": CategoryTerms(cap=Cap(mails=2, day
 BRAND_CAP = revised(POLICY, cap=Cap.model_construct(mails=2, days=7))
 NEW_PURPOSE = revised(POLICY, revised(POLICY, version="2020", purposes=("offers",)))
 ON_REQUEST = revised(POLICY, switches=POLICY.switches.model_copy(update={"partner_mail": "on_request"}))
+ALLOWED = revised(POLICY, switches=POLICY.switches.model_copy(update={"partner_mail": "allowed"}))
 NEVER = revised(POLICY, switches=POLICY.switches.model_copy(update={"partner_mail": "never"}))
+DAY = Hours.model_validate({"from": "08:00", "to": "21:00"})
+AMERICAN_DAY = revised(POLICY, hours=DAY, default_jurisdiction="US")
+"""At noon in UTC it is day in France, and not yet in all of America."""
+UNPAID = revised(
+    POLICY,
+    terms={"service": CategoryTerms()},
+    switches=POLICY.switches.model_copy(update={"service_scope": "paid"}),
+)
+"""Service mail is a notification to who pays nothing, and of notifications the policy says nothing."""
 
 PEOPLE: list[tuple[str | None, str, Standing, Policy, dict[str, Any]]] = [
     ("category_not_in_policy", "newsletter", ADA, revised(POLICY, terms={"service": CategoryTerms()}), {}),
@@ -110,6 +120,10 @@ PEOPLE: list[tuple[str | None, str, Standing, Policy, dict[str, Any]]] = [
     ("opted_out", "partner", replace(ADA, opted_out=frozenset({f"partner/{PARTNER}"})), POLICY, {}),
     ("not_requested", "partner", consenting("partner"), ON_REQUEST, {}),
     (None, "partner", ADA, ON_REQUEST, {}),
+    (None, "partner", consenting(), ALLOWED, {}),
+    (None, "partner", consenting("partner/other"), ALLOWED, {}),
+    ("erased_before", "partner", consenting("partner/other", erased_before=True), ALLOWED, {}),
+    (None, "partner", consenting(f"partner/{PARTNER}", erased_before=True), ALLOWED, {}),
     ("inviter_paused", "invitation", ADA, POLICY, {"inviter_paused": True}),
     ("no_inviter", "invitation", ADA, POLICY, {"inviter": None}),
     (None, "invitation", replace(ADA, invited_by=HERE), POLICY, {}),
@@ -141,6 +155,12 @@ PEOPLE: list[tuple[str | None, str, Standing, Policy, dict[str, Any]]] = [
     (None, "newsletter", replace(ADA, sent=((EVERYTHING_OPTIONAL, 1),)), BRAND_CAP, {}),
     ("brand_cap", "newsletter", replace(ADA, sent=((EVERYTHING_OPTIONAL, 2),)), BRAND_CAP, {}),
     (None, "newsletter", replace(ADA, sent=(("newsletter", 9),)), BRAND_CAP, {}),
+    (None, "service", ADA, UNPAID, {}),
+    (None, "promotional", ADA, revised(POLICY, default_jurisdiction=None), {}),
+    ("erased_before", "newsletter", consenting("newsletter/None", erased_before=True), POLICY, {}),
+    (None, "notification", replace(ADA, country="FR"), AMERICAN_DAY, {}),
+    ("outside_hours", "notification", ADA, AMERICAN_DAY, {}),
+    ("outside_hours", "notification", replace(ADA, country=None), AMERICAN_DAY, {}),
     ("no_electronic_consent", "breach", replace(ADA, electronic_refused=True), POLICY, {}),
     ("duplicate_address", "service", replace(ADA, copy_of=16), POLICY, {}),
     (None, "service", replace(ADA, copy_known_at=NOW), POLICY, {}),
@@ -169,6 +189,10 @@ def test_rules_that_are_asked_directly_miss_nothing() -> None:
     nothing = revised(POLICY, terms={})
     for rule in ("subscription", "frequency"):
         assert ASKED[rule][1](facts("newsletter", ADA, nothing)) is None
+    some = consenting("service/outages", paid=True)
+    assert ASKED["topic-consent"][1](facts("service", some, topic="plans")) is None
+    nobodys = consenting("partner/None", erased_before=True)
+    assert ASKED["erased-before"][1](facts("partner", nobodys, partner=None)) is not None
 
 
 def test_an_explanation_marks_one_rule() -> None:

@@ -162,7 +162,7 @@ def test_texts_by_language_keep_to_their_type(tmp_path: Path) -> None:
 
 
 def test_optional_mail_may_declare_types(tmp_path: Path) -> None:
-    """What an optional template declares is checked; its texts may name addresses."""
+    """The types that an optional template declares hold, too; its texts may name addresses."""
     files = within(FILES, MANIFEST, "[example]", '[values]\nheadline = "text 20"\n[example]')
     assert refusals(files, tmp_path, {"headline": "See www.x.example"}, "newsletter") == []
     (problem,) = refusals(files, tmp_path, {"headline": "x" * 21}, "newsletter")
