@@ -19,7 +19,8 @@ def hidden(cells: Mapping[str, int], minimum: int) -> frozenset[str]:
     Small cells are hidden. Where they have fewer than the minimum together, the total less what is shown would tell, so
     one more is hidden with them: the first that is large enough, in the order of `cells`, which is to be drawn by lot.
     Were it the next smallest, who knows this rule could tell more: of 19, 30 and 30 people, "30, other 49" would leave
-    nothing but 19 for the hidden cell.
+    nothing but 19 for the hidden cell. Where more cells than the minimum are small, and nearly all as large as a small
+    one can be, their total would tell their figures, whichever is hidden with them: nothing is shown.
 
     Args:
         cells: people by value, each counted in one cell.
@@ -29,7 +30,10 @@ def hidden(cells: Mapping[str, int], minimum: int) -> frozenset[str]:
         The values not to be shown, all of them where everybody together is too few.
     """
     small = {value for value, people in cells.items() if people < minimum}
-    if small and sum(cells[value] for value in small) < minimum:
+    together = sum(cells[value] for value in small)
+    if len(small) > minimum and together >= len(small) * (minimum - 1) - 1:
+        return frozenset(cells)
+    if small and together < minimum:
         joins = next((value for value in cells if value not in small), None)
         return frozenset(cells if joins is None else small | {joins})
     return frozenset(small)

@@ -42,6 +42,10 @@ def test_nothing_hidden_is_derived(cells: Mapping[str, int]) -> None:
 @example({"A": MINIMUM - 1, "B": 2 * MINIMUM, "C": 2 * MINIMUM})
 @example({"A": MINIMUM - 1, "B": MINIMUM - 1, "C": MINIMUM})
 @example({"A": 1, "B": MINIMUM, "C": MINIMUM})
+@example({"A": 3, "B": 4, "C": 4, "D": 4, "E": 4, "F": 4, "G": 5})
+@example({"A": 4, "B": 4, "C": 4, "D": 4, "E": 4, "F": 4, "G": 5})
+@example({"A": 2, "B": 4, "C": 4, "D": 4, "E": 4, "F": 4, "G": 5})
+@example({"A": 4, "B": 4, "C": 4, "D": 4, "E": 4, "G": 5})
 def test_who_knows_the_rule_learns_no_small_cell(cells: Mapping[str, int]) -> None:
     """Audiences that would be shown in the same way differ in the figure of each hidden cell, and in all figures.
 
