@@ -136,7 +136,7 @@ class Timekeeper:
         return failed
 
     async def _publish_what_is_lost(self, failed: Collection[str]) -> None:
-        """Returns what nobody claimed of lanes whose queue is empty. Where that cannot be told, it waits."""
+        """Publishes again what nobody claimed of lanes whose queue is empty. Where that cannot be told, it waits."""
         late = await self._upkeep.late_lanes(LOST_AFTER)
         queues = {lane: f"{BATCHES}.{lane}" for lane in late if lane not in failed}
         depths = await read_depths(self._broker, list(queues.values()))

@@ -94,7 +94,7 @@ def decision_about(row: Row, press: Press, now: datetime) -> Decision:
 
 
 def unreached(row: Row, press: Press, route: NoRoute, now: datetime) -> Divert | None:
-    """Tells whether a notice that no processor took for as long as it is tried is written instead.
+    """Returns the written form of a notice that no processor took for as long as it is tried; None: it is tried on.
 
     Its age counts from when it was free to go. A trouble that has just begun ends nothing; nor does a halt.
     """
