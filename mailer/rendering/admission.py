@@ -15,7 +15,7 @@ from mailer.rendering.headers import CONTROL
 from mailer.rendering.languages import is_locale
 from mailer.rendering.linkable import has_link, shown_texts
 from mailer.rendering.templates import RESERVED, SAMPLE, Addressee, RenderError, Template, TemplateLibrary
-from mailer.rendering.texts import in_locale, lacking, spoken_with, texts_of
+from mailer.rendering.texts import Texts, in_locale, lacking, spoken_with, texts_of
 from mailer.rendering.value_types import misfit, words_of
 
 _GOOD: set[tuple[object, ...]] = set()
@@ -41,6 +41,7 @@ def admit(event: MessageEvent, policies: Mapping[str, Policy], templates: Templa
     template = templates.get(event.brand, event.template)
     if template is None:
         raise EventRefused([_unknown_template(event, templates.names(event.brand)), *_category_problems(event, policy)])
+    texts = texts_of(event.context, template)
     problems = [*_category_problems(event, policy), *_locale_problems(event), *_attachment_problems(event, policy)]
     if not problems and event.category != template.category:
         problems.append(
@@ -50,10 +51,10 @@ def admit(event: MessageEvent, policies: Mapping[str, Policy], templates: Templa
     if event.category == template.category:
         problems += _demands(event, policy, policy.categories[event.category])
         problems += _link_problems(event, template, policy.categories[event.category])
-    problems += _context_problems(event, template)
-    problems += _language_problems(event, template)
+    problems += _context_problems(event, template, texts)
+    problems += _language_problems(event, template, texts)
     if not problems:
-        problems += _rendering_problems(event, template)
+        problems += _rendering_problems(event, template, texts)
     if problems:
         raise EventRefused(problems)
     return template
@@ -118,7 +119,7 @@ def _attachment_problems(event: MessageEvent, policy: Policy) -> Iterator[str]:
             yield f"attachments.{index}.{problem}"
 
 
-def _context_problems(event: MessageEvent, template: Template) -> Iterator[str]:
+def _context_problems(event: MessageEvent, template: Template, texts: Texts) -> Iterator[str]:
     people = _people(event)
     yield from _names_taken("context", event.context)
     for index, person in enumerate(people):
@@ -126,7 +127,7 @@ def _context_problems(event: MessageEvent, template: Template) -> Iterator[str]:
         yield from _names_taken(f"to.people.{index}.context", own)
         if not isinstance(person.context.get("profile", {}), dict):
             yield f"to.people.{index}.context.profile: is no object; write what is known about the person by name"
-    yield from _type_problems(event, template)
+    yield from _type_problems(event, template, texts)
     for name in sorted(template.required - _given(event.context)):
         without = [index for index, person in enumerate(people) if name not in _given(person.context)]
         if not people or len(without) == len(people):
@@ -136,11 +137,10 @@ def _context_problems(event: MessageEvent, template: Template) -> Iterator[str]:
             yield f"to.people.{without[0]}.context: {name} is missing{also}; template {template.name} needs it"
 
 
-def _type_problems(event: MessageEvent, template: Template) -> Iterator[str]:
+def _type_problems(event: MessageEvent, template: Template, texts: Texts) -> Iterator[str]:
     """Values that are not of the type that the template declares, the first of each name."""
     if not template.types:  # as most of optional mail
         return
-    texts = texts_of(event.context, template)
     places = [("context", event.context)]
     places += [(f"to.people.{index}.context", person.context) for index, person in enumerate(_people(event))]
     wrong: dict[str, str] = {}
@@ -193,9 +193,9 @@ def _names_taken(place: str, context: Mapping[str, Any]) -> Iterator[str]:
         yield f"{place}: {', '.join(taken)} is reserved for the pipeline; rename it"
 
 
-def _language_problems(event: MessageEvent, template: Template) -> Iterator[str]:
-    """Returns what is given by language, and not to everybody."""
-    texts, default = texts_of(event.context, template), template.default_locale
+def _language_problems(event: MessageEvent, template: Template, texts: Texts) -> Iterator[str]:
+    """Texts that are given by language, and not to everybody."""
+    default = template.default_locale
     for name, by_code in texts.items():
         if len(by_code) < sum(text is not None for text in event.context[name].values()):
             yield f"context.{name}: has a language twice; write each once, such as en-GB"
@@ -207,11 +207,10 @@ def _language_problems(event: MessageEvent, template: Template) -> Iterator[str]
             yield f"to.people.{index}.context: {', '.join(own)} is by language; write the text in the person's own"
 
 
-def _rendering_problems(event: MessageEvent, template: Template) -> Iterator[str]:
+def _rendering_problems(event: MessageEvent, template: Template, texts: Texts) -> Iterator[str]:
     """What a trial with the first person shows: values missing or wrong further in, line breaks in the subject."""
     people = _people(event)
     first = people[0] if people else None
-    texts = texts_of(event.context, template)
     chosen = template.choose(first.locale if first else None, spoken_with(template, texts))
     for locale in spoken_with(template, texts) if texts else (chosen,):
         yield from _trial_problems(template, first, locale, in_locale(event.context, texts, locale))

@@ -19,11 +19,13 @@ class Single:
         wanted: what a value is that fits, with its article.
         fits: tells of a JSON value other than null whether it does.
         is_address: it is made to be a link.
+        is_text: its words are the caller's own.
     """
 
     wanted: str
     fits: Callable[[Any], bool]
     is_address: bool = False
+    is_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,11 @@ def misfit(kind: ValueType, value: Any, name: str) -> str | None:
 
 
 def words_of(kind: ValueType | None, value: Any) -> Iterator[Any]:
-    """The parts of a value that are no declared address."""
+    """The parts of a value that may be the caller's own words: texts, and what is of no declared type or not of it."""
     match kind:
         case Single(is_address=True):
+            return
+        case Single(is_text=False) if kind.fits(value):
             return
         case ListOf() if isinstance(value, list):
             for inner in value:
@@ -118,7 +122,9 @@ def _read(written: Any, name: str, domain: str) -> ValueType:
 
 
 def _text(most: int) -> Single:
-    return Single(f"text of at most {most} characters", lambda value: isinstance(value, str) and len(value) <= most)
+    return Single(
+        f"text of at most {most} characters", lambda value: isinstance(value, str) and len(value) <= most, is_text=True
+    )
 
 
 def _own_url(domain: str) -> Single:
@@ -141,11 +147,11 @@ def _matches(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
 
 
 def _is_date(value: Any) -> bool:
-    return _matches(_DATE)(value) and _can_read(date.fromisoformat, value)
+    return isinstance(value, str) and _DATE.fullmatch(value) is not None and _can_read(date.fromisoformat, value)
 
 
 def _is_moment(value: Any) -> bool:
-    return _matches(_MOMENT)(value) and _can_read(datetime.fromisoformat, value)
+    return isinstance(value, str) and _MOMENT.fullmatch(value) is not None and _can_read(datetime.fromisoformat, value)
 
 
 def _can_read(read: Callable[[str], object], value: str) -> bool:
