@@ -90,11 +90,11 @@ def arm() -> None:
 
 def remember_templates() -> None:
     """Compiles the templates of the tests once for all processes, which takes each of them most of its start."""
-    from mailer.rendering import compiled
+    from mailer.rendering import compiling
     from mailer.rendering.templates import TemplateLibrary
     from tests.factories import policies
 
-    compile_, known = compiled._compile, {}
+    compile_, known = compiling._compile, {}
 
     def remembered(file: Path, values: Mapping[str, Any], locale: str, sources: Mapping[Any, str]) -> Any:
         key = repr((file.name, values, locale, sources))
@@ -102,7 +102,7 @@ def remember_templates() -> None:
             known[key] = compile_(file, values, locale, sources)
         return known[key]
 
-    compiled._compile = remembered
+    compiling._compile = remembered
     with tempfile.TemporaryDirectory() as folder:
         TemplateLibrary.load(shipped_templates(Path(folder)), policies())
 

@@ -14,13 +14,13 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.rendering.compiled import RESERVED, Piece, Rendered, RenderError, Template
-from mailer.rendering.jinja import TRACKED
 from mailer.rendering.link_ends import branching_links, glued_links
 from mailer.rendering.markup import markup_faults
 from mailer.rendering.promotion import promotional_words
 from mailer.rendering.samples import LEAVE, LINK, Face, faces, going_without, two_faced
 from mailer.rendering.sources import TAG, Fault, TemplateFiles
 from mailer.rendering.texts import texts_of
+from mailer.rendering.uses import TRACKED
 from mailer.rendering.value_types import FORMS, Single, misfit
 
 _TRACKED_LINK = re.compile(r"<a\b[^>]*\bhref=\"[^\"]*(?:/c/|[?&;](?:utm_|mc_|gclid|fbclid))", re.IGNORECASE)

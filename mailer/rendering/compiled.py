@@ -1,37 +1,19 @@
-"""One template, compiled: what it is, what it needs, and how it is rendered."""
+"""One template, compiled: its locales and needs, and its rendering."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import jinja2
 import jinja2.nodes
 
-from mailer.policy.category import CATEGORIES, Category
-from mailer.policy.document import Policy
+from mailer.policy.category import Category
 from mailer.policy.switches import ServiceFooter, Switches
-from mailer.rendering.forms import NAME, Form, cut, has_dates, opened_names, personal_uses, slots_for
+from mailer.rendering.forms import NAME, Form, cut, slots_for
 from mailer.rendering.headers import CONTROL
-from mailer.rendering.inlining import InliningError, inline_css
-from mailer.rendering.jinja import (
-    TRACKED,
-    environment,
-    explain,
-    has_promotion,
-    parse,
-    refused,
-    syntax_faults,
-    tracked_names,
-    wanted_names,
-)
+from mailer.rendering.jinja import explain
 from mailer.rendering.languages import locale_for, words_for
-from mailer.rendering.literal import literal, names_by_line
-from mailer.rendering.markup import linked_names
-from mailer.rendering.sources import Fault, TemplateError, TemplateFiles, assemble, body_path, fold
-from mailer.rendering.surviving import survive
+from mailer.rendering.uses import TRACKED
 from mailer.rendering.value_types import ValueType
 
 RESERVED = frozenset(
@@ -226,147 +208,6 @@ class Template:
         return Rendered(subject, html, text, chosen)
 
 
-def compile_template(files: TemplateFiles) -> Template:
-    """Compiles all locales of a template.
-
-    Raises:
-        TemplateError: a file does not parse, or its CSS cannot be inlined.
-    """
-    faults = [fault for file, source in _every_source(files) for fault in syntax_faults(source, file)]
-    if faults:
-        raise TemplateError(*faults)
-    manifest = files.manifest
-    sources = {locale: _sources(files, locale) for locale in manifest.subject}
-    stated = json.dumps({"category": manifest.category, "purpose": manifest.purpose, "sources": sources})
-    return _compile_all(files.brand.policy, files.folder, stated, manifest.example, files.types)
-
-
-def restore(policy: Policy, name: str, source: str) -> Template:
-    """A template as it was, from its `source`: what a mailing has begun with, it ends with.
-
-    Args:
-        policy: the brand's, for what is not part of the source.
-        name: the template's.
-        source: what `Template.source` was.
-
-    Raises:
-        TemplateError: it no longer compiles.
-    """
-    return _compile_all(policy, Path(policy.brand, name), source, {}, {})
-
-
-def _compile_all(
-    policy: Policy, folder: Path, source: str, example: Mapping[str, Any], types: Mapping[str, ValueType]
-) -> Template:
-    stated = json.loads(source)
-    sources: dict[str, dict[Piece, str]] = stated["sources"]
-    category = CATEGORIES.get(stated["category"])
-    footer = footer_for(category, policy.switches) if category else "none"
-    values = _pipeline_values(policy, footer)
-    compiled = {
-        locale: _compile(body_path(folder, "html", ""), values, locale, pieces) for locale, pieces in sources.items()
-    }
-    return Template(
-        brand=policy.brand,
-        name=folder.name,
-        category=stated["category"],
-        purpose=stated["purpose"],
-        version=hashlib.sha256(source.encode()).hexdigest()[:16],
-        locales=tuple(sources),
-        default_locale=policy.default_locale,
-        service_footer=footer,
-        required=frozenset().union(*(one.required for one in compiled.values())) - RESERVED,
-        optional=frozenset().union(*(one.optional for one in compiled.values())),
-        uses=frozenset().union(*(names for one in compiled.values() for names in one.variant.names.values())),
-        bent=frozenset().union(*(one.variant.bent for one in compiled.values())),
-        opened=frozenset().union(*(one.variant.opened for one in compiled.values())),
-        tracks=frozenset().union(*(one.tracks for one in compiled.values())),
-        linked=frozenset(
-            (name, before)
-            for one in compiled.values()
-            for name, before in linked_names(one.variant.literal["html"])
-            if name not in RESERVED and category is not None and category.mandatory
-        ),
-        promotional=any(one.promotional for one in compiled.values()),
-        types=types,
-        example={name: value for name, value in example.items() if name != "profile"},
-        profile=example.get("profile", {}),
-        source=source,
-        variants={locale: one.variant for locale, one in compiled.items()},
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Compiled:
-    variant: Variant
-    required: frozenset[str]
-    tracks: frozenset[str]
-    optional: frozenset[str]
-    promotional: bool
-
-
-def _compile(file: Path, values: Mapping[str, Any], locale: str, sources: Mapping[Piece, str]) -> _Compiled:
-    pieces, trees = {}, {}
-    for piece, source in sources.items():
-        env = environment(locale, escape=piece == "html")
-        try:
-            trees[piece] = tree = parse(env, inline_css(survive(source)) if piece == "html" else source)
-            _refuse_glued(tree, file, locale)
-            pieces[piece] = env.from_string(tree)
-            # A plain dict; Jinja2 would look through a chain of two for each message.
-            pieces[piece].globals = dict(values)
-        except (InliningError, jinja2.TemplateSyntaxError) as error:
-            raise TemplateError(Fault(file, f"({locale}) {error}")) from error
-    wanted = {piece: wanted_names(tree) for piece, tree in trees.items()}
-    names = {piece: frozenset(used) for piece, (used, _) in wanted.items()}
-    optional = frozenset().union(*(guarded for _, guarded in wanted.values()))
-    variant = Variant(
-        pieces,
-        names,
-        bent=frozenset().union(*map(personal_uses, trees.values())),
-        opened=frozenset().union(*map(opened_names, trees.values())),
-        dated=any(map(has_dates, trees.values())),
-        lines={piece: names_by_line(tree) for piece, tree in trees.items()},
-        literal={piece: literal(tree, html=piece == "html") for piece, tree in trees.items()},
-    )
-    required = frozenset().union(*names.values()) - optional
-    tracks = frozenset().union(*map(tracked_names, trees.values()))
-    return _Compiled(variant, required, tracks, optional, any(map(has_promotion, trees.values())))
-
-
-def _refuse_glued(tree: jinja2.nodes.Template, file: Path, locale: str) -> None:
-    """Refuses in a whole page what is refused in its files: pieces of two may make a third thing.
-
-    Raises:
-        TemplateError: there is such a thing.
-    """
-    faults = [Fault(file, f"({locale}) {fault.problem}") for fault in refused(tree, file)]
-    if tree.find(jinja2.nodes.Extends):
-        faults.append(Fault(file, f"({locale}) extends a layout further down; begin the file with it"))
-    if faults:
-        raise TemplateError(*faults)
-
-
-def _sources(files: TemplateFiles, locale: str) -> dict[Piece, str]:
-    policy = files.brand.policy
-    return {
-        "subject": fold(files.manifest.subject[locale], policy, escape=False),
-        "html": fold(assemble(files, "html", locale), policy, escape=True),
-        "text": fold(assemble(files, "txt", locale), policy, escape=False),
-    }
-
-
-def _every_source(files: TemplateFiles) -> list[tuple[Path, str]]:
-    manifest, shared = files.folder / "template.toml", files.brand.folder / "_layout"
-    tables = ((files.folder / "strings.toml", files.strings), (shared / "strings.toml", files.brand.strings))
-    return [
-        *((manifest, subject) for subject in files.manifest.subject.values()),
-        *((shared / name, source) for name, source in files.brand.layouts.items()),
-        *((body_path(files.folder, part, locale), body) for (locale, part), body in files.bodies.items()),
-        *((file, text) for file, strings in tables for table in strings.values() for text in table.values()),
-    ]
-
-
 def footer_for(category: Category, switches: Switches) -> ServiceFooter:
     """What the footer of a category offers instead of an unsubscribe link.
 
@@ -377,23 +218,3 @@ def footer_for(category: Category, switches: Switches) -> ServiceFooter:
     if category.optional or (category.outlives_account and footer == "deactivate"):
         return "none"
     return footer
-
-
-def _pipeline_values(policy: Policy, footer: ServiceFooter) -> dict[str, Any]:
-    """The reserved values that the policy gives, and nothing for those that a message may go without."""
-    return {
-        "brand": Identity(policy.brand, policy.name),
-        "controller": Identity(policy.controller.id, policy.controller.name),
-        "postal_address": policy.controller.postal_address,
-        "service_footer": footer,
-        "profile": {},
-        "inviter": None,
-        "leave_url": None,
-        "partner": None,
-        "pixel_url": None,
-        "preferences_url": None,
-        "reason": None,
-        "report_url": None,
-        TRACKED: None,
-        "unsubscribe_url": None,
-    }

@@ -7,7 +7,6 @@ or asks whether there is one. Whatever does more with them, such as a filter, is
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Final
 
 from jinja2 import nodes
@@ -16,9 +15,6 @@ from mailer.inputs import SLOT_MARKS
 
 NAME: Final = "recipient.name"
 """The one value of a template that is addressed by an attribute."""
-WHEN: Final = "when"
-"""A filter: a date, or a time with its offset, in the words of the reader's locale; times in UTC."""
-
 _OPEN, _CLOSE = SLOT_MARKS
 _WRAPPERS = (nodes.FilterBlock, nodes.AssignBlock, nodes.CallBlock, nodes.ScopedEvalContextModifier)
 """What changes the text that is printed inside of it."""
@@ -83,18 +79,6 @@ def _is_plain(parent: nodes.Node, child: nodes.Node) -> bool:
             return test is child
         case _:
             return False
-
-
-def opened_names(tree: nodes.Template) -> frozenset[str]:
-    """The names into whose values a source looks, as in `order.id` or `order["id"]`."""
-    looks = tree.find_all((nodes.Getattr, nodes.Getitem))
-    return frozenset(look.node.name for look in looks if isinstance(look.node, nodes.Name))  # type: ignore[attr-defined]
-
-
-def has_dates(tree: nodes.Template) -> bool:
-    """Tells whether a source writes dates, which are in the words of each reader's locale; also by `map("when")`."""
-    filters = (node.name for node in tree.find_all(nodes.Filter))
-    return WHEN in chain(filters, (node.value for node in tree.find_all(nodes.Const)))
 
 
 def slots_for(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,26 +13,23 @@ from jinja2 import (
     TemplateSyntaxError,
     Undefined,
     UndefinedError,
-    meta,
     nodes,
     pass_context,
     pass_eval_context,
 )
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.idtracking import VAR_LOAD_RESOLVE
 from jinja2.nodes import EvalContext
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 from markupsafe import Markup
 
-from mailer.rendering.forms import WHEN
 from mailer.rendering.languages import fallbacks, words_for
 from mailer.rendering.links import is_web_url
-from mailer.rendering.literal import dotted
 from mailer.rendering.sources import Fault
 from mailer.rendering.surviving import END, FIRST_STRONG
-
-TRACKED = "tracked"
-"""A filter for the URLs of optional mail, and the value that it looks for: what counts a click, None to count none."""
+from mailer.rendering.uses import TRACKED, WHEN, Nodes, nodes_by_type
 
 _SHARED = "CSS is inlined a page, so put shared parts in the layout"
 _REFUSED: dict[type[nodes.Node], str] = {
@@ -56,8 +53,6 @@ FILTERS = frozenset(_FILTERS.split())
 _OF_TEXT = "capitalize center lower replace string striptags title trim truncate upper urlencode wordwrap"
 _TEXT_FILTERS = _OF_TEXT.split()
 """Filters that would write "None" for a null."""
-_GUARDING_TESTS = {"defined", "undefined"}
-_GUARDING_FILTERS = {"default", "d"}
 
 
 class WrongValue(ValueError):
@@ -74,15 +69,39 @@ class _Missing(StrictUndefined):
         return f"{name} is missing in {where if isinstance(parent, dict) else f'a {type(parent).__name__}'}"
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
+class _Generator(CodeGenerator):
+    """Compiles a tree, and notes what it asks of the context (as `jinja2.meta` does, which compiles it once more)."""
+
+    def enter_frame(self, frame: Frame) -> None:
+        super().enter_frame(frame)
+        if isinstance(self.environment, Sandbox):
+            self.environment.undeclared.update(
+                name for action, name in frame.symbols.loads.values() if action == VAR_LOAD_RESOLVE and name
+            )
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """The environment of one part.
+
+    Attributes:
+        undeclared: the top-level names that what was compiled with it asks of the context.
+    """
+
+    code_generator_class = _Generator
+
+    def __init__(self, **options: Any) -> None:
+        """Takes what Jinja2's own takes."""
+        super().__init__(**options)
+        self.undeclared: set[str] = set()
+
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Refuses the methods of HTML that was made here: some put into it what is not escaped."""
         return not isinstance(obj, Markup) and super().is_safe_attribute(obj, attr, value)
 
 
-def environment(locale: str, *, escape: bool) -> ImmutableSandboxedEnvironment:
+def environment(locale: str, *, escape: bool) -> Sandbox:
     """The environment of one part in one locale; `escape` for HTML."""
-    env = _Sandbox(
+    env = Sandbox(
         autoescape=escape,
         undefined=_Missing,
         finalize=_finalize,
@@ -105,7 +124,7 @@ def parse(env: ImmutableSandboxedEnvironment, source: str) -> nodes.Template:
         TemplateSyntaxError: it is not Jinja2.
     """
     tree = env.parse(source)
-    for joined in tree.find_all(nodes.Concat):
+    for joined in tree.find_all(nodes.Concat) if "~" in source else ():
         joined.nodes = [nodes.Filter(part, "string", [], [], None, None, lineno=part.lineno) for part in joined.nodes]
         joined.set_environment(env)
     return tree
@@ -150,7 +169,7 @@ def _nulls(names: Iterable[str], values: Mapping[str, Any]) -> Iterator[str]:
 
 
 @lru_cache(maxsize=1)
-def _parser() -> ImmutableSandboxedEnvironment:
+def _parser() -> Sandbox:
     return environment("en", escape=False)
 
 
@@ -163,12 +182,12 @@ def syntax_faults(source: str, file: Path) -> tuple[Fault, ...]:
         tree = _parser().parse(source)
     except TemplateSyntaxError as error:
         return (Fault(file, error.message or "not Jinja2", error.lineno),)
-    return tuple(refused(tree, file))
+    return tuple(refused(nodes_by_type(tree), file))
 
 
-def refused(tree: nodes.Template, file: Path) -> Iterator[Fault]:
+def refused(found: Nodes, file: Path) -> Iterator[Fault]:
     """Returns what Jinja2 would take and we do not."""
-    for node in tree.find_all(_LOOKED_AT):
+    for node in (node for kind in _LOOKED_AT for node in found.get(kind, ())):
         if why := _why_refused(node):
             yield Fault(file, f"uses {why}", node.lineno)
 
@@ -185,83 +204,6 @@ def _why_refused(node: nodes.Node) -> str | None:
             return "a recursive loop; write a loop within the loop"
         case _:
             return _REFUSED.get(type(node))
-
-
-def wanted_names(tree: nodes.Template) -> tuple[set[str], set[str]]:
-    """The top-level names that a source uses, among them `tracked` for its filter, and those that it can do without.
-
-    An attribute that it can do without is among these, as `items.url` where a loop over `items` asks for it.
-    """
-    guarded = (
-        node.node
-        for node in tree.find_all((nodes.Test, nodes.Filter))
-        if isinstance(node, nodes.Test | nodes.Filter)
-        and node.name in (_GUARDING_TESTS if isinstance(node, nodes.Test) else _GUARDING_FILTERS)
-    )
-    loops = {loop.target.name: loop.iter for loop in tree.find_all(nodes.For) if isinstance(loop.target, nodes.Name)}
-    optional = {name for node in guarded if node is not None and (name := _from_context(node, loops))}
-    tracked = {TRACKED for node in tree.find_all(nodes.Filter) if node.name == TRACKED}
-    return meta.find_undeclared_variables(tree) | tracked, optional
-
-
-def tracked_names(tree: nodes.Template) -> set[str]:
-    """The names whose values can stand in a tracked URL, also by way of `set`, `for` and `with`."""
-    found = set[str]()
-    for node in tree.find_all((nodes.Filter, nodes.FilterBlock)):
-        applied = node.filter if isinstance(node, nodes.FilterBlock) else node
-        if isinstance(applied, nodes.Filter) and applied.name == TRACKED:
-            found |= _named(node)
-    bound = [(_named(target), set[str]().union(*map(_named, values))) for target, values in _bindings(tree)]
-    more = found
-    while more:
-        more = set[str]().union(*(values for targets, values in bound if targets & found)) - found
-        found |= more
-    return found
-
-
-def _bindings(tree: nodes.Template) -> Iterator[tuple[nodes.Node, Iterable[nodes.Node]]]:
-    """Each name that a template gives to something itself, and what it is given to."""
-    for node in tree.find_all((nodes.Assign, nodes.AssignBlock, nodes.For, nodes.With)):
-        match node:
-            case nodes.Assign():
-                yield node.target, [node.node]
-            case nodes.AssignBlock():
-                yield node.target, node.body
-            case nodes.For():
-                yield node.target, [node.iter]
-            case nodes.With():
-                yield from ((target, [value]) for target, value in zip(node.targets, node.values, strict=True))
-            case _:
-                pass
-
-
-def _named(node: nodes.Node) -> set[str]:
-    return {name.name for name in (node, *node.find_all(nodes.Name)) if isinstance(name, nodes.Name)}
-
-
-def _from_context(node: nodes.Node, loops: Mapping[str, nodes.Node]) -> str | None:
-    """The dotted name of a value, with what a loop goes over in the place of the loop's own name."""
-    name = dotted(node)
-    root, dot, rest = (name or "").partition(".")
-    if not dot or root not in loops:
-        return name
-    source = loops[root]
-    while isinstance(source, nodes.Filter) and source.node is not None:
-        source = source.node
-    outer = _from_context(source, {target: over for target, over in loops.items() if target != root})
-    return f"{outer}.{rest}" if outer else None
-
-
-def has_promotion(tree: nodes.Template) -> bool:
-    """Whether a block named `promotional`, or `promotional_…`, says anything."""
-    blocks = (block for block in tree.find_all(nodes.Block) if block.name.partition("_")[0] == "promotional")
-    return any(_says_something(node) for block in blocks for node in block.body)
-
-
-def _says_something(node: nodes.Node) -> bool:
-    if not isinstance(node, nodes.Output):
-        return True
-    return any(not isinstance(child, nodes.TemplateData) or child.data.strip() for child in node.nodes)
 
 
 def _finalize(value: Any) -> Any:

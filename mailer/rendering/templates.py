@@ -12,13 +12,12 @@ from mailer.rendering.compiled import (
     Rendered,
     RenderError,
     Template,
-    compile_template,
     footer_for,
-    restore,
 )
-from mailer.rendering.jinja import TRACKED
+from mailer.rendering.compiling import compile_template, restore
 from mailer.rendering.samples import SAMPLE, preview, preview_event
 from mailer.rendering.sources import BrandFiles, Fault, TemplateError, read_brand, read_template
+from mailer.rendering.uses import TRACKED
 
 __all__ = [
     "RESERVED",
