@@ -3,45 +3,13 @@
 import hashlib
 import hmac
 import json
-import unicodedata
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 from mailer.contents import Contents
 from mailer.macs import Mac
-from mailer.rendering.headers import HeaderRefused, a_labels
-
-
-def mailbox(address: str) -> str:
-    """The form under which two spellings of an address are one mailbox.
-
-    RFC 5321 2.4 lets a local part be case-sensitive; no large mail system is, and an opt-out must not be got around by
-    a capital letter. Beyond case and canonical equivalence (NFC, RFC 6532 3.1), only the host may say that two local
-    parts are one (RFC 5321 2.3.11): straße and strasse are two. A domain is the same as A-labels (RFC 5890 2.3.2.1).
-    """
-    address = address.strip()
-    if address.isascii():
-        return address.lower()
-    local, _, domain = address.rpartition("@")
-    return f"{_lower(local)}@{_domain(domain)}"
-
-
-def folded(address: str) -> str:
-    """The form of the rule before, under which straße and strasse were one; partners are told addresses in it."""
-    local, _, domain = address.strip().rpartition("@")
-    return f"{local.casefold()}@{domain.lower()}"
-
-
-def _lower(local: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).lower())
-
-
-def _domain(domain: str) -> str:
-    try:
-        return a_labels(domain.lower()).lower()
-    except HeaderRefused:
-        return unicodedata.normalize("NFC", domain).lower()
+from mailer.rendering.mailboxes import folded, kin, mailbox
 
 
 class Earlier(NamedTuple):
@@ -84,6 +52,10 @@ class AddressHasher:
             return None
         local = address.strip().rpartition("@")[0]
         return Earlier(self._mac(before.encode()), local.casefold() == local.lower())
+
+    def kin(self, address: str) -> list[bytes]:
+        """The hashes of mailboxes that a person would take for this one; what stops optional mail holds for all."""
+        return [self._mac(form.encode()) for form in sorted(kin(address))]
 
     def partner_key(self, brand: str, partner: str) -> bytes:
         """32 bytes, which the partner is told once."""

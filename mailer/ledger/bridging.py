@@ -1,7 +1,7 @@
 """Standings of addresses that were hashed by the rule before."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Connection, statements
@@ -13,21 +13,29 @@ SLICE = 100
 
 
 async def bridge(connection: Connection, hasher: AddressHasher, addresses: Sequence[tuple[str, str]]) -> None:
-    """Carries what was said of addresses under the rule before over to the rule of now: opt-outs, objections, erasures.
+    """Carries over to addresses what was said of them under the rule before: opt-outs, objections, erasures.
+
+    What stops optional mail is carried over from the kin of an address, too.
 
     Args:
         connection: the caller's, in a transaction.
         hasher: knows both rules.
         addresses: as (controller, address).
     """
-    known: list[tuple[str, bytes, bool, bytes]] = []
+    known: list[tuple[str, bytes, bool, bool, bytes]] = []
     for start in range(0, len(addresses), SLICE):
         if start:
             await asyncio.sleep(0)
-        known += [
-            (controller, earlier.hash, earlier.alone, hasher.hash(address))
-            for controller, address in addresses[start : start + SLICE]
-            if not address.isascii() and (earlier := hasher.earlier(address))
-        ]
+        for controller, address in addresses[start : start + SLICE]:
+            if not address.isascii():
+                known += _said_under(hasher, controller, address)
     if known:
         await connection.execute(_SQL["bridge"], hasher.key_id, *zip(*known, strict=True))
+
+
+def _said_under(hasher: AddressHasher, controller: str, address: str) -> Iterator[tuple[str, bytes, bool, bool, bytes]]:
+    """The other hashes under which something may have been said that holds for an address, as `bridge` takes them."""
+    own = hasher.hash(address)
+    if earlier := hasher.earlier(address):
+        yield controller, earlier.hash, earlier.alone, False, own
+    yield from ((controller, other, False, True, own) for other in hasher.kin(address))

@@ -39,6 +39,8 @@ _SQL = {
 Stop = tuple[int, str | None, NewSuppression]
 """Whose address is suppressed: the recipient, the brand (None: the whole controller), and with what."""
 _WHOLE_CONTROLLER = ("objection", "address_dead")
+_OF_KIN_TOO = ("opt_out", "complaint", "objection")
+"""Reasons that hold for the kin of an address, too: they stop optional mail only."""
 
 
 @asynccontextmanager
@@ -54,15 +56,39 @@ async def changing(pool: Pool, writers: Writers) -> AsyncIterator[tuple[Connecti
 
 
 async def suppress_all(connection: Connection, hasher: AddressHasher, stops: Sequence[Stop]) -> list[asyncpg.Record]:
-    """Adds suppressions, and refreshes the standings of all who share the addresses; id and time of the new ones."""
-    ids, brands, news = zip(*stops, strict=True)
-    touched = await people.lock_sharing(connection, ids)
-    made = await connection.fetch(_SQL["suppress"], ids, brands, *_columns(news))
+    """Adds suppressions, and refreshes the standings of all who share the addresses; id and time of the new ones.
+
+    What stops optional mail is said of the known kin of an address as well.
+    """
+    kin = await _kin_of(connection, hasher, stops)
+    every = [*stops, *kin]
+    touched = await people.lock_sharing(connection, [id_ for id_, _, _ in every])
+    made = await _add(connection, stops)
+    if kin:
+        await _add(connection, kin)
     await people.refresh(connection, touched)
-    if objecting := [id_ for id_, _, new in stops if new.reason == "objection"]:
+    if objecting := [id_ for id_, _, new in every if new.reason == "objection"]:
         await void_by_objection(connection, await people.sharing(connection, objecting))
     await note_suppressed(connection, hasher, touched)
     return [row for row in made if row["new"]]
+
+
+async def _add(connection: Connection, stops: Sequence[Stop]) -> list[asyncpg.Record]:
+    ids, brands, news = zip(*stops, strict=True)
+    return await connection.fetch(_SQL["suppress"], ids, brands, *_columns(news))
+
+
+async def _kin_of(connection: Connection, hasher: AddressHasher, stops: Sequence[Stop]) -> list[Stop]:
+    """The same for everyone whose address a person would take for that of somebody here (see `kin`)."""
+    reaching = [stop for stop in stops if stop[2].reason in _OF_KIN_TOO]
+    if not reaching:
+        return []
+    rows = await connection.fetch(_SQL["beyond_ascii"], [id_ for id_, _, _ in reaching])
+    other = [(row["id"], row["controller"], hashed) for row in rows for hashed in hasher.kin(row["email"])]
+    if not other:
+        return []
+    found = await connection.fetch(_SQL["with_kin"], hasher.key_id, *zip(*other, strict=True))
+    return [(kin["id"], brand, new) for id_, brand, new in reaching for kin in found if kin["of"] == id_]
 
 
 async def lift_all(
@@ -118,21 +144,29 @@ class PostgresSuppressions:
         """See the port."""
         if not addresses:
             return 0
-        hashes = [self._hasher.hash(address) for address, _ in addresses]
-        news = [new for _, new in addresses]
-        brands = [_brand(brand, new) for new in news]
+        asked = [(self._hasher.hash(address), new) for address, new in addresses]
+        kin = [(hashed, new) for address, new in addresses for hashed in self._kin(address, new)]
         key = self._hasher.key_id
         async with changing(self._pool, self._writers) as (connection, entries):
+            hashes = [hashed for hashed, _ in (*asked, *kin)]
             owners = await connection.fetch(_SQL["with_addresses"], controller, key, hashes)
+            owned = {owner["address_hash"] for owner in owners}
+            taken = [(hashed, _brand(brand, new), new) for hashed, new in asked]
+            taken += [(hashed, _brand(brand, new), new) for hashed, new in kin if hashed in owned]
             await people.lock_all(connection, [owner["id"] for owner in owners])
+            hashes, brands, news = map(list, zip(*taken, strict=True))
             rows = await connection.fetch(_SQL["take"], controller, key, hashes, brands, *_columns(news))
             await people.refresh(connection, [owner["id"] for owner in owners])
-            objecting = {taken for taken, new in zip(hashes, news, strict=True) if new.reason == "objection"}
+            objecting = {hashed for hashed, _, new in taken if new.reason == "objection"}
             if concerned := [owner["id"] for owner in owners if owner["address_hash"] in objecting]:
                 await void_by_objection(connection, concerned)
             await note_suppressed(connection, self._hasher, [owner["id"] for owner in owners])
-            entries += _taken(brand, owners, list(zip(hashes, brands, news, strict=True)))
-        return sum(row["new"] for row in rows)
+            entries += _taken(brand, owners, taken)
+        own = {hashed for hashed, _ in asked}
+        return sum(row["new"] for row in rows if row["address_hash"] in own)
+
+    def _kin(self, address: str, new: NewSuppression) -> list[bytes]:
+        return self._hasher.kin(address) if new.reason in _OF_KIN_TOO else []
 
     async def get(self, brand: str, controller: str, id: int) -> Suppression | None:
         """See the port."""
@@ -152,7 +186,7 @@ class PostgresSuppressions:
     async def of_address(self, brand: str, controller: str, address: str) -> list[Suppression]:
         """See the port."""
         earlier = self._hasher.earlier(address)
-        hashes = [self._hasher.hash(address), *([earlier.hash] if earlier else [])]
+        hashes = [self._hasher.hash(address), *([earlier.hash] if earlier else []), *self._hasher.kin(address)]
         rows = await self._pool.fetch(_SQL["of_address"], brand, controller, self._hasher.key_id, hashes)
         return [_suppression(row) for row in rows]
 

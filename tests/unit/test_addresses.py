@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.ledger.addresses import AddressHasher, folded, mailbox
+from mailer.ledger.addresses import AddressHasher
+from mailer.rendering.mailboxes import folded, kin, mailbox
 
 HASHER = AddressHasher("a key of the tests")
 
@@ -63,3 +64,37 @@ def test_what_was_said_under_the_rule_before_is_found(local: str) -> None:
     before = HASHER._mac(folded(address).encode())
     assert before in {HASHER.hash(address), *([earlier.hash] if earlier else [])}
     assert earlier is None or not address.isascii()
+
+
+ODOS, INNER, CAPITALS = (f"{word}@x.example" for word in ("οδος", "οδοσ", "ΟΔΟΣ"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (CAPITALS, INNER),
+        (ODOS, INNER),
+        (INNER, CAPITALS),
+        ("ΣΟΦΟΣ@x.example", "σοφοσ@x.example"),
+        ("σοφοσ.πασ@x.example", "ΣΟΦΟΣ.ΠΑΣ@x.example"),
+        ("İBRAHİM@x.example", "ibrahim@x.example"),
+    ],
+)
+def test_letters_with_two_lower_cases_make_kin(one: str, other: str) -> None:
+    """Two addresses with the same capitals are each other's kin, and still two mailboxes; only ASCII knows no kin."""
+    assert mailbox(one) == mailbox(other) or mailbox(other) in kin(one)
+    assert other.isascii() or mailbox(one) == mailbox(other) or mailbox(one) in kin(other)
+
+
+@pytest.mark.parametrize("local", ["ada", "jos\u00e9", "stra\u00dfe", "\u017fam"])
+def test_most_addresses_have_no_kin(local: str) -> None:
+    """Letters with one lower case make none, and neither do those that are folded with others, such as a sharp s."""
+    assert kin(f"{local}@x.example") == frozenset()
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="@"), min_size=1, max_size=12))
+def test_each_lower_case_is_the_mailbox_or_its_kin(local: str) -> None:
+    """Lower case taken letter by letter, or of the whole word, is the same mailbox or kin to it."""
+    local = local.strip() or "x"
+    simple, whole = "".join(char.lower() for char in local), local.lower()
+    assert mailbox(f"{simple}@x.example") in {mailbox(f"{whole}@x.example"), *kin(f"{whole}@x.example")}

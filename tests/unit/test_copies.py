@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.pipeline.copies import as_copy, windows
+from mailer.pipeline.copies import as_copy, once, windows
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import IN_DOUBT, Carrier, Row, State
+from tests.presses import press_of
 
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -73,3 +74,20 @@ def test_what_may_be_met_once_is_met_once_a_window() -> None:
     rows = [row(1), row(2), row(3)]
     once = {(MAILING, 1): {"ada"}, (MAILING, 3): {"ada"}}
     assert [[one.recipient_id for one in window] for window in windows(rows, 10, once)] == [[1, 2], [3]]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("Jos\u00e9@people.example", "jose\u0301@people.example", True),
+        ("ada@m\u00fcnchen.example", "Ada@xn--mnchen-3ya.example", True),
+        ("stra\u00dfe@people.example", "strasse@people.example", False),
+    ],
+)
+def test_an_address_that_is_invited_has_one_form(one: str, other: str, same: bool) -> None:
+    """Two spellings of a mailbox, its domain as A-labels too, are invited a single time in a window."""
+    press = press_of("invitation", inviter="member-1")
+    id_ = press.facts.id
+    rows = [Row(id_, number, 1, Standing(number, 1, address)) for number, address in enumerate((one, other))]
+    first, second = once(rows, {id_: press}).values()
+    assert (first.isdisjoint(second)) is not same

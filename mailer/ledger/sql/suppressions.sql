@@ -23,13 +23,21 @@ FROM unnest($3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[], $8::tex
             $10::timestamptz[]) AS k (hash, brand, scope, reason, source, actor, at, expires_at)
 ORDER BY 1, 2, k.hash, k.brand, k.scope, k.reason, k.expires_at DESC NULLS FIRST
 {again}
-RETURNING p.xmax = 0 AS new
+RETURNING p.address_hash, p.xmax = 0 AS new
 
 -- name: with_addresses
 -- Who has one of these addresses, at all brands of the controller.
 SELECT r.id, r.brand, r.address_hash FROM recipients r
 WHERE r.controller = $1 AND r.address_key = $2 AND r.address_hash = ANY ($3::bytea[])
 ORDER BY r.id
+
+-- name: beyond_ascii
+SELECT id, controller, email FROM recipients WHERE id = ANY ($1::bigint[]) AND octet_length(email) <> length(email)
+
+-- name: with_kin
+-- Who has an address that is kin to that of somebody.
+SELECT k.of, r.id FROM unnest($2::bigint[], $3::text[], $4::bytea[]) AS k (of, controller, hash)
+JOIN recipients r ON r.controller = k.controller AND r.address_key = $1 AND r.address_hash = k.hash
 
 -- name: object
 -- The account itself objects too, whether or not it has an address now.

@@ -1,0 +1,58 @@
+"""Spellings of an address: which are one mailbox, and which a person would take for one."""
+
+# ruff: noqa: RUF001, RUF002 - it is about letters that look like others
+
+import unicodedata
+
+from mailer.rendering.headers import HeaderRefused, a_labels
+
+_DOTTED_I = "i\u0307"
+"""The lower case of İ by Unicode's full mapping; by its simple one, as in many programs, it is i."""
+
+
+def mailbox(address: str) -> str:
+    """The form under which two spellings of an address are one mailbox.
+
+    RFC 5321 2.4 lets a local part be case-sensitive; no large mail system is, and an opt-out must not be got around by
+    a capital letter. Beyond case and canonical equivalence (NFC, RFC 6532 3.1), only the host may say that two local
+    parts are one (RFC 5321 2.3.11): straße and strasse are two. A domain is the same as A-labels (RFC 5890 2.3.2.1).
+    """
+    address = address.strip()
+    if address.isascii():
+        return address.lower()
+    local, _, domain = address.rpartition("@")
+    return f"{_lower(local)}@{_domain(domain)}"
+
+
+def kin(address: str) -> frozenset[str]:
+    """Returns the forms of other mailboxes that a person would take for this one, as its capitals are the same.
+
+    Unicode has two lower cases of two letters: Σ is σ, and ς at the end of a word; İ is i with a dot above, and i.
+    Programs differ in which they write, so that who left as ΟΔΟΣ may come back as either. A host may have both
+    mailboxes all the same: what stops optional mail to one holds for its kin, and nothing else does.
+    """
+    form = mailbox(address)
+    if form.isascii():
+        return frozenset()
+    local, _, domain = form.rpartition("@")
+    plain = local.replace("ς", "σ")
+    forms = {local, plain, _lower(plain.replace("σ", "Σ"))}
+    forms |= {unicodedata.normalize("NFC", one.replace(_DOTTED_I, "i")) for one in forms}
+    return frozenset(f"{one}@{domain}" for one in forms) - {form}
+
+
+def folded(address: str) -> str:
+    """The form of the rule before, under which straße and strasse were one; partners are told addresses in it."""
+    local, _, domain = address.strip().rpartition("@")
+    return f"{local.casefold()}@{domain.lower()}"
+
+
+def _lower(local: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).lower())
+
+
+def _domain(domain: str) -> str:
+    try:
+        return a_labels(domain.lower()).lower()
+    except HeaderRefused:
+        return unicodedata.normalize("NFC", domain).lower()
