@@ -6,7 +6,7 @@ from typing import Any
 import css_inline
 import pytest
 
-from mailer.rendering import compiled
+from mailer.rendering import compiling
 from mailer.rendering.templates import SAMPLE, Addressee, Template, TemplateLibrary, preview
 from tests.factories import templates
 from tests.template_files import POLICIES, ROOT
@@ -57,7 +57,7 @@ def test_inlined_once_is_what_inlining_each_message_gives(
 def uninlined() -> TemplateLibrary:
     """The shipped templates as written, with their CSS in `<style>`."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "inline_css", lambda source: source)
+        patch.setattr(compiling, "inline_css", lambda source: source)
         return TemplateLibrary.load(ROOT / "templates", POLICIES)
 
 
