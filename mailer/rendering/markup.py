@@ -9,6 +9,7 @@ from functools import lru_cache
 from html.parser import HTMLParser
 
 from mailer.rendering.literal import BRANCH, CLOSE, END, OPEN, VALUE
+from mailer.rendering.promotion import UNSEEN
 
 _ELEMENTS = (
     "html head title meta style body table caption colgroup col thead tbody tfoot tr th td div p span a b strong "
@@ -49,16 +50,27 @@ _LINK = re.compile(
     re.IGNORECASE,
 )
 """An address of mandatory mail: its host is written out, or one value is all of it."""
+_VAGUE = re.compile(r"//|https?:(?!//)|https?://(?:[/?#]|[^/?#]*[@%]|$)", re.IGNORECASE)
+"""The beginning of an address that programs read in different ways: without a scheme (a share of Windows) or a host,
+with a user before the host, who looks like one, or with codes in it."""
 _SCHEME = re.compile(r"\s*([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _SCHEMES = frozenset({"https", "http", "mailto", "tel"})
 _OWN_IMAGE = re.compile(r"cid:[^\s\"<>]+|data:image/(?:png|gif|jpeg);base64,[a-z0-9+/=\s]+", re.IGNORECASE)
-_WEB_IMAGE = re.compile(rf"(?:https?:)?//.+|{VALUE}.*", re.IGNORECASE | re.DOTALL)
-_IN_URL = re.compile(r"[\x00\x01\x07-\x20\x7f\\]")
+_WEB_IMAGE = re.compile(rf"https?://.+|{VALUE}.*", re.IGNORECASE | re.DOTALL)
+_IN_URL = re.compile(rf"[\x00\x01\x07-\x20\x7f-\x9f\u2028\u2029\\]|{UNSEEN.pattern}")
+_CHARSET = re.compile(r"\s*(?:text/html\s*;\s*charset\s*=\s*)?utf-?8\s*", re.IGNORECASE)
 _VALUES = re.compile(f"{VALUE}[^{END}]*{END}")
-_FUNCTION = re.compile(r"([\w-]+)\(")
+_FUNCTION = re.compile(r"([\w-]+)\s*\(")
+_BEFORE_BRACKETS = frozenset({"and", "or", "only", "not", "media", "expression"})
+"""Words before brackets that are no functions, or are refused by another name."""
 _AT_RULE = re.compile(r"@([\w-]+)")
 _ACTIVE_CSS = re.compile(r"expression\s*\(|javascript:|\bbehaviou?r\s*:|-moz-binding|<", re.IGNORECASE)
-_CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
+_CSS_STRING_OR_COMMENT = re.compile(
+    r"""("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|/\*.*?(?:\*/|$)""",
+    re.DOTALL,
+)
+_CSS_ESCAPE = re.compile(r"\\(?:([0-9a-f]{1,6})\s?|\r?\n|(.))", re.IGNORECASE)
 _CONTENT = re.compile(r"(?<![\w-])content\s*:", re.IGNORECASE)
 _MARKS = re.compile(f"[{OPEN}{BRANCH}{CLOSE}]")
 _OPEN_TAG = re.compile(f"</?[{VALUE}{OPEN}{BRANCH}{CLOSE}]")
@@ -166,12 +178,16 @@ def _faults_of_value(tag: str, name: str, value: str, mandatory: bool) -> Iterat
             yield from _css_faults(value, mandatory)
         case "http-equiv" if value.lower() not in HTTP_EQUIV:
             yield f"has <meta http-equiv={_plain(value)}>, which acts on whoever reads; remove it"
+        case "charset" | "content" if "charset" in (name + value).lower() and not _CHARSET.fullmatch(value):
+            yield "has a <meta> with another charset than the mail; write utf-8"
 
 
 def _link_faults(value: str, mandatory: bool) -> Iterator[str]:
     schemes = {found[1].lower() for text in (value, _VALUES.sub("", value)) if (found := _SCHEME.match(text))}
     if schemes - _SCHEMES or _IN_URL.search(value):
         yield "has a link that leads to no page and no mailbox; write https:, mailto: or tel:"
+    elif _VAGUE.match(value):
+        yield "has a link whose host is not clear: write https:// and the host, without user and % codes"
     elif mandatory and not _LINK.fullmatch(value):
         yield "has a link whose host is not written out; write https:// and the host, or one value by itself"
 
@@ -181,24 +197,46 @@ def _image_faults(value: str, mandatory: bool) -> Iterator[str]:
         return
     if mandatory:
         yield "has an image that is fetched; mandatory mail fetches nothing: remove it"
-    elif not _WEB_IMAGE.fullmatch(value):
-        yield "has an image that is neither of the web nor of the mail; write https: or cid:"
+    elif not _WEB_IMAGE.fullmatch(value) or _VAGUE.match(value) or _IN_URL.search(value):
+        yield "has an image that is neither of the web nor of the mail; write https:// and the host, or cid:"
 
 
 def _css_faults(css: str, mandatory: bool) -> Iterator[str]:
-    css = _CSS_COMMENT.sub(" ", css)
-    if _ACTIVE_CSS.search(css):
-        yield "has CSS that runs something; remove it"
-    if any(rule.lower() == "import" for rule in _AT_RULE.findall(css)):
+    """The faults of CSS, however it is read: a comment may stand in a string, and an escape for any letter."""
+    rules, functions = set[str](), set[str]()
+    for read in _readings(css):
+        if _ACTIVE_CSS.search(read):
+            yield "has CSS that runs something; remove it"
+        rules.update(rule.lower() for rule in _AT_RULE.findall(read))
+        functions.update(function.lower() for function in _FUNCTION.findall(read))
+    if "import" in rules:
         yield "has CSS with @import, which is fetched; write the rules out"
     if not mandatory:
         return
-    for rule in {rule.lower() for rule in _AT_RULE.findall(css)} - {"media", "import"}:
+    for rule in rules - {"media", "import"}:
         yield f"has CSS with @{rule}; mandatory mail has @media only"
-    for function in {function.lower() for function in _FUNCTION.findall(css)} - FUNCTIONS - {"and", "expression"}:
+    for function in functions - FUNCTIONS - _BEFORE_BRACKETS:
         yield f"has CSS with {function}(), which may fetch something; mandatory mail fetches nothing"
-    if "\\" in css or _CONTENT.search(css):
+    if "\\" in css or any(map(_CONTENT.search, _readings(css))):
         yield "has CSS that writes text (content:, or a backslash); write it in the page"
+
+
+def _readings(css: str) -> frozenset[str]:
+    """CSS as it stands, and without escapes and comments, as one program or another reads it."""
+    plain = {css, _CSS_ESCAPE.sub(_unescaped, css)} if "\\" in css else {css}
+    if "/*" not in css:
+        return frozenset(plain)
+    bare = {_CSS_COMMENT.sub(gap, one) for one in plain for gap in ("", " ")}
+    bare |= {_CSS_STRING_OR_COMMENT.sub(lambda found: found[1] or "", one) for one in plain}
+    return frozenset(plain | bare)
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    """The character that a CSS escape stands for; none for those that Unicode has not."""
+    if found[1] is None:
+        return found[2] or ""
+    code = int(found[1], 16)
+    return chr(code) if code < 0x110000 else ""
 
 
 def _is_cut(value: str) -> bool:

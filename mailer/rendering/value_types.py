@@ -8,7 +8,10 @@ from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from mailer.inputs import address
+from mailer.rendering.headers import a_labels
 from mailer.rendering.links import is_web_url
+from mailer.rendering.promotion import UNSEEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,10 @@ _SLUG = re.compile(r"[\w-]{1,100}", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)")
 _AMOUNT = re.compile(r"[-\u2212]?\d(?:[\d.,'\u2019 \u00a0\u202f]{0,30}\d)?")
-_MAILBOX = re.compile(r"[^\s<>\"?&,;:@]+@[^\s<>\"?&,;:@]+")
-_TELEPHONE = re.compile(r"\+?[\d ().-]{3,40}")
+_MAILBOX = re.compile(r"[^\s<>\"?&,;:@%]+@[^\s<>\"?&,;:@%]+")
+_TELEPHONE = re.compile(r"(?=(?:\D*\d){3})\+?[\d ().-]{3,40}", re.ASCII)
+_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.?|[0-9a-f.]*:[0-9a-f:.]+")
+"""A domain as A-labels (RFC 1123 2.1), or an address of IPv6."""
 
 
 def value_types(values: Mapping[str, Any], domain: str) -> dict[str, ValueType]:
@@ -132,14 +137,33 @@ def _own_url(domain: str) -> Single:
 
 
 def _leads_to(url: str, domain: str) -> bool:
-    """Tells whether a URL's host is a domain or below it; one with a user before its host never is."""
-    parts = urlsplit(url)
-    host = (parts.hostname or "").rstrip(".")
-    return "@" not in parts.netloc and (host == domain or host.endswith(f".{domain}"))
+    """Tells whether a URL's host is a domain or below it."""
+    host = _host_of(url)
+    return host is not None and (host == domain or host.endswith(f".{domain}"))
+
+
+def _host_of(url: str) -> str | None:
+    """The host that a URL leads to, as A-labels; None where programs may see another one than a reader does.
+
+    That is so with a user before it, percent-encoded or other characters in it, and with characters that show nothing.
+    """
+    try:
+        parts = urlsplit(url)
+        host = a_labels((parts.hostname or "").lower()).lower()
+        _ = parts.port
+    except ValueError:
+        return None
+    clear = "@" not in parts.netloc and _HOST.fullmatch(host) and not UNSEEN.search(url)
+    return host.rstrip(".") if clear else None
 
 
 def _is_url(value: Any) -> bool:
-    return isinstance(value, str) and is_web_url(value)
+    return isinstance(value, str) and is_web_url(value) and _host_of(value) is not None
+
+
+def _is_mailbox(value: Any) -> bool:
+    """Tells whether a value is one mailbox, also behind `mailto:`, where a % would stand for another character."""
+    return isinstance(value, str) and _MAILBOX.fullmatch(value) is not None and _can_read(address, value)
 
 
 def _matches(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
@@ -185,6 +209,6 @@ _SINGLES: Mapping[str, Single] = {
     "number": Single("number", _is_number),
     "money": Single("amount with its currency such as $59.95", _is_money),
     "url anywhere": Single("https or http URL", _is_url, is_address=True),
-    "mailbox": Single("e-mail address", _matches(_MAILBOX), is_address=True),
+    "mailbox": Single("e-mail address", _is_mailbox, is_address=True),
     "telephone": Single("telephone number", _matches(_TELEPHONE), is_address=True),
 }

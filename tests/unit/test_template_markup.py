@@ -1,5 +1,6 @@
 """Allowed parts of a page: the lists of elements, attributes, addresses and CSS, and everything on none of them."""
 
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,83 @@ def test_a_mandatory_template_smuggles_nothing(tmp_path: Path, html: str, hidden
 def test_css_of_mandatory_mail_fetches_nothing(css: str) -> None:
     """Neither a function nor an @-rule of CSS fetches anything, however it is written."""
     assert markup_faults(f"<style>{css}</style>", mandatory=True)
+
+
+@pytest.mark.parametrize("mandatory", [True, False])
+@pytest.mark.parametrize("name", ["href", "src"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "//x.example/a",
+        "\\\\x.example\\a",
+        "https:\\\\x.example\\a",
+        "https:x.example",
+        "https:/x.example",
+        "https:///x.example",
+        "https://",
+        "https://?a",
+        "https://y.example@x.example/",
+        "https://y.example:a@x.example/",
+        "https://%78.example/",
+        "https://y.example%2f.x.example/",
+        "ht&Tab;tps://x.example/",
+        "https://x.exam\tple/",
+        "https://x.exam\nple/",
+        "https://x.example/a b",
+        "https://x.exam\u200bple/",
+        "https://x.example/\u202egpj.a",
+        "https://x\u2028.example/",
+        "file://x.example/a",
+        "ftp://x.example/a",
+        "javascript:alert(1)",
+        "java&Tab;script:alert(1)",
+        "&#1;javascript:alert(1)",
+        "javascript&colon;alert(1)",
+        "data:text/html;base64,YQ==",
+        "data:image/svg+xml;base64,YQ==",
+        "blob:https://x.example/a",
+        "view-source:https://x.example",
+        "ms-word:ofe|u|https://x.example/a",
+    ],
+)
+def test_an_address_is_read_by_all_programs_alike(name: str, address: str, mandatory: bool) -> None:
+    """An address that leads to different hosts, to a share of Windows or to a program is refused in any mail."""
+    page = f'<{"a" if name == "href" else "img"} {name}="{address}">x'
+    assert markup_faults(page, mandatory=mandatory)
+
+
+HIDING = ("{}", "\\{:x} ", "\\{:06x}", "/**/{}", "{}/*'*/", '/*"*/{}')
+AROUND = ("p{a:@x)}", "p{a:'/*';b:@x);c:'*/'}", "/*'*/p{a:@x)}", 'p{a:"\\"/*";b:@x)}')
+
+
+@given(
+    st.one_of(
+        st.tuples(st.sampled_from(["url(", "image-set(", "expression(", "src("]), st.lists(st.sampled_from(HIDING))),
+        st.tuples(st.just("@import "), st.lists(st.sampled_from(HIDING[:3]))),  # no comment stands within a name
+    ),
+    st.sampled_from(AROUND),
+)
+def test_css_that_fetches_is_found_in_any_writing(written: tuple[str, list[str]], around: str) -> None:
+    """Escapes, comments and strings with marks of comments hide nothing from the check of mandatory mail."""
+    said, hiding = written
+    letters = zip_longest(said, hiding[: len(said)], fillvalue="{}")
+    hidden = "".join(way.format(ord(char) if "x" in way else char) if char.isalpha() else char for char, way in letters)
+    assert markup_faults(f"<style>{around.replace('@', hidden)}</style>", mandatory=True)
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        '<meta charset="utf-7">',
+        '<meta http-equiv="Content-Type" content="text/html; charset=utf-7">',
+        '<meta http-equiv="content-type" content="text/html;charset=iso-2022-jp">',
+    ],
+)
+def test_a_page_is_in_the_charset_of_its_mail(meta: str) -> None:
+    """Another charset in the page reads other characters out of what was escaped in UTF-8."""
+    assert markup_faults(meta, mandatory=False)
+    for good in ('<meta charset="utf-8">', '<meta http-equiv="Content-Type" content="text/html; charset=UTF-8">'):
+        assert not markup_faults(good, mandatory=True)
 
 
 def test_what_a_page_needs_may_stand(tmp_path: Path) -> None:

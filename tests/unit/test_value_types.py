@@ -24,8 +24,13 @@ FITTING: dict[str, tuple[Any, ...]] = {
     "moment": ("2026-04-12T02:00Z", "2026-04-12T02:00:01.5+05:30", "2026-04-12T02:00-03:00"),
     "number": (0, -1, 2.5, 10**12),
     "money": ("$59.95", "1.234,56 €", "EUR 10", "10 EUR", "12", "₹1,00,000", "59 zł", "-5 €"),
-    "url": ("https://paltalk.example", "https://app.paltalk.example/a?b#c"),
-    "url anywhere": ("https://x.example/1", "http://localhost:8000/u/x"),
+    "url": ("https://paltalk.example", "https://app.paltalk.example/a?b#c", "https://PALTALK.example.:8443/%20\u00e4"),
+    "url anywhere": (
+        "https://x.example/1",
+        "http://localhost:8000/u/x",
+        "http://[::1]:80/",
+        "https://b\u00fccher.example/",
+    ),
     "mailbox": ("dpo@paltalk.example", "a.b+c@x.example"),
     "telephone": ("+49 (30) 123-45", "110"),
 }
@@ -47,8 +52,8 @@ UNFIT: dict[str, tuple[Any, ...]] = {
     "money": ("", "free", "$", "5 evil.com", "$5 off", "a5b", "5 dollars", "5.com", "5@b", "https://5", 5, "5\n5 at x"),
     "url": ("https://x.example", "javascript:alert(1)", "paltalk.example", "https://paltalk.example@x.example", 5),
     "url anywhere": ("ftp://x.example", "//x.example", "https://", "x", "https://x.example/ and more", 5),
-    "mailbox": ("a", "a@b?bcc=c@d", "a@b, c@d", "A <a@b>", 5),
-    "telephone": ("12", "call me", "123;phone-context=x", 110),
+    "mailbox": ("a", "a@b?bcc=c@d", "a@b, c@d", "A <a@b>", 5, "a@b", "a@x.example%0abcc=b", "a%40y.example@x.example"),
+    "telephone": ("12", "call me", "123;phone-context=x", 110, "   ", "(((", "- - -", "\u0661\u0661\u0662"),
 }
 
 
@@ -69,6 +74,37 @@ def test_values_of_another_type_are_refused(written: str, value: object) -> None
     assert str(misfit(kinds["a"], value, "a")).startswith("a is no ")
     assert str(misfit(kinds["b"], [FITTING[written][0], value], "b")).startswith("b is no ")
     assert str(misfit(kinds["c"], {"d": [{"e": value}]}, "c")).startswith("c.d.e is no ")
+
+
+@pytest.mark.parametrize("odd", ["%2f", "%23", "%40", "%00", "\u2044", ";", "&", ",", "!", "..", "$", "'", "*", "~"])
+def test_a_host_ends_for_all_programs_at_the_same_place(odd: str) -> None:
+    """Characters and codes at which some programs end a host make no URL of the brand's domain."""
+    for form in ("url", "url anywhere"):
+        assert misfit(value_types({"a": form}, DOMAIN)["a"], f"https://x.example{odd}.{DOMAIN}/", "a")
+
+
+@pytest.mark.parametrize("odd", ["\u0430", "\u00e0", "a\u0300", "%61", "\u0251"])
+def test_a_host_that_looks_like_the_brands_is_another(odd: str) -> None:
+    """A letter of another script, with an accent or as a code is none of the brand's domain."""
+    assert misfit(value_types({"a": "url"}, DOMAIN)["a"], f"https://p{odd}ltalk.example/", "a")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https:x.example", "https:///x", "https://u@x.example", "https://x.example:y", "https://x.example:99999"),
+        *("https://x%2eexample", "https://x.exam\u200bple", "https://x.example/\u202egpj.a", "https://-x.example"),
+    ],
+)
+def test_a_url_that_reads_otherwise_than_it_leads_is_none(url: str) -> None:
+    """A user, a port that is none, codes in the host and what turns or hides characters make no URL."""
+    assert misfit(value_types({"a": "url anywhere"}, DOMAIN)["a"], url, "a") == "a is no https or http URL"
+
+
+@pytest.mark.parametrize("box", ["a@x\u202e.example", "a@x.example/b", "a\u200b@x.example", "a'(b)@x.example"])
+def test_a_mailbox_is_an_address_of_ours(box: str) -> None:
+    """An address that no event could bring is no value of a link either."""
+    assert misfit(value_types({"a": "mailbox"}, DOMAIN)["a"], box, "a") == "a is no e-mail address"
 
 
 @pytest.mark.parametrize(("written", "value"), [(["slug"], "a"), (["slug"], {"a": "b"}), ({"a": "slug"}, ["a"])])
