@@ -13,7 +13,7 @@ from mailer.policy.tracking import is_nobodys, tracking_level
 from mailer.ports.deliveries import Row
 from mailer.ports.mailings import MailingFacts
 from mailer.rendering.links import ClickToken, Links, OpenToken
-from mailer.rendering.templates import TRACKED, Template
+from mailer.rendering.templates import PERSONAL, TRACKED, Template
 
 NOT_COUNTED: Final[Mapping[str, None]] = {"pixel_url": None, TRACKED: None}
 """The values of a message without a pixel and without tracked links."""
@@ -21,11 +21,6 @@ SMALL = 500
 """Up to so many recipients are one batch, so it is known before its first message how many of them may get one."""
 _KEPT = 200
 """Tracked links that are kept ready."""
-_PERSONAL = frozenset(
-    {"recipient", "profile", "pixel_url", "unsubscribe_url", "leave_url", "report_url", "preferences_url"}
-)
-"""Reserved names of what is a person's own."""
-
 Click = Callable[[str], str]
 """Makes of a URL one that counts a click and leads there."""
 
@@ -109,7 +104,7 @@ class Counting:
                 template or the event's own context, too.
         """
         tracks = self._template.tracks
-        if tracks.isdisjoint(_PERSONAL) and tracks.isdisjoint(own):
+        if tracks.isdisjoint(PERSONAL) and tracks.isdisjoint(own):
             return click
         return lambda url: click(url) if is_everybodys(url, self._everybodys, self._template.source) else url
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 from mailer.events import Audience, EventRefused, MessageEvent, People, Person
@@ -14,6 +15,7 @@ from mailer.rendering.forms import NAME
 from mailer.rendering.headers import CONTROL
 from mailer.rendering.languages import is_locale
 from mailer.rendering.linkable import has_link, shown_texts
+from mailer.rendering.markup import address_fault
 from mailer.rendering.templates import RESERVED, SAMPLE, Addressee, RenderError, Template, TemplateLibrary
 from mailer.rendering.texts import Texts, in_locale, lacking, spoken_with, texts_of
 from mailer.rendering.value_types import misfit, words_of
@@ -51,6 +53,8 @@ def admit(event: MessageEvent, policies: Mapping[str, Policy], templates: Templa
     if event.category == template.category:
         problems += _demands(event, policy, policy.categories[event.category])
         problems += _link_problems(event, template, policy.categories[event.category])
+        problems += _fetched_problems(event, template)
+        problems += _address_problems(event, template)
     problems += _context_problems(event, template, texts)
     problems += _language_problems(event, template, texts)
     if not problems:
@@ -166,6 +170,54 @@ def _link_problems(event: MessageEvent, template: Template, category: Category) 
             yield f"to.people.{index}.name: holds an address; write the name without"
         for name in _linking(person.context, template) if person.context else ():
             yield f"to.people.{index}.context: {name} {_HOLDS_LINK.format(template.name)}"
+
+
+def _fetched_problems(event: MessageEvent, template: Template) -> Iterator[str]:
+    """Images and CSS are the same for everyone: what is a person's own tells who opens the mail, without consent."""
+    for index, person in enumerate(_people(event)) if template.fetched else ():
+        if own := ", ".join(sorted(template.fetched & _given(person.context))):
+            yield (
+                f"to.people.{index}.context: {own} is fetched when the mail is opened, which would tell who opens it; "
+                "give it in the event's context, the same for everyone, or make a link of it"
+            )
+            return
+
+
+def _address_problems(event: MessageEvent, template: Template) -> Iterator[str]:
+    """Values that begin an address, and lead to no page and no mailbox; the first of each."""
+    places = [("context", event.context)] if template.leading else []
+    places += [(f"to.people.{index}.context", one.context) for index, one in enumerate(_people(event)) if places]
+    for attribute, before, path in sorted(template.leading):
+        wrong = (
+            f"{place}: {path}: {_UNADDRESSED[attribute]}"
+            for place, context in places
+            for value in _texts_at(path, context)
+            if value and address_fault(attribute, before + value)
+        )
+        yield from islice(wrong, 1)
+
+
+_UNADDRESSED = {
+    "href": "is no address; write https:// and the host, mailto: or tel:",
+    "src": "is no address of an image; write https:// and the host",
+}
+
+
+def _texts_at(path: str, context: Mapping[str, Any]) -> Iterator[str]:
+    """The texts at a path such as `items.url`, through lists, and in each language."""
+    found: list[Any] = [context]
+    for name in path.split("."):
+        found = [one.get(name) for one in _flat(found) if isinstance(one, Mapping)]
+    yield from (one for one in _flat(found) if isinstance(one, str))
+    yield from (text for one in found if isinstance(one, Mapping) for text in one.values() if isinstance(text, str))
+
+
+def _flat(values: list[Any]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, list):
+            yield from _flat(value)
+        else:
+            yield value
 
 
 _HOLDS_LINK = (

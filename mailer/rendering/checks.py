@@ -13,7 +13,7 @@ from typing import Any
 from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
-from mailer.rendering.compiled import RESERVED, Piece, Rendered, RenderError, Template
+from mailer.rendering.compiled import PERSONAL, RESERVED, Piece, Rendered, RenderError, Template
 from mailer.rendering.link_ends import branching_links, glued_links
 from mailer.rendering.markup import markup_faults
 from mailer.rendering.promotion import promotional_words
@@ -314,6 +314,17 @@ def _well_marked_up(page: Page) -> Iterator[str]:
         yield from markup_faults(content, mandatory=page.mandatory)
 
 
+def _fetched_alike(page: Page) -> Iterator[str]:
+    """What is fetched when a mail is opened is the same for everyone: else it would tell who opens it, and when."""
+    for name in sorted(page.template.fetched & {*PERSONAL, TRACKED}):
+        yield (
+            f"has {name} in an image's address or in CSS, which would tell who opens the mail; "
+            'remove it, and write the pixel as src="{{ pixel_url }}" by itself'
+        )
+    if page.mandatory and page.template.fetched:
+        yield "has a value within CSS, where it may fetch something; write CSS out"
+
+
 def _ending_links(page: Page) -> Iterator[str]:
     """A link ends where it ends, in the example and in every branch."""
     yield from glued_links(page.rendered.text, page.rendered.html, page.values)
@@ -330,6 +341,7 @@ _DEMANDS: tuple[Callable[[Page], Iterable[str]], ...] = (
     both_named,
     _untracked,
     _well_marked_up,
+    _fetched_alike,
     _ending_links,
 )
 

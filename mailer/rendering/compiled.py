@@ -13,6 +13,7 @@ from mailer.rendering.forms import NAME, Form, cut, slots_for
 from mailer.rendering.headers import CONTROL
 from mailer.rendering.jinja import explain
 from mailer.rendering.languages import locale_for, words_for
+from mailer.rendering.placed import Leading
 from mailer.rendering.uses import TRACKED
 from mailer.rendering.value_types import ValueType
 
@@ -37,6 +38,11 @@ RESERVED = frozenset(
     }
 )
 """Names that the pipeline gives a template; a context with one of them is refused, but for a person's own `profile`."""
+
+PERSONAL = frozenset(
+    {"recipient", "profile", "pixel_url", "unsubscribe_url", "leave_url", "report_url", "preferences_url"}
+)
+"""Reserved names of what is a person's own."""
 
 Piece = Literal["subject", "html", "text"]
 
@@ -110,6 +116,8 @@ class Template:
         bent: those with which it does more than to print them as they are, in some locale.
         opened: those into whose values it looks, in some locale.
         tracks: those of which it makes the URLs of tracked links, in some locale.
+        fetched: those that decide what a mail program fetches, in some locale.
+        leading: those with which an address begins, in some locale.
         promotional: whether a promotional block says anything.
         types: those that the values of a context are declared to have; of mandatory mail each has one.
         example: a context to look at it with. profile: a person's, for the same.
@@ -130,6 +138,8 @@ class Template:
     bent: frozenset[str]
     opened: frozenset[str]
     tracks: frozenset[str]
+    fetched: frozenset[str]
+    leading: frozenset[Leading]
     linked: frozenset[tuple[str, str]]
     promotional: bool
     types: Mapping[str, ValueType]

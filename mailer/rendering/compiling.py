@@ -19,6 +19,7 @@ from mailer.rendering.inlining import InliningError, inline_css
 from mailer.rendering.jinja import environment, parse, refused, syntax_faults
 from mailer.rendering.literal import literal, names_by_line
 from mailer.rendering.markup import linked_names
+from mailer.rendering.placed import Leading, Placed, look_at_unclear, place_values
 from mailer.rendering.sources import Fault, TemplateError, TemplateFiles, assemble, body_path, fold
 from mailer.rendering.surviving import survive
 from mailer.rendering.uses import (
@@ -32,7 +33,7 @@ from mailer.rendering.uses import (
     spared_names,
     tracked_uses,
 )
-from mailer.rendering.value_types import ValueType
+from mailer.rendering.value_types import Single, ValueType
 
 
 def compile_template(files: TemplateFiles) -> Template:
@@ -90,6 +91,8 @@ def _compile_all(
         bent=frozenset().union(*(one.variant.bent for one in compiled.values())),
         opened=frozenset().union(*(one.variant.opened for one in compiled.values())),
         tracks=frozenset().union(*(one.tracks for one in compiled.values())),
+        fetched=frozenset().union(*(one.placed.fetched for one in compiled.values())),
+        leading=frozenset().union(*(_leading(one.placed, types) for one in compiled.values())),
         linked=frozenset(
             (name, before)
             for one in compiled.values()
@@ -112,16 +115,28 @@ class _Compiled:
     tracks: frozenset[str]
     optional: frozenset[str]
     promotional: bool
+    placed: Placed
+
+
+def _leading(placed: Placed, types: Mapping[str, ValueType]) -> frozenset[Leading]:
+    """The values that begin an address, but for those whose type says what they are."""
+    said = {name for name, kind in types.items() if isinstance(kind, Single) and kind.is_address}
+    return frozenset(one for one in placed.leading if one.path not in said)
 
 
 def _compile(file: Path, values: Mapping[str, Any], locale: str, sources: Mapping[Piece, str]) -> _Compiled:
-    pieces, trees, found, names = {}, {}, {}, {}
+    pieces, trees, found, names, literals = {}, {}, {}, {}, {}
+    placed = Placed()
     for piece, source in sources.items():
         env = environment(locale, escape=piece == "html")
         try:
             trees[piece] = tree = parse(env, inline_css(survive(source)) if piece == "html" else source)
             found[piece] = nodes_by_type(tree)
             _refuse_glued(found[piece], file, locale)
+            literals[piece] = literal(tree, html=piece == "html")
+            if piece == "html":
+                placed = place_values(tree, literals[piece], found[piece], RESERVED)
+                look_at_unclear(placed, found[piece], env)
             pieces[piece] = env.from_string(tree)
             # A plain dict; Jinja2 would look through a chain of two for each message.
             pieces[piece].globals = dict(values)
@@ -137,10 +152,10 @@ def _compile(file: Path, values: Mapping[str, Any], locale: str, sources: Mappin
         opened=frozenset().union(*map(opened_names, found.values())),
         dated=any(map(has_dates, found.values())),
         lines={piece: names_by_line(tree) for piece, tree in trees.items()},
-        literal={piece: literal(tree, html=piece == "html") for piece, tree in trees.items()},
+        literal=literals,
     )
     required = frozenset().union(*names.values()) - optional
-    return _Compiled(variant, required, tracks, optional, any(map(has_promotion, found.values())))
+    return _Compiled(variant, required, tracks, optional, any(map(has_promotion, found.values())), placed)
 
 
 def _refuse_glued(found: Nodes, file: Path, locale: str) -> None:

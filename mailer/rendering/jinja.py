@@ -27,6 +27,8 @@ from markupsafe import Markup
 
 from mailer.rendering.languages import fallbacks, words_for
 from mailer.rendering.links import is_web_url
+from mailer.rendering.markup import address_fault
+from mailer.rendering.placed import ADDRESSED
 from mailer.rendering.sources import Fault
 from mailer.rendering.surviving import END, FIRST_STRONG
 from mailer.rendering.uses import TRACKED, WHEN, Nodes, nodes_by_type
@@ -113,7 +115,7 @@ def environment(locale: str, *, escape: bool) -> Sandbox:
     env.globals.clear()
     env.filters = {name: apply for name, apply in env.filters.items() if name in FILTERS}
     env.filters |= {name: _of_text(env.filters[name]) for name in _TEXT_FILTERS}
-    env.filters |= {WHEN: _when_in(locale), TRACKED: _tracked, "lines": _lines}
+    env.filters |= {WHEN: _when_in(locale), TRACKED: _tracked, "lines": _lines, ADDRESSED: _addressed}
     return env
 
 
@@ -258,6 +260,14 @@ def _tracked(context: Context, value: Any) -> str:
         raise WrongValue("tracked: wants an https or http URL")
     track = context.get(TRACKED)
     return value if track is None else str(track(value))
+
+
+def _addressed(value: Any, attribute: str, before: str) -> Any:
+    """A filter: the value itself, if an address may begin with it; nothing is no address."""
+    text = str(_finalize(value))
+    if text and (fault := address_fault(attribute, before + text)):
+        raise WrongValue(fault)
+    return value
 
 
 @lru_cache(maxsize=1000)

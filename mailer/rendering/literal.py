@@ -13,7 +13,12 @@ OPEN, BRANCH, CLOSE = "\x04", "\x05", "\x06"
 
 def literal(tree: nodes.Template, *, html: bool) -> str:
     """All text of all branches in its order, with marks for values and branches, and the constants of expressions."""
-    return "".join(_text(tree, html))
+    return "".join(piece if isinstance(piece, str) else _printed(piece, html) for piece in _pieces(tree))
+
+
+def printed(tree: nodes.Template) -> list[nodes.Expr]:
+    """The expressions for which marks stand in what `literal` gives, in the same order."""
+    return [piece for piece in _pieces(tree) if not isinstance(piece, str | nodes.TemplateData | nodes.Const)]
 
 
 def dotted(node: nodes.Node) -> str | None:
@@ -46,26 +51,25 @@ def _outermost(node: nodes.Node) -> Iterator[nodes.Node]:
             yield from _outermost(child)
 
 
-def _text(node: nodes.Node, html: bool) -> Iterator[str]:
+def _pieces(node: nodes.Node) -> Iterator[str | nodes.Expr]:
+    """All that is printed, in its order, with the marks of branches."""
     match node:
         case nodes.Output():
-            for child in node.nodes:
-                yield _printed(child, html)
+            yield from node.nodes
         case nodes.If():
-            branches = [node.body, *(branch.body for branch in node.elif_), node.else_]
-            yield from _branches(branches, html)
+            yield from _branches([node.body, *(branch.body for branch in node.elif_), node.else_])
         case nodes.For():
-            yield from _branches([node.body, node.else_], html)
+            yield from _branches([node.body, node.else_])
         case _:
             for inner in node.iter_child_nodes():
-                yield from _text(inner, html)
+                yield from _pieces(inner)
 
 
-def _branches(branches: list[list[nodes.Node]], html: bool) -> Iterator[str]:
+def _branches(branches: list[list[nodes.Node]]) -> Iterator[str | nodes.Expr]:
     for number, branch in enumerate(branches):
         yield BRANCH if number else OPEN
         for node in branch:
-            yield from _text(node, html)
+            yield from _pieces(node)
     yield CLOSE
 
 

@@ -94,6 +94,18 @@ def linked_names(page: str) -> frozenset[tuple[str, str]]:
 Tag = tuple[str, list[tuple[str, str]]]
 
 
+def tags_of(page: str) -> list[Tag]:
+    """The elements of a page with their attributes, those in its comments too."""
+    return _read(page)[0]
+
+
+@lru_cache(maxsize=4000)
+def address_fault(attribute: str, value: str) -> str | None:
+    """Returns what is wrong with the address of a link (`href`) or an image (`src`) of optional mail, or None."""
+    faults = _link_faults(value.strip(), False) if attribute == "href" else _image_faults(value, False)
+    return next(faults, None)
+
+
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -197,7 +209,7 @@ def _image_faults(value: str, mandatory: bool) -> Iterator[str]:
         return
     if mandatory:
         yield "has an image that is fetched; mandatory mail fetches nothing: remove it"
-    elif not _WEB_IMAGE.fullmatch(value) or _VAGUE.match(value) or _IN_URL.search(value):
+    elif not _WEB_IMAGE.fullmatch(value) or _VAGUE.match(value) or (VALUE not in value and _IN_URL.search(value)):
         yield "has an image that is neither of the web nor of the mail; write https:// and the host, or cid:"
 
 

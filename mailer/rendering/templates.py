@@ -6,6 +6,7 @@ from pathlib import Path
 from mailer.policy.document import Policy
 from mailer.rendering.checks import check
 from mailer.rendering.compiled import (
+    PERSONAL,
     RESERVED,
     Addressee,
     Identity,
@@ -20,6 +21,7 @@ from mailer.rendering.sources import BrandFiles, Fault, TemplateError, read_bran
 from mailer.rendering.uses import TRACKED
 
 __all__ = [
+    "PERSONAL",
     "RESERVED",
     "SAMPLE",
     "TRACKED",
