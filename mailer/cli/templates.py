@@ -2,7 +2,7 @@
 
 import tempfile
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 from typing import Annotated
@@ -35,7 +35,7 @@ app = typer.Typer(help="Templates: check, preview.", no_args_is_help=True)
 
 @app.command()
 def check(json: AsJson = False) -> None:
-    """Checks every template; lists everything that is wrong, with file and remedy."""
+    """Checks every template; lists everything that is wrong, with file and remedy, and what Gmail would cut off."""
     try:
         library = load_templates(settings())
     except TemplateError as error:
@@ -48,10 +48,26 @@ def check(json: AsJson = False) -> None:
     except (PolicyError, SettingsError) as error:
         fail(str(error), 2)
     rows = [(template.brand, template.name, template.category, " ".join(template.locales)) for template in library]
+    clipped = [(f"{one.brand}/{one.name} ({locale})", said) for one in library for locale, said in _clipped(one)]
     if json:
-        print_json({"faults": [], "templates": [dict(zip(_COLUMNS, row, strict=True)) for row in rows]})
-    else:
-        table(_COLUMNS, rows)
+        warnings = [{"template": where, "warning": said} for where, said in clipped]
+        listed = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+        print_json({"faults": [], "templates": listed, "warnings": warnings})
+        return
+    table(_COLUMNS, rows)
+    for where, said in clipped:
+        out.print(f"Warning: {where}: {said}")
+
+
+def _clipped(template: Template) -> Iterator[tuple[str, str]]:
+    """The locales in which a template's example comes near what Gmail shows, each with a warning."""
+    for locale in template.locales:
+        if warning := _clipping(template, preview(template, locale)):
+            yield locale, warning
+
+
+def _clipping(template: Template, rendered: Rendered) -> str | None:
+    return clipping_warning(rendered.html, LINK if CATEGORIES[template.category].optional else LEAVE)
 
 
 _COLUMNS = ("brand", "template", "category", "locales")
@@ -119,8 +135,7 @@ def _show(template: Template, rendered: Rendered, to: Path | None) -> None:
     spoken = " ".join(template.locales)
     for line in (f"Subject: {rendered.subject}", f"Locale:  {rendered.locale} of {spoken}", str(page), str(text)):
         out.print(line)
-    optional = CATEGORIES[template.category].optional
-    if warning := clipping_warning(rendered.html, LINK if optional else LEAVE):
+    if warning := _clipping(template, rendered):
         out.print(f"Warning: {warning}")
     if to is None:
         webbrowser.open(page.as_uri())

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import shutil
 
 import pytest
 
+from mailer import resources
 from tests.acceptance.samples import event, people
 from tests.processes import Stack
 from tests.spawning import MAILER
@@ -164,6 +166,27 @@ async def test_an_event_is_previewed_before_it_is_published(small_stack: Stack) 
     assert (refused.status, both.status, strange.status) == (2, 2, 2)
     assert "headline is missing" in refused.err
     assert "there is no xx" in strange.err
+
+
+async def test_a_check_tells_what_gmail_would_cut_off(small_stack: Stack) -> None:
+    """A template that is good and long is named with each language, and with the place of its link to leave."""
+    folder = small_stack.folder / "long-templates" / "interpals"
+    for name in ("_layout", "weekly"):
+        shutil.copytree(resources.folder("templates") / "interpals" / name, folder / name)
+    body = folder / "weekly" / "body.html.j2"
+    long = "<p>" + "x" * 110_000 + "</p>{% endblock %}"
+    body.write_text(long.join(body.read_text("utf-8").rsplit("{% endblock %}", 1)), "utf-8")
+    stack = small_stack.having(TEMPLATES="long-templates")
+    told = (await stack.done("templates", "check", "--json")).json
+    shown = await stack.done("templates", "check")
+    assert told["faults"] == []
+    assert [one["template"] for one in told["warnings"]] == [
+        f"interpals/weekly ({code})" for code in ("en", "de", "ar")
+    ]
+    assert all("the link to leave begins at octet 1" in one["warning"] for one in told["warnings"])
+    assert all("is hidden" in one["warning"] for one in told["warnings"])
+    assert "Warning: interpals/weekly (ar): the HTML part has 1" in shown.out
+    assert (await small_stack.done("templates", "check", "--json")).json["warnings"] == []
 
 
 def _item(number: int) -> dict[str, str]:
