@@ -34,6 +34,21 @@ COVERED = (
     "List-Unsubscribe-Post",
     "Feedback-ID",
     "Auto-Submitted",
+    "X-Auto-Response-Suppress",
+    "In-Reply-To",
+    "References",
+    "Mail-Followup-To",
+    "Content-Disposition",
+    "List-Help",
+    "List-Subscribe",
+    "List-Post",
+    "List-Owner",
+    "List-Archive",
+    "Disposition-Notification-To",
+    "Return-Receipt-To",
+    "Organization",
+    "BIMI-Selector",
+    "Autocrypt",
 )
 """Fields that a reader, a mail program or a provider goes by: nobody on the way may add one of them (RFC 6376 8.15)."""
 

@@ -35,8 +35,28 @@ SIGNED = (
     b"list-unsubscribe-post",
     b"feedback-id",
     b"auto-submitted",
+    b"x-auto-response-suppress",
+    b"in-reply-to",
+    b"references",
+    b"mail-followup-to",
+    b"content-disposition",
+    b"list-help",
+    b"list-subscribe",
+    b"list-post",
+    b"list-owner",
+    b"list-archive",
+    b"disposition-notification-to",
+    b"return-receipt-to",
+    b"organization",
+    b"bimi-selector",
+    b"autocrypt",
 )
-"""The header fields of which nobody can change or add one, absent ones too; both of RFC 8058 are among them."""
+"""The header fields of which nobody can change or add one, absent ones too; both of RFC 8058 are among them.
+
+It is what a reader sees, or a mail program or provider goes by: whom an answer or a receipt goes to, which
+conversation a mail belongs to, whose logo stands beside it. Fields that are honestly added on the way are left out:
+Received, Resent-*, those of providers and mail services (RFC 6376 5.4.1).
+"""
 
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:(.*?)\r\n(?![ \t])", re.DOTALL)
 _SPACE = re.compile(rb"[ \t]{2,}|\t")
