@@ -5,7 +5,6 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parseaddr
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +28,7 @@ from mailer.ledger import migrations
 from mailer.ledger.condition import read_condition, read_stock
 from mailer.ledger.connections import ATTENDED, ServerPool, open_pool
 from mailer.policy.document import Policy, PolicyError
+from mailer.policy.forms import split_sender
 from mailer.ports.broker import BrokerUnavailable
 from mailer.ports.outages import DatabaseAway
 from mailer.processors.relay import Relay, Tls, is_loopback, parse
@@ -167,7 +167,7 @@ def _domains(policies: Mapping[str, Policy], keys: Mapping[str, Mapping[str, str
     senders: dict[str, set[str]] = {}
     for policy in policies.values():
         found = {
-            parseaddr(sender)[1].rpartition("@")[2].lower()
+            split_sender(sender)[1].rpartition("@")[2].lower()
             for sender in (policy.senders.mandatory, policy.senders.optional)
         }
         senders.setdefault(policy.domain.lower(), set()).update(found)

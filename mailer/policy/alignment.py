@@ -1,7 +1,6 @@
 """Whether a brand's mail is aligned in the sense of DMARC (RFC 7489 3.1)."""
 
-from email.utils import parseaddr
-
+from mailer.policy.forms import split_sender
 from mailer.policy.registry import rule
 
 
@@ -13,5 +12,5 @@ def misaligned(domain: str, sender: str) -> bool:
         domain: the policy's, which signs (DKIM) and is the return path's (SPF).
         sender: `Name <address>`.
     """
-    there = parseaddr(sender)[1].rpartition("@")[2].lower()
+    there = split_sender(sender)[1].rpartition("@")[2].lower()
     return there != domain.lower() and not there.endswith(f".{domain.lower()}")

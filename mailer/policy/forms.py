@@ -1,5 +1,7 @@
 """The forms of what is written in policies and events, and how to write each."""
 
+import re
+
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 """The form of a brand's, template's and audience's name."""
 
@@ -10,7 +12,8 @@ LOCALE = r"^[A-Za-z]{2,3}([_-][A-Za-z]{4})?([_-]([A-Za-z]{2}|[0-9]{3}))?$"
 """A language, perhaps a script, perhaps a region, in any case (RFC 5646 2.1.1), with `-` or `_`. See `language_tag`."""
 DOMAIN = r"^[a-z0-9-]+(\.[a-z0-9-]+)+$"
 ADDRESS = r"^[^\s<>@]+@[^\s<>@]+\.[^\s<>@]+$"
-SENDER = r"^[^<>\r\n]*[^<>\s] <[^\s<>@]+@[^\s<>@]+\.[^\s<>@]+>$"
+_PLAIN = r'[^\s<>@()\[\]\\,;:"]+'
+SENDER = rf"^[^<>\p{{Cc}}\x{{2028}}\x{{2029}}]*[^<>\s\p{{Cc}}] <{_PLAIN}@{_PLAIN}\.{_PLAIN}>$"
 HTTPS = r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])(:|/))\S+$"
 """`http` will do on this machine, as when trying mailer out."""
 
@@ -30,6 +33,21 @@ HOW_TO_WRITE = {
     CLOCK: "a time of the day, such as 08:00",
     HTTPS: "an address that begins with https://",
 }
+
+
+def split_sender(sender: str) -> tuple[str, str]:
+    """The name and the address of a text of the form `SENDER`, whatever else than the address the name holds.
+
+    The name is as readers see it: `Acme, Inc. <a@b.example>` needs no quotes. Quotes around all of it are taken off.
+    """
+    name, _, address = sender.rpartition(" <")
+    if quoted := _QUOTED.fullmatch(name):
+        name = _ESCAPED.sub(r"\1", quoted[1])
+    return name.strip(), address.removesuffix(">")
+
+
+_QUOTED = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*')
+_ESCAPED = re.compile(r"\\(.)")
 
 
 def language_tag(text: str) -> str:

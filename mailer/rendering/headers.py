@@ -3,7 +3,6 @@
 import re
 from binascii import b2a_base64
 from collections.abc import Sequence
-from email.utils import parseaddr
 from functools import lru_cache
 from hashlib import sha256
 from typing import NewType
@@ -28,6 +27,10 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Characters that turn text's direction: a name with one reads as another (UAX #9 2.1 to 2.5). New ones are
 refused, and some people were known before."""
+_OVERRIDES = re.compile("[\u202d\u202e]")
+"""Characters that turn each letter behind them, Latin ones too."""
+_CLOSERS = {"\u202a": "\u202c", "\u202b": "\u202c", "\u2066": "\u2069", "\u2067": "\u2069", "\u2068": "\u2069"}
+"""The mark that ends each embedding and isolate."""
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _ADDR_SPEC = re.compile(r'([^\s<>()\[\]\\,;:@"]+|"[^\s<>()\[\]\\,;:@"]+")@([^\s<>()\[\]\\,;:@"]+)')
 _TOKEN = re.compile(r"[A-Za-z0-9._-]+(?: [A-Za-z0-9._-]+)*")
@@ -54,16 +57,34 @@ def one_line(value: str, header: str) -> str:
 
 
 def unstructured(value: str, header: str) -> str:
-    """The value of a header such as Subject, folded; `header` is its name.
+    """The value of a header such as Subject, folded, without what turns its direction (see `unturned`).
+
+    `header` is its name.
 
     Raises:
         HeaderRefused: it has a line break or another control character.
     """
-    one_line(value, header)
+    if not value.isprintable():
+        value = unturned(one_line(value, header))
     column = len(header) + 2
     if _reads_as_written(value):
         return _fold(value, column)
     return encoded_words(value, column)
+
+
+def unturned(text: str) -> str:
+    """A line that reads in the order in which it was written, and turns nothing that is shown behind it.
+
+    Overrides are left out, and all other marks of direction if one of them is not ended or ends another's.
+    """
+    text = _OVERRIDES.sub("", text)
+    awaited: list[str] = []
+    for mark in _TURNS.findall(text):
+        if mark in _CLOSERS:
+            awaited.append(_CLOSERS[mark])
+        elif not awaited or awaited.pop() != mark:
+            return _TURNS.sub("", text)
+    return _TURNS.sub("", text) if awaited else text
 
 
 def structured(value: str, header: str) -> str:
@@ -123,17 +144,6 @@ def list_id(name: str, labels: Sequence[str], domain: str) -> str:
     phrase, column = name if _ATOMS.fullmatch(name) else _quoted_string(name), len("List-Id: ")
     value = structured(f"{phrase} <{before}.{domain}>", "List-Id")
     return value if column + len(value) <= MAX_LINE else "\r\n <".join(value.rsplit(" <", 1))
-
-
-def split_mailbox(text: str, header: str) -> tuple[str, str]:
-    """The name and the address of `Name <address>`.
-
-    Raises:
-        HeaderRefused: it has a control character, or no address.
-    """
-    name, address = parseaddr(one_line(text, header))
-    addr_spec(address, header)
-    return name, address
 
 
 def addr_spec(address: str, header: str) -> AddrSpec:

@@ -14,6 +14,7 @@ from markupsafe import escape
 
 from mailer.events import Attachment
 from mailer.policy.category import Category
+from mailer.policy.forms import split_sender
 from mailer.rendering.forms import Form, Pieces, Slot, filled
 from mailer.rendering.headers import (
     AddrSpec,
@@ -23,7 +24,6 @@ from mailer.rendering.headers import (
     named,
     one_line,
     parameter,
-    split_mailbox,
     structured,
     unstructured,
 )
@@ -73,7 +73,7 @@ class Skeleton:
             HeaderRefused: a value has a line break or control character, or an address is none.
         """
         self._optional = head.category.optional
-        name, address = split_mailbox(head.sender, "From")
+        name, address = split_sender(head.sender)
         self._from = f"From: {mailbox(address, name, 'From')}\r\n"
         fixed = "".join(f"{name}: {value}\r\n" for name, value in _fixed_headers(head))
         self._opening = fixed.encode() + _opening(bool(head.attachments))

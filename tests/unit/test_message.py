@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from mailer.events import Attachment
 from mailer.policy.category import CATEGORIES
+from mailer.policy.document import Sender
+from mailer.policy.forms import split_sender
 from mailer.rendering.forms import Form
-from mailer.rendering.headers import HeaderRefused, addr_spec
+from mailer.rendering.headers import HeaderRefused, addr_spec, unturned
 from mailer.rendering.message import Letterhead, Skeleton
 
 NEWSLETTER = Letterhead(
@@ -117,13 +120,81 @@ def test_subject_reads_back(subject: str) -> None:
     assert all(len(line) <= 76 for line in (b"Subject: " + field[1]).split(b"\r\n"))
     assert all(len(word) <= 75 for word in field[1].split() if word.startswith(b"=?"))
     unfolded = field[1].replace(b"\r\n", b"").decode("ascii")
-    assert str(make_header(decode_header(unfolded))) == subject
+    assert str(make_header(decode_header(unfolded))) == unturned(subject)
 
 
 @pytest.mark.parametrize("subject", ["Hello, world", "=?utf-8?b?WA==?=", "Grüße", "a" * 300, "word " * 60 + "end"])
 def test_subject_reads_back_by_the_strict_parser(subject: str) -> None:
     """Usual and misleading subjects come back by Python's own header parser."""
     assert read(write(subject=subject))["Subject"] == subject
+
+
+@pytest.mark.parametrize(
+    ("subject", "shown"),
+    [
+        ("\u202egpj.eciovni", "gpj.eciovni"),
+        ("a \u202dx\u202c b", "a x b"),
+        ("a \u202b\u05d0 b", "a \u05d0 b"),
+        ("a \u2067\u05d0", "a \u05d0"),
+        ("a \u2069 b", "a  b"),
+        ("a \u2068b\u202c", "a b"),
+        ("\u2068Zo\u00eb\u2069 writes", "\u2068Zo\u00eb\u2069 writes"),
+        ("\u202b\u2066x\u2069 \u05d0\u202c", "\u202b\u2066x\u2069 \u05d0\u202c"),
+        ("\u200f\u05d0!\u200e", "\u200f\u05d0!\u200e"),
+    ],
+)
+def test_a_subject_reads_in_its_order(subject: str, shown: str) -> None:
+    """No letters run the other way, and nothing of a subject turns what a list of mails shows behind it."""
+    assert read(write(subject=subject))["Subject"] == shown
+
+
+@given(st.text("a\u05d0 " + TURNS, max_size=12))
+def test_marks_of_direction_are_whole_or_gone(subject: str) -> None:
+    """Whatever a value brings into a subject, each mark that is left has its end, and the letters stay."""
+    left = unturned(subject)
+    assert not {"\u202d", "\u202e"} & set(left)
+    assert left.count("\u202a") + left.count("\u202b") == left.count("\u202c")
+    assert sum(map(left.count, "\u2066\u2067\u2068")) == left.count("\u2069")
+    assert [char for char in left if char not in TURNS] == [char for char in subject if char not in TURNS]
+    assert unturned(left) == left
+
+
+@given(
+    st.one_of(st.sampled_from(["Acme, Inc.", "A@B", "evil@x.example <", 'O"Neil', "A: B;", "[x]", "(x)", "\\"]), LINE),
+    st.sampled_from(["news", "a.b+c", "o'neil", "zo\u00eb"]),
+    st.sampled_from(["x.example", "b\u00fccher.example"]),
+)
+def test_a_sender_that_a_policy_takes_is_the_from(name: str, local: str, domain: str) -> None:
+    """Whatever name a policy gives, the From has the policy's address and that name, and the mail can be written."""
+    sender = f"{name} <{local}@{domain}>"
+    try:
+        TypeAdapter(Sender).validate_python(sender)
+    except ValidationError:
+        return
+    content = write(Letterhead(**{**fields(NEWSLETTER), "sender": sender}))
+    shown, address = split_sender(sender)
+    assert address == f"{local}@{domain}"
+    field = re.search(rb"From: (.*?)\r\n(?! )", content, re.DOTALL)
+    assert field
+    assert field[1].replace(b"\r\n", b"").decode().endswith(f"<{addr_spec(address, 'From')}>") or not shown.strip(
+        TURNS + " "
+    )
+    if local.isascii():
+        (found,) = message_from_bytes(content, policy=default)["From"].addresses
+        assert found.addr_spec == addr_spec(address, "From")
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        *("A <a,b@x.example>", "A <a(b)@x.example>", "A <a@x;y.example>", 'A <"a"@x.example>', "A <a@[1.2.3.4]>"),
+        *("A\tB <a@x.example>", "A\0 <a@x.example>", "A\u2028B <a@x.example>", "<a@x.example>", "A <a@x.example> "),
+    ],
+)
+def test_a_sender_of_whom_no_mail_could_be_written_is_refused(sender: str) -> None:
+    """A policy is refused at once, rather than each of its mails."""
+    with pytest.raises(ValidationError):
+        TypeAdapter(Sender).validate_python(sender)
 
 
 def decoded_name(content: bytes) -> str:
