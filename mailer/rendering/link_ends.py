@@ -1,4 +1,4 @@
-"""The ends of links in text: what stands right behind one is read as a part of it, and the link is dead."""
+"""The ends of links in text: what stands right before or behind one is read as a part of it, and the link is dead."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,10 @@ OWN_LINKS = frozenset({"leave_url", "pixel_url", "preferences_url", "report_url"
 _MARKED = re.compile(rf"{VALUE}(?:\w+\.)*(?P<name>\w*_?url){END}")
 _AFTER_TEXT = re.compile(r"\s")
 _AFTER_HTML = re.compile(r"[\s\"'<]")
+_GLUED_BEFORE = re.compile(rf"[\w+.@/=%&#?{END}-]")
+"""Characters with which another address begins, or another scheme, if a link of ours stands right behind."""
+_WORD = re.compile(r"\w")
+_MIRRORED = str.maketrans({OPEN: CLOSE, CLOSE: OPEN})
 _GOES_ON = re.compile(r"[\s/?#&=]")
 """Characters that may follow a URL of a context: a path or query that the template adds."""
 
@@ -34,13 +38,19 @@ def glued_links(text: str, html: str, values: Mapping[str, Any]) -> Iterator[str
             name, follower = urls[found[0]], content[found.end() : found.end() + 1]
             if follower and not _ends(part, name, follower):
                 yield _said(part, name)
+            if part == "text" and _is_glued(name, content[max(found.start() - 1, 0) : found.start()]):
+                yield _said_before(name)
 
 
 def branching_links(text: str, html: str) -> Iterator[str]:
     """The same of both parts of a template as `literal` gives them, in all branches."""
     for part, content in (("text", text), ("HTML", html)):
+        mirrored = content[::-1].translate(_MIRRORED) if part == "text" else ""
         for found in _MARKED.finditer(content):
             name = found["name"]
+            leaders = _followers(mirrored, len(content) - found.start()) if mirrored else ()
+            if any(_is_glued(name, leader) for leader in leaders):
+                yield _said_before(name)
             if any(not _ends(part, name, follower) for follower in _followers(content, found.end())):
                 yield _said(part, name)
 
@@ -49,6 +59,18 @@ def _ends(part: str, name: str, follower: str) -> bool:
     if name in OWN_LINKS:
         return bool((_AFTER_TEXT if part == "text" else _AFTER_HTML).match(follower))
     return part == "HTML" or bool(_GOES_ON.match(follower))
+
+
+def _is_glued(name: str, leader: str) -> bool:
+    """Tells whether a link is no link behind a character, since both are read as one word."""
+    return (_GLUED_BEFORE if name in OWN_LINKS else _WORD).match(leader) is not None
+
+
+def _said_before(name: str) -> str:
+    return (
+        f"the text part has something right before {name}, which makes a dead link; begin a line or write a space "
+        "(a line break right behind {% … %} is removed)"
+    )
 
 
 def _said(part: str, name: str) -> str:
@@ -74,7 +96,7 @@ def _urls(value: Any, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _followers(content: str, at: int) -> Iterator[str]:
-    """The characters that may be printed next, over all branches."""
+    """The characters that may be printed next, over all branches; in a mirrored text, those printed before."""
     while at < len(content):
         match content[at]:
             case mark if mark == OPEN:

@@ -39,6 +39,38 @@ def test_a_link_ends_at_white_space(tmp_path: Path, behind: str) -> None:
     assert f"the text part has {DEAD}" in said
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "Harbor{% if headline %}\n{% endif %}\n",
+        "Leave",
+        "Leave.",
+        "Leave/",
+        "https://x.example/?to=",
+        "{{ headline }}",
+        "{% if headline == 'never' %}x{% endif %}",
+        "x{% if headline == 'never' %} {% endif %}",
+        "{% if headline == 'a' %} {% elif headline == 'b' %}{% if headline %}x{% endif %}{% else %} {% endif %}",
+        "{% for x in [headline] %}{{ x }}{% else %} {% endfor %}",
+        "Leave {#\n#}x",
+        "Leave\n\n{{ headline -}}\n",
+    ],
+)
+def test_a_link_begins_behind_white_space(tmp_path: Path, before: str) -> None:
+    """A word, a value or another address right before the link, in any branch, would make one word of both."""
+    said = faults(tmp_path, within(FILES, TEXT, "Leave: {{ unsubscribe_url }}", before + "{{ unsubscribe_url }}"))
+    assert "something right before unsubscribe_url" in said
+
+
+@pytest.mark.parametrize(
+    "before", ["Leave: ", "Leave:\n", "Leave here:", "\u2192", "{% if headline %}Leave {% endif %}"]
+)
+def test_a_link_may_begin_behind_these(tmp_path: Path, before: str) -> None:
+    """White space and a colon end the word before, in each branch."""
+    files = within(FILES, TEXT, "Leave: {{ unsubscribe_url }}", f"Leave here\n{before}{{{{ unsubscribe_url }}}}")
+    assert len(library(tmp_path, files)) == 1
+
+
 def test_a_block_that_swallows_the_line_break_is_named(tmp_path: Path) -> None:
     """The fault says that a line break right behind a block tag is removed, and a blank line mends it."""
     cut = "{% block link %}Leave: {{ unsubscribe_url }}{% endblock %}\nHarbor Books Ltd"
