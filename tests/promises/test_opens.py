@@ -1,13 +1,28 @@
 """Opens and clicks are nobody's, also for who counts what the API says and knows the URLs of an event."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
+from mailer.policy.standing import TRACKING
 from tests.factories import World
 from tests.hours import an_hour_later
 from tests.integration.web_world import PUBLIC_URL, browse
 from tests.letters import consents, event_of, known, parts, told
-from tests.promises.test_web import CROWD, crowd, pixel
+from tests.promises.test_web import CROWD, crowd, pixel, track_individually
 from tests.publishers import issue_key
+
+
+async def count_nobody(world: World) -> None:
+    """As if InterPals' policy counted people no more."""
+    policy = world.policies["interpals"]
+    switches = policy.switches.model_copy(update={"tracking": "unlinkable"})
+    world.policies["interpals"] = policy.model_copy(update={"switches": switches})
+
+
+async def move_to_france(world: World) -> None:
+    """All move to where the law lets nobody be counted individually, whatever they consent to."""
+    await world.pool.execute("UPDATE standings SET country = 'FR'")
 
 
 @pytest.mark.promise("paltalk06-18")
@@ -36,3 +51,24 @@ async def test_no_link_leads_from_a_click_to_a_recipient(world: World) -> None:
     hers, others = (await told(world, event_of("paltalk-2006", "weekly", *people)))[:2]
     assert [f"{PUBLIC_URL}/c/" in "".join(parts(mail)) for mail in (hers, others)] == [False, True]
     assert "https://shop.example/of/user-0" in parts(hers)[0]
+
+
+@pytest.mark.promise("paltalk06-18")
+@pytest.mark.parametrize("narrow", [count_nobody, move_to_france], ids=lambda narrow: narrow.__name__)
+async def test_a_consent_does_not_outweigh_the_policy(world: World, narrow: Callable[[World], Awaitable[None]]) -> None:
+    """An open of who still consents is nobody's once the policy or the law of their country counts nobody.
+
+    It counts for the mailing, also of mail that was sent before.
+    """
+    track_individually(world)
+    mails = await crowd(world, "interpals", TRACKING)
+    async with browse(world) as client:
+        await client.get(pixel(mails[0]))
+        await an_hour_later(world)
+        await narrow(world)
+        for mail in mails:
+            await client.get(pixel(mail))
+    await an_hour_later(world)
+    whose = [row["recipient_id"] for row in await world.pool.fetch("SELECT recipient_id FROM individual_opens")]
+    assert whose == [await world.id_of("user-0", "interpals")]
+    assert await world.pool.fetchval("SELECT n FROM opens") == len(mails)
