@@ -54,6 +54,9 @@ _VAGUE = re.compile(r"//|https?:(?!//)|https?://(?:[/?#]|[^/?#]*[@%]|$)", re.IGN
 """The beginning of an address that programs read in different ways: without a scheme (a share of Windows) or a host,
 with a user before the host, who looks like one, or with codes in it."""
 _SCHEME = re.compile(r"\s*([a-z][a-z0-9+.-]*):", re.IGNORECASE)
+_WHOLE = re.compile(r"https?://|mailto:|tel:|#", re.IGNORECASE)
+_HALF = re.compile(rf"[^:/?#{VALUE}]+{VALUE}")
+"""The beginning of an address whose scheme a value could end: `java` and `script:`."""
 _SCHEMES = frozenset({"https", "http", "mailto", "tel"})
 _OWN_IMAGE = re.compile(r"cid:[^\s\"<>]+|data:image/(?:png|gif|jpeg);base64,[a-z0-9+/=\s]+", re.IGNORECASE)
 _WEB_IMAGE = re.compile(rf"https?://.+|{VALUE}.*", re.IGNORECASE | re.DOTALL)
@@ -102,6 +105,8 @@ def tags_of(page: str) -> list[Tag]:
 @lru_cache(maxsize=4000)
 def address_fault(attribute: str, value: str) -> str | None:
     """Returns what is wrong with the address of a link (`href`) or an image (`src`) of optional mail, or None."""
+    if attribute == "href" and not _WHOLE.match(value):  # a part of a scheme could be another value's to end
+        return "has a link that leads to no page and no mailbox; write https://, mailto: or tel:"
     faults = _link_faults(value.strip(), False) if attribute == "href" else _image_faults(value, False)
     return next(faults, None)
 
@@ -198,7 +203,7 @@ def _link_faults(value: str, mandatory: bool) -> Iterator[str]:
     schemes = {found[1].lower() for text in (value, _VALUES.sub("", value)) if (found := _SCHEME.match(text))}
     if schemes - _SCHEMES or _IN_URL.search(value):
         yield "has a link that leads to no page and no mailbox; write https:, mailto: or tel:"
-    elif _VAGUE.match(value):
+    elif _VAGUE.match(value) or _HALF.match(value):
         yield "has a link whose host is not clear: write https:// and the host, without user and % codes"
     elif mandatory and not _LINK.fullmatch(value):
         yield "has a link whose host is not written out; write https:// and the host, or one value by itself"

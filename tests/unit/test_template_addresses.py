@@ -125,11 +125,14 @@ BAD_ADDRESSES = (
     "https://x.exam\u200bple/",
     "https://x.example/a b",
     "ms-word:ofe|u|https://x.example",
+    "java",
+    "/a",
+    "x.example",
 )
 LINKING = (
     '<a href="{{ url }}">x</a>',
     '<a href="{{ url | trim }}">x</a>',
-    '<a href="{{ url | default(headline) }}">x</a>',
+    '<a href="{{ (url, headline) | first }}">x</a>',
     '<a href="{{ url if url else headline }}">x</a>',
     '{% set x = url %}<a href="{{ x }}">x</a>',
     '{% for x in [url] %}<a href="{{ x }}">x</a>{% endfor %}',
@@ -160,6 +163,15 @@ def test_an_address_is_looked_at_within_lists_and_languages(tmp_path: Path) -> N
     assert refusal(templates, bad).startswith("context: items.url: is no address")
     assert "page" in refusal(templates, {**good, "page": {"en": "https://x.example/", "de": "javascript:x"}})
     assert "items.url" in refusal(templates, {"page": "#a"}, items=bad["items"])
+
+
+@pytest.mark.parametrize("html", ['<a href="java{{ url }}">x</a>', '<a href="javascript{{ url }}">x</a>'])
+@pytest.mark.parametrize("files", [FILES, MANDATORY])
+def test_no_value_ends_a_scheme(tmp_path: Path, html: str, files: dict[str, str]) -> None:
+    """A template that writes the half of a scheme is refused, as a value could be the other half."""
+    typed = 'url = "slug"\n[example]' if files is MANDATORY else "[example]"
+    files = within(files, MANIFEST, "[example]", f'{typed}\nurl = "a"')
+    assert "has a link whose" in faults(tmp_path, within(files, PAGE, "</p>", f"</p>{html}"))
 
 
 def test_a_mailbox_of_a_value_is_one(tmp_path: Path) -> None:
