@@ -7,6 +7,7 @@ from mailer.actions.account import mark
 from mailer.actions.consent import confirm
 from mailer.actions.suppression import OBJECTION, lift
 from mailer.policy.document import Policy
+from mailer.policy.scopes import category_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING
 from mailer.ports.consents import CONFIRMED, Consents
 from mailer.ports.standings import Flag, Standings
@@ -66,7 +67,7 @@ async def _do(answers: Answers, policy: Policy, recipient_id: int, wish: Wish, p
     recorded = await confirm(answers.consents, policy, recipient_id, wish, proof)
     if wish.what == TRACKING:
         await mark(answers.standings, policy.brand, recipient_id, Flag.TRACKING_REFUSED, False, CONFIRMED)
-    return recorded.left.isdisjoint({wish.what, EVERYTHING_OPTIONAL})
+    return recorded.left.isdisjoint({wish.what, category_of(policy, wish.what), EVERYTHING_OPTIONAL})
 
 
 async def _flag(answers: Answers, policy: Policy, recipient_id: int, wish: Wish) -> bool:

@@ -9,6 +9,7 @@ import asyncpg
 from mailer.ledger import people
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Connection, Pool, statements
+from mailer.ledger.refusing import void_by_withdrawal
 from mailer.ledger.standings import action, left, opt_out_all
 from mailer.ledger.suppressions import changing, lift_all, suppress_all
 from mailer.ledger.writers import Writers
@@ -45,6 +46,7 @@ class PostgresConsents:
             await people.lock_sharing(connection, [recipient_id])
             had, _ = await _standing(connection, recipient_id)
             entries += await record_all(connection, brand, [(recipient_id, consent)], imported=False)
+            await void_by_withdrawal(connection, [(recipient_id, consent)])
             lifted: tuple[str, ...] = ()
             if not consent.given:
                 opt_outs = [(recipient_id, scope) for scope in await _leaves(connection, recipient_id, consent, had)]
@@ -67,6 +69,7 @@ class PostgresConsents:
             await people.lock_sharing(connection, [id_ for id_, _ in known])
             if known:
                 entries += await record_all(connection, brand, known, imported=True)
+                await void_by_withdrawal(connection, known)
             gone = [(id_, said.scope) for id_, said in known if not said.given and said.scope != TRACKING]
             if gone:
                 await opt_out_all(connection, self._hasher, gone, "import")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from mailer.ledger.database import Connection, statements
 from mailer.policy.standing import TRACKING
+from mailer.ports.consents import Consent
 from mailer.ports.standings import Flag
 from mailer.ports.wishes import Act
 
@@ -30,3 +31,13 @@ async def void_by_flag(connection: Connection, recipient_id: int, flag: Flag, on
 async def void_by_objection(connection: Connection, recipient_ids: Sequence[int]) -> None:
     """Voids the wishes for marketing of all whom an objection concerns."""
     await connection.execute(_SQL["void"], recipient_ids, [Act.MARKETING])
+
+
+async def void_by_withdrawal(connection: Connection, said: Sequence[tuple[int, Consent]]) -> None:
+    """Voids the wishes for consents that were withdrawn since, given with their recipients.
+
+    A withdrawal from before a wish leaves it, as one in a file may be.
+    """
+    withdrawn = [(recipient_id, one.scope, one.at) for recipient_id, one in said if not one.given]
+    if withdrawn:
+        await connection.execute(_SQL["void_withdrawn"], *zip(*withdrawn, strict=True))

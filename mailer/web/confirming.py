@@ -52,7 +52,9 @@ async def confirming(request: Request, token: str, site: TheSite) -> Response:
         standing.address,
         late=late,
         waiting=_choices(policy, [wish for wish in wishes if wish.is_waiting and wish.what != Act.SHOWN], language),
-        confirmed=[] if late else _choices(policy, [wish for wish in wishes if wish.answered], language),
+        confirmed=[]
+        if late
+        else _choices(policy, [wish for wish in wishes if wish.answered and not wish.void], language),
         gets=[] if standing.objected else [choice for choice in _flat(policy, standing, language) if choice.on],
     )
 

@@ -81,7 +81,7 @@ async def _refuse(site: Site, policy: Policy, standing: Standing, form: Form) ->
         await mark(site.standings, policy.brand, standing.recipient_id, flag, True, "page")
     if "marketing" in refused:
         await object_to_marketing(site.suppressions, policy, standing.recipient_id, "page", "recipient")
-    if not {"tracking", "individual"}.isdisjoint(refused) and TRACKING in standing.consents:
+    if not {"tracking", "individual"}.isdisjoint(refused):
         said = Consent(TRACKING, False, "page", policy.version, None, "recipient", datetime.now(UTC))
         await withdraw(site.consents, policy, standing.recipient_id, said)
     return bool(refused)

@@ -1,15 +1,16 @@
 """Wishes that wait for an answer: confirmed subscriptions, and the mail that asks, at most one a day."""
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from mailer.actions import object_to_marketing
 from mailer.actions.account import mark
 from mailer.actions.answers import Answers, answer
-from mailer.actions.consent import ConsentRefused, confirm, request_subscription
+from mailer.actions.consent import ConsentRefused, confirm, request_subscription, withdraw
 from mailer.actions.opt_out import opt_out
 from mailer.actions.wishes import Asked, Confirmations, ask
 from mailer.events import validate_event
@@ -157,9 +158,75 @@ async def test_an_imported_objection_voids_a_wish_for_marketing(world: World) ->
     assert not await answer(answers(world), policies()[CONFIRMED], link, Act.MARKETING, "the token")
 
 
-async def wishes(world: World, recipient_id: int, what: str) -> None:
+Withdrawing = Callable[[World, int, str, datetime], Awaitable[object]]
+
+
+async def by_action(world: World, recipient_id: int, scope: str, at: datetime) -> None:
+    """Withdraws as the API, an account event and the page of preferences do."""
+    withdrawn = said(scope, given=False, words=None, at=at)
+    await withdraw(world.consents, policies()[CONFIRMED], recipient_id, withdrawn)
+
+
+async def by_file(world: World, recipient_id: int, scope: str, at: datetime) -> None:
+    """Withdraws by a file of another system."""
+    del recipient_id
+    await world.consents.take(CONFIRMED, [("ada", said(scope, given=False, source="import", words=None, at=at))])
+
+
+@pytest.mark.parametrize("by", [by_action, by_file])
+@pytest.mark.parametrize("scope", [TRACKING, "newsletter", "newsletter/chat-rooms"])
+async def test_a_consent_withdrawn_since_is_not_confirmed(world: World, scope: str, by: Withdrawing) -> None:
+    """A withdrawal, also of what was never given, voids its wish, and one from before leaves it."""
+    ada = await asks(world)
+    now = datetime.now(UTC)
+    await wishes(world, ada, scope, now)
+    link = await token(world, ada)
+    await by(world, ada, scope, now - timedelta(hours=1))
+    assert await waiting(world, ada, link) >= {scope}
+    await by(world, ada, scope, now + timedelta(seconds=1))
+    assert not await answer(answers(world), policies()[CONFIRMED], link, scope, "the token")
+    assert scope not in (await standing(world, ada, CONFIRMED)).consents
+
+
+async def test_a_topic_whose_category_was_left_since_is_not_confirmed(world: World) -> None:
+    """A topic that was asked for before its category was left, or withdrawn, is not answered as if it came."""
+    ada = await asks(world)
+    for leaves in (True, False):
+        await wishes(world, ada, "newsletter/chat-rooms")
+        link = await token(world, ada)
+        if leaves:
+            await opt_out(world.standings, policies()[CONFIRMED], ada, "newsletter", "page")
+        else:
+            await by_action(world, ada, "newsletter", datetime.now(UTC))
+        assert not await answer(answers(world), policies()[CONFIRMED], link, "newsletter/chat-rooms", "the token")
+        assert (await standing(world, ada, CONFIRMED)).left("newsletter", "chat-rooms")
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_a_consent_said_before_its_withdrawal_waits_for_nothing(world: World, answered: bool) -> None:
+    """A consent that arrives again, or late, with its own time, does not bring back a wish that was voided since."""
+    ada = await asks(world)
+    asked_at = datetime.now(UTC)
+    await wishes(world, ada, TRACKING, asked_at)
+    link = await token(world, ada)
+    if answered:
+        assert await answer(answers(world), policies()[CONFIRMED], link, TRACKING, "the token")
+    await by_action(world, ada, TRACKING, datetime.now(UTC))
+    await wishes(world, ada, TRACKING, asked_at)
+    assert TRACKING not in await waiting(world, ada, link)
+    await wishes(world, ada, TRACKING)
+    assert TRACKING in await waiting(world, ada, link)
+
+
+async def waiting(world: World, recipient_id: int, link: ConfirmToken) -> set[str]:
+    """Names what a mail's link can still confirm."""
+    found = await world.wishes.of(CONFIRMED, recipient_id, link.confirmation)
+    return {wish.what for wish in found if wish.is_waiting}
+
+
+async def wishes(world: World, recipient_id: int, what: str, at: datetime | None = None) -> None:
     """Asks for one thing on the page of preferences."""
-    wish = Wish(what, "1", WORDS, datetime.now(UTC))
+    wish = Wish(what, "1", WORDS, at or datetime.now(UTC))
     await ask(Confirmations(LINKS, world.wishes), policies()[CONFIRMED], recipient_id, [wish])
 
 

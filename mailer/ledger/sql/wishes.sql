@@ -15,16 +15,25 @@ JOIN wishes w ON w.recipient_id = o.id
 WHERE r.id = $1 AND w.mailed_at > now() - $2::interval
 
 -- name: add
+-- What arrives late, and was said before it was refused, stays void.
 INSERT INTO wishes (confirmation, recipient_id, generation, mailed_at, what, version, words, asked_at)
 SELECT $1, $2, $3, coalesce((SELECT min(mailed_at) FROM wishes WHERE confirmation = $1), $4, now()), k.*
 FROM unnest($5::text[], $6::text[], $7::text[], $8::timestamptz[]) AS k (what, version, words, asked_at)
 ON CONFLICT (confirmation, what) DO UPDATE
 SET version = EXCLUDED.version, words = EXCLUDED.words, asked_at = EXCLUDED.asked_at, answered_at = NULL, voided_at = NULL
+WHERE wishes.voided_at IS NULL OR EXCLUDED.asked_at > wishes.voided_at
 
 -- name: void
--- What is asked for, and has been refused since.
-UPDATE wishes SET voided_at = now()
-WHERE recipient_id = ANY ($1::bigint[]) AND what = ANY ($2::text[]) AND answered_at IS NULL AND voided_at IS NULL
+-- What was asked for, and has been refused since: what was answered too, so that it is not asked for again by what
+-- was said before the refusal.
+UPDATE wishes SET voided_at = now() WHERE recipient_id = ANY ($1::bigint[]) AND what = ANY ($2::text[])
+
+-- name: void_withdrawn
+-- Consents that were asked for, and withdrawn since, answered or not; a category's withdrawal is one from its topics too.
+UPDATE wishes w SET voided_at = greatest(w.voided_at, k.at)
+FROM (SELECT k.recipient_id, k.scope, max(k.at) AS at
+      FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS k (recipient_id, scope, at) GROUP BY 1, 2) k
+WHERE w.recipient_id = k.recipient_id AND k.scope IN (w.what, split_part(w.what, '/', 1)) AND w.asked_at <= k.at
 
 -- name: of
 SELECT w.what, w.version, w.words, w.asked_at, w.answered_at IS NOT NULL AS answered, w.voided_at IS NOT NULL AS void
