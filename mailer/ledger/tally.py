@@ -9,7 +9,7 @@ from uuid import UUID
 from mailer.ports.counts import Trace
 
 OTHER_LINKS = ""
-"""Stands for the links of a mailing that have too few clicks to be counted by themselves."""
+"""Stands for the links of a mailing that too few messages clicked to be counted by themselves."""
 MOST = 1_000_000
 """Different things that are counted in an hour: 300 MB at most. More of them are not counted, only the known ones."""
 
@@ -69,22 +69,17 @@ class Tally:
         )
 
     def pooled(self, minimum: Callable[[UUID], int]) -> "Tally":
-        """Returns the same counts, with the links that have too few clicks in one.
+        """Returns the same counts, with the links that too few messages clicked in one.
 
-        A link can be shown to few, as where a template asks for a person's value. So it only counts by itself with as
-        many clicks as the cell wants; those of messages are told apart where that may be known.
+        A link can be shown to few, as where a template asks for a person's value. Whoever has it can click it as often
+        as they like, so clicks prove nothing. A link only counts by itself with clicks of as many different messages as
+        the cell wants; a message's nonce is signed. Without nonces (level `mailing`) no link counts by itself.
 
         Args:
             minimum: the cell of a mailing.
         """
-        clicks, different = Counter[tuple[UUID, str]](), Counter[tuple[UUID, str]]()
-        for (mailing_id, link, machine), n in self.fetches.items():
-            if link is not None and not machine:
-                clicks[mailing_id, link] += n
-        for mailing_id, link, _ in self.once:
-            if link is not None:
-                different[mailing_id, link] += 1
-        large = {key for key, n in clicks.items() if min(n, different.get(key, n)) >= minimum(key[0])}
+        messages = Counter((mailing_id, link) for mailing_id, link, _ in self.once if link is not None)
+        large = {key for key, n in messages.items() if n >= minimum(key[0])}
 
         def shown(mailing_id: UUID, link: str | None) -> str | None:
             return link if link is None or (mailing_id, link) in large else OTHER_LINKS

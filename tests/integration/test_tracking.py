@@ -40,7 +40,10 @@ async def crowd(world: World, people: int = 25) -> tuple[UUID, int]:
 
 
 async def test_a_click_leads_on_and_counts_its_link(world: World) -> None:
-    """302 to the signed URL; counted by link without what may name somebody, machines apart, and never for HEAD."""
+    """302 to the signed URL; counted by link without what may name somebody, machines apart, never for HEAD.
+
+    Only clicks of enough messages are a link's own.
+    """
     mailing_id, _ = await crowd(world)
     plain = LINKS.click(ClickToken(mailing_id, SHOP))
     once = LINKS.click(ClickToken(mailing_id, SHOP, "n1"))
@@ -58,6 +61,11 @@ async def test_a_click_leads_on_and_counts_its_link(world: World) -> None:
     async with browse(world) as client:
         for _ in range(20):
             await client.get(plain)
+    await an_hour_later(world)
+    assert sorted(await rows(world, "clicks")) == [("", False, 42), ("", True, 2)], "they may be one person's"
+    async with browse(world) as client:
+        for n in range(20):
+            await client.get(LINKS.click(ClickToken(mailing_id, SHOP, f"n{n}")))
         await client.get(plain, headers=SCANNER)
     await an_hour_later(world)
     bare = "https://shop.example/spring"

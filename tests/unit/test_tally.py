@@ -32,16 +32,13 @@ def tally_of(fetches: list[tuple[Trace, str | None]]) -> Tally:
 
 @given(FETCHES, st.integers(2, 6))
 def test_no_link_is_counted_by_itself_that_few_clicked(fetches: list[tuple[Trace, str | None]], minimum: int) -> None:
-    """Each link that is named has the cell's number of people's clicks; the sums of a mailing stay."""
+    """Each link that is named was clicked by the cell's number of messages; the sums of a mailing stay."""
     tally = tally_of(fetches)
     pooled = tally.pooled(lambda mailing_id: minimum)
-    people = Counter[tuple[UUID, str]]()
-    for (mailing_id, link, machine), n in pooled.fetches.items():
-        if link and not machine:
-            people[mailing_id, link] += n
+    messages = Counter((mailing_id, link) for mailing_id, link, _ in pooled.once if link)
     named = {(mailing_id, link) for mailing_id, link, _ in pooled.fetches if link}
-    named |= {(mailing_id, link) for mailing_id, link, _ in pooled.once if link}
-    assert all(people[key] >= minimum for key in named)
+    assert named == messages.keys()
+    assert all(messages[key] >= minimum for key in named)
 
     def sums(some: Tally) -> Counter[tuple[UUID, bool, bool]]:
         found = Counter[tuple[UUID, bool, bool]]()
@@ -72,3 +69,15 @@ def test_one_messages_clicks_make_no_link_of_its_own() -> None:
     """A link that one message clicked ten times is one click of a message, and no link of its own."""
     tally = tally_of([(Trace(UUID(int=1), nonce="n1"), "https://a.example/")] * 10)
     assert set(tally.pooled(lambda mailing_id: 5).fetches) == {(UUID(int=1), OTHER_LINKS, False)}
+
+
+@given(st.lists(st.booleans(), max_size=60), st.integers(3, 6))
+def test_who_has_a_rare_link_makes_nobodys_click_on_it_seen(asked: list[bool], minimum: int) -> None:
+    """However often the holder of a rare link clicks, with a nonce or without: one reader more is one click of all."""
+    rare = "https://a.example/"
+    own = [(Trace(UUID(int=1), nonce=None if silent else "own"), rare) for silent in asked]
+    others = [(Trace(UUID(int=1), nonce=f"n{n}"), "https://b.example/") for n in range(minimum)]
+    for hers in (Trace(UUID(int=1), nonce="hers"), Trace(UUID(int=1))):
+        seen = [tally_of([*own, *others, *more]).pooled(lambda mailing_id: minimum) for more in ([], [(hers, rare)])]
+        assert all(link != rare for tally in seen for _, link, _ in (*tally.fetches, *tally.once))
+        assert seen[1].fetches - seen[0].fetches == Counter({(UUID(int=1), OTHER_LINKS, False): 1})
