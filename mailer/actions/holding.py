@@ -1,18 +1,17 @@
 """Comparing what was said of an account with how it stands now: something else may have been said since."""
 
+from collections.abc import Set
 from typing import assert_never
 
 from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Reaches, Rectifies
-from mailer.actions.consent import is_confirmed
-from mailer.policy.document import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 
 
-def is_so(policy: Policy, standing: Standing, event: AccountEvent) -> bool:
+def is_so(standing: Standing, waiting: Set[str], event: AccountEvent) -> bool:
     """Tells whether a person's standing is as an event says.
 
     Of a correction, only the address can be told by it. A consent that a mail asks to confirm was only asked for: that
-    stays so.
+    is so as long as it is among those that are `waiting`.
     """
     match event:
         case Becomes():
@@ -24,7 +23,7 @@ def is_so(policy: Policy, standing: Standing, event: AccountEvent) -> bool:
         case Allows():
             return _refused(standing)[event.account] is not event.allowed
         case Consents():
-            return event.scope in standing.consents or is_confirmed(policy, event.scope)
+            return event.scope in standing.consents or event.scope in waiting
         case Leaves(account="opt_out"):
             left = (event.scope, event.scope.partition("/")[0], EVERYTHING_OPTIONAL)
             return not standing.opted_out.isdisjoint(left)

@@ -56,8 +56,8 @@ class PostgresConsents:
             elif lifting is not None:
                 lifted, more = await _lift(connection, self._hasher, brand, recipient_id, consent, lifting)
                 entries += more
-            _, remain = await _standing(connection, recipient_id)
-        return Recorded(ref, lifted, remain)
+            consents, remain = await _standing(connection, recipient_id)
+        return Recorded(ref, lifted, remain, consent.scope in consents)
 
     async def take(self, brand: str, consents: Sequence[tuple[str, Consent]]) -> set[str]:
         """See the port."""

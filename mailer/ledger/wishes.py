@@ -56,6 +56,10 @@ class PostgresWishes:
         """See the port."""
         return [Wish(**row) for row in await self._pool.fetch(_SQL["of"], brand, recipient_id, confirmation, LASTS)]
 
+    async def waiting(self, brand: str, recipient_id: int) -> set[str]:
+        """See the port."""
+        return {row["what"] for row in await self._pool.fetch(_SQL["waiting"], brand, recipient_id, LASTS)}
+
     async def answered(self, confirmation: UUID, what: str) -> None:
         """See the port."""
         await self._pool.execute(_SQL["answered"], confirmation, what)

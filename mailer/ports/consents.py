@@ -58,11 +58,13 @@ class Recorded:
 
     Attributes:
         lifted: opt-outs that it ended. left: what the person has still left, or left by it.
+        given: the consent stands now. A withdrawal that was said later may have been recorded before.
     """
 
     ref: str
     lifted: tuple[str, ...]
     left: frozenset[str]
+    given: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,10 @@ class Wishes(Protocol):
         """Reads all that one mail asks. Nothing once the mail is too old, or was for another address."""
         ...
 
+    async def waiting(self, brand: str, recipient_id: int) -> set[str]:
+        """Names what any mail to a person's address on record asks for, and can still be confirmed."""
+        ...
+
     async def answered(self, confirmation: UUID, what: str) -> None:
         """Notes that a wish was confirmed and done."""
         ...

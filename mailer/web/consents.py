@@ -51,6 +51,7 @@ class ConsentSaid(BaseModel):
 class ConsentKept(BaseModel):
     """`asked`: a mail asks for a confirmation, and until it comes nothing is given. `lifted`: opt-outs that it ended.
 
+    A consent is answered `withdrawn` if it was withdrawn since it was said: it is kept on record, and gives nothing.
     `still_left` is what the person has left; what covers the scope goes on stopping mail. `missing` names the fields of
     the person that no event or import has said, and without which no mail of this scope goes to them.
     """
@@ -142,10 +143,13 @@ async def record(
         raise HTTPException(422, str(error)) from error
     missing = await _missing(site, policy, recipient_id, said.scope)
     if isinstance(done, Asked):
+        if said.scope not in await site.wishes.waiting(brand, recipient_id):
+            return ConsentKept(state="withdrawn", scope=said.scope, missing=missing)
         response.status_code = 202
         return ConsentKept(state="asked", scope=said.scope, missing=missing)
     lifted, left = list(done.lifted), sorted(done.left)
-    return ConsentKept(state="given", scope=said.scope, lifted=lifted, still_left=left, missing=missing)
+    state: Literal["given", "withdrawn"] = "given" if done.given else "withdrawn"
+    return ConsentKept(state=state, scope=said.scope, lifted=lifted, still_left=left, missing=missing)
 
 
 @router.post(

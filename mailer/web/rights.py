@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Response
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
-from mailer.accounts import KINDS, validate_account
+from mailer.accounts import KINDS, Consents, validate_account
 from mailer.actions.account_events import SOURCE, carry_out
 from mailer.actions.holding import is_so
 from mailer.actions.rights import export
@@ -42,11 +42,18 @@ class Remaining(BaseModel):
 
 
 class Done(BaseModel):
-    """What was asked for holds. After an erasure: what it cancelled, and who else has to erase."""
+    """What was asked for holds. After an erasure: what it cancelled, and who else has to erase.
+
+    Only a consent has a `state`. `given`: it stands. `asked`: a mail asks for a confirmation; until that comes, nothing
+    is given. `withdrawn`: it was withdrawn since it was said, and gives nothing. `still_left` is what the person has
+    left, and goes on stopping mail.
+    """
 
     brand: str
     ref: str
     account: str
+    state: Literal["given", "asked", "withdrawn"] | None = None
+    still_left: list[str] | None = None
     cancelled: int | None = None
     processors: list[Remaining] | None = None
     kept_until: datetime | None = None
@@ -66,6 +73,7 @@ async def copy(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> dict
     response_model=Done,
     response_model_exclude_none=True,
     responses={
+        202: {"model": Done, "description": "A mail asks for the confirmation of the consent."},
         409: problem("A legal hold forbids the erasure; or the id stands for something else, or for what is over."),
         422: problem("It cannot be done: what to mend, a line each."),
         **_NOBODY,
@@ -78,6 +86,7 @@ async def say(
     account: Name,
     site: TheSite,
     client: TheClient,
+    response: Response,
     values: Mapping[str, Any] = Body(default_factory=dict),
 ) -> Done:
     """Does what an account event of that kind does, at once; the body has the event's further fields.
@@ -97,8 +106,12 @@ async def say(
     except KnownEvent:
         erasure = None
         standing = await site.standings.get(brand, recipient_id)
-        if standing is None or not is_so(policy, standing, said):
+        if standing is None or not is_so(standing, await site.wishes.waiting(brand, recipient_id), said):
             raise HTTPException(409, _OVER) from None
+    if isinstance(said, Consents):
+        done = await _consented(site, recipient_id, said)
+        response.status_code = 202 if done.state == "asked" else 200
+        return done
     return _done(brand, ref, account, erasure)
 
 
@@ -108,6 +121,16 @@ async def _whose(site: Site, brand: str, ref: str) -> tuple[Policy, int]:
     if policy is None or recipient_id is None:
         raise HTTPException(404, f"{brand} has no recipient {ref}")
     return policy, recipient_id
+
+
+async def _consented(site: Site, recipient_id: int, said: Consents) -> Done:
+    """Answers a consent, said for the first time or again, by what stands now."""
+    standing = await site.standings.get(said.brand, recipient_id)
+    if standing is not None and said.scope in standing.consents:
+        left = sorted(standing.opted_out)
+        return Done(brand=said.brand, ref=said.ref, account=said.account, state="given", still_left=left)
+    is_asked = said.scope in await site.wishes.waiting(said.brand, recipient_id)
+    return Done(brand=said.brand, ref=said.ref, account=said.account, state="asked" if is_asked else "withdrawn")
 
 
 def _done(brand: str, ref: str, account: str, erasure: Erasure | None) -> Done:

@@ -53,7 +53,7 @@ async def test_a_consent_its_standing_and_its_entry(world: World) -> None:
     """A record has all its proof, the standing follows at once, and the ledger says under which version."""
     [ada] = await world.known(1)
     done = await give(world, ada, "newsletter", proof="form 17")
-    assert done == Recorded("user-1", (), frozenset())
+    assert done == Recorded("user-1", (), frozenset(), given=True)
     assert (await standing(world, ada)).consents == {"newsletter"}
     [record] = await world.consents.history(BRAND, ada)
     assert (record.controller, record.consent.version, record.consent.words) == ("interpals", "form 1", WORDS)
@@ -119,7 +119,9 @@ async def test_what_others_say_for_somebody_ends_no_opt_out(world: World, source
     """A consent that a link's page, an operator or a file brings is kept, and who left stays left."""
     [ada] = await world.known(1)
     await leave(world, ada, "newsletter")
-    assert await give(world, ada, "newsletter", source=source) == Recorded("user-1", (), frozenset({"newsletter"}))
+    assert await give(world, ada, "newsletter", source=source) == Recorded(
+        "user-1", (), frozenset({"newsletter"}), given=True
+    )
 
 
 async def test_a_consent_from_before_the_opt_out_ends_nothing(world: World) -> None:
@@ -128,12 +130,12 @@ async def test_a_consent_from_before_the_opt_out_ends_nothing(world: World) -> N
     await give(world, ada, "newsletter", at=EARLY)
     await leave(world, ada, "newsletter")
     done = await give(world, ada, "newsletter", at=EARLY + timedelta(days=1))
-    assert done == Recorded("user-1", (), frozenset({"newsletter"}))
+    assert done == Recorded("user-1", (), frozenset({"newsletter"}), given=True)
     await leave(world, ada, "newsletter")
     between = datetime.now(UTC)
     await leave(world, ada, "newsletter")
     done = await give(world, ada, "newsletter", at=between)
-    assert done == Recorded("user-1", (), frozenset({"newsletter"})), "the last opt-out counts"
+    assert done == Recorded("user-1", (), frozenset({"newsletter"}), given=True), "the last opt-out counts"
 
 
 async def test_who_left_all_and_asks_for_one_has_left_the_others(world: World) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -166,6 +167,48 @@ async def test_the_api_is_done_only_with_what_holds(world: World) -> None:
     ]
     row = await standing(world, ada)
     assert (row["opted_out"], row["deactivated_at"]) == ([], None)
+
+
+async def test_the_answer_to_a_consent_says_what_stands(world: World) -> None:
+    """A mail asks first (202, `asked`), also said again; once confirmed it is `given`, withdrawn since it is over."""
+    brand = "paltalk-2006"
+    policy = world.policies[brand]
+    await world.accept([person(1)], brand=brand, controller=policy.controller.id)
+    ada = await world.id_of("user-1", brand)
+    path = f"/api/v1/recipients/{brand}/user-1"
+    said = {"id": "one", "scope": "newsletter", "version": "1", "words": "Yes.", "at": datetime.now(UTC).isoformat()}
+    late = {key: value for key, value in said.items() if key != "id"}
+    bearer = f"Bearer {await issue_key(world.pool, 'desk', brand)}"
+    async with browse(world, authorization=bearer) as client:
+        asked = [await client.post(f"{path}/consent", json=said) for _ in range(2)]
+        body = await world.pool.fetchval("SELECT body FROM outbox ORDER BY id DESC LIMIT 1")
+        link = json.loads(body)["context"]["confirm_url"].removeprefix("https://mail.example")
+        await client.post(link, data={"wish": "newsletter"})
+        given = await client.post(f"{path}/consent", json=said)
+        withdrawn = await client.post(f"{path}/withdraw", json={"scope": "newsletter"})
+        over = await client.post(f"{path}/consent", json=said)
+        after = [await client.post(f"{path}/{name}", json=late) for name in ("consent", "consents")]
+    assert "newsletter" not in (await world.standings.get(brand, ada)).consents  # type: ignore[union-attr]
+    assert [(answer.status_code, answer.json()["state"]) for answer in asked] == [(202, "asked")] * 2
+    assert (given.status_code, given.json()["state"], given.json()["still_left"]) == (200, "given", [])
+    assert (withdrawn.status_code, over.status_code) == (200, 409)
+    assert "state" not in withdrawn.json()
+    assert [answer.json()["state"] for answer in after] == ["withdrawn"] * 2
+
+
+@pytest.mark.parametrize("route", ["consent", "consents"])
+async def test_a_consent_from_before_its_withdrawal_is_not_given(world: World, route: str) -> None:
+    """It is kept on record, and the answer says that it was withdrawn since."""
+    await world.known(1)
+    path = f"/api/v1/recipients/{BRAND}/user-1"
+    said = {"scope": "newsletter", "version": "1", "words": "Yes.", "at": "2026-01-01T00:00:00Z"}
+    [_, before] = await post(world, f"{path}/{route}", said, said)
+    bearer = f"Bearer {await issue_key(world.pool, 'desk', BRAND)}"
+    async with browse(world, authorization=bearer) as client:
+        await client.post(f"{path}/withdraw", json={"scope": "newsletter"})
+        after = await client.post(f"{path}/{route}", json=said)
+    assert (before.status_code, before.json()["state"]) == (200, "given")
+    assert (after.status_code, after.json()["state"]) == (200, "withdrawn")
 
 
 async def test_an_erasure_takes_the_digests_of_what_was_said_to_the_person(world: World) -> None:

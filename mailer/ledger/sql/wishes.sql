@@ -43,5 +43,13 @@ JOIN standings s ON s.recipient_id = w.recipient_id AND s.generation = w.generat
 WHERE r.brand = $1 AND w.recipient_id = $2 AND w.confirmation = $3 AND w.mailed_at > now() - $4::interval
 ORDER BY w.asked_at, w.what
 
+-- name: waiting
+SELECT DISTINCT w.what
+FROM wishes w
+JOIN recipients r ON r.id = w.recipient_id
+JOIN standings s ON s.recipient_id = w.recipient_id AND s.generation = w.generation
+WHERE r.brand = $1 AND w.recipient_id = $2 AND w.mailed_at > now() - $3::interval
+  AND w.answered_at IS NULL AND w.voided_at IS NULL
+
 -- name: answered
 UPDATE wishes SET answered_at = now() WHERE confirmation = $1 AND what = $2
