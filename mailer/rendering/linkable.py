@@ -47,6 +47,7 @@ _HIDDEN = re.compile("|".join((_DOMAIN_END, *_ELSE)))
 """The same for a word with characters that show nothing: a domain may end at one of them."""
 _SIGNS = re.compile(r"[.:@\\]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+_TURNED = re.compile("[\u202d\u202e]")
 _FULL_STOP = "\u3002"
 """The one that stands for a dot in a domain (UTS 46) and that NFKC leaves; U+FF61 becomes it, U+FF0E a dot."""
 
@@ -59,7 +60,15 @@ def has_link(text: str) -> bool:
     if text.isascii() and not _SIGNS.search(text):
         return False
     plain = unicodedata.normalize("NFKC", text).replace(_FULL_STOP, ".")
-    return _SIGNS.search(plain) is not None and any(map(_is_link, plain.lower().split()))
+    if _SIGNS.search(plain) is None:
+        return False
+    plain = plain.lower()
+    return any(map(_is_link, plain.split())) or (_TURNED.search(plain) is not None and _has_link_backwards(plain))
+
+
+def _has_link_backwards(plain: str) -> bool:
+    """Tells whether a reader sees a link where an override turns the letters round (UAX #9 2.2)."""
+    return any(map(_is_link, plain[::-1].split()))
 
 
 def shown_texts(value: Any) -> Iterator[str]:

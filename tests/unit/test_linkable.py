@@ -15,6 +15,10 @@ from tests.factories import templates
 from tests.template_files import POLICIES
 
 LINKS = (
+    "\u202egro.lave",
+    "see \u202dx\u202c \u202egro.lave\u202c now",
+    "\u202ea/gro.lave//:sptth",
+    "\u202egro.lave@a",
     "http://evil.example",
     "HTTPS://EVIL",
     "https:evil",
@@ -90,6 +94,8 @@ LINKS = (
     "Sam\u00a0evil.com",
 )
 PLAIN = (
+    "gro.lave",
+    "\u202egro lave",
     "",
     "Sam",
     "J. Li",
