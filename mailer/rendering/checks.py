@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from mailer.policy.category import CATEGORIES
@@ -22,6 +23,7 @@ from mailer.rendering.sources import TAG, Fault, TemplateFiles
 from mailer.rendering.texts import texts_of
 from mailer.rendering.uses import TRACKED
 from mailer.rendering.value_types import FORMS, Single, misfit
+from mailer.rendering.visible import Visible, visible
 
 _TRACKED_LINK = re.compile(r"<a\b[^>]*\bhref=\"[^\"]*(?:/c/|[?&;](?:utm_|mc_|gclid|fbclid))", re.IGNORECASE)
 _REMOTE_IMAGE = re.compile(r"<img\b[^>]*\bsrc=\"(?!cid:|data:)|\bbackground=\"|url\(", re.IGNORECASE)
@@ -58,7 +60,7 @@ BREACH_FACTS = {
 """What a breach notice must say (GDPR Art. 34(2), Cal. Civ. Code 1798.82(d)), and how the names begin that say it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Page:
     """A template in one language with one face, rendered with its example."""
 
@@ -68,6 +70,11 @@ class Page:
     face: Face
     values: Mapping[str, Any]
     rendered: Rendered
+
+    @cached_property
+    def shown(self) -> Visible:
+        """The part of its HTML that a reader sees."""
+        return visible(self.rendered.html)
 
     @property
     def literals(self) -> Mapping[Piece, str]:
@@ -181,12 +188,12 @@ def way_out(page: Page) -> Iterator[str]:
         return
     address = page.policy.controller.postal_address
     for name, content in page.parts:
-        if LINK not in content:
-            yield f"the {name} part has no unsubscribe_url; optional mail can always be left"
-        elif not _words_beside(LINK, content, page.rendered.html if name == "HTML" else None):
+        if LINK not in (content if name == "text" else page.shown.links):
+            yield f"the {name} part has no unsubscribe_url that is shown; optional mail can always be left"
+        elif not (_has_words_beside(LINK, content) if name == "text" else re.search(r"\w", page.shown.links[LINK])):
             yield f"the {name} part does not say what unsubscribe_url is for; write it beside the link"
-        if address not in content:
-            yield f"the {name} part has no postal_address; optional mail needs it"
+        if address not in (content if name == "text" else page.shown.text):
+            yield f"the {name} part has no postal_address that is shown; optional mail needs it"
 
 
 @rule("not-promotional", "paltalk06-05, paltalk06-10; the floor; CAN-SPAM 3(2)(B)", idle=())
@@ -231,7 +238,7 @@ def service_footer(page: Page) -> Iterator[str]:
         return
     if face.footer == "leave":
         for name, content in page.parts:
-            if LEAVE not in content:
+            if LEAVE not in (content if name == "text" else page.shown.links):
                 yield f"the {name} part has no leave_url; the policy promises a link in every mail"
         return
     silent = page.template.render(
@@ -277,7 +284,7 @@ def profile_stays(page: Page) -> Iterator[str]:
 def both_named(page: Page) -> Iterator[str]:
     """Every mail names the brand that sends it and the controller that answers for it, in both parts."""
     brand, controller = page.policy.name, page.policy.controller.name
-    for name, content in page.parts:
+    for name, content in (page.parts[0], ("HTML", page.shown.text)):
         if controller not in content:
             yield f"the {name} part has no controller.name; the footer names brand and controller"
         if brand != controller and brand not in content.replace(controller, ""):
@@ -360,12 +367,9 @@ def _names(source: str) -> Iterator[str]:
             yield from _NAME.findall(_LITERAL.sub("", tag))
 
 
-def _words_beside(link: str, content: str, page: str | None) -> bool:
-    """Whether words go with a link: in HTML its own, in a text those on its line or right above it."""
-    if page is not None:
-        shown = re.compile(rf'<a\b[^>]*href="{re.escape(link)}"[^>]*>(.*?)</a>', re.DOTALL | re.IGNORECASE)
-        return any(re.search(r"\w", _MARKUP.sub("", words)) for words in shown.findall(page))
-    lines = content.splitlines()
+def _has_words_beside(link: str, text: str) -> bool:
+    """Tells whether words go with a link: those on its line, or right above it."""
+    lines = text.splitlines()
     return any(
         re.search(r"\w", "".join(lines[max(number - 1, 0) : number + 1]).replace(link, ""))
         for number, line in enumerate(lines)

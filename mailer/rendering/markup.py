@@ -221,7 +221,7 @@ def _image_faults(value: str, mandatory: bool) -> Iterator[str]:
 def _css_faults(css: str, mandatory: bool) -> Iterator[str]:
     """The faults of CSS, however it is read: a comment may stand in a string, and an escape for any letter."""
     rules, functions = set[str](), set[str]()
-    for read in _readings(css):
+    for read in css_readings(css):
         if _ACTIVE_CSS.search(read):
             yield "has CSS that runs something; remove it"
         rules.update(rule.lower() for rule in _AT_RULE.findall(read))
@@ -234,11 +234,11 @@ def _css_faults(css: str, mandatory: bool) -> Iterator[str]:
         yield f"has CSS with @{rule}; mandatory mail has @media only"
     for function in functions - FUNCTIONS - _BEFORE_BRACKETS:
         yield f"has CSS with {function}(), which may fetch something; mandatory mail fetches nothing"
-    if "\\" in css or any(map(_CONTENT.search, _readings(css))):
+    if "\\" in css or any(map(_CONTENT.search, css_readings(css))):
         yield "has CSS that writes text (content:, or a backslash); write it in the page"
 
 
-def _readings(css: str) -> frozenset[str]:
+def css_readings(css: str) -> frozenset[str]:
     """CSS as it stands, and without escapes and comments, as one program or another reads it."""
     plain = {css, _CSS_ESCAPE.sub(_unescaped, css)} if "\\" in css else {css}
     if "/*" not in css:

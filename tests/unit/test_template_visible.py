@@ -1,0 +1,90 @@
+"""Whatever a reader must see is shown: a comment, the head of a page or CSS that hides it is no place for it."""
+
+from pathlib import Path
+
+import pytest
+
+from mailer.rendering.samples import LINK
+from mailer.rendering.visible import visible
+from tests.template_files import FILES, faults, library, within
+
+HTML = "_layout/layout.html.j2"
+WAY_OUT = '<a href="{{ unsubscribe_url }}">{{ strings.leave }}</a>'
+ADDRESS = "{{ brand.name }}, {{ controller.name }}, {{ postal_address }}"
+
+HIDDEN = (
+    "<!-- {} -->",
+    "<!--[if mso]><p>{}</p><![endif]-->",
+    "<div hidden>{}</div>",
+    '<div style="display: none">{}</div>',
+    '<div style="DISPLAY:none !important">{}</div>',
+    '<div style="dis/**/play: n\\6f ne">{}</div>',
+    '<div style="display: n\\6f ne">{}</div>',
+    '<div style="display: /* block */ none">{}</div>',
+    '<div style="visibility: hidden"><p>{}</p></div>',
+    '<div style="opacity: 0.0">{}</div>',
+    '<div style="max-height: 0; overflow: hidden">{}</div>',
+    '<div style="font-size: 0px"><p>{}</p></div>',
+    '<div style="font-size: .0em; line-height: 20px">{}</div>',
+    '<div style="color: transparent">{}</div>',
+    '<div style="text-indent: -9999px">{}</div>',
+    '<div style="color: red"><div style="display:none"><p style="display: block">{}</p></div></div>',
+)
+SHOWN = (
+    "<div>{}</div>",
+    '<div style="font-size: 0"><p style="font-size: 14px">{}</p></div>',
+    '<div style="visibility: hidden"><p style="visibility: visible">{}</p></div>',
+    '<div style="font-size: 0.8em; opacity: 0.05; max-height: 0.5em; color: #000000">{}</div>',
+    '<div style="background-color: transparent; border-color: transparent">{}</div>',
+    '<span style="display: none">preheader</span><br><img src="cid:a" alt=""><p>{}</p>',
+)
+
+
+@pytest.mark.parametrize("around", HIDDEN)
+def test_a_way_out_that_is_hidden_is_none(tmp_path: Path, around: str) -> None:
+    """Optional mail is refused whose link to leave, or whose company and address, no reader sees."""
+    hidden = around.replace("dis/**/play", "display")
+    link = faults(tmp_path / "link", within(FILES, HTML, WAY_OUT, hidden.format(WAY_OUT)))
+    assert "the HTML part has no unsubscribe_url that is shown" in link or "does not say what" in link
+    company = faults(tmp_path / "company", within(FILES, HTML, ADDRESS, hidden.format(ADDRESS)))
+    for missing in ("postal_address that is shown", "controller.name", "brand.name"):
+        assert f"the HTML part has no {missing}" in company
+
+
+@pytest.mark.parametrize("around", SHOWN)
+def test_a_way_out_that_is_shown_is_one(tmp_path: Path, around: str) -> None:
+    """What CSS hides first and shows again within is seen, and so is what only looks like hiding."""
+    files = within(FILES, HTML, WAY_OUT, around.format(WAY_OUT))
+    files = within(files, HTML, ADDRESS, around.format(ADDRESS))
+    assert len(library(tmp_path, files)) == 1
+
+
+@pytest.mark.parametrize(
+    "css",
+    [
+        ".foot { display: none }",
+        "td.x .foot, .y { display: none !important }",
+        "@media (max-width: 600px) { .foot { opacity: 0 } }",
+        "div { display: none }",
+        "#out { max-height: 0 }",
+        ".foot { d\\69splay: none }",
+    ],
+)
+def test_css_that_is_kept_may_hide_too(tmp_path: Path, css: str) -> None:
+    """A rule that stays in the page and hides the place of the link is found, on phones alone too."""
+    style = f'<style data-css-inline="keep">{css}</style></head>'
+    files = within(FILES, HTML, "</head>", style)
+    files = within(files, HTML, WAY_OUT, f'<div class="foot" id="out">{WAY_OUT}</div>')
+    assert "the HTML part has no unsubscribe_url that is shown" in faults(tmp_path / "bad", files)
+    other = within(files, HTML, css, ".other { display: none } .foot { color: red }")
+    assert len(library(tmp_path / "good", other)) == 1
+
+
+def test_the_words_of_a_page_are_read_as_they_are_shown() -> None:
+    """Words and links are those of the body, with character references resolved and nested elements closed."""
+    page = visible(
+        f'<html><head><title>t</title><style>p {{}}</style></head><body><p title="<b>">a &amp; b<br>c</p>'
+        f'<a href="{LINK}?a&amp;b"><b>Leave</b> &lt;now&gt;</a><div hidden="">x<a href="y">z</a></div>d</body></html>'
+    )
+    assert page.text == "a & bcLeave <now>d"
+    assert page.links == {f"{LINK}?a&b": "Leave <now>"}
