@@ -133,7 +133,7 @@ class Intake:
             raise EventRefused([f"to.audience: {event.brand} has no audience {event.to.audience!r}; import it first"])
         policy = self._policies[event.brand]
         category = policy.categories[event.category]
-        if needs_second_person(publisher, event.template):
+        if needs_second_person(publisher, event.category):
             category = replace(category, needs_release=True)
         return NewMailing(
             uuid7(),

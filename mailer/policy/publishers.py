@@ -8,7 +8,9 @@ from typing import NamedTuple
 from mailer.policy.identity import ITSELF, Identity
 
 OWN_TEMPLATES = frozenset({"confirm-subscription", "rights-answer"})
-"""Templates of mailer's own mail. It publishes nothing else; of anybody else such mail waits for a second person."""
+"""Templates of mailer's own mail. It publishes nothing else."""
+OWN_CATEGORY = "rights"
+"""The category of mailer's own mail; of anybody else it waits for a second person, whatever the template is called."""
 
 
 class Read(StrEnum):
@@ -82,7 +84,7 @@ def may(publisher: Publisher | None, wish: Wish) -> bool:
     match wish:
         case ToPublish(brand, category, template):
             if publisher.identity == ITSELF:
-                return template in OWN_TEMPLATES
+                return category == OWN_CATEGORY and template in OWN_TEMPLATES
             return brand in rights.brands and category in rights.categories
         case ToSay(brand, action):
             return brand in rights.brands and action in rights.actions
@@ -90,9 +92,9 @@ def may(publisher: Publisher | None, wish: Wish) -> bool:
             return brand in rights.brands and what in rights.reads
 
 
-def needs_second_person(identity: Identity, template: str) -> bool:
-    """Tells whether mail waits for a release since its words are mailer's own to say, and somebody else says them."""
-    return template in OWN_TEMPLATES and identity != ITSELF
+def needs_second_person(identity: Identity, category: str) -> bool:
+    """Tells whether mail waits for a release since it is mailer's own to say, and somebody else says it."""
+    return category == OWN_CATEGORY and identity != ITSELF
 
 
 def refusal(identity: Identity, publisher: Publisher | None, wish: Wish) -> str | None:

@@ -2,8 +2,10 @@
 
 import json
 import re
+import shutil
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 import mailer
+from mailer import resources
 from mailer.accounts import KINDS
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import ITSELF, Identity, IdentityKind
@@ -19,11 +22,13 @@ from mailer.policy.publishers import OWN_TEMPLATES, Read, Rights, ToPublish, ToR
 from mailer.ports.broker import Header, Message
 from mailer.ports.dead_letters import DeadKind
 from mailer.processors.capture import Inbox as Captured
+from mailer.rendering.templates import TemplateLibrary
 from mailer.runtime.process import Pulse, paths_of
 from mailer.runtime.readiness import Readiness
 from mailer.web.app import create_app
 from mailer.web.inbox import create_inbox
-from tests.factories import BRAND, FakeReceived, World, plain_event, templates
+from tests import factories
+from tests.factories import BRAND, FakeReceived, World, plain_event, policies, templates
 from tests.integration.test_account_events import event as account_event
 from tests.integration.web_world import browse, site_over
 from tests.publishers import everything
@@ -322,6 +327,27 @@ async def test_mailers_own_words_wait_at_each_door(world: World, kind: IdentityK
         status = await world.mailings.find(BRAND, event["id"])
         assert status is not None, arrived.settled
         assert (status.state, status.publisher) == ("awaiting_release", str(publisher))
+    assert world.processor.sent == []
+
+
+async def test_mail_of_mailers_own_kind_waits_by_any_name(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same mail from a template with another name waits for a second person too, at each door."""
+    shutil.copytree(resources.folder("templates") / BRAND, tmp_path / BRAND)
+    for template in OWN_TEMPLATES:
+        (tmp_path / BRAND / template).rename(tmp_path / BRAND / f"our-{template}")
+    library = TemplateLibrary.load(tmp_path, {BRAND: policies()[BRAND]})
+    monkeypatch.setattr(factories, "templates", lambda: library)
+    for kind, template in product(DOORS, sorted(OWN_TEMPLATES)):
+        publisher = Identity(kind, f"harbour {template}")
+        await world.publishers.add(publisher, everything())
+        event = own_words(template, f"of {publisher}") | {"template": f"our-{template}"}
+        arrived = await DOORS[kind](world, publisher, event)
+        await world.intake().take("service", [arrived])
+        status = await world.mailings.find(BRAND, event["id"])
+        assert status is not None, arrived.settled
+        assert status.state == "awaiting_release"
     assert world.processor.sent == []
 
 
