@@ -24,6 +24,8 @@ from tests.letters import LINKS, consents, parts, read
 
 SHOP = "https://shop.example/spring"
 TABLES = ("opens", "clicks", "unique_opens", "unique_clicks", "individual_opens", "individual_clicks", "parked_opens")
+READ = TABLES[:-1]
+"""Those that tell something, without what is sealed."""
 COUNTS = re.compile(r"/[oc]/")
 CROWD = {"refs": [f"user-{n}" for n in range(25)]}
 
@@ -47,7 +49,7 @@ async def stored(world: World) -> dict[str, int]:
     """Tells how many rows each table has that is about opens or clicks."""
     return {
         table: await world.pool.fetchval(f"SELECT count(*) FROM {table}")  # noqa: S608 - a name from here
-        for table in TABLES
+        for table in READ
     }
 
 
@@ -135,7 +137,7 @@ async def test_one_reader_among_many_addressed_is_not_counted(
     await fetch(world, mailing, 30, nonce="n1")
     await an_hour_later(world)
     assert figures(await status_of(world, mailing)) == [None] * 6
-    assert await stored(world) == dict.fromkeys(TABLES, 0)
+    assert await stored(world) == dict.fromkeys(READ, 0)
     report = await PostgresReports(world.pool).issue(BRAND, "alone", 20)
     assert report is not None
     assert (report.opens, report.clicks) == (None, None)
@@ -157,7 +159,7 @@ async def test_who_bounces_fills_no_cell(world: World) -> None:
         await fetch(world, mailing, 30)
         await an_hour_later(world)
         assert figures(await status_of(world, mailing)) == [None] * 6
-    assert await stored(world) == dict.fromkeys(TABLES, 0)
+    assert await stored(world) == dict.fromkeys(READ, 0)
 
 
 async def test_a_count_stops_where_the_cell_is_gone(world: World) -> None:
@@ -186,7 +188,7 @@ async def test_a_count_waits_for_the_cell_and_is_then_one(world: World) -> None:
     await world.handover(late).run(accepted.batches)
     await fetch(world, accepted.mailing_id, 14)
     await an_hour_later(world)
-    assert await stored(world) == dict.fromkeys(TABLES, 0)
+    assert await stored(world) == dict.fromkeys(READ, 0)
     await world.pool.execute("UPDATE deliveries SET due_at = now() WHERE state = 'deferred'")
     await world.upkeep.batch_due(1000)
     batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
@@ -211,7 +213,7 @@ async def test_a_cancelled_mailing_forgets_what_was_read(world: World) -> None:
     await an_hour_later(world)
     await world.pool.execute("INSERT INTO counters VALUES ($1, 'handed_over', '', 500)", accepted.mailing_id)
     await an_hour_later(world)
-    assert await stored(world) == dict.fromkeys(TABLES, 0)
+    assert await stored(world) == dict.fromkeys(READ, 0)
     assert figures(await status_of(world, accepted.mailing_id)) == [None] * 6
 
 
@@ -252,7 +254,7 @@ async def test_within_the_hour_nothing_is_to_be_seen(world: World) -> None:
     mailing = await mailed(world, members(0, US=25))
     await fetch(world, mailing, 25, nonce="n1")
     await opens_of(world).write()
-    assert await stored(world) == dict.fromkeys(TABLES, 0)
+    assert await stored(world) == dict.fromkeys(READ, 0)
     assert figures(await status_of(world, mailing)) == [None] * 6
     written = await an_hour_later(world)
     assert (written.opens, written.clicks) == ({False: 25}, {False: 25})
@@ -328,7 +330,7 @@ async def test_what_a_process_leaves_is_sealed(world: World) -> None:
     assert not any(mailing.hex.encode() in text for text in texts)
     assert len(set(texts)) == 2
     assert (await an_hour_later(world)).opens == {False: 25}
-    assert await stored(world) == dict.fromkeys(TABLES, 0) | {"opens": 1}
+    assert await stored(world) == dict.fromkeys(READ, 0) | {"opens": 1}
 
 
 async def test_a_lost_key_loses_counts_only(world: World) -> None:

@@ -66,3 +66,8 @@ INSERT INTO parked_opens SELECT unnest($1::bytea[])
 
 -- name: unpark
 DELETE FROM parked_opens RETURNING body
+
+-- name: mark
+-- Notes a transaction, for longer than anybody asks for it; no row if it was noted before.
+WITH old AS (DELETE FROM written_opens WHERE day < current_date - 7)
+INSERT INTO written_opens (id) VALUES ($1) ON CONFLICT DO NOTHING RETURNING id
