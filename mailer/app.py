@@ -135,7 +135,8 @@ class App:
             pool, self.writers, rates_of(self.policies.values()), settings.lease_seconds, tell=tell
         )
         self.standings = PostgresStandings(pool, self.writers, self.hasher)
-        self.rights = PostgresRights(pool, self.hasher, self.standings, tell=tell)
+        controllers = {name: policy.controller.id for name, policy in self.policies.items()}
+        self.rights = PostgresRights(pool, self.hasher, self.standings, controllers, tell=tell)
         self.processors = PostgresProcessors(pool, self.writers)
         self.held = PostgresHeld(pool, self.writers)
         self.quarantine = PostgresQuarantine(pool, self.writers, self.hasher)
@@ -153,7 +154,7 @@ class App:
         self.upkeep = PostgresUpkeep(pool, self.ledger, self.writers, forgetful(self.policies.values()))
         self.outbox = PostgresOutbox(pool)
         stack.push_async_callback(self.outbox.close)
-        self.desks = desks(pool, self.writers, self.hasher, self.links, tell=tell)
+        self.desks = desks(pool, self.writers, self.hasher, self.links, controllers, tell=tell)
         again = partial(do_again, self.desks(None), self.policies)
         mend = Mending(self.halts, self.remembered, again).mend
         self.control = Control(self.halts, self.writers, self.remembered, self.owner, mend)

@@ -87,6 +87,11 @@ def policies() -> Mapping[str, Policy]:
     return {policy.brand: policy for policy in read}
 
 
+def controllers() -> Mapping[str, str]:
+    """The controllers of the shipped policies, by brand."""
+    return {brand: policy.controller.id for brand, policy in policies().items()}
+
+
 @cache
 def templates() -> TemplateLibrary:
     """The shipped templates."""
@@ -216,11 +221,11 @@ class World:
         self.partners = PostgresPartners(pool, KEY)
         self.ledger = PostgresLedger(pool, KEY)
         self.upkeep = PostgresUpkeep(pool, self.ledger, self.writers, forgetful(policies().values()))
-        self.rights = PostgresRights(pool, self.hasher, self.standings)
+        self.rights = PostgresRights(pool, self.hasher, self.standings, controllers())
         self.processors = PostgresProcessors(pool, self.writers)
         self.outbox = PostgresOutbox(pool)
         self.wishes = PostgresWishes(pool, self.writers)
-        self.desks = desks(pool, self.writers, self.hasher, Links("https://mail.example", (KEY,)))
+        self.desks = desks(pool, self.writers, self.hasher, Links("https://mail.example", (KEY,)), controllers())
         self.letters = PostgresDeadLetters(pool, self.hasher)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.rates = PostgresRates(pool, self.writers)

@@ -1,5 +1,7 @@
 """Where account events are done, in PostgreSQL."""
 
+from collections.abc import Mapping
+
 from mailer.accounts import AccountEvent
 from mailer.actions.account_events import Desk, Desks
 from mailer.actions.wishes import Confirmations
@@ -14,7 +16,15 @@ from mailer.ledger.writers import Writers
 from mailer.rendering.links import Links
 
 
-def desks(pool: Pool, writers: Writers, hasher: AddressHasher, links: Links, *, tell: bool = False) -> Desks:
+def desks(
+    pool: Pool,
+    writers: Writers,
+    hasher: AddressHasher,
+    links: Links,
+    controllers: Mapping[str, str],
+    *,
+    tell: bool = False,
+) -> Desks:
     """Opens a desk for each event: the event is noted with its change, and so done once.
 
     Args:
@@ -22,6 +32,7 @@ def desks(pool: Pool, writers: Writers, hasher: AddressHasher, links: Links, *, 
         writers: of the ledger.
         hasher: of addresses and refs.
         links: makes the link of a mail that asks for a confirmation.
+        controllers: each brand's.
         tell: whether what is cancelled is told on `mailer.outcomes`.
     """
 
@@ -31,7 +42,7 @@ def desks(pool: Pool, writers: Writers, hasher: AddressHasher, links: Links, *, 
         standings = PostgresStandings(pool, noting, hasher)
         return Desk(
             standings,
-            PostgresRights(pool, hasher, standings, tell=tell),
+            PostgresRights(pool, hasher, standings, controllers, tell=tell),
             PostgresConsents(pool, noting, hasher),
             Confirmations(links, PostgresWishes(pool, noting)),
             PostgresSuppressions(pool, noting, hasher),

@@ -41,12 +41,15 @@ def names_in(body: bytes, routing_key: str, hasher: AddressHasher, message_id: s
     said = {reading for text in texts for reading in _readings(text)}
     addresses = {_whole(found) for text in said if "@" in text for found in _addresses(text)}
     refs = {ref for text in said for ref in _refs_of_text(text)} | set(_refs(document))
-    brands = {routing_key.split(".")[0]}
-    if isinstance(document, dict) and isinstance(document.get("brand"), str):
-        brands.add(document["brand"])
+    brands = _brands(document, routing_key)
     keys = {key_of_address(hasher.hash(address)) for address in addresses}
     keys |= {key_of_ref(hasher, _whole(brand), _whole(ref)) for brand in brands for ref in refs if len(ref) <= MAX_ID}
     return sorted(keys)
+
+
+def brands_in(body: bytes, routing_key: str) -> set[str]:
+    """Names the brands that a dead letter may be of: its body names one, and its routing key begins with one."""
+    return _brands(_parsed(body), routing_key)
 
 
 def key_of_address(address_hash: bytes) -> str:
@@ -57,6 +60,11 @@ def key_of_address(address_hash: bytes) -> str:
 def key_of_ref(hasher: AddressHasher, brand: str, ref: str) -> str:
     """The key of a brand's ref."""
     return hasher.erased_ref(brand, ref)
+
+
+def _brands(document: Any, routing_key: str) -> set[str]:
+    named = document.get("brand") if isinstance(document, dict) else None
+    return {routing_key.split(".")[0], *([named] if isinstance(named, str) else [])}
 
 
 def _parsed(body: bytes) -> Any:

@@ -1,6 +1,7 @@
 """People's rights in PostgreSQL: the copy of their data, erasure, correction, legal holds and disclosures."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from mailer.ledger import people
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Connection, Pool, statements
 from mailer.ledger.dead_letters import read_unread
-from mailer.ledger.naming import key_of_address, key_of_ref
+from mailer.ledger.naming import brands_in, key_of_address, key_of_ref
 from mailer.ledger.partners import note_suppressed
 from mailer.ledger.standings import PostgresStandings, action
 from mailer.ports.ledger import Entry, Kind
@@ -23,6 +24,8 @@ _SQL = statements("rights")
 
 ERASED_BY_PROCESSORS = timedelta(days=30)
 """Until when a processor is to have erased a person: the month of GDPR Art. 12(3)."""
+_AT_ONCE = 10
+"""Dead letters that are read at once; each may have megabytes."""
 _CHILD = people.SQL["set_flag"].replace("{flag}", "under_13_at")
 
 
@@ -32,13 +35,23 @@ class PostgresRights:
     Args:
         pool: connections. hasher: of addresses and refs.
         standings: begins each change.
+        controllers: each brand's.
         tell: whether what is cancelled is also put into the outbox for `mailer.outcomes`.
     """
 
-    def __init__(self, pool: Pool, hasher: AddressHasher, standings: PostgresStandings, *, tell: bool = False) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        hasher: AddressHasher,
+        standings: PostgresStandings,
+        controllers: Mapping[str, str],
+        *,
+        tell: bool = False,
+    ) -> None:
         self._pool = pool
         self._hasher = hasher
         self._standings = standings
+        self._controllers = controllers
         self._tell = tell
 
     async def know(self, brand: str, controller: str, ref: str) -> int:
@@ -102,12 +115,23 @@ class PostgresRights:
         await connection.execute(_SQL["empty_person"], recipient_id, ref)
 
     async def _empty_letters(self, connection: Connection, brand: str, recipient_id: int, ref: str) -> None:
-        """Empties the dead letters that name a person: by ref, or by an address that they have or had."""
+        """Empties the dead letters that name a person: by ref, or by an address that they have or had.
+
+        Those of another controller are that one's own to erase.
+        """
         await read_unread(connection, self._hasher)
         had = await connection.fetch(_SQL["former_addresses"], recipient_id)
         keys = [key_of_address(row["address_hash"]) for row in had] + [key_of_ref(self._hasher, brand, ref)]
-        await connection.execute(_SQL["empty_letters"], keys)
+        found = connection.cursor(_SQL["letters_naming"], keys, prefetch=_AT_ONCE)
+        reached = [row["id"] async for row in found if await self._is_reached(brand, row)]
+        await connection.execute(_SQL["empty_letters"], reached)
         await connection.execute(_SQL["forget_former"], recipient_id)
+
+    async def _is_reached(self, brand: str, letter: asyncpg.Record) -> bool:
+        """Tells whether an erasure at a brand reaches a dead letter: not one of other controllers' brands alone."""
+        named = await asyncio.to_thread(brands_in, letter["body"], letter["routing_key"])
+        controllers = {self._controllers[name] for name in named if name in self._controllers}
+        return not controllers or self._controllers.get(brand) in controllers
 
     async def _cancel(
         self, connection: Connection, brand: str, recipient_id: int, reason: str, rule: str

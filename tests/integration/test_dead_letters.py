@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 
 from mailer.actions.rights import erase
+from mailer.ledger.rights import PostgresRights
 from mailer.ports.broker import Header, Message
 from mailer.ports.dead_letters import ALL, DAYS_KEPT, Chosen, DeadKind
 from mailer.ports.rights import Correction
-from tests.factories import BRAND, World, policies
+from tests.factories import BRAND, World, controllers, policies
 
 LETTER = Message(b'{"v": 2}', "interpals.newsletter", "m-1", {Header.PUBLISHER: "key:shop"})
 
@@ -128,3 +129,29 @@ async def test_an_erasure_finds_dead_letters_by_what_they_say(world: World) -> N
     kept = await world.pool.fetch("SELECT message_id, routing_key FROM dead_letters ORDER BY id DESC LIMIT 2")
     assert [tuple(row) for row in kept] == [(None, ""), (None, f"{BRAND}.x")]
     assert await world.pool.fetchval("SELECT count(*) FROM former_addresses") == 0
+
+
+EVENT = b'{"brand": "%s", "to": {"people": [{"ref": "a", "email": "user-1@people.example"}]}}'
+REACHED = {
+    "its own": ("interpals.newsletter", EVENT % b"interpals", True),
+    "a sister's": ("peerstream.newsletter", EVENT % b"peerstream", True),
+    "another controller's": ("paltalk-2006.newsletter", EVENT % b"paltalk-2006", False),
+    "another controller's, of no event": ("paltalk-2006.newsletter", b"user-1@people.example", False),
+    "a claim of another controller's": ("paltalk-2006.newsletter", EVENT % b"interpals", True),
+    "another claim": ("interpals.newsletter", EVENT % b"paltalk-2006", True),
+    "of an unknown brand": ("nobody.newsletter", EVENT % b"nobody", True),
+    "of a brand that no list has": ("", b'{"brand": ["paltalk-2006"], "email": "user-1@people.example"}', True),
+    "of no brand": ("", b"user-1@people.example", True),
+}
+"""Dead letters that name one address: routing key and body, and whether an erasure at `interpals` reaches them."""
+
+
+async def test_an_erasure_reaches_its_controllers_dead_letters_and_nobody_elses(world: World) -> None:
+    """Those of the controller's brands and of no brand that can be read are emptied; another controller's stay."""
+    [ada] = await world.known(1)
+    owners = {**controllers(), "peerstream": "interpals"}
+    for name, (key, body, _) in REACHED.items():
+        await world.letters.keep(Message(body, key), "mailer.events", key, name, "key:shop", DeadKind.REFUSED)
+    await erase(PostgresRights(world.pool, world.hasher, world.standings, owners), policies()[BRAND], ada, "test")
+    stayed = {letter.reason: letter.message.body for letter in await world.letters.list(10) if letter.message.body}
+    assert stayed == {name: body for name, (_, body, reached) in REACHED.items() if not reached}

@@ -23,7 +23,7 @@ from mailer.ports.people import ImportRow
 from mailer.ports.rights import Correction, Disclosure, ErasureBlocked, NoHold, RecipientErased
 from mailer.ports.standings import Flag
 from mailer.web.archive import archive_page
-from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, policies
+from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, controllers, person, policies
 from tests.integration.web_world import browse
 from tests.publishers import issue_key
 
@@ -190,7 +190,7 @@ async def test_what_waits_is_cancelled(world: World, state: str) -> None:
     if state != "queued":
         await world.pool.execute("UPDATE deliveries SET state = $1, reason = 'later', due_at = now()", state)
         await world.pool.execute("UPDATE counters SET state = $1, reason = 'later'", state)
-    telling = PostgresRights(world.pool, world.hasher, world.standings, tell=True)
+    telling = PostgresRights(world.pool, world.hasher, world.standings, controllers(), tell=True)
     done = await erase(telling, POLICY, ada, "test")
     assert done.cancelled == 1
     assert await world.counted(accepted.mailing_id) == {("cancelled", "erased"): 1}

@@ -296,7 +296,7 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         mailings=world.mailings,
         reports=PostgresReports(world.pool),
         rights=world.rights,
-        desks=desks(world.pool, world.writers, world.hasher, links),
+        desks=desks(world.pool, world.writers, world.hasher, links, factories.controllers()),
         outbox=world.outbox,
         publishers=world.publishers,
         admit=partial(admit, policies=world.policies, templates=factories.templates()),

@@ -166,11 +166,14 @@ UNION SELECT address_hash FROM recipients WHERE id = $1 AND address_hash IS NOT 
 -- name: forget_former
 DELETE FROM former_addresses WHERE recipient_id = $1
 
+-- name: letters_naming
+SELECT id, routing_key, body FROM dead_letters WHERE named && $1::text[]
+
 -- name: empty_letters
 -- The reason may quote what stood in the body, and the publisher chose the id and the routing key, too.
 UPDATE dead_letters SET body = '', reason = 'its content was erased with a person that it named', named = '{}', message_id = NULL,
     routing_key = CASE WHEN strpos(routing_key, '@') > 0 THEN '' ELSE routing_key END
-WHERE named && $1::text[]
+WHERE id = ANY ($1::bigint[])
 
 -- name: forget
 WITH opens AS (DELETE FROM individual_opens WHERE recipient_id = $1),
