@@ -72,6 +72,21 @@ async def test_a_click_leads_on_and_counts_its_link(world: World) -> None:
     assert sorted(await rows(world, "clicks"))[2:] == [(bare, False, 20), (bare, True, 1)]
 
 
+@pytest.mark.parametrize("reader", [[], [{}], [{"dnt": "1"}]], ids=["nobody", "somebody", "unseen"])
+async def test_a_rare_link_shows_no_reader_to_who_clicks_it(world: World, reader: list[dict[str, str]]) -> None:
+    """The holder of a rare link clicks it in each hour; the link has no row, whether another person clicks or not."""
+    mailing_id, _ = await crowd(world)
+    own, hers = (LINKS.click(ClickToken(mailing_id, SHOP, nonce)) for nonce in ("own", "hers"))
+    async with browse(world) as client:
+        for _ in range(2):
+            for _ in range(20):
+                await client.get(own, headers={"dnt": "1"})
+            for headers in reader:
+                await client.get(hers, headers=headers)
+            await an_hour_later(world)
+    assert await rows(world, "clicks") == [("", False, 40 + 2 * len(reader))]
+
+
 @pytest.mark.parametrize("token", ["https://evil.example", "x", "WyJ4Il0.AAAA"])
 async def test_only_signed_urls_are_led_to(world: World, token: str) -> None:
     """Anything that we did not sign, or signed for another purpose, is a page and no redirect (CWE-601)."""
