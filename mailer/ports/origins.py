@@ -14,6 +14,7 @@ class Origin:
         category: as what it was sent to this person; None where its mailing is gone by retention.
         inviter: the member for whom it was sent.
         source, collected_at, policy_version: of the address.
+        asked: the person's consent to it stood when it was handed over.
     """
 
     category: str | None
@@ -21,6 +22,7 @@ class Origin:
     source: str | None
     collected_at: datetime | None
     policy_version: str | None
+    asked: bool
 
 
 class Origins(Protocol):

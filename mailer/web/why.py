@@ -14,7 +14,7 @@ from mailer.actions.invitation import pause_inviter
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
-from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
+from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.inviters import Inviters
 from mailer.ports.origins import Origin
 from mailer.rendering.links import ReportToken
@@ -56,20 +56,20 @@ async def report(request: Request, token: str, site: TheSite, meters: TheMeters)
     done, current = None, is_current(link.generation, standing)
     if acts(request.method):
         done = await _pressed(request, site, meters, policy, link, origin if current else None)
-    reason = explain(policy, standing, origin, language_of(request, policy)) if current else None
+    reason = explain(policy, origin, language_of(request, policy)) if current else None
     invited = current and origin.inviter is not None
     address = standing.address if current else None
     return brand_page(request, policy, "why.html.j2", address, reason=reason, invited=invited, done=done)
 
 
-def explain(policy: Policy, standing: Standing, origin: Origin, language: Language) -> Reason:
+def explain(policy: Policy, origin: Origin, language: Language) -> Reason:
     """Why the mail was sent. Nothing of it says to whom."""
     texts, sources, brand = language.texts, language.texts["sources"], language.name(policy.name)
     category = CATEGORIES.get(origin.category or "")
     known = "unknown" if origin.source is None else origin.source if origin.source in sources else "other"
     return Reason(
         kind=_kind(category, policy, language),
-        reason=texts[_why(category, standing)].format(brand=brand),
+        reason=texts[_why(category, origin)].format(brand=brand),
         source=sources[known].format(brand=brand),
         since=language.name(origin.collected_at.date().isoformat()) if origin.collected_at else None,
         version=origin.policy_version,
@@ -84,7 +84,7 @@ def _kind(category: Category | None, policy: Policy, language: Language) -> str 
     return kinds(language, [category.name], policy.name)[0][0]
 
 
-def _why(category: Category | None, standing: Standing) -> str:
+def _why(category: Category | None, origin: Origin) -> str:
     """The name of the text that says it."""
     if category is None:
         return "why_gone"
@@ -92,8 +92,7 @@ def _why(category: Category | None, standing: Standing) -> str:
         return "why_account"
     if category.invites:
         return "why_invited"
-    asked = any(scope.partition("/")[0] == category.name for scope in standing.consents)
-    return "why_asked" if asked else "why_not_left"
+    return "why_asked" if origin.asked else "why_not_left"
 
 
 async def _pressed(

@@ -1,6 +1,15 @@
 -- name: of
-SELECT coalesce(d.sent_as, m.category) AS category, m.inviter, r.source, r.collected_at, r.policy_version
+-- Consents are as they were known when the mail was handed over; what was said since is no reason for it.
+SELECT coalesce(d.sent_as, m.category) AS category, m.inviter, r.source, r.collected_at, r.policy_version,
+       EXISTS (SELECT FROM (
+           SELECT DISTINCT ON (c.scope) c.given FROM consents c
+           WHERE c.recipient_id = r.id AND c.counts AND c.recorded_at <= sent.at
+             AND c.scope IN (coalesce(d.sent_as, m.category), coalesce(d.sent_as, m.category) || '/' || m.topic, 'partner/' || m.partner)
+           ORDER BY c.scope, c.at DESC, c.given, c.id DESC) known
+           WHERE known.given) AS asked
 FROM recipients r
 LEFT JOIN mailings m ON m.id = $3 AND m.brand = r.brand
 LEFT JOIN deliveries d ON d.mailing_id = m.id AND d.recipient_id = r.id
+LEFT JOIN LATERAL (
+    SELECT max(l.at) AS at FROM ledger l WHERE l.mailing_id = m.id AND l.recipient_id = r.id AND l.kind = 'hand_over') sent ON true
 WHERE r.brand = $1 AND r.id = $2
