@@ -1,7 +1,8 @@
 """Exchanges, queues and bindings in RabbitMQ: as many as possible are declared; an old queue is emptied."""
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiormq.abc import AbstractChannel
@@ -14,14 +15,22 @@ from mailer.ports.broker import BrokerRefused, Message
 
 log = logging.getLogger(__name__)
 
+VANISHING_SECONDS = 1.0
+"""Before a queue that was deleted is declared again. RabbitMQ ends its consumers within that time; of one that is back
+within milliseconds it ends none, and sends what comes to consumers that nobody is (seen in 3.10)."""
+
 
 async def declare(link: Link, topology: Topology) -> None:
     """Makes what the topology names, where it does not exist yet. What is refused keeps nothing else from being made.
+
+    Waits `VANISHING_SECONDS` where a queue was deleted.
 
     Raises:
         BrokerRefused: something of that name exists and is different, or the user may not make it.
         BrokerUnavailable: RabbitMQ did not answer.
     """
+    if await _is_one_gone(link, topology.queues):
+        await asyncio.sleep(VANISHING_SECONDS)
     left, problems = list(topology.parts), []
     while left:
         try:
@@ -34,6 +43,23 @@ async def declare(link: Link, topology: Topology) -> None:
             del left[0]
     if problems:
         raise BrokerRefused("; ".join(dict.fromkeys(problems)))
+
+
+async def _is_one_gone(link: Link, queues: Sequence[Queue]) -> bool:
+    """Tells whether a queue is missing, while another one is there: somebody has deleted it."""
+    there = [await _is_there(link, queue) for queue in queues]
+    return any(there) and not all(there)
+
+
+async def _is_there(link: Link, queue: Queue) -> bool:
+    try:
+        async with link.short() as channel:
+            await channel.queue_declare(queue.name, passive=True)
+    except ChannelEnded as error:
+        if error.code != 404:
+            raise
+        return False
+    return True
 
 
 async def _declare_part(channel: AbstractChannel, part: Part) -> None:

@@ -89,7 +89,7 @@ class RabbitBroker:
         self._consuming = {group: Link(self._url, f"consume {group}", LARGE_IN_HAND) for group in groups}
         self._channels: dict[str, AbstractChannel] = {}
         self._opening, self._alone, self._restoring = asyncio.Lock(), asyncio.Lock(), asyncio.Lock()
-        self._restored_at = 0.0
+        self._declared_at = 0.0
         self._subscriptions: dict[Subscription, str | None] = {}
         self._said: dict[str, str | None] = {}
         self._last_depth = 0
@@ -116,7 +116,9 @@ class RabbitBroker:
     async def keep(self) -> None:
         """Declares the topology again and again, until it is cancelled: what somebody deletes comes back."""
         while True:
-            if await self._restore(0):
+            async with self._restoring:
+                is_declared = await self._declare_again()
+            if is_declared:
                 await self._look_at_last()
             await asyncio.sleep(KEEP_SECONDS)
 
@@ -267,23 +269,27 @@ class RabbitBroker:
         """
         await self.publish(exchange, replace(letter, headers={**letter.headers, Header.PUBLISHER: said_by(letter)}))
 
-    async def _restore(self, seconds: float = 1.0) -> bool:
-        """Declares the topology, unless that was done so lately; returns whether it is there."""
-        if self._plan is None:
-            return False
+    async def _restore(self) -> bool:
+        """Declares what somebody misses, unless that was done since; returns whether it is there."""
         asked_at = time.monotonic()
         async with self._restoring:
-            if self._restored_at > asked_at - seconds:
+            if self._declared_at > asked_at:
                 return True
-            try:
-                await declare(self._publishing, self._plan())
-                await empty_old_queue(self._publishing, self._user, lambda letter: self._bury_at(DEAD, letter))
-            except (BrokerUnavailable, Unroutable, Unpublishable) as error:
-                self._say("topology", str(error))
-                return False
-            self._say("topology", None)
-            self._restored_at = time.monotonic()
-            return True
+            return await self._declare_again()
+
+    async def _declare_again(self) -> bool:
+        """Declares the topology; returns whether it is there."""
+        if self._plan is None:
+            return False
+        try:
+            await declare(self._publishing, self._plan())
+            await empty_old_queue(self._publishing, self._user, lambda letter: self._bury_at(DEAD, letter))
+        except (BrokerUnavailable, Unroutable, Unpublishable) as error:
+            self._say("topology", str(error))
+            return False
+        self._say("topology", None)
+        self._declared_at = time.monotonic()
+        return True
 
     def _note_consumer(self, subscription: Subscription, problem: str | None) -> None:
         """Says the first problem of all consumers."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Self
 
@@ -214,6 +214,43 @@ async def test_a_queue_that_refuses_is_no_broker_that_is_away(broker: RabbitBrok
         await queue.delete(if_unused=False, if_empty=False)
     assert refused
     assert await broker.depth(SERVICE) == 1
+
+
+async def test_a_queue_that_comes_back_at_once_has_no_consumer_that_nobody_is(
+    broker: RabbitBroker, rabbit_url: str
+) -> None:
+    """A publisher that misses the queue leaves RabbitMQ the time to end its consumers: else some would take mail on."""
+    queue = batches_queue(Lane.SERVICE)
+    async with AsyncExitStack() as stack:
+        consumers = [await stack.enter_async_context(broker.consume(queue, 1)) for _ in range(4)]
+        connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
+        for round_ in range(3):
+            await (await connection.channel()).queue_delete(queue)
+            names = {f"{round_}-{number}" for number in range(8)}
+            await asyncio.gather(
+                *(broker.publish(BATCHES, Message(b"{}", Lane.SERVICE, message_id=name)) for name in names)
+            )
+            await collect_all(consumers, names)
+
+
+async def collect_all(consumers: Sequence[AsyncIterator[list[Received]]], wanted: set[str]) -> None:
+    """Takes and acknowledges from several consumers until all that is wanted has come."""
+
+    async def take_from(consumer: AsyncIterator[list[Received]]) -> None:
+        while wanted:
+            for received in await anext(consumer):
+                wanted.discard(received.message.message_id or "")
+                await received.ack()
+        done.set()
+
+    done = asyncio.Event()
+    taking = [asyncio.create_task(take_from(consumer)) for consumer in consumers]
+    try:
+        await asyncio.wait_for(done.wait(), SECONDS)
+    finally:
+        for task in taking:
+            task.cancel()
+        await asyncio.gather(*taking, return_exceptions=True)
 
 
 async def test_breach_and_service_have_connections_of_their_own(rabbit_url: str) -> None:

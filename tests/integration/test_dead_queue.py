@@ -37,7 +37,7 @@ async def test_an_old_queue_is_emptied_and_deleted(rabbit_url: str) -> None:
     broker = RabbitBroker(rabbit_url)
     try:
         await broker.declare(under_test())
-        assert await broker._restore(0)
+        assert await broker._declare_again()
         assert await broker.depth(DEAD_QUEUE) == 2
         async with broker.consume(DEAD_QUEUE, 2) as arrivals:
             letters = [received.message for received in await anext(arrivals)]
@@ -48,7 +48,7 @@ async def test_an_old_queue_is_emptied_and_deleted(rabbit_url: str) -> None:
 
         async def gone() -> bool:
             # RabbitMQ counts what was acknowledged with a delay; the next look deletes the queue.
-            assert await broker._restore(0)
+            assert await broker._declare_again()
             async with await aio_pika.connect(rabbit_url) as connection:
                 channel = await connection.channel()
                 try:
