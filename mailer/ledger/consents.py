@@ -43,7 +43,7 @@ class PostgresConsents:
             ref = await _ref(connection, brand, recipient_id)
             if ref is None:
                 return None
-            await people.lock_sharing(connection, [recipient_id])
+            await people.lock_for_opt_outs(connection, self._hasher, [recipient_id])
             had, _ = await _standing(connection, recipient_id)
             entries += await record_all(connection, brand, [(recipient_id, consent)], imported=False)
             await void_by_withdrawal(connection, [(recipient_id, consent)])
@@ -66,7 +66,7 @@ class PostgresConsents:
         async with changing(self._pool, self._writers) as (connection, entries):
             ids = await people.ids_of(connection, [(brand, ref) for ref, _ in consents])
             known = [(ids[brand, ref], consent) for ref, consent in consents if (brand, ref) in ids]
-            await people.lock_sharing(connection, [id_ for id_, _ in known])
+            await people.lock_for_opt_outs(connection, self._hasher, [id_ for id_, _ in known])
             if known:
                 entries += await record_all(connection, brand, known, imported=True)
                 await void_by_withdrawal(connection, known)

@@ -77,6 +77,23 @@ async def lock_sharing(connection: Connection, ids: Sequence[int]) -> list[int]:
     return touched
 
 
+async def kin_of(connection: Connection, hasher: AddressHasher, ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Returns who has an address that a person would take for that of somebody (see `kin`), as (somebody, kin)."""
+    if not ids:
+        return []
+    rows = await connection.fetch(SQL["beyond_ascii"], ids)
+    other = [(row["id"], row["controller"], hashed) for row in rows for hashed in hasher.kin(row["email"])]
+    if not other:
+        return []
+    return [tuple(row) for row in await connection.fetch(SQL["with_kin"], hasher.key_id, *zip(*other, strict=True))]
+
+
+async def lock_for_opt_outs(connection: Connection, hasher: AddressHasher, ids: Sequence[int]) -> None:
+    """Locks the standings that an opt-out of one of these people may change, before anything else of theirs is."""
+    kin = [other for _, other in await kin_of(connection, hasher, ids)]
+    await lock_sharing(connection, [*ids, *kin])
+
+
 async def sharing(connection: Connection, ids: Sequence[int]) -> list[int]:
     """Returns the ids of people and of all who share their addresses."""
     return [row["id"] for row in await connection.fetch(SQL["sharing_address"], ids)]

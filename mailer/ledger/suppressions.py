@@ -81,14 +81,8 @@ async def _add(connection: Connection, stops: Sequence[Stop]) -> list[asyncpg.Re
 async def _kin_of(connection: Connection, hasher: AddressHasher, stops: Sequence[Stop]) -> list[Stop]:
     """The same for everyone whose address a person would take for that of somebody here (see `kin`)."""
     reaching = [stop for stop in stops if stop[2].reason in _OF_KIN_TOO]
-    if not reaching:
-        return []
-    rows = await connection.fetch(_SQL["beyond_ascii"], [id_ for id_, _, _ in reaching])
-    other = [(row["id"], row["controller"], hashed) for row in rows for hashed in hasher.kin(row["email"])]
-    if not other:
-        return []
-    found = await connection.fetch(_SQL["with_kin"], hasher.key_id, *zip(*other, strict=True))
-    return [(kin["id"], brand, new) for id_, brand, new in reaching for kin in found if kin["of"] == id_]
+    kin = await people.kin_of(connection, hasher, [id_ for id_, _, _ in reaching])
+    return [(other, brand, new) for id_, brand, new in reaching for of, other in kin if of == id_]
 
 
 async def lift_all(

@@ -1,9 +1,11 @@
 """Addresses that a person would take for one, as their capitals are the same: an opt-out reaches all, mail each."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from mailer.ports.consents import Consent
 from mailer.ports.suppressions import NewSuppression
 from tests.factories import BRAND, World, person
 
@@ -66,3 +68,16 @@ async def test_an_undone_opt_out_is_undone(world: World) -> None:
     assert await world.suppressions.lift(left.suppression, "recipient", "undone")
     standings = [await world.standings.get(BRAND, await world.id_of(ref)) for ref in ("user-1", "user-2")]
     assert [bool(standing and standing.opted_out) for standing in standings] == [False, True]
+
+
+async def test_a_consent_that_is_withdrawn_reaches_kin(world: World) -> None:
+    """The withdrawal of a consent is an opt-out, also of accounts that differ in a letter's lower case."""
+    [first] = await world.known(1, email=CAPITALS)
+    [second] = await world.known(2, email=INNER)
+    told = {"source": "application", "version": "form 1", "words": "No more.", "actor": "recipient"}
+    gone = Consent("newsletter", False, at=datetime.now(UTC), **told)
+    await world.consents.record(BRAND, first, gone)
+    for id_ in (first, second):
+        standing = await world.standings.get(BRAND, id_)
+        assert standing is not None
+        assert "newsletter" in standing.opted_out

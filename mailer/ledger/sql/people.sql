@@ -182,6 +182,14 @@ CROSS JOIN LATERAL (
     WHERE o.controller = a.controller AND o.address_key = a.address_key AND o.address_hash = a.address_hash
     OFFSET 0) other
 
+-- name: beyond_ascii
+SELECT id, controller, email FROM recipients WHERE id = ANY ($1::bigint[]) AND octet_length(email) <> length(email)
+
+-- name: with_kin
+-- Who has an address that is kin to that of somebody.
+SELECT k.of, r.id FROM unnest($2::bigint[], $3::text[], $4::bytea[]) AS k (of, controller, hash)
+JOIN recipients r ON r.controller = k.controller AND r.address_key = $1 AND r.address_hash = k.hash
+
 -- name: leave
 -- The account itself leaves too, whether or not it has an address now.
 UPDATE standings SET version = version + 1, opted_out = opted_out || $2::text

@@ -31,14 +31,6 @@ SELECT r.id, r.brand, r.address_hash FROM recipients r
 WHERE r.controller = $1 AND r.address_key = $2 AND r.address_hash = ANY ($3::bytea[])
 ORDER BY r.id
 
--- name: beyond_ascii
-SELECT id, controller, email FROM recipients WHERE id = ANY ($1::bigint[]) AND octet_length(email) <> length(email)
-
--- name: with_kin
--- Who has an address that is kin to that of somebody.
-SELECT k.of, r.id FROM unnest($2::bigint[], $3::text[], $4::bytea[]) AS k (of, controller, hash)
-JOIN recipients r ON r.controller = k.controller AND r.address_key = $1 AND r.address_hash = k.hash
-
 -- name: object
 -- The account itself objects too, whether or not it has an address now.
 UPDATE standings SET version = version + 1, objected_at = now() WHERE recipient_id = $1 AND objected_at IS NULL
