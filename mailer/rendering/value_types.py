@@ -56,8 +56,9 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-
 _AMOUNT = re.compile(r"[-\u2212]?\d(?:[\d.,'\u2019 \u00a0\u202f]{0,30}\d)?")
 _MAILBOX = re.compile(r"[^\s<>\"?&,;:@%]+@[^\s<>\"?&,;:@%]+")
 _TELEPHONE = re.compile(r"(?=(?:\D*\d){3})\+?[\d ().-]{3,40}", re.ASCII)
-_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.?|[0-9a-f.]*:[0-9a-f:.]+")
-"""A domain as A-labels (RFC 1123 2.1), or an address of IPv6."""
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?"
+_HOST = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}\.?|[0-9a-f.]*:[0-9a-f:.]+")
+"""A domain as A-labels (RFC 1123 2.1; machines of a private network have a _ too), or an address of IPv6."""
 
 
 def value_types(values: Mapping[str, Any], domain: str) -> dict[str, ValueType]:

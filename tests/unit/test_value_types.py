@@ -29,6 +29,7 @@ FITTING: dict[str, tuple[Any, ...]] = {
         "https://x.example/1",
         "http://localhost:8000/u/x",
         "http://[::1]:80/",
+        "http://mailer_web:8000/u/x",
         "https://b\u00fccher.example/",
     ),
     "mailbox": ("dpo@paltalk.example", "a.b+c@x.example"),
