@@ -227,6 +227,8 @@ class App:
         overtime, register = Overtime(handover), Register(self.publishers)
         intake = Intake(self.mailings, self.upkeep, broker, overtime, self.policies, register, judge, say)
         await consumers.unless_stopped(stop, patiently(control.refresh))
+        note = partial(self.publishers.note_broker_user, self.settings.broker_user)
+        await consumers.unless_stopped(stop, patiently(note))
         if stop.is_set():
             return
         drained = asyncio.Event()

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -167,6 +167,11 @@ class Settings(BaseSettings):
     def in_process(self) -> bool:
         """Whether the broker is the one within the process."""
         return self.broker_url.startswith("memory:")
+
+    @cached_property
+    def broker_user(self) -> str | None:
+        """The user of RabbitMQ as whom mailer talks to it, None with the broker within the process."""
+        return None if self.in_process else unquote(urlsplit(self.broker_url).username or "guest")
 
     @cached_property
     def captures(self) -> bool:

@@ -159,6 +159,7 @@ async def _publish(current: Settings, lines: Sequence[_Line], wait: bool) -> _Pu
             try:
                 asked = await _open(stack, current, contents)
                 problems += await _hold_against(asked.published, lines)
+                problems += _judge_user(current.broker_user, await asked.publishers.broker_user())
                 problems += await _find_lacking(asked.publishers, load_policies(current), lines)
             except (*UNREACHABLE, Unavailable) as error:
                 asked, silence = None, f"the database does not answer: {error}"
@@ -225,6 +226,16 @@ async def _hold_against(asked: PostgresPublished, lines: Sequence[_Line]) -> lis
         and isinstance(line.event.to, Audience)
         and (line.event.brand, line.event.to.audience) in unknown
     ]
+
+
+def _judge_user(user: str | None, own: str | None) -> Iterator[str]:
+    """Returns what is wrong with a user of RabbitMQ: workers believe of none but mailer's own for whom they publish."""
+    if user is not None and own is not None and user != own:
+        yield (
+            f"MAILER_BROKER_URL: RabbitMQ's user is {user!r}, and mailer's own is {own!r}: of no other one a worker"
+            f" believes who publishes. Give this command the URL with {own!r}; {user!r} is for applications, which call"
+            " `mailer.publish`"
+        )
 
 
 async def _find_lacking(

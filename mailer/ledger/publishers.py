@@ -65,6 +65,16 @@ class PostgresPublishers:
         found = [_publisher(row) for row in await self._pool.fetch(_SQL["everybody"])]
         return {publisher.identity: publisher for publisher in found}
 
+    async def note_broker_user(self, name: str | None) -> None:
+        """Notes as which user of RabbitMQ a worker consumes, where it does."""
+        if name is not None:
+            await self._pool.execute(_SQL["note_broker_user"], name)
+
+    async def broker_user(self) -> str | None:
+        """The user of RabbitMQ as whom the worker that started last consumes; None: none has started."""
+        found: str | None = await self._pool.fetchval(_SQL["broker_user"])
+        return found
+
     async def list(self) -> Sequence[Known]:
         """All of them, also those that were revoked, by kind and name."""
         return [_known(row) for row in await self._pool.fetch(_SQL["list"])]

@@ -4,6 +4,7 @@ import json
 import os
 from pwd import getpwuid
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -104,6 +105,19 @@ async def test_without_a_database_that_is_known_nothing_can_be_waited_for(small_
     done = await nowhere.run("publish", "-", "--wait", stdin=json.dumps(GOOD))
     assert done.status == 1
     assert done.err == "mailer: --wait asks the database: say in MAILER_DATABASE_URL where it is\n"
+
+
+async def test_a_user_of_the_broker_who_is_not_mailers_own_publishes_nothing(stack: Stack) -> None:
+    """It is said before anything is published, with what to do; by mailer's own user the event is taken in."""
+    async with stack.running("worker"):
+        own = urlsplit(stack.env["MAILER_BROKER_URL"])
+        other = own._replace(netloc=f"shop:secret@{own.hostname}:{own.port}").geturl()
+        refused = await stack.having(BROKER_URL=other).run("publish", "-", stdin=json.dumps(GOOD))
+        done = await stack.done("publish", "-", "--wait", stdin=json.dumps(GOOD))
+    named = f"RabbitMQ's user is 'shop', and mailer's own is {own.username or 'guest'!r}"
+    assert (refused.status, refused.out, named in refused.err) == (1, "", True)
+    assert "secret" not in refused.err
+    assert done.out == "Published 1 event.\n"
 
 
 @pytest.mark.parametrize("value", [GOOD, LEAVES], ids=["message", "account"])

@@ -35,3 +35,9 @@ INSERT INTO publisher_entries (kind, name, writer, n) VALUES ($1, $2, $3, $4)
 SELECT l.at, l.reason, l.fields, l.actor
 FROM publisher_entries e JOIN ledger l USING (writer, n)
 WHERE e.kind = $1 AND e.name = $2 ORDER BY l.at, l.writer, l.n
+
+-- name: note_broker_user
+INSERT INTO broker_user (name) VALUES ($1) ON CONFLICT (single) DO UPDATE SET name = EXCLUDED.name, seen_at = now()
+
+-- name: broker_user
+SELECT name FROM broker_user
