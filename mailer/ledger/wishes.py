@@ -44,11 +44,11 @@ class PostgresWishes:
             later = None if mailed else await connection.fetchval(_SQL["next"], recipient_id, BETWEEN_MAILS)
             made = Confirmation(mailed or uuid7(), whose["ref"], generation, later)
             columns = zip(*((wish.what, wish.version, wish.words, wish.asked_at) for wish in wishes), strict=True)
-            await connection.execute(_SQL["add"], made.id, recipient_id, generation, later, *columns)
+            added = await connection.fetch(_SQL["add"], made.id, recipient_id, generation, later, *columns)
             entries += [await note_asked(connection, brand, recipient_id, consent) for consent in evidence]
             acts = [wish.what for wish in wishes if wish.what in set(Act)]
             entries += [action(brand, recipient_id, f"asked {act}", None, "page") for act in acts]
-            if mailed is None:
+            if mailed is None and added:
                 await park(connection, "mailer.events", [letter(made)])
         return made
 

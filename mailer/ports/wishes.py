@@ -86,7 +86,8 @@ class Wishes(Protocol):
         Args:
             brand: whose mail.
             recipient_id: who.
-            wishes: what is asked for. Asked again, it is of the later time, and can be confirmed again.
+            wishes: what is asked for. Asked again, it is of the later time, and can be confirmed again. What was
+                withdrawn since it was said is not asked for: where that is all, there is no mail.
             letter: makes the mail's event.
             evidence: the consents among them, kept as asked for and not given.
 

@@ -218,6 +218,19 @@ async def test_a_consent_said_before_its_withdrawal_waits_for_nothing(world: Wor
     assert TRACKING in await waiting(world, ada, link)
 
 
+@pytest.mark.parametrize("withdrawn", ["newsletter", "newsletter/chat-rooms"])
+async def test_what_was_withdrawn_since_is_not_asked_for_by_mail(world: World, withdrawn: str) -> None:
+    """A consent that arrives after its withdrawal, on any day, has no mail sent; one that was said since has."""
+    await world.accept([{"ref": "ada", "email": "ada@people.example"}], brand=CONFIRMED, controller="paltalk")
+    ada = await world.id_of("ada", CONFIRMED)
+    now = datetime.now(UTC)
+    await by_action(world, ada, withdrawn, now)
+    for at, mails in ((now - timedelta(minutes=1), 0), (now + timedelta(seconds=1), 1)):
+        await wishes(world, ada, "newsletter/chat-rooms", at)
+        assert await world.pool.fetchval("SELECT count(*) FROM outbox") == mails
+        assert await world.wishes.waiting(CONFIRMED, ada) == ({"newsletter/chat-rooms"} if mails else set())
+
+
 async def waiting(world: World, recipient_id: int, link: ConfirmToken) -> set[str]:
     """Names what a mail's link can still confirm."""
     found = await world.wishes.of(CONFIRMED, recipient_id, link.confirmation)

@@ -15,13 +15,16 @@ JOIN wishes w ON w.recipient_id = o.id
 WHERE r.id = $1 AND w.mailed_at > now() - $2::interval
 
 -- name: add
--- What arrives late, and was said before it was refused, stays void.
+-- What arrives late, and was said before it was refused or withdrawn, stays void, or is not asked for at all.
 INSERT INTO wishes (confirmation, recipient_id, generation, mailed_at, what, version, words, asked_at)
 SELECT $1, $2, $3, coalesce((SELECT min(mailed_at) FROM wishes WHERE confirmation = $1), $4, now()), k.*
 FROM unnest($5::text[], $6::text[], $7::text[], $8::timestamptz[]) AS k (what, version, words, asked_at)
+WHERE NOT EXISTS (SELECT FROM consents c WHERE c.recipient_id = $2 AND c.scope IN (k.what, split_part(k.what, '/', 1))
+                  AND NOT c.given AND c.counts AND c.at >= k.asked_at)
 ON CONFLICT (confirmation, what) DO UPDATE
 SET version = EXCLUDED.version, words = EXCLUDED.words, asked_at = EXCLUDED.asked_at, answered_at = NULL, voided_at = NULL
 WHERE wishes.voided_at IS NULL OR EXCLUDED.asked_at > wishes.voided_at
+RETURNING what
 
 -- name: void
 -- What was asked for, and has been refused since: what was answered too, so that it is not asked for again by what
