@@ -16,7 +16,7 @@ from mailer.policy.publishers import Read, ToRead, ToSay, may
 from mailer.policy.rules import missing_basis
 from mailer.policy.scopes import can_be_left, category_of, scopes_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL, purpose_scope
-from mailer.ports.consents import Consent
+from mailer.ports.consents import Consent, Recorded
 from mailer.web.api import REFUSALS, TheClient, allow, problem
 from mailer.web.reading import JsonRoute
 from mailer.web.site import Site, TheSite
@@ -51,7 +51,8 @@ class ConsentSaid(BaseModel):
 class ConsentKept(BaseModel):
     """`asked`: a mail asks for a confirmation, and until it comes nothing is given. `lifted`: opt-outs that it ended.
 
-    A consent is answered `withdrawn` if it was withdrawn since it was said: it is kept on record, and gives nothing.
+    `given` and `withdrawn` are what stands: a consent from before its withdrawal is kept on record, and gives nothing;
+    a withdrawal from before a consent leaves it.
     `still_left` is what the person has left; what covers the scope goes on stopping mail. `missing` names the fields of
     the person that no event or import has said, and without which no mail of this scope goes to them.
     """
@@ -137,7 +138,7 @@ async def record(
     try:
         if not said.given:
             withdrawn = await withdraw(desk.consents, policy, recipient_id, kept)
-            return ConsentKept(state="withdrawn", scope=said.scope, still_left=sorted(withdrawn.left))
+            return ConsentKept(state=_state(withdrawn), scope=said.scope, still_left=sorted(withdrawn.left))
         done = await consent(desk.consents, desk.confirmations, policy, recipient_id, kept)
     except ConsentRefused as error:
         raise HTTPException(422, str(error)) from error
@@ -148,8 +149,7 @@ async def record(
         response.status_code = 202
         return ConsentKept(state="asked", scope=said.scope, missing=missing)
     lifted, left = list(done.lifted), sorted(done.left)
-    state: Literal["given", "withdrawn"] = "given" if done.given else "withdrawn"
-    return ConsentKept(state=state, scope=said.scope, lifted=lifted, still_left=left, missing=missing)
+    return ConsentKept(state=_state(done), scope=said.scope, lifted=lifted, still_left=left, missing=missing)
 
 
 @router.post(
@@ -182,6 +182,10 @@ async def show(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> Stan
     allow(client, ToRead(brand, Read.STANDING))
     policy, recipient_id = await _known(site, brand, ref)
     return await _standing(site, policy, ref, recipient_id)
+
+
+def _state(recorded: Recorded) -> Literal["given", "withdrawn"]:
+    return "given" if recorded.given else "withdrawn"
 
 
 async def _missing(site: Site, policy: Policy, recipient_id: int, scope: str) -> list[str]:

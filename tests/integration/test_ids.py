@@ -211,6 +211,16 @@ async def test_a_consent_from_before_its_withdrawal_is_not_given(world: World, r
     assert (after.status_code, after.json()["state"]) == (200, "withdrawn")
 
 
+async def test_a_withdrawal_from_before_a_consent_is_answered_by_what_stands(world: World) -> None:
+    """Who was counted one by one since is told so, and never that it has ended."""
+    await world.known(1)
+    path = f"/api/v1/recipients/{BRAND}/user-1/consents"
+    said = {"scope": "tracking", "version": "1", "words": "Yes.", "at": "2026-02-01T00:00:00Z"}
+    earlier = {"scope": "tracking", "given": False, "at": "2026-01-01T00:00:00Z"}
+    answers = await post(world, path, said, earlier, {**earlier, "at": "2026-03-01T00:00:00Z"})
+    assert [answer.json()["state"] for answer in answers] == ["given", "given", "withdrawn"]
+
+
 async def test_an_erasure_takes_the_digests_of_what_was_said_to_the_person(world: World) -> None:
     """The rest tells another campaign, and nobody's address or values; a mailing to many keeps its own."""
     await settle(world, news(campaign="spring"), news(id="many", to={"people": [person(1), person(2)]}))
