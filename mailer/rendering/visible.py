@@ -61,7 +61,9 @@ def visible(page: str) -> Visible:
                 if element.link is not None:
                     shown.links[element.link] = shown.links.get(element.link, "") + said
             case "more" if found["tag"] not in _VOID:
-                above.append(_opened(found["tag"], found["more"], element, hidden_by))
+                above.append(inner := _opened(found["tag"], found["more"], element, hidden_by))
+                if inner.link is not None and not inner.is_hidden:
+                    shown.links.setdefault(inner.link, "")
             case "end":
                 while len(above) > 1 and above.pop().tag != found["end"]:
                     pass
