@@ -14,7 +14,7 @@ class Origin:
         category: as what it was sent to this person; None where its mailing is gone by retention.
         inviter: the member for whom it was sent.
         source, collected_at, policy_version: of the address.
-        asked: the person's consent to it stood when it was handed over.
+        asked: the person's consent to it stood when it was handed over; stands now, if no hand-over is on record.
     """
 
     category: str | None

@@ -41,9 +41,10 @@ async def confirming(request: Request, token: str, site: TheSite) -> Response:
         for scope in [scope for scope in form.get("stop", []) if can_be_left(policy, scope)]:
             await opt_out(site.standings, policy, standing.recipient_id, scope, "page")
         pressed = [wish.what for wish in wishes if wish.what in form.get("wish", []) and wish.what != Act.SHOWN]
-        late = not all([await answer(site.answers, policy, link, what, token) for what in pressed])
+        refused = {what for what in pressed if not await answer(site.answers, policy, link, what, token)}
         wishes = await _wishes(site, policy, link)
         standing = await site.standings.get(link.brand, link.recipient_id) or standing
+        late = any(wish.what in refused and not _holds(standing, wish) for wish in wishes)
     language = language_of(request, policy)
     return brand_page(
         request,
@@ -52,9 +53,7 @@ async def confirming(request: Request, token: str, site: TheSite) -> Response:
         standing.address,
         late=late,
         waiting=_choices(policy, [wish for wish in wishes if wish.is_waiting and wish.what != Act.SHOWN], language),
-        confirmed=[]
-        if late
-        else _choices(policy, [wish for wish in wishes if wish.answered and not wish.void], language),
+        confirmed=[] if late else _choices(policy, [wish for wish in wishes if _holds(standing, wish)], language),
         gets=[] if standing.objected else [choice for choice in _flat(policy, standing, language) if choice.on],
     )
 
@@ -63,6 +62,13 @@ async def _wishes(site: Site, policy: Policy, link: ConfirmToken) -> list[Wish]:
     """Returns what waits for this link's answer or had it, as far as the brand still has it."""
     found = await site.wishes.of(link.brand, link.recipient_id, link.confirmation)
     return [wish for wish in found if wish.what in set(Act) or can_be_asked(policy, wish.what)]
+
+
+def _holds(standing: Standing, wish: Wish) -> bool:
+    """Tells whether what was confirmed is so still: a consent's mail may have been left since."""
+    category, _, topic = wish.what.partition("/")
+    is_left = wish.what not in set(Act) and standing.left(category, topic or None)
+    return wish.answered and not wish.void and not is_left
 
 
 def _flat(policy: Policy, standing: Standing, language: Language) -> Iterator[Choice]:

@@ -1,9 +1,10 @@
 -- name: of
--- Consents are as they were known when the mail was handed over; what was said since is no reason for it.
+-- Consents are as they were known when the mail was handed over; what was said since is no reason for it. Where no
+-- hand-over is on record, they are as they are now.
 SELECT coalesce(d.sent_as, m.category) AS category, m.inviter, r.source, r.collected_at, r.policy_version,
        EXISTS (SELECT FROM (
            SELECT DISTINCT ON (c.scope) c.given FROM consents c
-           WHERE c.recipient_id = r.id AND c.counts AND c.recorded_at <= sent.at
+           WHERE c.recipient_id = r.id AND c.counts AND c.recorded_at <= coalesce(sent.at, 'infinity')
              AND c.scope IN (coalesce(d.sent_as, m.category), coalesce(d.sent_as, m.category) || '/' || m.topic, 'partner/' || m.partner)
            ORDER BY c.scope, c.at DESC, c.given, c.id DESC) known
            WHERE known.given) AS asked
