@@ -35,8 +35,9 @@ log.file.level = warning
 """
 """How much memory there is and is used are not asked of the system: a chroot may be without `/proc`."""
 
-_LOOPBACK_ONLY = "-kernel inet_dist_use_interface {127,0,0,1}"
-"""Erlang's own protocol, too, is not for other machines."""
+_ERLANG = "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"
+"""Erlang's own protocol, too, is not for other machines. Its threads do not spin while they wait: on two cores that are
+busy with something else, to start a node takes 2.5 seconds of a processor instead of 5."""
 
 _TIED_TO_US = """\
 exec 3<&0 </dev/null
@@ -199,7 +200,7 @@ def _environment(folder: Path, ports: _Ports) -> dict[str, str]:
         "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
         "RABBITMQ_CONFIG_FILES": str(folder / "conf.d"),
         "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _LOOPBACK_ONLY,
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERLANG,
     }
 
 
