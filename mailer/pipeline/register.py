@@ -12,6 +12,8 @@ from mailer.ports.publishers import Publishers
 
 PERIOD = 1.0
 """Seconds for which an answer counts: a revocation holds after them."""
+_MOST_GRANTED = 1000
+"""Wishes that were granted since: the many events of a kind are looked at once."""
 _AGAIN = 0.1
 """Seconds after which whoever is refused is looked for once more: who was added just now is known."""
 
@@ -38,6 +40,7 @@ class Register:
         self._publishers = publishers
         self._clock = clock
         self._known: Mapping[Identity, Publisher] = {}
+        self._granted = set[tuple[Identity, type[Wish], Wish]]()  # wishes of two kinds can be equal as tuples
         self._asked_at = float("-inf")
 
     async def refresh(self) -> None:
@@ -47,10 +50,15 @@ class Register:
 
     async def refusal(self, identity: Identity, wish: Wish) -> str | None:
         """Why somebody may not do something, None if they may."""
+        key = (identity, type(wish), wish)
+        if key in self._granted:
+            return None
         problem = self._refusal(identity, wish)
         if problem is not None and self._clock() - self._asked_at > _AGAIN:
             await self._ask()
             problem = self._refusal(identity, wish)
+        if problem is None and len(self._granted) < _MOST_GRANTED:
+            self._granted.add(key)
         return problem
 
     def _refusal(self, identity: Identity, wish: Wish) -> str | None:
@@ -59,4 +67,5 @@ class Register:
     async def _ask(self) -> None:
         asked_at = self._clock()
         self._known = await self._publishers.everybody()
+        self._granted.clear()
         self._asked_at = asked_at

@@ -1,6 +1,6 @@
 """Names of who says something. Names of different kinds cannot be confused: `key:shop` is not `broker:shop`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Self
@@ -35,6 +35,8 @@ class Identity:
 
     kind: IdentityKind
     name: str
+    form: tuple[IdentityKind, str] = field(init=False, repr=False)
+    """What two writings of the same identity have in common."""
 
     def __post_init__(self) -> None:
         """Checks the name."""
@@ -44,6 +46,9 @@ class Identity:
             raise ValueError("a name stands on one line, without control characters")
         if len(self.name.encode()) > MAX_NAME:
             raise ValueError(f"a name has at most {MAX_NAME} octets in UTF-8")
+        object.__setattr__(
+            self, "form", (self.kind, _folded(self.name) if self.kind is IdentityKind.PERSON else self.name)
+        )
 
     @classmethod
     def read(cls, text: str) -> Self:
@@ -57,13 +62,6 @@ class Identity:
             raise ValueError(f"{text[:100]!r} is no identity; write {', '.join(f'{one}:NAME' for one in WRITTEN)}")
         return cls(IdentityKind(kind), name)
 
-    @property
-    def form(self) -> tuple[IdentityKind, str]:
-        """Returns what two writings of the same identity have in common."""
-        if self.kind is not IdentityKind.PERSON:
-            return self.kind, self.name
-        return self.kind, " ".join(normalize("NFKC", normalize("NFKC", self.name).casefold()).split())
-
     def __eq__(self, other: object) -> bool:
         """Tells whether it is the same, of the same kind."""
         return isinstance(other, Identity) and self.form == other.form
@@ -75,6 +73,10 @@ class Identity:
     def __str__(self) -> str:
         """As it stands in mailings, dead letters and the ledger."""
         return f"{self.kind}:{self.name}"
+
+
+def _folded(name: str) -> str:
+    return " ".join(normalize("NFKC", normalize("NFKC", name).casefold()).split())
 
 
 _KINDS = frozenset(kind.value for kind in IdentityKind)

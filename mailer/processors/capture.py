@@ -162,18 +162,15 @@ class CaptureServer:
             CaptureUnavailable: aiosmtpd is not installed.
             OSError: the port is taken.
         """
-        try:
-            from aiosmtpd.smtp import SMTP
-        except ModuleNotFoundError:
-            raise CaptureUnavailable("the capturing SMTP server needs aiosmtpd: pip install 'pactmail[demo]'") from None
+        server = smtp_server()
         # It logs each command, addresses and all, at INFO.
         logging.getLogger("mail.log").setLevel(logging.WARNING)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         loop = asyncio.get_running_loop()
         keeper = _Keeper(self._folder, self._answer)
 
-        def client() -> SMTP:
-            protocol = SMTP(keeper, enable_SMTPUTF8=True, hostname="localhost", ident="capture", loop=loop)
+        def client() -> "SMTP":
+            protocol = server(keeper, enable_SMTPUTF8=True, hostname="localhost", ident="capture", loop=loop)
             self._clients.add(protocol)
             return protocol
 
@@ -200,6 +197,19 @@ class CaptureServer:
     ) -> None:
         """Stops."""
         await self.stop()
+
+
+def smtp_server() -> "type[SMTP]":
+    """The class of the server, of the extra `demo`.
+
+    Raises:
+        CaptureUnavailable: aiosmtpd is not installed.
+    """
+    try:
+        from aiosmtpd.smtp import SMTP
+    except ModuleNotFoundError:
+        raise CaptureUnavailable("the capturing SMTP server needs aiosmtpd: pip install 'pactmail[demo]'") from None
+    return SMTP
 
 
 class _Keeper:

@@ -149,10 +149,14 @@ def _type_problems(event: MessageEvent, template: Template, texts: Texts) -> Ite
     places += [(f"to.people.{index}.context", person.context) for index, person in enumerate(_people(event))]
     wrong: dict[str, str] = {}
     for place, context in places:
-        for name in template.types.keys() & context.keys() - wrong.keys():
-            said = texts[name].values() if context is event.context and name in texts else (context[name],)
-            if unfit := next(filter(None, (misfit(template.types[name], value, name) for value in said)), None):
-                wrong[name] = f"{place}: {unfit}; template {template.name} declares its type"
+        for name, given in context.items():
+            kind = template.types.get(name)
+            if kind is None or name in wrong:
+                continue
+            for value in texts[name].values() if context is event.context and name in texts else (given,):
+                if unfit := misfit(kind, value, name):
+                    wrong[name] = f"{place}: {unfit}; template {template.name} declares its type"
+                    break
     yield from (said for _, said in sorted(wrong.items()))
 
 

@@ -96,19 +96,30 @@ def changed(change: str) -> tuple[str, ...]:
     return (sys.executable, "-c", f"{change}\nfrom mailer.cli import main; main()")
 
 
-async def test_two_demos_at_once_tell_the_story_whatever_the_environment_says(tmp_path: Path) -> None:
-    """Both end well, one of them at SIGHUP, print table and claims with no escape codes, and leave nothing behind."""
+async def test_a_demo_tells_the_story_whatever_the_environment_says_and_beside_another(tmp_path: Path) -> None:
+    """Until SIGHUP it prints table and claims with no escape codes; another ends at Ctrl-C; both leave nothing."""
     (tmp_path / ".env").write_text("MAILER_BROKER_URL=amqp://127.0.0.1:1/\n")
     elsewhere = environment(
         MAILER_DATABASE_URL="postgresql://127.0.0.1:1/none",
         MAILER_PROCESSORS="smtp://127.0.0.1:1",
         MAILER_ONLY_DELIVER_TO="only@example.org",
     )
-    for done in await asyncio.gather(run(tmp_path, "demo"), stayed(tmp_path, elsewhere)):
-        assert (done.status, done.err) == (0, ""), done
-        assert "\x1b" not in done.out
-        check_story(done.out)
+    told, interrupted = await asyncio.gather(stayed(tmp_path, elsewhere), broken_off(tmp_path))
+    assert (told.status, told.err) == (0, ""), told
+    assert "\x1b" not in told.out
+    check_story(told.out)
+    assert (interrupted.status, interrupted.err) == (130, "mailer: the demo was interrupted\n")
+    for done in (told, interrupted):
         assert removed(done.out)
+
+
+async def broken_off(folder: Path) -> Done:
+    """A demo that somebody ends with Ctrl-C in the middle, which is not taken for success."""
+    async with started(folder, "demo") as process:
+        printed = await read_until(process, "Two applications publish")
+        process.send_signal(signal.SIGINT)
+        done = await ended(process)
+    return replace(done, out=printed + done.out)
 
 
 async def stayed(folder: Path, env: Mapping[str, str]) -> Done:
@@ -196,13 +207,3 @@ async def test_a_claim_that_does_not_hold_ends_the_demo(tmp_path: Path) -> None:
     claim = "paltalk-2006: 1,000 of 5 lines taken, 14 rejected with a reason each"
     assert done.err == f"mailer: this does not hold: {claim}\n"
     assert f"  NO  {claim}\n" in done.out
-
-
-async def test_a_demo_can_be_broken_off(tmp_path: Path) -> None:
-    """Ctrl-C in the middle ends everything, removes the folder, and is not taken for success."""
-    async with started(tmp_path, "demo") as process:
-        await read_until(process, "Two applications publish")
-        process.send_signal(signal.SIGINT)
-        done = await ended(process)
-    assert (done.status, done.err) == (130, "mailer: the demo was interrupted\n")
-    assert removed(done.out)
