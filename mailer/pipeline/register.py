@@ -25,7 +25,7 @@ def wish_of(policies: Mapping[str, Policy], event: MessageEvent | AccountEvent) 
         return None
     if not isinstance(event, MessageEvent):
         return ToSay(event.brand, event.account)
-    return ToPublish(event.brand, event.category, event.template) if event.category in policy.categories else None
+    return ToPublish(event.brand, event.category, event.template) if event.category in policy.terms else None
 
 
 class Register:

@@ -36,7 +36,7 @@ class Identity:
     kind: IdentityKind
     name: str
     form: tuple[IdentityKind, str] = field(init=False, repr=False)
-    """What two writings of the same identity have in common."""
+    """The form that two writings of the same identity have in common."""
 
     def __post_init__(self) -> None:
         """Checks the name."""

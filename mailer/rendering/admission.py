@@ -51,8 +51,9 @@ def admit(event: MessageEvent, policies: Mapping[str, Policy], templates: Templa
             f"publish it as {template.category}, or use another template"
         )
     if event.category == template.category:
-        problems += _demands(event, policy, policy.categories[event.category])
-        problems += _link_problems(event, template, policy.categories[event.category])
+        category = policy.categories[event.category]
+        problems += _demands(event, policy, category)
+        problems += _link_problems(event, template, category)
         problems += _fetched_problems(event, template)
         problems += _address_problems(event, template)
     problems += _context_problems(event, template, texts)
@@ -75,7 +76,7 @@ def _unknown_template(event: MessageEvent, names: list[str]) -> str:
 
 
 def _category_problems(event: MessageEvent, policy: Policy) -> Iterator[str]:
-    if event.category not in policy.categories:
+    if event.category not in policy.terms:
         yield f"category: {event.brand} does not send {event.category}; it sends {_list(policy.categories)}"
 
 
@@ -299,4 +300,4 @@ def _trial(template: Template, locale: str, named: object, context: Mapping[str,
         if isinstance(value, str) and value and name not in bent and not CONTROL.search(value)
     ]
     rest = {name: value for name, value in context.items() if name not in plain}
-    return template.version, locale, named, *plain, json.dumps(rest, sort_keys=True)
+    return template.version, locale, named, *plain, json.dumps(rest, sort_keys=True) if rest else None

@@ -322,7 +322,7 @@ def _well_marked_up(page: Page) -> Iterator[str]:
 
 
 def _fetched_alike(page: Page) -> Iterator[str]:
-    """What is fetched when a mail is opened is the same for everyone: else it would tell who opens it, and when."""
+    """Finds what is fetched when a mail is opened and differs by person: it would tell who opens it, and when."""
     for name in sorted(page.template.fetched & {*PERSONAL, TRACKED}):
         yield (
             f"has {name} in an image's address or in CSS, which would tell who opens the mail; "

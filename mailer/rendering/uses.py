@@ -49,7 +49,7 @@ def spared_names(found: Nodes) -> set[str]:
 
 
 def loops_of(found: Nodes) -> dict[str, nodes.Node]:
-    """What each loop goes over, by the loop's own name."""
+    """The value that each loop goes over, by the loop's own name."""
     return {loop.target.name: loop.iter for loop in found.get(nodes.For, ()) if isinstance(loop.target, nodes.Name)}
 
 
@@ -95,7 +95,7 @@ def from_context(node: nodes.Node, loops: Mapping[str, nodes.Node]) -> str | Non
 
 
 def has_promotion(found: Nodes) -> bool:
-    """Whether a block named `promotional`, or `promotional_…`, says anything."""
+    """Tells whether a block named `promotional`, or `promotional_…`, says anything."""
     blocks = (block for block in found.get(nodes.Block, ()) if block.name.partition("_")[0] == "promotional")
     return any(_says_something(node) for block in blocks for node in block.body)
 

@@ -32,7 +32,7 @@ _SELECTED = re.compile(r"[.#]?[a-z_][\w-]*", re.IGNORECASE)
 
 @dataclass(slots=True)
 class Visible:
-    """What a reader sees of a page.
+    """The part of a page that a reader sees.
 
     Attributes:
         text: all words. links: the words of each link, by where it leads.

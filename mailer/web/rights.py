@@ -42,7 +42,7 @@ class Remaining(BaseModel):
 
 
 class Done(BaseModel):
-    """What was asked for holds. After an erasure: what it cancelled, and who else has to erase.
+    """Answers that it holds. After an erasure: what it cancelled, and who else has to erase.
 
     Only a consent has a `state`. `given`: it stands. `asked`: a mail asks for a confirmation; until that comes, nothing
     is given. `withdrawn`: it was withdrawn since it was said, and gives nothing. `still_left` is what the person has

@@ -212,7 +212,7 @@ async def test_a_consent_from_before_its_withdrawal_is_not_given(world: World, r
 
 
 async def test_a_withdrawal_from_before_a_consent_is_answered_by_what_stands(world: World) -> None:
-    """Who was counted one by one since is told so, and never that it has ended."""
+    """Somebody who was counted one by one since is told so, and never that it has ended."""
     await world.known(1)
     path = f"/api/v1/recipients/{BRAND}/user-1/consents"
     said = {"scope": "tracking", "version": "1", "words": "Yes.", "at": "2026-02-01T00:00:00Z"}

@@ -45,7 +45,7 @@ async def test_a_commit_whose_answer_is_lost_counts_once(
 
 
 async def test_a_killed_process_loses_no_hour_that_is_over(world: World) -> None:
-    """What waits until enough were handed a mailing outlives the process that counted it."""
+    """Counts that wait until enough were handed a mailing outlive the process that counted them."""
     accepted = await world.accept(members(0, US=25))
     hour = int(time.time() // STEP)
     killed = PostgresOpens(world.pool, world.policies, (KEY,), lambda: hour * STEP)
@@ -61,7 +61,7 @@ async def test_a_killed_process_loses_no_hour_that_is_over(world: World) -> None
 
 
 async def test_what_is_sealed_does_not_tell_that_somebody_read(world: World) -> None:
-    """Whether anything was read or not, each end and each hour leaves one sealed row of one length."""
+    """Each end and each hour leaves one sealed row of one length, read or unread."""
     accepted = await world.accept(members(0, US=25))
 
     async def leaves() -> list[int]:

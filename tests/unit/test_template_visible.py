@@ -53,7 +53,7 @@ def test_a_way_out_that_is_hidden_is_none(tmp_path: Path, around: str) -> None:
 
 @pytest.mark.parametrize("around", SHOWN)
 def test_a_way_out_that_is_shown_is_one(tmp_path: Path, around: str) -> None:
-    """What CSS hides first and shows again within is seen, and so is what only looks like hiding."""
+    """A part that CSS hides first and shows again within is seen, and so is one that only looks hidden."""
     files = within(FILES, HTML, WAY_OUT, around.format(WAY_OUT))
     files = within(files, HTML, ADDRESS, around.format(ADDRESS))
     assert len(library(tmp_path, files)) == 1
