@@ -18,7 +18,7 @@ from mailer.rendering.linkable import has_link, shown_texts
 from mailer.rendering.markup import address_fault
 from mailer.rendering.templates import RESERVED, SAMPLE, Addressee, RenderError, Template, TemplateLibrary
 from mailer.rendering.texts import Texts, in_locale, lacking, spoken_with, texts_of
-from mailer.rendering.value_types import misfit, words_of
+from mailer.rendering.value_types import Single, ValueType, misfit, words_of
 
 _GOOD: set[tuple[object, ...]] = set()
 _MOST_GOOD = 1000
@@ -233,12 +233,14 @@ _HOLDS_LINK = (
 
 def _linking(context: Mapping[str, Any], template: Template) -> list[str]:
     """The names of shown values that hold a link somewhere that the template does not declare as an address."""
-    return [
-        name
-        for name, value in context.items()
-        if name in template.uses
-        and any(has_link(text) for words in words_of(template.types.get(name), value) for text in shown_texts(words))
-    ]
+    uses, types = template.uses, template.types
+    return [name for name, value in context.items() if name in uses and _shows_link(types.get(name), value)]
+
+
+def _shows_link(kind: ValueType | None, value: Any) -> bool:
+    if isinstance(value, str) and (kind is None or (isinstance(kind, Single) and kind.is_text)):
+        return has_link(value)  # quicker, and holds for most
+    return any(has_link(text) for words in words_of(kind, value) for text in shown_texts(words))
 
 
 def _given(context: Mapping[str, Any]) -> set[str]:

@@ -4,7 +4,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from mailer.rendering.promotion import UNSEEN
@@ -78,7 +78,7 @@ def shown_texts(value: Any) -> Iterator[str]:
         match rest.pop():
             case str(text):
                 yield text
-            case Mapping() as inner:
+            case dict() as inner:
                 rest += inner.keys()
                 rest += inner.values()
             case list() | tuple() as inner:

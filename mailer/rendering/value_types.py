@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -53,6 +54,7 @@ _TEXT = re.compile(r"text ([1-9]\d{0,5})")
 _SLUG = re.compile(r"[\w-]{1,100}", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)")
+_LONGEST_MOMENT = len("2026-12-24T09:30:00.123456789+01:00")
 _AMOUNT = re.compile(r"[-\u2212]?\d(?:[\d.,'\u2019 \u00a0\u202f]{0,30}\d)?")
 _MAILBOX = re.compile(r"[^\s<>\"?&,;:@%]+@[^\s<>\"?&,;:@%]+")
 _TELEPHONE = re.compile(r"(?=(?:\D*\d){3})\+?[\d ().-]{3,40}", re.ASCII)
@@ -176,7 +178,13 @@ def _is_date(value: Any) -> bool:
 
 
 def _is_moment(value: Any) -> bool:
-    return isinstance(value, str) and _MOMENT.fullmatch(value) is not None and _can_read(datetime.fromisoformat, value)
+    return isinstance(value, str) and len(value) <= _LONGEST_MOMENT and _reads_as_moment(value)
+
+
+@lru_cache(maxsize=1024)
+def _reads_as_moment(text: str) -> bool:
+    """Tells it of a text, which is asked for its type and for its links; events of a kind often have the same."""
+    return _MOMENT.fullmatch(text) is not None and _can_read(datetime.fromisoformat, text)
 
 
 def _can_read(read: Callable[[str], object], value: str) -> bool:
