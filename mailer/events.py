@@ -78,8 +78,13 @@ def _unfit_text(text: str) -> str | None:
     return None
 
 
+_MOST_OCTETS = 4
+"""Of a character in UTF-8; one that JSON escapes has less, as long as it prints."""
+_AROUND = len('"": "", ')
+
+
 def _context(value: dict[str, Any]) -> dict[str, Any]:
-    if not value:
+    if _is_short_and_plain(value):  # quicker, and holds for most
         return value
     try:
         written = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
@@ -92,6 +97,16 @@ def _context(value: dict[str, Any]) -> dict[str, Any]:
     if fault := _unfit(value):
         raise ValueError(fault)
     return value
+
+
+def _is_short_and_plain(value: dict[str, Any]) -> bool:
+    """Tells whether it has nothing but texts that print, which are within the limit whatever their letters."""
+    letters = 0
+    for text in chain(value, value.values()):
+        if not isinstance(text, str) or not text.isprintable():
+            return False
+        letters += len(text)
+    return letters * _MOST_OCTETS + len(value) * _AROUND <= MAX_CONTEXT_BYTES
 
 
 class _Base64(Base64Encoder):

@@ -210,7 +210,8 @@ class Press:
         texts = {name: text for name, text in stated.items() if isinstance(text, str) and name not in bent}
         rest = {name: value for name, value in stated.items() if name not in texts}
         kind = facts.brand, self.template.version, facts.campaign, facts.reply_to, facts.topic, *texts
-        return texts, (*kind, json.dumps(rest, sort_keys=True))
+        given = {name: value for name, value in rest.items() if value is not None}
+        return texts, (*kind, tuple(rest), json.dumps(given, sort_keys=True) if given else None)
 
     def _personal(self, row: Row, category: Category, switches: Switches) -> dict[str, Any]:
         """What is this person's alone; of the links only those that the template asks for."""

@@ -128,6 +128,8 @@ def _context_problems(event: MessageEvent, template: Template, texts: Texts) -> 
     people = _people(event)
     yield from _names_taken("context", event.context)
     for index, person in enumerate(people):
+        if not person.context:
+            continue
         own = {name: value for name, value in person.context.items() if name != "profile"}
         yield from _names_taken(f"to.people.{index}.context", own)
         if not isinstance(person.context.get("profile", {}), dict):
@@ -248,7 +250,8 @@ def _given(context: Mapping[str, Any]) -> set[str]:
 
 
 def _names_taken(place: str, context: Mapping[str, Any]) -> Iterator[str]:
-    if taken := sorted(RESERVED & set(context)):
+    if not RESERVED.isdisjoint(context):
+        taken = sorted(RESERVED & set(context))
         yield f"{place}: {', '.join(taken)} is reserved for the pipeline; rename it"
 
 
