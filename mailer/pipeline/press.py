@@ -337,7 +337,7 @@ class Presses:
             UnknownTemplate: its policy or template is not there (any more).
         """
         policy = self._policies.get(facts.brand)
-        if policy is None or facts.category not in policy.categories:
+        if policy is None or facts.category not in policy.terms:
             raise UnknownTemplate(f"mailing {facts.id}: no policy lets {facts.brand} send {facts.category} mail")
         template = (
             restore(policy, facts.template, source) if source else self._templates.get(facts.brand, facts.template)
