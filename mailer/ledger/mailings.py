@@ -13,7 +13,7 @@ from mailer.crashing import CrashPoint, reach
 from mailer.events import Attachment, Audience, MessageEvent, People, Person, Refs
 from mailer.ledger import people
 from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.database import Connection, Pool, statements
+from mailer.ledger.database import Connection, Pool, statements, text_array
 from mailer.ledger.writers import Writers, append
 from mailer.policy import identity
 from mailer.policy.aggregates import figure
@@ -256,9 +256,9 @@ async def _first(
     brands = [mailing.event.brand for mailing in mailings]
     events = [mailing.event.id for mailing in mailings]
     ids = [mailing.id for mailing in mailings]
-    publishers = [str(mailing.publisher) for mailing in mailings]
-    columns = brands, events, ids, publishers, contents
-    taken = {row["mailing_id"] for row in await connection.fetch(_SQL["accept"], *columns)}
+    columns = (brands, events, map(str, ids), (str(mailing.publisher) for mailing in mailings))
+    rows = await connection.fetch(_SQL["accept"], *map(text_array, columns), contents)
+    taken = {row["mailing_id"] for row in rows}
     if len(taken) == len(mailings):
         return dict(zip(ids, ids, strict=True)), {}
     rows = await connection.fetch(_SQL["first"], brands, events, ids)

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from mailer.events import Person
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.bridging import SLICE, bridge
-from mailer.ledger.database import Connection, statements
+from mailer.ledger.database import Connection, int_array, statements, text_array
 from mailer.ledger.partners import note_suppressed
 
 SQL = statements("people")
@@ -29,6 +30,10 @@ def known(brand: str, controller: str, person: Person, now: datetime) -> Known:
     return Known(brand, controller, person, min(person.collected_at or now, now))
 
 
+_NO_TEXT = frozenset({6, 11, 13})
+"""The places in a `_row` of what is no text."""
+
+
 async def upsert(connection: Connection, hasher: AddressHasher, people: Sequence[Known]) -> dict[tuple[str, str], int]:
     """Inserts or updates people and brings their standings up to date. Never undoes an opt-out, or an erasure.
 
@@ -40,19 +45,25 @@ async def upsert(connection: Connection, hasher: AddressHasher, people: Sequence
     await connection.execute(SQL["make_known"])
     await bridge(connection, hasher, [(known.controller, known.person.email) for known in people])
     rows = await _rows(hasher, people)
-    upserted = await connection.fetch(SQL["upsert"], *zip(*rows, strict=True))
+    upserted = await connection.fetch(SQL["upsert"], *_columns(rows))
     ids = {(row["brand"], row["ref"]): row["id"] for row in upserted}
     keys = [(known.brand, known.person.ref, known.controller) for known in people]
     ids |= await know_refs(connection, hasher, [key for key in keys if key[:2] not in ids])
-    settled = {row["id"] for row in await connection.fetch(SQL["settled"], [row["id"] for row in upserted])}
+    found = await connection.fetch(SQL["settled"], int_array(row["id"] for row in upserted))
+    settled = {row["id"] for row in found}
     if unsettled := [id_ for id_ in ids.values() if id_ not in settled]:
         await refresh(connection, unsettled)
         await note_suppressed(connection, hasher, list(ids.values()))
     return ids
 
 
-async def _rows(hasher: AddressHasher, people: Sequence[Known]) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = []
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+    columns = enumerate(zip(*rows, strict=True))
+    return [column if place in _NO_TEXT else text_array(column) for place, column in columns]
+
+
+async def _rows(hasher: AddressHasher, people: Sequence[Known]) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
     for start in range(0, len(people), SLICE):
         if start:
             await asyncio.sleep(0)

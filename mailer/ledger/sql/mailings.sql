@@ -2,7 +2,7 @@
 -- An event that is known already keeps its first mailing. In one order, so that two takers of the same do not deadlock.
 INSERT INTO events (brand, event_id, mailing_id, publisher, content)
 SELECT brand, event_id, mailing_id, publisher, content
-FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::bytea[]) WITH ORDINALITY
+FROM unnest($1::text::text[], $2::text::text[], $3::text::uuid[], $4::text::text[], $5::bytea[]) WITH ORDINALITY
     AS k (brand, event_id, mailing_id, publisher, content, position)
 ORDER BY brand, event_id, position
 ON CONFLICT (brand, event_id) DO NOTHING

@@ -12,8 +12,9 @@ INSERT INTO recipients AS r (brand, ref, controller, email, address_key, address
                              collected_at, policy_version, observed_at)
 SELECT DISTINCT ON (brand, ref) brand, ref, controller, email, address_key, address_hash, name, locale, country, source,
        collected_at, policy_version, observed_at
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::text[],
-            $9::text[], $10::text[], $11::text[], $12::timestamptz[], $13::text[], $14::timestamptz[])
+FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[],
+            $6::text::text[], $7::bytea[], $8::text::text[], $9::text::text[], $10::text::text[], $11::text::text[],
+            $12::timestamptz[], $13::text::text[], $14::timestamptz[])
     AS p (brand, ref, erased_ref, controller, email, address_key, address_hash, name, locale, country, source,
           collected_at, policy_version, observed_at)
 WHERE NOT EXISTS (SELECT FROM recipients e
@@ -40,7 +41,7 @@ RETURNING r.id, r.brand, r.ref
 -- own: while `upsert` waited for somebody who was changing the same person, its snapshot of the standings grew old.
 -- OFFSET 0, here and below: for each person by the indexes, also where it was planned while the tables were empty. Joined
 -- otherwise, ten thousand people were looked up among ten thousand standings, each among all of them.
-SELECT found.id FROM unnest($1::bigint[]) AS k (id) CROSS JOIN LATERAL (
+SELECT found.id FROM unnest($1::text::bigint[]) AS k (id) CROSS JOIN LATERAL (
     SELECT r.id FROM recipients r JOIN standings s ON s.recipient_id = r.id
     WHERE r.id = k.id AND s.address_hash = r.address_hash AND s.opted_out = '{}' AND s.objected_at IS NULL
       AND s.address_dead_at IS NULL AND s.erased_before_at IS NULL
