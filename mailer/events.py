@@ -79,8 +79,9 @@ def _unfit_text(text: str) -> str | None:
 
 
 _MOST_OCTETS = 4
-"""Of a character in UTF-8; one that JSON escapes has less, as long as it prints."""
+"""Octets of a character in UTF-8; one that prints and that JSON escapes has fewer."""
 _AROUND = len('"": "", ')
+"""Octets that JSON writes around a name and its text."""
 
 
 def _context(value: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from mailer.ports.broker import BrokerRefused, Message
 log = logging.getLogger(__name__)
 
 VANISHING_SECONDS = 1.0
-"""Before a queue that was deleted is declared again. RabbitMQ ends its consumers within that time; of one that is back
+"""Seconds before a deleted queue is declared again. RabbitMQ ends its consumers within that time; of one that is back
 within milliseconds it ends none, and sends what comes to consumers that nobody is (seen in 3.10)."""
 
 

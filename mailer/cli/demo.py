@@ -33,7 +33,7 @@ from mailer.policy.identity import Identity, IdentityKind
 from mailer.policy.publishers import Rights
 from mailer.ports.broker import Broker
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
-from mailer.processors.capture import Inbox, smtp_server
+from mailer.processors.capture import Inbox, smtp_server_class
 from mailer.runtime.logs import free_output, set_up_logs
 from mailer.runtime.process import watched
 from mailer.runtime.readiness import Readiness
@@ -65,7 +65,7 @@ def demo(
 
 async def _main(stay: bool) -> bool:
     """Whether the story was told to its end."""
-    smtp_server()  # what is missing is said before anything starts
+    smtp_server_class()  # what is missing is said before anything starts
     stop = until_signalled()
     free_output()
     narrator = Narrator(Console(highlight=False, width=None if out.is_terminal else _WIDTH))

@@ -162,7 +162,7 @@ class CaptureServer:
             CaptureUnavailable: aiosmtpd is not installed.
             OSError: the port is taken.
         """
-        server = smtp_server()
+        server = smtp_server_class()
         # It logs each command, addresses and all, at INFO.
         logging.getLogger("mail.log").setLevel(logging.WARNING)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -199,7 +199,7 @@ class CaptureServer:
         await self.stop()
 
 
-def smtp_server() -> "type[SMTP]":
+def smtp_server_class() -> "type[SMTP]":
     """The class of the server, of the extra `demo`.
 
     Raises:

@@ -250,8 +250,7 @@ def _given(context: Mapping[str, Any]) -> set[str]:
 
 
 def _names_taken(place: str, context: Mapping[str, Any]) -> Iterator[str]:
-    if not RESERVED.isdisjoint(context):
-        taken = sorted(RESERVED & set(context))
+    if taken := sorted(RESERVED.intersection(context)):
         yield f"{place}: {', '.join(taken)} is reserved for the pipeline; rename it"
 
 

@@ -14,7 +14,7 @@ from tests.publishers import issue_key
 
 
 async def count_nobody(world: World) -> None:
-    """As if InterPals' policy counted people no more."""
+    """Has InterPals' policy count people no more."""
     policy = world.policies["interpals"]
     switches = policy.switches.model_copy(update={"tracking": "unlinkable"})
     world.policies["interpals"] = policy.model_copy(update={"switches": switches})
