@@ -37,6 +37,7 @@ _STANDING = (
     "s.restricted_at IS NOT NULL",
     "s.under_13_at IS NOT NULL",
     "s.address_dead_at IS NOT NULL",
+    "s.dead_in",
     "s.electronic_refused_at IS NOT NULL",
     "s.personalisation_refused_at IS NOT NULL",
     "s.tracking_refused_at IS NOT NULL",

@@ -38,7 +38,9 @@ _SQL = {
 
 Stop = tuple[int, str | None, NewSuppression]
 """Whose address is suppressed: the recipient, the brand (None: the whole controller), and with what."""
-_WHOLE_CONTROLLER = ("objection", "address_dead")
+_WHOLE_CONTROLLER = ("objection",)
+"""Reasons that hold for all brands of the controller, whoever says so. A dead address is so for all of them only where
+one of our own relays has said it: another system's list is of the mail that it sent."""
 _OF_KIN_TOO = ("opt_out", "complaint", "objection")
 """Reasons that hold for the kin of an address, too: they stop optional mail only."""
 

@@ -17,7 +17,7 @@ from mailer.pipeline.press import Press, Printed, Sign
 from mailer.pipeline.relays import Condition
 from mailer.pipeline.routing import NoRoute
 from mailer.pipeline.streams import Streams
-from mailer.pipeline.verdicts import Draft, Step, decision_about, draft_for, intend, settle, unprintable, unreached
+from mailer.pipeline.verdicts import Draft, Step, decision_about, draft_for, intend, settle, unprintable, without_route
 from mailer.policy.category import Lane
 from mailer.policy.decision import Hold, Send
 from mailer.policy.document import Policy
@@ -27,6 +27,7 @@ from mailer.ports.processor import Processor
 from mailer.ports.rates import Admission, Wanted
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.templates import RenderError
+from mailer.telemetry import log
 
 SIGNING_THREADS = 2
 PRINTED_AT_ONCE = 8
@@ -109,6 +110,8 @@ class Metering(Protocol):
         ...
 
 
+_MOST_PAGED = 1000
+"""Mailings that are remembered, so that ops are told of each once; with more, it begins anew."""
 _UNLIMITED = Admission((), inf)
 Carried = Callable[[Mapping[Key, tuple[bytes, bytes]]], Awaitable[dict[Key, Carrier]]]
 """Finds who last carried a text to an address; see `ports.deliveries.Deliveries.carriers`."""
@@ -154,6 +157,7 @@ class Preparing:
         self._sign = sign
         # Signing by RSA takes longer than all the rest of a message, and frees the interpreter meanwhile.
         self._threads = ThreadPoolExecutor(SIGNING_THREADS, "sign") if sign else None
+        self._paged = set[UUID]()
         self._waiting = datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)
 
     async def prepare(
@@ -238,11 +242,27 @@ class Preparing:
         if not isinstance(route, NoRoute):
             draft = draft_for(row, press, decision, route)
             return self._gate.streams.paused(route.name, decision.category, draft.wanted.domain, now) or draft
-        if instead := unreached(row, press, route, now):
-            return settle(row, press, instead)
+        if ended := without_route(row, press, decision.category, route, now):
+            return ended
         if route.rule is None:
             return route.until
+        self._page(press, route)
         return settle(row, press, Hold(route.until, route.reason, route.rule, press.policy.version))
+
+    def _page(self, press: Press, route: NoRoute) -> None:
+        """Tells ops at once, and once for each mailing, of a notice that no processor may have."""
+        facts = press.facts
+        if not press.category.written_fallback or facts.id in self._paged:
+            return
+        if len(self._paged) >= _MOST_PAGED:
+            self._paged.clear()
+        self._paged.add(facts.id)
+        log.warning(
+            "no processor may have a notice that everyone must get; in a day it is written instead",
+            mailing=str(facts.id),
+            brand=facts.brand,
+            reason=route.reason,
+        )
 
     def _look_again(self, now: datetime) -> datetime:
         """Returns when mail that waits for witnesses may go: soon after a failover, and then ever less often."""

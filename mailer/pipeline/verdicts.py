@@ -31,6 +31,9 @@ SET_UP_RETRY = timedelta(hours=1)
 """The time after which it is tried again whether our set-up was mended, unless a person says so before."""
 UNUSABLE = timedelta(hours=1)
 """For so long no processor could be used before a notice is written instead."""
+FORBIDDEN = timedelta(days=1)
+"""For so long the policy's registry may forbid a notice to every processor, before it is written instead. Ops are told
+at once, and have a day to mend it. A law's clock of 72 hours may be running (GDPR Art. 33)."""
 
 
 class Change(NamedTuple):
@@ -93,18 +96,33 @@ def decision_about(row: Row, press: Press, now: datetime) -> Decision:
     return decide(mailing, row.standing, press.policy, now)
 
 
-def unreached(row: Row, press: Press, route: NoRoute, now: datetime) -> Divert | None:
-    """Returns the written form of a notice that no processor took for as long as it is tried; None: it is tried on.
+def without_route(row: Row, press: Press, category: Category, route: NoRoute, now: datetime) -> Step | None:
+    """Returns how mail ends that no processor took for as long as it is tried; None: it is tried on.
 
-    Its age counts from when it was free to go. A trouble that has just begun ends nothing; nor does a halt.
+    Its age counts from when it was free to go. A relay's trouble that has just begun ends nothing; nor does a halt, nor
+    a trouble of relays any mail that needs no notice in writing.
+
+    Args:
+        row: in a worker's hands.
+        press: of its mailing.
+        category: what the mail is to this person.
+        route: why no processor gets it.
+        now: an aware datetime.
     """
-    category, facts = press.category, press.facts
-    if not category.written_fallback or (route.rule is None and route.lasting < UNUSABLE):
+    facts = press.facts
+    age = now - max(facts.released_at, facts.send_at or facts.released_at)
+    if route.rule is None:
+        is_over = category.written_fallback and route.lasting >= UNUSABLE and age > category.max_age
+    else:
+        is_over = age > (min(category.max_age, FORBIDDEN) if category.written_fallback else category.max_age)
+    if not is_over:
         return None
-    free_at = max(facts.released_at, facts.send_at or facts.released_at)
-    if now - free_at <= category.max_age:
-        return None
-    return Divert(WRITTEN, route.reason, route.rule or "no-route", press.policy.version)
+    rule_name = route.rule or "no-route"
+    if category.written_fallback:
+        return settle(row, press, Divert(WRITTEN, route.reason, rule_name, press.policy.version))
+    state, reason, _ = given_up(category, route.reason)
+    entry = _entry(Kind.DECISION, row, press, category, reason=reason, rule=rule_name, policy=press.policy.version)
+    return Step(row, press, category, Change(_move(row, state, reason), (entry,)))
 
 
 def settle(row: Row, press: Press, decision: Suppress | Hold | Divert) -> Step:

@@ -33,7 +33,7 @@ ASKED: dict[str, tuple[Callable[[Category], bool], Callable[[Facts], Verdict]]] 
     "closed-purposes": (_all, rules.closed_purposes),
     "under-13": (_all, rules.under_13),
     "erased": (_all, rules.erased),
-    "expired": (_all, rules.expired),
+    "expired": (lambda category: not category.written_fallback, rules.expired),
     "restricted": (_ends_with_account, rules.restricted),
     "deactivated": (_ends_with_account, rules.deactivated),
     "objection": (_optional, rules.objection),

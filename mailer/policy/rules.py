@@ -10,7 +10,7 @@ from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.decision import EXPIRED, WRITTEN, Decision, Divert, Facts, Hold, Suppress
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
-from mailer.policy.standing import EMAIL, EVERYTHING_OPTIONAL, INVITED, Standing, partner_scope, purpose_scope
+from mailer.policy.standing import EMAIL, EVERYTHING_OPTIONAL, INVITED, Standing, partner_scope, purpose_scope, scope
 from mailer.policy.switches import Switches
 
 Verdict = Decision | None
@@ -73,9 +73,9 @@ def erased(facts: Facts) -> Verdict:
 
 @rule("expired", "the event's expires_at", sees=("mailing.expires_at", "now"))
 def expired(facts: Facts) -> Verdict:
-    """Nothing goes out after its time; a breach notice is written instead."""
+    """Nothing goes out after its time. A notice that everyone must get has none: it is tried, and then written."""
     expires_at = facts.mailing.expires_at
-    return _unreachable(EXPIRED, "expired", facts) if expires_at is not None and facts.now >= expires_at else None
+    return _suppress(EXPIRED, "expired", facts) if expires_at is not None and facts.now >= expires_at else None
 
 
 @rule("restricted", "peerstream-09; GDPR Art. 18; invariant 3", sees=("standing.restricted", "category.name"))
@@ -273,10 +273,20 @@ def no_address(facts: Facts) -> Verdict:
     return _unreachable("no_address", "no-address", facts) if facts.standing.address is None else None
 
 
-@rule("dead-address", "invariant 3; interpals-18", sees=("standing.address_dead",))
+@rule("dead-address", "invariant 3; interpals-18", sees=("standing.address_dead", "standing.dead_in"))
 def dead_address(facts: Facts) -> Verdict:
-    """An address known dead gets nothing; a breach notice is written to its owner."""
-    return _unreachable("address_dead", "dead-address", facts) if facts.standing.address_dead else None
+    """An address known dead gets nothing; a breach notice is written to its owner. One scope's is dead in that one."""
+    if facts.standing.address_dead:
+        return _unreachable("address_dead", "dead-address", facts)
+    if facts.standing.dead_in and facts.category.optional and not _scopes_of(facts).isdisjoint(facts.standing.dead_in):
+        return _suppress("address_dead", "dead-address", facts)
+    return None
+
+
+def _scopes_of(facts: Facts) -> set[str]:
+    """The scopes of which a mail is: its category, topic, purpose and partner."""
+    mailing, name = facts.mailing, facts.category.name
+    return {name, scope(name, mailing.topic), purpose_scope(mailing.purpose), partner_scope(mailing.partner or "")}
 
 
 @rule("electronic-consent", "interpals-18", sees=("standing.electronic_refused",))

@@ -1,5 +1,6 @@
 """A recipient's standing: all that decides about them, as of one version."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -52,7 +53,8 @@ class Standing:
         erased_before: somebody with this address was erased; optional mail needs a consent given since.
         restricted: processing is restricted (GDPR Art. 18).
         under_13: known to be a child.
-        address_dead: a hard bounce has shown that the address does not exist.
+        address_dead: a hard bounce has shown that the address does not exist, or another system says so of all mail.
+        dead_in: scopes of optional mail for which another system calls the address dead; None: there are none.
         electronic_refused: notices are to come in writing (interpals-18).
         personalisation_refused: promotions come with an empty profile (peerstream-12).
         tracking_refused: no pixel and no tracked link (paltalk06-20).
@@ -81,6 +83,7 @@ class Standing:
     restricted: bool = False
     under_13: bool = False
     address_dead: bool = False
+    dead_in: Sequence[str] | None = None
     electronic_refused: bool = False
     personalisation_refused: bool = False
     tracking_refused: bool = False

@@ -88,6 +88,7 @@ def _demands(event: MessageEvent, policy: Policy, category: Category) -> Iterato
     if category.partners and event.partner not in (known := {partner.id: partner for partner in policy.partners}):
         said = f"{event.brand} has no partner {event.partner}" if event.partner else "is missing"
         yield f"partner: {said}; the policy names {_list(known)}"
+    yield from lasting_notice(event, category)
     if category.written_fallback and event.attachments:
         yield f"attachments: {category.name} mail is a message of its own; put what it says in the template"
 
@@ -99,6 +100,13 @@ def primary_address(event: MessageEvent, category: Category) -> Iterator[str]:
         yield f'to: {category.name} mail reaches all accounts; write {{"audience": "everyone"}}'
     elif category.tells_change and isinstance(event.to, People):
         yield f"to.people: {category.name} mail goes to the address on record; name refs or an audience"
+
+
+@rule("lasting-notice", "interpals-16; GDPR Art. 34; invariant 3", idle=())
+def lasting_notice(event: MessageEvent, category: Category) -> Iterator[str]:
+    """Nothing ends a notice that everyone must get: an event cannot give it a time after which it is not sent."""
+    if category.written_fallback and event.expires_at is not None:
+        yield f"expires_at: {category.name} mail never expires: it is tried, and then written; leave the field out"
 
 
 @rule("service-reason", "paltalk06-04", idle=())

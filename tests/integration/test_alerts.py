@@ -86,7 +86,7 @@ class Scene:
         """All that an alert is there for, but for those that hide others."""
         execute, world = self.world.pool.execute, self.world
         waiting = (await world.accept([person(2)], "newsletter", send_at="2030-01-01T00:00:00Z")).mailing_id
-        await world.accept([person(3)], "breach")
+        notice = (await world.accept([person(3)], "breach")).mailing_id
         await execute("UPDATE mailings SET created_at = now() - interval '2 hours' WHERE lane = 'breach'")
         await execute(
             "INSERT INTO batches (mailing_id, lane, due_at, published_at)"
@@ -100,8 +100,9 @@ class Scene:
         )
         await execute(
             "INSERT INTO counters VALUES ($1, 'held', 'in_doubt', 1), ($1, 'held', 'bug KeyError at press.py:1', 1),"
-            " ($1, 'held', 'processor_not_in_policy', 1)",
+            " ($1, 'held', 'processor_not_in_policy', 1), ($2, 'held', 'processor_not_in_policy', 1)",
             waiting,
+            notice,
         )
         await execute("INSERT INTO outbox (routing_key, body, parked_at) VALUES ('x', '', now() - interval '10 min')")
         await execute("INSERT INTO halts VALUES ('processor', 'x', 'ops', 'a test')")

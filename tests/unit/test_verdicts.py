@@ -223,9 +223,30 @@ def test_a_breach_notice_ends_in_writing_whatever_ends_it(outcome: Outcome) -> N
     assert (move.to_state, move.reason) == (State.DIVERTED, "written_notice")
 
 
-def test_a_breach_notice_that_cannot_be_made_or_has_expired_is_written() -> None:
-    """A value that breaks the template, and a time that has passed, end in writing, too."""
+def test_a_breach_notice_that_cannot_be_made_is_written() -> None:
+    """A value that breaks the template ends in writing; a time that has passed, known from before, ends nothing."""
     broken, over = press_of("breach"), press_of("breach", expires_at=NOW)
-    row = row_of(broken, context={"happened_on": "a\nBcc: x@y.example", "contact": None})
-    for step in (plan(row, broken, RELAY, NOW), plan(row_of(over), over, RELAY, NOW)):
-        assert (step.change.move.to_state, step.change.move.reason) == (State.DIVERTED, "written_notice")
+    step = plan(row_of(broken, context={"happened_on": "a\nBcc: x@y.example", "contact": None}), broken, RELAY, NOW)
+    assert (step.change.move.to_state, step.change.move.reason) == (State.DIVERTED, "written_notice")
+    assert isinstance(plan(row_of(over), over, RELAY, NOW), Sending)
+
+
+@pytest.mark.parametrize(
+    ("category", "age", "state", "reason"),
+    [
+        ("breach", timedelta(hours=23), State.HELD, "processor_not_in_policy"),
+        ("breach", timedelta(hours=25), State.DIVERTED, "written_notice"),
+        ("service", timedelta(hours=25), State.HELD, "processor_not_in_policy"),
+        ("service", timedelta(hours=49), State.FAILED, "gave_up processor_not_in_policy"),
+        ("policy_change", timedelta(hours=49), State.HELD, "processor_not_in_policy"),
+        ("policy_change", timedelta(days=5, hours=1), State.FAILED, "gave_up processor_not_in_policy"),
+        ("newsletter", timedelta(days=2, hours=1), State.FAILED, "gave_up processor_not_in_policy"),
+    ],
+)
+def test_what_no_processor_may_have_ends(category: str, age: timedelta, state: State, reason: str) -> None:
+    """It is held while it is young; then a notice is written, and all other mail ends, with the reason and the rule."""
+    press = press_of(category, released_at=NOW - age)
+    step = plan(row_of(press), press, FakeProcessor(name="elsewhere", outside=True), NOW)
+    assert (step.change.move.to_state, step.change.move.reason) == (state, reason)
+    assert [entry.rule for entry in step.change.entries] == ["processor-known"]
+    assert "processor_not_in_policy" in str(step.change.entries[0].reason)

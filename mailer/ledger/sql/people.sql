@@ -44,7 +44,7 @@ RETURNING r.id, r.brand, r.ref
 SELECT found.id FROM unnest($1::text::bigint[]) AS k (id) CROSS JOIN LATERAL (
     SELECT r.id FROM recipients r JOIN standings s ON s.recipient_id = r.id
     WHERE r.id = k.id AND s.address_hash = r.address_hash AND s.opted_out = '{}' AND s.objected_at IS NULL
-      AND s.address_dead_at IS NULL AND s.erased_before_at IS NULL
+      AND s.address_dead_at IS NULL AND s.dead_in IS NULL AND s.erased_before_at IS NULL
       AND (s.source, s.collected_under, s.country) IS NOT DISTINCT FROM (r.source, r.policy_version, r.country)
       AND NOT EXISTS (SELECT FROM suppressions p
                       WHERE p.controller = r.controller AND p.address_key = r.address_key
@@ -118,7 +118,10 @@ WITH stopped AS (
     SELECT r.id,
            coalesce(array_agg(DISTINCT s.scope ORDER BY s.scope) FILTER (WHERE s.reason IN ('opt_out', 'complaint')),
                     '{}') AS scopes,
-           min(s.at) FILTER (WHERE s.reason = 'address_dead') AS dead_at,
+           -- Of one scope, it is of that alone: other mail is tried.
+           min(s.at) FILTER (WHERE s.reason = 'address_dead' AND s.scope = '*') AS dead_at,
+           array_agg(DISTINCT s.scope ORDER BY s.scope) FILTER (WHERE s.reason = 'address_dead' AND s.scope <> '*')
+               AS dead_in,
            min(s.at) FILTER (WHERE s.reason = 'objection') AS objected_at,
            max(s.at) FILTER (WHERE s.reason = 'erased') AS erased_before_at
     FROM recipients r
@@ -140,29 +143,30 @@ WITH stopped AS (
     WHERE latest.given
     GROUP BY latest.recipient_id
 ), derived AS (
-    SELECT r.id, r.address_hash, r.source, r.policy_version, r.country, stopped.dead_at, stopped.erased_before_at,
+    SELECT r.id, r.address_hash, r.source, r.policy_version, r.country, stopped.dead_at, stopped.dead_in,
+           stopped.erased_before_at,
            coalesce(said.consents, '{}') AS consents,
            CASE WHEN r.address_hash IS NULL THEN coalesce(s.opted_out, '{}') ELSE stopped.scopes END AS opted_out,
            CASE WHEN r.address_hash IS NULL THEN s.objected_at ELSE stopped.objected_at END AS objected_at
     FROM recipients r JOIN stopped USING (id) LEFT JOIN said ON said.recipient_id = r.id
     LEFT JOIN standings s ON s.recipient_id = r.id
 )
-INSERT INTO standings AS st (recipient_id, address_hash, opted_out, address_dead_at, objected_at, erased_before_at,
-                             consents, source, collected_under, country)
-SELECT d.id, d.address_hash, d.opted_out, d.dead_at, d.objected_at, d.erased_before_at, d.consents, d.source,
+INSERT INTO standings AS st (recipient_id, address_hash, opted_out, address_dead_at, dead_in, objected_at,
+                             erased_before_at, consents, source, collected_under, country)
+SELECT d.id, d.address_hash, d.opted_out, d.dead_at, d.dead_in, d.objected_at, d.erased_before_at, d.consents, d.source,
        d.policy_version, d.country
 FROM derived d LEFT JOIN standings s ON s.recipient_id = d.id
 WHERE s.recipient_id IS NULL
-   OR (s.address_hash, s.opted_out, s.address_dead_at, s.objected_at, s.erased_before_at, s.consents, s.source,
+   OR (s.address_hash, s.opted_out, s.address_dead_at, s.dead_in, s.objected_at, s.erased_before_at, s.consents, s.source,
        s.collected_under, s.country)
       IS DISTINCT FROM
-      (d.address_hash, d.opted_out, d.dead_at, d.objected_at, d.erased_before_at, d.consents, d.source,
+      (d.address_hash, d.opted_out, d.dead_at, d.dead_in, d.objected_at, d.erased_before_at, d.consents, d.source,
        d.policy_version, d.country)
 ORDER BY d.id
 ON CONFLICT (recipient_id) DO UPDATE SET
     version = st.version + 1, address_hash = EXCLUDED.address_hash, opted_out = EXCLUDED.opted_out,
     generation = st.generation + (st.address_hash IS DISTINCT FROM EXCLUDED.address_hash)::integer,
-    address_dead_at = EXCLUDED.address_dead_at, objected_at = EXCLUDED.objected_at,
+    address_dead_at = EXCLUDED.address_dead_at, dead_in = EXCLUDED.dead_in, objected_at = EXCLUDED.objected_at,
     erased_before_at = EXCLUDED.erased_before_at, consents = EXCLUDED.consents, source = EXCLUDED.source,
     collected_under = EXCLUDED.collected_under, country = EXCLUDED.country
 

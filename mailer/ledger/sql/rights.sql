@@ -5,7 +5,7 @@ FROM recipients r JOIN standings s ON s.recipient_id = r.id WHERE r.brand = $1 A
 
 -- name: copy_standing
 SELECT version, opted_out, objected_at, consents, paid, channel, deactivated_at, erased_at, erased_before_at,
-       restricted_at, under_13_at, address_dead_at, electronic_refused_at, personalisation_refused_at, tracking_refused_at
+       restricted_at, under_13_at, address_dead_at, dead_in, electronic_refused_at, personalisation_refused_at, tracking_refused_at
 FROM standings WHERE recipient_id = $2 AND EXISTS (SELECT FROM recipients WHERE id = $2 AND brand = $1)
 
 -- name: copy_consents

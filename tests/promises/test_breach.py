@@ -1,0 +1,81 @@
+"""A breach notice reaches everybody: by mail, or in writing; nothing that holds for other mail ends it."""
+
+from uuid import UUID
+
+import pytest
+from structlog.testing import capture_logs
+
+from mailer.actions.suppression import take_over
+from mailer.pipeline.handover import HandOver
+from mailer.pipeline.press import Presses
+from mailer.ports.suppressions import NewSuppression
+from mailer.rendering.links import Links
+from tests.accounts import ADA, mailed, processor, released
+from tests.factories import BRAND, KEY, World, person, plain_event, received, templates
+
+
+@pytest.mark.promise("interpals-16")
+async def test_no_time_ends_a_breach_notice(world: World) -> None:
+    """An event that gives it a last moment is refused with words; one that is stored from before is sent."""
+    await world.known(1)
+    event = plain_event({"refs": ["user-1"]}, "breach", expires_at="2199-01-01T00:00:00Z")
+    await world.intake().take("breach", [refused := received(event)])
+    assert "expires_at: breach mail never expires" in str(refused.settled)
+    stored = await released(world, {"refs": ["user-1"]}, expires_at="2020-01-01T00:00:00Z")
+    assert await world.states(stored.mailing_id) == {"user-1": ("handed_over", "")}
+    assert world.processor.recipients == [ADA]
+
+
+@pytest.mark.promise("interpals-16")
+async def test_an_address_that_is_dead_for_some_mail_gets_all_other(world: World) -> None:
+    """What another system calls dead for one category or at one brand stops that mail, and none that must arrive."""
+    policy = world.policies[BRAND]
+    await world.known(1, 2)
+    sister = {"brand": "paltalk-2006", "controller": policy.controller.id}
+    await world.accept([person(1), person(2)], "service", reason="Maintenance", **sister)
+    dead = [
+        (f"user-{n}@people.example", NewSuppression(scope, "address_dead", "old system", "import"))
+        for n, scope in ((1, "newsletter"), (2, "*"))
+    ]
+    await take_over(world.suppressions, policy, dead)
+    both = {"refs": ["user-1", "user-2"]}
+    letter = await mailed(world, both)
+    assert set((await world.states(letter.mailing_id)).values()) == {("suppressed", "address_dead")}
+    breach = await released(world, both)
+    assert await world.states(breach.mailing_id) == {
+        "user-1": ("handed_over", ""),
+        "user-2": ("diverted", "written_notice"),
+    }
+    elsewhere = await mailed(world, both, "service", reason="Maintenance", **sister)
+    assert set((await world.states(elsewhere.mailing_id)).values()) == {("handed_over", "")}
+
+
+@pytest.mark.promise("interpals-16")
+async def test_a_notice_that_no_processor_may_have_is_written_in_a_day(world: World) -> None:
+    """Ops are told at once, and once; after a day the notice is diverted, and the ledger has the reason."""
+    await world.known(1, 2)
+    foreign = processor(country="CN")
+    breach = await world.accept({"refs": ["user-1", "user-2"]}, "breach")
+    await world.mailings.release(breach.mailing_id, "Dana")
+    handover = world.handover(foreign)
+    with capture_logs() as logs:
+        await tried(world, handover, breach.mailing_id)
+        await tried(world, handover, breach.mailing_id)
+    assert set((await world.states(breach.mailing_id)).values()) == {("held", "processor_in_another_country")}
+    told = [line for line in logs if line["event"].startswith("no processor may have a notice")]
+    assert [(line["log_level"], line["brand"]) for line in told] == [("warning", BRAND)]
+    await world.pool.execute("UPDATE mailings SET released_at = now() - interval '25 hours' WHERE category = 'breach'")
+    world.presses = Presses(world.policies, templates(), Links("https://mail.example", (KEY,)), None)
+    await tried(world, world.handover(foreign), breach.mailing_id)
+    assert set((await world.states(breach.mailing_id)).values()) == {("diverted", "written_notice")}
+    assert foreign.sent == []
+    last = [entry for entry in await world.entries(breach.mailing_id) if entry["recipient"] is not None][-1]
+    assert (last["reason"], last["rule"]) == ("processor_in_another_country", "processor-known")
+
+
+async def tried(world: World, handover: HandOver, mailing_id: UUID) -> None:
+    """Hands over what of a mailing waits, as if its time had come."""
+    await world.due_now()
+    await world.timekeeper().tick()
+    batches = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", mailing_id)
+    await handover.run([batch["id"] for batch in batches])
