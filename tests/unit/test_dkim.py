@@ -28,6 +28,8 @@ def test_both_signatures_verify_and_cover_the_list_headers() -> None:
     signed = signer().sign(newsletter(), NOW)
     assert verified(signed) == [True, True]
     assert signed.endswith(newsletter())
+    lines = signed.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert not any(b"\r" in line or b"\n" in line or line.startswith(b".") for line in lines)
     for field in signed.split(b"DKIM-Signature:")[1:]:
         value = b"".join(field[: field.index(b"b=", field.index(b"bh=") + 3)].split())
         names = value.partition(b"h=")[2].partition(b";")[0].split(b":")

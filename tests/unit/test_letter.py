@@ -33,6 +33,13 @@ def test_content_is_stuffed(content: bytes, stuffed: bytes) -> None:
     assert letter(content).content == stuffed
 
 
+def test_a_canonical_message_goes_as_it_is() -> None:
+    """What the renderer has written needs no second look, and an envelope is looked at all the same."""
+    message = Outgoing("b@example.com", "ann@example.org", CONTENT, "e7", is_canonical=True)
+    assert compose(message, 3, ALL) == letter(CONTENT)
+    assert isinstance(compose(message._replace(recipient="ann@example.org> SIZE=1"), 3, ALL), Outcome)
+
+
 def test_an_envelope_says_what_is_offered() -> None:
     """Each parameter stands where its extension is, and nowhere else."""
     assert letter().envelope == (

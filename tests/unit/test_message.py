@@ -51,7 +51,7 @@ def write(head: Letterhead = NEWSLETTER, **changes: Any) -> bytes:
 def read(content: bytes) -> EmailMessage:
     """The message as Python reads it, once its form has been looked at."""
     lines = content.split(b"\r\n")
-    assert not any(b"\r" in line or b"\n" in line for line in lines)
+    assert not any(b"\r" in line or b"\n" in line or line.startswith(b".") for line in lines)
     assert all(len(line) <= 998 for line in lines)
     head, _, body = content.partition(b"\r\n\r\n")
     assert all(line.strip() for line in head.split(b"\r\n"))

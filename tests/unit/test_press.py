@@ -17,12 +17,14 @@ from mailer.policy.document import Policy
 from mailer.policy.standing import TRACKING, Standing
 from mailer.ports.deliveries import Row
 from mailer.ports.mailings import MailingFacts
+from mailer.processors.letter import Extensions, compose
 from mailer.rendering.links import SERVICE, ClickToken, Links, OpenToken, ReportToken, UnsubscribeToken
 from tests.factories import KEY, policies, templates
 from tests.presses import facts_of
 
 LINKS = Links("https://mail.example", (KEY,))
 NOW = 1_790_000_000
+OFFERED = Extensions(utf8=True, eight_bits=True)
 URL = "https://shop.example/a?b=1&c=2"
 ITEMS = {"headline": "x", "items": [{"title": "a", "text": "b", "url": URL}, {"title": "a", "text": "b", "url": URL}]}
 
@@ -52,8 +54,10 @@ def row_for(press: Press, recipient_id: int = 7, context: Mapping[str, Any] | No
 
 def printed(press: Press, row: Row, category: str | None = None) -> EmailMessage:
     """One message, read back."""
-    done = press.print(row, CATEGORIES[category] if category else press.category, NOW)
-    return BytesParser(EmailMessage, policy=email.policy.default).parsebytes(done.outgoing.content)
+    outgoing = press.print(row, CATEGORIES[category] if category else press.category, NOW).outgoing
+    assert outgoing.is_canonical
+    assert compose(outgoing, 0, OFFERED) == compose(outgoing._replace(is_canonical=False), 0, OFFERED)
+    return BytesParser(EmailMessage, policy=email.policy.default).parsebytes(outgoing.content)
 
 
 def part(message: EmailMessage, subtype: str) -> str:

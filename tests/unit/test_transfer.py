@@ -20,17 +20,22 @@ PIECES = st.lists(
 @example(["x" * 75 + "From me"])
 @example(["Fr", "om me"])
 @example(["a\r\n", "From me"])
-def test_no_line_looks_like_a_new_message(pieces: list[str]) -> None:
-    """No line of a body begins with `From `, which an mbox file takes for a new message, wherever lines are cut."""
+@example([".", ".a", "x" * 75 + ".", "x" * 76 + " .", "é" + "x" * 69 + "." * 80, "=" + "x" * 73 + "."])
+def test_no_line_looks_like_a_new_message_or_its_end(pieces: list[str]) -> None:
+    """No line begins with `From `, which ends a message in an mbox file, or with a dot, wherever lines are cut."""
     encoded = b"".join(quoted_piece(piece.encode()) for piece in pieces) + b"\r\n"
-    assert not re.search(rb"^From ", encoded, re.MULTILINE)
+    assert not re.search(rb"^From |^\.", encoded, re.MULTILINE)
     assert all(len(line) <= 76 for line in encoded.split(b"\r\n"))
     assert quopri.decodestring(encoded).removesuffix(b"\r\n") == "".join(pieces).encode()
 
 
-@pytest.mark.parametrize("text", [b"From me\r\nFrom you", b"Dear,\r\nFrom \r\n", b"x" * 74 + b" From here"])
+@pytest.mark.parametrize(
+    "text",
+    [b"From me\r\nFrom you", b"Dear,\r\nFrom \r\n", b"x" * 74 + b" From here", b".\r\n.a", b"x" * 75 + b"." * 99],
+)
 def test_a_whole_text(text: bytes) -> None:
     """A text that is encoded at once is safe in the same way, and reads back as it was."""
     encoded = quoted_printable(text)
     assert b"\nFrom " not in b"\n" + encoded
+    assert b"\n." not in b"\n" + encoded
     assert quopri.decodestring(encoded) == text
