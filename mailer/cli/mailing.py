@@ -9,9 +9,9 @@ import typer
 
 from mailer.actions.doubt import end_doubted
 from mailer.app import App
-from mailer.cli import progress
+from mailer.cli import approving, progress
 from mailer.cli.control import By, Reason, person, say_paused, say_resumed
-from mailer.cli.identifiers import find_mailings, mailing_id, named_mailing
+from mailer.cli.identifiers import find_mailings, mailing_id
 from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
 from mailer.ledger.coverage import coverage as coverage_of
 from mailer.pipeline.relays import WORDS
@@ -19,13 +19,15 @@ from mailer.pipeline.verdicts import BUG
 from mailer.policy.processing import REFUSALS
 from mailer.ports.control import MailingRefused
 from mailer.ports.deliveries import IN_DOUBT, SET_UP
-from mailer.ports.mailings import MailingStatus, ReleaseRefused
+from mailer.ports.mailings import MailingStatus
 from mailer.ports.relays import RelayState
 from mailer.ports.rights import Coverage
 from mailer.rendering.templates import restore
 from mailer.rendering.texts import say_lacking
 
 app = typer.Typer(help="Mailings: list, show, approve, pause, resume, cancel, end, coverage.", no_args_is_help=True)
+
+approving.register(app)
 
 _SHOWN = 50
 _FOR_A_PERSON = {
@@ -128,28 +130,6 @@ def show(
         return
     for status, waiting, lacks in found:
         _print(status, waiting, lacks)
-
-
-@app.command()
-def approve(
-    identifier: Identifier,
-    by: Annotated[str, typer.Option("--by", "--as", metavar="PERSON", help="Who releases it; not its publisher.")],
-) -> None:
-    """Releases a mailing that waits for a second person (breach notices)."""
-
-    async def act(app: App) -> list[str]:
-        if not by.strip() or not by.isprintable():
-            raise ReleaseRefused("--by needs the name of a person: it stands in the ledger")
-        found = await named_mailing(app, identifier)
-        await app.mailings.release(found.id, by)
-        return await _lacking(app, found)
-
-    try:
-        lacks = with_app(act)
-    except (MailingRefused, ReleaseRefused) as error:
-        fail(str(error), 2)
-    _say_lacking(lacks)
-    out.print(f"Released by {by}.")
 
 
 @app.command()

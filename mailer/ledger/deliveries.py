@@ -22,9 +22,9 @@ from mailer.ports.ids import uuid7
 from mailer.ports.ledger import Entry, Kind
 
 _SQL = statements("deliveries")
-_CLAIM, _READ_AGAIN, _FORESEE = (
+_CLAIM, _READ_AGAIN, _WAITING, _FORESEE = (
     _SQL[name].replace("{rows}", _SQL["rows"]).replace("{halted}", HALTED)
-    for name in ("claim", "read_again", "foresee")
+    for name in ("claim", "read_again", "waiting", "foresee")
 )
 _ENTRIES = statements("ledger")["entries"]
 _BARE = behind(_ENTRIES, _SQL["move"].replace("{want}", _SQL["want"])).replace("{entries}", _ENTRIES)
@@ -172,6 +172,12 @@ class PostgresDeliveries:
         mailings, recipients = zip(*keys, strict=True)
         again = about(_READ_AGAIN, await self._partitions.of(mailings))
         rows = await self._pool.fetch(again, *self._rates, claim, mailings, recipients)
+        return [_row(row) for row in rows]
+
+    async def waiting(self, mailing_id: UUID, after: int, limit: int) -> list[Row]:
+        """See the port."""
+        table = await self._partitions.of([mailing_id])
+        rows = await self._pool.fetch(about(_WAITING, table), *self._rates, mailing_id, after, limit)
         return [_row(row) for row in rows]
 
     async def foresee(self, brand: str, recipient_id: int, mailing: Mailing) -> Row | None:

@@ -206,6 +206,10 @@ class Deliveries(Protocol):
         """Those of the deliveries that the claim still holds, with each person's standing as of now."""
         ...
 
+    async def waiting(self, mailing_id: UUID, after: int, limit: int) -> list[Row]:
+        """Returns deliveries of a mailing that are queued, in the order of recipients' ids, behind one of these."""
+        ...
+
     async def foresee(self, brand: str, recipient_id: int, mailing: Mailing) -> Row | None:
         """A person's standing as a delivery of the mailing would see it; None: the brand has no such recipient."""
         ...

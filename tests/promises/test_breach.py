@@ -10,8 +10,9 @@ from mailer.pipeline.handover import HandOver
 from mailer.pipeline.press import Presses
 from mailer.ports.suppressions import NewSuppression
 from mailer.rendering.links import Links
-from tests.accounts import ADA, mailed, processor, released
+from tests.accounts import ADA, mailed, processor, released, said
 from tests.factories import BRAND, KEY, World, person, plain_event, received, templates
+from tests.processes import Stack
 
 
 @pytest.mark.promise("interpals-16")
@@ -79,3 +80,28 @@ async def tried(world: World, handover: HandOver, mailing_id: UUID) -> None:
     await world.timekeeper().tick()
     batches = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", mailing_id)
     await handover.run([batch["id"] for batch in batches])
+
+
+@pytest.mark.promise("interpals-16")
+async def test_who_releases_a_notice_sees_whom_it_will_reach(world: World, operator: Stack) -> None:
+    """What would reach nobody by mail is not released without a word of its own; what reaches a part says so."""
+    await world.known(1, 2, 3, 4)
+    for n in (1, 2):
+        await said(world, "electronic", f"user-{n}", allowed=False)
+    await said(world, "under_13", "user-3")
+    few = await world.accept({"refs": ["user-1", "user-2", "user-3"]}, "breach")
+    approve = ("mailing", "approve", str(few.mailing_id), "--by", "Dana")
+    refused = await operator.run(*approve)
+    assert refused.status == 2
+    assert "it would reach nobody by mail: 2 diverted to written_notice (no_electronic_consent)" in refused.err
+    assert "1 suppressed (under_13)" in refused.err
+    assert (await world.mailings.status(few.mailing_id)).state == "awaiting_release"  # type: ignore[union-attr]
+    forced = (await operator.done(*approve, "--reaching-nobody", "--json")).json
+    assert (forced["released_by"], forced["reach"]["mail"], forced["reach"]["recipients"]) == ("Dana", 0, 3)
+    more = await world.accept({"refs": ["user-1", "user-4"]}, "breach")
+    approve = ("mailing", "approve", str(more.mailing_id), "--by", "Dana")
+    abroad = operator.having(PROCESSORS="smtp://relay.example:587?name=relay-us&country=CN&contract=none")
+    refused = await abroad.run(*approve)
+    assert (refused.status, "1 that no processor may have (processor_in_another_country)" in refused.err) == (2, True)
+    told = await operator.done(*approve)
+    assert "Of 2 recipients: 1 by mail, 1 diverted to written_notice (no_electronic_consent)." in told.out

@@ -32,6 +32,16 @@ WITH taken AS MATERIALIZED (
     SELECT id, brand, category, inviter FROM mailings WHERE id = ANY ($7::uuid[])
 ), {rows}
 
+-- name: waiting
+-- What nobody has begun of a mailing, some at a time.
+WITH taken AS MATERIALIZED (
+    SELECT d.mailing_id, d.recipient_id, d.attempt, d.copy_of, d.context, d.tried_at
+    FROM deliveries d WHERE d.mailing_id = $6 AND d.recipient_id > $7 AND d.state = 'queued'
+    ORDER BY d.recipient_id LIMIT $8
+), mailing AS MATERIALIZED (
+    SELECT id, brand, category, inviter FROM mailings WHERE id = $6
+), {rows}
+
 -- name: foresee
 -- The same of a person and a mailing that need not exist, for an explanation.
 WITH taken AS MATERIALIZED (
