@@ -15,7 +15,8 @@ from bench.setting import read_policies
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import decide
 from mailer.policy.decision import Mailing
-from mailer.policy.document import Cap, Policy
+from mailer.policy.document import Policy
+from mailer.policy.section import Cap
 from mailer.policy.standing import Standing
 
 DECISIONS = 100_000

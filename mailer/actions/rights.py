@@ -50,6 +50,7 @@ async def export(rights: Rights, policy: Policy, recipient_id: int, now: datetim
             "name": controller.name,
             "postal_address": controller.postal_address,
             "authority": controller.authority,
+            "seal": policy.seal and policy.seal.model_dump(),
         },
         **copy,
         "deliveries": deliveries,

@@ -148,6 +148,7 @@ def _facts(policy: Policy) -> dict[str, object]:
         "mandatory mail": policy.senders.mandatory,
         "optional mail": policy.senders.optional,
         "opt-out mailbox": policy.opt_out_mailbox,
+        "seal": policy.seal and f"{policy.seal.name} ({policy.seal.url})",
         "purposes": ", ".join(policy.purposes),
         "cap": _shown(policy.cap and policy.cap.model_dump()),
         "hours": policy.hours and f"optional mail from {policy.hours.opens} to {policy.hours.closes}",

@@ -37,6 +37,7 @@ class Category:
         partners: it is sent for a partner of the brand.
         invites: it goes to somebody who is no member yet, for a member.
         follows_service_scope: where only paid service mail is mandatory, it is a notification to everyone else.
+        answers: it answers a person's own request.
         tells_change: it tells of a change, at the address on record, and leaves proof of what was told.
         tells_everyone: it goes to all accounts of the brand.
         list_name: what the List-Id of optional mail calls it, before the brand's name.
@@ -54,6 +55,7 @@ class Category:
     partners: bool = False
     invites: bool = False
     follows_service_scope: bool = False
+    answers: bool = False
     tells_change: bool = False
     tells_everyone: bool = False
     list_name: str = ""
@@ -81,7 +83,7 @@ CATEGORIES: dict[str, Category] = {
             needs_release=True,
             written_fallback=True,
         ),
-        Category("rights", mandatory=True, lane=Lane.SERVICE, max_age=_LEGAL, outlives_account=True),
+        Category("rights", mandatory=True, lane=Lane.SERVICE, max_age=_LEGAL, outlives_account=True, answers=True),
         Category(
             "policy_change", mandatory=True, lane=Lane.SERVICE, max_age=_LEGAL, outlives_account=True, tells_change=True
         ),

@@ -8,11 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     PrivateAttr,
-    Strict,
     ValidationError,
     field_validator,
     model_validator,
@@ -22,27 +19,30 @@ from mailer.policy.alignment import misaligned
 from mailer.policy.attachments import INERT, ContentType
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.faults import describe, fault, not_toml, shown
-from mailer.policy.forms import ADDRESS, CLOCK, COUNTRY, DOMAIN, HTTPS, LINE, LOCALE, NAME, SENDER, SLUG, language_tag
+from mailer.policy.forms import DOMAIN, LOCALE, language_tag
 from mailer.policy.jurisdiction import FLOORS
 from mailer.policy.lines import Path
+from mailer.policy.needs import unmet
+from mailer.policy.promise import Promise
+from mailer.policy.section import (
+    Address,
+    Cap,
+    Clock,
+    Country,
+    Day,
+    Flag,
+    Https,
+    Name,
+    Section,
+    Sender,
+    Slug,
+    Text,
+    Whole,
+)
 from mailer.policy.switches import ORDER, Floor, Switches, strictest, weaker
 
-Text = Annotated[str, Field(pattern=LINE)]
-Slug = Annotated[str, Field(pattern=SLUG)]
-Name = Annotated[str, Field(pattern=NAME)]
-Country = Annotated[str, Field(pattern=COUNTRY)]
-Clock = Annotated[str, Field(pattern=CLOCK)]
-Sender = Annotated[str, Field(pattern=SENDER)]
-Whole = Annotated[int, Strict()]
-Flag = Annotated[bool, Strict()]
-Day = Annotated[date, Strict()]
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Controller(_Section):
+class Controller(Section):
     """Who answers for the mail (GDPR Art. 4(7)).
 
     Attributes:
@@ -56,21 +56,14 @@ class Controller(_Section):
     authority: Text | None = None
 
 
-class Senders(_Section):
+class Senders(Section):
     """The From of mandatory and of optional mail, `Name <address>`; kept apart for their reputation's sake."""
 
     mandatory: Sender
     optional: Sender
 
 
-class Cap(_Section):
-    """A frequency cap: at most so many mails in so many days."""
-
-    mails: Whole = Field(ge=1)
-    days: Whole = Field(ge=1, le=365)
-
-
-class Hours(_Section):
+class Hours(Section):
     """The hours of the day in which optional mail goes out, by the recipient's clock.
 
     Attributes:
@@ -92,7 +85,7 @@ class Hours(_Section):
         return time.fromisoformat(self.opens), time.fromisoformat(self.closes)
 
 
-class CategoryTerms(_Section):
+class CategoryTerms(Section):
     """What a policy says of one of its categories.
 
     Attributes:
@@ -115,7 +108,7 @@ class CategoryTerms(_Section):
             yield from (key for key in ("reason", "alarm") if getattr(self, key) not in (None, "optional"))
 
 
-class Dated(_Section):
+class Dated(Section):
     """What holds from one day on, and until another one, both included; None: to this day."""
 
     since: Day
@@ -161,27 +154,17 @@ class Partner(Dated):
     id: Slug
     name: Text
     contract: Text
-    push_url: Annotated[str, Field(pattern=HTTPS)] | None = None
+    push_url: Https | None = None
 
 
-class Promise(_Section):
-    """One line of what was promised.
+class Seal(Section):
+    """The programme of a privacy seal, to which people may turn who are not answered (paltalk06-29)."""
 
-    Attributes:
-        id: as in the source table, such as `interpals-07`.
-        promise: in our own words. source: where the policy's text says it.
-        rules: the names of the rules that enforce it.
-        waits_for: what has to exist before it can be kept; such a promise is never shown as kept.
-    """
-
-    id: Name
-    promise: Text
-    source: Text
-    rules: tuple[Slug, ...] = ()
-    waits_for: Text | None = None
+    name: Text
+    url: Https
 
 
-class Policy(_Section):
+class Policy(Section):
     """One version of one brand's promises.
 
     Attributes:
@@ -194,6 +177,7 @@ class Policy(_Section):
         terms: the categories that the brand mails, with what it says of them (`categories` in the file).
         switches: where policies differ.
         opt_out_mailbox: where an opt-out may be mailed to; None: nobody reads such a mailbox.
+        seal: the privacy seal's programme, which answers to requests name; None: there is none.
         cap: the brand's own frequency cap over all its optional mail.
         hours: when optional mail goes out; None: at any time.
         no_retention: outside processors must have stated that they retain nothing (paltalk06-13).
@@ -214,7 +198,8 @@ class Policy(_Section):
     default_locale: Annotated[str, Field(pattern=LOCALE), AfterValidator(language_tag)]
     controller: Controller
     senders: Senders
-    opt_out_mailbox: Annotated[str, Field(pattern=ADDRESS)] | None = None
+    opt_out_mailbox: Address | None = None
+    seal: Seal | None = None
     purposes: tuple[Name, ...] = Field(min_length=1)
     terms: dict[str, CategoryTerms] = Field(alias="categories")
     switches: Switches
@@ -302,9 +287,13 @@ class Policy(_Section):
 
     def every_switches(self) -> tuple[Switches, ...]:
         """What may hold for somebody: under any version, in any jurisdiction; each once."""
-        places = (None, *FLOORS, *self.jurisdictions)
         versions = (None, *self._earlier)
-        return tuple(dict.fromkeys(self.switches_for(version, place) for version in versions for place in places))
+        return tuple(dict.fromkeys(switches for version in versions for switches in self.switches_under(version)))
+
+    def switches_under(self, version: str | None) -> tuple[Switches, ...]:
+        """What may hold for people of a version, in any jurisdiction; each once."""
+        places = (None, *FLOORS, *self.jurisdictions)
+        return tuple(dict.fromkeys(self.switches_for(version, place) for place in places))
 
     @property
     def versions(self) -> tuple["Policy", ...]:
@@ -387,11 +376,14 @@ def parse_policy(text: str, source: str) -> Policy:
         source: its name, for messages.
 
     Raises:
-        PolicyError: it is not TOML, or not a policy; a line a fault.
+        PolicyError: it is not TOML, or not a policy, or not what its promises need; a line a fault.
     """
     try:
-        return Policy.model_validate(tomllib.loads(text))
+        policy = Policy.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(not_toml(error, text, source)) from error
     except ValidationError as error:
         raise PolicyError("\n".join(describe(detail, text, source) for detail in error.errors())) from error
+    if faults := [need.describe(text, source) for need in unmet(policy, policy)]:
+        raise PolicyError("\n".join(faults))
+    return policy

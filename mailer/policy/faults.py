@@ -40,6 +40,7 @@ MESSAGES = {
     "no_purpose": "names {purpose}, which is no purpose of the policy; remove it, or add it to purposes",
     "ends_early": "is before since; write a later day, or remove it",
     "no_hours": "is not after from; write a later time of the same day",
+    "unmet": "is {given}, and {promise} needs {needed}; mend it, or what the policy promises",
     "twice": "is {given}, and stands twice; remove one",
     "no_toml": "is not TOML: {reason}; mend this line, or the one before",
     "same_version": "is {given}, as in {other}; give each version of {brand} a name of its own",

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from mailer.policy.document import Policy, PolicyError, parse_policy
 from mailer.policy.faults import place, shown
+from mailer.policy.needs import unmet
 
 MODEL = "default"
 """The brand of the file that a new brand copies; it mails nobody."""
@@ -52,7 +53,10 @@ def load(texts: Mapping[str, str], today: date) -> dict[str, Policy]:
 
 
 def _faults(brand: list[_File], today: date) -> Iterator[str]:
-    """What is wrong with a brand's versions, oldest first, taken together."""
+    """Finds what is wrong with a brand's versions, oldest first, taken together.
+
+    To people of an earlier version, what it promised is owed still, by each version that comes after it.
+    """
     first: dict[str, _File] = {}
     for file in brand:
         other = first.setdefault(file.policy.version, file)
@@ -63,6 +67,10 @@ def _faults(brand: list[_File], today: date) -> Iterator[str]:
             yield newer.fault("effective", "same_day", other=older.name)
     if brand[0].policy.effective > today:
         yield brand[0].fault("effective", "not_in_force", today=today)
+    for number, file in enumerate(brand):
+        earlier = [other.policy for other in brand[:number]]
+        policy = file.policy.after({other.version: other for other in earlier})
+        yield from (need.describe(file.text, file.name) for other in earlier for need in unmet(policy, other))
 
 
 def _in_force(versions: list[Policy], today: date) -> Policy:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mailer.policy.document import Policy, Promise
+from mailer.policy.document import Policy
+from mailer.policy.promise import Promise
 from mailer.policy.registry import Rule
 
 WAITS = ("inbound mail", "pages")

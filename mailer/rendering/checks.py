@@ -17,6 +17,7 @@ from mailer.policy.registry import rule
 from mailer.rendering.compiled import PERSONAL, RESERVED, Piece, Rendered, RenderError, Template
 from mailer.rendering.link_ends import branching_links, glued_links
 from mailer.rendering.markup import markup_faults
+from mailer.rendering.named import both_named, seal_named
 from mailer.rendering.promotion import promotional_words
 from mailer.rendering.samples import LEAVE, LINK, Face, faces, going_without, two_faced
 from mailer.rendering.sources import TAG, Fault, TemplateFiles
@@ -280,17 +281,6 @@ def profile_stays(page: Page) -> Iterator[str]:
             yield f"the {piece} passes profile on (set, for, with, tracked, ~); only test it, or write it as text"
 
 
-@rule("both-named", "peerstream-01", idle=())
-def both_named(page: Page) -> Iterator[str]:
-    """Every mail names the brand that sends it and the controller that answers for it, in both parts."""
-    brand, controller = page.policy.name, page.policy.controller.name
-    for name, content in (page.parts[0], ("HTML", page.shown.text)):
-        if controller not in content:
-            yield f"the {name} part has no controller.name; the footer names brand and controller"
-        if brand != controller and brand not in content.replace(controller, ""):
-            yield f"the {name} part has no brand.name; the footer names brand and controller"
-
-
 def _misplaced(template: Template, policy: Policy) -> Iterator[str]:
     """Mandatory mail uses nothing that leaves it, unless it is a notification to some, and nothing that counts."""
     category = policy.categories[template.category]
@@ -344,6 +334,7 @@ _DEMANDS: tuple[Callable[[Page], Iterable[str]], ...] = (
     no_secrets,
     service_footer,
     breach_alone,
+    seal_named,
     profile_stays,
     both_named,
     _untracked,

@@ -28,7 +28,7 @@ TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _EXTENDS = re.compile(r"\s*\{%-?\s*extends\s+[\"']([^\"'/]+)[\"']\s*-?%\}")
 _BLOCK = re.compile(r"\{%-?\s*(?:block\s+(?P<name>\w+)|endblock(?:\s+\w+)?)\s*-?%\}")
 _STRING = re.compile(r"\{\{\s*strings\.(\w+)\s*\}\}")
-_CONSTANT = re.compile(r"\{\{\s*((?:brand|controller)\.(?:id|name)|postal_address)\s*\}\}")
+_CONSTANT = re.compile(r"\{\{\s*((?:brand|controller)\.(?:id|name)|seal\.(?:name|url)|postal_address)\s*\}\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,14 @@ def fold(source: str, policy: Policy, *, escape: bool) -> str:
         "controller.name": policy.controller.name,
         "postal_address": policy.controller.postal_address,
     }
-    return _CONSTANT.sub(lambda found: html.escape(values[found[1]]) if escape else values[found[1]], source)
+    if policy.seal:
+        values |= {"seal.name": policy.seal.name, "seal.url": policy.seal.url}
+
+    def written(found: re.Match[str]) -> str:
+        value = values.get(found[1], found[0])
+        return html.escape(value) if escape else value
+
+    return _CONSTANT.sub(written, source)
 
 
 def body_path(folder: Path, part: Part, locale: str) -> Path:

@@ -7,9 +7,10 @@ import pytest
 
 from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.pipeline.handover import WINDOW
-from mailer.policy.document import Cap, CategoryTerms, Policy
+from mailer.policy.document import CategoryTerms, Policy
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.rates import rates_of
+from mailer.policy.section import Cap
 from mailer.ports.mailings import Accepted
 from tests.factories import BRAND, FakeProcessor, World, person
 

@@ -1,6 +1,7 @@
 """What messages say and do not say, seen in those that were handed over; and what never gets as far."""
 
 import re
+import shutil
 from email.utils import parseaddr
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from mailer.policy.document import PolicyError, parse_policy
 from mailer.rendering.links import SERVICE
+from mailer.rendering.templates import TemplateError, TemplateLibrary
 from tests.factories import World, policies, templates
 from tests.letters import ADA, consents, event_of, known, leads_out, parts, publish, read, stands, told, told_ada
 from tests.template_files import FILES, MANDATORY, ROOT, faults, library, within
@@ -300,3 +302,21 @@ async def test_all_mail_is_aligned(world: World) -> None:
     for key in ("notice", "mail"):
         with pytest.raises(PolicyError, match=f"is not of {re.escape(domain)}, which signs"):
             parse_policy(text.replace(f"@{key}.{domain}>", "@elsewhere.example>"), "paltalk-2002.toml")
+
+
+@pytest.mark.promise("paltalk06-29")
+async def test_an_answer_names_the_seals_programme(world: World, tmp_path: Path) -> None:
+    """An answer to a request says in both parts to whom one may turn next; a template that does not is refused."""
+    mail = await told_ada(world, "paltalk-2006", "rights-answer")
+    for part in parts(mail):
+        assert "TRUSTe" in part
+        assert "https://www.truste.org/consumers/watchdog_complaint.php" in part
+    answer = ROOT / "templates" / "paltalk-2006"
+    for part in ("txt", "html"):
+        folder = tmp_path / part
+        shutil.copytree(answer / "rights-answer", folder / "paltalk-2006" / "rights-answer")
+        shutil.copytree(answer / "_layout", folder / "paltalk-2006" / "_layout")
+        body = folder / "paltalk-2006" / "rights-answer" / f"body.{part}.j2"
+        body.write_text(body.read_text("utf-8").replace("{{ seal.name }}", ""), "utf-8")
+        with pytest.raises(TemplateError, match="part does not name the seal's programme"):
+            TemplateLibrary.load(folder, policies())

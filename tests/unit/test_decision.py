@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, SEND, decide, explain, facts_of
 from mailer.policy.decision import WRITTEN, Decision, Divert, Hold, Mailing, Send, Suppress
-from mailer.policy.document import Cap, CategoryTerms, Hours, Policy
+from mailer.policy.document import CategoryTerms, Hours, Policy
 from mailer.policy.jurisdiction import FLOORS
 from mailer.policy.rates import may_count, rates_of
 from mailer.policy.registry import RULES
 from mailer.policy.rules import missing_basis
+from mailer.policy.section import Cap
 from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, Standing
 from mailer.policy.switches import ORDER, Floor, Switches
 from tests.factories import policies

@@ -9,8 +9,9 @@ import pytest
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, explain, facts_of
 from mailer.policy.decision import Facts, Hold, Send, Suppress
-from mailer.policy.document import Cap, CategoryTerms, Hours, Policy
+from mailer.policy.document import CategoryTerms, Hours, Policy
 from mailer.policy.rules import SOON
+from mailer.policy.section import Cap
 from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, Standing
 from tests.unit.test_decision import (
     ADA,

@@ -13,8 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from mailer.events import Attachment
 from mailer.policy.category import CATEGORIES
-from mailer.policy.document import Sender
 from mailer.policy.forms import split_sender
+from mailer.policy.section import Sender
 from mailer.rendering.forms import Form
 from mailer.rendering.headers import HeaderRefused, addr_spec, unturned
 from mailer.rendering.message import Letterhead, Skeleton

@@ -10,7 +10,6 @@ import pytest
 from pydantic import BaseModel
 
 from mailer.policy.document import (
-    Cap,
     CategoryTerms,
     Controller,
     Hours,
@@ -18,7 +17,7 @@ from mailer.policy.document import (
     Policy,
     PolicyError,
     ProcessorTerms,
-    Promise,
+    Seal,
     Senders,
     parse_policy,
 )
@@ -26,6 +25,8 @@ from mailer.policy.faults import MESSAGES
 from mailer.policy.hours import first_within, zones_of
 from mailer.policy.jurisdiction import FLOORS
 from mailer.policy.library import load
+from mailer.policy.promise import CategoryNeeds, Needs, Promise
+from mailer.policy.section import Cap
 from mailer.policy.switches import ORDER, Floor
 
 ROOT = Path(__file__).parents[2]
@@ -105,7 +106,7 @@ def test_every_error_is_on_the_page() -> None:
 
 def test_every_key_is_on_the_page() -> None:
     """Each key of a policy file is explained."""
-    for model in (Controller, Senders, Cap, Hours, CategoryTerms, ProcessorTerms, Partner, Promise):
+    for model in (Controller, Senders, Cap, Hours, CategoryTerms, ProcessorTerms, Partner, Promise, Seal):
         for field, info in model.model_fields.items():
             name = info.alias or field
             assert re.search(rf"`{name}`|\b{name} =", section("Keys")), f"{model.__name__}.{name}"
@@ -113,6 +114,19 @@ def test_every_key_is_on_the_page() -> None:
     sections_ = re.findall(r"^\*\*`\[+(\w+)", section("Keys"), re.MULTILINE)
     names = {field.alias or name for name, field in Policy.model_fields.items()}
     assert {*rows, *sections_, "switches", "jurisdictions"} == names
+
+
+def test_every_need_is_on_the_page() -> None:
+    """Each need has its row, and the example can be used."""
+    said = section("Needs")
+    rows = "".join(re.findall(r"^\| (`.+?) \|", said, re.MULTILINE))
+    assert set(re.findall(r"`(\w+)`", rows)) == set(Needs.model_fields)
+    assert all(f"`{name}`" in said for name in CategoryNeeds.model_fields)
+    (example,) = re.findall(r"^```toml\n(.*?)^```", said, re.MULTILINE | re.DOTALL)
+    (promise,) = parse_policy(patched(example), "my-brand.toml").promises
+    assert promise.needs.categories == {"newsletter": CategoryNeeds(confirmed=True)}
+    with pytest.raises(PolicyError, match=r"categories\.newsletter\.confirmed is false, and my-brand-02"):
+        parse_policy(patched(f"{example}\n[categories.newsletter]\nconfirmed = false\n"), "my-brand.toml")
 
 
 def test_every_default_is_the_documented_one() -> None:

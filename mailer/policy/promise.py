@@ -1,0 +1,87 @@
+"""A promise as a policy file has it, and what it needs the rest of that file to say."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from mailer.policy.section import Address, Cap, Country, Name, Section, Slug, Text, Whole
+from mailer.policy.switches import Floor, PartnerMail, PromoBasis, ServiceFooter, ServiceScope, Tracking
+
+Yes = Literal[True]
+"""A need is there or left out: nothing needs that something is not so."""
+
+
+class CategoryNeeds(Section):
+    """What a promise needs of a category, which has to be listed.
+
+    Attributes:
+        confirmed: nobody gets it without a confirmed subscription.
+        cap: no more mails, in no fewer days.
+        reason: each event says why it is necessary.
+        alarm: a rate from which on the ledger says so, as strict as a cap's.
+    """
+
+    confirmed: Yes | None = None
+    cap: Cap | None = None
+    reason: Literal["required"] | None = None
+    alarm: Cap | None = None
+
+
+class Needs(Section):
+    """What the rest of a policy file has to say for a promise to be kept.
+
+    Attributes:
+        promo_basis, service_footer, service_scope, partner_mail, tracking: this value or a stricter one, for people
+            of every version in every country.
+        exactly: the very values that the policy itself gives to switches, for a promise that allows something.
+        categories: those that the policy lists, each with what it says of them.
+        no_retention: processors must have stated that they retain nothing.
+        processors: the registry of processors has an entry; without any, whoever is configured is handed data.
+        processor_countries: the countries in which processors may be, all of them.
+        partners: the registry of partners has an entry.
+        purposes: the purposes that the policy may have, and no others.
+        minimum_cell: the smallest group is of so many people or more.
+        retention_days: what is left of an erased account is kept no longer.
+        controller: the id of who answers for the mail.
+        postal_address: the address in the footer. opt_out_mailbox: the mailbox that the policy names.
+        authority: where one may complain is named. seal: the seal's programme is named.
+    """
+
+    promo_basis: PromoBasis | None = None
+    service_footer: ServiceFooter | None = None
+    service_scope: ServiceScope | None = None
+    partner_mail: PartnerMail | None = None
+    tracking: Tracking | None = None
+    exactly: Floor | None = None
+    categories: dict[str, CategoryNeeds] = Field(default_factory=dict)
+    no_retention: Yes | None = None
+    processors: Yes | None = None
+    processor_countries: tuple[Country, ...] | None = None
+    partners: Yes | None = None
+    purposes: tuple[Name, ...] | None = None
+    minimum_cell: Whole | None = None
+    retention_days: Whole | None = None
+    controller: Slug | None = None
+    postal_address: Text | None = None
+    opt_out_mailbox: Address | None = None
+    authority: Yes | None = None
+    seal: Yes | None = None
+
+
+class Promise(Section):
+    """One line of what was promised.
+
+    Attributes:
+        id: as in the source table, such as `interpals-07`.
+        promise: in our own words. source: where the policy's text says it.
+        needs: what the rest of the file has to say for it.
+        rules: the names of the rules that enforce it.
+        waits_for: what has to exist before it can be kept; such a promise is never shown as kept.
+    """
+
+    id: Name
+    promise: Text
+    source: Text
+    needs: Needs = Needs()
+    rules: tuple[Slug, ...] = ()
+    waits_for: Text | None = None

@@ -1,0 +1,34 @@
+"""The names that a mail has to give its reader: brand, controller, and the programme of a seal."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mailer.policy.registry import rule
+
+if TYPE_CHECKING:  # a page is looked at by many checks, of which these are two
+    from mailer.rendering.checks import Page
+
+
+@rule("both-named", "peerstream-01", idle=())
+def both_named(page: "Page") -> Iterator[str]:
+    """Every mail names the brand that sends it and the controller that answers for it, in both parts."""
+    brand, controller = page.policy.name, page.policy.controller.name
+    for name, content in (page.parts[0], ("HTML", page.shown.text)):
+        if controller not in content:
+            yield f"the {name} part has no controller.name; the footer names brand and controller"
+        if brand != controller and brand not in content.replace(controller, ""):
+            yield f"the {name} part has no brand.name; the footer names brand and controller"
+
+
+@rule("seal-named", "paltalk06-29", idle=())
+def seal_named(page: "Page") -> Iterator[str]:
+    """An answer to a person's request names the seal's programme, to which one may turn, in both parts."""
+    seal, asks = page.policy.seal, "confirm_url" in page.names
+    if seal is None or asks or not page.face.category.answers:
+        return
+    for name, content, links in (
+        ("text", page.rendered.text, page.rendered.text),
+        ("HTML", page.shown.text, page.shown.links),
+    ):
+        if seal.name not in content or seal.url not in links:
+            yield f"the {name} part does not name the seal's programme; write seal.name and seal.url, shown"
