@@ -10,7 +10,7 @@ import typer
 
 import mailer
 from mailer.app import load_policies
-from mailer.cli import explain
+from mailer.cli import explain, trial
 from mailer.cli.layout import Cell
 from mailer.cli.shared import AsJson, facts, fail, out, print_json, settings, table
 from mailer.policy.document import Policy, PolicyError
@@ -19,8 +19,9 @@ from mailer.policy.registry import RULES, Rule
 from mailer.policy.switches import ORDER
 from mailer.settings import SettingsError
 
-app = typer.Typer(help="Policies: list, show, check, explain.", no_args_is_help=True)
+app = typer.Typer(help="Policies: list, show, check, try, explain.", no_args_is_help=True)
 explain.register(app)
+trial.register(app)
 
 Brand = Annotated[str, typer.Argument(help="Such as interpals.")]
 

@@ -69,8 +69,8 @@ SHOWS = {
     "suppressions list", "suppressions explain", "suppressions export", "mailing list", "mailing show",
     "mailing coverage", "report advertiser", "ledger export", "ledger verify", "dead list", "dead show",
     "templates check", "templates preview", "policy explain", "policy list", "policy show", "policy check",
-    "partners list", "partners key", "partners suppressions", "processors list", "quarantine list", "rate list",
-    "publishers list", "publishers show", "schema event", "schema queues", "schema api", "doctor",
+    "policy try", "partners list", "partners key", "partners suppressions", "processors list", "quarantine list",
+    "rate list", "publishers list", "publishers show", "schema event", "schema queues", "schema api", "doctor",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish"}

@@ -1,0 +1,119 @@
+"""The facts of one person and one mailing in the words of the promises, worked out without any rule of `policy`."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mailer.policy.document import Policy
+from mailer.policy.standing import Standing
+from mailer.trial.mails import Mail
+from mailer.trial.people import HOME, Person
+
+LEGAL = frozenset({"breach", "rights", "policy_change", "business_transition"})
+"""Legal and security mail, as DESIGN names it."""
+OF_THE_ACCOUNT = frozenset({"account"})
+"""Mail that lets somebody use an account at all; no switch moves it."""
+ANNOUNCING = "service"
+"""Announcements; under `service_scope = "paid"` optional for who does not pay for that product."""
+ANNOUNCED_FREELY = "notification"
+"""What an announcement is to a person who does not pay for the product."""
+MARKETING = frozenset({"newsletter", "promotional", "partner"})
+"""Direct marketing."""
+PROMOTING = frozenset({"promotional", "partner"})
+"""Offers, which need a known basis."""
+
+
+class Expect(StrEnum):
+    """What a promise says must become of a mail."""
+
+    GOES = "must get"
+    STAYS = "must not get"
+    WRITTEN = "must be told in writing of"
+    NOT_NOW = "must not yet get"
+
+
+@dataclass(slots=True)
+class Case:
+    """One person, one mailing and the brand's policy.
+
+    Attributes:
+        category: what the mail is to this person, by name. is_optional: they may leave it.
+        has_asked: there is a consent to this mail.
+    """
+
+    person: Person
+    standing: Standing
+    mail: Mail
+    policy: Policy
+    category: str
+    is_optional: bool
+    has_asked: bool
+
+
+def case_of(person: Person, mail: Mail, policy: Policy) -> Case:
+    """Works out what a mail is to a person."""
+    standing, category = person.standing, mail.category.name
+    if category == ANNOUNCING and not pays(standing, mail) and "paid" in said_by(policy, standing, "service_scope"):
+        category = ANNOUNCED_FREELY
+    is_optional = category not in LEGAL | OF_THE_ACCOUNT | {ANNOUNCING}
+    return Case(person, standing, mail, policy, category, is_optional, _has_asked(standing, mail, category))
+
+
+def pays(standing: Standing, mail: Mail) -> bool:
+    """Tells that a person pays for what a mailing is about."""
+    return standing.paid
+
+
+def said_by(policy: Policy, standing: Standing, switch: str) -> frozenset[str]:
+    """The values of a switch in each policy that binds the brand to a person.
+
+    These are the one in force and the one under which the address was collected. Where nobody knows that one, each
+    version of the brand may be it, and the strictest counts.
+    """
+    then = [one for one in policy.versions if one.version == standing.collected_under]
+    return frozenset(getattr(one.switches, switch) for one in (policy, *(then or policy.versions)))
+
+
+def is_asked_first(case: Case) -> bool:
+    """Tells that marketing to this person needs an opt-in, by a policy or by the law where they live."""
+    return case.standing.country != HOME or "opt_in" in said_by(case.policy, case.standing, "promo_basis")
+
+
+def is_in_order(case: Case) -> bool:
+    """Tells that the mailing itself may go: purpose, time, partner and inviter are as they should be."""
+    return case.mail.usual
+
+
+def is_reachable(case: Case) -> bool:
+    """Tells that there is a person of age behind an address that works."""
+    one = case.standing
+    return one.address is not None and not (one.erased or one.under_13 or one.address_dead)
+
+
+def is_bound(case: Case) -> bool:
+    """Tells that nothing about the account or the channel is in the way of the mail."""
+    if case.category in LEGAL | OF_THE_ACCOUNT:
+        return True
+    one = case.standing
+    return not (one.deactivated or one.restricted) and one.channel == "email"
+
+
+def is_well_known(case: Case) -> bool:
+    """Tells that the address was collected by signing up, under a version of the brand, in a country that is known."""
+    one = case.standing
+    known = {version.version for version in case.policy.versions}
+    return one.source == "sign-up" and one.collected_under in known and one.country is not None
+
+
+def has_left(case: Case) -> bool:
+    """Tells that an opt-out is about this mail: all optional mail, its category, its topic, or its partner."""
+    mailing = case.mail.mailing
+    scopes = {"*", case.category, f"{case.category}/{mailing.topic}", f"partner/{mailing.partner}"}
+    return not scopes.isdisjoint(case.standing.opted_out)
+
+
+def _has_asked(standing: Standing, mail: Mail, category: str) -> bool:
+    mailing = mail.mailing
+    asked = {category, f"{category}/{mailing.topic}"}
+    if category == "partner":
+        asked.add(f"partner/{mailing.partner}")
+    return not asked.isdisjoint(standing.consents)

@@ -1,0 +1,259 @@
+"""The trial itself: each statement is asked about everybody and every mailing, and compared with what is done."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mailer.policy.deciding import decide
+from mailer.policy.decision import WRITTEN, Decision, Divert, Hold, Send, Suppress
+from mailer.policy.document import Policy
+from mailer.policy.promise import Promise
+from mailer.rendering.headers import HeaderRefused
+from mailer.rendering.templates import RenderError, TemplateLibrary
+from mailer.trial.doors import DOORS, Door
+from mailer.trial.facts import Case, Expect, case_of
+from mailer.trial.letters import Letter
+from mailer.trial.mails import Mail, mails_of
+from mailer.trial.people import Person, people_of, singles_of
+from mailer.trial.printing import letters_of
+from mailer.trial.sights import SIGHTS, Sight
+from mailer.trial.statements import FLOOR, STATEMENTS, Statement
+from mailer.trial.untried import UNTRIED
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was found about one statement.
+
+    Attributes:
+        says: the statement. people, mailings: those it spoke of.
+        messages: how many printed ones it looked at. attempts: how often it tried what has to be refused.
+        failures: how often it was contradicted. first: the first time, in words.
+    """
+
+    says: str
+    people: set[int] = field(default_factory=set)
+    mailings: set[str] = field(default_factory=set)
+    messages: int = 0
+    attempts: int = 0
+    failures: int = 0
+    first: str | None = None
+
+    @property
+    def is_tried(self) -> bool:
+        """Tells that it spoke of somebody."""
+        return bool(self.people) or self.messages + self.attempts > 0
+
+    def fail(self, words: str) -> None:
+        """Notes a contradiction."""
+        self.failures += 1
+        self.first = self.first or words
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A promise, or the floor, and how it did.
+
+    Attributes:
+        id, promise: as in the policy. result: holds, fails or not tried.
+        people, mailings, messages, attempts: those that its statements spoke of.
+        failure: the first person or message that contradicts it, in words.
+        not_tried: what the trial cannot know of it, in words.
+        statements: what was asked, in words. contradicted: those of them that somebody or some message contradicts.
+    """
+
+    id: str
+    promise: str
+    result: str
+    people: int
+    mailings: int
+    messages: int
+    attempts: int
+    failure: str | None
+    not_tried: tuple[str, ...]
+    statements: tuple[str, ...]
+    contradicted: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A brand's trial. `at` is the time that was taken for now; `people` and `mailings` are all that were made up."""
+
+    brand: str
+    version: str
+    at: datetime
+    people: int
+    mailings: int
+    lines: tuple[Line, ...]
+
+    @property
+    def failed(self) -> tuple[Line, ...]:
+        """The promises that do not hold."""
+        return tuple(line for line in self.lines if line.result == FAILS)
+
+
+class Tallies:
+    """What was found about each statement that a promise needs.
+
+    Args:
+        wanted: the rules of the brand's promises.
+
+    Attributes:
+        by_rule: for each rule, what was found about its statements.
+    """
+
+    def __init__(self, wanted: set[str]) -> None:
+        self.by_rule: defaultdict[str, list[Tally]] = defaultdict(list)
+        self._statements = [(one.speak, self._tally(one)) for one in STATEMENTS if not wanted.isdisjoint(one.rules)]
+        self._sights = [(one.look, self._tally(one)) for one in SIGHTS if not wanted.isdisjoint(one.rules)]
+        self._doors = [(one.knock, self._tally(one)) for one in DOORS if not wanted.isdisjoint(one.rules)]
+
+    def _tally(self, one: Statement | Sight | Door) -> Tally:
+        tally = Tally(one.says)
+        for rule in one.rules:
+            self.by_rule[rule].append(tally)
+        return tally
+
+    def ask(self, case: Case, index: int, decision: Decision) -> None:
+        """Compares a decision with each statement about it."""
+        for speak, tally in self._statements:
+            expected = speak(case)
+            if expected is None:
+                continue
+            tally.people.add(index)
+            tally.mailings.add(case.mail.says)
+            if not _is_met(expected, decision, case):
+                tally.fail(f"{case.person.words}, {_did(decision)} {case.mail.says}; they {expected.value} it")
+
+    def look(self, mail: Mail, policy: Policy, now: datetime) -> None:
+        """Looks at each message of one mailing."""
+        try:
+            for letter in letters_of(mail, policy, now):
+                self._look_at(letter, mail)
+        except (RenderError, HeaderRefused) as error:
+            for _, tally in self._sights:
+                tally.fail(f"{mail.says} cannot be printed: {error}")
+
+    def _look_at(self, letter: Letter, mail: Mail) -> None:
+        for look, tally in self._sights:
+            problems = look(letter)
+            if problems is None:
+                continue
+            tally.messages += 1
+            tally.mailings.add(mail.says)
+            if problems:
+                language = f" in {letter.case.person.locale}" if letter.case.person.locale else ""
+                tally.fail(f"{mail.says}{language}, to {letter.case.person.words}, {problems[0]}")
+
+    def knock(self, policy: Policy, templates: TemplateLibrary, now: datetime) -> None:
+        """Tries what is refused before anything is decided: events, and processors."""
+        for door, tally in self._doors:
+            for tried in door(policy, templates, now):
+                tally.attempts += 1
+                if tried:
+                    tally.fail(tried)
+
+
+HOLDS, FAILS, NOT_TRIED = "holds", "fails", "not tried"
+Step = Callable[[int, int], None]
+"""Told how many mailings of how many are done."""
+
+
+def try_brand(
+    policy: Policy,
+    templates: TemplateLibrary,
+    now: datetime,
+    step: Step = lambda done, of: None,
+    people: Sequence[Person] | None = None,
+) -> Trial:
+    """Tries everything that a brand promises.
+
+    Args:
+        policy: the brand's, with its other versions beside it.
+        templates: holds the brand's.
+        now: an aware datetime.
+        step: is told of the progress.
+        people: those about whom it asks; None: everybody, see `people_of`.
+    """
+    policy = policy.model_copy(update={"only_deliver_to": None})
+    everybody = list(enumerate(people_of(policy) if people is None else people))
+    few = everybody[: len(singles_of(policy))]
+    mails = mails_of(policy, templates, now)
+    wanted = {FLOOR, *(rule for promise in policy.promises for rule in promise.rules)}
+    tallies = Tallies(wanted)
+    for number, mail in enumerate(mails, 1):
+        for index, person in everybody if mail.usual else few:
+            decision = decide(mail.mailing, person.standing, policy, now)
+            tallies.ask(case_of(person, mail, policy), index, decision)
+        tallies.look(mail, policy, now)
+        step(number, len(mails))
+    tallies.knock(policy, templates, now)
+    lines = [_line(promise, tallies.by_rule) for promise in policy.promises]
+    floor = Promise(id="the-floor", promise=_OF_ALL, source="PROMISES")
+    lines.append(_judged(floor, tallies.by_rule[FLOOR], ()))
+    return Trial(policy.brand, policy.version, now, len(everybody), len(mails), tuple(lines))
+
+
+_OF_ALL = "what holds for every brand: optional mail can be left, mandatory mail arrives, unknown is never the laxest"
+
+
+def _is_met(expected: Expect, decision: Decision, case: Case) -> bool:
+    match expected:
+        case Expect.GOES:
+            waits = isinstance(decision, Hold) and decision.rule == "mail-hours" and case.is_optional
+            return isinstance(decision, Send) or waits
+        case Expect.STAYS:
+            return isinstance(decision, (Suppress, Divert))
+        case Expect.WRITTEN:
+            return isinstance(decision, Divert) and decision.channel == WRITTEN
+        case Expect.NOT_NOW:
+            return not isinstance(decision, Send)
+
+
+def _did(decision: Decision) -> str:
+    match decision:
+        case Send():
+            return "would get"
+        case Hold():
+            return "would later get"
+        case Divert(channel=channel):
+            return f"would be told by {channel.replace('_', ' ')} of"
+        case Suppress(reason=reason):
+            return f"would not get (because: {reason.replace('_', ' ')})"
+
+
+def _line(promise: Promise, by_rule: dict[str, list[Tally]]) -> Line:
+    """How a promise did, by what the statements of its rules found."""
+    if promise.waits_for:
+        return _judged(promise, (), (f"it waits for {promise.waits_for}",))
+    tallies = [tally for rule in promise.rules for tally in by_rule.get(rule, ())]
+    return _judged(promise, tallies, tuple(_unknown(promise, by_rule)))
+
+
+def _unknown(promise: Promise, by_rule: dict[str, list[Tally]]) -> Iterator[str]:
+    """What the trial cannot know of a promise."""
+    for rule in promise.rules:
+        found = by_rule.get(rule, ())
+        if not found:
+            yield UNTRIED.get(rule, f"the trial has no statement of the rule {rule}")
+        elif not any(tally.is_tried for tally in found):
+            yield f"the brand has no mail and no template of which {rule} speaks"
+
+
+def _judged(promise: Promise, tallies: Iterable[Tally], not_tried: tuple[str, ...]) -> Line:
+    unique = list({id(tally): tally for tally in tallies if tally.is_tried or tally.failures}.values())
+    failed = [tally for tally in unique if tally.failures]
+    return Line(
+        promise.id,
+        promise.promise,
+        FAILS if failed else HOLDS if unique else NOT_TRIED,
+        len(set().union(*(tally.people for tally in unique))),
+        len(set().union(*(tally.mailings for tally in unique))),
+        sum(tally.messages for tally in unique),
+        sum(tally.attempts for tally in unique),
+        failed[0].first if failed else None,
+        not_tried,
+        tuple(tally.says for tally in unique),
+        tuple(tally.says for tally in failed),
+    )

@@ -1,0 +1,26 @@
+"""Rules that a trial without a database cannot try, each with the reason in words."""
+
+_STORED = "it is about what is stored"
+_TESTS = "`mailer policy check` names the tests that show it"
+
+UNTRIED = {
+    rule: f"{why}; {_TESTS}"
+    for rule, why in {
+        "account-events": f"{_STORED} of a change of an account",
+        "address-provenance": f"{_STORED} with an address",
+        "consent-proof": f"{_STORED} with a consent",
+        "disclosure": f"{_STORED} of a disclosure",
+        "do-not-track": "it is about what is stored of an open",
+        "export": "it is about the copy that a person gets of their data",
+        "hand-over-record": f"{_STORED} of a hand-over",
+        "legal-hold": f"{_STORED} while the law asks for it",
+        "no-traces": "it is about what stands in logs",
+        "opens-counted": "it is about the figures that are shown of a mailing",
+        "plain-opt-out": "it is about the pages of recipients",
+        "policy-basis": f"{_STORED} as a basis",
+        "press-to-leave": "it is about the pages of recipients",
+        "suppressions-pushed": "it is about what partners are sent",
+        "suppressions-travel": "it is about imports and exports of people",
+    }.items()
+}
+"""By rule."""

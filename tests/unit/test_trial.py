@@ -1,0 +1,292 @@
+"""The trial of a policy: whatever breaks a promise makes its line fail, and says for whom."""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+import pytest
+
+from mailer import cli, resources
+from mailer.pipeline import press
+from mailer.pipeline.counting import Counting
+from mailer.policy import deciding, rules, tracking
+from mailer.policy.category import CATEGORIES
+from mailer.policy.decision import Facts, Suppress
+from mailer.policy.document import Policy
+from mailer.policy.section import Cap
+from mailer.rendering.templates import Template, TemplateLibrary, restore
+from mailer.trial import doors
+from mailer.trial.doors import DOORS
+from mailer.trial.people import Person, people_of, singles_of
+from mailer.trial.sights import SIGHTS
+from mailer.trial.statements import FLOOR, STATEMENTS
+from mailer.trial.trying import FAILS, HOLDS, Line, try_brand
+from tests.factories import policies, templates
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+NOTHING = TemplateLibrary({})
+NEWS = "InterPals <letters@mail.interpals.example>"
+OTHER = "somebody@else.example"
+PROFILE = '<a href="https://interpals.example/?is={{ profile.interest }}">x</a></body>'
+Break = Callable[[pytest.MonkeyPatch], None]
+
+
+def trial_of(policy: Policy, library: TemplateLibrary, people: Sequence[Person] | None = None) -> Mapping[str, Line]:
+    """The lines of a policy that promises each rule by itself, by rule.
+
+    Those who are special in one way only are asked about, unless others are named.
+    """
+    named = (*(one.rules for one in STATEMENTS), *(one.rules for one in SIGHTS), *(one.rules for one in DOORS))
+    every = set[str]().union(*named) - {FLOOR}
+    first = policy.promises[0]
+    own = tuple(first.model_copy(update={"id": rule, "rules": (rule,), "waits_for": None}) for rule in sorted(every))
+    told = policy.model_copy(update={"promises": own})
+    trial = try_brand(told, library, NOW, people=singles_of(policy) if people is None else people)
+    return {FLOOR if line.id == "the-floor" else line.id: line for line in trial.lines}
+
+
+@cache
+def whole(brand: str) -> Mapping[str, Line]:
+    """A shipped brand's, with nothing broken."""
+    return trial_of(policies()[brand], templates())
+
+
+def without(*rules: str) -> Break:
+    """Takes rules out of those that are asked."""
+
+    def cut(patch: pytest.MonkeyPatch) -> None:
+        assert deciding.ASKED.keys() >= set(rules)
+        asked = [entry for name, entry in deciding.ASKED.items() if name not in rules]
+        kept = {name: tuple(ask for concerns, ask in asked if concerns(one)) for name, one in CATEGORIES.items()}
+        patch.setattr(deciding, "_ASKED_OF", kept)
+
+    return cut
+
+
+def stopping(who: Callable[[Facts], object]) -> Break:
+    """Adds a rule that stops mail which has to go."""
+
+    def stop(facts: Facts) -> Suppress | None:
+        return Suppress("stopped", "stopping", facts.policy.version) if who(facts) else None
+
+    def add(patch: pytest.MonkeyPatch) -> None:
+        longer = {name: (stop, *asked) for name, asked in deciding._ASKED_OF.items()}
+        patch.setattr(deciding, "_ASKED_OF", longer)
+
+    return add
+
+
+def setting(owner: object, name: str, value: object) -> Break:
+    """Puts something else in the place of a function."""
+    return lambda patch: patch.setattr(owner, name, value)
+
+
+def edited(brand: str, name: str, piece: str, old: str, new: str) -> TemplateLibrary:
+    """One template of a brand, with other words in one of its pieces."""
+    made = templates().get(brand, name)
+    assert made is not None
+    source = json.loads(made.source)
+    for locale, pieces in source["sources"].items():
+        assert old in pieces[piece], (locale, old)
+        pieces[piece] = pieces[piece].replace(old, new)
+    spoiled = restore(policies()[brand], name, json.dumps(source))
+    return TemplateLibrary({(brand, name): replace(spoiled, example=made.example, profile=made.profile)})
+
+
+class Case(NamedTuple):
+    """How one statement is contradicted.
+
+    Attributes:
+        rule: the one that the promise names. brand: the policy that is tried.
+        broken: what is broken in the rules; None: nothing is.
+        template: the only one that the brand has; None: none is printed.
+        edit: a piece of that template, what stands there, and what is put in its place.
+        policy: changes to the policy. earlier: changes that make an earlier version of it.
+        everybody: those who are special in two ways are asked about, too.
+    """
+
+    rule: str
+    brand: str = "interpals"
+    broken: Break | None = None
+    template: str | None = None
+    edit: tuple[str, str, str] = ("text", "", "")
+    policy: Mapping[str, object] = MappingProxyType({})
+    earlier: Mapping[str, object] = MappingProxyType({})
+    everybody: bool = False
+
+    def try_it(self, patch: pytest.MonkeyPatch | None) -> Line:
+        """The line of the promise; without `patch`, nothing is broken."""
+        policy = policies()[self.brand].model_copy(update=dict(self.policy))
+        if self.earlier:
+            old = policy.model_copy(update={"version": "earlier", **self.earlier})
+            policy = policy.after({"earlier": old})
+        if patch is None and not self.policy and not self.earlier:
+            return whole(self.brand)[self.rule]
+        if self.broken and patch:
+            self.broken(patch)
+        if self.template is None:
+            return trial_of(policy, NOTHING, people_of(policy) if self.everybody else None)[self.rule]
+        return trial_of(policy, edited(self.brand, self.template, *self.edit), ())[self.rule]
+
+
+CAP = {"cap": Cap(mails=2, days=30)}
+OLD = {"purposes": ("rights",)}
+SPEAKS = {
+    "outside_the_list": Case("closed-purposes", broken=without("closed-purposes")),
+    "child": Case("under-13", broken=without("under-13")),
+    "erased": Case("erased", broken=without("erased", "no-address")),
+    "restricted": Case("restricted", broken=without("restricted")),
+    "closed": Case("deactivated", broken=without("deactivated")),
+    "objected": Case("objection", broken=without("objection")),
+    "left": Case("opt-out", broken=without("opt-out")),
+    "stays_by_itself": Case(
+        "own-preference",
+        broken=stopping(lambda facts: facts.category.optional and facts.standing.opted_out),
+    ),
+    "refused_purpose": Case("refused-purpose", broken=without("refused-purpose")),
+    "strange_partner": Case("strangers", broken=without("strangers")),
+    "partner": Case("partner-request", broken=without("partner-request")),
+    "invited_by_nobody": Case("inviter", broken=without("inviter")),
+    "invited_once": Case("one-invitation", broken=without("one-invitation")),
+    "came_back": Case("erased-before", broken=without("erased-before")),
+    "unknown": Case("known-basis", broken=without("known-basis")),
+    "entered": Case("contest-entry", broken=without("contest-entry")),
+    "other_topics": Case("topic-consent", broken=without("topic-consent")),
+    "unsubscribed": Case("subscription", "paltalk-2006", without("subscription", "promo-basis")),
+    "marketing": Case("promo-basis", "paltalk-2006", without("subscription", "promo-basis")),
+    "new_purpose": Case("fresh-consent", broken=without("fresh-consent"), earlier=OLD),
+    "other_channel": Case("channel", "paltalk-2006", without("channel")),
+    "written": Case("electronic-consent", broken=without("electronic-consent")),
+    "early": Case("not-yet", broken=without("not-yet")),
+    "too_often": Case("frequency", broken=without("frequency"), policy=CAP),
+    "announcements": Case("service-scope", broken=stopping(lambda facts: facts.standing.opted_out), everybody=True),
+    "breach": Case("breach-alone", broken=stopping(lambda facts: facts.standing.objected)),
+    "changes": Case("primary-address", broken=stopping(lambda facts: facts.standing.sent)),
+    "mandatory": Case(FLOOR, broken=stopping(lambda facts: facts.standing.erased_before)),
+    "as_many": Case("plain-promotions", broken=stopping(lambda facts: facts.standing.personalisation_refused)),
+}
+"""For each statement about decisions, a fault that contradicts it."""
+
+WHITE = 'style="color:#fff;background-color:#ffffff" href="{{ unsubscribe_url }}"'
+NAMED = "{% if recipient.name %}{{ unsubscribe_url }}{% endif %}"
+PIXEL = '<img src="https://mail.example/o/1.gif" width="1" height="1" alt=""></body>'
+LEAVING = 'href="{{ leave_url }}"'
+LOOKS = {
+    "way_out": Case("way-out", template="weekly", edit=("html", 'href="{{ unsubscribe_url }}"', WHITE)),
+    "bare": Case("not-promotional", template="maintenance", edit=("html", "</body>", PIXEL)),
+    "breach": Case("breach-alone", template="breach-notice", broken=setting(Policy, "sender", lambda policy, _: NEWS)),
+    "footer": Case("service-footer", "paltalk-2002", None, "maintenance", ("html", LEAVING, "hidden " + LEAVING)),
+    "no_secrets": Case("no-secrets", template="maintenance", edit=("text", "InterPals", "Your password is Orchid7.")),
+    "plain": Case("plain-promotions", "peerstream", setting(press, "impersonal", lambda _: False), "spring-offer"),
+    "profile_stays": Case("profile-stays", template="spring-offer", edit=("html", "</body>", PROFILE)),
+    "untracked": Case(
+        "tracking-refused", "interpals", setting(tracking, "tracking_refused", lambda _: False), "weekly"
+    ),
+    "everybodys": Case("nobodys-opens", broken=setting(Counting, "level", lambda *_: "individual"), template="weekly"),
+    "both_named": Case("both-named", template="weekly", edit=("text", "InterPals Inc.", "Us")),
+    "language": Case("local-language", broken=setting(Template, "choose", lambda *_: "en"), template="weekly"),
+    "aligned": Case("aligned", broken=setting(Policy, "sender", lambda *_: "X <x@other.example>"), template="weekly"),
+    "report_link": Case("report-link", template="invitation", edit=("text", "{{ report_url }}", "")),
+    "address": Case("address-at-hand-over", broken=setting(press, "address_now", lambda _: OTHER), template="weekly"),
+}
+"""For each statement about messages, a fault that contradicts it."""
+
+KNOCKS = {
+    "processors": Case("processor-known", broken=setting(doors, "refusal", lambda *_: None)),
+    "no_retention": Case("no-retention", "paltalk-2006", setting(doors, "refusal", lambda *_: None)),
+    "reason": Case("service-reason", "paltalk-2006", setting(doors, "admit", lambda *_: None), "maintenance"),
+    "rate": Case("service-rate", "paltalk-2006", setting(rules, "over_rate", lambda _: False)),
+    "told_at_home": Case("primary-address", broken=setting(doors, "admit", lambda *_: None), template="policy-change"),
+    "uninvited": Case("inviter", broken=setting(doors, "admit", lambda *_: None), template="invitation"),
+    "small_cells": Case("aggregates", broken=setting(doors, "publish", lambda cells, _: cells)),
+    "differences": Case("no-subtraction", broken=setting(doors, "subtractable", lambda *_: False)),
+}
+"""For each statement about what is refused, a fault that contradicts it."""
+
+
+KINDS = (
+    (SPEAKS, {one.speak.__name__: one.says for one in STATEMENTS}),
+    (LOOKS, {one.look.__name__: one.says for one in SIGHTS}),
+    (KNOCKS, {one.knock.__name__: one.says for one in DOORS}),
+)
+"""The cases of each kind of statement, with what its statements say."""
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [pytest.param(case, says[name], id=name) for cases, says in KINDS for name, case in cases.items()],
+)
+def test_a_broken_promise_fails(case: Case, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its line holds as long as nothing is broken; then it fails, by this statement, and says for whom or where."""
+    before = case.try_it(None)
+    assert said in before.statements
+    assert said not in before.contradicted
+    after = case.try_it(monkeypatch)
+    assert (after.result, said in after.contradicted) == (FAILS, True)
+    assert after.failure
+
+
+def test_each_statement_is_contradicted_by_something() -> None:
+    """Nothing stands in the trial that no fault contradicts."""
+    for cases, says in KINDS:
+        assert cases.keys() == says.keys()
+
+
+def own_policy(folder: Path, patch: pytest.MonkeyPatch, *rules: str) -> None:
+    """A policy that somebody wrote: the model for new brands, with a promise for each of some rules."""
+    text = (resources.folder("policies") / "default.toml").read_text("utf-8")
+    text = text.replace('brand = "default"', 'brand = "acme"')
+    for rule in rules:
+        text += f'\n[[promises]]\nid = "acme-{rule}"\npromise = "as it says"\nsource = "2"\nrules = ["{rule}"]\n'
+    (folder / "acme.toml").write_text(text, "utf-8")
+    (folder / "templates").mkdir()
+    patch.setenv("MAILER_POLICIES", str(folder))
+    patch.setenv("MAILER_TEMPLATES", str(folder / "templates"))
+
+
+def run(*words: str) -> int:
+    """A command, in this process; its exit status."""
+    with pytest.raises(SystemExit) as ended:
+        sys.exit(cli.app(["policy", "try", *words], standalone_mode=False) or 0)
+    return int(str(ended.value.code))
+
+
+def test_the_command_tells_an_officer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A policy of one's own is tried without templates; a promise of nothing that the trial knows is not counted."""
+    own_policy(tmp_path, monkeypatch, "opt-out", "way-out", "hand-over-record", "own-rule")
+    assert run("acme") == 0
+    said = capsys.readouterr()
+    assert re.search(r"acme-opt-out +as it says +holds, tried on [\d,]+ people, \d+ mailings\n", said.out)
+    assert re.search(r"acme-hand-over-record +as it says +not tried\n +Not tried: it is about what is stored", said.out)
+    assert "Not tried: the trial has no statement of the rule own-rule." in said.out
+    assert "3 hold, 0 fail, 2 not tried." in said.out
+    assert said.err == ""
+
+
+def test_the_command_fails_by_a_promise_that_does_not_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its status is 1, and the report, here as JSON in a file, names the first person or thing that breaks it."""
+    own_policy(tmp_path, monkeypatch, "processor-known", "opt-out")
+    report = tmp_path / "report.json"
+    assert run("acme", "--json", "--to", str(report)) == 1
+    assert "mailer: 1 promise of acme fails, first acme-processor-known" in capsys.readouterr().err
+    told = json.loads(report.read_text("utf-8"))
+    first, second, floor = told["promises"]
+    assert (first["result"], second["result"], floor["result"]) == (FAILS, HOLDS, HOLDS)
+    assert "lists no processor" in first["failure"]
+
+
+def test_a_brand_that_is_none_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """A misspelt brand gets those that there are."""
+    assert run("palltalk") == 2
+    assert "there is no policy of palltalk; there are interpals, " in capsys.readouterr().err
