@@ -89,9 +89,9 @@ def is_reachable(case: Case) -> bool:
     return one.address is not None and not (one.erased or one.under_13 or one.address_dead)
 
 
-def is_bound(case: Case) -> bool:
-    """Tells that nothing about the account or the channel is in the way of the mail."""
-    if case.category in LEGAL | OF_THE_ACCOUNT:
+def is_bound(case: Case, kind: str | None = None) -> bool:
+    """Tells that nothing about the account or the channel is in the way of the mail, as mail of a category."""
+    if (kind or case.category) in LEGAL | OF_THE_ACCOUNT:
         return True
     one = case.standing
     return not (one.deactivated or one.restricted) and one.channel == "email"

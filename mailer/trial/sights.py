@@ -1,7 +1,7 @@
 """Statements about the messages that people are handed: what each must show, and what none may have."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -46,15 +46,23 @@ def way_out(letter: Letter) -> Sequence[str] | None:
     """Optional mail shows the link to leave it and the postal address in both parts, and has the headers for it."""
     if not letter.case.is_optional:
         return None
-    headers, address = letter.headers, " ".join(letter.case.policy.controller.postal_address.split())
+    headers = letter.headers
     link = _one_click(headers.get("list-unsubscribe", ""))
     return [
         *(["has no List-Unsubscribe header with an https link"] if link is None else []),
         *(_unless(headers.get("list-unsubscribe-post") == "List-Unsubscribe=One-Click", "is not left by one click")),
         *(_unless(_shows_word(letter.seen.links.get(link or "", "")), "shows no way out in its HTML part")),
         *(_unless(bool(link) and (link or "") in letter.text, "shows no way out in its text part")),
-        *(_unless(address in letter.seen.text, "shows no postal address in its HTML part")),
-        *(_unless(address in letter.plain_text, "shows no postal address in its text part")),
+        *shows_postal_address(letter, letter.case.policy.controller.postal_address),
+    ]
+
+
+def shows_postal_address(letter: Letter, address: str) -> list[str]:
+    """Finds the parts that do not show a postal address."""
+    words = " ".join(address.split())
+    return [
+        *(_unless(words in letter.seen.text, "shows no postal address in its HTML part")),
+        *(_unless(words in letter.plain_text, "shows no postal address in its text part")),
     ]
 
 
@@ -86,9 +94,14 @@ def breach(letter: Letter) -> Sequence[str] | None:
 def footer(letter: Letter) -> Sequence[str] | None:
     """Mandatory mail offers what the policy says: a link to leave the service, or words on closing the account."""
     case = letter.case
+    return offers_in_footer(letter, min(said_by(case.policy, case.standing, "service_footer"), key=_ORDER.index))
+
+
+def offers_in_footer(letter: Letter, offer: str) -> Sequence[str] | None:
+    """Finds what the footer of mandatory mail lacks of an offer, one of the values of `service_footer`."""
+    case = letter.case
     if case.is_optional:
         return None
-    offer = min(said_by(case.policy, case.standing, "service_footer"), key=_ORDER.index)
     if offer == "leave":
         links = [url for url in letter.seen.links if urlsplit(url).path.startswith("/u/")]
         return [
@@ -137,7 +150,11 @@ def untracked(letter: Letter) -> Sequence[str] | None:
 @sees("nobodys-opens", "everybodys-links", FLOOR)
 def everybodys(letter: Letter) -> Sequence[str] | None:
     """By the policy's own word nothing is counted, or everybody has the same pixel and the same tracked links."""
-    levels = said_by(letter.case.policy, letter.case.standing, "tracking")
+    return tells_of_nobody(letter, said_by(letter.case.policy, letter.case.standing, "tracking"))
+
+
+def tells_of_nobody(letter: Letter, levels: Set[str]) -> Sequence[str] | None:
+    """Finds what is counted beyond some values of `tracking`, the strictest of which holds."""
     if "off" in levels:
         return _unless(not _counting(letter), "has a pixel or a tracked link, and the policy counts nothing")
     if "tracking" in letter.case.standing.consents:

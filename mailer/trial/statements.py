@@ -99,7 +99,7 @@ def closed(case: Case) -> Expect | None:
 def _legal_only(case: Case) -> Expect | None:
     if case.category not in LEGAL | OF_THE_ACCOUNT:
         return Expect.STAYS
-    return _must_arrive(case)
+    return must_arrive(case)
 
 
 @states("objection", FLOOR)
@@ -152,7 +152,7 @@ def partner(case: Case) -> Expect | None:
     is_strict = "on_request" in allowed or is_asked_first(case)
     if name is None or "never" in allowed or has_left(case) or (is_strict and not has_asked):
         return Expect.STAYS
-    return _asked_for(case) if has_asked else None
+    return may_go(case) if has_asked else None
 
 
 @states("inviter")
@@ -197,7 +197,7 @@ def other_topics(case: Case) -> Expect | None:
     asked = {given for given in case.standing.consents if given.startswith(f"{case.category}/")}
     if not asked or not case.is_optional or case.category == "partner":
         return None
-    return _asked_for(case) if case.has_asked else Expect.STAYS
+    return may_go(case) if case.has_asked else Expect.STAYS
 
 
 @states("subscription")
@@ -206,7 +206,7 @@ def unsubscribed(case: Case) -> Expect | None:
     terms = case.policy.terms.get(case.category)
     if terms is None or not terms.confirmed:
         return None
-    return _asked_for(case) if case.has_asked else Expect.STAYS
+    return may_go(case) if case.has_asked else Expect.STAYS
 
 
 @states("promo-basis", FLOOR)
@@ -215,11 +215,11 @@ def marketing(case: Case) -> Expect | None:
     if case.category not in MARKETING:
         return None
     if case.has_asked:
-        return _asked_for(case)
+        return may_go(case)
     if is_asked_first(case):
         return Expect.STAYS
     is_free = case.category == "promotional" and not case.standing.consents and not _is_confirmed(case)
-    return _asked_for(case) if is_free else None
+    return may_go(case) if is_free else None
 
 
 def _is_confirmed(case: Case) -> bool:
@@ -276,43 +276,56 @@ def announcements(case: Case) -> Expect | None:
     if case.mail.category.name != ANNOUNCING:
         return None
     if case.category == ANNOUNCING:
-        return _must_arrive(case)
+        return must_arrive(case)
     return Expect.STAYS if not pays(case.standing, case.mail) and has_left(case) else None
 
 
 @states("breach-alone")
 def breach(case: Case) -> Expect | None:
     """A breach notice goes to everybody, whatever they refused."""
-    return _must_arrive(case) if case.category == "breach" else None
+    return must_arrive(case) if case.category == "breach" else None
+
+
+@states("lasting-notice")
+def lasting(case: Case) -> Expect | None:
+    """No time ends a breach notice: late is better than never."""
+    if case.category != "breach" or case.mail.mailing.expires_at is None or not is_reachable(case):
+        return None
+    return None if case.standing.electronic_refused else Expect.GOES
 
 
 @states("primary-address", "notice-proof")
 def changes(case: Case) -> Expect | None:
     """A change of the policy or of the owner is told to everybody, whatever they refused."""
-    return _must_arrive(case) if case.category in ("policy_change", "business_transition") else None
+    return must_arrive(case) if case.category in ("policy_change", "business_transition") else None
 
 
 @states(FLOOR)
 def mandatory(case: Case) -> Expect | None:
     """No opt-out, complaint, objection, cap or hour stops mandatory mail."""
-    return None if case.is_optional else _must_arrive(case)
+    return None if case.is_optional else must_arrive(case)
 
 
 @states("plain-promotions", "tracking-refused")
 def as_many(case: Case) -> Expect | None:
     """Refusing personalisation or tracking stops no mail."""
     is_concerned = case.standing.personalisation_refused or case.standing.tracking_refused
-    return _asked_for(case) if is_concerned and case.has_asked else None
+    return may_go(case) if is_concerned and case.has_asked else None
 
 
-def _must_arrive(case: Case) -> Expect | None:
-    """Mandatory mail goes to everybody who can be reached, has the account, and wants mail."""
-    if not is_in_order(case) or not is_reachable(case) or not is_bound(case):
+def must_arrive(case: Case, kind: str | None = None) -> Expect | None:
+    """Mandatory mail goes to everybody who can be reached, has the account, and wants mail.
+
+    Args:
+        case: the person and the mailing.
+        kind: the category that the mail must be to this person; None: the one that it is.
+    """
+    if not is_in_order(case) or not is_reachable(case) or not is_bound(case, kind):
         return None
     return None if case.category == "breach" and case.standing.electronic_refused else Expect.GOES
 
 
-def _asked_for(case: Case) -> Expect | None:
+def may_go(case: Case) -> Expect | None:
     """Optional mail goes to a person who refuses nothing."""
     return None if case.standing.opted_out else _unless_refused(case)
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 
 from mailer.policy.deciding import decide
 from mailer.policy.decision import WRITTEN, Decision, Divert, Hold, Send, Suppress
@@ -15,6 +16,7 @@ from mailer.trial.doors import DOORS, Door
 from mailer.trial.facts import Case, Expect, case_of
 from mailer.trial.letters import Letter
 from mailer.trial.mails import Mail, mails_of
+from mailer.trial.needed import sights_of, statements_of
 from mailer.trial.people import Person, people_of, singles_of
 from mailer.trial.printing import letters_of
 from mailer.trial.sights import SIGHTS, Sight
@@ -97,16 +99,21 @@ class Tallies:
     """What was found about each statement that a promise needs.
 
     Args:
-        wanted: the rules of the brand's promises.
+        promises: the brand's.
 
     Attributes:
-        by_rule: for each rule, what was found about its statements.
+        by_rule: for each rule and each need of a promise, what was found about its statements.
     """
 
-    def __init__(self, wanted: set[str]) -> None:
+    def __init__(self, promises: Iterable[Promise]) -> None:
         self.by_rule: defaultdict[str, list[Tally]] = defaultdict(list)
-        self._statements = [(one.speak, self._tally(one)) for one in STATEMENTS if not wanted.isdisjoint(one.rules)]
-        self._sights = [(one.look, self._tally(one)) for one in SIGHTS if not wanted.isdisjoint(one.rules)]
+        wanted = {FLOOR, *(rule for promise in promises for rule in promise.rules)}
+        needed = {one.rules: one for promise in promises for one in statements_of(promise.needs)}
+        shown = {one.rules: one for promise in promises for one in sights_of(promise.needs)}
+        spoken = (one for one in STATEMENTS if not wanted.isdisjoint(one.rules))
+        seen = (one for one in SIGHTS if not wanted.isdisjoint(one.rules))
+        self._statements = [(one.speak, self._tally(one)) for one in (*spoken, *needed.values())]
+        self._sights = [(one.look, self._tally(one)) for one in (*seen, *shown.values())]
         self._doors = [(one.knock, self._tally(one)) for one in DOORS if not wanted.isdisjoint(one.rules)]
 
     def _tally(self, one: Statement | Sight | Door) -> Tally:
@@ -180,8 +187,7 @@ def try_brand(
     everybody = list(enumerate(people_of(policy) if people is None else people))
     few = everybody[: len(singles_of(policy))]
     mails = mails_of(policy, templates, now)
-    wanted = {FLOOR, *(rule for promise in policy.promises for rule in promise.rules)}
-    tallies = Tallies(wanted)
+    tallies = Tallies(policy.promises)
     for number, mail in enumerate(mails, 1):
         for index, person in everybody if mail.usual else few:
             decision = decide(mail.mailing, person.standing, policy, now)
@@ -227,7 +233,8 @@ def _line(promise: Promise, by_rule: dict[str, list[Tally]]) -> Line:
     """How a promise did, by what the statements of its rules found."""
     if promise.waits_for:
         return _judged(promise, (), (f"it waits for {promise.waits_for}",))
-    tallies = [tally for rule in promise.rules for tally in by_rule.get(rule, ())]
+    needs = [*(one.rules for one in statements_of(promise.needs)), *(one.rules for one in sights_of(promise.needs))]
+    tallies = [tally for rule in (*promise.rules, *chain(*needs)) for tally in by_rule.get(rule, ())]
     return _judged(promise, tallies, tuple(_unknown(promise, by_rule)))
 
 

@@ -168,6 +168,7 @@ SPEAKS = {
     "too_often": Case("frequency", broken=without("frequency"), policy=CAP),
     "announcements": Case("service-scope", broken=stopping(lambda facts: facts.standing.opted_out), everybody=True),
     "breach": Case("breach-alone", broken=stopping(lambda facts: facts.standing.objected)),
+    "lasting": Case("lasting-notice", broken=stopping(lambda facts: facts.mailing.expires_at)),
     "changes": Case("primary-address", broken=stopping(lambda facts: facts.standing.sent)),
     "mandatory": Case(FLOOR, broken=stopping(lambda facts: facts.standing.erased_before)),
     "as_many": Case("plain-promotions", broken=stopping(lambda facts: facts.standing.personalisation_refused)),
@@ -237,6 +238,61 @@ def test_each_statement_is_contradicted_by_something() -> None:
     """Nothing stands in the trial that no fault contradicts."""
     for cases, says in KINDS:
         assert cases.keys() == says.keys()
+
+
+def switched(**values: str) -> Callable[[Policy], Policy]:
+    """Gives switches other values, as no file could that says what its promises need."""
+    return lambda policy: policy.model_copy(update={"switches": policy.switches.model_copy(update=values)})
+
+
+def unconfirmed(policy: Policy) -> Policy:
+    """Sends newsletters to people who did not subscribe."""
+    terms = {**policy.terms, "newsletter": policy.terms["newsletter"].model_copy(update={"confirmed": False})}
+    return switched(promo_basis="opt_out")(policy.model_copy(update={"terms": terms}))
+
+
+def mailing_for_partners(policy: Policy) -> Policy:
+    """Opens a brand without partners to them."""
+    partners = policies()["interpals"].partners
+    terms = {**policy.terms, "partner": policies()["interpals"].terms["partner"]}
+    purposes = (*policy.purposes, "partner_offers")
+    return switched(partner_mail="allowed")(
+        policy.model_copy(update={"partners": partners, "terms": terms, "purposes": purposes})
+    )
+
+
+@pytest.mark.parametrize(
+    ("promise", "turned", "template"),
+    [
+        ("interpals-05", switched(partner_mail="allowed"), None),
+        ("interpals-08", switched(service_scope="any"), None),
+        ("interpals-14", switched(tracking="unlinkable"), "weekly"),
+        ("interpals-24", switched(promo_basis="opt_in"), None),
+        ("paltalk02-02", switched(promo_basis="opt_in"), None),
+        ("paltalk02-04", switched(partner_mail="on_request"), None),
+        ("paltalk02-08", switched(service_footer="none"), "maintenance"),
+        ("paltalk06-03", unconfirmed, None),
+        ("paltalk06-05", switched(service_scope="paid"), None),
+        ("paltalk06-06", switched(service_footer="none"), "maintenance"),
+        ("paltalk06-09", mailing_for_partners, None),
+        ("paltalk06-12", switched(promo_basis="opt_out"), None),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_policy_turned_round_breaks_its_promise(
+    promise: str, turned: Callable[[Policy], Policy], template: str | None
+) -> None:
+    """Whatever the policy or its rules say, a promise is held against what it needs."""
+    brand = next(name for name, policy in policies().items() if promise in {one.id for one in policy.promises})
+    library = NOTHING if template is None else edited(brand, template, "text", "", "")
+    policy = policies()[brand]
+    own = tuple(one.model_copy(update={"rules": ()}) for one in policy.promises if one.id == promise)
+
+    def result(policy: Policy) -> str:
+        told = policy.model_copy(update={"promises": own})
+        return try_brand(told, library, NOW, people=singles_of(told)).lines[0].result
+
+    assert (result(policy), result(turned(policy))) == (HOLDS, FAILS)
 
 
 def own_policy(folder: Path, patch: pytest.MonkeyPatch, *rules: str) -> None:
