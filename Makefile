@@ -30,7 +30,7 @@ check: .venv/dev  ## formatting, lint, types, layers and sizes
 	$(bin)/python scripts/check_sizes.py
 
 proofs: .venv/dev  ## holds each promise against the last run of all tests
-	@$(bin)/mailer policy check
+	@$(bin)/mailer policy check --record .cache/promises.json
 
 promises: .venv/dev  ## writes docs/promises.md: each promise with its rules and its proofs
 	@$(bin)/python -m scripts.publish_promises

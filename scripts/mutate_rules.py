@@ -22,7 +22,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mailer.cli.policy import every_rule
+from mailer.cli.checking import every_rule
 from mailer.embedded import postgres
 from mailer.policy.library import load
 from mailer.policy.promises import PASSED, Record, promises_of, read_record, report

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mailer.cli.policy import every_rule
+from mailer.cli.checking import every_rule
 from mailer.policy.document import Policy
 from mailer.policy.library import load
 from mailer.policy.promises import Record, Row, promises_of, read_record, report
@@ -22,9 +22,10 @@ PAGE = ROOT / "docs" / "promises.md"
 HEAD = """\
 # The promises
 
-What the four policies in `policies/` promise, which rules enforce it, and which tests prove it. `make promises` writes
-this page; `mailer policy check` says whether the proofs passed in the last run of all tests. A promise that waits for
-something is not kept yet, and is never shown as kept. What a policy may say is in [policies.md](policies.md).
+What the four policies in `policies/` promise, what that needs the rest of the file to say, which rules enforce it, and
+which tests prove it. `make promises` writes this page; `mailer policy check` says whether the proofs passed in the last
+run of all tests. A promise that waits for something is not kept yet, and is never shown as kept. What a policy may say
+is in [policies.md](policies.md).
 """
 
 
@@ -45,7 +46,7 @@ def page(policies: Iterable[Policy], rules: dict[str, Rule], record: Record) -> 
     parts = [HEAD]
     for policy in policies:
         parts.append(f"\n## {policy.brand}\n\n{policy.name}, version {policy.version}.\n\n")
-        parts.append("| promise | in our words | rules | proofs |\n|---|---|---|---|\n")
+        parts.append("| promise | in our words | needs | rules | proofs |\n|---|---|---|---|---|\n")
         parts.extend(_promise(row) for row in rows if row.brand == policy.brand)
     parts.append("\n## The rules\n\n")
     parts.append("| rule | what it demands | source | promises | in |\n|---|---|---|---|---|\n")
@@ -56,7 +57,8 @@ def page(policies: Iterable[Policy], rules: dict[str, Rule], record: Record) -> 
 def _promise(row: Row) -> str:
     promise = row.promise
     proofs = f"waits for {promise.waits_for}" if promise.waits_for else "<br>".join(_links(row))
-    return _line(promise.id, promise.promise, ", ".join(f"`{name}`" for name in promise.rules), proofs)
+    needs = "<br>".join(f"`{words}`" for words in promise.needs.words)
+    return _line(promise.id, promise.promise, needs, ", ".join(f"`{name}`" for name in promise.rules), proofs)
 
 
 def _links(row: Row) -> Iterator[str]:

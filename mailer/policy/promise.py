@@ -1,9 +1,10 @@
 """A promise as a policy file has it, and what it needs the rest of that file to say."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
+from mailer.policy.faults import shown
 from mailer.policy.section import Address, Cap, Country, Name, Section, Slug, Text, Whole
 from mailer.policy.switches import Floor, PartnerMail, PromoBasis, ServiceFooter, ServiceScope, Tracking
 
@@ -66,6 +67,32 @@ class Needs(Section):
     opt_out_mailbox: Address | None = None
     authority: Yes | None = None
     seal: Yes | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Each need as it stands in the file; a category that has to be there by its name."""
+        said: dict[str, Any] = self.model_dump(exclude_defaults=True, exclude_none=True, mode="json")
+        exactly, categories = said.pop("exactly", {}), said.pop("categories", {})
+        return (
+            *(f"{name} = {_toml(value)}" for name, value in said.items()),
+            *(f"{name} = {_toml(value)} exactly" for name, value in exactly.items()),
+            *(f"categories.{name}" for name, terms in categories.items() if not terms),
+            *(
+                f"categories.{name}.{key} = {_toml(value)}"
+                for name, terms in categories.items()
+                for key, value in terms.items()
+            ),
+        )
+
+
+def _toml(value: Any) -> str:
+    match value:
+        case dict():
+            return f"{{ {', '.join(f'{key} = {_toml(inner)}' for key, inner in value.items())} }}"
+        case list():
+            return f"[{', '.join(_toml(inner) for inner in value)}]"
+        case _:
+            return shown(value)
 
 
 class Promise(Section):

@@ -2,8 +2,8 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mailer.policy.document import Policy
@@ -52,6 +52,7 @@ class Record:
         whole: the whole suite was run, and no part of it.
         tests: those with a marker.
         own: it was mailer's own suite, which has to prove every rule.
+        digests: of the code, the policies, the templates and the jurisdictions that were tested, by these words.
     """
 
     when: str
@@ -59,6 +60,11 @@ class Record:
     whole: bool
     tests: tuple[Case, ...]
     own: bool = True
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    def differs(self, at_hand: Mapping[str, str]) -> tuple[str, ...]:
+        """Returns what it is not a record of, of what is at hand."""
+        return tuple(part for part, digest in at_hand.items() if self.digests.get(part) != digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +114,33 @@ def read_record(text: str) -> Record:
         tests = tuple(
             Case(test["id"], tuple(test["promises"]), tuple(test["rules"]), test["outcome"]) for test in said["tests"]
         )
-        return Record(said["when"], said["commit"], said["whole"], tests, said.get("own", True))
+        return Record(
+            said["when"], said["commit"], said["whole"], tests, said.get("own", True), dict(said.get("digests", {}))
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             "it is no record of a test run; run all tests under the plugin mailer.testing.proofs, which writes one"
         ) from error
 
 
-def report(policies: Iterable[Policy], rules: Mapping[str, Rule], record: Record | None) -> Report:
+def report(
+    policies: Iterable[Policy],
+    rules: Mapping[str, Rule],
+    record: Record | None,
+    at_hand: Mapping[str, str] | None = None,
+) -> Report:
     """What each policy promises, which rules and tests stand behind it, and what is wrong.
 
     Args:
         policies: those in force.
         rules: every rule there is, with all rooms imported.
         record: the last run of the whole suite; None if there was none.
+        at_hand: the digests of the code and the files at hand. A record of others proves nothing about them. None: the
+            record is taken as one of them.
     """
+    differs = record.differs(at_hand or {}) if record else ()
+    if record and differs:
+        record = None
     tests = record.tests if record else ()
     proofs = _proofs(tests)
     found = proofs if record else None
@@ -137,7 +155,7 @@ def report(policies: Iterable[Policy], rules: Mapping[str, Rule], record: Record
         for promise in policy.promises
     )
     unproven = _unproven(tests, rows, rules) if record and record.own else ()
-    return Report(rows, (*_of_the_run(record), *_of_markers(tests, rows, rules), *unproven))
+    return Report(rows, (*_of_the_run(record, differs), *_of_markers(tests, rows, rules), *unproven))
 
 
 def _proofs(tests: Iterable[Case]) -> dict[str, tuple[Proof, ...]]:
@@ -174,7 +192,9 @@ def _faults(
             yield f"its proof {proof.test} has not passed ({proof.outcome}); mend what it shows, and run `make test`"
 
 
-def _of_the_run(record: Record | None) -> Iterator[str]:
+def _of_the_run(record: Record | None, differs: Sequence[str]) -> Iterator[str]:
+    if differs:
+        yield f"the record is of another tree, with other {' and '.join(differs)}, and proves nothing: run all tests"
     if record is not None and not record.whole:
         yield "the record is of a part of the tests; run all of them"
 

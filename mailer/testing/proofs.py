@@ -5,9 +5,11 @@ the project.
 
 A test under `@pytest.mark.promise("interpals-07", …)` is a proof of each promise that it names; one under
 `@pytest.mark.rule("staging", …)` proves rules that stand behind no promise. A run of the whole suite writes
-`.cache/promises.json`, which `mailer policy check` reads. A run of a part of it (a path, `-k`, `-m`, `--lf`) leaves
-that file alone; `--proofs=FILE` writes one for any run, which says that it is of a part. In a parallel run (`-n`) each
-process of pytest-xdist collects all tests and hands over what it has taken down; the process that started them writes.
+`.cache/promises.json`, which `mailer policy check` reads. It has digests of mailer's code, and of the policies,
+templates and jurisdictions that were tested: it proves nothing of others. A run of a part of the suite (a path, `-k`,
+`-m`, `--lf`) leaves that file alone; `--proofs=FILE` writes one for any run, which says that it is of a part. In a
+parallel run (`-n`) each process of pytest-xdist collects all tests and hands over what it has taken down; the process
+that started them writes.
 """
 
 import json
@@ -19,6 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from mailer.digests import digests_of
+from mailer.settings import read_settings
 
 RECORD = Path(".cache", "promises.json")
 """Under the project's folder."""
@@ -47,6 +52,13 @@ class Recorder:
         self._complete = False
         self._marked: dict[str, dict[str, list[str]]] = {}
         self._outcomes: dict[str, str] = {}
+        self._digests: dict[str, str] = {}
+
+    def pytest_sessionstart(self) -> None:
+        """Notes which code and which files are tested: those at the beginning, which are imported."""
+        if not hasattr(self._config, "workerinput"):
+            settings = read_settings()
+            self._digests = digests_of(settings.policies, settings.templates)
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """A run that left tests out is of a part."""
@@ -90,6 +102,7 @@ class Recorder:
             "commit": _commit(self._config.rootpath),
             "whole": whole,
             "own": _is_own(self._config.rootpath),
+            "digests": self._digests,
             "tests": [
                 {"id": test, **named, "outcome": self._outcomes.get(test, NOT_RUN)}
                 for test, named in self._marked.items()

@@ -7,14 +7,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from mailer import resources
-from mailer.cli import app
-from mailer.cli.policy import every_rule
+from mailer.digests import digests_of
 from mailer.policy.document import Policy, parse_policy
 from mailer.policy.promises import Case, Record, Status, read_record, report
 from mailer.policy.registry import Rule
@@ -206,6 +203,7 @@ def test_a_whole_run_writes_the_record(suite: Suite, processes: int) -> None:
     record = read_record(suite.record.read_text())
     assert record.whole
     assert not record.own
+    assert record.differs(digests_of(resources.folder("policies"), resources.folder("templates"))) == ()
     assert suite.outcomes(suite.record) == {
         "test_cases[1]": "passed",
         "test_cases[2]": "failed",
@@ -316,52 +314,16 @@ def test_a_marker_without_names_is_a_mistake(suite: Suite) -> None:
     assert not suite.record.exists()
 
 
-def policy_command(*arguments: str) -> Result:
-    """Runs `mailer policy …`."""
-    return CliRunner().invoke(app, ["policy", *arguments])
-
-
-def test_check_shows_every_promise(tmp_path: Path) -> None:
-    """77 promises of four policies, each with its rules; without a record none is kept or broken; status 1."""
-    done = policy_command("check", "--json", "--record", str(tmp_path / "none.json"))
-    shown: dict[str, Any] = json.loads(done.stdout)
-    assert done.exit_code == 1
-    assert len(shown["promises"]) == 77
-    assert {row["brand"] for row in shown["promises"]} == {"interpals", "paltalk-2006", "paltalk-2002", "peerstream"}
-    assert {row["status"] for row in shown["promises"]} == {"unproven", "pending"}
-    assert all(rule["home"] for row in shown["promises"] for rule in row["rules"])
-    assert shown["faults"] == []
-    assert "behind 62 of 77 promises stand rules that exist" in done.stderr
-    assert "mailer.testing.proofs" in done.stderr
-    assert "faults" not in done.stderr
-
-
-def test_check_is_content_with_a_good_record(tmp_path: Path) -> None:
-    """With a proof of everything on record, every promise is kept or waits, and the status is 0."""
-    file = tmp_path / "record.json"
-    ids = re.findall(
-        r'^id = "(.+?)"', "".join(path.read_text() for path in (ROOT / "policies").glob("*.toml")), re.MULTILINE
-    )
-    known = {found["id"] for found in json.loads(policy_command("check", "--json").stdout)["promises"]}
-    tests = [
-        {"id": "t::a", "promises": [name for name in ids if name in known], "rules": [], "outcome": "passed"},
-        {"id": "t::b", "promises": [], "rules": list(every_rule()), "outcome": "passed"},
-    ]
-    file.write_text(json.dumps({"when": "2026-06-01", "commit": None, "whole": True, "own": True, "tests": tests}))
-    done = policy_command("check", "--record", str(file))
-    assert done.exit_code == 0, done.output
-    assert "peerstream, version 2018: 8 kept, 5 pending" in done.stdout
-
-
-def test_list_and_show_say_what_holds() -> None:
-    """The list has each brand with its switches; one policy is shown in full, as JSON too."""
-    listed = {row["brand"]: row for row in json.loads(policy_command("list", "--json").stdout)}
-    assert (listed["interpals"]["promo_basis"], listed["interpals"]["promises"]) == ("opt_out", 25)
-    assert "paltalk-2002" in policy_command("list").stdout
-    shown = policy_command("show", "paltalk-2006").stdout
-    assert all(text in shown for text in ("relay-us", "paltalk06-01", "opt_in, opt_out", "Holdings", "10"))
-    assert json.loads(policy_command("show", "interpals", "--json").stdout)["partners"][0]["id"] == "penpal-shop"
-    assert policy_command("show", "nobody").exit_code == 2
+@pytest.mark.parametrize("part", ["code", "policies", "templates", "jurisdictions"])
+def test_a_record_of_another_tree_proves_nothing(part: str) -> None:
+    """A record of other code or other files is called so, and no promise is kept by it."""
+    at_hand = dict.fromkeys(("code", "policies", "templates", "jurisdictions"), "1")
+    record = replace(ran(proves("p-0"), proves("of-others")), digests=at_hand | {part: "2"})
+    found = report([policy('rules = ["a"]')], rules("a", "b"), record, at_hand)
+    assert [row.status for row in found.rows] == [Status.UNPROVEN]
+    assert found.faults == (f"the record is of another tree, with other {part}, and proves nothing: run all tests",)
+    whole = replace(ran(proves("p-0")), digests=at_hand)
+    assert [row.status for row in report([policy('rules = ["a"]')], rules("a"), whole, at_hand).rows] == [Status.KEPT]
 
 
 def test_the_published_table_is_the_one_that_the_command_writes() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from mailer.cli.policy import every_rule
+from mailer.cli.checking import every_rule
 from mailer.policy import registry
 from mailer.policy.deciding import ASKED
 from mailer.policy.registry import RULES, rule, without
