@@ -1,0 +1,44 @@
+"""The order in which rules are asked: which reason stands in the ledger where several forbid a mail."""
+
+from mailer.policy.deciding import ASKED, SEND, decide
+from tests.lattice import facts_with, people, speaking
+
+PRECEDENCE = (
+    # What forbids all mail.
+    *("closed-purposes", "under-13", "erased", "expired"),
+    # What the person wants.
+    *("restricted", "deactivated", "objection", "opt-out", "refused-purpose"),
+    # What this mail lacks.
+    *("strangers", "partner-request", "inviter"),
+    # What this person has not asked for.
+    *(
+        "one-invitation",
+        "erased-before",
+        "known-basis",
+        "contest-entry",
+        "topic-consent",
+        "subscription",
+        "promo-basis",
+    ),
+    "fresh-consent",
+    # What goes another way.
+    *("channel", "no-address", "dead-address", "electronic-consent"),
+    # What may pass.
+    *("one-copy", "staging", "not-yet", "frequency", "mail-hours"),
+)
+"""The rules, by whose reason is told first. Whoever adds a rule gives it a place here, too."""
+
+
+def test_each_rule_has_its_place() -> None:
+    """Every rule that is asked stands in the order, and no other."""
+    assert set(PRECEDENCE) == set(ASKED)
+    assert len(PRECEDENCE) == len(ASKED)
+
+
+def test_the_first_reason_is_told() -> None:
+    """Of a person with two things wrong, the ledger names the one that comes first, in every category."""
+    for category, wrongs in people(2):
+        facts = facts_with(category, wrongs)
+        decision = decide(facts.mailing, facts.standing, facts.policy, facts.now)
+        told = min(speaking(facts), key=PRECEDENCE.index, default=SEND)
+        assert decision.rule == told, (category, [wrong.name for wrong in wrongs])
