@@ -40,6 +40,7 @@ from mailer.ledger.publishers import PostgresPublishers
 from mailer.ledger.quarantine import PostgresQuarantine
 from mailer.ledger.rates import PostgresRates
 from mailer.ledger.reading import PostgresLedger
+from mailer.ledger.records import PostgresRecords
 from mailer.ledger.reports import PostgresReports
 from mailer.ledger.rights import PostgresRights
 from mailer.ledger.standings import PostgresStandings
@@ -148,6 +149,7 @@ class App:
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.opens = PostgresOpens(pool, self.policies, settings.secret_keys)
         self.reports = PostgresReports(pool)
+        self.records = PostgresRecords(pool)
         self.letters = PostgresDeadLetters(pool, self.hasher)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.ledger = PostgresLedger(pool, settings.ledger_key)

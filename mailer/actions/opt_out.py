@@ -1,6 +1,7 @@
 """Leaving optional mail."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
@@ -18,7 +19,9 @@ class OptOutRefused(Exception):
     """What was to be left cannot be left, or nobody is there to leave it."""
 
 
-async def opt_out(standings: Standings, policy: Policy, recipient_id: int, scope: str, source: str) -> OptedOut:
+async def opt_out(
+    standings: Standings, policy: Policy, recipient_id: int, scope: str, source: str, mailing_id: UUID | None = None
+) -> OptedOut:
     """Leaves a category, a topic, a purpose, a partner, or all optional mail of the brand. At once, and for ever.
 
     Again without harm. It also withdraws the consents that it covers.
@@ -29,6 +32,7 @@ async def opt_out(standings: Standings, policy: Policy, recipient_id: int, scope
         recipient_id: who leaves.
         scope: an optional category's name, `category/topic`, `purpose/…`, `partner/…`, or `EVERYTHING_OPTIONAL`.
         source: how it was said, such as `one-click` or `import`; it stands in the ledger.
+        mailing_id: of the mail whose link was used, if one was.
 
     Returns:
         The record that it made, if it made one.
@@ -37,7 +41,7 @@ async def opt_out(standings: Standings, policy: Policy, recipient_id: int, scope
         OptOutRefused: the category is mandatory, the scope unknown, or the brand has no such recipient.
     """
     check_scope(policy, scope)
-    done = await standings.opt_out(policy.brand, recipient_id, scope, source)
+    done = await standings.opt_out(policy.brand, recipient_id, scope, source, mailing_id)
     if done is None:
         raise OptOutRefused(f"{policy.brand} has no such recipient")
     return done

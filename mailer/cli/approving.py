@@ -9,10 +9,10 @@ import typer
 
 from mailer.app import App
 from mailer.cli.identifiers import named_mailing
+from mailer.cli.routes import no_route
 from mailer.cli.shared import AsJson, fail, note_actor, out, print_json, with_app
 from mailer.pipeline.foreseeing import Foreseen, foresee
 from mailer.pipeline.press import Press, Presses, UnknownTemplate
-from mailer.pipeline.routing import NoRoute, Routes
 from mailer.ports.control import MailingRefused
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
 from mailer.rendering.texts import say_lacking
@@ -45,7 +45,8 @@ def approve(
         if status.state != "awaiting_release":
             raise ReleaseRefused(f"the mailing does not wait for a release; it is {status.state}")
         press = await _press(app, status)
-        foreseen = await foresee(app.deliveries, press, await _no_route(app, press), press.facts.released_at)
+        obstacle = await no_route(app, press.policy, press.template.purpose, press.category.lane)
+        foreseen = await foresee(app.deliveries, press, obstacle, press.facts.released_at)
         if not foreseen.mail and not reaching_nobody:
             raise ReleaseRefused(
                 f"it would reach nobody by mail: {', '.join(_says(foreseen)) or 'it has no recipients'}; nothing is"
@@ -75,15 +76,6 @@ async def _press(app: App, status: MailingStatus) -> Press:
     source = None if presses.has_template(facts) else await app.mailings.template_source(facts.template_version)
     free_at = max(datetime.now(UTC), facts.send_at or datetime.now(UTC))
     return presses.set_up(replace(facts, released_at=free_at), source)
-
-
-async def _no_route(app: App, press: Press) -> NoRoute | None:
-    """Returns why none of the processors that are configured here may have a mailing; None: one may."""
-    if app.settings.captures:
-        return None
-    routes = Routes(await app.senders(), lambda name: None)
-    route = routes.choose(press.policy, press.template.purpose, datetime.now(UTC), lane=press.category.lane)
-    return route if isinstance(route, NoRoute) else None
 
 
 def _says(foreseen: Foreseen) -> Iterator[str]:

@@ -1,47 +1,57 @@
-"""`mailer policy explain`: why somebody does, or does not, get a mailing."""
+"""`mailer policy explain`: why somebody did, or did not, get a mail, and what would happen now or on a past day."""
 
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
+from mailer.actions.explaining import Found, spans
 from mailer.app import App
-from mailer.cli.identifiers import mailing_id
-from mailer.cli.layout import Cell
-from mailer.cli.shared import AsJson, facts, fail, out, print_json, table, with_app
+from mailer.cli.explained import as_json, print_found
+from mailer.cli.identifiers import find_mailings
+from mailer.cli.routes import no_route
+from mailer.cli.shared import AsJson, fail, print_json, with_app
 from mailer.inputs import moment, named_moment
+from mailer.ledger.directory import Listed, PostgresDirectory
 from mailer.policy.deciding import decide, facts_of
-from mailer.policy.decision import Decision, Facts, Mailing, Send
-from mailer.policy.explaining import Line, lines, missing, sentence, switches
-from mailer.policy.tracking import tracking_level
-from mailer.ports.control import MailingRefused
+from mailer.policy.decision import Mailing
+from mailer.policy.document import Policy
+from mailer.policy.library import in_force
+from mailer.policy.past import Past, standing_at
+from mailer.policy.standing import Standing
+from mailer.ports.consents import ConsentRecord
+from mailer.ports.suppressions import Suppression
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What is to be explained: a mailing that there was, or one that might be."""
+    """A question about a mailing that there was, or about one that might be.
+
+    Attributes:
+        on: the moment that is asked about; None: now.
+    """
 
     recipient: str
     brand: str | None
     template: str | None
-    mailing: UUID | None
+    mailing: str | None
     topic: str | None
     partner: str | None
     inviter: str | None
-    at: datetime
+    on: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Explained:
-    asked: _Asked
-    brand: str
+class _Mail:
+    """The mail that is asked about, of a brand that is known."""
+
+    policy: Policy
     template: str
-    facts: Facts
-    decision: Decision
-    recorded: list[dict[str, Any]]
+    mailing: Mailing
 
 
 class _Unexplained(Exception):
@@ -54,165 +64,176 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    recipient: Annotated[str, typer.Option(metavar="REF", help="Who, as the application names them.")],
+    recipient: Annotated[
+        str, typer.Option(metavar="REF", help="The person: a ref, an address, or the ledger's number.")
+    ],
     brand: Annotated[str | None, typer.Option(help="Whose mail; may be left out where one brand knows them.")] = None,
-    template: Annotated[str | None, typer.Option(help="Which mail, were it sent now.")] = None,
+    template: Annotated[str | None, typer.Option(help="Which mail, were it sent.")] = None,
     mailing: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ID", help="A mailing that there was, by its or its event's id: what the ledger has, too."
-        ),
+        str | None, typer.Option(metavar="ID", help="A mailing that there was, by its or its event's id.")
     ] = None,
     topic: Annotated[str | None, typer.Option(help="Within the category.")] = None,
     partner: Annotated[str | None, typer.Option(help="Whose mail it is, as the policy names them.")] = None,
     inviter: Annotated[str | None, typer.Option(help="Who invites.")] = None,
-    at: Annotated[
-        str | None, typer.Option(metavar="TIME", help="When, in UTC unless it names a zone; now without it.")
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY", help="How it was at the end of a day, or at a time, in UTC unless it names a zone; else now."
+        ),
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Says what every rule saw and said, and why this person does, or does not, get it."""
+    """Says why this person did, or does not, get a mail: from the record, and by the rules. It names no address."""
     try:
-        when = _when(at) if at else datetime.now(UTC)
+        when = _when(on) if on else None
     except ValueError as error:
         fail(str(error), 2)
+    asked = _Asked(recipient, brand, template, mailing, topic, partner, inviter, when)
 
-    async def act(app: App) -> _Explained:
-        id_ = None if mailing is None else await mailing_id(app, mailing)
-        return await _explained(app, _Asked(recipient, brand, template, id_, topic, partner, inviter, when))
+    async def act(app: App) -> Found:
+        return await _find(app, asked)
 
     try:
         found = with_app(act)
-    except MailingRefused as error:
-        fail(f"--mailing: {error}", 2)
     except _Unexplained as error:
         fail(str(error), 2)
     if json:
-        print_json(_as_json(found))
+        print_json(as_json(found))
     else:
-        _print(found)
+        print_found(found)
 
 
 def _when(text: str) -> datetime:
-    """The moment that is asked about; without a zone it is in UTC."""
+    """The moment that is asked about: the end of a day, or a time, in UTC where it names no zone."""
+    with suppress(ValueError):
+        return moment(f"{text}T00:00:00Z") + timedelta(days=1)
     with suppress(ValueError):
         return moment(f"{text}Z")
-    return named_moment("--at", text)
+    return named_moment("--on", text)
 
 
-async def _explained(app: App, asked: _Asked) -> _Explained:
-    brand, template, mailing = await _mailing(app, asked)
-    recipient = await app.standings.find(brand, asked.recipient)
-    row = await app.deliveries.foresee(brand, recipient, mailing) if recipient is not None else None
+async def _find(app: App, asked: _Asked) -> Found:
+    """Gathers what the answer needs."""
+    id_, asked = await _known_mailing(app, asked)
+    person, mail = await _person_and_mail(app, asked, id_)
+    now = datetime.now(UTC)
+    row = await app.deliveries.foresee(person.brand, person.id, mail.mailing)
     if row is None:
-        raise _Unexplained(f"--recipient: {brand} has no recipient {asked.recipient}")
-    mailing = replace(mailing, inviter_paused=row.inviter_paused)
-    seen = facts_of(mailing, row.standing, app.policies[brand], asked.at)
-    decision = decide(mailing, row.standing, app.policies[brand], asked.at)
-    recorded = await app.ledger.decisions(asked.mailing, row.recipient_id) if asked.mailing else []
-    return _Explained(asked, brand, template, seen, decision, recorded)
+        raise _Unexplained(f"--recipient: {person.brand} knows them no more")
+    mailing = replace(mail.mailing, inviter_paused=row.inviter_paused)
+    stops = await app.suppressions.of(person.brand, person.id)
+    consents = await app.consents.history(person.brand, person.id)
+    past = await _past(app, asked, person, row.standing, stops, consents) if asked.on and asked.on < now else None
+    policy = _policy_on(mail.policy, asked.on) if asked.on and past else mail.policy
+    standing, at = past.standing if past else row.standing, asked.on or now
+    obstacle = None if past else await no_route(app, policy, mailing.purpose, mailing.category.lane)
+    return Found(
+        who=person.ref if "@" not in person.ref else f"recipient {person.id}",
+        template=mail.template,
+        mailing=id_,
+        facts=facts_of(mailing, standing, policy, at),
+        decision=decide(mailing, standing, policy, at),
+        past=past is not None,
+        untold=past.untold if past else (),
+        delivered=await app.records.delivered(id_, person.id) if id_ else None,
+        entries=await app.records.entries(id_, person.id) if id_ else (),
+        halts=[] if past and not id_ else await app.records.halts(person.brand, id_),
+        stops=stops,
+        consents=consents,
+        titles=await app.records.named({stop.mailing_id for stop in stops if stop.mailing_id}),
+        obstacle=obstacle.reason if obstacle else None,
+    )
 
 
-async def _only_brand(app: App, recipient: str, template: str) -> str:
-    """The one brand that has this mail and knows this person."""
-    mailing = [brand for brand in app.policies if app.templates.get(brand, template) is not None]
-    if not mailing:
-        raise _Unexplained(f"--template: no brand has {template}; `mailer templates check` shows them")
-    known = [brand for brand in mailing if await app.standings.find(brand, recipient) is not None]
-    if len(known) != 1:
-        those = f"{', '.join(known)} know" if known else f"none of {', '.join(mailing)} knows"
-        raise _Unexplained(f"--brand: {those} {recipient}; name one")
-    return known[0]
+async def _known_mailing(app: App, asked: _Asked) -> tuple[UUID | None, _Asked]:
+    """The id of the mailing that is asked about, and the question with that mailing's brand and template."""
+    if asked.mailing is None:
+        if asked.template is None:
+            raise _Unexplained("name a mailing by --mailing, or a mail by --template")
+        return None, asked
+    found = await find_mailings(app, asked.mailing)
+    of_brand = [status for status in found if asked.brand in (None, status.brand)]
+    if found and not of_brand:
+        raise _Unexplained(f"--brand: the mailing {asked.mailing} is of {found[0].brand}")
+    if not found:
+        raise _Unexplained(f"--mailing: there is no mailing {asked.mailing}; `mailer mailing list` shows them")
+    if len(of_brand) > 1:
+        those = ", ".join(f"{status.id} of {status.brand}" for status in of_brand)
+        raise _Unexplained(f"--mailing: {asked.mailing} names {len(of_brand)} mailings: {those}; give the id of one")
+    return of_brand[0].id, replace(asked, brand=of_brand[0].brand, template=of_brand[0].template)
 
 
-async def _mailing(app: App, asked: _Asked) -> tuple[str, str, Mailing]:
-    """Brand and template by name, and the mailing as a decision sees it."""
-    if asked.mailing is not None:
-        told = (await app.mailings.facts([asked.mailing])).get(asked.mailing)
-        if told is None:
-            raise _Unexplained(f"--mailing: there is no mailing {asked.mailing}; `mailer mailing list` shows them")
-        if asked.brand not in (None, told.brand):
-            raise _Unexplained(f"--brand: the mailing {asked.mailing} is of {told.brand}")
-        asked = replace(asked, topic=told.topic, partner=told.partner, inviter=told.inviter)
-        brand, name, times = told.brand, told.template, (told.send_at, told.expires_at)
-    elif asked.template is None:
-        raise _Unexplained("name a mailing by --mailing, or a mail by --template")
-    else:
-        brand = asked.brand or await _only_brand(app, asked.recipient, asked.template)
-        name, times = asked.template, (None, None)
-    if brand not in app.policies:
-        raise _Unexplained(f"--brand: there is no {brand}; there are {', '.join(app.policies)}")
-    template = app.templates.get(brand, name)
+async def _person_and_mail(app: App, asked: _Asked, mailing: UUID | None) -> tuple[Listed, _Mail]:
+    """The person and the mail, at the one brand that is named or that has both."""
+    if asked.brand is not None and asked.brand not in app.policies:
+        raise _Unexplained(f"--brand: there is no {asked.brand}; there are {', '.join(app.policies)}")
+    brands = [asked.brand] if asked.brand else list(app.policies)
+    mails = {brand: mail for brand in brands if (mail := await _mail(app, brand, asked, mailing)) is not None}
+    if not mails and asked.brand:
+        names = ", ".join(app.templates.names(asked.brand))
+        raise _Unexplained(f"--template: {asked.brand} has no {asked.template}; it has {names}")
+    if not mails:
+        raise _Unexplained(f"--template: no brand has {asked.template}; `mailer templates check` shows them")
+    controllers = {brand: app.policies[brand].controller.id for brand in mails}
+    known = await PostgresDirectory(app.pool, app.hasher, controllers).find(asked.recipient)
+    known = [one for one in known if one.ref == asked.recipient] or list(known)
+    if len(known) == 1:
+        return known[0], mails[known[0].brand]
+    who = "that address" if "@" in asked.recipient else asked.recipient
+    if not known and asked.brand:
+        raise _Unexplained(f"--recipient: {asked.brand} has no recipient {who}")
+    if not known:
+        raise _Unexplained(f"--brand: none of {', '.join(mails)} knows {who}; name one")
+    if len({one.brand for one in known}) > 1:
+        raise _Unexplained(f"--brand: {', '.join(sorted({one.brand for one in known}))} know {who}; name one")
+    numbers = ", ".join(str(one.id) for one in known)
+    raise _Unexplained(f"--recipient: {who} is of {len(known)} recipients: {numbers}; give the number of one")
+
+
+async def _mail(app: App, brand: str, asked: _Asked, mailing: UUID | None) -> _Mail | None:
+    """The mail that is asked about, as a decision at a brand sees it; None: the brand has no such template."""
+    policy, template = app.policies[brand], app.templates.get(brand, asked.template or "")
     if template is None:
-        raise _Unexplained(f"--template: {brand} has no {name}; it has {', '.join(app.templates.names(brand))}")
-    category = app.policies[brand].categories[template.category]
-    send_at, expires_at = times
-    return (
-        brand,
-        name,
-        Mailing(
-            category,
-            template.purpose,
-            asked.mailing,
-            asked.topic,
-            asked.inviter,
-            partner=asked.partner,
-            send_at=send_at,
-            expires_at=expires_at,
-        ),
+        return None
+    category = policy.categories[template.category]
+    if mailing is None:
+        about = Mailing(category, template.purpose, None, asked.topic, asked.inviter, partner=asked.partner)
+        return _Mail(policy, template.name, about)
+    told = (await app.mailings.facts([mailing]))[mailing]
+    about = Mailing(
+        category,
+        template.purpose,
+        mailing,
+        told.topic,
+        told.inviter,
+        partner=told.partner,
+        send_at=told.send_at,
+        expires_at=told.expires_at,
     )
+    return _Mail(policy, template.name, about)
 
 
-def _as_json(found: _Explained) -> dict[str, Any]:
-    seen, decision = found.facts, found.decision
-    verdict = {"verdict": type(decision).__name__.lower(), **asdict(decision)}
-    if isinstance(decision, Send):
-        verdict["category"] = decision.category.name
-    return {
-        "recipient": found.asked.recipient,
-        "brand": found.brand,
-        "template": found.template,
-        "mailing": found.asked.mailing,
-        "at": found.asked.at.isoformat(),
-        "policy": seen.policy.version,
-        "category": seen.mailing.category.name,
-        "to_this_person": seen.category.name,
-        "tracking": tracking_level(seen.switches, seen.standing),
-        "switches": {
-            name: {"value": value, "from": place} for name, value, place in switches(seen.policy, seen.standing)
-        },
-        "rules": [asdict(line) for line in lines(seen)],
-        "decision": verdict,
-        "missing": list(missing(seen, decision)),
-        "recorded": found.recorded,
-        "sentence": _sentence(found),
-    }
+async def _past(
+    app: App,
+    asked: _Asked,
+    person: Listed,
+    now: Standing,
+    stops: Sequence[Suppression],
+    consents: Sequence[ConsentRecord],
+) -> Past:
+    """The standing as it was, as far as the record tells it."""
+    when = asked.on or datetime.now(UTC)
+    if when < person.since:
+        raise _Unexplained(
+            f"--on: they became known on {person.since:%Y-%m-%d %H:%M:%SZ}; before, nothing is on record"
+        )
+    return standing_at(now, await app.records.acts(person.brand, person.id), [*spans(stops, consents)], when)
 
 
-def _sentence(found: _Explained) -> str:
-    return sentence(found.asked.recipient, found.template, found.facts, found.decision)
-
-
-def _print(found: _Explained) -> None:
-    seen = found.facts
-    facts(
-        {
-            "recipient": found.asked.recipient,
-            "mail": f"{found.brand}/{found.template}",
-            "policy": seen.policy.version,
-            "category": seen.mailing.category.name,
-            "to this person": seen.category.name,
-            "tracking": tracking_level(seen.switches, seen.standing),
-        }
-    )
-    table(("switch", "holds", "strictest in"), list(switches(seen.policy, seen.standing)))
-    table(("", "rule", "source", "saw", "said"), [_row(line) for line in lines(seen)])
-    if found.recorded:
-        columns = ("at", "attempt", "category", "reason", "rule", "policy")
-        table(columns, [[entry[name] for name in columns] for entry in found.recorded], "as the ledger has it")
-    out.print(_sentence(found))
-
-
-def _row(line: Line) -> tuple[Cell, ...]:
-    saw = [f"{name}: {value}" for name, value in line.saw.items()]
-    return ">" if line.decides else "", line.rule, line.source, saw, line.said
+def _policy_on(policy: Policy, moment: datetime) -> Policy:
+    """The brand's version in force at a moment."""
+    day = moment.astimezone(UTC).date()
+    if all(version.effective > day for version in policy.versions):
+        first = min(version.effective for version in policy.versions)
+        raise _Unexplained(f"--on: {policy.brand} had no policy before {first}")
+    return in_force(policy.versions, day)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from uuid import UUID
 
 import asyncpg
 
@@ -36,12 +37,14 @@ class PostgresStandings:
         found: int | None = await self._pool.fetchval(people.SQL["find"], brand, ref)
         return found
 
-    async def opt_out(self, brand: str, recipient_id: int, scope: str, source: str) -> OptedOut | None:
+    async def opt_out(
+        self, brand: str, recipient_id: int, scope: str, source: str, mailing_id: UUID | None = None
+    ) -> OptedOut | None:
         """See the port."""
         async with self.change(brand, recipient_id, "opt_out", scope, source) as connection:
             if connection is None:
                 return None
-            made = await opt_out_all(connection, self._hasher, [(recipient_id, scope)], source)
+            made = await opt_out_all(connection, self._hasher, [(recipient_id, scope)], source, mailing_id)
         return OptedOut(made[0]["id"], made[0]["at"]) if made else OptedOut()
 
     async def flag(self, brand: str, recipient_id: int, flag: Flag, on: bool, source: str) -> bool:
@@ -111,7 +114,11 @@ def action(brand: str, recipient_id: int, reason: str, category: str | None, sou
 
 
 async def opt_out_all(
-    connection: Connection, hasher: AddressHasher, opt_outs: Sequence[tuple[int, str]], source: str
+    connection: Connection,
+    hasher: AddressHasher,
+    opt_outs: Sequence[tuple[int, str]],
+    source: str,
+    mailing_id: UUID | None = None,
 ) -> list[asyncpg.Record]:
     """Records opt-outs given as (recipient id, scope), for the accounts and for all who share their addresses.
 
@@ -122,13 +129,13 @@ async def opt_out_all(
         "SELECT id, brand FROM recipients WHERE id = ANY ($1::bigint[])", [recipient_id for recipient_id, _ in opt_outs]
     )
     brand_of = {row["id"]: row["brand"] for row in brands}
-    stops = [(id_, brand_of[id_], left(scope, source)) for id_, scope in opt_outs]
+    stops = [(id_, brand_of[id_], left(scope, source, mailing_id)) for id_, scope in opt_outs]
     made = await suppress_all(connection, hasher, stops)
     for scope in {scope for _, scope in opt_outs}:
         await connection.execute(people.SQL["leave"], [id_ for id_, gone in opt_outs if gone == scope], scope)
     return made
 
 
-def left(scope: str, source: str) -> NewSuppression:
+def left(scope: str, source: str, mailing_id: UUID | None = None) -> NewSuppression:
     """An opt-out of the person's own, as of now."""
-    return NewSuppression(scope, "opt_out", source, "recipient")
+    return NewSuppression(scope, "opt_out", source, "recipient", mailing_id=mailing_id)

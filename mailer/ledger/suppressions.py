@@ -20,13 +20,15 @@ from mailer.ports.suppressions import NewSuppression, Suppression
 
 _COLUMNS = (
     *("id", "brand", "scope", "reason", "source", "actor", "at"),
-    *("expires_at", "lifted_at", "lifted_by", "lift_reason"),
+    *("expires_at", "lifted_at", "lifted_by", "lift_reason", "mailing_id"),
 )
 _AGAIN = """
 ON CONFLICT (controller, address_key, address_hash, brand, scope, reason) WHERE lifted_at IS NULL
 DO UPDATE SET at = CASE WHEN p.reason IN ('opt_out', 'complaint') THEN greatest(p.at, EXCLUDED.at) ELSE p.at END,
     expires_at = CASE WHEN p.expires_at < coalesce(EXCLUDED.expires_at, 'infinity') THEN EXCLUDED.expires_at
-                 ELSE p.expires_at END
+                 ELSE p.expires_at END,
+    mailing_id = CASE WHEN p.reason IN ('opt_out', 'complaint') AND EXCLUDED.at >= p.at THEN EXCLUDED.mailing_id
+                 ELSE p.mailing_id END
 """
 _SELECTED = ", ".join(
     [*(f"p.{column}" for column in _COLUMNS), "encode(p.address_hash, 'hex') AS hash", "p.address_key AS key"]
@@ -215,6 +217,7 @@ def _columns(news: Sequence[NewSuppression]) -> list[list[Any]]:
         [new.actor for new in news],
         [new.at for new in news],
         [new.expires_at for new in news],
+        [new.mailing_id for new in news],
     ]
 
 

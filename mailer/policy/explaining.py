@@ -1,6 +1,6 @@
 """Why a person does (not) get a mailing: what each rule saw and said, in words. Never the person's address."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -57,38 +57,10 @@ def switches(policy: Policy, standing: Standing) -> Iterator[tuple[str, str, str
         yield name, value, next(place for place, said in _places(policy, standing) if getattr(said, name) == value)
 
 
-def sentence(ref: str, template: str, facts: Facts, decision: Decision) -> str:
-    """The verdict in one plain sentence.
-
-    Args:
-        ref: the person, as the application names them.
-        template: the mailing's.
-        facts: what was decided on.
-        decision: and how.
-    """
-    rule = RULES.get(decision.rule)
-    because = f"by the rule {rule.name}: {rule.says[0].lower()}{rule.says[1:]}" if rule else "no rule forbids it."
-    match decision:
-        case Send(alarm=alarm):
-            noticed = " It is beyond the rate that the policy calls rare, and the ledger says so." if alarm else ""
-            return f"{ref} gets {template} as {facts.category.name} mail: {because}{noticed}"
-        case Suppress():
-            return f"{ref} does not get {template}, {because}{_say_missing(missing(facts, decision))}"
-        case Hold(until=until):
-            return f"{ref} does not get {template} before {until.isoformat()}, {because}"
-        case Divert(channel=channel):
-            return f"{ref} is told by {channel.replace('_', ' ')} and does not get {template}, {because}"
-
-
 def missing(facts: Facts, decision: Decision) -> tuple[str, ...]:
     """Names what nobody knows of the person, where that is the reason: fields of a person in an event."""
     unknown = isinstance(decision, Suppress) and decision.reason == "unknown_basis"
     return rules.missing_basis(facts.policy, facts.standing) if unknown else ()
-
-
-def _say_missing(fields: Sequence[str]) -> str:
-    """Says how it becomes known."""
-    return f" Nobody knows: {' and '.join(fields)}. The next event or import that names them can say it." * bool(fields)
 
 
 def _line(name: str, facts: Facts, said: str, *, decides: bool = False) -> Line:
@@ -110,7 +82,7 @@ def _said(verdict: Decision | None) -> str:
 
 
 def _brief(value: Any, category: Category) -> str:
-    """A value in a few words; addresses are only counted."""
+    """Says a value in a few words; addresses are only counted."""
     match value:
         case None | () | "":
             return "none"

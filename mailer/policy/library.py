@@ -1,7 +1,7 @@
 """The policies of all brands, each with its other versions beside it."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -49,7 +49,7 @@ def load(texts: Mapping[str, str], today: date) -> dict[str, Policy]:
     faults.extend(fault for brand in versions.values() for fault in _faults(brand, today))
     if faults:
         raise PolicyError("\n".join(faults))
-    return {brand: _in_force([file.policy for file in found], today) for brand, found in sorted(versions.items())}
+    return {brand: in_force([file.policy for file in found], today) for brand, found in sorted(versions.items())}
 
 
 def _faults(brand: list[_File], today: date) -> Iterator[str]:
@@ -73,6 +73,7 @@ def _faults(brand: list[_File], today: date) -> Iterator[str]:
         yield from (need.describe(file.text, file.name) for other in earlier for need in unmet(policy, other))
 
 
-def _in_force(versions: list[Policy], today: date) -> Policy:
+def in_force(versions: Sequence[Policy], today: date) -> Policy:
+    """The version of a brand's policy in force on a day, with the others beside it; one of them has taken effect."""
     current = max((policy for policy in versions if policy.effective <= today), key=lambda policy: policy.effective)
     return current.after({policy.version: policy for policy in versions if policy is not current})

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
+from uuid import UUID
 
 from mailer.policy.standing import Standing
 
@@ -43,8 +44,12 @@ class Standings(Protocol):
         """The id of the recipient whom the application calls so, None if the brand has no such recipient."""
         ...
 
-    async def opt_out(self, brand: str, recipient_id: int, scope: str, source: str) -> OptedOut | None:
+    async def opt_out(
+        self, brand: str, recipient_id: int, scope: str, source: str, mailing_id: UUID | None = None
+    ) -> OptedOut | None:
         """Leaves a category, or `EVERYTHING_OPTIONAL`, for the person and everyone at the brand with that address.
+
+        `mailing_id` is that of the mail whose link was used, if one was.
 
         Idempotent. None: the brand has no such recipient.
         """

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Suppression:
         source: how it came. actor: by whom. at: since when. expires_at: until when, None for ever.
         lifted_at, lifted_by, lift_reason: when, by whom and why it was ended; None while it holds.
         hash: HMAC-SHA-256 of the normalised address, in hexadecimal. key: the id of the key that made it.
+        mailing_id: the mailing whose link was used last; None where it was said otherwise.
     """
 
     id: int
@@ -32,6 +34,7 @@ class Suppression:
     lift_reason: str | None
     hash: str
     key: str
+    mailing_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class NewSuppression:
     actor: str
     at: datetime | None = None
     expires_at: datetime | None = None
+    mailing_id: UUID | None = None
 
 
 class Suppressions(Protocol):

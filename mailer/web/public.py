@@ -75,9 +75,8 @@ async def _leave(site: Site, meters: Meters, link: UnsubscribeToken, leaving: Le
     pressed = form.get("scope")
     scope, done = EVERYTHING_OPTIONAL if pressed == ["all"] else leaving.scope, OptedOut()
     try:
-        done = await opt_out(
-            site.standings, leaving.policy, link.recipient_id, scope, "page" if pressed else "one-click"
-        )
+        source = "page" if pressed else "one-click"
+        done = await opt_out(site.standings, leaving.policy, link.recipient_id, scope, source, link.mailing_id)
         meters.opt_outs.labels(link.brand, scope).inc()
     except OptOutRefused:
         # Nobody is there any more, which is nobody's business: the answer is the same.

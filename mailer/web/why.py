@@ -121,7 +121,7 @@ async def stop_inviter(inviters: Inviters, brand: str, inviter: str) -> None:
 async def _dispute(site: Site, meters: Meters, policy: Policy, link: ReportToken) -> None:
     """Stops what can be left, no more: whoever reads a forwarded mail may press this button too."""
     try:
-        await opt_out(site.standings, policy, link.recipient_id, EVERYTHING_OPTIONAL, "not-mine")
+        await opt_out(site.standings, policy, link.recipient_id, EVERYTHING_OPTIONAL, "not-mine", link.mailing_id)
         meters.opt_outs.labels(policy.brand, EVERYTHING_OPTIONAL).inc()
     except OptOutRefused:
         log.info("a disputed account is gone", brand=policy.brand)

@@ -121,7 +121,7 @@ async def test_an_argument_is_utf_8_in_every_locale(small_stack: Stack) -> None:
             "2020",
         ),
         ("quarantine", "believe", "--processor", "x", "--by", "D", "--since", "0001-01-01T00:00:00+14:00"),
-        ("policy", "explain", "--recipient", "a", "--template", "weekly", "--at", "9999-12-31T23:59:59-14:00"),
+        ("policy", "explain", "--recipient", "a", "--template", "weekly", "--on", "9999-12-31T23:59:59-14:00"),
         ("rate", "warm-up", "processor", "relay", "1,2", "--from", "9999-12-31"),
         ("dead", "list", "--limit", "1" + "0" * 30),
         ("dead", "list", "--since", "0001-01-01T00:00:00+14:00"),

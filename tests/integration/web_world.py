@@ -59,7 +59,9 @@ class Standings:
         """The person's standing."""
         return self.rows.get((brand, recipient_id))
 
-    async def opt_out(self, brand: str, recipient_id: int, scope: str, source: str) -> OptedOut | None:
+    async def opt_out(
+        self, brand: str, recipient_id: int, scope: str, source: str, mailing_id: UUID | None = None
+    ) -> OptedOut | None:
         """Adds to what was left."""
         if self.broken:
             raise ConnectionError("no route to ada@people.example")

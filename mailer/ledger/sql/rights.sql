@@ -18,7 +18,8 @@ FROM wishes w JOIN recipients r ON r.id = w.recipient_id
 WHERE r.id = $2 AND r.brand = $1 ORDER BY w.asked_at, w.what
 
 -- name: copy_suppressions
-SELECT s.brand, s.scope, s.reason, s.source, s.actor, s.at, s.expires_at, s.lifted_at, s.lifted_by, s.lift_reason
+SELECT s.brand, s.scope, s.reason, s.source, s.actor, s.at, s.expires_at, s.lifted_at, s.lifted_by, s.lift_reason,
+       s.mailing_id AS mailing
 FROM recipients r
 JOIN suppressions s ON s.controller = r.controller AND s.address_key = r.address_key AND s.address_hash = r.address_hash
 WHERE r.id = $2 AND r.brand = $1 AND (s.brand IS NULL OR s.brand = $1) ORDER BY s.at, s.id

@@ -1,12 +1,13 @@
 -- name: suppress
 -- Given again, it is of the later time, and lasts as long as the longer of the two.
 INSERT INTO suppressions AS p (controller, address_key, address_hash, brand, scope, reason, source, actor, at, expires_at,
-                               exact)
+                               exact, mailing_id)
 SELECT DISTINCT ON (r.controller, r.address_key, r.address_hash, k.brand, k.scope, k.reason)
        r.controller, r.address_key, r.address_hash, k.brand, k.scope, k.reason, k.source, k.actor,
-       least(coalesce(k.at, now()), now()), k.expires_at, octet_length(r.email) = length(r.email)
+       least(coalesce(k.at, now()), now()), k.expires_at, octet_length(r.email) = length(r.email), k.mailing_id
 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-            $8::timestamptz[]) AS k (recipient_id, brand, scope, reason, source, actor, at, expires_at)
+            $8::timestamptz[], $9::uuid[])
+    AS k (recipient_id, brand, scope, reason, source, actor, at, expires_at, mailing_id)
 JOIN recipients r ON r.id = k.recipient_id
 WHERE r.address_hash IS NOT NULL
 ORDER BY r.controller, r.address_key, r.address_hash, k.brand, k.scope, k.reason, k.expires_at DESC NULLS FIRST
@@ -15,12 +16,12 @@ RETURNING p.id, p.at, p.xmax = 0 AS new
 
 -- name: take
 INSERT INTO suppressions AS p (controller, address_key, address_hash, brand, scope, reason, source, actor, at, expires_at,
-                               exact)
+                               exact, mailing_id)
 SELECT DISTINCT ON ($1::text, $2::text, k.hash, k.brand, k.scope, k.reason)
        $1, $2, k.hash, k.brand, k.scope, k.reason, k.source, k.actor, least(coalesce(k.at, now()), now()), k.expires_at,
-       true
+       true, k.mailing_id
 FROM unnest($3::bytea[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[],
-            $10::timestamptz[]) AS k (hash, brand, scope, reason, source, actor, at, expires_at)
+            $10::timestamptz[], $11::uuid[]) AS k (hash, brand, scope, reason, source, actor, at, expires_at, mailing_id)
 ORDER BY 1, 2, k.hash, k.brand, k.scope, k.reason, k.expires_at DESC NULLS FIRST
 {again}
 RETURNING p.address_hash, p.xmax = 0 AS new
