@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Discriminator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, Discriminator, Field, TypeAdapter, ValidationError, model_validator
 
 from mailer.events import EventRefused, MessageEvent, Strict, read_json, refusal, refuse_overgrown, validate_event
-from mailer.inputs import Address, Country, Id, Locale, Moment, Name, Scope, Slug, Words
+from mailer.inputs import Address, Country, Id, Locale, Moment, Name, Scope, Slug, Words, one_line
 
 ACCOUNT = "account"
 """The last word of an account event's routing key, and the field by which one is told from a message event."""
+MAX_LINES = 7
+"""Lines of a postal address, as many as a window of an envelope shows (DIN 5008)."""
+PostalLine = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(one_line)]
+"""A line of a postal address."""
 
 
 class _Account(Strict):
@@ -73,6 +77,17 @@ class Allows(_Account):
     allowed: bool
 
 
+class Posts(_Account):
+    """The postal address for notices in writing, and for nothing else (interpals-18).
+
+    Attributes:
+        address: its lines, as they stand on a letter; None: it is forgotten.
+    """
+
+    account: Literal["postal"]
+    address: Annotated[tuple[PostalLine, ...], Field(min_length=1, max_length=MAX_LINES)] | None
+
+
 class Consents(_Account):
     """The person has consented, with its proof.
 
@@ -97,7 +112,7 @@ class Leaves(_Account):
     scope: Scope
 
 
-AccountEvent = Becomes | Rectifies | Reaches | Allows | Consents | Leaves
+AccountEvent = Becomes | Rectifies | Reaches | Allows | Posts | Consents | Leaves
 
 KINDS: tuple[str, ...] = tuple(
     kind for model in get_args(AccountEvent) for kind in get_args(model.model_fields[ACCOUNT].annotation)

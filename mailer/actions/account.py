@@ -1,5 +1,7 @@
 """What is simply so or not so of an account: closed, restricted, a child's, paid; and how its owner is reached."""
 
+from collections.abc import Sequence
+
 from mailer.ports.standings import Flag, Standings
 
 
@@ -24,6 +26,19 @@ async def reach_by(standings: Standings, brand: str, recipient_id: int, channel:
         UnknownRecipient: the brand has no such recipient.
     """
     if not await standings.channel(brand, recipient_id, channel, source):
+        raise UnknownRecipient(f"{brand} has no such recipient")
+
+
+async def post_to(
+    standings: Standings, brand: str, recipient_id: int, lines: Sequence[str] | None, source: str
+) -> None:
+    """Keeps the postal address for a person's written notices, and for nothing else; None forgets it (interpals-18).
+
+    Raises:
+        UnknownRecipient: the brand has no such recipient.
+        RecipientErased: the person was erased.
+    """
+    if not await standings.postal(brand, recipient_id, lines, source):
         raise UnknownRecipient(f"{brand} has no such recipient")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, assert_never
 
-from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Reaches, Rectifies
+from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Posts, Reaches, Rectifies
 from mailer.actions import account, rights
 from mailer.actions.consent import ConsentRefused, checked, consent, withdraw
 from mailer.actions.opt_out import OptOutRefused, check_scope, opt_out
@@ -171,6 +171,8 @@ async def _do(said: _Said, event: AccountEvent) -> Erasure | None:
             await account.reach_by(desk.standings, policy.brand, whose, event.channel, source)
         case Allows():
             await account.mark(desk.standings, policy.brand, whose, _REFUSALS[event.account], not event.allowed, source)
+        case Posts():
+            await account.post_to(desk.standings, policy.brand, whose, event.address, source)
         case Consents():
             given = _given(event, said.source, said.actor)
             await consent(desk.consents, desk.confirmations, said.policy, said.recipient_id, given)

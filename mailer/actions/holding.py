@@ -3,15 +3,15 @@
 from collections.abc import Set
 from typing import assert_never
 
-from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Reaches, Rectifies
+from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Posts, Reaches, Rectifies
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 
 
 def is_so(standing: Standing, waiting: Set[str], event: AccountEvent) -> bool:
     """Tells whether a person's standing is as an event says.
 
-    Of a correction, only the address can be told by it. A consent that a mail asks to confirm was only asked for: that
-    is so as long as it is among those that are `waiting`.
+    Of a correction, only the address can be told by it; of a postal address, only that an erasure has forgotten it. A
+    consent that a mail asks to confirm was only asked for: that is so as long as it is among those that are `waiting`.
     """
     match event:
         case Becomes():
@@ -22,6 +22,8 @@ def is_so(standing: Standing, waiting: Set[str], event: AccountEvent) -> bool:
             return standing.channel == event.channel
         case Allows():
             return _refused(standing)[event.account] is not event.allowed
+        case Posts():
+            return not standing.erased
         case Consents():
             return event.scope in standing.consents or event.scope in waiting
         case Leaves(account="opt_out"):

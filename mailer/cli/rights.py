@@ -55,7 +55,7 @@ _ALLOWS = {
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (export, erase, restrict, rectify, deactivate, mark, channel, hold, disclose):
+    for command in (export, erase, restrict, rectify, deactivate, mark, channel, postal, hold, disclose):
         app.command()(command)
 
 
@@ -163,6 +163,19 @@ def channel(
     """Notes how a person wants to be reached."""
     _say(brand, ref, account="channel", channel=name)
     out.print("Noted.")
+
+
+def postal(
+    ref: Ref,
+    brand: Brand,
+    line: Annotated[list[str], typer.Option(help="A line of the address, as on a letter; as often as needed.")] = [],  # noqa: B006
+    forget: Annotated[bool, typer.Option("--forget", help="Forget the one that is on record.")] = False,
+) -> None:
+    """Keeps the postal address for a person's written notices, and for nothing else, or forgets it."""
+    if bool(line) is forget:
+        fail("say the address by --line, once a line, or --forget", 2)
+    _say(brand, ref, account="postal", address=line or None)
+    out.print("Forgotten." if forget else "Noted.")
 
 
 def hold(

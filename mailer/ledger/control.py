@@ -6,6 +6,7 @@ from uuid import UUID
 import asyncpg
 
 from mailer.ledger.database import Connection, Fresh, Pool, statements
+from mailer.ledger.notices import SQL as NOTICES
 from mailer.ledger.writers import Writers, append
 from mailer.policy.category import Category
 from mailer.ports.control import OPERATOR, Answer, Change, Halt, Head, MailingRefused, Scope
@@ -163,6 +164,7 @@ async def _set(connection: Connection, mailing_id: UUID, state: str, what: str, 
         if state == "cancelled":
             return False
         await connection.execute(_SQL["cancel"], mailing_id)
+        await connection.execute(NOTICES["close_cancelled"], mailing_id, by)
         await connection.fetchval(_SQL["lift"], Scope.MAILING, key)  # a pause ends in it
     return bool(await connection.fetchval(_SQL["halt"], Scope.MAILING, key, by, reason))
 

@@ -13,6 +13,7 @@ import asyncpg
 from mailer.ledger.chain import Links
 from mailer.ledger.control import HALTED
 from mailer.ledger.database import STANDING_COLUMNS, Connection, Pool, behind, int_array, standing_of, statements
+from mailer.ledger.notices import note_diverted
 from mailer.ledger.partitions import Partitions, about
 from mailer.ledger.writers import Writers, columns
 from mailer.policy.decision import Mailing
@@ -22,9 +23,9 @@ from mailer.ports.ids import uuid7
 from mailer.ports.ledger import Entry, Kind
 
 _SQL = statements("deliveries")
-_CLAIM, _READ_AGAIN, _WAITING, _FORESEE = (
+_CLAIM, _READ_AGAIN, _READ, _WAITING, _FORESEE = (
     _SQL[name].replace("{rows}", _SQL["rows"]).replace("{halted}", HALTED)
-    for name in ("claim", "read_again", "waiting", "foresee")
+    for name in ("claim", "read_again", "read", "waiting", "foresee")
 )
 _ENTRIES = statements("ledger")["entries"]
 _BARE = behind(_ENTRIES, _SQL["move"].replace("{want}", _SQL["want"])).replace("{entries}", _ENTRIES)
@@ -38,6 +39,7 @@ _HANDED = frozenset({"accepted", "in_doubt"})
 _TRIES = 5
 """Of a move that is refused, where nothing is found any more that was in its way."""
 _SHAPE = ("shape", "from_state", "to_state", "reason", "sent_as", "counts_as")
+_TO_STATE = Move._fields.index("to_state")
 _ELSEWHERE = UUID(int=0)
 """Whose invitation it was that another system had sent."""
 
@@ -122,6 +124,7 @@ class PostgresDeliveries:
                         table,
                         moves,
                         [*columns(links), *given, *_deltas(moved), self._tell, _handed(links), limit],
+                        entries if State.DIVERTED in moved[_TO_STATE] else None,
                     )
                 except asyncpg.LockNotAvailableError as error:
                     raise LockWait from error
@@ -138,11 +141,24 @@ class PostgresDeliveries:
         raise RuntimeError(f"{len(moves)} moves are refused, and each of them holds; does one come twice?")
 
     async def _move(
-        self, connection: Connection, table: str, moves: Sequence[Move], given: Sequence[Any]
+        self,
+        connection: Connection,
+        table: str,
+        moves: Sequence[Move],
+        given: Sequence[Any],
+        diverting: Sequence[Entry] | None,
     ) -> frozenset[Key]:
-        """All of them, or an error; a move that uses addresses up, or shares one, together with that."""
+        """All of them, or an error; a move that uses addresses up, shares one, or diverts, together with that.
+
+        Args:
+            connection: free of a transaction.
+            table: the partition.
+            moves: all of the window.
+            given: the statement's parameters.
+            diverting: the window's entries where something is diverted.
+        """
         statement = about(_COUNTED_MOVE if any(move.counts_as for move in moves) else _MOVE, table)
-        if not any(move.invites or move.carries or move.copy_of for move in moves):
+        if diverting is None and not any(move.invites or move.carries or move.copy_of for move in moves):
             await connection.fetchval(statement, *given)
             return frozenset()
         try:
@@ -151,6 +167,8 @@ class PostgresDeliveries:
                 await connection.fetchval(statement, *given)
                 if copies := [(*move.key, move.copy_of) for move in moves if move.copy_of]:
                     await connection.execute(about(_SQL["note_copies"], table), *zip(*copies, strict=True))
+                if diverting is not None:
+                    await note_diverted(connection, moves, diverting)
         except _Refused as error:
             return error.keys
         return frozenset()
@@ -173,6 +191,11 @@ class PostgresDeliveries:
         again = about(_READ_AGAIN, await self._partitions.of(mailings))
         rows = await self._pool.fetch(again, *self._rates, claim, mailings, recipients)
         return [_row(row) for row in rows]
+
+    async def read(self, mailing_id: UUID, recipients: Sequence[int]) -> list[Row]:
+        """See the port."""
+        table = await self._partitions.of([mailing_id])
+        return [_row(row) for row in await self._pool.fetch(about(_READ, table), *self._rates, mailing_id, recipients)]
 
     async def waiting(self, mailing_id: UUID, after: int, limit: int) -> list[Row]:
         """See the port."""

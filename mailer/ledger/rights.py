@@ -15,6 +15,7 @@ from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Connection, Pool, statements
 from mailer.ledger.dead_letters import read_unread
 from mailer.ledger.naming import brands_in, key_of_address, key_of_ref
+from mailer.ledger.notices import SQL as NOTICES
 from mailer.ledger.partners import note_suppressed
 from mailer.ledger.standings import PostgresStandings, action
 from mailer.ports.ledger import Entry, Kind
@@ -110,6 +111,7 @@ class PostgresRights:
         await connection.execute(_SQL["empty_inviter"], brand, data["ref"], ref)
         for statement in ("void_consents", "empty_notes", "empty_consents", "forget", "erase_standing"):
             await connection.execute(_SQL[statement], recipient_id)
+        await connection.execute(NOTICES["close_erased"], recipient_id)
         await self._empty_letters(connection, brand, recipient_id, data["ref"])
         await connection.execute(_SQL["step_aside"], brand, ref, recipient_id)
         await connection.execute(_SQL["empty_person"], recipient_id, ref)
@@ -256,7 +258,10 @@ async def _copy(connection: Connection, brand: str, recipient_id: int) -> dict[s
         **{name: await rows(name) for name in ("consents", "wishes", "suppressions")},
         "deliveries": deliveries,
         "entries": [entry for entry in entries if entry["mailing"] not in mailings],
-        **{name: await rows(name) for name in ("opens", "clicks", "holds", "disclosures")},
+        **{
+            name: await rows(name)
+            for name in ("opens", "clicks", "notices", "postal_addresses", "holds", "disclosures")
+        },
     }
 
 

@@ -9,12 +9,14 @@ import asyncpg
 from mailer.ledger import people
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Connection, Pool, standing_of
+from mailer.ledger.notices import SQL as NOTICES
 from mailer.ledger.refusing import void_by_flag
 from mailer.ledger.suppressions import suppress_all
 from mailer.ledger.writers import Writers, append
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from mailer.ports.consents import CONFIRMED
 from mailer.ports.ledger import Entry, Kind
+from mailer.ports.rights import RecipientErased
 from mailer.ports.standings import Flag, OptedOut
 from mailer.ports.suppressions import NewSuppression
 
@@ -64,6 +66,18 @@ class PostgresStandings:
             if connection is not None:
                 await connection.execute(people.SQL["channel"], recipient_id, channel)
         return connection is not None
+
+    async def postal(self, brand: str, recipient_id: int, lines: Sequence[str] | None, source: str) -> bool:
+        """See the port."""
+        reason = "postal_address_forgotten" if lines is None else "postal_address"
+        async with self.change(brand, recipient_id, reason, None, source) as connection:
+            if connection is None:
+                return False
+            if lines is None:
+                await connection.execute(NOTICES["clear_postal"], recipient_id)
+            elif not await connection.fetchval(NOTICES["set_postal"], recipient_id, lines, source):
+                raise RecipientErased(f"{brand} has erased this person; no postal address is kept of them")
+        return True
 
     async def paid(self, brand: str, recipient_id: int, paid: bool, source: str) -> bool:
         """See the port."""

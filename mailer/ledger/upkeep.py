@@ -10,6 +10,7 @@ from mailer.ledger.control import HALTED
 from mailer.ledger.database import Pool, statements
 from mailer.ledger.dead_letters import forget as forget_letters
 from mailer.ledger.mailings import BATCH_SIZE
+from mailer.ledger.notices import take_over
 from mailer.ledger.processors import note_purges
 from mailer.ledger.quarantine import fold_answers
 from mailer.ledger.rates import forget
@@ -114,6 +115,7 @@ class PostgresUpkeep:
         async with self._writers.lease() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 finished = [row["id"] for row in await connection.fetch(_SQL["finish_mailings"], _MAILINGS_AT_ONCE)]
+                await take_over(connection, finished)
                 linked = await append(connection, writer, await note_purges(connection, finished, self._forgetful))
             writer.advance(linked)
         return len(finished)

@@ -206,6 +206,10 @@ class Deliveries(Protocol):
         """Those of the deliveries that the claim still holds, with each person's standing as of now."""
         ...
 
+    async def read(self, mailing_id: UUID, recipients: Sequence[int]) -> list[Row]:
+        """Returns some deliveries of a mailing as they are, in whatever state."""
+        ...
+
     async def waiting(self, mailing_id: UUID, after: int, limit: int) -> list[Row]:
         """Returns deliveries of a mailing that are queued, in the order of recipients' ids, behind one of these."""
         ...

@@ -35,6 +35,10 @@ FIGURES: Final[Mapping[str, Figure]] = {
         "mailer_dead_letters_open", "Dead letters that nobody has replayed; at most 10,000.", ("kind",)
     ),
     "quarantined": Figure("mailer_quarantined", "Refusals that a person has to judge; at most 10,000.", ("processor",)),
+    "notices": Figure(
+        "mailer_notices_waiting", "Notices that somebody has to tell on another channel; at most 10,000.", ("channel",)
+    ),
+    "oldest_notice": Figure("mailer_oldest_notice_seconds", "Since the oldest of them waits.", ("channel",)),
     "halts": Figure("mailer_halts", "What stands still by a person's word.", ("scope",)),
     "paused_streams": Figure(
         "mailer_paused_streams", "Streams that pause, since a domain refuses them.", ("processor", "reason")

@@ -1,5 +1,6 @@
 """Standings, as the actions change them and the pages show them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -61,6 +62,14 @@ class Standings(Protocol):
 
     async def channel(self, brand: str, recipient_id: int, channel: str, source: str) -> bool:
         """How the person wants to be reached: `email`, or another name. False: the brand has no such recipient."""
+        ...
+
+    async def postal(self, brand: str, recipient_id: int, lines: Sequence[str] | None, source: str) -> bool:
+        """Sets the postal address for written notices, or forgets it. False: the brand has no such recipient.
+
+        Raises:
+            RecipientErased: the person was erased.
+        """
         ...
 
     async def paid(self, brand: str, recipient_id: int, paid: bool, source: str) -> bool:

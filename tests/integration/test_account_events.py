@@ -20,6 +20,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "personalisation": {"allowed": False},
     "tracking": {"allowed": False},
     "electronic": {"allowed": False},
+    "postal": {"address": ["Ada Lovelace", "1 Mill Lane", "Ely"]},
     "consent": CONSENT,
     "withdraw": {"scope": "newsletter"},
     "opt_out": {"scope": "*"},
@@ -79,8 +80,8 @@ async def test_each_kind_holds_once_it_is_acknowledged(world: World, account: st
 
 
 def test_every_kind_is_tried() -> None:
-    """No kind is left out above; corrections have a test of their own."""
-    assert {*HOLDS, "rectify"} == set(KINDS)
+    """No kind is left out above; corrections and postal addresses have tests of their own."""
+    assert {*HOLDS, "rectify", "postal"} == set(KINDS)
 
 
 @pytest.mark.parametrize("account", ["restrict", "erase", "consent", "object", "opt_out", "rectify"])

@@ -104,6 +104,12 @@ class Scene:
             waiting,
             notice,
         )
+        await execute(
+            "INSERT INTO notices (mailing_id, recipient_id, brand, category, channel, reason, since)"
+            " SELECT $1, id, brand, 'breach', 'written_notice', 'no_address', now() - interval '2 days'"
+            " FROM recipients LIMIT 1",
+            notice,
+        )
         await execute("INSERT INTO outbox (routing_key, body, parked_at) VALUES ('x', '', now() - interval '10 min')")
         await execute("INSERT INTO halts VALUES ('processor', 'x', 'ops', 'a test')")
         await execute(

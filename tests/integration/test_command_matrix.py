@@ -36,6 +36,7 @@ ACTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "recipients deactivate": ((REF, *AT), (REF, *AT, "--off")),
     "recipients mark": ((REF, *AT, "paid"), (REF, *AT, "paid", "--off")),
     "recipients channel": ((REF, *AT, "letter"),),
+    "recipients postal": ((REF, *AT, "--line", "1 Mill Lane", "--line", "Ely"), (REF, *AT, "--forget")),
     "recipients rectify": ((REF, *AT, "--name", "Ada"),),
     "recipients hold": ((REF, *AT, "--reference", "case 7", *BY), (REF, *AT, "--reference", "case 7", "--lift", *BY)),
     "recipients disclose": ((REF, *AT, "--authority", "a court", "--reference", "7", "--field", "email", *BY),),
@@ -49,6 +50,11 @@ ACTS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 """Commands that act, in an order in which each has something to do. Whom none names, the system's user has done it."""
 TRIED_ELSEWHERE = {
+    "notices show": "tests/promises/test_notices.py",
+    "notices export": "tests/promises/test_notices.py",
+    "notices take": "tests/promises/test_notices.py",
+    "notices done": "tests/promises/test_notices.py",
+    "notices return": "tests/promises/test_notices.py",
     "mailing end": "tests/integration/test_doubts.py",
     "suppressions lift": "tests/integration/test_suppressions.py",
     "quarantine believe": "tests/integration/test_quarantine.py",
@@ -71,6 +77,7 @@ SHOWS = {
     "templates check", "templates preview", "policy explain", "policy list", "policy show", "policy check",
     "policy try", "partners list", "partners key", "partners suppressions", "processors list", "quarantine list",
     "rate list", "publishers list", "publishers show", "schema event", "schema queues", "schema api", "doctor",
+    "notices list",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish"}

@@ -26,6 +26,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "personalisation": ({"allowed": False}, {"personalisation_refused": True}, {"tracking_refused": True}),
     "tracking": ({"allowed": True}, {"electronic_refused": True}, {"tracking_refused": True}),
     "electronic": ({"allowed": False}, {"electronic_refused": True}, {}),
+    "postal": ({"address": ["1 Mill Lane", "Ely"]}, {}, {"erased": True}),
     "consent": (
         {"scope": "newsletter", "version": "1", "words": "Yes.", "at": "2026-01-01T00:00:00Z"},
         {"consents": frozenset({"newsletter"})},

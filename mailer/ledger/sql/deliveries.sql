@@ -32,6 +32,14 @@ WITH taken AS MATERIALIZED (
     SELECT id, brand, category, inviter FROM mailings WHERE id = ANY ($7::uuid[])
 ), {rows}
 
+-- name: read
+WITH taken AS MATERIALIZED (
+    SELECT d.mailing_id, d.recipient_id, d.attempt, d.copy_of, d.context, d.tried_at
+    FROM deliveries d WHERE d.mailing_id = $6 AND d.recipient_id = ANY ($7::bigint[])
+), mailing AS MATERIALIZED (
+    SELECT id, brand, category, inviter FROM mailings WHERE id = $6
+), {rows}
+
 -- name: waiting
 -- What nobody has begun of a mailing, some at a time.
 WITH taken AS MATERIALIZED (
@@ -182,7 +190,8 @@ WITH patience AS MATERIALIZED (
     -- Waits for whoever is changing one of them, and then sees what it has become (invariant 2).
     SELECT s.recipient_id, s.version FROM standings s
     WHERE (SELECT milliseconds FROM patience) IS NOT NULL
-      AND s.recipient_id IN (SELECT recipient_id FROM want WHERE version IS NOT NULL)
+      -- Of who is diverted, so that an erasure is over by the time the notice is written.
+      AND s.recipient_id IN (SELECT recipient_id FROM want WHERE version IS NOT NULL OR to_state = 'diverted')
     ORDER BY s.recipient_id {lock}
 ), lease AS MATERIALIZED (
     SELECT b.mailing_id FROM batches b

@@ -44,6 +44,22 @@ GROUP BY k.kind
 SELECT processor, count(*) FROM (
     SELECT processor FROM quarantine WHERE verdict IS NULL ORDER BY processor LIMIT 10000) AS few GROUP BY processor
 
+-- name: notices
+SELECT channel, count(*) FROM (
+    SELECT channel FROM notices WHERE state IN ('open', 'taken') ORDER BY channel, since LIMIT 10000) AS few
+GROUP BY channel
+
+-- name: oldest_notice
+-- From channel to channel by the index, each time the oldest.
+WITH RECURSIVE oldest AS (
+    (SELECT channel, since FROM notices WHERE state IN ('open', 'taken') ORDER BY channel, since LIMIT 1)
+    UNION ALL
+    SELECT next.channel, next.since FROM oldest o CROSS JOIN LATERAL (
+        SELECT n.channel, n.since FROM notices n WHERE n.state IN ('open', 'taken') AND n.channel > o.channel
+        ORDER BY n.channel, n.since LIMIT 1) next
+)
+SELECT channel, extract(epoch FROM now() - since) FROM oldest
+
 -- name: halts
 SELECT scope, count(*) FROM halts GROUP BY scope
 

@@ -58,6 +58,14 @@ WHERE r.id = $2 AND r.brand = $1 AND h.named ORDER BY h.id
 SELECT d.authority, d.reference, d.fields, d.at FROM disclosures d JOIN recipients r ON r.id = d.recipient_id
 WHERE r.id = $2 AND r.brand = $1 ORDER BY d.id
 
+-- name: copy_notices
+SELECT n.mailing_id AS mailing, n.channel, n.reason, n.state, n.since, n.changed_at, n.note, n.reference, n.day
+FROM notices n WHERE n.recipient_id = $2 AND n.brand = $1 ORDER BY n.id
+
+-- name: copy_postal_addresses
+SELECT p.lines, p.source, p.at FROM postal_addresses p JOIN recipients r ON r.id = p.recipient_id
+WHERE r.id = $2 AND r.brand = $1
+
 -- name: standing_holds
 SELECT reference FROM holds WHERE recipient_id = $1 AND lifted_at IS NULL ORDER BY id
 
@@ -181,7 +189,8 @@ WITH opens AS (DELETE FROM individual_opens WHERE recipient_id = $1),
      clicks AS (DELETE FROM individual_clicks WHERE recipient_id = $1),
      sent AS (DELETE FROM sends WHERE recipient_id = $1),
      wished AS (DELETE FROM wishes WHERE recipient_id = $1),
-     joined AS (DELETE FROM audience_members WHERE recipient_id = $1)
+     joined AS (DELETE FROM audience_members WHERE recipient_id = $1),
+     posted AS (DELETE FROM postal_addresses WHERE recipient_id = $1)
 SELECT
 
 -- name: erase_standing

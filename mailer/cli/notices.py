@@ -1,0 +1,278 @@
+"""`mailer notices`: those who were not told by mail, and are to be told in writing or on another channel."""
+
+import json as json_module
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import typer
+
+from mailer.actions.notices import finish, give_back
+from mailer.actions.notices import take as take_some
+from mailer.app import App
+from mailer.cli.control import By, person
+from mailer.cli.identifiers import mailing_id
+from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
+from mailer.ledger.notices import PostgresNotices
+from mailer.pipeline.letters import letter_for
+from mailer.pipeline.press import Presses, UnknownTemplate
+from mailer.policy.category import CATEGORIES
+from mailer.ports.control import MailingRefused
+from mailer.ports.notices import WAITING, Notice, NoticeRefused, NoticeState, Selected, Whom
+from mailer.rendering.headers import HeaderRefused
+from mailer.rendering.templates import RenderError
+from mailer.runtime.private import private
+
+app = typer.Typer(help="Notices that no mail tells: list, show, export, take, done, return.", no_args_is_help=True)
+
+_T = TypeVar("_T")
+
+Ids = Annotated[list[int], typer.Argument(metavar="ID…", min=1, max=2**63 - 1, help="By `mailer notices list`.")]
+Brand = Annotated[str | None, typer.Option(help="Only this brand's.")]
+Channel = Annotated[str | None, typer.Option(help="Only this channel's, such as written_notice or telephone.")]
+Mailing = Annotated[str | None, typer.Option(metavar="ID", help="Only of this mailing, by its or its event's id.")]
+States = Annotated[
+    list[NoticeState],
+    typer.Option("--state", help="Only in this state, as often as needed; open and taken without it."),
+]
+Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, oldest first.")]
+After = Annotated[int, typer.Option(metavar="ID", min=0, max=2**63 - 1, help="Those behind this number.")]
+
+_NOTHING: list[NoticeState] = []
+
+
+@app.command("list")
+def list_(
+    brand: Brand = None,
+    channel: Channel = None,
+    mailing: Mailing = None,
+    state: States = _NOTHING,
+    limit: Limit = 100,
+    after: After = 0,
+    json: AsJson = False,
+) -> None:
+    """Shows who waits, oldest first: by number, and without any data of theirs."""
+    found = _run(lambda app: _select(app, brand, channel, mailing, state, limit, after))
+    if json:
+        print_json([asdict(notice) for notice in found])
+        return
+    table(
+        ("id", "mailing", "recipient", "brand", "category", "channel", "reason", "state", "since", "by", "address"),
+        [
+            (
+                notice.id,
+                notice.mailing_id,
+                notice.recipient_id,
+                notice.brand,
+                notice.category,
+                notice.channel,
+                notice.reason,
+                notice.state,
+                moment(notice.since),
+                notice.changed_by,
+                "on record" if notice.has_address else "none",
+            )
+            for notice in found
+        ],
+    )
+
+
+@app.command()
+def show(
+    id_: Annotated[int, typer.Argument(metavar="ID", min=1, max=2**63 - 1)], by: By = "", json: AsJson = False
+) -> None:
+    """Shows whom a notice is for, and its words for this person. That you read it stands in the ledger."""
+    who = person(by)
+
+    async def act(app: App) -> dict[str, Any]:
+        notices = PostgresNotices(app.pool, app.writers)
+        found = await notices.get([id_])
+        if not found:
+            raise NoticeRefused(f"there is no notice {id_}; `mailer notices list` shows them")
+        [told] = await _told(app, notices, found, who)
+        return told
+
+    told = _run(act)
+    if json:
+        print_json(told)
+        return
+    text = told.pop("text")
+    facts({name.replace("_", " "): _shown(value) for name, value in told.items()})
+    if text is not None:
+        out.print("")
+        for line in text.splitlines():
+            out.print(line)
+
+
+@app.command()
+def export(
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Where to; without it, to stdout.")] = None,
+    brand: Brand = None,
+    channel: Channel = None,
+    mailing: Mailing = None,
+    state: States = _NOTHING,
+    limit: Limit = 10_000,
+    after: After = 0,
+    by: By = "",
+    json: AsJson = False,
+) -> None:
+    """Writes notices with addresses and words for whoever prints or calls, one JSON object a line. It is on record."""
+    who = person(by)
+
+    async def act(app: App) -> list[dict[str, Any]]:
+        found = await _select(app, brand, channel, mailing, state, limit, after)
+        return await _told(app, PostgresNotices(app.pool, app.writers), found, who)
+
+    found = _run(act)
+    if file is None:
+        for told in found:
+            print_json(told)
+        return
+    lines = [json_module.dumps(told, ensure_ascii=False, default=str) + "\n" for told in found]
+    try:
+        with open(file, "x", encoding="utf-8", opener=private) as opened:
+            opened.writelines(lines)
+    except OSError as error:
+        fail(f"{file}: {error}", 1)
+    if json:
+        print_json({"file": str(file), "notices": len(lines)})
+    else:
+        out.print(f"Wrote {len(lines):,} notices to {file}.")
+
+
+@app.command()
+def take(ids: Ids, by: By = "", json: AsJson = False) -> None:
+    """Takes open notices: you work them, and nobody else does."""
+    who = person(by)
+    _say("taken", _run(lambda app: take_some(PostgresNotices(app.pool, app.writers), ids, who)), json)
+
+
+@app.command()
+def done(
+    ids: Ids,
+    reference: Annotated[str, typer.Option(help="What shows it: a tracking number, a call's number.")],
+    day: Annotated[str | None, typer.Option(metavar="DAY", help="When, such as 2026-12-24; today without it.")] = None,
+    by: By = "",
+    json: AsJson = False,
+) -> None:
+    """Records that letters were posted, or people reached."""
+    who, today = person(by), datetime.now(UTC).date()
+    try:
+        when = date.fromisoformat(day) if day else today
+    except ValueError:
+        fail(f"--day: {day!r} is no day; write it as 2026-12-24", 2)
+    _say(
+        "done",
+        _run(lambda app: finish(PostgresNotices(app.pool, app.writers), ids, who, reference, when, today)),
+        json,
+    )
+
+
+@app.command("return")
+def return_(
+    ids: Ids,
+    reason: Annotated[str, typer.Option(help="Why, such as the code of a letter that came back.")],
+    final: Annotated[bool, typer.Option("--final", help="Give up; without it, they are open again.")] = False,
+    by: By = "",
+    json: AsJson = False,
+) -> None:
+    """Records that letters came back, or people were not reached: open again, or given up."""
+    who = person(by)
+    returned = _run(lambda app: give_back(PostgresNotices(app.pool, app.writers), ids, who, reason, is_final=final))
+    _say("returned" if final else "open", returned, json)
+
+
+def _run(act: Callable[[App], Awaitable[_T]]) -> _T:
+    try:
+        return with_app(act)
+    except (MailingRefused, NoticeRefused) as error:
+        fail(str(error), 2)
+
+
+def _say(state: str, changed: Sequence[Notice], json: bool) -> None:
+    if json:
+        print_json({"state": state, "notices": [notice.id for notice in changed]})
+    else:
+        out.print(f"{', '.join(str(notice.id) for notice in changed)}: {state}.")
+
+
+async def _select(
+    app: App,
+    brand: str | None,
+    channel: str | None,
+    mailing: str | None,
+    states: Sequence[NoticeState],
+    limit: int,
+    after: int,
+) -> Sequence[Notice]:
+    of = await mailing_id(app, mailing) if mailing else None
+    selected = Selected(brand, channel, of, tuple(states) or WAITING, after)
+    return await PostgresNotices(app.pool, app.writers).list(selected, limit)
+
+
+async def _told(app: App, notices: PostgresNotices, found: Sequence[Notice], by: str) -> list[dict[str, Any]]:
+    """The notices with whom they are for, and their words."""
+    whom = {one.notice: one for one in await notices.read([notice.id for notice in found], by)}
+    letters = await _letters(app, [notice for notice in found if notice.id in whom])
+    return [_as_json(notice, whom.get(notice.id), letters.get(notice.id, {})) for notice in found]
+
+
+async def _letters(app: App, found: Sequence[Notice]) -> dict[int, dict[str, str | None]]:
+    """Subject and text by the notice's id, or the problem that keeps them from being written."""
+    letters: dict[int, dict[str, str | None]] = {}
+    presses = Presses(app.policies, app.templates, app.links, None)
+    for of in dict.fromkeys(notice.mailing_id for notice in found):
+        here = {notice.recipient_id: notice for notice in found if notice.mailing_id == of}
+        letters |= await _letters_of(app, presses, of, here)
+    return letters
+
+
+async def _letters_of(
+    app: App, presses: Presses, of: UUID, here: dict[int, Notice]
+) -> dict[int, dict[str, str | None]]:
+    letters: dict[int, dict[str, str | None]] = {}
+    told = (await app.mailings.facts([of]))[of]
+    try:
+        source = None if presses.has_template(told) else await app.mailings.template_source(told.template_version)
+        press = presses.set_up(told, source)
+    except UnknownTemplate as error:
+        return {notice.id: {"problem": str(error)} for notice in here.values()}
+    for row in await app.deliveries.read(of, list(here)):
+        notice = here[row.recipient_id]
+        try:
+            category = CATEGORIES.get(notice.category, press.category)
+            letter = letter_for(press, row, category, int(datetime.now(UTC).timestamp()))
+            letters[notice.id] = {"subject": letter.subject, "text": letter.text}
+        except (RenderError, HeaderRefused) as error:
+            letters[notice.id] = {"problem": f"its words cannot be made: {error}"}
+    return letters
+
+
+def _as_json(notice: Notice, whom: Whom | None, letter: dict[str, str | None]) -> dict[str, Any]:
+    return {
+        **asdict(notice),
+        "ref": whom.ref if whom else None,
+        "name": whom.name if whom else None,
+        "country": whom.country if whom else None,
+        "postal_address": list(whom.lines) if whom and whom.lines else None,
+        "mailing_state": whom.mailing_state if whom else None,
+        "electronic_refused": whom.electronic_refused if whom else None,
+        "problem": letter.get("problem"),
+        "subject": letter.get("subject"),
+        "text": letter.get("text"),
+    }
+
+
+def _shown(value: Any) -> Any:
+    match value:
+        case datetime():
+            return moment(value)
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(value)
+        case _:
+            return value

@@ -1,0 +1,189 @@
+"""The queue of notices: nothing that is diverted gets lost on the way to it, and each act is on record."""
+
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from mailer.actions.notices import finish, give_back, take
+from mailer.ledger.control import PostgresHalts
+from mailer.ledger.notices import PostgresNotices
+from mailer.policy.outcome import Outcome, Result
+from mailer.ports.notices import WAITING, NoticeRefused, NoticeState, Selected
+from mailer.ports.outages import DatabaseAway
+from tests.accounts import released, said
+from tests.factories import BRAND, FakeProcessor, World, open_world
+
+TODAY = date(2026, 11, 28)
+
+
+@pytest.fixture
+async def world(database_url: str) -> AsyncIterator[World]:
+    """The flow over a migrated database."""
+    async with open_world(database_url) as opened:
+        yield opened
+
+
+async def refusing(world: World, *numbers: int) -> list[int]:
+    """People who want notices in writing."""
+    ids = await world.known(*numbers)
+    for n in numbers:
+        await said(world, "electronic", f"user-{n}", allowed=False)
+    return ids
+
+
+async def queue(world: World, *states: NoticeState) -> list[tuple[int, str, str]]:
+    """Recipient, reason and state of notices."""
+    found = await PostgresNotices(world.pool, world.writers).list(Selected(states=states or tuple(NoticeState)), 100)
+    return [(notice.recipient_id, notice.reason, notice.state.value) for notice in found]
+
+
+async def test_no_crash_comes_between_a_diversion_and_its_notice(world: World) -> None:
+    """A connection that dies while a notice is written leaves the delivery undiverted; then both are so, and once."""
+    [ada] = await refusing(world, 1)
+    await world.pool.execute(
+        "CREATE SEQUENCE deaths; CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF nextval('deaths') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NULL; END $$;"
+        " CREATE TRIGGER die AFTER INSERT ON notices FOR EACH ROW EXECUTE FUNCTION die()"
+    )
+    breach = await world.accept({"refs": ["user-1"]}, "breach")
+    await world.mailings.release(breach.mailing_id, "Dana")
+    with pytest.raises(DatabaseAway):
+        await world.handover().run([row["id"] for row in await world.pool.fetch("SELECT id FROM batches")])
+    assert (await world.states(breach.mailing_id), await queue(world)) == ({"user-1": ("queued", "")}, [])
+    await world.lose_leases()
+    await world.due_now()
+    await world.timekeeper().tick()
+    await world.run_published()
+    assert await world.states(breach.mailing_id) == {"user-1": ("diverted", "written_notice")}
+    assert await queue(world) == [(ada, "no_electronic_consent", "open")]
+
+
+async def test_each_diverted_delivery_has_its_own_notice(world: World) -> None:
+    """Two breaches are two notices for one person; who takes mail again is told by mail of the next."""
+    [ada, bob] = await refusing(world, 1, 2)
+    await released(world, {"refs": ["user-1", "user-2"]})
+    await released(world, {"refs": ["user-1"]})
+    assert [whose for whose, _, _ in await queue(world)] == [ada, bob, ada]
+    await said(world, "electronic", "user-1", allowed=True)
+    third = await released(world, {"refs": ["user-1"]})
+    assert await world.states(third.mailing_id) == {"user-1": ("handed_over", "")}
+    assert [state for _, _, state in await queue(world)] == ["open"] * 3, "nothing that was promised in writing is lost"
+
+
+async def test_the_restricted_and_the_closed_are_told_of_a_breach_in_writing(world: World) -> None:
+    """Neither a restriction nor a closed account keeps a notice from the queue."""
+    whom = await refusing(world, 1, 2)
+    await said(world, "restrict", "user-1")
+    await said(world, "deactivate", "user-2")
+    await released(world, {"refs": ["user-1", "user-2"]})
+    assert await queue(world) == [(whose, "no_electronic_consent", "open") for whose in whom]
+
+
+async def test_a_notice_is_worked(world: World) -> None:
+    """It is taken by one person, posted, comes back, is posted again; each step has its person in the ledger."""
+    [ada] = await refusing(world, 1)
+    breach = await released(world, {"refs": ["user-1"]})
+    notices = PostgresNotices(world.pool, world.writers)
+    [notice] = await notices.list(Selected(brand=BRAND, channel="written_notice", mailing_id=breach.mailing_id), 10)
+    await take(notices, [notice.id], "Dana")
+    for ids, by, said_of_it in (([notice.id], "Eve", "is taken by Dana already"), ([999], "Eve", "there is no notice")):
+        with pytest.raises(NoticeRefused, match=said_of_it):
+            await take(notices, ids, by)
+    for reference, day, words in (("", TODAY, "needs its --reference"), ("RR 1", date(2026, 11, 29), "yet to come")):
+        with pytest.raises(NoticeRefused, match=words):
+            await finish(notices, [notice.id], "Dana", reference, day, TODAY)
+    await finish(notices, [notice.id], "Dana", "RR 1", TODAY, TODAY)
+    await give_back(notices, [notice.id], "Eve", "moved away", is_final=False)
+    await finish(notices, [notice.id], "Eve", "RR 2", TODAY, TODAY)
+    await give_back(notices, [notice.id], "Eve", "unknown", is_final=True)
+    with pytest.raises(NoticeRefused, match=r"is returned by Eve \(unknown\)"):
+        await take(notices, [notice.id], "Dana")
+    told = [entry for entry in await world.entries(breach.mailing_id, "action") if entry["recipient"] == ada]
+    assert [(entry["reason"], entry["rule"], entry["reply"]) for entry in told] == [
+        ("notice_taken", "action:Dana", None),
+        ("notice_done", "action:Dana", "RR 1, 2026-11-28"),
+        ("notice_open", "action:Eve", "moved away"),
+        ("notice_done", "action:Eve", "RR 2, 2026-11-28"),
+        ("notice_returned", "action:Eve", "unknown"),
+    ]
+    assert await queue(world, *WAITING) == []
+
+
+async def test_a_cancelled_mailing_leaves_nothing_to_be_worked(world: World) -> None:
+    """Open notices of it are closed with the reason; one that somebody works stays theirs to end."""
+    [ada, bob] = await refusing(world, 1, 2)
+    await world.known(3)
+    breach = await world.accept({"refs": ["user-1", "user-2", "user-3"]}, "breach")
+    await world.mailings.release(breach.mailing_id, "Dana")
+    world.processor.answer = lambda _: Outcome(Result.DEFERRED, 451, "4.3.0", "later")
+    batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
+    await world.handover().run(batches)
+    notices = PostgresNotices(world.pool, world.writers)
+    [first, _] = await notices.list(Selected(), 10)
+    await take(notices, [first.id], "Dana")
+    await PostgresHalts(world.pool, world.writers).cancel(breach.mailing_id, "Dana", "it was none")
+    assert await queue(world) == [
+        (ada, "no_electronic_consent", "taken"),
+        (bob, "no_electronic_consent", "closed"),
+    ]
+    [_, closed] = await notices.list(Selected(states=tuple(NoticeState)), 10)
+    assert (closed.note, closed.changed_by) == ("mailing_cancelled", "Dana")
+
+
+async def test_an_erasure_closes_what_is_open_and_forgets_the_address(world: World) -> None:
+    """What was posted stays on record without its reference; what is diverted while somebody is erased is closed."""
+    await refusing(world, 1)
+    await said(world, "postal", address=["Ada Lovelace", "1 Mill Lane"])
+    await released(world, {"refs": ["user-1"]})
+    await released(world, {"refs": ["user-1"]})
+    notices = PostgresNotices(world.pool, world.writers)
+    [posted, waits] = await notices.list(Selected(), 10)
+    assert (posted.has_address, waits.has_address) == (True, True)
+    await finish(notices, [posted.id], "Dana", "RR 1", TODAY, TODAY)
+    assert (await said(world, "erase")).settled == "ack"
+    told = await notices.list(Selected(states=tuple(NoticeState)), 10)
+    assert [(one.state.value, one.note, one.reference) for one in told] == [
+        ("done", None, None),
+        ("closed", "erased", None),
+    ]
+    assert await world.pool.fetchval("SELECT count(*) FROM postal_addresses") == 0
+    assert await notices.read([one.id for one in told], "Dana") == []
+
+
+class Erasing(FakeProcessor):
+    """A relay that refuses somebody who asks for an erasure meanwhile."""
+
+    world: World
+
+    async def send(self, *given: Any, **named: Any) -> list[Outcome]:
+        """Refuses each once the erasure is answered."""
+        assert (await said(self.world, "erase")).settled == "ack"
+        return await super().send(*given, **named)
+
+
+async def test_who_is_erased_while_a_relay_refuses_leaves_no_notice_to_be_worked(world: World) -> None:
+    """The delivery ends as diverted, since its outcome is on record, and the notice is closed as it is made."""
+    [ada] = await world.known(1)
+    breach = await world.accept({"refs": ["user-1"]}, "breach")
+    await world.mailings.release(breach.mailing_id, "Dana")
+    relay = Erasing(lambda _: Outcome(Result.BLOCKED, 554, "5.7.1", "no"))
+    relay.world = world
+    await world.handover(relay).run([row["id"] for row in await world.pool.fetch("SELECT id FROM batches")])
+    assert [state for state, _ in (await world.states(breach.mailing_id)).values()] == ["diverted"]
+    assert await queue(world) == [(ada, "blocked 5.7.1", "closed")]
+
+
+async def test_what_an_older_worker_diverts_gets_its_notice_when_the_mailing_is_over(world: World) -> None:
+    """The timekeeper takes it over, once."""
+    [ada] = await refusing(world, 1)
+    breach = await released(world, {"refs": ["user-1"]})
+    await world.pool.execute("DELETE FROM notices")
+    await world.timekeeper().tick()
+    assert await queue(world) == [(ada, "unknown", "open")]
+    await world.timekeeper().tick()
+    assert len(await queue(world)) == 1
+    status = await world.mailings.status(breach.mailing_id)
+    assert status is not None
+    assert status.finished_at is not None

@@ -1,0 +1,72 @@
+"""Written notice for free: who is not told by mail stands on a queue that somebody works, with an address."""
+
+import json
+
+import pytest
+
+from tests.accounts import of_kind, released, said
+from tests.factories import BRAND, World
+from tests.processes import Stack
+
+LINES = ["Ada Lovelace", "1 Mill Lane", "Ely CB7 4AB"]
+
+
+@pytest.mark.promise("interpals-18")
+async def test_a_written_notice_is_worked_from_the_queue_to_the_post(world: World, operator: Stack) -> None:
+    """The list has no data of theirs; who takes a notice sees the address and the words; the posting is on record."""
+    [ada, bob] = await world.known(1, 2, name="Ada")
+    for ref in ("user-1", "user-2"):
+        await said(world, "electronic", ref, allowed=False)
+    assert (await said(world, "postal", address=LINES)).settled == "ack"
+    breach = await released(world, {"refs": ["user-1", "user-2"]})
+    assert world.processor.sent == []
+    listed = await operator.done("notices", "list", "--brand", BRAND, "--channel", "written_notice", "--json")
+    first, second = listed.json
+    assert [(one["recipient_id"], one["has_address"], one["state"]) for one in (first, second)] == [
+        (ada, True, "open"),
+        (bob, False, "open"),
+    ]
+    assert not any(word in listed.out for word in ("user-1", "Lovelace", "Mill"))
+    plain = (await operator.done("notices", "list", "--mailing", str(breach.mailing_id))).out
+    assert ("on record" in plain, "none" in plain) == (True, True)
+    number = str(first["id"])
+    await operator.done("notices", "take", number, "--by", "Dana")
+    again = await operator.run("notices", "take", number, "--by", "Eve")
+    assert (again.status, "taken by Dana already" in again.err) == (2, True)
+    shown = (await operator.done("notices", "show", number, "--by", "Dana", "--json")).json
+    assert (shown["ref"], shown["name"], shown["postal_address"]) == ("user-1", "Ada", LINES)
+    assert "What happened" in shown["text"]
+    assert shown["subject"]
+    assert LINES[1] in (await operator.done("notices", "show", number, "--by", "Dana")).out
+    file = operator.folder / "letters.jsonl"
+    await operator.done("notices", "export", str(file), "--channel", "written_notice", "--by", "Dana")
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [(line["ref"], line["postal_address"]) for line in lines] == [("user-1", LINES), ("user-2", None)]
+    assert file.stat().st_mode & 0o077 == 0
+    posted = ("--reference", "RR 123", "--day", "2026-11-01", "--by", "Dana")
+    await operator.done("notices", "done", number, *posted)
+    await operator.done("notices", "return", number, "--reason", "moved away", "--final", "--by", "Dana")
+    [left] = (await operator.done("notices", "list", "--json")).json
+    assert left["recipient_id"] == bob
+    [back] = (await operator.done("notices", "list", "--state", "returned", "--json")).json
+    assert (back["reference"], back["day"], back["note"]) == ("RR 123", "2026-11-01", "moved away")
+    told = [entry for entry in await of_kind(world, "action", breach.mailing_id) if entry["recipient"] == ada]
+    reads = ["notice_read"] * 3
+    assert [entry["reason"] for entry in told] == ["notice_taken", *reads, "notice_done", "notice_returned"]
+    assert {entry["actor"] for entry in told} == {"person:Dana"}
+    copy = (await operator.done("recipients", "export", "user-1", "--brand", BRAND)).json
+    assert [address["lines"] for address in copy["postal_addresses"]] == [LINES]
+    assert [(one["state"], one["reference"]) for one in copy["notices"]] == [("returned", "RR 123")]
+
+
+@pytest.mark.promise("interpals-18")
+async def test_who_has_no_mailbox_at_all_can_have_a_letter(world: World, operator: Stack) -> None:
+    """Somebody of whom only a postal address is known is diverted, and the letter's words are there."""
+    assert (await said(world, "postal", address=LINES)).settled == "ack"
+    await released(world, {"refs": ["user-1"]})
+    [notice] = (await operator.done("notices", "list", "--json")).json
+    shown = (await operator.done("notices", "show", str(notice["id"]), "--json")).json
+    assert (shown["reason"], shown["postal_address"]) == ("no_address", LINES)
+    assert "What happened" in shown["text"]
+    assert "any.invalid" not in shown["text"]
+    assert (await operator.run("notices", "show", "999")).status == 2
