@@ -14,6 +14,7 @@ from mailer.cli import (
     dead,
     demo,
     doctor,
+    init,
     inviters,
     ledger,
     mailing,
@@ -43,7 +44,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for room in (running, control, demo, publish, doctor):
+for room in (init, running, control, demo, publish, doctor):
     room.register(app)
 for name, group in (
     ("recipients", recipients.app),

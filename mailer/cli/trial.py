@@ -11,7 +11,7 @@ import typer
 
 from mailer.app import load_policies, load_templates
 from mailer.cli.layout import Cell, lay_out, plain
-from mailer.cli.shared import AsJson, fail, out, print_json, progress_bar, settings
+from mailer.cli.shared import AsJson, fail, fail_all, out, print_json, progress_bar, settings
 from mailer.policy.document import PolicyError
 from mailer.rendering.templates import TemplateError, TemplateLibrary
 from mailer.settings import Settings, SettingsError
@@ -39,7 +39,7 @@ def try_(
             fail(f"there is no policy of {brand}; there are {', '.join(policies)}", 2)
         templates = _templates(current, brand)
     except (PolicyError, SettingsError) as error:
-        fail(str(error), 2)
+        fail_all(str(error).splitlines(), 2)
     except TemplateError as error:
         fail(f"the templates of {brand} have {len(error.faults)} faults; `mailer templates check` lists them", 2)
     with progress_bar() as bar:

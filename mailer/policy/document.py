@@ -18,11 +18,12 @@ from pydantic import (
 from mailer.policy.alignment import misaligned
 from mailer.policy.attachments import INERT, ContentType
 from mailer.policy.category import CATEGORIES, Category
-from mailer.policy.faults import describe, fault, not_toml, shown
+from mailer.policy.faults import describe, fault, not_toml, place, shown
 from mailer.policy.forms import DOMAIN, LOCALE, language_tag
 from mailer.policy.jurisdiction import FLOORS
 from mailer.policy.lines import Path
 from mailer.policy.needs import unmet
+from mailer.policy.placeholders import unfilled
 from mailer.policy.promise import Promise
 from mailer.policy.section import (
     Address,
@@ -376,10 +377,13 @@ def parse_policy(text: str, source: str) -> Policy:
         source: its name, for messages.
 
     Raises:
-        PolicyError: it is not TOML, or not a policy, or not what its promises need; a line a fault.
+        PolicyError: it is not TOML, or not filled in, or not a policy, or not what its promises need; a line a fault.
     """
     try:
-        policy = Policy.model_validate(tomllib.loads(text))
+        said = tomllib.loads(text)
+        if lacking := [place(source, text, at, "unfilled", given=shown(value)) for at, value in unfilled(said)]:
+            raise PolicyError("\n".join(lacking))
+        policy = Policy.model_validate(said)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(not_toml(error, text, source)) from error
     except ValidationError as error:

@@ -42,6 +42,7 @@ MESSAGES = {
     "no_hours": "is not after from; write a later time of the same day",
     "unmet": "is {given}, and {promise} needs {needed}; mend it, or what the policy promises",
     "twice": "is {given}, and stands twice; remove one",
+    "unfilled": "is {given}, as `mailer init` left it; write your own",
     "no_toml": "is not TOML: {reason}; mend this line, or the one before",
     "same_version": "is {given}, as in {other}; give each version of {brand} a name of its own",
     "same_day": "is {given}, as in {other}; let each version of {brand} take effect on a day of its own",

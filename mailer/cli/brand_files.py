@@ -1,0 +1,182 @@
+"""The files of a new brand: the model policy with its own values, and templates for each category that it lists."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from mailer import resources
+from mailer.policy.placeholders import FILL_IN, NO_DOMAIN
+
+LOCALES = ("en", "de")
+"""The languages in which the model has words."""
+
+_LAYOUT = {
+    "layout.html.j2": "peerstream",
+    "layout.txt.j2": "peerstream",
+    "mandatory.html.j2": "interpals",
+    "mandatory.txt.j2": "interpals",
+    "optional.html.j2": "interpals",
+    "optional.txt.j2": "interpals",
+    "service.html.j2": "interpals",
+    "service.txt.j2": "interpals",
+}
+"""Files of the layout, each with the brand that has it."""
+_TEMPLATES = {
+    "activity": "peerstream",
+    "breach-notice": "peerstream",
+    "confirm-subscription": "peerstream",
+    "maintenance": "interpals",
+    "order-confirmation": "paltalk-2006",
+    "ownership-change": "paltalk-2006",
+    "password": "peerstream",
+    "policy-change": "peerstream",
+    "rights-answer": "peerstream",
+    "spring-offer": "peerstream",
+    "weekly": "peerstream",
+    "welcome": "peerstream",
+}
+"""Templates, each with the brand that has what the model has not in words of its own."""
+_PARTS = ("template.toml", "strings.toml", "body.html.j2", "body.txt.j2")
+_DOMAINS = ("peerstream.example", "paltalk.example", "interpals.example")
+"""Domains in the examples of those brands."""
+_SECTION = re.compile(r"^\[(\w[\w-]*)\]$")
+_ENTRY = re.compile(r"^([a-z]{2,3}) = ")
+
+
+@dataclass(frozen=True, slots=True)
+class NewBrand:
+    """What is known of a new brand; None: nobody has said yet, and a placeholder stands there.
+
+    Attributes:
+        slug: as events name it. name: as recipients know it.
+        domain: signs its mail. controller, address: who answers for the mail, and where by post.
+        locales: the languages of its templates; the first is the one for everybody else.
+        today: from when the policy holds.
+    """
+
+    slug: str
+    name: str
+    domain: str | None
+    controller: str | None
+    address: str | None
+    locales: Sequence[str]
+    today: date
+
+
+def files_of(brand: NewBrand) -> dict[Path, str]:
+    """Every file of a new brand by its path in the project's folder, in the order in which a reader wants them."""
+    policy = _policy(brand)
+    listed = frozenset(tomllib.loads(policy)["categories"])
+    files = {Path("policies", f"{brand.slug}.toml"): policy, Path("CHECKLIST.md"): _checklist(brand)}
+    templates = Path("templates", brand.slug)
+    for name, owner in _LAYOUT.items():
+        files[templates / "_layout" / name] = _read(owner, "_layout", name)
+    files[templates / "_layout" / "strings.toml"] = _spoken(_read("_default", "_layout", "strings.toml"), brand)
+    for name, owner in _TEMPLATES.items():
+        parts = dict(_parts(name, owner))
+        if _category(parts["template.toml"]) in listed:
+            files |= {templates / name / part: _own(text, brand) for part, text in parts.items()}
+    return files
+
+
+def _policy(brand: NewBrand) -> str:
+    """The model policy, with its own values and the promises that its switches keep."""
+    text = (resources.folder("policies") / "default.toml").read_text("utf-8")
+    domain = brand.domain or NO_DOMAIN
+    controller = brand.controller or f"{FILL_IN}: the company that answers for the mail"
+    address = brand.address or f"{FILL_IN}: street, town and country"
+    lines = {
+        'brand = "default"': f"brand = {_toml(brand.slug)}",
+        "effective = 2026-01-01": f"effective = {brand.today}",
+        'name = "My Brand"': f"name = {_toml(brand.name)}",
+        'domain = "example.org"': f"domain = {_toml(domain)}",
+        'default_locale = "en"': f"default_locale = {_toml(brand.locales[0])}",
+        'opt_out_mailbox = "opt-out@example.org"': f'opt_out_mailbox = "opt-out@{domain}"',
+        'id = "my-company"': f"id = {_toml(_slug(brand.controller) or brand.slug)}",
+        'name = "My Company Ltd."': f"name = {_toml(controller)}",
+        'postal_address = "1 Example Street, Example Town"': f"postal_address = {_toml(address)}",
+        'mandatory = "My Brand <service@notice.example.org>"': (
+            f"mandatory = {_toml(f'{brand.name} <service@notice.{domain}>')}"
+        ),
+        'optional = "My Brand News <news@mail.example.org>"': (
+            f"optional = {_toml(f'{brand.name} News <news@mail.{domain}>')}"
+        ),
+    }
+    for old, new in lines.items():
+        before, found, after = text.partition(f"\n{old}\n")
+        if not found:
+            raise AssertionError(f"the model policy has no line {old}")
+        text = f"{before}\n{new}\n{after}"
+    _, _, said = text.partition("\n")
+    said, _, _ = said.partition("\n# What was promised, a table a promise")
+    promises = _read("_default", "promises.toml").replace('"default-', f'"{brand.slug}-')
+    return f"# {brand.name}, made by `mailer init {brand.slug}`.\n{said.rstrip()}\n{promises}"
+
+
+def _checklist(brand: NewBrand) -> str:
+    return _read("_default", "CHECKLIST.md").format(
+        brand=brand.slug,
+        name=brand.name,
+        domain=brand.domain or "YOUR-DOMAIN",
+        locale=brand.locales[-1],
+        today=brand.today,
+    )
+
+
+def _parts(name: str, owner: str) -> Iterator[tuple[str, str]]:
+    """The files of a template: the model's own, and for the rest the brand's that has it."""
+    for part in _PARTS:
+        own = resources.folder("templates") / "_default" / name / part
+        yield part, own.read_text("utf-8") if own.is_file() else _read(owner, name, part)
+
+
+def _read(*path: str) -> str:
+    return resources.folder("templates").joinpath(*path).read_text("utf-8")
+
+
+def _own(text: str, brand: NewBrand) -> str:
+    """A file with the brand's domain in its examples, and only the languages that it speaks."""
+    for domain in _DOMAINS:
+        text = text.replace(domain, brand.domain or "example.org")
+    return _spoken(text, brand)
+
+
+def _spoken(text: str, brand: NewBrand) -> str:
+    """A file without what it says in other languages: sections such as `[ar]`, and subjects such as `ar = …`."""
+    kept, is_kept, section = list[str](), True, ""
+    for line in text.splitlines():
+        if found := _SECTION.match(line):
+            section = found[1]
+            is_kept = not re.fullmatch(r"[a-z]{2,3}", section) or section in brand.locales
+        entry = _ENTRY.match(line)
+        is_foreign = entry is not None and section == "subject" and entry[1] not in brand.locales
+        if is_kept and not is_foreign:
+            kept.append(line)
+    return "\n".join(kept).rstrip() + "\n"
+
+
+def _category(template: str) -> str:
+    found = re.search(r'^category = "(\w+)"$', template, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def _slug(name: str | None) -> str:
+    """A company's name as an identifier: `Harbor Ltd.` is `harbor-ltd`."""
+    return re.sub(r"[^a-z0-9]+", "-", (name or "").lower()).strip("-")
+
+
+def _toml(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def categories_of(files: Mapping[Path, str]) -> dict[str, list[str]]:
+    """The names of the made templates, by category."""
+    found: dict[str, list[str]] = {}
+    for path, text in files.items():
+        if path.name == "template.toml":
+            found.setdefault(_category(text), []).append(path.parent.name)
+    return found

@@ -1,0 +1,120 @@
+"""`mailer init`: the files of a new brand, to be filled in and loosened where its privacy policy says so."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailer.cli.brand_files import LOCALES, NewBrand, categories_of, files_of
+from mailer.cli.shared import fail, out
+from mailer.policy.forms import DOMAIN, HOW_TO_WRITE, LINE, SLUG
+from mailer.policy.library import MODEL
+from mailer.policy.placeholders import FILL_IN
+
+_ENV = "MAILER_POLICIES=policies\nMAILER_TEMPLATES=templates\n"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(init)
+
+
+def init(
+    brand: Annotated[str, typer.Argument(help="As events will name it, such as harbor.")],
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="The project's folder.")] = Path("."),
+    name: Annotated[str | None, typer.Option(help="As recipients know the brand; its own name without it.")] = None,
+    domain: Annotated[str | None, typer.Option(help="Signs the mail, such as harbor.example.")] = None,
+    controller: Annotated[str | None, typer.Option(help="The company that answers for the mail.")] = None,
+    address: Annotated[str | None, typer.Option(help="Its postal address, in one line.")] = None,
+    locales: Annotated[str, typer.Option(help=f"Languages of the templates, of: {', '.join(LOCALES)}.")] = "en,de",
+) -> None:
+    """Makes a policy, layouts, templates and a checklist for a new brand. It overwrites nothing and asks nothing."""
+    made = NewBrand(
+        slug=_checked("BRAND", brand, SLUG),
+        name=_line("--name", name) or brand.replace("-", " ").title(),
+        domain=None if domain is None else _checked("--domain", domain, DOMAIN),
+        controller=_line("--controller", controller),
+        address=_line("--address", address),
+        locales=_languages(locales),
+        today=datetime.now(UTC).date(),
+    )
+    if brand == MODEL:
+        fail(f"BRAND: {MODEL} is the name of the model; choose another one", 2)
+    files = files_of(made)
+    taken = [path for path in files if (to / path).exists()]
+    if taken:
+        fail(f"{to / taken[0]} is there already; nothing was made. Remove it, or name another folder by --to", 2)
+    env = to / ".env"
+    if not env.exists():
+        files = {Path(".env"): _ENV, **files}
+    try:
+        _write(to, files)
+    except OSError as error:
+        fail(f"--to {to}: {error.strerror}", 2)
+    _tell(made, to, files, is_env_new=Path(".env") in files)
+
+
+def _checked(what: str, text: str, form: str) -> str:
+    """An argument of a form.
+
+    What is not ends the command.
+    """
+    if not re.fullmatch(form, text):
+        fail(f"{what} is {text!r}; write {HOW_TO_WRITE[form]}", 2)
+    return text
+
+
+def _line(what: str, text: str | None) -> str | None:
+    """A text in one line; None where none is given."""
+    if text is None:
+        return None
+    if not text.strip() or not text.isprintable() or any(char in text for char in "<>"):
+        fail(f"{what} is {text!r}; write {HOW_TO_WRITE[LINE]}, without angle brackets", 2)
+    return text.strip()
+
+
+def _languages(said: str) -> tuple[str, ...]:
+    """The languages that are wanted, each once."""
+    wanted = tuple(dict.fromkeys(part.strip() for part in said.split(",") if part.strip()))
+    unknown = [locale for locale in wanted if locale not in LOCALES]
+    if unknown or not wanted:
+        given = unknown[0] if unknown else "empty"
+        fail(
+            f"--locales: {given}: the model has words in {' and '.join(LOCALES)}; CHECKLIST.md says how to add others",
+            2,
+        )
+    return wanted
+
+
+def _write(folder: Path, files: dict[Path, str]) -> None:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        with (folder / path).open("x", encoding="utf-8") as file:
+            file.write(text)
+
+
+def _tell(brand: NewBrand, to: Path, files: dict[Path, str], *, is_env_new: bool) -> None:
+    """Says what was made, what is to be filled in, and what comes next."""
+    policy = Path("policies", f"{brand.slug}.toml")
+    out.print(f"Made in {to.resolve()}:")
+    out.print(f"  {policy}: every switch on its strictest value")
+    out.print(f"  templates/{brand.slug}/: in {' and '.join(brand.locales)}")
+    for category, names in categories_of(files).items():
+        out.print(f"    {category}: {', '.join(names)}")
+    out.print("  CHECKLIST.md: what is left to do, and who says that it is done")
+    if is_env_new:
+        out.print("  .env: where mailer finds policies and templates in this folder")
+    else:
+        out.print(f"{to / '.env'} was there already and stays as it is; it needs these two lines:")
+        for line in _ENV.splitlines():
+            out.print(f"  {line}")
+    missing = [line for line in files[policy].splitlines() if FILL_IN in line or "fill-in.invalid" in line]
+    if missing:
+        out.print(f"To be filled in, in {policy}:")
+        for line in missing:
+            out.print(f"  {line}")
+    out.print("Next:" if to.resolve() == Path.cwd() else f"Next, in {to.resolve()}:")
+    for command in ("policy check", f"policy try {brand.slug}", f"templates preview {brand.slug}/weekly"):
+        out.print(f"  mailer {command}")
