@@ -11,7 +11,7 @@ import typer
 import mailer
 from mailer.app import load_policies
 from mailer.cli.layout import Cell
-from mailer.cli.shared import AsJson, fail, out, print_json, settings, table
+from mailer.cli.shared import AsJson, fail, fail_all, out, print_json, settings, table
 from mailer.digests import digests_of
 from mailer.policy.document import Policy, PolicyError
 from mailer.policy.promise import Promise
@@ -102,7 +102,7 @@ def policies_at_hand() -> dict[str, Policy]:
     try:
         return load_policies(settings())
     except (PolicyError, SettingsError) as error:
-        fail(str(error), 2)
+        fail_all(str(error).splitlines(), 2)
 
 
 def _record(file: Path | None) -> Record | None:

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.app import load_policies, load_templates
+from mailer.app import load_templates
+from mailer.cli.checking import policies_at_hand
 from mailer.cli.layout import Cell, lay_out, plain
-from mailer.cli.shared import AsJson, fail, fail_all, out, print_json, progress_bar, settings
-from mailer.policy.document import PolicyError
+from mailer.cli.shared import AsJson, fail, out, print_json, progress_bar, settings
 from mailer.rendering.templates import TemplateError, TemplateLibrary
 from mailer.settings import Settings, SettingsError
 from mailer.trial.trying import FAILS, HOLDS, NOT_TRIED, Line, Trial, try_brand
@@ -32,14 +32,13 @@ def try_(
 
     It needs neither a database nor a broker, sends nothing, and takes a few seconds.
     """
-    current = settings()
+    current, policies = settings(), policies_at_hand()
+    if brand not in policies:
+        fail(f"there is no policy of {brand}; there are {', '.join(policies)}", 2)
     try:
-        policies = load_policies(current)
-        if brand not in policies:
-            fail(f"there is no policy of {brand}; there are {', '.join(policies)}", 2)
         templates = _templates(current, brand)
-    except (PolicyError, SettingsError) as error:
-        fail_all(str(error).splitlines(), 2)
+    except SettingsError as error:
+        fail(str(error), 2)
     except TemplateError as error:
         fail(f"the templates of {brand} have {len(error.faults)} faults; `mailer templates check` lists them", 2)
     with progress_bar() as bar:

@@ -77,7 +77,7 @@ SHOWS = {
     "templates check", "templates preview", "policy explain", "policy list", "policy show", "policy check",
     "policy try", "partners list", "partners key", "partners suppressions", "processors list", "quarantine list",
     "rate list", "publishers list", "publishers show", "schema event", "schema queues", "schema api", "doctor",
-    "notices list",
+    "init", "notices list",
 }  # fmt: skip
 """Commands that change nothing of people, mail or rights."""
 RUNS = {"migrate", "worker", "web", "timekeeper", "demo", "ledger seal", "ledger publish"}

@@ -243,24 +243,18 @@ def test_the_documented_project_proves_its_promise(suite: Suite) -> None:
     plugin, proof = (text for kind, text in blocks if kind == "python")
     (suite.folder / "pytest.ini").unlink()
     shutil.rmtree(suite.folder / "tests")
-    policies, templates, tests = (suite.folder / name for name in ("policies", "templates/acme", "tests"))
-    for folder in (policies, templates, tests):
-        folder.mkdir(parents=True)
-    model = (
-        (resources.folder("policies") / "default.toml")
-        .read_text("utf-8")
-        .replace('brand = "default"', 'brand = "acme"')
-    )
-    (policies / "acme.toml").write_text(f"{model}\n{promise}", "utf-8")
-    for name in ("_layout", "weekly"):
-        shutil.copytree(resources.folder("templates") / "interpals" / name, templates / name)
+    tests = suite.folder / "tests"
+    tests.mkdir()
+    mailer = str(Path(sys.executable).with_name("mailer"))
+    known = ["--domain", "acme.example", "--controller", "Acme Ltd.", "--address", "1 Quay, Hamburg"]
+    subprocess.run([mailer, "init", "acme", *known], cwd=suite.folder, capture_output=True, check=True)
+    policy = suite.folder / "policies" / "acme.toml"
+    policy.write_text(f"{policy.read_text('utf-8').partition('[[promises]]')[0]}\n{promise}", "utf-8")
     (suite.folder / "conftest.py").write_text(plugin, "utf-8")
     (tests / "test_promises.py").write_text(proof, "utf-8")
-    own = {"MAILER_POLICIES": "policies", "MAILER_TEMPLATES": "templates"}
-    own["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    suite.env |= own
+    suite.env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     suite.run()
-    command = [str(Path(sys.executable).with_name("mailer")), "policy", "check", "--json"]
+    command = [mailer, "policy", "check", "--json"]
 
     def checked() -> tuple[int, list[str]]:
         done = subprocess.run(command, cwd=suite.folder, capture_output=True, text=True, check=False, env=suite.env)
