@@ -121,7 +121,7 @@ def _checklist(brand: NewBrand) -> str:
     return _read("_default", "CHECKLIST.md").format(
         brand=brand.slug,
         name=brand.name,
-        domain=brand.domain or "YOUR-DOMAIN",
+        domain=brand.domain or NO_DOMAIN,
         locale=brand.locales[-1],
         today=brand.today,
     )
@@ -141,7 +141,7 @@ def _read(*path: str) -> str:
 def _own(text: str, brand: NewBrand) -> str:
     """A file with the brand's domain in its examples, and only the languages that it speaks."""
     for domain in _DOMAINS:
-        text = text.replace(domain, brand.domain or "example.org")
+        text = text.replace(domain, brand.domain or NO_DOMAIN)
     return _spoken(text, brand)
 
 

@@ -11,7 +11,7 @@ from mailer.cli.brand_files import LOCALES, NewBrand, categories_of, files_of
 from mailer.cli.shared import fail, out
 from mailer.policy.forms import DOMAIN, HOW_TO_WRITE, LINE, SLUG
 from mailer.policy.library import MODEL
-from mailer.policy.placeholders import FILL_IN
+from mailer.policy.placeholders import FILL_IN, NO_DOMAIN
 
 _ENV = "MAILER_POLICIES=policies\nMAILER_TEMPLATES=templates\n"
 
@@ -97,9 +97,8 @@ def _write(folder: Path, files: dict[Path, str]) -> None:
 
 def _tell(brand: NewBrand, to: Path, files: dict[Path, str], *, is_env_new: bool) -> None:
     """Says what was made, what is to be filled in, and what comes next."""
-    policy = Path("policies", f"{brand.slug}.toml")
     out.print(f"Made in {to.resolve()}:")
-    out.print(f"  {policy}: every switch on its strictest value")
+    out.print(f"  policies/{brand.slug}.toml: every switch on its strictest value")
     out.print(f"  templates/{brand.slug}/: in {' and '.join(brand.locales)}")
     for category, names in categories_of(files).items():
         out.print(f"    {category}: {', '.join(names)}")
@@ -110,11 +109,16 @@ def _tell(brand: NewBrand, to: Path, files: dict[Path, str], *, is_env_new: bool
         out.print(f"{to / '.env'} was there already and stays as it is; it needs these two lines:")
         for line in _ENV.splitlines():
             out.print(f"  {line}")
-    missing = [line for line in files[policy].splitlines() if FILL_IN in line or "fill-in.invalid" in line]
-    if missing:
-        out.print(f"To be filled in, in {policy}:")
-        for line in missing:
-            out.print(f"  {line}")
+    lacking = [
+        f"  {path}:{number}: {line}"
+        for path, text in files.items()
+        for number, line in enumerate(text.splitlines(), 1)
+        if path.suffix == ".toml" and (FILL_IN in line or NO_DOMAIN in line)
+    ]
+    if lacking:
+        out.print("To be filled in (or remove what was made, and say it by the options of `mailer init --help`):")
+        for line in lacking:
+            out.print(line)
     out.print("Next:" if to.resolve() == Path.cwd() else f"Next, in {to.resolve()}:")
     for command in ("policy check", f"policy try {brand.slug}", f"templates preview {brand.slug}/weekly"):
         out.print(f"  mailer {command}")

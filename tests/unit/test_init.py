@@ -57,7 +57,8 @@ def test_a_new_brand_is_whole_and_keeps_its_promises(here: Path, capsys: pytest.
     assert {template.category for template in templates} | {"updates"} >= set(policy.terms)
     assert {template.locales for template in templates} == {("en", "de")}
     for path, text in files_in(here).items():
-        assert not re.search(r"(?i:paltalk|peerstream|interpals|pen pal)|FILL IN|\.invalid|[\u0600-\u06ff]", text), path
+        left = r"(?i:paltalk|peerstream|interpals|pen pal)|= \"FILL IN|@fill-in|//fill-in|[\u0600-\u06ff]"
+        assert not re.search(left, text), path
     trial = try_brand(policy, templates, datetime.now(UTC), people=singles_of(policy))
     assert {line.id: (line.result, line.failure) for line in trial.lines} == {
         line.id: (HOLDS, None) for line in trial.lines
@@ -70,20 +71,25 @@ def test_a_new_brand_is_whole_and_keeps_its_promises(here: Path, capsys: pytest.
 def test_what_is_not_filled_in_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without options, the command and the check name each line that lacks something, and nothing can be sent."""
     assert run("init", "harbor") == 0
-    assert 'postal_address = "FILL IN: street, town and country"' in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert re.search(r'\n  policies/harbor\.toml:\d+: postal_address = "FILL IN: street, town and country"\n', told)
+    assert re.search(r'\n  templates/harbor/policy-change/template\.toml:\d+: url = "https://fill-in.invalid/', told)
     assert run("policy", "check") == 2
     said = capsys.readouterr().err.splitlines()
-    text = (here / "policies" / "harbor.toml").read_text("utf-8").splitlines()
+    lines = (here / "policies" / "harbor.toml").read_text("utf-8").splitlines()
     places = [
         re.fullmatch(r"mailer: policies/harbor\.toml:(\d+): ([\w.]+) is .*; write your own", line) for line in said
     ]
-    keys = [(place[2], text[int(place[1]) - 1]) for place in places if place]
+    keys = [(place[2], lines[int(place[1]) - 1]) for place in places if place]
     assert [key for key, _ in keys] == [
         "domain", "opt_out_mailbox", "controller.name", "controller.postal_address", "senders.mandatory",
         "senders.optional",
     ]  # fmt: skip
     assert all("FILL IN" in line or "fill-in.invalid" in line for _, line in keys)
     assert len(said) == len(keys)
+    for path, text in files_in(here).items():
+        (here / path).write_text(re.sub("FILL IN: ", "", text).replace("fill-in.invalid", "harbor.example"), "utf-8")
+    assert loaded(here)[1].names("harbor")
 
 
 def test_nothing_is_overwritten(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
