@@ -35,8 +35,9 @@ proofs: .venv/dev  ## holds each promise against the last run of all tests
 promises: .venv/dev  ## writes docs/promises.md: each promise with its rules and its proofs
 	@$(bin)/python -m scripts.publish_promises
 
-mutants: .venv/dev  ## takes each rule and each clause of a decision away and expects a test to fail; RULES="opt-out" chooses rules
+mutants: .venv/dev  ## takes each rule and clause away, changes each value that decides, and expects a test to fail; RULES="opt-out" chooses rules
 	@$(if $(RULES),,$(bin)/python -m scripts.mutate_clauses)
+	@$(if $(RULES),,$(bin)/python -m scripts.mutate_values)
 	@scripts/setup-services
 	@$(bin)/python -m scripts.mutate_rules $(RULES)
 

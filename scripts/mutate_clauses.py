@@ -30,6 +30,7 @@ MODULES = ("mailer.policy.deciding", "mailer.policy.rules", "mailer.policy.stand
 TESTS = (
     "tests/unit/test_decision_clauses.py",
     "tests/unit/test_decision.py",
+    "tests/unit/test_order.py",
     "tests/unit/test_hours.py",
 )
 SECONDS = 60
@@ -75,11 +76,13 @@ class Mutant:
     Attributes:
         name: the module, the function and the change.
         source: the whole module.
+        tests: the files of those that may notice.
     """
 
     module: str
     name: str
     source: str
+    tests: tuple[str, ...] = TESTS
 
 
 def changes_of(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
@@ -105,6 +108,11 @@ def changes_of(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             yield "asked of all", ast.Tuple([ast.Name("_all"), rule], ast.Load())
         case _:
             pass
+
+
+def path_of(module: str) -> Path:
+    """The file of a module."""
+    return ROOT.joinpath(*module.split(".")).with_suffix(".py")
 
 
 class _Swap(ast.NodeTransformer):
@@ -161,6 +169,7 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Runs the changed source."""
+        module.__file__ = str(path_of(self._mutant.module))
         exec(compile(self._mutant.source, self._mutant.name, "exec"), module.__dict__)  # noqa: S102
 
 
@@ -175,17 +184,18 @@ class _Tables:
 def is_killed(mutant: Mutant) -> bool:
     """Tells whether a test fails with this mutant; also an import that fails counts. To be called in a new process."""
     sys.meta_path.insert(0, _Changed(mutant))
-    return _status_of_tests() != 0
+    return status_of(mutant.tests) != 0
 
 
-def _status_of_tests() -> int:
+def status_of(files: Sequence[str]) -> int:
+    """Runs pure tests against modules that are imported anew; pytest's status."""
     for name in [name for name in sys.modules if name.partition(".")[0] in ("mailer", "tests")]:
         del sys.modules[name]
     signal.signal(signal.SIGALRM, _stop)
     signal.alarm(SECONDS)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     quiet = ["-q", "-x", "--tb=no", "--assert=plain", "--noconftest", "-c", os.devnull, f"--rootdir={ROOT}"]
-    tests = [str(ROOT / test) for test in TESTS]
+    tests = [str(ROOT / test) for test in files]
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         return int(pytest.main([*quiet, "-p", "no:cacheprovider", *tests], plugins=[_Tables()]))
 
@@ -196,12 +206,16 @@ def _stop(*_: object) -> None:
 
 def survivors_of(mutants: Sequence[Mutant]) -> list[str]:
     """The names of the mutants with which every test passes. Ends the script if the tests fail without any."""
-    for test in TESTS:
+    files = sorted({test for mutant in mutants for test in mutant.tests})
+    for test in files:
         # What they import of others is there already in each process.
         import_module(test.removesuffix(".py").replace("/", "."))
     with get_context("fork").Pool(PROCESSES, maxtasksperchild=1) as processes:
-        if status := processes.apply(_status_of_tests):
-            sys.exit(f"the tests fail with all clauses in place (status {status}), and prove nothing")
+        if status := processes.apply(status_of, (files,)):
+            sys.exit(f"the tests fail with everything in place (status {status}), and prove nothing")
+        for module in sorted({mutant.module for mutant in mutants}):
+            if processes.apply(is_killed, (Mutant(module, module, path_of(module).read_text("utf-8"), tuple(files)),)):
+                sys.exit(f"the tests fail with {module} as it is, imported as a mutant, and prove nothing")
         killed = processes.map(is_killed, mutants, chunksize=1)
     return [mutant.name for mutant, fell in zip(mutants, killed, strict=True) if not fell]
 
@@ -211,8 +225,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="take out only clauses with these words in their name")
     only = parser.parse_args().only
-    texts = {module: ROOT.joinpath(*module.split(".")).with_suffix(".py").read_text("utf-8") for module in MODULES}
-    every = [mutant for module, text in texts.items() for mutant in mutants_of(module, text)]
+    every = [mutant for module in MODULES for mutant in mutants_of(module, path_of(module).read_text("utf-8"))]
     mutants = [mutant for mutant in every if only in mutant.name]
     if not mutants:
         sys.exit(f"no clause has {only!r} in its name; without --only, all are taken out")

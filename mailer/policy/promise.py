@@ -74,23 +74,24 @@ class Needs(Section):
         said: dict[str, Any] = self.model_dump(exclude_defaults=True, exclude_none=True, mode="json")
         exactly, categories = said.pop("exactly", {}), said.pop("categories", {})
         return (
-            *(f"{name} = {_toml(value)}" for name, value in said.items()),
-            *(f"{name} = {_toml(value)} exactly" for name, value in exactly.items()),
+            *(f"{name} = {in_toml(value)}" for name, value in said.items()),
+            *(f"{name} = {in_toml(value)} exactly" for name, value in exactly.items()),
             *(f"categories.{name}" for name, terms in categories.items() if not terms),
             *(
-                f"categories.{name}.{key} = {_toml(value)}"
+                f"categories.{name}.{key} = {in_toml(value)}"
                 for name, terms in categories.items()
                 for key, value in terms.items()
             ),
         )
 
 
-def _toml(value: Any) -> str:
+def in_toml(value: Any) -> str:
+    """Writes a value as a TOML file has it in one line."""
     match value:
         case dict():
-            return f"{{ {', '.join(f'{key} = {_toml(inner)}' for key, inner in value.items())} }}"
+            return f"{{ {', '.join(f'{key} = {in_toml(inner)}' for key, inner in value.items())} }}"
         case list():
-            return f"[{', '.join(_toml(inner) for inner in value)}]"
+            return f"[{', '.join(in_toml(inner) for inner in value)}]"
         case _:
             return shown(value)
 
