@@ -40,14 +40,13 @@ from mailer.rendering.templates import (
 )
 from mailer.rendering.texts import in_locale, spoken_with, texts_of
 
-FIELDS = ("email", "name", "locale", "context")
-"""The kinds of personal data that a hand-over passes to the processor."""
-
 MOST_BLANKS = 200
 """Kinds of message that are kept ready: by locale, by which of a person's values there are, and what else differs."""
 FEW = 16
 """Up to so many recipients, a mailing shares its form with others."""
 
+_SAID = frozenset({"inviter", "profile", "reason"})
+"""Reserved names whose values say something of people."""
 _OWN_LINKS = frozenset({"unsubscribe_url", "leave_url", "report_url", "preferences_url"})
 _ANY_LINK = "https://any.invalid/"
 _ANYBODY = addr_spec("anybody@any.invalid", "To")
@@ -58,10 +57,11 @@ Sign = Callable[[str, bytes, int], bytes]
 
 
 class Printed(NamedTuple):
-    """A message, and the id that the ledger keeps of it."""
+    """A message, the id that the ledger keeps of it, and the kinds of personal data in it."""
 
     outgoing: Outgoing
     message_id: str
+    fields: tuple[str, ...]
 
 
 class Press:
@@ -144,7 +144,7 @@ class Press:
         message_id = message_id[1:-1]
         sender = self._links.bounce_address(self.facts.id, row.recipient_id, self.policy.domain)
         outgoing = Outgoing(sender, recipient, content, message_id.partition("@")[0], is_canonical=True)
-        return Printed(outgoing, message_id)
+        return Printed(outgoing, message_id, blank.fields)
 
     def text_for(self, row: Row) -> bytes | None:
         """A digest of what a recipient is told: the message without its address and ids, and without what is below it.
@@ -190,10 +190,11 @@ class Press:
             if form is None:
                 rendered = self.template.render(locale, {**same, **values})
                 form = Form((rendered.subject,), (rendered.html,), (rendered.text,))
-                return self._skeleton(category).blank(form)
+                return self._skeleton(category).blank(form, fields_handed_over(self.template, {**same, **values}))
             if len(blanks) >= MOST_BLANKS:
                 blanks.clear()
-            blank = blanks[key] = self._skeleton(category).blank(form)
+            fields = fields_handed_over(self.template, {**same, **values})
+            blank = blanks[key] = self._skeleton(category).blank(form, fields)
         return blank
 
     def _share(self) -> tuple[dict[str, str], tuple[object, ...]] | None:
@@ -276,6 +277,21 @@ class Press:
 def _kind(value: object) -> object:
     """What a form asks of a value: whether it is there, and whether it is a text at all."""
     return bool(value) if isinstance(value, str) else None if value is None else "no text"
+
+
+def fields_handed_over(template: Template, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The kinds of personal data in a message: a processor gets the message, and nothing beside it.
+
+    Args:
+        template: of the message.
+        values: all of this kind of message; a name in them goes into the To.
+
+    Returns:
+        Names such as `email`, `name` and `context.headline`, never values.
+    """
+    shown = sorted(key for key in template.uses if values.get(key) and (key not in RESERVED or key in _SAID))
+    name = ("name",) if values.get(NAME) else ()
+    return ("email", *name, "locale", *(key if key in _SAID else f"context.{key}" for key in shown))
 
 
 @rule("plain-promotions", "peerstream-12; GDPR Art. 21(2)", idle=False, sees=("standing.personalisation_refused",))

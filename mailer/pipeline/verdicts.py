@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, assert_never
 
 from mailer.actions.bounce import QUARANTINED
-from mailer.pipeline.press import FIELDS, Press, Printed
+from mailer.pipeline.press import Press, Printed
 from mailer.pipeline.routing import NoRoute
 from mailer.policy.category import Category, Lane
 from mailer.policy.deciding import decide
@@ -293,7 +293,7 @@ def hand_over_record(draft: Draft, printed: Printed) -> Entry | None:
         country=processor.country,
         contract=processor.contract,
         purpose=draft.press.template.purpose,
-        fields=FIELDS,
+        fields=printed.fields,
         reply=notice_proof(category, printed.outgoing.content),
         message_id=printed.message_id,
     )

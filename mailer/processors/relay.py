@@ -44,14 +44,15 @@ _KEYS: Final = (
     "contract",
     "tls",
     "helo",
+    "network",
     "auth",
     "token_file",
     "token_command",
     "purposes",
     *_NUMBERS,
 )
-OWN: Final = "ZZ"
-"""The country of what runs on our own machines, and is no processor of others."""
+_NOWHERE: Final = "ZZ"
+"""The country that ISO 3166-1 leaves to its users: of a relay of our own whose URL names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,10 @@ class Relay:
         host: a host name or an IP address.
         port: TCP.
         name: what the ledger calls it.
-        country: where it processes, ISO 3166-1 alpha-2; `OWN` where that is our own network.
+        country: where it processes, ISO 3166-1 alpha-2.
         contract: the reference of the contract under which it works.
         tls: see `Tls`.
+        own: it is in our own network, as its URL says (`network=own`).
         pool: how many connections there are at most for all mail.
         urgent: how many there are beyond them, for urgent mail alone.
         messages: how many messages a connection carries at most.
@@ -85,6 +87,7 @@ class Relay:
     country: str
     contract: str
     tls: Tls
+    own: bool = False
     pool: int = 4
     urgent: int = 2
     messages: int = 1_000
@@ -115,8 +118,8 @@ class Relay:
 
     @property
     def outside(self) -> bool:
-        """Whether it is beyond our own network, as its host or its country says."""
-        return self.country != OWN and not is_loopback(self.host)
+        """Tells whether it is beyond our own network: it is not on loopback, and its URL does not say `network=own`."""
+        return not self.own and not is_loopback(self.host)
 
 
 def is_loopback(host: str) -> bool:
@@ -134,7 +137,7 @@ def parse(url: str) -> Relay:
 
     The other keys are the attributes of `Relay`; `purposes` has commas between its names, and `timeout` is
     `Times.connect`. `tls` is `implicit` on port 465, `none` on loopback and `starttls` otherwise, unless said. Country
-    and contract are required of every relay but one on loopback.
+    and contract are required of every relay but one on loopback or in our own network.
 
     Raises:
         ValueError: what is wrong with the URL, without quoting what could be a password.
@@ -144,17 +147,18 @@ def parse(url: str) -> Relay:
     if parts.scheme != "smtp" or not host:
         raise ValueError("a relay's URL has the form smtp://user:password@host:port?country=…&contract=…")
     query = _query(parts.query)
-    own = is_loopback(host)
-    if not own and not {"country", "contract"} <= query.keys():
+    here, own = is_loopback(host), _is_own(query.get("network"))
+    if not (here or own) and not {"country", "contract"} <= query.keys():
         raise ValueError(f"the relay {host} needs country=… and contract=… in its URL, for the ledger")
-    tls = _tls(query.get("tls"), port, own)
+    tls = _tls(query.get("tls"), port, here)
     return Relay(
         host=host,
         port=port or _PORTS[tls],
         name=_name(query.get("name"), host),
-        country=query.get("country", OWN),
+        country=query.get("country", _NOWHERE),
         contract=query.get("contract", "none"),
         tls=tls,
+        own=own,
         purposes=_purposes(query.get("purposes")),
         helo=query.get("helo"),
         bearer=_bearer(query, parts),
@@ -213,6 +217,13 @@ def _tls(text: str | None, port: int | None, own: bool) -> Tls:
         return Tls(text)
     except ValueError:
         raise ValueError(f"tls must be one of {', '.join(Tls)}") from None
+
+
+def _is_own(text: str | None) -> bool:
+    """Tells whether a URL says that the relay is in our own network."""
+    if text not in (None, "own"):
+        raise ValueError("network must be own, for a relay in your own network, or be left out")
+    return text == "own"
 
 
 def _bearer(query: Mapping[str, str], parts: SplitResult) -> Bearer | None:

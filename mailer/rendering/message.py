@@ -79,19 +79,26 @@ class Skeleton:
         self._opening = fixed.encode() + _opening(bool(head.attachments))
         self._closing = _closing(head.attachments)
 
-    def blank(self, form: Form) -> "Blank":
-        """The message of everyone for whom the form was rendered.
+    def blank(self, form: Form, fields: tuple[str, ...] = ()) -> "Blank":
+        """The message of everyone for whom the form was rendered; `fields` are the kinds of personal data in it.
 
         Raises:
             HeaderRefused: its subject has a line break or control character.
         """
-        return Blank(self._from, self._opening, self._closing, form, optional=self._optional)
+        return Blank(self._from, self._opening, self._closing, form, fields, optional=self._optional)
 
 
 class Blank:
-    """A message that lacks the values of its form's slots, and who it is to. Made by `Skeleton.blank`."""
+    """A message that lacks the values of its form's slots, and who it is to. Made by `Skeleton.blank`.
 
-    def __init__(self, sender: str, opening: bytes, closing: bytes, form: Form, *, optional: bool) -> None:
+    Attributes:
+        fields: the kinds of personal data in it.
+    """
+
+    def __init__(
+        self, sender: str, opening: bytes, closing: bytes, form: Form, fields: tuple[str, ...], *, optional: bool
+    ) -> None:
+        self.fields = fields
         self._sender = sender
         self._optional = optional
         self._subject = form.subject

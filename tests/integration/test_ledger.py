@@ -43,7 +43,10 @@ async def test_the_export_tells_a_deliverys_whole_way(world: World) -> None:
     ]
     assert (decision["rule"], decision["policy"], decision["attempt"]) == ("send", "2024", 1)
     assert (hand_over["processor"], hand_over["country"], hand_over["contract"]) == ("relay", "DE", "DPA-7")
-    assert (hand_over["purpose"], hand_over["fields"]) == ("newsletter", ["email", "name", "locale", "context"])
+    assert (hand_over["purpose"], hand_over["fields"]) == (
+        "newsletter",
+        ["email", "locale", "context.headline", "context.items"],
+    )
     assert (outcome["reason"], outcome["reply"]) == ("accepted", "250 taken")
     assert outcome["message_id"] == hand_over["message_id"]
     assert "people.example" not in json.dumps([mailing, decision, hand_over])

@@ -30,8 +30,27 @@ async def test_each_hand_over_is_on_record(world: World) -> None:
     for entry in entries:
         assert (entry["processor"], entry["country"], entry["contract"]) == ("fake", "ZZ", "none")
         assert entry["purpose"] == "newsletter"
-        assert {"email", "name"} <= set(entry["fields"])
         assert datetime.now(UTC) - datetime.fromisoformat(entry["at"]) < timedelta(minutes=1)
+
+
+@pytest.mark.promise("interpals-11", "paltalk06-09")
+async def test_the_fields_on_record_are_those_that_went(world: World) -> None:
+    """Of each message the ledger names the kinds of data in it, no name for who has none, and no unseen profile."""
+    profile = {"profile": {"age": "37 years"}, "unused": "chess"}
+    people = [person(1, name="Grace", context=profile), person(2, name=None, context=profile)]
+    accepted = await mailed(world, people, context={"headline": "Spring", "more": None})
+    entries = {e["recipient"]: e["fields"] for e in await of_kind(world, "hand_over", accepted.mailing_id)}
+    grace, nameless = sorted(world.processor.sent, key=lambda outgoing: outgoing.recipient)
+    assert [entries[key] for key in sorted(entries)] == [
+        ["email", "name", "locale", "context.headline"],
+        ["email", "locale", "context.headline"],
+    ]
+    assert b"Grace" in grace.content
+    assert letter(nameless.content)["To"] == "user-2@people.example"
+    for outgoing in (grace, nameless):
+        whole = letter(outgoing.content)
+        shown = str(whole) + "".join(part.get_content() for part in whole.walk() if not part.is_multipart())
+        assert not [word for word in ("37 years", "chess") if word in shown]
 
 
 @pytest.mark.promise("interpals-15", "paltalk06-23", "paltalk06-24", "peerstream-03")

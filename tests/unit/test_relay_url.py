@@ -25,6 +25,21 @@ def test_a_url_is_a_processor() -> None:
     assert (parsed.username, parsed.password) == ("us@er", f"{SECRET}/")
 
 
+@pytest.mark.parametrize(
+    ("url", "outside"),
+    [
+        ("smtp://127.0.0.1", False),
+        ("smtp://relay.internal?network=own", False),
+        ("smtp://relay.internal?network=own&country=DE&contract=x", False),
+        ("smtp://mx.example.com?country=ZZ&contract=x", True),
+        ("smtp://mx.example.com?country=DE&contract=x", True),
+    ],
+)
+def test_own_network_is_what_the_url_calls_own(url: str, outside: bool) -> None:
+    """A country makes no relay our own; loopback and `network=own` do."""
+    assert parse(url).outside is outside
+
+
 def test_limits_of_a_url() -> None:
     """Pools, limits, weight and purposes are what the URL says, or the defaults of the documents."""
     limits = "urgent=0&messages=10&age=60&idle=5&timeout=7&weight=0&purposes=newsletter%2Coffers"
