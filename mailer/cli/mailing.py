@@ -18,7 +18,7 @@ from mailer.pipeline.relays import WORDS
 from mailer.pipeline.verdicts import BUG
 from mailer.policy.processing import REFUSALS
 from mailer.ports.control import MailingRefused
-from mailer.ports.deliveries import IN_DOUBT, SET_UP
+from mailer.ports.deliveries import IN_DOUBT, NO_WAY_OUT, SET_UP
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.relays import RelayState
 from mailer.ports.rights import Coverage
@@ -40,6 +40,8 @@ _FOR_A_PERSON = {
     ),
     SET_UP: "are held since their domains find our set-up broken: `mailer processors list` says what to check, then"
     " `mailer mailing resume {id}`",
+    NO_WAY_OUT: "are held since their readers would not see how to leave, or our address: the ledger says which part"
+    " lacks what; `mailer mailing cancel {id}`, mend the template, and publish it anew",
 }
 """The reasons why a part of a mailing is held until a person does something, in words."""
 _T = TypeVar("_T")

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from mailer.ledger.database import Pool, statements
 from mailer.ledger.writers import Writers, append
-from mailer.ports.deliveries import IN_DOUBT, SET_UP
+from mailer.ports.deliveries import IN_DOUBT, NO_WAY_OUT, SET_UP
 from mailer.ports.held import Doubted
 from mailer.ports.ledger import Entry, Kind
 
@@ -22,7 +22,7 @@ class PostgresHeld:
         """See the port."""
         async with self._writers.lease() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
-                row = await connection.fetchrow(_SQL["release"], mailing_id, [IN_DOUBT, SET_UP])
+                row = await connection.fetchrow(_SQL["release"], mailing_id, [IN_DOUBT, SET_UP, NO_WAY_OUT])
                 entries = []
                 if row is not None and row["n"]:
                     said = f"held_released {row['n']}"

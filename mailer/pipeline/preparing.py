@@ -1,6 +1,7 @@
 """From rows to messages: decide, route, admit, render, sign. What may not go now is left, and comes again."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -12,20 +13,32 @@ from uuid import UUID
 
 from mailer.pipeline.control import WAITING
 from mailer.pipeline.copies import Key, as_copy
+from mailer.pipeline.moving import note_held
 from mailer.pipeline.precedence import Precedence
 from mailer.pipeline.press import Press, Printed, Sign
 from mailer.pipeline.relays import Condition
 from mailer.pipeline.routing import NoRoute
 from mailer.pipeline.streams import Streams
-from mailer.pipeline.verdicts import Draft, Step, decision_about, draft_for, intend, settle, unprintable, without_route
+from mailer.pipeline.verdicts import (
+    Draft,
+    Step,
+    decision_about,
+    draft_for,
+    intend,
+    settle,
+    unprintable,
+    without_route,
+    without_way_out,
+)
 from mailer.policy.category import Lane
 from mailer.policy.decision import Hold, Send
 from mailer.policy.document import Policy
 from mailer.policy.outcome import Outcome
-from mailer.ports.deliveries import Carrier, Carries, Row, State
+from mailer.ports.deliveries import NO_WAY_OUT, Carrier, Carries, Row, State
 from mailer.ports.processor import Processor
 from mailer.ports.rates import Admission, Wanted
 from mailer.rendering.headers import HeaderRefused
+from mailer.rendering.leaving import NoWayOut
 from mailer.rendering.templates import RenderError
 from mailer.telemetry import log
 
@@ -274,7 +287,7 @@ class Preparing:
     async def _admit(self, prepared: Prepared, drafts: Sequence[Draft], now: datetime) -> None:
         admission = prepared.admission = await self._gate.meter.admit([draft.wanted for draft in drafts])
         going, date = list[tuple[Draft, Printed]](), int(now.timestamp())
-        failed: list[Wanted] = []
+        failed, held = list[Wanted](), Counter[tuple[UUID, str]]()
         for number, (draft, granted) in enumerate(zip(drafts, admission.granted, strict=True)):
             if number % PRINTED_AT_ONCE == 0:
                 await asyncio.sleep(0)  # urgent mail must not wait for a whole window of bulk mail to be rendered
@@ -286,6 +299,12 @@ class Preparing:
             except (RenderError, HeaderRefused) as error:
                 prepared.steps.append(unprintable(draft, error))
                 failed.append(draft.wanted)
+            except NoWayOut as error:
+                prepared.steps.append(without_way_out(draft, error))
+                failed.append(draft.wanted)
+                held[draft.press.facts.id, draft.send.category.name] += 1
+        for (mailing_id, category), deliveries in held.items():
+            note_held(mailing_id, category, NO_WAY_OUT, deliveries)
         if failed:
             self._gate.meter.give_back(admission, failed)
         prepared.steps += [intend(draft, printed) for draft, printed in await self._signed(going, date)]

@@ -18,6 +18,7 @@ from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Outgoing
 from mailer.rendering.forms import NAME, Form
 from mailer.rendering.headers import HeaderRefused, addr_spec
+from mailer.rendering.leaving import NoWayOut, service_footer, sheet_of, way_out
 from mailer.rendering.linkable import has_link
 from mailer.rendering.links import (
     SERVICE,
@@ -118,6 +119,7 @@ class Press:
 
         Raises:
             RenderError, HeaderRefused: a value of this recipient cannot be rendered.
+            NoWayOut: the reader would not see how to leave it.
         """
         address = address_now(row.standing)
         if address is None:
@@ -170,7 +172,7 @@ class Press:
                 unsubscribe_url=personal["unsubscribe_url"],
                 values=values,
             )
-        except (RenderError, HeaderRefused):
+        except (RenderError, HeaderRefused, NoWayOut):
             return None
         return hashlib.sha256(content).digest()
 
@@ -187,15 +189,44 @@ class Press:
         if blank is None:
             same = self._values(row, locale, footer, level)
             form = self.template.form(locale, same, values)
-            if form is None:
-                rendered = self.template.render(locale, {**same, **values})
-                form = Form((rendered.subject,), (rendered.html,), (rendered.text,))
-                return self._skeleton(category).blank(form, fields_handed_over(self.template, {**same, **values}))
+            is_own = form is None
+            form = form or self._rendered(locale, {**same, **values})
+            if faults := self._ways_out(form, category, footer, locale, same, values):
+                raise NoWayOut("; ".join(faults))
+            fields = fields_handed_over(self.template, {**same, **values})
+            if is_own:
+                return self._skeleton(category).blank(form, fields)
             if len(blanks) >= MOST_BLANKS:
                 blanks.clear()
-            fields = fields_handed_over(self.template, {**same, **values})
             blank = blanks[key] = self._skeleton(category).blank(form, fields)
         return blank
+
+    def _rendered(self, locale: str, values: dict[str, Any]) -> Form:
+        """A message that is one person's alone, as a form without slots."""
+        rendered = self.template.render(locale, values)
+        return Form((rendered.subject,), (rendered.html,), (rendered.text,))
+
+    def _ways_out(
+        self,
+        form: Form,
+        category: Category,
+        footer: ServiceFooter,
+        locale: str,
+        same: dict[str, Any],
+        values: dict[str, Any],
+    ) -> list[str]:
+        """The ways out that a reader of a message would not see."""
+        if category.optional:
+            link = values["unsubscribe_url"]
+            return [*way_out(sheet_of(form, values), category, link, self.policy.controller.postal_address)]
+        if footer == "none":
+            return []
+        silent = None
+        if footer == "deactivate":
+            less = {**same, "service_footer": "none"}
+            bare = self.template.form(locale, less, values) or self._rendered(locale, {**less, **values})
+            silent = sheet_of(bare, values)
+        return [*service_footer(sheet_of(form, values), silent, footer, values.get("leave_url"))]
 
     def _share(self) -> tuple[dict[str, str], tuple[object, ...]] | None:
         """How mailings like this one differ: in texts that can be filled in, and in the rest. None: it shares nothing.

@@ -15,12 +15,13 @@ from mailer.policy.decision import EXPIRED, WRITTEN, Decision, Divert, Hold, Sen
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.rates import is_counted
 from mailer.policy.registry import rule
-from mailer.ports.deliveries import SET_UP, Carries, Move, Row, State
+from mailer.ports.deliveries import NO_WAY_OUT, SET_UP, Carries, Move, Row, State
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Processor
 from mailer.ports.rates import Wanted
 from mailer.rendering.headers import HeaderRefused
+from mailer.rendering.leaving import NoWayOut
 from mailer.rendering.templates import RenderError
 
 BUG = "bug"
@@ -192,6 +193,21 @@ def unprintable(draft: Draft, error: RenderError | HeaderRefused) -> Step:
     # Guarded like an intent: what an erasure has just emptied is decided anew, and not a fault of the template.
     move = _move(row, state, reason, version=row.standing.version)
     return Step(row, draft.press, category, Change(move, (_decided(draft), outcome)))
+
+
+def without_way_out(draft: Draft, error: NoWayOut) -> Step:
+    """A mail that its reader could not leave waits for a person, and counts as sent for nobody.
+
+    Args:
+        draft: of the mail that was made.
+        error: says what a reader would not see.
+    """
+    row = draft.row
+    outcome = _entry(
+        Kind.OUTCOME, row, draft.press, draft.send.category, reason=f"{State.HELD.value} {NO_WAY_OUT}", reply=str(error)
+    )
+    move = _move(row, State.HELD, NO_WAY_OUT, version=row.standing.version)
+    return Step(row, draft.press, draft.send.category, Change(move, (_decided(draft), outcome)))
 
 
 def conclude(step: Sending, outcome: Outcome, now: datetime, *, doubted: bool = False, denied: bool = False) -> Change:

@@ -43,6 +43,8 @@ IN_DOUBT = "in_doubt"
 """The reason for which mandatory mail is held, and optional mail fails: it may have arrived as often as it may."""
 SET_UP = "set_up"
 """The reason of what is held until our own set-up is mended."""
+NO_WAY_OUT = "no_way_out"
+"""The reason of what is held since its reader would not see how to leave it."""
 _FINAL = frozenset({State.SUPPRESSED, State.DIVERTED, State.CANCELLED, State.EXPIRED, State.FAILED, State.HANDED_OVER})
 
 

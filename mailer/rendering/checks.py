@@ -4,7 +4,6 @@ A page is a template in one language with one face (see `samples`), rendered wit
 """
 
 import html
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ from mailer.rendering.compiled import PERSONAL, RESERVED, Piece, Rendered, Rende
 from mailer.rendering.link_ends import branching_links, glued_links
 from mailer.rendering.markup import markup_faults
 from mailer.rendering.named import both_named, seal_named
+from mailer.rendering.printings import as_usual, leavable, leaving_faults
 from mailer.rendering.promotion import promotional_words
-from mailer.rendering.samples import LEAVE, LINK, Face, faces, going_without, two_faced
+from mailer.rendering.samples import Face, faces, going_without, two_faced
 from mailer.rendering.sources import TAG, Fault, TemplateFiles
 from mailer.rendering.texts import texts_of
 from mailer.rendering.uses import TRACKED
@@ -98,10 +98,9 @@ class Page:
         return frozenset().union(*self.template.variants[self.rendered.locale].names.values())
 
     @property
-    def sources(self) -> dict[str, str]:
+    def sources(self) -> Mapping[Piece, str]:
         """Its whole Jinja2 source, by piece."""
-        pieces: dict[str, str] = json.loads(self.template.source)["sources"][self.rendered.locale]
-        return pieces
+        return self.template.sources(self.rendered.locale)
 
 
 def check(template: Template, files: TemplateFiles) -> Iterator[Fault]:
@@ -147,6 +146,7 @@ def _lacking(page: Page) -> Iterator[str]:
             yield f"cannot be rendered without {left_out}: {error}"
         else:
             yield from glued_links(rendered.text, rendered.html, values)
+            yield from (f"without {left_out}, {fault}" for fault in leaving_faults(page, as_usual, values))
 
 
 def _manifest_problems(template: Template, policy: Policy) -> Iterator[str]:
@@ -176,25 +176,6 @@ def _type_problems(template: Template) -> Iterator[str]:
     for name, kind in sorted(template.types.items()):
         said = texts[name].values() if name in texts else (template.example.get(name),)
         yield from (f"example: {wrong}" for value in said if (wrong := misfit(kind, value, name)))
-
-
-@rule(
-    "way-out",
-    "interpals-07, paltalk06-02, paltalk06-03, paltalk06-15, paltalk02-09; CAN-SPAM 5(a)(3) and (5)",
-    idle=(),
-)
-def way_out(page: Page) -> Iterator[str]:
-    """Optional mail shows how to leave it, with the link and the postal address, in both parts; partners' mail too."""
-    if page.face.category.mandatory:
-        return
-    address = page.policy.controller.postal_address
-    for name, content in page.parts:
-        if LINK not in (content if name == "text" else page.shown.links):
-            yield f"the {name} part has no unsubscribe_url that is shown; optional mail can always be left"
-        elif not (_has_words_beside(LINK, content) if name == "text" else re.search(r"\w", page.shown.links[LINK])):
-            yield f"the {name} part does not say what unsubscribe_url is for; write it beside the link"
-        if address not in (content if name == "text" else page.shown.text):
-            yield f"the {name} part has no postal_address that is shown; optional mail needs it"
 
 
 @rule("not-promotional", "paltalk06-05, paltalk06-10; the floor; CAN-SPAM 3(2)(B)", idle=())
@@ -229,28 +210,6 @@ def no_secrets(page: Page) -> Iterator[str]:
         for asked in _ASKS_FOR_SECRET.finditer(content):
             if not _DENIAL.search(_sentence(content, asked)):
                 yield f"the {name} part asks for a secret ({asked[0].split()[-1]}); no mail does"
-
-
-@rule("service-footer", "paltalk06-06, paltalk02-08, paltalk02-09; PROMISES: where they clash", idle=())
-def service_footer(page: Page) -> Iterator[str]:
-    """Where mandatory mail is to offer a way to leave the service, or to say how to deactivate, both parts do."""
-    face = page.face
-    if face.category.optional or face.footer == "none":
-        return
-    if face.footer == "leave":
-        for name, content in page.parts:
-            if LEAVE not in (content if name == "text" else page.shown.links):
-                yield f"the {name} part has no leave_url; the policy promises a link in every mail"
-        return
-    silent = page.template.render(
-        page.rendered.locale, Face(face.category, "none").values(page.template, page.rendered.locale)
-    )
-    for name, said, unsaid in (
-        ("text", page.rendered.text, silent.text),
-        ("HTML", page.rendered.html, silent.html),
-    ):
-        if said == unsaid:
-            yield f'the {name} part does not say how to deactivate; do so where service_footer == "deactivate"'
 
 
 @rule("breach-alone", "interpals-16; GDPR Art. 34(2)", idle=())
@@ -329,10 +288,9 @@ def _ending_links(page: Page) -> Iterator[str]:
 
 
 _DEMANDS: tuple[Callable[[Page], Iterable[str]], ...] = (
-    way_out,
+    leavable,
     not_promotional,
     no_secrets,
-    service_footer,
     breach_alone,
     seal_named,
     profile_stays,
@@ -356,16 +314,6 @@ def _names(source: str) -> Iterator[str]:
     for tag in TAG.findall(source):
         if not tag.startswith("{#"):
             yield from _NAME.findall(_LITERAL.sub("", tag))
-
-
-def _has_words_beside(link: str, text: str) -> bool:
-    """Tells whether words go with a link: those on its line, or right above it."""
-    lines = text.splitlines()
-    return any(
-        re.search(r"\w", "".join(lines[max(number - 1, 0) : number + 1]).replace(link, ""))
-        for number, line in enumerate(lines)
-        if link in line
-    )
 
 
 def _sentence(content: str, found: re.Match[str]) -> str:

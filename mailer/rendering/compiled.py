@@ -1,5 +1,6 @@
 """One template, compiled: its locales and needs, and its rendering."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -88,6 +89,7 @@ class Variant:
         dated: whether it writes dates, which are in the words of the reader's locale.
         lines: the values that each line of a piece uses, to name one that is null.
         literal: each piece with all its branches (see `literal`).
+        conditions: those of each piece around the ways out of a mail (see `forcing`).
     """
 
     pieces: Mapping[Piece, jinja2.Template]
@@ -97,6 +99,7 @@ class Variant:
     dated: bool = False
     lines: Mapping[Piece, Mapping[int, tuple[str, ...]]] = field(default_factory=dict)
     literal: Mapping[Piece, str] = field(default_factory=dict, repr=False)
+    conditions: Mapping[Piece, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,11 @@ class Template:
     profile: Mapping[str, Any]
     source: str = field(repr=False)
     variants: Mapping[str, Variant] = field(repr=False)
+
+    def sources(self, locale: str) -> Mapping[Piece, str]:
+        """The whole Jinja2 source of each piece in one of its own locales."""
+        pieces: dict[Piece, str] = json.loads(self.source)["sources"][locale]
+        return pieces
 
     def choose(self, locale: str | None, spoken: tuple[str, ...] | None = None) -> str:
         """The locale that a person gets: theirs, one of their language, or the default.

@@ -14,9 +14,10 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy
 from mailer.policy.switches import ServiceFooter
 from mailer.rendering.compiled import RESERVED, Identity, Piece, Template, Variant, footer_for
+from mailer.rendering.forcing import conditions
 from mailer.rendering.forms import personal_uses
 from mailer.rendering.inlining import InliningError, inline_css
-from mailer.rendering.jinja import environment, parse, refused, syntax_faults
+from mailer.rendering.jinja import Sandbox, environment, parse, refused, syntax_faults
 from mailer.rendering.literal import literal, names_by_line
 from mailer.rendering.markup import linked_names
 from mailer.rendering.placed import Leading, Placed, look_at_unclear, place_values
@@ -124,13 +125,22 @@ def _leading(placed: Placed, types: Mapping[str, ValueType]) -> frozenset[Leadin
     return frozenset(one for one in placed.leading if one.path not in said)
 
 
+def tree_of(env: Sandbox, source: str, piece: Piece) -> jinja2.nodes.Template:
+    """The tree of a piece, with its CSS inlined where it is HTML.
+
+    Raises:
+        InliningError, jinja2.TemplateSyntaxError: it cannot be read.
+    """
+    return parse(env, inline_css(survive(source)) if piece == "html" else source)
+
+
 def _compile(file: Path, values: Mapping[str, Any], locale: str, sources: Mapping[Piece, str]) -> _Compiled:
     pieces, trees, found, names, literals = {}, {}, {}, {}, {}
     placed = Placed()
     for piece, source in sources.items():
         env = environment(locale, escape=piece == "html")
         try:
-            trees[piece] = tree = parse(env, inline_css(survive(source)) if piece == "html" else source)
+            trees[piece] = tree = tree_of(env, source, piece)
             found[piece] = nodes_by_type(tree)
             _refuse_glued(found[piece], file, locale)
             literals[piece] = literal(tree, html=piece == "html")
@@ -153,6 +163,7 @@ def _compile(file: Path, values: Mapping[str, Any], locale: str, sources: Mappin
         dated=any(map(has_dates, found.values())),
         lines={piece: names_by_line(tree) for piece, tree in trees.items()},
         literal=literals,
+        conditions={piece: conditions(tree, str(values["postal_address"])) for piece, tree in trees.items()},
     )
     required = frozenset().union(*names.values()) - optional
     return _Compiled(variant, required, tracks, optional, any(map(has_promotion, found.values())), placed)

@@ -2,15 +2,18 @@
 
 import re
 import shutil
+from dataclasses import replace
 from email.utils import parseaddr
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from mailer.cli.mailing import waits
 from mailer.policy.document import PolicyError, parse_policy
 from mailer.rendering.links import SERVICE
 from mailer.rendering.templates import TemplateError, TemplateLibrary
-from tests.factories import World, policies, templates
+from tests.factories import World, make_event, new_mailing, person, policies, templates
 from tests.letters import ADA, consents, event_of, known, leads_out, parts, publish, read, stands, told, told_ada
 from tests.template_files import FILES, MANDATORY, ROOT, faults, library, within
 
@@ -48,6 +51,32 @@ async def test_optional_mail_shows_the_way_out(world: World, tmp_path: Path) -> 
         assert "no unsubscribe_url" in faults(tmp_path / f"partner {part}", bare, "paltalk-2002")
         mute = within(FILES, part, "{{ strings.leave }}" if part == HTML else "Leave: ", "")
         assert "does not say what unsubscribe_url is for" in faults(tmp_path / f"news {part}", mute)
+
+
+@pytest.mark.promise("interpals-07", "paltalk06-15", "paltalk02-09")
+async def test_a_mail_that_cannot_be_left_is_not_sent(world: World) -> None:
+    """Whoever gets no visible link or address gets no mail: it is held and shown, and everybody else gets theirs."""
+    people, kept = [person(1, name="Ada"), person(2), person(3, name="Cy")], {}
+    for lost in ("{{ unsubscribe_url }}", policies()["interpals"].controller.postal_address):
+        mailing = new_mailing(make_event(people))
+        assert lost in mailing.template_source
+        source = mailing.template_source.replace(lost, f"{{% if recipient.name %}}{lost}{{% endif %}}")
+        mailing = replace(mailing, template_version=sha256(source.encode()).hexdigest()[:16], template_source=source)
+        [kept[lost]] = await world.mailings.accept([mailing])
+    whole = await world.accept([person(4)])
+    world.processor.sent.clear()
+    await world.handover().run([batch for one in (*kept.values(), whole) for batch in one.batches])
+    assert world.processor.recipients == [f"user-{n}@people.example" for n in (1, 1, 3, 3, 4)]
+    for lost, accepted in kept.items():
+        states = await world.states(accepted.mailing_id)
+        assert states["user-2"] == ("held", "no_way_out")
+        assert {states["user-1"], states["user-3"]} == {("handed_over", "")}
+        status = await world.mailings.status(accepted.mailing_id)
+        assert status is not None
+        assert any("would not see how to leave, or our address" in line for line in waits(status, []))
+        assert len(await world.entries(accepted.mailing_id, "hand_over")) == 2
+        [entry] = [one for one in await world.entries(accepted.mailing_id) if one["reason"] == "held no_way_out"]
+        assert ("unsubscribe_url" if "url" in lost else "postal_address") in entry["reply"]
 
 
 @pytest.mark.promise("paltalk06-05", "paltalk06-10")
@@ -218,8 +247,8 @@ async def test_tracked_mail_can_be_refused(world: World) -> None:
     """Who refused it gets the same newsletter without pixel and counted links, and is still subscribed."""
     people = [{**ADA, "ref": f"user-{n}", "email": f"user-{n:02}@people.example"} for n in range(25)]
     await known(world, "paltalk-2006", *people)
-    for person in people:
-        await consents(world, "paltalk-2006", "newsletter", ref=person["ref"])
+    for one in people:
+        await consents(world, "paltalk-2006", "newsletter", ref=one["ref"])
     await stands(world, "tracking_refused_at = now()", "paltalk-2006", "user-0")
     item = {"title": "A room", "text": "About music", "url": "https://app.example/rooms/7"}
     refs = {"refs": [person["ref"] for person in people]}

@@ -1,0 +1,99 @@
+"""Colours of CSS and HTML, and how well one can be told from another."""
+
+import colorsys
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+_NAMED = {
+    "black": "000000",
+    "silver": "c0c0c0",
+    "gray": "808080",
+    "grey": "808080",
+    "white": "ffffff",
+    "maroon": "800000",
+    "red": "ff0000",
+    "purple": "800080",
+    "fuchsia": "ff00ff",
+    "green": "008000",
+    "lime": "00ff00",
+    "olive": "808000",
+    "yellow": "ffff00",
+    "navy": "000080",
+    "blue": "0000ff",
+    "teal": "008080",
+    "aqua": "00ffff",
+    "orange": "ffa500",
+    "transparent": "00000000",
+}
+"""The names of CSS 2.1; others are written as #rrggbb."""
+_HEX = re.compile(r"#?(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})")
+_FUNCTION = re.compile(r"(rgb|hsl)a?\(([^()]*)\)")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)%?")
+_COLOUR = re.compile(r"#[0-9a-f]+|(?:rgb|hsl)a?\([^()]*\)|[a-z][a-z-]*(?![\w(-])")
+
+
+class Colour(NamedTuple):
+    """A colour, each part from 0 to 1; `alpha` 0 shows nothing."""
+
+    red: float
+    green: float
+    blue: float
+    alpha: float = 1.0
+
+    def over(self, under: "Colour") -> "Colour":
+        """The colour that is seen where this one lies over another."""
+        red, green, blue = (
+            mine * self.alpha + theirs * (1 - self.alpha) for mine, theirs in zip(self[:3], under[:3], strict=True)
+        )
+        return Colour(red, green, blue)
+
+
+@lru_cache(maxsize=1000)
+def colour_of(value: str) -> Colour | None:
+    """Reads one colour in lower case; None where it is none that we know."""
+    value = _NAMED.get(value.strip(), value.strip())
+    if _HEX.fullmatch(value):
+        digits = value.removeprefix("#")
+        digits = "".join(digit * 2 for digit in digits) if len(digits) < 6 else digits
+        return Colour(*(int(digits[at : at + 2], 16) / 255 for at in range(0, len(digits), 2)))
+    found = _FUNCTION.fullmatch(value)
+    numbers = _NUMBER.findall(found[2]) if found else []
+    if found is None or len(numbers) not in (3, 4):
+        return None
+    alpha = _share(numbers[3], 1) if len(numbers) == 4 else 1.0
+    if found[1] == "rgb":
+        red, green, blue = (_share(number, 255) for number in numbers[:3])
+    else:
+        red, green, blue = colorsys.hls_to_rgb(float(numbers[0].strip("%")) / 360, *_light(numbers))
+    return Colour(red, green, blue, alpha)
+
+
+def colours_in(value: str) -> list[Colour]:
+    """All colours that a value of CSS has in it, such as those of a gradient."""
+    return [one for word in _COLOUR.findall(value) if (one := colour_of(word))]
+
+
+@lru_cache(maxsize=1000)
+def contrast(one: Colour, other: Colour) -> float:
+    """The contrast of two colours, from 1, which nobody can tell apart, to 21 (WCAG 2.2, contrast ratio)."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _share(number: str, whole: float) -> float:
+    value = float(number.rstrip("%")) / (100 if number.endswith("%") else whole)
+    return min(max(value, 0.0), 1.0)
+
+
+def _light(numbers: list[str]) -> tuple[float, float]:
+    """The lightness and saturation of `hsl()`, in the order in which Python takes them."""
+    return _share(numbers[2], 100), _share(numbers[1], 100)
+
+
+def _luminance(colour: Colour) -> float:
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in (colour.red, colour.green, colour.blue)
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
