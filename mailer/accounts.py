@@ -92,7 +92,7 @@ class Consents(_Account):
     """The person has consented, with its proof.
 
     Attributes:
-        scope: a category, `category/topic`, `purpose/…`, `partner/…` or `tracking`.
+        scope: a category, `category/topic`, `purpose/…`, `partner/…`, `version/…` or `tracking`.
         version: of the statement that was shown. words: those that were shown. at: when it was said.
         proof: what else shows it, such as a form's reference.
     """

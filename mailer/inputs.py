@@ -361,7 +361,7 @@ Line = Annotated[str, Field(max_length=MAX_NAME), AfterValidator(one_line)]
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID), AfterValidator(one_line), AfterValidator(_few_octets)]
 """A name that travels as a short string of AMQP."""
 Slug = Annotated[str, Field(pattern=SLUG, max_length=60)]
-Scope = Annotated[str, Field(pattern=r"^(\*|[a-z0-9_-]+(/[a-z0-9_-]+)?)$", max_length=120)]
+Scope = Annotated[str, Field(pattern=r"^(\*|[a-z0-9_-]+(/[A-Za-z0-9._-]+)?)$", max_length=120)]
 """The scope of a consent or an opt-out."""
 Words = Annotated[str, Field(min_length=1, max_length=MAX_WORDS), AfterValidator(free_text)]
 """Free text, on any number of lines."""

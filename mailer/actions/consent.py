@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from mailer.actions.wishes import Asked, Confirmations, NobodyToAsk, ask
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
-from mailer.policy.scopes import can_be_asked, category_of, scopes_of
-from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING
+from mailer.policy.scopes import can_be_asked, category_of, scopes_to_ask
+from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.consents import CONFIRMED, Consent, Consents, Lifting, Recorded
 from mailer.ports.wishes import Wish
 
@@ -100,7 +100,7 @@ def checked(policy: Policy, said: Consent, now: datetime) -> Consent:
         ConsentRefused: it may not.
     """
     if not can_be_asked(policy, said.scope):
-        raise ConsentRefused(f"{said.scope!r} is no scope of {policy.brand}; there are {TRACKING}, {scopes_of(policy)}")
+        raise ConsentRefused(f"{said.scope!r} is no scope of {policy.brand}; there are {scopes_to_ask(policy)}")
     if said.given and (reason := consent_proof(said) or policy_basis(said)):
         raise ConsentRefused(reason)
     if said.at > now + AHEAD:
@@ -128,8 +128,8 @@ def policy_basis(said: Consent) -> str | None:
 
 def basis_of_notices(policy: Policy, collected_under: str | None) -> str:
     """On what electronic notices stand: the version of the policy under which a person came (interpals-25)."""
-    version = policy.collected_under(collected_under).version
-    return f"the policy of {policy.brand}, version {version}: using the service accepts them; no consent of the person"
+    versions = " and ".join(version.version for version in policy.binding(collected_under))
+    return f"the policy of {policy.brand}, version {versions}: using the service accepts them; no consent of the person"
 
 
 def needs_confirmation(policy: Policy, said: Consent) -> bool:

@@ -12,6 +12,7 @@ from mailer.cli.files import known_ref, policy_of
 from mailer.cli.shared import AsJson, facts, fail, moment, print_json, table, with_app
 from mailer.ledger.directory import Listed, PostgresDirectory
 from mailer.policy.standing import Standing
+from mailer.policy.versions import describe
 
 Brand = Annotated[str, typer.Option(help="Whose recipients.")]
 Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")]
@@ -114,8 +115,8 @@ def _all(listed: Listed, standing: Standing | None) -> dict[str, Any]:
     if standing is not None:
         found |= {
             "consents": sorted(standing.consents),
-            "source": standing.source,
-            "collected_under": standing.collected_under,
+            "source": describe(standing.source),
+            "collected_under": describe(standing.collected_under),
             "channel": standing.channel,
             "noted": [name for name in _MARKS if getattr(standing, name)],
         }

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mailer.contents import Contents
 from mailer.macs import Mac
-from mailer.rendering.mailboxes import folded, kin, mailbox
+from mailer.rendering.mailboxes import folded, kin, mailbox, relatives
 
 
 class Earlier(NamedTuple):
@@ -56,6 +56,12 @@ class AddressHasher:
     def kin(self, address: str) -> list[bytes]:
         """The hashes of mailboxes that a person would take for this one; what stops optional mail holds for all."""
         return [self._mac(form.encode()) for form in sorted(kin(address))]
+
+    def relatives(self, address: str) -> list[bytes]:
+        """The hashes under which the owner of an address may also be known; how it was collected holds for all."""
+        if "+" not in address and address.isascii():
+            return []
+        return [self._mac(form.encode()) for form in sorted(relatives(address))]
 
     def partner_key(self, brand: str, partner: str) -> bytes:
         """32 bytes, which the partner is told once."""

@@ -13,7 +13,7 @@ from mailer.ledger.refusing import void_by_withdrawal
 from mailer.ledger.standings import action, left, opt_out_all
 from mailer.ledger.suppressions import changing, lift_all, suppress_all
 from mailer.ledger.writers import Writers
-from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, partner_scope, purpose_scope
+from mailer.policy.standing import EVERYTHING_OPTIONAL, is_about_mail, partner_scope, purpose_scope
 from mailer.ports.consents import Consent, ConsentRecord, Lifting, Recorded
 from mailer.ports.ledger import Entry, Kind
 
@@ -70,7 +70,7 @@ class PostgresConsents:
             if known:
                 entries += await record_all(connection, brand, known, imported=True)
                 await void_by_withdrawal(connection, known)
-            gone = [(id_, said.scope) for id_, said in known if not said.given and said.scope != TRACKING]
+            gone = [(id_, said.scope) for id_, said in known if not said.given and is_about_mail(said.scope)]
             if gone:
                 await opt_out_all(connection, self._hasher, gone, "import")
             entries += [action(brand, id_, "opt_out", scope, "import") for id_, scope in gone]
@@ -144,7 +144,7 @@ async def record_all(
 
 async def _leaves(connection: Connection, recipient_id: int, said: Consent, had: frozenset[str]) -> list[str]:
     """What a withdrawal leaves: its scope; and the category, where it was the last topic that was wanted of it."""
-    if said.scope == TRACKING:
+    if not is_about_mail(said.scope):
         return []
     category, _, topic = said.scope.partition("/")
     if not topic or said.scope not in had or said.scope.startswith(_NO_CATEGORY):

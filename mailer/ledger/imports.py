@@ -9,6 +9,7 @@ from mailer.ledger.consents import record_all
 from mailer.ledger.database import Connection, Pool
 from mailer.ledger.standings import action, opt_out_all
 from mailer.ledger.writers import Writers, append
+from mailer.policy.versions import Days
 from mailer.ports.ledger import Entry
 from mailer.ports.people import ImportRow
 
@@ -18,12 +19,15 @@ _SOURCE = "import"
 class PostgresImporter:
     """Implements `ports.people.Importer`."""
 
-    def __init__(self, pool: Pool, writers: Writers, hasher: AddressHasher, brand: str, controller: str) -> None:
+    def __init__(
+        self, pool: Pool, writers: Writers, hasher: AddressHasher, brand: str, controller: str, days: Days = ()
+    ) -> None:
         self._pool = pool
         self._writers = writers
         self._hasher = hasher
         self._brand = brand
         self._controller = controller
+        self._days = days
 
     async def write(self, rows: Sequence[ImportRow]) -> None:
         """See the port."""
@@ -37,7 +41,7 @@ class PostgresImporter:
         now = datetime.now(UTC)
         await people.keep_imports_out(connection)
         await people.lock(connection, [(self._brand, row.person.ref) for row in rows])
-        known = [people.known(self._brand, self._controller, row.person, now) for row in rows]
+        known = [people.known(self._brand, self._controller, row.person, now, self._days) for row in rows]
         found = await people.upsert(connection, self._hasher, known)
         ids = [found[self._brand, row.person.ref] for row in rows]
         each = list(zip(ids, rows, strict=True))

@@ -142,7 +142,8 @@ class PostgresMailings:
             match mailing.event.to:
                 case People(people=persons):
                     known += [
-                        people.known(brand, mailing.controller, _invited(mailing, person), now) for person in persons
+                        people.known(brand, mailing.controller, _invited(mailing, person), now, mailing.versions)
+                        for person in persons
                     ]
                     wanted += [(mailing, person.ref, person.context) for person in persons]
                 case Refs(refs=names):

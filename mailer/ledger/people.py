@@ -1,7 +1,7 @@
 """People in PostgreSQL, a set at a time: for intake and for imports, which follow the same rules."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,23 +11,31 @@ from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.bridging import SLICE, bridge
 from mailer.ledger.database import Connection, int_array, statements, text_array
 from mailer.ledger.partners import note_suppressed
+from mailer.policy.versions import Days, said_at
 
 SQL = statements("people")
+for _part in ("source", "version", "newer"):
+    SQL["upsert"] = SQL["upsert"].replace(f"{{{_part}}}", SQL.pop(_part))
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A person of a brand, and how new what is said of them is."""
+    """A person of a brand, how new what is said of them is, and the policy's versions under which it was collected."""
 
     brand: str
     controller: str
     person: Person
     observed_at: datetime
+    versions: str | None = None
 
 
-def known(brand: str, controller: str, person: Person, now: datetime) -> Known:
-    """A person as of when the data were collected, or of now; a date in the future would outrank all that follow."""
-    return Known(brand, controller, person, min(person.collected_at or now, now))
+def known(brand: str, controller: str, person: Person, now: datetime, days: Days = ()) -> Known:
+    """A person as of when the data were collected, or of now; a date in the future would outrank all that follow.
+
+    `days`: when each version of the brand's policy came into force.
+    """
+    versions = said_at(days, person.policy_version, person.collected_at, now)
+    return Known(brand, controller, person, min(person.collected_at or now, now), versions)
 
 
 _NO_TEXT = frozenset({6, 11, 13})
@@ -47,14 +55,36 @@ async def upsert(connection: Connection, hasher: AddressHasher, people: Sequence
     rows = await _rows(hasher, people)
     upserted = await connection.fetch(SQL["upsert"], *_columns(rows))
     ids = {(row["brand"], row["ref"]): row["id"] for row in upserted}
+    related = await _relate(connection, hasher, people, ids)
     keys = [(known.brand, known.person.ref, known.controller) for known in people]
     ids |= await know_refs(connection, hasher, [key for key in keys if key[:2] not in ids])
     found = await connection.fetch(SQL["settled"], int_array(row["id"] for row in upserted))
     settled = {row["id"] for row in found}
-    if unsettled := [id_ for id_ in ids.values() if id_ not in settled]:
+    if unsettled := [*related, *(id_ for id_ in ids.values() if id_ not in settled)]:
         await refresh(connection, unsettled)
         await note_suppressed(connection, hasher, list(ids.values()))
     return ids
+
+
+async def _relate(
+    connection: Connection, hasher: AddressHasher, people: Sequence[Known], ids: Mapping[tuple[str, str], int]
+) -> list[int]:
+    """Notes how addresses were collected for those under which their owners may also be known.
+
+    Returns:
+        The ids of those people whose own address is told something, and of those who have one of the others.
+    """
+    other = [
+        (ids[known.brand, known.person.ref], hashed)
+        for known in people
+        if (known.brand, known.person.ref) in ids
+        for hashed in hasher.relatives(known.person.email)
+    ]
+    if not other:
+        return []
+    columns = list(zip(*other, strict=True))
+    await connection.execute(SQL["relate"], *columns)
+    return [row["id"] for row in await connection.fetch(SQL["related"], *columns)]
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -168,6 +198,6 @@ def _row(hasher: AddressHasher, known: Known) -> tuple[object, ...]:
         person.country,
         person.source,
         person.collected_at,
-        person.policy_version,
+        known.versions,
         known.observed_at,
     )

@@ -144,6 +144,7 @@ class Intake:
             template.source,
             policy.version,
             policy.controller.id,
+            policy.days,
         )
 
     async def _accept(self, lane: str, good: Sequence[_Good]) -> list[tuple[_Good, Accepted]]:

@@ -18,10 +18,10 @@ from pydantic import (
 from mailer.policy.alignment import misaligned
 from mailer.policy.attachments import INERT, ContentType
 from mailer.policy.category import CATEGORIES, Category
+from mailer.policy.closed import faults_of_lists
 from mailer.policy.faults import describe, fault, not_toml, place, shown
-from mailer.policy.forms import DOMAIN, LOCALE, language_tag
+from mailer.policy.forms import DOMAIN, LOCALE, VERSION, language_tag
 from mailer.policy.jurisdiction import FLOORS
-from mailer.policy.lines import Path
 from mailer.policy.needs import unmet
 from mailer.policy.placeholders import unfilled
 from mailer.policy.promise import Promise
@@ -41,6 +41,7 @@ from mailer.policy.section import (
     Whole,
 )
 from mailer.policy.switches import ORDER, Floor, Switches, strictest, weaker
+from mailer.policy.versions import Days, binding, days_of, is_foreign
 
 
 class Controller(Section):
@@ -192,7 +193,7 @@ class Policy(Section):
     """
 
     brand: Slug
-    version: Text
+    version: Annotated[str, Field(pattern=VERSION, max_length=100)]
     effective: Day
     name: Text
     domain: Annotated[str, Field(pattern=DOMAIN)]
@@ -268,12 +269,8 @@ class Policy(Section):
 
     @model_validator(mode="after")
     def _closed_lists(self) -> Self:
-        for number, processor in enumerate(self.processors):
-            for purpose in processor.purposes:
-                if purpose not in self.purposes:
-                    raise fault("no_purpose", ("processors", number, "purposes"), purpose=purpose)
-        for path, name in _twice(self):
-            raise fault("twice", path, given=shown(name))
+        for found in faults_of_lists(self):
+            raise found
         return self
 
     @property
@@ -296,6 +293,11 @@ class Policy(Section):
         places = (None, *FLOORS, *self.jurisdictions)
         return tuple(dict.fromkeys(self.switches_for(version, place) for place in places))
 
+    @cached_property
+    def days(self) -> Days:
+        """This version and those beside it, by the day on which each came into force."""
+        return days_of(self.versions)
+
     @property
     def versions(self) -> tuple["Policy", ...]:
         """This version, and those beside it."""
@@ -314,7 +316,8 @@ class Policy(Section):
     def __copy__(self) -> Self:
         """A copy's switches may be others: it works out for itself which hold."""
         policy = super().__copy__()
-        policy.__dict__.pop("_effective", None)
+        for name in ("_effective", "_purposes", "days"):
+            policy.__dict__.pop(name, None)
         return policy
 
     @cached_property
@@ -322,15 +325,25 @@ class Policy(Section):
         """What `switches_for` has found; each decision reads it, and pydantic's private attributes are slow."""
         return {}
 
-    def collected_under(self, version: str | None) -> "Policy":
-        """The version under which an address was collected: the one named, or this one where none is known."""
-        if version is None or version == self.version:
-            return self
-        return self._earlier.get(version, self)
+    @cached_property
+    def _purposes(self) -> dict[str | None, frozenset[str]]:
+        return {}
 
-    def knows(self, version: str | None) -> bool:
-        """Whether a version is this one or an earlier one; None, which is nobody's word, counts as this one."""
-        return version is None or version == self.version or version in self._earlier
+    def binding(self, said: str | None) -> tuple["Policy", ...]:
+        """The versions that bind somebody: of what a standing says of them (see `versions.binding`)."""
+        return binding(self.versions, said)
+
+    def purposes_under(self, said: str | None) -> frozenset[str]:
+        """The purposes that each of the versions that bind somebody has (paltalk06-25)."""
+        found = self._purposes.get(said)
+        if found is None:
+            found = frozenset.intersection(*(frozenset(version.purposes) for version in self.binding(said)))
+            self._purposes[said] = found
+        return found
+
+    def knows(self, said: str | None) -> bool:
+        """Whether each version that was named is the brand's. Where none was, the strictest of them holds."""
+        return not is_foreign(self.versions, said)
 
     def partner(self, name: str, day: date) -> Partner | None:
         """A partner of that day."""
@@ -340,29 +353,15 @@ class Policy(Section):
         return None
 
     def switches_for(self, version: str | None, country: str | None) -> Switches:
-        """The strictest of the version collected under, this version, and the floor of a jurisdiction."""
+        """The strictest of the versions that bind somebody, this version, and the floor of a jurisdiction."""
         key = version, country
         found = self._effective.get(key)
         if found is None:
             place = country or self.default_jurisdiction or ""
             floors = (FLOORS.get(place, Floor()), self.jurisdictions.get(place, Floor()))
-            found = strictest(self.switches, self.collected_under(version).switches, *floors)
+            found = strictest(self.switches, *(then.switches for then in self.binding(version)), *floors)
             self._effective[key] = found
         return found
-
-
-def _twice(policy: Policy) -> Iterator[tuple[Path, str]]:
-    """Names that stand a second time in a list where each may stand once."""
-    named: list[tuple[Path, str]] = [
-        *((("promises", number, "id"), promise.id) for number, promise in enumerate(policy.promises)),
-        *((("partners", number, "id"), partner.id) for number, partner in enumerate(policy.partners)),
-        *((("purposes",), purpose) for purpose in policy.purposes),
-    ]
-    seen = set()
-    for path, name in named:
-        if (path[0], name) in seen:
-            yield path, name
-        seen.add((path[0], name))
 
 
 class PolicyError(ValueError):

@@ -17,6 +17,7 @@ from mailer.policy.jurisdiction import FLOORS
 from mailer.policy.registry import RULES
 from mailer.policy.standing import Standing
 from mailer.policy.switches import Floor, Switches
+from mailer.policy.versions import describe
 
 SILENT = "nothing"
 NOT_ASKED = "is not asked about such mail"
@@ -86,6 +87,8 @@ def _brief(value: Any, category: Category) -> str:
     match value:
         case None | () | "":
             return "none"
+        case str():
+            return describe(value) or "none"
         case bool():
             return "yes" if value else "no"
         case datetime():
@@ -109,8 +112,8 @@ def _brief(value: Any, category: Category) -> str:
 
 def _places(policy: Policy, standing: Standing) -> Iterator[tuple[str, Switches | Floor]]:
     place = standing.country or policy.default_jurisdiction or ""
-    then = policy.collected_under(standing.collected_under)
     yield f"policy {policy.version}, in force", policy.switches
-    yield f"policy {then.version}, under which the address was collected", then.switches
+    for then in policy.binding(standing.collected_under):
+        yield f"policy {then.version}, under which the address was collected", then.switches
     yield f"the floor of {place}", FLOORS.get(place, Floor())
     yield f"the policy's own floor of {place}", policy.jurisdictions.get(place, Floor())

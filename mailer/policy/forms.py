@@ -8,6 +8,8 @@ SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 LINE = r"^\P{Cc}+$"
 NAME = r"^[a-z0-9]+([_-][a-z0-9]+)*$"
 COUNTRY = r"^[A-Z]{2}$"
+VERSION = r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$"
+"""The form of a policy's version, which consents to it name (`version/2024`)."""
 LOCALE = r"^[A-Za-z]{2,3}([_-][A-Za-z]{4})?([_-]([A-Za-z]{2}|[0-9]{3}))?$"
 """A language, perhaps a script, perhaps a region, in any case (RFC 5646 2.1.1), with `-` or `_`. See `language_tag`."""
 DOMAIN = r"^[a-z0-9-]+(\.[a-z0-9-]+)+$"
@@ -24,6 +26,7 @@ HOW_TO_WRITE = {
     SLUG: "lower case letters, digits and single hyphens, such as my-brand",
     LINE: "a text in one line",
     NAME: "lower case letters, digits, single hyphens or underscores, such as service_notice",
+    VERSION: "letters and digits, with single dots, hyphens or underscores between them, such as 2026-05-25",
     COUNTRY: "the two capital letters of ISO 3166-1, such as DE",
     LOCALE: "a language tag, such as en or pt-BR",
     DOMAIN: "a domain in lower case, such as example.org",

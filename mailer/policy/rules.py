@@ -250,9 +250,9 @@ def subscription(facts: Facts) -> Verdict:
 
 @rule("fresh-consent", "paltalk06-25", sees=("mailing.purpose", "standing.collected_under", "standing.consents"))
 def fresh_consent(facts: Facts) -> Verdict:
-    """A purpose newer than the policy under which the address was collected waits for a consent of its own."""
+    """A purpose newer than the policy under which an address was collected waits for a consent to it or that policy."""
     purpose = facts.mailing.purpose
-    if facts.category.mandatory or purpose in facts.policy.collected_under(facts.standing.collected_under).purposes:
+    if facts.category.mandatory or purpose in facts.policy.purposes_under(facts.standing.collected_under):
         return None
     if purpose_scope(purpose) in facts.standing.consents:
         return None

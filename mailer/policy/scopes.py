@@ -4,7 +4,7 @@ import re
 
 from mailer.policy.document import Policy
 from mailer.policy.forms import SLUG
-from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, partner_scope, purpose_scope
+from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, partner_scope, purpose_scope, version_scope
 
 
 def category_of(policy: Policy, scope: str) -> str | None:
@@ -32,7 +32,12 @@ def can_be_left(policy: Policy, scope: str) -> bool:
 
 def can_be_asked(policy: Policy, scope: str) -> bool:
     """Whether a consent may be about it. All optional mail at once is nothing that one can consent to."""
-    return scope == TRACKING or of_mail(policy, scope)
+    return scope == TRACKING or of_mail(policy, scope) or of_version(policy, scope)
+
+
+def of_version(policy: Policy, scope: str) -> bool:
+    """Whether it is one of the brand's versions of its policy."""
+    return scope in {version_scope(version.version) for version in policy.versions}
 
 
 def scopes_of(policy: Policy) -> str:
@@ -41,3 +46,9 @@ def scopes_of(policy: Policy) -> str:
     purposes = [purpose_scope(purpose) for purpose in policy.purposes]
     partners = [partner_scope(partner.id) for partner in policy.partners]
     return ", ".join([*names, "CATEGORY/TOPIC", *purposes, *partners])
+
+
+def scopes_to_ask(policy: Policy) -> str:
+    """For messages: what one can consent to."""
+    versions = [version_scope(version.version) for version in policy.versions]
+    return ", ".join([TRACKING, scopes_of(policy), *versions])

@@ -11,6 +11,9 @@ EVERYTHING_OPTIONAL = "*"
 TRACKING = "tracking"
 """The scope of a consent to being tracked individually."""
 
+VERSION = "version/"
+"""How the scope of a consent to a version of the policy begins."""
+
 EMAIL = "email"
 """The channel of who wants mail."""
 
@@ -33,6 +36,16 @@ def partner_scope(partner: str) -> str:
     return f"partner/{partner}"
 
 
+def version_scope(version: str) -> str:
+    """The scope of a consent to a version of the policy (interpals-30)."""
+    return f"{VERSION}{version}"
+
+
+def is_about_mail(scope: str) -> bool:
+    """Whether it is mail that a scope is about, so that withdrawing a consent to it leaves that mail."""
+    return scope != TRACKING and not scope.startswith(VERSION)
+
+
 @dataclass(slots=True)
 class Standing:
     """A person at a brand, as the decision sees them.
@@ -46,7 +59,8 @@ class Standing:
         opted_out: scopes that the person has left at the brand.
         objected: an objection to all marketing of the controller (GDPR Art. 21(3)).
         consents: scopes to which the person has consented, and not withdrawn.
-        source: how the address was collected. collected_under: the policy's version then. country: ISO 3166-1.
+        source: how the address was collected. country: ISO 3166-1.
+        collected_under: the policy's versions then, and those agreed to since (see `policy.versions`).
         paid: the account has a paid product.
         deactivated: the account was closed by its owner.
         erased: the person's data are gone; only a keyed hash is left.

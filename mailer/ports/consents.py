@@ -14,7 +14,7 @@ class Consent:
     """What a person said, with its proof.
 
     Attributes:
-        scope: to what: a category, `category/topic`, `purpose/…`, `partner/…` or `tracking`.
+        scope: to what: a category, `category/topic`, `purpose/…`, `partner/…`, `version/…` or `tracking`.
         given: given, or withdrawn.
         source: how it was said, such as `page`, `application` or `confirmed`.
         version: of the statement that was shown. words: those that were shown.

@@ -9,6 +9,7 @@ from uuid import UUID
 from mailer.events import Attachment, MessageEvent
 from mailer.policy.category import Category
 from mailer.policy.identity import Identity
+from mailer.policy.versions import Days
 from mailer.ports.deliveries import State
 
 _LATELY = 60.0
@@ -23,6 +24,7 @@ class NewMailing:
         id: a UUIDv7 minted here, never the event's id.
         template_version, template_source: the template as it was when the event came in; the mailing keeps it.
         controller: the brand's, by whom suppressions are kept.
+        versions: the brand's, by the day on which each came into force.
     """
 
     id: UUID
@@ -33,6 +35,7 @@ class NewMailing:
     template_source: str
     policy_version: str
     controller: str
+    versions: Days = ()
 
 
 @dataclass(frozen=True, slots=True)

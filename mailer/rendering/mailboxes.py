@@ -41,6 +41,18 @@ def kin(address: str) -> frozenset[str]:
     return frozenset(f"{one}@{domain}" for one in forms) - {form}
 
 
+def relatives(address: str) -> frozenset[str]:
+    """Returns the forms under which the owner of an address may also be known: its kin, and itself without its tag.
+
+    Most hosts deliver `bob+x@` to `bob@` (RFC 5233 1 calls `x` the detail). Only how an address was collected is said
+    of both: a host may still have two mailboxes.
+    """
+    local, _, domain = mailbox(address).rpartition("@")
+    user, tag, _ = local.partition("+")
+    untagged = frozenset({f"{user}@{domain}"} if tag and user and not local.startswith('"') else ())
+    return kin(address).union(untagged, *map(kin, untagged))
+
+
 def folded(address: str) -> str:
     """The form of the rule before, under which straße and strasse were one; partners are told addresses in it."""
     local, _, domain = address.strip().rpartition("@")

@@ -15,6 +15,7 @@ from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.policy.versions import describe, lines_of
 from mailer.ports.inviters import Inviters
 from mailer.ports.origins import Origin
 from mailer.rendering.links import ReportToken
@@ -66,13 +67,14 @@ def explain(policy: Policy, origin: Origin, language: Language) -> Reason:
     """Why the mail was sent. Nothing of it says to whom."""
     texts, sources, brand = language.texts, language.texts["sources"], language.name(policy.name)
     category = CATEGORIES.get(origin.category or "")
-    known = "unknown" if origin.source is None else origin.source if origin.source in sources else "other"
+    source = next(iter(lines_of(origin.source)), "unknown")
+    known = source if source in sources else "other"
     return Reason(
         kind=_kind(category, policy, language),
         reason=texts[_why(category, origin)].format(brand=brand),
         source=sources[known].format(brand=brand),
         since=language.name(origin.collected_at.date().isoformat()) if origin.collected_at else None,
-        version=origin.policy_version,
+        version=describe(origin.policy_version),
     )
 
 

@@ -6,8 +6,8 @@ LOCK TABLE turn_addresses IN ROW SHARE MODE
 LOCK TABLE turn_addresses IN EXCLUSIVE MODE
 
 -- name: upsert
--- Newer data replace older data, field by field; what the newer ones leave out stays. What was collected before the
--- erasure of its ref or its address brings nobody back (invariant 8).
+-- Newer data replace older data, field by field; what the newer ones leave out stays. Sources and versions are added to,
+-- also by older data. What was collected before the erasure of its ref or its address brings nobody back (invariant 8).
 INSERT INTO recipients AS r (brand, ref, controller, email, address_key, address_hash, name, locale, country, source,
                              collected_at, policy_version, observed_at)
 SELECT DISTINCT ON (brand, ref) brand, ref, controller, email, address_key, address_hash, name, locale, country, source,
@@ -25,16 +25,61 @@ WHERE NOT EXISTS (SELECT FROM recipients e
                     AND s.lifted_at IS NULL AND s.at >= p.observed_at)
 ORDER BY brand, ref, observed_at DESC
 ON CONFLICT (brand, ref) DO UPDATE SET
-    email = EXCLUDED.email, address_key = EXCLUDED.address_key, address_hash = EXCLUDED.address_hash,
-    name = coalesce(EXCLUDED.name, r.name), locale = coalesce(EXCLUDED.locale, r.locale),
-    country = coalesce(EXCLUDED.country, r.country),
-    -- Who is known already is no invitee because a member invites them.
-    source = CASE WHEN EXCLUDED.source = 'invitation' AND r.email IS NOT NULL THEN r.source
-                  ELSE coalesce(EXCLUDED.source, r.source) END,
-    collected_at = coalesce(EXCLUDED.collected_at, r.collected_at),
-    policy_version = coalesce(EXCLUDED.policy_version, r.policy_version), observed_at = EXCLUDED.observed_at
-WHERE r.observed_at <= EXCLUDED.observed_at
+    email = CASE WHEN {newer} THEN EXCLUDED.email ELSE r.email END,
+    address_key = CASE WHEN {newer} THEN EXCLUDED.address_key ELSE r.address_key END,
+    address_hash = CASE WHEN {newer} THEN EXCLUDED.address_hash ELSE r.address_hash END,
+    name = CASE WHEN {newer} THEN coalesce(EXCLUDED.name, r.name) ELSE r.name END,
+    locale = CASE WHEN {newer} THEN coalesce(EXCLUDED.locale, r.locale) ELSE r.locale END,
+    country = CASE WHEN {newer} THEN coalesce(EXCLUDED.country, r.country) ELSE r.country END,
+    collected_at = CASE WHEN {newer} THEN coalesce(EXCLUDED.collected_at, r.collected_at) ELSE r.collected_at END,
+    source = {source}, policy_version = {version}, observed_at = greatest(r.observed_at, EXCLUDED.observed_at)
+WHERE {newer} OR ({source}, {version}) IS DISTINCT FROM (r.source, r.policy_version)
 RETURNING r.id, r.brand, r.ref
+
+-- name: newer
+(r.observed_at <= EXCLUDED.observed_at)
+
+-- name: source
+-- Each that was ever said. Who is known already is no invitee because a member invites them.
+CASE WHEN EXCLUDED.source = 'invitation' AND r.email IS NOT NULL THEN r.source ELSE also_said(r.source, EXCLUDED.source) END
+
+-- name: version
+-- Each that was ever said. Who was collected while nobody said under which version stays so, unless it is now said
+-- that they were collected before we knew them: "continued use" is no consent (paltalk06-25).
+also_said(CASE WHEN r.policy_version IS NULL AND r.email IS NOT NULL
+               AND NOT coalesce(EXCLUDED.collected_at <= r.created_at, false) AND EXCLUDED.policy_version IS NOT NULL
+          THEN '' ELSE r.policy_version END, EXCLUDED.policy_version)
+
+-- name: relate
+-- What was said of the collection of an address is said of the others of its owner, and what was said of these is said
+-- of it: by the people who have them, and by what they left behind.
+WITH both_ways AS (
+    SELECT r.controller, r.address_key, r.brand, k.hash AS hash, r.source, r.policy_version, r.id
+    FROM unnest($1::bigint[], $2::bytea[]) AS k (id, hash) JOIN recipients r ON r.id = k.id
+    UNION ALL
+    SELECT r.controller, r.address_key, r.brand, r.address_hash, o.source, o.policy_version, o.id
+    FROM unnest($1::bigint[], $2::bytea[]) AS k (id, hash) JOIN recipients r ON r.id = k.id
+    JOIN recipients o ON o.controller = r.controller AND o.address_key = r.address_key AND o.address_hash = k.hash
+        AND o.brand = r.brand
+), said AS (
+    SELECT b.controller, b.address_key, b.brand, b.hash, k.scope FROM both_ways b CROSS JOIN LATERAL (
+        SELECT 'source/' || line AS scope FROM unnest(lines_of(b.source)) AS line
+        UNION SELECT 'version/' || line FROM unnest(lines_of(coalesce(b.policy_version, ''))) AS line) k
+    UNION
+    SELECT r.controller, r.address_key, r.brand, r.address_hash, p.scope
+    FROM unnest($1::bigint[], $2::bytea[]) AS k (id, hash) JOIN recipients r ON r.id = k.id
+    JOIN suppressions p ON p.controller = r.controller AND p.address_key = r.address_key AND p.address_hash = k.hash
+        AND p.brand = r.brand AND p.reason = 'collected' AND p.lifted_at IS NULL
+)
+INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source, exact)
+SELECT controller, address_key, hash, brand, scope, 'collected', 'another spelling', true FROM said
+ORDER BY controller, address_key, hash, brand, scope
+ON CONFLICT DO NOTHING
+
+-- name: related
+SELECT DISTINCT o.id FROM unnest($1::bigint[], $2::bytea[]) AS k (id, hash) JOIN recipients r ON r.id = k.id
+JOIN recipients o ON o.controller = r.controller AND o.address_key = r.address_key AND o.address_hash IN (k.hash, r.address_hash)
+    AND o.brand = r.brand
 
 -- name: settled
 -- Whose standing is in line with the data, and neither holds anything from a suppression nor ought to. A statement of its
@@ -45,10 +90,11 @@ SELECT found.id FROM unnest($1::text::bigint[]) AS k (id) CROSS JOIN LATERAL (
     SELECT r.id FROM recipients r JOIN standings s ON s.recipient_id = r.id
     WHERE r.id = k.id AND s.address_hash = r.address_hash AND s.opted_out = '{}' AND s.objected_at IS NULL
       AND s.address_dead_at IS NULL AND s.dead_in IS NULL AND s.erased_before_at IS NULL
-      AND (s.source, s.collected_under, s.country) IS NOT DISTINCT FROM (r.source, r.policy_version, r.country)
+      AND (s.source, s.country) IS NOT DISTINCT FROM (r.source, r.country)
+      AND split_part(coalesce(s.collected_under, ''), E'\n\t', 1) = coalesce(r.policy_version, '')
       AND NOT EXISTS (SELECT FROM suppressions p
                       WHERE p.controller = r.controller AND p.address_key = r.address_key
-                        AND p.address_hash = r.address_hash AND p.lifted_at IS NULL AND p.reason <> 'invited')
+                        AND p.address_hash = r.address_hash AND p.lifted_at IS NULL AND p.reason NOT IN ('invited', 'collected'))
     OFFSET 0) found
 
 -- name: know_refs
@@ -70,10 +116,12 @@ ORDER BY s.recipient_id FOR UPDATE OF s
 
 -- name: move
 -- Who left or objected under one address has also done so under the next one, and so has everyone else who has that.
+-- What was said of the collection of an address stays with it when its owner gets another one. Returns who else is
+-- concerned: also who shares an address and was collected under other versions.
 WITH moved AS (
     SELECT found.* FROM unnest($1::bigint[]) AS k (id) CROSS JOIN LATERAL (
         SELECT r.id, r.controller, r.brand, r.address_key, r.address_hash, s.address_hash AS earlier, s.opted_out,
-               s.objected_at, octet_length(r.email) = length(r.email) AS exact
+               s.objected_at, octet_length(r.email) = length(r.email) AS exact, r.source, r.policy_version
         FROM recipients r JOIN standings s ON s.recipient_id = r.id
         WHERE r.id = k.id AND r.address_hash IS DISTINCT FROM s.address_hash AND r.address_hash IS NOT NULL
         OFFSET 0) found
@@ -96,6 +144,15 @@ WITH moved AS (
     INSERT INTO former_addresses (recipient_id, address_hash)
     SELECT m.id, m.earlier FROM moved m WHERE m.earlier IS NOT NULL
     ON CONFLICT DO NOTHING
+), left_behind AS (
+    INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source, exact)
+    SELECT m.controller, m.address_key, m.earlier, m.brand, k.scope, 'collected', 'former address', m.exact
+    FROM moved m CROSS JOIN LATERAL (
+        SELECT 'source/' || line AS scope FROM unnest(lines_of(m.source)) AS line
+        UNION SELECT 'version/' || line FROM unnest(lines_of(coalesce(m.policy_version, ''))) AS line) k
+    WHERE m.earlier IS NOT NULL
+    ORDER BY 1, 2, 3, 4, 5
+    ON CONFLICT DO NOTHING
 ), carried AS (
     INSERT INTO suppressions AS p (controller, address_key, address_hash, brand, scope, reason, source, actor, at, expires_at,
                                    exact)
@@ -110,10 +167,20 @@ WITH moved AS (
 )
 SELECT DISTINCT r.id FROM carried c JOIN recipients r USING (controller, address_key, address_hash)
 WHERE c.brand IS NULL OR c.brand = r.brand
+UNION
+SELECT found.id FROM unnest($1::bigint[]) AS k (id) CROSS JOIN LATERAL (
+    SELECT r.policy_version, o.id, o.policy_version AS other
+    FROM recipients r JOIN recipients o USING (controller, address_key, address_hash, brand)
+    WHERE r.id = k.id AND o.id <> r.id
+    LIMIT 50) found
+WHERE found.other IS DISTINCT FROM found.policy_version
 
 -- name: derive
 -- Standings follow from the person's data, the address's suppressions and the consents; of an account without an
--- address, what it left stays left. Only what changes is locked, in the order in which a hand-over locks.
+-- address, what it left stays left. Versions are those of all who have the address at the brand. Sources are so for who
+-- comes to the address: that a member's address is invited, or enters a contest, later takes nothing from them. Each has
+-- taken over what those before had, so that fifty of them tell it. Only what changes is locked, in the order in which a
+-- hand-over locks.
 WITH stopped AS (
     SELECT r.id,
            coalesce(array_agg(DISTINCT s.scope ORDER BY s.scope) FILTER (WHERE s.reason IN ('opt_out', 'complaint')),
@@ -123,7 +190,9 @@ WITH stopped AS (
            array_agg(DISTINCT s.scope ORDER BY s.scope) FILTER (WHERE s.reason = 'address_dead' AND s.scope <> '*')
                AS dead_in,
            min(s.at) FILTER (WHERE s.reason = 'objection') AS objected_at,
-           max(s.at) FILTER (WHERE s.reason = 'erased') AS erased_before_at
+           max(s.at) FILTER (WHERE s.reason = 'erased') AS erased_before_at,
+           array_agg(substr(s.scope, 8)) FILTER (WHERE s.reason = 'collected' AND s.scope ^@ 'source/') AS sources,
+           array_agg(substr(s.scope, 9)) FILTER (WHERE s.reason = 'collected' AND s.scope ^@ 'version/') AS versions
     FROM recipients r
     LEFT JOIN LATERAL (
         SELECT * FROM suppressions s
@@ -143,25 +212,52 @@ WITH stopped AS (
     WHERE latest.given
     GROUP BY latest.recipient_id
 ), derived AS (
-    SELECT r.id, r.address_hash, r.source, r.policy_version, r.country, stopped.dead_at, stopped.dead_in,
-           stopped.erased_before_at,
+    SELECT r.id, r.address_hash, r.country, stopped.dead_at, stopped.dead_in, stopped.erased_before_at,
+           r.source AS own_source, r.policy_version AS own_version,
+           CASE WHEN beside.n IS NULL AND stopped.versions IS NULL OR NOT a.comes THEN r.source
+                ELSE all_said(r.source || beside.sources || stopped.sources) END AS source,
+           CASE WHEN beside.n IS NULL AND stopped.versions IS NULL THEN r.policy_version
+                WHEN a.comes
+                THEN nullif(all_said(coalesce(r.policy_version, '') || beside.versions || stopped.versions), '')
+                -- Who is there already is not made unknown by others of whom nobody has said under which version they came.
+                ELSE nullif(all_said(ARRAY[coalesce(r.policy_version, ''),
+                                           nullif(ltrim(all_said(beside.versions || stopped.versions), E'\n'), '')]), '')
+                END AS policy_version,
            coalesce(said.consents, '{}') AS consents,
            CASE WHEN r.address_hash IS NULL THEN coalesce(s.opted_out, '{}') ELSE stopped.scopes END AS opted_out,
            CASE WHEN r.address_hash IS NULL THEN s.objected_at ELSE stopped.objected_at END AS objected_at
     FROM recipients r JOIN stopped USING (id) LEFT JOIN said ON said.recipient_id = r.id
     LEFT JOIN standings s ON s.recipient_id = r.id
+    CROSS JOIN LATERAL (SELECT s.recipient_id IS NULL OR s.address_hash IS DISTINCT FROM r.address_hash AS comes) a
+    CROSS JOIN LATERAL (
+        SELECT nullif(count(*), 0) AS n, array_agg(o.source) AS sources, array_agg(coalesce(o.policy_version, '')) AS versions
+        FROM (SELECT o.source, o.policy_version FROM recipients o
+              WHERE o.controller = r.controller AND o.address_key = r.address_key AND o.address_hash = r.address_hash
+                AND o.brand = r.brand AND o.id <> r.id
+              LIMIT 50) o) beside
+), kept AS (
+    UPDATE recipients r SET source = d.source, policy_version = d.policy_version
+    FROM (SELECT r.id, d.source, d.policy_version FROM derived d JOIN recipients r USING (id)
+          WHERE (d.source, d.policy_version) IS DISTINCT FROM (d.own_source, d.own_version)
+          ORDER BY r.id FOR UPDATE OF r) d
+    WHERE r.id = d.id
 )
 INSERT INTO standings AS st (recipient_id, address_hash, opted_out, address_dead_at, dead_in, objected_at,
                              erased_before_at, consents, source, collected_under, country)
 SELECT d.id, d.address_hash, d.opted_out, d.dead_at, d.dead_in, d.objected_at, d.erased_before_at, d.consents, d.source,
-       d.policy_version, d.country
-FROM derived d LEFT JOIN standings s ON s.recipient_id = d.id
+       d.collected_under, d.country
+FROM (SELECT d.*, CASE WHEN a.agreed IS NULL THEN d.policy_version
+                       ELSE coalesce(d.policy_version, '') || a.agreed END AS collected_under
+      FROM derived d CROSS JOIN LATERAL (
+          SELECT string_agg(E'\n\t' || substr(given, 9), '' ORDER BY given) AS agreed
+          FROM unnest(d.consents) AS given WHERE given ^@ 'version/') a) d
+LEFT JOIN standings s ON s.recipient_id = d.id
 WHERE s.recipient_id IS NULL
    OR (s.address_hash, s.opted_out, s.address_dead_at, s.dead_in, s.objected_at, s.erased_before_at, s.consents, s.source,
        s.collected_under, s.country)
       IS DISTINCT FROM
       (d.address_hash, d.opted_out, d.dead_at, d.dead_in, d.objected_at, d.erased_before_at, d.consents, d.source,
-       d.policy_version, d.country)
+       d.collected_under, d.country)
 ORDER BY d.id
 ON CONFLICT (recipient_id) DO UPDATE SET
     version = st.version + 1, address_hash = EXCLUDED.address_hash, opted_out = EXCLUDED.opted_out,

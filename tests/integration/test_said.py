@@ -1,0 +1,125 @@
+"""What was said of the collection of an address: it is added to, and no later word moves anybody to a laxer one."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from mailer.policy.standing import Standing, version_scope
+from mailer.ports.consents import Consent
+from tests.factories import BRAND, World, make_event, new_mailing, person
+
+DAYS = ((date(2004, 1, 1), "2004"), (date(2024, 1, 1), "2024"))
+
+
+async def said(world: World, number: int, **values: Any) -> Standing:
+    """Somebody as an event names them, and what stands of them then."""
+    event = make_event([person(number, **values)])
+    [accepted] = await world.mailings.accept([replace(new_mailing(event), versions=DAYS)])
+    await world.drop(accepted.mailing_id)
+    standing = await world.standings.get(BRAND, await world.id_of(f"user-{number}"))
+    assert standing is not None
+    return standing
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "stands"),
+    [
+        ({}, {}, None),
+        ({"policy_version": "2024"}, {}, "2024"),
+        ({"policy_version": "2004"}, {"policy_version": "2024"}, "2004\n2024"),
+        ({"policy_version": "2024"}, {"policy_version": "2004", "collected_at": "2005-01-01T00:00:00Z"}, "2024\n2004"),
+        ({}, {"policy_version": "2024"}, "\n2024"),
+        ({}, {"policy_version": "2024", "collected_at": "2024-06-01T00:00:00Z"}, "2024"),
+        ({"collected_at": "2010-06-01T00:00:00Z"}, {}, "2004"),
+        ({"collected_at": "2003-06-01T00:00:00Z"}, {}, None),
+        ({"collected_at": "2199-06-01T00:00:00Z"}, {}, None),
+        ({"collected_at": "2010-06-01T00:00:00Z", "policy_version": "2024"}, {}, "2004\n2024"),
+        ({"collected_at": "2010-06-01T00:00:00Z", "policy_version": "lost"}, {"policy_version": "2024"}, "lost\n2024"),
+    ],
+)
+async def test_a_version_is_added_to(world: World, first: Any, then: Any, stands: str | None) -> None:
+    """A version that is named later stands beside the one before; by the time of collection, where none is named."""
+    await said(world, 1, **first)
+    assert (await said(world, 1, **then)).collected_under == stands
+    assert (await said(world, 1, **then)).collected_under == stands
+
+
+async def test_a_source_is_added_to(world: World) -> None:
+    """An entrant who signs up stays an entrant; a member whom another one invites is no invitee."""
+    assert (await said(world, 1, source="contest")).source == "contest"
+    assert (await said(world, 1, source="sign-up")).source == "contest\nsign-up"
+    assert (await said(world, 2, source="sign-up")).source == "sign-up"
+    assert (await said(world, 2, source="invitation")).source == "sign-up"
+
+
+SPELLINGS = [
+    ("bob@people.example", "BOB@People.example"),
+    ("Bob+x@people.example", "bob@people.example"),
+    ("bob@people.example", "bob+news@people.example"),
+    ("bob+x@people.example", "bob+y@people.example"),
+    ("bob@bücher.example", "BOB@xn--bcher-kva.example"),
+    ("ΟΔΟΣ@people.example", "οδοσ@people.example"),
+]
+
+
+@pytest.mark.parametrize(("first", "then"), SPELLINGS)
+async def test_an_address_keeps_what_it_is(world: World, first: str, then: str) -> None:
+    """Another ref with the address, in another spelling, has the sources and versions of the first one."""
+    await said(world, 1, email=first, source="contest", policy_version="2004")
+    found = await said(world, 2, email=then, source="sign-up", policy_version="2024")
+    assert (found.source, found.collected_under) == ("contest\nsign-up", "2004\n2024")
+
+
+@pytest.mark.parametrize(("first", "then"), SPELLINGS)
+async def test_who_was_there_keeps_the_source(world: World, first: str, then: str) -> None:
+    """A member whose address enters a contest later, by another ref and version, stays a member, by both versions."""
+    await said(world, 1, email=first, source="sign-up", policy_version="2024")
+    await said(world, 2, email=then, source="contest", policy_version="2004")
+    await said(world, 3, email=then, source="contest")
+    found = await said(world, 1, email=first)
+    assert (found.source, found.collected_under) == ("sign-up", "2004\n2024")
+
+
+async def test_who_shares_an_address_is_told_at_once(world: World) -> None:
+    """A stricter version that is said of one account holds for the other with the address before it is named again."""
+    await said(world, 1, email="bob@people.example", policy_version="2024")
+    await said(world, 2, email="BOB@people.example", policy_version="2004")
+    found = await world.standings.get(BRAND, await world.id_of("user-1"))
+    assert found is not None
+    assert found.collected_under == "2004\n2024"
+
+
+async def test_a_person_takes_it_along_and_leaves_it_behind(world: World) -> None:
+    """A new address makes no entrant a member, and the old one makes none of who has it next."""
+    await said(world, 1, email="old@people.example", source="contest", policy_version="2004")
+    await said(world, 2, email="old@people.example", source="sign-up", policy_version="2024")
+    for number in (1, 2):
+        found = await said(world, number, email=f"new-{number}@people.example", policy_version="2024")
+        assert found.source is not None
+        assert "contest" in found.source.split("\n")
+        assert found.collected_under == "2004\n2024"
+    found = await said(world, 3, email="old@people.example", source="sign-up", policy_version="2024")
+    assert (found.source, found.collected_under) == ("contest\nsign-up", "2004\n2024")
+
+
+async def test_an_unknown_version_is_not_forgotten_under_another_ref(world: World) -> None:
+    """Who was known without a version is not moved to the newest one by a second account with the same address."""
+    await said(world, 1, email="bob@people.example")
+    found = await said(world, 2, email="bob@people.example", policy_version="2024")
+    assert found.collected_under == "\n2024"
+
+
+async def test_only_a_consent_moves_somebody_to_a_version(world: World) -> None:
+    """A recorded consent to a version stands beside those before, ends with its withdrawal, and leaves no mail."""
+    await said(world, 1, policy_version="2004")
+    words = {"source": "application", "version": "form 1", "words": "I agree to the policy of 2024.", "actor": "Ada"}
+    agreed = Consent(version_scope("2024"), True, at=datetime.now(UTC), **words)
+    ada = await world.id_of("user-1")
+    await world.consents.record(BRAND, ada, agreed)
+    assert (await said(world, 1)).collected_under == "2004\n\t2024"
+    assert (await said(world, 1, policy_version="2004")).collected_under == "2004\n\t2024"
+    await world.consents.record(BRAND, ada, replace(agreed, given=False, at=datetime.now(UTC)))
+    found = await said(world, 1)
+    assert (found.collected_under, found.opted_out) == ("2004", frozenset())
