@@ -1,7 +1,8 @@
 """`mailer policy check`: whether what the brands have promised is kept, as far as that can be known."""
 
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 import mailer
-from mailer.app import load_policies
+from mailer.app import load_policies, load_templates
 from mailer.cli.layout import Cell
 from mailer.cli.shared import AsJson, fail, fail_all, out, print_json, settings, table
 from mailer.digests import digests_of
@@ -18,7 +19,10 @@ from mailer.policy.promise import Promise
 from mailer.policy.promises import Record, Report, Row, Status, read_record, report
 from mailer.policy.registry import RULES, Rule
 from mailer.policy.unknown import unknown, unneeded
-from mailer.settings import SettingsError
+from mailer.rendering.templates import TemplateError, TemplateLibrary
+from mailer.settings import Settings, SettingsError
+from mailer.trial.people import singles_of
+from mailer.trial.trying import Trial, try_brand
 
 RECORD = Path(".cache/promises.json")
 
@@ -43,19 +47,46 @@ def check(
     """Tells whether each promise is kept: what it needs, the rules behind it, the tests that proved it.
 
     The needs of every promise hold, or the policies could not be read. Rules are looked up. Tests are those of a
-    record; without one no promise is called kept. Status 1 if something is wrong.
+    record; without one no promise is called kept, and each is tried on fewer people than by `mailer policy try`.
+    Status 1 if something is wrong.
     """
     policies, run, rules = policies_at_hand(), _record(record), every_rule()
-    files = settings()
-    found = report(policies.values(), rules, run, digests_of(files.policies, files.templates))
-    if json:
-        print_json(_as_json(policies, found, run, rules))
-    else:
-        _print(policies, found, run)
     if run is None and record is not None:
         fail(f"{record} is missing, and nothing is proven without it; {_HOW}", 1)
-    if found.faults:
-        fail(f"{_count(found.faults, 'fault')} in {_count(found.rows, 'promise')}", 1)
+    files = settings()
+    at_hand = digests_of(files.policies, files.templates)
+    found = report(policies.values(), rules, run, at_hand)
+    trials = {} if run and not run.differs(at_hand) else _trials(policies, files)
+    faults = (*found.faults, *_failed(trials))
+    if json:
+        print_json(_as_json(policies, found, run, rules, trials) | {"faults": faults})
+    else:
+        _print(policies, found, run, trials)
+        if faults:
+            table(("fault",), [(fault,) for fault in faults])
+    if faults:
+        fail(f"{_count(faults, 'fault')} in {_count(found.rows, 'promise')}", 1)
+
+
+def _trials(policies: Mapping[str, Policy], files: Settings) -> dict[str, Trial | TemplateError]:
+    """Tries each brand's promises on people with one thing wrong each: by brand a trial, or why there can be none."""
+    trials: dict[str, Trial | TemplateError] = {}
+    for brand, policy in policies.items():
+        try:
+            templates, everyone = templates_of(files, brand), singles_of(policy)
+            trials[brand] = try_brand(policy, templates, datetime.now(UTC), people=everyone)
+        except TemplateError as error:
+            trials[brand] = error
+    return trials
+
+
+def _failed(trials: Mapping[str, Trial | TemplateError]) -> Iterator[str]:
+    for brand, trial in trials.items():
+        if isinstance(trial, TemplateError):
+            faults = _count(trial.faults, "fault")
+            yield f"{brand} cannot be tried: its templates have {faults}, which mailer templates check lists"
+        else:
+            yield from (f"{line.id}: its trial fails: {line.failure}" for line in trial.failed)
 
 
 _HOW = (
@@ -64,11 +95,18 @@ _HOW = (
 )
 
 
-def _print(policies: Mapping[str, Policy], found: Report, run: Record | None) -> None:
+def _print(
+    policies: Mapping[str, Policy],
+    found: Report,
+    run: Record | None,
+    trials: Mapping[str, Trial | TemplateError],
+) -> None:
     for brand, policy in policies.items():
         rows = [row for row in found.rows if row.brand == brand]
+        trial = trials.get(brand)
+        tried = {line.id: line.result for line in trial.lines} if isinstance(trial, Trial) else {}
         title = f"{brand}, version {policy.version}: {_summary(rows)}"
-        table(("promise", "says", "needs", "rules", "proofs", "status"), [_row(row) for row in rows], title)
+        table(("promise", "says", "needs", "rules", "proofs", "status"), [_row(row, tried) for row in rows], title)
         table((f"what no check can know of {brand}",), [(line,) for line in unknown(policy)])
         if free := list(unneeded(policy)):
             out.print(f"no promise of {brand} rests on {', '.join(free)}")
@@ -78,11 +116,9 @@ def _print(policies: Mapping[str, Policy], found: Report, run: Record | None) ->
         ruled = sum(row.status is Status.UNPROVEN for row in found.rows)
         out.print(
             f"nothing is proven here, as there is no {RECORD}: what {_count(found.rows, 'promise')} need stands in the"
-            f" policies, and behind {ruled} of them stand rules that exist; that these keep them is for tests to show;"
-            f" {_HOW}"
+            f" policies, and behind {ruled} of them stand rules that exist; a trial on made-up people is no proof, and"
+            f" that these rules keep them is for tests to show; {_HOW}"
         )
-    if found.faults:
-        table(("fault",), [(fault,) for fault in found.faults])
 
 
 def _count(things: Sequence[object], name: str) -> str:
@@ -105,6 +141,13 @@ def policies_at_hand() -> dict[str, Policy]:
         fail_all(str(error).splitlines(), 2)
 
 
+def templates_of(current: Settings, brand: str) -> TemplateLibrary:
+    """A brand's templates; none where it has no folder yet, so that its policy can be tried before."""
+    if not (current.templates / brand).is_dir():
+        return TemplateLibrary({})
+    return load_templates(current, brand)
+
+
 def _record(file: Path | None) -> Record | None:
     try:
         return read_record((file or RECORD).read_text("utf-8"))
@@ -119,9 +162,11 @@ def enforced_by(promise: Promise) -> str:
     return f"waits for {promise.waits_for}" if promise.waits_for else ", ".join(promise.rules)
 
 
-def _row(row: Row) -> tuple[Cell, ...]:
+def _row(row: Row, tried: Mapping[str, str]) -> tuple[Cell, ...]:
     promise = row.promise
     proofs = [proof.test.removeprefix("tests/") for proof in row.proofs]
+    if promise.id in tried:
+        proofs.append(f"trial: {tried[promise.id]}")
     return promise.id, promise.promise, list(promise.needs.words), enforced_by(promise), proofs, row.status.value
 
 
@@ -131,7 +176,11 @@ def _summary(rows: list[Row]) -> str:
 
 
 def _as_json(
-    policies: Mapping[str, Policy], found: Report, run: Record | None, rules: Mapping[str, Rule]
+    policies: Mapping[str, Policy],
+    found: Report,
+    run: Record | None,
+    rules: Mapping[str, Rule],
+    trials: Mapping[str, Trial | TemplateError],
 ) -> dict[str, object]:
     return {
         "record": {"when": run.when, "commit": run.commit, "whole": run.whole} if run else None,
@@ -154,5 +203,9 @@ def _as_json(
         ],
         "unknown": {brand: list(unknown(policy)) for brand, policy in policies.items()},
         "unneeded": {brand: list(unneeded(policy)) for brand, policy in policies.items()},
-        "faults": found.faults,
+        "trials": {
+            brand: {line.id: line.result for line in trial.lines}
+            for brand, trial in trials.items()
+            if isinstance(trial, Trial)
+        },
     }

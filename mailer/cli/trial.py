@@ -9,12 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.app import load_templates
-from mailer.cli.checking import policies_at_hand
+from mailer.cli.checking import policies_at_hand, templates_of
 from mailer.cli.layout import Cell, lay_out, plain
 from mailer.cli.shared import AsJson, fail, out, print_json, progress_bar, settings
-from mailer.rendering.templates import TemplateError, TemplateLibrary
-from mailer.settings import Settings, SettingsError
+from mailer.rendering.templates import TemplateError
+from mailer.settings import SettingsError
 from mailer.trial.trying import FAILS, HOLDS, NOT_TRIED, Line, Trial, try_brand
 
 
@@ -36,7 +35,7 @@ def try_(
     if brand not in policies:
         fail(f"there is no policy of {brand}; there are {', '.join(policies)}", 2)
     try:
-        templates = _templates(current, brand)
+        templates = templates_of(current, brand)
     except SettingsError as error:
         fail(str(error), 2)
     except TemplateError as error:
@@ -54,13 +53,6 @@ def try_(
         count = len(found.failed)
         those = "1 promise" if count == 1 else f"{count} promises"
         fail(f"{those} of {brand} {'fails' if count == 1 else 'fail'}, first {found.failed[0].id}", 1)
-
-
-def _templates(current: Settings, brand: str) -> TemplateLibrary:
-    """A brand's templates; none where it has no folder yet, so that its policy can be tried before."""
-    if not (current.templates / brand).is_dir():
-        return TemplateLibrary({})
-    return load_templates(current, brand)
 
 
 def _tell(found: Trial, to: Path | None, *, json: bool) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,52 +22,84 @@ def policy_command(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["policy", *arguments])
 
 
+def record_of(file: Path, *tests: Mapping[str, object]) -> str:
+    """A record of these tests, of the code and the files at hand; its path."""
+    at_hand = digests_of(resources.folder("policies"), resources.folder("templates"))
+    record = {"when": "2026-06-01", "commit": None, "whole": True, "own": True, "tests": tests, "digests": at_hand}
+    file.write_text(json.dumps(record))
+    return str(file)
+
+
 def test_check_shows_every_promise(tmp_path: Path) -> None:
-    """Every promise of four policies stands there with its rules; without the record that was named, status 1."""
-    done = policy_command("check", "--json", "--record", str(tmp_path / "none.json"))
+    """Every promise of four policies stands there with its needs and its rules; one without a proof is broken."""
+    done = policy_command("check", "--json", "--record", record_of(tmp_path / "record.json"))
     shown: dict[str, Any] = json.loads(done.stdout)
     assert done.exit_code == 1
-    assert len(shown["promises"]) == 77
-    assert {row["brand"] for row in shown["promises"]} == {"interpals", "paltalk-2006", "paltalk-2002", "peerstream"}
-    assert {row["status"] for row in shown["promises"]} == {"unproven", "pending"}
-    assert all(rule["home"] for row in shown["promises"] for rule in row["rules"])
-    assert shown["faults"] == []
-    assert "mailer.testing.proofs" in done.stderr
-    assert "faults" not in done.stderr
-
-
-def test_check_says_what_it_cannot_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where mailer was installed there is no record: needs and rules hold, and the rest is said in words."""
-    monkeypatch.chdir(tmp_path)
-    done = policy_command("check")
-    assert done.exit_code == 0, done.output
-    assert re.search(r"nothing is proven here, .* behind 62 of them stand rules that exist", done.stdout)
-    for said in (
-        "that applications tell the truth of people's countries, ages, products and consents",
-        "that somebody reads optout@paltalk.example, and does what arrives there",
-        "that TRUSTe answers at https://",
-    ):
-        assert said in done.stdout
-    assert "no promise of paltalk-2002 rests on switches.service_scope" in done.stdout
+    rows = {row["id"]: row for row in shown["promises"]}
+    assert {row["brand"] for row in rows.values()} == {"interpals", "paltalk-2006", "paltalk-2002", "peerstream"}
+    assert {row["status"] for row in rows.values()} == {"broken", "pending"}
+    assert all(rule["home"] for row in rows.values() for rule in row["rules"])
+    assert rows["paltalk06-03"]["needs"] == ["categories.newsletter.confirmed = true"]
+    assert all("has no proof" in fault for fault in shown["faults"])
+    assert shown["trials"] == {}
+    missing = policy_command("check", "--record", str(tmp_path / "none.json"))
+    assert (missing.exit_code, missing.stdout) == (1, "")
+    assert "none.json is missing, and nothing is proven without it" in missing.stderr
+    assert "mailer.testing.proofs" in missing.stderr
 
 
 def test_check_is_content_with_a_good_record(tmp_path: Path) -> None:
     """With a proof of everything on record, every promise is kept or waits, and the status is 0."""
-    file = tmp_path / "record.json"
-    ids = re.findall(
-        r'^id = "(.+?)"', "".join(path.read_text() for path in (ROOT / "policies").glob("*.toml")), re.MULTILINE
-    )
-    known = {found["id"] for found in json.loads(policy_command("check", "--json").stdout)["promises"]}
+    shown = policy_command("check", "--json", "--record", record_of(tmp_path / "none.json")).stdout
+    known = [found["id"] for found in json.loads(shown)["promises"]]
     tests = [
-        {"id": "t::a", "promises": [name for name in ids if name in known], "rules": [], "outcome": "passed"},
+        {"id": "t::a", "promises": known, "rules": [], "outcome": "passed"},
         {"id": "t::b", "promises": [], "rules": list(every_rule()), "outcome": "passed"},
     ]
-    at_hand = digests_of(resources.folder("policies"), resources.folder("templates"))
-    record = {"when": "2026-06-01", "commit": None, "whole": True, "own": True, "tests": tests, "digests": at_hand}
-    file.write_text(json.dumps(record))
-    done = policy_command("check", "--record", str(file))
+    done = policy_command("check", "--record", record_of(tmp_path / "record.json", *tests))
     assert done.exit_code == 0, done.output
     assert "peerstream, version 2018: 8 kept, 5 pending" in done.stdout
+    assert "trial:" not in done.stdout
+
+
+PROMISE = """
+[[promises]]
+id = "acme-01"
+promise = "Each newsletter says how to leave it."
+source = "Newsletters, sentence 1"
+needs = { categories = { newsletter = { confirmed = true } } }
+rules = ["way-out"]
+"""
+
+
+def test_check_works_on_one_promise_where_mailer_was_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a record, what is needed holds, rules exist, a trial is made, and the rest is said in words."""
+    (tmp_path / "policies").mkdir()
+    text = (resources.folder("policies") / "default.toml").read_text("utf-8").replace('"default"', '"acme"', 1)
+    file = tmp_path / "policies" / "acme.toml"
+    file.write_text(text + PROMISE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MAILER_POLICIES", str(tmp_path / "policies"))
+    done = policy_command("check")
+    assert done.exit_code == 0, done.output
+    assert "acme, version 1: 1 unproven" in done.stdout
+    assert re.search(r"acme-01 .* trial: \w+", done.stdout)
+    assert re.search(r"nothing is proven here, .* behind 1 of them stand rules that exist", done.stdout)
+    for said in (
+        "that applications tell the truth of people's countries, ages, products and consents",
+        "that somebody reads opt-out@example.org, and does what arrives there",
+    ):
+        assert said in done.stdout
+    assert "no promise of acme rests on switches.promo_basis" in done.stdout
+    record = record_of(tmp_path / "record.json", {"id": "t", "promises": ["x-1"], "rules": [], "outcome": "passed"})
+    other = policy_command("check", "--record", record)
+    assert other.exit_code == 1
+    assert re.findall(r"^mailer: (.*)$", other.stderr, re.MULTILINE) == ["1 fault in 1 promise"]
+    assert "the record is of another tree, with other policies, and proves nothing" in other.stdout
+    file.write_text((text + PROMISE).replace("confirmed = true\n", "confirmed = false\n"))
+    turned = policy_command("check")
+    assert turned.exit_code == 2
+    assert "categories.newsletter.confirmed is false, and acme-01 of version 1 needs true" in turned.stderr
 
 
 def test_each_part_of_a_tree_has_a_digest(tmp_path: Path) -> None:
