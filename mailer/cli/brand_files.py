@@ -43,8 +43,8 @@ _TEMPLATES = {
 _PARTS = ("template.toml", "strings.toml", "body.html.j2", "body.txt.j2")
 _DOMAINS = ("peerstream.example", "paltalk.example", "interpals.example")
 """Domains in the examples of those brands."""
-_SECTION = re.compile(r"^\[(\w[\w-]*)\]$")
-_ENTRY = re.compile(r"^([a-z]{2,3}) = ")
+_SECTION = re.compile(r"^\[([\w.-]+)\]$")
+_ENTRY = re.compile(r"^([a-z]{2}) = ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +146,14 @@ def _own(text: str, brand: NewBrand) -> str:
 
 
 def _spoken(text: str, brand: NewBrand) -> str:
-    """A file without what it says in other languages: sections such as `[ar]`, and subjects such as `ar = …`."""
-    kept, is_kept, section = list[str](), True, ""
+    """A file without what it says in other languages: sections such as `[ar]`, and entries such as `ar = …`."""
+    kept, section = list[str](), ""
     for line in text.splitlines():
         if found := _SECTION.match(line):
             section = found[1]
-            is_kept = not re.fullmatch(r"[a-z]{2,3}", section) or section in brand.locales
-        entry = _ENTRY.match(line)
-        is_foreign = entry is not None and section == "subject" and entry[1] not in brand.locales
-        if is_kept and not is_foreign:
+        entry = _ENTRY.match(line) if section == "subject" or section.startswith("example.") else None
+        spoken = entry[1] if entry else section if len(section) == 2 else None
+        if spoken is None or spoken in brand.locales:
             kept.append(line)
     return "\n".join(kept).rstrip() + "\n"
 

@@ -11,6 +11,7 @@ from mailer.policy.decision import WRITTEN, Decision, Divert, Hold, Send, Suppre
 from mailer.policy.document import Policy
 from mailer.policy.promise import Promise
 from mailer.rendering.headers import HeaderRefused
+from mailer.rendering.leaving import NoWayOut
 from mailer.rendering.templates import RenderError, TemplateLibrary
 from mailer.trial.doors import DOORS, Door
 from mailer.trial.facts import Case, Expect, case_of
@@ -95,6 +96,10 @@ class Trial:
         return tuple(line for line in self.lines if line.result == FAILS)
 
 
+_WAYS_OUT = frozenset({"way-out", "service-footer"})
+"""Rules by which a message that shows no way out is not sent."""
+
+
 class Tallies:
     """What was found about each statement that a promise needs.
 
@@ -113,7 +118,7 @@ class Tallies:
         spoken = (one for one in STATEMENTS if not wanted.isdisjoint(one.rules))
         seen = (one for one in SIGHTS if not wanted.isdisjoint(one.rules))
         self._statements = [(one.speak, self._tally(one)) for one in (*spoken, *needed.values())]
-        self._sights = [(one.look, self._tally(one)) for one in (*seen, *shown.values())]
+        self._sights = [(one, self._tally(one)) for one in (*seen, *shown.values())]
         self._doors = [(one.knock, self._tally(one)) for one in DOORS if not wanted.isdisjoint(one.rules)]
 
     def _tally(self, one: Statement | Sight | Door) -> Tally:
@@ -138,13 +143,17 @@ class Tallies:
         try:
             for letter in letters_of(mail, policy, now):
                 self._look_at(letter, mail)
+        except NoWayOut as error:
+            for sight, tally in self._sights:
+                if not _WAYS_OUT.isdisjoint(sight.rules):
+                    tally.fail(f"{mail.says} is not sent, as {error}")
         except (RenderError, HeaderRefused) as error:
             for _, tally in self._sights:
                 tally.fail(f"{mail.says} cannot be printed: {error}")
 
     def _look_at(self, letter: Letter, mail: Mail) -> None:
-        for look, tally in self._sights:
-            problems = look(letter)
+        for sight, tally in self._sights:
+            problems = sight.look(letter)
             if problems is None:
                 continue
             tally.messages += 1

@@ -178,12 +178,14 @@ SPEAKS = {
 WHITE = 'style="color:#fff;background-color:#ffffff" href="{{ unsubscribe_url }}"'
 NAMED = "{% if recipient.name %}{{ unsubscribe_url }}{% endif %}"
 PIXEL = '<img src="https://mail.example/o/1.gif" width="1" height="1" alt=""></body>'
+UNCHECKED = setting(press.Press, "_ways_out", lambda *_: [])
+"""Lets a message go whose reader does not see how to leave it."""
 LEAVING = 'href="{{ leave_url }}"'
 LOOKS = {
-    "way_out": Case("way-out", template="weekly", edit=("html", 'href="{{ unsubscribe_url }}"', WHITE)),
+    "way_out": Case("way-out", "interpals", UNCHECKED, "weekly", edit=("html", 'href="{{ unsubscribe_url }}"', WHITE)),
     "bare": Case("not-promotional", template="maintenance", edit=("html", "</body>", PIXEL)),
     "breach": Case("breach-alone", template="breach-notice", broken=setting(Policy, "sender", lambda policy, _: NEWS)),
-    "footer": Case("service-footer", "paltalk-2002", None, "maintenance", ("html", LEAVING, "hidden " + LEAVING)),
+    "footer": Case("service-footer", "paltalk-2002", UNCHECKED, "maintenance", ("html", LEAVING, "hidden " + LEAVING)),
     "no_secrets": Case("no-secrets", template="maintenance", edit=("text", "InterPals", "Your password is Orchid7.")),
     "plain": Case("plain-promotions", "peerstream", setting(press, "impersonal", lambda _: False), "spring-offer"),
     "profile_stays": Case("profile-stays", template="spring-offer", edit=("html", "</body>", PROFILE)),
@@ -238,6 +240,13 @@ def test_each_statement_is_contradicted_by_something() -> None:
     """Nothing stands in the trial that no fault contradicts."""
     for cases, says in KINDS:
         assert cases.keys() == says.keys()
+
+
+def test_a_message_that_is_never_sent_breaks_its_promise() -> None:
+    """A template whose message the press refuses is named by the promise of a way out, with the reason."""
+    line = trial_of(policies()["interpals"], edited("interpals", "weekly", *LOOKS["way_out"].edit), ())["way-out"]
+    assert line.result == FAILS
+    assert (line.failure or "").startswith("weekly is not sent, as the HTML part ")
 
 
 def switched(**values: str) -> Callable[[Policy], Policy]:
