@@ -16,6 +16,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from mailer.policy.countries import FORM, country_code
 from mailer.policy.forms import LOCALE, SLUG, language_tag
 
 MAX_ID = 255
@@ -369,6 +370,9 @@ Address = Annotated[str, Field(max_length=MAX_ADDRESS), AfterValidator(address)]
 Locale = Annotated[
     str, Field(max_length=MAX_LOCALE), AfterValidator(locale), WithJsonSchema({"type": "string", "pattern": LOCALE})
 ]
-Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+Country = Annotated[
+    str, Field(max_length=MAX_NAME), AfterValidator(country_code), WithJsonSchema({"type": "string", "pattern": FORM})
+]
+"""A country by ISO 3166-1 alpha-2, from any case, alpha-3 or an alias such as UK; what is none is refused."""
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema(_TIME_SCHEMA)]
 """A time in UTC, between `EARLIEST` and `LATEST`."""

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     PrivateAttr,
     ValidationError,
@@ -39,6 +40,7 @@ from mailer.policy.section import (
     Slug,
     Text,
     Whole,
+    each_country_once,
 )
 from mailer.policy.switches import ORDER, Floor, Switches, strictest, weaker
 from mailer.policy.versions import Days, binding, days_of, is_foreign
@@ -209,7 +211,7 @@ class Policy(Section):
     hours: Hours | None = None
     minimum_cell: Whole = Field(default=20, ge=2)
     default_jurisdiction: Country | None = None
-    jurisdictions: dict[Country, Floor] = Field(default_factory=dict)
+    jurisdictions: Annotated[dict[Country, Floor], BeforeValidator(each_country_once)] = Field(default_factory=dict)
     processors: tuple[ProcessorTerms, ...] = ()
     partners: tuple[Partner, ...] = ()
     no_retention: Flag = False

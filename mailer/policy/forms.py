@@ -27,7 +27,7 @@ HOW_TO_WRITE = {
     LINE: "a text in one line",
     NAME: "lower case letters, digits, single hyphens or underscores, such as service_notice",
     VERSION: "letters and digits, with single dots, hyphens or underscores between them, such as 2026-05-25",
-    COUNTRY: "the two capital letters of ISO 3166-1, such as DE",
+    COUNTRY: "the two letters of ISO 3166-1, such as DE",
     LOCALE: "a language tag, such as en or pt-BR",
     DOMAIN: "a domain in lower case, such as example.org",
     ADDRESS: "an address, such as opt-out@example.org",

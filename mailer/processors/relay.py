@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from mailer.policy.countries import country_code
 from mailer.processors.naming import is_literal, is_qualified
 from mailer.processors.times import Times
 from mailer.processors.tokens import MECHANISMS, Bearer
@@ -109,8 +110,8 @@ class Relay:
         """
         if self.tls is Tls.NONE and not is_loopback(self.host):
             raise ValueError(f"tls=none is only for loopback, and {self.host} is not")
-        if not re.fullmatch("[A-Z]{2}", self.country):
-            raise ValueError("country must be two capital letters (ISO 3166-1), such as DE")
+        if self.country != _NOWHERE or self.outside:
+            object.__setattr__(self, "country", _country(self.country))  # in its one form, as the policy's is
         if self.helo is not None and not (is_qualified(self.helo) or is_literal(self.helo)):
             raise ValueError(
                 "helo must be a fully qualified host name such as mail.example.org, or an address such as [192.0.2.1]"
@@ -120,6 +121,13 @@ class Relay:
     def outside(self) -> bool:
         """Tells whether it is beyond our own network: it is not on loopback, and its URL does not say `network=own`."""
         return not self.own and not is_loopback(self.host)
+
+
+def _country(text: str) -> str:
+    try:
+        return country_code(text)
+    except ValueError:
+        raise ValueError(f"country={text[:20]} is none; write the two letters of ISO 3166-1, such as DE") from None
 
 
 def is_loopback(host: str) -> bool:

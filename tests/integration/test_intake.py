@@ -170,3 +170,14 @@ async def test_a_breach_is_taken_in_and_waits(world: World) -> None:
     await world.intake().take("breach", [item := received(plain_event([person(1)], "breach"))])
     assert item.settled == "ack"
     assert (world.processor.sent, world.broker.published) == ([], [])
+
+
+async def test_a_country_is_what_people_write_for_it_or_refused(world: World) -> None:
+    """S2: UK is GB; a union is no country, and its event a dead letter beside those that are taken in."""
+    british, union = plain_event([person(1, country="uk")]), plain_event([person(2, country="EU")])
+    taken, refused = received(british), received(union)
+    await world.intake().take("newsletter", [refused, taken])
+    assert taken.settled == "ack"
+    assert (refused.settled or "").startswith("rejected: to.people.0.country: is no country; write the two letters")
+    rows = await world.pool.fetch("SELECT ref, country FROM recipients")
+    assert [tuple(row) for row in rows] == [("user-1", "GB")]

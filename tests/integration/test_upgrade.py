@@ -26,10 +26,15 @@ def old_url(postgres_server: Server, tmp_path: Path) -> Iterator[str]:
         number = file.name.split("_")[0]
         if number <= LAST_BEFORE or (number > SINCE and number != OF_OPENS):
             shutil.copy(file, tmp_path)
-    url = postgres_server.url(f"mailer_test_{uuid4().hex[:12]}")
-    migrate(url, tmp_path)
+    yield from migrated(postgres_server, tmp_path)
+
+
+def migrated(server: Server, folder: Path) -> Iterator[str]:
+    """A database with some of the migrations, as long as it is looked at."""
+    url = server.url(f"mailer_test_{uuid4().hex[:12]}")
+    migrate(url, folder)
     yield url
-    postgres_server.sql(f"DROP DATABASE {url.rpartition('/')[2].partition('?')[0]} WITH (FORCE)")
+    server.sql(f"DROP DATABASE {url.rpartition('/')[2].partition('?')[0]} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -139,3 +144,40 @@ async def test_opens_lose_the_order_and_the_time_that_they_had(old_url: str, bef
             if table.startswith("unique"):
                 nonces = [row[0] for row in await world.pool.fetch(f"SELECT nonce FROM {table} ORDER BY ctid")]  # noqa: S608
                 assert nonces == sorted(nonces)
+
+
+@pytest.fixture
+def uncoded_url(postgres_server: Server, tmp_path: Path) -> Iterator[str]:
+    """A database in which a country may be any two letters."""
+    for file in resources.folder("migrations").glob("*.sql"):
+        if not file.name.endswith("_countries.sql"):
+            shutil.copy(file, tmp_path)
+    yield from migrated(postgres_server, tmp_path)
+
+
+async def test_countries_become_codes(uncoded_url: str) -> None:
+    """Aliases become codes in data and standings, which are decided on anew; consents and opt-outs stay."""
+    async with open_world(uncoded_url) as before:
+        stored = {1: "UK", 2: "EL", 3: "EU", 4: "DE"}
+        for number, code in stored.items():
+            [whose] = await before.known(number, country="US")
+            await before.pool.execute("UPDATE recipients SET country = $1 WHERE id = $2", code, whose)
+            await before.pool.execute(
+                "UPDATE standings SET country = $1, opted_out = '{newsletter}', consents = '{promotional}'"
+                " WHERE recipient_id = $2",
+                code,
+                whose,
+            )
+    migrate(uncoded_url, resources.folder("migrations"))
+    async with open_world(uncoded_url) as world:
+        rows = await world.pool.fetch(
+            "SELECT r.country, s.country, s.opted_out, s.consents, s.version FROM recipients r"
+            " JOIN standings s ON s.recipient_id = r.id ORDER BY r.ref"
+        )
+    left, given = ["newsletter"], ["promotional"]
+    assert [tuple(row) for row in rows] == [
+        ("GB", "GB", left, given, 2),
+        ("GR", "GR", left, given, 2),
+        ("EU", "EU", left, given, 1),
+        ("DE", "DE", left, given, 1),
+    ]

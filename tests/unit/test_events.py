@@ -174,7 +174,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "a bad country",
-        {"to": {"people": [{"ref": "u", "email": "a@x.example", "country": "gb"}]}},
+        {"to": {"people": [{"ref": "u", "email": "a@x.example", "country": "EU"}]}},
         "to.people.0.country:",
     ),
     (

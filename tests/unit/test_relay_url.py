@@ -31,13 +31,18 @@ def test_a_url_is_a_processor() -> None:
         ("smtp://127.0.0.1", False),
         ("smtp://relay.internal?network=own", False),
         ("smtp://relay.internal?network=own&country=DE&contract=x", False),
-        ("smtp://mx.example.com?country=ZZ&contract=x", True),
+        ("smtp://mx.example.com?country=uk&contract=x", True),
         ("smtp://mx.example.com?country=DE&contract=x", True),
     ],
 )
 def test_own_network_is_what_the_url_calls_own(url: str, outside: bool) -> None:
     """A country makes no relay our own; loopback and `network=own` do."""
     assert parse(url).outside is outside
+
+
+def test_a_relays_country_is_read_as_the_policys() -> None:
+    """A relay in the UK is in the GB of the registry, in any case."""
+    assert parse("smtp://mx.example.com?country=uk&contract=x").country == "GB"
 
 
 def test_limits_of_a_url() -> None:
@@ -90,7 +95,9 @@ def test_defaults_of_a_url(url: str, port: int, tls: Tls) -> None:
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&retries=3", "allowed are name, country, contract"),
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&tls=none", "only for loopback"),
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&contract=x&tls=ssl", "starttls, implicit, none"),
-        (f"smtp://u:{SECRET}@mx.example.com?country=Germany&contract=x", "two capital letters"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=Germany&contract=x", "write the two letters of ISO 3166-1"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=EU&contract=x", "country=EU is none"),
+        (f"smtp://u:{SECRET}@mx.example.com?country=ZZ&contract=x", "country=ZZ is none"),
         (f"smtp://u:{SECRET}@mx.example.com", "needs country=… and contract=…"),
         (f"smtp://u:{SECRET}@mx.example.com?country=DE&country=FR&contract=x", "twice"),
         (
