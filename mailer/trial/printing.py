@@ -38,6 +38,7 @@ def letters_of(mail: Mail, policy: Policy, now: datetime) -> Iterator[Letter]:
 
     Raises:
         RenderError, HeaderRefused: the template cannot be rendered with its own example.
+        NoWayOut: a reader would not see how to leave it.
     """
     if mail.template is None or not mail.usual:
         return
