@@ -64,14 +64,26 @@ def pays(standing: Standing, mail: Mail) -> bool:
     return standing.paid
 
 
-def said_by(policy: Policy, standing: Standing, switch: str) -> frozenset[str]:
-    """The values of a switch in each policy that binds the brand to a person.
+def binding(policy: Policy, standing: Standing) -> tuple[Policy, ...]:
+    """The versions of a brand's policy that bind it to a person.
 
-    These are the one in force and the one under which the address was collected. Where nobody knows that one, each
-    version of the brand may be it, and the strictest counts.
+    These are the one in force, and each under which the address was collected. Where one of those is not known, each
+    version of the brand may be it. A version that the person agreed to takes the place of all that came before it.
     """
-    then = [one for one in policy.versions if one.version == standing.collected_under]
-    return frozenset(getattr(one.switches, switch) for one in (policy, *(then or policy.versions)))
+    said = (standing.collected_under or "").split("\n")
+    agreed = [one for one in policy.versions if f"\t{one.version}" in said]
+    since = max((one.effective for one in agreed), default=None)
+    named = [one for one in policy.versions if one.version in said]
+    if since is not None:
+        newest = (one for one in agreed if one.effective == since)
+        return policy, *newest, *(one for one in named if one.effective > since)
+    is_known = len(named) == len(said)
+    return policy, *(named if is_known else policy.versions)
+
+
+def said_by(policy: Policy, standing: Standing, switch: str) -> frozenset[str]:
+    """The values of a switch in each version that binds the brand to a person; the strictest counts."""
+    return frozenset(getattr(one.switches, switch) for one in binding(policy, standing))
 
 
 def is_asked_first(case: Case) -> bool:
@@ -102,7 +114,7 @@ def is_well_known(case: Case) -> bool:
     """Tells that the address was collected by signing up, under a version of the brand, in a country that is known."""
     one = case.standing
     known = {version.version for version in case.policy.versions}
-    return one.source == "sign-up" and one.collected_under in known and one.country is not None
+    return one.source == "sign-up" and one.collected_under in known and one.country is not None and not one.dead_in
 
 
 def has_left(case: Case) -> bool:

@@ -55,7 +55,7 @@ class Person:
     def words(self) -> str:
         """This person in words, such as "a member in DE, collected under 2002 by sign-up, who opted out of …"."""
         standing = self.standing
-        collected = f"collected under {standing.collected_under or 'no known version'}"
+        collected = f"collected under {_versions(standing.collected_under)}"
         place = standing.country or "no known country"
         by = f"by {standing.source}" if standing.source else "nobody knows how"
         who = f", who {_and(self.says)}" if self.says else ""
@@ -118,6 +118,9 @@ def traits_of(policy: Policy) -> Iterator[Trait]:
     yield from _origins(policy)
     yield from _refusals(policy)
     yield from _states()
+    for name, category in policy.categories.items():
+        if category.optional:
+            yield _trait(f"has an address that another system calls dead for {name}", dead_in=(name,))
     yield has_had_many(policy)
 
 
@@ -134,6 +137,8 @@ def _origins(policy: Policy) -> Iterator[Trait]:
         yield _trait("", country=country)
     for version in policy.versions[1:]:
         yield _trait("", collected_under=version.version)
+        yield _trait("", collected_under=f"{version.version}\n{policy.version}")
+        yield _trait("", collected_under=f"{version.version}\n\t{policy.version}")
     yield _trait("", collected_under=FOREIGN_VERSION)
     yield _trait("", collected_under=None)
     for source in (*CONTESTS, "invitation", None):
@@ -187,6 +192,12 @@ def _states() -> Iterator[Trait]:
 TRACKED = _trait("consented to tracking only", consents=frozenset({TRACKING}))
 CONTESTS = ("contest",)
 """Sources of an address that are an entry in a contest."""
+
+
+def _versions(said: str | None) -> str:
+    """The versions of a standing in words."""
+    lines = [f"{line[1:]} by consent" if line[:1] == "\t" else line for line in (said or "").split("\n")]
+    return " and then ".join(lines) if said else "no known version"
 
 
 def _and(parts: tuple[str, ...]) -> str:

@@ -16,6 +16,7 @@ from mailer.trial.facts import (
     PROMOTING,
     Case,
     Expect,
+    binding,
     has_left,
     is_asked_first,
     is_bound,
@@ -231,8 +232,7 @@ def _is_confirmed(case: Case) -> bool:
 def new_purpose(case: Case) -> Expect | None:
     """A purpose that the address's own version did not have waits for a consent of its own."""
     purpose = case.mail.mailing.purpose
-    versions = [one for one in case.policy.versions if one.version == case.standing.collected_under]
-    is_new = any(purpose not in version.purposes for version in versions)
+    is_new = any(purpose not in version.purposes for version in binding(case.policy, case.standing)[1:])
     has_consent = f"purpose/{purpose}" in case.standing.consents
     return Expect.STAYS if case.is_optional and is_new and not has_consent else None
 
@@ -253,6 +253,16 @@ def written(case: Case) -> Expect | None:
     if one.erased or one.under_13 or not is_in_order(case):
         return None
     return Expect.WRITTEN if one.address is None or one.address_dead or one.electronic_refused else None
+
+
+@states("dead-address")
+def dead_for_a_list(case: Case) -> Expect | None:
+    """An address that another system calls dead for a list is dead for that list, and gets mandatory mail."""
+    if not case.standing.dead_in:
+        return None
+    if not case.is_optional:
+        return must_arrive(case)
+    return Expect.STAYS if case.category in case.standing.dead_in else None
 
 
 @states("not-yet", FLOOR)

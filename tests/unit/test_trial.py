@@ -164,6 +164,7 @@ SPEAKS = {
     "new_purpose": Case("fresh-consent", broken=without("fresh-consent"), earlier=OLD),
     "other_channel": Case("channel", "paltalk-2006", without("channel")),
     "written": Case("electronic-consent", broken=without("electronic-consent")),
+    "dead_for_a_list": Case("dead-address", broken=stopping(lambda facts: facts.standing.dead_in)),
     "early": Case("not-yet", broken=without("not-yet")),
     "too_often": Case("frequency", broken=without("frequency"), policy=CAP),
     "announcements": Case("service-scope", broken=stopping(lambda facts: facts.standing.opted_out), everybody=True),
