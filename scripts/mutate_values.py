@@ -27,7 +27,7 @@ from tests.lattice import facts_with, people, speaking
 from tests.unit.test_needs import opposites
 
 DECIDING = ("tests/unit/test_order.py", "tests/unit/test_decision_clauses.py", "tests/unit/test_decision.py")
-WRITING = ("tests/unit/test_traits.py",)
+WRITING = ("tests/unit/test_traits.py", "tests/unit/test_switch_values.py")
 READING = ("tests/unit/test_needs.py", "tests/unit/test_traits.py")
 
 SPARED: dict[str, str] = {}

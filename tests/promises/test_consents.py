@@ -305,3 +305,22 @@ async def test_a_consent_opens_no_restriction(world: World) -> None:
         assert await told(world, event_of(brand, template)) == []
         assert await why_not(world) == ("restricted", "restricted")
     assert len(await told(world, event_of(brand, "policy-change"))) == 1
+
+
+@pytest.mark.promise("interpals-30")
+async def test_a_later_policy_binds_who_consented_to_it(world: World, operator: Stack) -> None:
+    """What only a later policy allows waits for a consent to that policy, which is on record, and ends with it."""
+    policy = policies()[BRAND]
+    purposes = tuple(purpose for purpose in policy.purposes if purpose != "offers")
+    world.policies[BRAND] = policy.after({"2014": policy.model_copy(update={"version": "2014", "purposes": purposes})})
+    await known(world, BRAND, {**ADA, "policy_version": "2014"})
+    await known(world, BRAND, {**ADA, "policy_version": policy.version})
+    assert await told(world, event_of(BRAND, "spring-offer")) == []
+    assert await why_not(world) == ("needs_fresh_consent", "fresh-consent")
+    assert (await tell(world, BRAND, "consents", scope=f"version/{policy.version}", **SAID))[0] == 200
+    assert len(await told(world, event_of(BRAND, "spring-offer"))) == 1
+    listed = await operator.done("consents", "list", "--brand", BRAND, "--ref", "ada", "--json")
+    [record] = [one for one in listed.json["consents"] if one["scope"] == f"version/{policy.version}"]
+    assert (record["given"], record["words"], record["controller"]) == (True, WORDS, policy.controller.id)
+    assert (await tell(world, BRAND, "consents", scope=f"version/{policy.version}", given=False))[0] == 200
+    assert await told(world, event_of(BRAND, "spring-offer")) == []
