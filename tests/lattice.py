@@ -102,7 +102,9 @@ def facts_with(category: str, wrongs: Sequence[Wrong]) -> Facts:
         mailing |= wrong.mailing
         policy |= wrong.policy
     asked = mailing_of(category, **{"id": HERE, "topic": "music", **mailing})
-    return facts_of(asked, replace(ADA, **standing), revised(POLICY, _OLD, **policy), NOW)
+    return facts_of(
+        asked, replace(ADA, **{"collected_under": POLICY.version, **standing}), revised(POLICY, _OLD, **policy), NOW
+    )
 
 
 def speaking(facts: Facts) -> list[str]:

@@ -36,9 +36,12 @@ def test_each_rule_has_its_place() -> None:
 
 
 def test_the_first_reason_is_told() -> None:
-    """Of a person with two things wrong, the ledger names the one that comes first, in every category."""
+    """Of a person with two things wrong, the ledger names the one that comes first; each rule is named of somebody."""
+    named = set()
     for category, wrongs in people(2):
         facts = facts_with(category, wrongs)
         decision = decide(facts.mailing, facts.standing, facts.policy, facts.now)
         told = min(speaking(facts), key=PRECEDENCE.index, default=SEND)
         assert decision.rule == told, (category, [wrong.name for wrong in wrongs])
+        named.add(told)
+    assert named == {*PRECEDENCE, SEND}
