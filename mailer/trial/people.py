@@ -21,6 +21,8 @@ FOREIGN_VERSION = "another-controller-2001"
 _ANOTHER_MAILING = UUID("0192f0c1-0000-7000-8000-00000000ffff")
 _MANY = 10_000
 """More mails than any cap lets through."""
+MOST = 10_000
+"""The most people with two traits. Of a policy with many partners or purposes, every second or third pair is taken."""
 HOME = "US"
 """A country whose law lets promotions go until they are refused."""
 
@@ -63,15 +65,15 @@ class Person:
 
 
 def people_of(policy: Policy) -> tuple[Person, ...]:
-    """Everybody the trial is about: those of `singles_of`, and each with another trait."""
-    found = list(singles_of(policy))
-    for base, traits in _lattice(policy):
-        found += [
-            with_traits(base, one, other)
-            for one, other in combinations(traits, 2)
-            if one.changes.keys().isdisjoint(other.changes)
-        ]
-    return tuple(found)
+    """Everybody the trial is about: those of `singles_of`, and each with another trait, as far as `MOST` lets it."""
+    pairs = [
+        (base, one, other)
+        for base, traits in _lattice(policy)
+        for one, other in combinations(traits, 2)
+        if one.changes.keys().isdisjoint(other.changes)
+    ]
+    every = -(-len(pairs) // MOST) or 1
+    return (*singles_of(policy), *(with_traits(*pair) for pair in pairs[::every]))
 
 
 def singles_of(policy: Policy) -> tuple[Person, ...]:

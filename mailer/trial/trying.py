@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
 
 from mailer.policy.deciding import decide
-from mailer.policy.decision import WRITTEN, Decision, Divert, Hold, Send, Suppress
+from mailer.policy.decision import WRITTEN, Decision, Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.document import Policy
 from mailer.policy.promise import Promise
 from mailer.rendering.headers import HeaderRefused
@@ -197,8 +197,13 @@ def try_brand(
     few = everybody[: len(singles_of(policy))]
     mails = mails_of(policy, templates, now)
     tallies = Tallies(policy.promises)
+    decided = set[Mailing]()
     for number, mail in enumerate(mails, 1):
-        for index, person in everybody if mail.usual else few:
+        # To a decision, two templates of one category and purpose are the same.
+        alike = replace(mail.mailing, id=None)
+        is_new = mail.usual and alike not in decided
+        decided.add(alike)
+        for index, person in everybody if is_new else few:
             decision = decide(mail.mailing, person.standing, policy, now)
             tallies.ask(case_of(person, mail, policy), index, decision)
         tallies.look(mail, policy, now)

@@ -24,7 +24,7 @@ from mailer.policy.section import Cap
 from mailer.rendering.templates import Template, TemplateLibrary, restore
 from mailer.trial import doors
 from mailer.trial.doors import DOORS
-from mailer.trial.people import Person, people_of, singles_of
+from mailer.trial.people import MOST, Person, people_of, singles_of
 from mailer.trial.sights import SIGHTS
 from mailer.trial.statements import FLOOR, STATEMENTS
 from mailer.trial.trying import FAILS, HOLDS, NOT_TRIED, Line, try_brand
@@ -309,6 +309,25 @@ def test_a_policy_turned_round_breaks_its_promise(
 
     assert result(policy) == (NOT_TRIED if "partner" not in policy.terms and turned is mailing_for_partners else HOLDS)
     assert result(turned(policy)) == FAILS
+
+
+def test_the_people_of_a_large_policy_are_bounded() -> None:
+    """With hundreds of partners and purposes, each is met by somebody, and the pairs stay within a bound."""
+    policy = policies()["interpals"]
+    many = tuple(policy.partners[0].model_copy(update={"id": f"partner-{n}"}) for n in range(120))
+    purposes = tuple(f"purpose_{n}" for n in range(120))
+    people = people_of(policy.model_copy(update={"partners": many, "purposes": purposes}))
+    assert len(people) <= MOST + len(singles_of(policy)) + 5 * 120
+    met = set[str]().union(*(person.standing.opted_out for person in people))
+    assert met >= {f"partner/partner-{n}" for n in range(120)} | {f"purpose/purpose_{n}" for n in range(120)}
+
+
+def test_two_trials_of_a_policy_are_the_same() -> None:
+    """Nothing is drawn by lot: the same people in the same order, and the same report."""
+    policy = policies()["peerstream"]
+    assert people_of(policy) == people_of(policy)
+    first, second = (try_brand(policy, NOTHING, NOW, people=singles_of(policy)) for _ in range(2))
+    assert first == second
 
 
 def own_policy(folder: Path, patch: pytest.MonkeyPatch, *rules: str) -> None:
