@@ -49,7 +49,7 @@ def cases() -> dict[str, Case]:
         "promotion, sent": (promotion, ADA, interpals),
         "promotion, no opt-in where it needs one": (promotion, replace(ADA, country="DE"), interpals),
         "service mail, sent": (service, replace(ADA, paid=True), interpals),
-        "service mail as a notification, sent": (service, ADA, interpals),
+        "service mail as updates, sent": (service, ADA, interpals),
         "partner's mail, asked for": (partner, replace(ADA, consents=frozenset({"partner/penpal-shop"})), interpals),
         "invitation, sent": (invitation, replace(ADA, source="invitation"), interpals),
         "breach notice, sent": (Mailing(CATEGORIES["breach"], "security_notice", id_), ADA, interpals),

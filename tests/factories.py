@@ -70,6 +70,7 @@ KEY = "a key of the tests"
 TEMPLATES = {
     "newsletter": "weekly",
     "promotional": "spring-offer",
+    "account": "welcome",
     "service": "maintenance",
     "breach": "breach-notice",
     "notification": "activity",

@@ -130,7 +130,7 @@ class Model:
         if category == "service":
             if account.paid or not self._any(account, "paid_only"):
                 return True
-            return self._welcome(account, "notification")
+            return self._welcome(account, "updates")
         if not self._welcome(account, category):
             return False
         return self._asked(account, category) or not (self._any(account, "asks") or account.country in OPT_IN_COUNTRIES)

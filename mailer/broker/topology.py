@@ -10,7 +10,8 @@ from mailer.ports.broker import Header, Message
 EVENTS = "mailer.events"
 """Topic, key `<brand>.<category>` or `<brand>.account`: what applications publish."""
 ACCOUNT = "account"
-"""In the place of a category: what an application says of an account (paltalk06-21)."""
+"""In the place of a category: what an application says of an account (paltalk06-21). It is also the category of
+an account's own mail, with the same key and queue; an event's body tells which of the two it is."""
 BATCHES = "mailer.batches"
 """Direct, key the lane: ids of deliveries to hand over."""
 OUTCOMES = "mailer.outcomes"
@@ -169,6 +170,7 @@ def topology(categories: Mapping[tuple[str, str], Lane]) -> Topology:
             *(
                 Binding(EVENTS, events_queue(Lane.SERVICE), f"{brand}.{ACCOUNT}")
                 for brand in dict.fromkeys(brand for brand, _ in categories)
+                if (brand, ACCOUNT) not in categories
             ),
         ),
     )

@@ -27,16 +27,18 @@ class Category:
         mandatory: no opt-out, complaint or marketing suppression stops it.
         lane: the queue it travels on.
         max_age: how long a delivery that is refused for now is tried. RFC 5321 4.5.4.1 says four to five days at
-            least, and what the law asks for gets five: late is better than never. Service mail and a newsletter are
-            stale after two days, and whatever tells of a moment after one.
-        outlives_account: it reaches deactivated accounts too (legal and security mail).
+            least, and what the law asks for and an account's own mail get five: late is better than never. Service mail
+            and a newsletter are stale after two days, and whatever tells of a moment after one.
+        outlives_account: it reaches deactivated and restricted accounts too (account, legal and security mail).
         needs_release: a second, identified person releases it before anything is sent.
         written_fallback: who cannot get it electronically is put on the written-notice queue.
         markets: it is direct marketing, so that a policy or a jurisdiction may ask for an opt-in.
         promotes: it may carry promotional blocks, and needs a known basis.
         partners: it is sent for a partner of the brand.
         invites: it goes to somebody who is no member yet, for a member.
-        follows_service_scope: where only paid service mail is mandatory, it is a notification to everyone else.
+        without_product: the optional category that it is, under `service_scope = "paid"`, to who does not have the
+            product that it is about.
+        stands_in: it is such a category: its templates and values are held to what mandatory mail is held to.
         answers: it answers a person's own request.
         tells_change: it tells of a change, at the address on record, and leaves proof of what was told.
         tells_everyone: it goes to all accounts of the brand.
@@ -54,7 +56,8 @@ class Category:
     promotes: bool = False
     partners: bool = False
     invites: bool = False
-    follows_service_scope: bool = False
+    without_product: str = ""
+    stands_in: bool = False
     answers: bool = False
     tells_change: bool = False
     tells_everyone: bool = False
@@ -65,6 +68,11 @@ class Category:
         """Whether recipients may leave it."""
         return not self.mandatory
 
+    @property
+    def is_plain(self) -> bool:
+        """Tells whether it is mandatory or stands in the place of such mail, and promotes in no word or value."""
+        return self.mandatory or self.stands_in
+
 
 _LEGAL = timedelta(days=5)
 _STALE = timedelta(days=2)
@@ -73,7 +81,11 @@ _MOMENT = timedelta(days=1)
 CATEGORIES: dict[str, Category] = {
     category.name: category
     for category in (
-        Category("service", mandatory=True, lane=Lane.SERVICE, max_age=_STALE, follows_service_scope=True),
+        Category("account", mandatory=True, lane=Lane.SERVICE, max_age=_LEGAL, outlives_account=True),
+        Category("service", mandatory=True, lane=Lane.SERVICE, max_age=_STALE, without_product="updates"),
+        Category(
+            "updates", mandatory=False, lane=Lane.SERVICE, max_age=_STALE, stands_in=True, list_name="Service updates"
+        ),
         Category(
             "breach",
             mandatory=True,

@@ -252,9 +252,9 @@ class Policy(Section):
         return self
 
     @model_validator(mode="after")
-    def _notifies(self) -> Self:
-        if self.switches.service_scope == "paid" and "notification" not in self.terms:
-            raise fault("no_notification", ("switches", "service_scope"))
+    def _has_updates(self) -> Self:
+        if self.switches.service_scope == "paid" and "updates" not in self.terms:
+            raise fault("no_updates", ("switches", "service_scope"))
         return self
 
     @model_validator(mode="after")

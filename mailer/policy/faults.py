@@ -33,7 +33,7 @@ MESSAGES = {
     "no_category": "is no category; write one of {categories}",
     "not_mandatory": "is for optional mail, and {category} is mandatory; remove it",
     "not_optional": "is for mandatory mail, and {category} is optional; remove it",
-    "no_notification": 'is "paid", and the policy has no notifications; add [categories.notification]',
+    "no_updates": 'is "paid", and the policy has no updates; add [categories.updates]',
     "same_sender": "is the sender of mandatory mail; write another one: bulk mail must not spoil its reputation",
     "not_aligned": "is not of {domain}, which signs; write an address of it or of a domain below it, as DMARC asks",
     "below_floor": "is {given}, below the floor; write {least}: a policy may be stricter than the law, never weaker",

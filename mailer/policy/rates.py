@@ -62,4 +62,4 @@ def _of(policy: Policy, category: Category) -> Iterator[Rate]:
 
 def _meant(category: Category) -> tuple[Category, ...]:
     """What a category may be to somebody (see the rule `service-scope`)."""
-    return (category, CATEGORIES["notification"]) if category.follows_service_scope else (category,)
+    return (category, CATEGORIES[category.without_product]) if category.without_product else (category,)

@@ -39,13 +39,13 @@ def _consented(facts: Facts) -> bool:
 
 @rule(
     "service-scope",
-    "interpals-08, paltalk06-05; PROMISES: where they clash",
+    "interpals-08, interpals-26, paltalk06-05; PROMISES: where they clash",
     sees=("mailing.category.name", "switches.service_scope", "standing.paid"),
 )
 def service_scope(category: Category, standing: Standing, switches: Switches) -> Category | None:
-    """Under `service_scope = "paid"`, service mail to an account without a paid product is a notification."""
-    if category.follows_service_scope and switches.service_scope == "paid" and not standing.paid:
-        return CATEGORIES["notification"]
+    """Under `service_scope = "paid"`, service mail to an account without a paid product is an update."""
+    if category.without_product and switches.service_scope == "paid" and not standing.paid:
+        return CATEGORIES[category.without_product]
     return None
 
 

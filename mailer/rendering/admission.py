@@ -172,8 +172,8 @@ def _type_problems(event: MessageEvent, template: Template, texts: Texts) -> Ite
 
 
 def _link_problems(event: MessageEvent, template: Template, category: Category) -> Iterator[str]:
-    """Texts of mandatory mail in which mail programs make a link: only what the template makes a link of is one."""
-    if category.optional:
+    """Texts of plain mail in which mail programs make a link: only what the template makes a link of is one."""
+    if not category.is_plain:
         return
     shown = template.uses
     if event.reason and "reason" in shown and has_link(event.reason):

@@ -84,7 +84,7 @@ class Page:
 
     @property
     def mandatory(self) -> bool:
-        """Tells whether the template is one of mandatory mail, though some may get it as a notification."""
+        """Tells whether the template is one of mandatory mail, though some may get it as updates."""
         return self.policy.categories[self.template.category].mandatory
 
     @property
@@ -163,10 +163,13 @@ def _manifest_problems(template: Template, policy: Policy) -> Iterator[str]:
 
 
 def _type_problems(template: Template) -> Iterator[str]:
-    """Values without a type in mandatory mail, types without a value, and values of the example that do not fit."""
+    """Values without a type in plain mail, types without a value, and values of the example that do not fit."""
     category, used = CATEGORIES.get(template.category), template.uses - RESERVED
-    for name in sorted(used - set(template.types)) if category and category.mandatory else ():
-        yield f'values: {name} has no type, as each value of mandatory mail; write {name} = "…" below [values]: {FORMS}'
+    for name in sorted(used - set(template.types)) if category and category.is_plain else ():
+        yield (
+            f"values: {name} has no type, as each value of {template.category} mail; "
+            f'write {name} = "…" below [values]: {FORMS}'
+        )
     for name in sorted(set(template.types) - used):
         yield f"values: {name} is not used by the template; remove it"
     for name, _ in sorted(template.linked):
@@ -180,13 +183,13 @@ def _type_problems(template: Template) -> Iterator[str]:
 
 @rule("not-promotional", "paltalk06-05, paltalk06-10; the floor; CAN-SPAM 3(2)(B)", idle=())
 def not_promotional(page: Page) -> Iterator[str]:
-    """Any promotional block makes a template promotional; other mail has none, and mandatory mail no word of it."""
+    """Any promotional block makes a template promotional; other mail has none, and plain mail no word of it."""
     category = page.policy.categories[page.template.category]
     if page.template.promotional and not category.promotes:
         yield f"category: a promotional block makes it promotional, not {category.name}; remove the block or change it"
-    if category.mandatory:
+    if category.is_plain:
         for word in sorted(_promotions(page)):
-            yield f'says "{word}", which promotes; {category.name} mail cannot be left: say it in promotional mail'
+            yield f'says "{word}", which promotes; {category.name} mail never does: say it in promotional mail'
 
 
 def _promotions(page: Page) -> Iterator[str]:
@@ -226,10 +229,10 @@ def breach_alone(page: Page) -> Iterator[str]:
 
 @rule("profile-stays", "paltalk06-09", idle=())
 def profile_stays(page: Page) -> Iterator[str]:
-    """A profile tailors promotions, as words in their text: no mandatory mail uses it, no address carries it off."""
+    """A profile tailors promotions, as words in their text: no plain mail uses it, no address carries it off."""
     if "profile" not in page.names:
         return
-    if page.policy.categories[page.template.category].mandatory:
+    if page.policy.categories[page.template.category].is_plain:
         yield f"uses profile; {page.template.category} mail is the same for everyone"
     for piece, source in page.sources.items():
         marked = TAG.sub(lambda found: _MARK if _mentions_profile(found[0]) else "", source)
@@ -241,7 +244,7 @@ def profile_stays(page: Page) -> Iterator[str]:
 
 
 def _misplaced(template: Template, policy: Policy) -> Iterator[str]:
-    """Mandatory mail uses nothing that leaves it, unless it is a notification to some, and nothing that counts."""
+    """Mandatory mail uses nothing that leaves it, unless it is updates to some, and nothing that counts."""
     category = policy.categories[template.category]
     if category.optional:
         return

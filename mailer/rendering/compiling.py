@@ -98,7 +98,7 @@ def _compile_all(
             (name, before)
             for one in compiled.values()
             for name, before in linked_names(one.variant.literal["html"])
-            if name not in RESERVED and category is not None and category.mandatory
+            if name not in RESERVED and category is not None and category.is_plain
         ),
         promotional=any(one.promotional for one in compiled.values()),
         types=types,

@@ -74,12 +74,12 @@ def faces(policy: Policy, category: Category) -> Iterator[Face]:
         if footer != usual:
             yield Face(category, footer)
     if two_faced(policy, category):
-        yield Face(CATEGORIES["notification"], "none")
+        yield Face(CATEGORIES[category.without_product], "none")
 
 
 def two_faced(policy: Policy, category: Category) -> bool:
-    """Whether mail of a category is a notification to some people, who can leave it."""
-    return category.follows_service_scope and any(
+    """Whether mail of a category is an optional one to some people, who can leave it."""
+    return bool(category.without_product) and any(
         switches.service_scope == "paid" for switches in policy.every_switches()
     )
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy
 from mailer.policy.standing import Standing
 from mailer.trial.mails import Mail
@@ -15,7 +14,7 @@ OF_THE_ACCOUNT = frozenset({"account"})
 """Mail that lets somebody use an account at all; no switch moves it."""
 ANNOUNCING = "service"
 """Announcements; under `service_scope = "paid"` optional for who does not pay for that product."""
-ANNOUNCED_FREELY = "updates" if "updates" in CATEGORIES else "notification"
+ANNOUNCED_FREELY = "updates"
 """What an announcement is to a person who does not pay for the product."""
 MARKETING = frozenset({"newsletter", "promotional", "partner"})
 """Direct marketing."""

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from mailer.accounts import KINDS, parse_any
-from mailer.broker.topology import EVENTS, events_queue, topology
+from mailer.broker.topology import EVENTS, Binding, events_queue, topology
 from mailer.ledger.outbox import OutboxPublisher
 from mailer.policy.category import Lane
+from mailer.policy.identity import Identity, IdentityKind
+from mailer.policy.publishers import Rights
 from tests.factories import BRAND, FakeReceived, World, person, plain_event, received
 
 CONSENT = {"scope": "newsletter", "version": "2024", "words": "Yes, please", "at": "2026-01-01T00:00:00Z"}
@@ -193,3 +195,29 @@ async def test_published_as_messages_are(world: World) -> None:
     for brand in (BRAND, "peerstream"):
         assert plan.route(EVENTS, f"{brand}.account") == (events_queue(Lane.SERVICE),)
     assert plan.route(EVENTS, "nobody.account") == ("mailer.dead.letters",)
+
+
+async def test_the_key_of_account_events_is_also_that_of_an_accounts_mail(world: World) -> None:
+    """One queue takes both by one binding; their bodies tell them apart; a right to the one is none to the other."""
+    plan = topology({(BRAND, name): category.lane for name, category in world.policies[BRAND].categories.items()})
+    assert [part for part in plan.bindings if part.key == f"{BRAND}.account"] == [
+        Binding(EVENTS, events_queue(Lane.SERVICE), f"{BRAND}.account")
+    ]
+    [ada] = await world.known(1)
+    speaks, mails = Identity(IdentityKind.BROKER, "crm"), Identity(IdentityKind.BROKER, "shop-front")
+    await world.publishers.add(speaks, Rights(frozenset({BRAND}), actions=frozenset(KINDS)))
+    await world.publishers.add(mails, Rights(frozenset({BRAND}), frozenset({"account"})))
+    for number, (user, said, settled) in enumerate(
+        (
+            ("crm", plain_event({"refs": ["user-1"]}, "account"), "may not publish account mail of interpals"),
+            ("shop-front", event("restrict"), "may not say restrict of an account at interpals"),
+            ("shop-front", plain_event({"refs": ["user-1"]}, "account"), "ack"),
+            ("crm", event("restrict"), "ack"),
+            ("crm", event("restrict") | {"category": "account"}, "category: is not a field of an event"),
+        )
+    ):
+        arrived = received(said | {"id": f"both-{number}"}, f"{BRAND}.account", user)
+        await world.intake().take("service", [arrived])
+        assert settled in str(arrived.settled), number
+    assert world.processor.recipients == ["user-1@people.example"]
+    assert (await standing(world, ada))["restricted_at"] is not None

@@ -129,8 +129,8 @@ async def test_what_is_not_counted_leaves_no_trace(world: World) -> None:
 
 
 async def test_service_mail_to_who_pays_nothing_counts_as_what_it_is(world: World) -> None:
-    """A notification's cap counts service mail that is a notification to this person, and only that."""
-    limited(world, notification=capped(1))
+    """The cap of updates counts service mail that is an update to this person, and only that."""
+    limited(world, updates=capped(1))
     await world.known(1)
     await world.paying(2)
     people = {"refs": ["user-1", "user-2"]}

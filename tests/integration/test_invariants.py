@@ -118,7 +118,7 @@ class Machine(RuleBasedStateMachine):
         return [link for link in self.links if not link[1].erased]
 
     @somebody_lives
-    @rule(pick=picks, category=st.sampled_from((*OPTIONAL, "notification")))
+    @rule(pick=picks, category=st.sampled_from((*OPTIONAL, "updates")))
     def asks_for(self, pick: int, category: str) -> None:
         """The owner of an account wants something, which ends their opt-out of it and of nothing else."""
         account = self.account(pick)
@@ -135,7 +135,7 @@ class Machine(RuleBasedStateMachine):
             self.model.said(account, category)
 
     @somebody_lives
-    @rule(pick=picks, scope=st.sampled_from((*OPTIONAL, "notification", "*")))
+    @rule(pick=picks, scope=st.sampled_from((*OPTIONAL, "updates", "*")))
     def leaves(self, pick: int, scope: str) -> None:
         """An opt-out."""
         account = self.account(pick)
@@ -251,7 +251,7 @@ class Machine(RuleBasedStateMachine):
         assert category != "breach"
         assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         assert all(found[1] in body for body in bodies)
-        scope = "notification" if category == "service" else category
+        scope = "updates" if category == "service" else category
         token = self.steps.links.read_unsubscribe(found[1])
         assert token is not None
         sharing = [account for account in self.model.living(brand) if account.address == outgoing.recipient]

@@ -24,7 +24,7 @@ from tests.integration.web_world import browse
 from tests.letters import LINKS, consents
 
 TABLE = Path(__file__).parents[2] / "docs" / "links.md"
-OPTIONAL = ("newsletter", "promotional", "notification", "invitation", "partner")
+OPTIONAL = ("newsletter", "promotional", "updates", "notification", "invitation", "partner")
 ACTS = tuple(act.value for act in Act)
 WANTED = (*OPTIONAL, "newsletter/chat-rooms", "partner/penpal-shop", "purpose/offers", TRACKING, *ACTS)
 REFUSED = ("marketing", "personalisation", "tracking", "individual", "electronic")

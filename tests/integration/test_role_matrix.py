@@ -60,7 +60,7 @@ RECIPIENT = f"/api/v1/recipients/{BRAND}/user-1"
 ROUTES: dict[tuple[str, str], tuple[Row, ...]] = {
     ("POST", "/api/v1/events"): tuple(
         Row("POST", "/api/v1/events", ToPublish(BRAND, category, "weekly"))
-        for category in ("newsletter", "service", "promotional", "breach", "policy_change")
+        for category in ("newsletter", "service", "account", "promotional", "breach", "policy_change")
     ),
     ("GET", "/api/v1/events/{brand}/{event_id:path}"): (
         Row("GET", f"/api/v1/events/{BRAND}/one", ToRead(BRAND, Read.STATUS)),
@@ -236,7 +236,7 @@ DOORS: dict[IdentityKind, Door] = {
 WISHES: tuple[Wish, ...] = (
     *(
         ToPublish(BRAND, category, "")
-        for category in ("newsletter", "service", "promotional", "breach", "policy_change")
+        for category in ("newsletter", "service", "account", "promotional", "breach", "policy_change")
     ),
     *(ToSay(BRAND, action) for action in KINDS),
 )

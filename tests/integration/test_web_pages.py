@@ -67,7 +67,7 @@ async def test_what_is_asked_for_waits_with_its_words(world: World) -> None:
     async with browse(world, **{"accept-language": "de"}) as client:
         page = await client.get(preferences(who))
         after = await client.post(preferences(who), data={"stop": "notification", "want": "promotional"})
-    kinds = {"newsletter", "promotional", "notification", "invitation", "partner/penpal-shop"}
+    kinds = {"newsletter", "promotional", "updates", "notification", "invitation", "partner/penpal-shop"}
     assert offered(page.text) == kinds
     assert offered(page.text, "want") >= kinds | {"marketing-again", "notices-in-writing"}
     assert "checked" not in after.text
@@ -247,7 +247,7 @@ async def test_a_mail_explains_itself_to_whoever_holds_it(world: World) -> None:
     )
     who = await world.id_of("user-1")
     service = await world.accept([person(1)], "service")
-    await world.pool.execute("UPDATE deliveries SET sent_as = 'notification' WHERE mailing_id = $1", service.mailing_id)
+    await world.pool.execute("UPDATE deliveries SET sent_as = 'updates' WHERE mailing_id = $1", service.mailing_id)
     breach = await world.accept([person(1)], "breach")
     async with browse(world) as client:
         answers = [
@@ -256,13 +256,13 @@ async def test_a_mail_explains_itself_to_whoever_holds_it(world: World) -> None:
         ]
         await consents(world, BRAND, "newsletter", ref="user-1")
         asked = (await client.get(LINKS.report(ReportToken(BRAND, who, mailing.mailing_id, 1)))).text
-    newsletter, notification, notice, gone = answers
+    newsletter, update, notice, gone = answers
     for fact in ("Newsletter", "InterPals Inc. is responsible", "Given when an account was made", "since 2026-03-04"):
         assert fact in newsletter
     assert "version 2024" in newsletter
     assert "have not unsubscribed" in newsletter
     assert "It was asked for" in asked
-    assert "Notifications" in notification
+    assert "Service updates" in update
     assert "about an account at InterPals" in notice
     assert "records of this mailing have been deleted" in gone
     for page in (*answers, asked):

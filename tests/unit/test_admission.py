@@ -94,7 +94,7 @@ GOOD_URLS = (
 @pytest.mark.parametrize("url", BAD_URLS)
 def test_an_address_of_mandatory_mail_leads_somewhere(url: object) -> None:
     """A value that mandatory mail makes a link of is a URL of the brand's own, for all and for each person."""
-    welcome = {"category": "service", "template": "welcome", "reason": "A new account"}
+    welcome = {"category": "account", "template": "welcome", "reason": "A new account"}
     said = "verify_url is no https or http URL of paltalk.example; template welcome declares its type"
     assert problems(**welcome, context={"verify_url": url}) == [f"context: {said}"]
     own = people({"verify_url": GOOD_URLS[0]}, {"verify_url": url})
@@ -104,7 +104,7 @@ def test_an_address_of_mandatory_mail_leads_somewhere(url: object) -> None:
 @pytest.mark.parametrize("url", GOOD_URLS)
 def test_an_address_of_the_brands_own_domain_is_taken(url: str) -> None:
     """A URL leads to the policy's domain or one below it, in any case and at any port."""
-    welcome = {"category": "service", "template": "welcome", "reason": "A new account"}
+    welcome = {"category": "account", "template": "welcome", "reason": "A new account"}
     assert ask(**welcome, context={"verify_url": url}).name == "welcome"
     assert ask(**welcome, context={}, to=people({"verify_url": url})).name == "welcome"
 
@@ -131,7 +131,9 @@ def test_unknown_brand() -> None:
 def test_unknown_category() -> None:
     """The answer says which categories the brand sends."""
     (problem,) = problems(category="invitation")
-    assert problem.startswith("category: paltalk-2006 does not send invitation; it sends breach, business_transition")
+    assert problem.startswith(
+        "category: paltalk-2006 does not send invitation; it sends account, breach, business_transition"
+    )
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ HERE, OTHER = UUID(int=7), UUID(int=8)
 OPTIONAL = [category for category in CATEGORIES.values() if category.optional]
 MANDATORY = [category for category in CATEGORIES.values() if category.mandatory]
 PURPOSE = {
+    "account": "service_notice",
+    "updates": "service_notice",
     "service": "service_notice",
     "breach": "security_notice",
     "rights": "rights",
@@ -201,7 +203,7 @@ def test_mail_only_goes_to_an_address(mailing: Mailing, standing: Standing, poli
         assert mailing.purpose in policy.purposes
         assert mailing.send_at is None or mailing.send_at <= NOW
         assert mailing.expires_at is None or mailing.expires_at > NOW
-        assert decision.category in (mailing.category, CATEGORIES["notification"])
+        assert decision.category in (mailing.category, CATEGORIES["updates"])
 
 
 @given(switches, switches, floors)
@@ -275,8 +277,8 @@ def test_every_rule_can_decide(rule: str) -> None:
 @pytest.mark.parametrize("category", CATEGORIES)
 @pytest.mark.parametrize("flag", ["deactivated", "restricted", "under_13", "erased"])
 def test_invariant_3(category: str, flag: str) -> None:
-    """A closed or restricted account gets legal and security mail only; a child and who is erased get nothing."""
-    legal = category in ("breach", "rights", "policy_change", "business_transition")
+    """A closed or restricted account gets account, legal and security mail; a child and who is erased get nothing."""
+    legal = category in ("account", "breach", "rights", "policy_change", "business_transition")
     reached = legal and flag in ("deactivated", "restricted")
     change: dict[str, Any] = {flag: True}
     decision = decided(category, replace(ADA, **change))
@@ -287,15 +289,15 @@ def test_invariant_3(category: str, flag: str) -> None:
     ("scope", "paid", "left", "category", "gets"),
     [
         ("paid", True, True, "service", True),
-        ("paid", False, False, "notification", True),
-        ("paid", False, True, "notification", False),
+        ("paid", False, False, "updates", True),
+        ("paid", False, True, "updates", False),
         ("any", False, True, "service", True),
     ],
 )
 def test_service_scope(scope: str, paid: bool, left: bool, category: str, gets: bool) -> None:
-    """Under `paid`, service mail to who pays nothing is a notification, which can be left; else nothing stops it."""
+    """Under `paid`, service mail to who pays nothing is an update, which can be left; else nothing stops it."""
     policy = revised(POLICY, switches=POLICY.switches.model_copy(update={"service_scope": scope}))
-    standing = replace(ADA, paid=paid, opted_out=frozenset({"notification"} if left else ()))
+    standing = replace(ADA, paid=paid, opted_out=frozenset({"updates"} if left else ()))
     mailing = mailing_of("service")
     assert facts_of(mailing, standing, policy, NOW).category.name == category
     decision = decide(mailing, standing, policy, NOW)
@@ -318,7 +320,7 @@ def test_an_unknown_basis(lacks: dict[str, Any], default: str | None, known: boo
     assert reason(decided("promotional", standing, policy)) == (None if known else "unknown_basis")
     named = {"source": "source", "country": "country", "collected_under": "policy_version"}
     assert missing_basis(policy, standing) == (() if known else tuple(named[name] for name in lacks))
-    for category in ("breach", "rights", "policy_change", "business_transition"):
+    for category in ("account", "breach", "rights", "policy_change", "business_transition"):
         assert isinstance(decided(category, standing, policy), Send)
 
 
@@ -326,20 +328,20 @@ def test_beyond_the_rate_service_mail_is_sent_and_noticed() -> None:
     """The alarm goes off with the mail that is one too many, and stops nothing (paltalk06-04)."""
     policy = revised(POLICY, terms={"service": CategoryTerms(alarm=Cap(mails=2, days=30))})
     for n, alarm in ((1, False), (2, True)):
-        decision = decided("service", replace(ADA, paid=True, sent=(("service", n), ("notification", 9))), policy)
+        decision = decided("service", replace(ADA, paid=True, sent=(("service", n), ("updates", 9))), policy)
         assert decision == Send(SEND, "2024", CATEGORIES["service"], alarm)
 
 
 def test_a_cap_counts_what_the_mail_is_to_the_person() -> None:
-    """Service mail to who pays nothing counts as the notification that it is, and is counted before it is decided."""
-    capped = {"service": CategoryTerms(), "notification": CategoryTerms(cap=Cap(mails=1, days=7))}
+    """Service mail to who pays nothing counts as the update that it is, and is counted before it is decided."""
+    capped = {"service": CategoryTerms(), "updates": CategoryTerms(cap=Cap(mails=1, days=7))}
     policy = revised(POLICY, terms=capped)
-    unpaid = replace(ADA, sent=(("notification", 1),))
+    unpaid = replace(ADA, sent=(("updates", 1),))
     assert decided("service", unpaid, policy) == Suppress("category_cap", "frequency", "2024")
     assert isinstance(decided("service", replace(unpaid, paid=True), policy), Send)
     assert {(rate.category, rate.counted) for rate in rates_of([policy])} == {
-        ("service", "notification"),
-        ("notification", "notification"),
+        ("service", "updates"),
+        ("updates", "updates"),
     }
     assert may_count(policy, CATEGORIES["service"])
     assert not may_count(policy, CATEGORIES["breach"])

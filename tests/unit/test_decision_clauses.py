@@ -27,7 +27,7 @@ from tests.unit.test_decision import (
     revised,
 )
 
-OPTIONAL = {"newsletter", "promotional", "notification", "invitation", "partner"}
+OPTIONAL = {"newsletter", "promotional", "updates", "notification", "invitation", "partner"}
 ENDING = {*OPTIONAL, "service"}
 MARKETING = {name for name, category in CATEGORIES.items() if category.markets}
 ONLY = {
@@ -103,7 +103,7 @@ UNPAID = revised(
     terms={"service": CategoryTerms()},
     switches=POLICY.switches.model_copy(update={"service_scope": "paid"}),
 )
-"""Service mail is a notification to who pays nothing, and of notifications the policy says nothing."""
+"""Service mail is an update to who pays nothing, and of updates the policy says nothing."""
 
 PEOPLE: list[tuple[str | None, str, Standing, Policy, dict[str, Any]]] = [
     ("category_not_in_policy", "newsletter", ADA, revised(POLICY, terms={"service": CategoryTerms()}), {}),

@@ -238,6 +238,7 @@ def test_mandatory_is_not_optional() -> None:
     assert {category.name for category in CATEGORIES.values() if category.optional} == {
         "newsletter",
         "promotional",
+        "updates",
         "notification",
         "invitation",
         "partner",

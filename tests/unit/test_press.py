@@ -153,16 +153,16 @@ def test_a_jurisdiction_lowers_the_level() -> None:
     )
 
 
-def test_service_mail_is_a_notification_to_some() -> None:
-    """One mailing, two faces: as a notification it comes from the other sender, with a way out in header and parts."""
+def test_service_mail_is_an_update_to_some() -> None:
+    """One mailing, two faces: as an update it comes from the other sender, with a way out in header and parts."""
     press = press_of("service", context=dict(_example("interpals", "maintenance")))
-    notice, service = printed(press, row_for(press), "notification"), printed(press, row_for(press))
+    notice, service = printed(press, row_for(press), "updates"), printed(press, row_for(press))
     assert "letters@mail." in notice["From"]
     assert "service@notice." in service["From"]
-    assert notice["List-Id"] == "Notifications of InterPals <notification.interpals.interpals.example>"
+    assert notice["List-Id"] == "Service updates of InterPals <updates.interpals.interpals.example>"
     assert (service["List-Id"], service["List-Unsubscribe"], service["List-Unsubscribe-Post"]) == (None, None, None)
     token = notice["List-Unsubscribe"].removeprefix("<https://mail.example/u/").removesuffix(">")
-    assert LINKS.read_unsubscribe(token) == UnsubscribeToken("interpals", 7, "notification", press.facts.id, 1)
+    assert LINKS.read_unsubscribe(token) == UnsubscribeToken("interpals", 7, "updates", press.facts.id, 1)
     assert tokens(notice, "u") == [token, token]
     assert tokens(service, "u") == []
 
@@ -173,12 +173,12 @@ def test_a_topic_is_a_list_of_its_own() -> None:
     lists = []
     for topic in ("chat-rooms", "travel", None, "chat-rooms"):
         press = presses.set_up(facts_of("service", context=context, audience_size=1, topic=topic), None)
-        lists.append(printed(press, row_for(press), "notification")["List-Id"].partition("<")[2])
+        lists.append(printed(press, row_for(press), "updates")["List-Id"].partition("<")[2])
     assert lists == [
-        "chat-rooms.notification.interpals.interpals.example>",
-        "travel.notification.interpals.interpals.example>",
-        "notification.interpals.interpals.example>",
-        "chat-rooms.notification.interpals.interpals.example>",
+        "chat-rooms.updates.interpals.interpals.example>",
+        "travel.updates.interpals.interpals.example>",
+        "updates.interpals.interpals.example>",
+        "chat-rooms.updates.interpals.interpals.example>",
     ]
 
 

@@ -233,7 +233,7 @@ def test_a_breach_notice_says_five_things(tmp_path: Path, name: str, fact: str) 
 
 
 def test_service_mail_shows_both_faces_under_paid(tmp_path: Path) -> None:
-    """Where only paid service mail is mandatory, a service template is a notification too, and shows the link then."""
+    """Where only paid service mail is mandatory, a service template is one of updates too, and shows the link then."""
     policies = brand_with(service_scope="paid")
     said = faults(tmp_path / "one", MANDATORY, policies=policies)
     assert "the text part has no unsubscribe_url" in said
@@ -251,7 +251,7 @@ def test_service_mail_shows_both_faces_under_paid(tmp_path: Path) -> None:
         face.category.name: LINK in template.render("en", face.values(template)).text
         for face in faces(policies["paltalk-2006"], category)
     }
-    assert shown == {"service": False, "notification": True}
+    assert shown == {"service": False, "updates": True}
     assert "uses unsubscribe_url; service mail cannot be left" in faults(tmp_path / "any", two)
 
 
@@ -261,7 +261,7 @@ def test_earlier_versions_ask_for_faces_too(tmp_path: Path) -> None:
     (paid,) = brand_with(service_scope="paid", service_footer="leave").values()
     later = policy.after({"older": paid})
     found = {(face.category.name, face.footer) for face in faces(later, later.categories["service"])}
-    assert found == {("service", "deactivate"), ("service", "leave"), ("notification", "none")}
+    assert found == {("service", "deactivate"), ("service", "leave"), ("updates", "none")}
     assert "no leave_url" in faults(tmp_path, MANDATORY, policies={policy.brand: later})
 
 

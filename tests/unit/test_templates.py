@@ -214,7 +214,7 @@ FAULTS: list[tuple[str, dict[str, str], list[str]]] = [
     (
         "unknown category",
         {"news/template.toml": FILES["news/template.toml"].replace('"newsletter"', '"invitation"', 1)},
-        ["category: the policy of paltalk-2006 has no invitation; it has service, breach"],
+        ["category: the policy of paltalk-2006 has no invitation; it has account, service, breach"],
     ),
     (
         "purpose not promised",

@@ -150,7 +150,7 @@ def test_what_programs_write_is_taken(day: Any, whole: int, part: float, moment:
 def test_a_mandatory_template_declares_each_value(tmp_path: Path) -> None:
     """One that does not is refused with what to write; optional mail need not declare any."""
     said = faults(tmp_path / "none", within(MANDATORY, MANIFEST, '[values]\nheadline = "text 200"\n', ""))
-    assert 'values: headline has no type, as each value of mandatory mail; write headline = "…" below [values]' in said
+    assert 'values: headline has no type, as each value of service mail; write headline = "…" below [values]' in said
     assert library(tmp_path / "optional", FILES).get("paltalk-2006", "news")
 
 

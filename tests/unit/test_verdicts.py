@@ -91,16 +91,18 @@ def test_who_does_not_get_it() -> None:
         assert entry.rule
 
 
-def test_service_mail_to_who_pays_nothing_is_a_notification() -> None:
-    """What the mail is to this person stands in the ledger and on the row, and decides how long it is tried."""
-    press, tried = press_of("service"), NOW - timedelta(days=1, hours=1)
+def test_service_mail_to_who_pays_nothing_is_an_update() -> None:
+    """What the mail is to this person stands in the ledger and on the row; account mail is tried for longer."""
+    press, tried = press_of("service"), NOW - timedelta(days=2, hours=1)
     step = sent(press, replace(ADA, paid=False), tried_at=tried)
-    assert (step.category.name, step.change.move.sent_as) == ("notification", "notification")
-    assert {entry.category for entry in step.change.entries} == {"notification"}
+    assert (step.category.name, step.change.move.sent_as) == ("updates", "updates")
+    assert {entry.category for entry in step.change.entries} == {"updates"}
     assert conclude(step, Outcome(Result.DEFERRED, 451), NOW).move.to_state is State.FAILED
     paid = sent(press, tried_at=tried)
     assert (paid.category.name, paid.change.move.sent_as) == ("service", None)
-    assert conclude(paid, Outcome(Result.DEFERRED, 451), NOW).move.to_state is State.DEFERRED
+    own = sent(press_of("account"), replace(ADA, paid=False), tried_at=tried)
+    assert (own.category.name, own.change.move.sent_as) == ("account", None)
+    assert conclude(own, Outcome(Result.DEFERRED, 451), NOW).move.to_state is State.DEFERRED
 
 
 def test_a_processor_that_may_not_have_it() -> None:
