@@ -19,6 +19,14 @@ def legal_hold(references: Sequence[str]) -> str | None:
     return f"a legal hold forbids erasure: {', '.join(references)}; lift it with `mailer recipients hold --lift` first"
 
 
+def hold_preserves(references: Sequence[str]) -> str | None:
+    """Says of legal holds that they forbid a correction; None where none stands."""
+    if not references:
+        return None
+    held = ", ".join(references)
+    return f"a legal hold preserves these data: {held}; lift it with `mailer recipients hold --lift`, then correct them"
+
+
 async def hold(rights: Rights, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> None:
     """Sets a legal hold.
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mailer.actions.account import UnknownRecipient
-from mailer.actions.hold import legal_hold
+from mailer.actions.hold import hold_preserves, legal_hold
 from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
@@ -91,12 +91,13 @@ async def rectify(rights: Rights, policy: Policy, recipient_id: int, correction:
     """Corrects data as of now (GDPR Art. 16). A new address takes along what was left with the old one.
 
     Raises:
+        ErasureBlocked: a legal hold preserves them as they are.
         UnknownRecipient: the brand has no such recipient. RecipientErased: nothing of theirs is left.
         ValueError: nothing is corrected, or no address is known.
     """
     if not correction.stated:
         raise ValueError("nothing is corrected; name email, name, locale or country")
-    if not await rights.rectify(policy.brand, recipient_id, correction, source):
+    if not await rights.rectify(policy.brand, recipient_id, correction, source, blocks=hold_preserves):
         raise UnknownRecipient(f"{policy.brand} has no such recipient")
 
 

@@ -121,7 +121,7 @@ async def _find(app: App, asked: _Asked) -> Found:
     if row is None:
         raise _Unexplained(f"--recipient: {person.brand} knows them no more")
     mailing = replace(mail.mailing, inviter_paused=row.inviter_paused)
-    stops = await app.suppressions.of(person.brand, person.id)
+    stops = [stop for stop in await app.suppressions.of(person.brand, person.id) if stop.reason != "collected"]
     consents = await app.consents.history(person.brand, person.id)
     past = await _past(app, asked, person, row.standing, stops, consents) if asked.on and asked.on < now else None
     policy = _policy_on(mail.policy, asked.on) if asked.on and past else mail.policy

@@ -3,13 +3,17 @@
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mailer.contents import Contents
 from mailer.macs import Mac
 from mailer.rendering.mailboxes import folded, kin, mailbox, relatives
+
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
+_HIDDEN: Final = "erased:"
 
 
 class Earlier(NamedTuple):
@@ -70,6 +74,12 @@ class AddressHasher:
     def hash_for(self, brand: str, partner: str, address: str) -> bytes:
         """32 bytes: what a partner computes of the same address, without any quotes, with its key."""
         return hmac.digest(self.partner_key(brand, partner), folded(address).replace('"', "").encode(), "sha256")
+
+    def hidden_id(self, brand: str, event_id: str) -> str | None:
+        """The id of an event about somebody who was erased, as a hash; None: it is a UUID, and names nobody."""
+        if _UUID.fullmatch(event_id) or event_id.startswith(_HIDDEN):
+            return None
+        return f"{_HIDDEN}{self._mac(f'event:{brand}:{event_id}'.encode()).hex()}"
 
     def erased_ref(self, brand: str, ref: str) -> str:
         """What stands for the ref of somebody who was erased: without the key, it leads to nobody."""

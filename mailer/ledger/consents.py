@@ -16,6 +16,7 @@ from mailer.ledger.writers import Writers
 from mailer.policy.standing import EVERYTHING_OPTIONAL, is_about_mail, partner_scope, purpose_scope
 from mailer.ports.consents import Consent, ConsentRecord, Lifting, Recorded
 from mailer.ports.ledger import Entry, Kind
+from mailer.ports.standings import rule_of
 
 _RECORD = ", ".join(
     [
@@ -207,7 +208,7 @@ def _entry(brand: str, recipient_id: int, reason: str, consent: Consent, source:
         recipient_id=recipient_id,
         reason=reason,
         category=consent.scope,
-        rule=f"action:{source}",
+        rule=rule_of(source, "application"),
         policy=consent.version,
     )
 

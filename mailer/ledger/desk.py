@@ -38,7 +38,13 @@ def desks(
 
     def desk(event: AccountEvent | None, actor: str | None = None) -> Desk:
         named = writers if actor is None else writers.by(actor)
-        noting = named.once(event.brand, event.id, hasher.contents.of(event)) if event else named
+        noting = (
+            named.once(
+                event.brand, event.id, hasher.hidden_id(event.brand, event.id) or event.id, hasher.contents.of(event)
+            )
+            if event
+            else named
+        )
         standings = PostgresStandings(pool, noting, hasher)
         return Desk(
             standings,

@@ -75,7 +75,7 @@ class PostgresMailings:
         contents = [self._hasher.contents.of(mailing.event) for mailing in mailings]
         async with self._writers.lease() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
-                first, differs = await _first(connection, mailings, contents)
+                first, differs = await _first(connection, mailings, self._hasher, contents)
                 fresh = [mailing for mailing in mailings if first[mailing.id] == mailing.id]
                 facts, batches = await self._create(connection, fresh) if fresh else ({}, [])
                 linked = await append(connection, writer, [_accepted(mailing) for mailing in fresh])
@@ -183,7 +183,9 @@ class PostgresMailings:
 
     async def differing(self, event: MessageEvent) -> tuple[str, ...]:
         """See the port."""
-        first = await self._pool.fetchval(_SQL["content"], event.brand, event.id)
+        first = await self._pool.fetchval(
+            _SQL["content"], event.brand, event.id, self._hasher.hidden_id(event.brand, event.id)
+        )
         return differing(first, self._hasher.contents.of(event))
 
     async def status(self, mailing_id: UUID) -> MailingStatus | None:
@@ -251,18 +253,19 @@ class PostgresMailings:
 
 
 async def _first(
-    connection: Connection, mailings: Sequence[NewMailing], contents: Sequence[bytes]
+    connection: Connection, mailings: Sequence[NewMailing], hasher: AddressHasher, contents: Sequence[bytes]
 ) -> tuple[dict[UUID, UUID], dict[UUID, tuple[str, ...]]]:
     """For each new mailing its own id, or that of the first mailing under its event's id; how their events differ."""
     brands = [mailing.event.brand for mailing in mailings]
     events = [mailing.event.id for mailing in mailings]
+    hidden = [hasher.hidden_id(brand, event) for brand, event in zip(brands, events, strict=True)]
     ids = [mailing.id for mailing in mailings]
     columns = (brands, events, map(str, ids), (str(mailing.publisher) for mailing in mailings))
-    rows = await connection.fetch(_SQL["accept"], *map(text_array, columns), contents)
+    rows = await connection.fetch(_SQL["accept"], *map(text_array, columns), contents, hidden)
     taken = {row["mailing_id"] for row in rows}
     if len(taken) == len(mailings):
         return dict(zip(ids, ids, strict=True)), {}
-    rows = await connection.fetch(_SQL["first"], brands, events, ids)
+    rows = await connection.fetch(_SQL["first"], brands, events, ids, hidden)
     first, kept = ({row["asked"]: row[column] for row in rows} for column in ("first", "content"))
     return first, {id_: differing(kept[id_], content) for id_, content in zip(ids, contents, strict=True)}
 

@@ -1,7 +1,13 @@
 """The people named in the body of a dead letter, however it is written: JSON, or none at all."""
 
+import quopri
 import re
+import unicodedata
+from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import suppress
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from html import unescape
 from typing import Any
 from urllib.parse import unquote
@@ -24,6 +30,10 @@ _CODE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _REF = re.compile(rf'"(?:{"|".join(_REFS)})"\s*:\s*(\[[^\]]*|"[^"]*|-?[0-9]+)')
 _DEEP = 4
 """Codes are read so often within one another."""
+_QUOTED_PRINTABLE = re.compile("=[0-9A-Fa-f]{2}")
+_BASE64 = re.compile(r"(?<![\w+/-])[\w+/-]{8,}(?==*(?![\w+/=-]))", re.ASCII)
+"""Whatever may be base64 of a text, by its letters and its length; what is none decodes to no UTF-8."""
+_URL_SAFE = str.maketrans("-_", "+/")
 _TEXT = re.compile(r'"([^"]*)"?|(-?[0-9]+)')
 
 
@@ -81,13 +91,31 @@ def _texts_of(body: bytes) -> Iterator[str]:
 
 
 def _readings(text: str) -> Iterator[str]:
-    """A text, and what it says once its codes are read: those of JSON, of URLs and of HTML, also within one another."""
+    """A text, and what it says once its codes are read, also within one another.
+
+    They are those of JSON, URLs and HTML, of mail (RFC 2045 6.7 and 6.8, RFC 2047 2), and Unicode's other forms (NFKC).
+    """
+    waiting, seen = [text], set[str]()
     for _ in range(_DEEP):
-        yield text
-        read = unescape(unquote(_CODE.sub(lambda found: chr(int(found[1], 16)), text)))
-        if read == text:
-            return
-        text = read
+        new = [one for one in waiting if one not in seen]
+        seen.update(new)
+        yield from new
+        waiting = [read for one in new for read in _read_once(one)]
+
+
+def _read_once(text: str) -> Iterator[str]:
+    """A text with codes of one kind after another read."""
+    yield unescape(unquote(_CODE.sub(lambda found: chr(int(found[1], 16)), text)))
+    if not text.isascii():
+        yield unicodedata.normalize("NFKC", text)
+    if "=?" in text:
+        with suppress(LookupError, ValueError, HeaderParseError):
+            yield str(make_header(decode_header(text)))
+    if _QUOTED_PRINTABLE.search(text):
+        yield quopri.decodestring(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+    for found in _BASE64.findall(text):
+        with suppress(ValueError):
+            yield b64decode(found.translate(_URL_SAFE) + "=" * (-len(found) % 4)).decode().replace("\0", "")
 
 
 def _texts(document: Any) -> Iterator[str]:

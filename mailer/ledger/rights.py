@@ -1,6 +1,5 @@
 """People's rights in PostgreSQL: the copy of their data, erasure, correction, legal holds and disclosures."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, date, datetime, timedelta
@@ -14,19 +13,21 @@ from mailer.ledger import people
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Connection, Pool, statements
 from mailer.ledger.dead_letters import read_unread
-from mailer.ledger.naming import brands_in, key_of_address, key_of_ref
-from mailer.ledger.notices import SQL as NOTICES
-from mailer.ledger.partners import note_suppressed
+from mailer.ledger.erasing import ANSWERS, ERASED, ERASED_BY_PROCESSORS, UNDER_13, Eraser, cancel, names_of
 from mailer.ledger.standings import PostgresStandings, action
 from mailer.ports.ledger import Entry, Kind
-from mailer.ports.rights import Correction, Disclosure, Erasure, ErasureBlocked, Keeper, NoHold, RecipientErased
+from mailer.ports.rights import (
+    Correction,
+    Disclosure,
+    Erasure,
+    ErasureBlocked,
+    Keeper,
+    NoHold,
+    RecipientErased,
+)
 
 _SQL = statements("rights")
 
-ERASED_BY_PROCESSORS = timedelta(days=30)
-"""Until when a processor is to have erased a person: the month of GDPR Art. 12(3)."""
-_AT_ONCE = 10
-"""Dead letters that are read at once; each may have megabytes."""
 _CHILD = people.SQL["set_flag"].replace("{flag}", "under_13_at")
 
 
@@ -52,7 +53,7 @@ class PostgresRights:
         self._pool = pool
         self._hasher = hasher
         self._standings = standings
-        self._controllers = controllers
+        self._eraser = Eraser(hasher, controllers)
         self._tell = tell
 
     async def know(self, brand: str, controller: str, ref: str) -> int:
@@ -90,70 +91,18 @@ class PostgresRights:
             if reason := blocks([hold["reference"] for hold in holds]):
                 raise ErasureBlocked(reason)
             touched = await people.lock_sharing(connection, [recipient_id])
-            cancelled += await self._cancel(connection, brand, recipient_id, "erased", "erasure")
+            data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
+            marks = await self._eraser.marks(connection, brand, data) if data and not data["erased_at"] else None
+            if marks:
+                await self._eraser.empty_parked(connection, marks)
+            cancelled += await cancel(connection, brand, recipient_id, ERASED, tell=self._tell, spared=ANSWERS)
             await connection.execute(_SQL["list_keepers"], brand, recipient_id, ERASED_BY_PROCESSORS)
-            await self._forget(connection, brand, recipient_id, source)
-            await people.refresh(connection, touched)
             expires_at = await connection.fetchval(_SQL["keep_stub"], recipient_id, basis, source, keep)
+            if data and marks:
+                await self._eraser.forget(connection, data, marks, source)
+            await people.refresh(connection, touched)
             keepers = await connection.fetch(_SQL["keepers"], recipient_id)
         return Erasure(recipient_id, len(cancelled), tuple(Keeper(**keeper) for keeper in keepers), expires_at)
-
-    async def _forget(self, connection: Connection, brand: str, recipient_id: int, source: str) -> None:
-        """Empties all that leads to the person; leaves the keyed hash, and numbers in the ledger."""
-        data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
-        if data is None or data["erased_at"] is not None:
-            return
-        await connection.execute(_SQL["suppress_erased"], recipient_id, source)
-        await note_suppressed(connection, self._hasher, [recipient_id], erased=True)
-        ref = self._hasher.erased_ref(brand, data["ref"])
-        await connection.execute(_SQL["empty_mailings"], brand, recipient_id)
-        await connection.execute(_SQL["empty_reports"], brand, recipient_id)
-        await connection.execute(_SQL["empty_inviter"], brand, data["ref"], ref)
-        for statement in ("void_consents", "empty_notes", "empty_consents", "forget", "erase_standing"):
-            await connection.execute(_SQL[statement], recipient_id)
-        await connection.execute(NOTICES["close_erased"], recipient_id)
-        await self._empty_letters(connection, brand, recipient_id, data["ref"])
-        await connection.execute(_SQL["step_aside"], brand, ref, recipient_id)
-        await connection.execute(_SQL["empty_person"], recipient_id, ref)
-
-    async def _empty_letters(self, connection: Connection, brand: str, recipient_id: int, ref: str) -> None:
-        """Empties the dead letters that name a person: by ref, or by an address that they have or had.
-
-        Those of another controller are that one's own to erase.
-        """
-        await read_unread(connection, self._hasher)
-        had = await connection.fetch(_SQL["former_addresses"], recipient_id)
-        keys = [key_of_address(row["address_hash"]) for row in had] + [key_of_ref(self._hasher, brand, ref)]
-        found = connection.cursor(_SQL["letters_naming"], keys, prefetch=_AT_ONCE)
-        reached = [row["id"] async for row in found if await self._is_reached(brand, row)]
-        await connection.execute(_SQL["empty_letters"], reached)
-        await connection.execute(_SQL["forget_former"], recipient_id)
-
-    async def _is_reached(self, brand: str, letter: asyncpg.Record) -> bool:
-        """Tells whether an erasure at a brand reaches a dead letter: not one of other controllers' brands alone."""
-        named = await asyncio.to_thread(brands_in, letter["body"], letter["routing_key"])
-        controllers = {self._controllers[name] for name in named if name in self._controllers}
-        return not controllers or self._controllers.get(brand) in controllers
-
-    async def _cancel(
-        self, connection: Connection, brand: str, recipient_id: int, reason: str, rule: str
-    ) -> list[Entry]:
-        """Cancels what is queued, deferred or held; the entries to be written for it."""
-        rows = await connection.fetch(_SQL["cancel"], brand, recipient_id, reason, self._tell)
-        return [
-            Entry(
-                Kind.DECISION,
-                brand,
-                mailing_id=row["mailing_id"],
-                recipient_id=recipient_id,
-                attempt=row["attempt"],
-                category=row["category"],
-                reason=f"cancelled {reason}",
-                rule=rule,
-                policy=row["policy_version"],
-            )
-            for row in rows
-        ]
 
     async def child(self, brand: str, recipient_id: int, source: str) -> bool:
         """See the port."""
@@ -162,10 +111,18 @@ class PostgresRights:
         async with self._standings.record(entry, also=cancelled) as connection:
             if connection is not None:
                 await connection.execute(_CHILD, [recipient_id])
-                cancelled += await self._cancel(connection, brand, recipient_id, "under_13", "under-13")
+                cancelled += await cancel(connection, brand, recipient_id, UNDER_13, tell=self._tell)
         return connection is not None
 
-    async def rectify(self, brand: str, recipient_id: int, correction: Correction, source: str) -> bool:
+    async def rectify(
+        self,
+        brand: str,
+        recipient_id: int,
+        correction: Correction,
+        source: str,
+        *,
+        blocks: Callable[[Sequence[str]], str | None],
+    ) -> bool:
         """See the port."""
         entry = action(brand, recipient_id, f"rectified {' '.join(correction.stated)}", None, source)
         async with self._standings.record(entry) as connection:
@@ -176,6 +133,9 @@ class PostgresRights:
                 raise RecipientErased(
                     f"{brand} has erased this person; publish an event with what is known of them now"
                 )
+            holds = await connection.fetch(_SQL["standing_holds"], recipient_id)
+            if reason := blocks([hold["reference"] for hold in holds]):
+                raise ErasureBlocked(reason)
             if data["email"] is None and correction.email is None:
                 raise ValueError("nobody has made an address known; the correction needs an email")
             person = Person.model_validate({"ref": data["ref"], "email": data["email"], **correction.stated})
@@ -188,7 +148,11 @@ class PostgresRights:
         """See the port."""
         async with self._about_law(brand, recipient_id, "legal_hold", reference, actor) as connection:
             if connection is not None:
-                await connection.execute(_SQL["hold"], recipient_id, reference, named, actor)
+                data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
+                kept = await _copy(connection, brand, recipient_id)
+                await read_unread(connection, self._hasher)
+                named_as = await names_of(connection, self._hasher, brand, data) if data else []
+                await connection.execute(_SQL["hold"], recipient_id, reference, named, actor, kept, named_as)
                 await connection.execute(_SQL["held"], recipient_id)
         return connection is not None
 

@@ -17,7 +17,7 @@ from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from mailer.ports.consents import CONFIRMED
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.rights import RecipientErased
-from mailer.ports.standings import Flag, OptedOut
+from mailer.ports.standings import Flag, OptedOut, rule_of
 from mailer.ports.suppressions import NewSuppression
 
 
@@ -122,9 +122,7 @@ class PostgresStandings:
 
 def action(brand: str, recipient_id: int, reason: str, category: str | None, source: str) -> Entry:
     """The ledger entry of a change of standing."""
-    return Entry(
-        Kind.ACTION, brand, recipient_id=recipient_id, reason=reason, category=category, rule=f"action:{source}"
-    )
+    return Entry(Kind.ACTION, brand, recipient_id=recipient_id, reason=reason, category=category, rule=rule_of(source))
 
 
 async def opt_out_all(

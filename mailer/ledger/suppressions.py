@@ -16,6 +16,7 @@ from mailer.ledger.partners import note_suppressed
 from mailer.ledger.refusing import void_by_objection
 from mailer.ledger.writers import Writers, append
 from mailer.ports.ledger import Entry, Kind
+from mailer.ports.standings import OWN_WORDS, rule_of
 from mailer.ports.suppressions import NewSuppression, Suppression
 
 _COLUMNS = (
@@ -43,6 +44,8 @@ Stop = tuple[int, str | None, NewSuppression]
 _WHOLE_CONTROLLER = ("objection",)
 """Reasons that hold for all brands of the controller, whoever says so. A dead address is so for all of them only where
 one of our own relays has said it: another system's list is of the mail that it sent."""
+_KINDS = {"import": "import", "processor": "processor"}
+"""Actors whose sources are texts of others, by what the ledger calls these in plain; the text itself is a note."""
 _OF_KIN_TOO = ("opt_out", "complaint", "objection")
 """Reasons that hold for the kin of an address, too: they stop optional mail only."""
 
@@ -246,8 +249,8 @@ def _entry(brand: str, recipient_id: int | None, new: NewSuppression) -> Entry:
         recipient_id=recipient_id,
         reason=new.reason,
         category=new.scope,
-        rule=f"action:{new.source}",
-        reply=new.actor,
+        rule=rule_of(new.source, _KINDS.get(new.actor, "operator")),
+        reply=new.actor if new.source in OWN_WORDS else f"{new.actor}: {new.source}",
     )
 
 

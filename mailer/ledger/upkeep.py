@@ -9,6 +9,7 @@ from mailer.ledger.connections import execute_unhurried
 from mailer.ledger.control import HALTED
 from mailer.ledger.database import Pool, statements
 from mailer.ledger.dead_letters import forget as forget_letters
+from mailer.ledger.erasing import end_farewells, end_stubs
 from mailer.ledger.mailings import BATCH_SIZE
 from mailer.ledger.notices import take_over
 from mailer.ledger.processors import note_purges
@@ -137,6 +138,10 @@ class PostgresUpkeep:
     async def forget_letters(self, days: int) -> None:
         """See the port."""
         await forget_letters(self._pool, timedelta(days=days), _SENDS_AT_ONCE)
+
+    async def end_erasures(self, limit: int) -> int:
+        """See the port."""
+        return await end_farewells(self._pool, self._writers, limit) + await end_stubs(self._pool, limit)
 
     async def forget_wishes(self) -> None:
         """See the port."""

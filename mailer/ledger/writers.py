@@ -45,7 +45,7 @@ class Writer:
         self._mac = Mac(key)
         self.id: UUID = uuid7()
         self.born = datetime.now(UTC)
-        self.event: tuple[str, str, bytes] | None = None
+        self.event: tuple[str, str, str, bytes] | None = None
         self.actor: str | None = None
         self.n = 0
         self.changes: list[Change] | None = None
@@ -82,17 +82,20 @@ class Writers:
         self._free: list[Writer] = []
         self.epoch = 0
         self.actor: str | None = None
-        self._event: tuple[str, str, bytes] | None = None
+        self._event: tuple[str, str, str, bytes] | None = None
 
     def renew(self) -> None:
         """Never extends the chains that there are: the database has lost entries of them."""
         self._free = []
         self.epoch += 1
 
-    def once(self, brand: str, event_id: str, content: bytes) -> "Writers":
-        """The same, for the one change that an account event asks for: what they append is only committed if new."""
+    def once(self, brand: str, event_id: str, kept_id: str, content: bytes) -> "Writers":
+        """The same, for the one change that an account event asks for: what they append is only committed if new.
+
+        `kept_id` is the id as it is kept: one that may name somebody is kept as a hash.
+        """
         limited = copy(self)  # of the same free ones
-        limited._event = brand, event_id, content
+        limited._event = brand, event_id, kept_id, content
         return limited
 
     def by(self, actor: str) -> "Writers":
@@ -162,11 +165,11 @@ async def append(connection: Connection, writer: Writer, entries: Sequence[Entry
     return links
 
 
-async def _note(connection: Connection, brand: str, event_id: str, content: bytes) -> None:
+async def _note(connection: Connection, brand: str, event_id: str, kept_id: str, content: bytes) -> None:
     """Notes an account event with its change."""
-    if await connection.fetchval(_SQL["note_event"], brand, event_id, content):
+    if await connection.fetchval(_SQL["note_event"], brand, event_id, kept_id, content):
         return
-    if fields := differing(await connection.fetchval(_SQL["noted"], brand, event_id), content):
+    if fields := differing(await connection.fetchval(_SQL["noted"], brand, event_id, kept_id), content):
         raise IdTaken(fields)
     raise KnownEvent
 

@@ -93,6 +93,7 @@ class Timekeeper:
                 self._upkeep.forget_rates,
                 partial(self._upkeep.forget_letters, DAYS_KEPT),
                 self._upkeep.forget_wishes,
+                partial(self._upkeep.end_erasures, AT_ONCE),
                 self._upkeep.seal,
             ]
         done = 0

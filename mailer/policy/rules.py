@@ -65,10 +65,12 @@ def under_13(facts: Facts) -> Verdict:
     return _suppress("under_13", "under-13", facts) if facts.standing.under_13 else None
 
 
-@rule("erased", "interpals-20; GDPR Art. 17; invariant 3", sees=("standing.erased",))
+@rule("erased", "interpals-20; GDPR Art. 12(3), 17; invariant 3", sees=("standing.erased", "category.name"))
 def erased(facts: Facts) -> Verdict:
-    """An erased person has no data left to mail."""
-    return _suppress("erased", "erased", facts) if facts.standing.erased else None
+    """An erased person has no data left to mail; an answer to their request that was under way still reaches them."""
+    if not facts.standing.erased or (facts.category.answers and facts.standing.address is not None):
+        return None
+    return _suppress("erased", "erased", facts)
 
 
 @rule("expired", "the event's expires_at", sees=("mailing.expires_at", "now"))

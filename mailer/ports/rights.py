@@ -8,7 +8,7 @@ from uuid import UUID
 
 
 class ErasureBlocked(Exception):
-    """Something forbids the erasure; the message says what, and how it ends."""
+    """Something forbids the erasure or the correction; the message says what, and how it ends."""
 
 
 class NoHold(LookupError):
@@ -163,10 +163,19 @@ class Rights(Protocol):
         """Notes that a person is under 13, and cancels what is queued. False: the brand has no such recipient."""
         ...
 
-    async def rectify(self, brand: str, recipient_id: int, correction: Correction, source: str) -> bool:
-        """Corrects data, as of now. False: the brand has no such recipient.
+    async def rectify(
+        self,
+        brand: str,
+        recipient_id: int,
+        correction: Correction,
+        source: str,
+        *,
+        blocks: Callable[[Sequence[str]], str | None],
+    ) -> bool:
+        """Corrects data, as of now. False: the brand has no such recipient. `blocks` is as in `erase`.
 
         Raises:
+            ErasureBlocked: a legal hold forbids it.
             RecipientErased: there is nothing left to correct.
             ValueError: nobody knows an address, and the correction has none.
         """

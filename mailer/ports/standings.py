@@ -9,6 +9,19 @@ from uuid import UUID
 
 from mailer.policy.standing import Standing
 
+OWN_WORDS = (
+    *("one-click", "page", "not-mine", "confirmed", "application", "import", "recipient", "operator", "report"),
+    *("timekeeper", "expired", "processor", "restored", "instead of all optional mail", "new address of who left"),
+    *("a consent given since", "undone on the same page", "taken back, and confirmed by mail"),
+)
+"""Ways in which a change is said, and actors, in mailer's own words: they name nobody. What staff, an import or an
+application writes may name people, so it is kept in texts that erasure deletes."""
+
+
+def rule_of(source: str, otherwise: str = "operator") -> str:
+    """The rule of a change in the ledger, which keeps it for ever: only what is said in mailer's own words is named."""
+    return f"action:{source if source in OWN_WORDS else otherwise}"
+
 
 class Flag(StrEnum):
     """What is simply so or not so of a person; the names are those of the ledger's entries."""

@@ -164,6 +164,10 @@ class Upkeep(Protocol):
         """Forgets dead letters that were kept more than so many days ago, whether or not anybody has judged them."""
         ...
 
+    async def end_erasures(self, limit: int) -> int:
+        """Empties the rest of people who were erased and have had their answer, and ends stubs whose day has come."""
+        ...
+
     async def forget_wishes(self) -> None:
         """Forgets what can no longer be confirmed (`ports.wishes.LASTS`)."""
         ...

@@ -78,7 +78,9 @@ async def test_each_kind_holds_once_it_is_acknowledged(world: World, account: st
     entries = await world.entries(kind="action")
     assert {entry["recipient"] for entry in entries} == {ada}
     assert {entry["rule"] for entry in entries} == {"action:application"}
-    assert await world.pool.fetchval("SELECT event_id FROM account_events") == f"{account}-1"
+    assert await world.pool.fetchval("SELECT event_id FROM account_events") == world.hasher.hidden_id(
+        BRAND, f"{account}-1"
+    )
 
 
 def test_every_kind_is_tried() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mailer.actions.hold import legal_hold
 from mailer.actions.rights import erase
 from mailer.ports.rights import Correction
 from tests.campaigns import commands, mailed, members
@@ -57,7 +58,7 @@ async def test_people_are_listed_in_pages(world: World, operator: Stack) -> None
 async def test_people_are_found_by_ref_address_and_number(world: World, operator: Stack) -> None:
     """An address is found in any spelling, an old one no more; a number is the ledger's, or a ref."""
     ada, _ = await world.known(1, 2)
-    assert await world.rights.rectify(BRAND, ada, Correction(email="ada@münchen.example"), "test")
+    assert await world.rights.rectify(BRAND, ada, Correction(email="ada@münchen.example"), "test", blocks=legal_hold)
     for text in ("user-1", "ada@münchen.example", "ADA@xn--mnchen-3ya.example", f"{ada}"):
         assert await found_by(operator, text) == await found_by(operator, text, "--brand", BRAND) == ["user-1"]
     for text in ("user-1@people.example", "user-9", "99999", "9" * 40, "%", "' OR true --", "*"):

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from mailer.actions.hold import legal_hold
 from mailer.actions.rights import erase
 from mailer.ledger.rights import PostgresRights
 from mailer.ports.broker import Header, Message
@@ -106,7 +107,7 @@ async def test_an_erasure_finds_dead_letters_by_what_they_say(world: World) -> N
     """By ref, another spelling or a former address, of an older version too; reasons go with bodies, others' stay."""
     ada, _ = await world.known(1, 2)
     moved = Correction(email="new@people.example")
-    assert await world.rights.rectify(BRAND, ada, moved, "test")
+    assert await world.rights.rectify(BRAND, ada, moved, "test", blocks=legal_hold)
     bodies = {
         b'{"email": "USER-1\\u0040people.example"}': True,
         b'{"email": "new@people.example"}': True,

@@ -55,7 +55,8 @@ async def test_an_operator_suppresses(world: World) -> None:
     assert (found.reason, found.source, found.actor, found.brand) == ("opt_out", "by telephone", "Dana", BRAND)
     assert found.hash == world.hasher.hash("user-1@people.example").hex()
     [entry] = await world.entries(kind="action")
-    assert (entry["reason"], entry["category"], entry["reply"]) == ("opt_out", "newsletter", "Dana")
+    assert (entry["reason"], entry["category"], entry["rule"]) == ("opt_out", "newsletter", "action:operator")
+    assert entry["reply"] == "Dana: by telephone"
 
 
 async def test_an_objection_is_the_controllers(world: World) -> None:
@@ -156,7 +157,7 @@ async def test_an_import_of_addresses_that_nobody_has_is_on_record(database_url:
                 ("complaint unknown_addresses 1", True): 1,
             }
             assert {(entry["category"], entry["rule"], entry["reply"]) for entry in entries} == {
-                ("*", "action:the old shop", "import")
+                ("*", "action:import", "import: the old shop")
             }
             assert "old.example" not in str(entries)
             assert (await world.ledger.verify()).faults == ()

@@ -277,9 +277,9 @@ def test_every_rule_can_decide(rule: str) -> None:
 @pytest.mark.parametrize("category", CATEGORIES)
 @pytest.mark.parametrize("flag", ["deactivated", "restricted", "under_13", "erased"])
 def test_invariant_3(category: str, flag: str) -> None:
-    """A closed or restricted account gets account, legal and security mail; a child and who is erased get nothing."""
+    """A closed or restricted account gets account, legal and security mail; a child nothing; the erased, an answer."""
     legal = category in ("account", "breach", "rights", "policy_change", "business_transition")
-    reached = legal and flag in ("deactivated", "restricted")
+    reached = (legal and flag in ("deactivated", "restricted")) or (category, flag) == ("rights", "erased")
     change: dict[str, Any] = {flag: True}
     decision = decided(category, replace(ADA, **change))
     assert isinstance(decision, Send) if reached else decision == Suppress(flag, flag.replace("_", "-"), "2024")

@@ -35,4 +35,6 @@ UPDATE dead_letters SET named = $2 WHERE id = $1
 
 -- name: forget
 DELETE FROM dead_letters WHERE id IN (
-    SELECT id FROM dead_letters WHERE at < now() - $1::interval ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)
+    SELECT id FROM dead_letters d WHERE at < now() - $1::interval
+      AND NOT EXISTS (SELECT FROM holds h WHERE h.lifted_at IS NULL AND h.named_as && d.named)
+    ORDER BY at LIMIT $2 FOR UPDATE SKIP LOCKED)

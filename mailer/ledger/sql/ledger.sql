@@ -26,10 +26,13 @@ SELECT writer, n, at, kind, brand, mailing_id, recipient_id, attempt, category, 
 FROM entry
 
 -- name: note_event
-INSERT INTO account_events (brand, event_id, content) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING true
+-- An id that may name somebody is kept as its hash; those of before are there as they are.
+INSERT INTO account_events (brand, event_id, content)
+SELECT $1, $3, $4 WHERE NOT EXISTS (SELECT FROM account_events WHERE brand = $1 AND event_id = $2)
+ON CONFLICT DO NOTHING RETURNING true
 
 -- name: noted
-SELECT content FROM account_events WHERE brand = $1 AND event_id = $2
+SELECT content FROM account_events WHERE brand = $1 AND event_id IN ($2, $3)
 
 -- name: known_since
 SELECT id, created_at FROM recipients WHERE id = ANY ($1::bigint[])

@@ -1,19 +1,21 @@
 -- name: accept
--- An event that is known already keeps its first mailing. In one order, so that two takers of the same do not deadlock.
+-- An event that is known already keeps its first mailing; an id of somebody who was erased is there as its hash. In one order, so that two takers of the same do not deadlock.
 INSERT INTO events (brand, event_id, mailing_id, publisher, content)
 SELECT brand, event_id, mailing_id, publisher, content
-FROM unnest($1::text::text[], $2::text::text[], $3::text::uuid[], $4::text::text[], $5::bytea[]) WITH ORDINALITY
-    AS k (brand, event_id, mailing_id, publisher, content, position)
+FROM unnest($1::text::text[], $2::text::text[], $3::text::uuid[], $4::text::text[], $5::bytea[], $6::text[]) WITH ORDINALITY
+    AS k (brand, event_id, mailing_id, publisher, content, hidden_id, position)
+WHERE NOT EXISTS (SELECT FROM events e WHERE e.brand = k.brand AND e.event_id = k.hidden_id)
 ORDER BY brand, event_id, position
 ON CONFLICT (brand, event_id) DO NOTHING
 RETURNING mailing_id
 
 -- name: first
 SELECT k.mailing_id AS asked, e.mailing_id AS first, e.content
-FROM unnest($1::text[], $2::text[], $3::uuid[]) AS k (brand, event_id, mailing_id) JOIN events e USING (brand, event_id)
+FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[]) AS k (brand, event_id, mailing_id, hidden_id)
+JOIN events e ON e.brand = k.brand AND e.event_id IN (k.event_id, k.hidden_id)
 
 -- name: content
-SELECT content FROM events WHERE brand = $1 AND event_id = $2
+SELECT content FROM events WHERE brand = $1 AND event_id IN ($2, $3)
 
 -- name: create
 INSERT INTO mailings (id, brand, event_id, category, lane, template, template_version, policy_version, publisher, topic,

@@ -70,10 +70,10 @@ WHERE r.id = $2 AND r.brand = $1
 SELECT reference FROM holds WHERE recipient_id = $1 AND lifted_at IS NULL ORDER BY id
 
 -- name: hold
-INSERT INTO holds (recipient_id, reference, named, actor) VALUES ($1, $2, $3, $4)
+INSERT INTO holds (recipient_id, reference, named, actor, preserved, named_as) VALUES ($1, $2, $3, $4, $5, $6)
 
 -- name: lift
-UPDATE holds SET lifted_at = now(), lifted_by = $3
+UPDATE holds SET lifted_at = now(), lifted_by = $3, preserved = NULL, named_as = '{}'
 WHERE recipient_id = $1 AND reference = $2 AND lifted_at IS NULL RETURNING id
 
 -- name: held
@@ -91,6 +91,7 @@ WITH open AS (
            m.category AS published_as, coalesce(d.sent_as, m.category) AS category
     FROM mailings m JOIN deliveries d ON d.mailing_id = m.id AND d.recipient_id = $2
     WHERE m.brand = $1 AND m.finished_at IS NULL AND d.state IN ('queued', 'deferred', 'held')
+      AND m.category <> ALL ($5::text[])
     ORDER BY m.id FOR UPDATE OF d
 ), cancelled AS (
     UPDATE deliveries d SET state = 'cancelled', reason = $3, due_at = NULL
@@ -110,14 +111,6 @@ WITH open AS (
 )
 SELECT mailing_id, attempt, category, policy_version FROM open
 
--- name: suppress_erased
--- For the whole controller, who was asked to erase. A second erasure raises it: what was collected before that is stale too.
-INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source, exact)
-SELECT controller, address_key, address_hash, NULL, '*', 'erased', $2, octet_length(email) = length(email) FROM recipients
-WHERE id = $1 AND address_hash IS NOT NULL
-ON CONFLICT (controller, address_key, address_hash, brand, scope, reason) WHERE lifted_at IS NULL
-DO UPDATE SET at = now(), source = EXCLUDED.source
-
 -- name: list_keepers
 -- The keys of the brand's mailings lead to the hand-overs.
 INSERT INTO erasures (recipient_id, processor, country, contract, last_at, due_at)
@@ -128,86 +121,9 @@ WHERE m.brand = $1 AND l.kind = 'hand_over'
 GROUP BY l.processor
 ON CONFLICT DO NOTHING
 
--- name: empty_mailings
--- Values for this person, and mailings that were for nobody else; of these, only the digests of open fields stay.
-WITH own AS (
-    SELECT m.id, m.audience_size FROM mailings m JOIN deliveries d ON d.mailing_id = m.id AND d.recipient_id = $2
-    WHERE m.brand = $1 AND (m.audience_size = 1 OR d.context IS NOT NULL)
-), values AS (
-    UPDATE deliveries d SET context = NULL FROM own WHERE d.mailing_id = own.id AND d.recipient_id = $2
-), files AS (
-    DELETE FROM attachments a USING own WHERE a.mailing_id = own.id AND own.audience_size = 1
-), digests AS (
-    UPDATE events e SET content = substring(e.content FOR 5 + get_byte(e.content, 4))
-    FROM own WHERE e.mailing_id = own.id AND own.audience_size = 1
-)
-UPDATE mailings m SET context = '{}', reply_to = NULL FROM own WHERE m.id = own.id AND own.audience_size = 1
-
--- name: empty_inviter
--- A member who has invited others is named in those mailings, and perhaps on the list of the paused.
-WITH listed AS (
-    UPDATE inviters SET inviter = $3 WHERE brand = $1 AND inviter = $2
-)
-UPDATE mailings SET inviter = $3 WHERE brand = $1 AND inviter = $2
-
--- name: empty_reports
--- A place is kept, and not the one that they had: a report without them must go on to differ from this one by a person.
-UPDATE report_cells c SET members = array_append(array_remove(c.members, $2), 0)
-FROM reports r WHERE r.brand = $1 AND c.report_id = r.id AND $2 = ANY (c.members)
-
--- name: empty_notes
-DELETE FROM ledger_notes WHERE recipient_id = $1
-
--- name: void_consents
--- What was said before an erasure of the address counts for nothing, also once its account has another address.
-UPDATE consents c SET counts = false
-FROM recipients erased JOIN recipients r
-    ON r.controller = erased.controller AND r.address_key = erased.address_key AND r.address_hash = erased.address_hash
-WHERE erased.id = $1 AND c.recipient_id = r.id AND c.counts AND c.given
-
--- name: empty_consents
-UPDATE consents SET proof = NULL, words = NULL WHERE recipient_id = $1 AND (proof IS NOT NULL OR words IS NOT NULL)
-
--- name: former_addresses
-SELECT address_hash FROM former_addresses WHERE recipient_id = $1
-UNION SELECT address_hash FROM recipients WHERE id = $1 AND address_hash IS NOT NULL
-
--- name: forget_former
-DELETE FROM former_addresses WHERE recipient_id = $1
-
--- name: letters_naming
-SELECT id, routing_key, body FROM dead_letters WHERE named && $1::text[]
-
--- name: empty_letters
--- The reason may quote what stood in the body, and the publisher chose the id and the routing key, too.
-UPDATE dead_letters SET body = '', reason = 'its content was erased with a person that it named', named = '{}', message_id = NULL,
-    routing_key = CASE WHEN strpos(routing_key, '@') > 0 THEN '' ELSE routing_key END
-WHERE id = ANY ($1::bigint[])
-
--- name: forget
-WITH opens AS (DELETE FROM individual_opens WHERE recipient_id = $1),
-     clicks AS (DELETE FROM individual_clicks WHERE recipient_id = $1),
-     sent AS (DELETE FROM sends WHERE recipient_id = $1),
-     wished AS (DELETE FROM wishes WHERE recipient_id = $1),
-     joined AS (DELETE FROM audience_members WHERE recipient_id = $1),
-     posted AS (DELETE FROM postal_addresses WHERE recipient_id = $1)
-SELECT
-
--- name: erase_standing
-UPDATE standings SET version = version + 1, erased_at = coalesce(erased_at, now()), channel = 'email', paid = false
-WHERE recipient_id = $1
-
--- name: step_aside
--- Somebody with the same ref was erased before; theirs becomes meaningless to us too.
-UPDATE recipients SET ref = 'erased:' || id WHERE brand = $1 AND ref = $2 AND id <> $3
-
--- name: empty_person
-UPDATE recipients SET ref = $2, email = NULL, address_key = NULL, address_hash = NULL, name = NULL, locale = NULL,
-    country = NULL, source = NULL, purpose = NULL, collected_at = NULL, policy_version = NULL, observed_at = now()
-WHERE id = $1
-
 -- name: keep_stub
-INSERT INTO stubs (recipient_id, basis, source, expires_at) VALUES ($1, $2, $3, now() + $4::interval)
+INSERT INTO stubs (recipient_id, basis, source, expires_at, controller, address_key, address_hash)
+SELECT r.id, $2, $3, now() + $4::interval, r.controller, r.address_key, r.address_hash FROM recipients r WHERE r.id = $1
 ON CONFLICT (recipient_id) DO UPDATE SET basis = EXCLUDED.basis RETURNING expires_at
 
 -- name: keepers

@@ -1,0 +1,242 @@
+"""Erasure everywhere: a mark goes through every door, its owner is erased, and it is looked for in all that is kept."""
+
+import base64
+import json
+import quopri
+from datetime import UTC, datetime
+from email.header import Header as Encoded
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from mailer.actions.hold import hold, lift_hold
+from mailer.actions.rights import erase, rectify
+from mailer.actions.suppression import lift, suppress
+from mailer.events import validate_event
+from mailer.ledger.control import PostgresHalts
+from mailer.ledger.outbox import PostgresOutbox
+from mailer.policy.identity import ITSELF
+from mailer.policy.outcome import Outcome, Result
+from mailer.ports.broker import Message
+from mailer.ports.consents import Consent
+from mailer.ports.control import Halt, Scope
+from mailer.ports.dead_letters import DeadKind
+from mailer.ports.mailings import Accepted
+from mailer.ports.rights import Correction, Disclosure, ErasureBlocked
+from mailer.ports.suppressions import NewSuppression
+from tests.accounts import mailed, said
+from tests.factories import BRAND, World, new_mailing, person
+from tests.letters import event_of
+
+REF, NAME, EMAIL = "zqx-4711", "Quillon Xarbash", "q.xarbash.οδος@bücher-zqx.example"
+MARKS = ("zqx-4711", "xarbash", "quillon", "bücher-zqx", "xn--bcher", "555017")
+HERS: dict[str, Any] = {"ref": REF, "email": EMAIL, "name": NAME, "locale": "en", "country": "US", "source": "sign-up"}
+SPELLINGS = {
+    "capitals": EMAIL.upper(),
+    "A-labels": "q.xarbash.οδος@xn--bcher-zqx-q9a.example",
+    "percent": quote(EMAIL, safe=""),
+    "JSON": json.dumps({"to": EMAIL}),
+    "JSON in JSON": json.dumps({"raw": json.dumps({"to": EMAIL})}),
+    "encoded word": Encoded(f"Quillon <{EMAIL}>", "utf-8").encode(),
+    "quoted-printable": quopri.encodestring(f"to {EMAIL}".encode()).decode().replace("@", "=40"),
+    "base64": base64.b64encode(f"To: {EMAIL}".encode()).decode(),
+    "base64 in JSON": json.dumps({"content": base64.urlsafe_b64encode(f"x {EMAIL} y".encode()).decode()}),
+    "wide letters": EMAIL.replace("@", "\uff20"),
+    "HTML": EMAIL.replace("@", "&#64;").encode("ascii", "xmlcharrefreplace").decode(),
+    "of kin": EMAIL.replace("ς", "\u03c3"),
+}
+
+
+async def everything(world: World) -> dict[str, str]:
+    """All rows of all tables as text, octets also as the text that they may be."""
+    tables = await world.pool.fetch(
+        "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = 'public' AND c.relkind = 'r'"
+    )
+    found = {}
+    for (name,) in (tuple(row) for row in tables):
+        rows = await world.pool.fetch(f'SELECT * FROM "{name}"')  # noqa: S608 - the catalogue's own names
+        found[name] = "\n".join(_text(value) for row in rows for value in row.values())
+    return found
+
+
+def _text(value: Any) -> str:
+    """A value as somebody who looks for a name would read it."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+async def left(world: World, words: tuple[str, ...] = MARKS) -> list[tuple[str, str]]:
+    """The tables that have one of some words, with the word."""
+    tables = await everything(world)
+    return [(name, word) for name, text in tables.items() for word in words if word in text.lower()]
+
+
+async def mark(world: World) -> int:
+    """Puts the mark through every door that takes a text."""
+    named = {"context": {"more": f"{NAME} likes chess, {REF}, call 555017"}}
+    await mailed(world, [HERS | named], id=f"welcome-{REF}", reason=f"{NAME} asked", campaign=f"for-{REF}")
+    await mailed(world, [HERS | named, person(2)], id="both")
+    world.processor.answer = lambda outgoing: Outcome(Result.BLOCKED, 550, "5.7.1", f"<{EMAIL}> is no friend")
+    await mailed(world, [HERS], id=f"Re: {EMAIL}")
+    world.processor.answer = type(world.processor).answer
+    her = await world.id_of(REF)
+    policy = world.policies[BRAND]
+    now = datetime.now(UTC)
+    consent = Consent(
+        "promotional", True, f"form of {NAME}", "2024", f"Yes, {NAME}", f"{NAME}", now, f"mail of {EMAIL}"
+    )
+    await world.consents.record(BRAND, her, consent)
+    await suppress(world.suppressions, policy, her, NewSuppression("newsletter", "opt_out", f"call by {NAME}", NAME))
+    [stop] = [one for one in await world.suppressions.of(BRAND, her) if one.reason == "opt_out"]
+    await lift(world.suppressions, policy, stop.id, NAME, f"{EMAIL} said so")
+    await hold(world.rights, BRAND, her, f"State v. {NAME}", "Dana", named=True)
+    await lift_hold(world.rights, BRAND, her, f"State v. {NAME}", "Dana")
+    await world.rights.disclose(BRAND, her, Disclosure("County Court", f"{NAME} 7/26", ("email",)), "Dana")
+    await said(world, "personalisation", REF, allowed=False, id=f"about-{REF}")
+    await said(world, "rectify", REF, email="old.xarbash@elsewhere.example")
+    await said(world, "rectify", REF, email=EMAIL)
+    halts = PostgresHalts(world.pool, world.writers)
+    await halts.halt(Halt(Scope.BRAND, "peerstream", "Dana", f"{NAME} <{EMAIL}> complained"))
+    for number, spelled in enumerate(SPELLINGS.values()):
+        await world.letters.keep(
+            Message(spelled.encode(), f"{BRAND}.service", f"letter-{number}"),
+            "mailer.events",
+            f"{BRAND}.service",
+            "no JSON",
+            "key:shop",
+            DeadKind.REFUSED,
+        )
+    waiting = [
+        {
+            "v": 1,
+            "id": "w1",
+            "brand": BRAND,
+            "category": "service",
+            "template": "x",
+            "to": {"people": [HERS, person(2)]},
+        },
+        {"v": 1, "id": "w2", "brand": BRAND, "category": "service", "template": "x", "to": {"refs": [REF]}},
+    ]
+    messages = [Message(json.dumps(event).encode(), f"{BRAND}.service", str(event["id"])) for event in waiting]
+    await PostgresOutbox(world.pool).park("mailer.events", messages)
+    return her
+
+
+@pytest.mark.promise("interpals-20", "peerstream-09", "paltalk06-21")
+async def test_a_mark_is_nowhere_after_an_erasure(world: World) -> None:
+    """Of a mark that went through every door no table keeps anything once its owner is erased, in whatever code."""
+    her = await mark(world)
+    assert {"recipients", "outbox", "dead_letters"} <= {table for table, _ in await left(world)}
+    await erase(world.rights, world.policies[BRAND], her, "operator")
+    assert await left(world) == []
+    letters = await world.pool.fetch("SELECT body FROM dead_letters")
+    assert [bytes(row["body"]) for row in letters] == [b""] * len(SPELLINGS)
+    parked = [json.loads(row["body"]) for row in await world.pool.fetch("SELECT body FROM outbox")]
+    assert [one["to"] for one in parked if "to" in one] == [{"people": [person(2)]}]
+    assert (await world.ledger.verify()).faults == ()
+
+
+async def answering(world: World) -> Accepted:
+    """An answer to the person's request that waits to go out."""
+    event = validate_event(event_of(BRAND, "rights-answer", HERS, id=f"answer-{REF}", reason=f"{NAME} asked"))
+    [accepted] = await world.mailings.accept([new_mailing(event, str(ITSELF), BRAND)])
+    return accepted
+
+
+@pytest.mark.promise("interpals-20")
+async def test_an_answer_on_its_way_goes_out_first(world: World) -> None:
+    """What tells the person of the erasure is handed over; other mail is cancelled; then everything is gone."""
+    await mailed(world, [HERS])
+    her, answer = await world.id_of(REF), await answering(world)
+    other = await world.accept([HERS], "service", id=f"service-{REF}")
+    await erase(world.rights, world.policies[BRAND], her, "operator")
+    assert [word for table, word in await left(world) if table not in ("recipients", "mailings", "deliveries")] == []
+    world.processor.sent.clear()
+    for accepted in (other, answer):
+        await world.handover().run(accepted.batches)
+    assert [set((await world.states(one.mailing_id)).values()) for one in (other, answer)] == [
+        {("cancelled", "erased")},
+        {("handed_over", "")},
+    ]
+    assert len(world.processor.sent) == 1
+    assert await world.upkeep.end_erasures(10) == 1
+    assert await left(world) == []
+
+
+@pytest.mark.promise("interpals-20")
+async def test_an_answer_that_cannot_arrive_keeps_nothing_for_ever(world: World) -> None:
+    """An answer that still waits after five days is cancelled, and the address goes."""
+    await mailed(world, [HERS])
+    her, answer = await world.id_of(REF), await answering(world)
+    await erase(world.rights, world.policies[BRAND], her, "operator")
+    assert await world.upkeep.end_erasures(10) == 0
+    await world.pool.execute("UPDATE farewells SET until = now()")
+    assert await world.upkeep.end_erasures(10) == 1
+    assert set((await world.states(answer.mailing_id)).values()) == {("cancelled", "erased")}
+    assert await left(world) == []
+
+
+@pytest.mark.promise("interpals-20")
+async def test_the_hash_ends_on_its_day(world: World) -> None:
+    """On the day that the stub names, hash, stub and row go; of an address that came back, its own opt-outs stay."""
+    await mailed(world, [HERS, person(2)])
+    policy = world.policies[BRAND]
+    for ref in (REF, "user-2"):
+        await erase(world.rights, policy, await world.id_of(ref), "operator")
+    await mailed(world, [person(3, email="user-2@people.example")], "service")
+    await world.standings.opt_out(BRAND, await world.id_of("user-3"), "newsletter", "page")
+    assert await world.upkeep.end_erasures(10) == 0
+    await world.pool.execute("UPDATE stubs SET expires_at = now()")
+    assert await world.upkeep.end_erasures(10) == 2
+    assert await world.pool.fetchval("SELECT count(*) FROM stubs") == 0
+    hers = world.hasher.hash(EMAIL)
+    kept = await world.pool.fetch(
+        "SELECT reason, address_hash FROM suppressions WHERE reason <> 'collected' OR address_hash = $1", hers
+    )
+    assert [row["reason"] for row in kept] == ["opt_out"]
+    assert [row["ref"] for row in await world.pool.fetch("SELECT ref FROM recipients")] == ["user-3"]
+    standing = await world.standings.get(BRAND, await world.id_of("user-3"))
+    assert standing is not None
+    assert (standing.erased_before, standing.opted_out) == (False, frozenset({"newsletter"}))
+    assert (await world.ledger.verify()).faults == ()
+
+
+async def test_an_id_that_named_somebody_is_known_still(world: World) -> None:
+    """An event that comes again after an erasure is the one that it was, though its id is kept as a hash."""
+    first = await mailed(world, [HERS], id=f"welcome-{REF}")
+    assert (await said(world, "personalisation", REF, allowed=False, id=f"about-{REF}")).settled == "ack"
+    await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
+    again = await world.accept([HERS], id=f"welcome-{REF}")
+    assert (again.known, again.mailing_id) == (True, first.mailing_id)
+    entries = len(await world.entries())
+    assert (await said(world, "personalisation", REF, allowed=False, id=f"about-{REF}")).settled == "ack"
+    assert len(await world.entries()) == entries
+
+
+@pytest.mark.promise("interpals-12")
+async def test_a_hold_preserves(world: World) -> None:
+    """While a hold stands, nothing is rectified, dead letters with the person stay, and a copy is kept as it was."""
+    await mailed(world, [HERS])
+    her, policy = await world.id_of(REF), world.policies[BRAND]
+    letter = Message(json.dumps({"people": [HERS, person(2)]}).encode(), f"{BRAND}.service", "letter")
+    await world.letters.keep(letter, "mailer.events", f"{BRAND}.service", "bad", "key:shop", DeadKind.REFUSED)
+    await world.known(2)
+    await hold(world.rights, BRAND, her, "Case 7/26", "Dana", named=False)
+    with pytest.raises(ErasureBlocked, match="a legal hold preserves these data: Case 7/26"):
+        await rectify(world.rights, policy, her, Correction(name="Nobody"), "operator")
+    assert "Case 7/26" in str((await said(world, "rectify", REF, name="Nobody")).settled)
+    await erase(world.rights, policy, await world.id_of("user-2"), "operator")
+    await world.pool.execute("UPDATE dead_letters SET at = now() - interval '9 years'")
+    await world.upkeep.forget_letters(30)
+    [kept] = await world.pool.fetch("SELECT body FROM dead_letters")
+    assert NAME in kept["body"].decode()
+    await mailed(world, [HERS | {"name": "Somebody Else"}])
+    preserved = await world.pool.fetchval("SELECT preserved FROM holds")
+    assert preserved["data"]["name"] == NAME
+    await lift_hold(world.rights, BRAND, her, "Case 7/26", "Dana")
+    assert await world.pool.fetchval("SELECT preserved FROM holds") is None
+    await world.upkeep.forget_letters(30)
+    assert await world.pool.fetch("SELECT FROM dead_letters") == []
