@@ -10,20 +10,18 @@ from tests.processes import Stack, free_port, settings_for
 
 
 def members(start: int, **countries: int) -> list[dict[str, Any]]:
-    """So many people of each country, which may be one where promotions need no opt-in; `XX` is one that nobody knows.
-
-    Numbered from `start`.
-    """
+    """So many people of each country, numbered from `start`; `XX` is one that nobody knows."""
     found: list[dict[str, Any]] = []
     for country, size in countries.items():
-        place = {} if country == "XX" else {"country": country, "locale": country.lower()}
+        place = {"country": None} if country == "XX" else {"country": country, "locale": country.lower()}
         found += [person(start + len(found) + n, source="sign-up", **place) for n in range(size)]
     return found
 
 
 async def mailed(world: World, people: list[dict[str, Any]], **values: Any) -> UUID:
-    """A newsletter to people that has been handed over, and is finished."""
+    """A newsletter to people who have asked for it that has been handed over, and is finished."""
     accepted = await world.accept(people, **values)
+    await world.pool.execute("UPDATE standings SET consents = consents || '{newsletter,promotional}'")
     await world.handover().run(accepted.batches)
     await world.upkeep.finish_mailings()
     return accepted.mailing_id

@@ -101,7 +101,7 @@ def templates() -> TemplateLibrary:
 
 def person(number: int, **values: Any) -> dict[str, Any]:
     """Somebody of an event's audience."""
-    return {"ref": f"user-{number}", "email": f"user-{number}@people.example", **values}
+    return {"ref": f"user-{number}", "email": f"user-{number}@people.example", "country": "US", **values}
 
 
 def plain_event(to: Any, category: str = "newsletter", **values: Any) -> dict[str, Any]:

@@ -60,7 +60,7 @@ WRONGS: tuple[Wrong, ...] = (
     Wrong("source unknown", {"source": None}),
     Wrong("of a contest", {"source": "contest"}),
     Wrong("invited", {"source": INVITED}),
-    Wrong("country unknown", {"country": None}, policy={"default_jurisdiction": None}),
+    Wrong("country unknown", {"country": None}),
     Wrong("collected under an old version", {"collected_under": "2020"}),
     Wrong("another channel", {"channel": "sms"}),
     Wrong("invited before", {"invited_by": OTHER}),

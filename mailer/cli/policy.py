@@ -74,7 +74,6 @@ def _facts(policy: Policy) -> dict[str, object]:
         "hours": policy.hours and f"optional mail from {policy.hours.opens} to {policy.hours.closes}",
         "smallest group": policy.minimum_cell,
         "attachments": ", ".join(policy.attachments) or "none",
-        "jurisdiction": policy.default_jurisdiction,
         "stricter floors": _shown(
             {name: floor.model_dump(exclude_none=True) for name, floor in policy.jurisdictions.items()}
         ),

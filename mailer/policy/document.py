@@ -22,7 +22,7 @@ from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.closed import faults_of_lists
 from mailer.policy.faults import describe, fault, not_toml, place, shown
 from mailer.policy.forms import DOMAIN, LOCALE, VERSION, language_tag
-from mailer.policy.jurisdiction import FLOORS
+from mailer.policy.jurisdiction import FLOORS, floor_of
 from mailer.policy.needs import unmet
 from mailer.policy.placeholders import unfilled
 from mailer.policy.promise import Promise
@@ -188,7 +188,6 @@ class Policy(Section):
         processors: who may be handed data; empty: whoever is configured. partners: for whom the brand may mail.
         retention_days: how long what is left of an erased account may be kept.
         minimum_cell: a smaller group is nobody's to see: no pixel, no figure.
-        default_jurisdiction: assumed of recipients whose country nobody knows; None: then no promotion.
         jurisdictions: floors stricter than the law's.
         attachments: the content types that events may attach; files that open as another one are refused, too.
         only_deliver_to: staging; addresses or `@domain`s that mail may leave for. None: everywhere.
@@ -210,7 +209,6 @@ class Policy(Section):
     cap: Cap | None = None
     hours: Hours | None = None
     minimum_cell: Whole = Field(default=20, ge=2)
-    default_jurisdiction: Country | None = None
     jurisdictions: Annotated[dict[Country, Floor], BeforeValidator(each_country_once)] = Field(default_factory=dict)
     processors: tuple[ProcessorTerms, ...] = ()
     partners: tuple[Partner, ...] = ()
@@ -260,7 +258,7 @@ class Policy(Section):
     @model_validator(mode="after")
     def _no_weaker_than_the_floor(self) -> Self:
         for country, said in self.jurisdictions.items():
-            law = FLOORS.get(country, Floor())
+            law = floor_of(country)
             for switch in ORDER:
                 value, least = getattr(said, switch), getattr(law, switch)
                 if value is not None and least is not None and weaker(switch, value, least):
@@ -359,8 +357,7 @@ class Policy(Section):
         key = version, country
         found = self._effective.get(key)
         if found is None:
-            place = country or self.default_jurisdiction or ""
-            floors = (FLOORS.get(place, Floor()), self.jurisdictions.get(place, Floor()))
+            floors = floor_of(country), self.jurisdictions.get(country or "", Floor())
             found = strictest(self.switches, *(then.switches for then in self.binding(version)), *floors)
             self._effective[key] = found
         return found

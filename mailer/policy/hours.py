@@ -23,7 +23,7 @@ def mail_hours(facts: Facts) -> Verdict:
     hours = facts.policy.hours
     if hours is None or facts.category.mandatory:
         return None
-    zones = zones_of(facts.standing.country or facts.policy.default_jurisdiction)
+    zones = zones_of(facts.standing.country)
     until = first_within(*hours.times, zones, facts.now)
     return None if until == facts.now else Hold(until, "outside_hours", "mail-hours", facts.policy.version)
 

@@ -1,6 +1,6 @@
 """The floors of jurisdictions: what the law demands whatever a policy says. Defaults, not legal advice."""
 
-from mailer.policy.switches import Floor
+from mailer.policy.switches import Floor, strictest_floor
 
 _EEA = (
     *("AT", "BE", "BG", "HR", "CY", "CZ", "DK", "EE", "FI", "FR", "DE", "GR", "HU", "IE", "IT"),
@@ -25,3 +25,11 @@ FLOORS: dict[str, Floor] = {
     "US": Floor(),
 }
 """By country (ISO 3166-1)."""
+
+STRICTEST: Floor = strictest_floor(*FLOORS.values())
+"""The floor of a country that nobody has looked into, and of who lives nobody knows where: the strictest of all."""
+
+
+def floor_of(country: str | None) -> Floor:
+    """The floor of a country (ISO 3166-1), or of None, where nobody knows which it is."""
+    return FLOORS.get(country or "", STRICTEST)

@@ -191,10 +191,10 @@ def erased_before(facts: Facts) -> Verdict:
 @rule(
     "known-basis",
     "PROMISES: unknown means no promotion; interpals-01",
-    sees=("standing.source", "standing.country", "standing.collected_under"),
+    sees=("standing.source", "standing.collected_under"),
 )
 def known_basis(facts: Facts) -> Verdict:
-    """No promotion where nobody knows how the address was collected, under which policy, or where its owner lives."""
+    """No promotion where nobody knows how the address was collected, or under which policy."""
     if not facts.category.promotes or not missing_basis(facts.policy, facts.standing):
         return None
     return _suppress("unknown_basis", "known-basis", facts)
@@ -205,7 +205,6 @@ def missing_basis(policy: Policy, standing: Standing) -> tuple[str, ...]:
     known = {
         "source": standing.source,
         "policy_version": policy.knows(standing.collected_under),
-        "country": standing.country or policy.default_jurisdiction,
     }
     return tuple(name for name, value in known.items() if not value)
 

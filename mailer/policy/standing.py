@@ -59,7 +59,8 @@ class Standing:
         opted_out: scopes that the person has left at the brand.
         objected: an objection to all marketing of the controller (GDPR Art. 21(3)).
         consents: scopes to which the person has consented, and not withdrawn.
-        source: how the address was collected. country: ISO 3166-1.
+        source: how the address was collected.
+        country: ISO 3166-1; None where nobody knows it, and the strictest floor holds.
         collected_under: the policy's versions then, and those agreed to since (see `policy.versions`).
         paid: the account has a paid product.
         deactivated: the account was closed by its owner.

@@ -65,6 +65,12 @@ def strictest(base: Switches, *others: Switches | Floor) -> Switches:
     )
 
 
+def strictest_floor(*floors: Floor) -> Floor:
+    """The floor that is as strict as each of these."""
+    said = {name: [value for floor in floors if (value := getattr(floor, name)) is not None] for name in ORDER}
+    return Floor.model_validate({name: _first(name, values) for name, values in said.items() if values})
+
+
 def weaker(switch: str, value: str, than: str) -> bool:
     """Whether a value allows more than another."""
     return ORDER[switch].index(value) > ORDER[switch].index(than)

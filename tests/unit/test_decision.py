@@ -13,7 +13,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, SEND, decide, explain, facts_of
 from mailer.policy.decision import WRITTEN, Decision, Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.document import CategoryTerms, Hours, Policy
-from mailer.policy.jurisdiction import FLOORS
+from mailer.policy.jurisdiction import FLOORS, floor_of
 from mailer.policy.rates import may_count, rates_of
 from mailer.policy.registry import RULES
 from mailer.policy.rules import missing_basis
@@ -133,7 +133,6 @@ brands = st.builds(
     switches=switches,
     terms=terms,
     cap=caps,
-    default_jurisdiction=st.sampled_from([None, "US", "FR"]),
     jurisdictions=st.dictionaries(st.sampled_from(["BR", "US"]), floors),
     only_deliver_to=st.sampled_from([None, None, (), ("@people.example",)]),
 )
@@ -212,7 +211,9 @@ def test_the_strictest_of_three_holds(now: Switches, then: Switches, floor: Floo
     policy = revised(POLICY, revised(POLICY, version="2020", switches=then), switches=now, jurisdictions={"BR": floor})
     found = policy.switches_for("2020", "BR")
     for name, order in ORDER.items():
-        stated = [getattr(source, name) for source in (now, then, floor) if getattr(source, name) is not None]
+        stated = [
+            getattr(source, name) for source in (now, then, floor, floor_of("BR")) if getattr(source, name) is not None
+        ]
         assert getattr(found, name) == min(stated, key=order.index)
 
 
@@ -305,23 +306,21 @@ def test_service_scope(scope: str, paid: bool, left: bool, category: str, gets: 
 
 
 @pytest.mark.parametrize(
-    ("lacks", "default", "known"),
+    ("lacks", "known"),
     [
-        ({"source": None}, "US", False),
-        ({"country": None}, "US", True),
-        ({"country": None}, None, False),
-        ({"collected_under": "lost"}, "US", False),
-        ({"collected_under": None}, "US", True),
+        ({"source": None}, False),
+        ({"collected_under": "lost"}, False),
+        ({"collected_under": None}, True),
     ],
 )
-def test_an_unknown_basis(lacks: dict[str, Any], default: str | None, known: bool) -> None:
-    """Without a source, a known version or a jurisdiction no promotion goes out; legal and security mail does."""
-    policy, standing = revised(POLICY, default_jurisdiction=default), replace(ADA, **lacks)
-    assert reason(decided("promotional", standing, policy)) == (None if known else "unknown_basis")
-    named = {"source": "source", "country": "country", "collected_under": "policy_version"}
-    assert missing_basis(policy, standing) == (() if known else tuple(named[name] for name in lacks))
+def test_an_unknown_basis(lacks: dict[str, Any], known: bool) -> None:
+    """Without a source or a known version no promotion goes out; legal and security mail does."""
+    standing = replace(ADA, **lacks)
+    assert reason(decided("promotional", standing)) == (None if known else "unknown_basis")
+    named = {"source": "source", "collected_under": "policy_version"}
+    assert missing_basis(POLICY, standing) == (() if known else tuple(named[name] for name in lacks))
     for category in ("account", "breach", "rights", "policy_change", "business_transition"):
-        assert isinstance(decided(category, standing, policy), Send)
+        assert isinstance(decided(category, standing), Send)
 
 
 def test_beyond_the_rate_service_mail_is_sent_and_noticed() -> None:

@@ -96,7 +96,7 @@ ON_REQUEST = revised(POLICY, switches=POLICY.switches.model_copy(update={"partne
 ALLOWED = revised(POLICY, switches=POLICY.switches.model_copy(update={"partner_mail": "allowed"}))
 NEVER = revised(POLICY, switches=POLICY.switches.model_copy(update={"partner_mail": "never"}))
 DAY = Hours.model_validate({"from": "08:00", "to": "21:00"})
-AMERICAN_DAY = revised(POLICY, hours=DAY, default_jurisdiction="US")
+AMERICAN_DAY = revised(POLICY, hours=DAY)
 """At noon in UTC it is day in France, and not yet in all of America."""
 UNPAID = revised(
     POLICY,
@@ -157,11 +157,12 @@ PEOPLE: list[tuple[str | None, str, Standing, Policy, dict[str, Any]]] = [
     ("brand_cap", "newsletter", replace(ADA, sent=((EVERYTHING_OPTIONAL, 2),)), BRAND_CAP, {}),
     (None, "newsletter", replace(ADA, sent=(("newsletter", 9),)), BRAND_CAP, {}),
     (None, "service", ADA, UNPAID, {}),
-    (None, "promotional", ADA, revised(POLICY, default_jurisdiction=None), {}),
+    ("no_opt_in", "promotional", replace(ADA, country=None), POLICY, {}),
+    (None, "promotional", consenting("promotional", country=None), POLICY, {}),
     ("erased_before", "newsletter", consenting("newsletter/None", erased_before=True), POLICY, {}),
     (None, "notification", replace(ADA, country="FR"), AMERICAN_DAY, {}),
     ("outside_hours", "notification", ADA, AMERICAN_DAY, {}),
-    ("outside_hours", "notification", replace(ADA, country=None), AMERICAN_DAY, {}),
+    (None, "notification", replace(ADA, country=None), AMERICAN_DAY, {}),
     ("no_electronic_consent", "breach", replace(ADA, electronic_refused=True), POLICY, {}),
     ("duplicate_address", "service", replace(ADA, copy_of=16), POLICY, {}),
     (None, "service", replace(ADA, copy_known_at=NOW), POLICY, {}),

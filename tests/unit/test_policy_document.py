@@ -10,7 +10,7 @@ from mailer import resources
 from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy, PolicyError, parse_policy
 from mailer.policy.faults import describe
-from mailer.policy.jurisdiction import FLOORS
+from mailer.policy.jurisdiction import FLOORS, floor_of
 from mailer.policy.library import load
 from mailer.policy.lines import line_of
 from mailer.policy.switches import ORDER, weaker
@@ -75,7 +75,7 @@ def test_categories_have_traits_and_senders() -> None:
             "[categories.newsletter]\nalarm = { mails = 1, days = 1 }",
             "is for mandatory mail",
         ),
-        ("[senders]", "[senders", "p.toml:19: is not TOML: "),
+        ("[senders]", "[senders", "p.toml:18: is not TOML: "),
         ("[senders]", "[senders]\nreply = 'x'", "senders.reply is no key that a policy has here; remove it"),
         ("[[promises]]", "[[promises]]\nid = '", "is not TOML: "),
     ],
@@ -156,7 +156,7 @@ def test_a_key_has_its_line() -> None:
 @pytest.mark.parametrize("switch", ORDER)
 def test_a_policy_is_never_weaker_than_the_floor(country: str, switch: str) -> None:
     """A value weaker than the country's floor is refused at its line; an equal or a stricter one is in force."""
-    least = getattr(FLOORS.get(country), switch, None)
+    least = getattr(floor_of(country), switch)
     for value in ORDER[switch]:
         text = f'{TEXT}\n[jurisdictions.{country}]\n{switch} = "{value}"\n'
         if least is not None and weaker(switch, value, least):

@@ -18,7 +18,7 @@ from tests.factories import FakeProcessor
 from tests.presses import plan, press_of
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-ADA = Standing(17, 3, "ada@people.example", paid=True)
+ADA = Standing(17, 3, "ada@people.example", country="US", paid=True)
 RELAY = FakeProcessor(name="relay", country="DE", contract="DPA-7")
 
 
@@ -67,7 +67,7 @@ def test_the_message_id_stays_with_the_delivery() -> None:
 def test_the_envelope_has_a_labels() -> None:
     """The domain of the envelope recipient travels as A-labels (RFC 5891), since SMTP knows no others."""
     press = press_of()
-    step = sent(press, Standing(17, 1, "ada@b\u00fccher.example"))
+    step = sent(press, Standing(17, 1, "ada@b\u00fccher.example", country="US"))
     assert step.printed.outgoing.recipient == "ada@xn--bcher-kva.example"
 
 

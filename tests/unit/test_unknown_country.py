@@ -1,0 +1,22 @@
+"""Somebody whose country nobody knows, or nobody has looked into: the most that any law asks for holds."""
+
+from dataclasses import replace
+
+import pytest
+
+from mailer.policy.decision import Send
+from mailer.policy.standing import Standing
+from tests.unit.test_decision import decided, reason
+
+SOMEBODY = Standing(17, 1, "ada@people.example", source="sign-up", collected_under="2024")
+
+
+@pytest.mark.parametrize("country", [None, "XX", "EU", "UK", "AQ", "NG"])
+@pytest.mark.parametrize("category", ["newsletter", "promotional"])
+def test_an_unknown_country_asks_for_the_most(country: str | None, category: str) -> None:
+    """Nobody there is marketed to without an opt-in; mandatory mail goes."""
+    somebody = replace(SOMEBODY, country=country)
+    assert reason(decided(category, somebody)) == "no_opt_in"
+    assert isinstance(decided(category, replace(somebody, consents=frozenset({category}))), Send)
+    for mandatory in ("account", "service", "breach"):
+        assert isinstance(decided(mandatory, somebody), Send)
