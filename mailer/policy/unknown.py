@@ -23,9 +23,19 @@ def unknown(policy: Policy) -> Iterator[str]:
         yield f"that {policy.seal.name} answers at {policy.seal.url}"
 
 
+_KEYS = (
+    *("purposes", "opt_out_mailbox", "seal", "minimum_cell"),
+    *("retention_days", "no_retention", "processors", "partners"),
+)
+"""Keys of a policy that a need has by the same name."""
+
+
 def unneeded(policy: Policy) -> Iterator[str]:
-    """Yields the keys of switches and categories on which no promise rests: changed, they break none."""
+    """Yields the keys on which no promise rests: changed, they break none."""
     needs = [promise.needs for promise in policy.promises]
+    for name in _KEYS:
+        if getattr(policy, name) and not any(getattr(need, name) for need in needs):
+            yield name
     for name in ORDER:
         if not any(getattr(need, name) or getattr(need.exactly, name, None) for need in needs):
             yield f"switches.{name}"
