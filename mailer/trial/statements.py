@@ -290,6 +290,12 @@ def announcements(case: Case) -> Expect | None:
     return Expect.STAYS if not pays(case.standing, case.mail) and has_left(case) else None
 
 
+@states("service-scope")
+def of_the_account(case: Case) -> Expect | None:
+    """Mail without which nobody can use an account goes to everybody, whatever they refused or pay."""
+    return must_arrive(case) if case.category in OF_THE_ACCOUNT else None
+
+
 @states("breach-alone")
 def breach(case: Case) -> Expect | None:
     """A breach notice goes to everybody, whatever they refused."""

@@ -172,6 +172,7 @@ SPEAKS = {
     "early": Case("not-yet", broken=without("not-yet")),
     "too_often": Case("frequency", broken=without("frequency"), policy=CAP),
     "announcements": Case("service-scope", broken=stopping(lambda facts: facts.standing.opted_out), everybody=True),
+    "of_the_account": Case("service-scope", broken=stopping(lambda facts: facts.standing.erased_before)),
     "breach": Case("breach-alone", broken=stopping(lambda facts: facts.standing.objected)),
     "lasting": Case("lasting-notice", broken=stopping(lambda facts: facts.mailing.expires_at)),
     "changes": Case("primary-address", broken=stopping(lambda facts: facts.standing.sent)),
