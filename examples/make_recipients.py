@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 PEOPLE = 1_000
 PERSON = ("ref", "email", "name", "locale", "country", "source", "collected_at")
-CONSENT = ("consents", "consent_source", "consent_version", "consent_at", "consent_words")
+CONSENT = ("consents", "consent_source", "consent_version", "consent_at", "consent_words", "consent_proof")
 COLUMNS = (*PERSON, *CONSENT, "paid", "opted_out", "deactivated", "audiences")
 ASKED_FOR = ("newsletter;promotional",) * 6 + ("newsletter", "promotional", "")
 """What people have confirmed that they want; one in nine has never been asked."""
@@ -145,7 +145,8 @@ def consent(scopes: str, day: str) -> dict[str, str]:
     if not scopes:
         return {}
     words = f"Yes, send me {' and '.join(scopes.split(';'))} mail. I can stop it at any time."
-    return dict(zip(CONSENT, (scopes, "confirmed", "form 2025-01", f"{day}T12:05:00Z", words), strict=True))
+    said = (scopes, "confirmed", "form 2025-01", f"{day}T12:05:00Z", words, f"link followed on {day}")
+    return dict(zip(CONSENT, said, strict=True))
 
 
 def local_part(name: str) -> str:

@@ -84,7 +84,8 @@ async def _market(answers: Answers, policy: Policy, recipient_id: int, wish: Wis
     ]
     older = [one for one in found if one.at < wish.asked_at]
     for one in older:
-        await lift(answers.suppressions, policy, one.id, "recipient", "taken back, and confirmed by mail")
+        said = "taken back, and confirmed by mail"
+        await lift(answers.suppressions, policy, one.id, "recipient", said, by_owner=True)
     return older == found
 
 

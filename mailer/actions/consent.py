@@ -1,5 +1,7 @@
 """Giving, confirming and withdrawing consent. Every consent has proof, and nobody gives one for somebody else."""
 
+import re
+import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +17,12 @@ OWN = ("application", CONFIRMED)
 """The sources of what a person says for themselves; only these end an opt-out. Whoever holds a link may be anybody."""
 POLICY_SOURCES = ("policy", "privacy-policy", "terms", "terms-of-use", "terms-of-service", "use", "use-of-the-service")
 """The sources of what nobody said."""
+_NO_WORDS = frozenset({"none", "null", "nil", "nan", "unknown", "undefined", "empty", "test", "todo", "tbd", "words"})
+"""The texts that programs and forms write where there are none."""
+_LEAST_LETTERS = 3
+"""Letters of `Yes`; of 同意 each counts twice."""
+_LEAST_PROOF = 6
+"""Letters and digits without which a proof refers to nothing."""
 AHEAD = timedelta(minutes=5)
 """How far ahead of ours another clock may be."""
 
@@ -58,13 +66,16 @@ async def withdraw(consents: Consents, policy: Policy, recipient_id: int, said: 
 async def request_subscription(confirmations: Confirmations, policy: Policy, recipient_id: int, said: Consent) -> Asked:
     """Asks by mail whether a person wants to subscribe (double opt-in); one mail a day at most.
 
+    Whoever has left that mail, objected to marketing or closed the account is not asked, whatever an application says:
+    they can ask themselves, on their page.
+
     Raises:
         ConsentRefused: it has no proof or no known scope, or the brand has no such recipient.
     """
     said = checked(policy, said, datetime.now(UTC))
     wish = Wish(said.scope, said.version, said.words, said.at)
     try:
-        return await ask(confirmations, policy, recipient_id, [wish], [said])
+        return await ask(confirmations, policy, recipient_id, [wish], [said], by_owner=False)
     except NobodyToAsk as error:
         raise ConsentRefused(str(error)) from error
 
@@ -111,11 +122,26 @@ def checked(policy: Policy, said: Consent, now: datetime) -> Consent:
 @rule("consent-proof", "interpals-06; GDPR Art. 7(1); PROMISES: the floor")
 def consent_proof(said: Consent) -> str | None:
     """A consent without its source, who recorded it, the words that were shown or their version is none."""
-    parts = {"source": said.source, "actor": said.actor, "words": said.words, "version": said.version}
-    missing = [name for name, value in parts.items() if not (value or "").strip()]
-    if not missing:
-        return None
-    return f"a consent needs proof, and this one lacks {', '.join(missing)}: say how it was given, and what was shown"
+    told = {name: bool(re.search(r"\w", getattr(said, name))) for name in ("source", "actor", "version")}
+    told["words"] = _are_words(said.words or "")
+    missing = [name for name in ("source", "actor", "words", "version") if not told[name]]
+    if missing:
+        return (
+            f"a consent needs proof, and this one lacks {', '.join(missing)}: say how it was given, and what was shown"
+        )
+    if said.source.strip().casefold() == CONFIRMED and len(re.findall(r"[^\W_]", said.proof or "")) < _LEAST_PROOF:
+        return (
+            f"proof: a consent is {CONFIRMED} by a link in a mail, and nothing shows that here: give the link's token,"
+            " or where and when the confirmation is on record"
+        )
+    return None
+
+
+def _are_words(text: str) -> bool:
+    """Tells whether a text can have been shown to somebody who agreed to it: it is not a dash, and no stand-in."""
+    letters = [char.casefold() for char in text if char.isalpha()]
+    size = sum(2 if unicodedata.category(char) == "Lo" else 1 for char in letters)
+    return size >= _LEAST_LETTERS and len(set(letters)) > 1 and "".join(letters) not in _NO_WORDS
 
 
 @rule("policy-basis", "interpals-25")

@@ -23,7 +23,7 @@ from mailer.ports.people import Importer, ImportRow
 CHUNK = 5_000
 """Lines a transaction."""
 PERSONAL = ("ref", "email", "name", "locale", "country", "source", "collected_at", "policy_version")
-CONSENT = ("consents", "consent_source", "consent_version", "consent_at", "consent_words")
+CONSENT = ("consents", "consent_source", "consent_version", "consent_at", "consent_words", "consent_proof")
 COLUMNS = (*PERSONAL, "purpose", *CONSENT, "paid", "opted_out", "deactivated", "audiences")
 """`consents`, `opted_out`, `audiences`: several, with semicolons between them; `paid`, `deactivated`: yes or no."""
 COLLECTED_FOR = ("contest", "partner")
@@ -60,6 +60,7 @@ class _Rest(BaseModel):
     consent_version: Name = ""
     consent_at: Moment | None = None
     consent_words: Words | None = None
+    consent_proof: Words | None = None
     audiences: tuple[Slug, ...] = ()
 
 
@@ -209,6 +210,7 @@ def _consents(scopes: Sequence[str], rest: _Rest, policy: Policy, from_controlle
             rest.consent_words,
             "import",
             rest.consent_at,
+            rest.consent_proof,
             controller=from_controller,
         )
         yield importable(policy, said)

@@ -73,7 +73,7 @@ async def undo_press(suppressions: Suppressions, press: UndoToken, now: datetime
     """
     if now > press.at + UNDO_WITHIN:
         return False
-    return await suppressions.lift(press.suppression, "recipient", "undone on the same page", press.at)
+    return await suppressions.lift(press.suppression, "recipient", "undone on the same page", press.at, by_owner=True)
 
 
 @rule("own-preference", "interpals-09", idle=EVERYTHING_OPTIONAL)

@@ -62,7 +62,9 @@ async def take_over(
     return Taken(len(addresses), await suppressions.take(policy.brand, policy.controller.id, addresses))
 
 
-async def lift(suppressions: Suppressions, policy: Policy, id: int, actor: str, reason: str) -> None:
+async def lift(
+    suppressions: Suppressions, policy: Policy, id: int, actor: str, reason: str, *, by_owner: bool = False
+) -> None:
     """Ends a suppression, for all who share the address. The record stays, with who ended it and why.
 
     Raises:
@@ -75,7 +77,7 @@ async def lift(suppressions: Suppressions, policy: Policy, id: int, actor: str, 
         raise SuppressionRefused(f"{policy.brand} has no suppression {id}")
     if found.reason not in LIFTABLE:
         raise SuppressionRefused(f"suppression {id} is for {found.reason}, which stays; {', '.join(LIFTABLE)} can end")
-    if not await suppressions.lift(id, actor, reason):
+    if not await suppressions.lift(id, actor, reason, by_owner=by_owner):
         raise SuppressionRefused(f"suppression {id} ended already")
 
 

@@ -43,6 +43,8 @@ async def ask(
     recipient_id: int,
     wishes: Sequence[Wish],
     evidence: Sequence[Consent] = (),
+    *,
+    by_owner: bool = True,
 ) -> Asked:
     """Asks a person to confirm, by one mail a day at most; what is asked for meanwhile is on the same mail's page.
 
@@ -52,6 +54,7 @@ async def ask(
         recipient_id: who.
         wishes: what is asked for, at least one.
         evidence: the consents among them.
+        by_owner: the person asks, on a page. What others say they asked for is not asked of who has left it.
 
     Raises:
         NobodyToAsk: the brand has no such recipient.
@@ -71,7 +74,7 @@ async def ask(
         )
         return Message(event.to_json(), event.routing_key, event.id, {Header.PUBLISHER: str(ITSELF)})
 
-    asked = await confirmations.wishes.ask(policy.brand, recipient_id, wishes, letter, evidence)
+    asked = await confirmations.wishes.ask(policy.brand, recipient_id, wishes, letter, evidence, by_owner=by_owner)
     if asked is None:
         raise NobodyToAsk(f"{policy.brand} has no such recipient")
     return Asked(asked.ref)

@@ -70,7 +70,7 @@ def lift_(
         await lift(app.suppressions, policy_of(app, brand), id, by, reason)
 
     _run(act)
-    out.print(f"Lifted by {by}.")
+    out.print(f"Lifted by {by}. What was consented to before it counts no more: a new consent is needed.")
 
 
 @app.command("list")

@@ -93,15 +93,29 @@ async def _kin_of(connection: Connection, hasher: AddressHasher, stops: Sequence
 
 
 async def lift_all(
-    connection: Connection, ids: Sequence[int], actor: str, reason: str, at: datetime | None = None
+    connection: Connection,
+    ids: Sequence[int],
+    actor: str,
+    reason: str,
+    at: datetime | None = None,
+    *,
+    by_owner: bool = True,
 ) -> list[Entry]:
     """Ends suppressions, and refreshes the standings of all whom they concern; their entries, none if none ended.
 
-    `at`: only where nobody has said the same again since then.
+    Args:
+        connection: in a transaction.
+        ids: of the suppressions.
+        actor: who ends them.
+        reason: why.
+        at: only where nobody has said the same again since then.
+        by_owner: the person takes it back, or its time is over. Else what was consented to before counts no more.
     """
     concerned = await connection.fetch(_SQL["concerned"], ids)
     await people.lock_all(connection, [row["id"] for row in concerned])
-    lifted = {row["id"]: row for row in await connection.fetch(_SQL["lift"], ids, actor, reason, at)}
+    lifted = {row["id"]: row for row in await connection.fetch(_SQL["lift"], ids, actor, reason, at, not by_owner)}
+    if lifted and not by_owner:
+        await connection.execute(_SQL["void_before"], list(lifted))
     await people.refresh(connection, [row["id"] for row in concerned])
     whom: dict[int, list[tuple[str, int | None]]] = {id_: [] for id_ in lifted}
     for row in concerned:
@@ -174,10 +188,12 @@ class PostgresSuppressions:
         row = await self._pool.fetchrow(_SQL["get"], brand, controller, id)
         return _suppression(row) if row else None
 
-    async def lift(self, id: int, actor: str, reason: str, at: datetime | None = None) -> bool:
+    async def lift(
+        self, id: int, actor: str, reason: str, at: datetime | None = None, *, by_owner: bool = False
+    ) -> bool:
         """See the port."""
         async with changing(self._pool, self._writers) as (connection, entries):
-            entries += await lift_all(connection, [id], actor, reason, at)
+            entries += await lift_all(connection, [id], actor, reason, at, by_owner=by_owner)
             return bool(entries)
 
     async def of(self, brand: str, recipient_id: int) -> list[Suppression]:

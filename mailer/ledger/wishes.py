@@ -1,6 +1,6 @@
 """Wishes in PostgreSQL. Only `actions` calls what adds to them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from uuid import UUID
 
 from mailer.ledger import people
@@ -10,6 +10,7 @@ from mailer.ledger.outbox import park
 from mailer.ledger.standings import action
 from mailer.ledger.suppressions import changing
 from mailer.ledger.writers import Writers
+from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.broker import Message
 from mailer.ports.consents import Consent
 from mailer.ports.ids import uuid7
@@ -32,6 +33,8 @@ class PostgresWishes:
         wishes: Sequence[Wish],
         letter: Callable[[Confirmation], Message],
         evidence: Sequence[Consent] = (),
+        *,
+        by_owner: bool = True,
     ) -> Confirmation | None:
         """See the port."""
         async with changing(self._pool, self._writers) as (connection, entries):
@@ -43,8 +46,11 @@ class PostgresWishes:
             mailed = await connection.fetchval(_SQL["mailed"], recipient_id, generation, BETWEEN_MAILS)
             later = None if mailed else await connection.fetchval(_SQL["next"], recipient_id, BETWEEN_MAILS)
             made = Confirmation(mailed or uuid7(), whose["ref"], generation, later)
-            columns = zip(*((wish.what, wish.version, wish.words, wish.asked_at) for wish in wishes), strict=True)
-            added = await connection.fetch(_SQL["add"], made.id, recipient_id, generation, later, *columns)
+            asked = wishes if by_owner else [] if whose["gone"] else _not_left(wishes, whose["opted_out"])
+            columns = zip(*((wish.what, wish.version, wish.words, wish.asked_at) for wish in asked), strict=True)
+            added = (
+                await connection.fetch(_SQL["add"], made.id, recipient_id, generation, later, *columns) if asked else []
+            )
             entries += [await note_asked(connection, brand, recipient_id, consent) for consent in evidence]
             acts = [wish.what for wish in wishes if wish.what in set(Act)]
             entries += [action(brand, recipient_id, f"asked {act}", None, "page") for act in acts]
@@ -63,3 +69,8 @@ class PostgresWishes:
     async def answered(self, confirmation: UUID, what: str) -> None:
         """See the port."""
         await self._pool.execute(_SQL["answered"], confirmation, what)
+
+
+def _not_left(wishes: Sequence[Wish], left: Collection[str]) -> list[Wish]:
+    """The wishes for mail that somebody has not left."""
+    return [wish for wish in wishes if {EVERYTHING_OPTIONAL, wish.what, wish.what.partition("/")[0]}.isdisjoint(left)]

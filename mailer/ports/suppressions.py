@@ -68,8 +68,12 @@ class Suppressions(Protocol):
         """One of the brand or of the whole controller."""
         ...
 
-    async def lift(self, id: int, actor: str, reason: str, at: datetime | None = None) -> bool:
+    async def lift(
+        self, id: int, actor: str, reason: str, at: datetime | None = None, *, by_owner: bool = False
+    ) -> bool:
         """Ends one, for all who share the address.
+
+        What was consented to before it counts no more, unless its owner takes it back (`by_owner`).
 
         False: it has ended already, or is of another time than `at`, since somebody has said the same again.
         """

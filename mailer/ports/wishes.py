@@ -80,6 +80,8 @@ class Wishes(Protocol):
         wishes: Sequence[Wish],
         letter: Callable[[Confirmation], Message],
         evidence: Sequence[Consent] = (),
+        *,
+        by_owner: bool = True,
     ) -> Confirmation | None:
         """Keeps wishes until they are confirmed, and publishes the mail that asks, at most one a day.
 
@@ -90,6 +92,7 @@ class Wishes(Protocol):
                 withdrawn since it was said is not asked for: where that is all, there is no mail.
             letter: makes the mail's event.
             evidence: the consents among them, kept as asked for and not given.
+            by_owner: the person asks. Else nothing is asked of who has objected, closed the account or left that mail.
 
         Returns:
             The mail that they wait for. None: the brand has no such recipient.

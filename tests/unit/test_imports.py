@@ -105,6 +105,17 @@ async def test_a_line_brings_consents_with_their_proof() -> None:
             "sign-up,,,newsletter,,,2025-01-01T12:00:00Z,,",
             "a consent needs proof, and this one lacks source, words, ver",
         ),
+        *(
+            (
+                f"sign-up,,,newsletter,page,1,2025-01-01T12:00:00Z,{words},",
+                "a consent needs proof, and this one lacks words",
+            )
+            for words in ("-", "...", "n/a", "None", "x x x", "ok", "123", "\u200b")
+        ),
+        (
+            "sign-up,,,newsletter,-,-,2025-01-01T12:00:00Z,Yes.,",
+            "a consent needs proof, and this one lacks source, ver",
+        ),
         ("sign-up,,,newsletter,page,1,2025-01-01,Yes.,", "consent_at: is no time; write it as"),
         ("sign-up,,,newsletter,page,1,soon,Yes.,", "consent_at: is no time; write it as"),
         ("sign-up,,,newsletter,page,1,2199-01-01T12:00:00Z,Yes.,", "at: 2199-01-01T12:00:00+00:00 is in the future"),
@@ -129,7 +140,11 @@ async def test_a_confirmed_subscription_is_proven() -> None:
     done = Import(policies()["paltalk-2006"])
     assert await done.run(CONSENTED + line) == Imported(0, 1)
     assert done.rejected[0].reason.startswith("paltalk-2006 takes confirmed subscriptions to newsletter only")
-    assert await done.run(CONSENTED + line.replace("page", "confirmed")) == Imported(1, 0)
+    assert await done.run(CONSENTED + line.replace("page", "confirmed")) == Imported(0, 1)
+    assert done.rejected[1].reason.startswith("proof: a consent is confirmed by a link in a mail")
+    proven = CONSENTED.replace(",paid", ",consent_proof"), line.replace("page", "confirmed")
+    for proof, taken in (("", 0), ("-", 0), ("yes", 0), ("mail 8121 of 2025-01-01", 1)):
+        assert await done.run(proven[0] + proven[1].replace(".,", f".,{proof}")) == Imported(taken, 1 - taken)
 
 
 async def test_what_was_taken_over_says_under_which_promises() -> None:

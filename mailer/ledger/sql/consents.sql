@@ -1,11 +1,15 @@
 -- name: record
--- What a file brings counts for nothing where its scope was left, refused or withdrawn before, nor for who was erased.
+-- What was said before an opt-out that another one than its owner has ended counts for nothing. What a file brings counts for nothing where its scope was left, refused or withdrawn before, nor for who was erased.
 INSERT INTO consents (recipient_id, brand, controller, scope, given, source, version, words, actor, proof, at, counts)
 SELECT r.id, r.brand, coalesce(k.controller, r.controller), k.scope, k.given, k.source, k.version, k.words, k.actor,
-       k.proof, k.at, NOT k.given OR NOT $11::boolean OR NOT (
+       k.proof, k.at, NOT k.given OR NOT EXISTS (
+           SELECT FROM suppressions p WHERE p.controller = r.controller AND p.address_key = r.address_key
+           AND p.address_hash = r.address_hash AND (p.brand IS NULL OR p.brand = r.brand) AND p.ends_consents
+           AND is_before(p, k.scope, k.at))
+       AND (NOT $11::boolean OR NOT (
            s.objected_at IS NOT NULL OR s.erased_before_at IS NOT NULL
            OR s.opted_out && ARRAY['*', k.scope, split_part(k.scope, '/', 1)]
-           OR EXISTS (SELECT FROM consents c WHERE c.recipient_id = r.id AND c.scope = k.scope AND NOT c.given))
+           OR EXISTS (SELECT FROM consents c WHERE c.recipient_id = r.id AND c.scope = k.scope AND NOT c.given)))
 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::text[], $8::text[],
             $9::text[], $10::timestamptz[])
     AS k (recipient_id, controller, scope, given, source, version, words, actor, proof, at)

@@ -59,9 +59,16 @@ WHERE p.controller = $2 AND (p.brand = $1 OR p.brand IS NULL)
 ORDER BY p.id
 
 -- name: lift
-UPDATE suppressions SET lifted_at = now(), lifted_by = $2, lift_reason = $3
+UPDATE suppressions SET lifted_at = now(), lifted_by = $2, lift_reason = $3, ends_consents = $5
 WHERE id = ANY ($1::bigint[]) AND lifted_at IS NULL AND at = coalesce($4::timestamptz, at)
 RETURNING id, controller, brand, scope, reason
+
+-- name: void_before
+-- What was consented to before somebody left counts no more once another one has ended that: a new consent is needed.
+UPDATE consents c SET counts = false
+FROM suppressions p JOIN recipients r ON r.controller = p.controller AND r.address_key = p.address_key
+    AND r.address_hash = p.address_hash AND (p.brand IS NULL OR p.brand = r.brand)
+WHERE p.id = ANY ($1::bigint[]) AND c.recipient_id = r.id AND c.given AND c.counts AND is_before(p, c.scope, c.at)
 
 -- name: concerned
 -- Whom suppressions concern, each with the brand.

@@ -1,5 +1,7 @@
 -- name: whose
-SELECT r.ref, s.generation FROM recipients r JOIN standings s ON s.recipient_id = r.id
+SELECT r.ref, s.generation, s.opted_out,
+       coalesce(s.objected_at, s.deactivated_at, s.restricted_at, s.erased_before_at) IS NOT NULL AS gone
+FROM recipients r JOIN standings s ON s.recipient_id = r.id
 WHERE r.brand = $1 AND r.id = $2 AND s.erased_at IS NULL FOR UPDATE OF s
 
 -- name: mailed
