@@ -145,7 +145,7 @@ async def _learn(pool: Pool, brand: str) -> None:
     """What an import does not take: what the brand has learnt of some people since."""
     for flag in FLAGS:
         await _set(pool, brand, f"{flag}_at = now()", [one.ref for one in people() if flag in one.flags])
-    await _set(pool, brand, "channel = 'sms'", [one.ref for one in people() if one.channel == "sms"])
+    await _set(pool, brand, "channel = 'telephone'", [one.ref for one in people() if one.channel == "telephone"])
 
 
 async def _set(pool: Pool, brand: str, change: str, refs: Sequence[str]) -> None:

@@ -83,7 +83,7 @@ def people() -> Iterator[Somebody]:
             consents=one_of(CONSENTS),
             opted_out="newsletter" if left < 0.05 else "promotional" if left < 0.09 else "*" if left < 0.11 else "",
             paid=chance() < 0.3,
-            channel="sms" if chance() < 0.01 else EMAIL,
+            channel="telephone" if chance() < 0.01 else EMAIL,
             flags=frozenset(name for name, share in FLAGS.items() if chance() < share),
         )
 

@@ -2,11 +2,17 @@
 
 from collections.abc import Sequence
 
+from mailer.policy.document import Policy
+from mailer.policy.standing import EMAIL
 from mailer.ports.standings import Flag, Standings
 
 
 class UnknownRecipient(LookupError):
     """The brand has no such recipient."""
+
+
+class ChannelRefused(ValueError):
+    """A wish for a channel that the brand does not have."""
 
 
 async def mark(standings: Standings, brand: str, recipient_id: int, flag: Flag, on: bool, source: str) -> None:
@@ -19,14 +25,27 @@ async def mark(standings: Standings, brand: str, recipient_id: int, flag: Flag, 
         raise UnknownRecipient(f"{brand} has no such recipient")
 
 
-async def reach_by(standings: Standings, brand: str, recipient_id: int, channel: str, source: str) -> None:
-    """Obeys the channel that a person wishes: `email`, or another one, on which somebody else delivers (paltalk06-08).
+async def reach_by(standings: Standings, policy: Policy, recipient_id: int, channel: str, source: str) -> None:
+    """Obeys the channel that a person wishes: `email`, or another one, on which somebody tells them (paltalk06-08).
 
     Raises:
+        ChannelRefused: the brand has no such channel.
         UnknownRecipient: the brand has no such recipient.
     """
-    if not await standings.channel(brand, recipient_id, channel, source):
-        raise UnknownRecipient(f"{brand} has no such recipient")
+    check_channel(policy, channel)
+    if not await standings.channel(policy.brand, recipient_id, channel, source):
+        raise UnknownRecipient(f"{policy.brand} has no such recipient")
+
+
+def check_channel(policy: Policy, channel: str) -> None:
+    """Checks that a brand has a channel: mail would not go, and nobody be told.
+
+    Raises:
+        ChannelRefused: it has none of this name.
+    """
+    if channel not in (EMAIL, *policy.channels):
+        beside = f"{EMAIL}, {', '.join(policy.channels)}" if policy.channels else f"{EMAIL} only"
+        raise ChannelRefused(f"{policy.brand} reaches nobody by {channel}; its policy has {beside}")
 
 
 async def post_to(

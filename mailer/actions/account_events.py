@@ -40,6 +40,7 @@ _REFUSED = (
     OptOutRefused,
     RecipientErased,
     SuppressionRefused,
+    account.ChannelRefused,
     account.UnknownRecipient,
 )
 
@@ -108,6 +109,8 @@ def check(policies: Mapping[str, Policy], event: AccountEvent) -> Policy:
                 check_scope(policy, event.scope)
             case Leaves():
                 checked(policy, _withdrawn(policy, event, SOURCE, SOURCE), datetime.now(UTC))
+            case Reaches():
+                account.check_channel(policy, event.channel)
             case _:
                 pass
     except _REFUSED as error:
@@ -168,7 +171,7 @@ async def _do(said: _Said, event: AccountEvent) -> Erasure | None:
             correction = Correction(event.email, event.name, event.locale, event.country)
             await rights.rectify(desk.rights, policy, whose, correction, source)
         case Reaches():
-            await account.reach_by(desk.standings, policy.brand, whose, event.channel, source)
+            await account.reach_by(desk.standings, policy, whose, event.channel, source)
         case Allows():
             await account.mark(desk.standings, policy.brand, whose, _REFUSALS[event.account], not event.allowed, source)
         case Posts():

@@ -4,7 +4,7 @@ from typing import Final
 from uuid import UUID
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.decision import WRITTEN
+from mailer.policy.standing import WRITTEN
 from mailer.ports.deliveries import IN_DOUBT, Deliveries, Move, State
 from mailer.ports.held import Doubted, Held
 from mailer.ports.ledger import Entry, Kind

@@ -23,6 +23,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.ports.control import MailingRefused
 from mailer.ports.notices import WAITING, Notice, NoticeRefused, NoticeState, Selected, Whom
 from mailer.rendering.headers import HeaderRefused
+from mailer.rendering.leaving import NoWayOut
 from mailer.rendering.templates import RenderError
 from mailer.runtime.private import private
 
@@ -246,7 +247,7 @@ async def _letters_of(
             category = CATEGORIES.get(notice.category, press.category)
             letter = letter_for(press, row, category, int(datetime.now(UTC).timestamp()))
             letters[notice.id] = {"subject": letter.subject, "text": letter.text}
-        except (RenderError, HeaderRefused) as error:
+        except (RenderError, HeaderRefused, NoWayOut) as error:
             letters[notice.id] = {"problem": f"its words cannot be made: {error}"}
     return letters
 

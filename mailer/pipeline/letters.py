@@ -30,7 +30,7 @@ def letter_for(press: Press, row: Row, category: Category, now: int) -> Letter:
         now: seconds since the epoch.
 
     Raises:
-        RenderError, HeaderRefused: a value of this recipient cannot be rendered.
+        RenderError, HeaderRefused, NoWayOut: a value of this recipient cannot be rendered.
     """
     if row.standing.address is None:
         row = replace(row, standing=replace(row.standing, address=_NO_MAILBOX))

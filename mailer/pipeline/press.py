@@ -95,6 +95,7 @@ class Press:
             partner=facts.partner,
             send_at=facts.send_at,
             expires_at=facts.expires_at,
+            answers=template.answers,
         )
         self._links = links
         self._skeletons: dict[str, Skeleton] = {}

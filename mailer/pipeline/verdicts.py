@@ -11,10 +11,11 @@ from mailer.pipeline.press import Press, Printed
 from mailer.pipeline.routing import NoRoute
 from mailer.policy.category import Category, Lane
 from mailer.policy.deciding import decide
-from mailer.policy.decision import EXPIRED, WRITTEN, Decision, Divert, Hold, Send, Suppress
+from mailer.policy.decision import EXPIRED, Decision, Divert, Hold, Send, Suppress
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.rates import is_counted
 from mailer.policy.registry import rule
+from mailer.policy.standing import WRITTEN
 from mailer.ports.deliveries import NO_WAY_OUT, SET_UP, Carries, Move, Row, State
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.mailings import MailingFacts

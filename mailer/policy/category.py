@@ -40,6 +40,7 @@ class Category:
             product that it is about.
         stands_in: it is such a category: its templates and values are held to what mandatory mail is held to.
         answers: it answers a person's own request.
+        may_answer: its templates may answer inquiries, and such an answer goes where the person wishes to be reached.
         tells_change: it tells of a change, at the address on record, and leaves proof of what was told.
         tells_everyone: it goes to all accounts of the brand.
         list_name: what the List-Id of optional mail calls it, before the brand's name.
@@ -59,6 +60,7 @@ class Category:
     without_product: str = ""
     stands_in: bool = False
     answers: bool = False
+    may_answer: bool = False
     tells_change: bool = False
     tells_everyone: bool = False
     list_name: str = ""
@@ -81,7 +83,7 @@ _MOMENT = timedelta(days=1)
 CATEGORIES: dict[str, Category] = {
     category.name: category
     for category in (
-        Category("account", mandatory=True, lane=Lane.SERVICE, max_age=_LEGAL, outlives_account=True),
+        Category("account", mandatory=True, lane=Lane.SERVICE, max_age=_LEGAL, outlives_account=True, may_answer=True),
         Category("service", mandatory=True, lane=Lane.SERVICE, max_age=_STALE, without_product="updates"),
         Category(
             "updates", mandatory=False, lane=Lane.SERVICE, max_age=_STALE, stands_in=True, list_name="Service updates"

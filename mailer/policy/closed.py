@@ -28,6 +28,7 @@ def _twice(policy: "Policy") -> Iterator[tuple[Path, str]]:
         *((("promises", number, "id"), promise.id) for number, promise in enumerate(policy.promises)),
         *((("partners", number, "id"), partner.id) for number, partner in enumerate(policy.partners)),
         *((("purposes",), purpose) for purpose in policy.purposes),
+        *((("channels",), channel) for channel in policy.channels),
     ]
     seen = set()
     for path, name in named:

@@ -50,7 +50,7 @@ ASKED: dict[str, tuple[Callable[[Category], bool], Callable[[Facts], Verdict]]] 
     "subscription": (_optional, rules.subscription),
     "promo-basis": (lambda category: category.markets, rules.promo_basis),
     "fresh-consent": (_optional, rules.fresh_consent),
-    "channel": (_ends_with_account, rules.channel),
+    "channel": (lambda category: category.may_answer or not category.outlives_account, rules.channel),
     "no-address": (_all, rules.no_address),
     "dead-address": (_all, rules.dead_address),
     "electronic-consent": (lambda category: category.written_fallback, rules.electronic_consent),

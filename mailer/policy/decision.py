@@ -22,6 +22,7 @@ class Mailing:
         inviter: who invites. inviter_paused: their invitations are stopped after a report.
         partner: whose mail it is.
         send_at, expires_at: not before, not after.
+        answers: it answers an inquiry of the person's own (paltalk06-32).
     """
 
     category: Category
@@ -33,6 +34,7 @@ class Mailing:
     partner: str | None = None
     send_at: datetime | None = None
     expires_at: datetime | None = None
+    answers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,6 @@ Decision = Send | Suppress | Hold | Divert
 
 EXPIRED = "expired"
 """The reason whose final state has a name of its own."""
-
-WRITTEN = "written_notice"
-"""The channel of those whom no mail can reach (interpals-18)."""
 
 
 @dataclass(slots=True)

@@ -29,6 +29,7 @@ from mailer.policy.promise import Promise
 from mailer.policy.section import (
     Address,
     Cap,
+    Channel,
     Clock,
     Country,
     Day,
@@ -181,6 +182,7 @@ class Policy(Section):
         terms: the categories that the brand mails, with what it says of them (`categories` in the file).
         switches: where policies differ.
         opt_out_mailbox: where an opt-out may be mailed to; None: nobody reads such a mailbox.
+        channels: where else than by mail a person may wish to be told, such as `telephone` (paltalk06-08); none.
         seal: the privacy seal's programme, which answers to requests name; None: there is none.
         cap: the brand's own frequency cap over all its optional mail.
         hours: when optional mail goes out; None: at any time.
@@ -202,6 +204,7 @@ class Policy(Section):
     controller: Controller
     senders: Senders
     opt_out_mailbox: Address | None = None
+    channels: tuple[Channel, ...] = ()
     seal: Seal | None = None
     purposes: tuple[Name, ...] = Field(min_length=1)
     terms: dict[str, CategoryTerms] = Field(alias="categories")

@@ -20,6 +20,9 @@ HTTPS = r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])(:|/))\S+$"
 """`http` will do on this machine, as when trying mailer out."""
 
 CONTENT_TYPE = r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$"
+CHANNEL = r"^[a-z]+(_[a-z]+)*$"
+"""The form of a channel's name."""
+
 CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 HOW_TO_WRITE = {
@@ -27,6 +30,7 @@ HOW_TO_WRITE = {
     LINE: "a text in one line",
     NAME: "lower case letters, digits, single hyphens or underscores, such as service_notice",
     VERSION: "letters and digits, with single dots, hyphens or underscores between them, such as 2026-05-25",
+    CHANNEL: "lower case letters with single underscores, such as telephone",
     COUNTRY: "the two letters of ISO 3166-1, such as DE",
     LOCALE: "a language tag, such as en or pt-BR",
     DOMAIN: "a domain in lower case, such as example.org",

@@ -122,6 +122,10 @@ def _one_of(values: Iterable[str]) -> str:
     return " or ".join(shown(value) for value in values)
 
 
+def _names(values: Iterable[str]) -> str:
+    return f"[{', '.join(map(shown, values))}]"
+
+
 def _of_the_file(needs: Needs, policy: "Policy") -> Iterator[Unkept]:
     """Finds what the version that promises does not say of itself."""
     for name in ORDER:
@@ -132,6 +136,8 @@ def _of_the_file(needs: Needs, policy: "Policy") -> Iterator[Unkept]:
         for purpose in policy.purposes:
             if purpose not in needs.purposes:
                 yield ("purposes",), f"with {shown(purpose)}", f"no others than {', '.join(needs.purposes)}"
+    if needs.channels is not None and set(policy.channels) != set(needs.channels):
+        yield ("channels",), _names(policy.channels), f"exactly {_names(needs.channels)}"
     if needs.partners and not policy.partners:
         yield ("partners",), MISSING, "an entry at least"
     controller = policy.controller

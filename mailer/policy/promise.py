@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from mailer.policy.faults import shown
-from mailer.policy.section import Address, Cap, Country, Name, Section, Slug, Text, Whole
+from mailer.policy.section import Address, Cap, Channel, Country, Name, Section, Slug, Text, Whole
 from mailer.policy.switches import Floor, PartnerMail, PromoBasis, ServiceFooter, ServiceScope, Tracking
 
 Yes = Literal[True]
@@ -45,6 +45,7 @@ class Needs(Section):
         retention_days: what is left of an erased account is kept no longer.
         controller: the id of who answers for the mail.
         postal_address: the address in the footer. opt_out_mailbox: the mailbox that the policy names.
+        channels: the channels beside mail that the policy names, and no others; empty: none.
         authority: where one may complain is named. seal: the seal's programme is named.
     """
 
@@ -65,6 +66,7 @@ class Needs(Section):
     controller: Slug | None = None
     postal_address: Text | None = None
     opt_out_mailbox: Address | None = None
+    channels: tuple[Channel, ...] | None = None
     authority: Yes | None = None
     seal: Yes | None = None
 

@@ -7,10 +7,19 @@ one kind of mail, that kind is a trait (`Category.partners`, `Category.invites`,
 from datetime import timedelta
 
 from mailer.policy.category import CATEGORIES, Category
-from mailer.policy.decision import EXPIRED, WRITTEN, Decision, Divert, Facts, Hold, Suppress
+from mailer.policy.decision import EXPIRED, Decision, Divert, Facts, Hold, Suppress
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
-from mailer.policy.standing import EMAIL, EVERYTHING_OPTIONAL, INVITED, Standing, partner_scope, purpose_scope, scope
+from mailer.policy.standing import (
+    EMAIL,
+    EVERYTHING_OPTIONAL,
+    INVITED,
+    WRITTEN,
+    Standing,
+    partner_scope,
+    purpose_scope,
+    scope,
+)
 from mailer.policy.switches import Switches
 
 Verdict = Decision | None
@@ -260,12 +269,19 @@ def fresh_consent(facts: Facts) -> Verdict:
     return _suppress("needs_fresh_consent", "fresh-consent", facts)
 
 
-@rule("channel", "paltalk06-08", sees=("standing.channel",))
+@rule(
+    "channel",
+    "paltalk06-08, paltalk06-32, paltalk02-05",
+    sees=("standing.channel", "policy.channels", "mailing.answers"),
+)
 def channel(facts: Facts) -> Verdict:
-    """Who wants to be reached another way gets optional mail and service mail there."""
-    if facts.standing.channel == EMAIL or facts.category.outlives_account:
+    """Who wants to be reached on a channel of the policy's gets announcements, answers and optional mail there."""
+    wished = facts.standing.channel
+    if wished == EMAIL or wished not in facts.policy.channels:
         return None
-    return Divert(facts.standing.channel, "channel_preference", "channel", facts.policy.version)
+    if facts.category.outlives_account and not (facts.category.may_answer and facts.mailing.answers):
+        return None
+    return Divert(wished, "channel_preference", "channel", facts.policy.version)
 
 
 @rule("no-address", "invariant 1; interpals-18")

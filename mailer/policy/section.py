@@ -8,7 +8,8 @@ from pydantic_core import PydanticKnownError
 
 from mailer.policy.countries import country_code, country_of
 from mailer.policy.faults import fault, shown
-from mailer.policy.forms import ADDRESS, CLOCK, COUNTRY, HTTPS, LINE, NAME, SENDER, SLUG
+from mailer.policy.forms import ADDRESS, CHANNEL, CLOCK, COUNTRY, HTTPS, LINE, NAME, SENDER, SLUG
+from mailer.policy.standing import EMAIL, WRITTEN
 
 
 def _country(text: str) -> str:
@@ -30,6 +31,15 @@ Https = Annotated[str, Field(pattern=HTTPS)]
 Whole = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
 Day = Annotated[date, Strict()]
+
+
+def _beside_mail(channel: str) -> str:
+    if channel in (EMAIL, WRITTEN):
+        raise fault("no_channel", (), given=shown(channel))
+    return channel
+
+
+Channel = Annotated[str, Field(pattern=CHANNEL), AfterValidator(_beside_mail)]
 
 
 class Section(BaseModel):

@@ -17,6 +17,9 @@ VERSION = "version/"
 EMAIL = "email"
 """The channel of who wants mail."""
 
+WRITTEN = "written_notice"
+"""The channel of those whom no mail can reach (interpals-18)."""
+
 INVITED = "invitation"
 """The source of an address that a member gave, to invite its owner."""
 

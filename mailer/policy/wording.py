@@ -13,6 +13,8 @@ LABELS = {
     "mailing.inviter_paused": "invitations of the inviter are stopped",
     "mailing.send_at": "not before",
     "now": "time",
+    "mailing.answers": "answers an inquiry",
+    "policy.channels": "channels of the brand beside mail",
     "policy.only_deliver_to": "addresses that this installation may mail",
     "policy.terms": "what the policy says of such mail",
     "standing.address_dead": "address known not to exist",

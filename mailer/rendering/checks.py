@@ -155,6 +155,8 @@ def _manifest_problems(template: Template, policy: Policy) -> Iterator[str]:
         yield f"category: the policy of {policy.brand} has no {template.category}; it has {known}"
     if template.purpose not in policy.purposes:
         yield f"purpose: {template.purpose} is not in the policy's closed list: {', '.join(policy.purposes)}"
+    if template.answers and (category := CATEGORIES.get(template.category)) and not category.may_answer:
+        yield f"answers: {template.category} mail answers no inquiries; remove it, or use a category that does"
     if taken := RESERVED & set(template.example):
         yield f"example: {', '.join(sorted(taken))} is reserved for the pipeline; rename it"
     if not isinstance(template.profile, dict):

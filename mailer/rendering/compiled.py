@@ -110,6 +110,7 @@ class Template:
         brand, name: what events call it.
         category: the name of the one category that it may be sent as.
         purpose: one of the policy's purposes.
+        answers: it answers inquiries.
         version: a digest of all that it is made of; the mailing keeps it.
         locales: those that it speaks. default_locale: the one that all others fall back to.
         service_footer: what the footer offers to most of those who get it.
@@ -131,6 +132,7 @@ class Template:
     name: str
     category: str
     purpose: str
+    answers: bool
     version: str
     locales: tuple[str, ...]
     default_locale: str

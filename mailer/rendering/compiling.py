@@ -48,8 +48,10 @@ def compile_template(files: TemplateFiles) -> Template:
         raise TemplateError(*faults)
     manifest = files.manifest
     sources = {locale: _sources(files, locale) for locale in manifest.subject}
-    stated = json.dumps({"category": manifest.category, "purpose": manifest.purpose, "sources": sources})
-    return _compile_all(files.brand.policy, files.folder, stated, manifest.example, files.types)
+    stated: dict[str, Any] = {"category": manifest.category, "purpose": manifest.purpose, "sources": sources}
+    if manifest.answers:  # left out otherwise, so that versions from before stay the same
+        stated["answers"] = True
+    return _compile_all(files.brand.policy, files.folder, json.dumps(stated), manifest.example, files.types)
 
 
 def restore(policy: Policy, name: str, source: str) -> Template:
@@ -82,6 +84,7 @@ def _compile_all(
         name=folder.name,
         category=stated["category"],
         purpose=stated["purpose"],
+        answers=stated.get("answers", False),
         version=hashlib.sha256(source.encode()).hexdigest()[:16],
         locales=tuple(sources),
         default_locale=policy.default_locale,

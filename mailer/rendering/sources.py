@@ -66,6 +66,7 @@ class Manifest(BaseModel):
 
     Attributes:
         category: one of the policy's. purpose: one of the policy's closed list.
+        answers: it answers inquiries, which go where the person wishes to be reached (paltalk06-32).
         subject: a line of Jinja2 for each locale that the template speaks.
         values: the type of each value of a context (see `value_types`).
         example: a context to check and preview it with.
@@ -75,6 +76,7 @@ class Manifest(BaseModel):
 
     category: str
     purpose: str
+    answers: bool = False
     subject: dict[Annotated[str, AfterValidator(language_tag)], str] = Field(min_length=1)
     values: dict[str, Any] = Field(default_factory=dict)
     example: dict[str, Any] = Field(default_factory=dict)

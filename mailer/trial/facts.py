@@ -106,7 +106,7 @@ def is_bound(case: Case, kind: str | None = None) -> bool:
     if (kind or case.category) in LEGAL | OF_THE_ACCOUNT:
         return True
     one = case.standing
-    return not (one.deactivated or one.restricted) and one.channel == "email"
+    return not (one.deactivated or one.restricted) and one.channel not in case.policy.channels
 
 
 def is_well_known(case: Case) -> bool:

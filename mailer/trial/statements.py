@@ -239,8 +239,8 @@ def new_purpose(case: Case) -> Expect | None:
 
 @states("channel")
 def other_channel(case: Case) -> Expect | None:
-    """A person who wants another channel gets neither optional mail nor announcements by mail."""
-    is_elsewhere = case.standing.channel != "email" and case.category not in LEGAL | OF_THE_ACCOUNT
+    """A person who wants another channel of the policy's gets neither optional mail nor announcements by mail."""
+    is_elsewhere = case.standing.channel in case.policy.channels and case.category not in LEGAL | OF_THE_ACCOUNT
     return Expect.STAYS if is_elsewhere else None
 
 

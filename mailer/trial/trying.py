@@ -7,9 +7,10 @@ from datetime import datetime
 from itertools import chain
 
 from mailer.policy.deciding import decide
-from mailer.policy.decision import WRITTEN, Decision, Divert, Hold, Mailing, Send, Suppress
+from mailer.policy.decision import Decision, Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.document import Policy
 from mailer.policy.promise import Promise
+from mailer.policy.standing import WRITTEN
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.leaving import NoWayOut
 from mailer.rendering.templates import RenderError, TemplateLibrary

@@ -13,8 +13,10 @@ from mailer.ledger.outbox import OutboxPublisher
 from mailer.policy.category import Lane
 from mailer.policy.identity import Identity, IdentityKind
 from mailer.policy.publishers import Rights
-from tests.factories import BRAND, FakeReceived, World, person, plain_event, received
+from tests.factories import BRAND, FakeReceived, World, person, plain_event, policies, received
 
+REACHING = policies()[BRAND].model_copy(update={"channels": ("sms",)})
+"""The brand's policy, with a channel beside mail."""
 CONSENT = {"scope": "newsletter", "version": "2024", "words": "Yes, please", "at": "2026-01-01T00:00:00Z"}
 VALUES: dict[str, dict[str, Any]] = {
     "rectify": {"name": "Ada"},
@@ -55,6 +57,7 @@ def event(account: str, **values: Any) -> dict[str, Any]:
 
 async def taken(world: World, body: dict[str, Any] | bytes, key: str = f"{BRAND}.account") -> FakeReceived:
     """An event that was taken in, however it was settled."""
+    world.policies[BRAND] = REACHING
     arrived = received(body, key)
     await world.intake().take("service", [arrived])
     return arrived

@@ -43,6 +43,9 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "dead show": ("1",),
     "processors list": (),
     "quarantine list": (),
+    "notices list": (),
+    "notices show": ("1",),
+    "notices export": (),
     "rate list": (),
     "ledger export": (),
     "policy explain": ("--recipient", REF, "--mailing", EVENT),
@@ -58,6 +61,7 @@ OWN = {
     "partners suppressions", "inviters pause", "inviters resume", "processors pause", "processors resume",
     "processors confirm-purge", "processors confirm-erasure", "quarantine believe", "quarantine dismiss", "rate set",
     "rate warm-up", "rate clear", "brand pause", "brand resume", "api-key create", "api-key revoke", "schema event",
+    "recipients postal", "notices take", "notices done", "notices return", "init", "policy try",
     "schema queues", "schema api", "publishers add", "publishers list", "publishers show", "publishers revoke",
 }  # fmt: skip
 """Commands that print our own words, counts and what was typed. Some of them may not be there any more, or yet."""
@@ -85,6 +89,13 @@ async def write_rows(world: World, mailing_id: object, ada: int) -> None:
     await world.pool.execute("UPDATE recipients SET ref = $1, name = $2", REF, HOSTILE)
     await world.pool.execute("UPDATE mailings SET campaign = $1, publisher = $1", HOSTILE)
     await world.pool.execute("INSERT INTO relay_states VALUES ($1, 'w', 'down', now(), $1, $1, 1)", HOSTILE)
+    await world.pool.execute(
+        "INSERT INTO notices (mailing_id, recipient_id, brand, category, channel, reason, changed_by, note)"
+        " VALUES ($1, $2, 'interpals', 'newsletter', $3, $3, $3, $3)",
+        mailing_id,
+        ada,
+        HOSTILE,
+    )
     await world.pool.execute("INSERT INTO halts VALUES ('processor', $1, $1, $1)", HOSTILE)
     await world.pool.execute("INSERT INTO limits VALUES ('domain', $1, 'day', 1, NULL, NULL, $1)", HOSTILE)
     await world.pool.execute(

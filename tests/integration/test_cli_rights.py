@@ -23,7 +23,7 @@ def operator(tmp_path: Path, database_url: str) -> Stack:
     [
         (("restrict", *WHO), "restricted_at IS NOT NULL", True),
         (("deactivate", *WHO), "deactivated_at IS NOT NULL", True),
-        (("channel", *WHO, "sms"), "channel", "sms"),
+        (("channel", *WHO, "email"), "channel", "email"),
         (("mark", *WHO, "under_13"), "under_13_at IS NOT NULL", True),
         (("mark", *WHO, "paid"), "paid", True),
         (("mark", *WHO, "no_tracking"), "tracking_refused_at IS NOT NULL", True),

@@ -35,7 +35,7 @@ ACTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "recipients restrict": ((REF, *AT), (REF, *AT, "--off")),
     "recipients deactivate": ((REF, *AT), (REF, *AT, "--off")),
     "recipients mark": ((REF, *AT, "paid"), (REF, *AT, "paid", "--off")),
-    "recipients channel": ((REF, *AT, "letter"),),
+    "recipients channel": ((REF, *AT, "email"),),
     "recipients postal": ((REF, *AT, "--line", "1 Mill Lane", "--line", "Ely"), (REF, *AT, "--forget")),
     "recipients rectify": ((REF, *AT, "--name", "Ada"),),
     "recipients hold": ((REF, *AT, "--reference", "case 7", *BY), (REF, *AT, "--reference", "case 7", "--lift", *BY)),

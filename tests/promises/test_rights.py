@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mailer import resources
 from tests.accounts import ADA, key, mailed, of_kind, released, said
 from tests.factories import BRAND, World, person
 from tests.integration.web_world import browse
@@ -189,16 +190,47 @@ async def test_who_closes_the_account_gets_no_service_mail(world: World, brand: 
 
 
 @pytest.mark.promise("paltalk06-08")
-async def test_the_channel_is_the_recipients_wish(world: World) -> None:
-    """Who wants to be reached by another channel gets no mail, and the delivery says where it belongs."""
-    controller = world.policies["paltalk-2006"].controller.id
-    told = {"controller": controller, "brand": "paltalk-2006", "reason": "Maintenance"}
-    await world.accept([person(1), person(2)], "service", **told)
-    assert (await said(world, "channel", brand="paltalk-2006", channel="sms")).settled == "ack"
-    accepted = await world.accept({"refs": ["user-1", "user-2"]}, "service", **told)
+async def test_the_channel_is_the_recipients_wish(world: World, operator: Stack) -> None:
+    """Who wants to be telephoned gets no announcement by mail, and stands on the queue of those who telephone."""
+    told = {"controller": world.policies["paltalk-2006"].controller.id, "brand": "paltalk-2006"}
+    service = {**told, "reason": "Maintenance"}
+    await world.accept([person(1), person(2)], "service", **service)
+    assert (await said(world, "channel", brand="paltalk-2006", channel="telephone")).settled == "ack"
+    accepted = await world.accept({"refs": ["user-1", "user-2"]}, "service", **service)
     await world.handover().run(accepted.batches)
-    assert await world.states(accepted.mailing_id) == {"user-1": ("diverted", "sms"), "user-2": ("handed_over", "")}
+    assert await world.states(accepted.mailing_id) == {
+        "user-1": ("diverted", "telephone"),
+        "user-2": ("handed_over", ""),
+    }
     assert world.processor.recipients == ["user-2@people.example"]
+    [waits] = (await operator.done("notices", "list", "--channel", "telephone", "--json")).json
+    assert (waits["category"], waits["reason"]) == ("service", "channel_preference")
+    letter = await mailed(world, {"refs": ["user-1"]}, **told)
+    assert await world.states(letter.mailing_id) == {"user-1": ("suppressed", "not_subscribed")}
+    await released(world, {"refs": ["user-1"]}, **told)
+    assert ADA in world.processor.recipients, "the law's mail goes by mail"
+    await operator.done("recipients", "channel", "user-2", "--brand", "paltalk-2006", "telephone")
+    channels = await world.pool.fetch("SELECT channel FROM standings")
+    assert [row["channel"] for row in channels] == ["telephone", "telephone"]
+
+
+@pytest.mark.promise("paltalk02-05")
+async def test_a_brand_that_says_by_mail_has_no_other_channel(world: World, operator: Stack) -> None:
+    """A wish for a telephone call is refused with words at each door; one that is stored from before moves nothing."""
+    told = {"controller": world.policies["paltalk-2002"].controller.id, "brand": "paltalk-2002"}
+    await world.accept([person(1)], "service", **told)
+    refused = await said(world, "channel", brand="paltalk-2002", channel="telephone")
+    assert "paltalk-2002 reaches nobody by telephone; its policy has email only" in str(refused.settled)
+    by_hand = await operator.run("recipients", "channel", "user-1", "--brand", "paltalk-2002", "telephone")
+    assert (by_hand.status, "reaches nobody by telephone" in by_hand.err) == (2, True)
+    assert (await said(world, "channel", brand="paltalk-2002", channel="email")).settled == "ack"
+    await world.pool.execute("UPDATE standings SET channel = 'telephone'")
+    accepted = await mailed(world, {"refs": ["user-1"]}, "service", **told)
+    assert await world.states(accepted.mailing_id) == {"user-1": ("handed_over", "")}
+    asked = ("--brand", "paltalk-2002", "--mailing", str(accepted.mailing_id))
+    everything = operator.having(TEMPLATES=str(resources.folder("templates")))
+    why = (await everything.done("policy", "explain", "--recipient", "user-1", *asked)).out
+    assert ("wants to be reached by: telephone" in why, "channels of the brand beside mail" in why) == (True, True)
 
 
 @pytest.mark.promise("paltalk06-21")

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, SEND, decide, explain, facts_of
-from mailer.policy.decision import WRITTEN, Decision, Divert, Hold, Mailing, Send, Suppress
+from mailer.policy.decision import Decision, Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.document import CategoryTerms, Hours, Policy
 from mailer.policy.jurisdiction import FLOORS, floor_of
 from mailer.policy.rates import may_count, rates_of
 from mailer.policy.registry import RULES
 from mailer.policy.rules import missing_basis
 from mailer.policy.section import Cap
-from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, Standing
+from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, WRITTEN, Standing
 from mailer.policy.switches import ORDER, Floor, Switches
 from tests.factories import policies
 
@@ -49,7 +49,8 @@ def revised(policy: Policy, earlier: Policy | None = None, **values: Any) -> Pol
     return policy.model_copy(update=values).after({earlier.version: earlier} if earlier else {})
 
 
-POLICY = revised(policies()["interpals"], terms={name: CategoryTerms() for name in CATEGORIES}, cap=None)
+_TERMS = dict.fromkeys(CATEGORIES, CategoryTerms())
+POLICY = revised(policies()["interpals"], terms=_TERMS, cap=None, channels=("sms",))
 STRICT = Switches(
     promo_basis="opt_in", service_footer="leave", service_scope="any", partner_mail="never", tracking="off"
 )

@@ -31,7 +31,8 @@ OPTIONAL = {"newsletter", "promotional", "updates", "notification", "invitation"
 ENDING = {*OPTIONAL, "service"}
 MARKETING = {name for name, category in CATEGORIES.items() if category.markets}
 ONLY = {
-    **dict.fromkeys(("restricted", "deactivated", "channel"), ENDING),
+    **dict.fromkeys(("restricted", "deactivated"), ENDING),
+    "channel": {*ENDING, "account"},
     **dict.fromkeys(("objection", "opt-out", "refused-purpose", "one-invitation", "erased-before"), OPTIONAL),
     **dict.fromkeys(("topic-consent", "subscription", "fresh-consent", "frequency", "mail-hours"), OPTIONAL),
     **dict.fromkeys(("contest-entry", "promo-basis"), MARKETING),
@@ -164,6 +165,19 @@ PEOPLE: list[tuple[str | None, str, Standing, Policy, dict[str, Any]]] = [
     ("outside_hours", "notification", ADA, AMERICAN_DAY, {}),
     (None, "notification", replace(ADA, country=None), AMERICAN_DAY, {}),
     ("no_electronic_consent", "breach", replace(ADA, electronic_refused=True), POLICY, {}),
+    ("channel_preference", "service", replace(ADA, channel="sms"), POLICY, {}),
+    ("channel_preference", "account", replace(ADA, channel="sms"), POLICY, {"answers": True}),
+    (None, "account", replace(ADA, channel="sms"), POLICY, {}),
+    (None, "rights", replace(ADA, channel="sms"), POLICY, {"answers": True}),
+    (None, "breach", replace(ADA, channel="sms"), POLICY, {}),
+    (None, "newsletter", replace(ADA, channel="pigeon"), POLICY, {}),
+    (None, "newsletter", replace(ADA, channel="sms"), revised(POLICY, channels=()), {}),
+    (None, "newsletter", replace(ADA, dead_in=["promotional", "newsletter/chess"]), POLICY, {"topic": "music"}),
+    ("address_dead", "newsletter", replace(ADA, dead_in=["newsletter"]), POLICY, {"topic": "music"}),
+    ("address_dead", "newsletter", replace(ADA, dead_in=["newsletter/music"]), POLICY, {"topic": "music"}),
+    ("address_dead", "newsletter", replace(ADA, dead_in=["purpose/newsletter"]), POLICY, {}),
+    ("address_dead", "partner", replace(ADA, dead_in=[f"partner/{PARTNER}"]), POLICY, {}),
+    (None, "service", replace(ADA, dead_in=["service", "purpose/service_notice"]), POLICY, {}),
     ("duplicate_address", "service", replace(ADA, copy_of=16), POLICY, {}),
     (None, "service", replace(ADA, copy_known_at=NOW), POLICY, {}),
 ]
