@@ -31,16 +31,23 @@ def version(name: str, effective: str, **switches: str) -> str:
     return text
 
 
+PROMISED = {
+    "interpals": ("interpals", 30),
+    "paltalk-2006": ("paltalk06", 32),
+    "paltalk-2002": ("paltalk02", 10),
+    "peerstream": ("peerstream", 13),
+}
+"""By brand: how its promises are called, and how many there are."""
+
+
 def test_the_shipped_policies_are_good() -> None:
     """Each shipped file is a policy; the default is nobody's, and each promise has a rule or waits."""
     policies = load(FILES, TODAY)
     assert set(policies) == {"interpals", "paltalk-2006", "paltalk-2002", "peerstream"}
-    assert {brand: len(policy.promises) for brand, policy in policies.items()} == {
-        "interpals": 25,
-        "paltalk-2006": 29,
-        "paltalk-2002": 10,
-        "peerstream": 13,
-    }
+    for brand, (name, number) in PROMISED.items():
+        ids = [promise.id for promise in policies[brand].promises]
+        assert set(ids) <= {f"{name}-{n:02}" for n in range(1, number + 1)}, brand
+        assert len(ids) == len(set(ids))
     assert all(promise.rules or promise.waits_for for policy in policies.values() for promise in policy.promises)
 
 

@@ -10,22 +10,24 @@ from mailer.policy.category import CATEGORIES, Lane
 from mailer.policy.library import load
 
 LEGAL = {"breach", "rights", "policy_change", "business_transition"}
+LASTING = {"account", *LEGAL}
 TRAITS: dict[str, dict[Any, set[str]]] = {
-    "mandatory": {True: {"service", *LEGAL}},
+    "mandatory": {True: {"service", *LASTING}},
     "lane": {
         Lane.BREACH: {"breach"},
         Lane.NEWSLETTER: {"newsletter"},
         Lane.PROMOTIONAL: {"promotional", "invitation", "partner"},
     },
-    "max_age": {timedelta(days=5): LEGAL, timedelta(days=2): {"service", "newsletter"}},
-    "outlives_account": {True: LEGAL},
+    "max_age": {timedelta(days=5): LASTING, timedelta(days=2): {"service", "newsletter", "updates"}},
+    "outlives_account": {True: LASTING},
     "needs_release": {True: {"breach"}},
     "written_fallback": {True: {"breach"}},
     "markets": {True: {"newsletter", "promotional", "partner"}},
     "promotes": {True: {"promotional", "partner"}},
     "partners": {True: {"partner"}},
     "invites": {True: {"invitation"}},
-    "follows_service_scope": {True: {"service"}},
+    "without_product": {"updates": {"service"}},
+    "stands_in": {True: {"updates"}},
     "answers": {True: {"rights"}},
     "tells_change": {True: {"policy_change", "business_transition"}},
     "tells_everyone": {True: {"business_transition"}},
@@ -33,12 +35,13 @@ TRAITS: dict[str, dict[Any, set[str]]] = {
         "Newsletter": {"newsletter"},
         "Offers": {"promotional"},
         "Notifications": {"notification"},
+        "Service updates": {"updates"},
         "Invitations": {"invitation"},
         "Partner offers": {"partner"},
     },
 }
 """By trait and value: the categories that have it. The others have the value of `REST`."""
-REST: dict[str, Any] = {"lane": Lane.SERVICE, "max_age": timedelta(days=1), "list_name": ""}
+REST: dict[str, Any] = {"lane": Lane.SERVICE, "max_age": timedelta(days=1), "list_name": "", "without_product": ""}
 """By trait: the value of the categories that no row names; False for a trait that is not here."""
 
 
@@ -74,8 +77,8 @@ def test_each_brand_says_what_it_says() -> None:
         policy = policies[brand]
         assert tuple(policy.switches.model_dump().values()) == switches
         assert (policy.opt_out_mailbox, policy.minimum_cell, policy.retention_days) == (MAILBOXES[brand], 20, 1095)
-        assert {*LEGAL, "service", "newsletter", "promotional"} - set(policy.terms) <= {"business_transition"}
-    assert {"notification", "invitation", "partner"} <= set(policies["interpals"].terms)
+        assert {*LASTING, "service", "newsletter", "promotional"} - set(policy.terms) <= {"business_transition"}
+    assert {"updates", "notification", "invitation", "partner"} <= set(policies["interpals"].terms)
     assert "notification" in policies["peerstream"].terms
     said = {brand: (policy.controller.id, policy.controller.postal_address) for brand, policy in policies.items()}
     assert said == {
