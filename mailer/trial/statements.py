@@ -216,7 +216,7 @@ def marketing(case: Case) -> Expect | None:
     if case.category not in MARKETING:
         return None
     if case.has_asked:
-        return may_go(case)
+        return None if case.category == "partner" else may_go(case)
     if is_asked_first(case):
         return Expect.STAYS
     is_free = case.category == "promotional" and not case.standing.consents and not _is_confirmed(case)
