@@ -62,6 +62,7 @@ WRONGS: tuple[Wrong, ...] = (
     Wrong("invited", {"source": INVITED}),
     Wrong("country unknown", {"country": None}),
     Wrong("collected under an old version", {"collected_under": "2020"}),
+    Wrong("collected under a foreign version", {"collected_under": "elsewhere"}),
     Wrong("another channel", {"channel": "sms"}),
     Wrong("invited before", {"invited_by": OTHER}),
     Wrong("a copy", {"copy_of": 16}),

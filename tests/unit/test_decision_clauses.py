@@ -177,7 +177,7 @@ PEOPLE: list[tuple[str | None, str, Standing, Policy, dict[str, Any]]] = [
     ("address_dead", "newsletter", replace(ADA, dead_in=["newsletter/music"]), POLICY, {"topic": "music"}),
     ("address_dead", "newsletter", replace(ADA, dead_in=["purpose/newsletter"]), POLICY, {}),
     ("address_dead", "partner", replace(ADA, dead_in=[f"partner/{PARTNER}"]), POLICY, {}),
-    (None, "service", replace(ADA, dead_in=["service", "purpose/service_notice"]), POLICY, {}),
+    (None, "rights", replace(ADA, dead_in=["rights", "purpose/rights"]), POLICY, {}),
     ("duplicate_address", "service", replace(ADA, copy_of=16), POLICY, {}),
     (None, "service", replace(ADA, copy_known_at=NOW), POLICY, {}),
 ]
