@@ -1,6 +1,7 @@
 """The rights of the person, seen in what was handed over, in the ledger, and in the answers of commands and API."""
 
 import json
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -11,7 +12,7 @@ import pytest
 
 from mailer import resources
 from tests.accounts import ADA, key, mailed, of_kind, released, said
-from tests.factories import BRAND, World, person
+from tests.factories import BRAND, World, person, templates
 from tests.integration.web_world import browse
 from tests.processes import Stack
 
@@ -212,6 +213,32 @@ async def test_the_channel_is_the_recipients_wish(world: World, operator: Stack)
     await operator.done("recipients", "channel", "user-2", "--brand", "paltalk-2006", "telephone")
     channels = await world.pool.fetch("SELECT channel FROM standings")
     assert [row["channel"] for row in channels] == ["telephone", "telephone"]
+
+
+@pytest.mark.promise("paltalk06-32")
+async def test_an_answer_comes_by_telephone_where_that_is_wished(world: World, operator: Stack) -> None:
+    """The answer to an inquiry stands on the queue with its words; the receipt of the same person goes by mail."""
+    brand = "paltalk-2006"
+    told = {"controller": world.policies[brand].controller.id, "brand": brand}
+    await world.accept([person(1), person(2)], "service", reason="Maintenance", **told)
+    assert (await said(world, "channel", brand=brand, channel="telephone")).settled == "ack"
+    both = {"refs": ["user-1", "user-2"]}
+    for name in ("inquiry-answer", "order-confirmation"):
+        template = templates().get(brand, name)
+        assert template is not None
+        await mailed(world, both, "account", template=name, context=dict(template.example), **told)
+    subjects = Counter(letter(sent.content)["Subject"].split()[1] for sent in world.processor.sent)
+    assert subjects == {"answer": 1, "order": 2}
+    [waits] = (await operator.done("notices", "list", "--brand", brand, "--json")).json
+    assert (waits["channel"], waits["category"], waits["state"]) == ("telephone", "account", "open")
+    number = str(waits["id"])
+    await operator.done("notices", "take", number, "--by", "Dana")
+    everything = operator.having(TEMPLATES=str(resources.folder("templates")))
+    shown = (await everything.done("notices", "show", number, "--by", "Dana", "--json")).json
+    assert (shown["ref"], "We answer: Yes. Open your settings" in shown["text"]) == ("user-1", True)
+    await operator.done("notices", "done", number, "--reference", "call 17", "--by", "Dana")
+    [done] = (await operator.done("notices", "list", "--state", "done", "--json")).json
+    assert (done["reference"], done["changed_by"]) == ("call 17", "Dana")
 
 
 @pytest.mark.promise("paltalk02-05")
