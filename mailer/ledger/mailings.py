@@ -1,7 +1,7 @@
 """Mailings in PostgreSQL: from a good event to deliveries and batches, a set at a time."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -21,6 +21,7 @@ from mailer.policy.document import Policy
 from mailer.policy.standing import INVITED
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.mailings import Accepted, MailingFacts, MailingStatus, NewMailing, ReleaseRefused
+from mailer.rendering.members import members_in, numbered
 
 _SQL = statements("mailings")
 _CREATE, _FACTS = (_SQL[name].replace("{facts}", _SQL["of_all_messages"]) for name in ("create", "facts"))
@@ -111,9 +112,10 @@ class PostgresMailings:
         new = {version: source for version, source in templates.items() if version not in self._kept}
         if new:
             await connection.execute(_SQL["keep_template"], list(new), list(new.values()))
-        named = await self._named(connection, mailings)
+        numbers = await self._members(connection, mailings)
+        named = await self._named(connection, mailings, numbers)
         sizes = Counter(row["mailing_id"] for row in named)
-        created = await connection.fetch(_CREATE, [_columns(mailing, sizes) for mailing in mailings])
+        created = await connection.fetch(_CREATE, [_columns(mailing, sizes, numbers) for mailing in mailings])
         attached = await _attach(connection, mailings)
         batches = await connection.fetch(_SQL["expand_named"], named, BATCH_SIZE) if named else []
         for mailing in mailings:
@@ -131,7 +133,25 @@ class PostgresMailings:
         whole = [row for row in created if row["audience_size"] is not None and row["id"] not in attached]
         return {row["id"]: _facts(row) for row in whole}, batches
 
-    async def _named(self, connection: Connection, mailings: Sequence[NewMailing]) -> list[dict[str, Any]]:
+    async def _members(self, connection: Connection, mailings: Sequence[NewMailing]) -> dict[tuple[str, str], int]:
+        """The numbers of the members of whom the events speak, by (brand, ref); mostly none."""
+        refs = {
+            (mailing.event.brand, ref, mailing.controller)
+            for mailing in mailings
+            for context in _contexts(mailing.event)
+            for ref in members_in(context)
+            if isinstance(ref, str)
+        }
+        return await people.know_refs(connection, self._hasher, sorted(refs))
+
+    async def member_names(self, brand: str, numbers: Sequence[int], refs: Sequence[str]) -> dict[int | str, str]:
+        """See the port."""
+        rows = await self._pool.fetch(_SQL["member_names"], brand, numbers, refs)
+        return {key: row["name"] for row in rows for key in (row["id"], row["ref"])}
+
+    async def _named(
+        self, connection: Connection, mailings: Sequence[NewMailing], numbers: Mapping[tuple[str, str], int]
+    ) -> list[dict[str, Any]]:
         """The recipients that the events name, as rows for `expand_named`."""
         now = datetime.now(UTC)
         known: list[people.Known] = []
@@ -157,7 +177,7 @@ class PostgresMailings:
             {
                 "mailing_id": str(mailing.id),
                 "recipient_id": ids[mailing.event.brand, ref],
-                "context": context or None,
+                "context": _numbered(context, mailing, numbers) or None,
             }
             for mailing, ref, context in wanted
         ]
@@ -286,7 +306,24 @@ _AS_SAID = ("brand", "category", "template", "topic", "campaign", "reason", "inv
 """Fields of an event that are columns of its mailing: texts, and JSON."""
 
 
-def _columns(mailing: NewMailing, sizes: Mapping[str, int]) -> dict[str, Any]:
+def _contexts(event: MessageEvent) -> Iterator[Mapping[str, Any]]:
+    """The contexts of an event that have something in them."""
+    if event.context:
+        yield event.context
+    if isinstance(event.to, People):
+        yield from (person.context for person in event.to.people if person.context)
+
+
+def _numbered(
+    context: Mapping[str, Any], mailing: NewMailing, numbers: Mapping[tuple[str, str], int]
+) -> Mapping[str, Any]:
+    """A context with numbers in the place of members' refs."""
+    if not numbers:
+        return context
+    return numbered(context, {ref: number for (brand, ref), number in numbers.items() if brand == mailing.event.brand})
+
+
+def _columns(mailing: NewMailing, sizes: Mapping[str, int], numbers: Mapping[tuple[str, str], int]) -> dict[str, Any]:
     event, said = mailing.event, vars(mailing.event)
     return {
         "id": str(mailing.id),
@@ -301,6 +338,7 @@ def _columns(mailing: NewMailing, sizes: Mapping[str, int]) -> dict[str, Any]:
         "send_at": event.send_at.isoformat() if event.send_at else None,
         "expires_at": event.expires_at.isoformat() if event.expires_at else None,
         **{name: said[name] for name in _AS_SAID},
+        "context": _numbered(event.context, mailing, numbers),
     }
 
 

@@ -16,6 +16,7 @@ from mailer.crashing import CrashPoint, reach
 from mailer.pipeline.copies import Key, once, windows
 from mailer.pipeline.leases import Lease, together
 from mailer.pipeline.moving import hold_back, parted
+from mailer.pipeline.naming import name_members
 from mailer.pipeline.precedence import URGENT
 from mailer.pipeline.preparing import Gate, Prepared, Preparing
 from mailer.pipeline.press import Press, Presses, UnknownTemplate
@@ -140,6 +141,7 @@ class HandOver:
                     if trouble_of(error) is not Trouble.BUG:
                         raise
                     await hold_back(self._deliveries, claim, claim.of(one.id), one, error)
+        await name_members(self._mailings, claim.rows, presses.values())
         return presses
 
     async def _worth_waiting(self, hold: Hold, until: datetime, progress: bool) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from mailer.pipeline.counting import NOT_COUNTED, Counting
+from mailer.pipeline.fields import fields_handed_over
 from mailer.policy.category import Category
 from mailer.policy.decision import Mailing
 from mailer.policy.document import Policy
@@ -16,7 +17,7 @@ from mailer.policy.switches import ServiceFooter, Switches
 from mailer.ports.deliveries import Row
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Outgoing
-from mailer.rendering.forms import NAME, Form
+from mailer.rendering.forms import NAME, Form, kind_of
 from mailer.rendering.headers import HeaderRefused, addr_spec
 from mailer.rendering.leaving import NoWayOut, service_footer, sheet_of, way_out
 from mailer.rendering.linkable import has_link
@@ -27,6 +28,7 @@ from mailer.rendering.links import (
     ReportToken,
     UnsubscribeToken,
 )
+from mailer.rendering.members import by_ref, members_in, named, unnamed
 from mailer.rendering.message import Blank, Letterhead, Skeleton
 from mailer.rendering.templates import (
     RESERVED,
@@ -40,14 +42,13 @@ from mailer.rendering.templates import (
     restore,
 )
 from mailer.rendering.texts import in_locale, spoken_with, texts_of
+from mailer.rendering.value_types import MEMBER
 
 MOST_BLANKS = 200
 """Kinds of message that are kept ready: by locale, by which of a person's values there are, and what else differs."""
 FEW = 16
 """Up to so many recipients, a mailing shares its form with others."""
 
-_SAID = frozenset({"inviter", "profile", "reason"})
-"""Reserved names whose values say something of people."""
 _OWN_LINKS = frozenset({"unsubscribe_url", "leave_url", "report_url", "preferences_url"})
 _ANY_LINK = "https://any.invalid/"
 _ANYBODY = addr_spec("anybody@any.invalid", "To")
@@ -71,6 +72,9 @@ class Press:
     Args:
         facts: the mailing. policy: its brand's. template: of the version that the mailing keeps.
         links: makes links and ids. shared: messages that mailings like this one can share.
+
+    Attributes:
+        names_members, names: its mails may speak of other members; their names as of the last claim.
     """
 
     def __init__(
@@ -101,14 +105,16 @@ class Press:
         self._skeletons: dict[str, Skeleton] = {}
         self._blanks: dict[tuple[object, ...], Blank] = {}
         self._shared = shared
-        self._same_for_all = {"reason": facts.reason, "inviter": facts.inviter, "partner": self._partner()}
+        self._same_for_all = {"reason": facts.reason, "inviter": None, "partner": self._partner()}
+        self._shows_inviter = facts.inviter is not None and "inviter" in template.uses
+        self.names: Mapping[int | str, str] = {}
+        self.names_members = self._shows_inviter or MEMBER in template.types.values() or any(members_in(facts.context))
         self.counting = Counting(facts, policy, template, self.category, links)
         self._by_language = texts_of(facts.context, template)
         self._spoken = spoken_with(template, self._by_language)
-        self._texts: dict[str, str] = {}
-        self._like: tuple[object, ...] | None = None
-        if shares := self._share():
-            self._texts, self._like = shares
+        self._texts: dict[str, str]
+        self._like: tuple[object, ...] | None
+        self._texts, self._like = self._share() or ({}, None)
 
     def print(self, row: Row, category: Category, now: int) -> Printed:
         """One recipient's message, unsigned.
@@ -184,7 +190,7 @@ class Press:
         locale = self.template.choose(row.locale, self._spoken)
         words = self.template.words_for(row.locale, locale)
         names = tuple(values) if row.context else ()
-        key = locale, words, category.name, footer, level, names, *map(_kind, values.values())
+        key = locale, words, category.name, footer, level, names, *map(kind_of, values.values())
         blanks, key = (self._shared, (*self._like, *key)) if self._like else (self._blanks, key)
         blank = blanks.get(key)
         if blank is None:
@@ -240,7 +246,7 @@ class Press:
         if facts.audience_size > FEW or facts.partner or facts.attachments or TRACKED in uses or pixel:
             return None
         bent = self.template.bent
-        stated = {"reason": facts.reason, "inviter": facts.inviter, **facts.context}
+        stated = unnamed({"reason": facts.reason, **facts.context})
         texts = {name: text for name, text in stated.items() if isinstance(text, str) and name not in bent}
         rest = {name: value for name, value in stated.items() if name not in texts}
         kind = facts.brand, self.template.version, facts.campaign, facts.reply_to, facts.topic, *texts
@@ -256,6 +262,8 @@ class Press:
             personal |= {name: value for name, value in row.context.items() if name not in RESERVED}
             if row.context.get("profile") and not impersonal(row.standing):
                 personal["profile"] = row.context["profile"]
+        if self.names_members:
+            personal |= self._members(row)
         if category.optional:
             token = UnsubscribeToken(brand, id_, category.name, mailing_id, generation)
             personal["unsubscribe_url"] = self._links.unsubscribe(token)
@@ -268,6 +276,15 @@ class Press:
         if "preferences_url" in uses:
             personal["preferences_url"] = self._links.preferences(PreferencesToken(brand, id_, generation))
         return personal
+
+    def _members(self, row: Row) -> dict[str, str]:
+        """The names of the members of whom the mail speaks; neutral words for who has none to show."""
+        inviter = {"inviter": by_ref(self.facts.inviter)} if self._shows_inviter else {}
+        return named(
+            {**self.facts.context, **(row.context or {}), **inviter},
+            self.names,
+            self.template.choose(row.locale, self._spoken),
+        )
 
     def _values(self, row: Row, locale: str, footer: ServiceFooter, level: str | None) -> dict[str, Any]:
         """What is the same for all of a kind: the context, and over it what is the pipeline's to say."""
@@ -302,28 +319,8 @@ class Press:
 
     def _partner(self) -> Identity | None:
         """For whom the brand mails."""
-        found = (partner for partner in self.policy.partners if partner.id == self.facts.partner)
-        return next((Identity(partner.id, partner.name) for partner in found), None)
-
-
-def _kind(value: object) -> object:
-    """What a form asks of a value: whether it is there, and whether it is a text at all."""
-    return bool(value) if isinstance(value, str) else None if value is None else "no text"
-
-
-def fields_handed_over(template: Template, values: Mapping[str, Any]) -> tuple[str, ...]:
-    """The kinds of personal data in a message: a processor gets the message, and nothing beside it.
-
-    Args:
-        template: of the message.
-        values: all of this kind of message; a name in them goes into the To.
-
-    Returns:
-        Names such as `email`, `name` and `context.headline`, never values.
-    """
-    shown = sorted(key for key in template.uses if values.get(key) and (key not in RESERVED or key in _SAID))
-    name = ("name",) if values.get(NAME) else ()
-    return ("email", *name, "locale", *(key if key in _SAID else f"context.{key}" for key in shown))
+        found = (one for one in self.policy.partners if one.id == self.facts.partner)
+        return next((Identity(one.id, one.name) for one in found), None)
 
 
 @rule("plain-promotions", "peerstream-12; GDPR Art. 21(2)", idle=False, sees=("standing.personalisation_refused",))
@@ -394,6 +391,7 @@ class Presses:
         if template is None:
             raise UnknownTemplate(f"mailing {facts.id}: {facts.brand}/{facts.template} is not among the templates")
         press = Press(facts, policy, template, self._links, self._shared)
+        press.names_members |= source is not None  # its types are not kept
         if len(self._presses) >= self._keep:
             self._presses.pop(next(iter(self._presses)))
         self._presses[facts.id] = press

@@ -179,6 +179,10 @@ class Mailings(Protocol):
         """What hand-over needs to know of them."""
         ...
 
+    async def member_names(self, brand: str, numbers: Sequence[int], refs: Sequence[str]) -> dict[int | str, str]:
+        """The names that mail to others may show of members, by number and by ref; those without are missing."""
+        ...
+
     async def template_source(self, version: str) -> str | None:
         """The template of a version, as it was."""
         ...

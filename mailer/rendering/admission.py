@@ -16,6 +16,7 @@ from mailer.rendering.headers import CONTROL
 from mailer.rendering.languages import is_locale
 from mailer.rendering.linkable import has_link, shown_texts
 from mailer.rendering.markup import address_fault
+from mailer.rendering.members import sampled
 from mailer.rendering.templates import RESERVED, SAMPLE, Addressee, RenderError, Template, TemplateLibrary
 from mailer.rendering.texts import Texts, in_locale, lacking, spoken_with, texts_of
 from mailer.rendering.value_types import Single, ValueType, misfit, words_of
@@ -286,7 +287,7 @@ def _rendering_problems(event: MessageEvent, template: Template, texts: Texts) -
 
 
 def _trial_problems(template: Template, first: Person | None, locale: str, shared: Mapping[str, Any]) -> Iterator[str]:
-    context = {**shared, **(first.context if first else {})}
+    context = sampled({**shared, **(first.context if first else {})})
     addressee = Addressee(first.name if first else None)
     profile = context.get("profile", {})
     plain = template.variants[locale].bent.isdisjoint((NAME, "recipient"))

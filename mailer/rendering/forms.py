@@ -20,6 +20,11 @@ _WRAPPERS = (nodes.FilterBlock, nodes.AssignBlock, nodes.CallBlock, nodes.Scoped
 """What changes the text that is printed inside of it."""
 
 
+def kind_of(value: object) -> object:
+    """The part of a value that a form depends on: it is there or not, and it is a text or not."""
+    return bool(value) if isinstance(value, str) else None if value is None else "no text"
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """Where a person's own value stands."""

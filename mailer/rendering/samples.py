@@ -9,6 +9,7 @@ from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.document import Policy
 from mailer.policy.switches import ServiceFooter
 from mailer.rendering.compiled import Addressee, Identity, Rendered, Template, footer_for
+from mailer.rendering.members import SAMPLE_NAME, sampled
 from mailer.rendering.texts import in_locale, spoken_with, texts_of
 
 LINK = "https://mail.example/u/sample"
@@ -53,7 +54,9 @@ class Face:
         Raises:
             RenderError: the example lacks this language.
         """
-        example = in_locale(template.example, texts_of(template.example, template), locale or template.default_locale)
+        example = sampled(
+            in_locale(template.example, texts_of(template.example, template), locale or template.default_locale)
+        )
         values = {**example, **SAMPLE, "service_footer": self.footer}
         values["profile"] = template.profile if profile else {}
         if not self.category.invites:
@@ -141,12 +144,12 @@ def preview_event(template: Template, policy: Policy, event: MessageEvent, local
     person = event.to.people[0] if isinstance(event.to, People) else None
     wanted, texts = locale or (person.locale if person else None), texts_of(event.context, template)
     chosen = template.choose(wanted, spoken_with(template, texts))
-    context = {**in_locale(event.context, texts, chosen), **(person.context if person else {})}
+    context = sampled({**in_locale(event.context, texts, chosen), **(person.context if person else {})})
     told = replace(template, example=_without(["profile"], context), profile=context.get("profile", {}))
     values = _usual(template).values(told) | {"reason": event.reason}
     values["recipient"] = Addressee(person.name if person else "Sam Example", wanted)
     if event.inviter:
-        values["inviter"] = event.inviter
+        values["inviter"] = SAMPLE_NAME
     if partner := next((one for one in policy.partners if one.id == event.partner), None):
         values["partner"] = Identity(partner.id, partner.name)
     return template.render(chosen, values)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from mailer.inputs import address
 from mailer.rendering.headers import a_labels
 from mailer.rendering.links import is_web_url
+from mailer.rendering.members import is_member_ref
 from mailer.rendering.promotion import UNSEEN
 
 
@@ -48,7 +49,7 @@ class Fields:
 
 ValueType = Single | ListOf | Fields
 
-FORMS = "text 200, slug, date, moment, number, money, url, url anywhere, mailbox, telephone"
+FORMS = "text 200, slug, date, moment, number, money, url, url anywhere, mailbox, telephone, member"
 """The types of one value, as they are written."""
 _TEXT = re.compile(r"text ([1-9]\d{0,5})")
 _SLUG = re.compile(r"[\w-]{1,100}", re.ASCII)
@@ -211,6 +212,8 @@ def _is_of_currency(sign: str) -> bool:
     return unicodedata.category(sign) == "Sc" or sign.isalpha()
 
 
+MEMBER = Single('member, by reference: {"member": "their ref"}, never a name that was typed', is_member_ref)
+"""Another member of the brand, whose name comes from their own record."""
 _SINGLES: Mapping[str, Single] = {
     "slug": Single("slug of letters, digits, - and _ (A to Z, at most 100)", _matches(_SLUG)),
     "date": Single("date such as 2026-04-12", _is_date),
@@ -220,4 +223,5 @@ _SINGLES: Mapping[str, Single] = {
     "url anywhere": Single("https or http URL", _is_url, is_address=True),
     "mailbox": Single("e-mail address", _is_mailbox, is_address=True),
     "telephone": Single("telephone number", _matches(_TELEPHONE), is_address=True),
+    "member": MEMBER,
 }

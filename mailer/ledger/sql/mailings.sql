@@ -119,6 +119,12 @@ SELECT {facts},
                  FROM attachments a WHERE a.mailing_id = m.id), '[]') AS attachments
 FROM mailings m WHERE m.id = ANY ($1::uuid[])
 
+-- name: member_names
+-- Whose name a mail to somebody else may show: nobody's whose account is closed or restricted, a child's or erased.
+SELECT r.id, r.ref, r.name FROM recipients r JOIN standings s ON s.recipient_id = r.id
+WHERE (r.id = ANY ($2::bigint[]) OR (r.brand = $1 AND r.ref = ANY ($3::text[]))) AND r.brand = $1 AND r.name IS NOT NULL
+  AND s.erased_at IS NULL AND s.deactivated_at IS NULL AND s.restricted_at IS NULL AND s.under_13_at IS NULL
+
 -- name: status
 SELECT m.id, m.brand, m.event_id, m.category, m.template, m.campaign, m.publisher, m.audience_size, m.created_at,
        m.released_by, m.finished_at,
