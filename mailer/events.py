@@ -150,6 +150,7 @@ class Person(Strict):
         email: where mail goes (RFC 5321 4.1.2; UTF-8 local parts by RFC 6531).
         locale: BCP 47, such as `en-GB`. country: ISO 3166-1 alpha-2.
         source: how the address was collected. collected_at: when. policy_version: under which policy.
+        purpose: for what, where it came by a contest or a partner.
         context: values for this person only; they go over the event's.
     """
 
@@ -161,6 +162,7 @@ class Person(Strict):
     source: Name | None = None
     collected_at: Moment | None = None
     policy_version: Name | None = None
+    purpose: Name | None = None
     context: Context = Field(default_factory=dict)
 
 

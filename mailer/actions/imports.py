@@ -17,17 +17,16 @@ from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.policy.scopes import can_be_left, scopes_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.policy.versions import said_at
 from mailer.ports.consents import CONFIRMED, Consent
 from mailer.ports.people import Importer, ImportRow
 
 CHUNK = 5_000
 """Lines a transaction."""
-PERSONAL = ("ref", "email", "name", "locale", "country", "source", "collected_at", "policy_version")
+PERSONAL = ("ref", "email", "name", "locale", "country", "source", "collected_at", "policy_version", "purpose")
 CONSENT = ("consents", "consent_source", "consent_version", "consent_at", "consent_words", "consent_proof")
-COLUMNS = (*PERSONAL, "purpose", *CONSENT, "paid", "opted_out", "deactivated", "audiences")
+COLUMNS = (*PERSONAL, *CONSENT, "paid", "opted_out", "deactivated", "audiences")
 """`consents`, `opted_out`, `audiences`: several, with semicolons between them; `paid`, `deactivated`: yes or no."""
-COLLECTED_FOR = ("contest", "partner")
-"""The sources that say for what an address was collected, and when."""
 _T = TypeVar("_T")
 _YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
@@ -55,7 +54,6 @@ class _Rest(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    purpose: Name | None = None
     consent_source: Name = ""
     consent_version: Name = ""
     consent_at: Moment | None = None
@@ -143,16 +141,6 @@ def suppressions_travel(from_controller: str | None, suppressions: object | None
     return f"{from_controller}'s recipients come with its suppressions; name the file of them, which may be empty"
 
 
-@rule("address-provenance", "interpals-01")
-def address_provenance(person: Person, purpose: str | None) -> str | None:
-    """An address from a contest or a partner says for what it was collected, and when."""
-    stated = {"collected_at": person.collected_at, "purpose": purpose}
-    missing = [name for name, value in stated.items() if value is None]
-    if person.source not in COLLECTED_FOR or not missing:
-        return None
-    return f"an address from a {person.source} needs {' and '.join(missing)}"
-
-
 def reason_of(error: ValueError) -> str:
     """Why a line is not taken."""
     if not isinstance(error, ValidationError):
@@ -167,17 +155,25 @@ def _row(cells: Mapping[str, str], policy: Policy, from_controller: str | None) 
     values = {name: text for name, cell in cells.items() if (text := cell.strip())}
     person = Person.model_validate({name: values[name] for name in PERSONAL if name in values})
     rest = _Rest.model_validate({**values, "audiences": _several(values, "audiences")})
-    if reason := address_provenance(person, rest.purpose) or _taken_over(person, from_controller):
+    wrong = policy.vocabulary.fault_of(person.source, person.collected_at, person.purpose)
+    if reason := wrong or _taken_over(person, from_controller):
         raise ValueError(reason)
     return ImportRow(
-        person,
+        person.model_copy(update={"policy_version": _version(person, policy, from_controller)}),
         _left(values, policy),
         _yes(values, "deactivated") or False,
         rest.audiences,
         tuple(_consents(_several(values, "consents"), rest, policy, from_controller)),
-        rest.purpose,
         _yes(values, "paid"),
     )
+
+
+@rule("foreign-version", "interpals-13", idle=lambda person, policy, from_controller: person.policy_version)
+def _version(person: Person, policy: Policy, from_controller: str | None) -> str | None:
+    """A version of another controller's policy is not ours, also where it has the name of one of ours."""
+    if from_controller is not None:
+        return f"{from_controller}/{person.policy_version}"
+    return said_at(policy.days, person.policy_version, person.collected_at, datetime.now(UTC))
 
 
 def _taken_over(person: Person, from_controller: str | None) -> str | None:
@@ -248,12 +244,22 @@ def _joined(earlier: ImportRow | None, later: ImportRow) -> ImportRow:
     """Two lines of one ref: the later one's data, and what either of them says has been left or consented to."""
     if earlier is None:
         return later
+    before, now = earlier.person, later.person
+    said = {
+        "source": _both(before.source, now.source),
+        "policy_version": _both(before.policy_version, now.policy_version),
+        "purpose": now.purpose or before.purpose,
+    }
     return ImportRow(
-        later.person,
+        now.model_copy(update=said),
         tuple(dict.fromkeys(earlier.opted_out + later.opted_out)),
         earlier.deactivated or later.deactivated,
         tuple(dict.fromkeys(earlier.audiences + later.audiences)),
         tuple(dict.fromkeys(earlier.consents + later.consents)),
-        later.purpose or earlier.purpose,
         earlier.paid if later.paid is None else later.paid,
     )
+
+
+def _both(before: str | None, now: str | None) -> str | None:
+    """What two lines say, one a line, as it is stored."""
+    return "\n".join(dict.fromkeys(said for said in (before, now) if said is not None)) or None

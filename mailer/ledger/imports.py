@@ -9,7 +9,6 @@ from mailer.ledger.consents import record_all
 from mailer.ledger.database import Connection, Pool
 from mailer.ledger.standings import action, opt_out_all
 from mailer.ledger.writers import Writers, append
-from mailer.policy.versions import Days
 from mailer.ports.ledger import Entry
 from mailer.ports.people import ImportRow
 
@@ -19,15 +18,12 @@ _SOURCE = "import"
 class PostgresImporter:
     """Implements `ports.people.Importer`."""
 
-    def __init__(
-        self, pool: Pool, writers: Writers, hasher: AddressHasher, brand: str, controller: str, days: Days = ()
-    ) -> None:
+    def __init__(self, pool: Pool, writers: Writers, hasher: AddressHasher, brand: str, controller: str) -> None:
         self._pool = pool
         self._writers = writers
         self._hasher = hasher
         self._brand = brand
         self._controller = controller
-        self._days = days
 
     async def write(self, rows: Sequence[ImportRow]) -> None:
         """See the port."""
@@ -41,7 +37,7 @@ class PostgresImporter:
         now = datetime.now(UTC)
         await people.keep_imports_out(connection)
         await people.lock(connection, [(self._brand, row.person.ref) for row in rows])
-        known = [people.known(self._brand, self._controller, row.person, now, self._days) for row in rows]
+        known = [people.known(self._brand, self._controller, row.person, now) for row in rows]
         found = await people.upsert(connection, self._hasher, known)
         ids = [found[self._brand, row.person.ref] for row in rows]
         each = list(zip(ids, rows, strict=True))
@@ -60,9 +56,7 @@ class PostgresImporter:
         ]
 
     async def _note(self, connection: Connection, each: Sequence[tuple[int, ImportRow]]) -> None:
-        """Purposes, paid products and audiences."""
-        if purposes := [(id_, row.purpose) for id_, row in each if row.purpose is not None]:
-            await connection.execute(people.SQL["purpose"], *zip(*purposes, strict=True))
+        """Paid products and audiences."""
         if paid := [(id_, row.paid) for id_, row in each if row.paid is not None]:
             await connection.execute(people.SQL["paid"], *zip(*paid, strict=True))
         if joined := [(self._brand, audience, id_) for id_, row in each for audience in row.audiences]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -38,7 +38,7 @@ def known(brand: str, controller: str, person: Person, now: datetime, days: Days
     return Known(brand, controller, person, min(person.collected_at or now, now), versions)
 
 
-_NO_TEXT = frozenset({6, 11, 13})
+_NO_TEXT = frozenset({6, 11, 14})
 """The places in a `_row` of what is no text."""
 
 
@@ -50,6 +50,7 @@ async def upsert(connection: Connection, hasher: AddressHasher, people: Sequence
     """
     if not people:
         return {}
+    people = _each_once(people)
     await connection.execute(SQL["make_known"])
     await bridge(connection, hasher, [(known.controller, known.person.email) for known in people])
     rows = await _rows(hasher, people)
@@ -64,6 +65,24 @@ async def upsert(connection: Connection, hasher: AddressHasher, people: Sequence
         await refresh(connection, unsettled)
         await note_suppressed(connection, hasher, list(ids.values()))
     return ids
+
+
+def _each_once(people: Sequence[Known]) -> Sequence[Known]:
+    """The newest of what is said of each person, with every source and version that is said of them."""
+    each: dict[tuple[str, str], Known] = {}
+    for known in people:
+        key = known.brand, known.person.ref
+        other = each.get(key)
+        each[key] = known if other is None else _newest(other, known)
+    return people if len(each) == len(people) else list(each.values())
+
+
+def _newest(one: Known, other: Known) -> Known:
+    newest = max(other, one, key=lambda known: known.observed_at)
+    sources = dict.fromkeys(known.person.source for known in (one, other) if known.person.source is not None)
+    versions = dict.fromkeys(known.versions for known in (one, other) if known.versions is not None)
+    person = newest.person.model_copy(update={"source": "\n".join(sources) or None})
+    return replace(newest, person=person, versions="\n".join(versions) or None)
 
 
 async def _relate(
@@ -199,5 +218,6 @@ def _row(hasher: AddressHasher, known: Known) -> tuple[object, ...]:
         person.source,
         person.collected_at,
         known.versions,
+        person.purpose,
         known.observed_at,
     )

@@ -16,10 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-from mailer.policy.alignment import misaligned
 from mailer.policy.attachments import INERT, ContentType
 from mailer.policy.category import CATEGORIES, Category
-from mailer.policy.closed import faults_of_lists
+from mailer.policy.coherence import faults_within
 from mailer.policy.faults import describe, fault, not_toml, place, shown
 from mailer.policy.forms import DOMAIN, LOCALE, VERSION, language_tag
 from mailer.policy.jurisdiction import FLOORS, floor_of
@@ -43,6 +42,7 @@ from mailer.policy.section import (
     Whole,
     each_country_once,
 )
+from mailer.policy.sources import Kind, Vocabulary
 from mailer.policy.switches import ORDER, Floor, Switches, strictest, weaker
 from mailer.policy.versions import Days, binding, days_of, is_foreign
 
@@ -179,6 +179,7 @@ class Policy(Section):
         name: what recipients know the brand as.
         domain: the domain that signs and that Message-ID and List-Id use.
         purposes: the closed list of purposes; a template declares exactly one of them.
+        sources: from where addresses come, each of a kind, beside those that every policy has.
         terms: the categories that the brand mails, with what it says of them (`categories` in the file).
         switches: where policies differ.
         opt_out_mailbox: where an opt-out may be mailed to; None: nobody reads such a mailbox.
@@ -207,6 +208,7 @@ class Policy(Section):
     channels: tuple[Channel, ...] = ()
     seal: Seal | None = None
     purposes: tuple[Name, ...] = Field(min_length=1)
+    sources: dict[Text, Kind] = Field(default_factory=dict)
     terms: dict[str, CategoryTerms] = Field(alias="categories")
     switches: Switches
     cap: Cap | None = None
@@ -240,19 +242,6 @@ class Policy(Section):
         return None if allowed is None else tuple(entry.lower() for entry in allowed)
 
     @model_validator(mode="after")
-    def _senders_apart(self) -> Self:
-        if self.senders.mandatory == self.senders.optional:
-            raise fault("same_sender", ("senders", "optional"))
-        return self
-
-    @model_validator(mode="after")
-    def _senders_aligned(self) -> Self:
-        for key in ("mandatory", "optional"):
-            if misaligned(self.domain, getattr(self.senders, key)):
-                raise fault("not_aligned", ("senders", key), domain=self.domain)
-        return self
-
-    @model_validator(mode="after")
     def _has_updates(self) -> Self:
         if self.switches.service_scope == "paid" and "updates" not in self.terms:
             raise fault("no_updates", ("switches", "service_scope"))
@@ -271,8 +260,8 @@ class Policy(Section):
         return self
 
     @model_validator(mode="after")
-    def _closed_lists(self) -> Self:
-        for found in faults_of_lists(self):
+    def _coherent(self) -> Self:
+        for found in faults_within(self):
             raise found
         return self
 
@@ -319,7 +308,7 @@ class Policy(Section):
     def __copy__(self) -> Self:
         """A copy's switches may be others: it works out for itself which hold."""
         policy = super().__copy__()
-        for name in ("_effective", "_purposes", "days"):
+        for name in ("_effective", "_purposes", "vocabulary", "days"):
             policy.__dict__.pop(name, None)
         return policy
 
@@ -347,6 +336,11 @@ class Policy(Section):
     def knows(self, said: str | None) -> bool:
         """Whether each version that was named is the brand's. Where none was, the strictest of them holds."""
         return not is_foreign(self.versions, said)
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The sources from which addresses come, each with its kind."""
+        return Vocabulary(self.sources)
 
     def partner(self, name: str, day: date) -> Partner | None:
         """A partner of that day."""

@@ -42,6 +42,7 @@ MESSAGES = {
     "ends_early": "is before since; write a later day, or remove it",
     "no_hours": "is not after from; write a later time of the same day",
     "unmet": "is {given}, and {promise} needs {needed}; mend it, or what the policy promises",
+    "misnamed": "is {given}, and another kind by its name; write contest, or invitation for an invitation",
     "twice": "is {given}, and stands twice; remove one",
     "unfilled": "is {given}, as `mailer init` left it; write your own",
     "no_toml": "is not TOML: {reason}; mend this line, or the one before",

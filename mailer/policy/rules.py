@@ -10,10 +10,10 @@ from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.decision import EXPIRED, Decision, Divert, Facts, Hold, Suppress
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
+from mailer.policy.sources import FOR_SOMETHING_ELSE
 from mailer.policy.standing import (
     EMAIL,
     EVERYTHING_OPTIONAL,
-    INVITED,
     WRITTEN,
     Standing,
     partner_scope,
@@ -184,7 +184,11 @@ def one_invitation(facts: Facts) -> Verdict:
     if facts.category.invites:
         used = standing.invited_by is not None and standing.invited_by != facts.mailing.id
         return _suppress("invited_once", "one-invitation", facts) if used else None
-    if facts.category.mandatory or standing.source != INVITED or _consented(facts):
+    if (
+        facts.category.mandatory
+        or facts.policy.vocabulary.kind_of(standing.source) != "invitation"
+        or _consented(facts)
+    ):
         return None
     return _suppress("only_invited", "one-invitation", facts)
 
@@ -220,10 +224,11 @@ def missing_basis(policy: Policy, standing: Standing) -> tuple[str, ...]:
 
 @rule("contest-entry", "interpals-01", sees=("standing.source", "standing.consents"))
 def contest_entry(facts: Facts) -> Verdict:
-    """Entering a contest is no marketing consent."""
-    if not facts.category.markets or facts.standing.source != "contest" or _consented(facts):
+    """Entering a contest is no marketing consent, nor is anything else for which an address was given."""
+    reason = FOR_SOMETHING_ELSE.get(facts.policy.vocabulary.kind_of(facts.standing.source) or "account")
+    if reason is None or not facts.category.markets or _consented(facts):
         return None
-    return _suppress("contest_is_no_consent", "contest-entry", facts)
+    return _suppress(reason, "contest-entry", facts)
 
 
 @rule(

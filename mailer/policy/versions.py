@@ -64,9 +64,11 @@ def lines_of(said: str | None) -> list[str]:
 
 
 def is_foreign(versions: Iterable[Version], said: str | None) -> bool:
-    """Tells whether somebody named a version that the brand does not have, such as another controller's."""
-    names = {version.version for version in versions}
-    return any(line[:1] != AGREED and line != NOBODYS and line not in names for line in lines_of(said))
+    """Tells whether somebody named a version that the brand does not have, and the person has agreed to none of its."""
+    names, lines = {version.version for version in versions}, lines_of(said)
+    if any(line[:1] == AGREED and line[1:] in names for line in lines):
+        return False
+    return any(line[:1] != AGREED and line != NOBODYS and line not in names for line in lines)
 
 
 def describe(said: str | None) -> str | None:

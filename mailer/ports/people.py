@@ -17,7 +17,6 @@ class ImportRow:
         deactivated: the account is closed.
         audiences: the names of the audiences that the person joins.
         consents: each with its proof; one whose scope has been left is kept on record, and gives nothing.
-        purpose: for what the address was collected (interpals-01).
         paid: whether the account has a paid product; None where the file does not say.
     """
 
@@ -26,7 +25,6 @@ class ImportRow:
     deactivated: bool = False
     audiences: tuple[str, ...] = ()
     consents: tuple[Consent, ...] = ()
-    purpose: str | None = None
     paid: bool | None = None
 
 

@@ -46,6 +46,7 @@ def admit(event: MessageEvent, policies: Mapping[str, Policy], templates: Templa
         raise EventRefused([_unknown_template(event, templates.names(event.brand)), *_category_problems(event, policy)])
     texts = texts_of(event.context, template)
     problems = [*_category_problems(event, policy), *_locale_problems(event), *_attachment_problems(event, policy)]
+    problems += _source_problems(event, policy)
     if not problems and event.category != template.category:
         problems.append(
             f"category: template {template.name} is {template.category}, not {event.category}; "
@@ -125,6 +126,14 @@ def _locale_problems(event: MessageEvent) -> Iterator[str]:
     for index, person in enumerate(_people(event)):
         if person.locale is not None and not is_locale(person.locale):
             yield f"to.people.{index}.locale: there is no {person.locale}; write one such as en, de-AT or zh-Hant"
+
+
+def _source_problems(event: MessageEvent, policy: Policy) -> Iterator[str]:
+    """Sources that the policy does not list, and addresses of which a source has to say more."""
+    fault_of = policy.vocabulary.fault_of
+    for index, person in enumerate(_people(event)):
+        if wrong := fault_of(person.source, person.collected_at, person.purpose):
+            yield f"to.people.{index}: {wrong}"
 
 
 def _attachment_problems(event: MessageEvent, policy: Policy) -> Iterator[str]:

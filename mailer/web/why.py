@@ -14,8 +14,9 @@ from mailer.actions.invitation import pause_inviter
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
+from mailer.policy.sources import Kind
 from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.policy.versions import describe, lines_of
+from mailer.policy.versions import describe
 from mailer.ports.inviters import Inviters
 from mailer.ports.origins import Origin
 from mailer.rendering.links import ReportToken
@@ -63,12 +64,21 @@ async def report(request: Request, token: str, site: TheSite, meters: TheMeters)
     return brand_page(request, policy, "why.html.j2", address, reason=reason, invited=invited, done=done)
 
 
+_SOURCES: dict[Kind, str] = {
+    "account": "sign-up",
+    "contest": "contest",
+    "partner": "partner",
+    "invitation": "invitation",
+}
+"""The text that says how an address was collected, by the kind of its source."""
+
+
 def explain(policy: Policy, origin: Origin, language: Language) -> Reason:
     """Why the mail was sent. Nothing of it says to whom."""
     texts, sources, brand = language.texts, language.texts["sources"], language.name(policy.name)
     category = CATEGORIES.get(origin.category or "")
-    source = next(iter(lines_of(origin.source)), "unknown")
-    known = source if source in sources else "other"
+    kind = policy.vocabulary.kind_of(origin.source)
+    known = "unknown" if kind is None else _SOURCES.get(kind, "other")
     return Reason(
         kind=_kind(category, policy, language),
         reason=texts[_why(category, origin)].format(brand=brand),

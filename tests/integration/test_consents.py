@@ -252,7 +252,8 @@ async def test_a_file_twice_is_one_record(world: World) -> None:
 async def test_purpose_and_paid_come_with_a_file(world: World) -> None:
     """What a file says of purpose and paid products is kept; what it leaves out stays."""
     person = Person(ref="user-1", email="user-1@people.example", source="contest", collected_at=EARLY)
-    await world.importer().write([ImportRow(person, purpose="sweepstakes", paid=True)])
+    stated = person.model_copy(update={"purpose": "sweepstakes"})
+    await world.importer().write([ImportRow(stated, paid=True)])
     await world.importer().write([ImportRow(person)])
     assert await world.pool.fetchval("SELECT purpose FROM recipients") == "sweepstakes"
     assert (await standing(world, await world.id_of("user-1"))).paid

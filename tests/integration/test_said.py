@@ -31,7 +31,7 @@ async def said(world: World, number: int, **values: Any) -> Standing:
         ({"policy_version": "2004"}, {"policy_version": "2024"}, "2004\n2024"),
         ({"policy_version": "2024"}, {"policy_version": "2004", "collected_at": "2005-01-01T00:00:00Z"}, "2024\n2004"),
         ({}, {"policy_version": "2024"}, "\n2024"),
-        ({}, {"policy_version": "2024", "collected_at": "2024-06-01T00:00:00Z"}, "2024"),
+        ({}, {"policy_version": "2024", "collected_at": "2024-06-01T00:00:00Z"}, "\n2024"),
         ({"collected_at": "2010-06-01T00:00:00Z"}, {}, "2004"),
         ({"collected_at": "2003-06-01T00:00:00Z"}, {}, None),
         ({"collected_at": "2199-06-01T00:00:00Z"}, {}, None),

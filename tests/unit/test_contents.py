@@ -153,6 +153,7 @@ def test_every_field_of_a_person_is_in_it() -> None:
         "source": "sign-up",
         "collected_at": "2026-01-01T00:00:00Z",
         "policy_version": "2024",
+        "purpose": "a draw",
         "context": {"a": "b"},
     }
     assert values.keys() == Person.model_fields.keys()

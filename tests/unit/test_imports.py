@@ -67,7 +67,7 @@ async def test_a_full_line_is_taken() -> None:
     assert (row.person.ref, row.person.email, row.person.locale) == ("u1", "ada@people.example", "en-GB")
     assert row.opted_out == ("newsletter", "promotional")
     assert (row.deactivated, row.audiences) == (True, ("vip", "old"))
-    assert (row.consents, row.purpose, row.paid) == ((), None, None)
+    assert (row.consents, row.person.purpose, row.paid) == ((), None, None)
 
 
 CONSENTED = (

@@ -9,14 +9,14 @@ LOCK TABLE turn_addresses IN EXCLUSIVE MODE
 -- Newer data replace older data, field by field; what the newer ones leave out stays. Sources and versions are added to,
 -- also by older data. What was collected before the erasure of its ref or its address brings nobody back (invariant 8).
 INSERT INTO recipients AS r (brand, ref, controller, email, address_key, address_hash, name, locale, country, source,
-                             collected_at, policy_version, observed_at)
+                             collected_at, policy_version, purpose, observed_at)
 SELECT DISTINCT ON (brand, ref) brand, ref, controller, email, address_key, address_hash, name, locale, country, source,
-       collected_at, policy_version, observed_at
+       collected_at, policy_version, purpose, observed_at
 FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[],
             $6::text::text[], $7::bytea[], $8::text::text[], $9::text::text[], $10::text::text[], $11::text::text[],
-            $12::timestamptz[], $13::text::text[], $14::timestamptz[])
+            $12::timestamptz[], $13::text::text[], $14::text::text[], $15::timestamptz[])
     AS p (brand, ref, erased_ref, controller, email, address_key, address_hash, name, locale, country, source,
-          collected_at, policy_version, observed_at)
+          collected_at, policy_version, purpose, observed_at)
 WHERE NOT EXISTS (SELECT FROM recipients e
                   WHERE e.brand = p.brand AND e.ref = p.erased_ref AND e.observed_at >= p.observed_at)
   AND NOT EXISTS (SELECT FROM suppressions s
@@ -32,6 +32,7 @@ ON CONFLICT (brand, ref) DO UPDATE SET
     locale = CASE WHEN {newer} THEN coalesce(EXCLUDED.locale, r.locale) ELSE r.locale END,
     country = CASE WHEN {newer} THEN coalesce(EXCLUDED.country, r.country) ELSE r.country END,
     collected_at = CASE WHEN {newer} THEN coalesce(EXCLUDED.collected_at, r.collected_at) ELSE r.collected_at END,
+    purpose = CASE WHEN {newer} THEN coalesce(EXCLUDED.purpose, r.purpose) ELSE r.purpose END,
     source = {source}, policy_version = {version}, observed_at = greatest(r.observed_at, EXCLUDED.observed_at)
 WHERE {newer} OR ({source}, {version}) IS DISTINCT FROM (r.source, r.policy_version)
 RETURNING r.id, r.brand, r.ref
@@ -44,15 +45,14 @@ RETURNING r.id, r.brand, r.ref
 CASE WHEN EXCLUDED.source = 'invitation' AND r.email IS NOT NULL THEN r.source ELSE also_said(r.source, EXCLUDED.source) END
 
 -- name: version
--- Each that was ever said. Who was collected while nobody said under which version stays so, unless it is now said
--- that they were collected before we knew them: "continued use" is no consent (paltalk06-25).
-also_said(CASE WHEN r.policy_version IS NULL AND r.email IS NOT NULL
-               AND NOT coalesce(EXCLUDED.collected_at <= r.created_at, false) AND EXCLUDED.policy_version IS NOT NULL
+-- Each that was ever said. Whose address became known while nobody said under which version stays so: what is said
+-- later is no consent (paltalk06-25).
+also_said(CASE WHEN r.policy_version IS NULL AND r.email IS NOT NULL AND EXCLUDED.policy_version IS NOT NULL
           THEN '' ELSE r.policy_version END, EXCLUDED.policy_version)
 
 -- name: relate
 -- What was said of the collection of an address is said of the others of its owner, and what was said of these is said
--- of it: by the people who have them, and by what they left behind.
+-- of it: by the people who have them, and by what they left behind. So is an invitation that one of these has had.
 WITH both_ways AS (
     SELECT r.controller, r.address_key, r.brand, k.hash AS hash, r.source, r.policy_version, r.id
     FROM unnest($1::bigint[], $2::bytea[]) AS k (id, hash) JOIN recipients r ON r.id = k.id
@@ -62,17 +62,18 @@ WITH both_ways AS (
     JOIN recipients o ON o.controller = r.controller AND o.address_key = r.address_key AND o.address_hash = k.hash
         AND o.brand = r.brand
 ), said AS (
-    SELECT b.controller, b.address_key, b.brand, b.hash, k.scope FROM both_ways b CROSS JOIN LATERAL (
+    SELECT b.controller, b.address_key, b.brand, b.hash, k.scope, 'collected' AS reason, 'another spelling' AS source
+    FROM both_ways b CROSS JOIN LATERAL (
         SELECT 'source/' || line AS scope FROM unnest(lines_of(b.source)) AS line
         UNION SELECT 'version/' || line FROM unnest(lines_of(coalesce(b.policy_version, ''))) AS line) k
     UNION
-    SELECT r.controller, r.address_key, r.brand, r.address_hash, p.scope
+    SELECT r.controller, r.address_key, r.brand, r.address_hash, p.scope, p.reason, p.source
     FROM unnest($1::bigint[], $2::bytea[]) AS k (id, hash) JOIN recipients r ON r.id = k.id
     JOIN suppressions p ON p.controller = r.controller AND p.address_key = r.address_key AND p.address_hash = k.hash
-        AND p.brand = r.brand AND p.reason = 'collected' AND p.lifted_at IS NULL
+        AND p.brand = r.brand AND p.reason IN ('collected', 'invited') AND p.lifted_at IS NULL
 )
 INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source, exact)
-SELECT controller, address_key, hash, brand, scope, 'collected', 'another spelling', true FROM said
+SELECT controller, address_key, hash, brand, scope, reason, source, true FROM said
 ORDER BY controller, address_key, hash, brand, scope
 ON CONFLICT DO NOTHING
 
@@ -308,10 +309,6 @@ UPDATE standings SET version = version + 1, channel = $2 WHERE recipient_id = $1
 -- name: paid
 UPDATE standings s SET version = version + 1, paid = k.paid
 FROM unnest($1::bigint[], $2::boolean[]) AS k (id, paid) WHERE s.recipient_id = k.id AND s.paid <> k.paid
-
--- name: purpose
-UPDATE recipients r SET purpose = k.purpose
-FROM unnest($1::bigint[], $2::text[]) AS k (id, purpose) WHERE r.id = k.id
 
 -- name: find
 SELECT id FROM recipients WHERE brand = $1 AND ref = $2

@@ -9,7 +9,7 @@ FROM unnest($1::bigint[], $2::text[], $3::bytea[]) AS k (id, email, hash) WHERE 
 
 -- name: bridge
 -- Once: what was lifted since is not brought back. What has been said since of the one mailbox that kept the hash says
--- nothing of this one; nor does it that such a mailbox is dead. Of its kin, it holds that they left.
+-- nothing of this one; nor does it that such a mailbox is dead. Of its kin, it holds that they left, or were invited.
 INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source, actor, at, expires_at,
                           exact)
 SELECT DISTINCT ON (p.controller, k.hash, p.brand, p.scope, p.reason)
@@ -19,7 +19,7 @@ FROM unnest($2::text[], $3::bytea[], $4::boolean[], $5::boolean[], $6::bytea[])
     AS k (controller, earlier, alone, kin, hash)
 JOIN suppressions p ON p.controller = k.controller AND p.address_key = $1 AND p.address_hash = k.earlier
 WHERE p.lifted_at IS NULL
-  AND CASE WHEN k.kin THEN p.reason IN ('opt_out', 'complaint', 'objection')
+  AND CASE WHEN k.kin THEN p.reason IN ('opt_out', 'complaint', 'objection', 'invited')
            ELSE NOT p.exact AND (k.alone OR p.reason <> 'address_dead') END
   AND NOT EXISTS (
     SELECT FROM suppressions q

@@ -1,23 +1,32 @@
-"""The lists of a policy that are closed: each name stands once, and what refers to a list names what is in it."""
+"""The parts of a policy, held against one another: senders, and lists in which each name stands once."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pydantic_core import PydanticCustomError
 
+from mailer.policy.alignment import misaligned
 from mailer.policy.faults import fault, shown
 from mailer.policy.lines import Path
+from mailer.policy.sources import form_of, misnamed
 
 if TYPE_CHECKING:  # a policy looks at its lists when it is read
     from mailer.policy.document import Policy
 
 
-def faults_of_lists(policy: "Policy") -> Iterator[PydanticCustomError]:
-    """Yields what is wrong with a policy's lists."""
+def faults_within(policy: "Policy") -> Iterator[PydanticCustomError]:
+    """Yields what is wrong between the parts of a policy."""
+    if policy.senders.mandatory == policy.senders.optional:
+        yield fault("same_sender", ("senders", "optional"))
+    for key in ("mandatory", "optional"):
+        if misaligned(policy.domain, getattr(policy.senders, key)):
+            yield fault("not_aligned", ("senders", key), domain=policy.domain)
     for number, processor in enumerate(policy.processors):
         for purpose in processor.purposes:
             if purpose not in policy.purposes:
                 yield fault("no_purpose", ("processors", number, "purposes"), purpose=purpose)
+    for source in misnamed(policy.sources):
+        yield fault("misnamed", ("sources", source), given=shown(policy.sources[source]))
     for path, name in _twice(policy):
         yield fault("twice", path, given=shown(name))
 
@@ -29,6 +38,7 @@ def _twice(policy: "Policy") -> Iterator[tuple[Path, str]]:
         *((("partners", number, "id"), partner.id) for number, partner in enumerate(policy.partners)),
         *((("purposes",), purpose) for purpose in policy.purposes),
         *((("channels",), channel) for channel in policy.channels),
+        *((("sources", source), form_of(source)) for source in policy.sources),
     ]
     seen = set()
     for path, name in named:

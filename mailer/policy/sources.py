@@ -1,0 +1,109 @@
+"""The sources from which addresses come: a closed vocabulary, in which each name is of a kind.
+
+A name is compared without regard to case, spaces, hyphens and underscores. A standing has the sources of a person as
+text, one a line, as they were said (see `versions`); the strictest kind of them holds.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Final, Literal, get_args
+
+from mailer.policy.registry import rule
+from mailer.policy.versions import lines_of
+
+Kind = Literal["account", "sale", "subscription", "import", "partner", "contest", "invitation"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+"""The laxest kind first.
+
+account: its owner signed up. sale: its owner bought something. subscription: it was given for one kind of mail.
+import: another system had it, and nobody knows from where. partner: a partner passed it on. contest: its owner entered
+a contest, promotion, giveaway or raffle. invitation: a member gave it, to invite its owner.
+"""
+FOR_SOMETHING_ELSE: Final[dict[Kind, str]] = {
+    "subscription": "not_collected_for_it",
+    "import": "not_collected_for_it",
+    "partner": "not_collected_for_it",
+    "contest": "contest_is_no_consent",
+}
+"""The kinds of addresses that nobody gave for marketing, each with the reason why none goes there."""
+BUILT_IN: Final[Mapping[str, Kind]] = {
+    "sign-up": "account",
+    **{kind: kind for kind in KINDS},
+    **dict.fromkeys(
+        ("sweepstake", "sweepstakes", "giveaway", "raffle", "lottery", "promotion", "competition"), "contest"
+    ),
+}
+"""The sources that each policy has, before it lists its own."""
+_CONTEST = re.compile(r"contest|sweepstake|give-?away|raffle|lotter|prize|promotion|competition|gewinnspiel|verlosung")
+_MOST = 10_000
+"""Different texts of sources whose kinds are kept."""
+_BETWEEN = re.compile(r"[\s_-]+")
+
+
+def form_of(source: str) -> str:
+    """Returns the form in which a source is compared: `Sign Up` and `sign_up` are `sign-up`."""
+    return _BETWEEN.sub("-", source.strip()).casefold()
+
+
+def is_misnamed(source: str, kind: Kind) -> bool:
+    """Tells whether a source is a contest or an invitation by its name, and of a laxer kind by the policy's word."""
+    least: Kind = "invitation" if form_of(source) == "invitation" else "contest"
+    by_name = least == "invitation" or _CONTEST.search(form_of(source)) is not None
+    return by_name and KINDS.index(kind) < KINDS.index(least)
+
+
+class Vocabulary:
+    """The sources of a brand: those of every policy, and those that its own lists.
+
+    Args:
+        listed: the policy's own, each with its kind.
+    """
+
+    def __init__(self, listed: Mapping[str, Kind]) -> None:
+        self._kinds = {**BUILT_IN, **{form_of(source): kind for source, kind in listed.items()}}
+        self._found: dict[str, Kind] = {}
+
+    def find(self, source: str) -> Kind | None:
+        """Finds the kind of one source; None: addresses cannot come from there."""
+        return self._kinds.get(source) or self._kinds.get(form_of(source))
+
+    def kind_of(self, said: str | None) -> Kind | None:
+        """Finds the strictest kind of the sources that a standing has; one that is not listed is of the strictest.
+
+        None: nobody has said any.
+        """
+        if said is None:
+            return None
+        if known := self._found.get(said):
+            return known
+        found = max((self.find(source) or KINDS[-1] for source in lines_of(said)), key=KINDS.index)
+        if len(self._found) < _MOST:
+            self._found[said] = found
+        return found
+
+    def fault_of(self, source: str | None, collected_at: datetime | None, purpose: str | None) -> str | None:
+        """Says why an address from a source is refused; None where it is not."""
+        if source is None:
+            return None
+        kind = self.find(source)
+        if kind is None:
+            names = ", ".join(sorted(self._kinds))
+            return f"source: there is no {source!r}; there are {names}: name one, or list it in the policy's [sources]"
+        return address_provenance(source, kind, collected_at, purpose)
+
+
+@rule("address-provenance", "interpals-01")
+def address_provenance(source: str, kind: Kind, collected_at: datetime | None, purpose: str | None) -> str | None:
+    """An address from a contest or a partner says for what it was collected, and when."""
+    stated = {"collected_at": collected_at, "purpose": purpose}
+    missing = [name for name, value in stated.items() if value is None]
+    if kind not in ("contest", "partner") or not missing:
+        return None
+    what = source if form_of(source) == kind else f"{kind} ({source})"
+    return f"an address from a {what} needs {' and '.join(missing)}"
+
+
+def misnamed(sources: Mapping[str, Kind]) -> Iterator[str]:
+    """Finds the sources of a policy that are of a laxer kind than their name says."""
+    yield from (source for source, kind in sources.items() if is_misnamed(source, kind))
