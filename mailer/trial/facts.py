@@ -104,9 +104,14 @@ def is_reachable(case: Case) -> bool:
 def is_bound(case: Case, kind: str | None = None) -> bool:
     """Tells that nothing about the account or the channel is in the way of the mail, as mail of a category."""
     if (kind or case.category) in LEGAL | OF_THE_ACCOUNT:
-        return True
+        return not (case.mail.mailing.answers and is_elsewhere(case))
     one = case.standing
-    return not (one.deactivated or one.restricted) and one.channel not in case.policy.channels
+    return not (one.deactivated or one.restricted or is_elsewhere(case))
+
+
+def is_elsewhere(case: Case) -> bool:
+    """Tells that the person wants another channel, and that the policy offers it."""
+    return case.standing.channel in case.policy.channels
 
 
 def is_well_known(case: Case) -> bool:

@@ -75,6 +75,8 @@ def _variants(
             return
         plain = replace(plain, partner=partner)
     yield Mail(name, plain, template)
+    if category.name == "account":
+        yield Mail(f"{name} as an answer", replace(plain, answers=True), template)
     if category.optional and not category.invites and not category.partners:
         yield Mail(f"{name} about {TOPIC}", replace(plain, topic=TOPIC), template)
     yield Mail(f"{name} for {STRANGER}", replace(plain, partner=STRANGER), template, False)

@@ -20,6 +20,7 @@ from mailer.trial.facts import (
     has_left,
     is_asked_first,
     is_bound,
+    is_elsewhere,
     is_in_order,
     is_reachable,
     is_well_known,
@@ -239,9 +240,16 @@ def new_purpose(case: Case) -> Expect | None:
 
 @states("channel")
 def other_channel(case: Case) -> Expect | None:
-    """A person who wants another channel of the policy's gets neither optional mail nor announcements by mail."""
-    is_elsewhere = case.standing.channel in case.policy.channels and case.category not in LEGAL | OF_THE_ACCOUNT
-    return Expect.STAYS if is_elsewhere else None
+    """A wish for a channel that the policy offers ends optional mail, announcements and answers by mail; no other does.
+
+    Legal and security mail, and that of the account, comes by mail all the same.
+    """
+    if case.standing.channel == "email":
+        return None
+    is_told_there = case.mail.mailing.answers or case.category not in LEGAL | OF_THE_ACCOUNT
+    if is_elsewhere(case) and is_told_there:
+        return Expect.STAYS
+    return may_go(case) if case.is_optional and case.has_asked else None if case.is_optional else must_arrive(case)
 
 
 @states("no-address", "dead-address", "electronic-consent")
