@@ -1,17 +1,20 @@
 """The queue of notices: nothing that is diverted gets lost on the way to it, and each act is on record."""
 
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
+from mailer import resources
 from mailer.actions.notices import finish, give_back, take
+from mailer.actions.suppression import take_over
 from mailer.ledger.control import PostgresHalts
 from mailer.ledger.notices import PostgresNotices
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.notices import WAITING, NoticeRefused, NoticeState, Selected
 from mailer.ports.outages import DatabaseAway
+from mailer.ports.suppressions import NewSuppression
 from tests.accounts import released, said
 from tests.factories import BRAND, FakeProcessor, World, open_world
 
@@ -187,3 +190,35 @@ async def test_what_an_older_worker_diverts_gets_its_notice_when_the_mailing_is_
     status = await world.mailings.status(breach.mailing_id)
     assert status is not None
     assert status.finished_at is not None
+
+
+async def again(world: World, migration: str) -> None:
+    """Takes a migration back, and makes it again: as a database of the version before has it made."""
+    [file] = resources.folder("migrations").glob(f"{migration}_*.sql")
+    up, down = file.read_text("utf-8").split("-- migrate:down")
+    for step in (down, up):
+        await world.pool.execute(step)
+
+
+async def test_what_was_diverted_before_stands_on_the_queue(world: World) -> None:
+    """The migration takes over each diverted delivery with its reason and its time; of the erased, as closed."""
+    [ada, bob] = await refusing(world, 1, 2)
+    await released(world, {"refs": ["user-1", "user-2"]})
+    [first, _] = await PostgresNotices(world.pool, world.writers).list(Selected(), 10)
+    await said(world, "erase", "user-2")
+    await again(world, "20261128000022")
+    assert await queue(world) == [(ada, "no_electronic_consent", "open"), (bob, "no_electronic_consent", "closed")]
+    [taken_over] = await PostgresNotices(world.pool, world.writers).list(Selected(), 10)
+    assert abs(taken_over.since - first.since) < timedelta(minutes=1)
+
+
+async def test_an_address_dead_for_some_mail_lives_again_for_the_rest(world: World) -> None:
+    """The migration reads the stored scopes: `*` stays dead for all, a category for that category alone."""
+    await world.known(1, 2)
+    policy = world.policies[BRAND]
+    for n, scope in ((1, "newsletter"), (2, "*")):
+        listed = NewSuppression(scope, "address_dead", "old system", "import")
+        await take_over(world.suppressions, policy, [(f"user-{n}@people.example", listed)])
+    await again(world, "20261128000021")
+    rows = await world.pool.fetch("SELECT address_dead_at IS NOT NULL AS dead, dead_in FROM standings ORDER BY 1")
+    assert [tuple(row) for row in rows] == [(False, ["newsletter"]), (True, None)]
