@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
-
-import asyncpg
 
 from mailer.events import Person
 from mailer.ledger import people
 from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.copying import copy_of
 from mailer.ledger.database import Connection, Pool, statements
 from mailer.ledger.dead_letters import read_unread
 from mailer.ledger.erasing import ANSWERS, ERASED, ERASED_BY_PROCESSORS, UNDER_13, Eraser, cancel, names_of
@@ -68,7 +66,7 @@ class PostgresRights:
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            return await _copy(connection, brand, recipient_id)
+            return await copy_of(connection, self._hasher, brand, recipient_id)
 
     async def erase(
         self,
@@ -149,7 +147,7 @@ class PostgresRights:
         async with self._about_law(brand, recipient_id, "legal_hold", reference, actor) as connection:
             if connection is not None:
                 data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
-                kept = await _copy(connection, brand, recipient_id)
+                kept = await copy_of(connection, self._hasher, brand, recipient_id)
                 await read_unread(connection, self._hasher)
                 named_as = await names_of(connection, self._hasher, brand, data) if data else []
                 await connection.execute(_SQL["hold"], recipient_id, reference, named, actor, kept, named_as)
@@ -194,51 +192,3 @@ class PostgresRights:
             reply=note,
         )
         return self._standings.record(entry)
-
-
-async def _copy(connection: Connection, brand: str, recipient_id: int) -> dict[str, Any] | None:
-    """What each table has of a person; the ledger's entries stand with their deliveries."""
-
-    async def rows(name: str) -> list[dict[str, Any]]:
-        return [_plain(row) for row in await connection.fetch(_SQL[f"copy_{name}"], brand, recipient_id)]
-
-    data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
-    if data is None:
-        return None
-    entries = await rows("entries")
-    deliveries = [
-        {**delivery, "entries": [entry for entry in entries if entry["mailing"] == delivery["mailing"]]}
-        for delivery in await rows("deliveries")
-    ]
-    mailings = {delivery["mailing"] for delivery in deliveries}
-    person = _plain(data)
-    [standing] = await rows("standing")
-    return {
-        "brand": brand,
-        "ref": person.pop("ref"),
-        "data": {name: value for name, value in person.items() if name != "erased_at"},
-        "standing": standing,
-        "audiences": [row["audience"] for row in await rows("audiences")],
-        **{name: await rows(name) for name in ("consents", "wishes", "suppressions")},
-        "deliveries": deliveries,
-        "entries": [entry for entry in entries if entry["mailing"] not in mailings],
-        **{
-            name: await rows(name)
-            for name in ("opens", "clicks", "notices", "postal_addresses", "holds", "disclosures")
-        },
-    }
-
-
-def _plain(row: asyncpg.Record) -> dict[str, Any]:
-    """A row as JSON has it."""
-    return {name: _value(value) for name, value in row.items()}
-
-
-def _value(value: Any) -> Any:
-    match value:
-        case datetime() | date():
-            return value.isoformat()
-        case UUID():
-            return str(value)
-        case _:
-            return value

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from mailer.actions.hold import hold, lift_hold
-from mailer.actions.rights import erase, rectify
+from mailer.actions.rights import erase, export, rectify
 from mailer.actions.suppression import lift, suppress
 from mailer.events import validate_event
 from mailer.ledger.control import PostgresHalts
@@ -25,6 +25,7 @@ from mailer.ports.dead_letters import DeadKind
 from mailer.ports.mailings import Accepted
 from mailer.ports.rights import Correction, Disclosure, ErasureBlocked
 from mailer.ports.suppressions import NewSuppression
+from mailer.web.archive import archive_page
 from tests.accounts import mailed, said
 from tests.factories import BRAND, World, new_mailing, person
 from tests.letters import event_of
@@ -123,6 +124,61 @@ async def mark(world: World) -> int:
     messages = [Message(json.dumps(event).encode(), f"{BRAND}.service", str(event["id"])) for event in waiting]
     await PostgresOutbox(world.pool).park("mailer.events", messages)
     return her
+
+
+TOLD = {
+    **{name: (name,) for name in ("consents", "wishes", "suppressions", "notices", "postal_addresses")},
+    **{name: (name,) for name in ("holds", "disclosures", "deliveries")},
+    **{name: ("also", name) for name in ("attachments", "former_addresses")},
+    "recipients": ("data",),
+    "standings": ("standing",),
+    "audience_members": ("audiences",),
+    "ledger": ("deliveries",),
+    "ledger_notes": ("deliveries",),
+    "individual_opens": ("opens",),
+    "individual_clicks": ("clicks",),
+    "sends": ("also", "counted_mails"),
+    "copies": ("also", "shared_copies"),
+    "quarantine": ("also", "refusals"),
+    "mailings": ("also", "invitations"),
+    "inviters": ("also", "invitations"),
+    "report_cells": ("also", "reports"),
+    "stubs": ("also", "erasure"),
+    "farewells": ("also", "erasure"),
+    "erasures": ("also", "to_be_erased_by"),
+    "partner_suppressions": ("also", "told_partners"),
+    "dead_letters": ("also", "dead_letters"),
+}
+"""Tables that know a person by id, address or ref, and the part of a copy that each contributes to."""
+
+
+@pytest.mark.promise("peerstream-07")
+async def test_a_copy_has_what_every_table_knows(world: World) -> None:
+    """A new table that knows people has its part of the copy, and what went through the doors is in it."""
+    her = await mark(world)
+    columns = await world.pool.fetch(
+        "SELECT c.relname, array_agg(a.attname::text) AS names"
+        " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p')"
+        " AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped GROUP BY c.relname"
+    )
+    knowing = {"recipient_id", "address_hash", "inviter", "members", "hash", "named", "content_type"}
+    known = {row["relname"] for row in columns if knowing & set(row["names"])} - {"seals", "turn_inviters"}
+    assert known - {"recipients"} == set(TOLD) - {"recipients"}
+    copy = await export(world.rights, world.policies[BRAND], her, datetime.now(UTC))
+    for place in TOLD.values():
+        part: Any = copy
+        for name in place:
+            part = part[name]
+    said = json.dumps(copy, ensure_ascii=False)
+    there = [EMAIL, NAME, "likes chess", f"welcome-{REF}", f"for-{REF}", f"Yes, {NAME}", f"mail of {EMAIL}", "555017"]
+    there += [f"{NAME} 7/26", f"State v. {NAME}", f"call by {NAME}", f"{EMAIL} said so", "is no friend", "keyed_hash"]
+    assert [text for text in there if text not in said] == []
+    standing = await world.pool.fetchrow("SELECT * FROM standings WHERE recipient_id = $1", her)
+    assert standing is not None
+    assert set(standing.keys()) - {"recipient_id", "address_hash", "legal_hold_at"} == set(copy["standing"])
+    assert len(copy["also"]["dead_letters"]) == len(SPELLINGS) - 1  # that of kin is somebody else's mailbox
+    assert archive_page(copy)
 
 
 @pytest.mark.promise("interpals-20", "peerstream-09", "paltalk06-21")

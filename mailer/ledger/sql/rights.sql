@@ -4,9 +4,9 @@ SELECT r.id, r.ref, r.controller, r.email, r.name, r.locale, r.country, r.source
 FROM recipients r JOIN standings s ON s.recipient_id = r.id WHERE r.brand = $1 AND r.id = $2
 
 -- name: copy_standing
-SELECT version, opted_out, objected_at, consents, paid, channel, deactivated_at, erased_at, erased_before_at,
-       restricted_at, under_13_at, address_dead_at, dead_in, electronic_refused_at, personalisation_refused_at, tracking_refused_at
-FROM standings WHERE recipient_id = $2 AND EXISTS (SELECT FROM recipients WHERE id = $2 AND brand = $1)
+-- All that there is, so that nothing new is left out; a hold is told by its own record, if it may be.
+SELECT to_jsonb(s) - ARRAY['recipient_id', 'address_hash', 'legal_hold_at'] AS standing FROM standings s
+WHERE recipient_id = $2 AND EXISTS (SELECT FROM recipients WHERE id = $2 AND brand = $1)
 
 -- name: copy_consents
 SELECT controller, scope, given, counts, source, version, words, actor, proof, at, recorded_at
@@ -30,7 +30,8 @@ SELECT audience FROM audience_members WHERE recipient_id = $2 AND brand = $1 ORD
 -- name: copy_deliveries
 -- By the brand's mailings, one probe of the primary key each: no index leads from a person to deliveries.
 SELECT m.id AS mailing, m.event_id AS event, coalesce(d.sent_as, m.category) AS category, m.template, m.campaign,
-       m.topic, m.reason AS stated_reason, m.created_at, d.state, d.reason, d.context AS own_context,
+       m.topic, m.reason AS stated_reason, m.created_at, m.publisher, m.inviter, m.partner, d.state, d.reason, d.attempt,
+       d.tried_at, d.due_at, d.context AS own_context, CASE WHEN m.audience_size = 1 THEN m.reply_to END AS reply_to,
        CASE WHEN m.audience_size = 1 THEN m.context END AS context
 FROM mailings m JOIN deliveries d ON d.mailing_id = m.id AND d.recipient_id = $2 WHERE m.brand = $1 ORDER BY m.id
 
@@ -65,6 +66,53 @@ FROM notices n WHERE n.recipient_id = $2 AND n.brand = $1 ORDER BY n.id
 -- name: copy_postal_addresses
 SELECT p.lines, p.source, p.at FROM postal_addresses p JOIN recipients r ON r.id = p.recipient_id
 WHERE r.id = $2 AND r.brand = $1
+
+-- name: copy_attachments
+SELECT a.mailing_id AS mailing, a.filename, a.content_type, translate(encode(a.content, 'base64'), E'\n', '') AS content
+FROM mailings m JOIN deliveries d ON d.mailing_id = m.id AND d.recipient_id = $2 JOIN attachments a ON a.mailing_id = m.id
+WHERE m.brand = $1 ORDER BY a.mailing_id, a.position
+
+-- name: copy_former_addresses
+SELECT encode(f.address_hash, 'hex') AS keyed_hash FROM former_addresses f JOIN recipients r ON r.id = f.recipient_id
+WHERE r.id = $2 AND r.brand = $1 ORDER BY 1
+
+-- name: copy_counted_mails
+SELECT s.mailing_id AS mailing, s.category, s.at FROM sends s JOIN recipients r ON r.id = s.recipient_id
+WHERE r.id = $2 AND r.brand = $1 ORDER BY s.at
+
+-- name: copy_shared_copies
+SELECT c.mailing_id AS mailing FROM recipients r JOIN mailings m ON m.brand = r.brand AND m.finished_at IS NULL
+JOIN copies c ON c.mailing_id = m.id AND c.address_hash = r.address_hash WHERE r.id = $2 AND r.brand = $1
+
+-- name: copy_refusals
+SELECT q.mailing_id AS mailing, q.processor, q.domain, q.status, q.at, q.verdict, q.judged_at
+FROM quarantine q JOIN recipients r ON r.id = q.recipient_id WHERE r.id = $2 AND r.brand = $1 ORDER BY q.id
+
+-- name: copy_invitations
+SELECT m.id AS mailing, m.template, m.created_at, i.paused_at, i.reason FROM recipients r
+LEFT JOIN mailings m ON m.brand = r.brand AND m.inviter = r.ref
+LEFT JOIN inviters i ON i.brand = r.brand AND i.inviter = r.ref
+WHERE r.id = $2 AND r.brand = $1 AND (m.id IS NOT NULL OR i.inviter IS NOT NULL) ORDER BY m.id
+
+-- name: copy_reports
+SELECT p.campaign, p.as_of, c.dimension, c.value FROM report_cells c JOIN reports p ON p.id = c.report_id
+WHERE p.brand = $1 AND $2 = ANY (c.members) ORDER BY p.id, c.dimension
+
+-- name: copy_erasure
+SELECT b.basis, b.source, b.erased_at, b.expires_at, f.until AS answered_until
+FROM stubs b JOIN recipients r ON r.id = b.recipient_id LEFT JOIN farewells f ON f.recipient_id = b.recipient_id
+WHERE r.id = $2 AND r.brand = $1
+
+-- name: copy_to_be_erased_by
+SELECT e.processor, e.country, e.contract, e.last_at, e.due_at, e.confirmed_at
+FROM erasures e JOIN recipients r ON r.id = e.recipient_id WHERE r.id = $2 AND r.brand = $1 ORDER BY e.processor
+
+-- name: copy_told_partners
+SELECT partner, at, pushed_at FROM partner_suppressions WHERE brand = $1 AND hash = ANY ($2::bytea[]) ORDER BY partner
+
+-- name: copy_dead_letters
+-- Why an event with the person was not taken in; what it said may name others.
+SELECT at, reason, routing_key FROM dead_letters WHERE named && $1::text[] ORDER BY id
 
 -- name: standing_holds
 SELECT reference FROM holds WHERE recipient_id = $1 AND lifted_at IS NULL ORDER BY id
