@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.accounts import of_kind, released, said
-from tests.factories import BRAND, World
+from tests.accounts import mailed, of_kind, released, said
+from tests.factories import BRAND, World, person
 from tests.processes import Stack
 
 LINES = ["Ada Lovelace", "1 Mill Lane", "Ely CB7 4AB"]
@@ -70,3 +70,24 @@ async def test_who_has_no_mailbox_at_all_can_have_a_letter(world: World, operato
     assert "What happened" in shown["text"]
     assert "any.invalid" not in shown["text"]
     assert (await operator.run("notices", "show", "999")).status == 2
+
+
+@pytest.mark.promise("paltalk06-32")
+async def test_a_call_is_worked_from_the_queue_to_its_end(world: World, operator: Stack) -> None:
+    """Who wishes to be told by telephone stands on a queue, where one person takes it, and says when it is done."""
+    brand = "paltalk-2006"
+    told = {"controller": world.policies[brand].controller.id, "brand": brand, "reason": "Maintenance"}
+    await mailed(world, [person(1), person(2)], "service", **told)
+    assert (await said(world, "channel", brand=brand, channel="telephone")).settled == "ack"
+    world.processor.sent.clear()
+    accepted = await mailed(world, {"refs": ["user-1", "user-2"]}, "service", **told)
+    assert world.processor.recipients == ["user-2@people.example"]
+    [open_] = (await operator.done("notices", "list", "--brand", brand, "--channel", "telephone", "--json")).json
+    assert (open_["mailing_id"], open_["state"]) == (str(accepted.mailing_id), "open")
+    number = str(open_["id"])
+    await operator.done("notices", "take", number, "--by", "Dana")
+    assert (await operator.run("notices", "take", number, "--by", "Eve")).status == 2
+    await operator.done("notices", "done", number, "--reference", "call 7", "--day", "2026-11-01", "--by", "Dana")
+    assert (await operator.done("notices", "list", "--json")).json == []
+    [worked] = (await operator.done("notices", "list", "--state", "done", "--json")).json
+    assert (worked["reference"], worked["day"]) == ("call 7", "2026-11-01")

@@ -31,11 +31,11 @@ BREAKS: dict[str, dict[str, str]] = {
         "tracking = individual": "14",
         "no account": "26",
         "no service": "08",
-        "no updates": "refused",
         "no breach": "16 17 18",
         "no rights": "21 22",
         "no policy_change": "15",
         "no promotional": "07 24",
+        "no updates": "refused",
         "no notification": "09",
         "no invitation": "10",
         "no partner": "05",
@@ -56,7 +56,7 @@ BREAKS: dict[str, dict[str, str]] = {
         "tracking = off": "19",
         "tracking = unlinkable": "18 19",
         "tracking = individual": "18 19",
-        "no account": "07 10",
+        "no account": "07 10 32",
         "no service": "04 05 06",
         "service without reason": "04",
         "service without alarm": "04",
@@ -69,6 +69,7 @@ BREAKS: dict[str, dict[str, str]] = {
         "newsletter unconfirmed": "03",
         "no promotional": "01 02 15",
         "no processors": "13",
+        "another channel": "08 32",
         "a smaller cell": "11 18",
         "another address": "31",
         "another mailbox": "16 31",
@@ -90,6 +91,7 @@ BREAKS: dict[str, dict[str, str]] = {
         "no invitation": "06 07",
         "no partner": "04 09",
         "no partners": "04",
+        "another channel": "05",
         "a smaller cell": "03",
     },
     "peerstream": {
@@ -111,6 +113,7 @@ BREAKS: dict[str, dict[str, str]] = {
 _STRICTER = "stricter: people are left alone more than was promised"
 _UNSAID = "the brand promises nothing about it"
 FREE = {
+    "another channel": _UNSAID,
     "partner_mail = never": _STRICTER,
     "tracking = off": _STRICTER,
     "tracking = mailing": _STRICTER,
@@ -178,6 +181,8 @@ def _lists(document: Document) -> Iterator[tuple[str, list[Any], Any]]:
     for key in ("processors", "partners"):
         if document.get(key):
             yield f"no {key}", [key], []
+    channels = document.get("channels", [])
+    yield "another channel", ["channels"], [] if channels else ["telephone"]
     for number, processor in enumerate(document.get("processors", ())):
         yield f"processor {number} elsewhere", ["processors", number, "country"], "FR"
         assert processor["country"] != "FR"

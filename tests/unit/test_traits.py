@@ -1,12 +1,13 @@
 """The traits of every category, and what the four policies say where nobody has promised it."""
 
+from dataclasses import fields
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from mailer import resources
-from mailer.policy.category import CATEGORIES, Lane
+from mailer.policy.category import CATEGORIES, Category, Lane
 from mailer.policy.library import load
 
 LEGAL = {"breach", "rights", "policy_change", "business_transition"}
@@ -29,6 +30,7 @@ TRAITS: dict[str, dict[Any, set[str]]] = {
     "without_product": {"updates": {"service"}},
     "stands_in": {True: {"updates"}},
     "answers": {True: {"rights"}},
+    "may_answer": {True: {"account"}},
     "tells_change": {True: {"policy_change", "business_transition"}},
     "tells_everyone": {True: {"business_transition"}},
     "list_name": {
@@ -43,6 +45,11 @@ TRAITS: dict[str, dict[Any, set[str]]] = {
 """By trait and value: the categories that have it. The others have the value of `REST`."""
 REST: dict[str, Any] = {"lane": Lane.SERVICE, "max_age": timedelta(days=1), "list_name": "", "without_product": ""}
 """By trait: the value of the categories that no row names; False for a trait that is not here."""
+
+
+def test_each_trait_has_its_rows() -> None:
+    """A trait that is added says of which categories it is."""
+    assert set(TRAITS) == {field.name for field in fields(Category)} - {"name"}
 
 
 @pytest.mark.parametrize("trait", TRAITS)
