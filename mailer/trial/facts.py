@@ -6,7 +6,7 @@ from enum import StrEnum
 from mailer.policy.document import Policy
 from mailer.policy.standing import Standing
 from mailer.trial.mails import Mail
-from mailer.trial.people import HOME, Person
+from mailer.trial.people import CONTESTS, HOME, OTHERS, Person
 
 LEGAL = frozenset({"breach", "rights", "policy_change", "business_transition"})
 """Legal and security mail, as DESIGN names it."""
@@ -119,6 +119,22 @@ def is_well_known(case: Case) -> bool:
     one = case.standing
     known = {version.version for version in case.policy.versions}
     return one.source == "sign-up" and one.collected_under in known and one.country is not None and not one.dead_in
+
+
+def came_by(case: Case, *kinds: str) -> bool:
+    """Tells that the address came, at some time, from a source of some kinds; one that nobody lists is of each."""
+    said = (case.standing.source or "").casefold().splitlines()
+    listed = {name.casefold(): kind for name, kind in case.policy.sources.items()}
+    return any(listed.get(source, _KINDS.get(source, kinds[0])) in kinds for source in said)
+
+
+_KINDS = {
+    "sign-up": "account",
+    "invitation": "invitation",
+    **dict.fromkeys((name.casefold() for name in CONTESTS), "contest"),
+    **{name: name for name in OTHERS},
+}
+"""The kinds of the sources that the trial makes up, by the promises' words."""
 
 
 def has_left(case: Case) -> bool:

@@ -59,7 +59,7 @@ class Person:
         standing = self.standing
         collected = f"collected under {_versions(standing.collected_under)}"
         place = standing.country or "no known country"
-        by = f"by {standing.source}" if standing.source else "nobody knows how"
+        by = f"by {' and then '.join(standing.source.splitlines())}" if standing.source else "nobody knows how"
         who = f", who {_and(self.says)}" if self.says else ""
         return f"a person in {place}, {collected} {by}{who}"
 
@@ -143,7 +143,9 @@ def _origins(policy: Policy) -> Iterator[Trait]:
         yield _trait("", collected_under=f"{version.version}\n\t{policy.version}")
     yield _trait("", collected_under=FOREIGN_VERSION)
     yield _trait("", collected_under=None)
-    for source in (*CONTESTS, "invitation", None):
+    for source in dict.fromkeys(
+        (*CONTESTS, *OTHERS, *policy.sources, "Invitation", UNLISTED, "sign-up\ncontest", None)
+    ):
         yield _trait("", source=source)
 
 
@@ -192,8 +194,12 @@ def _states() -> Iterator[Trait]:
 
 
 TRACKED = _trait("consented to tracking only", consents=frozenset({TRACKING}))
-CONTESTS = ("contest",)
+CONTESTS = ("contest", "Sweepstakes", "raffle")
 """Sources of an address that are an entry in a contest."""
+OTHERS = ("partner", "import")
+"""Sources of an address that its owner did not give to the brand."""
+UNLISTED = "a list that was bought"
+"""A source that no policy lists."""
 
 
 def _versions(said: str | None) -> str:

@@ -17,6 +17,7 @@ from mailer.trial.facts import (
     Case,
     Expect,
     binding,
+    came_by,
     has_left,
     is_asked_first,
     is_bound,
@@ -27,7 +28,7 @@ from mailer.trial.facts import (
     pays,
     said_by,
 )
-from mailer.trial.people import CONTESTS, HOME, STRANGER
+from mailer.trial.people import FOREIGN_VERSION, HOME, STRANGER
 
 FLOOR = "the floor"
 """Stands for a rule where a statement holds for every brand, whatever its policy promises."""
@@ -169,7 +170,7 @@ def invited_once(case: Case) -> Expect | None:
     """An invited address gets one invitation, and nothing else that is optional before its owner asks."""
     if case.category == "invitation":
         return Expect.STAYS if case.standing.invited_by is not None else None
-    is_only_invited = case.standing.source == "invitation" and not case.has_asked
+    is_only_invited = came_by(case, "invitation") and not case.has_asked
     return Expect.STAYS if case.is_optional and is_only_invited else None
 
 
@@ -182,14 +183,15 @@ def came_back(case: Case) -> Expect | None:
 
 @states("known-basis", FLOOR)
 def unknown(case: Case) -> Expect | None:
-    """No offer goes where nobody knows how the address was collected."""
-    return Expect.STAYS if case.category in PROMOTING and case.standing.source is None else None
+    """No offer goes where nobody knows how the address was collected, or under which policy of the brand."""
+    is_unknown = case.standing.source is None or case.standing.collected_under == FOREIGN_VERSION
+    return Expect.STAYS if case.category in PROMOTING and is_unknown else None
 
 
 @states("contest-entry")
 def entered(case: Case) -> Expect | None:
-    """An entry in a contest is no consent to marketing."""
-    is_entry = case.standing.source in CONTESTS and not case.has_asked
+    """An entry in a contest, under any name, is no consent to marketing; nor is what a partner or an import gives."""
+    is_entry = came_by(case, "contest", "partner", "import") and not case.has_asked
     return Expect.STAYS if case.category in MARKETING and is_entry else None
 
 

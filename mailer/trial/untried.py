@@ -20,6 +20,7 @@ UNTRIED = {
         "policy-basis": f"{_STORED} as a basis",
         "press-to-leave": "it is about the pages of recipients",
         "suppressions-pushed": "it is about what partners are sent",
+        "foreign-version": "it is about imports of people",
         "worked-notices": "it is about the queue of those who are told by other ways than mail",
         "suppressions-travel": "it is about imports and exports of people",
     }.items()
