@@ -17,7 +17,7 @@ from mailer.policy.deciding import decide
 from mailer.policy.decision import Mailing
 from mailer.policy.document import Policy
 from mailer.policy.section import Cap
-from mailer.policy.standing import Standing
+from mailer.policy.standing import EVERY_PRODUCT, Standing
 
 DECISIONS = 100_000
 """In a run, of each case."""
@@ -48,7 +48,7 @@ def cases() -> dict[str, Case]:
         "newsletter, opted out": (newsletter, replace(ADA, opted_out=frozenset({"newsletter"})), interpals),
         "promotion, sent": (promotion, ADA, interpals),
         "promotion, no opt-in where it needs one": (promotion, replace(ADA, country="DE"), interpals),
-        "service mail, sent": (service, replace(ADA, paid=True), interpals),
+        "service mail, sent": (service, replace(ADA, products=frozenset({EVERY_PRODUCT})), interpals),
         "service mail as updates, sent": (service, ADA, interpals),
         "partner's mail, asked for": (partner, replace(ADA, consents=frozenset({"partner/penpal-shop"})), interpals),
         "invitation, sent": (invitation, replace(ADA, source="invitation"), interpals),

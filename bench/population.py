@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from io import StringIO
 from typing import Any, TypeVar
 
-from mailer.policy.standing import EMAIL, Standing
+from mailer.policy.standing import EMAIL, EVERY_PRODUCT, Standing
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ class Somebody:
             consents=_scopes(self.consents),
             source=self.source,
             country=self.country,
-            paid=self.paid,
+            products=frozenset({EVERY_PRODUCT} if self.paid else ()),
             channel=self.channel,
         )
         flags: dict[str, Any] = dict.fromkeys(self.flags, True)

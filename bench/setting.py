@@ -21,6 +21,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy, parse_policy
 from mailer.policy.identity import Identity
 from mailer.policy.publishers import Rights
+from mailer.policy.standing import EVERY_PRODUCT
 from mailer.ports.ids import uuid7
 from mailer.ports.mailings import Accepted, NewMailing
 from mailer.ports.people import ImportRow
@@ -82,7 +83,9 @@ class Setting:
         importer = PostgresImporter(self.pool, self.writers, AddressHasher(ADDRESS_KEY), BRAND, BRAND)
         for start in range(first, last, CHUNK):
             numbers = range(start, min(start + CHUNK, last))
-            await importer.write([ImportRow(somebody(n), audiences=audiences, paid=True) for n in numbers])
+            await importer.write(
+                [ImportRow(somebody(n), audiences=audiences, products=(EVERY_PRODUCT,)) for n in numbers]
+            )
 
     def mailing(self, audience: str) -> NewMailing:
         """A newsletter to an audience."""

@@ -42,9 +42,14 @@ class _Account(Strict):
 class Becomes(_Account):
     """What is simply so of an account from now on."""
 
-    account: Literal[
-        "deactivate", "reactivate", "erase", "restrict", "unrestrict", "under_13", "paid", "unpaid", "object"
-    ]
+    account: Literal["deactivate", "reactivate", "erase", "restrict", "unrestrict", "under_13", "object"]
+
+
+class Pays(_Account):
+    """The account pays for a product from now on, or no longer; without one: for every product, or for none."""
+
+    account: Literal["paid", "unpaid"]
+    product: Slug | None = None
 
 
 class Rectifies(_Account):
@@ -112,7 +117,7 @@ class Leaves(_Account):
     scope: Scope
 
 
-AccountEvent = Becomes | Rectifies | Reaches | Allows | Posts | Consents | Leaves
+AccountEvent = Becomes | Pays | Rectifies | Reaches | Allows | Posts | Consents | Leaves
 
 KINDS: tuple[str, ...] = tuple(
     kind for model in get_args(AccountEvent) for kind in get_args(model.model_fields[ACCOUNT].annotation)

@@ -22,7 +22,9 @@ _FORM = b"\1"
 """Of the digests below. Another one where they come to be made in another way: unlike forms are not compared."""
 _KEY = ("v", "id", "brand")
 """Under which a digest is kept; they are not in it."""
-_OPEN = frozenset({"category", "template", "topic", "campaign", "partner", "account", "scope", "channel", "allowed"})
+_OPEN = frozenset(
+    {"category", "template", "product", "topic", "campaign", "partner", "account", "scope", "channel", "allowed"}
+)
 """Fields of few different values, which say nothing about who a person is. Their digests stay after an erasure."""
 _MARK = 4
 _TAG = 2

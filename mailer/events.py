@@ -228,6 +228,7 @@ class MessageEvent(Strict):
     Attributes:
         id: the idempotency key within the brand; the same id again is answered with the first mailing.
         category: must be the template's own.
+        product: of the brand, that service mail is about; without one it is about the service as a whole.
         topic: within the category. campaign: the name under which mailings are counted together.
         reason: why service mail is necessary. inviter, partner: who stands behind such mail.
         context: values for the template. reply_to: where answers go.
@@ -242,6 +243,7 @@ class MessageEvent(Strict):
     category: Annotated[str, Field(pattern=r"^[a-z]+(_[a-z]+)*$", max_length=40)]
     template: Slug
     to: Refs | People | Audience
+    product: Slug | None = None
     topic: Slug | None = None
     campaign: Slug | None = None
     reason: Name | None = None

@@ -292,7 +292,7 @@ class World:
         """Makes people known who pay, so that service mail is service mail to them (interpals-08)."""
         ids = await self.known(*numbers, **values)
         for recipient_id in ids:
-            await self.standings.paid(BRAND, recipient_id, True, "test")
+            await self.standings.pays(BRAND, recipient_id, None, True, "test")
         return ids
 
     async def release_newest(self) -> None:

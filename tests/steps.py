@@ -84,7 +84,7 @@ class Steps:
         )
         said = (Consent(scope, True, "confirmed", "form 1", "Yes, please.", "import", now),) if scope else ()
         importer = self.world.importer(account.brand, JOINT.id)
-        await importer.write([ImportRow(person, paid=account.paid, consents=said)])
+        await importer.write([ImportRow(person, products=("*",) if account.paid else None, consents=said)])
 
     async def id_of(self, account: Account) -> int:
         """Its id."""

@@ -61,11 +61,13 @@ async def post_to(
         raise UnknownRecipient(f"{brand} has no such recipient")
 
 
-async def pays(standings: Standings, brand: str, recipient_id: int, paid: bool, source: str) -> None:
-    """Notes whether an account has a paid product (interpals-08).
+async def pays(
+    standings: Standings, brand: str, recipient_id: int, product: str | None, paid: bool, source: str
+) -> None:
+    """Notes whether an account pays for a product, or None: for every product, or for none (interpals-08).
 
     Raises:
         UnknownRecipient: the brand has no such recipient.
     """
-    if not await standings.paid(brand, recipient_id, paid, source):
+    if not await standings.pays(brand, recipient_id, product, paid, source):
         raise UnknownRecipient(f"{brand} has no such recipient")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, assert_never
 
-from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Posts, Reaches, Rectifies
+from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Pays, Posts, Reaches, Rectifies
 from mailer.actions import account, rights
 from mailer.actions.consent import ConsentRefused, checked, consent, withdraw
 from mailer.actions.opt_out import OptOutRefused, check_scope, opt_out
@@ -165,6 +165,8 @@ async def _do(said: _Said, event: AccountEvent) -> Erasure | None:
     match event:
         case Becomes(account="erase"):
             return await rights.erase(desk.rights, policy, whose, source)
+        case Pays():
+            await account.pays(desk.standings, policy.brand, whose, event.product, event.account == "paid", source)
         case Becomes():
             await _become(desk, said, event)
         case Rectifies():
@@ -191,8 +193,6 @@ async def _become(desk: Desk, said: _Said, event: Becomes) -> None:
     match event.account:
         case "under_13":
             await rights.known_child(desk.rights, policy, whose, source)
-        case "paid" | "unpaid":
-            await account.pays(desk.standings, policy.brand, whose, event.account == "paid", source)
         case "object":
             await object_to_marketing(desk.suppressions, policy, whose, source, said.actor)
         case _:

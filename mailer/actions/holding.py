@@ -3,8 +3,8 @@
 from collections.abc import Set
 from typing import assert_never
 
-from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Posts, Reaches, Rectifies
-from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
+from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Pays, Posts, Reaches, Rectifies
+from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL, Standing
 
 
 def is_so(standing: Standing, waiting: Set[str], event: AccountEvent) -> bool:
@@ -16,6 +16,10 @@ def is_so(standing: Standing, waiting: Set[str], event: AccountEvent) -> bool:
     match event:
         case Becomes():
             return _become(standing)[event.account]
+        case Pays(account="paid"):
+            return standing.pays_for(event.product or EVERY_PRODUCT)
+        case Pays():
+            return not standing.pays_for(event.product)
         case Rectifies():
             return event.email in (None, standing.address)
         case Reaches():
@@ -43,8 +47,6 @@ def _become(standing: Standing) -> dict[str, bool]:
         "restrict": standing.restricted,
         "unrestrict": not standing.restricted,
         "under_13": standing.under_13,
-        "paid": standing.paid,
-        "unpaid": not standing.paid,
         "object": standing.objected,
     }
 

@@ -16,7 +16,7 @@ from mailer.inputs import Moment, Name, Slug, Words
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.policy.scopes import can_be_left, scopes_of
-from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL
 from mailer.policy.versions import said_at
 from mailer.ports.consents import CONFIRMED, Consent
 from mailer.ports.people import Importer, ImportRow
@@ -25,8 +25,9 @@ CHUNK = 5_000
 """Lines a transaction."""
 PERSONAL = ("ref", "email", "name", "locale", "country", "source", "collected_at", "policy_version", "purpose")
 CONSENT = ("consents", "consent_source", "consent_version", "consent_at", "consent_words", "consent_proof")
-COLUMNS = (*PERSONAL, *CONSENT, "paid", "opted_out", "deactivated", "audiences")
-"""`consents`, `opted_out`, `audiences`: several, with semicolons between them; `paid`, `deactivated`: yes or no."""
+COLUMNS = (*PERSONAL, *CONSENT, "paid", "products", "opted_out", "deactivated", "audiences")
+"""`consents`, `products`, `opted_out`, `audiences`: several, with semicolons between them; `paid` and `deactivated` are
+yes or no."""
 _T = TypeVar("_T")
 _YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
@@ -60,6 +61,7 @@ class _Rest(BaseModel):
     consent_words: Words | None = None
     consent_proof: Words | None = None
     audiences: tuple[Slug, ...] = ()
+    products: tuple[Slug, ...] = ()
 
 
 async def import_recipients(
@@ -154,7 +156,7 @@ def _row(cells: Mapping[str, str], policy: Policy, from_controller: str | None) 
     """A line's values, of those columns that have one."""
     values = {name: text for name, cell in cells.items() if (text := cell.strip())}
     person = Person.model_validate({name: values[name] for name in PERSONAL if name in values})
-    rest = _Rest.model_validate({**values, "audiences": _several(values, "audiences")})
+    rest = _Rest.model_validate({**values, **{name: _several(values, name) for name in ("audiences", "products")}})
     wrong = policy.vocabulary.fault_of(person.source, person.collected_at, person.purpose)
     if reason := wrong or _taken_over(person, from_controller):
         raise ValueError(reason)
@@ -164,7 +166,7 @@ def _row(cells: Mapping[str, str], policy: Policy, from_controller: str | None) 
         _yes(values, "deactivated") or False,
         rest.audiences,
         tuple(_consents(_several(values, "consents"), rest, policy, from_controller)),
-        _yes(values, "paid"),
+        _products(_yes(values, "paid"), rest.products),
     )
 
 
@@ -234,6 +236,15 @@ def _yes(values: Mapping[str, str], name: str) -> bool | None:
     return _YES.get(said)
 
 
+def _products(paid: bool | None, named: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The products of a line: those that it names; every one where it says `yes` and names none; else as it was."""
+    if named and paid is False:
+        raise ValueError("products: names some, and paid says no; leave one of them empty")
+    if named:
+        return tuple(sorted(set(named)))
+    return None if paid is None else (EVERY_PRODUCT,) if paid else ()
+
+
 def _several(values: Mapping[str, str], name: str) -> tuple[str, ...]:
     if name not in values:
         return ()
@@ -256,7 +267,7 @@ def _joined(earlier: ImportRow | None, later: ImportRow) -> ImportRow:
         earlier.deactivated or later.deactivated,
         tuple(dict.fromkeys(earlier.audiences + later.audiences)),
         tuple(dict.fromkeys(earlier.consents + later.consents)),
-        earlier.paid if later.paid is None else later.paid,
+        earlier.products if later.products is None else later.products,
     )
 
 

@@ -42,6 +42,7 @@ class _Asked:
     topic: str | None
     partner: str | None
     inviter: str | None
+    product: str | None
     on: datetime | None
 
 
@@ -75,6 +76,7 @@ def explain(
     topic: Annotated[str | None, typer.Option(help="Within the category.")] = None,
     partner: Annotated[str | None, typer.Option(help="Whose mail it is, as the policy names them.")] = None,
     inviter: Annotated[str | None, typer.Option(help="Who invites.")] = None,
+    product: Annotated[str | None, typer.Option(help="What service mail is about.")] = None,
     on: Annotated[
         str | None,
         typer.Option(
@@ -88,7 +90,7 @@ def explain(
         when = _when(on) if on else None
     except ValueError as error:
         fail(str(error), 2)
-    asked = _Asked(recipient, brand, template, mailing, topic, partner, inviter, when)
+    asked = _Asked(recipient, brand, template, mailing, topic, partner, inviter, product, when)
 
     async def act(app: App) -> Found:
         return await _find(app, asked)
@@ -197,7 +199,9 @@ async def _mail(app: App, brand: str, asked: _Asked, mailing: UUID | None) -> _M
         return None
     category = policy.categories[template.category]
     if mailing is None:
-        about = Mailing(category, template.purpose, None, asked.topic, asked.inviter, partner=asked.partner)
+        about = Mailing(
+            category, template.purpose, None, asked.topic, asked.inviter, partner=asked.partner, product=asked.product
+        )
         return _Mail(policy, template.name, about)
     told = (await app.mailings.facts([mailing]))[mailing]
     about = Mailing(
@@ -209,6 +213,7 @@ async def _mail(app: App, brand: str, asked: _Asked, mailing: UUID | None) -> _M
         partner=told.partner,
         send_at=told.send_at,
         expires_at=told.expires_at,
+        product=told.product,
     )
     return _Mail(policy, template.name, about)
 

@@ -100,7 +100,6 @@ def _show(found: Sequence[Listed], json: bool) -> None:
 
 _MARKS = (
     "objected",
-    "paid",
     "erased_before",
     "electronic_refused",
     "personalisation_refused",
@@ -118,6 +117,7 @@ def _all(listed: Listed, standing: Standing | None) -> dict[str, Any]:
             "source": describe(standing.source),
             "collected_under": describe(standing.collected_under),
             "channel": standing.channel,
+            "products": sorted(standing.products),
             "noted": [name for name in _MARKS if getattr(standing, name)],
         }
     return found

@@ -142,14 +142,22 @@ def rectify(
     out.print("Rectified.")
 
 
-def mark(ref: Ref, brand: Brand, what: Annotated[Mark, typer.Argument()], off: Off = False) -> None:
+def mark(
+    ref: Ref,
+    brand: Brand,
+    what: Annotated[Mark, typer.Argument()],
+    off: Off = False,
+    product: Annotated[str | None, typer.Option(help="With paid: this product; else every one.")] = None,
+) -> None:
     """Notes something of an account, at once also for what is queued."""
+    if product is not None and what is not Mark.PAID:
+        fail(f"--product: goes with paid, and not with {what}; leave it out", 2)
     if what is Mark.UNDER_13 and off:
         fail("who was under 13 is not asked to prove otherwise; let them register anew", 2)
     if what in _ALLOWS:
         _say(brand, ref, account=_ALLOWS[what], allowed=off)
     elif what is Mark.PAID:
-        _say(brand, ref, account="unpaid" if off else "paid")
+        _say(brand, ref, account="unpaid" if off else "paid", **({} if product is None else {"product": product}))
     else:
         _say(brand, ref, account="under_13")
     out.print("Noted.")

@@ -27,10 +27,10 @@ _STANDING = (
     "s.opted_out",
     "s.objected_at IS NOT NULL",
     "s.consents",
+    "s.products",
     "s.source",
     "s.collected_under",
     "s.country",
-    "s.paid",
     "s.deactivated_at IS NOT NULL",
     "s.erased_at IS NOT NULL",
     "s.erased_before_at IS NOT NULL",
@@ -72,7 +72,7 @@ def standing_of(
     sent: tuple[tuple[str, int], ...] = (),
 ) -> Standing:
     """A standing from a row that begins with `{standing}`; the rest is only known beside a mailing."""
-    recipient_id, version, address, opted_out, objected, consents, *others = row[:STANDING_COLUMNS]
+    recipient_id, version, address, opted_out, objected, consents, products, *others = row[:STANDING_COLUMNS]
     return Standing(
         recipient_id,
         version,
@@ -80,6 +80,7 @@ def standing_of(
         frozenset(opted_out),
         objected,
         frozenset(consents),
+        frozenset(products),
         *(*others, invited_by, sent),
     )
 

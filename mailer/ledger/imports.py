@@ -57,7 +57,7 @@ class PostgresImporter:
 
     async def _note(self, connection: Connection, each: Sequence[tuple[int, ImportRow]]) -> None:
         """Paid products and audiences."""
-        if paid := [(id_, row.paid) for id_, row in each if row.paid is not None]:
-            await connection.execute(people.SQL["paid"], *zip(*paid, strict=True))
+        if paid := [(id_, ";".join(row.products)) for id_, row in each if row.products is not None]:
+            await connection.execute(people.SQL["products"], *zip(*paid, strict=True))
         if joined := [(self._brand, audience, id_) for id_, row in each for audience in row.audiences]:
             await connection.execute(people.SQL["join_audiences"], *zip(*joined, strict=True))

@@ -302,7 +302,10 @@ async def _attach(connection: Connection, mailings: Sequence[NewMailing]) -> set
     return {row[0] for row in rows}
 
 
-_AS_SAID = ("brand", "category", "template", "topic", "campaign", "reason", "inviter", "partner", "context", "reply_to")
+_AS_SAID = (
+    *("brand", "category", "template", "product", "topic", "campaign", "reason", "inviter", "partner", "context"),
+    "reply_to",
+)
 """Fields of an event that are columns of its mailing: texts, and JSON."""
 
 

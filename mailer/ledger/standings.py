@@ -13,7 +13,7 @@ from mailer.ledger.notices import SQL as NOTICES
 from mailer.ledger.refusing import void_by_flag
 from mailer.ledger.suppressions import suppress_all
 from mailer.ledger.writers import Writers, append
-from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
+from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL, Standing
 from mailer.ports.consents import CONFIRMED
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.rights import RecipientErased
@@ -79,11 +79,14 @@ class PostgresStandings:
                 raise RecipientErased(f"{brand} has erased this person; no postal address is kept of them")
         return True
 
-    async def paid(self, brand: str, recipient_id: int, paid: bool, source: str) -> bool:
+    async def pays(self, brand: str, recipient_id: int, product: str | None, paid: bool, source: str) -> bool:
         """See the port."""
-        async with self.change(brand, recipient_id, "paid" if paid else "not_paid", None, source) as connection:
+        statement = people.SQL["pays" if paid else "pays_no_more" if product else "pays_nothing"]
+        given = (recipient_id, *((product or EVERY_PRODUCT,) if paid or product else ()))
+        reason = f"{'paid' if paid else 'not_paid'} {product or ''}".strip()
+        async with self.change(brand, recipient_id, reason, None, source) as connection:
             if connection is not None:
-                await connection.execute(people.SQL["paid"], [recipient_id], [paid])
+                await connection.execute(statement, *given)
         return connection is not None
 
     async def address_dead(self, brand: str, recipient_id: int, address: str, source: str) -> bool:

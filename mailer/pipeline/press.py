@@ -100,6 +100,7 @@ class Press:
             send_at=facts.send_at,
             expires_at=facts.expires_at,
             answers=template.answers,
+            product=facts.product,
         )
         self._links = links
         self._skeletons: dict[str, Skeleton] = {}

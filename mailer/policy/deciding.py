@@ -111,7 +111,7 @@ def explain(facts: Facts) -> Iterator[Answer]:
 def facts_of(mailing: Mailing, standing: Standing, policy: Policy, now: datetime) -> Facts:
     """Everything that the rules look at."""
     switches = policy.switches_for(standing.collected_under, standing.country)
-    category = rules.service_scope(mailing.category, standing, switches) or mailing.category
+    category = rules.service_scope(mailing, standing, switches) or mailing.category
     return Facts(mailing, standing, policy, now, category, switches)
 
 

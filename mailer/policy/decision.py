@@ -21,6 +21,7 @@ class Mailing:
         topic: within the category.
         inviter: who invites. inviter_paused: their invitations are stopped after a report.
         partner: whose mail it is.
+        product: of the brand, that service mail is about; None: the service as a whole.
         send_at, expires_at: not before, not after.
         answers: it answers an inquiry of the person's own (paltalk06-32).
     """
@@ -35,6 +36,7 @@ class Mailing:
     send_at: datetime | None = None
     expires_at: datetime | None = None
     answers: bool = False
+    product: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

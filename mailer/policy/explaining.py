@@ -44,7 +44,7 @@ class Line:
 
 def lines(facts: Facts) -> Iterator[Line]:
     """Every rule in the order in which they are asked, between what makes the category and what raises the alarm."""
-    scoped = rules.service_scope(facts.mailing.category, facts.standing, facts.switches)
+    scoped = rules.service_scope(facts.mailing, facts.standing, facts.switches)
     yield _line("service-scope", facts, f"to this person it is {scoped.name} mail" if scoped else SILENT)
     for answer in explain(facts):
         said = _said(answer.verdict) if answer.asked else NOT_ASKED

@@ -1,4 +1,4 @@
-"""The optional mail that one person gets, as things are: what a page may call "you still get"."""
+"""The mail that one person gets, as things are: what a page may call "you still get"."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -30,6 +30,23 @@ def optional_mail(policy: Policy, standing: Standing, now: datetime) -> frozense
             for mailing in _mailings(policy, category, standing)
         )
     )
+
+
+def has_mandatory_announcements(policy: Policy, standing: Standing, now: datetime) -> bool:
+    """Tells whether a person gets service announcements that they cannot leave: about all of it, or what they pay for.
+
+    Args:
+        policy: the brand's.
+        standing: the person's.
+        now: an aware datetime.
+    """
+    announcing = [category for category in policy.categories.values() if category.without_product]
+    verdicts = (
+        decide(Mailing(category, purpose), standing, policy, now)
+        for category in announcing
+        for purpose in policy.purposes
+    )
+    return any(isinstance(verdict, Send) and verdict.category.mandatory for verdict in verdicts)
 
 
 def _mailings(policy: Policy, category: Category, standing: Standing) -> Iterator[Mailing]:

@@ -7,7 +7,7 @@ one kind of mail, that kind is a trait (`Category.partners`, `Category.invites`,
 from datetime import timedelta
 
 from mailer.policy.category import CATEGORIES, Category
-from mailer.policy.decision import EXPIRED, Decision, Divert, Facts, Hold, Suppress
+from mailer.policy.decision import EXPIRED, Decision, Divert, Facts, Hold, Mailing, Suppress
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.policy.sources import FOR_SOMETHING_ELSE
@@ -49,12 +49,13 @@ def _consented(facts: Facts) -> bool:
 @rule(
     "service-scope",
     "interpals-08, interpals-26, paltalk06-05; PROMISES: where they clash",
-    sees=("mailing.category.name", "switches.service_scope", "standing.paid"),
+    sees=("mailing.category.name", "mailing.product", "switches.service_scope", "standing.products"),
 )
-def service_scope(category: Category, standing: Standing, switches: Switches) -> Category | None:
-    """Under `service_scope = "paid"`, service mail to an account without a paid product is an update."""
-    if category.without_product and switches.service_scope == "paid" and not standing.paid:
-        return CATEGORIES[category.without_product]
+def service_scope(mailing: Mailing, standing: Standing, switches: Switches) -> Category | None:
+    """Under `service_scope = "paid"`, service mail to who does not pay for the product it is about is an update."""
+    other = mailing.category.without_product
+    if other and switches.service_scope == "paid" and not standing.pays_for(mailing.product):
+        return CATEGORIES[other]
     return None
 
 

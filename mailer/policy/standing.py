@@ -8,6 +8,9 @@ from uuid import UUID
 EVERYTHING_OPTIONAL = "*"
 """The scope of an opt-out that leaves all optional mail."""
 
+EVERY_PRODUCT = "*"
+"""In the place of a product: the account pays for each that there is."""
+
 TRACKING = "tracking"
 """The scope of a consent to being tracked individually."""
 
@@ -65,7 +68,6 @@ class Standing:
         source: how the address was collected.
         country: ISO 3166-1; None where nobody knows it, and the strictest floor holds.
         collected_under: the policy's versions then, and those agreed to since (see `policy.versions`).
-        paid: the account has a paid product.
         deactivated: the account was closed by its owner.
         erased: the person's data are gone; only a keyed hash is left.
         erased_before: somebody with this address was erased; optional mail needs a consent given since.
@@ -91,10 +93,10 @@ class Standing:
     opted_out: frozenset[str] = frozenset()
     objected: bool = False
     consents: frozenset[str] = frozenset()
+    products: frozenset[str] = frozenset()
     source: str | None = None
     collected_under: str | None = None
     country: str | None = None
-    paid: bool = False
     deactivated: bool = False
     erased: bool = False
     erased_before: bool = False
@@ -117,6 +119,11 @@ class Standing:
         return bool(self.opted_out) and not self.opted_out.isdisjoint(
             (EVERYTHING_OPTIONAL, category, scope(category, topic))
         )
+
+    def pays_for(self, product: str | None) -> bool:
+        """Tells whether the account pays for a product; None: for any at all."""
+        has = self.products
+        return bool(has) and (product is None or product in has or EVERY_PRODUCT in has)
 
     def sent_as(self, name: str) -> int:
         """How many counted mails of a category, or of `EVERYTHING_OPTIONAL`, there were."""

@@ -86,6 +86,7 @@ class MailingFacts:
     topic: str | None = None
     inviter: str | None = None
     partner: str | None = None
+    product: str | None = None
     attachments: tuple[Attachment, ...] = ()
 
 

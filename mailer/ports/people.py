@@ -17,7 +17,7 @@ class ImportRow:
         deactivated: the account is closed.
         audiences: the names of the audiences that the person joins.
         consents: each with its proof; one whose scope has been left is kept on record, and gives nothing.
-        paid: whether the account has a paid product; None where the file does not say.
+        products: those that the account pays for, or `EVERY_PRODUCT`; None where the file does not say.
     """
 
     person: Person
@@ -25,7 +25,7 @@ class ImportRow:
     deactivated: bool = False
     audiences: tuple[str, ...] = ()
     consents: tuple[Consent, ...] = ()
-    paid: bool | None = None
+    products: tuple[str, ...] | None = None
 
 
 class Importer(Protocol):

@@ -85,8 +85,12 @@ class Standings(Protocol):
         """
         ...
 
-    async def paid(self, brand: str, recipient_id: int, paid: bool, source: str) -> bool:
-        """Whether the account has a paid product (interpals-08). False: the brand has no such recipient."""
+    async def pays(self, brand: str, recipient_id: int, product: str | None, paid: bool, source: str) -> bool:
+        """Notes whether the account pays for a product, or None: for every product, or for none (interpals-08).
+
+        Returns:
+            False: the brand has no such recipient.
+        """
         ...
 
     async def address_dead(self, brand: str, recipient_id: int, address: str, source: str) -> bool:

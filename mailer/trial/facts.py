@@ -60,7 +60,7 @@ def case_of(person: Person, mail: Mail, policy: Policy) -> Case:
 
 def pays(standing: Standing, mail: Mail) -> bool:
     """Tells that a person pays for what a mailing is about."""
-    return standing.paid
+    return standing.pays_for(mail.mailing.product)
 
 
 def binding(policy: Policy, standing: Standing) -> tuple[Policy, ...]:

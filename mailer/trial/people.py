@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from mailer.policy.document import Policy
-from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, Standing, partner_scope, purpose_scope, scope
+from mailer.policy.standing import (
+    EVERY_PRODUCT,
+    EVERYTHING_OPTIONAL,
+    TRACKING,
+    Standing,
+    partner_scope,
+    purpose_scope,
+    scope,
+)
 
 ADDRESS = "sam@reader.example"
 """Where every made-up person gets mail."""
@@ -178,7 +186,7 @@ def _askings(policy: Policy) -> Iterator[Trait]:
 
 def _states() -> Iterator[Trait]:
     """What has become of an account and its address."""
-    yield _trait("has a paid product", paid=True)
+    yield _trait("has a paid product", products=frozenset({EVERY_PRODUCT}))
     yield _trait("closed the account", deactivated=True)
     yield _trait("is erased", erased=True, address=None)
     yield _trait("was erased before", erased_before=True)

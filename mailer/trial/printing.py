@@ -22,7 +22,7 @@ from mailer.trial.people import TRACKED, Person, bases, traits_of, with_traits
 
 _READERS = 1000
 """People of a made-up mailing, enough for it to be counted."""
-_LOOKS = frozenset({"country", "collected_under", "paid", "personalisation_refused", "tracking_refused"})
+_LOOKS = frozenset({"country", "collected_under", "products", "personalisation_refused", "tracking_refused"})
 """The attributes of a standing that change what a message looks like."""
 _PLACES = ("DE", "FR")
 """Countries whose floors differ, so that what is counted there differs."""

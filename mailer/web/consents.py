@@ -89,7 +89,7 @@ class StandingShown(BaseModel):
     objected: bool
     consents: list[str]
     channel: str
-    paid: bool
+    products: list[str]
     deactivated: bool
     restricted: bool
     erased: bool
@@ -102,7 +102,7 @@ class StandingShown(BaseModel):
 
 
 _FLAGS = (
-    *("objected", "paid", "deactivated", "restricted", "erased", "under_13", "address_dead"),
+    *("objected", "deactivated", "restricted", "erased", "under_13", "address_dead"),
     *("electronic_refused", "personalisation_refused", "tracking_refused"),
 )
 _RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -216,6 +216,7 @@ async def _standing(site: Site, policy: Policy, ref: str, recipient_id: int) -> 
         opted_out=sorted(standing.opted_out),
         consents=sorted(standing.consents),
         channel=standing.channel,
+        products=sorted(standing.products),
         electronic_notices=basis_of_notices(policy, standing.collected_under),
         **flags,
     )

@@ -72,6 +72,7 @@ class Leaving:
             of what the person gets.
         undo: the value that undoes the press that led here; None where there is nothing to undo.
         gets: the optional categories that go to this person as things are.
+        announced: the name of the text that says which announcements cannot be left; None where there are none.
     """
 
     policy: Policy
@@ -82,6 +83,7 @@ class Leaving:
     about: str | None = None
     undo: str | None = None
     gets: frozenset[str] = frozenset()
+    announced: str | None = None
 
     @property
     def stays_left(self) -> bool:

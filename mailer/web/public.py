@@ -12,7 +12,7 @@ from mailer.actions.opt_out import scope_left, undo_press
 from mailer.actions.wishes import NobodyToAsk
 from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy
-from mailer.policy.getting import optional_mail
+from mailer.policy.getting import has_mandatory_announcements, optional_mail
 from mailer.policy.registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from mailer.ports.standings import OptedOut
@@ -64,10 +64,12 @@ async def _leaving(site: Site, policy: Policy, link: UnsubscribeToken) -> Leavin
     standing = await site.standings.get(link.brand, link.recipient_id)
     scope, footer = scope_left(policy, link.category), _footer(policy, standing)
     if standing is None or not is_current(link.generation, standing):
-        return Leaving(policy, Step.ASK, scope, frozenset(), footer)
+        return Leaving(policy, Step.ASK, scope, frozenset(), footer, announced=_announced(policy))
     gone = not standing.opted_out.isdisjoint({scope, EVERYTHING_OPTIONAL})
-    step, gets = Step.LEFT if gone else Step.ASK, optional_mail(policy, standing, datetime.now(UTC))
-    return Leaving(policy, step, scope, standing.opted_out, footer, standing.address, gets=gets)
+    now = datetime.now(UTC)
+    step, gets = Step.LEFT if gone else Step.ASK, optional_mail(policy, standing, now)
+    announced = _announced(policy, standing) if has_mandatory_announcements(policy, standing, now) else None
+    return Leaving(policy, step, scope, standing.opted_out, footer, standing.address, gets=gets, announced=announced)
 
 
 async def _leave(site: Site, meters: Meters, link: UnsubscribeToken, leaving: Leaving, form: Form) -> Leaving:
@@ -119,6 +121,12 @@ async def _close(request: Request, site: Site, policy: Policy, link: Unsubscribe
         except NobodyToAsk:
             log.info("an account to close is gone", brand=policy.brand)
     return brand_page(request, policy, "closing.html.j2", standing.address, asked=asked)
+
+
+def _announced(policy: Policy, standing: Standing | None = None) -> str:
+    """The name of the text that says which announcements come to a person; None: to anybody, and nothing of whom."""
+    switches = policy.switches_for(standing.collected_under, standing.country) if standing else policy.switches
+    return f"announced_{switches.service_scope}"
 
 
 def _footer(policy: Policy, standing: Standing | None) -> str:

@@ -31,16 +31,23 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HASH = 19
 """Where an entry's hash stands in its columns."""
 _STANDING = (
-    *("recipient_id", "version", "email", "opted_out", "objected_at", "consents", "source", "collected_under"),
-    *("country", "paid", "deactivated_at", "erased_at", "erased_before_at", "restricted_at", "under_13_at"),
-    *("address_dead_at", "electronic_refused_at", "personalisation_refused_at", "tracking_refused_at", "channel"),
+    *("recipient_id", "version", "email", "opted_out", "objected_at", "consents", "products", "source"),
+    *("collected_under", "country", "deactivated_at", "erased_at", "erased_before_at", "restricted_at", "under_13_at"),
+    *(
+        "address_dead_at",
+        "dead_in",
+        "electronic_refused_at",
+        "personalisation_refused_at",
+        "tracking_refused_at",
+        "channel",
+    ),
 )
 _OTHERS = (
     *("invited_by", "sent", "shared", "mailing_id", "attempt", "name", "locale", "context", "inviter_paused"),
     "tried_at",
 )
 """As they are read today."""
-_NEW = ("shared", "tried_at")
+_NEW = ("shared", "tried_at", "dead_in")
 
 
 @dataclass
@@ -75,9 +82,17 @@ class _Writer:
         return rows
 
 
+def _of_standing(row: asyncpg.Record, name: str) -> Any:
+    if name == "products":
+        return ["*"] if row["paid"] else []
+    if name in _NEW:
+        return None
+    return row[name] is not None if name.endswith("_at") else row[name]
+
+
 def _known(row: asyncpg.Record) -> Row:
     """A row by the names of its old columns, without what was not read yet."""
-    standing = (row[name] is not None if name.endswith("_at") else row[name] for name in _STANDING)
+    standing = (_of_standing(row, name) for name in _STANDING)
     generation = 1
     columns: Any = (*standing, generation, *(None if name in _NEW else row[name] for name in _OTHERS))
     return _row(columns)

@@ -36,8 +36,8 @@ HOLDS = {
     "restrict": ("restricted_at", True),
     "unrestrict": ("restricted_at", None),
     "under_13": ("under_13_at", True),
-    "paid": ("paid", True),
-    "unpaid": ("paid", False),
+    "paid": ("products", ["*"]),
+    "unpaid": ("products", []),
     "object": ("objected_at", True),
     "channel": ("channel", "sms"),
     "personalisation": ("personalisation_refused_at", True),
@@ -137,6 +137,28 @@ async def test_what_is_said_holds_for_what_arrived_with_it(world: World) -> None
     assert world.processor.sent == []
 
 
+async def test_products_come_and_go_one_by_one(world: World) -> None:
+    """Each is added and taken away alone; without one every product is meant, of whom none stays once one has ended."""
+    [ada] = await world.known(1)
+    said: tuple[tuple[str, str | None, list[str]], ...] = (
+        ("paid", "voice", ["voice"]),
+        ("paid", "video", ["voice", "video"]),
+        ("paid", "voice", ["voice", "video"]),
+        ("unpaid", "voice", ["video"]),
+        ("unpaid", "voice", ["video"]),
+        ("paid", None, ["video", "*"]),
+        ("unpaid", "letters", ["video"]),
+        ("paid", None, ["video", "*"]),
+        ("unpaid", None, []),
+    )
+    for number, (account, product, holds) in enumerate(said):
+        named = {} if product is None else {"product": product}
+        assert (await taken(world, event(account, id=f"pays-{number}", **named))).settled == "ack"
+        assert (await standing(world, ada))["products"] == holds, number
+    reasons = [entry["reason"] for entry in await world.entries(kind="action")]
+    assert reasons[:2] + reasons[-1:] == ["paid voice", "paid video", "not_paid"]
+
+
 BAD: dict[str, tuple[dict[str, Any] | bytes, str, str]] = {
     "an unknown kind": (event("dance"), f"{BRAND}.account", "account: there is no 'dance'; there are deactivate,"),
     "no ref": (
@@ -155,6 +177,8 @@ BAD: dict[str, tuple[dict[str, Any] | bytes, str, str]] = {
     ),
     "an unknown scope": (event("consent", scope="chess"), f"{BRAND}.account", "consent: 'chess' is no scope"),
     "an unknown field": (event("paid", colour="red"), f"{BRAND}.account", "colour: is not a field of an event"),
+    "an odd product": (event("paid", product="Voice Plus"), f"{BRAND}.account", "product: "),
+    "a product of another kind": (event("restrict", product="voice"), f"{BRAND}.account", "product: is not a field"),
     "an unknown brand": (event("paid", brand="nobody"), "nobody.account", "brand: there is no nobody; there are"),
     "another key": (event("paid"), f"{BRAND}.service", "the routing key is 'interpals.service', but the event belongs"),
     "an address of nobody": (event("rectify", ref="user-9"), f"{BRAND}.account", "the correction needs an email"),

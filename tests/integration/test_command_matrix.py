@@ -34,7 +34,7 @@ ACTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "rate warm-up": (("domain", "example.org", "--from", "2026-11-01", "10,20", *BY),),
     "recipients restrict": ((REF, *AT), (REF, *AT, "--off")),
     "recipients deactivate": ((REF, *AT), (REF, *AT, "--off")),
-    "recipients mark": ((REF, *AT, "paid"), (REF, *AT, "paid", "--off")),
+    "recipients mark": ((REF, *AT, "paid"), (REF, *AT, "paid", "--off"), (REF, *AT, "paid", "--product", "voice")),
     "recipients channel": ((REF, *AT, "email"),),
     "recipients postal": ((REF, *AT, "--line", "1 Mill Lane", "--line", "Ely"), (REF, *AT, "--forget")),
     "recipients rectify": ((REF, *AT, "--name", "Ada"),),

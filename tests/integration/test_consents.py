@@ -253,10 +253,10 @@ async def test_purpose_and_paid_come_with_a_file(world: World) -> None:
     """What a file says of purpose and paid products is kept; what it leaves out stays."""
     person = Person(ref="user-1", email="user-1@people.example", source="contest", collected_at=EARLY)
     stated = person.model_copy(update={"purpose": "sweepstakes"})
-    await world.importer().write([ImportRow(stated, paid=True)])
+    await world.importer().write([ImportRow(stated, products=("voice",))])
     await world.importer().write([ImportRow(person)])
     assert await world.pool.fetchval("SELECT purpose FROM recipients") == "sweepstakes"
-    assert (await standing(world, await world.id_of("user-1"))).paid
+    assert (await standing(world, await world.id_of("user-1"))).products == {"voice"}
 
 
 async def test_consents_come_and_go_as_lines(world: World) -> None:

@@ -291,7 +291,7 @@ async def test_what_widens_is_not_made_again(
     async with copied(postgres_server, database_url) as backup:
         async with site(database_url, tmp_path) as before:
             assert await before.seen() is None
-            await before.world.standings.paid(BRAND, one, True, "application")
+            await before.world.standings.pays(BRAND, one, None, True, "application")
             await opt_out(before.world.standings, before.world.policies[BRAND], two, "newsletter", "one-click")
         async with site(backup, tmp_path) as after:
             await after.world.pool.execute("UPDATE recipients SET created_at = now() WHERE id = $1", two)

@@ -55,7 +55,7 @@ POSTS += [
     {name: list(values) for name, values in FIELDS.items() if name not in ("undo", "back", "scope", "all")},
 ]
 FLAGS = ("tracking_refused", "personalisation_refused", "objected")
-FIXED = ("electronic_refused", "deactivated", "channel", "paid", "restricted", "under_13", "erased", "address")
+FIXED = ("electronic_refused", "deactivated", "channel", "products", "restricted", "under_13", "erased", "address")
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,26 @@
 """Mail without which an account cannot be used arrives; an announcement can be left by who does not pay for it."""
 
-from collections.abc import Awaitable, Callable
+import re
+import tomllib
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from html import unescape
+from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+import mailer.web
 from mailer.actions.suppression import object_to_marketing, suppress
 from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.policy.document import CategoryTerms, Hours
 from mailer.policy.rates import rates_of
 from mailer.policy.section import Cap
+from mailer.ports.deliveries import Claim
 from mailer.ports.suppressions import NewSuppression
-from tests.factories import World
+from tests.factories import World, received
+from tests.integration.web_world import browse
 from tests.letters import ADA, event_of, known, leads_out, parts, stands, told
 from tests.promises.test_consents import one_click, tell, why_not
 
@@ -77,6 +85,15 @@ CAUSES: tuple[Callable[[World], Awaitable[None]], ...] = (
 """Each comes on top of those before it."""
 
 
+GRACE = ADA | {"ref": "grace", "email": "grace@people.example"}
+TEXTS = tomllib.loads((Path(mailer.web.__file__).parent / "texts.toml").read_text("utf-8"))
+
+
+def link_of(mail: EmailMessage) -> str:
+    """The path of a mail's unsubscribe link."""
+    return str(re.findall(r"https://mail\.example(/u/[^>]+)>", mail["List-Unsubscribe"])[0])
+
+
 def reached(mails: list[EmailMessage]) -> list[str]:
     """The addresses of mails without any way to leave them."""
     for mail in mails:
@@ -116,3 +133,58 @@ async def test_updates_have_a_preference_of_their_own(world: World) -> None:
     assert await one_click(world, (await told(world, event_of(BRAND, "activity")))[0]) == 200
     assert await told(world, event_of(BRAND, "activity")) == []
     assert len(await told(world, event_of(BRAND, "weekly"))) == 1
+
+
+@pytest.mark.promise("interpals-08")
+async def test_who_pays_for_a_product_cannot_leave_what_is_about_it(world: World) -> None:
+    """An announcement about what she pays for arrives whatever she left; any other one has a way out of its own."""
+    await known(world, BRAND, ADA)
+    paid = {"v": 1, "id": "p1", "brand": BRAND, "account": "paid", "ref": "ada", "product": "premium"}
+    await world.intake().take("service", [received(paid, f"{BRAND}.account")])
+    about = {product: event_of(BRAND, "maintenance", product=product) for product in ("premium", "stamps", None)}
+    assert [leads_out((await told(world, event))[0])[0] for event in about.values()] == ["", "updates", ""]
+    await leaves(world)
+    arrived = [len(await told(world, event | {"id": f"again {name}"})) for name, event in about.items()]
+    assert arrived == [1, 0, 1]
+    await world.intake().take("service", [received(paid | {"account": "unpaid", "id": "p2"}, f"{BRAND}.account")])
+    arrived = [len(await told(world, event | {"id": f"at last {name}"})) for name, event in about.items()]
+    assert arrived == [0, 0, 0]
+
+
+@pytest.mark.promise("interpals-08")
+async def test_who_stops_paying_is_decided_anew(world: World) -> None:
+    """A mail that a worker holds as mandatory does not go out as such once its reader pays no longer."""
+    [ada] = await world.paying(1)
+    accepted = await world.accept({"refs": ["user-1"]}, "service")
+
+    class StopsPaying(PostgresDeliveries):
+        """Deliveries of somebody who stops paying, and leaves, once a worker has claimed them."""
+
+        async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
+            claimed = await super().claim(batches, owner, mailings)
+            await world.standings.pays(BRAND, ada, None, False, "application")
+            await world.standings.opt_out(BRAND, ada, "updates", "page")
+            return claimed
+
+    late = StopsPaying(world.pool, world.writers, rates_of(world.policies.values()))
+    await world.handover(deliveries=late).run(accepted.batches)
+    assert world.processor.recipients == []
+    assert await world.states(accepted.mailing_id) == {"user-1": ("suppressed", "opted_out")}
+
+
+@pytest.mark.promise("interpals-08", "interpals-26")
+async def test_the_page_says_what_still_comes_and_why(world: World) -> None:
+    """To a free account announcements are what can be left; to who pays they stay, and the page says why."""
+    await known(world, BRAND, ADA, GRACE)
+    await world.standings.pays(BRAND, await world.id_of("grace"), "premium", True, "application")
+    free, pays = [link_of(mail) for mail in await told(world, event_of(BRAND, "weekly", to={"refs": ["ada", "grace"]}))]
+    for language in ("en", "de", "ar"):
+        text = TEXTS[language]
+        async with browse(world, **{"accept-language": language}) as reader:
+            for url, is_paying in ((free, False), (pays, True)):
+                for page in (await reader.get(url), await reader.post(url, data={"scope": "all"})):
+                    shown = unescape(page.text)
+                    assert text["mandatory"] in shown
+                    assert (text["announced_title"] in shown) is is_paying
+                    assert (text["announced_paid"].split(".")[1] in shown) is is_paying
+                    assert text["kinds"]["updates"][0] in shown, "it is among what is left"

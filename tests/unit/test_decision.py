@@ -163,7 +163,7 @@ def test_nothing_that_is_about_marketing_stops_mandatory_mail(
     mailing: Mailing, standing: Standing, policy: Policy, category: Any
 ) -> None:
     """For mandatory mail it makes no difference what somebody has left, objected to, consented to or had already."""
-    mailing, standing = replace(mailing, category=category), replace(standing, paid=True)
+    mailing, standing = replace(mailing, category=category), replace(standing, products=frozenset({"*"}))
     willing = replace(
         standing,
         opted_out=frozenset(),
@@ -288,25 +288,6 @@ def test_invariant_3(category: str, flag: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scope", "paid", "left", "category", "gets"),
-    [
-        ("paid", True, True, "service", True),
-        ("paid", False, False, "updates", True),
-        ("paid", False, True, "updates", False),
-        ("any", False, True, "service", True),
-    ],
-)
-def test_service_scope(scope: str, paid: bool, left: bool, category: str, gets: bool) -> None:
-    """Under `paid`, service mail to who pays nothing is an update, which can be left; else nothing stops it."""
-    policy = revised(POLICY, switches=POLICY.switches.model_copy(update={"service_scope": scope}))
-    standing = replace(ADA, paid=paid, opted_out=frozenset({"updates"} if left else ()))
-    mailing = mailing_of("service")
-    assert facts_of(mailing, standing, policy, NOW).category.name == category
-    decision = decide(mailing, standing, policy, NOW)
-    assert decision == (Send(SEND, "2024", CATEGORIES[category]) if gets else Suppress("opted_out", "opt-out", "2024"))
-
-
-@pytest.mark.parametrize(
     ("lacks", "known"),
     [
         ({"source": None}, False),
@@ -328,7 +309,9 @@ def test_beyond_the_rate_service_mail_is_sent_and_noticed() -> None:
     """The alarm goes off with the mail that is one too many, and stops nothing (paltalk06-04)."""
     policy = revised(POLICY, terms={"service": CategoryTerms(alarm=Cap(mails=2, days=30))})
     for n, alarm in ((1, False), (2, True)):
-        decision = decided("service", replace(ADA, paid=True, sent=(("service", n), ("updates", 9))), policy)
+        decision = decided(
+            "service", replace(ADA, products=frozenset({"*"}), sent=(("service", n), ("updates", 9))), policy
+        )
         assert decision == Send(SEND, "2024", CATEGORIES["service"], alarm)
 
 
@@ -338,7 +321,7 @@ def test_a_cap_counts_what_the_mail_is_to_the_person() -> None:
     policy = revised(POLICY, terms=capped)
     unpaid = replace(ADA, sent=(("updates", 1),))
     assert decided("service", unpaid, policy) == Suppress("category_cap", "frequency", "2024")
-    assert isinstance(decided("service", replace(unpaid, paid=True), policy), Send)
+    assert isinstance(decided("service", replace(unpaid, products=frozenset({"*"})), policy), Send)
     assert {(rate.category, rate.counted) for rate in rates_of([policy])} == {
         ("service", "updates"),
         ("updates", "updates"),

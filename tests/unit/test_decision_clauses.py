@@ -78,7 +78,7 @@ def test_a_rule_stops_only_its_categories(rule: str, source: str | None) -> None
     """A rule is asked of its categories only, and says nothing of others to who asks it directly."""
     standing = replace(UNWANTED, source=source)
     for name in CATEGORIES:
-        given = facts(name, replace(standing, paid=True), STERN, inviter=None, partner=None)
+        given = facts(name, replace(standing, products=frozenset({"*"})), STERN, inviter=None, partner=None)
         asked = {answer.rule for answer in explain(given) if answer.asked}
         assert (rule in asked) is (name in ONLY[rule])
         assert name in ONLY[rule] or ASKED[rule][1](given) is None
@@ -205,7 +205,7 @@ def test_rules_that_are_asked_directly_miss_nothing() -> None:
     nothing = revised(POLICY, terms={})
     for rule in ("subscription", "frequency"):
         assert ASKED[rule][1](facts("newsletter", ADA, nothing)) is None
-    some = consenting("service/outages", paid=True)
+    some = consenting("service/outages", products=frozenset({"*"}))
     assert ASKED["topic-consent"][1](facts("service", some, topic="plans")) is None
     nobodys = consenting("partner/None", erased_before=True)
     assert ASKED["erased-before"][1](facts("partner", nobodys, partner=None)) is not None

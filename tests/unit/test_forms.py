@@ -103,7 +103,7 @@ def test_what_a_template_works_with_is_not_filled_in() -> None:
     for day in ("01", "02", "02"):
         context = {"starts": f"2026-12-{day}T01:00Z", "ends": "2026-12-03T01:00Z"}
         press = presses.set_up(facts_of("service", audience_size=1, context=context), None)
-        row = Row(press.facts.id, 1, 1, Standing(1, 1, "u1@people.example", paid=True), "Ada", "en")
+        row = Row(press.facts.id, 1, 1, Standing(1, 1, "u1@people.example", products=frozenset({"*"})), "Ada", "en")
         subjects.add(parts(press.print(row, press.category, NOW).outgoing.content)[0])
     assert (len(presses._shared), len(subjects)) == (2, 2)
 

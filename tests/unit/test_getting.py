@@ -64,7 +64,7 @@ def test_what_was_left_is_never_called_still_coming(brand: str, data: st.DataObj
         consents=data.draw(st.frozensets(st.sampled_from(optional))),
         country=data.draw(st.sampled_from(["FR", "US", "GB", None])),
         source=data.draw(st.sampled_from(["sign-up", "contest", None])),
-        paid=data.draw(st.booleans()),
+        products=frozenset({"*"} if data.draw(st.booleans()) else ()),
     )
     found = optional_mail(policy, standing, NOW)
     assert found <= set(optional) - left

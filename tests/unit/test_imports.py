@@ -67,7 +67,7 @@ async def test_a_full_line_is_taken() -> None:
     assert (row.person.ref, row.person.email, row.person.locale) == ("u1", "ada@people.example", "en-GB")
     assert row.opted_out == ("newsletter", "promotional")
     assert (row.deactivated, row.audiences) == (True, ("vip", "old"))
-    assert (row.consents, row.person.purpose, row.paid) == ((), None, None)
+    assert (row.consents, row.person.purpose, row.products) == ((), None, None)
 
 
 CONSENTED = (
@@ -93,7 +93,7 @@ async def test_a_line_brings_consents_with_their_proof() -> None:
         "import",
     )
     assert consent.at == datetime(2025, 1, 1, 12, 5, tzinfo=UTC)
-    assert row.paid is True
+    assert row.products == ("*",)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +132,31 @@ async def test_a_line_without_its_proof_is_rejected(line: str, reason: str) -> N
     done = Import()
     assert await done.run(f"{CONSENTED}u1,ada@people.example,{line}\n") == Imported(0, 1)
     assert done.rejected[0].reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("paid", "products", "found"),
+    [
+        ("yes", "", ("*",)),
+        ("no", "", ()),
+        ("", "", None),
+        ("", "voice; video;voice", ("video", "voice")),
+        ("yes", "voice", ("voice",)),
+        ("no", "voice", "products: names some, and paid says no"),
+        ("", "Voice Plus", "products"),
+        ("", "*", "products"),
+    ],
+)
+async def test_products_of_a_line(paid: str, products: str, found: tuple[str, ...] | str | None) -> None:
+    """A line names products by their slugs; `paid` alone means every one, or none; nothing said leaves what was."""
+    done = Import()
+    line = f"ref,email,paid,products\nu1,ada@people.example,{paid},{products}\n"
+    taken = not isinstance(found, str)
+    assert await done.run(line) == Imported(int(taken), int(not taken))
+    if isinstance(found, str):
+        assert done.rejected[0].reason.startswith(found)
+    else:
+        assert done.rows[0].products == found
 
 
 async def test_a_confirmed_subscription_is_proven() -> None:

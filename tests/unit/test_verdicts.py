@@ -18,7 +18,7 @@ from tests.factories import FakeProcessor
 from tests.presses import plan, press_of
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-ADA = Standing(17, 3, "ada@people.example", country="US", paid=True)
+ADA = Standing(17, 3, "ada@people.example", country="US", products=frozenset({"*"}))
 RELAY = FakeProcessor(name="relay", country="DE", contract="DPA-7")
 
 
@@ -94,13 +94,13 @@ def test_who_does_not_get_it() -> None:
 def test_service_mail_to_who_pays_nothing_is_an_update() -> None:
     """What the mail is to this person stands in the ledger and on the row; account mail is tried for longer."""
     press, tried = press_of("service"), NOW - timedelta(days=2, hours=1)
-    step = sent(press, replace(ADA, paid=False), tried_at=tried)
+    step = sent(press, replace(ADA, products=frozenset()), tried_at=tried)
     assert (step.category.name, step.change.move.sent_as) == ("updates", "updates")
     assert {entry.category for entry in step.change.entries} == {"updates"}
     assert conclude(step, Outcome(Result.DEFERRED, 451), NOW).move.to_state is State.FAILED
     paid = sent(press, tried_at=tried)
     assert (paid.category.name, paid.change.move.sent_as) == ("service", None)
-    own = sent(press_of("account"), replace(ADA, paid=False), tried_at=tried)
+    own = sent(press_of("account"), replace(ADA, products=frozenset()), tried_at=tried)
     assert (own.category.name, own.change.move.sent_as) == ("account", None)
     assert conclude(own, Outcome(Result.DEFERRED, 451), NOW).move.to_state is State.DEFERRED
 

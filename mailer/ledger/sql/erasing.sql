@@ -131,7 +131,7 @@ WITH opens AS (DELETE FROM individual_opens WHERE recipient_id = $1),
 SELECT
 
 -- name: erase_standing
-UPDATE standings SET version = version + 1, erased_at = coalesce(erased_at, now()), channel = 'email', paid = false
+UPDATE standings SET version = version + 1, erased_at = coalesce(erased_at, now()), channel = 'email', products = '{}'
 WHERE recipient_id = $1
 
 -- name: step_aside

@@ -18,18 +18,18 @@ JOIN events e ON e.brand = k.brand AND e.event_id IN (k.event_id, k.hidden_id)
 SELECT content FROM events WHERE brand = $1 AND event_id IN ($2, $3)
 
 -- name: create
-INSERT INTO mailings (id, brand, event_id, category, lane, template, template_version, policy_version, publisher, topic,
-                      campaign, reason, inviter, partner, context, reply_to, send_at, expires_at, audience, state,
+INSERT INTO mailings (id, brand, event_id, category, lane, template, template_version, policy_version, publisher, product,
+                      topic, campaign, reason, inviter, partner, context, reply_to, send_at, expires_at, audience, state,
                       audience_size, expanded_at, released_at)
-SELECT id, brand, event_id, category, lane, template, template_version, policy_version, publisher, topic, campaign,
-       reason, inviter, partner, context, reply_to, send_at, expires_at, audience, state,
+SELECT id, brand, event_id, category, lane, template, template_version, policy_version, publisher, product, topic,
+       campaign, reason, inviter, partner, context, reply_to, send_at, expires_at, audience, state,
        audience_size, CASE WHEN audience IS NULL THEN now() END, CASE WHEN state = 'released' THEN now() END
 FROM jsonb_populate_recordset(NULL::mailings, $1::jsonb)
 RETURNING {facts}, '[]'::jsonb AS attachments
 
 -- name: of_all_messages
 id, brand, event_id, category, lane, template, template_version, campaign, reason, context, reply_to, send_at,
-expires_at, released_at, audience_size, topic, inviter, partner
+expires_at, released_at, audience_size, topic, inviter, partner, product
 
 -- name: keep_template
 INSERT INTO template_versions SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING

@@ -306,9 +306,23 @@ UPDATE standings SET version = version + 1, {flag} = NULL WHERE recipient_id = A
 -- name: channel
 UPDATE standings SET version = version + 1, channel = $2 WHERE recipient_id = $1 AND channel <> $2
 
--- name: paid
-UPDATE standings s SET version = version + 1, paid = k.paid
-FROM unnest($1::bigint[], $2::boolean[]) AS k (id, paid) WHERE s.recipient_id = k.id AND s.paid <> k.paid
+-- name: pays
+UPDATE standings SET version = version + 1, products = products || $2::text
+WHERE recipient_id = $1 AND NOT products @> ARRAY[$2::text]
+
+-- name: pays_no_more
+-- Who paid for every product and does not for this one pays for others that nobody has named.
+UPDATE standings SET version = version + 1, products = array_remove(array_remove(products, $2), '*')
+WHERE recipient_id = $1 AND products && ARRAY[$2::text, '*']
+
+-- name: pays_nothing
+UPDATE standings SET version = version + 1, products = '{}' WHERE recipient_id = $1 AND products <> '{}'
+
+-- name: products
+-- What a file says of them replaces what was known.
+UPDATE standings s SET version = version + 1, products = string_to_array(k.products, ';')
+FROM unnest($1::bigint[], $2::text[]) AS k (id, products)
+WHERE s.recipient_id = k.id AND s.products <> string_to_array(k.products, ';')
 
 -- name: find
 SELECT id FROM recipients WHERE brand = $1 AND ref = $2

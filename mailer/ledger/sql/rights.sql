@@ -4,8 +4,9 @@ SELECT r.id, r.ref, r.controller, r.email, r.name, r.locale, r.country, r.source
 FROM recipients r JOIN standings s ON s.recipient_id = r.id WHERE r.brand = $1 AND r.id = $2
 
 -- name: copy_standing
--- All that there is, so that nothing new is left out; a hold is told by its own record, if it may be.
-SELECT to_jsonb(s) - ARRAY['recipient_id', 'address_hash', 'legal_hold_at'] AS standing FROM standings s
+-- All that there is, so that nothing new is left out; a hold is told by its own record, if it may be, and `paid` is only
+-- worked out from the products.
+SELECT to_jsonb(s) - ARRAY['recipient_id', 'address_hash', 'legal_hold_at', 'paid'] AS standing FROM standings s
 WHERE recipient_id = $2 AND EXISTS (SELECT FROM recipients WHERE id = $2 AND brand = $1)
 
 -- name: copy_consents
