@@ -21,6 +21,9 @@ STATEMENTS = {
     "refused": _REFUSED,
     "finish": _DELIVERIES["finish"],
     "facts": _FACTS,
+    "accept": _MAILINGS["accept"],
+    "first": _MAILINGS["first"],
+    "members": _MAILINGS["member_names"],
     "expand": _MAILINGS["expand_named"],
     "people": _PEOPLE["upsert"],
     "ids": _PEOPLE["ids"],
@@ -41,6 +44,7 @@ LARGE = (
     "batches",
     "counters",
     "outbox",
+    "events",
 )
 _WHOLE = re.compile(rf"Seq Scan on ((?:{'|'.join(LARGE)})(?:_\d+)?)\b")
 

@@ -4,7 +4,9 @@ INSERT INTO events (brand, event_id, mailing_id, publisher, content)
 SELECT brand, event_id, mailing_id, publisher, content
 FROM unnest($1::text::text[], $2::text::text[], $3::text::uuid[], $4::text::text[], $5::bytea[], $6::text[]) WITH ORDINALITY
     AS k (brand, event_id, mailing_id, publisher, content, hidden_id, position)
-WHERE NOT EXISTS (SELECT FROM events e WHERE e.brand = k.brand AND e.event_id = k.hidden_id)
+-- CASE: one probe for each id that is no UUID, whatever the table was like when this was planned.
+WHERE CASE WHEN k.hidden_id IS NULL THEN true
+           ELSE NOT EXISTS (SELECT FROM events e WHERE e.brand = k.brand AND e.event_id = k.hidden_id) END
 ORDER BY brand, event_id, position
 ON CONFLICT (brand, event_id) DO NOTHING
 RETURNING mailing_id
