@@ -20,6 +20,7 @@ from mailer.ledger.writers import Writers
 from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy, parse_policy
 from mailer.policy.identity import Identity
+from mailer.policy.jurisdiction import load_law
 from mailer.policy.publishers import Rights
 from mailer.policy.standing import EVERY_PRODUCT
 from mailer.ports.ids import uuid7
@@ -36,7 +37,8 @@ CHUNK = 5_000
 
 def read_policies() -> dict[str, Policy]:
     """The shipped policies, by brand."""
-    read = [parse_policy(file.read_text(), file.name) for file in resources.folder("policies").glob("*.toml")]
+    law = load_law(resources.tables("jurisdictions"))
+    read = [parse_policy(file.read_text(), file.name, law) for file in resources.folder("policies").glob("*.toml")]
     return {policy.brand: policy for policy in read}
 
 

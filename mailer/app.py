@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
 
-from mailer import databases, signing
+from mailer import databases, resources, signing
 from mailer.actions.account_events import apply
 from mailer.actions.again import do_again
 from mailer.actions.bounce import Bounces
@@ -67,6 +67,7 @@ from mailer.pipeline.streams import Streams
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
 from mailer.policy.document import Policy
+from mailer.policy.jurisdiction import load_law
 from mailer.policy.library import load
 from mailer.policy.rates import rates_of
 from mailer.policy.retention import forgetful
@@ -89,9 +90,10 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
 
     Raises:
         PolicyError: a file is not a policy.
+        JurisdictionError: a file is not a jurisdiction.
     """
-    files = {str(file): file.read_text("utf-8") for file in settings.policies.glob("*.toml")}
-    policies = load(files, datetime.now(UTC).date())
+    law = load_law(resources.tables(settings.jurisdictions))
+    policies = load(resources.tables(settings.policies), datetime.now(UTC).date(), law)
     if not policies:
         raise SettingsError(f"MAILER_POLICIES: {settings.policies} holds no policy (*.toml)")
     fence = tuple(address.lower() for address in settings.only_deliver_to) or None

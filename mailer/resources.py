@@ -1,4 +1,4 @@
-"""Where templates, policies, migrations and examples are: inside the wheel, or beside the package in a checkout."""
+"""The folders that come with mailer, such as templates and policies: inside the wheel, or beside it in a checkout."""
 
 from pathlib import Path
 
@@ -6,6 +6,13 @@ _PACKAGE = Path(__file__).parent
 
 
 def folder(name: str) -> Path:
-    """The folder `templates`, `policies`, `migrations` or `examples` that comes with mailer."""
+    """The folder `templates`, `policies`, `jurisdictions`, `migrations` or `examples` that comes with mailer."""
     packaged = _PACKAGE / "_data" / name
     return packaged if packaged.exists() else _PACKAGE.parent / name
+
+
+def tables(where: str | Path) -> dict[str, str]:
+    """The TOML files of a folder, by their paths; where it is a name, of one that comes with mailer, by their names."""
+    if isinstance(where, Path):
+        return {str(file): file.read_text("utf-8") for file in where.glob("*.toml")}
+    return {file.name: file.read_text("utf-8") for file in folder(where).glob("*.toml")}

@@ -127,7 +127,7 @@ class Settings(BaseSettings):
         processors: `smtp://user:pass@host:587?name=…&country=…&contract=…`, several with commas; or `capture://`.
         public_url: where recipients reach the web app.
         secret_keys: sign links; newest first. address_key: hashes addresses. ledger_key: keys the chains.
-        templates, policies: folders. only_deliver_to: staging; addresses, or `@domain`s.
+        templates, policies, jurisdictions: folders. only_deliver_to: staging; addresses, or `@domain`s.
         dkim: `domain:selector:file.pem`, several with commas; the second of a domain is an additional signature.
         data: a folder for the embedded database and for captured mail.
         host, port: where the web app listens. log_json: one JSON object a line.
@@ -147,6 +147,7 @@ class Settings(BaseSettings):
     ledger_key: str = DEVELOPMENT_SECRET
     templates: Path = Field(default_factory=lambda: resources.folder("templates"))
     policies: Path = Field(default_factory=lambda: resources.folder("policies"))
+    jurisdictions: Path = Field(default_factory=lambda: resources.folder("jurisdictions"))
     only_deliver_to: Listed = ()
     dkim: Listed = ()
     data: Path = Path(".mailer")

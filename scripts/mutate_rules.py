@@ -24,8 +24,10 @@ from rich.table import Table
 
 from mailer.cli.checking import every_rule
 from mailer.embedded import postgres
+from mailer.policy.jurisdiction import load_law
 from mailer.policy.library import load
 from mailer.policy.promises import PASSED, Record, promises_of, read_record, report
+from mailer.resources import tables
 
 ROOT = Path(__file__).resolve().parent.parent
 PROCESSES = 2
@@ -120,7 +122,7 @@ def mutate(chosen: Sequence[str], seconds: float) -> list[Fate]:
     if unknown := [name for name in chosen if name not in rules]:
         sys.exit(f"there is no rule {', '.join(unknown)}; there are {', '.join(sorted(rules))}")
     texts = {file.name: file.read_text("utf-8") for file in (ROOT / "policies").glob("*.toml")}
-    policies = load(texts, datetime.now(UTC).date()).values()
+    policies = load(texts, datetime.now(UTC).date(), load_law(tables("jurisdictions"))).values()
     with ExitStack() as services:
         folder = Path(services.enter_context(tempfile.TemporaryDirectory(prefix="mutants-")))
         given = os.environ.get("MAILER_TEST_DATABASE_URL")

@@ -12,9 +12,11 @@ from pathlib import Path
 
 from mailer.cli.checking import every_rule
 from mailer.policy.document import Policy
+from mailer.policy.jurisdiction import load_law
 from mailer.policy.library import load
 from mailer.policy.promises import Record, Row, promises_of, read_record, report
 from mailer.policy.registry import Rule
+from mailer.resources import tables
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "promises.md"
@@ -80,7 +82,7 @@ def _line(*cells: str) -> str:
 def main() -> None:
     """Writes or prints it."""
     texts = {file.name: file.read_text("utf-8") for file in (ROOT / "policies").glob("*.toml")}
-    policies = load(texts, datetime.now(UTC).date())
+    policies = load(texts, datetime.now(UTC).date(), load_law(tables("jurisdictions")))
     text = page(list(policies.values()), dict(every_rule()), collected())
     if sys.argv[1:] == ["-"]:
         sys.stdout.write(text)

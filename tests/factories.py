@@ -50,6 +50,7 @@ from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy, parse_policy
 from mailer.policy.identity import Identity
+from mailer.policy.jurisdiction import Law, load_law
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.rates import rates_of
 from mailer.policy.retention import forgetful
@@ -82,9 +83,15 @@ ACCEPTED = Outcome(Result.ACCEPTED, 250, "2.0.0", "taken")
 
 
 @cache
+def law() -> Law:
+    """The shipped jurisdictions."""
+    return load_law(resources.tables("jurisdictions"))
+
+
+@cache
 def policies() -> Mapping[str, Policy]:
     """The shipped policies, by brand."""
-    read = [parse_policy(file.read_text(), file.name) for file in resources.folder("policies").glob("*.toml")]
+    read = [parse_policy(text, name, law()) for name, text in resources.tables("policies").items()]
     return {policy.brand: policy for policy in read}
 
 
@@ -100,7 +107,7 @@ def templates() -> TemplateLibrary:
 
 
 def person(number: int, **values: Any) -> dict[str, Any]:
-    """Somebody of an event's audience."""
+    """Somebody of an event's audience, in a country whose law asks least."""
     return {"ref": f"user-{number}", "email": f"user-{number}@people.example", "country": "US", **values}
 
 

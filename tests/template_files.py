@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from mailer.policy.document import Policy
+from mailer.policy.jurisdiction import load_law
 from mailer.policy.library import load
 from mailer.rendering.templates import TemplateError, TemplateLibrary
+from mailer.resources import tables
 
 ROOT = Path(__file__).parents[1]
-POLICIES = load({file.name: file.read_text("utf-8") for file in (ROOT / "policies").glob("*.toml")}, date(2026, 6, 1))
+LAW = load_law(tables("jurisdictions"))
+POLICIES = load(tables("policies"), date(2026, 6, 1), LAW)
 
 LAYOUT = """<!doctype html><html lang="{{ strings.lang }}" dir="{{ strings.dir }}"><head><title>t</title>
 <style>p { color: red; }</style></head><body>{% block content %}{% endblock %}

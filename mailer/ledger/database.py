@@ -70,6 +70,7 @@ def standing_of(
     row: asyncpg.Record,
     invited_by: UUID | None = None,
     sent: tuple[tuple[str, int], ...] = (),
+    locale: str | None = None,
 ) -> Standing:
     """A standing from a row that begins with `{standing}`; the rest is only known beside a mailing."""
     recipient_id, version, address, opted_out, objected, consents, products, *others = row[:STANDING_COLUMNS]
@@ -81,7 +82,7 @@ def standing_of(
         objected,
         frozenset(consents),
         frozenset(products),
-        *(*others, invited_by, sent),
+        *(*others, invited_by, sent, None, None, locale),
     )
 
 

@@ -262,7 +262,7 @@ def _keys(rows: Sequence[asyncpg.Record]) -> frozenset[Key]:
 def _row(row: asyncpg.Record) -> Row:
     """A row of `rows`, which begins with the standing."""
     invited_by, sent, shared, mailing_id, attempt, name, locale, context, paused, tried_at = row[STANDING_COLUMNS:]
-    standing = standing_of(row, _invited_by(invited_by), _sent(sent))
+    standing = standing_of(row, _invited_by(invited_by), _sent(sent), locale)
     return Row(
         mailing_id,
         standing.recipient_id,

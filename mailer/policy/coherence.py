@@ -7,8 +7,10 @@ from pydantic_core import PydanticCustomError
 
 from mailer.policy.alignment import misaligned
 from mailer.policy.faults import fault, shown
+from mailer.policy.jurisdiction import Law
 from mailer.policy.lines import Path
 from mailer.policy.sources import form_of, misnamed
+from mailer.policy.switches import ORDER, weaker
 
 if TYPE_CHECKING:  # a policy looks at its lists when it is read
     from mailer.policy.document import Policy
@@ -45,3 +47,14 @@ def _twice(policy: "Policy") -> Iterator[tuple[Path, str]]:
         if (path[0], name) in seen:
             yield path, name
         seen.add((path[0], name))
+
+
+def faults_of_floors(policy: "Policy", law: Law) -> Iterator[PydanticCustomError]:
+    """Finds where the policy's own floors ask for less than the law does."""
+    for country, said in policy.jurisdictions.items():
+        for switch in ORDER:
+            value, least = getattr(said, switch), getattr(law.floor(country), switch)
+            if value is not None and least is not None and weaker(switch, value, least):
+                stricter = ORDER[switch][: ORDER[switch].index(least) + 1]
+                at = ("jurisdictions", country, switch)
+                yield fault("below_floor", at, given=shown(value), least=" or ".join(reversed(stricter)))

@@ -1,5 +1,6 @@
 """The countries that a person or a processor can be in: the codes of ISO 3166-1, and what people write for them."""
 
+from functools import lru_cache
 from typing import Final
 
 _ISO_3166_1: Final = """
@@ -63,3 +64,13 @@ def country_of(text: str) -> str | None:
     if code is None and text.isascii():  # other letters have capitals in ASCII: the sharp s of German has two
         code = _CODES.get(text.upper())
     return code
+
+
+@lru_cache(maxsize=1000)
+def region_of(locale: str | None) -> str | None:
+    """The country that a language tag names (BCP 47): DE of `de-DE`, AT of `de-Latn-AT`; None where it names none.
+
+    It says how somebody writes. It is no proof of where they live, and so never makes a floor less strict.
+    """
+    _, dash, last = (locale or "").replace("_", "-").rpartition("-")
+    return country_of(last) if dash and len(last) == 2 else None

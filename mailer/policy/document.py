@@ -12,16 +12,18 @@ from pydantic import (
     Field,
     PrivateAttr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from mailer.policy.attachments import INERT, ContentType
 from mailer.policy.category import CATEGORIES, Category
-from mailer.policy.coherence import faults_within
+from mailer.policy.coherence import faults_of_floors, faults_within
+from mailer.policy.faults import PolicyError as PolicyError
 from mailer.policy.faults import describe, fault, not_toml, place, shown
 from mailer.policy.forms import DOMAIN, LOCALE, VERSION, language_tag
-from mailer.policy.jurisdiction import FLOORS, floor_of
+from mailer.policy.jurisdiction import Law
 from mailer.policy.needs import unmet
 from mailer.policy.placeholders import unfilled
 from mailer.policy.promise import Promise
@@ -43,7 +45,7 @@ from mailer.policy.section import (
     each_country_once,
 )
 from mailer.policy.sources import Kind, Vocabulary
-from mailer.policy.switches import ORDER, Floor, Switches, strictest, weaker
+from mailer.policy.switches import Floor, Switches, strictest, strictest_floor
 from mailer.policy.versions import Days, binding, days_of, is_foreign
 
 
@@ -224,6 +226,7 @@ class Policy(Section):
     only_deliver_to: tuple[str, ...] | None = None
 
     _earlier: Mapping[str, "Policy"] = PrivateAttr(default_factory=dict)
+    _law: Law = PrivateAttr(default_factory=Law)
 
     @field_validator("terms")
     @classmethod
@@ -248,15 +251,10 @@ class Policy(Section):
         return self
 
     @model_validator(mode="after")
-    def _no_weaker_than_the_floor(self) -> Self:
-        for country, said in self.jurisdictions.items():
-            law = floor_of(country)
-            for switch in ORDER:
-                value, least = getattr(said, switch), getattr(law, switch)
-                if value is not None and least is not None and weaker(switch, value, least):
-                    stricter = ORDER[switch][: ORDER[switch].index(least) + 1]
-                    at = ("jurisdictions", country, switch)
-                    raise fault("below_floor", at, given=shown(value), least=" or ".join(reversed(stricter)))
+    def _no_weaker_than_the_floor(self, info: ValidationInfo) -> Self:
+        self._law = info.context or self._law
+        for found in faults_of_floors(self, self._law):
+            raise found
         return self
 
     @model_validator(mode="after")
@@ -282,8 +280,23 @@ class Policy(Section):
 
     def switches_under(self, version: str | None) -> tuple[Switches, ...]:
         """What may hold for people of a version, in any jurisdiction; each once."""
-        places = (None, *FLOORS, *self.jurisdictions)
-        return tuple(dict.fromkeys(self.switches_for(version, place) for place in places))
+        places = (None, *self._law.countries, *self.jurisdictions)
+        alone = strictest(self.switches, *(then.switches for then in self.binding(version)))
+        return tuple(dict.fromkeys((alone, *(self.switches_for(version, place) for place in places))))
+
+    @property
+    def law(self) -> Law:
+        """The jurisdictions."""
+        return self._law
+
+    def floor(self, country: str | None) -> Floor:
+        """The least of each switch by the law of a country, and by what the policy itself says of it.
+
+        Args:
+            country: ISO 3166-1; None: nobody knows, so it may be each one of which the policy says anything.
+        """
+        own = self.jurisdictions.values() if country is None else [self.jurisdictions.get(country, Floor())]
+        return strictest_floor(self._law.floor(country), *own)
 
     @cached_property
     def days(self) -> Days:
@@ -354,22 +367,18 @@ class Policy(Section):
         key = version, country
         found = self._effective.get(key)
         if found is None:
-            floors = floor_of(country), self.jurisdictions.get(country or "", Floor())
-            found = strictest(self.switches, *(then.switches for then in self.binding(version)), *floors)
+            found = strictest(self.switches, *(then.switches for then in self.binding(version)), self.floor(country))
             self._effective[key] = found
         return found
 
 
-class PolicyError(ValueError):
-    """A policy file that cannot be used; the message names the file, the line, the key and the remedy."""
-
-
-def parse_policy(text: str, source: str) -> Policy:
+def parse_policy(text: str, source: str, law: Law | None = None) -> Policy:
     """Reads a policy from TOML.
 
     Args:
         text: the file's contents.
         source: its name, for messages.
+        law: the jurisdictions under which it holds; None: every country is unreviewed.
 
     Raises:
         PolicyError: it is not TOML, or not filled in, or not a policy, or not what its promises need; a line a fault.
@@ -378,7 +387,7 @@ def parse_policy(text: str, source: str) -> Policy:
         said = tomllib.loads(text)
         if lacking := [place(source, text, at, "unfilled", given=shown(value)) for at, value in unfilled(said)]:
             raise PolicyError("\n".join(lacking))
-        policy = Policy.model_validate(said)
+        policy = Policy.model_validate(said, context=law)
     except tomllib.TOMLDecodeError as error:
         raise PolicyError(not_toml(error, text, source)) from error
     except ValidationError as error:

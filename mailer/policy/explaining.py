@@ -13,7 +13,6 @@ from mailer.policy.category import Category
 from mailer.policy.deciding import explain
 from mailer.policy.decision import Decision, Divert, Facts, Hold, Send, Suppress
 from mailer.policy.document import Policy
-from mailer.policy.jurisdiction import floor_of
 from mailer.policy.registry import RULES
 from mailer.policy.standing import Standing
 from mailer.policy.switches import Floor, Switches
@@ -111,9 +110,15 @@ def _brief(value: Any, category: Category) -> str:
 
 
 def _places(policy: Policy, standing: Standing) -> Iterator[tuple[str, Switches | Floor]]:
-    place = standing.country or ""
     yield f"policy {policy.version}, in force", policy.switches
     for then in policy.binding(standing.collected_under):
         yield f"policy {then.version}, under which the address was collected", then.switches
-    yield f"the floor of {place or 'an unknown country'}", floor_of(standing.country)
-    yield f"the policy's own floor of {place}", policy.jurisdictions.get(place, Floor())
+    yield f"the floor of {named(policy, standing.country)}", policy.law.floor(standing.country)
+    yield f"the policy's own floor of {standing.country or 'any country'}", policy.floor(standing.country)
+
+
+def named(policy: Policy, country: str | None) -> str:
+    """Names a country as far as its law is known."""
+    if country is None:
+        return "an unknown country"
+    return country if policy.law.of(country) else f"{country}, which is not reviewed"

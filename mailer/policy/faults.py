@@ -15,9 +15,14 @@ from mailer.policy.lines import Path, line_of
 _WHOLE = "is {given}; write a whole number, such as 20"
 _SECTION = "is {given}; write a section with keys of its own, or {{ key = value }}"
 
+
+class PolicyError(ValueError):
+    """A policy file that cannot be used; the message names the file, the line, the key and the remedy."""
+
+
 MESSAGES = {
     "missing": "is missing; add it",
-    "extra_forbidden": "is no key that a policy has here; remove it, or mend its spelling",
+    "extra_forbidden": "is no key that belongs here; remove it, or mend its spelling",
     "literal_error": "is {given}; write {expected}",
     "string_type": "is {given}; write a text in quotation marks",
     "string_pattern_mismatch": "is {given}; write {form}",

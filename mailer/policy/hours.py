@@ -8,6 +8,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo
 
+from mailer.policy.countries import region_of
 from mailer.policy.decision import Facts, Hold
 from mailer.policy.registry import rule
 from mailer.policy.rules import Verdict
@@ -17,13 +18,13 @@ _SEARCHED = timedelta(days=3)
 """In which there is a moment that suits all zones of a country, if there is any."""
 
 
-@rule("mail-hours", "the policy's hours", sees=("policy.hours", "standing.country", "now"))
+@rule("mail-hours", "the policy's hours", sees=("policy.hours", "standing.country", "standing.locale", "now"))
 def mail_hours(facts: Facts) -> Verdict:
-    """Optional mail goes out within the policy's hours, by the clocks of the recipient's country."""
+    """Optional mail goes out within the policy's hours, by the clocks of the recipient's country or language."""
     hours = facts.policy.hours
     if hours is None or facts.category.mandatory:
         return None
-    zones = zones_of(facts.standing.country)
+    zones = zones_of(facts.standing.country or region_of(facts.standing.locale))
     until = first_within(*hours.times, zones, facts.now)
     return None if until == facts.now else Hold(until, "outside_hours", "mail-hours", facts.policy.version)
 

@@ -1,35 +1,165 @@
-"""The floors of jurisdictions: what the law demands whatever a policy says. Defaults, not legal advice."""
+"""Jurisdictions: what the law of a country demands whatever a policy says, as data. Defaults, not legal advice.
 
-from mailer.policy.switches import Floor, strictest_floor
+A file in `jurisdictions/` is one jurisdiction. Each demand says on which article it rests, when somebody looked, and
+how sure that is. A country in no file is not reviewed: the strictest of all demands holds there.
+"""
 
-_EEA = (
-    *("AT", "BE", "BG", "HR", "CY", "CZ", "DK", "EE", "FI", "FR", "DE", "GR", "HU", "IE", "IT"),
-    *("LV", "LT", "LU", "MT", "NL", "PL", "PT", "RO", "SK", "SI", "ES", "SE", "IS", "LI", "NO"),
-)
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Final, Generic, Literal, TypeVar
 
-FLOORS: dict[str, Floor] = {
-    # ePrivacy Directive 2002/58/EC Art. 13(1): prior consent; Art. 5(3): nothing is read from a device without one.
-    **{country: Floor(promo_basis="opt_in", partner_mail="on_request", tracking="unlinkable") for country in _EEA},
-    # France: CNIL 2026-042; Italy: Garante 284/2026: aggregate opens with one pixel for the whole mailing are exempt.
-    "FR": Floor(promo_basis="opt_in", partner_mail="on_request", tracking="mailing"),
-    "IT": Floor(promo_basis="opt_in", partner_mail="on_request", tracking="mailing"),
-    # PECR 2003 reg. 22.
-    "GB": Floor(promo_basis="opt_in", partner_mail="on_request", tracking="unlinkable"),
-    # UWG Art. 3(1)(o).
-    "CH": Floor(promo_basis="opt_in", partner_mail="on_request"),
-    # CASL s. 6.
-    "CA": Floor(promo_basis="opt_in", partner_mail="on_request"),
-    # Spam Act 2003 s. 16.
-    "AU": Floor(promo_basis="opt_in", partner_mail="on_request"),
-    # CAN-SPAM Act of 2003, 15 U.S.C. 7704: opt-out.
-    "US": Floor(),
-}
-"""By country (ISO 3166-1)."""
+from pydantic import Field, ValidationError
 
-STRICTEST: Floor = strictest_floor(*FLOORS.values())
-"""The floor of a country that nobody has looked into, and of who lives nobody knows where: the strictest of all."""
+from mailer.policy.faults import PolicyError, describe, not_toml
+from mailer.policy.lines import line_of
+from mailer.policy.section import Country, Day, Flag, Section, Text
+from mailer.policy.switches import Floor, PartnerMail, PromoBasis, Tracking, strictest_floor
+
+Sure = Literal["primary", "secondary", "unsure"]
+"""How sure a demand is: read in the law itself, in what others write of it, or not even that."""
+T = TypeVar("T")
 
 
-def floor_of(country: str | None) -> Floor:
-    """The floor of a country (ISO 3166-1), or of None, where nobody knows which it is."""
-    return FLOORS.get(country or "", STRICTEST)
+class Demand(Section, Generic[T]):
+    """What a law demands, and how that is known.
+
+    Attributes:
+        value: the demand. An unsure one never allows more than an unreviewed country.
+        source: the law with its article.
+        checked: the day on which somebody looked it up.
+        sure: see `Sure`.
+    """
+
+    value: T
+    source: Text
+    checked: Day
+    sure: Sure
+
+
+class Jurisdiction(Section):
+    """The demands of one jurisdiction.
+
+    Attributes:
+        name: as people call it.
+        countries: where it holds: a state with its territories, or several states with one law.
+        promo_basis, partner_mail, tracking: the least of these switches.
+        confirmed: a consent to marketing counts only once it was confirmed by mail (double opt-in).
+        label: what the subject of marketing begins with.
+        line: what the body of a promotion says: that it is advertising, by language.
+    """
+
+    name: Text
+    countries: Annotated[tuple[Country, ...], Field(min_length=1)]
+    promo_basis: Demand[PromoBasis]
+    partner_mail: Demand[PartnerMail]
+    tracking: Demand[Tracking]
+    confirmed: Demand[Flag] | None = None
+    label: Demand[Text] | None = None
+    line: Demand[Annotated[dict[str, Text], Field(min_length=1)]] | None = None
+
+    @property
+    def demands(self) -> dict[str, Demand[object]]:
+        """The demands that the file makes, by key."""
+        said = {name: getattr(self, name) for name in DEMANDS}
+        return {name: demand for name, demand in said.items() if demand is not None}
+
+    @property
+    def floor(self) -> Floor:
+        """The least of each switch; of an unsure demand no less than in an unreviewed country."""
+        said = {name: getattr(self, name) for name in SWITCHES}
+        floor = Floor.model_validate({name: demand.value for name, demand in said.items()})
+        doubted = {name: getattr(UNREVIEWED, name) for name, demand in said.items() if demand.sure == "unsure"}
+        return strictest_floor(floor, Floor.model_validate(doubted))
+
+
+SWITCHES: Final = ("promo_basis", "partner_mail", "tracking")
+"""The demands that are the least of a switch."""
+DEMANDS: Final = (*SWITCHES, "confirmed", "label", "line")
+"""Every key of a jurisdiction that is a demand."""
+UNREVIEWED: Final = Floor(promo_basis="opt_in", partner_mail="on_request", tracking="mailing")
+"""The floor where nobody knows the law, whatever the files say; where a file is stricter, that holds there as well."""
+
+
+class Law:
+    """All jurisdictions, by country."""
+
+    def __init__(self, jurisdictions: Iterable[Jurisdiction] = ()) -> None:
+        """Without any, every country is unreviewed."""
+        self.jurisdictions = tuple(jurisdictions)
+        self._by_country = {country: one for one in self.jurisdictions for country in one.countries}
+        self._floors = {country: one.floor for country, one in self._by_country.items()}
+        self.unreviewed = strictest_floor(UNREVIEWED, *self._floors.values())
+        self.confirming = frozenset(
+            country for country, one in self._by_country.items() if one.confirmed and one.confirmed.value
+        )
+
+    @property
+    def countries(self) -> tuple[str, ...]:
+        """Those that are reviewed."""
+        return tuple(self._by_country)
+
+    def of(self, country: str | None) -> Jurisdiction | None:
+        """The jurisdiction of a country; None where it is not reviewed."""
+        return self._by_country.get(country or "")
+
+    def floor(self, country: str | None) -> Floor:
+        """The least of each switch for somebody in a country; None: nobody knows where."""
+        return self._floors.get(country or "", self.unreviewed)
+
+
+class JurisdictionError(PolicyError):
+    """A file of a jurisdiction that cannot be used; the message names the file, the line, the key and the remedy."""
+
+
+def parse_jurisdiction(text: str, source: str) -> Jurisdiction:
+    """Reads a jurisdiction from TOML.
+
+    Args:
+        text: the file's contents.
+        source: its name, for messages.
+
+    Raises:
+        JurisdictionError: it is not TOML, or not a jurisdiction; a line a fault.
+    """
+    try:
+        return Jurisdiction.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise JurisdictionError(not_toml(error, text, source)) from error
+    except ValidationError as error:
+        raise JurisdictionError("\n".join(describe(detail, text, source) for detail in error.errors())) from error
+
+
+def load_law(texts: Mapping[str, str]) -> Law:
+    """Reads all jurisdictions.
+
+    Args:
+        texts: the files' contents, by name.
+
+    Raises:
+        JurisdictionError: something is wrong; a line for each thing that is.
+    """
+    if not texts:
+        raise JurisdictionError("MAILER_JURISDICTIONS: the folder holds no jurisdiction (*.toml); name one that does")
+    faults: list[str] = []
+    read: dict[str, Jurisdiction] = {}
+    for name, text in sorted(texts.items()):
+        try:
+            read[name] = parse_jurisdiction(text, name)
+        except JurisdictionError as error:
+            faults.append(str(error))
+    faults.extend(_twice(read, texts))
+    if faults:
+        raise JurisdictionError("\n".join(faults))
+    return Law(read.values())
+
+
+def _twice(read: Mapping[str, Jurisdiction], texts: Mapping[str, str]) -> Iterator[str]:
+    """Finds countries that are in two jurisdictions."""
+    first: dict[str, str] = {}
+    for name, jurisdiction in read.items():
+        for country in jurisdiction.countries:
+            if country in first:
+                other = first[country]
+                line = line_of(texts[name], ("countries",))
+                yield f"{name}:{line}: countries has {country}, and so has {other}; a country has one law: remove one"
+            first[country] = name

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from mailer.policy.document import Policy, PolicyError, parse_policy
 from mailer.policy.faults import place, shown
+from mailer.policy.jurisdiction import Law
 from mailer.policy.needs import unmet
 
 MODEL = "default"
@@ -25,11 +26,12 @@ class _File:
         return place(self.name, self.text, (key,), kind, given=given, brand=self.policy.brand, **said)
 
 
-def load(texts: Mapping[str, str], today: date) -> dict[str, Policy]:
+def load(texts: Mapping[str, str], today: date, law: Law | None = None) -> dict[str, Policy]:
     """Every brand's policy in force: the newest version that has taken effect, with the others beside it.
 
     Args:
         texts: the files' contents by name, any number a brand.
+        law: the jurisdictions; None: every country is unreviewed.
         today: what takes effect later is not in force yet, but known to those whose address was collected under it.
 
     Raises:
@@ -39,7 +41,7 @@ def load(texts: Mapping[str, str], today: date) -> dict[str, Policy]:
     faults: list[str] = []
     for name, text in sorted(texts.items()):
         try:
-            files.append(_File(name, text, parse_policy(text, name)))
+            files.append(_File(name, text, parse_policy(text, name, law)))
         except PolicyError as error:
             faults.append(str(error))
     versions: defaultdict[str, list[_File]] = defaultdict(list)

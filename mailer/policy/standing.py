@@ -85,6 +85,7 @@ class Standing:
             mail (`EVERYTHING_OPTIONAL`) within those of the brand's, other mailings' only.
         copy_of: another recipient of the same mailing with the same address and text, whose copy counts for both.
         copy_known_at: when it is known whether that one arrives, where each person has to be told; None: it counts now.
+        locale: the language tag of their mail (BCP 47), where that is known beside a mailing.
     """
 
     recipient_id: int
@@ -113,6 +114,7 @@ class Standing:
     sent: tuple[tuple[str, int], ...] = ()
     copy_of: int | None = None
     copy_known_at: datetime | None = None
+    locale: str | None = None
 
     def left(self, category: str, topic: str | None = None) -> bool:
         """Whether the person has opted out of a category, of this topic of it, or of all optional mail."""

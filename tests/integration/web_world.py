@@ -208,7 +208,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.links = Links(self.public_url, ["a secret for tests"])
-        policies = [parse_policy(file.read_text(), file.name) for file in POLICIES.glob("*.toml")]
+        policies = [parse_policy(file.read_text(), file.name, factories.law()) for file in POLICIES.glob("*.toml")]
         self.policies = {policy.brand: policy for policy in policies}
 
     @cached_property

@@ -164,6 +164,8 @@ PEOPLE: list[tuple[str | None, str, Standing, Policy, dict[str, Any]]] = [
     (None, "notification", replace(ADA, country="FR"), AMERICAN_DAY, {}),
     ("outside_hours", "notification", ADA, AMERICAN_DAY, {}),
     (None, "notification", replace(ADA, country=None), AMERICAN_DAY, {}),
+    ("outside_hours", "notification", replace(ADA, country=None, locale="en-US"), AMERICAN_DAY, {}),
+    (None, "notification", replace(ADA, country="FR", locale="en-US"), AMERICAN_DAY, {}),
     ("no_electronic_consent", "breach", replace(ADA, electronic_refused=True), POLICY, {}),
     ("channel_preference", "service", replace(ADA, channel="sms"), POLICY, {}),
     ("channel_preference", "account", replace(ADA, channel="sms"), POLICY, {"answers": True}),

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.policy.hours import first_within, zones_of
-from mailer.policy.jurisdiction import FLOORS
 from mailer.policy.zones import ZONES
+from tests.factories import law
 
 EIGHT, NINE = time(8), time(21)
 
@@ -78,5 +78,5 @@ def test_it_is_within_the_hours_everywhere(country: str, opens: int, closes: int
 
 def test_every_jurisdiction_has_zones() -> None:
     """The table knows the countries that the law is known of, and each zone of it exists."""
-    assert set(FLOORS) <= set(ZONES)
+    assert set(law().countries) <= set(ZONES)
     assert all(zones_of(country) for country in ZONES)

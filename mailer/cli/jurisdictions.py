@@ -1,0 +1,127 @@
+"""`mailer policy jurisdictions`: what the law of each country demands, with its sources; and the page of the docs."""
+
+import sys
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from mailer import resources
+from mailer.cli.shared import AsJson, fail, note, print_json, settings, table
+from mailer.policy.countries import country_code
+from mailer.policy.jurisdiction import SWITCHES, Demand, Jurisdiction, JurisdictionError, Law, load_law
+from mailer.settings import SettingsError
+
+NO_ADVICE = "These are defaults, not legal advice: have them checked by somebody who may give it."
+HEAD = f"""\
+# Jurisdictions
+
+What the law of a country demands whatever a policy says, as the files in `jurisdictions/` have it.
+`mailer policy jurisdictions --page` writes this page. {NO_ADVICE}
+
+`sure` says how sure a demand is: `primary` was read in the law itself, `secondary` in what others write of it, and
+`unsure` not even that. An unsure demand never allows more than a country that nobody has reviewed. `checked` is the
+day on which somebody looked.
+
+`MAILER_JURISDICTIONS` points at a folder of your own, which then is all the law there is. A file is one jurisdiction:
+its `name`, its `countries`, and a section for each demand. `promo_basis`, `partner_mail` and `tracking` are required.
+A country stands in one file. States of a federation and business addresses are not told apart, nor does a consent
+count that a law only implies, from a sale or an inquiry. Of ages, only `under_13` is known.
+
+"""
+Code = Annotated[str | None, typer.Argument(help="A country by ISO 3166-1, such as DE or UK.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command to those of `mailer policy`."""
+    app.command()(jurisdictions)
+
+
+def jurisdictions(
+    code: Code = None,
+    json: AsJson = False,
+    page: Annotated[bool, typer.Option("--page", help="As a page of the documentation, in Markdown.")] = False,
+) -> None:
+    """Shows what the law of each country demands, on which article that rests, and how sure it is."""
+    law = _law()
+    if page:
+        sys.stdout.write(page_of(law))
+        return
+    if code is None:
+        _list_all(law, json)
+        return
+    try:
+        country = country_code(code)
+    except ValueError as error:
+        fail(f"{code} {error}", 2)
+    _show_one(law, country, json)
+
+
+def _law() -> Law:
+    try:
+        return load_law(resources.tables(settings().jurisdictions))
+    except (JurisdictionError, SettingsError) as error:
+        fail(str(error), 2)
+
+
+def _list_all(law: Law, json: bool) -> None:
+    if json:
+        said = [{"name": one.name, "countries": one.countries, "floor": floor_of(law, one)} for one in _sorted(law)]
+        print_json({"jurisdictions": said, "unreviewed": law.unreviewed.model_dump(exclude_none=True)})
+        return
+    rows = [(one.name, ", ".join(one.countries), *floor_of(law, one).values()) for one in _sorted(law)]
+    unreviewed = [getattr(law.unreviewed, name) for name in SWITCHES]
+    table(("jurisdiction", "countries", *SWITCHES), [*rows, ("all others, and unknown ones", "", *unreviewed)])
+    note(NO_ADVICE)
+
+
+def _show_one(law: Law, country: str, json: bool) -> None:
+    one = law.of(country)
+    floor = law.floor(country).model_dump(exclude_none=True)
+    if json:
+        demands = {} if one is None else one.model_dump(mode="json", exclude_none=True)
+        print_json({"country": country, "reviewed": one is not None, "floor": floor, **demands})
+        return
+    if one is None:
+        table(("switch", "at least"), list(floor.items()), f"{country}: not reviewed, so the strictest holds")
+    else:
+        table(("demand", "value", "law", "checked", "sure"), list(_rows(one)), f"{country}: {one.name}")
+    note(NO_ADVICE)
+
+
+def page_of(law: Law) -> str:
+    """The page of the documentation."""
+    least = ", ".join(f'`{name} = "{getattr(law.unreviewed, name)}"`' for name in SWITCHES)
+    parts = [
+        HEAD,
+        f"In a country that is not on this page, and where nobody knows the country, at least {least} holds.\n",
+    ]
+    for one in _sorted(law):
+        parts.append(f"\n## {one.name}\n\n{', '.join(one.countries)}\n\n")
+        parts.append("| demand | value | law | checked | sure |\n|---|---|---|---|---|\n")
+        parts.extend(f"| `{name}` | {' | '.join(cells)} |\n" for name, *cells in _rows(one))
+    return "".join(parts)
+
+
+def floor_of(law: Law, one: Jurisdiction) -> dict[str, str]:
+    """The least of each switch that follows from a jurisdiction."""
+    return {name: getattr(law.floor(one.countries[0]), name) for name in SWITCHES}
+
+
+def _sorted(law: Law) -> list[Jurisdiction]:
+    return sorted(law.jurisdictions, key=lambda one: one.name)
+
+
+def _rows(one: Jurisdiction) -> Iterator[tuple[str, str, str, str, str]]:
+    for name, demand in one.demands.items():
+        yield name, _value(demand), demand.source, demand.checked.isoformat(), demand.sure
+
+
+def _value(demand: Demand[object]) -> str:
+    match demand.value:
+        case dict() as by_language:
+            return ", ".join(f"{language}: {text}" for language, text in by_language.items())
+        case bool() as said:
+            return "yes" if said else "no"
+        case said:
+            return str(said)

@@ -1,0 +1,99 @@
+"""The law of each country, seen in the mail that is handed over: unknown is never the laxest."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from mailer.actions.rights import rectify
+from mailer.ports.consents import Consent
+from mailer.ports.rights import Correction
+from tests.factories import World, person, plain_event, policies, received
+
+OPT_OUT_BRANDS = {"interpals": "2024", "paltalk-2002": "2002-12-15"}
+"""The brands that promise promotions without an opt-in, with their versions (interpals-24, paltalk02-02)."""
+ASKED_FIRST: dict[str, dict[str, Any]] = {
+    **{code: {"country": code} for code in ("UK", "EL", "de", "RE", "AX", "GF", "SJ", "IM", "JP", "KR", "BR", "TR")},
+    **{code: {"country": code} for code in ("CHE", "XK", "AR", "GL", "NC", "HK")},
+    "nobody knows": {"country": None},
+    "de-DE": {"country": None, "locale": "de-DE"},
+    "en-US": {"country": None, "locale": "en-US"},
+    "de-DE in the UK": {"country": "uk", "locale": "en-US"},
+}
+"""People who get no offers without a consent: where they live, or how they write."""
+NOT_ASKED: dict[str, dict[str, Any]] = {code: {"country": code} for code in ("US", "usa", "PR", "GU")}
+"""People who get offers until they refuse."""
+
+
+async def offered(world: World, brand: str, people: dict[str, dict[str, Any]], consenting: bool = False) -> set[str]:
+    """Those of some people who are handed an offer and a newsletter of a brand; they get both or neither."""
+    version = policies()[brand].version
+    audience = [
+        {**person(0), "ref": ref, "email": f"{ref.replace(' ', '-')}@people.example".lower(), "source": "sign-up"}
+        | {"policy_version": version}
+        | values
+        for ref, values in people.items()
+    ]
+    audience = [{key: value for key, value in one.items() if value is not None} for one in audience]
+    if consenting:
+        await world.drop((await world.accept(audience, "newsletter", brand=brand)).mailing_id)
+        for one in audience:
+            whose = await world.id_of(one["ref"], brand)
+            for scope in ("promotional", "newsletter"):
+                said = Consent(scope, True, "confirmed", version, "Yes, send me that.", "recipient", datetime.now(UTC))
+                await world.consents.record(brand, whose, said, None)
+    sent: dict[str, set[str]] = {}
+    for category in ("promotional", "newsletter"):
+        if category not in policies()[brand].terms:
+            continue
+        before = len(world.processor.sent)
+        arrived = received(plain_event(audience, category, brand=brand))
+        await world.intake().take(category, [arrived])
+        assert arrived.settled == "ack"
+        sent[category] = {mail.recipient for mail in world.processor.sent[before:]}
+    assert len({frozenset(found) for found in sent.values()}) == 1
+    reached = next(iter(sent.values()))
+    return {one["ref"] for one in audience if one["email"] in reached}
+
+
+@pytest.mark.promise("interpals-24", "paltalk02-02")
+@pytest.mark.parametrize("brand", OPT_OUT_BRANDS)
+async def test_offers_go_unasked_only_where_the_law_is_known_to_allow_it(world: World, brand: str) -> None:
+    """Under a policy of opt-out, nobody in an unknown or unreviewed country is mailed unasked, however it is spelt."""
+    assert await offered(world, brand, ASKED_FIRST | NOT_ASKED) == set(NOT_ASKED)
+
+
+@pytest.mark.promise("interpals-24", "paltalk02-02", "paltalk06-12")
+@pytest.mark.parametrize("brand", [*OPT_OUT_BRANDS, "paltalk-2006"])
+async def test_who_asked_gets_offers_wherever_they_live(world: World, brand: str) -> None:
+    """A confirmed consent of one's own is enough in every country, and where nobody knows the country."""
+    people = ASKED_FIRST | NOT_ASKED
+    assert await offered(world, brand, people, consenting=True) == set(people)
+
+
+@pytest.mark.promise("paltalk06-12")
+async def test_special_offers_go_to_nobody_who_has_not_asked(world: World) -> None:
+    """Under a policy of opt-in the country changes nothing."""
+    assert await offered(world, "paltalk-2006", ASKED_FIRST | NOT_ASKED) == set()
+
+
+@pytest.mark.promise("interpals-24")
+async def test_a_move_to_another_country_holds_from_then_on(world: World) -> None:
+    """A correction to a stricter country stops offers, also what is queued; back again they go on."""
+    [whose] = await world.known(1, source="sign-up", policy_version="2024")
+    for country, gets in (("DE", False), ("US", True), ("BR", False)):
+        mailing = await world.accept({"refs": ["user-1"]}, "promotional")
+        await rectify(world.rights, policies()["interpals"], whose, Correction(country=country), "test")
+        await world.handover().run(mailing.batches)
+        state, reason = (await world.states(mailing.mailing_id))["user-1"]
+        assert (state, reason) == (("handed_over", "") if gets else ("suppressed", "no_opt_in")), country
+
+
+@pytest.mark.promise("interpals-24")
+async def test_mandatory_mail_goes_to_every_country(world: World) -> None:
+    """A change of the policy reaches people of whom nobody knows where they live."""
+    await world.known(1, country="AR")
+    await world.known(2, country=None)
+    arrived = received(plain_event({"refs": ["user-1", "user-2"]}, "policy_change"))
+    await world.intake().take("service", [arrived])
+    assert sorted(world.processor.recipients) == ["user-1@people.example", "user-2@people.example"]

@@ -1,0 +1,157 @@
+"""The law as data: what each row does to somebody who lives there, files that are refused, and the page of the docs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mailer.cli import app
+from mailer.cli.jurisdictions import page_of
+from mailer.policy.countries import COUNTRIES
+from mailer.policy.decision import Send
+from mailer.policy.document import PolicyError
+from mailer.policy.jurisdiction import DEMANDS, JurisdictionError, Law, load_law, parse_jurisdiction
+from mailer.policy.switches import strictest
+from mailer.resources import tables
+from tests.factories import law
+from tests.unit.test_decision import ADA, POLICY, decided, reason, revised
+
+STRICTEST = ("opt_in", "on_request", "mailing")
+EEA = "BE BG HR CY CZ DK EE FI AX GR HU IE LV LT LU MT NL PL PT RO SK SI ES SE IS LI NO SJ DE AT GB"
+STRICT = "FR GF GP MQ YT RE MF BL PM IT CH CA AU CC CX NF NZ JP KR CN BR IN ZA IL SG TR IM JE GG GI"
+FEDERAL = "US PR GU VI AS MP UM"
+LAW = {
+    **dict.fromkeys(EEA.split(" "), ("opt_in", "on_request", "unlinkable")),
+    **dict.fromkeys(STRICT.split(" "), STRICTEST),
+    **dict.fromkeys(FEDERAL.split(" "), ("opt_out", "allowed", "individual")),
+}
+"""What somebody knows of the law, by country, apart from the files: promotions, partners' mail, opens."""
+LAX = revised(
+    POLICY,
+    switches=POLICY.switches.model_copy(
+        update={"promo_basis": "opt_out", "partner_mail": "allowed", "tracking": "individual"}
+    ),
+)
+"""A policy that asks for as little as can be."""
+GOOD = """
+name = "Nowhere"
+countries = ["AQ"]
+
+[promo_basis]
+value = "opt_out"
+source = "a law, Art. 1"
+checked = 2026-11-28
+sure = "primary"
+
+[partner_mail]
+value = "allowed"
+source = "a law, Art. 2"
+checked = 2026-11-28
+sure = "primary"
+
+[tracking]
+value = "individual"
+source = "a law, Art. 3"
+checked = 2026-11-28
+sure = "primary"
+"""
+
+
+@pytest.mark.parametrize("country", sorted(COUNTRIES))
+def test_each_countrys_law_decides(country: str) -> None:
+    """Under the laxest policy, somebody in each country gets what the law there lets them get, and no more."""
+    promo, partner, tracking = LAW.get(country, STRICTEST)
+    somebody = replace(ADA, country=country, consents=frozenset[str]())
+    for category in ("promotional", "newsletter"):
+        assert reason(decided(category, somebody, LAX)) == ("no_opt_in" if promo == "opt_in" else None)
+    refused = "not_requested" if partner == "on_request" else None
+    assert reason(decided("partner", somebody, LAX)) == refused
+    assert LAX.switches_for("2024", country).tracking == tracking
+    for category in ("breach", "policy_change", "rights"):
+        assert isinstance(decided(category, somebody, LAX), Send)
+
+
+def test_the_rows_are_all_there() -> None:
+    """No country has a file that is not expected here, and no expected one is missing."""
+    assert set(law().countries) == set(LAW)
+
+
+@pytest.mark.parametrize("country", [None, "EU", "ZZ", "AR", "XK"])
+def test_an_unknown_country_has_the_strictest_floor_of_all(country: str | None) -> None:
+    """No reviewed country is stricter; where the country is unknown, neither is what the policy says of one."""
+    own = revised(LAX, jurisdictions={"SE": law().floor("SE").model_copy(update={"tracking": "off"})})
+    found = own.switches_for("2024", country)
+    for reviewed in own.law.countries if country is None else set(own.law.countries) - {"SE"}:
+        assert found == strictest(found, own.floor(reviewed))
+    assert (found.tracking == "off") is (country is None)
+
+
+def test_an_unsure_demand_allows_no_more_than_an_unreviewed_country() -> None:
+    """The same file allows what it says while it is sure, and is as strict as any once it is not."""
+    sure, unsure = (load_law({"a": text}) for text in (GOOD, GOOD.replace('"primary"', '"unsure"')))
+    assert sure.floor("AQ").model_dump(exclude_none=True) == {
+        "promo_basis": "opt_out", "partner_mail": "allowed", "tracking": "individual"
+    }  # fmt: skip
+    assert unsure.floor("AQ") == unsure.unreviewed == Law().unreviewed == sure.floor(None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"opt_out"', '"opt-out"', 'aq.toml:6: promo_basis.value is "opt-out"; write opt_in or opt_out'),
+        ('source = "a law, Art. 1"\n', "", "aq.toml:5: promo_basis.source is missing; add it"),
+        ("checked = 2026-11-28", 'checked = "lately"', "aq.toml:8: promo_basis.checked is .* write a date"),
+        ('sure = "primary"', 'sure = "quite"', 'sure is "quite"; write primary, secondary or unsure'),
+        ('"AQ"', '"EU"', 'aq.toml:3: countries is "EU"; write the two letters of ISO 3166-1'),
+        ("[tracking]", "[pixels]", "aq.toml:.*: tracking is missing; add it"),
+        ("[tracking]", "[tracking", "aq.toml:.* is not TOML"),
+        ("name =", "nam =", "aq.toml:.*: nam is no key that belongs here; remove it, or mend its spelling"),
+    ],
+)
+def test_a_bad_file_is_refused_with_its_place(old: str, new: str, message: str) -> None:
+    """A file says what is wrong with it, on which line, and what to write."""
+    with pytest.raises(JurisdictionError, match=message):
+        load_law({"aq.toml": GOOD.replace(old, new, 1)})
+
+
+def test_a_country_has_one_law() -> None:
+    """A country in two files is refused, and so is a folder without any; both as faults of policies are."""
+    with pytest.raises(PolicyError, match=r"b\.toml:3: countries has AQ, and so has a\.toml; a country has one law"):
+        load_law({"a.toml": GOOD, "b.toml": GOOD})
+    with pytest.raises(PolicyError, match="MAILER_JURISDICTIONS: the folder holds no jurisdiction"):
+        load_law({})
+
+
+def test_every_demand_is_made_by_some_file() -> None:
+    """There is no key that no jurisdiction needs, and each demand says where it comes from."""
+    shipped = [parse_jurisdiction(text, name) for name, text in tables("jurisdictions").items()]
+    assert {name for one in shipped for name in one.demands} == set(DEMANDS)
+    assert all(any(char.isdigit() for char in demand.source) or demand.sure == "unsure"
+               for one in shipped for demand in one.demands.values())  # fmt: skip
+
+
+def test_the_page_is_what_the_command_writes() -> None:
+    """docs/jurisdictions.md is the output of `mailer policy jurisdictions --page`."""
+    page = Path(__file__).parents[2].joinpath("docs", "jurisdictions.md").read_text("utf-8")
+    assert page == page_of(law())
+    assert "not legal advice" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        ((), 0, "all others, and unknown ones"),
+        (("uk",), 0, "PECR 2003, reg. 22(2)"),
+        (("AR",), 0, "AR: not reviewed, so the strictest holds"),
+        (("EU",), 2, "EU is no country"),
+        (("DE", "--json"), 0, '"sure": "secondary"'),
+        (("--json",), 0, '"unreviewed": {'),
+        (("--page",), 0, "# Jurisdictions"),
+    ],
+)
+def test_the_command_shows_the_law(arguments: tuple[str, ...], status: int, said: str) -> None:
+    """The list, one country and the page say what there is, with its source; what is no country is bad input."""
+    result = CliRunner().invoke(app, ["policy", "jurisdictions", *arguments])
+    assert result.exit_code == status
+    assert said in result.output
