@@ -1,13 +1,12 @@
 """`mailer policy jurisdictions`: what the law of each country demands, with its sources; and the page of the docs."""
 
-import sys
 from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
 from mailer import resources
-from mailer.cli.shared import AsJson, fail, note, print_json, settings, table
+from mailer.cli.shared import AsJson, fail, note, out, print_json, settings, table
 from mailer.policy.countries import country_code
 from mailer.policy.jurisdiction import SWITCHES, Demand, Jurisdiction, JurisdictionError, Law, load_law
 from mailer.settings import SettingsError
@@ -45,7 +44,7 @@ def jurisdictions(
     """Shows what the law of each country demands, on which article that rests, and how sure it is."""
     law = _law()
     if page:
-        sys.stdout.write(page_of(law))
+        out.print(page_of(law).removesuffix("\n"))
         return
     if code is None:
         _list_all(law, json)

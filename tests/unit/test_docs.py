@@ -70,7 +70,7 @@ def test_every_default_is_the_documented_one(name: str) -> None:
     default = Settings.model_fields[name].default
     assert row
     match name, default:
-        case "templates" | "policies", _:
+        case "templates" | "policies" | "jurisdictions", _:
             assert row[1] == "those that come with mailer"
         case "secret_keys" | "address_key" | "ledger_key", _:
             assert row[1] == "a development key"
