@@ -25,7 +25,8 @@ day on which somebody looked.
 `MAILER_JURISDICTIONS` points at a folder of your own, which then is all the law there is. A file is one jurisdiction:
 its `name`, its `countries`, and a section for each demand. `promo_basis`, `partner_mail` and `tracking` are required.
 A country stands in one file. States of a federation and business addresses are not told apart, nor does a consent
-count that a law only implies, from a sale or an inquiry. Of ages, only `under_13` is known.
+count that a law only implies, from a sale or an inquiry. Of ages, only `under_13` is known. That a consent is confirmed
+(Germany, Austria) is for `confirmed` in the policy; that it is renewed after some time (Korea), for the application.
 
 """
 Code = Annotated[str | None, typer.Argument(help="A country by ISO 3166-1, such as DE or UK.")]
@@ -44,7 +45,8 @@ def jurisdictions(
     """Shows what the law of each country demands, on which article that rests, and how sure it is."""
     law = _law()
     if page:
-        out.print(page_of(law).removesuffix("\n"))
+        for line in page_of(law).splitlines():
+            out.print(line)
         return
     if code is None:
         _list_all(law, json)
@@ -120,7 +122,5 @@ def _value(demand: Demand[object]) -> str:
     match demand.value:
         case dict() as by_language:
             return ", ".join(f"{language}: {text}" for language, text in by_language.items())
-        case bool() as said:
-            return "yes" if said else "no"
         case said:
             return str(said)

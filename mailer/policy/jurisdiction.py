@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from mailer.policy.faults import PolicyError, describe, not_toml
 from mailer.policy.lines import line_of
-from mailer.policy.section import Country, Day, Flag, Section, Text
+from mailer.policy.section import Country, Day, Section, Text
 from mailer.policy.switches import Floor, PartnerMail, PromoBasis, Tracking, strictest_floor
 
 Sure = Literal["primary", "secondary", "unsure"]
@@ -43,7 +43,6 @@ class Jurisdiction(Section):
         name: as people call it.
         countries: where it holds: a state with its territories, or several states with one law.
         promo_basis, partner_mail, tracking: the least of these switches.
-        confirmed: a consent to marketing counts only once it was confirmed by mail (double opt-in).
         label: what the subject of marketing begins with.
         line: what the body of a promotion says: that it is advertising, by language.
     """
@@ -53,7 +52,6 @@ class Jurisdiction(Section):
     promo_basis: Demand[PromoBasis]
     partner_mail: Demand[PartnerMail]
     tracking: Demand[Tracking]
-    confirmed: Demand[Flag] | None = None
     label: Demand[Text] | None = None
     line: Demand[Annotated[dict[str, Text], Field(min_length=1)]] | None = None
 
@@ -74,7 +72,7 @@ class Jurisdiction(Section):
 
 SWITCHES: Final = ("promo_basis", "partner_mail", "tracking")
 """The demands that are the least of a switch."""
-DEMANDS: Final = (*SWITCHES, "confirmed", "label", "line")
+DEMANDS: Final = (*SWITCHES, "label", "line")
 """Every key of a jurisdiction that is a demand."""
 UNREVIEWED: Final = Floor(promo_basis="opt_in", partner_mail="on_request", tracking="mailing")
 """The floor where nobody knows the law, whatever the files say; where a file is stricter, that holds there as well."""
@@ -89,9 +87,6 @@ class Law:
         self._by_country = {country: one for one in self.jurisdictions for country in one.countries}
         self._floors = {country: one.floor for country, one in self._by_country.items()}
         self.unreviewed = strictest_floor(UNREVIEWED, *self._floors.values())
-        self.confirming = frozenset(
-            country for country, one in self._by_country.items() if one.confirmed and one.confirmed.value
-        )
 
     @property
     def countries(self) -> tuple[str, ...]:
