@@ -60,7 +60,8 @@ def case_of(person: Person, mail: Mail, policy: Policy) -> Case:
 
 def pays(standing: Standing, mail: Mail) -> bool:
     """Tells that a person pays for what a mailing is about."""
-    return standing.pays_for(mail.mailing.product)
+    product, has = mail.mailing.product, standing.products
+    return bool(has) and (product is None or not has.isdisjoint((product, "*")))
 
 
 def binding(policy: Policy, standing: Standing) -> tuple[Policy, ...]:

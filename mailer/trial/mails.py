@@ -9,7 +9,7 @@ from mailer.policy.category import Category
 from mailer.policy.decision import Mailing
 from mailer.policy.document import Policy
 from mailer.rendering.templates import Template, TemplateLibrary
-from mailer.trial.people import STRANGER, TOPIC
+from mailer.trial.people import PRODUCT, STRANGER, TOPIC
 
 INVITER = "Alex Example"
 NO_PURPOSE = "a-purpose-of-nobody"
@@ -75,6 +75,8 @@ def _variants(
             return
         plain = replace(plain, partner=partner)
     yield Mail(name, plain, template)
+    if category.name == "service":
+        yield Mail(f"{name} about {PRODUCT}", replace(plain, product=PRODUCT), template)
     if category.name == "account":
         yield Mail(f"{name} as an answer", replace(plain, answers=True), template)
     if category.optional and not category.invites and not category.partners:

@@ -22,6 +22,8 @@ ADDRESS = "sam@reader.example"
 """Where every made-up person gets mail."""
 TOPIC, OTHER_TOPIC = "trial-topic", "another-topic"
 """The topic that made-up mailings are about, and one that none is about."""
+PRODUCT = "trial-product"
+"""The product that made-up announcements are about."""
 STRANGER = "a-stranger"
 """A partner that no policy names."""
 FOREIGN_VERSION = "another-controller-2001"
@@ -186,7 +188,9 @@ def _askings(policy: Policy) -> Iterator[Trait]:
 
 def _states() -> Iterator[Trait]:
     """What has become of an account and its address."""
-    yield _trait("has a paid product", products=frozenset({EVERY_PRODUCT}))
+    yield _trait("pays for every product", products=frozenset({EVERY_PRODUCT}))
+    yield _trait(f"pays for {PRODUCT} only", products=frozenset({PRODUCT}))
+    yield _trait("pays for another product only", products=frozenset({"another-product"}))
     yield _trait("closed the account", deactivated=True)
     yield _trait("is erased", erased=True, address=None)
     yield _trait("was erased before", erased_before=True)

@@ -97,6 +97,7 @@ def _press(mail: Mail, template: Template, policy: Policy, links: Links, now: da
         topic=mailing.topic,
         inviter=INVITER if mailing.inviter else None,
         partner=mailing.partner,
+        product=mailing.product,
     )
     return Press(facts, policy, template, links, {})
 

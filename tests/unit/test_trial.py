@@ -19,6 +19,7 @@ from mailer.policy.document import Policy
 from mailer.policy.library import MODEL
 from mailer.policy.promise import Promise
 from mailer.policy.section import Cap
+from mailer.policy.standing import Standing
 from mailer.rendering.templates import Template, TemplateLibrary, restore
 from mailer.trial import doors
 from mailer.trial.doors import DOORS
@@ -258,6 +259,15 @@ def test_what_the_shipped_brands_promise_holds(brand: str) -> None:
     assert sum(line.result == HOLDS for line in own) > len(own) / 2
     assert all(line.not_tried for line in own if line.result == NOT_TRIED)
     assert not any("no statement" in why for line in own for why in line.not_tried)
+
+
+def test_a_trial_tells_products_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who pays for another product can leave announcements; that any product counted for all would be found."""
+    monkeypatch.setattr(Standing, "pays_for", lambda standing, _: bool(standing.products))
+    policy = policies()["interpals"]
+    line = trial_of(policy, NOTHING, ["service-scope"], people_of(policy))["service-scope"]
+    assert line.result == FAILS
+    assert "pays for another product only" in (line.failure or "")
 
 
 def test_a_message_that_is_never_sent_breaks_its_promise() -> None:
