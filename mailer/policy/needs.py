@@ -8,6 +8,7 @@ from mailer.policy.faults import place, shown
 from mailer.policy.lines import Path
 from mailer.policy.promise import CategoryNeeds, Needs, Promise
 from mailer.policy.section import Cap
+from mailer.policy.sources import KINDS
 from mailer.policy.switches import ORDER, weaker
 
 if TYPE_CHECKING:  # a policy asks for its needs when it is read
@@ -65,6 +66,10 @@ def _owed(promise: Promise, policy: "Policy", promising: "Policy") -> Iterator[U
     for name, need in needs.categories.items():
         yield from _category(name, need, policy.terms.get(name))
     yield from _processing(needs, policy)
+    for source, kind in needs.sources.items():
+        found = policy.vocabulary.find(source)
+        if found is None or KINDS.index(found) < KINDS.index(kind):
+            yield ("sources", source), MISSING if found is None else shown(found), f"{shown(kind)} or stricter"
     if needs.minimum_cell is not None and policy.minimum_cell < needs.minimum_cell:
         yield ("minimum_cell",), str(policy.minimum_cell), f"{needs.minimum_cell} or more"
     if needs.retention_days is not None and policy.retention_days > needs.retention_days:

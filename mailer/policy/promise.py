@@ -6,6 +6,7 @@ from pydantic import Field
 
 from mailer.policy.faults import shown
 from mailer.policy.section import Address, Cap, Channel, Country, Name, Section, Slug, Text, Whole
+from mailer.policy.sources import Kind
 from mailer.policy.switches import Floor, PartnerMail, PromoBasis, ServiceFooter, ServiceScope, Tracking
 
 Yes = Literal[True]
@@ -40,6 +41,7 @@ class Needs(Section):
         processors: the registry of processors has an entry; without any, whoever is configured is handed data.
         processor_countries: the countries in which processors may be, all of them.
         partners: the registry of partners has an entry.
+        sources: these sources are listed, each of this kind or a stricter one.
         purposes: the purposes that the policy may have, and no others.
         minimum_cell: the smallest group is of so many people or more.
         retention_days: what is left of an erased account is kept no longer.
@@ -61,6 +63,7 @@ class Needs(Section):
     processor_countries: tuple[Country, ...] | None = None
     partners: Yes | None = None
     purposes: tuple[Name, ...] | None = None
+    sources: dict[Text, Kind] = Field(default_factory=dict)
     minimum_cell: Whole | None = None
     retention_days: Whole | None = None
     controller: Slug | None = None
@@ -76,7 +79,8 @@ class Needs(Section):
         said: dict[str, Any] = self.model_dump(exclude_defaults=True, exclude_none=True, mode="json")
         exactly, categories = said.pop("exactly", {}), said.pop("categories", {})
         return (
-            *(f"{name} = {in_toml(value)}" for name, value in said.items()),
+            *(f"{name} = {in_toml(value)}" for name, value in said.items() if name != "sources"),
+            *(f"sources.{in_toml(name)} = {in_toml(kind)}" for name, kind in said.get("sources", {}).items()),
             *(f"{name} = {in_toml(value)} exactly" for name, value in exactly.items()),
             *(f"categories.{name}" for name, terms in categories.items() if not terms),
             *(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from mailer.inputs import MAX_ID
+from mailer.policy.registry import rule
 from mailer.rendering.linkable import has_link
 
 _MEMBER: Final = "member"
@@ -49,8 +50,9 @@ def by_ref(ref: str | None) -> dict[str, str]:
     return {_MEMBER: ref or "?"}
 
 
+@rule("members-names", "interpals-28", idle={})
 def named(context: Mapping[str, Any], names: Mapping[Any, str], locale: str) -> dict[str, str]:
-    """The values of a context that name members, as a mail shows them: a name that would be a link is none."""
+    """Another member has the name of that member's own record, or none: a name that would be a link is none."""
     found = {name: names.get(value[_MEMBER]) for name, value in context.items() if is_member(value)}
     return {name: somebody(locale) if not text or has_link(text) else text for name, text in found.items()}
 
