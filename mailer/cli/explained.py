@@ -69,7 +69,7 @@ def as_json(found: Found) -> dict[str, Any]:
         "switches": {
             name: {"value": value, "from": place} for name, value, place in switches(seen.policy, seen.standing)
         },
-        "rules": [asdict(line) for line in lines(seen)],
+        "rules": [asdict(line) | {"saw": _unaddressed(dict(line.saw))} for line in lines(seen)],
         "decision": verdict,
         "missing": list(missing(seen, decision)),
         "delivery": asdict(found.delivered) if found.delivered else None,
@@ -111,5 +111,5 @@ def _consents(found: Found) -> list[tuple[Cell, ...]]:
 
 
 def _row(line: Line) -> tuple[Cell, ...]:
-    saw = [f"{label(name)}: {value}" for name, value in line.saw.items()]
+    saw = [f"{label(name)}: {unaddressed(value)}" for name, value in line.saw.items()]
     return ">" if line.decides else "", line.rule, line.source, saw, line.said

@@ -30,9 +30,9 @@ _BY_ID, _OF_BRAND, _BY_EVENT, _LATEST = (
     _SQL["status"].replace("{which}", which) + limit
     for which, limit in (
         ("m.id = $1", ""),
-        ("m.id = (SELECT e.mailing_id FROM events e WHERE e.brand = $1 AND e.event_id = $2)", ""),
+        ("m.id = (SELECT e.mailing_id FROM events e WHERE e.brand = $1 AND e.event_id = ANY ($2::text[]) LIMIT 1)", ""),
         # Looked up before they are put in order: else a plan may read all mailings in their order, to find the newest.
-        ("m.id = ANY (ARRAY(SELECT k.id FROM mailings k WHERE k.event_id = $1))", " LIMIT 100"),
+        ("m.id = ANY (ARRAY(SELECT k.id FROM mailings k WHERE k.event_id = ANY ($1::text[])))", " LIMIT 100"),
         ("true", " LIMIT $1"),
     )
 )
@@ -198,7 +198,7 @@ class PostgresMailings:
 
     async def find(self, brand: str, event_id: str) -> MailingStatus | None:
         """See the port."""
-        row = await self._pool.fetchrow(_OF_BRAND, brand, event_id)
+        row = await self._pool.fetchrow(_OF_BRAND, brand, [event_id, self._hasher.hidden_id(brand, event_id)])
         return self._status(row) if row else None
 
     async def differing(self, event: MessageEvent) -> tuple[str, ...]:
@@ -215,7 +215,8 @@ class PostgresMailings:
 
     async def by_event(self, event_id: str) -> list[MailingStatus]:
         """The mailings of all brands whose event had this id."""
-        return [self._status(row) for row in await self._pool.fetch(_BY_EVENT, event_id)]
+        ids = [event_id, *(self._hasher.hidden_id(brand, event_id) for brand in self._policies)]
+        return [self._status(row) for row in await self._pool.fetch(_BY_EVENT, ids)]
 
     async def latest(self, limit: int) -> list[MailingStatus]:
         """The newest mailings first."""

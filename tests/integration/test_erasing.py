@@ -267,6 +267,8 @@ async def test_an_id_that_named_somebody_is_known_still(world: World) -> None:
     await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
     again = await world.accept([HERS], id=f"welcome-{REF}")
     assert (again.known, again.mailing_id) == (True, first.mailing_id)
+    assert [found.id for found in await world.mailings.by_event(f"welcome-{REF}")] == [first.mailing_id]
+    assert await world.mailings.find(BRAND, f"welcome-{REF}") is not None
     entries = len(await world.entries())
     assert (await said(world, "personalisation", REF, allowed=False, id=f"about-{REF}")).settled == "ack"
     assert len(await world.entries()) == entries

@@ -66,7 +66,7 @@ async def test_no_large_table_is_read_in_whole(world: World, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("statement", "asked"),
-    [(_BY_ID, "id"), (_OF_BRAND, "'interpals', event_id"), (_BY_EVENT, "event_id"), (_LATEST, "1")],
+    [(_BY_ID, "id"), (_OF_BRAND, "'interpals', ARRAY[event_id]"), (_BY_EVENT, "ARRAY[event_id]"), (_LATEST, "1")],
     ids=["by id", "by brand and event", "by event", "latest"],
 )
 async def test_a_status_reads_its_mailing_only(world: World, statement: str, asked: str) -> None:
