@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from mailer.actions.wishes import Asked, Confirmations, NobodyToAsk, ask
+from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.policy.scopes import can_be_asked, category_of, scopes_to_ask
-from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, partner_scope
 from mailer.ports.consents import CONFIRMED, Consent, Consents, Lifting, Recorded
 from mailer.ports.wishes import Wish
 
@@ -174,11 +175,14 @@ def _lifting(policy: Policy, said: Consent, before: datetime) -> Lifting | None:
     if said.source not in OWN:
         return None
     category = category_of(policy, said.scope)
+    shared = (
+        (SHARING,) if said.scope.startswith(partner_scope("")) or (category and CATEGORIES[category].partners) else ()
+    )
     if category is None:
-        return Lifting((said.scope,), (), before)
+        return Lifting((said.scope, *shared), (), before)
     others = tuple(name for name, known in policy.categories.items() if known.optional and name != category)
     topic_of = None if said.scope == category else category
-    return Lifting((said.scope, category, EVERYTHING_OPTIONAL), others, before, topic_of)
+    return Lifting((said.scope, category, EVERYTHING_OPTIONAL, *shared), others, before, topic_of)
 
 
 def _known(policy: Policy, recorded: Recorded | None) -> Recorded:

@@ -109,6 +109,7 @@ def _way(stop: Suppression) -> str:
     source, actor = unaddressed(stop.source), unaddressed(stop.actor)
     known = {
         "one-click": "by the one-click link",
+        "privacy-signal": "by what their browser says with each request (Sec-GPC, DNT)",
         "page": "on the page behind a link",
         "not-mine": "by saying on a page that the account is not theirs, behind a link",
         "confirmed": "by the link in a mail that asked for a confirmation",

@@ -17,11 +17,15 @@ from mailer.ledger.database import Connection, Pool, statements
 from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
-from mailer.policy.standing import EVERYTHING_OPTIONAL, partner_scope
+from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, partner_scope
 from mailer.ports.partners import Told, Unpushed
 
 _SQL = statements("partners")
-_ALL_PARTNERS = {EVERYTHING_OPTIONAL, *(category.name for category in CATEGORIES.values() if category.partners)}
+_ALL_PARTNERS = {
+    EVERYTHING_OPTIONAL,
+    SHARING,
+    *(category.name for category in CATEGORIES.values() if category.partners),
+}
 """The scopes of opt-outs that leave every partner."""
 
 

@@ -14,6 +14,7 @@ from mailer.policy.sources import FOR_SOMETHING_ELSE
 from mailer.policy.standing import (
     EMAIL,
     EVERYTHING_OPTIONAL,
+    SHARING,
     WRITTEN,
     Standing,
     partner_scope,
@@ -152,7 +153,7 @@ def strangers(facts: Facts) -> Verdict:
 @rule(
     "partner-request",
     "interpals-05, paltalk02-04",
-    sees=("mailing.partner", "switches.partner_mail", "standing.consents"),
+    sees=("mailing.partner", "switches.partner_mail", "standing.consents", "standing.opted_out"),
 )
 def partner_request(facts: Facts) -> Verdict:
     """A partner's mail goes only where the policy lets it, on request to those who asked for that partner."""
@@ -161,7 +162,7 @@ def partner_request(facts: Facts) -> Verdict:
     partner, allowed = facts.mailing.partner, facts.switches.partner_mail
     if partner is None or allowed == "never":
         return _suppress("no_partner_mail", "partner-request", facts)
-    if partner_scope(partner) in facts.standing.opted_out:
+    if not facts.standing.opted_out.isdisjoint((partner_scope(partner), SHARING)):
         return _suppress("opted_out", "partner-request", facts)
     if allowed == "on_request" and partner_scope(partner) not in facts.standing.consents:
         return _suppress("not_requested", "partner-request", facts)

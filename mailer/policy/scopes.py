@@ -4,7 +4,7 @@ import re
 
 from mailer.policy.document import Policy
 from mailer.policy.forms import SLUG
-from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, partner_scope, purpose_scope, version_scope
+from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, TRACKING, partner_scope, purpose_scope, version_scope
 
 
 def category_of(policy: Policy, scope: str) -> str | None:
@@ -27,7 +27,7 @@ def of_mail(policy: Policy, scope: str) -> bool:
 
 def can_be_left(policy: Policy, scope: str) -> bool:
     """Whether an opt-out may be about it."""
-    return scope == EVERYTHING_OPTIONAL or of_mail(policy, scope)
+    return scope in (EVERYTHING_OPTIONAL, SHARING) or of_mail(policy, scope)
 
 
 def can_be_asked(policy: Policy, scope: str) -> bool:
@@ -45,10 +45,10 @@ def scopes_of(policy: Policy) -> str:
     names = [name for name, category in policy.categories.items() if category.optional]
     purposes = [purpose_scope(purpose) for purpose in policy.purposes]
     partners = [partner_scope(partner.id) for partner in policy.partners]
-    return ", ".join([*names, "CATEGORY/TOPIC", *purposes, *partners])
+    return ", ".join([*names, "CATEGORY/TOPIC", *purposes, *partners, SHARING])
 
 
 def scopes_to_ask(policy: Policy) -> str:
     """For messages: what one can consent to."""
     versions = [version_scope(version.version) for version in policy.versions]
-    return ", ".join([TRACKING, scopes_of(policy), *versions])
+    return ", ".join([TRACKING, scopes_of(policy).removesuffix(f", {SHARING}"), *versions])

@@ -17,6 +17,9 @@ TRACKING = "tracking"
 VERSION = "version/"
 """How the scope of a consent to a version of the policy begins."""
 
+SHARING = "sharing"
+"""The scope of an opt-out from being shared with any partner, as browsers ask by Global Privacy Control."""
+
 EMAIL = "email"
 """The channel of who wants mail."""
 

@@ -12,7 +12,7 @@ from mailer.policy.standing import Standing
 OWN_WORDS = (
     *("one-click", "page", "not-mine", "confirmed", "application", "import", "recipient", "operator", "report"),
     *("timekeeper", "expired", "processor", "restored", "instead of all optional mail", "new address of who left"),
-    *("a consent given since", "undone on the same page", "taken back, and confirmed by mail"),
+    *("a consent given since", "undone on the same page", "taken back, and confirmed by mail", "privacy-signal"),
 )
 """Ways in which a change is said, and actors, in mailer's own words: they name nobody. What staff, an import or an
 application writes may name people, so it is kept in texts that erasure deletes."""

@@ -11,6 +11,7 @@ UNTRIED = {
         "consent-proof": f"{_STORED} with a consent",
         "disclosure": f"{_STORED} of a disclosure",
         "do-not-track": "it is about what is stored of an open",
+        "privacy-signal": "it is about what a browser says to a page",
         "export": "it is about the copy that a person gets of their data",
         "hand-over-record": f"{_STORED} of a hand-over",
         "legal-hold": f"{_STORED} while the law asks for it",

@@ -17,6 +17,7 @@ from mailer.web.choices import Choice, choices, titled
 from mailer.web.languages import Language
 from mailer.web.pages import Problem, brand_page, language_of, problem_page
 from mailer.web.pressing import METHODS, acts, form_of, is_current
+from mailer.web.signals import heed_signal
 from mailer.web.site import Site, TheSite
 
 router = APIRouter(include_in_schema=False)
@@ -36,6 +37,7 @@ async def confirming(request: Request, token: str, site: TheSite) -> Response:
     if not is_current(link.generation, standing) or not wishes:
         return problem_page(request, Problem.STALE, 410)
     late = all(wish.void for wish in wishes)
+    await heed_signal(request, site, policy, link.recipient_id)
     if acts(request.method):
         form = await form_of(request)
         for scope in [scope for scope in form.get("stop", []) if can_be_left(policy, scope)]:

@@ -23,6 +23,7 @@ from mailer.web.choices import Choice, acts_offered, scopes_offered, titled, top
 from mailer.web.languages import Language
 from mailer.web.pages import Problem, brand_page, language_of, problem_page
 from mailer.web.pressing import METHODS, Form, acts, form_of, is_current
+from mailer.web.signals import heed_signal
 from mailer.web.site import Site, TheSite
 
 router = APIRouter(include_in_schema=False)
@@ -43,6 +44,7 @@ async def preferences(request: Request, token: str, site: TheSite) -> Response:
         return problem_page(request, Problem.GONE, 410)
     language, current = language_of(request, policy), is_current(link.generation, standing)
     stopped = mailed = False
+    await heed_signal(request, site, policy, link.recipient_id)
     if acts(request.method):
         form = await form_of(request)
         stopped = await _stop(site, policy, standing, form)

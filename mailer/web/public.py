@@ -22,6 +22,7 @@ from mailer.telemetry import log
 from mailer.web.pages import Leaving, Problem, Step, brand_page, language_of, leaving_page, problem_page
 from mailer.web.preferences import ask_for
 from mailer.web.pressing import METHODS, Form, acts, form_of, is_current
+from mailer.web.signals import heed_signal
 from mailer.web.site import Meters, Site, TheMeters, TheSite
 
 router = APIRouter(include_in_schema=False)
@@ -34,6 +35,7 @@ async def leave(request: Request, token: str, site: TheSite, meters: TheMeters) 
     if found is None:
         return problem_page(request, Problem.BAD_LINK, 400)
     link, policy = found
+    await heed_signal(request, site, policy, link.recipient_id)
     if _closes(link):
         return await _close(request, site, policy, link)
     leaving = await _leaving(site, policy, link)

@@ -17,6 +17,7 @@ from mailer.telemetry import log
 from mailer.web.machines import is_machine
 from mailer.web.pages import Problem, problem_page
 from mailer.web.pressing import is_current
+from mailer.web.signals import has_signal
 from mailer.web.site import Meters, Site, TheSite
 
 router = APIRouter(include_in_schema=False)
@@ -133,7 +134,7 @@ def opener(recipient_id: int, level: Tracking) -> int | None:
 @rule("do-not-track", "peerstream-11; W3C Tracking Preference Expression; Global Privacy Control", idle=False)
 def do_not_track(headers: Mapping[str, str]) -> bool:
     """A request that asks not to be tracked counts for its mailing only."""
-    return headers.get("dnt") == "1" or headers.get("sec-gpc") == "1"
+    return has_signal(headers)
 
 
 def countable(url: str) -> str:

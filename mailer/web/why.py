@@ -24,6 +24,7 @@ from mailer.telemetry import log
 from mailer.web.languages import Language
 from mailer.web.pages import Problem, brand_page, kinds, language_of, problem_page
 from mailer.web.pressing import METHODS, acts, form_of, is_current
+from mailer.web.signals import heed_signal
 from mailer.web.site import Meters, Site, TheMeters, TheSite
 
 router = APIRouter(include_in_schema=False)
@@ -56,6 +57,7 @@ async def report(request: Request, token: str, site: TheSite, meters: TheMeters)
     if origin is None or standing is None or standing.erased:
         return problem_page(request, Problem.GONE, 410)
     done, current = None, is_current(link.generation, standing)
+    await heed_signal(request, site, policy, link.recipient_id)
     if acts(request.method):
         done = await _pressed(request, site, meters, policy, link, origin if current else None)
     reason = explain(policy, origin, language_of(request, policy)) if current else None

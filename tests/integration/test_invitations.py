@@ -112,10 +112,11 @@ async def test_a_member_is_no_invitee(world: World) -> None:
 
 
 async def test_an_invitee_who_joins(world: World) -> None:
-    """An invitee gets no other optional mail until the application says that they have joined."""
+    """An invitee gets no other optional mail until they ask for it themselves, also when they have joined."""
     assert await outcome(world, await invite(world, 1)) == SENT
     assert await outcome(world, await world.accept([person(1)])) == ("suppressed", "only_invited")
-    assert await outcome(world, await world.accept([person(1, source="sign-up")])) == SENT
+    assert await outcome(world, await world.accept([person(1, source="sign-up")])) == ("suppressed", "only_invited")
+    assert await outcome(world, await world.accept([person(1, source="sign-up")], "policy_change")) == SENT
 
 
 async def test_stopping_and_letting_go_on(world: World) -> None:

@@ -1,0 +1,33 @@
+"""What a browser says of its owner's wishes with each request: Global Privacy Control, and Do Not Track."""
+
+from collections.abc import Mapping
+
+from fastapi import Request
+
+from mailer.actions import opt_out
+from mailer.policy.document import Policy
+from mailer.policy.registry import rule
+from mailer.policy.standing import SHARING
+from mailer.web.pressing import acts
+from mailer.web.site import Site
+
+SIGNAL = "privacy-signal"
+"""How such a wish was said, as the ledger has it."""
+
+
+def has_signal(headers: Mapping[str, str]) -> bool:
+    """Tells whether a request carries `Sec-GPC: 1` or `DNT: 1`."""
+    return headers.get("sec-gpc") == "1" or headers.get("dnt") == "1"
+
+
+@rule("privacy-signal", "peerstream-11; Global Privacy Control 3; CCPA Regulations 7025", idle=None)
+async def heed_signal(request: Request, site: Site, policy: Policy, recipient_id: int) -> None:
+    """Who presses a button in a browser that asks not to share is not shared: no partner's mail, on partners' lists.
+
+    Following a link records nothing. The wish is of a person whom the link names, whether or not it is their newest.
+    """
+    if not acts(request.method) or not has_signal(request.headers):
+        return
+    standing = await site.standings.get(policy.brand, recipient_id)
+    if standing is not None and SHARING not in standing.opted_out:
+        await opt_out(site.standings, policy, recipient_id, SHARING, SIGNAL)
