@@ -4,13 +4,14 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.cli import checking, explain, jurisdictions, trial
+from mailer.cli import causes, checking, explain, jurisdictions, trial
 from mailer.cli.checking import enforced_by, policies_at_hand
 from mailer.cli.shared import AsJson, facts, fail, print_json, table
 from mailer.policy.document import Policy
 from mailer.policy.switches import ORDER
 
-app = typer.Typer(help="Policies: list, show, check, try, explain, jurisdictions.", no_args_is_help=True)
+app = typer.Typer(help="Policies: list, show, check, try, explain, jurisdictions, causes.", no_args_is_help=True)
+causes.register(app)
 checking.register(app)
 explain.register(app)
 jurisdictions.register(app)

@@ -75,7 +75,7 @@ SHOWS = {
     "suppressions list", "suppressions explain", "suppressions export", "mailing list", "mailing show",
     "mailing coverage", "report advertiser", "ledger export", "ledger verify", "dead list", "dead show",
     "templates check", "templates preview", "policy explain", "policy list", "policy show", "policy check",
-    "policy jurisdictions",
+    "policy jurisdictions", "policy causes",
     "policy try", "partners list", "partners key", "partners suppressions", "processors list", "quarantine list",
     "rate list", "publishers list", "publishers show", "schema event", "schema queues", "schema api", "doctor",
     "init", "notices list",

@@ -1,0 +1,79 @@
+"""`mailer policy causes`: what each cause does to mail of each category, as docs/causes.md has it."""
+
+import typer
+
+from mailer import resources
+from mailer.cli.shared import AsJson, print_json
+from mailer.policy.category import CATEGORIES
+from mailer.policy.causes import CAUSES, outcomes
+from mailer.policy.document import Policy, parse_policy
+from mailer.policy.jurisdiction import load_law
+
+_INTRODUCTION = """\
+# What stops which mail
+
+Each row is one thing that is so, where nothing else is in the way; each column is a category. `mailer policy causes`
+writes this page from the rules; `tests/unit/causes.toml` says by hand what has to stand in each cell. Under the
+switches that allow most, a mail is sent. A code such as `opted_out` is the reason why it is not, and stands in the
+ledger. *held* mail is decided again later, and *→* is another channel, where somebody works through a
+[queue](rights.md).
+
+Mail of the category `updates` is published as `service`: it is what service mail is under `service_scope = "paid"` to
+who does not pay for the product it is about. In all other columns the person pays.
+
+**No opt-out stops it** means: `sent` in the rows of opt-outs, complaints, objections, refusals, caps and hours. A
+complaint is recorded as an opt-out of what was complained about.
+
+"""
+_REST = """
+## What is not about a person
+
+| what | does |
+|---|---|
+| a brand, a mailing or everything is stopped | all of it waits, whatever its category |
+| no processor may have it, or all are paused | it waits and fails in time; a breach notice is written after a day |
+| a relay refuses for now | it is tried again, for as long as its category says: five days, two or one |
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(causes)
+
+
+def causes(json: AsJson = False) -> None:
+    """Says what each cause does to mail of each category: the page docs/causes.md."""
+    policy = shipped_policy()
+    if json:
+        print_json({cause.says: dict(outcomes(cause, policy)) for cause in CAUSES})
+    else:
+        typer.echo(page(policy), nl=False)
+
+
+def shipped_policy() -> Policy:
+    """The model of a policy that comes with mailer, under the laws that come with it."""
+    text = (resources.folder("policies") / "default.toml").read_text("utf-8")
+    return parse_policy(text, "default.toml", load_law(resources.tables("jurisdictions")))
+
+
+def page(policy: Policy) -> str:
+    """The page, in Markdown."""
+    head = f"| | {' | '.join(name.replace('_', ' ') for name in CATEGORIES)} |\n|---|{'---|' * len(CATEGORIES)}\n"
+    rows = "".join(
+        f"| {cause.says} | {' | '.join(_cell(outcome) for _, outcome in outcomes(cause, policy))} |\n"
+        for cause in CAUSES
+    )
+    return f"{_INTRODUCTION}{head}{rows}{_REST}"
+
+
+def _cell(outcome: str) -> str:
+    kind, _, why = outcome.partition(": ")
+    match kind:
+        case "suppressed":
+            return f"`{why}`"
+        case "held":
+            return f"held, `{why}`"
+        case "diverted":
+            return f"→ {why.replace('_', ' ')}"
+        case _:
+            return kind
