@@ -11,18 +11,19 @@ _NO_SOURCE = frozenset({"__pycache__", "_data"})
 """Folders of the package that hold no code: what Python has compiled, and what a wheel packs beside it."""
 
 
-def digests_of(policies: Path, templates: Path) -> dict[str, str]:
+def digests_of(policies: Path, templates: Path, jurisdictions: Path) -> dict[str, str]:
     """Returns a digest for each part of the tree, by the part's name, the same for a checkout and for its wheel.
 
     Args:
         policies: the folder of the policy files.
         templates: the folder of the templates.
+        jurisdictions: the folder of what the law demands.
     """
     return {
         "code": _digest(_PACKAGE, resources.folder("migrations")),
         "policies": _digest(policies),
         "templates": _digest(templates),
-        "jurisdictions": _digest(resources.folder("jurisdictions")),
+        "jurisdictions": _digest(jurisdictions),
     }
 
 

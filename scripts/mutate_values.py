@@ -1,10 +1,11 @@
 """Changes each value that decides, one at a time, and expects a pure test to fail; prints the survivors.
 
 A mutant takes one value of a switch for another, changes one trait of a category, swaps two neighbours in the order of
-the rules, changes one value of a policy file, or takes one need of a promise away or loosens it. The tests run in a
-process of their own, in which the changed module is imported in place of the written one. Pages that a command writes
-kill nothing. Neighbours whose order cannot matter are found, and not listed by hand: no category is asked about both,
-or there is no mailing and nobody with up to three things wrong of whom both speak, and no rule before them.
+the rules, changes one value of a policy file or of a jurisdiction, or takes one need of a promise away or loosens it.
+The tests run in a process of their own, in which the changed module is imported in place of the written one. Pages that
+a command writes kill nothing. Neighbours whose order cannot matter are found, and not listed by hand: no category is
+asked about both, or there is no mailing and nobody with up to three things wrong of whom both speak, and no rule before
+them.
 """
 
 import argparse
@@ -28,9 +29,12 @@ from tests.unit.test_needs import opposites
 
 DECIDING = ("tests/unit/test_order.py", "tests/unit/test_decision_clauses.py", "tests/unit/test_decision.py")
 WRITING = ("tests/unit/test_traits.py", "tests/unit/test_switch_values.py")
+LAWFUL = ("tests/unit/test_jurisdictions.py",)
 READING = ("tests/unit/test_needs.py", "tests/unit/test_traits.py")
 
-SPARED: dict[str, str] = {}
+SPARED: dict[str, str] = {
+    "need: interpals-08, categories: without updates": "a policy under `paid` is refused without it",
+}
 """By mutant: why no test can tell it apart. One that is killed, or is none, may not stand here."""
 
 
@@ -125,18 +129,51 @@ def mutants_of_policies(folder: Path) -> Iterator[Mutant]:
         document = tomllib.loads(text)
         if document["brand"] == "default":
             continue
+        if tomllib.loads(_text(document)) != document:
+            sys.exit(f"{name} cannot be written anew, and its mutants would fall for that")
         for words, changed in opposites(document):
-            yield _with_files(folder, f"value: {document['brand']}, {words}", texts | {name: _text(changed)})
+            yield _with_files(
+                folder, f"value: {document['brand']}, {words}", "policies", texts | {name: _text(changed)}
+            )
         for number, promise in enumerate(document["promises"]):
             for words, needs in weaker(promise.get("needs", {})):
                 promises = list(document["promises"])
                 promises[number] = {**promise, "needs": needs}
                 changed = {**document, "promises": promises}
-                yield _with_files(folder, f"need: {promise['id']}, {words}", texts | {name: _text(changed)})
+                yield _with_files(folder, f"need: {promise['id']}, {words}", "policies", texts | {name: _text(changed)})
 
 
-def _with_files(folder: Path, name: str, texts: Mapping[str, str]) -> Mutant:
-    """Other policy files, in a folder of their own."""
+def mutants_of_jurisdictions(folder: Path) -> Iterator[Mutant]:
+    """Each demand of each jurisdiction, with each other value or left out; and each without one of its countries."""
+    texts = {file.name: file.read_text("utf-8") for file in (ROOT / "jurisdictions").glob("*.toml")}
+    for name, text in sorted(texts.items()):
+        document = tomllib.loads(text)
+        if tomllib.loads(_text(document)) != document:
+            sys.exit(f"{name} cannot be written anew, and its mutants would fall for that")
+        for words, changed in _others(document):
+            yield _with_files(folder, f"law: {name}, {words}", "jurisdictions", texts | {name: _text(changed)})
+
+
+def _others(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for country in document["countries"]:
+        if len(document["countries"]) > 1:
+            rest = [other for other in document["countries"] if other != country]
+            yield f"without {country}", {**document, "countries": rest}
+    for key, demand in document.items():
+        if not isinstance(demand, dict):
+            continue
+        if key not in ORDER:
+            yield f"without {key}", {name: said for name, said in document.items() if name != key}
+        value = demand["value"]
+        for other in ORDER.get(key, ()):
+            if other != value:
+                yield f"{key} = {other}", {**document, key: {**demand, "value": other}}
+        if isinstance(value, bool):
+            yield f"{key} = {not value}", {**document, key: {**demand, "value": not value}}
+
+
+def _with_files(folder: Path, name: str, which: str, texts: Mapping[str, str]) -> Mutant:
+    """Other files of policies or jurisdictions, in a folder of their own."""
     own = Path(tempfile.mkdtemp(dir=folder))
     for file, text in texts.items():
         own.joinpath(file).write_text(text, "utf-8")
@@ -144,9 +181,9 @@ def _with_files(folder: Path, name: str, texts: Mapping[str, str]) -> Mutant:
 _asked = folder
 
 def folder(name: str) -> Path:
-    return Path({str(own)!r}) if name == "policies" else _asked(name)
+    return Path({str(own)!r}) if name == {which!r} else _asked(name)
 """
-    return _appended("mailer.resources", name, code, READING)
+    return _appended("mailer.resources", name, code, READING if which == "policies" else LAWFUL)
 
 
 def weaker(needs: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -187,6 +224,7 @@ def main() -> int:
             *mutants_of_traits(),
             *mutants_of_order(),
             *mutants_of_policies(Path(folder)),
+            *mutants_of_jurisdictions(Path(folder)),
         )
         mutants = [mutant for mutant in every if only in mutant.name]
         if not mutants:

@@ -54,7 +54,7 @@ def check(
     if run is None and record is not None:
         fail(f"{record} is missing, and nothing is proven without it; {_HOW}", 1)
     files = settings()
-    at_hand = digests_of(files.policies, files.templates)
+    at_hand = digests_of(files.policies, files.templates, files.jurisdictions)
     found = report(policies.values(), rules, run, at_hand)
     trials = {} if run and not run.differs(at_hand) else _trials(policies, files)
     faults = (*found.faults, *_failed(trials))

@@ -1,5 +1,6 @@
 """A promise as a policy file has it, and what it needs the rest of that file to say."""
 
+import re
 from typing import Any, Literal
 
 from pydantic import Field
@@ -80,7 +81,7 @@ class Needs(Section):
         exactly, categories = said.pop("exactly", {}), said.pop("categories", {})
         return (
             *(f"{name} = {in_toml(value)}" for name, value in said.items() if name != "sources"),
-            *(f"sources.{in_toml(name)} = {in_toml(kind)}" for name, kind in said.get("sources", {}).items()),
+            *(f"sources.{_key(name)} = {in_toml(kind)}" for name, kind in said.get("sources", {}).items()),
             *(f"{name} = {in_toml(value)} exactly" for name, value in exactly.items()),
             *(f"categories.{name}" for name, terms in categories.items() if not terms),
             *(
@@ -95,11 +96,18 @@ def in_toml(value: Any) -> str:
     """Writes a value as a TOML file has it in one line."""
     match value:
         case dict():
-            return f"{{ {', '.join(f'{key} = {in_toml(inner)}' for key, inner in value.items())} }}"
+            return f"{{ {', '.join(f'{_key(key)} = {in_toml(inner)}' for key, inner in value.items())} }}"
         case list():
             return f"[{', '.join(in_toml(inner) for inner in value)}]"
         case _:
             return shown(value)
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else shown(name)
+
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Promise(Section):

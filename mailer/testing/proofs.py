@@ -58,7 +58,7 @@ class Recorder:
         """Notes which code and which files are tested: those at the beginning, which are imported."""
         if not hasattr(self._config, "workerinput"):
             settings = read_settings()
-            self._digests = digests_of(settings.policies, settings.templates)
+            self._digests = digests_of(settings.policies, settings.templates, settings.jurisdictions)
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """A run that left tests out is of a part."""

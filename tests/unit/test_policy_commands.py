@@ -24,7 +24,7 @@ def policy_command(*arguments: str) -> Result:
 
 def record_of(file: Path, *tests: Mapping[str, object]) -> str:
     """A record of these tests, of the code and the files at hand; its path."""
-    at_hand = digests_of(resources.folder("policies"), resources.folder("templates"))
+    at_hand = digests_of(*map(resources.folder, ("policies", "templates", "jurisdictions")))
     record = {"when": "2026-06-01", "commit": None, "whole": True, "own": True, "tests": tests, "digests": at_hand}
     file.write_text(json.dumps(record))
     return str(file)
@@ -107,25 +107,26 @@ def test_check_works_on_one_promise_where_mailer_was_installed(tmp_path: Path, m
 
 def test_each_part_of_a_tree_has_a_digest(tmp_path: Path) -> None:
     """A file that is changed, added or renamed changes the digest of its part, and of no other; caches do not count."""
-    policies, templates = tmp_path / "policies", tmp_path / "templates"
+    policies, templates, law = tmp_path / "policies", tmp_path / "templates", tmp_path / "law"
     (templates / "acme").mkdir(parents=True)
     policies.mkdir()
+    law.mkdir()
     file = templates / "acme" / "body.txt.j2"
     file.write_text("Hello")
-    before = digests_of(policies, templates)
-    for change in (
-        lambda: file.write_text("Hallo"),
-        lambda: file.rename(file.with_name("body.html.j2")),
-        lambda: (policies / "acme.toml").write_text("x = 1"),
+    before = digests_of(policies, templates, law)
+    for part, change in (
+        ("templates", lambda: file.write_text("Hallo")),
+        ("templates", lambda: file.rename(file.with_name("body.html.j2"))),
+        ("policies", lambda: (policies / "acme.toml").write_text("x = 1")),
+        ("jurisdictions", lambda: (law / "de.toml").write_text("x = 1")),
     ):
         change()
-        after = digests_of(policies, templates)
-        changed = [part for part in before if before[part] != after[part]]
-        assert changed == (["policies"] if (policies / "acme.toml").exists() else ["templates"])
+        after = digests_of(policies, templates, law)
+        assert [name for name in before if before[name] != after[name]] == [part]
         before = after
     (templates / "__pycache__").mkdir()
     (templates / "__pycache__" / "x.pyc").write_text("x")
-    assert digests_of(policies, templates) == before
+    assert digests_of(policies, templates, law) == before
 
 
 def test_list_and_show_say_what_holds() -> None:
