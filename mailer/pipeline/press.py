@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from mailer.pipeline.counting import NOT_COUNTED, Counting
 from mailer.pipeline.fields import fields_handed_over
 from mailer.policy.category import Category
+from mailer.policy.countries import region_of
 from mailer.policy.decision import Mailing
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
@@ -17,17 +18,12 @@ from mailer.policy.switches import ServiceFooter, Switches
 from mailer.ports.deliveries import Row
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Outgoing
+from mailer.rendering.advertising import marked
 from mailer.rendering.forms import NAME, Form, kind_of
 from mailer.rendering.headers import HeaderRefused, addr_spec
 from mailer.rendering.leaving import NoWayOut, service_footer, sheet_of, way_out
 from mailer.rendering.linkable import has_link
-from mailer.rendering.links import (
-    SERVICE,
-    Links,
-    PreferencesToken,
-    ReportToken,
-    UnsubscribeToken,
-)
+from mailer.rendering.links import SERVICE, Links, PreferencesToken, ReportToken, UnsubscribeToken
 from mailer.rendering.members import by_ref, members_in, named, unnamed
 from mailer.rendering.message import Blank, Letterhead, Skeleton
 from mailer.rendering.templates import (
@@ -191,14 +187,15 @@ class Press:
         locale = self.template.choose(row.locale, self._spoken)
         words = self.template.words_for(row.locale, locale)
         names = tuple(values) if row.context else ()
-        key = locale, words, category.name, footer, level, names, *map(kind_of, values.values())
+        mark = self.policy.marks.get(row.standing.country or region_of(row.locale) or "") if category.markets else None
+        key = locale, words, category.name, footer, level, mark, names, *map(kind_of, values.values())
         blanks, key = (self._shared, (*self._like, *key)) if self._like else (self._blanks, key)
         blank = blanks.get(key)
         if blank is None:
             same = self._values(row, locale, footer, level)
             form = self.template.form(locale, same, values)
             is_own = form is None
-            form = form or self._rendered(locale, {**same, **values})
+            form = marked(form or self._rendered(locale, {**same, **values}), mark, category, locale)
             if faults := self._ways_out(form, category, footer, locale, same, values):
                 raise NoWayOut("; ".join(faults))
             fields = fields_handed_over(self.template, {**same, **values})

@@ -23,7 +23,7 @@ from mailer.policy.coherence import faults_of_floors, faults_within
 from mailer.policy.faults import PolicyError as PolicyError
 from mailer.policy.faults import describe, fault, not_toml, place, shown
 from mailer.policy.forms import DOMAIN, LOCALE, VERSION, language_tag
-from mailer.policy.jurisdiction import Law
+from mailer.policy.jurisdiction import Law, Mark
 from mailer.policy.needs import unmet
 from mailer.policy.placeholders import unfilled
 from mailer.policy.promise import Promise
@@ -251,15 +251,9 @@ class Policy(Section):
         return self
 
     @model_validator(mode="after")
-    def _no_weaker_than_the_floor(self, info: ValidationInfo) -> Self:
+    def _coherent(self, info: ValidationInfo) -> Self:
         self._law = info.context or self._law
-        for found in faults_of_floors(self, self._law):
-            raise found
-        return self
-
-    @model_validator(mode="after")
-    def _coherent(self) -> Self:
-        for found in faults_within(self):
+        for found in (*faults_within(self), *faults_of_floors(self, self._law)):
             raise found
         return self
 
@@ -288,6 +282,11 @@ class Policy(Section):
     def law(self) -> Law:
         """The jurisdictions."""
         return self._law
+
+    @cached_property
+    def marks(self) -> Mapping[str, Mark]:
+        """The marks of marketing, by country; each message asks for them."""
+        return self._law.marks
 
     def floor(self, country: str | None) -> Floor:
         """The least of each switch by the law of a country, and by what the policy itself says of it.

@@ -6,6 +6,7 @@ how sure that is. A country in no file is not reviewed: the strictest of all dem
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Final, Generic, Literal, TypeVar
 
 from pydantic import Field, ValidationError
@@ -78,6 +79,24 @@ UNREVIEWED: Final = Floor(promo_basis="opt_in", partner_mail="on_request", track
 """The floor where nobody knows the law, whatever the files say; where a file is stricter, that holds there as well."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Mark:
+    """The marks that marketing bears in some countries; there is one of each kind, told apart by what it is.
+
+    Attributes:
+        label: what the subject begins with; None: nothing.
+        lines: the line in the body, by language; none where the law wants none.
+    """
+
+    label: str | None
+    lines: Mapping[str, str]
+
+    def line(self, locale: str) -> str | None:
+        """The line in the language of a mail, else in the first language that there is."""
+        language = locale.partition("-")[0]
+        return self.lines.get(language) or next(iter(self.lines.values()), None)
+
+
 class Law:
     """All jurisdictions, by country."""
 
@@ -87,6 +106,7 @@ class Law:
         self._by_country = {country: one for one in self.jurisdictions for country in one.countries}
         self._floors = {country: one.floor for country, one in self._by_country.items()}
         self.unreviewed = strictest_floor(UNREVIEWED, *self._floors.values())
+        self.marks = dict(_marks(self.jurisdictions))
 
     @property
     def countries(self) -> tuple[str, ...]:
@@ -100,6 +120,16 @@ class Law:
     def floor(self, country: str | None) -> Floor:
         """The least of each switch for somebody in a country; None: nobody knows where."""
         return self._floors.get(country or "", self.unreviewed)
+
+
+def _marks(jurisdictions: Iterable[Jurisdiction]) -> Iterator[tuple[str, Mark]]:
+    """Yields each country that wants a mark with its own."""
+    made: dict[tuple[object, ...], Mark] = {}
+    for one in jurisdictions:
+        label, lines = one.label.value if one.label else None, one.line.value if one.line else {}
+        if label or lines:
+            mark = made.setdefault((label, *lines.items()), Mark(label, lines))
+            yield from ((country, mark) for country in one.countries)
 
 
 class JurisdictionError(PolicyError):

@@ -9,6 +9,7 @@ from mailer.actions.rights import rectify
 from mailer.ports.consents import Consent
 from mailer.ports.rights import Correction
 from tests.factories import World, person, plain_event, policies, received
+from tests.letters import parts, read
 
 OPT_OUT_BRANDS = {"interpals": "2024", "paltalk-2002": "2002-12-15"}
 """The brands that promise promotions without an opt-in, with their versions (interpals-24, paltalk02-02)."""
@@ -25,13 +26,16 @@ NOT_ASKED: dict[str, dict[str, Any]] = {code: {"country": code} for code in ("US
 """People who get offers until they refuse."""
 
 
+def address_of(ref: str) -> str:
+    """The address of somebody of these tests."""
+    return f"{ref.replace(' ', '-').replace(',', '')}@people.example".lower()
+
+
 async def offered(world: World, brand: str, people: dict[str, dict[str, Any]], consenting: bool = False) -> set[str]:
     """Those of some people who are handed an offer and a newsletter of a brand; they get both or neither."""
     version = policies()[brand].version
     audience = [
-        {**person(0), "ref": ref, "email": f"{ref.replace(' ', '-')}@people.example".lower(), "source": "sign-up"}
-        | {"policy_version": version}
-        | values
+        {**person(0), "ref": ref, "email": address_of(ref), "source": "sign-up"} | {"policy_version": version} | values
         for ref, values in people.items()
     ]
     audience = [{key: value for key, value in one.items() if value is not None} for one in audience]
@@ -97,3 +101,34 @@ async def test_mandatory_mail_goes_to_every_country(world: World) -> None:
     arrived = received(plain_event({"refs": ["user-1", "user-2"]}, "policy_change"))
     await world.intake().take("service", [arrived])
     assert sorted(world.processor.recipients) == ["user-1@people.example", "user-2@people.example"]
+
+
+MARKED: dict[str, tuple[dict[str, Any], str, str]] = {
+    "KR": ({"country": "KR"}, "(\uad11\uace0) ", ""),
+    "in Korean": ({"country": None, "locale": "ko-KR"}, "(\uad11\uace0) ", ""),
+    "in Korean, in Chile": ({"country": "CL", "locale": "ko-KR"}, "", ""),
+    "IL": ({"country": "IL"}, "\u05e4\u05e8\u05e1\u05d5\u05de\u05ea: ", ""),
+    "SG": ({"country": "sgp"}, "<ADV> ", ""),
+    "CN": ({"country": "CN"}, "\u5e7f\u544a ", ""),
+    "US": ({"country": "US"}, "", "Advertisement"),
+    "UK": ({"country": "UK"}, "", "Advertisement"),
+    "FR": ({"country": "RE", "locale": "fr"}, "", "Advertisement"),
+    "JP": ({"country": "JP"}, "", ""),
+}
+"""People, with the label of their offers and the line in them; the line is in the language of the mail."""
+
+
+@pytest.mark.rule("advertising-marks")
+async def test_offers_say_what_they_are_where_the_law_wants_it(world: World) -> None:
+    """The subject has its country's label once, and both parts of an offer its line; a newsletter has no line."""
+    people = {ref: values for ref, (values, _, _) in MARKED.items()}
+    assert await offered(world, "interpals", people, consenting=True) == set(people)
+    for mail in world.processor.sent:
+        message = read(mail)
+        _, label, line = next(said for ref, said in MARKED.items() if mail.recipient == address_of(ref))
+        promotes = "offers" in str(message["List-Id"]).lower()
+        subject = str(message["Subject"]).removeprefix(label) if label else str(message["Subject"])
+        assert str(message["Subject"]) == label + subject
+        assert not any(mark and mark in subject for _, mark, _ in MARKED.values())
+        for part in parts(message):
+            assert ("Advertisement" in part) is (bool(line) and promotes), mail.recipient
