@@ -144,9 +144,10 @@ def has_had_many(policy: Policy) -> Trait:
 
 def _origins(policy: Policy) -> Iterator[Trait]:
     """Where a person lives, and how and under which version their address was collected."""
-    countries = ("DE", "FR", "GB", "CH", "CA", "AU", "JP", "KR", "XX", None)
+    countries = ("DE", "FR", "AX", "RE", "GB", "CH", "CA", "AU", "JP", "KR", "BR", "TR", "XX", None)
     for country in dict.fromkeys((*countries, *policy.jurisdictions)):
         yield _trait("", country=country)
+    yield _trait("reads American English", country=None, locale="en-US")
     for version in policy.versions[1:]:
         yield _trait("", collected_under=version.version)
         yield _trait("", collected_under=f"{version.version}\n{policy.version}")

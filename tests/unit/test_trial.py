@@ -270,6 +270,14 @@ def test_a_trial_tells_products_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pays for another product only" in (line.failure or "")
 
 
+def test_a_trial_knows_that_the_law_asks_for_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipeline that forgets where people live sends offers to Germany, and to who lives nobody knows where."""
+    monkeypatch.setattr(Policy, "switches_for", lambda policy, *_: policy.switches)
+    line = trial_of(policies()["interpals"], NOTHING, ["promo-basis"])["promo-basis"]
+    assert line.result == FAILS
+    assert (line.failure or "").startswith("a person in DE, ")
+
+
 def test_a_message_that_is_never_sent_breaks_its_promise() -> None:
     """A template whose message the press refuses is named by the promise of a way out, with the reason."""
     line = trial_of(policies()["interpals"], edited("interpals", "weekly", *LOOKS["way_out"].edit), ["way-out"], ())[
