@@ -23,6 +23,7 @@ class Sink:
     name, country, contract, outside = "sink", "ZZ", "none", False
     weight: int = 1
     purposes: frozenset[str] | None = None
+    way: str | None = None
 
     async def send(
         self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False

@@ -152,6 +152,7 @@ class FakeProcessor:
     outside: bool = False
     weight: int = 1
     purposes: frozenset[str] | None = None
+    way: str | None = None
     sent: list[Outgoing] = field(default_factory=list)
     windows: list[int] = field(default_factory=list)
 

@@ -11,6 +11,7 @@ from mailer.ports.consents import Consent
 from mailer.ports.wishes import Confirmation, Wish, Wishes
 from mailer.rendering.linkable import has_link
 from mailer.rendering.links import ConfirmToken, Links
+from mailer.rendering.promotion import promotional_words
 
 CONFIRMATION = "confirm-subscription"
 """The template of the mail that asks for a confirmation."""
@@ -59,7 +60,7 @@ async def ask(
     Raises:
         NobodyToAsk: the brand has no such recipient.
     """
-    requested = _requested(wishes)
+    requested = _requested(wishes, policy.default_locale)
 
     def letter(made: Confirmation) -> Message:
         token = ConfirmToken(policy.brand, recipient_id, made.id, made.generation)
@@ -80,7 +81,8 @@ async def ask(
     return Asked(asked.ref)
 
 
-def _requested(wishes: Sequence[Wish]) -> str:
-    """The words that the mail repeats: none with an address, which it would carry to whomever the asker named."""
-    said = ", ".join(wish.words for wish in wishes if wish.words and not has_link(wish.words))[:_WORDS]
+def _requested(wishes: Sequence[Wish], locale: str) -> str:
+    """The words that the mail repeats: none with an address, or that promote, to whomever the asker named."""
+    told = (wish.words for wish in wishes if wish.words and not has_link(wish.words))
+    said = ", ".join(words for words in told if not any(promotional_words(words, locale)))[:_WORDS]
     return "" if has_link(said) else said  # a domain may be what the cut left

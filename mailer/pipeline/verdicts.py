@@ -252,6 +252,7 @@ def conclude(step: Sending, outcome: Outcome, now: datetime, *, doubted: bool = 
         step.press,
         step.category,
         reason=" ".join(dict.fromkeys((outcome.result, *(stated or reason).split()))) if reason else outcome.result,
+        rule=encrypted_way(step.processor) if state is State.HANDED_OVER else None,
         processor=step.processor.name,
         country=step.processor.country,
         contract=step.processor.contract,
@@ -320,6 +321,12 @@ def hand_over_record(draft: Draft, printed: Printed) -> Entry | None:
 def notice_proof(category: Category, content: bytes) -> str | None:
     """Of a notice that everyone must get, the ledger keeps the digest of each copy, as proof of what was told."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}" if category.tells_change else None
+
+
+@rule("encrypted-way", "interpals-29, paltalk06-27; GDPR Art. 32(1)(a)")
+def encrypted_way(processor: Processor) -> str | None:
+    """Each message that was handed over has on record with which encryption it left, and that its relay was checked."""
+    return processor.way
 
 
 def _decided(draft: Draft) -> Entry:

@@ -9,7 +9,8 @@ from uuid import UUID
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import decide
 from mailer.policy.decision import Decision, Divert, Hold, Mailing, Send, Suppress
-from mailer.policy.document import CategoryTerms, Hours, Partner, Policy
+from mailer.policy.document import CategoryTerms, Hours, Policy
+from mailer.policy.parties import Partner
 from mailer.policy.section import Cap
 from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL, Standing
 from mailer.policy.switches import Switches

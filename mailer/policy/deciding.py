@@ -40,7 +40,7 @@ ASKED: dict[str, tuple[Callable[[Category], bool], Callable[[Facts], Verdict]]] 
     "opt-out": (_optional, rules.opted_out),
     "refused-purpose": (_optional, rules.refused_purpose),
     "strangers": (_all, rules.strangers),
-    "partner-request": (lambda category: category.partners, rules.partner_request),
+    "partner-request": (_optional, rules.partner_request),
     "inviter": (lambda category: category.invites, rules.inviter),
     "one-invitation": (_optional, rules.one_invitation),
     "erased-before": (_optional, rules.erased_before),

@@ -25,6 +25,7 @@ from mailer.policy.faults import describe, fault, not_toml, place, shown
 from mailer.policy.forms import DOMAIN, LOCALE, VERSION, language_tag
 from mailer.policy.jurisdiction import Law, Mark
 from mailer.policy.needs import unmet
+from mailer.policy.parties import Partner, ProcessorTerms
 from mailer.policy.placeholders import unfilled
 from mailer.policy.promise import Promise
 from mailer.policy.section import (
@@ -115,55 +116,6 @@ class CategoryTerms(Section):
             yield from (key for key in ("reason", "alarm") if getattr(self, key) not in (None, "optional"))
 
 
-class Dated(Section):
-    """What holds from one day on, and until another one, both included; None: to this day."""
-
-    since: Day
-    until: Day | None = None
-
-    def on(self, day: date) -> bool:
-        """Whether it holds on a day."""
-        return self.since <= day and (self.until is None or day <= self.until)
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.until is not None and self.until < self.since:
-            raise fault("ends_early", ("until",))
-        return self
-
-
-class ProcessorTerms(Dated):
-    """A processor that may be given data, and for what (GDPR Art. 28).
-
-    Attributes:
-        name: as the hand-over names it. country: where it processes.
-        purposes: those of the policy that it may serve.
-        no_retention: the reference of its statement that it retains nothing (paltalk06-13).
-        since, until: when it was in use; the registry is dated (peerstream-05).
-    """
-
-    name: Text
-    country: Country
-    purposes: tuple[Name, ...]
-    no_retention: Text | None = None
-
-
-class Partner(Dated):
-    """A partner of the brand for whom it may mail (interpals-05, paltalk02-04).
-
-    Attributes:
-        id: as events and consents name it. name: as recipients know it.
-        contract: the reference of the contract.
-        since, until: when it is a partner.
-        push_url: where suppressions are posted; None if the partner fetches them.
-    """
-
-    id: Slug
-    name: Text
-    contract: Text
-    push_url: Https | None = None
-
-
 class Seal(Section):
     """The programme of a privacy seal, to which people may turn who are not answered (paltalk06-29)."""
 
@@ -184,6 +136,7 @@ class Policy(Section):
         sources: from where addresses come, each of a kind, beside those that every policy has.
         terms: the categories that the brand mails, with what it says of them (`categories` in the file).
         switches: where policies differ.
+        reply_domains: other domains of the brand, whose mailboxes its mail may show and name for answers.
         opt_out_mailbox: where an opt-out may be mailed to; None: nobody reads such a mailbox.
         channels: where else than by mail a person may wish to be told, such as `telephone` (paltalk06-08); none.
         seal: the privacy seal's programme, which answers to requests name; None: there is none.
@@ -206,6 +159,7 @@ class Policy(Section):
     default_locale: Annotated[str, Field(pattern=LOCALE), AfterValidator(language_tag)]
     controller: Controller
     senders: Senders
+    reply_domains: tuple[Annotated[str, Field(pattern=DOMAIN)], ...] = ()
     opt_out_mailbox: Address | None = None
     channels: tuple[Channel, ...] = ()
     seal: Seal | None = None

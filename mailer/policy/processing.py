@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import date
 
-from mailer.policy.document import Policy, ProcessorTerms
+from mailer.policy.document import Policy
+from mailer.policy.parties import ProcessorTerms
 from mailer.policy.registry import rule
 
 REFUSALS = (

@@ -156,10 +156,10 @@ def strangers(facts: Facts) -> Verdict:
     sees=("mailing.partner", "switches.partner_mail", "standing.consents", "standing.opted_out"),
 )
 def partner_request(facts: Facts) -> Verdict:
-    """A partner's mail goes only where the policy lets it, on request to those who asked for that partner."""
-    if not facts.category.partners:
-        return None
+    """What a partner is named in goes only where the policy lets it, on request to those who asked for that partner."""
     partner, allowed = facts.mailing.partner, facts.switches.partner_mail
+    if partner is None and not facts.category.partners:
+        return None
     if partner is None or allowed == "never":
         return _suppress("no_partner_mail", "partner-request", facts)
     if not facts.standing.opted_out.isdisjoint((partner_scope(partner), SHARING)):

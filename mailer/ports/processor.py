@@ -64,6 +64,14 @@ class Processor(Protocol):
         """The purposes that it may serve; None: all. What a policy forbids it comes on top."""
         ...
 
+    @property
+    def way(self) -> str | None:
+        """The weakest encryption of a connection on which it took messages, as the ledger notes it: `tls:TLSv1.3 …`.
+
+        None: nothing leaves this machine.
+        """
+        ...
+
     async def send(
         self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
     ) -> list[Outcome]:

@@ -47,6 +47,7 @@ class Dialler:
         self._name = OwnName(relay.helo)
         self._login = Login(relay)
         self._ahead = Ahead(relay.name)
+        self._ways: tuple[str, ...] = ()
 
     async def dial(self, patience: float) -> Speaker | NoConnection:
         """Connects, encrypts and authenticates, at the first address of the relay with which that works.
@@ -76,12 +77,25 @@ class Dialler:
             opening = _Opening(relay, self._context, self._login, reached, ends - time.monotonic(), greeting)
             found = await opening.open(await self._name.at(reached.own))
             if isinstance(found, aiosmtplib.SMTP):
+                self._note_way(found)
                 return self._speaker(found)
             if found.trouble in _EVERYWHERE:
                 return found
             addresses = self._addresses.without(addresses, reached.peer)
             if not addresses or time.monotonic() >= ends:
                 return found
+
+    @property
+    def way(self) -> str | None:
+        """The weakest encryption of the connections that were made, as the ledger notes it; None before the first."""
+        return min(self._ways, default=None)
+
+    def _note_way(self, client: aiosmtplib.SMTP) -> None:
+        version = _version(client)
+        checked = self._context is not None and self._context.check_hostname
+        way = f"tls:{version} {'verified' if checked else 'unverified'}" if version else "tls:none on this machine"
+        if way not in self._ways:
+            self._ways = (*self._ways, way)
 
     def _speaker(self, client: aiosmtplib.SMTP) -> Speaker:
         """The one that speaks as the relay offers."""
@@ -151,6 +165,9 @@ class _Opening:
         if self._relay.tls is Tls.STARTTLS:
             await self._take(Trouble.STARTTLS, seconds, client.starttls())
             await self._take(Trouble.EHLO, seconds, client.ehlo())
+        if self._relay.tls is not Tls.NONE and _version(client) is None:
+            self._step = Trouble.TLS
+            raise ConnectionError("the connection is not encrypted, and nothing is said on it")
         await self._take(Trouble.AUTH, seconds, self._login.log_in(client))
 
     async def _take(self, step: Trouble, seconds: float, doing: Awaitable[object]) -> None:
@@ -162,6 +179,13 @@ class _Opening:
                 await doing
         except TimeoutError:
             raise TimeoutError(f"no {_ANSWERS.get(step, 'answer')} within {seconds:.1f} seconds") from None
+
+
+def _version(client: aiosmtplib.SMTP) -> str | None:
+    """The version of TLS that a connection speaks; None: it is not encrypted."""
+    layer = client.transport.get_extra_info("ssl_object") if client.transport is not None else None
+    version: str | None = layer.version() if layer is not None else None
+    return version
 
 
 def _hang_up(client: aiosmtplib.SMTP) -> None:

@@ -34,7 +34,13 @@ class SmtpProcessor:
         self.name, self.country, self.contract = relay.name, relay.country, relay.contract
         self.outside, self.weight, self.purposes = relay.outside, relay.weight, relay.purposes
         self._relay = relay
-        self._pool = Pool(relay, Dialler(relay, context))
+        self._dialler = Dialler(relay, context)
+        self._pool = Pool(relay, self._dialler)
+
+    @property
+    def way(self) -> str | None:
+        """See the port."""
+        return self._dialler.way
 
     def __repr__(self) -> str:
         """Names the relay, without credentials."""

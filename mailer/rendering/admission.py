@@ -11,6 +11,7 @@ from mailer.policy.attachments import unattachable
 from mailer.policy.category import Category
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
+from mailer.rendering.carried import carried_faults
 from mailer.rendering.forms import NAME
 from mailer.rendering.headers import CONTROL
 from mailer.rendering.languages import is_locale
@@ -56,6 +57,7 @@ def admit(event: MessageEvent, policies: Mapping[str, Policy], templates: Templa
         category = policy.categories[event.category]
         problems += _demands(event, policy, category)
         problems += _link_problems(event, template, category)
+        problems += carried_faults(event, policy, category, template)
         problems += _fetched_problems(event, template)
         problems += _address_problems(event, template)
     problems += _context_problems(event, template, texts)

@@ -134,6 +134,12 @@ _VALUE = re.compile(f"{VALUE}[^{END}]*{END}")
 _MARKS = re.compile(f"[{OPEN}{BRANCH}{CLOSE}]")
 
 
+def selling_words() -> frozenset[str]:
+    """The words of four letters or more among those that promote, in any language."""
+    every = (word for words in _WORDS.values() for pattern in words for word in re.findall(r"[^\W\d_]{4,}", pattern))
+    return frozenset(every) | {"sale", "discounts", "discounted", "vouchers", "coupons"}
+
+
 def promotional_words(content: str, locale: str, *, markup: bool = False) -> Iterator[str]:
     """The words of a text that promote, in English or in the locale's language.
 

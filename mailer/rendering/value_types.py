@@ -214,6 +214,8 @@ def _is_of_currency(sign: str) -> bool:
 
 MEMBER = Single('member, by reference: {"member": "their ref"}, never a name that was typed', is_member_ref)
 """Another member of the brand, whose name comes from their own record."""
+MAILBOX = Single("e-mail address", _is_mailbox, is_address=True)
+"""A mailbox to which a reader may write."""
 _SINGLES: Mapping[str, Single] = {
     "slug": Single("slug of letters, digits, - and _ (A to Z, at most 100)", _matches(_SLUG)),
     "date": Single("date such as 2026-04-12", _is_date),
@@ -221,7 +223,7 @@ _SINGLES: Mapping[str, Single] = {
     "number": Single("number", _is_number),
     "money": Single("amount with its currency such as $59.95", _is_money),
     "url anywhere": Single("https or http URL", _is_url, is_address=True),
-    "mailbox": Single("e-mail address", _is_mailbox, is_address=True),
+    "mailbox": MAILBOX,
     "telephone": Single("telephone number", _matches(_TELEPHONE), is_address=True),
     "member": MEMBER,
 }

@@ -10,7 +10,8 @@ from mailer.policy.aggregates import figure, publish, subtractable
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import decide
 from mailer.policy.decision import Mailing, Send
-from mailer.policy.document import Policy, ProcessorTerms
+from mailer.policy.document import Policy
+from mailer.policy.parties import ProcessorTerms
 from mailer.policy.processing import Handover, refusal
 from mailer.rendering.admission import admit
 from mailer.rendering.templates import Template, TemplateLibrary

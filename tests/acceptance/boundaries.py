@@ -132,7 +132,7 @@ def message(name: str) -> dict[str, Any]:
         people(name, name="Ann", locale="en-GB", collected_at="2026-01-01T00:00:00Z", policy_version="2024"),
         campaign="spring",
         reason="because",
-        reply_to="desk@example.org",
+        reply_to="desk@interpals.example",
         attachments=[{"filename": "a.txt", "content_type": "text/plain", "content": "aGk="}],
         send_at="2026-01-01T00:00:00Z",
         expires_at="2199-01-01T00:00:00Z",

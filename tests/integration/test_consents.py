@@ -99,7 +99,7 @@ async def test_ones_own_later_consent_ends_the_opt_out_of_its_scope(world: World
     ada, grace = await world.known(1, 2, email="ada@people.example")
     for scope in ("newsletter", "promotional", "newsletter/chat-rooms"):
         await leave(world, ada, scope)
-    done = await give(world, ada, "newsletter", source=source)
+    done = await give(world, ada, "newsletter", source=source, proof="the link of mail 8121")
     assert isinstance(done, Recorded)
     assert done.lifted == ("newsletter",)
     for recipient_id in (ada, grace):

@@ -18,7 +18,7 @@ from mailer.events import Person
 from mailer.ledger.addresses import AddressHasher
 from mailer.pipeline import pushing
 from mailer.pipeline.pushing import Push
-from mailer.policy.document import Partner
+from mailer.policy.parties import Partner
 from mailer.ports.partners import PostRefused
 from mailer.ports.people import ImportRow
 from mailer.ports.suppressions import NewSuppression

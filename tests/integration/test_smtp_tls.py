@@ -59,6 +59,7 @@ async def test_starttls_with_a_certificate_that_is_not_trusted(
     assert [outcome.result for outcome in outcomes] == [Result.UNSENT] * 2
     assert outcomes[0].text.startswith("relay: the certificate is not trusted: self")
     assert not keep.envelopes
+    assert sender.way is None
 
 
 @pytest.mark.parametrize("pipelining", [False, True])
@@ -92,6 +93,7 @@ async def test_starttls_with_a_certificate_that_is_trusted(
     assert [outcome.result for outcome in outcomes] == [Result.ACCEPTED] * 3
     assert [envelope.original_content for envelope in keep.envelopes] == [CONTENT, big.content, CONTENT]
     assert len(logins) == 1
+    assert sender.way == "tls:TLSv1.3 verified"
 
 
 async def test_starttls_that_is_not_offered() -> None:

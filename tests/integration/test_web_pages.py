@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailer.actions import opt_out
-from mailer.policy.document import Partner
+from mailer.policy.parties import Partner
 from mailer.policy.standing import TRACKING, Standing
 from mailer.ports.ids import uuid7
 from mailer.rendering.links import ConfirmToken, PreferencesToken, ReportToken, UnsubscribeToken

@@ -14,9 +14,10 @@ from mailer.ports.ids import uuid7
 from mailer.rendering.links import PreferencesToken
 from tests.factories import World, policies
 from tests.integration.web_world import browse
-from tests.letters import ADA, LINKS, event_of, known, stands, told
+from tests.letters import ADA, LINKS, consents, event_of, known, publish, stands, told
 from tests.processes import Stack
 from tests.promises.test_consents import SAID, WORDS, imports, reasons, tell, why_not
+from tests.publishers import issue_key
 
 NEW = "paltalk-2006"
 SHOP = Identity.read("key:shop")
@@ -137,3 +138,66 @@ async def test_confirmed_in_a_file_is_proven_or_nothing(world: World, operator: 
         done = await operator.done("consents", "import", "said.jsonl", "--brand", NEW, "--json")
         assert done.json["taken"] == taken
         assert len(await told(world, event_of(NEW, "weekly"))) == taken
+
+
+@pytest.mark.promise("interpals-27")
+async def test_no_member_sees_anothers_address(world: World) -> None:
+    """A member's address in Reply-To, a value, an inviter or a file reaches nobody, by the queue as by the API."""
+    bob = {**ADA, "ref": "bob", "email": "bob@mail.example", "name": "Bob"}
+    await known(world, "interpals", ADA, bob)
+    page = {"url": "https://interpals.example/letters"}
+    key = await issue_key(world.pool, "app", "interpals")
+    for name, values in (
+        ("activity", {"reply_to": bob["email"]}),
+        ("activity", {"context": {"sender_name": f"Bob <{bob['email']}>", **page}}),
+        ("activity", {"context": {"sender_name": "Bob", "url": f"{page['url']}?to=bob%40mail.example"}}),
+        ("invitation", {"inviter": bob["email"]}),
+        ("maintenance", {"reason": f"{bob['email']} reported your letter"}),
+    ):
+        event = event_of("interpals", name, **values)
+        world.processor.sent.clear()
+        arrived = await publish(world, event)
+        assert (arrived.settled or "").startswith("rejected"), values
+        async with browse(world, authorization=f"Bearer {key}") as client:
+            assert (await client.post("/api/v1/events", json=event)).status_code == 422
+        assert world.processor.sent == []
+    [letter] = await told(world, event_of("interpals", "activity", reply_to="help@interpals.example"))
+    assert "bob@" not in str(letter)
+
+
+@pytest.mark.promise("interpals-05", "interpals-04")
+async def test_a_partner_in_a_letter_reaches_who_asked(world: World) -> None:
+    """A letter or an offer that names a partner says so, and goes to who asked for that partner's mail alone."""
+    bob = {**ADA, "ref": "bob", "email": "bob@mail.example", "name": "Bob"}
+    await known(world, "interpals", ADA, bob)
+    await consents(world, "interpals", "partner/penpal-shop")
+    items = [
+        {"title": "Penpal Shop has a phrase book", "text": "Twelve languages.", "url": "https://interpals.example/a"}
+    ]
+    letter = event_of("interpals", "weekly", to={"refs": ["ada", "bob"]})
+    letter["context"] = {**letter["context"], "items": items}
+    assert "names Penpal Shop" in ((await publish(world, letter)).settled or "")
+    assert "no partner" in ((await publish(world, {**letter, "id": "2", "partner": "acme"})).settled or "")
+    [mail] = await told(world, {**letter, "id": "3", "partner": "penpal-shop"})
+    assert mail["To"].addresses[0].addr_spec == "ada@people.example"
+    assert await why_not(world, "bob") == ("not_requested", "partner-request")
+    hidden = event_of("interpals", "maintenance", reason="Penpal Shop works on its servers")
+    assert "leave it out" in ((await publish(world, hidden)).settled or "")
+
+
+@pytest.mark.promise("paltalk06-05", "paltalk06-10")
+async def test_service_mail_carries_no_offer_in_any_field(world: World) -> None:
+    """Reason, values, names and files of mail that nobody can leave promote nothing, whoever publishes it."""
+    await known(world, NEW, ADA)
+    picture = {"filename": "a.png", "content_type": "image/png", "content": "iVBORw0KGgo="}
+    note = {"filename": "50% off.pdf", "content_type": "application/pdf", "content": "JVBERi0="}
+    for values in (
+        {"reason": "Save 50% until Sunday"},
+        {"attachments": [picture]},
+        {"attachments": [note]},
+        {"to": {"people": [{**ADA, "name": "Ada, discount inside!"}]}},
+    ):
+        arrived = await publish(world, event_of(NEW, "maintenance", **values))
+        assert (arrived.settled or "").startswith("rejected"), values
+    answer = event_of(NEW, "rights-answer", context={"done": "erased", "message": "Half price if you come back."})
+    assert "which promotes" in ((await publish(world, answer)).settled or "")

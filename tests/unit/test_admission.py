@@ -96,9 +96,11 @@ def test_an_address_of_mandatory_mail_leads_somewhere(url: object) -> None:
     """A value that mandatory mail makes a link of is a URL of the brand's own, for all and for each person."""
     welcome = {"category": "account", "template": "welcome", "reason": "A new account"}
     said = "verify_url is no https or http URL of paltalk.example; template welcome declares its type"
-    assert problems(**welcome, context={"verify_url": url}) == [f"context: {said}"]
+    found = problems(**welcome, context={"verify_url": url})
+    assert [one for one in found if "holds an address" not in one] == [f"context: {said}"]
     own = people({"verify_url": GOOD_URLS[0]}, {"verify_url": url})
-    assert problems(**welcome, context={}, to=own) == [f"to.people.1.context: {said}"]
+    found = problems(**welcome, context={}, to=own)
+    assert [one for one in found if "holds an address" not in one] == [f"to.people.1.context: {said}"]
 
 
 @pytest.mark.parametrize("url", GOOD_URLS)
@@ -199,7 +201,7 @@ def test_what_the_trial_finds() -> None:
     assert problems(context={"headline": "x", "items": [{"title": "t"}]}) == [
         "context: paltalk-2006/weekly (en): text is missing in an object that has title"
     ]
-    assert problems(context={"headline": "a\r\nBcc: x@y.example"}) == [
+    assert problems(context={"headline": "a\r\nBcc: x"}) == [
         "context: paltalk-2006/weekly (en): the subject has a line break or control character"
     ]
     assert "not iterable" in problems(context={"headline": "x", "items": 5})[0]

@@ -37,7 +37,7 @@ ONLY = {
     **dict.fromkeys(("topic-consent", "subscription", "fresh-consent", "frequency", "mail-hours"), OPTIONAL),
     **dict.fromkeys(("contest-entry", "promo-basis"), MARKETING),
     "known-basis": {name for name, category in CATEGORIES.items() if category.promotes},
-    "partner-request": {"partner"},
+    "partner-request": OPTIONAL,
     "inviter": {"invitation"},
     "electronic-consent": {"breach"},
 }
@@ -117,6 +117,9 @@ PEOPLE: list[tuple[str | None, str, Standing, Policy, dict[str, Any]]] = [
     (None, "newsletter", replace(ADA, opted_out=frozenset({"purpose/offers"})), POLICY, {}),
     ("unrelated_third_party", "newsletter", ADA, POLICY, {"partner": "stranger"}),
     (None, "newsletter", ADA, POLICY, {"partner": PARTNER}),
+    ("no_partner_mail", "newsletter", ADA, NEVER, {"partner": PARTNER}),
+    ("not_requested", "notification", consenting("notification"), ON_REQUEST, {"partner": PARTNER}),
+    ("opted_out", "updates", replace(ADA, opted_out=frozenset({f"partner/{PARTNER}"})), POLICY, {"partner": PARTNER}),
     ("no_partner_mail", "partner", ADA, POLICY, {"partner": None}),
     ("no_partner_mail", "partner", ADA, NEVER, {}),
     ("opted_out", "partner", replace(ADA, opted_out=frozenset({f"partner/{PARTNER}"})), POLICY, {}),

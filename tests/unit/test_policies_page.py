@@ -9,21 +9,11 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from mailer.policy.document import (
-    CategoryTerms,
-    Controller,
-    Hours,
-    Partner,
-    Policy,
-    PolicyError,
-    ProcessorTerms,
-    Seal,
-    Senders,
-    parse_policy,
-)
+from mailer.policy.document import CategoryTerms, Controller, Hours, Policy, PolicyError, Seal, Senders, parse_policy
 from mailer.policy.faults import MESSAGES
 from mailer.policy.hours import first_within, zones_of
 from mailer.policy.library import load
+from mailer.policy.parties import Partner, ProcessorTerms
 from mailer.policy.promise import CategoryNeeds, Needs, Promise
 from mailer.policy.section import Cap
 from mailer.policy.switches import ORDER, Floor

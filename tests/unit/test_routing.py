@@ -27,8 +27,9 @@ from mailer.pipeline.routing import (
     Routes,
 )
 from mailer.policy.category import Lane
-from mailer.policy.document import Policy, ProcessorTerms
+from mailer.policy.document import Policy
 from mailer.policy.outcome import Outcome, Result
+from mailer.policy.parties import ProcessorTerms
 from mailer.policy.processing import REFUSALS, Handover, refusal
 from mailer.policy.trouble import Trouble
 from tests.factories import FakeProcessor, policies, until

@@ -1,0 +1,168 @@
+"""What an event may not carry into a mail: other people's addresses, partners, and promotion where there is to be none.
+
+Each rule looks at all that an event gives: context, people's own values, reason, names of files and texts in them.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from mailer.events import Attachment, MessageEvent, People
+from mailer.policy.category import Category
+from mailer.policy.document import Policy
+from mailer.policy.registry import rule
+from mailer.rendering.compiled import Template
+from mailer.rendering.linkable import shown_texts
+from mailer.rendering.promotion import UNSEEN, promotional_words, selling_words
+from mailer.rendering.value_types import MAILBOX, Single, ValueType, words_of
+
+_AT: Final = re.compile(r"[^\s@<>\"'(),;:=&?/]+(?:@|%40)((?:[\w-]+\.)+[^\W\d_][\w-]+)", re.IGNORECASE)
+"""A mailbox, also as it stands in a URL; the group is its domain."""
+_MAYBE: Final = re.compile("[@\uff20\ufe6b]|%40|&(?:#|commat)|[([]at[)\\]]|[\uff08(]a\\s?t[\uff09)]", re.IGNORECASE)
+_LONG: Final = 60
+_SIGN: Final = re.compile(r"[\d%$€£!]")
+_SELLING: Final = selling_words()
+_WRITTEN_OUT: Final = re.compile(r"\s*(?:&#0*64;|&#x0*40;|&commat;|[(\[]at[)\]])\s*", re.IGNORECASE)
+
+
+class Carried(NamedTuple):
+    """A text that an event gives.
+
+    Attributes:
+        place: the field that it is of.
+        text: itself.
+        are_words: it is the caller's own words, and no address, number or name of a kind.
+        own: the address of the one who alone gets it; None where several do.
+        kind: the type that the template declares for it, if any.
+    """
+
+    place: str
+    text: str
+    are_words: bool = True
+    own: str | None = None
+    kind: ValueType | None = None
+
+
+def carried_faults(event: MessageEvent, policy: Policy, category: Category, template: Template) -> Iterator[str]:
+    """Finds what an event may not carry into a mail of its category."""
+    texts = list(_carried(event, template))
+    if _is_legal(category):  # it names whom to ask, who may be of another house, and a second person releases it
+        texts = [one for one in texts if one.kind is not MAILBOX]
+    yield from own_addresses(event, policy, texts)
+    yield from partner_named(event, policy, category, texts)
+    yield from plain_words(event, category, template, texts)
+
+
+@rule("own-addresses", "interpals-27", idle=())
+def own_addresses(event: MessageEvent, policy: Policy, texts: Sequence[Carried]) -> Iterator[str]:
+    """No mail shows an address but its reader's and the brand's own: not in Reply-To, a value, a reason or a file."""
+    if event.reply_to and not _is_ours(event.reply_to.rpartition("@")[2], policy):
+        yield f"reply_to: is none of {policy.domain}; where answers go is the brand's: name its domain in reply_domains"
+    for place in dict.fromkeys(one.place for one in texts if _MAYBE.search(one.text) and _is_foreign(one, policy)):
+        yield (
+            f"{place}: holds an address that is neither the reader's nor of {policy.domain}; nobody's address is shown "
+            "to others: leave it out, or name the brand's other domains in reply_domains"
+        )
+
+
+@rule("partner-named", "interpals-05", idle=())
+def partner_named(event: MessageEvent, policy: Policy, category: Category, texts: Sequence[Carried]) -> Iterator[str]:
+    """What names a partner says so, and goes to who asked for that partner alone; what nobody can leave names none."""
+    if category.partners or not (policy.partners or event.partner):
+        return
+    if event.partner is not None and category.mandatory:
+        yield f"partner: {category.name} mail is for no partner; leave it out, or publish partner mail"
+    elif event.partner is not None and event.partner not in {partner.id for partner in policy.partners}:
+        yield f"partner: {event.brand} has no partner {event.partner}"
+    if _is_legal(category):  # the law asks to whom data went
+        return
+    texts = [*texts, Carried("reply_to", event.reply_to or "")]
+    whole = _plain("\n".join([one.text for one in texts]))
+    for partner in policy.partners:
+        if partner.id == event.partner or not partner.is_named(whole):
+            continue
+        remedy = "leave it out" if category.mandatory else f'say "partner": "{partner.id}"'
+        for place in dict.fromkeys(one.place for one in texts if partner.is_named(_plain(one.text))):
+            yield f"{place}: names {partner.name}, of which only who asked hears: {remedy}, or publish partner mail"
+
+
+@rule("plain-words", "paltalk06-05, paltalk06-10; the floor", idle=())
+def plain_words(event: MessageEvent, category: Category, template: Template, texts: Sequence[Carried]) -> Iterator[str]:
+    """Mail that nobody can leave promotes in no value, reason or file either; nor does an invitation."""
+    if not category.is_plain and not category.invites:
+        return
+    for one in texts:
+        if one.are_words and (words := _promotes(one.text, template.locales)):
+            said = f'{one.place}: says "{words}", which promotes'
+            yield f"{said}; {category.name} mail does not: say it in promotional mail"
+    for index, file in enumerate(event.attachments):
+        if file.content_type.startswith("image/"):
+            yield f"attachments.{index}: is an image, whose words nobody can check; {category.name} mail has none"
+
+
+def _carried(event: MessageEvent, template: Template) -> Iterator[Carried]:
+    """All texts that an event gives to its mails."""
+    yield from _given("context", event.context, template)
+    for index, person in enumerate(event.to.people if isinstance(event.to, People) else ()):
+        if person.name:
+            yield Carried(f"to.people.{index}.name", person.name, _has_odd(person.name), person.email)
+        if person.context:
+            yield from _given(f"to.people.{index}.context", person.context, template, person.email)
+    if event.reason:
+        yield Carried("reason", event.reason)
+    if event.inviter:
+        yield Carried("inviter", event.inviter, _has_odd(event.inviter))
+    for index, file in enumerate(event.attachments):
+        yield Carried(f"attachments.{index}", _read(file))
+
+
+def _given(place: str, context: Mapping[str, Any], template: Template, own: str | None = None) -> Iterator[Carried]:
+    for name, value in context.items():
+        if value and name in template.uses:
+            kind = template.types.get(name)
+            if isinstance(value, str):  # quicker, and holds for most
+                yield Carried(place, value, not isinstance(kind, Single) or kind.is_text, own, kind)
+            else:
+                words = {text for part in words_of(kind, value) for text in shown_texts(part)}
+                yield from (Carried(place, text, text in words, own) for text in shown_texts(value))
+
+
+def _is_legal(category: Category) -> bool:
+    """Tells whether the law asks for such mail, and what is in it."""
+    return category.answers or category.tells_change or category.written_fallback
+
+
+def _has_odd(name: str) -> bool:
+    """Tells whether a name is more than one: it has a number, a sign, or a word that sells."""
+    return len(name) > _LONG or _SIGN.search(name) is not None or not _SELLING.isdisjoint(name.casefold().split())
+
+
+def _read(file: Attachment) -> str:
+    """The name of a file, and its contents where they are text."""
+    return f"{file.filename}\n{file.content.decode()}" if file.content_type.startswith("text/") else file.filename
+
+
+def _is_foreign(one: Carried, policy: Policy) -> bool:
+    """Tells whether a text holds an address that is neither the reader's own nor the brand's."""
+    plain = re.sub(r"\s*[(\[]a\s?t[)\]]\s*", "@", _WRITTEN_OUT.sub("@", _plain(one.text))).replace("%40", "@")
+    if one.own:
+        plain = re.sub(rf"(?<![\w.+-]){re.escape(one.own.casefold())}(?![\w-]|\.\w)", " ", plain)
+    return any(not _is_ours(found[1], policy) for found in _AT.finditer(plain))
+
+
+def _is_ours(domain: str, policy: Policy) -> bool:
+    """Tells whether a domain is the brand's, or below it."""
+    domain = domain.casefold().rstrip(".")
+    return any(domain == ours or domain.endswith(f".{ours}") for ours in (policy.domain, *policy.reply_domains))
+
+
+def _plain(text: str) -> str:
+    return text.casefold() if text.isascii() else UNSEEN.sub("", unicodedata.normalize("NFKC", text)).casefold()
+
+
+@lru_cache(maxsize=4096)
+def _promotes(text: str, locales: tuple[str, ...]) -> str | None:
+    """The first words of a text that promote, in a language of the template; the same reasons come again and again."""
+    return next((word for locale in locales for word in promotional_words(text, locale)), None)
