@@ -112,6 +112,7 @@ async def test_a_notice_is_worked(world: World) -> None:
         ("notice_returned", "action:Eve", "unknown"),
     ]
     assert await queue(world, *WAITING) == []
+    assert (await world.ledger.verify()).faults == ()
 
 
 async def test_a_cancelled_mailing_leaves_nothing_to_be_worked(world: World) -> None:
