@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from mailer import resources
+from mailer.policy.document import PolicyError, parse_policy
 from mailer.policy.switches import Switches
 from tests.factories import BRAND, World, policies
 from tests.integration.web_world import PUBLIC_URL, browse
-from tests.letters import ADA, event_of, known, publish, told
+from tests.letters import ADA, consents, event_of, known, publish, told
 from tests.processes import Stack
 from tests.publishers import issue_key
 
@@ -324,3 +326,17 @@ async def test_a_later_policy_binds_who_consented_to_it(world: World, operator: 
     assert (record["given"], record["words"], record["controller"]) == (True, WORDS, policy.controller.id)
     assert (await tell(world, BRAND, "consents", scope=f"version/{policy.version}", given=False))[0] == 200
     assert await told(world, event_of(BRAND, "spring-offer")) == []
+
+
+@pytest.mark.promise("paltalk06-28")
+async def test_offers_come_occasionally(world: World) -> None:
+    """Who asked for offers gets four a month, and no fifth; a policy without such a cap is refused."""
+    await known(world, NEW, ADA)
+    await consents(world, NEW, "promotional")
+    got = [len(await told(world, event_of(NEW, "spring-offer"))) for _ in range(5)]
+    assert got == [1, 1, 1, 1, 0]
+    assert await why_not(world) == ("category_cap", "frequency")
+    text = (resources.folder("policies") / f"{NEW}.toml").read_text("utf-8")
+    for cap in ("", "cap = { mails = 5, days = 30 }", "cap = { mails = 4, days = 7 }"):
+        with pytest.raises(PolicyError, match=r"categories\.promotional\.cap is .* and paltalk06-28 .* needs"):
+            parse_policy(text.replace("cap = { mails = 4, days = 30 }", cap, 1), "p.toml")
