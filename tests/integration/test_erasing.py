@@ -176,7 +176,7 @@ async def test_a_copy_has_what_every_table_knows(world: World) -> None:
     assert [text for text in there if text not in said] == []
     standing = await world.pool.fetchrow("SELECT * FROM standings WHERE recipient_id = $1", her)
     assert standing is not None
-    assert set(standing.keys()) - {"recipient_id", "address_hash", "legal_hold_at"} == set(copy["standing"])
+    assert set(standing.keys()) - {"recipient_id", "address_hash", "legal_hold_at", "paid"} == set(copy["standing"])
     assert len(copy["also"]["dead_letters"]) == len(SPELLINGS) - 1  # that of kin is somebody else's mailbox
     assert archive_page(copy)
 
