@@ -139,9 +139,11 @@ _KINDS = {
 
 
 def has_left(case: Case) -> bool:
-    """Tells that an opt-out is about this mail: all optional mail, its category, its topic, or its partner."""
+    """Tells that an opt-out is about this mail: all optional mail, its category, its topic, its partner, or sharing."""
     mailing = case.mail.mailing
     scopes = {"*", case.category, f"{case.category}/{mailing.topic}", f"partner/{mailing.partner}"}
+    if case.category == "partner":
+        scopes.add("sharing")
     return not scopes.isdisjoint(case.standing.opted_out)
 
 

@@ -11,6 +11,7 @@ from mailer.policy.document import Policy
 from mailer.policy.standing import (
     EVERY_PRODUCT,
     EVERYTHING_OPTIONAL,
+    SHARING,
     TRACKING,
     Standing,
     partner_scope,
@@ -171,6 +172,7 @@ def _refusals(policy: Policy) -> Iterator[Trait]:
         yield _trait(f"refused the purpose {purpose}", opted_out=frozenset({purpose_scope(purpose)}))
     for partner in policy.partners:
         yield _trait(f"opted out of {partner.name}'s offers", opted_out=frozenset({partner_scope(partner.id)}))
+    yield _trait("asked by the browser not to be shared", opted_out=frozenset({SHARING}))
     yield _trait("objected to marketing", objected=True)
 
 

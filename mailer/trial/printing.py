@@ -24,8 +24,8 @@ _READERS = 1000
 """People of a made-up mailing, enough for it to be counted."""
 _LOOKS = frozenset({"country", "collected_under", "products", "personalisation_refused", "tracking_refused"})
 """The attributes of a standing that change what a message looks like."""
-_PLACES = ("DE", "FR")
-"""Countries whose floors differ, so that what is counted there differs."""
+_PLACES = ("DE", "FR", "KR")
+"""Countries whose floors differ, so that what is counted or marked there differs."""
 
 
 def letters_of(mail: Mail, policy: Policy, now: datetime) -> Iterator[Letter]:

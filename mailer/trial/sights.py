@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from mailer.trial.facts import ANNOUNCING, said_by
+from mailer.trial.facts import ANNOUNCING, MARKETING, PROMOTING, said_by
 from mailer.trial.letters import Letter
 from mailer.trial.people import ADDRESS
 from mailer.trial.statements import FLOOR
@@ -176,6 +176,38 @@ def both_named(letter: Letter) -> Sequence[str] | None:
     ]
 
 
+@sees("advertising-marks")
+def marked(letter: Letter) -> Sequence[str] | None:
+    """Marketing is labelled, and offers say that they are advertising, where the law of the reader's country asks."""
+    case = letter.case
+    words = _MARKS.get(case.standing.country or "")
+    if words is None or case.category not in MARKETING:
+        return None
+    if case.standing.country == "KR":
+        is_labelled = letter.headers.get("subject", "").startswith(words)
+        return _unless(is_labelled, f"has a subject that does not begin with {words[0]}")
+    if case.category not in PROMOTING:
+        return None
+    return [
+        f"does not say in its {part} part that it is advertising"
+        for part, shown in (("HTML", letter.seen.text), ("text", letter.plain_text))
+        if not any(word in shown for word in words)
+    ]
+
+
+@sees("seal-named")
+def seal(letter: Letter) -> Sequence[str] | None:
+    """An answer to a person's request names the programme of the policy's seal in both parts."""
+    seal, template = letter.case.policy.seal, letter.case.mail.template
+    if seal is None or template is None or letter.case.category != "rights" or "confirm_url" in template.uses:
+        return None
+    return [
+        f"does not name {seal.name} in its {part} part"
+        for part, shown in (("HTML", letter.seen.text), ("text", letter.plain_text))
+        if seal.name not in shown
+    ]
+
+
 @sees("local-language")
 def language(letter: Letter) -> Sequence[str] | None:
     """A person gets the mail in their language where the template speaks it, with its footer."""
@@ -213,6 +245,8 @@ def address(letter: Letter) -> Sequence[str] | None:
     return _unless(is_there, "goes to another address than that on record")
 
 
+_MARKS = {"KR": ("(광고)",), "DE": ("Advertisement", "Werbung")}
+"""Words that mark advertising, in countries where the trial looks for them."""
 _ORDER = ("leave", "deactivate", "none")
 """Values of `service_footer`, strictest first."""
 _PROMOTING = re.compile(

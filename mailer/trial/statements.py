@@ -281,6 +281,13 @@ def early(case: Case) -> Expect | None:
     return Expect.NOT_NOW if case.mail.mailing.send_at is not None else None
 
 
+@states("expired", FLOOR)
+def late(case: Case) -> Expect | None:
+    """Nothing but a breach notice goes after its time."""
+    is_over = case.mail.mailing.expires_at is not None and case.category != "breach"
+    return Expect.STAYS if is_over else None
+
+
 @states("frequency")
 def too_often(case: Case) -> Expect | None:
     """Optional mail stays within the caps of the policy."""
