@@ -130,6 +130,44 @@ def test_every_demand_is_made_by_some_file() -> None:
                for one in shipped for demand in one.demands.values())  # fmt: skip
 
 
+FILES = """
+at  opt_in  on_request unlinkable ssss -      en,de,fr,it,es,pt,nl,sv,pl,ar
+au  opt_in  on_request unlinkable ssu  -      -
+br  opt_in  on_request unlinkable uuu  -      -
+ca  opt_in  on_request unlinkable ssu  -      -
+ch  opt_in  on_request unlinkable ssu  -      -
+cn  opt_in  on_request unlinkable ssus 广告   -
+crown-dependencies opt_in on_request unlinkable uuu - -
+de  opt_in  on_request unlinkable ssss -      en,de,fr,it,es,pt,nl,sv,pl,ar
+eea opt_in  on_request unlinkable ssss -      en,de,fr,it,es,pt,nl,sv,pl,ar
+fr  opt_in  on_request mailing    ssss -      en,de,fr,it,es,pt,nl,sv,pl,ar
+gb  opt_in  on_request unlinkable ssss -      en
+il  opt_in  on_request unlinkable ssus פרסומת: -
+in  opt_in  on_request mailing    uuu  -      -
+it  opt_in  on_request mailing    ssss -      en,de,fr,it,es,pt,nl,sv,pl,ar
+jp  opt_in  on_request unlinkable ssu  -      -
+kr  opt_in  on_request unlinkable ssus (광고) -
+nz  opt_in  on_request unlinkable ssu  -      -
+sg  opt_in  on_request unlinkable ssus <ADV>  -
+tr  opt_in  on_request unlinkable ssus -      en,tr
+us  opt_out allowed    individual ssss -      en,es
+za  opt_in  on_request unlinkable ssu  -      -
+"""
+"""Each file's demands: three switches, how sure each demand is (secondary, unsure), the label, the line's languages."""
+
+
+@pytest.mark.parametrize("row", FILES.strip().splitlines(), ids=lambda row: row.split()[0])
+def test_each_file_says_what_is_expected(row: str) -> None:
+    """Somebody has thought about each demand: a file that says something else changes this table, too."""
+    file, promo, partner, tracking, sure, label, languages = row.split()
+    found = parse_jurisdiction(tables("jurisdictions")[f"{file}.toml"], file)
+    assert (found.promo_basis.value, found.partner_mail.value, found.tracking.value) == (promo, partner, tracking)
+    assert "".join(demand.sure[0] for demand in found.demands.values()) == sure
+    assert (found.label.value if found.label else "-") == label
+    assert (",".join(found.line.value) if found.line else "-") == languages
+    assert len(tables("jurisdictions")) == len(FILES.strip().splitlines())
+
+
 def test_the_page_is_what_the_command_writes() -> None:
     """docs/jurisdictions.md is the output of `mailer policy jurisdictions --page`."""
     page = Path(__file__).parents[2].joinpath("docs", "jurisdictions.md").read_text("utf-8")
