@@ -28,6 +28,7 @@ from mailer.rendering.templates import (
     preview,
     preview_event,
 )
+from mailer.runtime.private import private
 from mailer.settings import SettingsError
 
 app = typer.Typer(help="Templates: check, preview.", no_args_is_help=True)
@@ -98,7 +99,7 @@ def preview_(
     else:
         template = _named(library, name or "")
         rendered = preview(template, locale)
-    _show(template, rendered, to)
+    show(template, rendered, to)
 
 
 def _told(
@@ -119,17 +120,16 @@ def _told(
         fail(f"{file}: {error}", 2)
 
 
-def _show(template: Template, rendered: Rendered, to: Path | None) -> None:
+def show(template: Template, rendered: Rendered, to: Path | None) -> None:
+    """Writes what a mail says to files of their owner's, and opens them in a browser unless told where (`to`)."""
     page = to or Path(tempfile.mkdtemp(prefix="mailer-")) / "preview.html"
     text = page.with_name(page.name + ".txt") if page.suffix == ".txt" else page.with_suffix(".txt")
     try:
-        page.write_text(rendered.html, encoding="utf-8")
-        text.write_text(rendered.text, encoding="utf-8")
+        _write(page, rendered.html)
+        _write(text, rendered.text)
         if to is None:
             page = page.with_name("both.html")
-            page.write_text(
-                _BOTH.format(**{name: escape(getattr(rendered, name)) for name in _SHOWN}), encoding="utf-8"
-            )
+            _write(page, _BOTH.format(**{name: escape(getattr(rendered, name)) for name in _SHOWN}))
     except OSError as error:
         fail(str(error), 2)
     spoken = " ".join(template.locales)
@@ -139,6 +139,12 @@ def _show(template: Template, rendered: Rendered, to: Path | None) -> None:
         out.print(f"Warning: {warning}")
     if to is None:
         webbrowser.open(page.as_uri())
+
+
+def _write(file: Path, said: str) -> None:
+    """Writes what an event says to its people, for nobody else on this machine."""
+    with open(file, "w", encoding="utf-8", opener=private) as opened:
+        opened.write(said)
 
 
 _SHOWN = ("subject", "text", "html", "locale")

@@ -13,6 +13,7 @@ from mailer.cli.checking import policies_at_hand, templates_of
 from mailer.cli.layout import Cell, lay_out, plain
 from mailer.cli.shared import AsJson, fail, out, print_json, progress_bar, settings
 from mailer.rendering.templates import TemplateError
+from mailer.runtime.private import private
 from mailer.settings import SettingsError
 from mailer.trial.trying import FAILS, HOLDS, NOT_TRIED, Line, Trial, try_brand
 
@@ -64,7 +65,8 @@ def _tell(found: Trial, to: Path | None, *, json: bool) -> None:
         return
     report = dumps(_as_json(found), ensure_ascii=False) if json else "\n".join(_report(found, None))
     try:
-        to.write_text(f"{report}\n", encoding="utf-8")
+        with open(to, "w", encoding="utf-8", opener=private) as file:
+            file.write(f"{report}\n")
     except OSError as error:
         fail(f"--to {to}: {error.strerror}", 2)
     out.print(f"The report is in {to}.")

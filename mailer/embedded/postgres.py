@@ -85,10 +85,10 @@ def start(folder: Path) -> PrivatePostgres:
         Unavailable: the wheel is not installed, or the server does not start.
     """
     folder = folder.expanduser().resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     cluster = _Cluster(folder, binaries())
     with cluster.changing():
-        holding = os.open(folder / "holders", os.O_RDONLY | os.O_CREAT, 0o644)
+        holding = os.open(folder / "holders", os.O_RDONLY | os.O_CREAT, 0o600)
         try:
             fcntl.flock(holding, fcntl.LOCK_SH)
             cluster.ensure_running()

@@ -72,7 +72,7 @@ class Remembered:
     def _replace(self, body: str) -> None:
         # Not the process id: in containers that share a volume, each process may have the same.
         fresh = self._file.with_name(f"{self._file.name}.{self.id}")
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(fresh, "w", encoding="utf-8", opener=private) as opened:
             opened.write(body)
         fresh.replace(self._file)

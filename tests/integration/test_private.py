@@ -16,13 +16,16 @@ import pytest
 from mailer import resources, signing
 from mailer.actions.imports import Rejected
 from mailer.cli.files import Rejects
+from mailer.cli.templates import show
 from mailer.embedded.passing import let_pass
 from mailer.ledger.migrations import migrate
 from mailer.pipeline.remembering import Remembered
 from mailer.ports.control import Memory
 from mailer.processors.capture import CaptureServer
+from mailer.rendering.samples import preview
 from mailer.runtime.private import private
 from mailer.settings import read_settings
+from tests.factories import templates
 
 
 def others_may(path: Path) -> int:
@@ -81,6 +84,17 @@ def test_what_is_remembered_is_its_owners(tmp_path: Path) -> None:
         os.umask(before)
     assert others_may(tmp_path / "database.json") == 0
     assert others_may(tmp_path / "people.rejected.csv") == 0
+
+
+def test_a_preview_is_its_owners(tmp_path: Path) -> None:
+    """What an event says to its people is written for who asked to see it, and for nobody else."""
+    [weekly] = [one for one in templates() if (one.brand, one.name) == ("interpals", "weekly")]
+    before = os.umask(0)
+    try:
+        show(weekly, preview(weekly), tmp_path / "preview.html")
+    finally:
+        os.umask(before)
+    assert {path.name: others_may(path) for path in tmp_path.iterdir()} == {"preview.html": 0, "preview.txt": 0}
 
 
 def test_a_file_that_was_there_becomes_its_owners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
