@@ -14,6 +14,7 @@ from mailer.app import load_policies, load_templates
 from mailer.cli.layout import Cell
 from mailer.cli.shared import AsJson, fail, fail_all, out, print_json, settings, table
 from mailer.digests import digests_of
+from mailer.policy.changes import changes
 from mailer.policy.document import Policy, PolicyError
 from mailer.policy.promise import Promise
 from mailer.policy.promises import Record, Report, Row, Status, read_record, report
@@ -57,11 +58,18 @@ def check(
     at_hand = digests_of(files.policies, files.templates, files.jurisdictions)
     found = report(policies.values(), rules, run, at_hand)
     trials = {} if run and not run.differs(at_hand) else _trials(policies, files)
-    faults = (*found.faults, *_failed(trials))
+    changed = [change for policy in policies.values() for change in changes(policy)]
+    faults = (*found.faults, *_failed(trials), *(change.fault for change in changed if change.fault))
     if json:
-        print_json(_as_json(policies, found, run, rules, trials) | {"faults": faults})
+        print_json(
+            _as_json(policies, found, run, rules, trials)
+            | {"faults": faults, "loosened": [change.consequence for change in changed if change.consequence]}
+        )
     else:
         _print(policies, found, run, trials)
+        for change in changed:
+            if change.consequence:
+                out.print(change.consequence)
         if faults:
             table(("fault",), [(fault,) for fault in faults])
     if faults:

@@ -23,6 +23,8 @@ def faults_within(policy: "Policy") -> Iterator[PydanticCustomError]:
     for key in ("mandatory", "optional"):
         if misaligned(policy.domain, getattr(policy.senders, key)):
             yield fault("not_aligned", ("senders", key), domain=policy.domain)
+    if policy.notice is not None and policy.notice.day > policy.effective:
+        yield fault("late_notice", ("notice", "day"), given=shown(policy.notice.day), effective=policy.effective)
     for number, processor in enumerate(policy.processors):
         for purpose in processor.purposes:
             if purpose not in policy.purposes:

@@ -19,6 +19,7 @@ from pydantic import (
 
 from mailer.policy.attachments import INERT, ContentType
 from mailer.policy.category import CATEGORIES, Category
+from mailer.policy.changes import Notice
 from mailer.policy.coherence import faults_of_floors, faults_within
 from mailer.policy.faults import PolicyError as PolicyError
 from mailer.policy.faults import describe, fault, not_toml, place, shown
@@ -133,6 +134,7 @@ class Policy(Section):
         name: what recipients know the brand as.
         domain: the domain that signs and that Message-ID and List-Id use.
         purposes: the closed list of purposes; a template declares exactly one of them.
+        notice: how people were told of this version before it came into force.
         sources: from where addresses come, each of a kind, beside those that every policy has.
         terms: the categories that the brand mails, with what it says of them (`categories` in the file).
         switches: where policies differ.
@@ -164,6 +166,7 @@ class Policy(Section):
     channels: tuple[Channel, ...] = ()
     seal: Seal | None = None
     purposes: tuple[Name, ...] = Field(min_length=1)
+    notice: Notice | None = None
     sources: dict[Text, Kind] = Field(default_factory=dict)
     terms: dict[str, CategoryTerms] = Field(alias="categories")
     switches: Switches

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from mailer.policy.changes import Notice
 from mailer.policy.document import CategoryTerms, Controller, Hours, Policy, PolicyError, Seal, Senders, parse_policy
 from mailer.policy.faults import MESSAGES
 from mailer.policy.hours import first_within, zones_of
@@ -95,7 +96,7 @@ def test_every_error_is_on_the_page() -> None:
 
 def test_every_key_is_on_the_page() -> None:
     """Each key of a policy file is explained."""
-    for model in (Controller, Senders, Cap, Hours, CategoryTerms, ProcessorTerms, Partner, Promise, Seal):
+    for model in (Controller, Senders, Cap, Hours, CategoryTerms, ProcessorTerms, Partner, Promise, Seal, Notice):
         for field, info in model.model_fields.items():
             name = info.alias or field
             assert re.search(rf"`{name}`|\b{name} =", section("Keys")), f"{model.__name__}.{name}"

@@ -9,12 +9,12 @@ from mailer.policy.sources import KINDS, Vocabulary, form_of
 from mailer.rendering.admission import admit
 from tests.factories import BRAND, make_event, person, policies, templates
 
-TEXT = (resources.folder("policies") / "interpals.toml").read_text("utf-8")
+TEXT = (resources.folder("policies") / "interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
 WHEN = {"collected_at": "2026-03-01T12:00:00Z", "purpose": "a draw"}
 
 
 def listing(sources: str) -> Policy:
-    """InterPals' policy with other sources."""
+    """InterPals' policy with other sources, and none of its promises, which need its own."""
     begin, _, rest = TEXT.partition("[sources]\n")
     return parse_policy(f"{begin}[sources]\n{sources}\n[switches]{rest.partition('[switches]')[2]}", "p.toml")
 
