@@ -26,6 +26,10 @@ UNTRIED = {
         "press-to-leave": "it is about the pages of recipients",
         "suppressions-pushed": "it is about what partners are sent",
         "foreign-version": "it is about imports of people",
+        "encrypted-way": "it is about the connection to a relay",
+        "own-addresses": "it is about what an event may carry into a mail",
+        "partner-named": "it is about what an event may carry into a mail",
+        "plain-words": "it is about what an event may carry into a mail",
         "worked-notices": "it is about the queue of those who are told by other ways than mail",
         "suppressions-travel": "it is about imports and exports of people",
     }.items()
