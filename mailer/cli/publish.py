@@ -24,6 +24,7 @@ from mailer.contents import Contents, IdTaken, differing
 from mailer.embedded import Unavailable
 from mailer.events import Audience, EventRefused, MessageEvent
 from mailer.inputs import read_json
+from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.connections import ATTENDED, open_pool
 from mailer.ledger.outbox import UNREACHABLE
 from mailer.ledger.published import PostgresPublished
@@ -157,7 +158,7 @@ async def _publish(current: Settings, lines: Sequence[_Line], wait: bool) -> _Pu
         asked, silence = None, None
         if current.in_process or not current.embedded:
             try:
-                asked = await _open(stack, current, contents)
+                asked = await _open(stack, current)
                 problems += await _hold_against(asked.published, lines)
                 problems += _judge_user(current.broker_user, await asked.publishers.broker_user())
                 problems += await _find_lacking(asked.publishers, load_policies(current), lines)
@@ -199,7 +200,7 @@ def _check_ids(contents: Contents, lines: Sequence[_Line]) -> Iterator[str]:
             yield f"{line.place}{IdTaken(fields)}"
 
 
-async def _open(stack: AsyncExitStack, current: Settings, contents: Contents) -> _Asked:
+async def _open(stack: AsyncExitStack, current: Settings) -> _Asked:
     """Connects to the database, until the stack is closed."""
     url = stack.enter_context(database(current))
     try:
@@ -207,7 +208,8 @@ async def _open(stack: AsyncExitStack, current: Settings, contents: Contents) ->
     except ValueError:  # its message may quote a password
         raise SettingsError("MAILER_DATABASE_URL cannot be read; percent-encode special characters") from None
     stack.push_async_callback(pool.close)
-    return _Asked(PostgresPublished(pool, contents), PostgresPublishers(pool, Writers(current.ledger_key)))
+    hasher = AddressHasher(current.address_key)
+    return _Asked(PostgresPublished(pool, hasher), PostgresPublishers(pool, Writers(current.ledger_key)))
 
 
 async def _hold_against(asked: PostgresPublished, lines: Sequence[_Line]) -> list[str]:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from mailer.accounts import AccountEvent
-from mailer.contents import Contents, differing
+from mailer.contents import differing
 from mailer.events import Audience, MessageEvent
+from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Pool, statements
 
 _SQL = statements("published")
@@ -17,12 +18,12 @@ class PostgresPublished:
     """Asks of events by what they say.
 
     Args:
-        pool: connections. contents: makes digests.
+        pool: connections. hasher: makes digests, and the hashes that stand for ids.
     """
 
-    def __init__(self, pool: Pool, contents: Contents) -> None:
+    def __init__(self, pool: Pool, hasher: AddressHasher) -> None:
         self._pool = pool
-        self._contents = contents
+        self._hasher = hasher
 
     async def find_differing(self, events: Sequence[Event]) -> list[tuple[str, ...]]:
         """For each, the fields in which it differs from what its id stands for already."""
@@ -51,7 +52,11 @@ class PostgresPublished:
 
     async def _known(self, events: Sequence[Event]) -> list[tuple[bool, tuple[str, ...]]]:
         """For each, whether something was taken in under its id, and in what it differs from that."""
-        keys = zip(*[(event.brand, event.id, not isinstance(event, MessageEvent)) for event in events], strict=True)
+        named = [
+            (event.brand, event.id, self._hasher.hidden_id(event.brand, event.id), not isinstance(event, MessageEvent))
+            for event in events
+        ]
+        keys = zip(*named, strict=True)
         rows = await self._pool.fetch(_SQL["contents"], *keys)
         pairs = zip(rows, events, strict=True)
-        return [(row["taken"], differing(row["content"], self._contents.of(event))) for row, event in pairs]
+        return [(row["taken"], differing(row["content"], self._hasher.contents.of(event))) for row, event in pairs]

@@ -42,7 +42,10 @@ def without(name: str) -> dict[str, Any]:
 
 EVENTS_TO_MEND: dict[str, tuple[Any, str]] = {
     "unknown brand": (newsletter(brand="acme"), "brand: there is no acme; there are interpals, paltalk-2002"),
-    "unknown category": (newsletter(category="gossip"), "category: interpals does not send gossip; it sends breach,"),
+    "unknown category": (
+        newsletter(category="gossip"),
+        "category: interpals does not send gossip; it sends account, breach,",
+    ),
     "category of others": (
         newsletter(category="business_transition"),
         "category: interpals does not send business_transition",
@@ -302,7 +305,9 @@ async def test_one_who_cannot_be_rendered_does_not_stop_the_others(stack: Stack)
 
 async def test_a_dead_letter_that_was_mended_is_replayed(stack: Stack) -> None:
     """An event for an audience that nobody knew is delivered once the audience is imported and the letter replayed."""
-    (stack.folder / "gold.csv").write_text("ref,email,audiences\nann,ann@example.org,gold\nbob,bob@example.org,gold\n")
+    (stack.folder / "gold.csv").write_text(
+        "ref,email,country,source,audiences\nann,ann@example.org,US,sign-up,gold\nbob,bob@example.org,US,sign-up,gold\n"
+    )
     async with stack.running("worker", "timekeeper"):
         await stack.application("publish", newsletter(id="early", to={"audience": "gold"}))
         await until(lambda: stack.query("SELECT FROM dead_letters"), "the dead letter")

@@ -55,7 +55,7 @@ BAD_INPUT: dict[str, tuple[tuple[str, ...], str]] = {
     "mailer itself": (("publishers", "add", "mailer:pipeline", "--brand", "interpals"), "is mailer itself"),
     "no category": (
         ("publishers", "add", "key:shop", "--brand", "interpals", "--category", "spam"),
-        "--category: there is no spam; there are service",
+        "--category: there is no spam; there are account",
     ),
     "no action": (
         ("publishers", "add", "key:shop", "--brand", "interpals", "--action", "dance"),

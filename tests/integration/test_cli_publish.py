@@ -123,7 +123,7 @@ async def test_a_user_of_the_broker_who_is_not_mailers_own_publishes_nothing(sta
 @pytest.mark.parametrize("value", [GOOD, LEAVES], ids=["message", "account"])
 async def test_each_fate(world: World, value: dict[str, Any]) -> None:
     """Open until a worker has taken it in or refused it; a refusal from before, or of another event, is none of it."""
-    asked, published = PostgresPublished(world.pool, world.hasher.contents), parse_any(json.dumps(value))
+    asked, published = PostgresPublished(world.pool, world.hasher), parse_any(json.dumps(value))
     other = parse_any(json.dumps({**value, "id": "other"}))
     letter = received(published.to_json(), published.routing_key).message
     await world.letters.keep(letter, "mailer.events", published.routing_key, "before", "shop", DeadKind.REFUSED)
