@@ -277,13 +277,17 @@ class Policy(Section):
     def __copy__(self) -> Self:
         """A copy's switches may be others: it works out for itself which hold."""
         policy = super().__copy__()
-        for name in ("_effective", "_purposes", "vocabulary", "days"):
+        for name in ("_effective", "_named", "_purposes", "vocabulary", "days"):
             policy.__dict__.pop(name, None)
         return policy
 
     @cached_property
     def _effective(self) -> dict[tuple[str | None, str | None], Switches]:
         """What `switches_for` has found; each decision reads it, and pydantic's private attributes are slow."""
+        return {}
+
+    @cached_property
+    def _named(self) -> dict[str | None, bool]:
         return {}
 
     @cached_property
@@ -304,7 +308,10 @@ class Policy(Section):
 
     def knows(self, said: str | None) -> bool:
         """Whether each version that was named is the brand's. Where none was, the strictest of them holds."""
-        return not is_foreign(self.versions, said)
+        found = self._named.get(said)
+        if found is None:
+            found = self._named[said] = not is_foreign(self.versions, said)
+        return found
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
