@@ -3,7 +3,7 @@
 import typer
 
 from mailer import resources
-from mailer.cli.shared import AsJson, print_json
+from mailer.cli.shared import AsJson, out, print_json
 from mailer.policy.category import CATEGORIES
 from mailer.policy.causes import CAUSES, outcomes
 from mailer.policy.document import Policy, parse_policy
@@ -47,7 +47,8 @@ def causes(json: AsJson = False) -> None:
     if json:
         print_json({cause.says: dict(outcomes(cause, policy)) for cause in CAUSES})
     else:
-        typer.echo(page(policy), nl=False)
+        for line in page(policy).splitlines():
+            out.print(line)
 
 
 def shipped_policy() -> Policy:
