@@ -117,7 +117,7 @@ def erase(ref: Ref, brand: Brand, json: AsJson = False) -> None:
 
 
 def restrict(ref: Ref, brand: Brand, off: Off = False) -> None:
-    """Restricts processing: only legal and security mail goes out (GDPR Art. 18)."""
+    """Restricts processing: only account, legal and security mail goes out (GDPR Art. 18)."""
     _say(brand, ref, account="unrestrict" if off else "restrict")
     out.print("Restricted no longer." if off else "Restricted.")
 

@@ -93,7 +93,7 @@ def expired(facts: Facts) -> Verdict:
 
 @rule("restricted", "peerstream-09; GDPR Art. 18; invariant 3", sees=("standing.restricted", "category.name"))
 def restricted(facts: Facts) -> Verdict:
-    """A restricted recipient gets legal and security mail only."""
+    """A restricted recipient gets account, legal and security mail only."""
     if facts.standing.restricted and not facts.category.outlives_account:
         return _suppress("restricted", "restricted", facts)
     return None
@@ -105,7 +105,7 @@ def restricted(facts: Facts) -> Verdict:
     sees=("standing.deactivated", "category.name"),
 )
 def deactivated(facts: Facts) -> Verdict:
-    """A closed account gets legal and security mail only, also of what is queued."""
+    """A closed account gets account, legal and security mail only, also of what is queued."""
     if facts.standing.deactivated and not facts.category.outlives_account:
         return _suppress("deactivated", "deactivated", facts)
     return None

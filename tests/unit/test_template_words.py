@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer.policy.document import CategoryTerms
 from mailer.rendering.promotion import promotional_words
-from tests.template_files import FILES, MANDATORY, faults, library, within
+from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 
 BODY, PAGE, MANIFEST, STRINGS = "news/body.txt.j2", "news/body.html.j2", "news/template.toml", "_layout/strings.toml"
 SELLING = [
@@ -91,6 +92,23 @@ def test_a_mandatory_template_promotes_nothing(tmp_path: Path, html: str) -> Non
     mandatory = {**MANDATORY, MANIFEST: MANDATORY[MANIFEST] + "amount = 5\n"}
     said = faults(tmp_path / "bad", within(mandatory, PAGE, "<p>{{ headline }}</p>", html))
     assert "which promotes; service mail never does" in said
+
+
+@pytest.mark.parametrize("category", ["account", "updates"])
+def test_no_offer_travels_as_mail_of_an_account_or_as_an_update(tmp_path: Path, category: str) -> None:
+    """Neither promotes in a word, nor takes a value without a type, though updates can be left."""
+    policy = POLICIES["paltalk-2006"]
+    terms = {**policy.terms, "updates": CategoryTerms()}
+    policies = {policy.brand: policy.model_copy(update={"terms": terms})}
+    files = FILES if category == "updates" else MANDATORY
+    named = {**files, MANIFEST: MANDATORY[MANIFEST].replace('category = "service"', f'category = "{category}"')}
+    assert len(library(tmp_path / "good", named, policies=policies)) == 1
+    selling = within(named, PAGE, "<p>{{ headline }}</p>", "<p>SALE {{ headline }}</p>")
+    said = faults(tmp_path / "bad", selling, policies=policies)
+    assert f"which promotes; {category} mail never does" in said
+    untyped = within(named, MANIFEST, '[values]\nheadline = "text 200"\n', "")
+    said = faults(tmp_path / "untyped", untyped, policies=policies)
+    assert f"headline has no type, as each value of {category} mail" in said
 
 
 @pytest.mark.parametrize(
