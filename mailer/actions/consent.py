@@ -18,6 +18,11 @@ OWN = ("application", CONFIRMED)
 """The sources of what a person says for themselves; only these end an opt-out. Whoever holds a link may be anybody."""
 POLICY_SOURCES = ("policy", "privacy-policy", "terms", "terms-of-use", "terms-of-service", "use", "use-of-the-service")
 """The sources of what nobody said."""
+_BY_USE = re.compile(
+    r"\b(by continuing to use|using|use of) (the|this|our) (service|site|website|app|platform)\b",
+    re.IGNORECASE,
+)
+"""Words by which using something is the consent."""
 _NO_WORDS = frozenset({"none", "null", "nil", "nan", "unknown", "undefined", "empty", "test", "todo", "tbd", "words"})
 """The texts that programs and forms write where there are none."""
 _LEAST_LETTERS = 3
@@ -148,6 +153,8 @@ def _are_words(text: str) -> bool:
 @rule("policy-basis", "interpals-25")
 def policy_basis(said: Consent) -> str | None:
     """What a policy says of those who use the service is the policy's own basis, never a recipient's consent."""
+    if _BY_USE.search(said.words or ""):
+        return "words: that using a service is consent is the policy's basis, and no consent; it is not recorded as one"
     if "-".join(said.source.casefold().split()) not in POLICY_SOURCES:
         return None
     return f"source: {said.source!r} is the policy's basis, and no consent of a person; it is not recorded as one"
