@@ -210,7 +210,8 @@ def erased_before(facts: Facts) -> Verdict:
 )
 def known_basis(facts: Facts) -> Verdict:
     """No promotion where nobody knows how the address was collected, or under which policy."""
-    if not facts.category.promotes or not missing_basis(facts.policy, facts.standing):
+    standing = facts.standing
+    if not facts.category.promotes or (standing.source and facts.policy.knows(standing.collected_under)):
         return None
     return _suppress("unknown_basis", "known-basis", facts)
 

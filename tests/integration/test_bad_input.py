@@ -17,7 +17,7 @@ from tests.conftest import Rabbit, Server
 from tests.processes import Stack, open_stack, until
 
 KEY = "interpals.newsletter"
-INJECTED = "x\r\nBcc: victim@example.net"
+INJECTED = "x\r\nBcc: the-victim"
 PERSON = {"ref": "ann", "email": "ann@example.org"}
 FILE = {"filename": "a.txt", "content_type": "text/plain", "content": "aGk="}
 ONE_LINE = "write it on one line"

@@ -157,7 +157,9 @@ def test_an_address_is_looked_at_within_lists_and_languages(tmp_path: Path) -> N
     html = '{% for item in items %}<a href="{{ item.url }}">x</a>{% endfor %}<a href="{{ page }}">y</a>'
     files = showing(html, items='[{url = "https://x.example/"}]', page='"https://x.example/"')
     templates = library(tmp_path, files)
-    good: dict[str, Any] = {"items": [{"url": "https://x.example/"}, {"url": "mailto:a@b.example"}, {"url": ""}]}
+    good: dict[str, Any] = {
+        "items": [{"url": "https://x.example/"}, {"url": "mailto:help@paltalk.example"}, {"url": ""}]
+    }
     assert refusal(templates, {**good, "page": {"en": "https://x.example/", "de": "https://y.example/"}}) == ""
     bad = {"items": [{"url": "https://x.example/"}, {"url": "javascript:x"}], "page": "tel:+49123"}
     assert refusal(templates, bad).startswith("context: items.url: is no address")
@@ -176,9 +178,9 @@ def test_no_value_ends_a_scheme(tmp_path: Path, html: str, files: dict[str, str]
 
 def test_a_mailbox_of_a_value_is_one(tmp_path: Path) -> None:
     """Behind `mailto:` stands no other scheme and nothing invisible."""
-    templates = library(tmp_path, showing('<a href="mailto:{{ box }}">x</a>', box='"a@b.example"'))
-    assert refusal(templates, {"box": "c@d.example"}) == ""
-    assert "box" in refusal(templates, {"box": "c@d\u200b.example"})
+    templates = library(tmp_path, showing('<a href="mailto:{{ box }}">x</a>', box='"help@paltalk.example"'))
+    assert refusal(templates, {"box": "care@paltalk.example"}) == ""
+    assert "box" in refusal(templates, {"box": "care@paltalk\u200b.example"})
 
 
 @pytest.mark.parametrize("src", ["javascript:x", "//x.example/a", "file://x/a", "data:image/svg+xml,x", "a.gif"])
