@@ -275,9 +275,9 @@ class Policy(Section):
         return policy
 
     def __copy__(self) -> Self:
-        """A copy's switches may be others: it works out for itself which hold."""
+        """A copy's switches and law may be others: it works out for itself which hold."""
         policy = super().__copy__()
-        for name in ("_effective", "_named", "_purposes", "vocabulary", "days"):
+        for name in ("_effective", "_named", "_purposes", "marks", "vocabulary", "days"):
             policy.__dict__.pop(name, None)
         return policy
 

@@ -21,7 +21,9 @@ async def test_an_opt_out_and_its_entry(world: World) -> None:
     """An opt-out raises the version, suppresses the address, and stands in the ledger with its source."""
     [ada] = await world.known(1)
     await opt_out(world.standings, policies()[BRAND], ada, "newsletter", "one-click")
-    assert await standing(world, ada) == Standing(ada, 2, "user-1@people.example", frozenset({"newsletter"}))
+    assert await standing(world, ada) == Standing(
+        ada, 2, "user-1@people.example", frozenset({"newsletter"}), country="US"
+    )
     suppression = await world.pool.fetchrow("SELECT * FROM suppressions")
     assert suppression is not None
     assert (suppression["scope"], suppression["reason"], suppression["brand"]) == ("newsletter", "opt_out", BRAND)

@@ -52,7 +52,7 @@ def test_who_gets_it_is_intended_on_the_standing_that_was_decided_on() -> None:
     assert (decision.kind, decision.reason, decision.rule, decision.policy) == (Kind.DECISION, "send", "send", "2024")
     assert (hand_over.kind, hand_over.processor, hand_over.country) == (Kind.HAND_OVER, "relay", "DE")
     assert (hand_over.contract, hand_over.purpose) == ("DPA-7", "newsletter")
-    assert hand_over.fields == ("email", "name", "locale", "context")
+    assert hand_over.fields == ("email", "name", "locale", "context.headline", "context.items")
     assert step.printed.outgoing.recipient == "ada@people.example"
     assert f"Message-ID: <{hand_over.message_id}>".encode() in step.printed.outgoing.content.replace(b"\r\n ", b" ")
 
