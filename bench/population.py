@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 SIZE = 10_000
 COUNTRIES = ("US", "US", "US", "GB", "DE", "FR", "IT", "CA", "JP", "BR", None)
-SOURCES = ("sign-up", "sign-up", "sign-up", "app", "newsletter-form", "contest", None)
+SOURCES = ("sign-up", "sign-up", "sign-up", "sale", "subscription", "contest", None)
 CONSENTS = ("", "", "newsletter", "newsletter", "promotional", "newsletter;promotional", "newsletter/chess")
 FLAGS = {
     "deactivated": 0.03,
@@ -92,12 +92,13 @@ def as_file() -> StringIO:
     """Those of their data that an import takes; what a brand learns later is not among them."""
     file = StringIO(newline="")
     writer = csv.writer(file)
-    proof = ("consent_source", "consent_version", "consent_at", "consent_words")
+    proof = ("consent_source", "consent_version", "consent_at", "consent_words", "consent_proof")
     writer.writerow(
         ("ref", "email", "country", "source", "collected_at", "purpose", "opted_out", "paid", "consents", *proof)
     )
     for somebody in people():
-        said = ("confirmed", "form 2025", "2025-01-01T12:05:00Z", "Yes, please.") if somebody.consents else ("",) * 4
+        given = ("confirmed", "form 2025", "2025-01-01T12:05:00Z", "Yes, please.", f"answer of {somebody.ref}")
+        said = given if somebody.consents else ("",) * len(proof)
         paid = "yes" if somebody.paid else ""
         collected = ("2025-01-01T12:00:00Z", "newsletter") if somebody.source else ("", "")
         known = (somebody.ref, somebody.address, somebody.country, somebody.source, *collected)
