@@ -141,6 +141,7 @@ def message(name: str) -> dict[str, Any]:
 
 ACCOUNT: dict[str, dict[str, Any]] = {
     "rectify": {"email": "new@example.org", "name": "Ann", "locale": "en", "country": "GB"},
+    "paid": {"product": "plus"},
     "channel": {"channel": "sms"},
     "tracking": {"allowed": False},
     "consent": {"scope": "tracking", "version": "1", "words": "Yes.", "at": "2026-01-01T00:00:00Z", "proof": "form 1"},

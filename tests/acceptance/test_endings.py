@@ -12,7 +12,7 @@ from mailer.pipeline import consumers
 from mailer.pipeline.handover import WINDOW
 from mailer.policy.category import Lane
 from mailer.processors.capture import Captured
-from tests.acceptance.samples import event
+from tests.acceptance.samples import event, people
 from tests.processes import Process, Stack, free_port, until
 
 AUDIENCE = 2 * consumers.CONSUMERS_A_LANE * BATCH_SIZE
@@ -25,7 +25,7 @@ IN_DOUBT = (consumers.CONSUMERS_A_LANE + 1) * WINDOW
 
 def crowd(size: int) -> dict[str, Any]:
     """The audience of a mailing that takes a while."""
-    return {"people": [{"ref": f"r{n}", "email": f"r{n}@example.org"} for n in range(size)]}
+    return people(*(f"r{n}" for n in range(size)))
 
 
 async def ready(stack: Stack) -> None:
