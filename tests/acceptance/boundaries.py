@@ -123,6 +123,14 @@ def places(schema: Mapping[str, Any], parts: Mapping[str, Any], path: Path = ())
         yield from places(schema["items"], parts, (*path, 0))
 
 
+def stands(value: Any, path: Path = ()) -> Iterator[Path]:
+    """Places of values in an example, and of the first of each list, as `places` names them."""
+    below = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
+    for name, part in below:
+        yield (*path, name)
+        yield from stands(part, (*path, name))
+
+
 def message(name: str) -> dict[str, Any]:
     """A good event, in which every field stands."""
     return event(
@@ -143,6 +151,7 @@ ACCOUNT: dict[str, dict[str, Any]] = {
     "rectify": {"email": "new@example.org", "name": "Ann", "locale": "en", "country": "GB"},
     "paid": {"product": "plus"},
     "channel": {"channel": "sms"},
+    "postal": {"address": ["Ann Example", "1 Example Street"]},
     "tracking": {"allowed": False},
     "consent": {"scope": "tracking", "version": "1", "words": "Yes.", "at": "2026-01-01T00:00:00Z", "proof": "form 1"},
     "opt_out": {"scope": "*"},
@@ -168,14 +177,14 @@ def accounts() -> Iterator[Callable[[str], dict[str, Any]]]:
     """The same of account events: each kind's own fields, and all fields of one kind."""
     parts = account_schema(REF)["$defs"]
     fields = {place for part in parts.values() for place in places(part, parts)}
-    own = {(field,) for values in ACCOUNT.values() for field in values}
+    own = {place for values in ACCOUNT.values() for place in stands(values)}
     assert fields <= own | {("v",), ("id",), ("brand",), ("ref",), ("account",)}, "a field that no example has"
     assert set(ACCOUNT) <= set(KINDS)
     for kind, values in ACCOUNT.items():
         common = ("v", "id", "brand", "ref", "account") if kind == "deactivate" else ()
-        for field in (*values, *common):
+        for path in (*stands(values), *((field,) for field in common)):
             for value in VALUES:
-                yield lambda name, kind=kind, field=field, value=value: put(account(name, kind), (field,), value)  # type: ignore[misc]
+                yield lambda name, kind=kind, path=path, value=value: put(account(name, kind), path, value)  # type: ignore[misc]
 
 
 def drawn(strategy: st.SearchStrategy[_T], number: int) -> list[_T]:
