@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mailer.broker.topology import events_queue
 from mailer.events import MAX_EVENT_BYTES
-from tests.acceptance.samples import event
+from tests.acceptance.samples import event, people
 from tests.processes import Stack, until
 from tests.raw_amqp import raw_channel, short
 
@@ -24,7 +24,9 @@ def peak(pid: int) -> int:
 def crowded(number: int, category: str) -> bytes:
     """A good event of nearly the largest size."""
     padding = "x" * 150
-    crowd = {"people": [{"ref": f"{padding}-{n}", "email": f"user-{n}@example.org"} for n in range(CROWD)]}
+    crowd = people(*(f"user-{n}" for n in range(CROWD)))
+    for person in crowd["people"]:
+        person["ref"] = f"{padding}-{person['ref']}"
     return json.dumps(event(f"crowd-{category}-{number}", "interpals", category, crowd)).encode()
 
 
