@@ -277,7 +277,7 @@ class Policy(Section):
     def __copy__(self) -> Self:
         """A copy's switches and law may be others: it works out for itself which hold."""
         policy = super().__copy__()
-        for name in ("_effective", "_named", "_purposes", "marks", "vocabulary", "days"):
+        for name in ("_effective", "_named", "_purposes", "_partnerships", "marks", "vocabulary", "days"):
             policy.__dict__.pop(name, None)
         return policy
 
@@ -320,10 +320,18 @@ class Policy(Section):
 
     def partner(self, name: str, day: date) -> Partner | None:
         """A partner of that day."""
-        for partner in self.partners:
-            if partner.id == name and partner.on(day):
+        for since, until, partner in self._partnerships.get(name, ()):
+            if since <= day <= until:
                 return partner
         return None
+
+    @cached_property
+    def _partnerships(self) -> Mapping[str, list[tuple[date, date, Partner]]]:
+        """The days of each partner by its id; what a decision reads, for pydantic's attributes are slow."""
+        found: dict[str, list[tuple[date, date, Partner]]] = {}
+        for partner in self.partners:
+            found.setdefault(partner.id, []).append((partner.since, partner.until or date.max, partner))
+        return found
 
     def switches_for(self, version: str | None, country: str | None) -> Switches:
         """The strictest of the versions that bind somebody, this version, and the floor of a jurisdiction."""

@@ -63,9 +63,10 @@ def service_scope(mailing: Mailing, standing: Standing, switches: Switches) -> C
 @rule("closed-purposes", "interpals-02", sees=("mailing.category.name", "mailing.purpose"))
 def closed_purposes(facts: Facts) -> Verdict:
     """No category or purpose that is not in the policy's closed list."""
-    if facts.mailing.category.name not in facts.policy.terms:
+    mailing, policy = facts.mailing, facts.policy
+    if mailing.category.name not in policy.terms:
         return _suppress("category_not_in_policy", "closed-purposes", facts)
-    if facts.mailing.purpose not in facts.policy.purposes:
+    if mailing.purpose not in policy.purposes:
         return _suppress("purpose_not_in_policy", "closed-purposes", facts)
     return None
 
@@ -162,9 +163,10 @@ def partner_request(facts: Facts) -> Verdict:
         return None
     if partner is None or allowed == "never":
         return _suppress("no_partner_mail", "partner-request", facts)
-    if not facts.standing.opted_out.isdisjoint((partner_scope(partner), SHARING)):
+    asked, left = partner_scope(partner), facts.standing.opted_out
+    if left and not left.isdisjoint((asked, SHARING)):
         return _suppress("opted_out", "partner-request", facts)
-    if allowed == "on_request" and partner_scope(partner) not in facts.standing.consents:
+    if allowed == "on_request" and asked not in facts.standing.consents:
         return _suppress("not_requested", "partner-request", facts)
     return None
 
@@ -218,10 +220,10 @@ def known_basis(facts: Facts) -> Verdict:
 
 def missing_basis(policy: Policy, standing: Standing) -> tuple[str, ...]:
     """The fields of a person, by their names in an event, without which no promotion goes to them."""
-    known = {
-        "source": standing.source,
-        "policy_version": policy.knows(standing.collected_under),
-    }
+    is_known = policy.knows(standing.collected_under)
+    if standing.source and is_known:
+        return ()
+    known = {"source": standing.source, "policy_version": is_known}
     return tuple(name for name, value in known.items() if not value)
 
 
@@ -360,7 +362,7 @@ def not_yet(facts: Facts) -> Verdict:
 )
 def frequency(facts: Facts) -> Verdict:
     """Optional mail stays within the caps of its category and of the brand."""
-    if facts.category.mandatory:
+    if facts.category.mandatory or not facts.standing.sent:
         return None
     terms = facts.policy.terms.get(facts.category.name)
     if terms is not None and terms.cap is not None and facts.standing.sent_as(facts.category.name) >= terms.cap.mails:
@@ -373,6 +375,8 @@ def frequency(facts: Facts) -> Verdict:
 @rule("service-rate", "paltalk06-04", idle=False, sees=("standing.sent",))
 def over_rate(facts: Facts) -> bool:
     """Service mail is rare: beyond the policy's rate it still goes out, and an alarm stands in the ledger."""
+    if not facts.standing.sent:
+        return False
     terms = facts.policy.terms.get(facts.category.name)
     if terms is None or terms.alarm is None:
         return False

@@ -132,8 +132,12 @@ class Standing:
 
     def sent_as(self, name: str) -> int:
         """How many counted mails of a category, or of `EVERYTHING_OPTIONAL`, there were."""
-        return next((n for counted, n in self.sent if counted == name), 0)
+        for counted, n in self.sent:
+            if counted == name:
+                return n
+        return 0
 
     def consented(self, category: str, topic: str | None = None) -> bool:
         """Whether there is a consent to a category, or to this topic of it."""
-        return category in self.consents or scope(category, topic) in self.consents
+        given = self.consents
+        return bool(given) and (category in given or (topic is not None and scope(category, topic) in given))
