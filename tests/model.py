@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-OPT_IN_COUNTRIES = frozenset({"DE", "GB"})
-"""Of the countries that the test uses, those whose law asks for consent to direct marketing."""
+OPT_OUT_COUNTRIES = frozenset({"US"})
+"""Of the countries that the test uses, those whose law asks for no consent to direct marketing; one unknown does."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Account:
     """One account at one brand.
 
     Attributes:
-        under: the version of the policy that it was collected under.
+        country: None: nobody knows. under: the version of the policy that it was collected under.
         consents: what its owner has asked for, and not withdrawn, with the moment. left: what they have left; it goes
             with them.
         stranger: its address was somebody's who was erased; what was said before that is gone.
@@ -34,7 +34,7 @@ class Account:
     brand: str
     ref: str
     address: str
-    country: str
+    country: str | None
     under: str
     paid: bool
     consents: dict[str, int] = field(default_factory=dict)
@@ -133,7 +133,8 @@ class Model:
             return self._welcome(account, "updates")
         if not self._welcome(account, category):
             return False
-        return self._asked(account, category) or not (self._any(account, "asks") or account.country in OPT_IN_COUNTRIES)
+        asks = self._any(account, "asks") or account.country not in OPT_OUT_COUNTRIES
+        return self._asked(account, category) or not asks
 
     def copies(self, brand: str, category: str) -> Iterator[tuple[str, int]]:
         """Each address of a brand, and how many copies of a mailing to everyone have to reach it: one or none."""

@@ -20,6 +20,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from mailer.actions import OptOutRefused
+from mailer.actions.consent import ConsentRefused
 from mailer.events import EventRefused
 from mailer.ports.deliveries import State
 from mailer.ports.processor import Outgoing
@@ -98,11 +100,11 @@ class Machine(RuleBasedStateMachine):
     @rule(
         brand=brands,
         address=addresses,
-        country=st.sampled_from(("US", "JP", "DE", "GB")),
+        country=st.sampled_from(("US", "JP", "DE", "GB", None)),
         paid=st.booleans(),
         wants=st.booleans(),
     )
-    def signs_up(self, brand: str, address: str, country: str, paid: bool, wants: bool) -> None:
+    def signs_up(self, brand: str, address: str, country: str | None, paid: bool, wants: bool) -> None:
         """A new account, perhaps with an address that somebody has or had."""
         under = self.model.terms[brand][-1].version
         account = Account(brand, self.fresh("user"), address, country, under, paid)
@@ -120,8 +122,12 @@ class Machine(RuleBasedStateMachine):
     @somebody_lives
     @rule(pick=picks, category=st.sampled_from((*OPTIONAL, "updates")))
     def asks_for(self, pick: int, category: str) -> None:
-        """The owner of an account wants something, which ends their opt-out of it and of nothing else."""
+        """An account's owner wants something that the brand has, which ends their opt-out of it and of nothing else."""
         account = self.account(pick)
+        if category not in self.model.optional[account.brand]:
+            with pytest.raises(ConsentRefused):
+                self.do(self.steps.consents(account, category))
+            return
         self.do(self.steps.consents(account, category))
         self.model.want(account, category)
 
@@ -137,8 +143,12 @@ class Machine(RuleBasedStateMachine):
     @somebody_lives
     @rule(pick=picks, scope=st.sampled_from((*OPTIONAL, "updates", "*")))
     def leaves(self, pick: int, scope: str) -> None:
-        """An opt-out."""
+        """An opt-out of something that the brand has."""
         account = self.account(pick)
+        if scope not in self.model.optional[account.brand] | {"*"}:
+            with pytest.raises(OptOutRefused):
+                self.do(self.steps.leaves(account, scope))
+            return
         self.do(self.steps.leaves(account, scope))
         self.model.leave(account, {scope})
 
