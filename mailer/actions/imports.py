@@ -272,5 +272,5 @@ def _joined(earlier: ImportRow | None, later: ImportRow) -> ImportRow:
 
 
 def _both(before: str | None, now: str | None) -> str | None:
-    """What two lines say, one a line, as it is stored."""
+    """The words of two lines, one a line, as they are stored."""
     return "\n".join(dict.fromkeys(said for said in (before, now) if said is not None)) or None

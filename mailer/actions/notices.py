@@ -9,7 +9,7 @@ from mailer.ports.notices import Notice, NoticeChange, NoticeRefused, Notices, N
 
 @rule("worked-notices", "interpals-18, paltalk06-08", idle=())
 async def take(notices: Notices, ids: Sequence[int], by: str) -> Sequence[Notice]:
-    """What was diverted from mail is worked by one person at a time, who is on record.
+    """The work on what was diverted from mail: by one person at a time, who is on record.
 
     Raises:
         NoticeRefused: one of them is not open.

@@ -49,7 +49,7 @@ _ENTRY = re.compile(r"^([a-z]{2}) = ")
 
 @dataclass(frozen=True, slots=True)
 class NewBrand:
-    """What is known of a new brand; None: nobody has said yet, and a placeholder stands there.
+    """The facts of a new brand; None: nobody has said yet, and a placeholder stands there.
 
     Attributes:
         slug: as events name it. name: as recipients know it.

@@ -22,7 +22,7 @@ _ALSO = (
 async def copy_of(
     connection: Connection, hasher: AddressHasher, brand: str, recipient_id: int
 ) -> dict[str, Any] | None:
-    """What each table has of a person; the ledger's entries stand with their deliveries.
+    """All that each table has of a person; the ledger's entries stand with their deliveries.
 
     Returns:
         As JSON has it; None if the brand has no such recipient.
@@ -59,7 +59,7 @@ async def copy_of(
 async def _by_address(
     connection: Connection, hasher: AddressHasher, brand: str, data: asyncpg.Record
 ) -> dict[str, list[dict[str, Any]]]:
-    """What is kept under other hashes of the address: whom partners were told of, and dead letters that name it."""
+    """All that is kept under other hashes of the address: whom partners were told of, and dead letters that name it."""
     partners = hasher.partners.get(brand, ()) if data["email"] else ()
     hashes = [hasher.hash_for(brand, partner, data["email"]) for partner in partners]
     keys = await names_of(connection, hasher, brand, data)

@@ -16,7 +16,7 @@ _AT_ONCE: Final = 5000
 
 @dataclass(slots=True)
 class Foreseen:
-    """How a mailing will reach its recipients, were it released now.
+    """The ways in which a mailing would reach its recipients, were it released now.
 
     Attributes:
         mail: how many get it by mail.

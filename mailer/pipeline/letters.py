@@ -21,7 +21,7 @@ class Letter(NamedTuple):
 
 
 def letter_for(press: Press, row: Row, category: Category, now: int) -> Letter:
-    """What the mail would have said, had it gone.
+    """The words that the mail would have had.
 
     Args:
         press: of the mailing.

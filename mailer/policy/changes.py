@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # a policy has its notice
 
 
 class Notice(Section):
-    """How people were told of a version before it came into force (interpals-15, paltalk06-24, peerstream-03).
+    """The notice of a version that people got before it came into force (interpals-15, paltalk06-24, peerstream-03).
 
     Attributes:
         kind: by a mailing, or on the web.

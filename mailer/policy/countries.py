@@ -34,7 +34,7 @@ _ALIASES: Final = {
     "TA": "SH",
     "XKX": "XK",
 }
-"""What people write for a code, and the exceptional reservations that are a part of one country."""
+"""Other codes that people write, and the exceptional reservations that are a part of one country."""
 
 KOSOVO: Final = "XK"
 """Assigned by users, as the European Union and many others do."""

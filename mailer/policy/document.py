@@ -230,7 +230,7 @@ class Policy(Section):
         return tuple(dict.fromkeys(switches for version in versions for switches in self.switches_under(version)))
 
     def switches_under(self, version: str | None) -> tuple[Switches, ...]:
-        """What may hold for people of a version, in any jurisdiction; each once."""
+        """All switches that may hold for people of a version, in any jurisdiction; each once."""
         places = (None, *self._law.countries, *self.jurisdictions)
         alone = strictest(self.switches, *(then.switches for then in self.binding(version)))
         return tuple(dict.fromkeys((alone, *(self.switches_for(version, place) for place in places))))
@@ -307,7 +307,7 @@ class Policy(Section):
         return found
 
     def knows(self, said: str | None) -> bool:
-        """Whether each version that was named is the brand's. Where none was, the strictest of them holds."""
+        """Tells whether each version that was named is the brand's. Where none was, the strictest of them holds."""
         found = self._named.get(said)
         if found is None:
             found = self._named[said] = not is_foreign(self.versions, said)

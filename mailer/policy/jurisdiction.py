@@ -17,12 +17,12 @@ from mailer.policy.section import Country, Day, Section, Text
 from mailer.policy.switches import Floor, PartnerMail, PromoBasis, Tracking, strictest_floor
 
 Sure = Literal["primary", "secondary", "unsure"]
-"""How sure a demand is: read in the law itself, in what others write of it, or not even that."""
+"""The certainty of a demand: read in the law itself, in what others write of it, or not even that."""
 T = TypeVar("T")
 
 
 class Demand(Section, Generic[T]):
-    """What a law demands, and how that is known.
+    """A demand of a law, and how it is known.
 
     Attributes:
         value: the demand. An unsure one never allows more than an unreviewed country.

@@ -13,13 +13,13 @@ from mailer.policy.section import Country, Day, Https, Name, Section, Slug, Text
 
 
 class Dated(Section):
-    """What holds from one day on, and until another one, both included; None: to this day."""
+    """Something that holds from one day on, and until another one, both included; None: to this day."""
 
     since: Day
     until: Day | None = None
 
     def on(self, day: date) -> bool:
-        """Whether it holds on a day."""
+        """Tells whether it holds on a day."""
         return self.since <= day and (self.until is None or day <= self.until)
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ Yes = Literal[True]
 
 
 class CategoryNeeds(Section):
-    """What a promise needs of a category, which has to be listed.
+    """The needs of a promise from a category, which has to be listed.
 
     Attributes:
         confirmed: nobody gets it without a confirmed subscription.
@@ -31,7 +31,7 @@ class CategoryNeeds(Section):
 
 
 class Needs(Section):
-    """What the rest of a policy file has to say for a promise to be kept.
+    """The needs of a promise from the rest of a policy file.
 
     Attributes:
         promo_basis, service_footer, service_scope, partner_mail, tracking: this value or a stricter one, for people

@@ -36,7 +36,7 @@ def can_be_asked(policy: Policy, scope: str) -> bool:
 
 
 def of_version(policy: Policy, scope: str) -> bool:
-    """Whether it is one of the brand's versions of its policy."""
+    """Tells whether it is one of the brand's versions of its policy."""
     return scope in {version_scope(version.version) for version in policy.versions}
 
 
@@ -49,6 +49,6 @@ def scopes_of(policy: Policy) -> str:
 
 
 def scopes_to_ask(policy: Policy) -> str:
-    """For messages: what one can consent to."""
+    """The words for what one can consent to, in messages."""
     versions = [version_scope(version.version) for version in policy.versions]
     return ", ".join([TRACKING, scopes_of(policy).removesuffix(f", {SHARING}"), *versions])

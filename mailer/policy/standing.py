@@ -9,13 +9,13 @@ EVERYTHING_OPTIONAL = "*"
 """The scope of an opt-out that leaves all optional mail."""
 
 EVERY_PRODUCT = "*"
-"""In the place of a product: the account pays for each that there is."""
+"""Stands in the place of a product: the account pays for each that there is."""
 
 TRACKING = "tracking"
 """The scope of a consent to being tracked individually."""
 
 VERSION = "version/"
-"""How the scope of a consent to a version of the policy begins."""
+"""The beginning of the scope of a consent to a version of the policy."""
 
 SHARING = "sharing"
 """The scope of an opt-out from being shared with any partner, as browsers ask by Global Privacy Control."""
@@ -51,7 +51,7 @@ def version_scope(version: str) -> str:
 
 
 def is_about_mail(scope: str) -> bool:
-    """Whether it is mail that a scope is about, so that withdrawing a consent to it leaves that mail."""
+    """Tells whether it is mail that a scope is about, so that withdrawing a consent to it leaves that mail."""
     return scope != TRACKING and not scope.startswith(VERSION)
 
 

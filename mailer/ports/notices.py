@@ -67,7 +67,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """Which notices are asked for; None: any.
+    """The notices that are asked for; None: any.
 
     Attributes:
         after: those behind this id.

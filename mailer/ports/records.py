@@ -60,7 +60,7 @@ class Records(Protocol):
         ...
 
     async def delivered(self, mailing_id: UUID, recipient_id: int) -> Delivered | None:
-        """How a delivery stands; None: there is no such mailing."""
+        """The state of a delivery; None: there is no such mailing."""
         ...
 
     async def halts(self, brand: str, mailing_id: UUID | None) -> list[Halt]:
@@ -72,7 +72,7 @@ class Records(Protocol):
         ...
 
     async def known_since(self, recipient_id: int) -> datetime:
-        """When a person became known."""
+        """The time at which a person became known."""
         ...
 
     async def named(self, mailings: Collection[UUID]) -> Mapping[UUID, str]:

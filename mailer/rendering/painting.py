@@ -1,4 +1,4 @@
-"""How an element looks: enough of CSS to say that a text in it can be read. What is not understood cannot be read."""
+"""Looks of an element: enough of CSS to say that a text in it can be read. What is not understood cannot be read."""
 
 import re
 from collections.abc import Mapping

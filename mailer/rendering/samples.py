@@ -81,7 +81,7 @@ def faces(policy: Policy, category: Category) -> Iterator[Face]:
 
 
 def two_faced(policy: Policy, category: Category) -> bool:
-    """Whether mail of a category is an optional one to some people, who can leave it."""
+    """Tells whether mail of a category is an optional one to some people, who can leave it."""
     return bool(category.without_product) and any(
         switches.service_scope == "paid" for switches in policy.every_switches()
     )

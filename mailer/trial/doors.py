@@ -22,7 +22,7 @@ Knock = Callable[[Policy, TemplateLibrary, datetime], Iterator[str]]
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What a promise that names a rule says of something that must be refused.
+    """A statement that a promise with a rule makes of something that must be refused.
 
     Attributes:
         rules: those whose promises it speaks for. says: the statement in one sentence.

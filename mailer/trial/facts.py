@@ -15,7 +15,7 @@ OF_THE_ACCOUNT = frozenset({"account"})
 ANNOUNCING = "service"
 """Announcements; under `service_scope = "paid"` optional for who does not pay for that product."""
 ANNOUNCED_FREELY = "updates"
-"""What an announcement is to a person who does not pay for the product."""
+"""The category of an announcement to a person who does not pay for the product."""
 MARKETING = frozenset({"newsletter", "promotional", "partner"})
 """Direct marketing."""
 PROMOTING = frozenset({"promotional", "partner"})
@@ -23,7 +23,7 @@ PROMOTING = frozenset({"promotional", "partner"})
 
 
 class Expect(StrEnum):
-    """What a promise says must become of a mail."""
+    """The fate that a promise demands for a mail."""
 
     GOES = "must get"
     STAYS = "must not get"

@@ -29,7 +29,7 @@ def statements_of(needs: Needs) -> Iterator[Statement]:
 
 
 def _exactly(needs: Needs) -> Iterator[Statement]:
-    """What a promise allows, and so must be possible for people of this version at home."""
+    """All that a promise allows, and that so must be possible for people of this version at home."""
     exactly = needs.exactly
     if exactly is None:
         return

@@ -20,7 +20,7 @@ from mailer.policy.standing import (
 )
 
 ADDRESS = "sam@reader.example"
-"""Where every made-up person gets mail."""
+"""The address at which every made-up person gets mail."""
 TOPIC, OTHER_TOPIC = "trial-topic", "another-topic"
 """The topic that made-up mailings are about, and one that none is about."""
 PRODUCT = "trial-product"
@@ -88,7 +88,7 @@ def people_of(policy: Policy) -> tuple[Person, ...]:
 
 
 def singles_of(policy: Policy) -> tuple[Person, ...]:
-    """Who asked for nothing and who asked for everything, plain and with each trait."""
+    """Two people, one who asked for nothing and one for everything, plain and with each trait."""
     found = []
     for base, traits in _lattice(policy):
         found += [base, *(with_traits(base, trait) for trait in traits)]
@@ -103,7 +103,7 @@ def _lattice(policy: Policy) -> Iterator[tuple[Person, list[Trait]]]:
 
 
 def bases(policy: Policy) -> tuple[Person, Person]:
-    """Who asked for nothing, and who asked for everything; both signed up at home and refuse nothing."""
+    """Two people, one who asked for nothing and one for everything; both signed up at home and refuse nothing."""
     plain = Standing(1, 1, ADDRESS, source="sign-up", collected_under=policy.version, country=HOME)
     optional = [name for name, category in policy.categories.items() if category.optional]
     asked = frozenset([*optional, *(partner_scope(partner.id) for partner in policy.partners)])
@@ -144,7 +144,7 @@ def has_had_many(policy: Policy) -> Trait:
 
 
 def _origins(policy: Policy) -> Iterator[Trait]:
-    """Where a person lives, and how and under which version their address was collected."""
+    """The country of a person, and how and under which version their address was collected."""
     countries = ("DE", "FR", "AX", "RE", "GB", "CH", "CA", "AU", "JP", "KR", "BR", "TR", "XX", None)
     for country in dict.fromkeys((*countries, *policy.jurisdictions)):
         yield _trait("", country=country)
@@ -190,7 +190,7 @@ def _askings(policy: Policy) -> Iterator[Trait]:
 
 
 def _states() -> Iterator[Trait]:
-    """What has become of an account and its address."""
+    """The fate of an account and its address."""
     yield _trait("pays for every product", products=frozenset({EVERY_PRODUCT}))
     yield _trait(f"pays for {PRODUCT} only", products=frozenset({PRODUCT}))
     yield _trait("pays for another product only", products=frozenset({"another-product"}))

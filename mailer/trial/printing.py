@@ -29,7 +29,7 @@ _PLACES = ("DE", "FR", "KR")
 
 
 def letters_of(mail: Mail, policy: Policy, now: datetime) -> Iterator[Letter]:
-    """What the people who get a mailing are handed.
+    """The messages of the people who get a mailing.
 
     Args:
         mail: one of the usual ones, with a template; others have no letters.

@@ -15,7 +15,7 @@ Look = Callable[[Letter], Sequence[str] | None]
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a promise that names a rule says of a message.
+    """A statement that a promise with a rule makes of a message.
 
     Attributes:
         rules: those whose promises it speaks for. says: the statement in one sentence.

@@ -38,7 +38,7 @@ Speak = Callable[[Case], Expect | None]
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a promise that names a rule says of a person and a mailing.
+    """A statement that a promise with a rule makes of a person and a mailing.
 
     Attributes:
         rules: those whose promises it speaks for. says: the statement in one sentence.

@@ -28,7 +28,7 @@ from mailer.trial.untried import UNTRIED
 
 @dataclass(slots=True)
 class Tally:
-    """What was found about one statement.
+    """The finding about one statement.
 
     Attributes:
         says: the statement. people, mailings: those it spoke of.
@@ -102,7 +102,7 @@ _WAYS_OUT = frozenset({"way-out", "service-footer"})
 
 
 class Tallies:
-    """What was found about each statement that a promise needs.
+    """The findings about each statement that a promise needs.
 
     Args:
         promises: the brand's.
@@ -245,7 +245,7 @@ def _did(decision: Decision) -> str:
 
 
 def _line(promise: Promise, by_rule: dict[str, list[Tally]]) -> Line:
-    """How a promise did, by what the statements of its rules found."""
+    """The result of a promise, by what the statements of its rules found."""
     if promise.waits_for:
         return _judged(promise, (), (f"it waits for {promise.waits_for}",))
     needs = [*(one.rules for one in statements_of(promise.needs)), *(one.rules for one in sights_of(promise.needs))]
@@ -254,7 +254,7 @@ def _line(promise: Promise, by_rule: dict[str, list[Tally]]) -> Line:
 
 
 def _unknown(promise: Promise, by_rule: dict[str, list[Tally]]) -> Iterator[str]:
-    """What the trial cannot know of a promise."""
+    """The reasons for which the trial cannot know of a promise."""
     for rule in promise.rules:
         found = by_rule.get(rule, ())
         if not found:

@@ -1,4 +1,4 @@
-"""What a browser says of its owner's wishes with each request: Global Privacy Control, and Do Not Track."""
+"""The words of a browser about its owner's wishes with each request: Global Privacy Control, and Do Not Track."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from mailer.web.pressing import acts
 from mailer.web.site import Site
 
 SIGNAL = "privacy-signal"
-"""How such a wish was said, as the ledger has it."""
+"""The way in which such a wish was said, as the ledger has it."""
 
 
 def has_signal(headers: Mapping[str, str]) -> bool:
