@@ -9,7 +9,7 @@ from mailer.ports.notices import Notice, NoticeChange, NoticeRefused, Notices, N
 
 @rule("worked-notices", "interpals-18, paltalk06-08", idle=())
 async def take(notices: Notices, ids: Sequence[int], by: str) -> Sequence[Notice]:
-    """The work on what was diverted from mail: by one person at a time, who is on record.
+    """One person at a time, who is on record, works what was diverted from mail.
 
     Raises:
         NoticeRefused: one of them is not open.
