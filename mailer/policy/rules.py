@@ -157,7 +157,7 @@ def strangers(facts: Facts) -> Verdict:
     sees=("mailing.partner", "switches.partner_mail", "standing.consents", "standing.opted_out"),
 )
 def partner_request(facts: Facts) -> Verdict:
-    """What a partner is named in goes only where the policy lets it, on request to those who asked for that partner."""
+    """Mail that names a partner goes where the policy lets it; on request, to those who asked for that partner."""
     partner, allowed = facts.mailing.partner, facts.switches.partner_mail
     if partner is None and not facts.category.partners:
         return None
@@ -285,7 +285,7 @@ def fresh_consent(facts: Facts) -> Verdict:
     sees=("standing.channel", "policy.channels", "mailing.answers"),
 )
 def channel(facts: Facts) -> Verdict:
-    """Who wants to be reached on a channel of the policy's gets announcements, answers and optional mail there."""
+    """A wish for a channel that the policy offers moves announcements, answers and optional mail there."""
     wished = facts.standing.channel
     if wished == EMAIL or wished not in facts.policy.channels:
         return None

@@ -1,4 +1,4 @@
-"""What an event may not carry into a mail: other people's addresses, partners, and promotion where there is to be none.
+"""Refusals of what an event would carry: other people's addresses, partners, and promotion where there is to be none.
 
 Each rule looks at all that an event gives: context, people's own values, reason, names of files and texts in them.
 """
@@ -69,7 +69,7 @@ def own_addresses(event: MessageEvent, policy: Policy, texts: Sequence[Carried])
 
 @rule("partner-named", "interpals-05", idle=())
 def partner_named(event: MessageEvent, policy: Policy, category: Category, texts: Sequence[Carried]) -> Iterator[str]:
-    """What names a partner says so, and goes to who asked for that partner alone; what nobody can leave names none."""
+    """An event that names a partner says so in `partner`; mail that nobody can leave names no partner."""
     if category.partners or not (policy.partners or event.partner):
         return
     if event.partner is not None and category.mandatory:

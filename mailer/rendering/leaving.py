@@ -82,7 +82,7 @@ def way_out(sheet: Sheet, category: Category, link: str | None, postal_address: 
 
 @rule("service-footer", "paltalk06-06, paltalk02-08, paltalk02-09; PROMISES: where they clash", idle=())
 def service_footer(sheet: Sheet, silent: Sheet | None, footer: ServiceFooter, link: str | None) -> Iterator[str]:
-    """Where mandatory mail is to offer a way to leave the service, or to say how to deactivate, both parts do.
+    """Both parts of mandatory mail offer the way out of the service, or say how to deactivate, as the policy wants.
 
     Args:
         sheet: the message.

@@ -22,7 +22,7 @@ def has_signal(headers: Mapping[str, str]) -> bool:
 
 @rule("privacy-signal", "peerstream-11; Global Privacy Control 3; CCPA Regulations 7025", idle=None)
 async def heed_signal(request: Request, site: Site, policy: Policy, recipient_id: int) -> None:
-    """Who presses a button in a browser that asks not to share is not shared: no partner's mail, on partners' lists.
+    """A press in a browser that asks not to share ends partners' mail, and is on the partners' lists.
 
     Following a link records nothing. The wish is of a person whom the link names, whether or not it is their newest.
     """

@@ -1,4 +1,4 @@
-"""What an event may not carry into a mail: addresses of others, partners, and promotion, in whatever field."""
+"""Refusals of what an event would carry: addresses of others, partners, and promotion, in whatever field."""
 
 import base64
 from typing import Any
