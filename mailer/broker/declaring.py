@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiormq.abc import AbstractChannel
@@ -29,26 +29,28 @@ async def declare(link: Link, topology: Topology) -> None:
         BrokerRefused: something of that name exists and is different, or the user may not make it.
         BrokerUnavailable: RabbitMQ did not answer.
     """
-    if await _is_one_gone(link, topology.queues):
+    there = [queue for queue in topology.queues if await _is_there(link, queue)]
+    if there and len(there) < len(topology.queues):
         await asyncio.sleep(VANISHING_SECONDS)
     left, problems = list(topology.parts), []
     while left:
         try:
             async with link.short() as channel:
                 while left:
-                    await _declare_part(channel, left[0])
+                    part = left[0]
+                    if isinstance(part, Queue) and part in there:  # it may have been deleted since
+                        await channel.queue_declare(part.name, passive=True)
+                    await _declare_part(channel, part)
                     del left[0]
         except ChannelEnded as error:  # and with it the channel; a binding to what could not be made is refused, too
+            if error.code == 404 and left[0] in there:
+                there = [queue for queue in there if queue != left[0]]
+                await asyncio.sleep(VANISHING_SECONDS)
+                continue
             problems.append(str(error))
             del left[0]
     if problems:
         raise BrokerRefused("; ".join(dict.fromkeys(problems)))
-
-
-async def _is_one_gone(link: Link, queues: Sequence[Queue]) -> bool:
-    """Tells whether a queue is missing, while another one is there: somebody has deleted it."""
-    there = [await _is_there(link, queue) for queue in queues]
-    return any(there) and not all(there)
 
 
 async def _is_there(link: Link, queue: Queue) -> bool:

@@ -12,6 +12,8 @@ from aio_pika.abc import HeadersType
 from pamqp.common import FieldTable
 from yarl import URL
 
+from mailer.broker import declaring
+from mailer.broker.links import Link
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import (
     BATCHES,
@@ -21,6 +23,7 @@ from mailer.broker.topology import (
     OUTCOMES,
     Exchange,
     Kind,
+    Queue,
     Topology,
     batches_queue,
     events_queue,
@@ -231,6 +234,32 @@ async def test_a_queue_that_comes_back_at_once_has_no_consumer_that_nobody_is(
                 *(broker.publish(BATCHES, Message(b"{}", Lane.SERVICE, message_id=name)) for name in names)
             )
             await collect_all(consumers, names)
+
+
+async def test_a_queue_that_is_deleted_amid_declaring_has_no_consumer_that_nobody_is(
+    broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that found it a moment before leaves RabbitMQ the same time as one that misses it at first."""
+    queue, look = batches_queue(Lane.SERVICE), declaring._is_there
+    async with AsyncExitStack() as stack:
+        consumers = [await stack.enter_async_context(broker.consume(queue, 1)) for _ in range(4)]
+        connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
+        topology, deleted = under_test(), []
+
+        async def look_before_it_is_deleted(link: Link, wanted: Queue) -> bool:
+            found = await look(link, wanted)
+            if wanted == topology.queues[-1] and not deleted:
+                deleted.append(queue)
+                await (await connection.channel()).queue_delete(queue)
+            return found
+
+        monkeypatch.setattr(declaring, "_is_there", look_before_it_is_deleted)
+        await broker.declare(topology)
+        names = {str(number) for number in range(8)}
+        await asyncio.gather(
+            *(broker.publish(BATCHES, Message(b"{}", Lane.SERVICE, message_id=name)) for name in names)
+        )
+        await collect_all(consumers, names)
 
 
 async def collect_all(consumers: Sequence[AsyncIterator[list[Received]]], wanted: set[str]) -> None:
