@@ -1,10 +1,11 @@
 """One mailing's messages: what they have in common is prepared once, and each recipient's is made from it."""
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
+
+from pydantic_core import to_json
 
 from mailer.pipeline.counting import NOT_COUNTED, Counting
 from mailer.pipeline.fields import fields_handed_over
@@ -249,7 +250,7 @@ class Press:
         rest = {name: value for name, value in stated.items() if name not in texts}
         kind = facts.brand, self.template.version, facts.campaign, facts.reply_to, facts.topic, *texts
         given = {name: value for name, value in rest.items() if value is not None}
-        return texts, (*kind, tuple(rest), json.dumps(given, sort_keys=True) if given else None)
+        return texts, (*kind, tuple(rest), to_json(given) if given else None)
 
     def _personal(self, row: Row, category: Category, switches: Switches) -> dict[str, Any]:
         """What is this person's alone; of the links only those that the template asks for."""

@@ -1,10 +1,11 @@
 """Whether an event can be rendered at all, asked before it is accepted, so that its publisher gets the answer."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import islice
 from typing import Any
+
+from pydantic_core import to_json
 
 from mailer.events import Audience, EventRefused, MessageEvent, People, Person
 from mailer.policy.attachments import unattachable
@@ -45,9 +46,9 @@ def admit(event: MessageEvent, policies: Mapping[str, Policy], templates: Templa
     template = templates.get(event.brand, event.template)
     if template is None:
         raise EventRefused([_unknown_template(event, templates.names(event.brand)), *_category_problems(event, policy)])
-    texts = texts_of(event.context, template)
-    problems = [*_category_problems(event, policy), *_locale_problems(event), *_attachment_problems(event, policy)]
-    problems += _source_problems(event, policy)
+    people, texts = _people(event), texts_of(event.context, template)
+    problems = [*_category_problems(event, policy), *_person_problems(people, policy)]
+    problems += _attachment_problems(event, policy)
     if not problems and event.category != template.category:
         problems.append(
             f"category: template {template.name} is {template.category}, not {event.category}; "
@@ -56,14 +57,14 @@ def admit(event: MessageEvent, policies: Mapping[str, Policy], templates: Templa
     if event.category == template.category:
         category = policy.categories[event.category]
         problems += _demands(event, policy, category)
-        problems += _link_problems(event, template, category)
+        problems += _link_problems(event, people, template, category)
         problems += carried_faults(event, policy, category, template)
-        problems += _fetched_problems(event, template)
-        problems += _address_problems(event, template)
-    problems += _context_problems(event, template, texts)
-    problems += _language_problems(event, template, texts)
+        problems += _fetched_problems(people, template)
+        problems += _address_problems(event, people, template)
+    problems += _context_problems(event, people, template, texts)
+    problems += _language_problems(event, people, template, texts)
     if not problems:
-        problems += _rendering_problems(event, template, texts)
+        problems += _rendering_problems(event, people, template, texts)
     if problems:
         raise EventRefused(problems)
     return template
@@ -124,16 +125,12 @@ def _people(event: MessageEvent) -> tuple[Person, ...]:
     return event.to.people if isinstance(event.to, People) else ()
 
 
-def _locale_problems(event: MessageEvent) -> Iterator[str]:
-    for index, person in enumerate(_people(event)):
+def _person_problems(people: Sequence[Person], policy: Policy) -> Iterator[str]:
+    """Locales that nobody speaks, sources that the policy does not list, and addresses whose source has to say more."""
+    fault_of = policy.vocabulary.fault_of
+    for index, person in enumerate(people):
         if person.locale is not None and not is_locale(person.locale):
             yield f"to.people.{index}.locale: there is no {person.locale}; write one such as en, de-AT or zh-Hant"
-
-
-def _source_problems(event: MessageEvent, policy: Policy) -> Iterator[str]:
-    """Sources that the policy does not list, and addresses of which a source has to say more."""
-    fault_of = policy.vocabulary.fault_of
-    for index, person in enumerate(_people(event)):
         if wrong := fault_of(person.source, person.collected_at, person.purpose):
             yield f"to.people.{index}: {wrong}"
 
@@ -144,8 +141,7 @@ def _attachment_problems(event: MessageEvent, policy: Policy) -> Iterator[str]:
             yield f"attachments.{index}.{problem}"
 
 
-def _context_problems(event: MessageEvent, template: Template, texts: Texts) -> Iterator[str]:
-    people = _people(event)
+def _context_problems(event: MessageEvent, people: Sequence[Person], template: Template, texts: Texts) -> Iterator[str]:
     yield from _names_taken("context", event.context)
     for index, person in enumerate(people):
         if not person.context:
@@ -154,7 +150,7 @@ def _context_problems(event: MessageEvent, template: Template, texts: Texts) -> 
         yield from _names_taken(f"to.people.{index}.context", own)
         if not isinstance(person.context.get("profile", {}), dict):
             yield f"to.people.{index}.context.profile: is no object; write what is known about the person by name"
-    yield from _type_problems(event, template, texts)
+    yield from _type_problems(event, people, template, texts)
     for name in sorted(template.required - _given(event.context)):
         without = [index for index, person in enumerate(people) if name not in _given(person.context)]
         if not people or len(without) == len(people):
@@ -164,17 +160,17 @@ def _context_problems(event: MessageEvent, template: Template, texts: Texts) -> 
             yield f"to.people.{without[0]}.context: {name} is missing{also}; template {template.name} needs it"
 
 
-def _type_problems(event: MessageEvent, template: Template, texts: Texts) -> Iterator[str]:
+def _type_problems(event: MessageEvent, people: Sequence[Person], template: Template, texts: Texts) -> Iterator[str]:
     """Values that are not of the type that the template declares, the first of each name."""
     if not template.types:  # as most of optional mail
         return
     places = [("context", event.context)]
-    places += [(f"to.people.{index}.context", person.context) for index, person in enumerate(_people(event))]
+    places += [(f"to.people.{index}.context", one.context) for index, one in enumerate(people) if one.context]
     wrong: dict[str, str] = {}
     for place, context in places:
         for name, given in context.items():
             kind = template.types.get(name)
-            if kind is None or name in wrong:
+            if kind is None or (isinstance(kind, Single) and kind.fits(given)) or name in wrong:
                 continue
             for value in texts[name].values() if context is event.context and name in texts else (given,):
                 if unfit := misfit(kind, value, name):
@@ -183,7 +179,9 @@ def _type_problems(event: MessageEvent, template: Template, texts: Texts) -> Ite
     yield from (said for _, said in sorted(wrong.items()))
 
 
-def _link_problems(event: MessageEvent, template: Template, category: Category) -> Iterator[str]:
+def _link_problems(
+    event: MessageEvent, people: Sequence[Person], template: Template, category: Category
+) -> Iterator[str]:
     """Texts of plain mail in which mail programs make a link: only what the template makes a link of is one."""
     if not category.is_plain:
         return
@@ -192,16 +190,16 @@ def _link_problems(event: MessageEvent, template: Template, category: Category) 
         yield "reason: holds an address; write it without"
     for name in _linking(event.context, template):
         yield f"context: {name} {_HOLDS_LINK.format(template.name)}"
-    for index, person in enumerate(_people(event)):
+    for index, person in enumerate(people):
         if person.name and "recipient" in shown and has_link(person.name):
             yield f"to.people.{index}.name: holds an address; write the name without"
         for name in _linking(person.context, template) if person.context else ():
             yield f"to.people.{index}.context: {name} {_HOLDS_LINK.format(template.name)}"
 
 
-def _fetched_problems(event: MessageEvent, template: Template) -> Iterator[str]:
+def _fetched_problems(people: Sequence[Person], template: Template) -> Iterator[str]:
     """Images and CSS are the same for everyone: what is a person's own tells who opens the mail, without consent."""
-    for index, person in enumerate(_people(event)) if template.fetched else ():
+    for index, person in enumerate(people) if template.fetched else ():
         if own := ", ".join(sorted(template.fetched & _given(person.context))):
             yield (
                 f"to.people.{index}.context: {own} is fetched when the mail is opened, which would tell who opens it; "
@@ -210,10 +208,12 @@ def _fetched_problems(event: MessageEvent, template: Template) -> Iterator[str]:
             return
 
 
-def _address_problems(event: MessageEvent, template: Template) -> Iterator[str]:
+def _address_problems(event: MessageEvent, people: Sequence[Person], template: Template) -> Iterator[str]:
     """Values that begin an address, and lead to no page and no mailbox; the first of each."""
-    places = [("context", event.context)] if template.leading else []
-    places += [(f"to.people.{index}.context", one.context) for index, one in enumerate(_people(event)) if places]
+    if not template.leading:  # as most
+        return
+    places = [("context", event.context)]
+    places += [(f"to.people.{index}.context", one.context) for index, one in enumerate(people)]
     for attribute, before, path in sorted(template.leading):
         wrong = (
             f"{place}: {path}: {_UNADDRESSED[attribute]}"
@@ -274,7 +274,9 @@ def _names_taken(place: str, context: Mapping[str, Any]) -> Iterator[str]:
         yield f"{place}: {', '.join(taken)} is reserved for the pipeline; rename it"
 
 
-def _language_problems(event: MessageEvent, template: Template, texts: Texts) -> Iterator[str]:
+def _language_problems(
+    event: MessageEvent, people: Sequence[Person], template: Template, texts: Texts
+) -> Iterator[str]:
     """Texts that are given by language, and not to everybody."""
     default = template.default_locale
     for name, by_code in texts.items():
@@ -283,14 +285,15 @@ def _language_problems(event: MessageEvent, template: Template, texts: Texts) ->
     for name, codes in lacking(template, texts).items():
         if default in codes:
             yield f"context.{name}: lacks {default}, the brand's default, which is for all who read none of the others"
-    for index, person in enumerate(_people(event)):
+    for index, person in enumerate(people):
         if person.context and (own := texts_of(person.context, template)):
             yield f"to.people.{index}.context: {', '.join(own)} is by language; write the text in the person's own"
 
 
-def _rendering_problems(event: MessageEvent, template: Template, texts: Texts) -> Iterator[str]:
+def _rendering_problems(
+    event: MessageEvent, people: Sequence[Person], template: Template, texts: Texts
+) -> Iterator[str]:
     """What a trial with the first person shows: values missing or wrong further in, line breaks in the subject."""
-    people = _people(event)
     first = people[0] if people else None
     chosen = template.choose(first.locale if first else None, spoken_with(template, texts))
     for locale in spoken_with(template, texts) if texts else (chosen,):
@@ -324,4 +327,4 @@ def _trial(template: Template, locale: str, named: object, context: Mapping[str,
         if isinstance(value, str) and value and name not in bent and not CONTROL.search(value)
     ]
     rest = {name: value for name, value in context.items() if name not in plain}
-    return template.version, locale, named, *plain, json.dumps(rest, sort_keys=True) if rest else None
+    return template.version, locale, named, *plain, to_json(rest) if rest else None

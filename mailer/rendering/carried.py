@@ -165,4 +165,4 @@ def _plain(text: str) -> str:
 @lru_cache(maxsize=4096)
 def _promotes(text: str, locales: tuple[str, ...]) -> str | None:
     """The first words of a text that promote, in a language of the template; the same reasons come again and again."""
-    return next((word for locale in locales for word in promotional_words(text, locale)), None)
+    return next(promotional_words(text, *locales), None)

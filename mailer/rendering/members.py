@@ -25,7 +25,7 @@ _SOMEBODY: Final[Mapping[str, str]] = {
 
 def is_member(value: Any) -> bool:
     """Tells whether a value names a member: `{"member": REF}` in an event, with the ledger's number in what is kept."""
-    return isinstance(value, dict) and value.keys() == {_MEMBER} and _is_key(value[_MEMBER])
+    return type(value) is dict and value.keys() == {_MEMBER} and _is_key(value[_MEMBER])
 
 
 def is_member_ref(value: Any) -> bool:
@@ -35,7 +35,7 @@ def is_member_ref(value: Any) -> bool:
 
 def members_in(context: Mapping[str, Any]) -> Iterator[Any]:
     """Yields the refs, or the numbers, of the members that a context names."""
-    yield from (value[_MEMBER] for value in context.values() if is_member(value))
+    yield from (value[_MEMBER] for value in context.values() if type(value) is dict and is_member(value))
 
 
 def numbered(context: Mapping[str, Any], numbers: Mapping[str, int]) -> dict[str, Any]:
@@ -64,7 +64,8 @@ def unnamed(context: Mapping[str, Any]) -> dict[str, Any]:
 
 def sampled(context: Mapping[str, Any]) -> Mapping[str, Any]:
     """A context as previews show it."""
-    return {name: SAMPLE_NAME if is_member(value) else value for name, value in context.items()}
+    found = [name for name, value in context.items() if type(value) is dict and is_member(value)]
+    return {**context, **dict.fromkeys(found, SAMPLE_NAME)} if found else context
 
 
 def somebody(locale: str) -> str:

@@ -140,22 +140,24 @@ def selling_words() -> frozenset[str]:
     return frozenset(every) | {"sale", "discounts", "discounted", "vouchers", "coupons"}
 
 
-def promotional_words(content: str, locale: str, *, markup: bool = False) -> Iterator[str]:
-    """The words of a text that promote, in English or in the locale's language.
+def promotional_words(content: str, *locales: str, markup: bool = False) -> Iterator[str]:
+    """The words of a text that promote, in English or in the languages of the locales.
 
     Args:
         content: a part as it is rendered, or as `literal` gives it: any number can stand for a value of it.
-        locale: the one that it is written in.
+        locales: those that it may be written in.
         markup: whether it is HTML.
     """
-    text = _MARKS.sub("", _VALUE.sub("0", content))
+    text = content if content.isprintable() else _MARKS.sub("", _VALUE.sub("0", content))
     if markup:
         text = _STYLE.sub(" ", text)
         text = _TAG.sub("", _BLOCK.sub(" ", text)) + " " + " ".join(_SHOWN.findall(text))
         text = html.unescape(text)
-    text = UNSEEN.sub("", unicodedata.normalize("NFKC", text))
-    text = _SPREAD.sub(lambda found: re.sub(r"[ .·*-]", "", found[0]), re.sub(r"\s+", " ", text))
+    if not text.isascii():
+        text = UNSEEN.sub("", unicodedata.normalize("NFKC", text))
+    text = _SPREAD.sub(lambda found: re.sub(r"[ .·*-]", "", found[0]), " ".join(text.split()))
     yield from _SHOUTED.findall(text)
-    for language in dict.fromkeys(("en", locale.partition("-")[0])):
+    text = text.lower()
+    for language in dict.fromkeys(("en", *(locale.partition("-")[0] for locale in locales))):
         if language in _PROMOTES:
-            yield from (found[0] for found in _PROMOTES[language].finditer(text.lower()))
+            yield from (found[0] for found in _PROMOTES[language].finditer(text))
