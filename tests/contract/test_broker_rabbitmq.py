@@ -244,7 +244,8 @@ async def test_a_queue_that_is_deleted_amid_declaring_has_no_consumer_that_nobod
     async with AsyncExitStack() as stack:
         consumers = [await stack.enter_async_context(broker.consume(queue, 1)) for _ in range(4)]
         connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
-        topology, deleted = under_test(), []
+        topology = under_test()
+        deleted: list[str] = []
 
         async def look_before_it_is_deleted(link: Link, wanted: Queue) -> bool:
             found = await look(link, wanted)
