@@ -78,6 +78,7 @@ def _unfit_text(text: str) -> str | None:
     return None
 
 
+_TEXTS = frozenset({str})
 _MOST_OCTETS = 4
 """Octets of a character in UTF-8; one that prints and that JSON escapes has fewer."""
 _AROUND = len('"": "", ')
@@ -102,12 +103,11 @@ def _context(value: dict[str, Any]) -> dict[str, Any]:
 
 def _is_short_and_plain(value: dict[str, Any]) -> bool:
     """Tells whether it has nothing but texts that print, which are within the limit whatever their letters."""
-    letters = 0
-    for text in chain(value, value.values()):
-        if not isinstance(text, str) or not text.isprintable():
-            return False
-        letters += len(text)
-    return letters * _MOST_OCTETS + len(value) * _AROUND <= MAX_CONTEXT_BYTES
+    texts = [*value, *value.values()]
+    if not _TEXTS.issuperset(map(type, texts)):
+        return False
+    whole = "".join(texts)
+    return whole.isprintable() and len(whole) * _MOST_OCTETS + len(value) * _AROUND <= MAX_CONTEXT_BYTES
 
 
 class _Base64(Base64Encoder):

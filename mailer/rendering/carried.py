@@ -15,14 +15,15 @@ from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.rendering.compiled import Template
 from mailer.rendering.linkable import shown_texts
-from mailer.rendering.promotion import UNSEEN, promotional_words, selling_words
+from mailer.rendering.promotion import AMOUNT, UNSEEN, promotional_words, selling_words
 from mailer.rendering.value_types import MAILBOX, Single, ValueType, words_of
 
 _AT: Final = re.compile(r"[^\s@<>\"'(),;:=&?/]+(?:@|%40)((?:[\w-]+\.)+[^\W\d_][\w-]+)", re.IGNORECASE)
 """A mailbox, also as it stands in a URL; the group is its domain."""
 _MAYBE: Final = re.compile("[@\uff20\ufe6b]|%40|&(?:#|commat)|[([]at[)\\]]|[\uff08(]a\\s?t[\uff09)]", re.IGNORECASE)
 _LONG: Final = 60
-_SIGN: Final = re.compile(r"[\d%$€£!]")
+_SIGN: Final = re.compile(rf"[%٪$€£¥!]|\d\W*[^\W\d]|{AMOUNT}", re.IGNORECASE)
+"""Signs, and figures that say more than which one of a name: `Anna 7` does not."""
 _SELLING: Final = selling_words()
 _WRITTEN_OUT: Final = re.compile(r"\s*(?:&#0*64;|&#x0*40;|&commat;|[(\[]at[)\]])\s*", re.IGNORECASE)
 
@@ -50,8 +51,9 @@ def carried_faults(event: MessageEvent, policy: Policy, category: Category, temp
     texts = list(_carried(event, template))
     if _is_legal(category):  # it names whom to ask, who may be of another house, and a second person releases it
         texts = [one for one in texts if one.kind is not MAILBOX]
-    yield from own_addresses(event, policy, texts)
-    yield from partner_named(event, policy, category, texts)
+    whole = "\n".join([one.text for one in texts])
+    yield from own_addresses(event, policy, texts if _MAYBE.search(whole) else ())
+    yield from partner_named(event, policy, category, texts, whole)
     yield from plain_words(event, category, template, texts)
 
 
@@ -68,7 +70,9 @@ def own_addresses(event: MessageEvent, policy: Policy, texts: Sequence[Carried])
 
 
 @rule("partner-named", "interpals-05", idle=())
-def partner_named(event: MessageEvent, policy: Policy, category: Category, texts: Sequence[Carried]) -> Iterator[str]:
+def partner_named(
+    event: MessageEvent, policy: Policy, category: Category, texts: Sequence[Carried], whole: str
+) -> Iterator[str]:
     """An event that names a partner says so in `partner`; mail that nobody can leave names no partner."""
     if category.partners or not (policy.partners or event.partner):
         return
@@ -78,8 +82,9 @@ def partner_named(event: MessageEvent, policy: Policy, category: Category, texts
         yield f"partner: {event.brand} has no partner {event.partner}"
     if _is_legal(category):  # the law asks to whom data went
         return
-    texts = [*texts, Carried("reply_to", event.reply_to or "")]
-    whole = _plain("\n".join([one.text for one in texts]))
+    if event.reply_to:
+        texts = [*texts, Carried("reply_to", event.reply_to)]
+    whole = _plain(f"{whole}\n{event.reply_to or ''}")
     for partner in policy.partners:
         if partner.id == event.partner or not partner.is_named(whole):
             continue
@@ -135,7 +140,7 @@ def _is_legal(category: Category) -> bool:
 
 
 def _has_odd(name: str) -> bool:
-    """Tells whether a name is more than one: it has a number, a sign, or a word that sells."""
+    """Tells whether a name is more than one: it has a sign, an amount, or a word that sells."""
     return len(name) > _LONG or _SIGN.search(name) is not None or not _SELLING.isdisjoint(name.casefold().split())
 
 

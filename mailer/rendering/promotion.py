@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from mailer.rendering.literal import BRANCH, CLOSE, END, OPEN, VALUE
 
 _MONEY = r"[$€£¥]|usd|eur|gbp|euros?|dollars?"
-_AMOUNT = rf"(?:(?:{_MONEY})\s*\d[\d.,]*|\d[\d.,]*\s*(?:%|٪|percent|per cent|prozent|por ciento|pour cent|{_MONEY}))"
+AMOUNT = rf"(?:(?:{_MONEY})\s*\d[\d.,]*|\d[\d.,]*\s*(?:%|٪|percent|per cent|prozent|por ciento|pour cent|{_MONEY}))"
 
 _WORDS: dict[str, tuple[str, ...]] = {
     "en": (
-        rf"{_AMOUNT} (?:off|discount|cheaper|savings?)",
-        rf"save(?: up to)? {_AMOUNT}",
+        rf"{AMOUNT} (?:off|discount|cheaper|savings?)",
+        rf"save(?: up to)? {AMOUNT}",
         r"(?:on|big|mega|flash|final|clearance|holiday|spring|summer|autumn|fall|winter|christmas|year-end) sale",
         r"sale ends",
         r"sale\s*!",
@@ -34,8 +34,8 @@ _WORDS: dict[str, tuple[str, ...]] = {
         r"don.t miss (?:out|this)",
     ),
     "de": (
-        rf"{_AMOUNT} (?:rabatt|günstiger|billiger|nachlass|sparen|gespart)",
-        rf"spare(?:n sie)?(?: bis zu)? {_AMOUNT}",
+        rf"{AMOUNT} (?:rabatt|günstiger|billiger|nachlass|sparen|gespart)",
+        rf"spare(?:n sie)?(?: bis zu)? {AMOUNT}",
         r"\w*rabatt(?:e|aktion|code)?",
         r"preisnachl(?:ass|ässe)",
         r"gutschein\w*",
@@ -49,8 +49,8 @@ _WORDS: dict[str, tuple[str, ...]] = {
         r"gratis testen",
     ),
     "ar": (
-        rf"(?:خصم|وفر|وفّر) (?:حتى )?{_AMOUNT}",
-        rf"{_AMOUNT} خصم",
+        rf"(?:خصم|وفر|وفّر) (?:حتى )?{AMOUNT}",
+        rf"{AMOUNT} خصم",
         r"(?:ال)?تخفيضات",
         r"(?:ال)?خصم",
         r"(?:ال)?خصومات",
@@ -69,7 +69,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
         r"نصف السعر",
     ),
     "fr": (
-        rf"{_AMOUNT} de (?:réduction|remise|rabais)",
+        rf"{AMOUNT} de (?:réduction|remise|rabais)",
         r"remises?",
         r"soldes !",
         r"promotions?",
@@ -80,7 +80,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
         r"à moitié prix",
     ),
     "es": (
-        rf"{_AMOUNT} de descuento",
+        rf"{AMOUNT} de descuento",
         r"descuentos?",
         r"rebajas?",
         r"ofertas? (?:especial|exclusiva|limitada)(?:es|s)?",
