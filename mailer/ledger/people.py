@@ -14,7 +14,7 @@ from mailer.ledger.partners import note_suppressed
 from mailer.policy.versions import Days, said_at
 
 SQL = statements("people")
-for _part in ("source", "version", "newer"):
+for _part in ("country", "source", "version", "newer"):
     SQL["upsert"] = SQL["upsert"].replace(f"{{{_part}}}", SQL.pop(_part))
 
 
@@ -68,7 +68,7 @@ async def upsert(connection: Connection, hasher: AddressHasher, people: Sequence
 
 
 def _each_once(people: Sequence[Known]) -> Sequence[Known]:
-    """The newest of what is said of each person, with every source and version that is said of them."""
+    """The newest of what is said of each person, with every country, source and version that is said of them."""
     each: dict[tuple[str, str], Known] = {}
     for known in people:
         key = known.brand, known.person.ref
@@ -79,9 +79,12 @@ def _each_once(people: Sequence[Known]) -> Sequence[Known]:
 
 def _newest(one: Known, other: Known) -> Known:
     newest = max(other, one, key=lambda known: known.observed_at)
+    oldest = one if newest is other else other
+    countries = (known.person.country for known in (newest, oldest))
+    lived_in = "\n".join(dict.fromkeys(line for said in countries if said for line in said.split("\n"))) or None
     sources = dict.fromkeys(known.person.source for known in (one, other) if known.person.source is not None)
     versions = dict.fromkeys(known.versions for known in (one, other) if known.versions is not None)
-    person = newest.person.model_copy(update={"source": "\n".join(sources) or None})
+    person = newest.person.model_copy(update={"source": "\n".join(sources) or None, "country": lived_in})
     return replace(newest, person=person, versions="\n".join(versions) or None)
 
 
@@ -186,6 +189,19 @@ async def know_refs(
         )
         ids |= new
     return ids
+
+
+async def correct_country(
+    connection: Connection, hasher: AddressHasher, recipient_id: int, address: str | None, country: str
+) -> list[int]:
+    """Puts a country in the place of all that were said, for every account of a person's address at their brand.
+
+    Returns:
+        The ids of those whose standings are to be refreshed.
+    """
+    relatives = hasher.relatives(address) if address else []
+    rows = await connection.fetch(SQL["forget_countries"], recipient_id, relatives, country, "rectify")
+    return [row["id"] for row in rows]
 
 
 async def ids_of(connection: Connection, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:

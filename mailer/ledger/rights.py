@@ -139,7 +139,12 @@ class PostgresRights:
             person = Person.model_validate({"ref": data["ref"], "email": data["email"], **correction.stated})
             await people.lock_sharing(connection, [recipient_id])
             now = datetime.now(UTC)
+            others = []
+            if correction.country is not None:
+                email, country = data["email"], correction.country
+                others = await people.correct_country(connection, self._hasher, recipient_id, email, country)
             await people.upsert(connection, self._hasher, [people.known(brand, data["controller"], person, now)])
+            await people.refresh(connection, others)
         return True
 
     async def hold(self, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> bool:

@@ -13,6 +13,7 @@ from mailer.policy.category import Category
 from mailer.policy.countries import region_of
 from mailer.policy.decision import Mailing
 from mailer.policy.document import Policy
+from mailer.policy.jurisdiction import mark_of
 from mailer.policy.registry import rule
 from mailer.policy.standing import Standing
 from mailer.policy.switches import ServiceFooter, Switches
@@ -188,7 +189,8 @@ class Press:
         locale = self.template.choose(row.locale, self._spoken)
         words = self.template.words_for(row.locale, locale)
         names = tuple(values) if row.context else ()
-        mark = self.policy.marks.get(row.standing.country or region_of(row.locale) or "") if category.markets else None
+        lives_in = row.standing.country or region_of(row.locale)
+        mark = mark_of(self.policy.marks, lives_in) if category.markets else None
         key = locale, words, category.name, footer, level, mark, names, *map(kind_of, values.values())
         blanks, key = (self._shared, (*self._like, *key)) if self._like else (self._blanks, key)
         blank = blanks.get(key)

@@ -82,6 +82,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause("`partner_mail` is `never`", {}, {}, _switched(partner_mail="never")),
     Cause("nobody knows how the address was collected", {"source": None}),
     Cause("nobody knows where the person lives", {"country": None}),
+    Cause("another country was said before that of the person, whose law asks for an opt-in", {"country": "US\nDE"}),
     Cause("the purpose is newer than the address", {"collected_under": "0"}, {}, _later),
     Cause("the address was only invited", {"source": "invitation", "invited_by": _ELSEWHERE}),
     Cause("the address entered a contest", {"source": "contest"}),

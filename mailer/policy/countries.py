@@ -66,6 +66,11 @@ def country_of(text: str) -> str | None:
     return code
 
 
+def newest_of(said: str | None) -> str | None:
+    """Returns the newest of the countries that were said of somebody, one a line (see `Standing.country`)."""
+    return said and said.partition("\n")[0]
+
+
 @lru_cache(maxsize=1000)
 def region_of(locale: str | None) -> str | None:
     """The country that a language tag names (BCP 47): DE of `de-DE`, AT of `de-Latn-AT`; None where it names none.

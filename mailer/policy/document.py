@@ -245,14 +245,15 @@ class Policy(Section):
         """The marks of marketing, by country; each message asks for them."""
         return self._law.marks
 
-    def floor(self, country: str | None) -> Floor:
-        """The least of each switch by the law of a country, and by what the policy itself says of it.
+    def floor(self, said: str | None) -> Floor:
+        """The least of each switch by the law of the countries said of somebody, and by what the policy says of these.
 
         Args:
-            country: ISO 3166-1; None: nobody knows, so it may be each one of which the policy says anything.
+            said: as a standing has them; None: nobody knows, so it may be each of which the policy says anything.
         """
-        own = self.jurisdictions.values() if country is None else [self.jurisdictions.get(country, Floor())]
-        return strictest_floor(self._law.floor(country), *own)
+        countries = self.jurisdictions if said is None else said.split("\n")
+        own = (self.jurisdictions[country] for country in countries if country in self.jurisdictions)
+        return strictest_floor(self._law.floor(said), *own)
 
     @cached_property
     def days(self) -> Days:

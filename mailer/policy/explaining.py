@@ -114,11 +114,13 @@ def _places(policy: Policy, standing: Standing) -> Iterator[tuple[str, Switches 
     for then in policy.binding(standing.collected_under):
         yield f"policy {then.version}, under which the address was collected", then.switches
     yield f"the floor of {named(policy, standing.country)}", policy.law.floor(standing.country)
-    yield f"the policy's own floor of {standing.country or 'any country'}", policy.floor(standing.country)
+    said = ", ".join((standing.country or "any country").split("\n"))
+    yield f"the policy's own floor of {said}", policy.floor(standing.country)
 
 
-def named(policy: Policy, country: str | None) -> str:
-    """Names a country as far as its law is known."""
-    if country is None:
+def named(policy: Policy, said: str | None) -> str:
+    """Names the countries that were said of somebody, as far as their law is known."""
+    if said is None:
         return "an unknown country"
-    return country if policy.law.of(country) else f"{country}, which is not reviewed"
+    each = [country if policy.law.of(country) else f"{country}, which is not reviewed" for country in said.split("\n")]
+    return ", ".join(each)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from mailer.policy.countries import region_of
+from mailer.policy.countries import newest_of, region_of
 from mailer.policy.decision import Facts, Hold
 from mailer.policy.registry import rule
 from mailer.policy.rules import Verdict
@@ -31,8 +31,8 @@ def mail_hours(facts: Facts) -> Verdict:
 
 @cache
 def zones_of(country: str | None) -> tuple[tzinfo, ...]:
-    """The inhabited time zones of a country (ISO 3166-1); UTC for none, and for one that the table has not."""
-    return tuple(ZoneInfo(name) for name in ZONES.get(country or "", ("UTC",)))
+    """The inhabited time zones of a country (ISO 3166-1), or of the newest of several; UTC where there are none."""
+    return tuple(ZoneInfo(name) for name in ZONES.get(newest_of(country) or "", ("UTC",)))
 
 
 def first_within(opens: time, closes: time, zones: Sequence[tzinfo], now: datetime) -> datetime:

@@ -7,6 +7,7 @@ how sure that is. A country in no file is not reviewed: the strictest of all dem
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Final, Generic, Literal, TypeVar
 
 from pydantic import Field, ValidationError
@@ -97,6 +98,23 @@ class Mark:
         return self.lines.get(language) or next(iter(self.lines.values()), None)
 
 
+def mark_of(marks: Mapping[str, Mark], said: str | None) -> Mark | None:
+    """Finds the mark for somebody of whom countries were said, one a line; None: no law there wants one."""
+    found = marks.get(said or "")
+    if found is not None or not said or "\n" not in said:
+        return found
+    return _joined(tuple(mark for country in said.split("\n") if (mark := marks.get(country))))
+
+
+@lru_cache(maxsize=1000)
+def _joined(marks: tuple[Mark, ...]) -> Mark | None:
+    """Makes one mark of several: the first label, and the lines of the first that has any."""
+    if len(set(marks)) < 2:
+        return marks[0] if marks else None
+    label = next((mark.label for mark in marks if mark.label), None)
+    return Mark(label, next((mark.lines for mark in marks if mark.lines), {}))
+
+
 class Law:
     """All jurisdictions, by country."""
 
@@ -117,9 +135,9 @@ class Law:
         """The jurisdiction of a country; None where it is not reviewed."""
         return self._by_country.get(country or "")
 
-    def floor(self, country: str | None) -> Floor:
-        """The least of each switch for somebody in a country; None: nobody knows where."""
-        return self._floors.get(country or "", self.unreviewed)
+    def floor(self, said: str | None) -> Floor:
+        """The least of each switch for somebody of whom countries were said, one a line; None: nobody knows where."""
+        return strictest_floor(*(self._floors.get(country, self.unreviewed) for country in (said or "").split("\n")))
 
 
 def _marks(jurisdictions: Iterable[Jurisdiction]) -> Iterator[tuple[str, Mark]]:

@@ -69,7 +69,8 @@ class Standing:
         objected: an objection to all marketing of the controller (GDPR Art. 21(3)).
         consents: scopes to which the person has consented, and not withdrawn.
         source: how the address was collected.
-        country: ISO 3166-1; None where nobody knows it, and the strictest floor holds.
+        country: all that were said (ISO 3166-1), one a line, the newest first; the strictest floor of them holds. None
+            where nobody knows it, and the strictest floor of all holds.
         collected_under: the policy's versions then, and those agreed to since (see `policy.versions`).
         deactivated: the account was closed by its owner.
         erased: the person's data are gone; only a keyed hash is left.

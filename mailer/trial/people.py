@@ -69,7 +69,7 @@ class Person:
         """This person in words, such as "a member in DE, collected under 2002 by sign-up, who opted out of …"."""
         standing = self.standing
         collected = f"collected under {_versions(standing.collected_under)}"
-        place = standing.country or "no known country"
+        place = " and ".join((standing.country or "no known country").split("\n"))
         by = f"by {' and then '.join(standing.source.splitlines())}" if standing.source else "nobody knows how"
         who = f", who {_and(self.says)}" if self.says else ""
         return f"a person in {place}, {collected} {by}{who}"
@@ -146,7 +146,7 @@ def has_had_many(policy: Policy) -> Trait:
 def _origins(policy: Policy) -> Iterator[Trait]:
     """The country of a person, and how and under which version their address was collected."""
     countries = ("DE", "FR", "AX", "RE", "GB", "CH", "CA", "AU", "JP", "KR", "BR", "TR", "XX", None)
-    for country in dict.fromkeys((*countries, *policy.jurisdictions)):
+    for country in dict.fromkeys((*countries, "US\nDE", *policy.jurisdictions)):
         yield _trait("", country=country)
     yield _trait("reads American English", country=None, locale="en-US")
     for version in policy.versions[1:]:

@@ -30,11 +30,16 @@ async def opted_out(world: World, ref: str, brand: str = BRAND) -> frozenset[str
 
 
 async def test_newer_data_win_field_by_field(world: World) -> None:
-    """Newer data replace older ones, and what they leave out stays."""
+    """Newer data replace older ones but for countries, which are added to; what they leave out stays."""
     await world.known(1, name="Ada", locale="en-GB", collected_at=EARLY)
     await world.known(1, email="new@people.example", country="GB", collected_at=LATE)
     row = await data(world)
-    assert (row["email"], row["name"], row["locale"], row["country"]) == ("new@people.example", "Ada", "en-GB", "GB")
+    assert (row["email"], row["name"], row["locale"], row["country"]) == (
+        "new@people.example",
+        "Ada",
+        "en-GB",
+        "GB\nUS",
+    )
     assert row["collected_at"] == datetime.fromisoformat(LATE)
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from mailer.actions.rights import rectify
 from mailer.policy.standing import Standing, version_scope
 from mailer.ports.consents import Consent
-from tests.factories import BRAND, World, make_event, new_mailing, person
+from mailer.ports.rights import Correction
+from tests.factories import BRAND, World, make_event, new_mailing, person, policies
 
 DAYS = ((date(2004, 1, 1), "2004"), (date(2024, 1, 1), "2024"))
 
@@ -123,3 +125,43 @@ async def test_only_a_consent_moves_somebody_to_a_version(world: World) -> None:
     await world.consents.record(BRAND, ada, replace(agreed, given=False, at=datetime.now(UTC)))
     found = await said(world, 1)
     assert (found.collected_under, found.opted_out) == ("2004", frozenset())
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "stands"),
+    [
+        ({}, {}, "US"),
+        ({"country": "DE"}, {"country": "US"}, "US\nDE"),
+        ({"country": "DE"}, {"country": None}, "DE"),
+        ({"country": None}, {"country": "DE"}, "DE"),
+        ({"country": "US"}, {"country": "DE", "collected_at": "2005-01-01T00:00:00Z"}, "US\nDE"),
+    ],
+)
+async def test_a_country_is_added_to(world: World, first: Any, then: Any, stands: str) -> None:
+    """A country that is named later stands before the one that was known, and takes nothing of it away."""
+    await said(world, 1, **first)
+    assert (await said(world, 1, **then)).country == stands
+    assert (await said(world, 1, **then)).country == stands
+
+
+@pytest.mark.parametrize(("first", "then"), SPELLINGS[1:4])
+async def test_an_address_keeps_where_it_was(world: World, first: str, then: str) -> None:
+    """A second account with an address, in any spelling, has the country of the first, and each later word."""
+    await said(world, 1, email=first, country="DE")
+    assert (await said(world, 2, email=then, country="US")).country == "US\nDE"
+    await said(world, 2, email=f"new-{then}", country="US")
+    assert (await said(world, 2, email=f"new-{then}", country="US")).country == "US\nDE"
+    assert (await said(world, 3, email=first, country="FR")).country in ("FR\nDE\nUS", "FR\nDE")
+
+
+@pytest.mark.parametrize("spelt", ["bob+x@people.example", "BOB@people.example"])
+async def test_a_correction_replaces_the_countries(world: World, spelt: str) -> None:
+    """The right to rectification lifts what was said wrongly, from every account of the address; events still add."""
+    await said(world, 1, email="bob@people.example", country="DE")
+    await said(world, 2, email=spelt, country="US")
+    whose = await world.id_of("user-2")
+    await rectify(world.rights, policies()[BRAND], whose, Correction(country="CA"), "test")
+    for number, email in ((1, "bob@people.example"), (2, spelt)):
+        assert (await world.standings.get(BRAND, await world.id_of(f"user-{number}"))).country == "CA"  # type: ignore[union-attr]
+        assert (await said(world, number, email=email, country=None)).country == "CA"
+    assert (await said(world, 2, email=spelt, country="US")).country == "US\nCA"

@@ -8,8 +8,10 @@ import pytest
 from mailer.actions.rights import rectify
 from mailer.ports.consents import Consent
 from mailer.ports.rights import Correction
-from tests.factories import World, person, plain_event, policies, received
-from tests.letters import parts, read
+from tests.factories import BRAND, World, person, plain_event, policies, received
+from tests.letters import ADA, event_of, known, parts, read, told
+from tests.processes import Stack
+from tests.promises.test_consents import imports, tell, why_not
 
 OPT_OUT_BRANDS = {"interpals": "2024", "paltalk-2002": "2002-12-15"}
 """The brands that promise promotions without an opt-in, with their versions (interpals-24, paltalk02-02)."""
@@ -91,6 +93,29 @@ async def test_a_move_to_another_country_holds_from_then_on(world: World) -> Non
         await world.handover().run(mailing.batches)
         state, reason = (await world.states(mailing.mailing_id))["user-1"]
         assert (state, reason) == (("handed_over", "") if gets else ("suppressed", "no_opt_in")), country
+
+
+@pytest.mark.promise("interpals-24")
+@pytest.mark.parametrize("later", [{}, {"ref": "twin"}, {"ref": "twin", "email": "ada+us@people.example"}])
+async def test_no_event_lifts_a_countrys_law(world: World, later: dict[str, str]) -> None:
+    """Who was said to live in Germany is offered nothing because an event says elsewhere, of any account of theirs."""
+    ada = {**ADA, "email": "ada+de@people.example" if "email" in later else ADA["email"]}
+    moved = {**ada, "country": "US", **later}
+    for somebody in ({**ada, "country": "DE"}, moved, {**moved, "collected_at": "2020-01-01T00:00:00Z"}):
+        assert await told(world, event_of(BRAND, "spring-offer", somebody)) == []
+    assert await told(world, event_of(BRAND, "spring-offer", to={"refs": [moved["ref"]]})) == []
+    assert (await tell(world, BRAND, "rectify", moved["ref"], country="US"))[0] == 200
+    assert len(await told(world, event_of(BRAND, "spring-offer", moved))) == 1
+
+
+@pytest.mark.promise("interpals-24")
+async def test_no_file_lifts_a_countrys_law(world: World, operator: Stack) -> None:
+    """A file that names another country adds it to what was known, and offers nobody anything."""
+    await known(world, BRAND, {**ADA, "country": "DE"})
+    file = "ref,email,country,source,policy_version\nada,ada@people.example,US,sign-up,2024\n"
+    assert (await imports(operator, file))["taken"] == 1
+    assert await told(world, event_of(BRAND, "spring-offer", to={"refs": ["ada"]})) == []
+    assert await why_not(world) == ("no_opt_in", "promo-basis")
 
 
 @pytest.mark.promise("interpals-24")

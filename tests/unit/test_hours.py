@@ -42,6 +42,7 @@ def utc(text: str) -> datetime:
 def test_the_next_opening(country: str | None, now: str, until: str) -> None:
     """What is outside waits for the next opening in all zones of the country; nobody's country is in UTC."""
     assert first_within(EIGHT, NINE, zones_of(country), utc(now)) == utc(until)
+    assert zones_of(country and f"{country}\nUS") == zones_of(country)
 
 
 def test_an_hour_that_comes_twice() -> None:

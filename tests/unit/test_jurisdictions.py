@@ -10,7 +10,7 @@ from mailer.cli import app
 from mailer.policy.countries import COUNTRIES
 from mailer.policy.decision import Send
 from mailer.policy.document import PolicyError
-from mailer.policy.jurisdiction import DEMANDS, JurisdictionError, Law, load_law, parse_jurisdiction
+from mailer.policy.jurisdiction import DEMANDS, JurisdictionError, Law, load_law, mark_of, parse_jurisdiction
 from mailer.policy.switches import strictest
 from mailer.resources import tables
 from tests.factories import law
@@ -84,6 +84,36 @@ def test_an_unknown_country_has_the_strictest_floor_of_all(country: str | None) 
     for reviewed in own.law.countries if country is None else set(own.law.countries) - {"SE"}:
         assert found == strictest(found, own.floor(reviewed))
     assert (found.tracking == "off") is (country is None)
+
+
+@pytest.mark.parametrize("said", ["US\nDE", "DE\nUS", "US\nFR\nDE", "US\nXK", "US\nPR"])
+def test_of_several_countries_the_strictest_holds(said: str) -> None:
+    """Whatever countries were said of somebody, each of their floors holds, in whatever order they were said."""
+    each = said.split("\n")
+    found = LAX.switches_for("2024", said)
+    assert found == strictest(LAX.switches, *(LAX.floor(country) for country in each))
+    somebody = replace(ADA, country=said, consents=frozenset[str]())
+    asks = set(each) - set(FEDERAL.split(" "))
+    assert reason(decided("promotional", somebody, LAX)) == ("no_opt_in" if asks else None)
+    own = revised(LAX, jurisdictions={each[-1]: law().floor(each[-1]).model_copy(update={"tracking": "off"})})
+    assert own.switches_for("2024", said).tracking == "off"
+
+
+@pytest.mark.parametrize(
+    ("said", "label", "line"),
+    [
+        ("US\nKR", "(광고)", "Advertisement"),
+        ("KR\nUS", "(광고)", "Advertisement"),
+        ("JP\nSG", "<ADV>", None),
+        ("FR\nGB", None, "Advertisement"),
+        ("JP\nCH", None, None),
+    ],
+)
+def test_marks_of_several_countries_are_joined(said: str, label: str | None, line: str | None) -> None:
+    """The mail bears the label and the line that the laws of all countries said want; the same mark each time."""
+    found = mark_of(LAX.marks, said)
+    assert found is mark_of(LAX.marks, said)
+    assert (found and found.label, found and found.line("en")) == (label, line)
 
 
 def test_an_unsure_demand_allows_no_more_than_an_unreviewed_country() -> None:

@@ -1,5 +1,5 @@
 -- name: listed
-r.id, r.brand, r.ref, r.email, r.name, r.locale, r.country,
+r.id, r.brand, r.ref, r.email, r.name, r.locale, split_part(r.country, E'\n', 1) AS country,
 CASE WHEN s.erased_at IS NOT NULL THEN 'erased' WHEN s.under_13_at IS NOT NULL THEN 'under_13'
      WHEN s.deactivated_at IS NOT NULL THEN 'deactivated' WHEN s.restricted_at IS NOT NULL THEN 'restricted'
      WHEN s.address_dead_at IS NOT NULL THEN 'address_dead' ELSE 'active' END AS state,

@@ -53,7 +53,7 @@ WHERE id = ANY ($1::bigint[])
 
 -- name: whom
 -- The people of some notices, as who works them has to know.
-SELECT n.id AS notice, r.ref, r.name, r.country, p.lines, m.state AS mailing_state,
+SELECT n.id AS notice, r.ref, r.name, split_part(r.country, E'\n', 1) AS country, p.lines, m.state AS mailing_state,
        s.electronic_refused_at IS NOT NULL AS electronic_refused
 FROM notices n JOIN recipients r ON r.id = n.recipient_id JOIN standings s ON s.recipient_id = n.recipient_id
 JOIN mailings m ON m.id = n.mailing_id LEFT JOIN postal_addresses p ON p.recipient_id = n.recipient_id

@@ -6,8 +6,8 @@ LOCK TABLE turn_addresses IN ROW SHARE MODE
 LOCK TABLE turn_addresses IN EXCLUSIVE MODE
 
 -- name: upsert
--- Newer data replace older data, field by field; what the newer ones leave out stays. Sources and versions are added to,
--- also by older data. What was collected before the erasure of its ref or its address brings nobody back (invariant 8).
+-- Newer data replace older data, field by field; what the newer ones leave out stays. Countries, sources and versions
+-- are added to, also by older data. What was collected before the erasure of its ref or its address brings nobody back (invariant 8).
 INSERT INTO recipients AS r (brand, ref, controller, email, address_key, address_hash, name, locale, country, source,
                              collected_at, policy_version, purpose, observed_at)
 SELECT DISTINCT ON (brand, ref) brand, ref, controller, email, address_key, address_hash, name, locale, country, source,
@@ -30,15 +30,20 @@ ON CONFLICT (brand, ref) DO UPDATE SET
     address_hash = CASE WHEN {newer} THEN EXCLUDED.address_hash ELSE r.address_hash END,
     name = CASE WHEN {newer} THEN coalesce(EXCLUDED.name, r.name) ELSE r.name END,
     locale = CASE WHEN {newer} THEN coalesce(EXCLUDED.locale, r.locale) ELSE r.locale END,
-    country = CASE WHEN {newer} THEN coalesce(EXCLUDED.country, r.country) ELSE r.country END,
     collected_at = CASE WHEN {newer} THEN coalesce(EXCLUDED.collected_at, r.collected_at) ELSE r.collected_at END,
     purpose = CASE WHEN {newer} THEN coalesce(EXCLUDED.purpose, r.purpose) ELSE r.purpose END,
-    source = {source}, policy_version = {version}, observed_at = greatest(r.observed_at, EXCLUDED.observed_at)
-WHERE {newer} OR ({source}, {version}) IS DISTINCT FROM (r.source, r.policy_version)
+    country = {country}, source = {source}, policy_version = {version}, observed_at = greatest(r.observed_at, EXCLUDED.observed_at)
+WHERE {newer} OR ({country}, {source}, {version}) IS DISTINCT FROM (r.country, r.source, r.policy_version)
 RETURNING r.id, r.brand, r.ref
 
 -- name: newer
 (r.observed_at <= EXCLUDED.observed_at)
+
+-- name: country
+-- Each that was ever said, the newest first. That somebody is now said to live elsewhere lifts no law (ADR 53).
+CASE WHEN EXCLUDED.country IS NULL OR EXCLUDED.country = r.country THEN r.country
+     WHEN {newer} THEN countries_said(ARRAY[EXCLUDED.country, r.country])
+     ELSE countries_said(ARRAY[r.country, EXCLUDED.country]) END
 
 -- name: source
 -- Each that was ever said. Who is known already is no invitee because a member invites them.
@@ -54,10 +59,10 @@ also_said(CASE WHEN r.policy_version IS NULL AND r.email IS NOT NULL AND EXCLUDE
 -- What was said of the collection of an address is said of the others of its owner, and what was said of these is said
 -- of it: by the people who have them, and by what they left behind. So is an invitation that one of these has had.
 WITH both_ways AS (
-    SELECT r.controller, r.address_key, r.brand, k.hash AS hash, r.source, r.policy_version, r.id
+    SELECT r.controller, r.address_key, r.brand, k.hash AS hash, r.source, r.policy_version, r.country, r.id
     FROM unnest($1::bigint[], $2::bytea[]) AS k (id, hash) JOIN recipients r ON r.id = k.id
     UNION ALL
-    SELECT r.controller, r.address_key, r.brand, r.address_hash, o.source, o.policy_version, o.id
+    SELECT r.controller, r.address_key, r.brand, r.address_hash, o.source, o.policy_version, o.country, o.id
     FROM unnest($1::bigint[], $2::bytea[]) AS k (id, hash) JOIN recipients r ON r.id = k.id
     JOIN recipients o ON o.controller = r.controller AND o.address_key = r.address_key AND o.address_hash = k.hash
         AND o.brand = r.brand
@@ -65,7 +70,8 @@ WITH both_ways AS (
     SELECT b.controller, b.address_key, b.brand, b.hash, k.scope, 'collected' AS reason, 'another spelling' AS source
     FROM both_ways b CROSS JOIN LATERAL (
         SELECT 'source/' || line AS scope FROM unnest(lines_of(b.source)) AS line
-        UNION SELECT 'version/' || line FROM unnest(lines_of(coalesce(b.policy_version, ''))) AS line) k
+        UNION SELECT 'version/' || line FROM unnest(lines_of(coalesce(b.policy_version, ''))) AS line
+        UNION SELECT 'country/' || line FROM unnest(lines_of(b.country)) AS line) k
     UNION
     SELECT r.controller, r.address_key, r.brand, r.address_hash, p.scope, p.reason, p.source
     FROM unnest($1::bigint[], $2::bytea[]) AS k (id, hash) JOIN recipients r ON r.id = k.id
@@ -106,6 +112,21 @@ FROM unnest($1::text[], $2::text[], $3::text[]) AS k (brand, ref, controller)
 ORDER BY brand, ref
 ON CONFLICT (brand, ref) DO NOTHING
 
+-- name: forget_countries
+-- A correction replaces what was said of where somebody lives, for each account of theirs at the brand.
+WITH corrected AS (
+    SELECT o.id, o.controller, o.brand, o.address_key, o.address_hash
+    FROM recipients r JOIN recipients o USING (controller, brand, address_key)
+    WHERE r.id = $1 AND o.address_hash = ANY (r.address_hash || $2::bytea[])
+), forgotten AS (
+    UPDATE suppressions p SET lifted_at = now(), lifted_by = $4, lift_reason = 'the country was corrected'
+    FROM recipients r
+    WHERE r.id = $1 AND p.controller = r.controller AND p.brand = r.brand AND p.address_key = r.address_key
+      AND p.address_hash = ANY (r.address_hash || $2::bytea[])
+      AND p.reason = 'collected' AND p.scope ^@ 'country/' AND p.lifted_at IS NULL
+)
+UPDATE recipients r SET country = $3 WHERE id IN (SELECT id FROM corrected UNION SELECT $1::bigint) RETURNING id
+
 -- name: ids
 SELECT r.id, r.brand, r.ref
 FROM unnest($1::text[], $2::text[]) AS k (brand, ref) JOIN recipients r USING (brand, ref)
@@ -118,11 +139,12 @@ ORDER BY s.recipient_id FOR UPDATE OF s
 -- name: move
 -- Who left or objected under one address has also done so under the next one, and so has everyone else who has that.
 -- What was said of the collection of an address stays with it when its owner gets another one. Returns who else is
--- concerned: also who shares an address and was collected under other versions.
+-- concerned: also who shares an address and was collected under other versions, or was said to live elsewhere.
 WITH moved AS (
     SELECT found.* FROM unnest($1::bigint[]) AS k (id) CROSS JOIN LATERAL (
         SELECT r.id, r.controller, r.brand, r.address_key, r.address_hash, s.address_hash AS earlier, s.opted_out,
-               s.objected_at, octet_length(r.email) = length(r.email) AS exact, r.source, r.policy_version
+               s.objected_at, octet_length(r.email) = length(r.email) AS exact, r.source, r.policy_version,
+               r.country
         FROM recipients r JOIN standings s ON s.recipient_id = r.id
         WHERE r.id = k.id AND r.address_hash IS DISTINCT FROM s.address_hash AND r.address_hash IS NOT NULL
         OFFSET 0) found
@@ -150,7 +172,8 @@ WITH moved AS (
     SELECT m.controller, m.address_key, m.earlier, m.brand, k.scope, 'collected', 'former address', m.exact
     FROM moved m CROSS JOIN LATERAL (
         SELECT 'source/' || line AS scope FROM unnest(lines_of(m.source)) AS line
-        UNION SELECT 'version/' || line FROM unnest(lines_of(coalesce(m.policy_version, ''))) AS line) k
+        UNION SELECT 'version/' || line FROM unnest(lines_of(coalesce(m.policy_version, ''))) AS line
+        UNION SELECT 'country/' || line FROM unnest(lines_of(m.country)) AS line) k
     WHERE m.earlier IS NOT NULL
     ORDER BY 1, 2, 3, 4, 5
     ON CONFLICT DO NOTHING
@@ -170,15 +193,15 @@ SELECT DISTINCT r.id FROM carried c JOIN recipients r USING (controller, address
 WHERE c.brand IS NULL OR c.brand = r.brand
 UNION
 SELECT found.id FROM unnest($1::bigint[]) AS k (id) CROSS JOIN LATERAL (
-    SELECT r.policy_version, o.id, o.policy_version AS other
+    SELECT (r.policy_version, r.country) AS own, o.id, (o.policy_version, o.country) AS other
     FROM recipients r JOIN recipients o USING (controller, address_key, address_hash, brand)
     WHERE r.id = k.id AND o.id <> r.id
     LIMIT 50) found
-WHERE found.other IS DISTINCT FROM found.policy_version
+WHERE found.other IS DISTINCT FROM found.own
 
 -- name: derive
 -- Standings follow from the person's data, the address's suppressions and the consents; of an account without an
--- address, what it left stays left. Versions are those of all who have the address at the brand. Sources are so for who
+-- address, what it left stays left. Versions and countries are those of all who have the address at the brand. Sources are so for who
 -- comes to the address: that a member's address is invited, or enters a contest, later takes nothing from them. Each has
 -- taken over what those before had, so that fifty of them tell it. Only what changes is locked, in the order in which a
 -- hand-over locks.
@@ -193,7 +216,9 @@ WITH stopped AS (
            min(s.at) FILTER (WHERE s.reason = 'objection') AS objected_at,
            max(s.at) FILTER (WHERE s.reason = 'erased') AS erased_before_at,
            array_agg(substr(s.scope, 8)) FILTER (WHERE s.reason = 'collected' AND s.scope ^@ 'source/') AS sources,
-           array_agg(substr(s.scope, 9)) FILTER (WHERE s.reason = 'collected' AND s.scope ^@ 'version/') AS versions
+           array_agg(substr(s.scope, 9)) FILTER (WHERE s.reason = 'collected' AND s.scope ^@ 'version/') AS versions,
+           array_agg(substr(s.scope, 9) ORDER BY s.scope)
+               FILTER (WHERE s.reason = 'collected' AND s.scope ^@ 'country/') AS countries
     FROM recipients r
     LEFT JOIN LATERAL (
         SELECT * FROM suppressions s
@@ -213,8 +238,11 @@ WITH stopped AS (
     WHERE latest.given
     GROUP BY latest.recipient_id
 ), derived AS (
-    SELECT r.id, r.address_hash, r.country, stopped.dead_at, stopped.dead_in, stopped.erased_before_at,
+    SELECT r.id, r.address_hash, r.country AS own_country, stopped.dead_at, stopped.dead_in, stopped.erased_before_at,
            r.source AS own_source, r.policy_version AS own_version,
+           -- Who is there without a country has the strictest law already.
+           CASE WHEN r.country IS NULL OR beside.countries IS NULL AND stopped.countries IS NULL THEN r.country
+                ELSE countries_said(r.country || beside.countries || stopped.countries) END AS country,
            CASE WHEN beside.n IS NULL AND stopped.versions IS NULL OR NOT a.comes THEN r.source
                 ELSE all_said(r.source || beside.sources || stopped.sources) END AS source,
            CASE WHEN beside.n IS NULL AND stopped.versions IS NULL THEN r.policy_version
@@ -231,15 +259,16 @@ WITH stopped AS (
     LEFT JOIN standings s ON s.recipient_id = r.id
     CROSS JOIN LATERAL (SELECT s.recipient_id IS NULL OR s.address_hash IS DISTINCT FROM r.address_hash AS comes) a
     CROSS JOIN LATERAL (
-        SELECT nullif(count(*), 0) AS n, array_agg(o.source) AS sources, array_agg(coalesce(o.policy_version, '')) AS versions
-        FROM (SELECT o.source, o.policy_version FROM recipients o
+        SELECT nullif(count(*), 0) AS n, array_agg(o.source) AS sources, array_agg(coalesce(o.policy_version, '')) AS versions,
+               array_agg(o.country ORDER BY o.country) FILTER (WHERE o.country IS NOT NULL) AS countries
+        FROM (SELECT o.source, o.policy_version, o.country FROM recipients o
               WHERE o.controller = r.controller AND o.address_key = r.address_key AND o.address_hash = r.address_hash
                 AND o.brand = r.brand AND o.id <> r.id
               LIMIT 50) o) beside
 ), kept AS (
-    UPDATE recipients r SET source = d.source, policy_version = d.policy_version
-    FROM (SELECT r.id, d.source, d.policy_version FROM derived d JOIN recipients r USING (id)
-          WHERE (d.source, d.policy_version) IS DISTINCT FROM (d.own_source, d.own_version)
+    UPDATE recipients r SET country = d.country, source = d.source, policy_version = d.policy_version
+    FROM (SELECT r.id, d.country, d.source, d.policy_version FROM derived d JOIN recipients r USING (id)
+          WHERE (d.country, d.source, d.policy_version) IS DISTINCT FROM (d.own_country, d.own_source, d.own_version)
           ORDER BY r.id FOR UPDATE OF r) d
     WHERE r.id = d.id
 )

@@ -20,7 +20,7 @@ INSERT INTO reports (brand, campaign, minimum_cell, mailings) VALUES ($1, $2, $3
 -- name: count
 -- The exact cells, with who is in them. In no order that could be known: it decides which large cell hides a small one.
 WITH person AS (
-    SELECT DISTINCT r.id, coalesce(r.country, 'unknown') AS country, coalesce(r.locale, 'unknown') AS locale
+    SELECT DISTINCT r.id, coalesce(split_part(r.country, E'\n', 1), 'unknown') AS country, coalesce(r.locale, 'unknown') AS locale
     FROM deliveries d JOIN recipients r ON r.id = d.recipient_id
     WHERE d.mailing_id = ANY ($2::uuid[]) AND d.state = 'handed_over'
 ), counted AS (
