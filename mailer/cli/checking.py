@@ -12,6 +12,7 @@ import typer
 import mailer
 from mailer.app import load_policies, load_templates
 from mailer.cli.layout import Cell
+from mailer.cli.notified import look_for_notices
 from mailer.cli.shared import AsJson, fail, fail_all, out, print_json, settings, table
 from mailer.digests import digests_of
 from mailer.policy.changes import changes
@@ -49,7 +50,8 @@ def check(
 
     The needs of every promise hold, or the policies could not be read. Rules are looked up. Tests are those of a
     record; without one no promise is called kept, and each is tried on fewer people than by `mailer policy try`.
-    Status 1 if something is wrong.
+    Mailings that told people of a new version are looked for in the database, where one is given. Status 1 if something
+    is wrong.
     """
     policies, run, rules = policies_at_hand(), _record(record), every_rule()
     if run is None and record is not None:
@@ -59,17 +61,23 @@ def check(
     found = report(policies.values(), rules, run, at_hand)
     trials = {} if run and not run.differs(at_hand) else _trials(policies, files)
     changed = [change for policy in policies.values() for change in changes(policy)]
-    faults = (*found.faults, *_failed(trials), *(change.fault for change in changed if change.fault))
+    notices = look_for_notices(changed, policies, files)
+    unsaid = (change.fault for change in changed if change.fault)
+    faults = (*found.faults, *_failed(trials), *unsaid, *(notice.words for notice in notices if notice.is_fault))
     if json:
         print_json(
             _as_json(policies, found, run, rules, trials)
             | {"faults": faults, "loosened": [change.consequence for change in changed if change.consequence]}
+            | {"notices": [notice.words for notice in notices]}
         )
     else:
         _print(policies, found, run, trials)
         for change in changed:
             if change.consequence:
                 out.print(change.consequence)
+        for notice in notices:
+            if not notice.is_fault:
+                out.print(notice.words)
         if faults:
             table(("fault",), [(fault,) for fault in faults])
     if faults:

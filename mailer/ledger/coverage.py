@@ -1,12 +1,13 @@
 """Whom of all accounts a mailing has reached (paltalk06-23)."""
 
 from collections import Counter
+from collections.abc import Mapping
 from uuid import UUID
 
 from mailer.ledger.database import Pool, statements
 from mailer.ports.rights import Coverage
 
-_SQL = statements("rights")["coverage"]
+_SQL, _REACH = (statements("rights")[name] for name in ("coverage", "reach"))
 
 
 async def coverage(pool: Pool, mailing_id: UUID) -> Coverage:
@@ -19,3 +20,8 @@ async def coverage(pool: Pool, mailing_id: UUID) -> Coverage:
             if row["state"] != "handed_over":
                 unreached.append((row["ref"], row["state"], row["reason"]))
     return Coverage(counts.total(), counts, unreached)
+
+
+async def reach(pool: Pool, mailing_id: UUID) -> Mapping[tuple[str, str], int]:
+    """Counts the accounts by (state, reason), as `coverage` does; `known_later` became known after it was made."""
+    return {(row["state"], row["reason"]): row["n"] for row in await pool.fetch(_REACH, mailing_id)}

@@ -1,11 +1,19 @@
 """Written notice for free: who is not told by mail stands on a queue that somebody works, with an address."""
 
+import asyncio
 import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from tests.accounts import mailed, of_kind, released, said
-from tests.factories import BRAND, World, person
+from mailer import resources
+from mailer.cli import app
+from tests.accounts import mailed, notice, of_kind, released, said
+from tests.factories import BRAND, World, person, received
 from tests.processes import Stack
 
 LINES = ["Ada Lovelace", "1 Mill Lane", "Ely CB7 4AB"]
@@ -91,3 +99,47 @@ async def test_a_call_is_worked_from_the_queue_to_its_end(world: World, operator
     assert (await operator.done("notices", "list", "--json")).json == []
     [worked] = (await operator.done("notices", "list", "--state", "done", "--json")).json
     assert (worked["reference"], worked["day"]) == ("call 7", "2026-11-01")
+
+
+@pytest.mark.promise("interpals-15", "paltalk06-24")
+async def test_a_version_is_held_against_the_mailing_that_told_of_it(
+    world: World, operator: Stack, tmp_path: Path
+) -> None:
+    """The command counts whom the mailing told, finds fault with one that is not there, and says if it cannot look."""
+    before = (resources.folder("policies") / "interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "old.toml").write_text(before)
+    await world.known(1, 2, 3)
+    event = notice(BRAND, {"audience": "everyone"}) | {"id": "policy-2026"}
+    await said(world, "under_13", "user-3")
+    await world.intake().take("service", [received(event)])
+    await world.upkeep.finish_mailings()
+    await world.known(4)
+    today = datetime.now(UTC).date()
+
+    async def check(reference: str, **settings: str) -> tuple[int, dict[str, Any]]:
+        newer = before.replace('version = "2024"', 'version = "2026"', 1)
+        newer = re.sub(r"(?m)^effective = .*$", f"effective = {today}", newer, count=1)
+        said = f'[notice]\nkind = "mailing"\nreference = "{reference}"\nday = {today}\n'
+        (folder / "new.toml").write_text(f"{newer}\n{said}")
+        env = operator.having(POLICIES=str(folder), **settings).env
+        done = await asyncio.to_thread(CliRunner().invoke, app, ["policy", "check", "--json"], env=env)
+        return done.exit_code, json.loads(done.stdout)
+
+    status, shown = await check("policy-2026")
+    assert (status, shown["faults"]) == (0, [])
+    assert shown["notices"] == [
+        "interpals, version 2026, notice policy-2026: it reached 2 of 3 accounts; not: 1 suppressed (under_13);"
+        " 1 became known after it was made"
+    ]
+    status, shown = await check("policy-2027")
+    missing = "no mailing of the brand is of that event; give the id of the event that told people"
+    assert (status, shown["faults"]) == (1, [f"interpals, version 2026, notice policy-2027: {missing}"])
+    for given, why in (
+        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "PostgreSQL at 127.0.0.1:1/none"),
+        ({"DATABASE_URL": "embedded"}, "no database is given; set MAILER_DATABASE_URL"),
+    ):
+        status, shown = await check("policy-2027", **given)
+        assert (status, shown["faults"]) == (0, [])
+        assert f"nobody has looked whether it reached people: {why}" in shown["notices"][0]

@@ -216,3 +216,13 @@ FROM mailings m JOIN recipients r ON r.brand = m.brand JOIN standings s ON s.rec
 LEFT JOIN deliveries d ON d.mailing_id = $1 AND d.recipient_id = r.id
 LEFT JOIN deliveries o ON o.mailing_id = $1 AND o.recipient_id = d.copy_of AND d.reason = 'duplicate_address'
 WHERE m.id = $1 ORDER BY r.id
+
+-- name: reach
+-- How many accounts of the brand a mailing has reached, and what became of it for the others.
+SELECT CASE WHEN o.state = 'handed_over' THEN o.state WHEN d.state IS NOT NULL THEN d.state
+            WHEN r.created_at > coalesce(m.expanded_at, m.created_at) THEN 'known_later' ELSE 'not_addressed' END AS state,
+       CASE WHEN o.state = 'handed_over' THEN '' ELSE coalesce(d.reason, '') END AS reason, count(*) AS n
+FROM mailings m JOIN recipients r ON r.brand = m.brand JOIN standings s ON s.recipient_id = r.id AND s.erased_at IS NULL
+LEFT JOIN deliveries d ON d.mailing_id = $1 AND d.recipient_id = r.id
+LEFT JOIN deliveries o ON o.mailing_id = $1 AND o.recipient_id = d.copy_of AND d.reason = 'duplicate_address'
+WHERE m.id = $1 GROUP BY 1, 2
