@@ -36,10 +36,8 @@ promises: .venv/dev  ## writes docs/promises.md: each promise with its rules and
 	@$(bin)/python -m scripts.publish_promises
 
 mutants: .venv/dev  ## takes each rule and clause away, changes each value that decides, and expects a test to fail; RULES="opt-out" chooses rules
-	@$(if $(RULES),,$(bin)/python -m scripts.mutate_clauses)
-	@$(if $(RULES),,$(bin)/python -m scripts.mutate_values)
 	@scripts/setup-services
-	@$(bin)/python -m scripts.mutate_rules $(RULES)
+	@status=0; for kind in $(if $(RULES),,clauses values) rules; do echo "mutants: $$kind"; $(bin)/python -m scripts.mutate_$$kind $$([ $$kind != rules ] || echo "$(RULES)") || status=1; done; exit $$status
 
 comparison: .venv/dev  ## writes docs/comparison.md: the same mail to the same people under each policy
 	@$(bin)/python -m bench.comparison docs/comparison.md

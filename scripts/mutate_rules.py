@@ -28,8 +28,8 @@ from mailer.policy.jurisdiction import load_law
 from mailer.policy.library import load
 from mailer.policy.promises import PASSED, Record, promises_of, read_record, report
 from mailer.resources import tables
+from scripts.mutants import ROOT, counted
 
-ROOT = Path(__file__).resolve().parent.parent
 PROCESSES = 2
 WHY = 100
 """Characters of a killer's words that are shown."""
@@ -138,7 +138,9 @@ def mutate(chosen: Sequence[str], seconds: float) -> list[Fate]:
             promises = promises_of(name, rows)
             tests = [test for test in record.tests if test.outcome == PASSED]
             proofs = [test.id for test in tests if name in test.rules or not promises.isdisjoint(test.promises)]
-            return runner.without(name, proofs)
+            found = runner.without(name, proofs)
+            print(f"rule: {name} {'killed' if found.killer else 'SURVIVED'}", file=sys.stderr, flush=True)
+            return found
 
         with ThreadPoolExecutor(PROCESSES) as processes:
             return list(processes.map(fate, sorted(chosen or rules)))
@@ -159,7 +161,9 @@ def main() -> int:
     console = Console(highlight=False, markup=False)
     Console(highlight=False, markup=False, width=max(console.width, 150)).print(shown)
     survivors = [fate.rule for fate in fates if fate.killer is None]
-    print(f"{len(fates)} rules, {len(survivors)} survivors{': ' if survivors else ''}{', '.join(survivors)}")
+    for name in survivors:
+        print(f"SURVIVED rule: {name}")
+    print(counted("rule", len(fates), len(survivors)))
     return 1 if survivors else 0
 
 

@@ -13,7 +13,7 @@ import ast
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
@@ -23,12 +23,12 @@ from mailer.policy.category import CATEGORIES, Category, Lane
 from mailer.policy.deciding import ASKED
 from mailer.policy.promise import in_toml
 from mailer.policy.switches import ORDER
-from scripts.mutate_clauses import ROOT, Mutant, path_of, survivors_of
+from scripts.mutants import ROOT, Mutant, path_of, tell
 from tests.lattice import facts_with, people, speaking
 from tests.unit.test_needs import opposites
 
 DECIDING = ("tests/unit/test_order.py", "tests/unit/test_decision_clauses.py", "tests/unit/test_decision.py")
-WRITING = ("tests/unit/test_traits.py", "tests/unit/test_switch_values.py")
+WRITING = ("tests/unit/test_traits.py", "tests/unit/test_switch_values.py", "tests/unit/test_service_scope.py")
 LAWFUL = ("tests/unit/test_jurisdictions.py",)
 READING = ("tests/unit/test_needs.py", "tests/unit/test_traits.py")
 
@@ -226,24 +226,7 @@ def main() -> int:
             *mutants_of_policies(Path(folder)),
             *mutants_of_jurisdictions(Path(folder)),
         )
-        mutants = [mutant for mutant in every if only in mutant.name]
-        if not mutants:
-            sys.exit(f"no mutant has {only!r} in its name; without --only, all are made")
-        survivors = survivors_of(mutants)
-    return _told(mutants, survivors, only)
-
-
-def _told(mutants: Sequence[Mutant], survivors: Sequence[str], only: str) -> int:
-    unknown = [name for name in survivors if name not in SPARED]
-    stale = [name for name in SPARED if only in name and name not in survivors]
-    for name in unknown:
-        print(f"SURVIVED {name}")
-    for name in stale:
-        print(f"SPARED FOR NO REASON {name}: a test notices it, or there is no such mutant; take it off the list")
-    kinds = [mutant.name.partition(":")[0] for mutant in mutants]
-    print(", ".join(f"{kinds.count(kind)} of kind {kind}" for kind in dict.fromkeys(kinds)))
-    print(f"{len(mutants)} values, {len(unknown)} survivors, {len(survivors) - len(unknown)} spared")
-    return 1 if unknown or stale else 0
+        return tell(every, SPARED, only)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-from scripts.mutate_clauses import ROOT, mutants_of
+from scripts.mutants import ROOT
+from scripts.mutate_clauses import mutants_of
 
 SOURCE = """
 def speaks(a, b, c):
@@ -36,8 +37,8 @@ def test_each_clause_is_taken_out_once() -> None:
 def test_a_clause_falls_to_its_test() -> None:
     """The run over one clause ends well, for a test misses it; one over none is refused."""
     for only, status, said in (
-        ("rules.under_13", 0, "2 clauses, 0 survivors, 0 spared"),
-        ("no such clause", 1, "no clause has 'no such clause' in its name"),
+        ("rules.under_13", 0, "rules: 2 mutants, 2 killed, 0 survivors, 0 spared"),
+        ("no such clause", 1, "no mutant has 'no such clause' in its name"),
     ):
         command = [sys.executable, "-m", "scripts.mutate_clauses", "--only", only]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from mailer.cli import app
 from mailer.events import parse_event
@@ -147,3 +148,10 @@ def test_every_decision_is_listed() -> None:
     listed = dict(re.findall(r"^\| \[\d+\]\(([^)]+)\) \| (.+) \|$", TEXTS["docs/adr/README.md"], re.MULTILINE))
     files = {path.name for path in (ROOT / "docs" / "adr").glob("[0-9]*.md")}
     assert set(listed) == files
+
+
+def test_the_page_of_jurisdictions_is_what_the_command_writes() -> None:
+    """docs/jurisdictions.md is the output of `mailer policy jurisdictions --page`."""
+    page = TEXTS["docs/jurisdictions.md"]
+    assert page == CliRunner().invoke(app, ["policy", "jurisdictions", "--page"]).output
+    assert "not legal advice" in page

@@ -1,7 +1,6 @@
-"""The law as data: what each row does to somebody who lives there, files that are refused, and the page of the docs."""
+"""The law as data: what each row does to somebody who lives there, files that are refused, and the command."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -196,13 +195,6 @@ def test_each_file_says_what_is_expected(row: str) -> None:
     assert (found.label.value if found.label else "-") == label
     assert (",".join(found.line.value) if found.line else "-") == languages
     assert len(tables("jurisdictions")) == len(FILES.strip().splitlines())
-
-
-def test_the_page_is_what_the_command_writes() -> None:
-    """docs/jurisdictions.md is the output of `mailer policy jurisdictions --page`."""
-    page = Path(__file__).parents[2].joinpath("docs", "jurisdictions.md").read_text("utf-8")
-    assert page == CliRunner().invoke(app, ["policy", "jurisdictions", "--page"]).output
-    assert "not legal advice" in page
 
 
 @pytest.mark.parametrize(

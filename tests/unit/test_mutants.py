@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scripts.mutate_rules import ROOT, Fate, Runner
+from scripts.mutants import ROOT
+from scripts.mutate_rules import Fate, Runner
 
 FENCE = "tests/unit/test_decision.py::test_the_staging_fence"
 

@@ -3,8 +3,20 @@
 import subprocess
 import sys
 
-from scripts.mutate_clauses import ROOT
-from scripts.mutate_values import mutants_of_switches, mutants_of_traits, weaker
+import pytest
+
+from scripts import mutants
+from scripts.mutants import ROOT, Mutant, tell
+from scripts.mutate_clauses import TESTS
+from scripts.mutate_values import (
+    DECIDING,
+    LAWFUL,
+    READING,
+    WRITING,
+    mutants_of_switches,
+    mutants_of_traits,
+    weaker,
+)
 
 
 def test_a_need_is_taken_away_or_loosened() -> None:
@@ -29,15 +41,51 @@ def test_a_need_is_taken_away_or_loosened() -> None:
 
 def test_each_value_is_changed_once() -> None:
     """No two mutants have one name, and each is a module that Python reads."""
-    mutants = [*mutants_of_switches(), *mutants_of_traits()]
-    assert len({mutant.name for mutant in mutants}) == len(mutants)
-    for mutant in mutants[:: len(mutants) // 9]:
+    every = [*mutants_of_switches(), *mutants_of_traits()]
+    assert len({mutant.name for mutant in every}) == len(every)
+    for mutant in every[:: len(every) // 9]:
         compile(mutant.source, mutant.name, "exec")
+
+
+@pytest.mark.parametrize(
+    ("survivors", "spared", "status", "said"),
+    [
+        ([], {}, 0, []),
+        (["need: b"], {}, 1, ["SURVIVED need: b"]),
+        (["need: b"], {"need: b": "equal"}, 0, []),
+        ([], {"need: b": "equal"}, 1, ["SPARED FOR NO REASON need: b"]),
+        ([], {"need: gone": "equal"}, 1, ["SPARED FOR NO REASON need: gone"]),
+    ],
+)
+def test_a_run_ends_well_without_survivors(
+    survivors: list[str],
+    spared: dict[str, str],
+    status: int,
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A survivor that nobody spared, and one that is spared for no reason, fail the run; each kind is counted."""
+    monkeypatch.setattr(mutants, "survivors_of", lambda _: survivors)
+    every = [Mutant("", name, "", ()) for name in ("law: a", "need: a", "need: b")]
+    assert tell(every, spared, "") == status
+    *before, laws, needs = capsys.readouterr().out.splitlines()
+    assert [line.partition(", or ")[0].partition(": a test")[0] for line in before] == said
+    assert laws == "law: 1 mutants, 1 killed, 0 survivors, 0 spared"
+    left = len(survivors) if spared else 0
+    alive = len(survivors) - left
+    assert needs == f"need: 2 mutants, {2 - alive - left} killed, {alive} survivors, {left} spared"
+
+
+def test_no_page_is_a_killer() -> None:
+    """No test that may kill a mutant reads the docs: a page that a command writes is written anew without a thought."""
+    for test in {*WRITING, *DECIDING, *READING, *LAWFUL, *TESTS}:
+        assert "docs" not in ROOT.joinpath(test).read_text("utf-8"), test
 
 
 RUN = """
 from dataclasses import replace
-from scripts.mutate_clauses import survivors_of
+from scripts.mutants import survivors_of
 from scripts.mutate_values import WRITING, mutants_of_traits
 
 (found,) = (mutant for mutant in mutants_of_traits() if mutant.name == "trait: needs_release of breach as False")
