@@ -32,9 +32,7 @@ WRITING = ("tests/unit/test_traits.py", "tests/unit/test_switch_values.py", "tes
 LAWFUL = ("tests/unit/test_jurisdictions.py",)
 READING = ("tests/unit/test_needs.py", "tests/unit/test_traits.py")
 
-SPARED: dict[str, str] = {
-    "need: interpals-08, categories: without updates": "a policy under `paid` is refused without it",
-}
+SPARED: dict[str, str] = {}
 """By mutant: why no test can tell it apart. One that is killed, or is none, may not stand here."""
 
 
