@@ -25,9 +25,9 @@ CHUNK = 5_000
 """Lines a transaction."""
 PERSONAL = ("ref", "email", "name", "locale", "country", "source", "collected_at", "policy_version", "purpose")
 CONSENT = ("consents", "consent_source", "consent_version", "consent_at", "consent_words", "consent_proof")
-COLUMNS = (*PERSONAL, *CONSENT, "paid", "products", "opted_out", "deactivated", "audiences")
-"""`consents`, `products`, `opted_out`, `audiences`: several, with semicolons between them; `paid` and `deactivated` are
-yes or no."""
+COLUMNS = (*PERSONAL, *CONSENT, "paid", "products", "opted_out", "objected", "restricted", "deactivated", "audiences")
+"""`consents`, `products`, `opted_out`, `audiences`: several, with semicolons between them; `paid`, `objected`,
+`restricted` and `deactivated` are yes or no."""
 _T = TypeVar("_T")
 _YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
@@ -167,6 +167,8 @@ def _row(cells: Mapping[str, str], policy: Policy, from_controller: str | None) 
         rest.audiences,
         tuple(_consents(_several(values, "consents"), rest, policy, from_controller)),
         _products(_yes(values, "paid"), rest.products),
+        _yes(values, "objected") or False,
+        _yes(values, "restricted") or False,
     )
 
 
@@ -252,7 +254,7 @@ def _several(values: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 
 def _joined(earlier: ImportRow | None, later: ImportRow) -> ImportRow:
-    """Two lines of one ref: the later one's data, and what either of them says has been left or consented to."""
+    """Two lines of one ref: the later one's data, and all that either of them says is left, refused or consented to."""
     if earlier is None:
         return later
     before, now = earlier.person, later.person
@@ -268,6 +270,8 @@ def _joined(earlier: ImportRow | None, later: ImportRow) -> ImportRow:
         tuple(dict.fromkeys(earlier.audiences + later.audiences)),
         tuple(dict.fromkeys(earlier.consents + later.consents)),
         earlier.products if later.products is None else later.products,
+        earlier.objected or later.objected,
+        earlier.restricted or later.restricted,
     )
 
 

@@ -12,7 +12,7 @@ from mailer.ports.suppressions import NewSuppression, Suppressions
 OBJECTION = "objection"
 LIFTABLE = ("opt_out", "complaint", OBJECTION, "address_dead")
 """What a reason and an actor can end. That somebody was erased, or invited, stays true."""
-TAKEN_OVER = ("opt_out", "complaint", "address_dead")
+TAKEN_OVER = ("opt_out", "complaint", "address_dead", OBJECTION)
 """What another system may say of an address."""
 
 
@@ -93,6 +93,10 @@ def check(policy: Policy, new: NewSuppression) -> None:
         )
     if new.reason not in TAKEN_OVER:
         raise SuppressionRefused(f"reason: {new.reason!r} is none of {', '.join(TAKEN_OVER)}")
+    if new.reason == OBJECTION and (new.scope != EVERYTHING_OPTIONAL or new.expires_at is not None):
+        raise SuppressionRefused(
+            "an objection is to all marketing, and does not expire; leave scope and expires_at empty, or write opt_out"
+        )
     if not new.actor.strip() or not new.source.strip():
         raise SuppressionRefused("a suppression needs a source and an actor; name both")
     if new.expires_at is not None and new.expires_at <= datetime.now(UTC):

@@ -8,11 +8,16 @@ from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.consents import record_all
 from mailer.ledger.database import Connection, Pool
 from mailer.ledger.standings import action, opt_out_all
+from mailer.ledger.suppressions import suppress_all
 from mailer.ledger.writers import Writers, append
+from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.ledger import Entry
 from mailer.ports.people import ImportRow
+from mailer.ports.standings import Flag
+from mailer.ports.suppressions import NewSuppression
 
 _SOURCE = "import"
+_OBJECTION = NewSuppression(EVERYTHING_OPTIONAL, "objection", _SOURCE, _SOURCE)
 
 
 class PostgresImporter:
@@ -46,14 +51,23 @@ class PostgresImporter:
             await opt_out_all(connection, self._hasher, opt_outs, _SOURCE)
         consents = [(id_, consent) for id_, row in each for consent in row.consents]
         given = await record_all(connection, self._brand, consents, imported=True) if consents else []
-        closed = [id_ for id_, row in each if row.deactivated]
-        await connection.execute(people.SQL["set_flag"].replace("{flag}", "deactivated_at"), closed)
+        objecting = [id_ for id_, row in each if row.objected]
+        if objecting:
+            await suppress_all(connection, self._hasher, [(id_, None, _OBJECTION) for id_ in objecting])
         await self._note(connection, each)
         return [
             *(action(self._brand, recipient_id, "opt_out", scope, _SOURCE) for recipient_id, scope in opt_outs),
             *given,
-            *(action(self._brand, recipient_id, "deactivated", None, _SOURCE) for recipient_id in closed),
+            *(action(self._brand, id_, _OBJECTION.reason, _OBJECTION.scope, _SOURCE) for id_ in objecting),
+            *await self._set(connection, Flag.DEACTIVATED, [id_ for id_, row in each if row.deactivated]),
+            *await self._set(connection, Flag.RESTRICTED, [id_ for id_, row in each if row.restricted]),
         ]
+
+    async def _set(self, connection: Connection, flag: Flag, ids: Sequence[int]) -> list[Entry]:
+        """Sets a flag of some people; an entry for each of them."""
+        if ids:
+            await connection.execute(people.SQL["set_flag"].replace("{flag}", f"{flag.value}_at"), ids)
+        return [action(self._brand, id_, flag.value, None, _SOURCE) for id_ in ids]
 
     async def _note(self, connection: Connection, each: Sequence[tuple[int, ImportRow]]) -> None:
         """Paid products and audiences."""

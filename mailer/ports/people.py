@@ -18,6 +18,8 @@ class ImportRow:
         audiences: the names of the audiences that the person joins.
         consents: each with its proof; one whose scope has been left is kept on record, and gives nothing.
         products: those that the account pays for, or `EVERY_PRODUCT`; None where the file does not say.
+        objected: the person objects to marketing, at all brands of the controller (GDPR Art. 21(3)).
+        restricted: the processing of their data is restricted (GDPR Art. 18).
     """
 
     person: Person
@@ -26,6 +28,8 @@ class ImportRow:
     audiences: tuple[str, ...] = ()
     consents: tuple[Consent, ...] = ()
     products: tuple[str, ...] | None = None
+    objected: bool = False
+    restricted: bool = False
 
 
 class Importer(Protocol):

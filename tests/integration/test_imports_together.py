@@ -1,0 +1,111 @@
+"""Files of people, of suppressions and of consents, in any order and beside events: what is strictest holds."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from itertools import permutations
+
+import pytest
+
+from mailer.actions.imports import CONSENT, Imported, import_recipients
+from mailer.actions.lists import import_consents, import_suppressions
+from tests.factories import BRAND, World, person, policies
+
+POLICY = policies()[BRAND]
+PEOPLE = ("plain", "objector", "listed", "restricted", "leaver", "withdrawer", "closed")
+"""What is said of each: nothing; an objection, by a column and by a list; a restriction; what was left; and so on."""
+PROOF = "page,form 1,2026-01-01T00:00:00Z,Yes write to me."
+MAILS = {
+    "plain": ("handed_over", ""),
+    "objector": ("suppressed", "objected"),
+    "listed": ("suppressed", "objected"),
+    "restricted": ("suppressed", "restricted"),
+    "leaver": ("suppressed", "opted_out"),
+    "withdrawer": ("suppressed", "opted_out"),
+    "closed": ("suppressed", "deactivated"),
+}
+"""What becomes of a newsletter, whatever came first."""
+
+
+async def consented(world: World) -> Imported:
+    """The file of people, each of whom has asked for the newsletter."""
+    head = f"ref,email,country,source,{','.join(CONSENT[:5])},objected,restricted\n"
+    lines = [f"{ref},{ref}@people.example,US,sign-up,newsletter,{PROOF},,no\n" for ref in PEOPLE]
+    return await read_people(world, [head, *lines])
+
+
+async def marked(world: World) -> Imported:
+    """The file of people with what they have refused; one of them twice, and only once so."""
+    head = "ref,email,objected,restricted,deactivated\n"
+    lines = ("objector,,yes,,\n", "objector,,no,,\n", "restricted,,,yes,\n", "closed,,,,yes\n")
+    return await read_people(
+        world, [head, *(line.replace(",", f",{line.split(',')[0]}@people.example", 1) for line in lines)]
+    )
+
+
+async def suppressed(world: World) -> Imported:
+    """The list of addresses that another system may not mail, one of them in capitals."""
+    lines = ("email,scope,reason\n", "LISTED@people.example,,objection\n", "leaver@people.example,newsletter,\n")
+    return await import_suppressions(world.suppressions, POLICY, lines, print)
+
+
+async def told(world: World) -> Imported:
+    """The consents of another system, one line of which takes back what another gives."""
+    lines = [
+        f'{{"ref": "{ref}", "scope": "newsletter", "given": {given}, "source": "page", "version": "form 2",'
+        f' "words": "Write to me.", "at": "2026-0{month}-01T00:00:00Z"}}'
+        for ref, given, month in (*((ref, "true", 3) for ref in PEOPLE), ("withdrawer", "false", 2))
+    ]
+    return await import_consents(world.consents, POLICY, lines, print)
+
+
+async def read_people(world: World, lines: list[str]) -> Imported:
+    """Imports lines of people."""
+    return await import_recipients(world.importer(), POLICY, lines, print, lambda _: None)
+
+
+async def known(world: World) -> None:
+    """An event that names all of them anew, and mails nobody."""
+    accepted = await world.accept([person(0, ref=ref, email=f"{ref}@people.example") for ref in PEOPLE])
+    await world.drop(accepted.mailing_id)
+
+
+FILES: tuple[Callable[[World], Awaitable[Imported]], ...] = (consented, marked, suppressed, told)
+
+
+@pytest.mark.promise("interpals-13")
+async def test_files_in_any_order_say_the_same(world: World) -> None:
+    """In each order of four files, and all at once beside events: who refused is not mailed, and who asked is."""
+    for order in (*[[*files] for files in permutations(FILES)][::5], None):
+        await world.pool.execute("TRUNCATE recipients, standings, suppressions, consents, deliveries, mailings CASCADE")
+        await known(world)
+        if order is None:
+            done = await asyncio.gather(*(read(world) for read in FILES), known(world), known(world))
+        else:
+            done = [await read(world) for read in order]
+            await known(world)
+        assert sum(one.rejected for one in done if one) == 0
+        accepted = await world.accept({"refs": list(PEOPLE)})
+        await world.handover().run(accepted.batches)
+        assert await world.states(accepted.mailing_id) == MAILS, order
+
+
+async def test_an_objection_of_a_file_is_on_record_and_holds_for_the_controller(world: World) -> None:
+    """An objection stands in the ledger, and no list gives it a scope or an end."""
+    await consented(world)
+    await marked(world)
+    reasons = [(entry["reason"], entry["category"]) for entry in await world.entries(kind="action")]
+    assert reasons.count(("objection", "*")) == 1
+    assert reasons.count(("restricted", None)) == 1
+    rejected: list[str] = []
+    lines = (
+        "email,scope,reason,expires_at\n",
+        "a@b.example,newsletter,objection,\n",
+        "a@b.example,,objection,2099-01-01T00:00:00Z\n",
+    )
+    done = await import_suppressions(world.suppressions, POLICY, lines, lambda line: rejected.append(line.reason))
+    assert (done.taken, done.rejected) == (0, 2)
+    assert {"does not expire" in reason for reason in rejected} == {True}
+    [brand] = {
+        row["brand"] for row in await world.pool.fetch("SELECT brand FROM suppressions WHERE reason = 'objection'")
+    }
+    assert brand is None
