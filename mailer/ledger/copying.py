@@ -14,7 +14,16 @@ _SQL = statements("rights")
 _LISTS = ("consents", "wishes", "suppressions")
 _RECORDS = ("opens", "clicks", "notices", "postal_addresses", "holds", "disclosures")
 _ALSO = (
-    *("attachments", "former_addresses", "counted_mails", "shared_copies", "refusals", "invitations", "reports"),
+    *(
+        "attachments",
+        "former_addresses",
+        "mailbox_forms",
+        "counted_mails",
+        "shared_copies",
+        "refusals",
+        "invitations",
+        "reports",
+    ),
     *("erasure", "to_be_erased_by"),
 )
 

@@ -95,7 +95,7 @@ class Eraser:
         await connection.execute(SQL["empty_mailings"], brand, recipient_id, ANSWERS)
         await connection.execute(SQL["empty_reports"], brand, recipient_id)
         await connection.execute(SQL["empty_inviter"], brand, data["ref"], ref)
-        for name in ("void_consents", "empty_notes", "forget", "empty_law", "erase_standing"):
+        for name in ("empty_mailboxes", "void_consents", "empty_notes", "forget", "empty_law", "erase_standing"):
             await connection.execute(SQL[name], recipient_id)
         for name in ("empty_consents", "empty_suppressions"):
             await connection.execute(SQL[name], recipient_id, OWN_WORDS)

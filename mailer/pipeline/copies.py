@@ -8,7 +8,7 @@ from uuid import UUID
 from mailer.pipeline.press import Press
 from mailer.policy.rates import may_count
 from mailer.ports.deliveries import IN_DOUBT, Carrier, Row, State
-from mailer.rendering.mailboxes import mailbox
+from mailer.rendering.mailboxes import mailbox, relatives
 
 Key = tuple[UUID, int]
 
@@ -76,7 +76,7 @@ def once(rows: Sequence[Row], presses: Mapping[UUID, Press]) -> Mapping[Key, set
     for row in rows if counted or invites else ():
         things: set[object] = {row.recipient_id} if row.mailing_id in counted else set()
         if row.mailing_id in invites and row.standing.address:
-            things.add(mailbox(row.standing.address))
+            things.update((mailbox(row.standing.address), *relatives(row.standing.address)))
         if things:
             found[row.mailing_id, row.recipient_id] = things
     return found

@@ -139,6 +139,7 @@ TOLD = {
     "individual_clicks": ("clicks",),
     "sends": ("also", "counted_mails"),
     "copies": ("also", "shared_copies"),
+    "mailboxes": ("also", "mailbox_forms"),
     "quarantine": ("also", "refusals"),
     "mailings": ("also", "invitations"),
     "inviters": ("also", "invitations"),

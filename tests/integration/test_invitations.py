@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
+import pytest
+
 from mailer.actions.invitation import pause_inviter, resume_inviter
 from mailer.ledger.database import statements
 from mailer.ledger.deliveries import PostgresDeliveries
@@ -170,3 +172,39 @@ async def test_a_suppression_of_another_system(world: World) -> None:
     await outcome(world, await invite(world, 1))
     await world.pool.execute("UPDATE suppressions SET source = 'import of 2025'")
     assert await outcome(world, await invite(world, 1)) == ("suppressed", "invited_once")
+
+
+@pytest.mark.promise("interpals-10", "paltalk02-06")
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("bob@people.example", "Bob+x@people.example"),
+        ("bob+x@people.example", "BOB@people.example"),
+        ("bob+x@people.example", "bob+y@people.example"),
+        ("οδος@people.example", "οδοσ@people.example"),
+    ],
+)
+async def test_a_mailbox_is_invited_once(world: World, first: str, second: str, together: bool) -> None:
+    """With a tag or without, in either order, known before or after, in one mailing or two: one invitation arrives."""
+    one, two = person(1, email=first), person(2, email=second)
+    sent = await world.accept([one], "invitation", inviter="grace")
+    if together:
+        await world.known(2, email=second)
+    assert await outcome(world, sent) == SENT
+    assert await outcome(world, await world.accept([two], "invitation", inviter="heidi")) == (
+        "suppressed",
+        "invited_once",
+    )
+    assert len(world.processor.sent) == 1
+
+
+@pytest.mark.parametrize("emails", [("bob@people.example", "bob+x@people.example"), ("bob+y@people.example",) * 2])
+async def test_one_mailing_invites_a_mailbox_once(world: World, emails: tuple[str, str]) -> None:
+    """An event that names a mailbox twice sends one invitation, and no worker goes round and round over the other."""
+    people = [person(number, email=email) for number, email in enumerate(emails, 1)]
+    accepted = await world.accept([*people, person(3, email="bob+z@people.example")], "invitation", inviter="grace")
+    await world.handover().run(accepted.batches)
+    states = list((await world.states(accepted.mailing_id)).values())
+    assert states.count(SENT) == len(world.processor.sent) == 1
+    assert {reason for state, reason in states if state == "suppressed"} <= {"invited_once", "duplicate_address"}

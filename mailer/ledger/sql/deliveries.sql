@@ -92,11 +92,16 @@ LEFT JOIN LATERAL (
           GROUP BY k.name) n
 ) c ON true
 LEFT JOIN LATERAL (
-    SELECT x.source AS invited_by FROM suppressions x
-    WHERE m.inviter IS NOT NULL AND x.controller = r.controller AND x.address_key = r.address_key
-      AND x.address_hash = r.address_hash AND x.brand = r.brand AND x.scope = 'invitation' AND x.reason = 'invited'
-      AND x.lifted_at IS NULL
-    LIMIT 1
+    -- Of the address, and of each other form of its mailbox, where another one of the same mailing is another one, too.
+    SELECT CASE WHEN x.source = k.mine THEN m.id::text WHEN k.own THEN x.source ELSE 'its mailbox' END AS invited_by
+    FROM (SELECT r.address_hash AS hash, m.id::text AS mine, true AS own
+          UNION ALL
+          SELECT b.mailbox_hash, m.id || ' ' || r.id, false FROM mailboxes b
+          WHERE b.address_key = r.address_key AND b.address_hash = r.address_hash) k
+    JOIN suppressions x ON x.controller = r.controller AND x.address_key = r.address_key AND x.address_hash = k.hash
+      AND x.brand = r.brand AND x.scope = 'invitation' AND x.reason = 'invited' AND x.lifted_at IS NULL
+    WHERE m.inviter IS NOT NULL
+    ORDER BY x.source = k.mine LIMIT 1
 ) i ON true
 ORDER BY t.mailing_id, t.recipient_id
 
@@ -105,21 +110,27 @@ ORDER BY t.mailing_id, t.recipient_id
 LOCK TABLE turn_inviters IN ROW SHARE MODE
 
 -- name: use_addresses
--- An invitee's address is used once: who is first with it keeps it. Returns those who may not use theirs.
+-- An invitee's address is used once, with every form of its mailbox: who is first with it keeps it. Returns those who may
+-- not use theirs.
 WITH want AS MATERIALIZED (
-    SELECT m.id AS mailing_id, r.id AS recipient_id, r.controller, r.address_key, r.address_hash, r.brand, m.inviter,
+    SELECT m.id AS mailing_id, r.id AS recipient_id, r.controller, r.address_key, k.hash, r.brand, m.inviter, k.mine,
            octet_length(r.email) = length(r.email) AS exact
-    FROM unnest($1::uuid[], $2::bigint[]) AS k (mailing_id, recipient_id)
-    JOIN mailings m ON m.id = k.mailing_id JOIN recipients r ON r.id = k.recipient_id
+    FROM unnest($1::uuid[], $2::bigint[]) AS w (mailing_id, recipient_id)
+    JOIN mailings m ON m.id = w.mailing_id JOIN recipients r ON r.id = w.recipient_id
+    CROSS JOIN LATERAL (
+        SELECT r.address_hash AS hash, m.id::text AS mine
+        UNION ALL
+        SELECT b.mailbox_hash, m.id || ' ' || r.id FROM mailboxes b
+        WHERE b.address_key = r.address_key AND b.address_hash = r.address_hash) k
     WHERE r.address_hash IS NOT NULL
 ), used AS (
     INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source, exact)
-    SELECT controller, address_key, address_hash, brand, 'invitation', 'invited', mailing_id::text, exact
-    FROM want ORDER BY controller, address_key, address_hash
+    SELECT controller, address_key, hash, brand, 'invitation', 'invited', mine, exact
+    FROM want ORDER BY controller, address_key, hash
     ON CONFLICT DO NOTHING
     RETURNING controller, address_key, address_hash, brand, source
 )
-SELECT w.mailing_id, w.recipient_id FROM want w
+SELECT DISTINCT w.mailing_id, w.recipient_id FROM want w
 WHERE EXISTS (SELECT FROM inviters i WHERE i.brand = w.brand AND i.inviter = w.inviter AND i.paused_at IS NOT NULL)
    OR NOT EXISTS (
     SELECT FROM (SELECT * FROM used
@@ -127,9 +138,9 @@ WHERE EXISTS (SELECT FROM inviters i WHERE i.brand = w.brand AND i.inviter = w.i
                  SELECT x.controller, x.address_key, x.address_hash, x.brand, x.source FROM suppressions x
                  WHERE x.scope = 'invitation' AND x.reason = 'invited' AND x.lifted_at IS NULL
                    AND x.controller = w.controller AND x.address_key = w.address_key
-                   AND x.address_hash = w.address_hash) mine
-    WHERE mine.controller = w.controller AND mine.address_key = w.address_key AND mine.address_hash = w.address_hash
-      AND mine.brand = w.brand AND mine.source = w.mailing_id::text)
+                   AND x.address_hash = w.hash) held
+    WHERE held.controller = w.controller AND held.address_key = w.address_key AND held.address_hash = w.hash
+      AND held.brand = w.brand AND held.source = w.mine)
 
 -- name: carriers
 -- Who last carried a text to an address, and what has become of it; the text itself comes behind any text.

@@ -50,6 +50,13 @@ UPDATE consents SET proof = NULL, words = NULL, actor = CASE WHEN actor = ANY ($
     source = CASE WHEN source = ANY ($2::text[]) THEN source ELSE 'erased ' || id END
 WHERE recipient_id = $1
 
+-- name: empty_mailboxes
+DELETE FROM mailboxes b USING recipients r
+WHERE r.id = $1 AND b.address_key = r.address_key AND b.address_hash = r.address_hash
+  AND NOT EXISTS (SELECT FROM recipients o
+                  WHERE o.controller = r.controller AND o.address_key = r.address_key AND o.address_hash = r.address_hash
+                    AND o.id <> r.id)
+
 -- name: empty_suppressions
 UPDATE suppressions s SET
     source = CASE WHEN s.source = ANY ($2::text[]) THEN s.source ELSE 'erased' END,

@@ -57,8 +57,16 @@ also_said(CASE WHEN r.policy_version IS NULL AND r.email IS NOT NULL AND EXCLUDE
 
 -- name: relate
 -- What was said of the collection of an address is said of the others of its owner, and what was said of these is said
--- of it: by the people who have them, and by what they left behind. So is an invitation that one of these has had.
-WITH both_ways AS (
+-- of it: by the people who have them, and by what they left behind. So is an invitation that one of these has had; those
+-- to come look for each of them.
+WITH others AS (
+    INSERT INTO mailboxes (address_key, address_hash, mailbox_hash)
+    SELECT DISTINCT r.address_key, r.address_hash, k.hash
+    FROM unnest($1::bigint[], $2::bytea[]) AS k (id, hash) JOIN recipients r ON r.id = k.id
+    WHERE r.address_hash IS NOT NULL AND r.address_hash <> k.hash
+    ORDER BY 1, 2, 3
+    ON CONFLICT DO NOTHING
+), both_ways AS (
     SELECT r.controller, r.address_key, r.brand, k.hash AS hash, r.source, r.policy_version, r.country, r.id
     FROM unnest($1::bigint[], $2::bytea[]) AS k (id, hash) JOIN recipients r ON r.id = k.id
     UNION ALL

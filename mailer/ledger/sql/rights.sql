@@ -77,6 +77,11 @@ WHERE m.brand = $1 ORDER BY a.mailing_id, a.position
 SELECT encode(f.address_hash, 'hex') AS keyed_hash FROM former_addresses f JOIN recipients r ON r.id = f.recipient_id
 WHERE r.id = $2 AND r.brand = $1 ORDER BY 1
 
+-- name: copy_mailbox_forms
+SELECT encode(b.mailbox_hash, 'hex') AS keyed_hash
+FROM recipients r JOIN mailboxes b ON b.address_key = r.address_key AND b.address_hash = r.address_hash
+WHERE r.id = $2 AND r.brand = $1 ORDER BY 1
+
 -- name: copy_counted_mails
 SELECT s.mailing_id AS mailing, s.category, s.at FROM sends s JOIN recipients r ON r.id = s.recipient_id
 WHERE r.id = $2 AND r.brand = $1 ORDER BY s.at
