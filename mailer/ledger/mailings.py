@@ -19,6 +19,7 @@ from mailer.policy import identity
 from mailer.policy.aggregates import figure
 from mailer.policy.document import Policy
 from mailer.policy.standing import INVITED
+from mailer.ports.ids import minted_at
 from mailer.ports.ledger import Entry, Kind
 from mailer.ports.mailings import Accepted, MailingFacts, MailingStatus, NewMailing, ReleaseRefused
 from mailer.rendering.members import members_in, numbered
@@ -161,8 +162,9 @@ class PostgresMailings:
             brand = mailing.event.brand
             match mailing.event.to:
                 case People(people=persons):
+                    whose, said = (brand, mailing.controller), minted_at(mailing.event.id)
                     known += [
-                        people.known(brand, mailing.controller, _invited(mailing, person), now, mailing.versions)
+                        people.known(*whose, _invited(mailing, person), now, mailing.versions, said)
                         for person in persons
                     ]
                     wanted += [(mailing, person.ref, person.context) for person in persons]

@@ -29,13 +29,21 @@ class Known:
     versions: str | None = None
 
 
-def known(brand: str, controller: str, person: Person, now: datetime, days: Days = ()) -> Known:
-    """A person as of when the data were collected, or of now; a date in the future would outrank all that follow.
+def known(
+    brand: str, controller: str, person: Person, now: datetime, days: Days = (), said: datetime | None = None
+) -> Known:
+    """A person as of when the data were collected, or said; a date in the future would outrank all that follow.
 
-    `days`: when each version of the brand's policy came into force.
+    Args:
+        brand: whose.
+        controller: the brand's.
+        person: what is said of them.
+        now: the time.
+        days: when each version of the brand's policy came into force.
+        said: when it was, where that is known; else it counts as of now.
     """
     versions = said_at(days, person.policy_version, person.collected_at, now)
-    return Known(brand, controller, person, min(person.collected_at or now, now), versions)
+    return Known(brand, controller, person, min(person.collected_at or said or now, now), versions)
 
 
 _NO_TEXT = frozenset({6, 11, 14})

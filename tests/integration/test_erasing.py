@@ -27,7 +27,7 @@ from mailer.ports.rights import Correction, Disclosure, ErasureBlocked
 from mailer.ports.suppressions import NewSuppression
 from mailer.web.archive import archive_page
 from tests.accounts import mailed, said
-from tests.factories import BRAND, World, new_mailing, person
+from tests.factories import BRAND, World, new_mailing, person, received
 from tests.letters import event_of
 
 REF, NAME, EMAIL = "zqx-4711", "Quillon Xarbash", "q.xarbash.οδος@bücher-zqx.example"
@@ -221,6 +221,30 @@ async def test_an_answer_on_its_way_goes_out_first(world: World) -> None:
     assert len(world.processor.sent) == 1
     assert await world.upkeep.end_erasures(10) == 1
     assert await left(world) == []
+
+
+@pytest.mark.promise("interpals-20")
+async def test_what_waits_in_the_broker_brings_nobody_back(world: World) -> None:
+    """An event that was queued before an erasure and is taken after it mails and names nobody; a later one does."""
+    await mailed(world, [HERS, person(2)])
+    about = {"sender_name": {"member": REF}, "url": "https://interpals.example/letters"}
+    queued = [
+        *(event_of(BRAND, name, HERS) for name in ("weekly", "spring-offer", "maintenance", "welcome")),
+        event_of(BRAND, "weekly", HERS | {"ref": "another-account"}),
+        event_of(BRAND, "weekly", to={"refs": [REF]}),
+        event_of(BRAND, "activity", person(2), context=about),
+    ]
+    await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
+    world.processor.sent.clear()
+    for event in queued:
+        await world.intake().take("service", [item := received(event)])
+        assert item.settled == "ack"
+    [mail] = world.processor.sent
+    assert (mail.recipient, b"A member wrote you a letter" in mail.content) == ("user-2@people.example", True)
+    assert await left(world) == []
+    await world.intake().take("service", [received(event_of(BRAND, "welcome", HERS))])
+    assert world.processor.sent[-1].recipient == SPELLINGS["A-labels"]
+    assert (await world.ledger.verify()).faults == ()
 
 
 @pytest.mark.promise("interpals-20")

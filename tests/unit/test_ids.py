@@ -1,7 +1,10 @@
 import time
-from uuid import RFC_4122
+from datetime import UTC, datetime
+from uuid import RFC_4122, uuid4
 
-from mailer.ports.ids import uuid7
+import pytest
+
+from mailer.ports.ids import minted_at, uuid7
 
 
 def test_it_is_a_uuid_of_version_7() -> None:
@@ -23,3 +26,20 @@ def test_they_differ() -> None:
     assert len(set(many)) == len(many)
     for bit in (*range(62), *range(64, 76)):
         assert 4_000 < sum(one >> bit & 1 for one in many) < 6_000
+
+
+def test_the_time_of_an_id() -> None:
+    """An id is never earlier than it was minted, and at most a millisecond later, in either form."""
+    before = datetime.now(UTC)
+    id_ = uuid7()
+    for form in (str(id_), id_.hex, str(id_).upper()):
+        said = minted_at(form)
+        assert said is not None
+        assert before < said
+        assert (said - datetime.now(UTC)).total_seconds() <= 0.001
+
+
+@pytest.mark.parametrize("id_", ["", "welcome-17", str(uuid4()), f"{uuid7()}0", f"ffffffff-ffff-7{str(uuid7())[15:]}"])
+def test_other_ids_have_no_time(id_: str) -> None:
+    """Words, random UUIDs, what is too long, and a time after the year 9999."""
+    assert minted_at(id_) is None
