@@ -226,7 +226,6 @@ async def test_an_answer_on_its_way_goes_out_first(world: World) -> None:
 @pytest.mark.promise("interpals-20")
 async def test_what_waits_in_the_broker_brings_nobody_back(world: World) -> None:
     """An event that was queued before an erasure and is taken after it mails and names nobody; a later one does."""
-    await mailed(world, [HERS, person(2)])
     about = {"sender_name": {"member": REF}, "url": "https://interpals.example/letters"}
     queued = [
         *(event_of(BRAND, name, HERS) for name in ("weekly", "spring-offer", "maintenance", "welcome")),
@@ -234,6 +233,7 @@ async def test_what_waits_in_the_broker_brings_nobody_back(world: World) -> None
         event_of(BRAND, "weekly", to={"refs": [REF]}),
         event_of(BRAND, "activity", person(2), context=about),
     ]
+    await mailed(world, [HERS, person(2)])
     await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
     world.processor.sent.clear()
     for event in queued:
