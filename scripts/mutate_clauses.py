@@ -19,6 +19,8 @@ TESTS = (
     "tests/unit/test_decision.py",
     "tests/unit/test_order.py",
     "tests/unit/test_hours.py",
+    "tests/unit/test_service_scope.py",
+    "tests/unit/test_standing.py",
 )
 OTHER = {
     ast.Lt: ast.LtE,
@@ -34,6 +36,7 @@ OTHER = {
 }
 """By comparison: the one with the other boundary, or its contrary."""
 
+_NOTHING_SENT = "asks what follows once more, at no cost where nothing was counted"
 _NOBODY_LEFT = "asks what follows once more, at no cost where nobody has left anything"
 SPARED: dict[str, str] = {
     "rules.opted_out: `left and facts.category.optional and facts.standing.left(facts.category.name, "
@@ -46,6 +49,16 @@ SPARED: dict[str, str] = {
     "nothing of what it is not asked about, as `test_a_rule_stops_only_its_categories` shows",
     "standing.Standing: `bool(self.opted_out) and (not self.opted_out.isdisjoint((EVERYTHING_OPTIONAL, category, "
     "scope(category, topic))))` without bool(self.opted_out)": _NOBODY_LEFT,
+    "rules.partner_request: `left and (not left.isdisjoint((asked, SHARING)))` without left": _NOBODY_LEFT,
+    "rules.over_rate: `if not facts.standing.sent:` without if not facts.standing.sent": _NOTHING_SENT,
+    "rules.frequency: `facts.category.mandatory or not facts.standing.sent` without not facts.standing.sent": (
+        _NOTHING_SENT
+    ),
+    "standing.Standing: `bool(given) and (category in given or (topic is not None and scope(category, topic) in "
+    "given))` without bool(given)": "asks what follows once more, at no cost where nothing was consented to",
+    "standing.Standing: `topic is not None and scope(category, topic) in given` without topic is not None": "the scope "
+    "of no topic is the category, which was looked for",
+    "rules._scopes_of: `mailing.partner or ''` without ''": "no partner has a name with a capital letter, as None has",
     "hours.first_within: `moment - now < _SEARCHED` as moment - now <= _SEARCHED": "a bound of days, met to the "
     "microsecond",
     "hours._opening: `opening > moment` as opening >= moment": "a moment that opens the hours is within them",

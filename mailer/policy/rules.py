@@ -12,7 +12,6 @@ from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.policy.sources import FOR_SOMETHING_ELSE
 from mailer.policy.standing import (
-    EMAIL,
     EVERYTHING_OPTIONAL,
     SHARING,
     WRITTEN,
@@ -221,8 +220,6 @@ def known_basis(facts: Facts) -> Verdict:
 def missing_basis(policy: Policy, standing: Standing) -> tuple[str, ...]:
     """The fields of a person, by their names in an event, without which no promotion goes to them."""
     is_known = policy.knows(standing.collected_under)
-    if standing.source and is_known:
-        return ()
     known = {"source": standing.source, "policy_version": is_known}
     return tuple(name for name, value in known.items() if not value)
 
@@ -230,7 +227,7 @@ def missing_basis(policy: Policy, standing: Standing) -> tuple[str, ...]:
 @rule("contest-entry", "interpals-01", sees=("standing.source", "standing.consents"))
 def contest_entry(facts: Facts) -> Verdict:
     """Entering a contest is no marketing consent, nor is anything else for which an address was given."""
-    reason = FOR_SOMETHING_ELSE.get(facts.policy.vocabulary.kind_of(facts.standing.source) or "account")
+    reason = FOR_SOMETHING_ELSE.get(facts.policy.vocabulary.kind_of(facts.standing.source))
     if reason is None or not facts.category.markets or _consented(facts):
         return None
     return _suppress(reason, "contest-entry", facts)
@@ -287,7 +284,7 @@ def fresh_consent(facts: Facts) -> Verdict:
 def channel(facts: Facts) -> Verdict:
     """A wish for a channel that the policy offers moves announcements, answers and optional mail there."""
     wished = facts.standing.channel
-    if wished == EMAIL or wished not in facts.policy.channels:
+    if wished not in facts.policy.channels:
         return None
     if facts.category.outlives_account and not (facts.category.may_answer and facts.mailing.answers):
         return None

@@ -20,7 +20,7 @@ account: its owner signed up. sale: its owner bought something. subscription: it
 import: another system had it, and nobody knows from where. partner: a partner passed it on. contest: its owner entered
 a contest, promotion, giveaway or raffle. invitation: a member gave it, to invite its owner.
 """
-FOR_SOMETHING_ELSE: Final[dict[Kind, str]] = {
+FOR_SOMETHING_ELSE: Final[Mapping[Kind | None, str]] = {
     "subscription": "not_collected_for_it",
     "import": "not_collected_for_it",
     "partner": "not_collected_for_it",

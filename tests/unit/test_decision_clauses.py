@@ -10,9 +10,9 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, explain, facts_of
 from mailer.policy.decision import Facts, Hold, Send, Suppress
 from mailer.policy.document import CategoryTerms, Hours, Policy
-from mailer.policy.rules import SOON
+from mailer.policy.rules import SOON, over_rate
 from mailer.policy.section import Cap
-from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, Standing
+from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, SHARING, Standing
 from tests.unit.test_decision import (
     ADA,
     HERE,
@@ -109,6 +109,10 @@ UNPAID = revised(
 PEOPLE: list[tuple[str | None, str, Standing, Policy, dict[str, Any]]] = [
     ("category_not_in_policy", "newsletter", ADA, revised(POLICY, terms={"service": CategoryTerms()}), {}),
     ("purpose_not_in_policy", "newsletter", ADA, revised(POLICY, purposes=()), {}),
+    (None, "breach", ADA, POLICY, {"expires_at": NOW}),
+    ("expired", "rights", ADA, POLICY, {"expires_at": NOW}),
+    (None, "rights", replace(ADA, erased=True), POLICY, {}),
+    ("erased", "rights", replace(ADA, erased=True, address=None), POLICY, {}),
     ("objected", "newsletter", replace(ADA, objected=True), POLICY, {}),
     ("opted_out", "newsletter", replace(ADA, opted_out=frozenset({"newsletter/music"})), POLICY, {"topic": "music"}),
     (None, "newsletter", replace(ADA, opted_out=frozenset({"newsletter/music"})), POLICY, {"topic": "chess"}),
@@ -126,6 +130,8 @@ PEOPLE: list[tuple[str | None, str, Standing, Policy, dict[str, Any]]] = [
     ("not_requested", "partner", consenting("partner"), ON_REQUEST, {}),
     (None, "partner", ADA, ON_REQUEST, {}),
     (None, "partner", consenting(), ALLOWED, {}),
+    (None, "partner", replace(ADA, opted_out=frozenset({"notification"})), ON_REQUEST, {}),
+    ("opted_out", "partner", replace(ADA, opted_out=frozenset({SHARING})), ALLOWED, {}),
     (None, "partner", consenting("partner/other"), ALLOWED, {}),
     ("erased_before", "partner", consenting("partner/other", erased_before=True), ALLOWED, {}),
     (None, "partner", consenting(f"partner/{PARTNER}", erased_before=True), ALLOWED, {}),
@@ -209,7 +215,8 @@ def test_rules_that_are_asked_directly_miss_nothing() -> None:
     assert ASKED["staging"][1](facts("newsletter", replace(ADA, address=None), fenced)) is None
     nothing = revised(POLICY, terms={})
     for rule in ("subscription", "frequency"):
-        assert ASKED[rule][1](facts("newsletter", ADA, nothing)) is None
+        assert ASKED[rule][1](facts("newsletter", replace(ADA, sent=(("newsletter", 9),)), nothing)) is None
+    assert over_rate(facts("service", replace(ADA, sent=(("updates", 9),)), UNPAID)) is False
     some = consenting("service/outages", products=frozenset({"*"}))
     assert ASKED["topic-consent"][1](facts("service", some, topic="plans")) is None
     nobodys = consenting("partner/None", erased_before=True)
