@@ -27,7 +27,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PROCESSES = 2
 SECONDS = 60
-"""After which a mutant that never ends counts as noticed."""
+"""Of the processor, after which a mutant that never ends counts as noticed."""
 EVERY = 10
 """Seconds between two lines of progress."""
 
@@ -96,19 +96,24 @@ def status_of(files: Sequence[str]) -> int:
     """Runs pure tests against modules that are imported anew, as far as the first that fails; pytest's status."""
     for name in [name for name in sys.modules if name.partition(".")[0] in ("mailer", "tests")]:
         del sys.modules[name]
-    signal.signal(signal.SIGALRM, _stop)
-    signal.alarm(SECONDS)
+    signal.signal(signal.SIGPROF, _stop)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     quiet = ["-q", "-x", "--tb=no", "--assert=plain", "--noconftest", "-c", os.devnull, f"--rootdir={ROOT}"]
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        for test in files:
-            if status := pytest.main([*quiet, "-p", "no:cacheprovider", str(ROOT / test)], plugins=[_Tables()]):
-                return int(status)
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            for test in files:
+                if status := pytest.main([*quiet, "-p", "no:cacheprovider", str(ROOT / test)], plugins=[_Tables()]):
+                    return int(status)
+    except TimeoutError:
+        return 1
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return 0
 
 
 def _stop(*_: object) -> None:
-    raise TimeoutError(f"the tests did not end in {SECONDS} s")
+    raise TimeoutError(f"the tests did not end in {SECONDS} s of a processor")
 
 
 def survivors_of(mutants: Sequence[Mutant]) -> list[str]:

@@ -16,11 +16,11 @@ MODULES = ("mailer.policy.deciding", "mailer.policy.rules", "mailer.policy.stand
 """`decide`, the rules that it asks, and what they ask."""
 TESTS = (
     "tests/unit/test_decision_clauses.py",
-    "tests/unit/test_decision.py",
-    "tests/unit/test_order.py",
-    "tests/unit/test_hours.py",
     "tests/unit/test_service_scope.py",
     "tests/unit/test_standing.py",
+    "tests/unit/test_hours.py",
+    "tests/unit/test_order.py",
+    "tests/unit/test_decision.py",
 )
 OTHER = {
     ast.Lt: ast.LtE,

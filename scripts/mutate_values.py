@@ -17,10 +17,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from mailer.policy.category import CATEGORIES, Category, Lane
 from mailer.policy.deciding import ASKED
+from mailer.policy.jurisdiction import Sure
 from mailer.policy.promise import in_toml
 from mailer.policy.switches import ORDER
 from scripts.mutants import ROOT, Mutant, path_of, tell
@@ -142,7 +143,7 @@ def mutants_of_policies(folder: Path) -> Iterator[Mutant]:
 
 
 def mutants_of_jurisdictions(folder: Path) -> Iterator[Mutant]:
-    """Each demand of each jurisdiction, with each other value or left out; and each without one of its countries."""
+    """Each demand of each jurisdiction, changed or left out; and each jurisdiction without one of its countries."""
     texts = {file.name: file.read_text("utf-8") for file in (ROOT / "jurisdictions").glob("*.toml")}
     for name, text in sorted(texts.items()):
         document = tomllib.loads(text)
@@ -162,12 +163,25 @@ def _others(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             continue
         if key not in ORDER:
             yield f"without {key}", {name: said for name, said in document.items() if name != key}
-        value = demand["value"]
-        for other in ORDER.get(key, ()):
-            if other != value:
-                yield f"{key} = {other}", {**document, key: {**demand, "value": other}}
-        if isinstance(value, bool):
-            yield f"{key} = {not value}", {**document, key: {**demand, "value": not value}}
+        for words, changed in changes_of_demand(key, demand):
+            yield f"{key} {words}", {**document, key: changed}
+
+
+def changes_of_demand(key: str, demand: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields a demand of a law with another value, or less sure, or surer."""
+    value = demand["value"]
+    others: list[Any] = [other for other in ORDER.get(key, ()) if other != value]
+    if isinstance(value, bool):
+        others = [not value]
+    elif isinstance(value, int):
+        others = [value - 1, value + 1]
+    elif isinstance(value, dict):
+        others = [{name: text for name, text in value.items() if name != left} for left in value]
+        others += [{**value, name: f"{text}?"} for name, text in value.items()]
+    elif key not in ORDER:
+        others = [f"{value}?"]
+    yield from ((f"= {in_toml(other)}", {**demand, "value": other}) for other in others)
+    yield from ((f"is {sure}", {**demand, "sure": sure}) for sure in get_args(Sure) if sure != demand["sure"])
 
 
 def _with_files(folder: Path, name: str, which: str, texts: Mapping[str, str]) -> Mutant:

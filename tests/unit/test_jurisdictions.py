@@ -197,6 +197,30 @@ def test_each_file_says_what_is_expected(row: str) -> None:
     assert len(tables("jurisdictions")) == len(FILES.strip().splitlines())
 
 
+ADVERTISING = {
+    "en": "Advertisement",
+    "de": "Werbung",
+    "fr": "Publicité",
+    "it": "Comunicazione commerciale",
+    "es": "Publicidad",
+    "pt": "Publicidade",
+    "nl": "Reclame",
+    "sv": "Reklam",
+    "pl": "Reklama",
+    "ar": "إعلان",
+    "tr": "Reklam",
+}
+"""By language: how a reader is told that it is advertising."""
+
+
+def test_a_line_tells_each_reader_that_it_is_advertising() -> None:
+    """Wherever the law wants the line, it says so in the reader's language."""
+    for country, mark in law().marks.items():
+        for language, line in mark.lines.items():
+            assert line == ADVERTISING[language], country
+            assert mark.line(f"{language}-{country}") == line
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [

@@ -13,6 +13,7 @@ from scripts.mutate_values import (
     LAWFUL,
     READING,
     WRITING,
+    changes_of_demand,
     mutants_of_switches,
     mutants_of_traits,
     weaker,
@@ -37,6 +38,25 @@ def test_a_need_is_taken_away_or_loosened() -> None:
     assert newsletter["categories: newsletter: cap: mails = 5"]["cap"] == {"mails": 5, "days": 30}
     assert newsletter["categories: newsletter: cap: days = 29"]["cap"] == {"mails": 4, "days": 29}
     assert newsletter["categories: without newsletter"] is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "others"),
+    [
+        ("promo_basis", "opt_in", ["opt_out"]),
+        ("confirmed", True, [False]),
+        ("renewal", 24, [23, 25]),
+        ("label", "<ADV>", ["<ADV>?"]),
+        ("line", {"en": "Ad", "de": "Werbung"}, [{"de": "Werbung"}, {"en": "Ad"}, {"en": "Ad?", "de": "Werbung"}]),
+    ],
+)
+def test_a_demand_is_changed_by_its_type(key: str, value: object, others: list[object]) -> None:
+    """A demand of a law gets each other value of its switch, a step, another text, and is more and less sure."""
+    found = list(changes_of_demand(key, {"value": value, "sure": "secondary"}))
+    values = [changed["value"] for _, changed in found if changed["value"] != value]
+    assert values[: len(others)] == others
+    assert [changed["sure"] for _, changed in found if changed["value"] == value] == ["primary", "unsure"]
+    assert len({words for words, _ in found}) == len(found)
 
 
 def test_each_value_is_changed_once() -> None:
