@@ -12,6 +12,7 @@ from mailer.cli.shared import fail, out
 from mailer.policy.forms import DOMAIN, HOW_TO_WRITE, LINE, SLUG
 from mailer.policy.library import MODEL
 from mailer.policy.placeholders import FILL_IN, NO_DOMAIN
+from mailer.runtime.private import private
 
 _ENV = "MAILER_POLICIES=policies\nMAILER_TEMPLATES=templates\n"
 
@@ -91,7 +92,8 @@ def _languages(said: str) -> tuple[str, ...]:
 def _write(folder: Path, files: dict[Path, str]) -> None:
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        with (folder / path).open("x", encoding="utf-8") as file:
+        # Secrets are written into .env later; all else is for whoever works on the brand.
+        with open(folder / path, "x", encoding="utf-8", opener=private if path.name == ".env" else None) as file:
             file.write(text)
 
 

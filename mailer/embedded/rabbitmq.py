@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from mailer.embedded import Unavailable
+from mailer.runtime.private import private_folder
 
 _START_SECONDS = 60
 _STOP_SECONDS = 30
@@ -142,7 +143,7 @@ def start(folder: Path, prefix: Path = _PACKAGE_PREFIX, chroot: Path | None = No
         raise Unavailable("RabbitMQ is not installed: apt-get install rabbitmq-server")
     folder = folder.resolve()
     outside = root / folder.relative_to("/")
-    outside.mkdir(parents=True, exist_ok=True)
+    private_folder(outside)
     ports = _free_ports()
     (outside / "rabbitmq.conf").write_text(_CONFIGURATION.format(port=ports.amqp))
     (outside / "plugins").write_text("[].\n")

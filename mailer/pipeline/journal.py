@@ -15,6 +15,7 @@ from uuid import UUID
 
 from mailer.pipeline.traces import SECONDS_KEPT
 from mailer.ports.control import Change, Head
+from mailer.runtime.private import private, private_folder
 from mailer.telemetry import log
 
 _SUFFIX = ".changes"
@@ -59,10 +60,10 @@ class Journal:
                 yield said
 
     def _append(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self._folder)
         file = self._folder / f"{datetime.now(UTC):%Y-%m-%d}-{self._id}{_SUFFIX}"
         new = not file.exists()
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        descriptor = private(str(file), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
         with open(descriptor, "w", encoding="utf-8") as opened:
             if _is_torn(descriptor):
                 opened.write("\n")  # what a full disk has cut off does not run into the next line

@@ -15,7 +15,7 @@ from uuid import UUID
 from mailer.pipeline.journal import Journal
 from mailer.pipeline.traces import SECONDS_KEPT, Traces
 from mailer.ports.control import Change, Memory, MemoryClosed, Trace
-from mailer.runtime.private import private
+from mailer.runtime.private import private, private_folder
 from mailer.telemetry import log
 
 PATIENCE = 5.0
@@ -72,7 +72,7 @@ class Remembered:
     def _replace(self, body: str) -> None:
         # Not the process id: in containers that share a volume, each process may have the same.
         fresh = self._file.with_name(f"{self._file.name}.{self.id}")
-        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self._file.parent)
         with open(fresh, "w", encoding="utf-8", opener=private) as opened:
             opened.write(body)
         fresh.replace(self._file)

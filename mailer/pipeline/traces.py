@@ -16,6 +16,7 @@ from uuid import UUID
 
 from mailer.ports.control import Head, Trace
 from mailer.ports.ids import uuid7
+from mailer.runtime.private import private_folder
 
 SLOTS = 64
 """Entries that are kept: more than a process has connections. So the last that the server has committed is among them:
@@ -111,7 +112,7 @@ class Traces:
         if self._lineage is None:
             return
         if self._descriptor is None:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(self._folder)
             # It gets its name once it is locked: nobody takes it for one of a process that has ended.
             fresh = self._folder / f"{self.id}.new"
             descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, cast
 from weakref import WeakSet
 
-from mailer.runtime.private import private
+from mailer.runtime.private import private, private_folder
 
 if TYPE_CHECKING:
     from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -165,7 +165,7 @@ class CaptureServer:
         server = smtp_server_class()
         # It logs each command, addresses and all, at INFO.
         logging.getLogger("mail.log").setLevel(logging.WARNING)
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self._folder)
         loop = asyncio.get_running_loop()
         keeper = _Keeper(self._folder, self._answer)
 

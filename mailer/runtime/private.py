@@ -1,7 +1,8 @@
-"""Files that only their owner may read: they hold what people wrote, or who they are."""
+"""Files and folders that only their owner may read: they hold what people wrote, or who they are."""
 
 import os
 import stat
+from pathlib import Path
 
 
 def private(path: str, flags: int) -> int:
@@ -18,3 +19,13 @@ def private(path: str, flags: int) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def private_folder(folder: Path) -> None:
+    """Makes a folder that is its owner's alone, and so each above it that is missing; one that is there stays as it is.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    for missing in reversed([place for place in (folder, *folder.parents) if not place.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)

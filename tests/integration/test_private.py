@@ -1,10 +1,13 @@
 """Secrets before this machine's other users: they see no password, no mail, no key, and no folder of root's."""
 
+import asyncio
 import errno
 import os
 import stat
 import struct
 import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -12,20 +15,22 @@ from uuid import uuid4
 
 import aiosmtplib
 import pytest
+from typer.testing import CliRunner
 
 from mailer import resources, signing
 from mailer.actions.imports import Rejected
+from mailer.cli import app
 from mailer.cli.files import Rejects
 from mailer.cli.templates import show
 from mailer.embedded.passing import let_pass
 from mailer.ledger.migrations import migrate
 from mailer.pipeline.remembering import Remembered
-from mailer.ports.control import Memory
+from mailer.ports.control import Change, Memory
 from mailer.processors.capture import CaptureServer
 from mailer.rendering.samples import preview
 from mailer.runtime.private import private
 from mailer.settings import read_settings
-from tests.factories import templates
+from tests.factories import BRAND, templates
 
 
 def others_may(path: Path) -> int:
@@ -49,52 +54,6 @@ def test_no_process_list_shows_the_databases_password(database_url: str, monkeyp
     [(command, environment)] = begun
     assert "s3cret-word" not in " ".join(command)
     assert "s3cret-word" in environment
-
-
-async def test_captured_mail_is_its_owners(tmp_path: Path) -> None:
-    """Neither the folder nor a message in it can be read by others, whatever the umask is."""
-    before = os.umask(0)
-    try:
-        async with CaptureServer(tmp_path / "captured") as server:
-            await aiosmtplib.send(
-                b"Subject: x\r\n\r\nx\r\n",
-                sender="a@a.example",
-                recipients=["b@b.example"],
-                hostname="127.0.0.1",
-                port=server.port,
-                start_tls=False,
-            )
-    finally:
-        os.umask(before)
-    files = list((tmp_path / "captured").iterdir())
-    assert len(files) == 2
-    assert [others_may(path) for path in (tmp_path / "captured", *files)] == [0, 0, 0]
-
-
-def test_what_is_remembered_is_its_owners(tmp_path: Path) -> None:
-    """Also where the umask would let everybody read it."""
-    before = os.umask(0)
-    try:
-        remembered = Remembered(tmp_path)
-        remembered.write(Memory(uuid4(), 1, "x"), ())
-        remembered.close()
-        with Rejects(tmp_path / "people.rejected.csv", ("email",)) as rejects:
-            rejects.add(Rejected(2, {"email": "ann"}, "no @"))
-    finally:
-        os.umask(before)
-    assert others_may(tmp_path / "database.json") == 0
-    assert others_may(tmp_path / "people.rejected.csv") == 0
-
-
-def test_a_preview_is_its_owners(tmp_path: Path) -> None:
-    """What an event says to its people is written for who asked to see it, and for nobody else."""
-    [weekly] = [one for one in templates() if (one.brand, one.name) == ("interpals", "weekly")]
-    before = os.umask(0)
-    try:
-        show(weekly, preview(weekly), tmp_path / "preview.html")
-    finally:
-        os.umask(before)
-    assert {path.name: others_may(path) for path in tmp_path.iterdir()} == {"preview.html": 0, "preview.txt": 0}
 
 
 def test_a_file_that_was_there_becomes_its_owners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,3 +149,69 @@ def test_a_dkim_key_that_all_can_read_is_named(tmp_path: Path, mode: int, proble
     found = signing.exposed(read_settings(dkim=(f"a.example:s1:{file}", f"b.example:s1:{file}")))
     assert len(found) == problems
     assert all(f"chmod o= {file}" in text for text in found)
+
+
+def captured(folder: Path) -> None:
+    """A mail that is taken by the capturing server."""
+
+    async def take() -> None:
+        async with CaptureServer(folder / "captured") as server:
+            await aiosmtplib.send(
+                b"Subject: x\r\n\r\nx\r\n",
+                sender="a@a.example",
+                recipients=["b@b.example"],
+                hostname="127.0.0.1",
+                port=server.port,
+                start_tls=False,
+            )
+
+    asyncio.run(take())
+
+
+def remembered(folder: Path) -> None:
+    """The database that a process saw, its trace, and a change of somebody's standing."""
+    notes, now = Remembered(folder), datetime.now(UTC)
+    notes.write(Memory(uuid4(), 1, "x"), ())
+    notes.begin(uuid4())
+    notes.note(uuid4(), 1)
+    asyncio.run(notes.settle([Change(uuid4(), 1, now, BRAND, 1, now, "opt_out", "*", "page", "1")]))
+    notes.close()
+
+
+def rejected(folder: Path) -> None:
+    """Lines of a file of people that were not taken, in a file that others could read before."""
+    (folder / "people.rejected.csv").touch()
+    with Rejects(folder / "people.rejected.csv", ("email",)) as rejects:
+        rejects.add(Rejected(2, {"email": "ann"}, "no @"))
+
+
+def previewed(folder: Path) -> None:
+    """A preview of a mail, in both parts."""
+    [weekly] = [one for one in templates() if (one.brand, one.name) == (BRAND, "weekly")]
+    show(weekly, preview(weekly), folder / "preview.html")
+
+
+@pytest.mark.promise("interpals-29", "paltalk06-27")
+@pytest.mark.parametrize("write", [captured, remembered, rejected, previewed])
+def test_whatever_is_written_is_its_owners(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    """Each writer of what people wrote, or who they are, makes files of 0600 in folders of 0700, whatever the umask."""
+    folder = tmp_path / "data"
+    before = os.umask(0)
+    try:
+        folder.mkdir(mode=0o700)
+        write(folder / "made" if write in (captured, remembered) else folder)
+    finally:
+        os.umask(before)
+    made = [*folder.rglob("*")]
+    assert [path for path in made if path.is_file()]
+    assert {str(path.relative_to(folder)): others_may(path) for path in made if others_may(path)} == {}
+
+
+def test_the_settings_of_a_new_brand_are_its_owners(tmp_path: Path) -> None:
+    """The file into which secrets will be written is 0600 from the beginning."""
+    before = os.umask(0)
+    try:
+        assert CliRunner().invoke(app, ["init", "harbor", "--to", str(tmp_path)]).exit_code == 0
+    finally:
+        os.umask(before)
+    assert others_may(tmp_path / ".env") == 0
