@@ -12,7 +12,7 @@ from mailer.policy.decision import Decision, Divert, Hold, Mailing, Send, Suppre
 from mailer.policy.document import CategoryTerms, Hours, Policy
 from mailer.policy.parties import Partner
 from mailer.policy.section import Cap
-from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL, Standing
+from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL, SHARING, Standing
 from mailer.policy.switches import Switches
 
 _NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -74,7 +74,11 @@ CAUSES: tuple[Cause, ...] = (
     Cause("the mailing's topic was left", {"opted_out": frozenset(f"{n}/t" for n in CATEGORIES)}, {"topic": "t"}),
     Cause("the mailing's purpose was refused", {"opted_out": frozenset({f"purpose/{_PURPOSE}"})}),
     Cause("the partner's mail was left", {"opted_out": frozenset({f"partner/{_PARTNER}"})}),
+    Cause("the browser asked not to be shared (GPC)", {"opted_out": frozenset({SHARING})}),
+    Cause("a complaint about mail of the category", {"opted_out": frozenset(CATEGORIES)}),
     Cause("an objection to marketing", {"objected": True}),
+    Cause("personalisation was refused", {"personalisation_refused": True}),
+    Cause("being counted was refused", {"tracking_refused": True}),
     Cause("the person asked for other topics only", {"consents": frozenset(f"{n}/x" for n in CATEGORIES)}),
     Cause("`promo_basis` is `opt_in`, and nobody asked", {}, {}, _switched(promo_basis="opt_in")),
     Cause("the policy wants confirmed subscriptions, and there is none", {}, {}, _confirmed),
@@ -101,7 +105,11 @@ CAUSES: tuple[Cause, ...] = (
     Cause("electronic notices are refused", {"electronic_refused": True}),
     Cause("no address is known", {"address": None}),
     Cause("the address is dead", {"address_dead": True}),
-    *(Cause(f"the address is dead for `{name}`", {"dead_in": (name,)}) for name in ("updates", "newsletter")),
+    *(Cause(f"the address is dead for `{name}`", {"dead_in": (name,)}) for name in _OPTIONAL),
+    Cause(
+        "the address is dead for the mailing's topic", {"dead_in": tuple(f"{n}/t" for n in CATEGORIES)}, {"topic": "t"}
+    ),
+    Cause("the address is dead for the mailing's purpose", {"dead_in": (f"purpose/{_PURPOSE}",)}),
     Cause("the category's cap is reached", {"sent": tuple((n, 1) for n in CATEGORIES)}, {}, _limited),
     Cause("the brand's cap is reached", {"sent": ((EVERYTHING_OPTIONAL, 1),)}, {}, _with(cap=Cap(mails=1, days=7))),
     Cause(
