@@ -17,11 +17,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from mailer.policy.category import CATEGORIES, Category, Lane
 from mailer.policy.deciding import ASKED
-from mailer.policy.jurisdiction import Sure
 from mailer.policy.promise import in_toml
 from mailer.policy.switches import ORDER
 from scripts.mutants import ROOT, Mutant, path_of, tell
@@ -168,20 +167,26 @@ def _others(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def changes_of_demand(key: str, demand: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields a demand of a law with another value, or less sure, or surer."""
+    """Yields a demand of a law with another value, and sure where it is not, or the other way round."""
     value = demand["value"]
-    others: list[Any] = [other for other in ORDER.get(key, ()) if other != value]
+    if isinstance(value, dict):
+        for name, text in value.items():
+            rest = {other: said for other, said in value.items() if other != name}
+            yield f"without {name}", {**demand, "value": rest}
+            yield f"with another text in {name}", {**demand, "value": {**rest, name: f"{text}?"}}
+    else:
+        yield from ((f"= {in_toml(other)}", {**demand, "value": other}) for other in _instead(key, value))
+    sure = "secondary" if demand["sure"] == "unsure" else "unsure"
+    yield f"is {sure}", {**demand, "sure": sure}
+
+
+def _instead(key: str, value: Any) -> list[Any]:
+    """The other values of a demand: those of its switch, the contrary, a step to each side, or another text."""
+    if key in ORDER:
+        return [other for other in ORDER[key] if other != value]
     if isinstance(value, bool):
-        others = [not value]
-    elif isinstance(value, int):
-        others = [value - 1, value + 1]
-    elif isinstance(value, dict):
-        others = [{name: text for name, text in value.items() if name != left} for left in value]
-        others += [{**value, name: f"{text}?"} for name, text in value.items()]
-    elif key not in ORDER:
-        others = [f"{value}?"]
-    yield from ((f"= {in_toml(other)}", {**demand, "value": other}) for other in others)
-    yield from ((f"is {sure}", {**demand, "sure": sure}) for sure in get_args(Sure) if sure != demand["sure"])
+        return [not value]
+    return [value - 1, value + 1] if isinstance(value, int) else [f"{value}?"]
 
 
 def _with_files(folder: Path, name: str, which: str, texts: Mapping[str, str]) -> Mutant:

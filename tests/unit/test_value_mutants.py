@@ -47,16 +47,20 @@ def test_a_need_is_taken_away_or_loosened() -> None:
         ("confirmed", True, [False]),
         ("renewal", 24, [23, 25]),
         ("label", "<ADV>", ["<ADV>?"]),
-        ("line", {"en": "Ad", "de": "Werbung"}, [{"de": "Werbung"}, {"en": "Ad"}, {"en": "Ad?", "de": "Werbung"}]),
+        (
+            "line",
+            {"en": "Ad", "de": "Ad"},
+            [{"de": "Ad"}, {"de": "Ad", "en": "Ad?"}, {"en": "Ad"}, {"en": "Ad", "de": "Ad?"}],
+        ),
     ],
 )
 def test_a_demand_is_changed_by_its_type(key: str, value: object, others: list[object]) -> None:
-    """A demand of a law gets each other value of its switch, a step, another text, and is more and less sure."""
-    found = list(changes_of_demand(key, {"value": value, "sure": "secondary"}))
-    values = [changed["value"] for _, changed in found if changed["value"] != value]
-    assert values[: len(others)] == others
-    assert [changed["sure"] for _, changed in found if changed["value"] == value] == ["primary", "unsure"]
+    """A demand of a law gets each other value of its switch, a step, or another text, and is once less sure."""
+    *found, (unsure, doubted) = changes_of_demand(key, {"value": value, "sure": "secondary"})
+    assert [changed for _, changed in found] == [{"value": other, "sure": "secondary"} for other in others]
     assert len({words for words, _ in found}) == len(found)
+    assert (unsure, doubted) == ("is unsure", {"value": value, "sure": "unsure"})
+    assert list(changes_of_demand(key, doubted))[-1] == ("is secondary", {"value": value, "sure": "secondary"})
 
 
 def test_each_value_is_changed_once() -> None:
