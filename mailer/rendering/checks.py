@@ -17,6 +17,7 @@ from mailer.rendering.compiled import PERSONAL, RESERVED, Piece, Rendered, Rende
 from mailer.rendering.link_ends import branching_links, glued_links
 from mailer.rendering.markup import markup_faults
 from mailer.rendering.named import both_named, seal_named
+from mailer.rendering.one_thing import stories
 from mailer.rendering.printings import as_usual, leavable, leaving_faults
 from mailer.rendering.promotion import promotional_words
 from mailer.rendering.samples import Face, faces, going_without, two_faced
@@ -165,13 +166,15 @@ def _manifest_problems(template: Template, policy: Policy) -> Iterator[str]:
 
 
 def _type_problems(template: Template) -> Iterator[str]:
-    """Values without a type in plain mail, types without a value, and values of the example that do not fit."""
+    """Values of plain mail without a type, or of a letter; types without a value; an example that does not fit."""
     category, used = CATEGORIES.get(template.category), template.uses - RESERVED
     for name in sorted(used - set(template.types)) if category and category.is_plain else ():
         yield (
             f"values: {name} has no type, as each value of {template.category} mail; "
             f'write {name} = "…" below [values]: {FORMS}'
         )
+    if category and category.is_plain:
+        yield from stories(template.types, template.category)
     for name in sorted(set(template.types) - used):
         yield f"values: {name} is not used by the template; remove it"
     for name, _ in sorted(template.linked):

@@ -25,12 +25,14 @@ class Single:
         fits: tells of a JSON value other than null whether it does.
         is_address: it is made to be a link.
         is_text: its words are the caller's own.
+        is_page: it is the address of a page.
     """
 
     wanted: str
     fits: Callable[[Any], bool]
     is_address: bool = False
     is_text: bool = False
+    is_page: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,12 @@ def _text(most: int) -> Single:
 
 
 def _own_url(domain: str) -> Single:
-    return Single(f"https or http URL of {domain}", lambda value: _is_url(value) and _leads_to(value, domain), True)
+    return Single(
+        f"https or http URL of {domain}",
+        lambda value: _is_url(value) and _leads_to(value, domain),
+        is_address=True,
+        is_page=True,
+    )
 
 
 def _leads_to(url: str, domain: str) -> bool:
@@ -222,7 +229,7 @@ _SINGLES: Mapping[str, Single] = {
     "moment": Single("time with a zone such as 2026-04-12T02:00Z", _is_moment),
     "number": Single("number", _is_number),
     "money": Single("amount with its currency such as $59.95", _is_money),
-    "url anywhere": Single("https or http URL", _is_url, is_address=True),
+    "url anywhere": Single("https or http URL", _is_url, is_address=True, is_page=True),
     "mailbox": MAILBOX,
     "telephone": Single("telephone number", _matches(_TELEPHONE), is_address=True),
     "member": MEMBER,

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer import resources
 from mailer.events import EventRefused, validate_event
 from mailer.rendering.admission import admit
 from mailer.rendering.linkable import has_link
+from mailer.rendering.templates import TemplateError, TemplateLibrary
 from mailer.rendering.value_types import FORMS, misfit, value_types
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 
@@ -207,15 +210,67 @@ def test_optional_mail_may_declare_types(tmp_path: Path) -> None:
 
 
 def test_declared_addresses_may_be_shown_anywhere(tmp_path: Path) -> None:
-    """A URL in a field of a list is taken where it is declared, and no link is taken beside it."""
-    loop = "{% for one in items %}{{ one.title }} {{ one.url }} {% endfor %}{{ headline }}"
-    files = within(MANDATORY, BODY, "{{ headline }}", loop)
-    files = within(files, MANIFEST, "[example]", 'items = [{title = "text 50", url = "url"}]\n[example]\nitems = []')
+    """A URL in a field of a table is taken where it is declared, and no link is taken beside it."""
+    files = within(MANDATORY, BODY, "{{ headline }}", "{{ page.title }} {{ page.url }} {{ headline }}")
+    types = 'page = {title = "text 50", url = "url"}\n[example]\npage = {title = "", url = "https://paltalk.example/"}'
+    files = within(files, MANIFEST, "[example]", types)
     good = {"title": "One", "url": "https://paltalk.example/1"}
-    assert refusals(files, tmp_path, {"headline": "x", "items": [good]}) == []
-    (problem,) = refusals(files, tmp_path, {"headline": "x", "items": [good, {**good, "url": "https://x.example"}]})
-    assert problem.startswith("context: items.url is no https or http URL of paltalk.example")
-    (problem,) = refusals(files, tmp_path, {"headline": "x", "items": [{**good, "title": "evil.com"}]})
-    assert problem.startswith("context: items holds an address")
-    (problem,) = refusals(files, tmp_path, {"headline": "x", "items": [{**good, "more": "evil.com"}]})
-    assert problem.startswith("context: items holds an address")
+    assert refusals(files, tmp_path, {"headline": "x", "page": good}) == []
+    (problem,) = refusals(files, tmp_path, {"headline": "x", "page": {**good, "url": "https://x.example"}})
+    assert problem.startswith("context: page.url is no https or http URL of paltalk.example")
+    (problem,) = refusals(files, tmp_path, {"headline": "x", "page": {**good, "title": "evil.com"}})
+    assert problem.startswith("context: page holds an address")
+    (problem,) = refusals(files, tmp_path, {"headline": "x", "page": {**good, "more": "evil.com"}})
+    assert problem.startswith("context: page holds an address")
+
+
+STORIES = {
+    'items = [{title = "text 80", url = "url"}]': "values: items.url leads to a page for each of a list",
+    'items = [{title = "text 80", text = "text 9"}]': "values: items.text, items.title are 2 texts for each of a list",
+    'items = ["url anywhere"]': "values: items leads to a page for each of a list",
+    'items = {one = "url", two = "url"}': "values: items.one, items.two lead to 2 pages",
+    'items = {lists = [{a = "text 1", b = "text 2"}]}': "values: items.lists.a, items.lists.b are 2 texts for each",
+}
+"""Values of which a letter is made, and the refusal of each."""
+
+
+@pytest.mark.promise("paltalk06-05", "paltalk06-04")
+@pytest.mark.parametrize(("types", "said"), STORIES.items())
+@pytest.mark.parametrize(
+    ("category", "purpose"), [("service", "service_notice"), ("account", "service_notice"), ("rights", "rights")]
+)
+def test_a_letter_is_no_notice(tmp_path: Path, types: str, said: str, category: str, purpose: str) -> None:
+    """The values of an editorial letter are refused in mail that nobody can leave, whatever it is called."""
+    files = within(MANDATORY, MANIFEST, "[example]", f"{types}\n[example]")
+    files = within(files, BODY, "{{ headline }}", "{{ items }} {{ headline }}")
+    files = within(files, MANIFEST, '"service"', f'"{category}"')
+    files = within(files, MANIFEST, '"service_notice"', f'"{purpose}"')
+    refused = faults(tmp_path, files)
+    assert f"{said}" in refused
+    assert f"{category} mail is about one thing; send several as a newsletter" in refused
+
+
+@pytest.mark.promise("paltalk06-05")
+def test_a_weekly_letter_is_no_notice_by_its_name(tmp_path: Path) -> None:
+    """The shipped weekly letter in the mandatory layout, as service mail with a type for each value, does not load."""
+    shipped = resources.folder("templates") / "paltalk-2006"
+    shutil.copytree(shipped / "_layout", tmp_path / "paltalk-2006" / "_layout")
+    shutil.copytree(shipped / "weekly", tmp_path / "paltalk-2006" / "weekly")
+    for file in (tmp_path / "paltalk-2006" / "weekly").iterdir():
+        text = file.read_text("utf-8").replace("optional.", "mandatory.").replace("newsletter", "service", 1)
+        text = text.replace("newsletter", "service_notice")
+        types = (
+            '[values]\nheadline = "text 200"\nitems = [{title = "text 200", text = "text 500", url = "url"}]\n[example]'
+        )
+        file.write_text(text.replace("[example]", types, 1).replace(" | tracked", ""), "utf-8")
+    with pytest.raises(TemplateError, match=r"values: items\.url leads to a page for each of a list"):
+        TemplateLibrary.load(tmp_path, POLICIES)
+
+
+def test_a_receipt_lists_what_was_bought(tmp_path: Path) -> None:
+    """A list with one text and figures, and a page beside it, make no letter."""
+    types = 'items = [{title = "text 80", price = "money", n = "number"}]\nurl = "url"\n[example]\nitems = []'
+    files = within(MANDATORY, MANIFEST, "[example]", f'{types}\nurl = "https://paltalk.example/"')
+    loop = "{% for one in items %}{{ one.n }} {{ one.title }} {{ one.price }}{% endfor %} {{ url }} {{ headline }}"
+    files = within(files, BODY, "{{ headline }}", loop)
+    assert refusals(files, tmp_path, {"headline": "x", "items": [], "url": "https://paltalk.example/1"}) == []
