@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 OPT_OUT_COUNTRIES = frozenset({"US"})
-"""Of the countries that the test uses, those whose law asks for no consent to direct marketing; one unknown does."""
+"""Countries of the test whose law asks for no consent to direct marketing; an unknown one does."""
 
 
 @dataclass(frozen=True)

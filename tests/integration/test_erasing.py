@@ -184,7 +184,7 @@ async def test_a_copy_has_what_every_table_knows(world: World) -> None:
 
 @pytest.mark.promise("interpals-20", "peerstream-09", "paltalk06-21")
 async def test_a_mark_is_nowhere_after_an_erasure(world: World) -> None:
-    """Of a mark that went through every door no table keeps anything once its owner is erased, in whatever code."""
+    """Every trace of a mark that went through every door is gone once its owner is erased, in whatever code."""
     her = await mark(world)
     assert {"recipients", "outbox", "dead_letters"} <= {table for table, _ in await left(world)}
     await erase(world.rights, world.policies[BRAND], her, "operator")
@@ -205,7 +205,7 @@ async def answering(world: World) -> Accepted:
 
 @pytest.mark.promise("interpals-20")
 async def test_an_answer_on_its_way_goes_out_first(world: World) -> None:
-    """What tells the person of the erasure is handed over; other mail is cancelled; then everything is gone."""
+    """Mail that tells the person of the erasure is handed over; other mail is cancelled; then everything is gone."""
     await mailed(world, [HERS])
     her, answer = await world.id_of(REF), await answering(world)
     other = await world.accept([HERS], "service", id=f"service-{REF}")

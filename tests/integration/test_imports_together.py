@@ -12,7 +12,7 @@ from tests.factories import BRAND, World, person, policies
 
 POLICY = policies()[BRAND]
 PEOPLE = ("plain", "objector", "listed", "restricted", "leaver", "withdrawer", "closed")
-"""What is said of each: nothing; an objection, by a column and by a list; a restriction; what was left; and so on."""
+"""People of whom different things are said: nothing; an objection, by a column or a list; a restriction; and so on."""
 PROOF = "page,form 1,2026-01-01T00:00:00Z,Yes write to me."
 MAILS = {
     "plain": ("handed_over", ""),
@@ -23,7 +23,7 @@ MAILS = {
     "withdrawer": ("suppressed", "opted_out"),
     "closed": ("suppressed", "deactivated"),
 }
-"""What becomes of a newsletter, whatever came first."""
+"""The end of a newsletter to each, whatever came first."""
 
 
 async def consented(world: World) -> Imported:
@@ -74,7 +74,7 @@ FILES: tuple[Callable[[World], Awaitable[Imported]], ...] = (consented, marked, 
 
 @pytest.mark.promise("interpals-13")
 async def test_files_in_any_order_say_the_same(world: World) -> None:
-    """In each order of four files, and all at once beside events: who refused is not mailed, and who asked is."""
+    """Four files in each order, and all at once beside events: who refused is not mailed, and who asked is."""
     for order in (*[[*files] for files in permutations(FILES)][::5], None):
         await world.pool.execute("TRUNCATE recipients, standings, suppressions, consents, deliveries, mailings CASCADE")
         await known(world)

@@ -137,7 +137,7 @@ async def test_a_cancelled_mailing_leaves_nothing_to_be_worked(world: World) -> 
 
 
 async def test_an_erasure_closes_what_is_open_and_forgets_the_address(world: World) -> None:
-    """What was posted stays on record without its reference; what is diverted while somebody is erased is closed."""
+    """A posting stays on record without its reference; a notice that is diverted while somebody is erased is closed."""
     await refusing(world, 1)
     await said(world, "postal", address=["Ada Lovelace", "1 Mill Lane"])
     await released(world, {"refs": ["user-1"]})

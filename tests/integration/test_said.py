@@ -1,4 +1,4 @@
-"""What was said of the collection of an address: it is added to, and no later word moves anybody to a laxer one."""
+"""Words on the collection of an address: they are added to, and no later one moves anybody to a laxer version."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -107,7 +107,7 @@ async def test_a_person_takes_it_along_and_leaves_it_behind(world: World) -> Non
 
 
 async def test_an_unknown_version_is_not_forgotten_under_another_ref(world: World) -> None:
-    """Who was known without a version is not moved to the newest one by a second account with the same address."""
+    """A person known without a version is not moved to the newest one by a second account with the same address."""
     await said(world, 1, email="bob@people.example")
     found = await said(world, 2, email="bob@people.example", policy_version="2024")
     assert found.collected_under == "\n2024"

@@ -31,7 +31,7 @@ PEOPLE: dict[str, tuple[tuple[str, ...], tuple[str, ...], dict[str, object]]] = 
     "took it back": ((), (), {"restricted_at": NOW, "electronic_refused_at": NOW}),
     "consented": ((), (), {"consents": ["newsletter", "notification"], "erased_before_at": NOW - timedelta(days=9)}),
 }
-"""By ref: what was left before, what is left afterwards, and what else was so."""
+"""People by ref: the scopes left before, the scopes left afterwards, and all else that was so."""
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ async def add_person(world: World, ref: str) -> None:
 
 
 async def test_standings_consents_and_opt_outs_are_kept(old_url: str, before: World) -> None:
-    """Who paid has every product; who left or complained of notifications has left updates; all else is as it was."""
+    """Every product is theirs who paid; who left or complained of notifications has left updates; all else stays."""
     for ref in PEOPLE:
         await add_person(before, ref)
     unknown = before.hasher.hash("nobody@people.example")

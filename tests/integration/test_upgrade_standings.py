@@ -69,7 +69,7 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("", "", "", "erased_before", "erased_before"),
     ),
 }
-"""By ref: what stood in the tables before, and why each mail is not sent after it."""
+"""People by ref: the rows that they had before, and why each mail is not sent after it."""
 
 
 async def add_kind(world: World, ref: str) -> None:

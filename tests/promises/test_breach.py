@@ -29,7 +29,7 @@ async def test_no_time_ends_a_breach_notice(world: World) -> None:
 
 @pytest.mark.promise("interpals-16")
 async def test_an_address_that_is_dead_for_some_mail_gets_all_other(world: World) -> None:
-    """What another system calls dead for one category or at one brand stops that mail, and none that must arrive."""
+    """Death by another system's word, for one category or at one brand, stops that mail, and none that must arrive."""
     policy = world.policies[BRAND]
     await world.known(1, 2)
     sister = {"brand": "paltalk-2006", "controller": policy.controller.id}
@@ -84,7 +84,7 @@ async def tried(world: World, handover: HandOver, mailing_id: UUID) -> None:
 
 @pytest.mark.promise("interpals-16")
 async def test_who_releases_a_notice_sees_whom_it_will_reach(world: World, operator: Stack) -> None:
-    """What would reach nobody by mail is not released without a word of its own; what reaches a part says so."""
+    """A notice that reaches nobody by mail is not released without a word of its own; one for a part says so."""
     await world.known(1, 2, 3, 4)
     for n in (1, 2):
         await said(world, "electronic", f"user-{n}", allowed=False)

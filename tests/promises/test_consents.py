@@ -311,7 +311,7 @@ async def test_a_consent_opens_no_restriction(world: World) -> None:
 
 @pytest.mark.promise("interpals-30")
 async def test_a_later_policy_binds_who_consented_to_it(world: World, operator: Stack) -> None:
-    """What only a later policy allows waits for a consent to that policy, which is on record, and ends with it."""
+    """Mail that only a later policy allows waits for a consent to that policy, which is on record, and ends with it."""
     policy = policies()[BRAND]
     purposes = tuple(purpose for purpose in policy.purposes if purpose != "offers")
     world.policies[BRAND] = policy.after({"2014": policy.model_copy(update={"version": "2014", "purposes": purposes})})
@@ -330,7 +330,7 @@ async def test_a_later_policy_binds_who_consented_to_it(world: World, operator: 
 
 @pytest.mark.promise("paltalk06-28")
 async def test_offers_come_occasionally(world: World) -> None:
-    """Who asked for offers gets four a month, and no fifth; a policy without such a cap is refused."""
+    """A reader who asked for offers gets four a month, and no fifth; a policy without such a cap is refused."""
     await known(world, NEW, ADA)
     await consents(world, NEW, "promotional")
     got = [len(await told(world, event_of(NEW, "spring-offer"))) for _ in range(5)]

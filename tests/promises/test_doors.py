@@ -24,13 +24,13 @@ SHOP = Identity.read("key:shop")
 
 
 async def says(world: World, account: str, **values: Any) -> None:
-    """What an application says of Ada on the queue."""
+    """Publishes an application's words about Ada on the queue."""
     event = {"v": 1, "id": uuid7().hex, "brand": NEW, "ref": "ada", "account": account, **values}
     await apply(world.desks, policies(), validate_account(event), SHOP)
 
 
 async def asked(world: World) -> int:
-    """How many mails ask for a confirmation."""
+    """Counts the mails that ask for a confirmation."""
     found: int = await world.pool.fetchval("SELECT count(*) FROM outbox WHERE body LIKE '%confirm-subscription%'")
     return found
 
@@ -38,7 +38,7 @@ async def asked(world: World) -> int:
 @pytest.mark.promise("paltalk06-02", "paltalk06-12", "interpals-07")
 @pytest.mark.parametrize("left", ["promotional", "*", "objection", "complaint"])
 async def test_a_lift_brings_no_old_consent_back(world: World, operator: Stack, left: str) -> None:
-    """What was agreed to before somebody left counts for nothing once an operator lifts it, though it is said again."""
+    """A consent from before an opt-out counts for nothing once an operator lifts it, though it is said again."""
     await known(world, NEW, ADA)
     before = (datetime.now(UTC) - timedelta(days=30)).isoformat()
     await tell(world, NEW, "consents", scope="promotional", at=before, **SAID)

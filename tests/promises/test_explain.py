@@ -35,7 +35,7 @@ async def mailing_of(world: World, template: str = "weekly") -> UUID:
 async def test_the_record_answers_and_not_the_rules_of_today(
     world: World, operator: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a mail before she left and one after it, it tells the relay and the time, and who left by which mail."""
+    """Two mails, before she left and after it: the answer tells the relay and the time, and who left by which mail."""
     monkeypatch.setattr(world.hasher, "hash", AddressHasher(SECRETS["ADDRESS_KEY"]).hash)
     monkeypatch.setattr(world.hasher, "key_id", AddressHasher(SECRETS["ADDRESS_KEY"]).key_id)
     await known(world, BRAND, ADA)

@@ -98,7 +98,7 @@ async def test_a_move_to_another_country_holds_from_then_on(world: World) -> Non
 @pytest.mark.promise("interpals-24")
 @pytest.mark.parametrize("later", [{}, {"ref": "twin"}, {"ref": "twin", "email": "ada+us@people.example"}])
 async def test_no_event_lifts_a_countrys_law(world: World, later: dict[str, str]) -> None:
-    """Who was said to live in Germany is offered nothing because an event says elsewhere, of any account of theirs."""
+    """A person who was said to live in Germany is offered nothing because an event says elsewhere, of any account."""
     ada = {**ADA, "email": "ada+de@people.example" if "email" in later else ADA["email"]}
     moved = {**ada, "country": "US", **later}
     for somebody in ({**ada, "country": "DE"}, moved, {**moved, "collected_at": "2020-01-01T00:00:00Z"}):

@@ -71,7 +71,7 @@ async def test_an_invitation_names_its_inviter_by_their_record(world: World) -> 
     "typed", ["Grace Hopper", {"member": ""}, {"member": "grace", "name": "Grace"}, {"en": "Grace"}]
 )
 async def test_a_typed_name_is_refused(world: World, typed: Any) -> None:
-    """Where the template speaks of a member, an event cannot bring the words for one."""
+    """A template that speaks of a member takes a reference, and no words of an event."""
     context = {"sender_name": typed, "url": "https://interpals.example/letters"}
     refused = await publish(world, event_of(BRAND, "activity", ADA, context=context))
     assert "sender_name is no member, by reference" in str(refused.settled)

@@ -82,7 +82,7 @@ async def test_who_has_no_mailbox_at_all_can_have_a_letter(world: World, operato
 
 @pytest.mark.promise("paltalk06-32")
 async def test_a_call_is_worked_from_the_queue_to_its_end(world: World, operator: Stack) -> None:
-    """Who wishes to be told by telephone stands on a queue, where one person takes it, and says when it is done."""
+    """A wish to be told by telephone stands on a queue, where one person takes it, and says when it is done."""
     brand = "paltalk-2006"
     told = {"controller": world.policies[brand].controller.id, "brand": brand, "reason": "Maintenance"}
     await mailed(world, [person(1), person(2)], "service", **told)

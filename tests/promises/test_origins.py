@@ -1,4 +1,4 @@
-"""What an address is stays so: a contest's, an invitee's, another controller's, by any spelling, ref, event or file."""
+"""Origins of addresses, which stay: a contest's, an invitee's, another controller's, by any spelling, ref or file."""
 
 from typing import Any
 

@@ -35,7 +35,7 @@ async def test_each_hand_over_is_on_record(world: World) -> None:
 
 @pytest.mark.promise("interpals-11", "paltalk06-09")
 async def test_the_fields_on_record_are_those_that_went(world: World) -> None:
-    """Of each message the ledger names the kinds of data in it, no name for who has none, and no unseen profile."""
+    """The ledger names the kinds of data in each message, no name for who has none, and no unseen profile."""
     profile = {"profile": {"age": "37 years"}, "unused": "chess"}
     people = [person(1, name="Grace", context=profile), person(2, name=None, context=profile)]
     accepted = await mailed(world, people, context={"headline": "Spring", "more": None})

@@ -192,7 +192,7 @@ async def test_who_closes_the_account_gets_no_service_mail(world: World, brand: 
 
 @pytest.mark.promise("paltalk06-08")
 async def test_the_channel_is_the_recipients_wish(world: World, operator: Stack) -> None:
-    """Who wants to be telephoned gets no announcement by mail, and stands on the queue of those who telephone."""
+    """A wish to be telephoned keeps announcements from the mail, and stands on the queue of those who telephone."""
     told = {"controller": world.policies["paltalk-2006"].controller.id, "brand": "paltalk-2006"}
     service = {**told, "reason": "Maintenance"}
     await world.accept([person(1), person(2)], "service", **service)

@@ -27,7 +27,7 @@ SOURCES = [
     ("peerstream", "order", "no_opt_in", ELSE),
     ("peerstream", "newsletter-form", "not_collected_for_it", ELSE),
 ]
-"""By brand and source: why an offer does not go to who has consented to nothing, and how the address was given."""
+"""Reasons by brand and source: why an offer does not go to who has consented to nothing."""
 
 
 @pytest.mark.parametrize(("brand", "source", "why_not", "said"), SOURCES)

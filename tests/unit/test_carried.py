@@ -65,7 +65,7 @@ def test_nobodys_address_is_carried_to_others(values: dict[str, Any]) -> None:
 
 
 def test_an_inviter_is_no_address() -> None:
-    """Who is invited does not read the inviter's address."""
+    """An invitee does not read the inviter's address."""
     assert "inviter: holds an address" in refused(event_of(BRAND, "invitation", ADA, inviter=OTHER))
     assert refused(event_of(BRAND, "invitation", ADA, inviter="Olive")) == ""
 

@@ -217,7 +217,7 @@ def test_the_strictest_of_three_holds(now: Switches, then: Switches, floor: Floo
 
 @pytest.mark.parametrize("country", [*law().countries, "AR", "EU", "XK"])
 def test_no_policy_goes_below_the_floor(country: str) -> None:
-    """Where the law asks for an opt-in or is unknown, a brand that mails by opt-out mails nobody who did not ask."""
+    """A law that asks for an opt-in, or is unknown, holds for a brand that mails by opt-out: who asked is mailed."""
     asks = law().floor(country).promo_basis == "opt_in"
     decision = decided("promotional", replace(ADA, country=country))
     assert reason(decision) == ("no_opt_in" if asks else None)

@@ -42,7 +42,7 @@ def test_ways_of_leaving_are_told_apart(given: Suppression, says: str) -> None:
 
 
 def test_a_complaint_is_no_opt_out() -> None:
-    """Who reported spam is said to have done so, without the address that the operator typed."""
+    """A report of spam is told as one, without the address that the operator typed."""
     words = stop_in_words(stop("ada@people.example called", "Grace", "complaint"), {})
     assert words.startswith("reported all optional mail as spam on 2026-11-01")
     assert "people.example" not in words
@@ -75,7 +75,7 @@ def test_an_address_in_a_text_is_left_out() -> None:
 
 
 def test_a_standing_is_wound_back() -> None:
-    """What was said later did not hold, what was taken back since did, and a flag without a record is as today."""
+    """Words of a later day did not hold, those taken back since did, and a flag without a record is as today."""
     now = Standing(1, 9, "a@b", frozenset(("newsletter",)), objected=True, restricted=True, channel="post")
     acts = [
         Act(FIRST, "opt_out", "promotional"),

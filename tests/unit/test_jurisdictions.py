@@ -24,7 +24,7 @@ LAW = {
     **dict.fromkeys(STRICT.split(" "), STRICTEST),
     **dict.fromkeys(FEDERAL.split(" "), ("opt_out", "allowed", "individual")),
 }
-"""What somebody knows of the law, by country, apart from the files: promotions, partners' mail, opens."""
+"""Demands of the law by country, as somebody knows them apart from the files: promotions, partners' mail, opens."""
 LAX = revised(
     POLICY,
     switches=POLICY.switches.model_copy(
@@ -210,7 +210,7 @@ ADVERTISING = {
     "ar": "إعلان",
     "tr": "Reklam",
 }
-"""By language: how a reader is told that it is advertising."""
+"""Words by language that tell a reader that it is advertising."""
 
 
 def test_a_line_tells_each_reader_that_it_is_advertising() -> None:

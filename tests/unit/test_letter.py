@@ -34,7 +34,7 @@ def test_content_is_stuffed(content: bytes, stuffed: bytes) -> None:
 
 
 def test_a_canonical_message_goes_as_it_is() -> None:
-    """What the renderer has written needs no second look, and an envelope is looked at all the same."""
+    """A message that the renderer has written needs no second look, and its envelope is looked at all the same."""
     message = Outgoing("b@example.com", "ann@example.org", CONTENT, "e7", is_canonical=True)
     assert compose(message, 3, ALL) == letter(CONTENT)
     assert isinstance(compose(message._replace(recipient="ann@example.org> SIZE=1"), 3, ALL), Outcome)

@@ -128,7 +128,7 @@ BREAKS: dict[str, dict[str, str]] = {
         "no authority": "10",
     },
 }
-"""By brand and change: the promises that it breaks, by their numbers."""
+"""Promises that each change of a brand's file breaks, by their numbers."""
 
 _STRICTER = "stricter: people are left alone more than was promised"
 _UNSAID = "the brand promises nothing about it"
@@ -158,7 +158,7 @@ FREE = {
     "another mailbox": _UNSAID,
     "no mailbox": _UNSAID,
 }
-"""By change, or the word before its colon: why a brand may have no promise that minds it."""
+"""Reasons why a brand may have no promise that minds a change, by the change or the word before its colon."""
 
 
 def opposites(document: Document) -> Iterator[tuple[str, Document]]:

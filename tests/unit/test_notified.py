@@ -16,7 +16,7 @@ TOLD = Told("policy_change", "finished", DAY, {SENT: 98, DEAD: 2, ("known_later"
 
 
 def test_a_mailing_that_reached_everybody_is_told_in_numbers() -> None:
-    """Whoever cannot be reached is counted with the reason, and whoever came later apart."""
+    """Accounts that cannot be reached are counted with the reason, and those that came later apart."""
     found = examine(CHANGE, TOLD, TODAY)
     assert not found.is_fault
     assert found.words == (

@@ -36,7 +36,7 @@ def test_each_rule_has_its_place() -> None:
 
 
 def test_the_first_reason_is_told() -> None:
-    """Of a person with two things wrong, the ledger names the one that comes first; each rule is named of somebody."""
+    """Two things wrong with a person: the ledger names the one that comes first; each rule is named of somebody."""
     named = set()
     for category, wrongs in people(2):
         facts = facts_with(category, wrongs)

@@ -37,7 +37,7 @@ PROMISED = {
     "paltalk-2002": ("paltalk02", 10),
     "peerstream": ("peerstream", 13),
 }
-"""By brand: how its promises are called, and how many there are."""
+"""Names and number of each brand's promises."""
 
 
 def test_the_shipped_policies_are_good() -> None:

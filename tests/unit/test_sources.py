@@ -38,7 +38,7 @@ def listing(sources: str) -> Policy:
     ],
 )
 def test_the_strictest_kind_holds(said: str | None, kind: str | None) -> None:
-    """Of several sources the strictest counts, and one that nobody listed is as strict as can be."""
+    """The strictest of several sources counts, and one that nobody listed is as strict as can be."""
     for _ in range(2):
         assert policies()[BRAND].vocabulary.kind_of(said) == kind
 

@@ -18,7 +18,7 @@ from mailer.policy.standing import SHARING, TRACKING, is_about_mail, partner_sco
     ],
 )
 def test_a_withdrawn_consent_leaves_the_mail_that_it_is_about(written: str, about_mail: bool) -> None:
-    """Who withdraws a consent to mail leaves that mail; one to tracking or to a version is no mail to leave."""
+    """A consent to mail that is withdrawn leaves that mail; one to tracking or to a version is no mail to leave."""
     assert is_about_mail(written) is about_mail
 
 

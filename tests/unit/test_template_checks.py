@@ -233,7 +233,7 @@ def test_a_breach_notice_says_five_things(tmp_path: Path, name: str, fact: str) 
 
 
 def test_service_mail_shows_both_faces_under_paid(tmp_path: Path) -> None:
-    """Where only paid service mail is mandatory, a service template is one of updates too, and shows the link then."""
+    """A policy under which only paid service mail is mandatory makes its template one of updates too, with the link."""
     policies = brand_with(service_scope="paid")
     said = faults(tmp_path / "one", MANDATORY, policies=policies)
     assert "the text part has no unsubscribe_url" in said

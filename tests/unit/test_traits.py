@@ -42,9 +42,9 @@ TRAITS: dict[str, dict[Any, set[str]]] = {
         "Partner offers": {"partner"},
     },
 }
-"""By trait and value: the categories that have it. The others have the value of `REST`."""
+"""Categories by trait and value. The others have the value of `REST`."""
 REST: dict[str, Any] = {"lane": Lane.SERVICE, "max_age": timedelta(days=1), "list_name": "", "without_product": ""}
-"""By trait: the value of the categories that no row names; False for a trait that is not here."""
+"""Values of the categories that no row names, by trait; False for a trait that is not here."""
 
 
 def test_each_trait_has_its_rows() -> None:
@@ -66,7 +66,7 @@ POLICIES = {
     "paltalk-2002": ("opt_out", "leave", "any", "allowed", "mailing"),
     "peerstream": ("opt_in", "deactivate", "any", "never", "unlinkable"),
 }
-"""By brand: its switches, in the order of `ORDER`."""
+"""Switches of each brand, in the order of `ORDER`."""
 
 MAILBOXES = {
     "interpals": "opt-out@interpals.example",
@@ -77,7 +77,7 @@ MAILBOXES = {
 
 
 def test_each_brand_says_what_it_says() -> None:
-    """What no promise rests on stays as it is all the same: somebody has thought about it."""
+    """Values on which no promise rests stay as they are all the same: somebody has thought about them."""
     files = {file.name: file.read_text("utf-8") for file in resources.folder("policies").glob("*.toml")}
     policies = load(files, date(2026, 6, 1))
     for brand, switches in POLICIES.items():

@@ -109,7 +109,7 @@ def edited(brand: str, name: str, piece: str, old: str, new: str) -> TemplateLib
 
 
 class Case(NamedTuple):
-    """How one statement is contradicted.
+    """A fault that contradicts one statement.
 
     Attributes:
         rule: the one that the promise names. brand: the policy that is tried.
@@ -184,7 +184,7 @@ SPEAKS = {
     "mandatory": Case(FLOOR, broken=stopping(lambda facts: facts.standing.erased_before)),
     "as_many": Case("plain-promotions", broken=stopping(lambda facts: facts.standing.personalisation_refused)),
 }
-"""For each statement about decisions, a fault that contradicts it."""
+"""Faults that contradict the statements about decisions, one for each."""
 
 WHITE = 'style="color:#fff;background-color:#ffffff" href="{{ unsubscribe_url }}"'
 PIXEL = '<img src="https://mail.example/o/1.gif" width="1" height="1" alt=""></body>'
@@ -211,7 +211,7 @@ LOOKS = {
     "report_link": Case("report-link", template="invitation", edit=("text", "{{ report_url }}", "")),
     "address": Case("address-at-hand-over", broken=setting(press, "address_now", lambda _: OTHER), template="weekly"),
 }
-"""For each statement about messages, a fault that contradicts it."""
+"""Faults that contradict the statements about messages, one for each."""
 
 KNOCKS = {
     "processors": Case("processor-known", broken=setting(doors, "refusal", lambda *_: None)),
@@ -223,7 +223,7 @@ KNOCKS = {
     "small_cells": Case("aggregates", broken=setting(doors, "publish", lambda cells, _: cells)),
     "differences": Case("no-subtraction", broken=setting(doors, "subtractable", lambda *_: False)),
 }
-"""For each statement about what is refused, a fault that contradicts it."""
+"""Faults that contradict the statements about refusals, one for each."""
 
 
 KINDS = (
@@ -265,7 +265,7 @@ def test_what_the_shipped_brands_promise_holds(brand: str) -> None:
 
 
 def test_a_trial_tells_products_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who pays for another product can leave announcements; that any product counted for all would be found."""
+    """A payer for another product can leave announcements; that any product counted for all would be found."""
     monkeypatch.setattr(Standing, "pays_for", lambda standing, _: bool(standing.products))
     policy = policies()["interpals"]
     line = trial_of(policy, NOTHING, ["service-scope"], people_of(policy))["service-scope"]

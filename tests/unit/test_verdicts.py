@@ -92,7 +92,7 @@ def test_who_does_not_get_it() -> None:
 
 
 def test_service_mail_to_who_pays_nothing_is_an_update() -> None:
-    """What the mail is to this person stands in the ledger and on the row; account mail is tried for longer."""
+    """The category of the mail to this person stands in the ledger and on the row; account mail is tried for longer."""
     press, tried = press_of("service"), NOW - timedelta(days=2, hours=1)
     step = sent(press, replace(ADA, products=frozenset()), tried_at=tried)
     assert (step.category.name, step.change.move.sent_as) == ("updates", "updates")
