@@ -73,7 +73,18 @@ rate AS MATERIALIZED (
                AS inviter_paused
     FROM mailing m
 )
-SELECT {standing}, i.invited_by, c.sent, CASE WHEN t.copy_of IS NOT NULL THEN s.address_hash END AS shared,
+SELECT {standing},
+       CASE WHEN m.inviter IS NOT NULL THEN (
+           -- Of the address, and of each other form of its mailbox, where another one of the same mailing is another one, too.
+           SELECT CASE WHEN x.source = k.mine THEN m.id::text WHEN k.own THEN x.source ELSE 'its mailbox' END
+           FROM (SELECT r.address_hash AS hash, m.id::text AS mine, true AS own
+                 UNION ALL
+                 SELECT b.mailbox_hash, m.id || ' ' || r.id, false FROM mailboxes b
+                 WHERE b.address_key = r.address_key AND b.address_hash = r.address_hash) k
+           JOIN suppressions x ON x.controller = r.controller AND x.address_key = r.address_key AND x.address_hash = k.hash
+             AND x.brand = r.brand AND x.scope = 'invitation' AND x.reason = 'invited' AND x.lifted_at IS NULL
+           ORDER BY x.source = k.mine LIMIT 1) END AS invited_by,
+       c.sent, CASE WHEN t.copy_of IS NOT NULL THEN s.address_hash END AS shared,
        t.mailing_id, t.attempt, r.name, r.locale, t.context, m.inviter_paused, t.tried_at
 FROM taken t
 JOIN addressed m ON m.id = t.mailing_id
@@ -91,18 +102,6 @@ LEFT JOIN LATERAL (
                 AND x.at > now() - make_interval(days => rate.days) OFFSET 0) k
           GROUP BY k.name) n
 ) c ON true
-LEFT JOIN LATERAL (
-    -- Of the address, and of each other form of its mailbox, where another one of the same mailing is another one, too.
-    SELECT CASE WHEN x.source = k.mine THEN m.id::text WHEN k.own THEN x.source ELSE 'its mailbox' END AS invited_by
-    FROM (SELECT r.address_hash AS hash, m.id::text AS mine, true AS own
-          UNION ALL
-          SELECT b.mailbox_hash, m.id || ' ' || r.id, false FROM mailboxes b
-          WHERE b.address_key = r.address_key AND b.address_hash = r.address_hash) k
-    JOIN suppressions x ON x.controller = r.controller AND x.address_key = r.address_key AND x.address_hash = k.hash
-      AND x.brand = r.brand AND x.scope = 'invitation' AND x.reason = 'invited' AND x.lifted_at IS NULL
-    WHERE m.inviter IS NOT NULL
-    ORDER BY x.source = k.mine LIMIT 1
-) i ON true
 ORDER BY t.mailing_id, t.recipient_id
 
 -- name: keep_inviters
