@@ -26,7 +26,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PROCESSES = 2
-SECONDS = 60
+SECONDS = 20
 """Of the processor, after which a mutant that never ends counts as noticed."""
 EVERY = 10
 """Seconds between two lines of progress."""

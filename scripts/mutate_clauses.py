@@ -62,7 +62,6 @@ SPARED: dict[str, str] = {
     "hours.first_within: `moment - now < _SEARCHED` as moment - now <= _SEARCHED": "a bound of days, met to the "
     "microsecond",
     "hours._opening: `opening > moment` as opening >= moment": "a moment that opens the hours is within them",
-    "hours.zones_of: `country or ''` without ''": "no country is in the table, under no name",
 }
 """By mutant: why no test can tell it apart. One that is killed, or is none, may not stand here."""
 

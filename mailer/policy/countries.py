@@ -66,9 +66,9 @@ def country_of(text: str) -> str | None:
     return code
 
 
-def newest_of(said: str | None) -> str | None:
-    """Returns the newest of the countries that were said of somebody, one a line (see `Standing.country`)."""
-    return said and said.partition("\n")[0]
+def newest_of(said: str | None) -> str:
+    """Returns the newest of the countries said of somebody, one a line (see `Standing.country`); empty without any."""
+    return (said or "").partition("\n")[0]
 
 
 @lru_cache(maxsize=1000)

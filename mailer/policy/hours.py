@@ -32,7 +32,7 @@ def mail_hours(facts: Facts) -> Verdict:
 @cache
 def zones_of(country: str | None) -> tuple[tzinfo, ...]:
     """The inhabited time zones of a country (ISO 3166-1), or of the newest of several; UTC where there are none."""
-    return tuple(ZoneInfo(name) for name in ZONES.get(newest_of(country) or "", ("UTC",)))
+    return tuple(ZoneInfo(name) for name in ZONES.get(newest_of(country), ("UTC",)))
 
 
 def first_within(opens: time, closes: time, zones: Sequence[tzinfo], now: datetime) -> datetime:

@@ -210,13 +210,15 @@ def test_an_undecided_copy_is_looked_at_again() -> None:
 
 
 def test_rules_that_are_asked_directly_miss_nothing() -> None:
-    """A fence without an address, or terms without a category, are no errors to who asks a rule directly."""
+    """A fence without an address, terms without a category, or mail of another kind are nothing to a rule by itself."""
     fenced = revised(POLICY, only_deliver_to=())
     assert ASKED["staging"][1](facts("newsletter", replace(ADA, address=None), fenced)) is None
     nothing = revised(POLICY, terms={})
     for rule in ("subscription", "frequency"):
         assert ASKED[rule][1](facts("newsletter", replace(ADA, sent=(("newsletter", 9),)), nothing)) is None
     assert over_rate(facts("service", replace(ADA, sent=(("updates", 9),)), UNPAID)) is False
+    answered = facts("rights", replace(ADA, channel="sms"), answers=True)
+    assert ASKED["channel"][1](answered) is None
     some = consenting("service/outages", products=frozenset({"*"}))
     assert ASKED["topic-consent"][1](facts("service", some, topic="plans")) is None
     nobodys = consenting("partner/None", erased_before=True)
