@@ -30,6 +30,7 @@ from mailer.inputs import (
     Locale,
     Moment,
     Name,
+    Past,
     Slug,
     few_fields,
     few_items,
@@ -160,7 +161,7 @@ class Person(Strict):
     locale: Locale | None = None
     country: Country | None = None
     source: Name | None = None
-    collected_at: Moment | None = None
+    collected_at: Past | None = None
     policy_version: Name | None = None
     purpose: Name | None = None
     context: Context = Field(default_factory=dict)

@@ -6,7 +6,7 @@ A function returns the value in its one form, or raises `ValueError` with what t
 import json
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Any
 from unicodedata import bidirectional
@@ -39,6 +39,8 @@ MAX_FIELDS = 100
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 """Every moment lies between these. Any zone and any interval of ours can be added without leaving the calendar."""
+AHEAD = timedelta(minutes=5)
+"""How far ahead of ours another clock may be."""
 
 CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
 _BIDI = re.compile("[\\u202a-\\u202e\\u2066-\\u2069]")
@@ -172,12 +174,29 @@ def between(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
+def future_fault(at: datetime, now: datetime) -> str | None:
+    """Says why an aware time at which something is said to have been is refused; None where it is not.
+
+    Another clock may be `AHEAD` of `now`.
+    """
+    if at <= now or at <= now + AHEAD:
+        return None
+    return f"{at.isoformat()} is in the future; say when it was, with its zone, or set that clock right"
+
+
 def _moment(value: Any) -> datetime:
     if isinstance(value, str):
         return moment(value)
     if isinstance(value, datetime):
         return between(value)
     raise ValueError("is no time; write it as a text such as 2026-12-24T09:30:00Z (RFC 3339)")
+
+
+def _past(value: Any) -> datetime:
+    at = _moment(value)
+    if fault := future_fault(at, datetime.now(UTC)):
+        raise ValueError(fault)
+    return at
 
 
 def address(text: str) -> str:
@@ -376,3 +395,5 @@ Country = Annotated[
 """A country by ISO 3166-1 alpha-2, from any case, alpha-3 or an alias such as UK; what is none is refused."""
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema(_TIME_SCHEMA)]
 """A time in UTC, between `EARLIEST` and `LATEST`."""
+Past = Annotated[datetime, BeforeValidator(_past), WithJsonSchema(_TIME_SCHEMA)]
+"""A time that has been; `AHEAD` is left to other clocks."""

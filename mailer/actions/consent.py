@@ -3,9 +3,10 @@
 import re
 import unicodedata
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from mailer.actions.wishes import Asked, Confirmations, NobodyToAsk, ask
+from mailer.inputs import future_fault
 from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
@@ -29,8 +30,6 @@ _LEAST_LETTERS = 3
 """Letters of `Yes`; of 同意 each counts twice."""
 _LEAST_PROOF = 6
 """Letters and digits without which a proof refers to nothing."""
-AHEAD = timedelta(minutes=5)
-"""How far ahead of ours another clock may be."""
 
 
 class ConsentRefused(ValueError):
@@ -120,8 +119,8 @@ def checked(policy: Policy, said: Consent, now: datetime) -> Consent:
         raise ConsentRefused(f"{said.scope!r} is no scope of {policy.brand}; there are {scopes_to_ask(policy)}")
     if said.given and (reason := consent_proof(said) or policy_basis(said)):
         raise ConsentRefused(reason)
-    if said.at > now + AHEAD:
-        raise ConsentRefused(f"at: {said.at.isoformat()} is in the future; say when it was said")
+    if reason := future_fault(said.at, now):
+        raise ConsentRefused(f"at: {reason}")
     return replace(said, at=min(said.at, now))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Set
 from typing import assert_never
 
 from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Pays, Posts, Reaches, Rectifies
-from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL, Standing
+from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 
 
 def is_so(standing: Standing, waiting: Set[str], event: AccountEvent) -> bool:
@@ -17,7 +17,7 @@ def is_so(standing: Standing, waiting: Set[str], event: AccountEvent) -> bool:
         case Becomes():
             return _become(standing)[event.account]
         case Pays(account="paid"):
-            return standing.pays_for(event.product or EVERY_PRODUCT)
+            return standing.pays_for_all() if event.product is None else standing.pays_for(event.product)
         case Pays():
             return not standing.pays_for(event.product)
         case Rectifies():

@@ -102,7 +102,6 @@ class Eraser:
         await connection.execute(NOTICES["close_erased"], recipient_id)
         await self._empty_texts(connection, marks)
         await self._empty_letters(connection, marks)
-        await connection.execute(SQL["forget_former"], recipient_id)
         await connection.execute(SQL["step_aside"], brand, ref, recipient_id)
         if await connection.fetchval(SQL["answers_waiting"], brand, recipient_id, ANSWERS):
             await connection.execute(SQL["say_farewell"], recipient_id, ref, _FAREWELL)

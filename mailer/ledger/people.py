@@ -92,7 +92,10 @@ def _newest(one: Known, other: Known) -> Known:
     lived_in = "\n".join(dict.fromkeys(line for said in countries if said for line in said.split("\n"))) or None
     sources = dict.fromkeys(known.person.source for known in (one, other) if known.person.source is not None)
     versions = dict.fromkeys(known.versions for known in (one, other) if known.versions is not None)
-    person = newest.person.model_copy(update={"source": "\n".join(sources) or None, "country": lived_in})
+    dates = [known.person.collected_at for known in (one, other) if known.person.collected_at is not None]
+    person = newest.person.model_copy(
+        update={"source": "\n".join(sources) or None, "country": lived_in, "collected_at": max(dates, default=None)}
+    )
     return replace(newest, person=person, versions="\n".join(versions) or None)
 
 

@@ -9,7 +9,10 @@ EVERYTHING_OPTIONAL = "*"
 """The scope of an opt-out that leaves all optional mail."""
 
 EVERY_PRODUCT = "*"
-"""Stands in the place of a product: the account pays for each that there is."""
+"""Stands in the place of a product: the account pays for each that there is, but for those that have `ended`."""
+
+_ENDED = "-"
+"""The first character of a product that has ended, which no product's own name has."""
 
 TRACKING = "tracking"
 """The scope of a consent to being tracked individually."""
@@ -28,6 +31,11 @@ WRITTEN = "written_notice"
 
 INVITED = "invitation"
 """The source of an address that a member gave, to invite its owner."""
+
+
+def ended(product: str) -> str:
+    """Names a product that somebody who pays for every one pays for no more."""
+    return f"{_ENDED}{product}"
 
 
 def scope(category: str, topic: str | None = None) -> str:
@@ -129,7 +137,11 @@ class Standing:
     def pays_for(self, product: str | None) -> bool:
         """Tells whether the account pays for a product; None: for any at all."""
         has = self.products
-        return bool(has) and (product is None or product in has or EVERY_PRODUCT in has)
+        return bool(has) and (product is None or product in has or (EVERY_PRODUCT in has and ended(product) not in has))
+
+    def pays_for_all(self) -> bool:
+        """Tells whether the account pays for every product, and for none no more."""
+        return EVERY_PRODUCT in self.products and all(name[0] != _ENDED for name in self.products)
 
     def sent_as(self, name: str) -> int:
         """How many counted mails of a category, or of `EVERYTHING_OPTIONAL`, there were."""

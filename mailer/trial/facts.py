@@ -61,7 +61,7 @@ def case_of(person: Person, mail: Mail, policy: Policy) -> Case:
 def pays(standing: Standing, mail: Mail) -> bool:
     """Tells that a person pays for what a mailing is about."""
     product, has = mail.mailing.product, standing.products
-    return bool(has) and (product is None or not has.isdisjoint((product, "*")))
+    return bool(has) and (product is None or product in has or ("*" in has and f"-{product}" not in has))
 
 
 def binding(policy: Policy, standing: Standing) -> tuple[Policy, ...]:

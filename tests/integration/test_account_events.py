@@ -138,7 +138,7 @@ async def test_what_is_said_holds_for_what_arrived_with_it(world: World) -> None
 
 
 async def test_products_come_and_go_one_by_one(world: World) -> None:
-    """Each is added and taken away alone; without one every product is meant, of whom none stays once one has ended."""
+    """Each is added and taken away alone; without one all are meant, and one of these that ends leaves the rest."""
     [ada] = await world.known(1)
     said: tuple[tuple[str, str | None, list[str]], ...] = (
         ("paid", "voice", ["voice"]),
@@ -146,9 +146,13 @@ async def test_products_come_and_go_one_by_one(world: World) -> None:
         ("paid", "voice", ["voice", "video"]),
         ("unpaid", "voice", ["video"]),
         ("unpaid", "voice", ["video"]),
-        ("paid", None, ["video", "*"]),
-        ("unpaid", "letters", ["video"]),
-        ("paid", None, ["video", "*"]),
+        ("paid", None, ["*"]),
+        ("unpaid", "letters", ["*", "-letters"]),
+        ("unpaid", "video", ["*", "-letters", "-video"]),
+        ("unpaid", "video", ["*", "-letters", "-video"]),
+        ("paid", "video", ["*", "-letters", "video"]),
+        ("paid", None, ["*"]),
+        ("unpaid", "letters", ["*", "-letters"]),
         ("unpaid", None, []),
     )
     for number, (account, product, holds) in enumerate(said):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from html import unescape
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -149,6 +150,20 @@ async def test_who_pays_for_a_product_cannot_leave_what_is_about_it(world: World
     await world.intake().take("service", [received(paid | {"account": "unpaid", "id": "p2"}, f"{BRAND}.account")])
     arrived = [len(await told(world, event | {"id": f"at last {name}"})) for name, event in about.items()]
     assert arrived == [0, 0, 0]
+
+
+@pytest.mark.promise("interpals-08")
+async def test_who_paid_for_everything_and_ends_one_product_pays_for_the_rest(world: World) -> None:
+    """What is about any other product still arrives whatever she left; of the one that ended she can leave it."""
+    await known(world, BRAND, ADA)
+    await leaves(world)
+    said: dict[str, Any] = {"v": 1, "brand": BRAND, "ref": "ada"}
+    for number, pays in enumerate(({"account": "paid"}, {"account": "unpaid", "product": "voice"})):
+        await world.intake().take("service", [received(said | pays | {"id": f"p{number}"}, f"{BRAND}.account")])
+    about = [event_of(BRAND, "maintenance", product=product) for product in ("premium", "stamps", None, "voice")]
+    assert [len(await told(world, event)) for event in about] == [1, 1, 1, 0]
+    await world.intake().take("service", [received(said | {"id": "p9", "account": "paid"}, f"{BRAND}.account")])
+    assert len(await told(world, event_of(BRAND, "maintenance", product="voice"))) == 1
 
 
 @pytest.mark.promise("interpals-08")

@@ -1,5 +1,6 @@
 """Origins of addresses, which stay: a contest's, an invitee's, another controller's, by any spelling, ref or file."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -82,7 +83,7 @@ def with_stricter_first(policy: Policy) -> Policy:
         {"policy_version": "2004"},
         {"collected_at": "2010-01-01T00:00:00Z"},
         {"collected_at": "1999-01-01T00:00:00Z"},
-        {"collected_at": "2150-01-01T00:00:00Z"},
+        {"collected_at": (datetime.now(UTC) + timedelta(minutes=4)).isoformat()},
         {"policy_version": "2002-12-15"},
         {},
     ],

@@ -11,10 +11,14 @@ from typing import Any
 import pytest
 
 from mailer import resources
+from mailer.events import Person
+from mailer.ports.people import ImportRow
 from tests.accounts import ADA, key, mailed, of_kind, released, said
 from tests.factories import BRAND, World, person, templates
 from tests.integration.web_world import browse
+from tests.letters import event_of, publish, told
 from tests.processes import Stack
+from tests.promises.test_consents import imports, reasons
 
 
 def letter(content: bytes) -> EmailMessage:
@@ -168,6 +172,48 @@ async def test_old_data_bring_nobody_back(world: World) -> None:
         await released(world, [person(number, email=ADA, collected_at=before)])
     assert world.processor.sent == []
     assert ADA not in await everything(world)
+
+
+@pytest.mark.promise("interpals-20", "interpals-24")
+async def test_nobody_was_collected_in_the_future(world: World, operator: Stack) -> None:
+    """An event or a line that says so is refused and pins nothing; a clock a little ahead still brings nobody back."""
+    now = datetime.now(UTC)
+    for later in ("2150-01-01T00:00:00Z", (now + timedelta(minutes=6)).isoformat()):
+        refused = await publish(world, event_of(BRAND, "welcome", {**person(1), "collected_at": later}))
+        assert "to.people.0.collected_at" in str(refused.settled)
+        assert "is in the future; say when it was" in str(refused.settled)
+        line = f"ref,email,country,source,collected_at\nuser-1,{ADA},US,sign-up,{later}\n"
+        assert (await imports(operator, line))["rejected"] == 1
+        assert "collected_at: " in reasons(operator)
+        assert "is in the future; say when it was" in reasons(operator)
+    assert ADA not in json.dumps([row["email"] for row in await world.pool.fetch("SELECT email FROM recipients")])
+    soon = {**person(1), "collected_at": (now + timedelta(minutes=3)).isoformat()}
+    assert len(await told(world, event_of(BRAND, "welcome", soon))) == 1
+    right = {**person(1, name="Ada"), "collected_at": datetime.now(UTC).isoformat()}
+    assert len(await told(world, event_of(BRAND, "welcome", right))) == 1
+    assert await world.pool.fetchval("SELECT name FROM recipients") == "Ada"
+    assert (await said(world, "erase")).settled == "ack"
+    for again in (soon, {**soon, "ref": "user-2"}):
+        assert await told(world, event_of(BRAND, "welcome", again)) == []
+    await world.importer().write([ImportRow(Person.model_validate(soon))])
+    assert ADA not in await everything(world)
+
+
+@pytest.mark.promise("interpals-20")
+@pytest.mark.parametrize("address", [ADA, "first@people.example", "second@people.example"])
+async def test_a_former_address_of_the_erased_gets_nothing(world: World, address: str) -> None:
+    """After corrections and an erasure, old data of any address bring nobody back; new data get own mail, no offers."""
+    old = datetime.now(UTC).isoformat()
+    await world.known(1, email="first@people.example", source="sign-up")
+    assert (await said(world, "rectify", email="second@people.example")).settled == "ack"
+    assert (await said(world, "rectify", email=ADA)).settled == "ack"
+    assert (await said(world, "erase")).settled == "ack"
+    other = {**person(9, email=address.upper(), source="sign-up"), "collected_at": old}
+    for template in ("welcome", "spring-offer"):
+        assert await told(world, event_of(BRAND, template, other)) == []
+    other["collected_at"] = datetime.now(UTC).isoformat()
+    assert len(await told(world, event_of(BRAND, "welcome", other))) == 1
+    assert await told(world, event_of(BRAND, "spring-offer", other)) == []
 
 
 @pytest.mark.promise("paltalk06-06", "paltalk02-01", "paltalk02-08")

@@ -1,10 +1,20 @@
 -- name: suppress_erased
--- For the whole controller, who was asked to erase. A second erasure raises it: what was collected before that is stale too.
-INSERT INTO suppressions (controller, address_key, address_hash, brand, scope, reason, source, exact)
-SELECT controller, address_key, address_hash, NULL, '*', 'erased', $2, octet_length(email) = length(email) FROM recipients
-WHERE id = $1 AND address_hash IS NOT NULL
+-- For the whole controller, who was asked to erase. A second erasure raises it: what was collected before that is stale
+-- too. So is what was collected by a clock that is ahead of ours. An earlier address is erased unless somebody has it now.
+WITH had AS (
+    SELECT r.controller, r.address_key, r.address_hash, r.collected_at, octet_length(r.email) = length(r.email) AS exact
+    FROM recipients r WHERE r.id = $1 AND r.address_hash IS NOT NULL
+    UNION
+    SELECT r.controller, r.address_key, f.address_hash, r.collected_at, true
+    FROM recipients r JOIN former_addresses f ON f.recipient_id = r.id
+    WHERE r.id = $1 AND f.address_hash <> r.address_hash
+      AND NOT EXISTS (SELECT FROM recipients o WHERE o.controller = r.controller AND o.address_key = r.address_key
+                      AND o.address_hash = f.address_hash)
+)
+INSERT INTO suppressions AS s (controller, address_key, address_hash, brand, scope, reason, source, exact, at)
+SELECT controller, address_key, address_hash, NULL, '*', 'erased', $2, exact, greatest(now(), collected_at) FROM had
 ON CONFLICT (controller, address_key, address_hash, brand, scope, reason) WHERE lifted_at IS NULL
-DO UPDATE SET at = now(), source = EXCLUDED.source
+DO UPDATE SET at = greatest(s.at, EXCLUDED.at), source = EXCLUDED.source
 
 -- name: empty_mailings
 -- Values for this person, and mailings that were for nobody else; of these, only the digests of open fields stay.
@@ -115,9 +125,6 @@ UPDATE outbox SET body = $2 WHERE id = $1
 SELECT address_hash FROM former_addresses WHERE recipient_id = $1
 UNION SELECT address_hash FROM recipients WHERE id = $1 AND address_hash IS NOT NULL
 
--- name: forget_former
-DELETE FROM former_addresses WHERE recipient_id = $1
-
 -- name: letters_naming
 SELECT d.id, d.routing_key, d.body FROM dead_letters d WHERE d.named && $1::text[]
   AND NOT EXISTS (SELECT FROM holds h WHERE h.lifted_at IS NULL AND h.named_as && d.named)
@@ -156,7 +163,8 @@ SELECT EXISTS (
 WITH waits AS (
     INSERT INTO farewells (recipient_id, until) VALUES ($1, now() + $3::interval) ON CONFLICT DO NOTHING
 )
-UPDATE recipients SET ref = $2, source = NULL, purpose = NULL, collected_at = NULL, policy_version = NULL, observed_at = now()
+UPDATE recipients SET ref = $2, source = NULL, purpose = NULL, collected_at = NULL, policy_version = NULL,
+    observed_at = greatest(now(), collected_at)
 WHERE id = $1
 
 -- name: farewells_over
@@ -178,20 +186,27 @@ WHERE b.expires_at <= now()
 ORDER BY b.expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
 
 -- name: end_hashes
--- Of an address that somebody has again, only the erasure ends; of one that nobody has, all that was said of it.
-DELETE FROM suppressions s USING stubs b
+-- Of an address that somebody has again, only the erasure ends; of one that nobody has, all that was said of it. So it is
+-- of those that the person had before.
+WITH hashes AS (
+    SELECT recipient_id, controller, address_key, address_hash FROM stubs
+    UNION SELECT b.recipient_id, b.controller, b.address_key, f.address_hash FROM stubs b JOIN former_addresses f USING (recipient_id)
+)
+DELETE FROM suppressions s USING hashes b
 WHERE b.recipient_id = ANY ($1::bigint[])
   AND s.controller = b.controller AND s.address_key = b.address_key AND s.address_hash = b.address_hash
-  AND NOT EXISTS (SELECT FROM stubs o WHERE o.controller = b.controller AND o.address_key = b.address_key
+  AND NOT EXISTS (SELECT FROM hashes o WHERE o.controller = b.controller AND o.address_key = b.address_key
                   AND o.address_hash = b.address_hash AND o.recipient_id <> ALL ($1::bigint[]))
   AND (s.reason = 'erased' OR NOT EXISTS (
       SELECT FROM recipients r WHERE r.controller = b.controller AND r.address_key = b.address_key
         AND r.address_hash = b.address_hash))
 
 -- name: having_the_address
-SELECT r.id FROM stubs b JOIN recipients r
-    ON r.controller = b.controller AND r.address_key = b.address_key AND r.address_hash = b.address_hash
-WHERE b.recipient_id = ANY ($1::bigint[])
+SELECT r.id FROM (
+    SELECT controller, address_key, address_hash FROM stubs WHERE recipient_id = ANY ($1::bigint[])
+    UNION SELECT b.controller, b.address_key, f.address_hash FROM stubs b JOIN former_addresses f USING (recipient_id)
+    WHERE b.recipient_id = ANY ($1::bigint[])) b
+JOIN recipients r ON r.controller = b.controller AND r.address_key = b.address_key AND r.address_hash = b.address_hash
 
 -- name: end_stubs
 WITH gone AS (SELECT unnest($1::bigint[]) AS id),
@@ -201,12 +216,14 @@ WITH gone AS (SELECT unnest($1::bigint[]) AS id),
      kept AS (DELETE FROM erasures t USING gone WHERE t.recipient_id = gone.id),
      held AS (DELETE FROM holds t USING gone WHERE t.recipient_id = gone.id),
      disclosed AS (DELETE FROM disclosures t USING gone WHERE t.recipient_id = gone.id),
+     moved AS (DELETE FROM former_addresses t USING gone WHERE t.recipient_id = gone.id),
      stood AS (DELETE FROM standings t USING gone WHERE t.recipient_id = gone.id),
      ended AS (DELETE FROM stubs t USING gone WHERE t.recipient_id = gone.id)
 DELETE FROM recipients t USING gone WHERE t.id = gone.id
 
 -- name: empty_person
 UPDATE recipients SET ref = $2, email = NULL, address_key = NULL, address_hash = NULL, name = NULL, locale = NULL,
-    country = NULL, source = NULL, purpose = NULL, collected_at = NULL, policy_version = NULL, observed_at = now()
+    country = NULL, source = NULL, purpose = NULL, collected_at = NULL, policy_version = NULL,
+    observed_at = greatest(now(), observed_at, collected_at)
 WHERE id = $1
 

@@ -30,7 +30,8 @@ ON CONFLICT (brand, ref) DO UPDATE SET
     address_hash = CASE WHEN {newer} THEN EXCLUDED.address_hash ELSE r.address_hash END,
     name = CASE WHEN {newer} THEN coalesce(EXCLUDED.name, r.name) ELSE r.name END,
     locale = CASE WHEN {newer} THEN coalesce(EXCLUDED.locale, r.locale) ELSE r.locale END,
-    collected_at = CASE WHEN {newer} THEN coalesce(EXCLUDED.collected_at, r.collected_at) ELSE r.collected_at END,
+    -- The later of them: only of a clock ahead of ours is it not the newer one's, and an erasure has to know of it.
+    collected_at = CASE WHEN {newer} THEN greatest(EXCLUDED.collected_at, r.collected_at) ELSE r.collected_at END,
     purpose = CASE WHEN {newer} THEN coalesce(EXCLUDED.purpose, r.purpose) ELSE r.purpose END,
     country = {country}, source = {source}, policy_version = {version}, observed_at = greatest(r.observed_at, EXCLUDED.observed_at)
 WHERE {newer} OR ({country}, {source}, {version}) IS DISTINCT FROM (r.country, r.source, r.policy_version)
@@ -344,13 +345,16 @@ UPDATE standings SET version = version + 1, {flag} = NULL WHERE recipient_id = A
 UPDATE standings SET version = version + 1, channel = $2 WHERE recipient_id = $1 AND channel <> $2
 
 -- name: pays
-UPDATE standings SET version = version + 1, products = products || $2::text
-WHERE recipient_id = $1 AND NOT products @> ARRAY[$2::text]
+-- Who pays for every product pays for those again that had ended.
+UPDATE standings SET version = version + 1,
+    products = CASE $2::text WHEN '*' THEN '{*}' ELSE array_remove(products, '-' || $2) || $2::text END
+WHERE recipient_id = $1 AND NOT (products @> ARRAY[$2::text] AND ($2 <> '*' OR products = '{*}'))
 
 -- name: pays_no_more
--- Who paid for every product and does not for this one pays for others that nobody has named.
-UPDATE standings SET version = version + 1, products = array_remove(array_remove(products, $2), '*')
-WHERE recipient_id = $1 AND products && ARRAY[$2::text, '*']
+-- Who paid for every product goes on to pay for the others, which nobody has named.
+UPDATE standings SET version = version + 1,
+    products = array_remove(products, $2) || CASE WHEN products @> '{*}' THEN ARRAY['-' || $2::text] ELSE '{}' END
+WHERE recipient_id = $1 AND (products @> ARRAY[$2::text] OR products @> '{*}' AND NOT products @> ARRAY['-' || $2::text])
 
 -- name: pays_nothing
 UPDATE standings SET version = version + 1, products = '{}' WHERE recipient_id = $1 AND products <> '{}'
