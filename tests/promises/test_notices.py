@@ -123,7 +123,7 @@ async def test_a_version_is_held_against_the_mailing_that_told_of_it(
         newer = re.sub(r"(?m)^effective = .*$", f"effective = {today}", newer, count=1)
         said = f'[notice]\nkind = "mailing"\nreference = "{reference}"\nday = {today}\n'
         (folder / "new.toml").write_text(f"{newer}\n{said}")
-        env = operator.having(POLICIES=str(folder), **settings).env
+        env = operator.having(POLICIES=str(folder), TEMPLATES=str(folder), **settings).env
         done = await asyncio.to_thread(CliRunner().invoke, app, ["policy", "check", "--json"], env=env)
         return done.exit_code, json.loads(done.stdout)
 
