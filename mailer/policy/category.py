@@ -75,6 +75,11 @@ class Category:
         """Tells whether it is mandatory or stands in the place of such mail, and promotes in no word or value."""
         return self.mandatory or self.stands_in
 
+    @property
+    def is_legal(self) -> bool:
+        """Tells whether the law asks for such mail, and what is in it."""
+        return self.answers or self.tells_change or self.written_fallback
+
 
 _LEGAL = timedelta(days=5)
 _STALE = timedelta(days=2)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from mailer.policy.faults import fault
 from mailer.policy.forms import DOMAIN
+from mailer.policy.lookalikes import folded, squeezed, unspread
 from mailer.policy.section import Country, Day, Https, Name, Section, Slug, Text
 
 
@@ -63,10 +64,23 @@ class Partner(Dated):
     domains: tuple[Annotated[str, Field(pattern=DOMAIN)], ...] = ()
 
     def is_named(self, text: str) -> bool:
-        """Tells whether a text, in lower case and with nothing invisible in it, has its name or a domain of it."""
-        return self._names.search(text) is not None
+        """Tells whether a text, as `folded` gives it, has its name, its id or a domain of it, however separated."""
+        return any(name in squeezed(text) for name in self.squeezed_names) and (
+            self._names.search(text) is not None or self._names.search(unspread(text)) is not None
+        )
+
+    @cached_property
+    def squeezed_names(self) -> tuple[str, ...]:
+        """Its name, id and domains as `squeezed` gives them; a squeezed text without any of them does not name it."""
+        return tuple(dict.fromkeys(filter(None, map(squeezed, self._folded_names))))
 
     @cached_property
     def _names(self) -> re.Pattern[str]:
-        words = (r"\s+".join(map(re.escape, name.casefold().split())) for name in (self.name, *self.domains))
-        return re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)")
+        words = (r"[\W_]*".join(map(re.escape, re.findall(r"[^\W_]+", name))) for name in self._folded_names)
+        return re.compile(rf"(?<![a-z])(?:{'|'.join(filter(None, words))})s?(?![a-z])")
+
+    @property
+    def _folded_names(self) -> tuple[str, ...]:
+        """Capitals look otherwise than small letters: a name is looked for as both."""
+        names = (self.name, self.name.upper(), self.id, *self.domains)
+        return tuple(dict.fromkeys(map(folded, names)))

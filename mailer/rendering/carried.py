@@ -12,10 +12,11 @@ from typing import Any, Final, NamedTuple
 from mailer.events import Attachment, MessageEvent, People
 from mailer.policy.category import Category
 from mailer.policy.document import Policy
+from mailer.policy.lookalikes import UNSEEN, folded, squeezed
 from mailer.policy.registry import rule
 from mailer.rendering.compiled import Template
 from mailer.rendering.linkable import shown_texts
-from mailer.rendering.promotion import AMOUNT, UNSEEN, promotional_words, selling_words
+from mailer.rendering.promotion import AMOUNT, promotional_words, selling_words
 from mailer.rendering.value_types import MAILBOX, Single, ValueType, words_of
 
 _AT: Final = re.compile(r"[^\s@<>\"'(),;:=&?/]+(?:@|%40)((?:[\w-]+\.)+[^\W\d_][\w-]+)", re.IGNORECASE)
@@ -49,7 +50,7 @@ class Carried(NamedTuple):
 def carried_faults(event: MessageEvent, policy: Policy, category: Category, template: Template) -> Iterator[str]:
     """Finds what an event may not carry into a mail of its category."""
     texts = list(_carried(event, template))
-    if _is_legal(category):  # it names whom to ask, who may be of another house, and a second person releases it
+    if category.is_legal:  # it names whom to ask, who may be of another house, and a second person releases it
         texts = [one for one in texts if one.kind is not MAILBOX]
     whole = "\n".join([one.text for one in texts])
     yield from own_addresses(event, policy, texts if _MAYBE.search(whole) else ())
@@ -80,16 +81,16 @@ def partner_named(
         yield f"partner: {category.name} mail is for no partner; leave it out, or publish partner mail"
     elif event.partner is not None and event.partner not in {partner.id for partner in policy.partners}:
         yield f"partner: {event.brand} has no partner {event.partner}"
-    if _is_legal(category):  # the law asks to whom data went
+    if category.is_legal:  # the law asks to whom data went
         return
-    if event.reply_to:
-        texts = [*texts, Carried("reply_to", event.reply_to)]
-    whole = _plain(f"{whole}\n{event.reply_to or ''}")
+    fields = {"reply_to": event.reply_to, "topic": event.topic, "campaign": event.campaign}
+    texts = [*texts, *(Carried(place, text) for place, text in fields.items() if text)]
+    letters = squeezed(folded(f"{whole}\n{event.reply_to}\n{event.topic}\n{event.campaign}"))
     for partner in policy.partners:
-        if partner.id == event.partner or not partner.is_named(whole):
+        if partner.id == event.partner or not any(name in letters for name in partner.squeezed_names):
             continue
         remedy = "leave it out" if category.mandatory else f'say "partner": "{partner.id}"'
-        for place in dict.fromkeys(one.place for one in texts if partner.is_named(_plain(one.text))):
+        for place in dict.fromkeys(one.place for one in texts if partner.is_named(folded(one.text))):
             yield f"{place}: names {partner.name}, of which only who asked hears: {remedy}, or publish partner mail"
 
 
@@ -132,11 +133,6 @@ def _given(place: str, context: Mapping[str, Any], template: Template, own: str 
             else:
                 words = {text for part in words_of(kind, value) for text in shown_texts(part)}
                 yield from (Carried(place, text, text in words, own) for text in shown_texts(value))
-
-
-def _is_legal(category: Category) -> bool:
-    """Tells whether the law asks for such mail, and what is in it."""
-    return category.answers or category.tells_change or category.written_fallback
 
 
 def _has_odd(name: str) -> bool:

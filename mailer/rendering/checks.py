@@ -16,7 +16,7 @@ from mailer.policy.registry import rule
 from mailer.rendering.compiled import PERSONAL, RESERVED, Piece, Rendered, RenderError, Template
 from mailer.rendering.link_ends import branching_links, glued_links
 from mailer.rendering.markup import markup_faults
-from mailer.rendering.named import both_named, seal_named
+from mailer.rendering.named import both_named, partner_unwritten, seal_named
 from mailer.rendering.one_thing import stories
 from mailer.rendering.printings import as_usual, leavable, leaving_faults
 from mailer.rendering.promotion import promotional_words
@@ -303,6 +303,7 @@ _DEMANDS: tuple[Callable[[Page], Iterable[str]], ...] = (
     seal_named,
     profile_stays,
     both_named,
+    partner_unwritten,
     _untracked,
     _well_marked_up,
     _fetched_alike,

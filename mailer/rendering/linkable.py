@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from mailer.rendering.promotion import UNSEEN
+from mailer.policy.lookalikes import UNSEEN
 
 _NAMES = (
     "com|net|org|info|biz|name|pro|mobi|edu|gov|mil|int|arpa|aero|coop|museum|jobs|travel|asia|cat|"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from html.parser import HTMLParser
 
+from mailer.policy.lookalikes import UNSEEN
 from mailer.rendering.literal import BRANCH, CLOSE, END, OPEN, VALUE
-from mailer.rendering.promotion import UNSEEN
 
 _ELEMENTS = (
     "html head title meta style body table caption colgroup col thead tbody tfoot tr th td div p span a b strong "

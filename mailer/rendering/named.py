@@ -1,9 +1,11 @@
-"""The names that a mail has to give its reader: brand, controller, and the programme of a seal."""
+"""The names that a mail has to give its reader (brand, controller, programme of a seal), and those of partners."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from mailer.policy.lookalikes import folded
 from mailer.policy.registry import rule
+from mailer.rendering.promotion import read_words
 
 if TYPE_CHECKING:  # a page is looked at by many checks, of which these are two
     from mailer.rendering.checks import Page
@@ -32,3 +34,18 @@ def seal_named(page: "Page") -> Iterator[str]:
     ):
         if seal.name not in content or seal.url not in links:
             yield f"the {name} part does not name the seal's programme; write seal.name and seal.url, shown"
+
+
+@rule("partner-unwritten", "interpals-05", idle=())
+def partner_unwritten(page: "Page") -> Iterator[str]:
+    """A template names a partner, in words or in a link, only if it is for partners or the law asks for it."""
+    category = page.policy.categories[page.template.category]
+    if not page.policy.partners or category.partners or category.is_legal:
+        return
+    pages = (page.rendered.html, page.literals["html"])
+    said = [page.rendered.subject, page.literals["subject"], page.rendered.text, page.literals["text"], *pages]
+    read = [folded(read_words(content, markup=False)) for content in said]
+    read += [folded(read_words(content, markup=True)) for content in pages]
+    for partner in page.policy.partners:
+        if any(map(partner.is_named, read)):
+            yield f"names {partner.name}, of which only who asked hears; remove it, or make this partner mail"

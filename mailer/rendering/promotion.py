@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from mailer.policy.lookalikes import UNSEEN, unspread
 from mailer.rendering.literal import BRANCH, CLOSE, END, OPEN, VALUE
 
 _MONEY = r"[$€£¥]|usd|eur|gbp|euros?|dollars?"
@@ -117,12 +118,6 @@ _PROMOTES = {
     for language, words in _WORDS.items()
 }
 _SHOUTED = re.compile(r"(?<!\w)SALE(?!\w)")
-UNSEEN = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
-    "\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
-"""Characters that show nothing, which can stand within a word."""
-_SPREAD = re.compile(r"(?<!\w)(?:\w[ .·*-]){3,}\w(?!\w)")
 _BLOCK = re.compile(
     r"</?(?:p|div|td|th|tr|table|h[1-6]|li|ul|ol|br|hr|title|body|head|html|section|header|footer|center)\b[^>]*>",
     re.IGNORECASE,
@@ -140,6 +135,16 @@ def selling_words() -> frozenset[str]:
     return frozenset(every) | {"sale", "discounts", "discounted", "vouchers", "coupons"}
 
 
+def read_words(content: str, *, markup: bool) -> str:
+    """The words of a part as `promotional_words` takes it, those of its attributes last."""
+    text = content if content.isprintable() else _MARKS.sub("", _VALUE.sub("0", content))
+    if markup:
+        text = _STYLE.sub(" ", text)
+        text = _TAG.sub("", _BLOCK.sub(" ", text)) + " " + " ".join(_SHOWN.findall(text))
+        text = html.unescape(text)
+    return text
+
+
 def promotional_words(content: str, *locales: str, markup: bool = False) -> Iterator[str]:
     """The words of a text that promote, in English or in the languages of the locales.
 
@@ -148,14 +153,10 @@ def promotional_words(content: str, *locales: str, markup: bool = False) -> Iter
         locales: those that it may be written in.
         markup: whether it is HTML.
     """
-    text = content if content.isprintable() else _MARKS.sub("", _VALUE.sub("0", content))
-    if markup:
-        text = _STYLE.sub(" ", text)
-        text = _TAG.sub("", _BLOCK.sub(" ", text)) + " " + " ".join(_SHOWN.findall(text))
-        text = html.unescape(text)
+    text = read_words(content, markup=markup)
     if not text.isascii():
         text = UNSEEN.sub("", unicodedata.normalize("NFKC", text))
-    text = _SPREAD.sub(lambda found: re.sub(r"[ .·*-]", "", found[0]), " ".join(text.split()))
+    text = unspread(" ".join(text.split()))
     yield from _SHOUTED.findall(text)
     text = text.lower()
     for language in dict.fromkeys(("en", *(locale.partition("-")[0] for locale in locales))):

@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mailer.inputs import address
+from mailer.policy.lookalikes import UNSEEN
 from mailer.rendering.headers import a_labels
 from mailer.rendering.links import is_web_url
 from mailer.rendering.members import is_member_ref
-from mailer.rendering.promotion import UNSEEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ UNTRIED = {
         "encrypted-way": "it is about the connection to a relay",
         "own-addresses": "it is about what an event may carry into a mail",
         "partner-named": "it is about what an event may carry into a mail",
+        "partner-unwritten": "it is about what a template may name",
         "plain-words": "it is about what an event may carry into a mail",
         "worked-notices": "it is about the queue of those who are told by other ways than mail",
         "suppressions-travel": "it is about imports and exports of people",

@@ -95,7 +95,24 @@ def test_a_breach_notice_names_whom_to_ask() -> None:
     assert "context: holds an address" in refused(answer) or "context: message holds" in refused(answer)
 
 
-NAMES = ("New at Penpal Shop", "PENPAL\u2003\u00adSHOP", "Penpal  Shop's phrase book")
+NAMES = ("New at Penpal Shop", "PENPAL\u2003\u00adSHOP", "Penpal  Shop's phrase book", "penpal-shop", "Penpal Shops")
+SPELLINGS = (
+    "PenpalShop",
+    "Penpal_Shop",
+    "Penpal.Shop",
+    "Pen\u200bpal-Shop",
+    "\u0420\u0435np\u0430l Sh\u043ep",
+    "\u03a1enpal Sh\u03bfp",
+    "Penpal Sh\u00f6p",
+    "Penpal&nbsp;Shop",
+    "P e n p a l Shop",
+    "P.e.n.p.a.l S.h.o.p",
+    "PENPALSHOP25",
+    "https://penpal-shop.example/x",
+    "https://interpals.example/go?to=penpal-shop",
+    "https://interpals.example/go?to=penpal%2Dshop",
+    "https://interpals.example/go?to=penpal%252Dshop",
+)
 
 
 @pytest.mark.parametrize("named", NAMES)
@@ -108,6 +125,27 @@ def test_a_partner_is_named_to_who_asked_alone(template: str, named: str) -> Non
     assert "names Penpal Shop, of which only who asked hears" in refused({**event, **given})
     said = refused({**event, **given, "partner": "penpal-shop"})
     assert ("mail is for no partner" in said) if field == "reason" else (said == "")
+
+
+@pytest.mark.parametrize("named", SPELLINGS)
+def test_a_partner_is_named_in_any_spelling(named: str) -> None:
+    """A partner's name or id is found with any separator or none, in letters that look alike, and in codes of a URL."""
+    event = event_of(BRAND, "weekly", ADA)
+    assert "context: names Penpal Shop" in refused({**event, "context": {**event["context"], "headline": named}})
+
+
+@pytest.mark.parametrize("said", ["Pen pals shop too", "A shop, penpal", "Our penpals' shopping", "penpal-shopper"])
+def test_other_words_name_no_partner(said: str) -> None:
+    """Words of a partner's name by themselves, and longer words, are none of its name."""
+    event = event_of(BRAND, "weekly", ADA)
+    assert refused({**event, "context": {**event["context"], "headline": said}}) == ""
+
+
+@pytest.mark.parametrize("field", ["topic", "campaign", "reply_to"])
+def test_a_partner_is_named_in_no_field(field: str) -> None:
+    """Topic, campaign and Reply-To name a partner as a value does."""
+    named = "penpal-shop@interpals.example" if field == "reply_to" else "penpal-shop"
+    assert f"{field}: names Penpal Shop" in refused(event_of(BRAND, "weekly", ADA, **{field: named}))
 
 
 def test_a_partners_domain_names_it() -> None:

@@ -1,0 +1,43 @@
+"""Texts as a reader sees them: without characters that show nothing, and with one letter for all that look like it."""
+
+# ruff: noqa: RUF001 - letters that look alike are the point
+
+import re
+import unicodedata
+from html import unescape
+from typing import Final
+from urllib.parse import unquote
+
+UNSEEN: Final = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+    "\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Characters that show nothing, which can stand within a word."""
+_MARKS: Final = re.compile(rf"{UNSEEN.pattern}|[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]")
+_LIKE: Final = str.maketrans(
+    "АВЕЅІЈКМНОРСТХУԌԚԜҺӀавеѕіјкмнорстхуѵԁԛԝһӏґɡɑı" + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧαβεικνορτυχγω" + "ՕՍՏօսոհ",
+    "ABESIJKMHOPCTXYGQWHlabesijkmhopctxyvdqwhlrgai" + "ABEZHIKMNOPTYXabeikvoptuxyw" + "OUSounh",
+)
+"""Letters of Cyrillic, Greek and Armenian that look like Latin ones (Unicode UTS 39, confusables)."""
+_SEPARATORS: Final = re.compile(r"[\W_]+")
+_ASCII_SEPARATORS: Final = {code: None for code in range(128) if not chr(code).isalnum()}
+_SPREAD: Final = re.compile(r"(?<!\w)(?:\w[ .·*_-]){3,}\w(?!\w)")
+
+
+def folded(text: str) -> str:
+    """A text in lower case, without codes of HTML and URLs, accents and what shows nothing, in letters of one look."""
+    if "%" in text or "&" in text:
+        text = unescape(unquote(unquote(text)))
+    if text.isascii():
+        return text.casefold()
+    return _MARKS.sub("", unicodedata.normalize("NFKD", text)).translate(_LIKE).casefold()
+
+
+def squeezed(text: str) -> str:
+    """A folded text without anything between its letters and figures."""
+    return text.translate(_ASCII_SEPARATORS) if text.isascii() else _SEPARATORS.sub("", text)
+
+
+def unspread(text: str) -> str:
+    """A text in which words that are written letter by letter are words again: `s a l e`, `s-a-l-e`."""
+    return _SPREAD.sub(lambda found: re.sub(r"[ .·*_-]", "", found[0]), text)
