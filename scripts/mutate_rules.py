@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
@@ -57,10 +58,9 @@ class Runner:
         self._env = {**os.environ, **own}
         self._seconds = seconds
 
-    def unharmed(self) -> Record:
-        """Runs every marked test as it is. Ends the script if they cannot be run."""
+    def unharmed(self, names: Sequence[str]) -> Record:
+        """Runs marked tests as they are. Ends the script if they cannot be run."""
         file = self._folder / "proofs.json"
-        names = [test.id for test in self._collected().tests]
         status, said = self._pytest([f"--proofs={file}", *names], self._env, None, "unharmed")
         if status not in (0, TESTS_FAILED):
             sys.exit(f"the proofs cannot be run:\n{said[-4000:]}")
@@ -85,7 +85,8 @@ class Runner:
         why = "its proofs pass without it" if status == 0 else f"pytest could not run (status {status}): {said[-300:]}"
         return Fate(rule, len(proofs), None, why)
 
-    def _collected(self) -> Record:
+    def collected(self) -> Record:
+        """Finds every marked test. Ends the script if they cannot be collected."""
         file = self._folder / "collected.json"
         status, said = self._pytest(["--collect-only", f"--proofs={file}"], self._env, None, "collected")
         if status != 0:
@@ -128,29 +129,43 @@ def mutate(chosen: Sequence[str], seconds: float) -> list[Fate]:
         given = os.environ.get("MAILER_TEST_DATABASE_URL")
         url = given or services.enter_context(postgres.start(folder / "postgres")).url("postgres")
         runner = Runner(folder, url, seconds)
-        record = runner.unharmed()
-        rows = report(policies, rules, record).rows
-        for test in record.tests:
-            if test.outcome != PASSED:
+        collected = runner.collected()
+        rows = report(policies, rules, collected).rows
+        proofs = {name: proofs_of(name, collected, promises_of(name, rows)) for name in sorted(chosen or rules)}
+        names = list(dict.fromkeys(chain.from_iterable(proofs.values())))
+        passing = set()
+        for test in runner.unharmed(names).tests if names else ():
+            if test.outcome == PASSED:
+                passing.add(test.id)
+            else:
                 print(f"{test.id} does not pass with all rules in place ({test.outcome}), and proves nothing")
 
         def fate(name: str) -> Fate:
-            promises = promises_of(name, rows)
-            tests = [test for test in record.tests if test.outcome == PASSED]
-            proofs = [test.id for test in tests if name in test.rules or not promises.isdisjoint(test.promises)]
-            found = runner.without(name, proofs)
+            found = runner.without(name, [test for test in proofs[name] if test in passing])
             print(f"rule: {name} {'killed' if found.killer else 'SURVIVED'}", file=sys.stderr, flush=True)
             return found
 
         with ThreadPoolExecutor(PROCESSES) as processes:
-            return list(processes.map(fate, sorted(chosen or rules)))
+            return list(processes.map(fate, proofs))
+
+
+def proofs_of(rule: str, record: Record, promises: frozenset[str]) -> list[str]:
+    """The tests that prove a rule: those that name it, and then those of a promise that it enforces.
+
+    Args:
+        rule: its name.
+        record: every marked test.
+        promises: the ids of those that it enforces.
+    """
+    concerned = [test for test in record.tests if rule in test.rules or not promises.isdisjoint(test.promises)]
+    return [test.id for test in sorted(concerned, key=lambda test: rule not in test.rules)]
 
 
 def main() -> int:
     """Prints the fates; the status is 1 if a rule survived."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("rule", nargs="*", help="take away only these")
-    parser.add_argument("--seconds", type=float, default=120, help="the longest that the proofs of a rule may take")
+    parser.add_argument("--seconds", type=float, default=600, help="the longest that the proofs of a rule may take")
     options = parser.parse_args()
     fates = mutate(options.rule, options.seconds)
     shown = Table()

@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mailer.policy.promises import PASSED, Case, Record
 from scripts.mutants import ROOT
-from scripts.mutate_rules import Fate, Runner
+from scripts.mutate_rules import Fate, Runner, proofs_of
 
 FENCE = "tests/unit/test_decision.py::test_the_staging_fence"
 
@@ -45,3 +46,11 @@ def test_a_rule_is_gone_in_every_process(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
     )
     assert done.stdout == "None\n"
+
+
+def test_who_names_a_rule_is_asked_first() -> None:
+    """The tests that name a rule run before those of a promise that it enforces, and no others run."""
+    said = {"a": ((), ()), "b": (("brand-1",), ()), "c": ((), ("staging",)), "d": (("brand-2",), ("opt-out",))}
+    cases = tuple(Case(name, promises, rules, PASSED) for name, (promises, rules) in said.items())
+    record = Record("2026-11-28T12:00:00Z", None, True, cases)
+    assert proofs_of("staging", record, frozenset({"brand-1"})) == ["c", "b"]
