@@ -154,7 +154,7 @@ async def test_who_pays_for_a_product_cannot_leave_what_is_about_it(world: World
 
 @pytest.mark.promise("interpals-08")
 async def test_who_paid_for_everything_and_ends_one_product_pays_for_the_rest(world: World) -> None:
-    """What is about any other product still arrives whatever she left; of the one that ended she can leave it."""
+    """Mail about any other product still arrives whatever she left; about the one that ended she can leave it."""
     await known(world, BRAND, ADA)
     await leaves(world)
     said: dict[str, Any] = {"v": 1, "brand": BRAND, "ref": "ada"}
