@@ -88,7 +88,7 @@ async def run(url: str) -> Counts:
 async def _mail(app: App, handover: HandOver, brand: str) -> None:
     templates, policies = _library()
     policy = policies[brand]
-    importer = PostgresImporter(app.pool, app.writers, app.hasher, brand, policy.controller.id)
+    importer = PostgresImporter(app.pool, app.writers, app.hasher, brand, policy.controller.id, policy.vocabulary)
     done = await import_recipients(importer, policy, as_file(), _refused, lambda n: None)
     if done.taken != SIZE:
         raise RuntimeError(f"{done.taken} of {SIZE} people were taken")

@@ -82,7 +82,9 @@ class Setting:
 
     async def recipients(self, first: int, last: int, *audiences: str) -> None:
         """Imports people, all of the same audiences."""
-        importer = PostgresImporter(self.pool, self.writers, AddressHasher(ADDRESS_KEY), BRAND, BRAND)
+        importer = PostgresImporter(
+            self.pool, self.writers, AddressHasher(ADDRESS_KEY), BRAND, BRAND, self.policies[BRAND].vocabulary
+        )
         for start in range(first, last, CHUNK):
             numbers = range(start, min(start + CHUNK, last))
             await importer.write(

@@ -174,7 +174,8 @@ class App:
 
     def importer(self, brand: str) -> PostgresImporter:
         """Writes recipients of a brand."""
-        return PostgresImporter(self.pool, self.writers, self.hasher, brand, self.policies[brand].controller.id)
+        policy = self.policies[brand]
+        return PostgresImporter(self.pool, self.writers, self.hasher, brand, policy.controller.id, policy.vocabulary)
 
     async def broker(self) -> Broker:
         """The broker, with its topology, which is kept; it consumes as soon as it is asked to.

@@ -250,7 +250,9 @@ class World:
 
     def importer(self, brand: str = BRAND, controller: str = BRAND) -> PostgresImporter:
         """Writes people of a brand."""
-        return PostgresImporter(self.pool, self.writers, self.hasher, brand, controller)
+        return PostgresImporter(
+            self.pool, self.writers, self.hasher, brand, controller, self.policies[brand].vocabulary
+        )
 
     def handover(
         self, processor: FakeProcessor | None = None, deliveries: PostgresDeliveries | None = None

@@ -14,6 +14,8 @@ from mailer.ledger import people
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Connection, Pool, statements
 from mailer.ledger.dead_letters import read_unread
+from mailer.ledger.mentions import SQL as MENTIONS
+from mailer.ledger.mentions import Mentions
 from mailer.ledger.naming import brands_in, key_of_address, key_of_ref, names_in
 from mailer.ledger.notices import SQL as NOTICES
 from mailer.ledger.partners import note_suppressed
@@ -35,6 +37,8 @@ ERASED_BY_PROCESSORS = timedelta(days=30)
 _FAREWELL = timedelta(days=5)
 """The longest time for which an answer that cannot be delivered keeps name and address, as long as it is tried."""
 _RIGHTS = statements("rights")
+_KEYS = ("v", "id", "brand", "category", "template")
+"""Fields of an event by which it is known, and what is sent."""
 _SHORT = 6
 """Characters from which on a name is looked for in texts that are not tied to its owner by an id."""
 
@@ -102,6 +106,7 @@ class Eraser:
         await connection.execute(NOTICES["close_erased"], recipient_id)
         await self._empty_texts(connection, marks)
         await self._empty_letters(connection, marks)
+        await self._mentions(marks).empty(connection, recipient_id)
         await connection.execute(SQL["step_aside"], brand, ref, recipient_id)
         if await connection.fetchval(SQL["answers_waiting"], brand, recipient_id, ANSWERS):
             await connection.execute(SQL["say_farewell"], recipient_id, ref, _FAREWELL)
@@ -146,17 +151,24 @@ class Eraser:
         """Takes the person out of messages that wait in the outbox; one that is about nobody else goes."""
         ref = self._hasher.erased_ref(marks.brand, marks.ref)
         found = connection.cursor(SQL["parked"], prefetch=_AT_ONCE)
+        mentions = self._mentions(marks)
         rows = [
-            row async for row in found if not marks.keys.isdisjoint(await self._named(row["body"], row["routing_key"]))
+            row
+            async for row in found
+            if not marks.keys.isdisjoint(await self._named(row["body"], row["routing_key"]))
+            or await asyncio.to_thread(mentions.are_in, row["body"])
         ]
         for row in rows:
-            left = self._without(row["body"], marks, ref)
+            left = self._without(row["body"], marks, ref, mentions)
             if left is None:
                 await connection.execute(SQL["unpark"], row["id"])
             else:
                 await connection.execute(SQL["rewrite"], row["id"], left)
 
-    def _without(self, body: str, marks: Marks, ref: str) -> str | None:
+    def _mentions(self, marks: Marks) -> Mentions:
+        return Mentions(marks.brand, marks.ref, marks.name, marks.keys, self._hasher)
+
+    def _without(self, body: str, marks: Marks, ref: str, mentions: Mentions) -> str | None:
         """A message without the person; None: nothing is left of it."""
         try:
             document = json.loads(body)
@@ -173,7 +185,10 @@ class Eraser:
                         return None
         elif "mailings" not in document:
             return None
-        left = json.dumps(_with_ref(document, marks.ref, ref))
+        about = _with_ref(document, marks.ref, ref)
+        if "to" in about:
+            about = {name: value if name in _KEYS else mentions.without(value) for name, value in about.items()}
+        left = json.dumps(about)
         return None if marks.are_in(left, self._hasher) else left
 
     def _is(self, one: Any, marks: Marks) -> bool:
@@ -194,6 +209,12 @@ class Eraser:
         await read_unread(connection, self._hasher)
         found = connection.cursor(SQL["letters_naming"], list(marks.keys), prefetch=_AT_ONCE)
         reached = [row["id"] async for row in found if await self._is_reached(marks.brand, row)]
+        mentions = self._mentions(marks)
+        saying = connection.cursor(MENTIONS["letters"], mentions.find_octet_patterns(), prefetch=_AT_ONCE)
+        async for row in saying:
+            text = row["body"].decode("utf-8", "replace")
+            if await asyncio.to_thread(mentions.are_in, text) and await self._is_reached(marks.brand, row):
+                reached.append(row["id"])
         await connection.execute(SQL["empty_letters"], reached)
 
     async def _is_reached(self, brand: str, letter: asyncpg.Record) -> bool:

@@ -10,6 +10,7 @@ from mailer.ledger.database import Connection, Pool
 from mailer.ledger.standings import action, opt_out_all
 from mailer.ledger.suppressions import suppress_all
 from mailer.ledger.writers import Writers, append
+from mailer.policy.sources import Vocabulary
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.ledger import Entry
 from mailer.ports.people import ImportRow
@@ -23,12 +24,22 @@ _OBJECTION = NewSuppression(EVERYTHING_OPTIONAL, "objection", _SOURCE, _SOURCE)
 class PostgresImporter:
     """Implements `ports.people.Importer`."""
 
-    def __init__(self, pool: Pool, writers: Writers, hasher: AddressHasher, brand: str, controller: str) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        writers: Writers,
+        hasher: AddressHasher,
+        brand: str,
+        controller: str,
+        vocabulary: Vocabulary,
+    ) -> None:
+        """Takes the brand, its controller, and the sources from which its addresses come."""
         self._pool = pool
         self._writers = writers
         self._hasher = hasher
         self._brand = brand
         self._controller = controller
+        self._vocabulary = vocabulary
 
     async def write(self, rows: Sequence[ImportRow]) -> None:
         """See the port."""
@@ -42,7 +53,8 @@ class PostgresImporter:
         now = datetime.now(UTC)
         await people.keep_imports_out(connection)
         await people.lock(connection, [(self._brand, row.person.ref) for row in rows])
-        known = [people.known(self._brand, self._controller, row.person, now) for row in rows]
+        whose, vocabulary = (self._brand, self._controller), self._vocabulary
+        known = [people.known(*whose, row.person, now, vocabulary=vocabulary) for row in rows]
         found = await people.upsert(connection, self._hasher, known)
         ids = [found[self._brand, row.person.ref] for row in rows]
         each = list(zip(ids, rows, strict=True))

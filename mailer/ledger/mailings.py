@@ -163,8 +163,9 @@ class PostgresMailings:
             match mailing.event.to:
                 case People(people=persons):
                     whose, said = (brand, mailing.controller), minted_at(mailing.event.id)
+                    vocabulary = self._policies[brand].vocabulary
                     known += [
-                        people.known(*whose, _invited(mailing, person), now, mailing.versions, said)
+                        people.known(*whose, _invited(mailing, person), now, mailing.versions, said, vocabulary)
                         for person in persons
                     ]
                     wanted += [(mailing, person.ref, person.context) for person in persons]

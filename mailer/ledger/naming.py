@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from mailer.inputs import MAX_ID, read_json
 from mailer.ledger.addresses import AddressHasher
 
-_REFS = ("ref", "refs", "inviter")
+_REFS = ("ref", "refs", "inviter", "member")
 """The fields of events that hold a person's ref."""
 _NEITHER = r"\s\"<>,;:\\(){}\[\]@"
 _LOCAL, _MOST = re.compile(rf"[^{_NEITHER}]+\Z"), 64
@@ -48,7 +48,7 @@ def names_in(body: bytes, routing_key: str, hasher: AddressHasher, message_id: s
     """
     document = _parsed(body)
     texts = [*(_texts_of(body) if document is None else _texts(document)), routing_key, message_id or ""]
-    said = {reading for text in texts for reading in _readings(text)}
+    said = {reading for text in texts for reading in readings(text)}
     addresses = {_whole(found) for text in said if "@" in text for found in _addresses(text)}
     refs = {ref for text in said for ref in _refs_of_text(text)} | set(_refs(document))
     brands = _brands(document, routing_key)
@@ -90,8 +90,8 @@ def _texts_of(body: bytes) -> Iterator[str]:
         yield body.decode(encoding, "replace").replace("\0", "")
 
 
-def _readings(text: str) -> Iterator[str]:
-    """A text, and what it says once its codes are read, also within one another.
+def readings(text: str) -> Iterator[str]:
+    """Yields a text, and what it says once its codes are read, also within one another.
 
     They are those of JSON, URLs and HTML, of mail (RFC 2045 6.7 and 6.8, RFC 2047 2), and Unicode's other forms (NFKC).
     """

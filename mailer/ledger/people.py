@@ -11,26 +11,40 @@ from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.bridging import SLICE, bridge
 from mailer.ledger.database import Connection, int_array, statements, text_array
 from mailer.ledger.partners import note_suppressed
+from mailer.policy.sources import Vocabulary
 from mailer.policy.versions import Days, said_at
 
 SQL = statements("people")
 for _part in ("country", "source", "version", "newer"):
     SQL["upsert"] = SQL["upsert"].replace(f"{{{_part}}}", SQL.pop(_part))
+_BUILT_IN = Vocabulary({})
+"""The sources of every policy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A person of a brand, how new what is said of them is, and the policy's versions under which it was collected."""
+    """A person of a brand, how new what is said of them is, and the policy's versions under which it was collected.
+
+    Attributes:
+        is_invited: whether their source is an invitation, by whatever name the policy lists it.
+    """
 
     brand: str
     controller: str
     person: Person
     observed_at: datetime
     versions: str | None = None
+    is_invited: bool = False
 
 
 def known(
-    brand: str, controller: str, person: Person, now: datetime, days: Days = (), said: datetime | None = None
+    brand: str,
+    controller: str,
+    person: Person,
+    now: datetime,
+    days: Days = (),
+    said: datetime | None = None,
+    vocabulary: Vocabulary = _BUILT_IN,
 ) -> Known:
     """A person as of when the data were collected, or said; a date in the future would outrank all that follow.
 
@@ -41,9 +55,11 @@ def known(
         now: the time.
         days: when each version of the brand's policy came into force.
         said: when it was, where that is known; else it counts as of now.
+        vocabulary: the brand's sources.
     """
     versions = said_at(days, person.policy_version, person.collected_at, now)
-    return Known(brand, controller, person, min(person.collected_at or said or now, now), versions)
+    observed_at = min(person.collected_at or said or now, now)
+    return Known(brand, controller, person, observed_at, versions, vocabulary.is_invitation(person.source))
 
 
 _NO_TEXT = frozenset({6, 11, 14})
@@ -62,7 +78,8 @@ async def upsert(connection: Connection, hasher: AddressHasher, people: Sequence
     await connection.execute(SQL["make_known"])
     await bridge(connection, hasher, [(known.controller, known.person.email) for known in people])
     rows = await _rows(hasher, people)
-    upserted = await connection.fetch(SQL["upsert"], *_columns(rows))
+    invited = [f"{known.brand}\n{known.person.source}" for known in people if known.is_invited]
+    upserted = await connection.fetch(SQL["upsert"], *_columns(rows), invited)
     ids = {(row["brand"], row["ref"]): row["id"] for row in upserted}
     related = await _relate(connection, hasher, people, ids)
     keys = [(known.brand, known.person.ref, known.controller) for known in people]
@@ -96,7 +113,8 @@ def _newest(one: Known, other: Known) -> Known:
     person = newest.person.model_copy(
         update={"source": "\n".join(sources) or None, "country": lived_in, "collected_at": max(dates, default=None)}
     )
-    return replace(newest, person=person, versions="\n".join(versions) or None)
+    is_invited = one.is_invited and other.is_invited
+    return replace(newest, person=person, versions="\n".join(versions) or None, is_invited=is_invited)
 
 
 async def _relate(

@@ -82,6 +82,10 @@ class Vocabulary:
             self._found[said] = found
         return found
 
+    def is_invitation(self, said: str | None) -> bool:
+        """Tells whether every source that was said is a member who gave the address; False where none was."""
+        return said is not None and all(self.find(source) == KINDS[-1] for source in lines_of(said))
+
     def fault_of(self, source: str | None, collected_at: datetime | None, purpose: str | None) -> str | None:
         """Says why an address from a source is refused; None where it is not."""
         if source is None:

@@ -113,6 +113,9 @@ async def test_an_erasure_finds_dead_letters_by_what_they_say(world: World) -> N
         b'{"email": "new@people.example"}': True,
         b'{"to": {"refs": ["user-1"]}}': True,
         b'{"to": {"refs": ["user-12"]}}': False,
+        b'{"context": {"sender_name": {"member": "user-1"}}}': True,
+        b'{"context": {"headline": "USER-1 and others"}}': True,
+        b'{"context": {"url": "https://x.example/user-12?by=xuser-1"}}': False,
         b'{"email": "xuser-1@people.example"}': False,
         b'{"brand": "paltalk-2006", "to": {"refs": ["user-1"]}}': True,
     }
@@ -129,7 +132,10 @@ async def test_an_erasure_finds_dead_letters_by_what_they_say(world: World) -> N
     assert [row["reason"] == "quotes" for row in rows] == [not gone for gone in bodies.values()]
     kept = await world.pool.fetch("SELECT message_id, routing_key FROM dead_letters ORDER BY id DESC LIMIT 2")
     assert [tuple(row) for row in kept] == [(None, ""), (None, f"{BRAND}.x")]
-    assert await world.pool.fetchval("SELECT count(*) FROM former_addresses") == 0
+    await world.pool.execute("UPDATE stubs SET expires_at = now()")
+    assert await world.upkeep.end_erasures(10) == 1
+    for table in ("former_addresses", "suppressions"):
+        assert await world.pool.fetchval(f"SELECT count(*) FROM {table}") == 0  # noqa: S608 - names of these tests
 
 
 EVENT = b'{"brand": "%s", "to": {"people": [{"ref": "a", "email": "user-1@people.example"}]}}'

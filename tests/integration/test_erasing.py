@@ -196,6 +196,45 @@ async def test_a_mark_is_nowhere_after_an_erasure(world: World) -> None:
     assert (await world.ledger.verify()).faults == ()
 
 
+@pytest.mark.promise("interpals-20", "interpals-28")
+async def test_mail_to_others_says_nothing_more_of_who_is_erased(world: World) -> None:
+    """Ref, address and full name go from texts, URLs, campaigns and reasons of mail to others; the rest arrives."""
+    await mailed(world, [HERS])
+    texts = {
+        "headline": f"{NAME.upper()} writes, and Summer",
+        "items": [{"title": REF, "text": f"quillon\n{REF.upper()}", "url": f"https://interpals.example/m/{REF}?a=1"}],
+        "wide": "\uff5a\uff51\uff58-4711 waves",
+        "coded": f"https://interpals.example/{quote(REF).replace('q', '%71')}",
+        "deep": {"of": {"member": REF}, REF: "a key"},
+        "mail": f"write to {EMAIL}",
+        "chess": "Summer likes chess",
+    }
+    named: dict[str, Any] = {
+        "campaign": "quillon-xarbash-wins",
+        "topic": f"about-{REF}",
+        "reason": f"{NAME} asked",
+        "context": texts,
+    }
+    done = await mailed(world, [person(2, context={"more": f"{REF} says hi", "less": "chess"})], **named)
+    waits = await world.accept([person(2), person(3)], **named)
+    parked = event_of(BRAND, "weekly", person(2), context={"headline": f"{REF} writes"})
+    await PostgresOutbox(world.pool).park("mailer.events", [Message(json.dumps(parked).encode(), f"{BRAND}.x", "w")])
+    await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
+    words = tuple(word for word in MARKS if word != "quillon")
+    assert await left(world, (*words, "quillon xarbash", "quillon-xarbash")) == []
+    kept = await world.pool.fetchval("SELECT context FROM mailings WHERE id = $1", done.mailing_id)
+    assert (kept["headline"], kept["chess"]) == ("erased writes, and Summer", "Summer likes chess")
+    assert kept["items"] == [
+        {"title": "erased", "text": "quillon\nerased", "url": "https://interpals.example/m/erased?a=1"}
+    ]
+    own = await world.pool.fetchval("SELECT context FROM deliveries WHERE mailing_id = $1", done.mailing_id)
+    assert own == {"more": "erased says hi", "less": "chess"}
+    world.processor.sent.clear()
+    await world.handover().run(waits.batches)
+    assert sorted(sent.recipient for sent in world.processor.sent) == ["user-2@people.example", "user-3@people.example"]
+    assert all(b"erased writes, and Summer" in sent.content for sent in world.processor.sent)
+
+
 async def answering(world: World) -> Accepted:
     """An answer to the person's request that waits to go out."""
     event = validate_event(event_of(BRAND, "rights-answer", HERS, id=f"answer-{REF}", reason=f"{NAME} asked"))

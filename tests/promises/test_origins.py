@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from mailer.events import Person
 from mailer.policy.document import Policy
+from mailer.ports.people import ImportRow
 from tests.factories import BRAND, World, policies
 from tests.letters import ADA, event_of, publish, told
 from tests.processes import Stack
@@ -52,6 +54,23 @@ async def test_an_invitee_who_registers_is_still_asked(world: World, brand: str,
             assert await why_not(world, person["ref"]) == ("only_invited", "one-invitation")
     await tell(world, brand, "consents", "bob", scope="promotional", **SAID)
     assert len(await told(world, event_of(brand, "spring-offer", to={"refs": ["bob"]}))) == 1
+
+
+@pytest.mark.promise("interpals-10")
+@pytest.mark.parametrize("source", ["invitation", "Invitation", "friend"])
+async def test_who_is_invited_again_under_her_own_ref_stays_a_member(world: World, source: str) -> None:
+    """An invitation by any name that the policy lists takes nothing from a member, by event and by file; nor gives."""
+    world.policies[BRAND] = policies()[BRAND].model_copy(update={"sources": {"friend": "invitation"}})
+    await told(world, event_of(BRAND, "weekly", ADA))
+    again = {**ADA, "source": source, "collected_at": "2026-10-01T00:00:00Z"}
+    await told(world, event_of(BRAND, "invitation", again, inviter="Grace"))
+    await world.importer().write([ImportRow(Person.model_validate(again))])
+    assert await world.pool.fetchval("SELECT source FROM recipients WHERE ref = 'ada'") == "sign-up"
+    assert len(await told(world, event_of(BRAND, "spring-offer", to={"refs": ["ada"]}))) == 1
+    guest = {"ref": "guest", "email": "guest@people.example", "country": "US", "source": source}
+    await told(world, event_of(BRAND, "invitation", guest, inviter="Grace"))
+    assert await told(world, event_of(BRAND, "spring-offer", to={"refs": ["guest"]})) == []
+    assert await why_not(world, "guest") == ("only_invited", "one-invitation")
 
 
 @pytest.mark.promise("interpals-13")

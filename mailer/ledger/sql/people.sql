@@ -48,7 +48,7 @@ CASE WHEN EXCLUDED.country IS NULL OR EXCLUDED.country = r.country THEN r.countr
 
 -- name: source
 -- Each that was ever said. Who is known already is no invitee because a member invites them.
-CASE WHEN EXCLUDED.source = 'invitation' AND r.email IS NOT NULL THEN r.source ELSE also_said(r.source, EXCLUDED.source) END
+CASE WHEN EXCLUDED.brand || E'\n' || EXCLUDED.source = ANY ($16::text[]) AND r.email IS NOT NULL THEN r.source ELSE also_said(r.source, EXCLUDED.source) END
 
 -- name: version
 -- Each that was ever said. Whose address became known while nobody said under which version stays so: what is said

@@ -1,0 +1,113 @@
+"""Mentions of an erased person in mail to others: found by the words that were typed, and taken out."""
+
+import asyncio
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+from mailer.ledger.addresses import AddressHasher
+from mailer.ledger.database import Connection, statements
+from mailer.ledger.naming import names_in, readings
+
+SQL = statements("mentions")
+GONE = "erased"
+"""Stands in the place of a mention: a word that any text, slug and URL may have."""
+_SHORT = 6
+"""Characters from which on a ref or a name is looked for in texts about others."""
+
+
+class Mentions:
+    """The ways in which a text names a person.
+
+    These are the ref, where it cannot be taken for a word, and the full name of two words or more: whole, in any case
+    and form (NFKC), with anything but letters and digits between the words. Besides, the addresses.
+
+    Args:
+        brand: whose the ref is.
+        keys: of the addresses and the ref, as `names_in` returns them.
+    """
+
+    def __init__(self, brand: str, ref: str, name: str | None, keys: frozenset[str], hasher: AddressHasher) -> None:
+        self._brand, self._keys, self._hasher = brand, keys, hasher
+        self._typed = [ref] if is_telling(ref) else []
+        words = re.findall(r"\w+", name or "")
+        if len(words) > 1 and sum(map(len, words)) >= _SHORT:
+            self._typed.append(" ".join(words))
+        forms = (r"[\W_]+".join(map(re.escape, _form(one).split(" "))) for one in self._typed)
+        self._pattern = re.compile("|".join(rf"(?<![^\W_])(?<!@)(?:{one})(?![^\W_]|@)" for one in forms) or r"(?!)")
+
+    def find_patterns(self) -> list[str]:
+        """Patterns of LIKE, one of which every text in lower case has that names the person by ref or by name."""
+        return [f"%{_like(one).replace(' ', '%')}%" for one in sorted(self._forms())]
+
+    def find_octet_patterns(self) -> list[str]:
+        """The same for octets, as PostgreSQL writes these in its format `escape`, in each code of JSON and of URLs."""
+        codes = {code for one in self._forms() for code in (one, json.dumps(one)[1:-1], quote(one, safe=" "))}
+        return [f"%{_like(_escaped(code).lower()).replace(' ', '%')}%" for code in sorted(codes)]
+
+    def _forms(self) -> set[str]:
+        return {form for one in self._typed for form in (_form(one), unicodedata.normalize("NFKC", one).lower())}
+
+    def are_in(self, text: str) -> bool:
+        """Tells whether a text names the person by ref or by name, in whatever code."""
+        return any(self._pattern.search(_form(reading)) for reading in readings(text))
+
+    def without(self, value: Any) -> Any:
+        """Returns a value of JSON without the mentions; what is read only in a code goes as a whole."""
+        match value:
+            case str():
+                return self._without(value)
+            case dict():
+                return {self._without(name): self.without(inner) for name, inner in value.items()}
+            case list():
+                return [self.without(inner) for inner in value]
+            case _:
+                return value
+
+    def _without(self, text: str) -> str:
+        left = re.sub(self._pattern.pattern, GONE, text, flags=re.IGNORECASE)
+        if self.are_in(left) or ("@" in left and not self._keys.isdisjoint(self._named(left))):
+            return GONE
+        return left
+
+    def _named(self, text: str) -> list[str]:
+        return names_in(json.dumps(text).encode(), self._brand, self._hasher)
+
+    async def empty(self, connection: Connection, recipient_id: int) -> None:
+        """Takes the person out of the mailings of the brand that are kept, and of the values for others in these."""
+        like = self.find_patterns()
+        for row in await connection.fetch(SQL["mailings"], self._brand, like):
+            said = {name: row[name] for name in ("context", "reason", "campaign", "topic")}
+            left = await asyncio.to_thread(self.without, said)
+            if left != said:
+                named = (None if left[name] != said[name] else said[name] for name in ("campaign", "topic"))
+                await connection.execute(SQL["rewrite_mailing"], row["id"], left["context"], left["reason"], *named)
+        for row in await connection.fetch(SQL["deliveries"], self._brand, like, recipient_id):
+            context = await asyncio.to_thread(self.without, row["context"])
+            if context != row["context"]:
+                await connection.execute(SQL["rewrite_delivery"], row["mailing_id"], row["recipient_id"], context)
+
+
+def is_telling(ref: str) -> bool:
+    """Tells whether a ref can be told from words and numbers: it is not short, and has letters beside other signs."""
+    return len(ref) >= _SHORT and not ref.isalpha() and any(char.isalpha() for char in ref)
+
+
+def _form(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _like(text: str) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", text)
+
+
+def _escaped(text: str) -> str:
+    return "".join(_octets(text))
+
+
+def _octets(text: str) -> Iterator[str]:
+    for octet in text.encode():
+        yield "\\\\" if octet == 0x5C else chr(octet) if 0 < octet < 0x80 else f"\\{octet:03o}"
