@@ -193,9 +193,9 @@ def _askings(policy: Policy) -> Iterator[Trait]:
 def _states() -> Iterator[Trait]:
     """The fate of an account and its address."""
     yield _trait("pays for every product", products=frozenset({EVERY_PRODUCT}))
-    yield _trait(f"pays for all but {PRODUCT}", products=frozenset({EVERY_PRODUCT, ended(PRODUCT)}))
     yield _trait(f"pays for {PRODUCT} only", products=frozenset({PRODUCT}))
     yield _trait("pays for another product only", products=frozenset({"another-product"}))
+    yield _trait(f"pays for all but {PRODUCT}", products=frozenset({EVERY_PRODUCT, ended(PRODUCT)}))
     yield _trait("closed the account", deactivated=True)
     yield _trait("is erased", erased=True, address=None)
     yield _trait("was erased before", erased_before=True)
