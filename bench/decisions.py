@@ -13,6 +13,7 @@ from uuid import UUID
 
 from bench.setting import read_policies
 from mailer.policy.category import CATEGORIES
+from mailer.policy.consents import days_of_all
 from mailer.policy.deciding import decide
 from mailer.policy.decision import Mailing
 from mailer.policy.document import Policy
@@ -35,6 +36,9 @@ def cases() -> dict[str, Case]:
     interpals, paltalk = policies["interpals"], policies["paltalk-2006"]
     capped = interpals.model_copy(update={"cap": Cap(mails=5, days=7)}).after({})
     asked = replace(ADA, collected_under=None, consents=frozenset({"newsletter/music", "tracking"}))
+    given = frozenset({"newsletter", "promotional"})
+    days = days_of_all(given, NOW.date(), NOW.date())
+    german = replace(ADA, country="DE", consents=given, consent_days=days)
     id_ = UUID(int=7)
     newsletter = Mailing(CATEGORIES["newsletter"], "newsletter", id_)
     promotion = Mailing(CATEGORIES["promotional"], "offers", id_)
@@ -47,6 +51,7 @@ def cases() -> dict[str, Case]:
         "newsletter under a cap, sent": (newsletter, replace(ADA, sent=(("*", 2),)), capped),
         "newsletter, opted out": (newsletter, replace(ADA, opted_out=frozenset({"newsletter"})), interpals),
         "promotion, sent": (promotion, ADA, interpals),
+        "promotion, asked for where that has to be confirmed": (promotion, german, interpals),
         "promotion, no opt-in where it needs one": (promotion, replace(ADA, country="DE"), interpals),
         "service mail, sent": (service, replace(ADA, products=frozenset({EVERY_PRODUCT})), interpals),
         "service mail as updates, sent": (service, ADA, interpals),

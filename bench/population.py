@@ -4,9 +4,11 @@ import csv
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from io import StringIO
 from typing import Any, TypeVar
 
+from mailer.policy.consents import days_of_all
 from mailer.policy.standing import EMAIL, EVERY_PRODUCT, Standing
 
 T = TypeVar("T")
@@ -24,6 +26,10 @@ FLAGS = {
     "objected": 0.01,
 }
 """What is so of few people, and of how many."""
+
+
+GIVEN_ON = date(2025, 1, 1)
+"""The day on which all consents were given and confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ class Somebody:
             self.address,
             opted_out=_scopes(self.opted_out),
             consents=_scopes(self.consents),
+            consent_days=days_of_all(_scopes(self.consents), GIVEN_ON, GIVEN_ON),
             source=self.source,
             country=self.country,
             products=frozenset({EVERY_PRODUCT} if self.paid else ()),

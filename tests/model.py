@@ -7,6 +7,10 @@ OPT_OUT_COUNTRIES = frozenset({"US"})
 """Countries of the test whose law asks for no consent to direct marketing; an unknown one does."""
 
 
+CONFIRMING_COUNTRIES = frozenset({"DE"})
+"""Of these countries, those whose law wants a consent confirmed; one unknown does."""
+
+
 @dataclass(frozen=True)
 class Terms:
     """What one version of a brand's policy says, as far as the test goes.
@@ -26,6 +30,8 @@ class Account:
 
     Attributes:
         country: None: nobody knows. under: the version of the policy that it was collected under.
+        places: the countries that were said of its address, by any account, since it has one.
+        confirmed: those of the consents that a link in a mail has confirmed.
         consents: what its owner has asked for, and not withdrawn, with the moment. left: what they have left; it goes
             with them.
         stranger: its address was somebody's who was erased; what was said before that is gone.
@@ -38,6 +44,8 @@ class Account:
     under: str
     paid: bool
     consents: dict[str, int] = field(default_factory=dict)
+    confirmed: set[str] = field(default_factory=set)
+    places: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)
     objected: bool = False
     closed: bool = False
@@ -45,6 +53,11 @@ class Account:
     child: bool = False
     erased: bool = False
     stranger: bool = False
+
+    @property
+    def confirms(self) -> bool:
+        """The law where its owner may live wants a consent confirmed."""
+        return not self.places or not self.places.isdisjoint(CONFIRMING_COUNTRIES)
 
 
 @dataclass
@@ -54,6 +67,7 @@ class Model:
     Attributes:
         terms: each brand's versions, newest last.
         optional: each brand's optional categories.
+        behind: the countries of those who had an address at a brand, and have another one now.
         left, objected, forgotten: what stays with an address: what was left at a brand, whether its owner wants no
             marketing from anybody of the controller, and when somebody with it was erased.
         moments: how many there have been.
@@ -62,6 +76,7 @@ class Model:
     terms: dict[str, list[Terms]]
     optional: dict[str, set[str]]
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
+    behind: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     left: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     objected: set[str] = field(default_factory=set)
     forgotten: dict[str, int] = field(default_factory=dict)
@@ -77,10 +92,23 @@ class Model:
 
     def settle(self, account: Account, address: str) -> None:
         """An account has an address from now on; what stays with either is true of both."""
+        if account.address != address:
+            self.behind.setdefault((account.brand, account.address), set()).update(account.places)
         account.address, account.stranger = address, address in self.forgotten
+        self._place(account)
         self.leave(account, account.left | self.left.get((account.brand, address), set()))
         if account.objected or address in self.objected:
             self.object(account)
+
+    def _place(self, account: Account) -> None:
+        """An account lives where it says, and where the others of its address do; who says nothing, nobody knows."""
+        if account.country is not None:
+            account.places.add(account.country)
+        others = self.sharing(account)
+        here = self.behind.get((account.brand, account.address), set()).union(*(other.places for other in others))
+        for other in others:
+            if other.places:
+                other.places |= here
 
     def leave(self, account: Account, scopes: Iterable[str]) -> None:
         """The owner of the account's address leaves something at the brand."""
@@ -95,29 +123,32 @@ class Model:
         for other in self.living():
             other.objected = other.objected or other.address == account.address
 
-    def want(self, account: Account, category: str) -> None:
+    def want(self, account: Account, category: str, is_confirmed: bool) -> None:
         """The owner of the account asks for a category, and so no longer leaves it."""
-        self.said(account, category)
+        self.said(account, category, is_confirmed)
         for gone in (self.left.get((account.brand, account.address), set()), *(o.left for o in self.sharing(account))):
             if "*" in gone:
                 gone |= self.optional[account.brand]
             gone -= {"*", category}
 
-    def said(self, account: Account, category: str) -> None:
+    def said(self, account: Account, category: str, is_confirmed: bool = True) -> None:
         """The owner of the account is said to consent to a category, now."""
         self.moments += 1
+        account.confirmed |= {category} if is_confirmed else set()
         account.consents[category] = self.moments
 
     def erase(self, account: Account) -> None:
         """Nothing is kept but that somebody with this address was erased."""
         account.erased = True
         account.consents.clear()
+        account.confirmed.clear()
         self.moments += 1
         self.forgotten[account.address] = self.moments
         for other in self.living():
             if other.address == account.address:
                 other.stranger = True
                 other.consents.clear()
+                other.confirmed.clear()
 
     def entitled(self, account: Account, category: str) -> bool:
         """Whether mail of a category may, and then must, reach the owner of an account."""
@@ -133,7 +164,7 @@ class Model:
             return self._welcome(account, "updates")
         if not self._welcome(account, category):
             return False
-        asks = self._any(account, "asks") or account.country not in OPT_OUT_COUNTRIES
+        asks = self._any(account, "asks") or not account.places or not account.places <= OPT_OUT_COUNTRIES
         return self._asked(account, category) or not asks
 
     def copies(self, brand: str, category: str) -> Iterator[tuple[str, int]]:
@@ -149,7 +180,9 @@ class Model:
         return not account.stranger or self._asked(account, category)
 
     def _asked(self, account: Account, category: str) -> bool:
-        """Whether its owner has asked for it, and not before somebody with the address was erased."""
+        """Whether its owner has asked for it by the law, and not before somebody with the address was erased."""
+        if account.confirms and category not in account.confirmed:
+            return False
         return account.consents.get(category, 0) > self.forgotten.get(account.address, 0)
 
     def _any(self, account: Account, what: str) -> bool:

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from mailer.actions import account as accounts
 from mailer.actions import opt_out
-from mailer.actions.consent import consent
+from mailer.actions.consent import confirm, consent
 from mailer.actions.rights import erase
 from mailer.actions.suppression import object_to_marketing
-from mailer.actions.wishes import Confirmations
+from mailer.actions.wishes import Asked, Confirmations
 from mailer.events import Person
 from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.pipeline.press import Presses
@@ -22,6 +22,7 @@ from mailer.ports.ids import uuid7
 from mailer.ports.mailings import NewMailing
 from mailer.ports.people import ImportRow
 from mailer.ports.standings import Flag
+from mailer.ports.wishes import Wish
 from mailer.rendering.admission import admit
 from mailer.rendering.links import Links
 from tests.factories import World, make_event, policies, templates
@@ -91,12 +92,17 @@ class Steps:
         """Its id."""
         return await self.world.id_of(account.ref, account.brand)
 
-    async def consents(self, account: Account, scope: str) -> None:
-        """As an application says it."""
-        policy = self.world.policies[account.brand]
+    async def consents(self, account: Account, scope: str) -> bool:
+        """As an application says it; its owner confirms it where the law wants that. Whether it is confirmed."""
+        policy, whose = self.world.policies[account.brand], await self.id_of(account)
         said = Consent(scope, True, "application", "form 1", "Yes, please.", "shop", datetime.now(UTC))
         asking = Confirmations(self.links, self.world.wishes)
-        await consent(self.world.consents, asking, policy, await self.id_of(account), said)
+        standing = await self.world.standings.get(account.brand, whose)
+        done = await consent(self.world.consents, asking, policy, whose, said, standing.country if standing else None)
+        assert isinstance(done, Asked) is account.confirms
+        if account.confirms:
+            await confirm(self.world.consents, policy, whose, Wish(scope, "form 1", said.words, said.at), "a token")
+        return account.confirms
 
     async def leaves(self, account: Account, scope: str) -> None:
         """As the page does it."""

@@ -180,7 +180,9 @@ async def _do(said: _Said, event: AccountEvent) -> Erasure | None:
             await account.post_to(desk.standings, policy.brand, whose, event.address, source)
         case Consents():
             given = _given(event, said.source, said.actor)
-            await consent(desk.consents, desk.confirmations, said.policy, said.recipient_id, given)
+            standing = await desk.standings.get(policy.brand, whose)
+            country = standing.country if standing else None
+            await consent(desk.consents, desk.confirmations, policy, whose, given, country)
         case Leaves():
             await _leave(desk, said, event)
         case _:

@@ -11,7 +11,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.policy.scopes import can_be_asked, category_of, scopes_to_ask
-from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, partner_scope
+from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, is_about_mail, partner_scope
 from mailer.ports.consents import CONFIRMED, Consent, Consents, Lifting, Recorded
 from mailer.ports.wishes import Wish
 
@@ -37,11 +37,16 @@ class ConsentRefused(ValueError):
 
 
 async def consent(
-    consents: Consents, confirmations: Confirmations, policy: Policy, recipient_id: int, said: Consent
+    consents: Consents,
+    confirmations: Confirmations,
+    policy: Policy,
+    recipient_id: int,
+    said: Consent,
+    country: str | None,
 ) -> Recorded | Asked:
     """Records what a person consents to. It ends their own older opt-out of it, and no objection.
 
-    Where the policy wants a confirmed subscription, this asks for the confirmation instead.
+    Where the policy wants a confirmed subscription, or the law a confirmed consent, this asks for the confirmation.
 
     Args:
         consents: where it is kept.
@@ -49,12 +54,13 @@ async def consent(
         policy: the brand's.
         recipient_id: who consents.
         said: to what, with its proof.
+        country: as the person's standing has it.
 
     Raises:
         ConsentRefused: it has no proof or no known scope, is nobody's own, or the brand has no such recipient.
     """
     said = checked(policy, said, datetime.now(UTC))
-    if needs_confirmation(policy, said):
+    if needs_confirmation(policy, said) or lacks_confirmation(policy, said, country):
         return await request_subscription(confirmations, policy, recipient_id, said)
     return _known(policy, await consents.record(policy.brand, recipient_id, said, _lifting(policy, said, said.at)))
 
@@ -168,6 +174,11 @@ def basis_of_notices(policy: Policy, collected_under: str | None) -> str:
 def needs_confirmation(policy: Policy, said: Consent) -> bool:
     """Tells whether it counts only once it is confirmed, and is not."""
     return said.source != CONFIRMED and is_confirmed(policy, said.scope)
+
+
+def lacks_confirmation(policy: Policy, said: Consent, country: str | None) -> bool:
+    """Tells whether it counts for nothing by the law of the countries said of somebody until it is confirmed."""
+    return said.source != CONFIRMED and is_about_mail(said.scope) and policy.consent_terms(country).confirmed
 
 
 def is_confirmed(policy: Policy, scope: str) -> bool:

@@ -7,6 +7,7 @@ import typer
 
 from mailer import resources
 from mailer.cli.shared import AsJson, fail, note, out, print_json, settings, table
+from mailer.policy.consents import Terms
 from mailer.policy.countries import country_code
 from mailer.policy.jurisdiction import SWITCHES, Demand, Jurisdiction, JurisdictionError, Law, load_law
 from mailer.settings import SettingsError
@@ -25,8 +26,10 @@ day on which somebody looked.
 `MAILER_JURISDICTIONS` points at a folder of your own, which then is all the law there is. A file is one jurisdiction:
 its `name`, its `countries`, and a section for each demand. `promo_basis`, `partner_mail` and `tracking` are required.
 A country stands in one file. States of a federation and business addresses are not told apart, nor does a consent
-count that a law only implies, from a sale or an inquiry. Of ages, only `under_13` is known. That a consent is confirmed
-(Germany, Austria) is for `confirmed` in the policy; that it is renewed after some time (Korea), for the application.
+count that a law only implies, from a sale or an inquiry. Of ages, only `under_13` is known.
+
+`confirmed` says that a consent to mail counts once a link in a mail has confirmed it, whatever a policy says, and
+`renewal`, for how many months it counts. Where several countries were said of somebody, all of their demands hold.
 
 """
 Code = Annotated[str | None, typer.Argument(help="A country by ISO 3166-1, such as DE or UK.")]
@@ -95,13 +98,21 @@ def page_of(law: Law) -> str:
     least = ", ".join(f'`{name} = "{getattr(law.unreviewed, name)}"`' for name in SWITCHES)
     parts = [
         HEAD,
-        f"In a country that is not on this page, and where nobody knows the country, at least {least} holds.\n",
+        f"In a country that is not on this page, and where nobody knows the country, at least {least} holds;\n",
+        f"a consent is {_words(law.terms(None))}.\n",
     ]
     for one in _sorted(law):
         parts.append(f"\n## {one.name}\n\n{', '.join(one.countries)}\n\n")
         parts.append("| demand | value | law | checked | sure |\n|---|---|---|---|---|\n")
         parts.extend(f"| `{name}` | {' | '.join(cells)} |\n" for name, *cells in _rows(one))
     return "".join(parts)
+
+
+def _words(terms: Terms) -> str:
+    """The terms of a consent in words."""
+    return (
+        f"{'' if terms.confirmed else 'not '}to be confirmed, and counts for {terms.months or 'any number of'} months"
+    )
 
 
 def floor_of(law: Law, one: Jurisdiction) -> dict[str, str]:

@@ -43,6 +43,7 @@ _STANDING = (
     "s.tracking_refused_at IS NOT NULL",
     "s.channel",
     "s.generation",
+    "s.consented",
 )
 """The fields of a `Standing` in their order, up to those that are only known beside a mailing."""
 STANDING_COLUMNS = len(_STANDING)

@@ -21,6 +21,7 @@ from mailer.policy.attachments import INERT, ContentType
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.changes import Notice
 from mailer.policy.coherence import faults_of_floors, faults_within
+from mailer.policy.consents import Terms
 from mailer.policy.faults import PolicyError as PolicyError
 from mailer.policy.faults import describe, fault, not_toml, place, shown
 from mailer.policy.forms import DOMAIN, LOCALE, VERSION, language_tag
@@ -278,7 +279,7 @@ class Policy(Section):
     def __copy__(self) -> Self:
         """A copy's switches and law may be others: it works out for itself which hold."""
         policy = super().__copy__()
-        for name in ("_effective", "_named", "_purposes", "_partnerships", "marks", "vocabulary", "days"):
+        for name in ("_effective", "_named", "_purposes", "_terms", "_partnerships", "marks", "vocabulary", "days"):
             policy.__dict__.pop(name, None)
         return policy
 
@@ -289,6 +290,10 @@ class Policy(Section):
 
     @cached_property
     def _named(self) -> dict[str | None, bool]:
+        return {}
+
+    @cached_property
+    def _terms(self) -> dict[str | None, Terms]:
         return {}
 
     @cached_property
@@ -305,6 +310,13 @@ class Policy(Section):
         if found is None:
             found = frozenset.intersection(*(frozenset(version.purposes) for version in self.binding(said)))
             self._purposes[said] = found
+        return found
+
+    def consent_terms(self, said: str | None) -> Terms:
+        """The terms on which consents count by the law of the countries said of somebody."""
+        found = self._terms.get(said)
+        if found is None:
+            found = self._terms[said] = self._law.terms(said)
         return found
 
     def knows(self, said: str | None) -> bool:

@@ -13,6 +13,7 @@ from mailer.policy.category import Category
 from mailer.policy.deciding import explain
 from mailer.policy.decision import Decision, Divert, Facts, Hold, Send, Suppress
 from mailer.policy.document import Policy
+from mailer.policy.getting import missing_basis
 from mailer.policy.registry import RULES
 from mailer.policy.standing import Standing
 from mailer.policy.switches import Floor, Switches
@@ -60,7 +61,7 @@ def switches(policy: Policy, standing: Standing) -> Iterator[tuple[str, str, str
 def missing(facts: Facts, decision: Decision) -> tuple[str, ...]:
     """Names what nobody knows of the person, where that is the reason: fields of a person in an event."""
     unknown = isinstance(decision, Suppress) and decision.reason == "unknown_basis"
-    return rules.missing_basis(facts.policy, facts.standing) if unknown else ()
+    return missing_basis(facts.policy, facts.standing) if unknown else ()
 
 
 def _line(name: str, facts: Facts, said: str, *, decides: bool = False) -> Line:

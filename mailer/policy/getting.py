@@ -49,6 +49,13 @@ def has_mandatory_announcements(policy: Policy, standing: Standing, now: datetim
     return any(isinstance(verdict, Send) and verdict.category.mandatory for verdict in verdicts)
 
 
+def missing_basis(policy: Policy, standing: Standing) -> tuple[str, ...]:
+    """The fields of a person, by their names in an event, without which no promotion goes to them."""
+    is_known = policy.knows(standing.collected_under)
+    known = {"source": standing.source, "policy_version": is_known}
+    return tuple(name for name, value in known.items() if not value)
+
+
 def _mailings(policy: Policy, category: Category, standing: Standing) -> Iterator[Mailing]:
     """Yields the mailings that a category allows: for each purpose, and each topic and partner of the person."""
     topics = [None, *(scope.partition("/")[2] for scope in standing.consents if scope.startswith(f"{category.name}/"))]

@@ -12,9 +12,10 @@ from typing import Annotated, Final, Generic, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
+from mailer.policy.consents import UNREVIEWED_TERMS, Terms, strictest_terms
 from mailer.policy.faults import PolicyError, describe, not_toml
 from mailer.policy.lines import line_of
-from mailer.policy.section import Country, Day, Section, Text
+from mailer.policy.section import Country, Day, Section, Text, Whole
 from mailer.policy.switches import Floor, PartnerMail, PromoBasis, Tracking, strictest_floor
 
 Sure = Literal["primary", "secondary", "unsure"]
@@ -45,6 +46,8 @@ class Jurisdiction(Section):
         name: as people call it.
         countries: where it holds: a state with its territories, or several states with one law.
         promo_basis, partner_mail, tracking: the least of these switches.
+        confirmed: a consent to mail counts once a link in a mail has confirmed it.
+        renewal: the months after which it has to be given again.
         label: what the subject of marketing begins with.
         line: what the body of a promotion says: that it is advertising, by language.
     """
@@ -54,6 +57,8 @@ class Jurisdiction(Section):
     promo_basis: Demand[PromoBasis]
     partner_mail: Demand[PartnerMail]
     tracking: Demand[Tracking]
+    confirmed: Demand[Literal[True]] | None = None
+    renewal: Demand[Annotated[Whole, Field(ge=1, le=1200)]] | None = None
     label: Demand[Text] | None = None
     line: Demand[Annotated[dict[str, Text], Field(min_length=1)]] | None = None
 
@@ -71,10 +76,15 @@ class Jurisdiction(Section):
         doubted = {name: getattr(UNREVIEWED, name) for name, demand in said.items() if demand.sure == "unsure"}
         return strictest_floor(floor, Floor.model_validate(doubted))
 
+    @property
+    def terms(self) -> Terms:
+        """The terms on which a consent counts."""
+        return Terms(self.confirmed is not None, self.renewal.value if self.renewal else None)
+
 
 SWITCHES: Final = ("promo_basis", "partner_mail", "tracking")
 """The demands that are the least of a switch."""
-DEMANDS: Final = (*SWITCHES, "label", "line")
+DEMANDS: Final = (*SWITCHES, "confirmed", "renewal", "label", "line")
 """Every key of a jurisdiction that is a demand."""
 UNREVIEWED: Final = Floor(promo_basis="opt_in", partner_mail="on_request", tracking="mailing")
 """The floor where nobody knows the law, whatever the files say; where a file is stricter, that holds there as well."""
@@ -124,6 +134,8 @@ class Law:
         self._by_country = {country: one for one in self.jurisdictions for country in one.countries}
         self._floors = {country: one.floor for country, one in self._by_country.items()}
         self.unreviewed = strictest_floor(UNREVIEWED, *self._floors.values())
+        self._terms = {country: one.terms for country, one in self._by_country.items()}
+        self._unreviewed_terms = strictest_terms((UNREVIEWED_TERMS, *self._terms.values()))
         self.marks = dict(_marks(self.jurisdictions))
 
     @property
@@ -138,6 +150,11 @@ class Law:
     def floor(self, said: str | None) -> Floor:
         """The least of each switch for somebody of whom countries were said, one a line; None: nobody knows where."""
         return strictest_floor(*(self._floors.get(country, self.unreviewed) for country in (said or "").split("\n")))
+
+    def terms(self, said: str | None) -> Terms:
+        """The terms of consents of somebody of whom countries were said, one a line; None: nobody knows where."""
+        countries = (said or "").split("\n")
+        return strictest_terms(self._terms.get(country, self._unreviewed_terms) for country in countries)
 
 
 def _marks(jurisdictions: Iterable[Jurisdiction]) -> Iterator[tuple[str, Mark]]:

@@ -7,8 +7,8 @@ one kind of mail, that kind is a trait (`Category.partners`, `Category.invites`,
 from datetime import timedelta
 
 from mailer.policy.category import CATEGORIES, Category
+from mailer.policy.consents import flaw_of
 from mailer.policy.decision import EXPIRED, Decision, Divert, Facts, Hold, Mailing, Suppress
-from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.policy.sources import FOR_SOMETHING_ELSE
 from mailer.policy.standing import (
@@ -41,9 +41,25 @@ def _unreachable(reason: str, name: str, facts: Facts) -> Decision:
 
 def _consented(facts: Facts) -> bool:
     """Whether the person asked for this: the category, this topic of it, or the partner whose mail it is."""
-    if facts.standing.consented(facts.category.name, facts.mailing.topic):
-        return True
-    return facts.category.partners and partner_scope(facts.mailing.partner or "") in facts.standing.consents
+    return bool(facts.standing.consents) and _unasked(facts, "no consent") is None
+
+
+def _unasked(facts: Facts, reason: str) -> str | None:
+    """The reason why nothing that the person asked for is this: the law's, or else the one given. None: it is."""
+    name, topic = facts.category.name, facts.mailing.topic
+    scopes = [name] if topic is None else [name, scope(name, topic)]
+    if facts.category.partners:
+        scopes.append(partner_scope(facts.mailing.partner or ""))
+    flaws = [_flaw(facts, asked, reason) for asked in scopes]
+    return None if None in flaws else next((flaw for flaw in flaws if flaw != reason), reason)
+
+
+def _flaw(facts: Facts, asked: str, reason: str) -> str | None:
+    """The reason why there is no consent to a scope that counts: the law's, or else the one given. None: there is."""
+    standing = facts.standing
+    if asked not in standing.consents:
+        return reason
+    return flaw_of(facts.policy.consent_terms(standing.country), standing.consent_days, asked, facts.now)
 
 
 @rule(
@@ -165,8 +181,8 @@ def partner_request(facts: Facts) -> Verdict:
     asked, left = partner_scope(partner), facts.standing.opted_out
     if left and not left.isdisjoint((asked, SHARING)):
         return _suppress("opted_out", "partner-request", facts)
-    if allowed == "on_request" and asked not in facts.standing.consents:
-        return _suppress("not_requested", "partner-request", facts)
+    if allowed == "on_request" and (flaw := _flaw(facts, asked, "not_requested")):
+        return _suppress(flaw, "partner-request", facts)
     return None
 
 
@@ -217,13 +233,6 @@ def known_basis(facts: Facts) -> Verdict:
     return _suppress("unknown_basis", "known-basis", facts)
 
 
-def missing_basis(policy: Policy, standing: Standing) -> tuple[str, ...]:
-    """The fields of a person, by their names in an event, without which no promotion goes to them."""
-    is_known = policy.knows(standing.collected_under)
-    known = {"source": standing.source, "policy_version": is_known}
-    return tuple(name for name, value in known.items() if not value)
-
-
 @rule("contest-entry", "interpals-01", sees=("standing.source", "standing.consents"))
 def contest_entry(facts: Facts) -> Verdict:
     """Entering a contest is no marketing consent, nor is anything else for which an address was given."""
@@ -240,9 +249,10 @@ def contest_entry(facts: Facts) -> Verdict:
 )
 def promo_basis(facts: Facts) -> Verdict:
     """Where direct marketing needs an opt-in, only those get it who asked."""
-    if not facts.category.markets or facts.switches.promo_basis == "opt_out" or _consented(facts):
+    if not facts.category.markets or facts.switches.promo_basis == "opt_out":
         return None
-    return _suppress("no_opt_in", "promo-basis", facts)
+    flaw = _unasked(facts, "no_opt_in")
+    return _suppress(flaw, "promo-basis", facts) if flaw else None
 
 
 @rule("topic-consent", "paltalk06-01", sees=("mailing.topic", "standing.consents"))
@@ -260,9 +270,10 @@ def topic_consent(facts: Facts) -> Verdict:
 def subscription(facts: Facts) -> Verdict:
     """Where the policy wants a confirmed subscription, nobody gets the category without one."""
     terms = facts.policy.terms.get(facts.category.name)
-    if terms is None or not terms.confirmed or _consented(facts):
+    if terms is None or not terms.confirmed:
         return None
-    return _suppress("not_subscribed", "subscription", facts)
+    flaw = _unasked(facts, "not_subscribed")
+    return _suppress(flaw, "subscription", facts) if flaw else None
 
 
 @rule("fresh-consent", "paltalk06-25", sees=("mailing.purpose", "standing.collected_under", "standing.consents"))
@@ -271,9 +282,8 @@ def fresh_consent(facts: Facts) -> Verdict:
     purpose = facts.mailing.purpose
     if facts.category.mandatory or purpose in facts.policy.purposes_under(facts.standing.collected_under):
         return None
-    if purpose_scope(purpose) in facts.standing.consents:
-        return None
-    return _suppress("needs_fresh_consent", "fresh-consent", facts)
+    flaw = _flaw(facts, purpose_scope(purpose), "needs_fresh_consent")
+    return _suppress(flaw, "fresh-consent", facts) if flaw else None
 
 
 @rule(

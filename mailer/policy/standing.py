@@ -92,6 +92,7 @@ class Standing:
         tracking_refused: no pixel and no tracked link (paltalk06-20).
         channel: how the person wants to be reached; `email`, or another one.
         generation: grows with each change of the address; links that do more than opt out are good for one.
+        consent_days: of the consents (see `policy.consents`).
         invited_by: the mailing of the invitation that the address has had.
         sent: how many counted mails of a category there were within the days of its cap or alarm, and of all optional
             mail (`EVERYTHING_OPTIONAL`) within those of the brand's, other mailings' only.
@@ -122,6 +123,7 @@ class Standing:
     tracking_refused: bool = False
     channel: str = EMAIL
     generation: int = 1
+    consent_days: str | None = None
     invited_by: UUID | None = None
     sent: tuple[tuple[str, int], ...] = ()
     copy_of: int | None = None
@@ -149,8 +151,3 @@ class Standing:
             if counted == name:
                 return n
         return 0
-
-    def consented(self, category: str, topic: str | None = None) -> bool:
-        """Whether there is a consent to a category, or to this topic of it."""
-        given = self.consents
-        return bool(given) and (category in given or (topic is not None and scope(category, topic) in given))

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from itertools import combinations
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from mailer.policy.consents import days_of_all
 from mailer.policy.document import Policy
 from mailer.policy.standing import (
     EVERY_PRODUCT,
@@ -109,7 +111,7 @@ def bases(policy: Policy) -> tuple[Person, Person]:
     optional = [name for name, category in policy.categories.items() if category.optional]
     asked = frozenset([*optional, *(partner_scope(partner.id) for partner in policy.partners)])
     nothing = Person(plain, ("asked for nothing",))
-    return nothing, Person(replace(plain, consents=asked), ("asked for all optional mail",))
+    return nothing, Person(_proven(replace(plain, consents=asked)), ("asked for all optional mail",))
 
 
 def with_traits(base: Person, *traits: Trait) -> Person:
@@ -118,9 +120,14 @@ def with_traits(base: Person, *traits: Trait) -> Person:
     said = () if "consents" in changes else base.says
     return replace(
         base,
-        standing=replace(base.standing, **changes),
+        standing=_proven(replace(base.standing, **changes)),
         says=(*said, *(trait.says for trait in traits if trait.says)),
     )
+
+
+def _proven(standing: Standing) -> Standing:
+    """The same person, whose consents are confirmed and new."""
+    return replace(standing, consent_days=days_of_all(standing.consents, date.max, date.max))
 
 
 def _trait(says: str, **changes: Any) -> Trait:

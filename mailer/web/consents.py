@@ -12,8 +12,8 @@ from mailer.actions.opt_out import opt_out
 from mailer.actions.wishes import Asked
 from mailer.inputs import Moment, Name, Scope, Slug, Words, few_items
 from mailer.policy.document import Policy
+from mailer.policy.getting import missing_basis
 from mailer.policy.publishers import Read, ToRead, ToSay, may
-from mailer.policy.rules import missing_basis
 from mailer.policy.scopes import can_be_left, category_of, scopes_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL, purpose_scope
 from mailer.ports.consents import Consent, Recorded
@@ -139,7 +139,9 @@ async def record(
         if not said.given:
             withdrawn = await withdraw(desk.consents, policy, recipient_id, kept)
             return ConsentKept(state=_state(withdrawn), scope=said.scope, still_left=sorted(withdrawn.left))
-        done = await consent(desk.consents, desk.confirmations, policy, recipient_id, kept)
+        standing = await site.standings.get(brand, recipient_id)
+        country = standing.country if standing else None
+        done = await consent(desk.consents, desk.confirmations, policy, recipient_id, kept, country)
     except ConsentRefused as error:
         raise HTTPException(422, str(error)) from error
     missing = await _missing(site, policy, recipient_id, said.scope)

@@ -34,7 +34,7 @@ def said(scope: str, given: bool = True, **values: Any) -> Consent:
 async def give(world: World, recipient_id: int, scope: str, brand: str = BRAND, **values: Any) -> Recorded | Asked:
     """Records a consent by the action."""
     mail = Confirmations(LINKS, world.wishes)
-    return await consent(world.consents, mail, policies()[brand], recipient_id, said(scope, **values))
+    return await consent(world.consents, mail, policies()[brand], recipient_id, said(scope, **values), "US")
 
 
 async def leave(world: World, recipient_id: int, scope: str) -> None:
@@ -340,7 +340,7 @@ async def test_the_answer_to_a_consent_names_what_is_missing(world: World) -> No
 
 async def test_the_api_shows_how_somebody_stands(world: World) -> None:
     """The standing after a consent, its withdrawal, and an opt-out of a purpose; a ref may hold a slash."""
-    await world.importer().write([ImportRow(Person(ref="shop/17", email="ada@people.example"))])
+    await world.importer().write([ImportRow(Person(ref="shop/17", email="ada@people.example", country="US"))])
     key = await issue_key(world.pool, "shop", BRAND)
     async with browse(world, authorization=f"Bearer {key}") as client:
         path = f"/api/v1/recipients/{BRAND}/shop/17"
@@ -356,3 +356,22 @@ async def test_the_api_shows_how_somebody_stands(world: World) -> None:
     assert (shown["ref"], shown["consents"]) == ("shop/17", [])
     assert shown["opted_out"] == ["newsletter", "promotional", "purpose/offers"]
     assert shown["electronic_notices"].startswith("the policy of interpals, version 2024")
+
+
+async def test_the_days_of_consents_stand_with_them(world: World) -> None:
+    """A standing has the newest day of each consent, and of its confirmation since it was withdrawn last."""
+    [ada] = await world.known(1)
+    days = [datetime(2026, 1, day, 23, 30, tzinfo=UTC) for day in range(1, 7)]
+
+    async def stands(at: datetime, *, given: bool = True, source: str = "application") -> str | None:
+        consent = said("newsletter", given, at=at, source=source, proof="form 17")
+        await world.consents.record(BRAND, ada, consent)
+        return (await standing(world, ada)).consent_days
+
+    assert (await standing(world, ada)).consent_days is None
+    assert await stands(days[0], source="confirmed") == "newsletter\t2026-01-01\t2026-01-01"
+    assert await stands(days[1]) == "newsletter\t2026-01-02\t2026-01-01"
+    assert await stands(days[2], given=False) is None
+    assert await stands(days[3]) == "newsletter\t2026-01-04\t"
+    assert await stands(days[4], source="confirmed") == "newsletter\t2026-01-05\t2026-01-05"
+    assert await stands(days[2], given=False) == "newsletter\t2026-01-05\t2026-01-05"

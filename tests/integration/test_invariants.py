@@ -112,8 +112,7 @@ class Machine(RuleBasedStateMachine):
         self.do(self.steps.imported(account))
         self.model.settle(account, address)
         if wants:
-            self.do(self.steps.consents(account, "newsletter"))
-            self.model.want(account, "newsletter")
+            self.model.want(account, "newsletter", self.do(self.steps.consents(account, "newsletter")))
 
     def living_links(self) -> list[tuple[str, Account, str]]:
         """Returns the links that were mailed to accounts which have not been erased."""
@@ -128,8 +127,7 @@ class Machine(RuleBasedStateMachine):
             with pytest.raises(ConsentRefused):
                 self.do(self.steps.consents(account, category))
             return
-        self.do(self.steps.consents(account, category))
-        self.model.want(account, category)
+        self.model.want(account, category, self.do(self.steps.consents(account, category)))
 
     @somebody_lives
     @rule(pick=picks, category=st.sampled_from(OPTIONAL))

@@ -10,18 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.policy.category import CATEGORIES
+from mailer.policy.consents import days_of_all
 from mailer.policy.deciding import ASKED, SEND, decide, explain, facts_of
 from mailer.policy.decision import Decision, Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.document import CategoryTerms, Hours, Policy
+from mailer.policy.getting import missing_basis
 from mailer.policy.rates import may_count, rates_of
 from mailer.policy.registry import RULES
-from mailer.policy.rules import missing_basis
 from mailer.policy.section import Cap
 from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, WRITTEN, Standing
 from mailer.policy.switches import ORDER, Floor, Switches
 from tests.factories import law, policies
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+TODAY = NOW.date()
 HERE, OTHER = UUID(int=7), UUID(int=8)
 OPTIONAL = [category for category in CATEGORIES.values() if category.optional]
 MANDATORY = [category for category in CATEGORIES.values() if category.mandatory]
@@ -221,7 +223,12 @@ def test_no_policy_goes_below_the_floor(country: str) -> None:
     asks = law().floor(country).promo_basis == "opt_in"
     decision = decided("promotional", replace(ADA, country=country))
     assert reason(decision) == ("no_opt_in" if asks else None)
-    willing = replace(ADA, country=country, consents=frozenset({"promotional"}))
+    willing = replace(
+        ADA,
+        country=country,
+        consents=frozenset({"promotional"}),
+        consent_days=days_of_all(["promotional"], TODAY, TODAY),
+    )
     assert isinstance(decided("promotional", willing), Send)
 
 

@@ -168,7 +168,7 @@ PEOPLE: list[tuple[str | None, str, Standing, Policy, dict[str, Any]]] = [
     (None, "newsletter", replace(ADA, sent=(("newsletter", 9),)), BRAND_CAP, {}),
     (None, "service", ADA, UNPAID, {}),
     ("no_opt_in", "promotional", replace(ADA, country=None), POLICY, {}),
-    (None, "promotional", consenting("promotional", country=None), POLICY, {}),
+    ("consent_not_confirmed", "promotional", consenting("promotional", country=None), POLICY, {}),
     ("erased_before", "newsletter", consenting("newsletter/None", erased_before=True), POLICY, {}),
     (None, "notification", replace(ADA, country="FR"), AMERICAN_DAY, {}),
     ("outside_hours", "notification", ADA, AMERICAN_DAY, {}),

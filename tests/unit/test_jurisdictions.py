@@ -160,14 +160,14 @@ def test_every_demand_is_made_by_some_file() -> None:
 
 
 FILES = """
-at  opt_in  on_request unlinkable ssss -      en,de,fr,it,es,pt,nl,sv,pl,ar
+at  opt_in  on_request unlinkable sssss -      en,de,fr,it,es,pt,nl,sv,pl,ar
 au  opt_in  on_request unlinkable ssu  -      -
 br  opt_in  on_request unlinkable uuu  -      -
 ca  opt_in  on_request unlinkable ssu  -      -
 ch  opt_in  on_request unlinkable ssu  -      -
 cn  opt_in  on_request unlinkable ssus 广告   -
 crown-dependencies opt_in on_request unlinkable uuu - -
-de  opt_in  on_request unlinkable ssss -      en,de,fr,it,es,pt,nl,sv,pl,ar
+de  opt_in  on_request unlinkable sssss -      en,de,fr,it,es,pt,nl,sv,pl,ar
 eea opt_in  on_request unlinkable ssss -      en,de,fr,it,es,pt,nl,sv,pl,ar
 fr  opt_in  on_request mailing    ssss -      en,de,fr,it,es,pt,nl,sv,pl,ar
 gb  opt_in  on_request unlinkable ssss -      en
@@ -175,7 +175,7 @@ il  opt_in  on_request unlinkable ssus פרסומת: -
 in  opt_in  on_request mailing    uuu  -      -
 it  opt_in  on_request mailing    ssss -      en,de,fr,it,es,pt,nl,sv,pl,ar
 jp  opt_in  on_request unlinkable ssu  -      -
-kr  opt_in  on_request unlinkable ssus (광고) -
+kr  opt_in  on_request unlinkable ssuss (광고) -
 nz  opt_in  on_request unlinkable ssu  -      -
 sg  opt_in  on_request unlinkable ssus <ADV>  -
 tr  opt_in  on_request unlinkable ssus -      en,tr

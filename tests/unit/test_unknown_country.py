@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from mailer.policy.consents import days_of_all
 from mailer.policy.decision import Send
 from mailer.policy.standing import Standing
-from tests.unit.test_decision import decided, reason
+from tests.unit.test_decision import TODAY, decided, reason
 
 SOMEBODY = Standing(17, 1, "ada@people.example", source="sign-up", collected_under="2024")
 
@@ -14,9 +15,12 @@ SOMEBODY = Standing(17, 1, "ada@people.example", source="sign-up", collected_und
 @pytest.mark.parametrize("country", [None, "XX", "EU", "UK", "AQ", "NG"])
 @pytest.mark.parametrize("category", ["newsletter", "promotional"])
 def test_an_unknown_country_asks_for_the_most(country: str | None, category: str) -> None:
-    """Nobody there is marketed to without an opt-in; mandatory mail goes."""
+    """Nobody there is marketed to without an opt-in that was confirmed; mandatory mail goes."""
     somebody = replace(SOMEBODY, country=country)
     assert reason(decided(category, somebody)) == "no_opt_in"
-    assert isinstance(decided(category, replace(somebody, consents=frozenset({category}))), Send)
+    asked = replace(somebody, consents=frozenset({category}))
+    assert reason(decided(category, asked)) == "consent_not_confirmed"
+    confirmed = replace(asked, consent_days=days_of_all([category], TODAY, TODAY))
+    assert isinstance(decided(category, confirmed), Send)
     for mandatory in ("account", "service", "breach"):
         assert isinstance(decided(mandatory, somebody), Send)

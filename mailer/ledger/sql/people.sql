@@ -238,14 +238,20 @@ WITH stopped AS (
     WHERE r.id = ANY ($1::bigint[])
     GROUP BY r.id
 ), said AS (
-    SELECT latest.recipient_id, array_agg(latest.scope ORDER BY latest.scope) AS consents
-    FROM (SELECT DISTINCT ON (c.recipient_id, c.scope) c.recipient_id, c.scope, c.given
+    -- With the days of the newest, and of the newest that a link in a mail has confirmed since any withdrawal.
+    SELECT g.recipient_id, array_agg(g.scope ORDER BY g.scope) AS consents,
+           string_agg(concat(g.scope, E'\t', (g.at AT TIME ZONE 'UTC')::date, E'\t',
+                             (nullif(greatest(g.confirmed_at, g.withdrawn_at), g.withdrawn_at) AT TIME ZONE 'UTC')::date),
+                      E'\n' ORDER BY g.scope) AS consented
+    FROM (SELECT c.recipient_id, c.scope, max(c.at) FILTER (WHERE c.given) AS at,
+                 max(c.at) FILTER (WHERE c.given AND c.source = 'confirmed') AS confirmed_at,
+                 coalesce(max(c.at) FILTER (WHERE NOT c.given), '-infinity') AS withdrawn_at
           FROM consents c JOIN stopped ON stopped.id = c.recipient_id
           -- Nothing is left of what was said before an erasure.
           WHERE c.counts AND c.at > coalesce(stopped.erased_before_at, '-infinity')
-          ORDER BY c.recipient_id, c.scope, c.at DESC, c.given, c.id DESC) latest
-    WHERE latest.given
-    GROUP BY latest.recipient_id
+          GROUP BY c.recipient_id, c.scope) g
+    WHERE g.at > g.withdrawn_at
+    GROUP BY g.recipient_id
 ), derived AS (
     SELECT r.id, r.address_hash, r.country AS own_country, stopped.dead_at, stopped.dead_in, stopped.erased_before_at,
            r.source AS own_source, r.policy_version AS own_version,
@@ -261,7 +267,7 @@ WITH stopped AS (
                 ELSE nullif(all_said(ARRAY[coalesce(r.policy_version, ''),
                                            nullif(ltrim(all_said(beside.versions || stopped.versions), E'\n'), '')]), '')
                 END AS policy_version,
-           coalesce(said.consents, '{}') AS consents,
+           coalesce(said.consents, '{}') AS consents, said.consented,
            CASE WHEN r.address_hash IS NULL THEN coalesce(s.opted_out, '{}') ELSE stopped.scopes END AS opted_out,
            CASE WHEN r.address_hash IS NULL THEN s.objected_at ELSE stopped.objected_at END AS objected_at
     FROM recipients r JOIN stopped USING (id) LEFT JOIN said ON said.recipient_id = r.id
@@ -282,9 +288,9 @@ WITH stopped AS (
     WHERE r.id = d.id
 )
 INSERT INTO standings AS st (recipient_id, address_hash, opted_out, address_dead_at, dead_in, objected_at,
-                             erased_before_at, consents, source, collected_under, country)
-SELECT d.id, d.address_hash, d.opted_out, d.dead_at, d.dead_in, d.objected_at, d.erased_before_at, d.consents, d.source,
-       d.collected_under, d.country
+                             erased_before_at, consents, consented, source, collected_under, country)
+SELECT d.id, d.address_hash, d.opted_out, d.dead_at, d.dead_in, d.objected_at, d.erased_before_at, d.consents,
+       d.consented, d.source, d.collected_under, d.country
 FROM (SELECT d.*, CASE WHEN a.agreed IS NULL THEN d.policy_version
                        ELSE coalesce(d.policy_version, '') || a.agreed END AS collected_under
       FROM derived d CROSS JOIN LATERAL (
@@ -292,18 +298,18 @@ FROM (SELECT d.*, CASE WHEN a.agreed IS NULL THEN d.policy_version
           FROM unnest(d.consents) AS given WHERE given ^@ 'version/') a) d
 LEFT JOIN standings s ON s.recipient_id = d.id
 WHERE s.recipient_id IS NULL
-   OR (s.address_hash, s.opted_out, s.address_dead_at, s.dead_in, s.objected_at, s.erased_before_at, s.consents, s.source,
-       s.collected_under, s.country)
+   OR (s.address_hash, s.opted_out, s.address_dead_at, s.dead_in, s.objected_at, s.erased_before_at, s.consents,
+       s.consented, s.source, s.collected_under, s.country)
       IS DISTINCT FROM
-      (d.address_hash, d.opted_out, d.dead_at, d.dead_in, d.objected_at, d.erased_before_at, d.consents, d.source,
-       d.collected_under, d.country)
+      (d.address_hash, d.opted_out, d.dead_at, d.dead_in, d.objected_at, d.erased_before_at, d.consents,
+       d.consented, d.source, d.collected_under, d.country)
 ORDER BY d.id
 ON CONFLICT (recipient_id) DO UPDATE SET
     version = st.version + 1, address_hash = EXCLUDED.address_hash, opted_out = EXCLUDED.opted_out,
     generation = st.generation + (st.address_hash IS DISTINCT FROM EXCLUDED.address_hash)::integer,
     address_dead_at = EXCLUDED.address_dead_at, dead_in = EXCLUDED.dead_in, objected_at = EXCLUDED.objected_at,
-    erased_before_at = EXCLUDED.erased_before_at, consents = EXCLUDED.consents, source = EXCLUDED.source,
-    collected_under = EXCLUDED.collected_under, country = EXCLUDED.country
+    erased_before_at = EXCLUDED.erased_before_at, consents = EXCLUDED.consents, consented = EXCLUDED.consented,
+    source = EXCLUDED.source, collected_under = EXCLUDED.collected_under, country = EXCLUDED.country
 
 -- name: join_audiences
 INSERT INTO audience_members (brand, audience, recipient_id)
