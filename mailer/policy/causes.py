@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from mailer.policy.category import CATEGORIES
+from mailer.policy.consents import days_of_all
 from mailer.policy.deciding import decide
 from mailer.policy.decision import Decision, Divert, Hold, Mailing, Send, Suppress
 from mailer.policy.document import CategoryTerms, Hours, Policy
@@ -18,6 +19,7 @@ from mailer.policy.switches import Switches
 _NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 _HERE, _ELSEWHERE = UUID(int=1), UUID(int=2)
 _PURPOSE, _PARTNER, _CHANNEL = "any-purpose", "a-partner", "telephone"
+_OPTIONAL = tuple(name for name, category in CATEGORIES.items() if category.optional)
 _OF_UPDATES = next(category.without_product for category in CATEGORIES.values() if category.without_product)
 
 
@@ -63,8 +65,13 @@ def _limited(policy: Policy) -> Policy:
     )
 
 
+def _asked(country: str, given_on: date, confirmed_on: date | None) -> dict[str, Any]:
+    """Somebody who has asked for everything optional, and lives in a country."""
+    scopes = frozenset({*_OPTIONAL, f"partner/{_PARTNER}"})
+    return {"country": country, "consents": scopes, "consent_days": days_of_all(scopes, given_on, confirmed_on)}
+
+
 _LEFT = {"opted_out": frozenset({EVERYTHING_OPTIONAL})}
-_OPTIONAL = tuple(name for name, category in CATEGORIES.items() if category.optional)
 
 CAUSES: tuple[Cause, ...] = (
     Cause("nothing is in the way"),
@@ -87,6 +94,11 @@ CAUSES: tuple[Cause, ...] = (
     Cause("nobody knows how the address was collected", {"source": None}),
     Cause("nobody knows where the person lives", {"country": None}),
     Cause("another country was said before that of the person, whose law asks for an opt-in", {"country": "US\nDE"}),
+    Cause("asked for, and not confirmed, which the law wants", _asked("DE", _NOW.date(), None)),
+    Cause("asked for, and confirmed, as the law wants", _asked("DE", _NOW.date(), _NOW.date())),
+    Cause(
+        "asked for longer ago than the law lets a consent count", _asked("KR", date(2024, 11, 20), date(2024, 11, 20))
+    ),
     Cause("the purpose is newer than the address", {"collected_under": "0"}, {}, _later),
     Cause("the address was only invited", {"source": "invitation", "invited_by": _ELSEWHERE}),
     Cause("the address entered a contest", {"source": "contest"}),

@@ -90,11 +90,12 @@ EXPIRED = "expired"
 
 @dataclass(slots=True)
 class Facts:
-    """All that a rule may look at, and none may change; frozen, it would cost a third of a decision.
+    """All that a rule may look at, and none may change but what is worked out once; frozen, it would cost a third more.
 
     Attributes:
         category: what the mail is to this person.
         switches: those that hold for this person.
+        has_asked: for this mail, with a consent that counts; None until a rule has worked it out.
     """
 
     mailing: Mailing
@@ -103,3 +104,4 @@ class Facts:
     now: datetime
     category: Category
     switches: Switches
+    has_asked: bool | None = None

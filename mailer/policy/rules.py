@@ -1,13 +1,13 @@
 """The rules that `decide` asks: each is one small pure function, with a source. Their order is in `deciding`.
 
-Rules look at a category's traits and never branch on a name, so that policies may add categories; where a rule is about
-one kind of mail, that kind is a trait (`Category.partners`, `Category.invites`, …).
+Rules look at a category's traits, and never at a name: what is about one kind of mail asks for a trait
+(`Category.partners`, `Category.invites`, …).
 """
 
 from datetime import timedelta
 
 from mailer.policy.category import CATEGORIES, Category
-from mailer.policy.consents import flaw_of
+from mailer.policy.consents import NO_TERMS, flaw_of
 from mailer.policy.decision import EXPIRED, Decision, Divert, Facts, Hold, Mailing, Suppress
 from mailer.policy.registry import rule
 from mailer.policy.sources import FOR_SOMETHING_ELSE
@@ -41,17 +41,29 @@ def _unreachable(reason: str, name: str, facts: Facts) -> Decision:
 
 def _consented(facts: Facts) -> bool:
     """Whether the person asked for this: the category, this topic of it, or the partner whose mail it is."""
-    return bool(facts.standing.consents) and _unasked(facts, "no consent") is None
+    found, given = facts.has_asked, facts.standing.consents
+    if found is None:
+        found = False
+        if given:
+            for asked in _asked(facts):
+                found = found or (asked in given and _flaw(facts, asked, "") is None)
+        facts.has_asked = found
+    return found
+
+
+def _asked(facts: Facts) -> tuple[str, ...]:
+    """The scopes of the consents that would be to this mail."""
+    name, topic = facts.category.name, facts.mailing.topic
+    if facts.category.partners:
+        return name, scope(name, topic), partner_scope(facts.mailing.partner or "")
+    return (name,) if topic is None else (name, f"{name}/{topic}")
 
 
 def _unasked(facts: Facts, reason: str) -> str | None:
     """The reason why nothing that the person asked for is this: the law's, or else the one given. None: it is."""
-    name, topic = facts.category.name, facts.mailing.topic
-    scopes = [name] if topic is None else [name, scope(name, topic)]
-    if facts.category.partners:
-        scopes.append(partner_scope(facts.mailing.partner or ""))
-    flaws = [_flaw(facts, asked, reason) for asked in scopes]
-    return None if None in flaws else next((flaw for flaw in flaws if flaw != reason), reason)
+    if _consented(facts):
+        return None
+    return next((flaw for asked in _asked(facts) if (flaw := _flaw(facts, asked, reason)) != reason), reason)
 
 
 def _flaw(facts: Facts, asked: str, reason: str) -> str | None:
@@ -59,7 +71,8 @@ def _flaw(facts: Facts, asked: str, reason: str) -> str | None:
     standing = facts.standing
     if asked not in standing.consents:
         return reason
-    return flaw_of(facts.policy.consent_terms(standing.country), standing.consent_days, asked, facts.now)
+    terms = facts.policy.consent_terms(standing.country)
+    return None if terms is NO_TERMS else flaw_of(terms, standing.consent_days, asked, facts.now)
 
 
 @rule(
@@ -362,11 +375,7 @@ def not_yet(facts: Facts) -> Verdict:
     return Hold(send_at, "not_yet_due", "not-yet", facts.policy.version)
 
 
-@rule(
-    "frequency",
-    "the policy's caps; MAIL.md",
-    sees=("standing.sent", "policy.cap"),
-)
+@rule("frequency", "the policy's caps; MAIL.md", sees=("standing.sent", "policy.cap"))
 def frequency(facts: Facts) -> Verdict:
     """Optional mail stays within the caps of its category and of the brand."""
     if facts.category.mandatory or not facts.standing.sent:
