@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from mailer.actions.consent import ConsentRefused, checked, needs_confirmation
 from mailer.actions.tables import FileBroken, Row, rows
@@ -29,6 +29,7 @@ COLUMNS = (*PERSONAL, *CONSENT, "paid", "products", "opted_out", "objected", "re
 """`consents`, `products`, `opted_out`, `audiences`: several, with semicolons between them; `paid`, `objected`,
 `restricted` and `deactivated` are yes or no."""
 _T = TypeVar("_T")
+_NAME = TypeAdapter[str](Name)
 _YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
@@ -137,10 +138,21 @@ async def _write(importer: Importer, rows: Sequence[ImportRow]) -> None:
 
 @rule("suppressions-travel", "interpals-13")
 def suppressions_travel(from_controller: str | None, suppressions: object | None) -> str | None:
-    """Data that were another controller's come with its suppressions, or not at all."""
-    if from_controller is None or suppressions is not None:
+    """Data that were another controller's come with its name and its suppressions, or not at all."""
+    if from_controller is None:
         return None
-    return f"{from_controller}'s recipients come with its suppressions; name the file of them, which may be empty"
+    try:
+        is_named = bool(_NAME.validate_python(from_controller).strip())
+    except ValidationError:
+        is_named = False
+    if not is_named:
+        return f"--from-controller: {from_controller!r} is no name of a controller; say whose the data were until now"
+    if suppressions is not None:
+        return None
+    return (
+        f"{from_controller}'s recipients come with its suppressions; name the file of them, which may be empty: "
+        "--suppressions FILE.csv"
+    )
 
 
 def reason_of(error: ValueError) -> str:

@@ -38,7 +38,7 @@ def import_(
 
     async def act(app: App) -> Imported:
         if reason := suppressions_travel(from_controller, suppressions):
-            raise FileRefused(f"{reason}: --suppressions FILE.csv")
+            raise FileRefused(reason)
         if from_controller is not None and suppressions is not None:
             await _suppress_first(app, suppressions, brand, from_controller)
         # A chunk's rows live until it is written: looking for garbage among them often would take a third of the time.

@@ -44,7 +44,7 @@ ASKED: dict[str, tuple[Callable[[Category], bool], Callable[[Facts], Verdict]]] 
     "inviter": (lambda category: category.invites, rules.inviter),
     "one-invitation": (_optional, rules.one_invitation),
     "erased-before": (_optional, rules.erased_before),
-    "known-basis": (lambda category: category.promotes, rules.known_basis),
+    "known-basis": (lambda category: category.markets, rules.known_basis),
     "contest-entry": (lambda category: category.markets, rules.contest_entry),
     "topic-consent": (_optional, rules.topic_consent),
     "subscription": (_optional, rules.subscription),

@@ -235,13 +235,15 @@ def erased_before(facts: Facts) -> Verdict:
 
 @rule(
     "known-basis",
-    "PROMISES: unknown means no promotion; interpals-01",
-    sees=("standing.source", "standing.collected_under"),
+    "PROMISES: unknown means no promotion; interpals-01, interpals-13",
+    sees=("standing.source", "standing.collected_under", "standing.consents"),
 )
 def known_basis(facts: Facts) -> Verdict:
-    """No promotion where nobody knows how the address was collected, or under which policy."""
+    """No marketing where nobody knows how, or under which policy, an address was collected, but a newsletter asked for."""
     standing = facts.standing
-    if not facts.category.promotes or (standing.source and facts.policy.knows(standing.collected_under)):
+    if not facts.category.markets or (standing.source and facts.policy.knows(standing.collected_under)):
+        return None
+    if not facts.category.promotes and _consented(facts):
         return None
     return _suppress("unknown_basis", "known-basis", facts)
 

@@ -19,7 +19,7 @@ ANNOUNCED_FREELY = "updates"
 MARKETING = frozenset({"newsletter", "promotional", "partner"})
 """Direct marketing."""
 PROMOTING = frozenset({"promotional", "partner"})
-"""Offers, which need a known basis."""
+"""Offers, which need a known basis even where they were asked for."""
 
 
 class Expect(StrEnum):

@@ -183,9 +183,10 @@ def came_back(case: Case) -> Expect | None:
 
 @states("known-basis", FLOOR)
 def unknown(case: Case) -> Expect | None:
-    """No offer goes where nobody knows how the address was collected, or under which policy of the brand."""
+    """No marketing goes to an address of unknown origin or policy; a newsletter that was asked for does."""
     is_unknown = case.standing.source is None or case.standing.collected_under == FOREIGN_VERSION
-    return Expect.STAYS if case.category in PROMOTING and is_unknown else None
+    is_unasked = case.category in PROMOTING or not case.has_asked
+    return Expect.STAYS if case.category in MARKETING and is_unknown and is_unasked else None
 
 
 @states("contest-entry")

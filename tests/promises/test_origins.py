@@ -82,8 +82,9 @@ async def test_a_foreign_version_is_never_ours(world: World, operator: Stack) ->
     assert (await imports(operator, HEADER + line, *options))["taken"] == 1
     again = {**ADA, "policy_version": "2024"}
     for person in (again, {**again, "ref": "twin"}):
-        assert await told(world, event_of(BRAND, "spring-offer", person)) == []
-        assert await why_not(world, person["ref"]) == ("unknown_basis", "known-basis")
+        for template in ("weekly", "spring-offer"):
+            assert await told(world, event_of(BRAND, template, person)) == []
+            assert await why_not(world, person["ref"]) == ("unknown_basis", "known-basis")
     assert (await imports(operator, HEADER + line.replace("sign-up", "their list"), *options))["rejected"] == 1
     assert "source: there is no 'their list'" in reasons(operator)
 

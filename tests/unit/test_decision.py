@@ -300,9 +300,13 @@ def test_invariant_3(category: str, flag: str) -> None:
     ],
 )
 def test_an_unknown_basis(lacks: dict[str, Any], known: bool) -> None:
-    """Without a source or a known version no promotion goes out; legal and security mail does."""
+    """Without a source or a known version no marketing goes out, and offers not even on request; other mail does."""
     standing = replace(ADA, **lacks)
-    assert reason(decided("promotional", standing)) == (None if known else "unknown_basis")
+    unknown = None if known else "unknown_basis"
+    assert [reason(decided(name, standing)) for name in ("promotional", "newsletter")] == [unknown, unknown]
+    asked = replace(standing, consents=frozenset({"promotional", "newsletter"}))
+    assert [reason(decided(name, asked)) for name in ("promotional", "newsletter")] == [unknown, None]
+    assert [reason(decided(name, standing)) for name in ("account", "notification")] == [None, None]
     named = {"source": "source", "collected_under": "policy_version"}
     assert missing_basis(POLICY, standing) == (() if known else tuple(named[name] for name in lacks))
     for category in ("account", "breach", "rights", "policy_change", "business_transition"):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mailer.actions.imports import CHUNK, Imported, Rejected, import_recipients
+from mailer.actions.imports import CHUNK, Imported, Rejected, import_recipients, suppressions_travel
 from mailer.actions.tables import FileRefused
 from mailer.policy.document import Policy
 from mailer.ports.people import ImportRow
@@ -279,3 +279,18 @@ async def test_a_short_line_is_taken_by_what_it_has() -> None:
     assert [(line.line, line.values, line.reason) for line in done.rejected] == [
         (5, {"ref": "u2"}, "email: Field required")
     ]
+
+
+@pytest.mark.parametrize(
+    ("controller", "suppressions", "says"),
+    [
+        (None, None, None),
+        ("Acme", "left.csv", None),
+        ("Acme", None, "come with its suppressions"),
+        *((name, "left.csv", "is no name") for name in ("", " ", "\u2003", "Acme\nLtd", "A" * 201)),
+    ],
+)
+def test_another_controller_has_a_name(controller: str | None, suppressions: str | None, says: str | None) -> None:
+    """Data of another controller need its name, with letters in it, and the file of its suppressions."""
+    reason = suppressions_travel(controller, suppressions)
+    assert reason is None if says is None else says in str(reason)
