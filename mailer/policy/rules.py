@@ -239,7 +239,7 @@ def erased_before(facts: Facts) -> Verdict:
     sees=("standing.source", "standing.collected_under", "standing.consents"),
 )
 def known_basis(facts: Facts) -> Verdict:
-    """No marketing where nobody knows how, or under which policy, an address was collected, but a newsletter asked for."""
+    """No marketing where nobody knows how, or under which policy, an address came, but a newsletter asked for."""
     standing = facts.standing
     if not facts.category.markets or (standing.source and facts.policy.knows(standing.collected_under)):
         return None
