@@ -32,7 +32,7 @@ class Category:
         outlives_account: it reaches deactivated and restricted accounts too (account, legal and security mail).
         needs_release: a second, identified person releases it before anything is sent.
         written_fallback: who cannot get it electronically is put on the written-notice queue.
-        markets: it is direct marketing: it needs a known basis or a consent, and a policy or a law may ask for an opt-in.
+        markets: it is direct marketing: it needs a known basis or a consent, or an opt-in where that is asked for.
         promotes: it may carry promotional blocks, and needs a known basis also where it was asked for.
         partners: it is sent for a partner of the brand.
         invites: it goes to somebody who is no member yet, for a member.
