@@ -243,9 +243,8 @@ def known_basis(facts: Facts) -> Verdict:
     standing = facts.standing
     if not facts.category.markets or (standing.source and facts.policy.knows(standing.collected_under)):
         return None
-    if not facts.category.promotes and _consented(facts):
-        return None
-    return _suppress("unknown_basis", "known-basis", facts)
+    has_asked = not facts.category.promotes and _consented(facts)
+    return None if has_asked else _suppress("unknown_basis", "known-basis", facts)
 
 
 @rule("contest-entry", "interpals-01", sees=("standing.source", "standing.consents"))
