@@ -21,6 +21,7 @@ _LIKE: Final = str.maketrans(
 """Letters of Cyrillic, Greek and Armenian that look like Latin ones (Unicode UTS 39, confusables)."""
 _SEPARATORS: Final = re.compile(r"[\W_]+")
 _ASCII_SEPARATORS: Final = {code: None for code in range(128) if not chr(code).isalnum()}
+_SPELT: Final = re.compile(r"(?<!\w)(?:\w[.·*_-]){3,}\w(?!\w)")
 _SPREAD: Final = re.compile(r"(?<!\w)(?:\w[ .·*_-]){3,}\w(?!\w)")
 
 
@@ -40,4 +41,6 @@ def squeezed(text: str) -> str:
 
 def unspread(text: str) -> str:
     """A text in which words that are written letter by letter are words again: `s a l e`, `s-a-l-e`."""
-    return _SPREAD.sub(lambda found: re.sub(r"[ .·*_-]", "", found[0]), text)
+    for words in (_SPELT, _SPREAD):  # in this order, or a word of one letter before would be taken for a part of it
+        text = words.sub(lambda found: re.sub(r"[ .·*_-]", "", found[0]), text)
+    return text

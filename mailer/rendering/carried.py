@@ -16,17 +16,24 @@ from mailer.policy.lookalikes import UNSEEN, folded, squeezed
 from mailer.policy.registry import rule
 from mailer.rendering.compiled import Template
 from mailer.rendering.linkable import shown_texts
-from mailer.rendering.promotion import AMOUNT, promotional_words, selling_words
-from mailer.rendering.value_types import MAILBOX, Single, ValueType, words_of
+from mailer.rendering.promotion import AMOUNT, promotion_within, promotional_words, selling_words
+from mailer.rendering.value_types import MAILBOX, SLUG, Single, ValueType, words_of
 
-_AT: Final = re.compile(r"[^\s@<>\"'(),;:=&?/]+(?:@|%40)((?:[\w-]+\.)+[^\W\d_][\w-]+)", re.IGNORECASE)
-"""A mailbox, also as it stands in a URL; the group is its domain."""
-_MAYBE: Final = re.compile("[@\uff20\ufe6b]|%40|&(?:#|commat)|[([]at[)\\]]|[\uff08(]a\\s?t[\uff09)]", re.IGNORECASE)
+_AT: Final = re.compile(r"[^\s@<>(,;:=&?/]@((?:[\w-]+\.)+[^\W\d_][\w-]+|\[[\w.:]+\])")
+"""The end of a mailbox, with its domain as the group."""
+_MAYBE: Final = re.compile(
+    "[@\uff20\ufe6b]|[%=](?:25)*40|&(?:#|commat)|[([\uff08]\\s?at\\s?[)\\]\uff09]", re.IGNORECASE
+)
+_SAID: Final = re.compile(r"\bat\s+[\w-]+[.\u3002][\w-]", re.IGNORECASE)
+"""An @ as a word, before what looks like a domain."""
 _LONG: Final = 60
 _SIGN: Final = re.compile(rf"[%٪$€£¥!]|\d\W*[^\W\d]|{AMOUNT}", re.IGNORECASE)
 """Signs, and figures that say more than which one of a name: `Anna 7` does not."""
 _SELLING: Final = selling_words()
-_WRITTEN_OUT: Final = re.compile(r"\s*(?:&#0*64;|&#x0*40;|&commat;|[(\[]at[)\]])\s*", re.IGNORECASE)
+_WRITTEN_OUT: Final = re.compile(
+    r"\s*(?:@|[%=](?:25)*40|&#0*64;|&#x0*40;|&commat;|[(\[]\s?at\s?[)\]]|\bat\b(?=\s+[\w-]+(?:\.[\w-]+)+))\s*"
+)
+"""The ways to write an @, with the blanks around it."""
 
 
 class Carried(NamedTuple):
@@ -36,6 +43,7 @@ class Carried(NamedTuple):
         place: the field that it is of.
         text: itself.
         are_words: it is the caller's own words, and no address, number or name of a kind.
+        is_slug: words may stand in it with others between them, as in a slug or a URL.
         own: the address of the one who alone gets it; None where several do.
         kind: the type that the template declares for it, if any.
     """
@@ -44,6 +52,7 @@ class Carried(NamedTuple):
     text: str
     are_words: bool = True
     own: str | None = None
+    is_slug: bool = False
     kind: ValueType | None = None
 
 
@@ -53,7 +62,7 @@ def carried_faults(event: MessageEvent, policy: Policy, category: Category, temp
     if category.is_legal:  # it names whom to ask, who may be of another house, and a second person releases it
         texts = [one for one in texts if one.kind is not MAILBOX]
     whole = "\n".join([one.text for one in texts])
-    yield from own_addresses(event, policy, texts if _MAYBE.search(whole) else ())
+    yield from own_addresses(event, policy, texts if _has_at(whole) else ())
     yield from partner_named(event, policy, category, texts, whole)
     yield from plain_words(event, category, template, texts)
 
@@ -63,7 +72,7 @@ def own_addresses(event: MessageEvent, policy: Policy, texts: Sequence[Carried])
     """No mail shows an address but its reader's and the brand's own: not in Reply-To, a value, a reason or a file."""
     if event.reply_to and not _is_ours(event.reply_to.rpartition("@")[2], policy):
         yield f"reply_to: is none of {policy.domain}; where answers go is the brand's: name its domain in reply_domains"
-    for place in dict.fromkeys(one.place for one in texts if _MAYBE.search(one.text) and _is_foreign(one, policy)):
+    for place in dict.fromkeys(one.place for one in texts if _has_at(one.text) and _is_foreign(one, policy)):
         yield (
             f"{place}: holds an address that is neither the reader's nor of {policy.domain}; nobody's address is shown "
             "to others: leave it out, or name the brand's other domains in reply_domains"
@@ -100,7 +109,8 @@ def plain_words(event: MessageEvent, category: Category, template: Template, tex
     if not category.is_plain and not category.invites:
         return
     for one in texts:
-        if one.are_words and (words := _promotes(one.text, template.locales)):
+        words = _promotes(one.text, template.locales) if one.are_words else one.is_slug and promotion_within(one.text)
+        if words:
             said = f'{one.place}: says "{words}", which promotes'
             yield f"{said}; {category.name} mail does not: say it in promotional mail"
     for index, file in enumerate(event.attachments):
@@ -129,10 +139,14 @@ def _given(place: str, context: Mapping[str, Any], template: Template, own: str 
         if value and name in template.uses:
             kind = template.types.get(name)
             if isinstance(value, str):  # quicker, and holds for most
-                yield Carried(place, value, not isinstance(kind, Single) or kind.is_text, own, kind)
+                yield Carried(place, value, not isinstance(kind, Single) or kind.is_text, own, _is_slug(kind), kind)
             else:
                 words = {text for part in words_of(kind, value) for text in shown_texts(part)}
-                yield from (Carried(place, text, text in words, own) for text in shown_texts(value))
+                yield from (Carried(place, text, text in words, own, True) for text in shown_texts(value))
+
+
+def _is_slug(kind: ValueType | None) -> bool:
+    return isinstance(kind, Single) and (kind.is_page or kind is SLUG)
 
 
 def _has_odd(name: str) -> bool:
@@ -142,15 +156,21 @@ def _has_odd(name: str) -> bool:
 
 def _read(file: Attachment) -> str:
     """The name of a file, and its contents where they are text."""
-    return f"{file.filename}\n{file.content.decode()}" if file.content_type.startswith("text/") else file.filename
+    name = f"{file.filename}\n{re.sub('[-_.]+', ' ', file.filename)}"
+    return f"{name}\n{file.content.decode()}" if file.content_type.startswith("text/") else name
 
 
 def _is_foreign(one: Carried, policy: Policy) -> bool:
     """Tells whether a text holds an address that is neither the reader's own nor the brand's."""
-    plain = re.sub(r"\s*[(\[]a\s?t[)\]]\s*", "@", _WRITTEN_OUT.sub("@", _plain(one.text))).replace("%40", "@")
+    plain = _WRITTEN_OUT.sub("@", _plain(one.text).replace("\u3002", "."))
     if one.own:
         plain = re.sub(rf"(?<![\w.+-]){re.escape(one.own.casefold())}(?![\w-]|\.\w)", " ", plain)
     return any(not _is_ours(found[1], policy) for found in _AT.finditer(plain))
+
+
+def _has_at(text: str) -> bool:
+    """Tells whether there may be an address in a text."""
+    return _MAYBE.search(text) is not None or _SAID.search(text) is not None
 
 
 def _is_ours(domain: str, policy: Policy) -> bool:

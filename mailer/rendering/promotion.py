@@ -3,7 +3,8 @@
 import html
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from urllib.parse import unquote
 
 from mailer.policy.lookalikes import UNSEEN, unspread
 from mailer.rendering.literal import BRANCH, CLOSE, END, OPEN, VALUE
@@ -28,7 +29,16 @@ _WORDS: dict[str, tuple[str, ...]] = {
         r"(?:buy|shop|order|upgrade|subscribe) now",
         r"best deals?",
         r"great deals?",
-        r"half price",
+        r"half (?:of )?(?:the )?(?:usual |normal |regular )?price",
+        r"codes? (?:\w+ )?(?:at|in) (?:the |your )?checkout",
+        r"use code [a-z]{4,}\d{1,2}",
+        r"(?:two|2) for (?:one|1|the price of)|(?:three|3) for (?:two|2|the price of)|buy (?:one|1),? get",
+        r"(?:free|complimentary) for (?:\d+|an?|one|two|three) (?:day|week|month|year)s?",
+        r"(?:\d+|one|two|three) (?:day|week|month|year)s? (?:for )?free",
+        r"(?:free|complimentary) (?:month|week|year)s?",
+        r"(?:check out|discover|try) our (?:new|newest|latest|great) \w+",
+        r"(?:reduced|slashed|lowered|cut) our prices",
+        r"order today|treat yourself|now cheaper|cheaper than (?:ever|before)",
         r"bargains?",
         r"black friday",
         r"(?:start|try) your free trial",
@@ -46,7 +56,13 @@ _WORDS: dict[str, tuple[str, ...]] = {
         r"ausverkauf",
         r"(?:jetzt|gleich) (?:kaufen|bestellen|zugreifen|sparen|upgraden)",
         r"nur (?:heute|für kurze zeit)",
-        r"zum halben preis",
+        r"(?:zum halben|der halbe) preis|hälfte des preises",
+        r"code \w+ (?:an der kasse|eingeben|einlösen)",
+        r"(?:zwei|2) (?:für|zum preis von) (?:1|ein\w*)|(?:drei|3) (?:für|zum preis von) (?:2|zwei\w*)",
+        r"\d+ (?:tage|wochen|monate) (?:lang )?(?:gratis|kostenlos|umsonst)",
+        r"(?:gratis|kostenlos|umsonst) für (?:\d+|einen?) (?:tage?|wochen?|monate?)",
+        r"gratismonate?",
+        r"(?:entdecke|entdecken sie) unsere neuen \w+",
         r"gratis testen",
     ),
     "ar": (
@@ -67,12 +83,16 @@ _WORDS: dict[str, tuple[str, ...]] = {
         r"كوبون",
         r"رمز الخصم",
         r"كود الخصم",
-        r"نصف السعر",
+        r"(?:ب|ال)?نصف السعر",
+        r"مجان\w+ لمدة",
     ),
     "fr": (
         rf"{AMOUNT} de (?:réduction|remise|rabais)",
         r"remises?",
-        r"soldes !",
+        r"soldes [!:]",
+        r"(?:2|deux) pour (?:1|une?|le prix)",
+        r"\d+ (?:jours|semaines|mois) (?:gratuits?|offerte?s?)|gratuit pendant \d+ (?:jours|semaines|mois)",
+        r"code \w+ (?:au|lors du) paiement",
         r"promotions?",
         r"offre (?:spéciale|exclusive|limitée)",
         r"bons? (?:de réduction|d.achat)",
@@ -87,36 +107,56 @@ _WORDS: dict[str, tuple[str, ...]] = {
         r"ofertas? (?:especial|exclusiva|limitada)(?:es|s)?",
         r"cup(?:ón|ones)",
         r"compra(?:r)? ahora",
-        r"a mitad de precio",
+        r"a mitad de precio|2x1|dos por uno",
+        r"\d+ (?:días|semanas|meses) gratis|gratis durante \d+ (?:días|semanas|meses)",
     ),
     "pt": (
         r"descontos?",
         r"promoç(?:ão|ões)",
         r"ofertas? (?:especial|especiais|exclusivas?)",
         r"cup(?:om|ons|ão)",
-        r"compre (?:agora|já)",
+        r"compre (?:agora|já)|metade do preço",
+        r"\d+ (?:dias|semanas|meses) (?:grátis|gratuitos)",
     ),
     "it": (
         r"scont[oi]",
         r"saldi",
         r"offert[ae] (?:speciale|speciali|esclusiva|esclusive)",
         r"buon[oi] sconto",
-        r"(?:acquista|compra) (?:ora|subito)",
+        r"(?:acquista|compra) (?:ora|subito)|metà prezzo",
+        r"\d+ (?:giorni|settimane|mesi) gratis",
     ),
     "nl": (
         r"korting(?:en|scode)?",
         r"aanbieding(?:en)?",
         r"uitverkoop",
         r"waardebon(?:nen)?",
-        r"(?:koop|bestel) nu",
+        r"(?:koop|bestel) nu|halve prijs",
+        r"\d+ (?:dagen|weken|maanden) gratis",
     ),
 }
 """Words that sell, by language, as regular expressions over text in lower case with single spaces."""
 
-_PROMOTES = {
-    language: re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)".replace(" ", r"\s?"))
-    for language, words in _WORDS.items()
-}
+
+def _pattern(words: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)".replace(" ", r"\s?"))
+
+
+_FRIENDS = frozenset({r"promotions?", r"remises?"})
+"""Words that promote in one language, and mean something else in another."""
+_PROMOTES = {language: _pattern(words) for language, words in _WORDS.items()}
+_ANYWHERE = _pattern(word for words in _WORDS.values() for word in words if word not in _FRIENDS)
+"""Words of all languages: a value may be in any, also in one that its template does not speak."""
+_LESS = re.compile(r"(?<![\w%])(?<!\d\s)[-\u2212\u2013]\s?\d[\d.,]*\s?[%٪]")
+"""A cut in price in any language: `-50 %`."""
+_JOINED = re.compile(r"(?<=\w)[-_/+]+(?=\w)")
+_HOST = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+_IN_SLUG = re.compile(
+    r"(?<![a-z])(?:\d+ (?:%|percent|prozent|pct)? ?off|(?:save|spare|minus|less) \d+|(?:buy|get) (?:now|\d+)"
+    r"|coupons?|vouchers?|promo(?:code)?s?|discounts?|rabatte?|gutscheine?|sonderangebote?|half price"
+    r"|free (?:month|week)s?|(?:on|big|flash|spring|summer|autumn|winter|christmas) sale|black friday"
+    r"|(?:special|exclusive|limited) offers?|descuentos?|ofertas? especial(?:es)?|soldes|promotion)(?![a-z])"
+)
 _SHOUTED = re.compile(r"(?<!\w)SALE(?!\w)")
 _BLOCK = re.compile(
     r"</?(?:p|div|td|th|tr|table|h[1-6]|li|ul|ol|br|hr|title|body|head|html|section|header|footer|center)\b[^>]*>",
@@ -158,7 +198,19 @@ def promotional_words(content: str, *locales: str, markup: bool = False) -> Iter
         text = UNSEEN.sub("", unicodedata.normalize("NFKC", text))
     text = unspread(" ".join(text.split()))
     yield from _SHOUTED.findall(text)
+    yield from _LESS.findall(text)
     text = text.lower()
-    for language in dict.fromkeys(("en", *(locale.partition("-")[0] for locale in locales))):
-        if language in _PROMOTES:
-            yield from (found[0] for found in _PROMOTES[language].finditer(text))
+    if _JOINED.search(text):
+        text = f"{text} | {_JOINED.sub(' ', text)}"
+    for pattern in dict.fromkeys(map(_spoken, ("en", *(locale.partition("-")[0] for locale in locales)))):
+        yield from (found[0] for found in pattern.finditer(text))
+
+
+def promotion_within(address: str) -> str | None:
+    """The first words that promote in a slug, or in a URL behind its host; None where there are none."""
+    found = _IN_SLUG.search(" ".join(re.findall(r"[^\W_]+", unquote(_HOST.sub("", address)).lower())))
+    return found[0] if found else None
+
+
+def _spoken(language: str) -> re.Pattern[str]:
+    return _PROMOTES.get(language, _ANYWHERE) if language != "en" else _ANYWHERE

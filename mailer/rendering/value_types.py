@@ -223,8 +223,10 @@ MEMBER = Single('member, by reference: {"member": "their ref"}, never a name tha
 """Another member of the brand, whose name comes from their own record."""
 MAILBOX = Single("e-mail address", _is_mailbox, is_address=True)
 """A mailbox to which a reader may write."""
+SLUG = Single("slug of letters, digits, - and _ (A to Z, at most 100)", _matches(_SLUG))
+"""A word of a URL, an order's number."""
 _SINGLES: Mapping[str, Single] = {
-    "slug": Single("slug of letters, digits, - and _ (A to Z, at most 100)", _matches(_SLUG)),
+    "slug": SLUG,
     "date": Single("date such as 2026-04-12", _is_date),
     "moment": Single("time with a zone such as 2026-04-12T02:00Z", _is_moment),
     "number": Single("number", _is_number),

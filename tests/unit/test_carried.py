@@ -41,6 +41,14 @@ CARRIERS: tuple[dict[str, Any], ...] = (
     {"headline": "olive(at)mail.example"},
     {"headline": "olive&#64;mail.example"},
     {"headline": "ol\u00adive@ma\u200bil.example"},
+    {"headline": '"olive"@mail.example'},
+    {"headline": "olive @ mail.example"},
+    {"headline": "Olive is Olive AT mail.example"},
+    {"headline": "olive ( at ) mail.example"},
+    {"headline": "olive@mail\u3002example"},
+    {"headline": "olive=40mail.example"},
+    {"headline": "olive@[10.0.0.1]"},
+    {"url": "https://interpals.example/letters?from=olive%2540mail.example"},
     {"url": "https://interpals.example/letters?from=olive%40mail.example"},
     {"url": "https://interpals.example/letters?from=olive@mail.example"},
     {"reason": f"{OTHER} wrote to you"},
@@ -164,8 +172,24 @@ def test_a_partners_domain_names_it() -> None:
 
 
 @pytest.mark.parametrize(
+    "said", ["Come at 10.30 or at 11.", "Sit at home, e.g. today", "5 @ 3.50 each", "Look at it. Now"]
+)
+def test_times_and_places_are_no_addresses(said: str) -> None:
+    """Words and signs that also stand in addresses are none by themselves."""
+    event = event_of(BRAND, "weekly", ADA)
+    assert refused({**event, "context": {**event["context"], "headline": said}}) == ""
+
+
+@pytest.mark.parametrize(
     ("template", "values"),
     [
+        ("maintenance", {"reason": "Oferta especial para ti"}),
+        ("maintenance", {"attachments": file("50-percent-off.txt", "text/plain")}),
+        ("password", {"context": {"reset_url": "https://interpals.example/buy-now-50-off"}}),
+        ("password", {"context": {"reset_url": "https://interpals.example/r?coupon=SPRING25"}}),
+        ("password", {"context": {"reset_url": "https://interpals.example/r?utm=spring%2Dsale"}}),
+        ("receipt", {"context": {"number": "SAVE-50"}}),
+        ("receipt", {"context": {"number": "BUY-NOW-GET-2"}}),
         ("maintenance", {"reason": "Save 50% on gifts until Sunday"}),
         ("maintenance", {"reason": "Jetzt kaufen und sparen"}),
         ("maintenance", {"reason": "d i s c o u n t week"}),
@@ -186,5 +210,7 @@ def test_mail_that_cannot_be_left_promotes_in_no_field(template: str, values: di
     """Reason, values, names and files of mandatory mail and of invitations carry no offer."""
     to = {**ADA, "name": values.pop("to", "Ada")}
     people = () if template == "policy-change" else (to,)
-    said = refused(event_of(BRAND, template, *people, **values))
+    event = event_of(BRAND, template, *people)
+    context = {**event["context"], **values.pop("context", {})}
+    said = refused({**event, **values, "context": context})
     assert "which promotes" in said or "is an image" in said
