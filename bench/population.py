@@ -16,6 +16,8 @@ T = TypeVar("T")
 SIZE = 10_000
 COUNTRIES = ("US", "US", "US", "GB", "DE", "FR", "IT", "CA", "JP", "BR", None)
 SOURCES = ("sign-up", "sign-up", "sign-up", "sale", "subscription", "contest", None)
+WORDS = "Yes, write to me."
+"""A wording of each of our policies."""
 CONSENTS = ("", "", "newsletter", "newsletter", "promotional", "newsletter;promotional", "newsletter/chess")
 FLAGS = {
     "deactivated": 0.03,
@@ -104,7 +106,7 @@ def as_file() -> StringIO:
         ("ref", "email", "country", "source", "collected_at", "purpose", "opted_out", "paid", "consents", *proof)
     )
     for somebody in people():
-        given = ("confirmed", "form 2025", "2025-01-01T12:05:00Z", "Yes, please.", f"answer of {somebody.ref}")
+        given = ("confirmed", "form 2025", "2025-01-01T12:05:00Z", WORDS, f"message-id:<{somebody.ref}@mail.example>")
         said = given if somebody.consents else ("",) * len(proof)
         paid = "yes" if somebody.paid else ""
         collected = ("2025-01-01T12:00:00Z", "newsletter") if somebody.source else ("", "")

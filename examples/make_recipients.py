@@ -144,8 +144,8 @@ def consent(scopes: str, day: str) -> dict[str, str]:
     """The columns of a consent with its proof: which words were shown, of which version, when and where."""
     if not scopes:
         return {}
-    words = f"Yes, send me {' and '.join(scopes.split(';'))} mail. I can stop it at any time."
-    said = (scopes, "confirmed", "form 2025-01", f"{day}T12:05:00Z", words, f"link followed on {day}")
+    words = "Yes, send me news and offers. I can stop it at any time."
+    said = (scopes, "confirmed", "form 2025-01", f"{day}T12:05:00Z", words, f"message-id:<confirm-{day}@mail.example>")
     return dict(zip(CONSENT, said, strict=True))
 
 

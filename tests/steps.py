@@ -84,7 +84,7 @@ class Steps:
             collected_at=now,
             policy_version=account.under,
         )
-        said = (Consent(scope, True, "confirmed", "form 1", "Yes, please.", "import", now),) if scope else ()
+        said = (Consent(scope, True, "confirmed", "form 1", "Yes, write to me.", "import", now),) if scope else ()
         importer = self.world.importer(account.brand, JOINT)
         await importer.write([ImportRow(person, products=("*",) if account.paid else None, consents=said)])
 
@@ -95,7 +95,7 @@ class Steps:
     async def consents(self, account: Account, scope: str) -> bool:
         """As an application says it; its owner confirms it where the law wants that. Whether it is confirmed."""
         policy, whose = self.world.policies[account.brand], await self.id_of(account)
-        said = Consent(scope, True, "application", "form 1", "Yes, please.", "shop", datetime.now(UTC))
+        said = Consent(scope, True, "application", "form 1", "Yes, write to me.", "shop", datetime.now(UTC))
         asking = Confirmations(self.links, self.world.wishes)
         standing = await self.world.standings.get(account.brand, whose)
         done = await consent(self.world.consents, asking, policy, whose, said, standing.country if standing else None)

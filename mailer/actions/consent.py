@@ -1,35 +1,25 @@
 """Giving, confirming and withdrawing consent. Every consent has proof, and nobody gives one for somebody else."""
 
 import re
-import unicodedata
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
+from mailer.actions.proofs import ACTS, IsOurs, act_of, is_confirmation, is_version, no_token
 from mailer.actions.wishes import Asked, Confirmations, NobodyToAsk, ask
 from mailer.inputs import future_fault
 from mailer.policy.category import CATEGORIES
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
 from mailer.policy.scopes import can_be_asked, category_of, scopes_to_ask
-from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, is_about_mail, partner_scope
+from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, is_about_mail, partner_scope, version_scope
+from mailer.policy.wordings import is_wording, wordings_for
 from mailer.ports.consents import CONFIRMED, Consent, Consents, Lifting, Recorded
 from mailer.ports.wishes import Wish
 
 OWN = ("application", CONFIRMED)
 """The sources of what a person says for themselves; only these end an opt-out. Whoever holds a link may be anybody."""
-POLICY_SOURCES = ("policy", "privacy-policy", "terms", "terms-of-use", "terms-of-service", "use", "use-of-the-service")
-"""The sources of what nobody said."""
-_BY_USE = re.compile(
-    r"\b(by continuing to use|using|use of) (the|this|our) (service|site|website|app|platform)\b",
-    re.IGNORECASE,
-)
-"""Words by which using something is the consent."""
-_NO_WORDS = frozenset({"none", "null", "nil", "nan", "unknown", "undefined", "empty", "test", "todo", "tbd", "words"})
-"""The texts that programs and forms write where there are none."""
-_LEAST_LETTERS = 3
-"""Letters of `Yes`; of 同意 each counts twice."""
-_LEAST_PROOF = 6
-"""Letters and digits without which a proof refers to nothing."""
+FIRST = date(1995, 1, 1)
+"""The day before which nobody consented to mail, at whichever controller."""
 
 
 class ConsentRefused(ValueError):
@@ -110,59 +100,91 @@ async def confirm(consents: Consents, policy: Policy, recipient_id: int, wish: W
     """
     now = datetime.now(UTC)
     words = wish.words or f"asked on {wish.asked_at.isoformat()}"
-    said = checked(policy, Consent(wish.what, True, CONFIRMED, wish.version, words, "recipient", now, proof), now)
+    said = _dated(policy, Consent(wish.what, True, CONFIRMED, wish.version, words, "recipient", now, proof), now)
     lifting = _lifting(policy, said, wish.asked_at)
     return _known(policy, await consents.record(policy.brand, recipient_id, said, lifting))
 
 
-def checked(policy: Policy, said: Consent, now: datetime) -> Consent:
+def checked(policy: Policy, said: Consent, now: datetime, is_ours: IsOurs = no_token) -> Consent:
     """What was said, if it may be recorded; a clock that is a little ahead of ours is set right.
+
+    Args:
+        policy: the brand's.
+        said: by an application or a file.
+        now: an aware time.
+        is_ours: tells the tokens of our own confirmation links.
 
     Raises:
         ConsentRefused: it may not.
     """
+    dated = _dated(policy, replace(said, source=act_of(said.source) or said.source), now)
+    if not said.given:
+        return dated
+    is_proven = dated.source == CONFIRMED and is_ours(dated.proof or "")
+    if reason := consent_proof(dated, is_proven) or policy_basis(policy, dated, is_proven) or _too_early(policy, dated):
+        raise ConsentRefused(reason)
+    return dated
+
+
+def _dated(policy: Policy, said: Consent, now: datetime) -> Consent:
+    """What was said, to something that there is, and not in the future."""
     if not can_be_asked(policy, said.scope):
         raise ConsentRefused(f"{said.scope!r} is no scope of {policy.brand}; there are {scopes_to_ask(policy)}")
-    if said.given and (reason := consent_proof(said) or policy_basis(said)):
-        raise ConsentRefused(reason)
     if reason := future_fault(said.at, now):
         raise ConsentRefused(f"at: {reason}")
     return replace(said, at=min(said.at, now))
 
 
 @rule("consent-proof", "interpals-06; GDPR Art. 7(1); PROMISES: the floor")
-def consent_proof(said: Consent) -> str | None:
+def consent_proof(said: Consent, is_proven: bool = False) -> str | None:
     """A consent without its source, who recorded it, the words that were shown or their version is none."""
-    told = {name: bool(re.search(r"\w", getattr(said, name))) for name in ("source", "actor", "version")}
-    told["words"] = _are_words(said.words or "")
+    told = {name: bool(re.search(r"\w", getattr(said, name) or "")) for name in ("source", "actor", "words")}
+    told["version"] = is_version(said.version)
     missing = [name for name in ("source", "actor", "words", "version") if not told[name]]
     if missing:
         return (
-            f"a consent needs proof, and this one lacks {', '.join(missing)}: say how it was given, and what was shown"
+            f"a consent needs proof, and this one lacks {', '.join(missing)}: say how it was given, and what was shown,"
+            " with its version, which has a number or a date"
         )
-    if said.source.strip().casefold() == CONFIRMED and len(re.findall(r"[^\W_]", said.proof or "")) < _LEAST_PROOF:
+    if said.source == CONFIRMED and not (is_proven or is_confirmation(said.proof or "", said.at)):
         return (
-            f"proof: a consent is {CONFIRMED} by a link in a mail, and nothing shows that here: give the link's token,"
-            " or where and when the confirmation is on record"
+            f"proof: a consent is {CONFIRMED} by a link in a mail, and nothing shows that here: give the token of our"
+            " link, or message-id:<the mail of the link>, or ip:ADDRESS at TIME"
         )
     return None
 
 
-def _are_words(text: str) -> bool:
-    """Tells whether a text can have been shown to somebody who agreed to it: it is not a dash, and no stand-in."""
-    letters = [char.casefold() for char in text if char.isalpha()]
-    size = sum(2 if unicodedata.category(char) == "Lo" else 1 for char in letters)
-    return size >= _LEAST_LETTERS and len(set(letters)) > 1 and "".join(letters) not in _NO_WORDS
-
-
 @rule("policy-basis", "interpals-25")
-def policy_basis(said: Consent) -> str | None:
-    """What a policy says of those who use the service is the policy's own basis, never a recipient's consent."""
-    if _BY_USE.search(said.words or ""):
-        return "words: that using a service is consent is the policy's basis, and no consent; it is not recorded as one"
-    if "-".join(said.source.casefold().split()) not in POLICY_SOURCES:
+def policy_basis(policy: Policy, said: Consent, is_proven: bool = False) -> str | None:
+    """A text that the policy lists is a person's consent; what else is shown to who uses a service is none."""
+    if said.source not in ACTS:
+        return (
+            f"source: {said.source!r} is the policy's basis, and no consent: it is no act of a person. Name one:"
+            f" {', '.join(ACTS)}"
+        )
+    if is_proven or is_wording(policy, said.scope, said.words or ""):
         return None
-    return f"source: {said.source!r} is the policy's basis, and no consent of a person; it is not recorded as one"
+    listed = "; ".join(wordings_for(policy, said.scope)) or "none"
+    return (
+        f"words: they are no wording by which one consents to {said.scope} at {policy.brand}. Send exactly what was"
+        f" shown, and list it in the policy's [wordings]; there: {listed}"
+    )
+
+
+def _too_early(policy: Policy, said: Consent) -> str | None:
+    """Says why nobody can have said it at that time: its version, the brand's first one or mail itself came later."""
+    name, first = "the brand's first version", policy.days[0][0]
+    if said.controller not in (None, policy.controller.id):
+        name, first = "any consent to mail", FIRST
+    for version in policy.versions:
+        if said.scope == version_scope(version.version):
+            name, first = said.scope, version.effective
+    if said.at.date() >= first:
+        return None
+    return (
+        f"at: {said.at.isoformat()} is before {name}, which is of {first}; say when it was said, or add the version of"
+        " the policy that was in force then"
+    )
 
 
 def basis_of_notices(policy: Policy, collected_under: str | None) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from mailer.actions.consent import ConsentRefused, checked, needs_confirmation
+from mailer.actions.proofs import IsOurs, no_token
 from mailer.actions.tables import FileBroken, Row, rows
 from mailer.events import Person
 from mailer.inputs import Moment, Name, Slug, Words
@@ -228,13 +229,13 @@ def _consents(scopes: Sequence[str], rest: _Rest, policy: Policy, from_controlle
         yield importable(policy, said)
 
 
-def importable(policy: Policy, said: Consent) -> Consent:
+def importable(policy: Policy, said: Consent, is_ours: IsOurs = no_token) -> Consent:
     """A consent that a file may bring, with its proof.
 
     Raises:
         ConsentRefused: it has none; or it needs a confirmation, and none is proven.
     """
-    said = checked(policy, said, datetime.now(UTC))
+    said = checked(policy, said, datetime.now(UTC), is_ours)
     if said.given and needs_confirmation(policy, said):
         raise ConsentRefused(
             f"{policy.brand} takes confirmed subscriptions to {said.scope} only: consent_source is {CONFIRMED!r} "

@@ -7,6 +7,7 @@ from itertools import islice
 from pydantic import BaseModel, ConfigDict
 
 from mailer.actions.imports import CHUNK, Imported, Parsed, Rejected, importable, reason_of
+from mailer.actions.proofs import IsOurs, no_token
 from mailer.actions.suppression import check, take_over
 from mailer.actions.tables import Row, rows
 from mailer.inputs import Address, Line, Moment, Name, Scope, Words, read_json
@@ -90,7 +91,11 @@ def _suppression(row: Row, policy: Policy, source: str) -> tuple[str, NewSuppres
 
 
 async def import_consents(
-    consents: Consents, policy: Policy, lines: Iterable[str], reject: Callable[[int, str, str], None]
+    consents: Consents,
+    policy: Policy,
+    lines: Iterable[str],
+    reject: Callable[[int, str, str], None],
+    is_ours: IsOurs = no_token,
 ) -> Imported:
     """Imports consents from JSON lines, as they are exported. What has been left, refused or withdrawn stays so.
 
@@ -99,6 +104,7 @@ async def import_consents(
         policy: the brand's.
         lines: the file's.
         reject: told the number, the text and the reason of each line that is not taken.
+        is_ours: tells the tokens of our own confirmation links.
     """
     taken = rejected = 0
     numbered = ((number, line.strip()) for number, line in enumerate(lines, 1) if line.strip())
@@ -107,7 +113,7 @@ async def import_consents(
         places: list[tuple[int, str]] = []
         for number, line in chunk:
             try:
-                good.append(_consent(line, policy))
+                good.append(_consent(line, policy, is_ours))
                 places.append((number, line))
             except ValueError as error:
                 reject(number, line, reason_of(error))
@@ -120,9 +126,9 @@ async def import_consents(
     return Imported(taken, rejected)
 
 
-def _consent(line: str, policy: Policy) -> tuple[str, Consent]:
+def _consent(line: str, policy: Policy, is_ours: IsOurs) -> tuple[str, Consent]:
     said = ConsentLine.model_validate(read_json(line))
     if not said.counts:
         raise ValueError("counts: it was never confirmed, or came after its scope had been left; it gives nothing")
     given = said.model_dump(exclude={"ref", "recorded_at", "counts"})
-    return said.ref, importable(policy, Consent(**given))
+    return said.ref, importable(policy, Consent(**given), is_ours)

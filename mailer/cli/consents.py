@@ -108,6 +108,7 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.jsonl")], brand: 
                 policy,
                 source,
                 lambda number, text, reason: lines.append({"line": number, "reason": reason, "text": text}),
+                lambda proof: (token := app.links.read_confirm(proof)) is not None and token.brand == brand,
             )
 
     done = _run(act, file)

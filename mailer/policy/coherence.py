@@ -11,6 +11,7 @@ from mailer.policy.jurisdiction import Law
 from mailer.policy.lines import Path
 from mailer.policy.sources import form_of, misnamed
 from mailer.policy.switches import ORDER, weaker
+from mailer.policy.wordings import KEYS, bases_among, no_keys
 
 if TYPE_CHECKING:  # a policy looks at its lists when it is read
     from mailer.policy.document import Policy
@@ -31,6 +32,10 @@ def faults_within(policy: "Policy") -> Iterator[PydanticCustomError]:
                 yield fault("no_purpose", ("processors", number, "purposes"), purpose=purpose)
     for source in misnamed(policy.sources):
         yield fault("misnamed", ("sources", source), given=shown(policy.sources[source]))
+    for key in no_keys(policy.wordings):
+        yield fault("no_scope", ("wordings", key), scopes=", ".join(KEYS))
+    for key, text in bases_among(policy.wordings):
+        yield fault("basis", ("wordings", key), given=shown(text))
     for path, name in _twice(policy):
         yield fault("twice", path, given=shown(name))
 

@@ -48,6 +48,8 @@ MESSAGES = {
     "no_hours": "is not after from; write a later time of the same day",
     "unmet": "is {given}, and {promise} needs {needed}; mend it, or what the policy promises",
     "misnamed": "is {given}, and another kind by its name; write contest, or invitation for an invitation",
+    "no_scope": "is no scope to which one consents; write one of {scopes}",
+    "basis": "is {given}, by which use or terms would be the consent; write what people say for themselves",
     "late_notice": "is {given}, after {effective}, when the version came into force; write when people were told",
     "twice": "is {given}, and stands twice; remove one",
     "unfilled": "is {given}, as `mailer init` left it; write your own",

@@ -153,7 +153,13 @@ ACCOUNT: dict[str, dict[str, Any]] = {
     "channel": {"channel": "sms"},
     "postal": {"address": ["Ann Example", "1 Example Street"]},
     "tracking": {"allowed": False},
-    "consent": {"scope": "tracking", "version": "1", "words": "Yes.", "at": "2026-01-01T00:00:00Z", "proof": "form 1"},
+    "consent": {
+        "scope": "tracking",
+        "version": "1",
+        "words": "Yes, write to me.",
+        "at": "2026-01-01T00:00:00Z",
+        "proof": "form 1",
+    },
     "opt_out": {"scope": "*"},
     "deactivate": {},
 }
@@ -238,7 +244,14 @@ def requests(openapi: Mapping[str, Any]) -> Iterator[tuple[str, str, bytes]]:
 def _bodies(
     method: str, path: str, schema: Mapping[str, Any], parts: Mapping[str, Any]
 ) -> Iterator[tuple[str, str, bytes]]:
-    good = {"v": 1, "id": "x", "scope": "newsletter", "version": "1", "words": "Yes.", "at": "2026-01-01T00:00:00Z"}
+    good = {
+        "v": 1,
+        "id": "x",
+        "scope": "newsletter",
+        "version": "1",
+        "words": "Yes, write to me.",
+        "at": "2026-01-01T00:00:00Z",
+    }
     known = {place[0]: good[str(place[0])] for place in places(schema, parts) if place[0] in good}
     for place in dict.fromkeys(places(schema, parts)):
         for value in VALUES:

@@ -48,7 +48,7 @@ def person(number: int, brand: str) -> dict[str, str]:
         "consent_version": "form 1",
         "consent_at": "2025-03-01T12:05:00Z",
         "consent_words": "Yes, write to me.",
-        "consent_proof": "the link of 2025-03-01",
+        "consent_proof": "message-id:<8121@old.example>",
         "paid": "yes",
         "opted_out": {0: "newsletter", 1: "*"}.get(number, ""),
         "deactivated": "yes" if number == 2 else "no",

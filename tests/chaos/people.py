@@ -52,7 +52,7 @@ def _person(number: int, brand: str) -> dict[str, str]:
         "consent_version": "form 1",
         "consent_at": "2025-03-01T12:05:00Z",
         "consent_words": "Yes, write to me.",
-        "consent_proof": "the link of 2025-03-01",
+        "consent_proof": "message-id:<8121@old.example>",
         "paid": "yes",
         "audiences": ";".join(name for name in _GROWING if number < AUDIENCES[name]),
     }

@@ -23,7 +23,7 @@ _WRONG: tuple[dict[str, Any], ...] = (
     {"v": 2},
 )
 """Changes that make a good event one that is refused."""
-_CONSENT = {"account": "consent", "scope": "newsletter", "version": "1", "words": "yes", "ref": "p1"}
+_CONSENT = {"account": "consent", "scope": "newsletter", "version": "1", "words": "Yes, write to me.", "ref": "p1"}
 _PROPERTIES: tuple[dict[str, Any], ...] = (
     {},
     {"headers": {"mailer-reason": "forged", "deep": {"deeper": [1, None, 2.5]}}},

@@ -15,7 +15,7 @@ from tests.integration.web_world import browse
 from tests.processes import Stack
 from tests.publishers import issue_key
 
-CONSENT = {"scope": "newsletter", "version": "1", "words": "Yes.", "at": "2026-01-01T00:00:00Z"}
+CONSENT = {"scope": "newsletter", "version": "1", "words": "Yes, write to me.", "at": "2026-01-01T00:00:00Z"}
 
 
 async def actors(world: World, kind: str) -> list[tuple[str, str | None]]:

@@ -136,7 +136,14 @@ def acted(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "people.csv").write_text("ref,email,opted_out\nuser-2,user-2@people.example,newsletter\n")
     (tmp_path / "left.csv").write_text("email\nuser-2@people.example\n")
-    said = {"ref": REF, "scope": "promotional", "given": True, "source": "paper", "version": "1", "words": "Yes."}
+    said = {
+        "ref": REF,
+        "scope": "promotional",
+        "given": True,
+        "source": "letter",
+        "version": "1",
+        "words": "Yes, write to me.",
+    }
     (tmp_path / "consents.jsonl").write_text(json.dumps(said | {"at": "2026-01-01T00:00:00Z"}) + "\n")
 
     def run(*words: str) -> list[tuple[str, str | None]]:

@@ -114,7 +114,7 @@ async def test_a_consent_that_waits_for_its_confirmation_has_its_id(world: World
     brand = "paltalk-2006"
     await world.accept([person(1)], brand=brand, controller=world.policies[brand].controller.id)
     said = event("consent", brand=brand)
-    other = {**said, "words": "Yes, all of it"}
+    other = {**said, "words": "Yes, send me that please."}
     settled = [(await taken(world, body, f"{brand}.account")).settled for body in (said, said, other)]
     assert settled[:2] == ["ack", "ack"]
     assert str(settled[2]).startswith(f"rejected: {DIFFERS}words;")
@@ -176,7 +176,13 @@ async def test_the_answer_to_a_consent_says_what_stands(world: World) -> None:
     await world.accept([person(1)], brand=brand, controller=policy.controller.id)
     ada = await world.id_of("user-1", brand)
     path = f"/api/v1/recipients/{brand}/user-1"
-    said = {"id": "one", "scope": "newsletter", "version": "1", "words": "Yes.", "at": datetime.now(UTC).isoformat()}
+    said = {
+        "id": "one",
+        "scope": "newsletter",
+        "version": "1",
+        "words": "Yes, write to me.",
+        "at": datetime.now(UTC).isoformat(),
+    }
     late = {key: value for key, value in said.items() if key != "id"}
     bearer = f"Bearer {await issue_key(world.pool, 'desk', brand)}"
     async with browse(world, authorization=bearer) as client:
@@ -201,7 +207,7 @@ async def test_a_consent_from_before_its_withdrawal_is_not_given(world: World, r
     """It is kept on record, and the answer says that it was withdrawn since."""
     await world.known(1)
     path = f"/api/v1/recipients/{BRAND}/user-1"
-    said = {"scope": "newsletter", "version": "1", "words": "Yes.", "at": "2026-01-01T00:00:00Z"}
+    said = {"scope": "newsletter", "version": "1", "words": "Yes, write to me.", "at": "2026-01-01T00:00:00Z"}
     [_, before] = await post(world, f"{path}/{route}", said, said)
     bearer = f"Bearer {await issue_key(world.pool, 'desk', BRAND)}"
     async with browse(world, authorization=bearer) as client:
@@ -215,7 +221,7 @@ async def test_a_withdrawal_from_before_a_consent_is_answered_by_what_stands(wor
     """Somebody who was counted one by one since is told so, and never that it has ended."""
     await world.known(1)
     path = f"/api/v1/recipients/{BRAND}/user-1/consents"
-    said = {"scope": "tracking", "version": "1", "words": "Yes.", "at": "2026-02-01T00:00:00Z"}
+    said = {"scope": "tracking", "version": "1", "words": "Yes, write to me.", "at": "2026-02-01T00:00:00Z"}
     earlier = {"scope": "tracking", "given": False, "at": "2026-01-01T00:00:00Z"}
     answers = await post(world, path, said, earlier, {**earlier, "at": "2026-03-01T00:00:00Z"})
     assert [answer.json()["state"] for answer in answers] == ["given", "given", "withdrawn"]

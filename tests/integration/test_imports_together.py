@@ -52,7 +52,7 @@ async def told(world: World) -> Imported:
     """The consents of another system, one line of which takes back what another gives."""
     lines = [
         f'{{"ref": "{ref}", "scope": "newsletter", "given": {given}, "source": "page", "version": "form 2",'
-        f' "words": "Write to me.", "at": "2026-0{month}-01T00:00:00Z"}}'
+        f' "words": "Yes, write to me.", "at": "2026-0{month}-01T00:00:00Z"}}'
         for ref, given, month in (*((ref, "true", 3) for ref in PEOPLE), ("withdrawer", "false", 2))
     ]
     return await import_consents(world.consents, POLICY, lines, print)

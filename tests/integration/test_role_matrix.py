@@ -35,7 +35,7 @@ from tests.publishers import everything
 
 OTHER = "peerstream"
 PEOPLE = [{"ref": "user-1", "email": "user-1@people.example"}]
-CONSENT = {"scope": "newsletter", "version": "1", "words": "Yes.", "at": "2026-01-01T00:00:00Z"}
+CONSENT = {"scope": "newsletter", "version": "1", "words": "Yes, write to me.", "at": "2026-01-01T00:00:00Z"}
 
 
 @dataclass(frozen=True)

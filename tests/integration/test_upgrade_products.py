@@ -86,7 +86,7 @@ async def add_person(world: World, ref: str) -> None:
     consents: Any = said.get("consents", ())
     for scope in consents:
         given = {"recipient_id": id_, "brand": BRAND, "controller": BRAND, "scope": scope, "given": True}
-        proof = {"source": "confirmed", "version": "1", "words": "Yes.", "actor": "recipient", "at": NOW}
+        proof = {"source": "confirmed", "version": "1", "words": "Yes, write to me.", "actor": "recipient", "at": NOW}
         await add_row(world, "consents", **given, **proof)
 
 

@@ -73,7 +73,8 @@ async def test_a_confirmation_mail_carries_no_address_of_the_asker(world: World,
     """Words with an address are kept for the record, but the mail that asks does not repeat them, cut or whole."""
     await world.accept([{"ref": "ada", "email": "ada@people.example"}], brand=CONFIRMED, controller="paltalk")
     ada = await world.id_of("ada", CONFIRMED)
-    assert await give(world, ada, "newsletter", CONFIRMED, words=words) == Asked("ada")
+    wish = Wish("newsletter", "1", words, datetime.now(UTC))
+    assert await ask(Confirmations(LINKS, world.wishes), policies()[CONFIRMED], ada, [wish]) == Asked("ada")
     body = await world.pool.fetchval("SELECT body FROM outbox ORDER BY id DESC LIMIT 1")
     event = validate_event(json.loads(body))
     assert event.context["requested"] == ""

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import date
 from email.message import EmailMessage
 from typing import Any
 
@@ -19,6 +20,12 @@ from tests.publishers import issue_key
 OLD, NEW = "paltalk-2002", "paltalk-2006"
 WORDS = "Yes, write to me."
 SAID = {"version": "form 1", "words": WORDS}
+BY_USE = (
+    "By continuing to use Paltalk you accept our new policy.",
+    "Continued use after June 1 means you agree.",
+    "Mit der Nutzung stimmen Sie zu.",
+    "I accept the Terms of Service.",
+)
 
 
 async def tell(world: World, brand: str, what: str, ref: str = "ada", **said: Any) -> tuple[int, dict[str, Any]]:
@@ -151,7 +158,7 @@ async def test_data_of_another_controller_bring_its_promises(world: World, opera
     header = (
         "ref,email,country,source,policy_version,consents,consent_source,consent_version,consent_at,consent_words\n"
     )
-    proof = f"newsletter,page,Acme 2019,2019-05-01T00:00:00Z,{WORDS.replace(',', '')}"
+    proof = f'newsletter,page,Acme 2019,2019-05-01T00:00:00Z,"{WORDS}"'
     people = f"ada,ada@people.example,US,sign-up,2024,{proof}\nbob,bob@people.example,US,sign-up,2024,{proof}\n"
     (operator.folder / "people.csv").write_text(f"{header}{people}cem,cem@people.example,US,,,,,,,\n")
     (operator.folder / "left.csv").write_text("email,scope\nBOB@people.example,\ngone@people.example,newsletter\n")
@@ -208,6 +215,9 @@ async def test_what_the_policy_says_is_nobodys_consent(world: World, operator: S
     done = await operator.done("consents", "import", "said.jsonl", "--brand", BRAND, "--json")
     assert done.json["rejected"] == 1
     assert "is the policy's basis, and no consent" in reasons(operator, "said.rejected.jsonl")
+    for words in BY_USE:
+        status, answer = await tell(world, BRAND, "consents", scope="notification", version="2024", words=words)
+        assert (status, answer["problems"][0].startswith("words: they are no wording")) == (422, True)
     assert await world.pool.fetchval("SELECT count(*) FROM consents") == 0
     listed = await operator.done("consents", "list", "--brand", BRAND, "--ref", "ada", "--json")
     assert listed.json == {
@@ -296,6 +306,25 @@ async def test_a_new_purpose_waits_for_a_fresh_consent(world: World) -> None:
     assert await told(world, event_of(NEW, "spring-offer")) == []
     assert await why_not(world) == ("needs_fresh_consent", "fresh-consent")
     assert (await tell(world, NEW, "consents", scope="purpose/offers", **SAID))[0] == 200
+    assert len(await told(world, event_of(NEW, "spring-offer"))) == 1
+
+
+@pytest.mark.promise("paltalk06-25")
+async def test_continued_use_moves_nobody_to_a_version(world: World) -> None:
+    """A later version is agreed to by a wording that the policy lists for it, and not before it is in force."""
+    policy = policies()[NEW]
+    purposes = tuple(purpose for purpose in policy.purposes if purpose != "offers")
+    later = policy.model_copy(update={"version": "2026", "effective": date(2026, 6, 1)})
+    world.policies[NEW] = later.after({"2005": policy.model_copy(update={"version": "2005", "purposes": purposes})})
+    await known(world, NEW, {**ADA, "policy_version": "2005"})
+    said = {"scope": "version/2026", "version": "2026"}
+    own = {"words": "Yes, I agree to the new policy."}
+    for wrong in (*({"words": words} for words in BY_USE), {**own, "at": "2026-05-31T23:59:59Z"}):
+        assert (await tell(world, NEW, "consents", **said, **wrong))[0] == 422
+    await tell(world, NEW, "consents", scope="promotional", **SAID)
+    assert await told(world, event_of(NEW, "spring-offer")) == []
+    assert await why_not(world) == ("needs_fresh_consent", "fresh-consent")
+    assert (await tell(world, NEW, "consents", **said, **own))[0] == 200
     assert len(await told(world, event_of(NEW, "spring-offer"))) == 1
 
 

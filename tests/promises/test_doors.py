@@ -1,6 +1,7 @@
 """Optional mail gets in by no other door: tried as somebody in marketing would who wants to reach people who left."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.publishers import issue_key
 
 NEW = "paltalk-2006"
 SHOP = Identity.read("key:shop")
+NO_WORDING = "lacks words|words: they are no wording"
 
 
 async def says(world: World, account: str, **values: Any) -> None:
@@ -96,8 +98,8 @@ async def test_a_dash_is_no_consent_by_any_door(world: World, operator: Stack, w
     await known(world, NEW, ADA)
     now = datetime.now(UTC).isoformat()
     status, answer = await tell(world, NEW, "consents", scope="promotional", version="form 1", words=words)
-    assert (status, "lacks words" in answer["problems"][0]) == (422, True)
-    with pytest.raises(EventRefused, match="lacks words"):
+    assert (status, bool(re.search(NO_WORDING, answer["problems"][0]))) == (422, True)
+    with pytest.raises(EventRefused, match=NO_WORDING):
         await says(world, "consent", scope="promotional", version="form 1", words=words, at=now)
     header = "ref,email,consents,consent_source,consent_version,consent_at,consent_words\n"
     line = f"ada,ada@people.example,promotional,page,form 1,2026-01-01T00:00:00Z,{words}\n"
@@ -113,7 +115,10 @@ async def test_a_dash_is_no_consent_by_any_door(world: World, operator: Stack, w
     }
     (operator.folder / "said.jsonl").write_text(json.dumps(said) + "\n")
     done = await operator.done("consents", "import", "said.jsonl", "--brand", NEW, "--json")
-    assert (done.json["rejected"], "lacks words" in reasons(operator, "said.rejected.jsonl")) == (1, True)
+    assert (done.json["rejected"], re.search(NO_WORDING, reasons(operator, "said.rejected.jsonl")) is not None) == (
+        1,
+        True,
+    )
     assert await world.pool.fetchval("SELECT count(*) FROM consents") == 0
 
 
@@ -127,11 +132,9 @@ async def test_confirmed_in_a_file_is_proven_or_nothing(world: World, operator: 
         ("confirmed", "", 0),
         ("confirmed", "-", 0),
         ("Confirmed ", "yes", 0),
-        ("confirmed", "mail 8121 of 2026-01-01", 1),
+        ("confirmed", "message-id:<8121@old.example>", 1),
     ):
-        line = (
-            f"ada,ada@people.example,newsletter,{source},form 1,2026-01-01T00:00:00Z,{WORDS.replace(',', '')},{proof}\n"
-        )
+        line = f'ada,ada@people.example,newsletter,{source},form 1,2026-01-01T00:00:00Z,"{WORDS}",{proof}\n'
         assert (await imports(operator, header + line, brand=NEW))["taken"] == taken
         one = {**said, "source": source, "proof": proof or None, "at": "2026-01-02T00:00:00Z"}
         (operator.folder / "said.jsonl").write_text(json.dumps(one) + "\n")

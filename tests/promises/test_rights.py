@@ -156,7 +156,7 @@ async def test_who_comes_back_is_somebody_new(world: World) -> None:
     service, offer = await mailed(world, [again], "service"), await mailed(world, [again], "promotional")
     assert await world.states(service.mailing_id) == {"user-9": ("handed_over", "")}
     assert await world.states(offer.mailing_id) == {"user-9": ("suppressed", "erased_before")}
-    consent = {"scope": "promotional", "version": "2024", "words": "Yes, send me offers", "at": now}
+    consent = {"scope": "promotional", "version": "2024", "words": "Yes, send me offers.", "at": now}
     assert (await said(world, "consent", "user-9", **consent)).settled == "ack"
     offer = await mailed(world, [again], "promotional")
     assert await world.states(offer.mailing_id) == {"user-9": ("handed_over", "")}
@@ -335,7 +335,13 @@ async def test_the_copy_is_complete(world: World, operator: Stack, tmp_path: Pat
     await world.accept(
         [person(1, name="Ada Lovelace", country="US", source="sign-up")], brand=brand, controller=controller
     )
-    consent = {"scope": "newsletter", "version": "2018", "words": "Yes, <please>", "at": datetime.now(UTC).isoformat()}
+    consent = {
+        "scope": "newsletter",
+        "version": "2018",
+        "words": "Yes, write to me.",
+        "proof": "<form 17>",
+        "at": datetime.now(UTC).isoformat(),
+    }
     assert (await said(world, "consent", brand=brand, **consent)).settled == "ack"
     accepted = await world.accept({"refs": ["user-1"]}, brand=brand, controller=controller)
     await world.handover().run(accepted.batches)
@@ -346,7 +352,7 @@ async def test_the_copy_is_complete(world: World, operator: Stack, tmp_path: Pat
     assert answer.status_code == 200
     assert answer.json() | {"exported_at": copy["exported_at"]} == copy
     assert (copy["data"]["email"], copy["data"]["name"]) == (ADA, "Ada Lovelace")
-    assert [(said["scope"], said["words"]) for said in copy["consents"]] == [("newsletter", "Yes, <please>")]
+    assert [(said["scope"], said["proof"]) for said in copy["consents"]] == [("newsletter", "<form 17>")]
     assert [(left["scope"], left["reason"]) for left in copy["suppressions"]] == [("promotional", "opt_out")]
     [sent] = [delivery for delivery in copy["deliveries"] if delivery["mailing"] == str(accepted.mailing_id)]
     assert [entry["kind"] for entry in sent["entries"]] == ["decision", "hand_over", "outcome"]
@@ -357,7 +363,7 @@ async def test_the_copy_is_complete(world: World, operator: Stack, tmp_path: Pat
     page = tmp_path / "copy.html"
     await operator.done("recipients", "export", "user-1", "--brand", brand, "--html", str(page))
     html = page.read_text("utf-8")
-    assert all(word in html for word in (ADA, "Ada Lovelace", "Yes, &lt;please&gt;", "hand_over", "fake"))
+    assert all(word in html for word in (ADA, "Ada Lovelace", "&lt;form 17&gt;", "hand_over", "fake"))
     assert "<script" not in html
 
 

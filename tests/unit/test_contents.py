@@ -42,7 +42,13 @@ OTHER: dict[str, Any] = {
     "expires_at": "2026-12-25T00:00:00Z",
 }
 """Another value of each field of a message event."""
-CONSENT = {"scope": "newsletter", "version": "2024", "words": "Yes.", "at": "2026-01-01T00:00:00Z", "proof": "form 1"}
+CONSENT = {
+    "scope": "newsletter",
+    "version": "2024",
+    "words": "Yes, write to me.",
+    "at": "2026-01-01T00:00:00Z",
+    "proof": "form 1",
+}
 SAID: dict[str, dict[str, Any]] = {
     "erase": {},
     "rectify": {"email": "ada@people.example", "name": "Ada", "locale": "en", "country": "GB"},

@@ -32,7 +32,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "electronic": ({"allowed": False}, {"electronic_refused": True}, {}),
     "postal": ({"address": ["1 Mill Lane", "Ely"]}, {}, {"erased": True}),
     "consent": (
-        {"scope": "newsletter", "version": "1", "words": "Yes.", "at": "2026-01-01T00:00:00Z"},
+        {"scope": "newsletter", "version": "1", "words": "Yes, write to me.", "at": "2026-01-01T00:00:00Z"},
         {"consents": frozenset({"newsletter"})},
         {"consents": frozenset({"newsletter/chess"})},
     ),

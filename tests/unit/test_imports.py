@@ -73,7 +73,7 @@ async def test_a_full_line_is_taken() -> None:
 CONSENTED = (
     "ref,email,source,collected_at,purpose,consents,consent_source,consent_version,consent_at,consent_words,paid\n"
 )
-PROOF = "page,form 2025-01,2025-01-01T12:05:00Z,Yes please."
+PROOF = 'page,form 2025-01,2025-01-01T12:05:00Z,"Yes, write to me."'
 
 
 async def test_a_line_brings_consents_with_their_proof() -> None:
@@ -89,7 +89,7 @@ async def test_a_line_brings_consents_with_their_proof() -> None:
         True,
         "page",
         "form 2025-01",
-        "Yes please.",
+        "Yes, write to me.",
         "import",
     )
     assert consent.at == datetime(2025, 1, 1, 12, 5, tzinfo=UTC)
@@ -108,16 +108,18 @@ async def test_a_line_brings_consents_with_their_proof() -> None:
         *(
             (
                 f"sign-up,,,newsletter,page,1,2025-01-01T12:00:00Z,{words},",
-                "a consent needs proof, and this one lacks words",
+                "a consent needs proof, and this one lacks words"
+                if words in ("-", "...", "\u200b")
+                else "words: they are",
             )
             for words in ("-", "...", "n/a", "None", "x x x", "ok", "123", "\u200b")
         ),
         (
-            "sign-up,,,newsletter,-,-,2025-01-01T12:00:00Z,Yes.,",
+            "sign-up,,,newsletter,-,-,2025-01-01T12:00:00Z,Yes write to me.,",
             "a consent needs proof, and this one lacks source, ver",
         ),
-        ("sign-up,,,newsletter,page,1,2025-01-01,Yes.,", "consent_at: is no time; write it as"),
-        ("sign-up,,,newsletter,page,1,soon,Yes.,", "consent_at: is no time; write it as"),
+        ("sign-up,,,newsletter,page,1,2025-01-01,Yes write to me.,", "consent_at: is no time; write it as"),
+        ("sign-up,,,newsletter,page,1,soon,Yes write to me.,", "consent_at: is no time; write it as"),
         ("sign-up,,,newsletter,page,1,2199-01-01T12:00:00Z,Yes.,", "at: 2199-01-01T12:00:00+00:00 is in the future"),
         ("sign-up,,,service,page,1,2025-01-01T12:00:00Z,Yes.,", "'service' is no scope of interpals"),
         ("sign-up,,,newsletter,terms of use,1,2025-01-01T12:00:00Z,Yes.,", "source: 'terms of use' is the policy's"),
@@ -168,8 +170,8 @@ async def test_a_confirmed_subscription_is_proven() -> None:
     assert await done.run(CONSENTED + line.replace("page", "confirmed")) == Imported(0, 1)
     assert done.rejected[1].reason.startswith("proof: a consent is confirmed by a link in a mail")
     proven = CONSENTED.replace(",paid", ",consent_proof"), line.replace("page", "confirmed")
-    for proof, taken in (("", 0), ("-", 0), ("yes", 0), ("mail 8121 of 2025-01-01", 1)):
-        assert await done.run(proven[0] + proven[1].replace(".,", f".,{proof}")) == Imported(taken, 1 - taken)
+    for proof, taken in (("", 0), ("-", 0), ("yes", 0), ("message-id:<8121@old.example>", 1)):
+        assert await done.run(proven[0] + proven[1].replace('.",', f'.",{proof}')) == Imported(taken, 1 - taken)
 
 
 async def test_what_was_taken_over_says_under_which_promises() -> None:
