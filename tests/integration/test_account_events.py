@@ -17,7 +17,7 @@ from tests.factories import BRAND, FakeReceived, World, person, plain_event, pol
 
 REACHING = policies()[BRAND].model_copy(update={"channels": ("sms",)})
 """The brand's policy, with a channel beside mail."""
-CONSENT = {"scope": "newsletter", "version": "2024", "words": "Yes, please", "at": "2026-01-01T00:00:00Z"}
+CONSENT = {"scope": "newsletter", "version": "2024", "words": "Yes, write to me.", "at": "2026-01-01T00:00:00Z"}
 VALUES: dict[str, dict[str, Any]] = {
     "rectify": {"name": "Ada"},
     "channel": {"channel": "sms"},
