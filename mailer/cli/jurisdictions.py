@@ -29,7 +29,8 @@ A country stands in one file. States of a federation and business addresses are 
 count that a law only implies, from a sale or an inquiry. Of ages, only `under_13` is known.
 
 `confirmed` says that a consent to mail counts once a link in a mail has confirmed it, whatever a policy says, and
-`renewal`, for how many months it counts. Where several countries were said of somebody, all of their demands hold.
+`renewal`, for how many months it counts. `records` are the days for which the record of a consent is kept: a policy
+whose `retention_days` are fewer is refused. Where several countries were said of somebody, all of their demands hold.
 
 """
 Code = Annotated[str | None, typer.Argument(help="A country by ISO 3166-1, such as DE or UK.")]

@@ -57,7 +57,11 @@ def _twice(policy: "Policy") -> Iterator[tuple[Path, str]]:
 
 
 def faults_of_floors(policy: "Policy", law: Law) -> Iterator[PydanticCustomError]:
-    """Finds where the policy's own floors ask for less than the law does."""
+    """Finds where the policy asks for less than the law does, or keeps records of consents less long."""
+    for one in law.jurisdictions:
+        if one.records is not None and policy.retention_days < one.records.value:
+            given, days = shown(policy.retention_days), one.records.value
+            yield fault("forgotten_early", ("retention_days",), given=given, days=days, place=one.name)
     for country, said in policy.jurisdictions.items():
         for switch in ORDER:
             value, least = getattr(said, switch), getattr(law.floor(country), switch)

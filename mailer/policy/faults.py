@@ -41,6 +41,7 @@ MESSAGES = {
     "no_updates": 'is "paid", and the policy has no updates; add [categories.updates]',
     "same_sender": "is the sender of mandatory mail; write another one: bulk mail must not spoil its reputation",
     "not_aligned": "is not of {domain}, which signs; write an address of it or of a domain below it, as DMARC asks",
+    "forgotten_early": "is {given}; write {days} or more: the law of {place} has records of consents kept so long",
     "below_floor": "is {given}, below the floor; write {least}: a policy may be stricter than the law, never weaker",
     "no_channel": "names {given}, which every brand has; name those beside it, or remove the key",
     "no_purpose": "names {purpose}, which is no purpose of the policy; remove it, or add it to purposes",

@@ -48,6 +48,7 @@ class Jurisdiction(Section):
         promo_basis, partner_mail, tracking: the least of these switches.
         confirmed: a consent to mail counts once a link in a mail has confirmed it.
         renewal: the months after which it has to be given again.
+        records: the days for which the record of a consent is kept at least.
         label: what the subject of marketing begins with.
         line: what the body of a promotion says: that it is advertising, by language.
     """
@@ -59,6 +60,7 @@ class Jurisdiction(Section):
     tracking: Demand[Tracking]
     confirmed: Demand[Literal[True]] | None = None
     renewal: Demand[Annotated[Whole, Field(ge=1, le=1200)]] | None = None
+    records: Demand[Annotated[Whole, Field(ge=1, le=36_500)]] | None = None
     label: Demand[Text] | None = None
     line: Demand[Annotated[dict[str, Text], Field(min_length=1)]] | None = None
 
@@ -84,7 +86,7 @@ class Jurisdiction(Section):
 
 SWITCHES: Final = ("promo_basis", "partner_mail", "tracking")
 """The demands that are the least of a switch."""
-DEMANDS: Final = (*SWITCHES, "confirmed", "renewal", "label", "line")
+DEMANDS: Final = (*SWITCHES, "confirmed", "renewal", "records", "label", "line")
 """Every key of a jurisdiction that is a demand."""
 UNREVIEWED: Final = Floor(promo_basis="opt_in", partner_mail="on_request", tracking="mailing")
 """The floor where nobody knows the law, whatever the files say; where a file is stricter, that holds there as well."""

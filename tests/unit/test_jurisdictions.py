@@ -1,5 +1,6 @@
 """The law as data: what each row does to somebody who lives there, files that are refused, and the command."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -8,12 +9,13 @@ from typer.testing import CliRunner
 from mailer.cli import app
 from mailer.policy.countries import COUNTRIES
 from mailer.policy.decision import Send
-from mailer.policy.document import PolicyError
+from mailer.policy.document import PolicyError, parse_policy
 from mailer.policy.jurisdiction import DEMANDS, JurisdictionError, Law, load_law, mark_of, parse_jurisdiction
 from mailer.policy.switches import strictest
 from mailer.resources import tables
 from tests.factories import law
 from tests.unit.test_decision import ADA, POLICY, decided, reason, revised
+from tests.unit.test_policies_page import DEFAULT
 
 STRICTEST = ("opt_in", "on_request", "mailing")
 EEA = "BE BG HR CY CZ DK EE FI AX GR HU IE LV LT LU MT NL PL PT RO SK SI ES SE IS LI NO SJ DE AT GB"
@@ -151,6 +153,19 @@ def test_a_country_has_one_law() -> None:
         load_law({})
 
 
+def test_a_policy_keeps_records_as_long_as_the_law_wants() -> None:
+    """A policy that forgets an erased account's consents earlier than some law lets it is refused, with its line."""
+    row = '\n[records]\nvalue = {}\nsource = "a law, Art. 4"\nchecked = 2026-11-28\nsure = "unsure"\n'
+    for days, refused in ((365, False), (366, True)):
+        own = load_law({"aq": GOOD + row.format(days)})
+        with (
+            pytest.raises(PolicyError, match=f"retention_days is 365; write {days} or more: the law of Nowhere")
+            if refused
+            else nullcontext()
+        ):
+            parse_policy(DEFAULT, "p.toml", own)
+
+
 def test_every_demand_is_made_by_some_file() -> None:
     """There is no key that no jurisdiction needs, and each demand says where it comes from."""
     shipped = [parse_jurisdiction(text, name) for name, text in tables("jurisdictions").items()]
@@ -174,7 +189,7 @@ gb  opt_in  on_request unlinkable ssss -      en
 il  opt_in  on_request unlinkable ssus פרסומת: -
 in  opt_in  on_request mailing    uuu  -      -
 it  opt_in  on_request mailing    ssss -      en,de,fr,it,es,pt,nl,sv,pl,ar
-jp  opt_in  on_request unlinkable ssu  -      -
+jp  opt_in  on_request unlinkable ssuu -      -
 kr  opt_in  on_request unlinkable ssuss (광고) -
 nz  opt_in  on_request unlinkable ssu  -      -
 sg  opt_in  on_request unlinkable ssus <ADV>  -
