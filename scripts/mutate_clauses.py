@@ -19,6 +19,7 @@ TESTS = (
     "tests/unit/test_service_scope.py",
     "tests/unit/test_standing.py",
     "tests/unit/test_hours.py",
+    "tests/unit/test_consent_terms.py",
     "tests/unit/test_order.py",
     "tests/unit/test_decision.py",
 )
@@ -54,10 +55,6 @@ SPARED: dict[str, str] = {
     "rules.frequency: `facts.category.mandatory or not facts.standing.sent` without not facts.standing.sent": (
         _NOTHING_SENT
     ),
-    "standing.Standing: `bool(given) and (category in given or (topic is not None and scope(category, topic) in "
-    "given))` without bool(given)": "asks what follows once more, at no cost where nothing was consented to",
-    "standing.Standing: `topic is not None and scope(category, topic) in given` without topic is not None": "the scope "
-    "of no topic is the category, which was looked for",
     "rules._scopes_of: `mailing.partner or ''` without ''": "no partner has a name with a capital letter, as None has",
     "hours.first_within: `moment - now < _SEARCHED` as moment - now <= _SEARCHED": "a bound of days, met to the "
     "microsecond",

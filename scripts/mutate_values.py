@@ -29,7 +29,7 @@ from tests.unit.test_needs import opposites
 
 DECIDING = ("tests/unit/test_order.py", "tests/unit/test_decision_clauses.py", "tests/unit/test_decision.py")
 WRITING = ("tests/unit/test_traits.py", "tests/unit/test_switch_values.py", "tests/unit/test_service_scope.py")
-LAWFUL = ("tests/unit/test_jurisdictions.py",)
+LAWFUL = ("tests/unit/test_jurisdictions.py", "tests/unit/test_consent_terms.py")
 READING = ("tests/unit/test_needs.py", "tests/unit/test_traits.py", "tests/unit/test_brands.py")
 
 SPARED: dict[str, str] = {}
