@@ -107,8 +107,9 @@ def templates() -> TemplateLibrary:
 
 
 def person(number: int, **values: Any) -> dict[str, Any]:
-    """Somebody of an event's audience, in a country whose law asks least."""
-    return {"ref": f"user-{number}", "email": f"user-{number}@people.example", "country": "US", **values}
+    """Somebody of an event's audience, who signed up, in a country whose law asks least."""
+    plain = {"ref": f"user-{number}", "email": f"user-{number}@people.example", "country": "US", "source": "sign-up"}
+    return plain | values
 
 
 def plain_event(to: Any, category: str = "newsletter", **values: Any) -> dict[str, Any]:

@@ -350,9 +350,8 @@ def _columns(mailing: NewMailing, sizes: Mapping[str, int], numbers: Mapping[tup
 
 
 def _invited(mailing: NewMailing, person: Person) -> Person:
-    """An invitee is known by that, unless the application says how it got the address."""
-    stated = person.source is not None or not mailing.category.invites
-    return person if stated else person.model_copy(update={"source": INVITED})
+    """An invitee is known by that, whatever source the invitation names (interpals-10); a member stays as they are."""
+    return person.model_copy(update={"source": INVITED}) if mailing.category.invites else person
 
 
 def _accepted(mailing: NewMailing) -> Entry:

@@ -9,7 +9,7 @@ from mailer.policy.alignment import misaligned
 from mailer.policy.faults import fault, shown
 from mailer.policy.jurisdiction import Law
 from mailer.policy.lines import Path
-from mailer.policy.sources import form_of, misnamed
+from mailer.policy.sources import KINDS, form_of, misnamed
 from mailer.policy.switches import ORDER, weaker
 from mailer.policy.wordings import KEYS, bases_among, no_keys
 
@@ -30,12 +30,13 @@ def faults_within(policy: "Policy") -> Iterator[PydanticCustomError]:
         for purpose in processor.purposes:
             if purpose not in policy.purposes:
                 yield fault("no_purpose", ("processors", number, "purposes"), purpose=purpose)
-    for source in misnamed(policy.sources):
-        yield fault("misnamed", ("sources", source), given=shown(policy.sources[source]))
     for key in no_keys(policy.wordings):
         yield fault("no_scope", ("wordings", key), scopes=", ".join(KEYS))
     for key, text in bases_among(policy.wordings):
         yield fault("basis", ("wordings", key), given=shown(text))
+    for source, least in misnamed(policy.sources):
+        stricter = " or ".join(KINDS[KINDS.index(least) :])
+        yield fault("misnamed", ("sources", source), given=shown(policy.sources[source]), stricter=stricter)
     for path, name in _twice(policy):
         yield fault("twice", path, given=shown(name))
 

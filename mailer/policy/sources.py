@@ -35,7 +35,19 @@ BUILT_IN: Final[Mapping[str, Kind]] = {
     ),
 }
 """The sources that each policy has, before it lists its own."""
-_CONTEST = re.compile(r"contest|sweepstake|give-?away|raffle|lotter|prize|promotion|competition|gewinnspiel|verlosung")
+_BY_NAME: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
+    ("invitation", re.compile(r"^invitation$")),
+    (
+        "contest",
+        re.compile(
+            r"contest|sweepstake|give-?away|raffle|lotter|prize|promotion|competition|tombola|gewinnspiel|verlosung"
+        ),
+    ),
+    ("partner", re.compile(r"partner|third-?part|affiliate")),
+    ("import", re.compile(r"purchased|bought|rented|leads?(-|$)|import")),
+    ("subscription", re.compile(r"(?<!ia)lists?(-|$)")),
+)
+"""The laxest kind that a source of such a name may have, the strictest first."""
 _MOST = 10_000
 """Different texts of sources whose kinds are kept."""
 _BETWEEN = re.compile(r"[\s_-]+")
@@ -46,11 +58,11 @@ def form_of(source: str) -> str:
     return _BETWEEN.sub("-", source.strip()).casefold()
 
 
-def is_misnamed(source: str, kind: Kind) -> bool:
-    """Tells whether a source is a contest or an invitation by its name, and of a laxer kind by the policy's word."""
-    least: Kind = "invitation" if form_of(source) == "invitation" else "contest"
-    by_name = least == "invitation" or _CONTEST.search(form_of(source)) is not None
-    return by_name and KINDS.index(kind) < KINDS.index(least)
+def least_kind(source: str) -> Kind:
+    """Finds the laxest kind that a source may have by its name, whatever a policy calls it."""
+    form = form_of(source)
+    by_name = (kind for kind, words in _BY_NAME if words.search(form))
+    return max((BUILT_IN.get(form, KINDS[0]), next(by_name, KINDS[0])), key=KINDS.index)
 
 
 class Vocabulary:
@@ -108,6 +120,9 @@ def address_provenance(source: str, kind: Kind, collected_at: datetime | None, p
     return f"an address from a {what} needs {' and '.join(missing)}"
 
 
-def misnamed(sources: Mapping[str, Kind]) -> Iterator[str]:
-    """Finds the sources of a policy that are of a laxer kind than their name says."""
-    yield from (source for source, kind in sources.items() if is_misnamed(source, kind))
+def misnamed(sources: Mapping[str, Kind]) -> Iterator[tuple[str, Kind]]:
+    """Finds the sources of a policy that are of a laxer kind than their name says, each with the laxest it may have."""
+    for source, kind in sources.items():
+        least = least_kind(source)
+        if KINDS.index(kind) < KINDS.index(least):
+            yield source, least

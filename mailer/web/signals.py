@@ -16,8 +16,8 @@ SIGNAL = "privacy-signal"
 
 
 def has_signal(headers: Mapping[str, str]) -> bool:
-    """Tells whether a request carries `Sec-GPC: 1` or `DNT: 1`."""
-    return headers.get("sec-gpc") == "1" or headers.get("dnt") == "1"
+    """Tells whether a request carries `Sec-GPC: 1` or `DNT: 1`; whatever begins so is meant so, as `1, 1`."""
+    return any(headers.get(name, "").lstrip().startswith("1") for name in ("sec-gpc", "dnt"))
 
 
 @rule("privacy-signal", "peerstream-11; Global Privacy Control 3; CCPA Regulations 7025", idle=None)

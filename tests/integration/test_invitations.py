@@ -105,10 +105,14 @@ async def test_a_retry_of_the_same_invitation(world: World) -> None:
 async def test_a_member_is_no_invitee(world: World) -> None:
     """Who was known before a member invited them stays what they are, and gets what they got."""
     await world.known(1, source="sign-up")
-    await world.known(2)
+    await world.known(2, source=None)
     for number in (1, 2):
         assert await outcome(world, await invite(world, number)) == SENT
-        assert await outcome(world, await world.accept([person(number)])) == SENT
+    assert await outcome(world, await world.accept([person(1)])) == SENT
+    assert await outcome(world, await world.accept([person(2, source=None)])) == (
+        "suppressed",
+        "unknown_basis",
+    )
     sources = await world.pool.fetch("SELECT source FROM standings ORDER BY recipient_id")
     assert [row["source"] for row in sources] == ["sign-up", None]
 

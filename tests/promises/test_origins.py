@@ -44,7 +44,7 @@ async def test_every_kind_of_contest_is_no_consent(world: World, operator: Stack
 @pytest.mark.parametrize("invited", ["Bob+x@bücher.example", "BOB@xn--bcher-kva.example", "bob@BÜCHER.example"])
 async def test_an_invitee_who_registers_is_still_asked(world: World, brand: str, invited: str) -> None:
     """Registering makes the account's mail possible, under any ref and spelling; what markets waits for a consent."""
-    guest = {"ref": "guest", "email": invited}
+    guest = {"ref": "guest", "email": invited, "source": "sign-up", "collected_at": "2026-01-01T00:00:00Z"}
     assert len(await told(world, event_of(brand, "invitation", guest, inviter="Grace"))) == 1
     bob = {**ADA, "ref": "bob", "email": "bob@xn--bcher-kva.example", "source": "sign-up"}
     assert len(await told(world, event_of(brand, "rights-answer", bob))) == 1

@@ -22,7 +22,7 @@ async def test_a_browser_that_asks_not_to_share_is_heeded(world: World, page: st
         if page != "u":
             assert len(await told(world, offer | {"id": "before"})) == 1
         for _ in range(2):
-            await client.post(link(mail, page), data={"nothing": "1"}, headers={"sec-gpc": "1"})
+            await client.post(link(mail, page), data={"nothing": "1"}, headers={"sec-gpc": "1, 1"})
     assert await told(world, offer | {"id": "after"}) == []
     assert await told(world, event_of(brand, "partner-offer", ADA, partner="chatwear")) == []
     said = (await world.partners.suppressions(brand, "chatwear"))["body"]

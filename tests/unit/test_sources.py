@@ -59,6 +59,16 @@ def test_a_kind_is_a_source_of_each_policy(kind: str) -> None:
         ("spring promotion", "partner"),
         ("invitation", "contest"),
         ("Gewinnspiel", "account"),
+        *(
+            (source, "account")
+            for source in ("partner", "import", "Tombola", "subscription", "sale", "bought addresses")
+        ),
+        *(
+            (source, "account")
+            for source in ("Partner-List", "purchased", "rented", "list", "mailing list", "their leads")
+        ),
+        ("partner", "import"),
+        ("bought list", "sale"),
     ],
 )
 def test_a_contest_is_one_whatever_it_is_called(source: str, kind: str) -> None:
