@@ -106,7 +106,7 @@ def environment(locale: str, *, escape: bool) -> Sandbox:
     env = Sandbox(
         autoescape=escape,
         undefined=_Missing,
-        finalize=_finalize,
+        finalize=_printed,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
@@ -208,6 +208,13 @@ def _why_refused(node: nodes.Node) -> str | None:
             return _REFUSED.get(type(node))
 
 
+def _printed(value: Any) -> Any:
+    """A value that is printed: a text or a number, and no list or object, which a reader would see as code."""
+    if isinstance(value, dict | list | tuple):
+        raise WrongValue(f"a value is a list or an object where text is wanted, a {type(value).__name__}")
+    return _finalize(value)
+
+
 def _finalize(value: Any) -> Any:
     if value is None:
         raise WrongValue("a value is null where text is wanted, a NoneType")
@@ -264,7 +271,7 @@ def _tracked(context: Context, value: Any) -> str:
 
 def _addressed(value: Any, attribute: str, before: str) -> Any:
     """A filter: the value itself, if an address may begin with it; nothing is no address."""
-    text = str(_finalize(value))
+    text = str(_printed(value))
     if text and (fault := address_fault(attribute, before + text)):
         raise WrongValue(fault)
     return value

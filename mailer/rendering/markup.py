@@ -68,6 +68,7 @@ _BEFORE_BRACKETS = frozenset({"and", "or", "only", "not", "media", "expression"}
 """Words before brackets that are no functions, or are refused by another name."""
 _AT_RULE = re.compile(r"@([\w-]+)")
 _ACTIVE_CSS = re.compile(r"expression\s*\(|javascript:|\bbehaviou?r\s*:|-moz-binding|<", re.IGNORECASE)
+_LIFTED = re.compile(r"(?<![\w-])position\s*:\s*(?:absolute|fixed|sticky|-webkit-sticky)", re.IGNORECASE)
 _CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
 _CSS_STRING_OR_COMMENT = re.compile(
     r"""("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|/\*.*?(?:\*/|$)""",
@@ -224,6 +225,8 @@ def _css_faults(css: str, mandatory: bool) -> Iterator[str]:
     for read in css_readings(css):
         if _ACTIVE_CSS.search(read):
             yield "has CSS that runs something; remove it"
+        if _LIFTED.search(read):
+            yield "has CSS with position: absolute, fixed or sticky, which covers other parts; remove it"
         rules.update(rule.lower() for rule in _AT_RULE.findall(read))
         functions.update(function.lower() for function in _FUNCTION.findall(read))
     if "import" in rules:

@@ -1,11 +1,16 @@
 """The names that a mail has to give its reader (brand, controller, programme of a seal), and those of partners."""
 
+import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mailer.policy.lookalikes import folded
 from mailer.policy.registry import rule
 from mailer.rendering.promotion import read_words
+
+_NEAR = 120
+"""Characters between the two names."""
 
 if TYPE_CHECKING:  # a page is looked at by many checks, of which these are two
     from mailer.rendering.checks import Page
@@ -18,8 +23,15 @@ def both_named(page: "Page") -> Iterator[str]:
     for name, content in (page.parts[0], ("HTML", page.shown.text)):
         if controller not in content:
             yield f"the {name} part has no controller.name; the footer names brand and controller"
-        if brand != controller and brand not in content.replace(controller, ""):
-            yield f"the {name} part has no brand.name; the footer names brand and controller"
+        if brand != controller and not _is_beside(brand, controller, content):
+            yield f"the {name} part has no brand.name beside controller.name; the footer names brand and controller"
+
+
+def _is_beside(brand: str, controller: str, content: str) -> bool:
+    """Tells whether a brand is named close to a controller: the name at the head of a page is none of the footer's."""
+    pieces = re.sub(r"<[^>]*>|\s+", " ", content).split(re.sub(r"\s+", " ", controller))
+    around = ((before[-_NEAR:], after[:_NEAR]) for before, after in pairwise(pieces))
+    return any(brand in one for both in around for one in both)
 
 
 @rule("seal-named", "paltalk06-29", idle=())

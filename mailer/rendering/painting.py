@@ -125,6 +125,8 @@ def _hides(name: str, value: str, size: float) -> bool:
             return value == "hidden"
         case "mso-hide":
             return value == "all"
+        case "pointer-events":  # it is seen, and leads nowhere
+            return value == "none"
         case "position":
             return value in ("absolute", "fixed")
         case "z-index":

@@ -214,3 +214,10 @@ def test_mail_that_cannot_be_left_promotes_in_no_field(template: str, values: di
     context = {**event["context"], **values.pop("context", {})}
     said = refused({**event, **values, "context": context})
     assert "which promotes" in said or "is an image" in said
+
+
+@pytest.mark.parametrize("value", [{"xx": "a"}, ["a"], {"text": {"en": "a"}}])
+def test_an_object_is_printed_as_no_text(value: Any) -> None:
+    """An object or a list that a template prints as a text is refused, where the template declares no type for it."""
+    event = event_of(BRAND, "weekly", ADA)
+    assert "where text is wanted" in refused({**event, "context": {**event["context"], "headline": value}})

@@ -56,6 +56,7 @@ HIDDEN = (
     '<div style="line-height: 0">{}</div>',
     '<div style="letter-spacing: -1em">{}</div>',
     '<div style="mso-hide: all">{}</div>',
+    '<div style="pointer-events: none">{}</div>',
     '<div style="display: none; display: flexible">{}</div>',
     '<div style="color: red"><div style="display:none"><p style="display: block">{}</p></div></div>',
 )
@@ -129,3 +130,20 @@ def test_the_words_of_a_page_are_read_as_they_are_shown() -> None:
     )
     assert page.text == "a & bcLeave <now>d"
     assert page.links == {f"{LINK}?a&b": "Leave <now>"}
+
+
+@pytest.mark.parametrize("css", ["position:absolute", "POSITION : fixed", "posi/**/tion: absolute", "position: sticky"])
+def test_nothing_covers_other_parts(tmp_path: Path, css: str) -> None:
+    """A block that is lifted out of the page could lie over the way out: no template has one."""
+    covered = within(FILES, HTML, WAY_OUT, f'{WAY_OUT}<div style="{css};top:0;background:#fff">x</div>')
+    assert "has CSS with position: absolute" in faults(tmp_path, covered)
+
+
+def test_a_name_at_the_head_is_none_in_the_footer(tmp_path: Path) -> None:
+    """A brand's name far above the controller's leaves the footer without it."""
+    headed = within(
+        FILES, HTML, "{% block content %}", "<h1>{{ brand.name }}</h1><p>{{ 'lorem ' * 30 }}</p>{% block content %}"
+    )
+    nameless = within(headed, HTML, ADDRESS, ADDRESS.removeprefix("{{ brand.name }}, "))
+    assert len(library(tmp_path / "good", headed)) == 1
+    assert "the HTML part has no brand.name beside controller.name" in faults(tmp_path / "bad", nameless)
