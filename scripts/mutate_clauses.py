@@ -55,6 +55,10 @@ SPARED: dict[str, str] = {
     "rules.frequency: `facts.category.mandatory or not facts.standing.sent` without not facts.standing.sent": (
         _NOTHING_SENT
     ),
+    "rules._flaw: `None if terms is NO_TERMS else flaw_of(terms, standing.consent_days, asked, facts.now)` always its "
+    "second branch": "asks what follows once more, at no cost where the law has no terms",
+    "rules._consented: `asked in given and _flaw(facts, asked, '') is None` without asked in given": "asks what "
+    "follows once more, at no cost where nothing was consented to",
     "rules._scopes_of: `mailing.partner or ''` without ''": "no partner has a name with a capital letter, as None has",
     "hours.first_within: `moment - now < _SEARCHED` as moment - now <= _SEARCHED": "a bound of days, met to the "
     "microsecond",
