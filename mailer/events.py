@@ -34,9 +34,9 @@ from mailer.inputs import (
     Slug,
     few_fields,
     few_items,
-    free_text,
     stated,
 )
+from mailer.lines import free_text
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024
 """The largest event as JSON. A larger audience belongs in a named audience, a larger file behind a link."""

@@ -16,6 +16,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from mailer.lines import free_text, identifier, name, one_line
 from mailer.policy.countries import FORM, country_code
 from mailer.policy.forms import LOCALE, SLUG, language_tag
 
@@ -42,12 +43,6 @@ LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(minutes=5)
 """How far ahead of ours another clock may be."""
 
-CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
-_BIDI = re.compile("[\\u202a-\\u202e\\u2066-\\u2069]")
-"""Embeddings, overrides and isolates (UAX #9 2.1 to 2.5): text after them reads in another order than it is stored."""
-SLOT_MARKS = "\ue000", "\ue001"
-"""Private use. Our own renderer marks with them where a person's values stand, so that texts cannot have them."""
-_UNFIT = re.compile("[\\ud800-\\udfff\\ue000\\ue001]")
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
     r"(?P<zone>[Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?"
@@ -71,40 +66,6 @@ _LEFTWARD = ("R", "AL", "AN")
 """Characters to which the Bidi Rule (RFC 5893 2) applies."""
 _SPECIAL_TOPS = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
 _SPECIAL_LOCALS = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)
-
-
-def one_line(text: str) -> str:
-    """A text that names something, as it is.
-
-    Raises:
-        ValueError: it has a line break or control character, a bidirectional override, or half of a surrogate pair.
-    """
-    if text.isprintable():  # quicker, and holds for nearly all
-        return text
-    if CONTROL.search(text):
-        raise ValueError("has a line break or control character; write it on one line")
-    if _BIDI.search(text):
-        raise ValueError("has a character that turns the direction of text (U+202A to 202E, 2066 to 2069); remove it")
-    return _whole(text)
-
-
-def free_text(text: str) -> str:
-    """A text of any number of lines, as it is.
-
-    Raises:
-        ValueError: it has U+0000, which PostgreSQL cannot store, or half of a surrogate pair.
-    """
-    if "\0" in text:
-        raise ValueError("has the character U+0000; remove it")
-    return _whole(text)
-
-
-def _whole(text: str) -> str:
-    if found := _UNFIT.search(text):
-        if found[0] in SLOT_MARKS:
-            raise ValueError("has one of the characters U+E000 and U+E001, which are not for texts; remove it")
-        raise ValueError("has half of a surrogate pair; write it whole")
-    return text
 
 
 def _few_octets(text: str) -> str:
@@ -374,11 +335,11 @@ def stated(problems: Iterable[str]) -> tuple[str, ...]:
 
 _TIME_SCHEMA = {"type": "string", "format": "date-time", "description": "RFC 3339, with a zone, from 1970 to 2199."}
 
-Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(one_line)]
-"""A name: on one line, without what could change how it reads."""
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(name)]
+"""A name: on one line, with something to read, without what could change how it reads."""
 Line = Annotated[str, Field(max_length=MAX_NAME), AfterValidator(one_line)]
-"""The same, or nothing."""
-Id = Annotated[str, Field(min_length=1, max_length=MAX_ID), AfterValidator(one_line), AfterValidator(_few_octets)]
+"""A text on one line, or nothing."""
+Id = Annotated[str, Field(min_length=1, max_length=MAX_ID), AfterValidator(identifier), AfterValidator(_few_octets)]
 """A name that travels as a short string of AMQP."""
 Slug = Annotated[str, Field(pattern=SLUG, max_length=60)]
 Scope = Annotated[str, Field(pattern=r"^(\*|[a-z0-9_-]+(/[A-Za-z0-9._-]+)?)$", max_length=120)]

@@ -7,7 +7,6 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from mailer import inputs
 from mailer.cli import (
     consents,
     control,
@@ -34,6 +33,7 @@ from mailer.cli import (
     templates,
 )
 from mailer.cli.shared import fail
+from mailer.lines import one_line
 from mailer.runtime.lines import fill_descriptors
 from mailer.runtime.logs import catch_surprises
 
@@ -80,7 +80,7 @@ def _argument(number: int, text: str) -> str:
         ValueError: it is no text, has a control character, or is too long.
     """
     try:
-        text = inputs.one_line(os.fsencode(text).decode()) if not text.isprintable() else text
+        text = one_line(os.fsencode(text).decode()) if not text.isprintable() else text
     except ValueError as error:
         what = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise ValueError(f"argument {number} {what}") from None

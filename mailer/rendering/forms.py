@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from jinja2 import nodes
 
-from mailer.inputs import SLOT_MARKS
+from mailer.lines import SLOT_MARKS
 
 NAME: Final = "recipient.name"
 """The one value of a template that is addressed by an attribute."""

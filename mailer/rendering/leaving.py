@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from mailer.inputs import SLOT_MARKS
+from mailer.lines import SLOT_MARKS
 from mailer.policy.category import Category
 from mailer.policy.registry import rule
 from mailer.policy.switches import ServiceFooter

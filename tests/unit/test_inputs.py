@@ -140,11 +140,33 @@ def test_a_name_reads_as_it_is_stored(char: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["\U0001f468\u200d\U0001f469\u200d\U0001f467", "שלום\u200f", "é", "e\u0301", "\U0010ffff", " "]
+    "text", ["\U0001f468\u200d\U0001f469\u200d\U0001f467", "שלום\u200f", "é", "e\u0301", "a\U0010ffff", "\U0001f44d"]
 )
 def test_other_characters_name_something(text: str) -> None:
     """Emoji with their joiners, marks of right-to-left script, both normal forms, and every plane."""
     assert TypeAdapter(Name).validate_python(text) == text
+
+
+@pytest.mark.parametrize("blank", [" ", "\u00a0", "\u200b", "\u2060", "\ufeff", "\u3164", "\u2800", "\u00ad", "\u0301"])
+@pytest.mark.parametrize("kind", [Name, Id])
+def test_a_blank_names_nothing(kind: Any, blank: str) -> None:
+    """Spaces, and characters that look like one or like nothing, are no name, and stand around none."""
+    reader = TypeAdapter(kind)
+    for text in (blank, blank * 3, f" {blank}"):
+        with pytest.raises(ValidationError, match="is blank: it has not a"):
+            reader.validate_python(text)
+    if blank != "\u0301":
+        for text in (f"ada{blank}", f"{blank}ada", f"{blank}\u00e9"):
+            with pytest.raises(ValidationError, match="begins or ends with a blank"):
+                reader.validate_python(text)
+
+
+@pytest.mark.parametrize("text", ["-", "...", "?", "+", "\u2014", "_"])
+def test_signs_are_an_id_and_no_name(text: str) -> None:
+    """A name has a letter, a digit or a pictogram; an id may be of signs alone."""
+    assert TypeAdapter(Id).validate_python(text) == text
+    with pytest.raises(ValidationError, match="has not a letter, a digit or a pictogram"):
+        TypeAdapter(Name).validate_python(text)
 
 
 def test_words_have_lines() -> None:
