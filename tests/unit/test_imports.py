@@ -116,7 +116,7 @@ async def test_a_line_brings_consents_with_their_proof() -> None:
         ),
         (
             "sign-up,,,newsletter,-,-,2025-01-01T12:00:00Z,Yes write to me.,",
-            "a consent needs proof, and this one lacks source, ver",
+            "consent_source: is blank: it has not a letter",
         ),
         ("sign-up,,,newsletter,page,1,2025-01-01,Yes write to me.,", "consent_at: is no time; write it as"),
         ("sign-up,,,newsletter,page,1,soon,Yes write to me.,", "consent_at: is no time; write it as"),
