@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from mailer.actions.proofs import ACTS, IsOurs, act_of, is_confirmation, is_version, no_token
+from mailer.actions.proofs import ACTS, IsOurs, act_of, in_one_form, is_confirmation, is_version, no_token
 from mailer.actions.wishes import Asked, Confirmations, NobodyToAsk, ask
 from mailer.inputs import future_fault
 from mailer.policy.category import CATEGORIES
@@ -117,7 +117,7 @@ def checked(policy: Policy, said: Consent, now: datetime, is_ours: IsOurs = no_t
     Raises:
         ConsentRefused: it may not.
     """
-    dated = _dated(policy, replace(said, source=act_of(said.source) or said.source), now)
+    dated = _dated(policy, replace(said, source=in_one_form(said.source)), now)
     if not said.given:
         return dated
     is_proven = dated.source == CONFIRMED and is_ours(dated.proof or "")
@@ -144,7 +144,7 @@ def consent_proof(said: Consent, is_proven: bool = False) -> str | None:
     if missing:
         return (
             f"a consent needs proof, and this one lacks {', '.join(missing)}: say how it was given, and what was shown,"
-            " with its version, which has a number or a date"
+            " with the name of its version, such as `form 2026-01`"
         )
     if said.source == CONFIRMED and not (is_proven or is_confirmation(said.proof or "", said.at)):
         return (
@@ -156,8 +156,8 @@ def consent_proof(said: Consent, is_proven: bool = False) -> str | None:
 
 @rule("policy-basis", "interpals-25")
 def policy_basis(policy: Policy, said: Consent, is_proven: bool = False) -> str | None:
-    """A text that the policy lists is a person's consent; what else is shown to who uses a service is none."""
-    if said.source not in ACTS:
+    """A person's own yes, or a text that the policy lists, is consent; what is shown to who uses a service is none."""
+    if act_of(said.source) is None:
         return (
             f"source: {said.source!r} is the policy's basis, and no consent: it is no act of a person. Name one:"
             f" {', '.join(ACTS)}"
@@ -166,16 +166,14 @@ def policy_basis(policy: Policy, said: Consent, is_proven: bool = False) -> str 
         return None
     listed = "; ".join(wordings_for(policy, said.scope)) or "none"
     return (
-        f"words: they are no wording by which one consents to {said.scope} at {policy.brand}. Send exactly what was"
-        f" shown, and list it in the policy's [wordings]; there: {listed}"
+        f"words: nobody says by them, for themselves, that they want {said.scope} of {policy.brand}. Send exactly what"
+        f" was shown, and list it in the policy's [wordings]; there: {listed}"
     )
 
 
 def _too_early(policy: Policy, said: Consent) -> str | None:
-    """Says why nobody can have said it at that time: its version, the brand's first one or mail itself came later."""
-    name, first = "the brand's first version", policy.days[0][0]
-    if said.controller not in (None, policy.controller.id):
-        name, first = "any consent to mail", FIRST
+    """Says why nobody can have said it at that time: its version, or mail itself, came later."""
+    name, first = "any consent to mail", FIRST
     for version in policy.versions:
         if said.scope == version_scope(version.version):
             name, first = said.scope, version.effective

@@ -1,4 +1,4 @@
-"""The wordings by which people consent: a brand lists those that it shows, and a consent by any other text is none.
+"""The wordings by which people consent: those that a brand lists, and each that is plainly a person's own yes.
 
 A policy has them by scope: by category, `purpose`, `partner`, `version` and `tracking`; those under `ANY` are for each.
 """
@@ -9,7 +9,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 
+from mailer.policy.affirming import is_own_yes
 from mailer.policy.category import CATEGORIES
+from mailer.policy.standing import version_scope
 
 if TYPE_CHECKING:  # a policy looks at its wordings when it is read
     from mailer.policy.document import Policy
@@ -49,8 +51,11 @@ def wordings_for(policy: "Policy", scope: str) -> tuple[str, ...]:
 
 
 def is_wording(policy: "Policy", scope: str, words: str) -> bool:
-    """Tells whether a text is one of those wordings, word for word."""
-    return folded(words) in {folded(text) for text in wordings_for(policy, scope)}
+    """Tells whether a text is one of those wordings, word for word, or the own yes of a person."""
+    text = folded(words)
+    if text in {folded(listed) for listed in wordings_for(policy, scope)}:
+        return True
+    return is_own_yes(text, of_policy=scope.startswith(version_scope("")))
 
 
 def no_keys(wordings: Iterable[str]) -> Iterator[str]:

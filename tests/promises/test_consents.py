@@ -217,7 +217,7 @@ async def test_what_the_policy_says_is_nobodys_consent(world: World, operator: S
     assert "is the policy's basis, and no consent" in reasons(operator, "said.rejected.jsonl")
     for words in BY_USE:
         status, answer = await tell(world, BRAND, "consents", scope="notification", version="2024", words=words)
-        assert (status, answer["problems"][0].startswith("words: they are no wording")) == (422, True)
+        assert (status, answer["problems"][0].startswith("words: nobody says by them")) == (422, True)
     assert await world.pool.fetchval("SELECT count(*) FROM consents") == 0
     listed = await operator.done("consents", "list", "--brand", BRAND, "--ref", "ada", "--json")
     assert listed.json == {

@@ -39,7 +39,11 @@ def test_the_time_of_an_id() -> None:
         assert (said - datetime.now(UTC)).total_seconds() <= 0.001
 
 
-@pytest.mark.parametrize("id_", ["", "welcome-17", str(uuid4()), f"{uuid7()}0", f"ffffffff-ffff-7{str(uuid7())[15:]}"])
+@pytest.mark.parametrize(
+    "id_",
+    ["", "welcome-17", str(uuid4()), f"{uuid7()}0", f"ffffffff-ffff-7{str(uuid7())[15:]}"],
+    ids=("nothing", "words", "version 4", "too long", "in the year 10889"),
+)
 def test_other_ids_have_no_time(id_: str) -> None:
     """Words, random UUIDs, what is too long, and a time after the year 9999."""
     assert minted_at(id_) is None
