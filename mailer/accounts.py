@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, Discriminator, Field, TypeAdapter, ValidationError, model_validator
 
 from mailer.events import EventRefused, MessageEvent, Strict, read_json, refusal, refuse_overgrown, validate_event
-from mailer.inputs import Address, Country, Id, Locale, Moment, Name, Scope, Slug, Words
+from mailer.inputs import Address, Country, Id, Locale, Moment, Name, Scope, Slug, Version, Words
 from mailer.lines import one_line
 
 ACCOUNT = "account"
@@ -25,7 +25,7 @@ class _Account(Strict):
         ref: the application's own key for the person.
     """
 
-    v: Literal[1]
+    v: Version
     id: Id
     brand: Slug
     ref: Name

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable
 from itertools import chain
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -32,6 +32,7 @@ from mailer.inputs import (
     Name,
     Past,
     Slug,
+    Version,
     few_fields,
     few_items,
     stated,
@@ -238,7 +239,7 @@ class MessageEvent(Strict):
 
     model_config = ConfigDict(json_schema_extra=_versioned)
 
-    v: Literal[1] = 1
+    v: Version = 1
     id: Id
     brand: Slug
     category: Annotated[str, Field(pattern=r"^[a-z]+(_[a-z]+)*$", max_length=40)]

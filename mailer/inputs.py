@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from unicodedata import bidirectional
 
 import idna
@@ -295,6 +295,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
+def _whole_number(value: Any) -> Any:
+    if type(value) is not int:  # true is equal to 1
+        raise ValueError("Input should be 1")
+    return value
+
+
 def few_fields(value: Any) -> Any:
     """An object as it is, before each of its fields is looked at.
 
@@ -335,6 +341,8 @@ def stated(problems: Iterable[str]) -> tuple[str, ...]:
 
 _TIME_SCHEMA = {"type": "string", "format": "date-time", "description": "RFC 3339, with a zone, from 1970 to 2199."}
 
+Version = Annotated[Literal[1], BeforeValidator(_whole_number)]
+"""The version of the schema of events."""
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(name)]
 """A name: on one line, with something to read, without what could change how it reads."""
 Line = Annotated[str, Field(max_length=MAX_NAME), AfterValidator(one_line)]

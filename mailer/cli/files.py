@@ -28,11 +28,15 @@ def open_text(file: Path) -> tuple[int, TextIO]:
 
 
 class Rejects:
-    """The file of rejected lines, as they stood, with line and reason; it is made when there is one."""
+    """The file of rejected lines, as they stood, with line and reason; it is made when there is one.
+
+    Where the lines have a `reason` of their own, why they were rejected stands in `rejected`.
+    """
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self.path = path
-        self._columns = ("line", "reason", *columns)
+        self._why = "rejected" if "reason" in columns else "reason"
+        self._columns = ("line", self._why, *columns)
         self._file: TextIO | None = None
 
     def __enter__(self) -> Self:
@@ -47,7 +51,7 @@ class Rejects:
         writer = csv.DictWriter(self._file, self._columns, extrasaction="ignore")
         if first:
             writer.writeheader()
-        writer.writerow({**line.values, "line": line.line, "reason": line.reason})
+        writer.writerow({**line.values, "line": line.line, self._why: line.reason})
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
