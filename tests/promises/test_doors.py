@@ -22,7 +22,7 @@ from tests.publishers import issue_key
 
 NEW = "paltalk-2006"
 SHOP = Identity.read("key:shop")
-NO_WORDING = "lacks words|words: they are no wording"
+NO_WORDING = "lacks words|words: nobody says by them"
 
 
 async def says(world: World, account: str, **values: Any) -> None:

@@ -63,6 +63,9 @@ def test_what_may_run_is_attached_by_a_policy_that_says_so(content_type: str) ->
     assert refused(allowed=(), content_type="text/plain") != []
 
 
+BLANKS = " \u200b\u00ad\u3000"
+
+
 @pytest.mark.parametrize(
     "filename",
     [
@@ -84,7 +87,8 @@ def test_what_may_run_is_attached_by_a_policy_that_says_so(content_type: str) ->
 def test_a_name_is_not_what_its_type_says(filename: str) -> None:
     """A reader's machine opens a file by the end of its name, however that is written."""
     [problem] = refused(filename=filename, content_type="application/pdf")
-    assert problem.startswith("attachments.0.filename: ends with .")
+    blank = "attachments.0.filename: begins or ends with a blank"
+    assert problem.startswith("attachments.0.filename: ends with ." if filename[-1] not in BLANKS else blank)
 
 
 def test_a_page_may_go_out_under_a_policy_that_attaches_pages() -> None:
@@ -95,13 +99,20 @@ def test_a_page_may_go_out_under_a_policy_that_attaches_pages() -> None:
 
 
 @pytest.mark.parametrize(
-    "filename", ["../a.txt", "/etc/passwd", "..\\a.txt", "C:a.txt", "a.txt:x", "a/b", "..", ".", " . ", "\\\\host\\a"]
+    "filename", ["../a.txt", "/etc/passwd", "..\\a.txt", "C:a.txt", "a.txt:x", "a/b", "..a/..", "\\\\host\\a"]
 )
 def test_a_name_has_no_path(filename: str) -> None:
     """A file is saved where its reader wants it."""
     assert refused(filename=filename) == [
         "attachments.0.filename: has a path part; write the name alone, such as invoice.pdf"
     ]
+
+
+@pytest.mark.parametrize("filename", ["..", ".", " . "])
+def test_dots_are_no_name(filename: str) -> None:
+    """A folder's name for itself, or for the one above it, is none of a file."""
+    [problem] = refused(filename=filename)
+    assert problem.startswith("attachments.0.filename: is blank")
 
 
 @pytest.mark.parametrize("turn", "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

@@ -110,7 +110,7 @@ async def test_a_line_brings_consents_with_their_proof() -> None:
                 f"sign-up,,,newsletter,page,1,2025-01-01T12:00:00Z,{words},",
                 "a consent needs proof, and this one lacks words"
                 if words in ("-", "...", "\u200b")
-                else "words: they are",
+                else "words: nobody says by them",
             )
             for words in ("-", "...", "n/a", "None", "x x x", "ok", "123", "\u200b")
         ),

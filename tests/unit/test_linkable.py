@@ -248,7 +248,7 @@ def test_a_persons_own_values_are_looked_at() -> None:
     bad: dict[str, Any] = {**SAM, "ref": "2", "context": {"message": "evil.com"}}
     (problem,) = refusals("rights-answer", {}, to={"people": [SAM, bad]})
     assert problem.startswith(f"to.people.1.context: message {HOLDS}")
-    (problem,) = refusals("rights-answer", {}, to={"people": [SAM, {**SAM, "ref": "2", "name": "Win at evil.com"}]})
+    (problem,) = refusals("rights-answer", {}, to={"people": [SAM, {**SAM, "ref": "2", "name": "Win: evil.com"}]})
     assert problem == "to.people.1.name: holds an address; write the name without"
     (problem,) = refusals("rights-answer", {}, reason="See evil.com")
     assert problem == "reason: holds an address; write it without"

@@ -13,6 +13,7 @@ from mailer.policy.changes import Notice
 from mailer.policy.document import CategoryTerms, Controller, Hours, Policy, PolicyError, Seal, Senders, parse_policy
 from mailer.policy.faults import MESSAGES
 from mailer.policy.hours import first_within, zones_of
+from mailer.policy.jurisdiction import Law, parse_jurisdiction
 from mailer.policy.library import load
 from mailer.policy.parties import Partner, ProcessorTerms
 from mailer.policy.promise import CategoryNeeds, Needs, Promise
@@ -23,6 +24,10 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "policies.md").read_text("utf-8")
 DEFAULT = (ROOT / "policies" / "default.toml").read_text("utf-8").replace('"default"', '"my-brand"', 1)
 TODAY = date(2026, 6, 1)
+JAPAN = (ROOT / "jurisdictions" / "jp.toml").read_text("utf-8")
+ELSEWHERE = Law(
+    [parse_jurisdiction(JAPAN.replace('"Japan"', '"Elsewhere"').replace("value = 30\n", "value = 400\n"), "xx.toml")]
+)
 ERRORS = re.findall(
     r"^```toml\n(.*?)^```\n\n```text\n(.*?)^```", PAGE.partition("## Errors")[2], re.MULTILINE | re.DOTALL
 )
@@ -76,7 +81,7 @@ def provoked(patch: str, message: str) -> str:
     if "my-brand-2.toml" in message:
         texts = {"my-brand.toml": DEFAULT, "my-brand-2.toml": patched(patch)}
     with pytest.raises(PolicyError) as refused:
-        load(texts, TODAY)
+        load(texts, TODAY, ELSEWHERE if "Elsewhere" in message else None)
     return str(refused.value)
 
 

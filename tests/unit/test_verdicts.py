@@ -18,7 +18,7 @@ from tests.factories import FakeProcessor
 from tests.presses import plan, press_of
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-ADA = Standing(17, 3, "ada@people.example", country="US", products=frozenset({"*"}))
+ADA = Standing(17, 3, "ada@people.example", source="sign-up", country="US", products=frozenset({"*"}))
 RELAY = FakeProcessor(name="relay", country="DE", contract="DPA-7")
 
 
