@@ -40,7 +40,7 @@ async def test_no_promotion_where_nobody_knows_how_it_came(world: World) -> None
     offer = await world.accept(
         [
             person(1, source="sign-up", country="US"),
-            person(2, country="US"),
+            person(2, source=None, country="US"),
             person(3, source="sign-up", country="US", policy_version="1066"),
         ],
         "promotional",

@@ -67,7 +67,7 @@ def test_the_message_id_stays_with_the_delivery() -> None:
 def test_the_envelope_has_a_labels() -> None:
     """The domain of the envelope recipient travels as A-labels (RFC 5891), since SMTP knows no others."""
     press = press_of()
-    step = sent(press, Standing(17, 1, "ada@b\u00fccher.example", country="US"))
+    step = sent(press, Standing(17, 1, "ada@b\u00fccher.example", source="sign-up", country="US"))
     assert step.printed.outgoing.recipient == "ada@xn--bcher-kva.example"
 
 
