@@ -103,12 +103,13 @@ async def test_a_call_is_worked_from_the_queue_to_its_end(world: World, operator
 
 @pytest.mark.promise("interpals-15", "paltalk06-24")
 async def test_a_version_is_held_against_the_mailing_that_told_of_it(
-    world: World, operator: Stack, tmp_path: Path
+    world: World, operator: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command counts whom the mailing told, finds fault with one that is not there, and says if it cannot look."""
     before = (resources.folder("policies") / "interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
     folder = tmp_path / "policies"
     folder.mkdir()
+    monkeypatch.chdir(tmp_path)  # where no run of these tests has left a record of what it proves
     (folder / "old.toml").write_text(before)
     await world.known(1, 2, 3)
     event = notice(BRAND, {"audience": "everyone"}) | {"id": "policy-2026"}
