@@ -61,9 +61,9 @@ async def test_an_invitation_names_its_inviter_by_their_record(world: World) -> 
     [message] = await told(world, event_of(BRAND, "invitation", INVITED, inviter="grace"))
     assert message["Subject"].startswith("Grace Hopper would like to write to you")
     unnamed = {**INVITED, "ref": "mallory", "email": "mallory@people.example"}
-    [message] = await told(world, event_of(BRAND, "invitation", unnamed, inviter="Win at evil.example"))
+    [message] = await told(world, event_of(BRAND, "invitation", unnamed, inviter="Win a free cruise"))
     assert message["Subject"].startswith("A member would like to write to you")
-    assert "evil.example" not in "".join(parts(message))
+    assert "cruise" not in "".join(parts(message))
 
 
 @pytest.mark.promise("interpals-28")
