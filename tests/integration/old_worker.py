@@ -33,21 +33,16 @@ _HASH = 19
 _STANDING = (
     *("recipient_id", "version", "email", "opted_out", "objected_at", "consents", "products", "source"),
     *("collected_under", "country", "deactivated_at", "erased_at", "erased_before_at", "restricted_at", "under_13_at"),
-    *(
-        "address_dead_at",
-        "dead_in",
-        "electronic_refused_at",
-        "personalisation_refused_at",
-        "tracking_refused_at",
-        "channel",
-    ),
+    *("address_dead_at", "dead_in", "electronic_refused_at", "personalisation_refused_at", "tracking_refused_at"),
+    *("channel", "generation", "consented"),
 )
 _OTHERS = (
     *("invited_by", "sent", "shared", "mailing_id", "attempt", "name", "locale", "context", "inviter_paused"),
     "tried_at",
 )
 """As they are read today."""
-_NEW = ("shared", "tried_at", "dead_in")
+_NEW = {"shared": None, "tried_at": None, "dead_in": None, "generation": 1, "consented": None}
+"""Columns that were not read yet, each with the value that stood in their place."""
 
 
 @dataclass
@@ -86,15 +81,14 @@ def _of_standing(row: asyncpg.Record, name: str) -> Any:
     if name == "products":
         return ["*"] if row["paid"] else []
     if name in _NEW:
-        return None
+        return _NEW[name]
     return row[name] is not None if name.endswith("_at") else row[name]
 
 
 def _known(row: asyncpg.Record) -> Row:
     """A row by the names of its old columns, without what was not read yet."""
     standing = (_of_standing(row, name) for name in _STANDING)
-    generation = 1
-    columns: Any = (*standing, generation, *(None if name in _NEW else row[name] for name in _OTHERS))
+    columns: Any = (*standing, *(_NEW[name] if name in _NEW else row[name] for name in _OTHERS))
     return _row(columns)
 
 
