@@ -1,9 +1,11 @@
 """Campaigns that have been mailed, for the tests of advertisers' reports."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from mailer.policy.consents import days_of_all
 from mailer.processors.capture import Inbox
 from tests.factories import World, person
 from tests.processes import Stack, free_port, settings_for
@@ -19,9 +21,14 @@ def members(start: int, **countries: int) -> list[dict[str, Any]]:
 
 
 async def mailed(world: World, people: list[dict[str, Any]], **values: Any) -> UUID:
-    """A newsletter to people who have asked for it that has been handed over, and is finished."""
+    """A newsletter to people who have asked for it, by a link in a mail, that was handed over and is finished."""
     accepted = await world.accept(people, **values)
-    await world.pool.execute("UPDATE standings SET consents = consents || '{newsletter,promotional}'")
+    asked, today = ["newsletter", "promotional"], datetime.now(UTC).date()
+    await world.pool.execute(
+        "UPDATE standings SET consents = consents || $1::text[], consented = $2",
+        asked,
+        days_of_all(asked, today, confirmed_on=today),
+    )
     await world.handover().run(accepted.batches)
     await world.upkeep.finish_mailings()
     return accepted.mailing_id
