@@ -71,7 +71,8 @@ async def many(world: World, people: int, *, shared: bool) -> Accepted:
                        $2 || CASE WHEN $3 THEN 0 ELSE n END, 'UTF8')), now()
             FROM generate_series(1, $4::int) n RETURNING id, address_hash
         ), standing AS (
-            INSERT INTO standings (recipient_id, address_hash, country) SELECT id, address_hash, 'US' FROM fresh
+            INSERT INTO standings (recipient_id, address_hash, country, source)
+            SELECT id, address_hash, 'US', 'sign-up' FROM fresh
         )
         INSERT INTO audience_members SELECT $1, $2, id FROM fresh
         """,

@@ -22,7 +22,7 @@ async def test_an_opt_out_and_its_entry(world: World) -> None:
     [ada] = await world.known(1)
     await opt_out(world.standings, policies()[BRAND], ada, "newsletter", "one-click")
     assert await standing(world, ada) == Standing(
-        ada, 2, "user-1@people.example", frozenset({"newsletter"}), country="US"
+        ada, 2, "user-1@people.example", frozenset({"newsletter"}), source="sign-up", country="US"
     )
     suppression = await world.pool.fetchrow("SELECT * FROM suppressions")
     assert suppression is not None
