@@ -43,7 +43,7 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "of-an-unlisted-source": ({"source": "Spring fair"}, every(INVITED)),
     "invited-and-asked": ({"source": "invitation", "consents": ["newsletter"]}, ("", INVITED, "", INVITED, INVITED)),
     "of-this-version": ({"version": "2024"}, SENT),
-    "of-a-foreign-version": ({"version": "elsewhere-1999"}, ("", "", "", "unknown_basis", "")),
+    "of-a-foreign-version": ({"version": "elsewhere-1999"}, ("", "", "unknown_basis", "unknown_basis", "")),
     "dead": (
         {"standing": {"address_dead_at": NOW}, "stop": ("address_dead", "*", None)},
         every("address_dead", account="address_dead"),
