@@ -120,6 +120,8 @@ async def test_counters_are_folded(world: World) -> None:
     accepted = await world.accept([person(1)])
     deltas = [(accepted.mailing_id, state, "", n) for state, n in (("queued", -1), ("failed", 1)) for _ in range(150)]
     await world.pool.executemany("INSERT INTO counters VALUES ($1, $2, $3, $4)", deltas)
+    # All of one second, whenever they were written: each second has rows of its own.
+    await world.pool.execute("UPDATE counters SET at = date_trunc('second', now()) + random() * interval '0.9 seconds'")
     before = await world.counted(accepted.mailing_id)
     more = [(accepted.mailing_id, "failed", "late", 1)] * 50
     await asyncio.gather(
