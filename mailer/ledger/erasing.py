@@ -166,7 +166,7 @@ class Eraser:
                 await connection.execute(SQL["rewrite"], row["id"], left)
 
     def _mentions(self, marks: Marks) -> Mentions:
-        return Mentions(marks.brand, marks.ref, marks.name, marks.keys, self._hasher)
+        return Mentions(marks.brand, marks.ref, marks.keys, self._hasher)
 
     def _without(self, body: str, marks: Marks, ref: str, mentions: Mentions) -> str | None:
         """A message without the person; None: nothing is left of it."""

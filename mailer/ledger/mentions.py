@@ -15,6 +15,8 @@ from mailer.ledger.naming import names_in, readings
 SQL = statements("mentions")
 GONE = "erased"
 """Stands in the place of a mention: a word that any text, slug and URL may have."""
+MOST = 20_000
+"""Mailings of a brand, the newest, and values for others in these, in which an erasure looks for mentions."""
 _SHORT = 6
 """Characters from which on a ref or a name is looked for in texts about others."""
 
@@ -22,37 +24,34 @@ _SHORT = 6
 class Mentions:
     """The ways in which a text names a person.
 
-    These are the ref, where it cannot be taken for a word, and the full name of two words or more: whole, in any case
-    and form (NFKC), with anything but letters and digits between the words. Besides, the addresses.
+    These are the ref, where it cannot be taken for a word: whole, in any case and form (NFKC). Besides, the addresses.
+    A name is none: people choose it, and who is called Happy Birthday would take these words from everybody's mail.
 
     Args:
         brand: whose the ref is.
         keys: of the addresses and the ref, as `names_in` returns them.
     """
 
-    def __init__(self, brand: str, ref: str, name: str | None, keys: frozenset[str], hasher: AddressHasher) -> None:
+    def __init__(self, brand: str, ref: str, keys: frozenset[str], hasher: AddressHasher) -> None:
         self._brand, self._keys, self._hasher = brand, keys, hasher
         self._typed = [ref] if is_telling(ref) else []
-        words = re.findall(r"\w+", name or "")
-        if len(words) > 1 and sum(map(len, words)) >= _SHORT:
-            self._typed.append(" ".join(words))
-        forms = (r"[\W_]+".join(map(re.escape, _form(one).split(" "))) for one in self._typed)
+        forms = (re.escape(_form(one)) for one in self._typed)
         self._pattern = re.compile("|".join(rf"(?<![^\W_])(?<!@)(?:{one})(?![^\W_]|@)" for one in forms) or r"(?!)")
 
     def find_patterns(self) -> list[str]:
-        """Patterns of LIKE, one of which every text in lower case has that names the person by ref or by name."""
-        return [f"%{_like(one).replace(' ', '%')}%" for one in sorted(self._forms())]
+        """Patterns of LIKE, one of which every text in lower case has that names the person by ref."""
+        return [f"%{_like(one)}%" for one in sorted(self._forms())]
 
     def find_octet_patterns(self) -> list[str]:
         """The same for octets, as PostgreSQL writes these in its format `escape`, in each code of JSON and of URLs."""
         codes = {code for one in self._forms() for code in (one, json.dumps(one)[1:-1], quote(one, safe=" "))}
-        return [f"%{_like(_escaped(code).lower()).replace(' ', '%')}%" for code in sorted(codes)]
+        return [f"%{_like(_escaped(code).lower())}%" for code in sorted(codes)]
 
     def _forms(self) -> set[str]:
         return {form for one in self._typed for form in (_form(one), unicodedata.normalize("NFKC", one).lower())}
 
     def are_in(self, text: str) -> bool:
-        """Tells whether a text names the person by ref or by name, in whatever code."""
+        """Tells whether a text names the person by ref, in whatever code."""
         return any(self._pattern.search(_form(reading)) for reading in readings(text))
 
     def without(self, value: Any) -> Any:
@@ -77,15 +76,15 @@ class Mentions:
         return names_in(json.dumps(text).encode(), self._brand, self._hasher)
 
     async def empty(self, connection: Connection, recipient_id: int) -> None:
-        """Takes the person out of the mailings of the brand that are kept, and of the values for others in these."""
+        """Takes the person out of the brand's newest mailings, and of the values for others in these."""
         like = self.find_patterns()
-        for row in await connection.fetch(SQL["mailings"], self._brand, like):
+        for row in await connection.fetch(SQL["mailings"], self._brand, like, MOST):
             said = {name: row[name] for name in ("context", "reason", "campaign", "topic")}
             left = await asyncio.to_thread(self.without, said)
             if left != said:
                 named = (None if left[name] != said[name] else said[name] for name in ("campaign", "topic"))
                 await connection.execute(SQL["rewrite_mailing"], row["id"], left["context"], left["reason"], *named)
-        for row in await connection.fetch(SQL["deliveries"], self._brand, like, recipient_id):
+        for row in await connection.fetch(SQL["deliveries"], self._brand, like, recipient_id, MOST):
             context = await asyncio.to_thread(self.without, row["context"])
             if context != row["context"]:
                 await connection.execute(SQL["rewrite_delivery"], row["mailing_id"], row["recipient_id"], context)

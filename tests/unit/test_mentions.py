@@ -1,4 +1,4 @@
-"""Finding who is erased in texts about others: a ref and a full name as whole words, and no mere word."""
+"""Finding who is erased in texts about others: a ref as a whole word, and no mere word."""
 
 import pytest
 
@@ -8,9 +8,9 @@ from mailer.ledger.mentions import Mentions, is_telling
 HASHER = AddressHasher("a key of the tests")
 
 
-def mentions(ref: str = "user-17", name: str | None = "Anna Straße") -> Mentions:
+def mentions(ref: str = "user-17") -> Mentions:
     """Those of somebody without an address."""
-    return Mentions("interpals", ref, name, frozenset(), HASHER)
+    return Mentions("interpals", ref, frozenset(), HASHER)
 
 
 @pytest.mark.parametrize(
@@ -19,15 +19,12 @@ def mentions(ref: str = "user-17", name: str | None = "Anna Straße") -> Mention
         ("user-17 writes", "erased writes"),
         ("USER-17's letter", "erased's letter"),
         ("https://x.example/m/user-17/photos?by=user-17", "https://x.example/m/erased/photos?by=erased"),
-        ("anna-strasse_wins", "erased_wins"),
-        ("Anna  STRASSE", "erased"),
-        ("Anna Straße", "erased"),
+        ("user-17_wins", "erased_wins"),
         ("https://x.example/%75ser-17", "erased"),
         ("user-170", "user-170"),
         ("xuser-17", "xuser-17"),
         ("user-17@people.example", "user-17@people.example"),
-        ("Anna writes from Straße 7", "Anna writes from Straße 7"),
-        ("Hanna Straße", "Hanna Straße"),
+        ("Happy Birthday", "Happy Birthday"),
     ],
 )
 def test_whole_words_go(text: str, left: str) -> None:
@@ -37,9 +34,9 @@ def test_whole_words_go(text: str, left: str) -> None:
 
 @pytest.mark.parametrize("ref", ["ada", "u-1", "summer", "1234567", "summertime"])
 def test_a_ref_that_may_be_a_word_is_not_looked_for(ref: str) -> None:
-    """Short ones, words and numbers would erase texts about anything; a name of one word would, too."""
+    """Short ones, words and numbers would erase texts about anything."""
     assert not is_telling(ref)
-    said = mentions(ref, "Summer")
+    said = mentions(ref)
     assert (said.without(f"{ref} of Summer"), said.find_patterns(), said.find_octet_patterns()) == (
         f"{ref} of Summer",
         [],
@@ -49,6 +46,6 @@ def test_a_ref_that_may_be_a_word_is_not_looked_for(ref: str) -> None:
 
 def test_patterns_take_no_sign_of_theirs_from_a_ref() -> None:
     """Signs that mean something in a pattern of LIKE stand for themselves, also among octets."""
-    said = mentions("50%_\\ö-ref", None)
+    said = mentions("50%_\\ö-ref")
     assert said.find_patterns() == ["%50\\%\\_\\\\ö-ref%"]
     assert "%50\\%\\_\\\\\\\\\\\\303\\\\266-ref%" in said.find_octet_patterns()
