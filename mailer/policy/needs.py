@@ -80,9 +80,11 @@ def _switches(needs: Needs, policy: "Policy", promising: "Policy") -> Iterator[U
     """Finds switches that allow more than is needed, for the people of a version in some country."""
     for name, values in ORDER.items():
         needed = getattr(needs, name)
+        if needed is None:  # as most switches, of most promises
+            continue
         effective = {getattr(switches, name) for switches in policy.switches_under(promising.version)}
         laxest = max(effective, key=values.index)
-        if needed is not None and weaker(name, laxest, needed):
+        if weaker(name, laxest, needed):
             yield ("switches", name), shown(laxest), _or_stricter(values[: values.index(needed) + 1])
 
 
