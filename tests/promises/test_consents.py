@@ -183,7 +183,6 @@ async def test_data_of_another_controller_bring_its_promises(world: World, opera
     assert await told(world, event_of(BRAND, "weekly", to={"refs": ["bob"]})) == []
 
 
-@pytest.mark.rule("confirmed-consent", "consent-term")
 @pytest.mark.promise("interpals-24", "paltalk02-02", "paltalk06-12")
 async def test_offers_go_by_the_policy_and_the_law(world: World) -> None:
     """By opt-out at two brands, unless the law where somebody lives wants an opt-in; by opt-in only at the third."""

@@ -29,6 +29,7 @@ def asking(country: str | None, scope: str, given_on: date, confirmed_on: date |
     return replace(ADA, country=country, consents=frozenset({scope}), consent_days=days)
 
 
+@pytest.mark.rule("confirmed-consent", "consent-term")
 @pytest.mark.parametrize("country", [*sorted(FLOORS), "AR", "XK", None, "US\nDE", "KR\nUS", "DE\nKR"])
 def test_a_consent_counts_as_the_law_lets_it(country: str | None) -> None:
     """In each country, an unconfirmed or an old consent of a category, a topic or a partner's mail counts or not."""
