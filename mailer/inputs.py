@@ -41,7 +41,7 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 """Every moment lies between these. Any zone and any interval of ours can be added without leaving the calendar."""
 AHEAD = timedelta(minutes=5)
-"""How far ahead of ours another clock may be."""
+"""The most that another clock may be ahead of ours."""
 
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"

@@ -27,7 +27,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PROCESSES = 2
 SECONDS = 20
-"""Of the processor, after which a mutant that never ends counts as noticed."""
+"""Seconds of the processor, after which a mutant that never ends counts as noticed."""
 EVERY = 10
 """Seconds between two lines of progress."""
 

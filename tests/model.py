@@ -8,7 +8,7 @@ OPT_OUT_COUNTRIES = frozenset({"US"})
 
 
 CONFIRMING_COUNTRIES = frozenset({"DE"})
-"""Of these countries, those whose law wants a consent confirmed; one unknown does."""
+"""The countries among these whose law wants a consent confirmed; an unknown one does."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class Model:
         return not account.stranger or self._asked(account, category)
 
     def _asked(self, account: Account, category: str) -> bool:
-        """Whether its owner has asked for it by the law, and not before somebody with the address was erased."""
+        """Tells whether its owner has asked for it by the law, and since anybody with the address was erased."""
         if account.confirms and category not in account.confirmed:
             return False
         return account.consents.get(category, 0) > self.forgotten.get(account.address, 0)

@@ -127,7 +127,7 @@ def checked(policy: Policy, said: Consent, now: datetime, is_ours: IsOurs = no_t
 
 
 def _dated(policy: Policy, said: Consent, now: datetime) -> Consent:
-    """What was said, to something that there is, and not in the future."""
+    """Returns what was said with its time set right, and refuses an unknown scope and a time in the future."""
     if not can_be_asked(policy, said.scope):
         raise ConsentRefused(f"{said.scope!r} is no scope of {policy.brand}; there are {scopes_to_ask(policy)}")
     if reason := future_fault(said.at, now):

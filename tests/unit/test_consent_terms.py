@@ -32,7 +32,7 @@ def asking(country: str | None, scope: str, given_on: date, confirmed_on: date |
 @pytest.mark.rule("confirmed-consent", "consent-term")
 @pytest.mark.parametrize("country", [*sorted(FLOORS), "AR", "XK", None, "US\nDE", "KR\nUS", "DE\nKR"])
 def test_a_consent_counts_as_the_law_lets_it(country: str | None) -> None:
-    """In each country, an unconfirmed or an old consent of a category, a topic or a partner's mail counts or not."""
+    """An unconfirmed or old consent of a category, topic or partner's mail counts by the law of each country."""
     places = (country or "nowhere").split("\n")
     unreviewed = not set(places) <= FLOORS.keys()
     confirms, renews = unreviewed or not CONFIRMED.isdisjoint(places), unreviewed or not RENEWED.isdisjoint(places)

@@ -89,7 +89,7 @@ def test_an_unknown_country_has_the_strictest_floor_of_all(country: str | None) 
 
 @pytest.mark.parametrize("said", ["US\nDE", "DE\nUS", "US\nFR\nDE", "US\nXK", "US\nPR"])
 def test_of_several_countries_the_strictest_holds(said: str) -> None:
-    """Whatever countries were said of somebody, each of their floors holds, in whatever order they were said."""
+    """The floor of each country that was said of somebody holds, in any order."""
     each = said.split("\n")
     found = LAX.switches_for("2024", said)
     assert found == strictest(LAX.switches, *(LAX.floor(country) for country in each))

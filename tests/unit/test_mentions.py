@@ -28,7 +28,7 @@ def mentions(ref: str = "user-17") -> Mentions:
     ],
 )
 def test_whole_words_go(text: str, left: str) -> None:
-    """In any case, between any signs, and as a whole where only a code says it; others' refs and words stay."""
+    """A ref goes in any case, between any signs, and its whole text where only a code says it; other words stay."""
     assert mentions().without({"a": [text, 17, None]}) == {"a": [left, 17, None]}
 
 
