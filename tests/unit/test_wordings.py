@@ -56,7 +56,7 @@ def test_what_the_policy_does_not_list_is_no_consent(words: str) -> None:
     ],
 )
 def test_a_persons_own_yes_needs_no_listing(words: str) -> None:
-    """What somebody says for themselves counts in the languages that mailer knows, as it stands."""
+    """A yes in the first person counts, as it stands, in each language that mailer knows."""
     assert reason_of(words=words) == ""
 
 
