@@ -37,8 +37,8 @@ ERASED_BY_PROCESSORS = timedelta(days=30)
 _FAREWELL = timedelta(days=5)
 """The longest time for which an answer that cannot be delivered keeps name and address, as long as it is tried."""
 _RIGHTS = statements("rights")
-_KEYS = ("v", "id", "brand", "category", "template")
-"""Fields of an event by which it is known, and what is sent."""
+_WORDS = ("context", "reason", "campaign", "topic")
+"""Fields of an event that say something; the others are keys and addresses."""
 _SHORT = 6
 """Characters from which on a name is looked for in texts that are not tied to its owner by an id."""
 
@@ -187,7 +187,10 @@ class Eraser:
             return None
         about = _with_ref(document, marks.ref, ref)
         if "to" in about:
-            about = {name: value if name in _KEYS else mentions.without(value) for name, value in about.items()}
+            about |= {name: mentions.without(about[name]) for name in _WORDS if name in about}
+            for one in about["to"].get("people", ()) if isinstance(about["to"], dict) else ():
+                if isinstance(one, dict) and "context" in one:  # to whom and where the mail goes is theirs
+                    one["context"] = mentions.without(one["context"])
         left = json.dumps(about)
         return None if marks.are_in(left, self._hasher) else left
 

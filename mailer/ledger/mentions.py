@@ -60,7 +60,7 @@ class Mentions:
             case str():
                 return self._without(value)
             case dict():
-                return {self._without(name): self.without(inner) for name, inner in value.items()}
+                return {name: self.without(inner) for name, inner in value.items()}  # a template knows it by its name
             case list():
                 return [self.without(inner) for inner in value]
             case _:
@@ -75,13 +75,18 @@ class Mentions:
     def _named(self, text: str) -> list[str]:
         return names_in(json.dumps(text).encode(), self._brand, self._hasher)
 
+    async def _left(self, row: Any) -> dict[str, Any]:
+        left: dict[str, Any] = await asyncio.to_thread(self.without, _said(row))
+        return left
+
     async def empty(self, connection: Connection, recipient_id: int) -> None:
         """Takes the person out of the brand's newest mailings, and of the values for others in these."""
         like = self.find_patterns()
         for row in await connection.fetch(SQL["mailings"], self._brand, like, MOST):
-            said = {name: row[name] for name in ("context", "reason", "campaign", "topic")}
-            left = await asyncio.to_thread(self.without, said)
-            if left != said:
+            if await self._left(row) == _said(row):
+                continue
+            locked = await connection.fetchrow(SQL["mailing"], row["id"])  # another erasure may have rewritten it since
+            if locked and (left := await self._left(locked)) != (said := _said(locked)):
                 named = (None if left[name] != said[name] else said[name] for name in ("campaign", "topic"))
                 await connection.execute(SQL["rewrite_mailing"], row["id"], left["context"], left["reason"], *named)
         for row in await connection.fetch(SQL["deliveries"], self._brand, like, recipient_id, MOST):
@@ -90,9 +95,13 @@ class Mentions:
                 await connection.execute(SQL["rewrite_delivery"], row["mailing_id"], row["recipient_id"], context)
 
 
+def _said(row: Any) -> dict[str, Any]:
+    return {name: row[name] for name in ("context", "reason", "campaign", "topic")}
+
+
 def is_telling(ref: str) -> bool:
-    """Tells whether a ref can be told from words and numbers: it is not short, and has letters beside other signs."""
-    return len(ref) >= _SHORT and not ref.isalpha() and any(char.isalpha() for char in ref)
+    """Tells whether a ref can be told from words and numbers: it is not short, and has letters beside figures."""
+    return len(ref) >= _SHORT and any(map(str.isalpha, ref)) and any(map(str.isdecimal, ref))
 
 
 def _form(text: str) -> str:

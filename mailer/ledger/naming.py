@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
-from html import unescape
 from typing import Any
 from urllib.parse import unquote
 
 from mailer.inputs import MAX_ID, read_json
 from mailer.ledger.addresses import AddressHasher
+from mailer.policy.lookalikes import without_entities
 
 _REFS = ("ref", "refs", "inviter", "member")
 """The fields of events that hold a person's ref."""
@@ -105,7 +105,7 @@ def readings(text: str) -> Iterator[str]:
 
 def _read_once(text: str) -> Iterator[str]:
     """A text with codes of one kind after another read."""
-    yield unescape(unquote(_CODE.sub(lambda found: chr(int(found[1], 16)), text)))
+    yield without_entities(unquote(_CODE.sub(lambda found: chr(int(found[1], 16)), text)))
     if not text.isascii():
         yield unicodedata.normalize("NFKC", text)
     if "=?" in text:

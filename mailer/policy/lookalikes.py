@@ -19,16 +19,23 @@ _LIKE: Final = str.maketrans(
     "ABESIJKMHOPCTXYGQWHlabesijkmhopctxyvdqwhlrgai" + "ABEZHIKMNOPTYXabeikvoptuxyw" + "OUSounh",
 )
 """Letters of Cyrillic, Greek and Armenian that look like Latin ones (Unicode UTS 39, confusables)."""
+_NO_CHARACTER: Final = re.compile("&#[xX]?[0-9a-fA-F]{8,};?")
+"""A reference to no character, such as `int` refuses from 4,300 digits on."""
 _SEPARATORS: Final = re.compile(r"[\W_]+")
 _ASCII_SEPARATORS: Final = {code: None for code in range(128) if not chr(code).isalnum()}
 _SPELT: Final = re.compile(r"(?<!\w)(?:\w[.·*_-]){3,}\w(?!\w)")
 _SPREAD: Final = re.compile(r"(?<!\w)(?:\w[ .·*_-]){3,}\w(?!\w)")
 
 
+def without_entities(text: str) -> str:
+    """Reads the character references of HTML; one of so many digits that it stands for no character is none."""
+    return unescape(_NO_CHARACTER.sub("\ufffd", text))
+
+
 def folded(text: str) -> str:
     """A text in lower case, without codes of HTML and URLs, accents and what shows nothing, in letters of one look."""
     if "%" in text or "&" in text:
-        text = unescape(unquote(unquote(text)))
+        text = without_entities(unquote(unquote(text)))
     if text.isascii():
         return text.casefold()
     return _MARKS.sub("", unicodedata.normalize("NFKD", text)).translate(_LIKE).casefold()

@@ -31,7 +31,7 @@ _SIGN: Final = re.compile(rf"[%٪$€£¥!]|\d\W*[^\W\d]|{AMOUNT}", re.IGNORECAS
 """Signs, and figures that say more than which one of a name: `Anna 7` does not."""
 _SELLING: Final = selling_words()
 _WRITTEN_OUT: Final = re.compile(
-    r"\s*(?:@|[%=](?:25)*40|&#0*64;|&#x0*40;|&commat;|[(\[]\s?at\s?[)\]]|\bat\b(?=\s+[\w-]+(?:\.[\w-]+)+))\s*"
+    r"(?<!\s)\s*(?:@|[%=](?:25)*40|&#0*64;|&#x0*40;|&commat;|[(\[]\s?at\s?[)\]]|\bat\b(?=\s+[\w-]+(?:\.[\w-]+)+))\s*"
 )
 """The ways to write an @, with the blanks around it."""
 

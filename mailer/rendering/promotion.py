@@ -1,16 +1,20 @@
 """Words that promote: mandatory mail, which nobody can leave, has none of them in any language that we know."""
 
-import html
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
-from mailer.policy.lookalikes import UNSEEN, unspread
+from mailer.policy.lookalikes import UNSEEN, unspread, without_entities
 from mailer.rendering.literal import BRANCH, CLOSE, END, OPEN, VALUE
 
 _MONEY = r"[$€£¥]|usd|eur|gbp|euros?|dollars?"
-AMOUNT = rf"(?:(?:{_MONEY})\s*\d[\d.,]*|\d[\d.,]*\s*(?:%|٪|percent|per cent|prozent|por ciento|pour cent|{_MONEY}))"
+_NUMBER = r"(?<![\d.,])\d[\d.,]{0,20}"
+"""A number is looked for from its first figure on only: a text of nothing else would take the square of its length."""
+AMOUNT = (
+    rf"(?:(?:{_MONEY})\s*\d[\d.,]*"
+    rf"|{_NUMBER}\s*(?:%|٪|percent|per cent|prozent|por ciento|pour cent|{_MONEY}))"
+)
 
 _WORDS: dict[str, tuple[str, ...]] = {
     "en": (
@@ -181,7 +185,7 @@ def read_words(content: str, *, markup: bool) -> str:
     if markup:
         text = _STYLE.sub(" ", text)
         text = _TAG.sub("", _BLOCK.sub(" ", text)) + " " + " ".join(_SHOWN.findall(text))
-        text = html.unescape(text)
+        text = without_entities(text)
     return text
 
 

@@ -205,7 +205,7 @@ async def test_mail_to_others_says_nothing_more_of_who_is_erased(world: World) -
         "items": [{"title": REF, "text": f"quillon\n{REF.upper()}", "url": f"https://interpals.example/m/{REF}?a=1"}],
         "wide": "\uff5a\uff51\uff58-4711 waves",
         "coded": f"https://interpals.example/{quote(REF).replace('q', '%71')}",
-        "deep": {"of": {"member": REF}, REF: "a key"},
+        "deep": {"of": {"member": REF}, "by": [REF]},
         "mail": f"write to {EMAIL}",
         "chess": "Summer likes chess",
     }
@@ -232,6 +232,18 @@ async def test_mail_to_others_says_nothing_more_of_who_is_erased(world: World) -
     await world.handover().run(waits.batches)
     assert sorted(sent.recipient for sent in world.processor.sent) == ["user-2@people.example", "user-3@people.example"]
     assert all(b"erased writes, and Summer" in sent.content for sent in world.processor.sent)
+
+
+async def test_nobody_elses_ref_or_address_is_rewritten(world: World) -> None:
+    """A parked event goes where it was to go, to whoever has the erased one's ref in theirs; its words do not."""
+    await world.accept([HERS])
+    other = {"ref": f"{REF}-b", "email": f"{REF}.smith@people.example", "context": {"more": f"{REF} says hi"}}
+    parked = event_of(BRAND, "weekly", other, context={"headline": f"{REF} writes"})
+    await PostgresOutbox(world.pool).park("mailer.events", [Message(json.dumps(parked).encode(), f"{BRAND}.x", "w")])
+    await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
+    waits = json.loads(await world.pool.fetchval("SELECT body FROM outbox"))
+    assert waits["to"]["people"] == [{**other, "context": {"more": "erased says hi"}}]
+    assert waits["context"] == {"headline": "erased writes"}
 
 
 async def answering(world: World) -> Accepted:

@@ -38,6 +38,10 @@ WORDS = (
     *("No, do not send me anything.", "Yes, send me the newsletter. By using it I accept the terms."),
     *("When I use the site I agree to offers.", "Ich stimme den AGB zu.", "J'accepte les conditions."),
     *("I agree to the policy of 2026.", "I agree to your privacy practices.", "Offers", "I do not want mail."),
+    *("I want to opt out", "I request deletion of my data", "Count me out", "I want fewer mails", "Keep me logged out"),
+    *("Ich melde mich ab", "Je souhaite me désabonner", "Quiero darme de baja", "Ik wil me afmelden"),
+    *("We would like to send you our newsletter", "Contact us to opt out", "Schweigen gilt als einverstanden"),
+    *("Yes (assumed)", "Yes, imported from CRM", "Si accetta navigando", "I accept cookies", "I'm in Berlin"),
 )
 
 
@@ -52,6 +56,8 @@ def test_what_the_policy_does_not_list_is_no_consent(words: str) -> None:
     [
         *("Yes please", "I agree to receive offers by e-mail.", "I would like to get the newsletter", "Send me news."),
         *("Sign me up for the newsletter", "Ja, ich möchte den Newsletter.", "Oui, je veux recevoir vos nouvelles."),
+        *("Yes, send me news. You can unsubscribe at any time.", "I want to sign up for the newsletter"),
+        *("I give my consent", "Ja, ich möchte weitere Informationen", "Ich erteile meine Einwilligung"),
         *("Quiero recibir noticias", "Voglio ricevere le novità", "Ik wil de nieuwsbrief", "نعم، أريد النشرة"),
     ],
 )

@@ -8,6 +8,9 @@ FROM (SELECT m.id, m.context, m.reason, m.campaign, m.topic,
 WHERE strpos(t.said, '@') > 0
    OR lower(CASE WHEN octet_length(t.said) = length(t.said) THEN t.said ELSE normalize(t.said, NFKC) END) LIKE ANY ($2::text[])
 
+-- name: mailing
+SELECT id, context, reason, campaign, topic FROM mailings WHERE id = $1 FOR UPDATE
+
 -- name: rewrite_mailing
 UPDATE mailings SET context = $2, reason = $3, campaign = $4, topic = $5 WHERE id = $1
 
