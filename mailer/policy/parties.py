@@ -65,9 +65,10 @@ class Partner(Dated):
 
     def is_named(self, text: str) -> bool:
         """Tells whether a text, as `folded` gives it, has its name, its id or a domain of it, however separated."""
-        return any(name in squeezed(text) for name in self.squeezed_names) and (
-            self._names.search(text) is not None or self._names.search(unspread(text)) is not None
-        )
+        letters = squeezed(text)
+        if not any(name in letters for name in self.squeezed_names):  # as in nearly all texts
+            return False
+        return self._names.search(text) is not None or self._names.search(unspread(text)) is not None
 
     @cached_property
     def squeezed_names(self) -> tuple[str, ...]:

@@ -246,6 +246,15 @@ async def test_nobody_elses_ref_or_address_is_rewritten(world: World) -> None:
     assert waits["context"] == {"headline": "erased writes"}
 
 
+async def test_forms_of_earlier_mailboxes_go(world: World) -> None:
+    """The other forms of an address go with its owner, also those of one that they had before."""
+    await world.accept([HERS | {"email": "her+a@people.example"}])
+    await world.accept([HERS | {"email": "her+b@people.example"}])
+    assert await world.pool.fetchval("SELECT count(DISTINCT address_hash) FROM mailboxes") == 2
+    await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
+    assert await world.pool.fetchval("SELECT count(*) FROM mailboxes") == 0
+
+
 async def answering(world: World) -> Accepted:
     """An answer to the person's request that waits to go out."""
     event = validate_event(event_of(BRAND, "rights-answer", HERS, id=f"answer-{REF}", reason=f"{NAME} asked"))

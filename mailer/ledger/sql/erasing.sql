@@ -61,10 +61,12 @@ UPDATE consents SET proof = NULL, words = NULL, actor = CASE WHEN actor = ANY ($
 WHERE recipient_id = $1
 
 -- name: empty_mailboxes
+-- Of the address, and of those that the person had before.
 DELETE FROM mailboxes b USING recipients r
-WHERE r.id = $1 AND b.address_key = r.address_key AND b.address_hash = r.address_hash
+WHERE r.id = $1 AND b.address_key = r.address_key
+  AND b.address_hash IN (SELECT r.address_hash UNION ALL SELECT f.address_hash FROM former_addresses f WHERE f.recipient_id = r.id)
   AND NOT EXISTS (SELECT FROM recipients o
-                  WHERE o.controller = r.controller AND o.address_key = r.address_key AND o.address_hash = r.address_hash
+                  WHERE o.controller = r.controller AND o.address_key = r.address_key AND o.address_hash = b.address_hash
                     AND o.id <> r.id)
 
 -- name: empty_suppressions
