@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 import uuid
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -52,12 +53,39 @@ def memory() -> Path | None:
     return folder if there else None
 
 
+class Superuser:
+    """The superuser's connection, which is kept: to open one takes as long as to copy a database."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._turn = threading.Lock()
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+
+    def execute(self, statement: str) -> None:
+        """Executes a statement, of any thread that runs no event loop."""
+        with self._turn:
+            self._runner.run(self._execute(statement))
+
+    async def _execute(self, statement: str) -> None:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(self._url)
+        await self._connection.execute(statement)
+
+    def close(self) -> None:
+        """Ends the connection."""
+        if self._connection is not None:
+            self._runner.run(self._connection.close())
+        self._runner.close()
+
+
 @dataclass(frozen=True)
 class Server:
     """A PostgreSQL server with one database that has been migrated, from which each test's is copied."""
 
     admin_url: str
     template: str
+    superuser: Superuser
 
     def url(self, database: str) -> str:
         """Where one of its databases is."""
@@ -65,16 +93,7 @@ class Server:
 
     def sql(self, statement: str) -> None:
         """Executes a statement as the superuser."""
-
-        async def execute() -> None:
-            connection = await asyncpg.connect(self.admin_url)
-            try:
-                await connection.execute(statement)
-            finally:
-                await connection.close()
-
-        with asyncio.Runner() as runner:
-            runner.run(execute())
+        self.superuser.execute(statement)
 
     @contextmanager
     def database(self) -> Iterator[str]:
@@ -149,7 +168,10 @@ def postgres_server() -> Iterator[Server]:
         given = os.environ.get("MAILER_TEST_DATABASE_URL")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mailer-", dir=memory())))
         private = None if given else stack.enter_context(postgres.start(folder))
-        server = Server(given or (private.url("postgres") if private else ""), f"mailer_test_{uuid.uuid4().hex[:12]}")
+        url = given or (private.url("postgres") if private else "")
+        superuser = Superuser(url)
+        stack.callback(superuser.close)
+        server = Server(url, f"mailer_test_{uuid.uuid4().hex[:12]}", superuser)
         if private:
             # Processes die in the tests, the machine does not; and dropping a database would wait for the disk.
             for setting in ("fsync = off", "full_page_writes = off", "autovacuum = off", "max_wal_size = '256MB'"):

@@ -18,10 +18,12 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mailer.rendering.sources import BrandFiles
+from mailer.rendering.templates import Template
 from tests.shipped import shipped_templates
 
 LONGEST = 1 << 17
@@ -89,22 +91,28 @@ def arm() -> None:
 
 
 def remember_templates() -> None:
-    """Compiles the templates of the tests once for all processes, which takes each of them most of its start."""
-    from mailer.rendering import compiling
-    from mailer.rendering.templates import TemplateLibrary
+    """Compiles and checks the templates of the tests once for all processes, which takes most of each one's start.
+
+    A template is the same where its files, its layout's, the policy and the law are.
+    """
+    from mailer.rendering import templates
     from tests.factories import policies
 
-    compile_, known = compiling._compile, {}
+    load, known = templates._load, {}
 
-    def remembered(file: Path, values: Mapping[str, Any], locale: str, sources: Mapping[Any, str]) -> Any:
-        key = repr((file.name, values, locale, sources))
+    def remembered(folder: Path, brand: BrandFiles) -> Template:
+        files = [(file.name, file.read_bytes()) for file in sorted(folder.iterdir()) if file.is_file()]
+        law = brand.policy.law.jurisdictions
+        key = hash(
+            (folder.name, *files, repr((brand.layouts, brand.strings, brand.policy, brand.policy.versions, law)))
+        )
         if key not in known:
-            known[key] = compile_(file, values, locale, sources)
+            known[key] = load(folder, brand)
         return known[key]
 
-    compiling._compile = remembered
+    templates._load = remembered
     with tempfile.TemporaryDirectory() as folder:
-        TemplateLibrary.load(shipped_templates(Path(folder)), policies())
+        templates.TemplateLibrary.load(shipped_templates(Path(folder)), policies())
 
 
 def end_with(run: Callable[[], object]) -> None:

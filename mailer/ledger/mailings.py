@@ -367,7 +367,7 @@ def _accepted(mailing: NewMailing) -> Entry:
 
 
 def _facts(row: asyncpg.Record) -> MailingFacts:
-    values: dict[str, Any] = dict(row)
-    values["attachments"] = tuple(Attachment.model_validate(file) for file in row["attachments"])
-    values["audience_size"] = row["audience_size"] or 0
-    return MailingFacts(**values)
+    facts = MailingFacts(*row)  # the columns are in the order of its fields
+    facts.attachments = tuple(Attachment.model_validate(file) for file in facts.attachments)
+    facts.audience_size = facts.audience_size or 0
+    return facts

@@ -21,9 +21,11 @@ _BUILT_IN = Vocabulary({})
 """The sources of every policy."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Known:
     """A person of a brand, how new what is said of them is, and the policy's versions under which it was collected.
+
+    Nobody changes it; frozen, it would take five times as long to make.
 
     Attributes:
         is_invited: whether their source is an invitation, by whatever name the policy lists it.

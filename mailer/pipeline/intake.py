@@ -98,7 +98,8 @@ class Intake:
                 continue
             try:
                 event = await self._reader.any(received.message.body)
-                if refusal := await self._refusal(publisher, event):
+                wish = wish_of(self._policies, event)  # None: it is refused for another reason
+                if wish is not None and (refusal := await self._register.refusal(publisher, wish)):
                     await self._refuse(lane, received, refusal, DeadKind.NOT_ALLOWED)
                 elif isinstance(event, MessageEvent):
                     good.append(_Good(received, await self._judge(received.message, event, publisher)))
@@ -121,18 +122,13 @@ class Intake:
         for item, _ in accepted:
             await item.received.ack()
 
-    async def _refusal(self, publisher: Identity, event: MessageEvent | AccountEvent) -> str | None:
-        """Why its publisher may not say this, if so. What nobody can be granted is refused for another reason."""
-        wish = wish_of(self._policies, event)
-        return None if wish is None else await self._register.refusal(publisher, wish)
-
     async def _judge(self, message: Message, event: MessageEvent, publisher: Identity) -> NewMailing:
         template = self._admit(event)
         _expect_key(message, event)
         if isinstance(event.to, Audience) and not await self._mailings.has_audience(event.brand, event.to.audience):
             raise EventRefused([f"to.audience: {event.brand} has no audience {event.to.audience!r}; import it first"])
         policy = self._policies[event.brand]
-        category = policy.categories[event.category]
+        category = policy.category(event.category)
         if needs_second_person(publisher, event.category):
             category = replace(category, needs_release=True)
         return NewMailing(

@@ -87,7 +87,7 @@ class Press:
         self.free_at = max(facts.released_at, facts.send_at or facts.released_at).timestamp()
         self.policy = policy
         self.template = template
-        self.category: Category = policy.categories[facts.category]
+        self.category = policy.category(facts.category)
         self.mailing = Mailing(
             self.category,
             template.purpose,

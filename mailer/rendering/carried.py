@@ -17,15 +17,12 @@ from mailer.policy.registry import rule
 from mailer.rendering.compiled import Template
 from mailer.rendering.linkable import shown_texts
 from mailer.rendering.promotion import AMOUNT, promotion_within, promotional_words, selling_words
-from mailer.rendering.value_types import MAILBOX, SLUG, Single, ValueType, words_of
+from mailer.rendering.value_types import MAILBOX, SLUG, Single, ValueType, telling, words_of
 
 _AT: Final = re.compile(r"[^\s@<>(,;:=&?/]@((?:[\w-]+\.)+[^\W\d_][\w-]+|\[[\w.:]+\])")
 """The end of a mailbox, with its domain as the group."""
-_MAYBE: Final = re.compile(
-    "[@\uff20\ufe6b]|[%=](?:25)*40|&(?:#|commat)|[([\uff08]\\s?at\\s?[)\\]\uff09]", re.IGNORECASE
-)
-_SAID: Final = re.compile(r"\bat\s+[\w-]+[.\u3002][\w-]", re.IGNORECASE)
-"""An @ as a word, before what looks like a domain."""
+_MAYBE: Final = re.compile(r"[@\uff20\ufe6b%=&(\[\uff08]|[aA][tT]\s")
+"""The beginnings of all ways to write an @."""
 _LONG: Final = 60
 _SIGN: Final = re.compile(rf"[%٪$€£¥!]|\d\W*[^\W\d]|{AMOUNT}", re.IGNORECASE)
 """Signs, and figures that say more than which one of a name: `Anna 7` does not."""
@@ -56,13 +53,15 @@ class Carried(NamedTuple):
     kind: ValueType | None = None
 
 
-def carried_faults(event: MessageEvent, policy: Policy, category: Category, template: Template) -> Iterator[str]:
-    """Finds what an event may not carry into a mail of its category."""
-    texts = list(_carried(event, template))
+def carried_faults(
+    event: MessageEvent, policy: Policy, category: Category, template: Template, said: Mapping[str, Any]
+) -> Iterator[str]:
+    """Finds what an event may not carry into a mail of its category; `said`: what is telling of its context."""
+    texts = _carried(event, said, template)
     if category.is_legal:  # it names whom to ask, who may be of another house, and a second person releases it
         texts = [one for one in texts if one.kind is not MAILBOX]
     whole = "\n".join([one.text for one in texts])
-    yield from own_addresses(event, policy, texts if _has_at(whole) else ())
+    yield from own_addresses(event, policy, texts if _MAYBE.search(whole) else ())
     yield from partner_named(event, policy, category, texts, whole)
     yield from plain_words(event, category, template, texts)
 
@@ -72,7 +71,7 @@ def own_addresses(event: MessageEvent, policy: Policy, texts: Sequence[Carried])
     """No mail shows an address but its reader's and the brand's own: not in Reply-To, a value, a reason or a file."""
     if event.reply_to and not _is_ours(event.reply_to.rpartition("@")[2], policy):
         yield f"reply_to: is none of {policy.domain}; where answers go is the brand's: name its domain in reply_domains"
-    for place in dict.fromkeys(one.place for one in texts if _has_at(one.text) and _is_foreign(one, policy)):
+    for place in dict.fromkeys(one.place for one in texts if _MAYBE.search(one.text) and _is_foreign(one, policy)):
         yield (
             f"{place}: holds an address that is neither the reader's nor of {policy.domain}; nobody's address is shown "
             "to others: leave it out, or name the brand's other domains in reply_domains"
@@ -92,14 +91,14 @@ def partner_named(
         yield f"partner: {event.brand} has no partner {event.partner}"
     if category.is_legal:  # the law asks to whom data went
         return
-    fields = {"reply_to": event.reply_to, "topic": event.topic, "campaign": event.campaign}
-    texts = [*texts, *(Carried(place, text) for place, text in fields.items() if text)]
     letters = squeezed(folded(f"{whole}\n{event.reply_to}\n{event.topic}\n{event.campaign}"))
     for partner in policy.partners:
         if partner.id == event.partner or not any(name in letters for name in partner.squeezed_names):
             continue
+        fields = {"reply_to": event.reply_to, "topic": event.topic, "campaign": event.campaign}
+        places = [(one.place, one.text) for one in texts] + [(place, text) for place, text in fields.items() if text]
         remedy = "leave it out" if category.mandatory else f'say "partner": "{partner.id}"'
-        for place in dict.fromkeys(one.place for one in texts if partner.is_named(folded(one.text))):
+        for place in dict.fromkeys(place for place, text in places if partner.is_named(folded(text))):
             yield f"{place}: names {partner.name}, of which only who asked hears: {remedy}, or publish partner mail"
 
 
@@ -118,31 +117,34 @@ def plain_words(event: MessageEvent, category: Category, template: Template, tex
             yield f"attachments.{index}: is an image, whose words nobody can check; {category.name} mail has none"
 
 
-def _carried(event: MessageEvent, template: Template) -> Iterator[Carried]:
+def _carried(event: MessageEvent, said: Mapping[str, Any], template: Template) -> list[Carried]:
     """All texts that an event gives to its mails."""
-    yield from _given("context", event.context, template)
+    found = _given("context", said, template)
     for index, person in enumerate(event.to.people if isinstance(event.to, People) else ()):
         if person.name:
-            yield Carried(f"to.people.{index}.name", person.name, _has_odd(person.name), person.email)
+            found.append(Carried(f"to.people.{index}.name", person.name, _has_odd(person.name), person.email))
         if person.context:
-            yield from _given(f"to.people.{index}.context", person.context, template, person.email)
+            own = telling(person.context, template.uses, template.types)
+            found += _given(f"to.people.{index}.context", own, template, person.email)
     if event.reason:
-        yield Carried("reason", event.reason)
+        found.append(Carried("reason", event.reason))
     if event.inviter:
-        yield Carried("inviter", event.inviter, _has_odd(event.inviter))
-    for index, file in enumerate(event.attachments):
-        yield Carried(f"attachments.{index}", _read(file))
+        found.append(Carried("inviter", event.inviter, _has_odd(event.inviter)))
+    found += [Carried(f"attachments.{index}", _read(file)) for index, file in enumerate(event.attachments)]
+    return found
 
 
-def _given(place: str, context: Mapping[str, Any], template: Template, own: str | None = None) -> Iterator[Carried]:
-    for name, value in context.items():
-        if value and name in template.uses:
-            kind = template.types.get(name)
-            if isinstance(value, str):  # quicker, and holds for most
-                yield Carried(place, value, not isinstance(kind, Single) or kind.is_text, own, _is_slug(kind), kind)
-            else:
-                words = {text for part in words_of(kind, value) for text in shown_texts(part)}
-                yield from (Carried(place, text, text in words, own, True) for text in shown_texts(value))
+def _given(place: str, said: Mapping[str, Any], template: Template, own: str | None = None) -> list[Carried]:
+    found: list[Carried] = []
+    for name, value in said.items():
+        kind = template.types.get(name)
+        if isinstance(value, str):  # quicker, and holds for most
+            are_words = not isinstance(kind, Single) or kind.is_text
+            found.append(Carried(place, value, are_words, own, _is_slug(kind), kind))
+        else:
+            words = {text for part in words_of(kind, value) for text in shown_texts(part)}
+            found += [Carried(place, text, text in words, own, True) for text in shown_texts(value)]
+    return found
 
 
 def _is_slug(kind: ValueType | None) -> bool:
@@ -166,11 +168,6 @@ def _is_foreign(one: Carried, policy: Policy) -> bool:
     if one.own:
         plain = re.sub(rf"(?<![\w.+-]){re.escape(one.own.casefold())}(?![\w-]|\.\w)", " ", plain)
     return any(not _is_ours(found[1], policy) for found in _AT.finditer(plain))
-
-
-def _has_at(text: str) -> bool:
-    """Tells whether there may be an address in a text."""
-    return _MAYBE.search(text) is not None or _SAID.search(text) is not None
 
 
 def _is_ours(domain: str, policy: Policy) -> bool:

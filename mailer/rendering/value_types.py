@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -26,6 +26,7 @@ class Single:
         is_address: it is made to be a link.
         is_text: its words are the caller's own.
         is_page: it is the address of a page.
+        is_figures: it is a time or a number, in which no word, name or address can stand.
     """
 
     wanted: str
@@ -33,6 +34,7 @@ class Single:
     is_address: bool = False
     is_text: bool = False
     is_page: bool = False
+    is_figures: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,19 @@ def misfit(kind: ValueType, value: Any, name: str) -> str | None:
                 return f"{name} is no object"
             each = (misfit(inner, value.get(field), f"{name}.{field}") for field, inner in kind.types.items())
             return next(filter(None, each), None)
+
+
+def telling(context: Mapping[str, Any], shown: Container[str], types: Mapping[str, ValueType]) -> dict[str, Any]:
+    """The shown values of a context in which a word, a name or an address may stand: those that are no mere figures."""
+    return {
+        name: value
+        for name, value in context.items()
+        if value and name in shown and not _is_figures(types.get(name), value)
+    }
+
+
+def _is_figures(kind: ValueType | None, value: Any) -> bool:
+    return isinstance(kind, Single) and kind.is_figures and kind.fits(value)
 
 
 def words_of(kind: ValueType | None, value: Any) -> Iterator[Any]:
@@ -227,9 +242,9 @@ SLUG = Single("slug of letters, digits, - and _ (A to Z, at most 100)", _matches
 """A word of a URL, an order's number."""
 _SINGLES: Mapping[str, Single] = {
     "slug": SLUG,
-    "date": Single("date such as 2026-04-12", _is_date),
-    "moment": Single("time with a zone such as 2026-04-12T02:00Z", _is_moment),
-    "number": Single("number", _is_number),
+    "date": Single("date such as 2026-04-12", _is_date, is_figures=True),
+    "moment": Single("time with a zone such as 2026-04-12T02:00Z", _is_moment, is_figures=True),
+    "number": Single("number", _is_number, is_figures=True),
     "money": Single("amount with its currency such as $59.95", _is_money),
     "url anywhere": Single("https or http URL", _is_url, is_address=True, is_page=True),
     "mailbox": MAILBOX,
