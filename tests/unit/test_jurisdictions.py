@@ -153,6 +153,16 @@ def test_a_country_has_one_law() -> None:
         load_law({})
 
 
+RECORDS = {"JP": 30}
+"""Days for which the law of a country has the record of a consent kept, as somebody knows them apart from the files."""
+
+
+def test_records_are_kept_as_long_as_each_law_says() -> None:
+    """No country's file says more days or fewer, and no other one says any."""
+    found = {country: law().of(country) for country in law().countries}
+    assert {country: one.records.value for country, one in found.items() if one and one.records} == RECORDS
+
+
 def test_a_policy_keeps_records_as_long_as_the_law_wants() -> None:
     """A policy that forgets an erased account's consents earlier than some law lets it is refused, with its line."""
     row = '\n[records]\nvalue = {}\nsource = "a law, Art. 4"\nchecked = 2026-11-28\nsure = "unsure"\n'
