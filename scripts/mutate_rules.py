@@ -34,6 +34,8 @@ from scripts.mutants import ROOT, counted
 PROCESSES = 2
 WHY = 100
 """Characters of a killer's words that are shown."""
+_FAILED = re.compile(r"^FAILED (\S+?(?:\[.*?\])?)(?: - (.*))?$", re.MULTILINE)
+"""A test's id, in which what is given to it may have blanks, and the words of its failure."""
 TESTS_FAILED = 1
 """The status with which pytest says that a test failed; others say that it could not be run."""
 
@@ -77,7 +79,7 @@ class Runner:
         )
         env = {**self._env, "PYTHONPATH": f"{folder}:{ROOT}"}
         status, said = self._pytest(["--maxfail=1", *proofs], env, self._seconds, rule)
-        failed = re.search(r"^FAILED (\S+)(?: - (.*))?$", said, re.MULTILINE)
+        failed = _FAILED.search(said)
         if status is None:
             return Fate(rule, len(proofs), None, f"its proofs did not end in {self._seconds:.0f} s")
         if status == TESTS_FAILED and failed:

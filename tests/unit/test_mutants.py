@@ -20,6 +20,13 @@ def test_a_rule_falls_to_its_proof(tmp_path: Path) -> None:
     assert "Error" in fate.why
 
 
+def test_a_killer_has_its_whole_name(tmp_path: Path) -> None:
+    """What is given to a test may have blanks and brackets, which stand in its id."""
+    test = "tests/unit/test_template_partners.py::test_a_partner_is_named_in_no_template"
+    fate = Runner(tmp_path, "", 60).without("partner-unwritten", [test])
+    assert fate.killer == f"{test}[news/body.html.j2-<p>{{{{-<p>At penpal-shop {{{{]"
+
+
 def test_a_rule_that_nothing_misses_survives(tmp_path: Path) -> None:
     """Neither a proof that passes without the rule, nor none at all, nor one that cannot be run, is a killer."""
     runner = Runner(tmp_path, "", 60)
