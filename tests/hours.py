@@ -7,16 +7,20 @@ from mailer.ledger.opens import STEP, PostgresOpens
 from mailer.ports.counts import Written
 from tests.factories import KEY, World
 
+_DAY = 86_400
+"""Seconds."""
+
 
 class Hours:
-    """The clock of a world's opens."""
+    """The clock of a world's opens. It begins with the day, so that the hours of a test are of one day."""
 
     def __init__(self) -> None:
         self.passed = 0
+        self._behind = time.time() % _DAY
 
     def __call__(self) -> float:
         """Returns seconds since the epoch."""
-        return time.time() + self.passed * STEP
+        return time.time() - self._behind + self.passed * STEP
 
 
 _of: WeakKeyDictionary[World, tuple[Hours, PostgresOpens]] = WeakKeyDictionary()
@@ -28,6 +32,12 @@ def opens_of(world: World) -> PostgresOpens:
         hours = Hours()
         _of[world] = hours, PostgresOpens(world.pool, world.policies, (KEY,), hours)
     return _of[world][1]
+
+
+def clock_of(world: World) -> Hours:
+    """Returns the clock of a world's opens."""
+    opens_of(world)
+    return _of[world][0]
 
 
 async def an_hour_later(world: World) -> Written:

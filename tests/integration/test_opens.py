@@ -18,7 +18,7 @@ from mailer.ports.standings import Flag
 from mailer.rendering.links import ClickToken, OpenToken
 from tests.campaigns import mailed, members
 from tests.factories import BRAND, KEY, FakeProcessor, World, person
-from tests.hours import an_hour_later, opens_of
+from tests.hours import an_hour_later, clock_of, opens_of
 from tests.integration.web_world import browse
 from tests.letters import LINKS, consents, parts, read
 
@@ -319,7 +319,7 @@ async def test_what_a_process_leaves_is_sealed(world: World) -> None:
     mailing = await mailed(world, members(0, US=25))
     lengths, texts = set[int](), list[bytes]()
     for times in (1, 24):
-        ending = PostgresOpens(world.pool, world.policies, (KEY,))
+        ending = PostgresOpens(world.pool, world.policies, (KEY,), clock_of(world))
         for _ in range(times):
             ending.opened(Trace(mailing))
         await ending.park()
