@@ -93,7 +93,7 @@ class Steps:
         return await self.world.id_of(account.ref, account.brand)
 
     async def consents(self, account: Account, scope: str) -> bool:
-        """As an application says it; its owner confirms it where the law wants that. Whether it is confirmed."""
+        """An application says it, and its owner confirms it where the law wants that; tells whether it is confirmed."""
         policy, whose = self.world.policies[account.brand], await self.id_of(account)
         said = Consent(scope, True, "application", "form 1", "Yes, write to me.", "shop", datetime.now(UTC))
         asking = Confirmations(self.links, self.world.wishes)
@@ -105,21 +105,21 @@ class Steps:
         return account.confirms
 
     async def leaves(self, account: Account, scope: str) -> None:
-        """As the page does it."""
+        """The page does it."""
         policy = self.world.policies[account.brand]
         await opt_out(self.world.standings, policy, await self.id_of(account), scope, "page")
 
     async def objects(self, account: Account) -> None:
-        """As an operator is told it."""
+        """An operator is told it."""
         policy = self.world.policies[account.brand]
         await object_to_marketing(self.world.suppressions, policy, await self.id_of(account), "letter", "Olga Operator")
 
     async def erased(self, account: Account) -> None:
-        """As it is asked for."""
+        """The person asks for it."""
         await erase(self.world.rights, self.world.policies[account.brand], await self.id_of(account), "letter")
 
     async def marked(self, account: Account, flag: Flag, on: bool) -> None:
-        """As an application says it."""
+        """An application says it."""
         await accounts.mark(self.world.standings, account.brand, await self.id_of(account), flag, on, "test")
 
     async def mailed(self, brand: str, category: str, meanwhile: Awaitable[object] | None = None) -> UUID:

@@ -12,7 +12,7 @@ from mailer.policy.switches import Switches
 
 @dataclass(slots=True, unsafe_hash=True)
 class Mailing:
-    """What a decision needs to know of a mailing. Nobody changes it; frozen, it would take five times as long to make.
+    """A mailing as a decision sees it. Nobody changes it; frozen, it would take five times as long to make.
 
     Attributes:
         category: as it was published; to some people it is another one (see the rule `service-scope`).

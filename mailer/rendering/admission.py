@@ -24,9 +24,10 @@ from mailer.rendering.texts import Texts, in_locale, lacking, spoken_with, texts
 from mailer.rendering.value_types import Single, ValueType, misfit, telling, words_of
 
 _GOOD: set[tuple[object, ...]] = set()
-_NAMES = (NAME, "recipient")
 _MOST_GOOD = 1000
 """Trials that went well are remembered, so that the many events of a kind are not each rendered twice."""
+_NAMES = (NAME, "recipient")
+"""Values that print the reader's name."""
 
 
 def admit(event: MessageEvent, policies: Mapping[str, Policy], templates: TemplateLibrary) -> Template:

@@ -26,7 +26,7 @@ class Single:
         is_address: it is made to be a link.
         is_text: its words are the caller's own.
         is_page: it is the address of a page.
-        is_figures: it is a time or a number, in which no word, name or address can stand.
+        is_figures: it is a time or a number, and is read as that: no word or address can stand in it.
     """
 
     wanted: str

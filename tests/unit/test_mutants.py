@@ -21,7 +21,7 @@ def test_a_rule_falls_to_its_proof(tmp_path: Path) -> None:
 
 
 def test_a_killer_has_its_whole_name(tmp_path: Path) -> None:
-    """What is given to a test may have blanks and brackets, which stand in its id."""
+    """A test's id holds its arguments, in which there may be blanks and brackets."""
     test = "tests/unit/test_template_partners.py::test_a_partner_is_named_in_no_template"
     fate = Runner(tmp_path, "", 60).without("partner-unwritten", [test])
     assert fate.killer == f"{test}[news/body.html.j2-<p>{{{{-<p>At penpal-shop {{{{]"
