@@ -103,9 +103,7 @@ def remember_templates() -> None:
     def remembered(folder: Path, brand: BrandFiles) -> Template:
         files = [(file.name, file.read_bytes()) for file in sorted(folder.iterdir()) if file.is_file()]
         law = brand.policy.law.jurisdictions
-        key = hash(
-            (folder.name, *files, repr((brand.layouts, brand.strings, brand.policy, brand.policy.versions, law)))
-        )
+        key = (folder.name, *files, repr((brand.layouts, brand.strings, brand.policy, brand.policy.versions, law)))
         if key not in known:
             known[key] = load(folder, brand)
         return known[key]

@@ -197,7 +197,7 @@ async def _mail(app: App, brand: str, asked: _Asked, mailing: UUID | None) -> _M
     policy, template = app.policies[brand], app.templates.get(brand, asked.template or "")
     if template is None:
         return None
-    category = policy.categories[template.category]
+    category = policy.category(template.category)
     if mailing is None:
         about = Mailing(
             category, template.purpose, None, asked.topic, asked.inviter, partner=asked.partner, product=asked.product

@@ -85,7 +85,7 @@ def _facts(policy: Policy) -> dict[str, object]:
 
 
 def _category(policy: Policy, name: str) -> tuple[str, ...]:
-    category = policy.categories[name]
+    category = policy.category(name)
     terms = policy.terms[name].model_dump(exclude_defaults=True)
     return name, "mandatory" if category.mandatory else "optional", category.lane.value, _shown(terms) or ""
 

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -25,7 +26,9 @@ from mailer.ports.mailings import Accepted, MailingFacts, MailingStatus, NewMail
 from mailer.rendering.members import members_in, numbered
 
 _SQL = statements("mailings")
-_CREATE, _FACTS = (_SQL[name].replace("{facts}", _SQL["of_all_messages"]) for name in ("create", "facts"))
+_COLUMNS = ", ".join(one.name for one in fields(MailingFacts) if one.name != "attachments")
+"""In the order in which `_facts` takes them."""
+_CREATE, _FACTS = (_SQL[name].replace("{facts}", _COLUMNS) for name in ("create", "facts"))
 
 _BY_ID, _OF_BRAND, _BY_EVENT, _LATEST = (
     _SQL["status"].replace("{which}", which) + limit

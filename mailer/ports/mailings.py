@@ -63,7 +63,7 @@ class Accepted:
 class MailingFacts:
     """All that one mailing's messages have in common.
 
-    Nobody changes it; frozen, it would take five times as long to make.
+    Nobody changes it once it is made; frozen, it would take five times as long to make.
 
     Attributes:
         released_at: when it was free to go, but for its `send_at`: as it came in, or when somebody released it.

@@ -12,7 +12,7 @@ from mailer.policy.attachments import unattachable
 from mailer.policy.category import Category
 from mailer.policy.document import Policy
 from mailer.policy.registry import rule
-from mailer.rendering.carried import carried_faults
+from mailer.rendering.carried import Worded, carried_faults, worded_of
 from mailer.rendering.forms import NAME
 from mailer.rendering.headers import CONTROL
 from mailer.rendering.languages import is_locale
@@ -21,7 +21,7 @@ from mailer.rendering.markup import address_fault
 from mailer.rendering.members import sampled
 from mailer.rendering.templates import RESERVED, SAMPLE, Addressee, RenderError, Template, TemplateLibrary
 from mailer.rendering.texts import Texts, in_locale, lacking, spoken_with, texts_of
-from mailer.rendering.value_types import Single, ValueType, misfit, telling, words_of
+from mailer.rendering.value_types import Single, ValueType, misfit, words_of
 
 _GOOD: set[tuple[object, ...]] = set()
 _MOST_GOOD = 1000
@@ -57,10 +57,10 @@ def admit(event: MessageEvent, policies: Mapping[str, Policy], templates: Templa
             f"publish it as {template.category}, or use another template"
         )
     if event.category == template.category:
-        category, said = policy.category(event.category), telling(event.context, template.uses, template.types)
+        category, worded = policy.category(event.category), worded_of(event, template)
         problems += _demands(event, policy, category)
-        problems += _link_problems(event, people, template, category, said)
-        problems += carried_faults(event, policy, category, template, said)
+        problems += _link_problems(event, people, template, category, worded)
+        problems += carried_faults(event, policy, category, template, worded)
         problems += _fetched_problems(people, template)
         problems += _address_problems(event, people, template)
     problems += _context_problems(event, people, template, texts)
@@ -182,7 +182,7 @@ def _type_problems(event: MessageEvent, people: Sequence[Person], template: Temp
 
 
 def _link_problems(
-    event: MessageEvent, people: Sequence[Person], template: Template, category: Category, said: Mapping[str, Any]
+    event: MessageEvent, people: Sequence[Person], template: Template, category: Category, worded: Worded
 ) -> Iterator[str]:
     """Texts of plain mail in which mail programs make a link: only what the template makes a link of is one."""
     if not category.is_plain:
@@ -190,12 +190,11 @@ def _link_problems(
     shown = template.uses
     if event.reason and "reason" in shown and has_link(event.reason):
         yield "reason: holds an address; write it without"
-    for name in _linking(said, template):
+    for name in _linking(worded.shared, template):
         yield f"context: {name} {_HOLDS_LINK.format(template.name)}"
-    for index, person in enumerate(people):
+    for index, (person, own) in enumerate(zip(people, worded.own, strict=True)):
         if person.name and "recipient" in shown and has_link(person.name):
             yield f"to.people.{index}.name: holds an address; write the name without"
-        own = telling(person.context, shown, template.types) if person.context else {}
         for name in _linking(own, template):
             yield f"to.people.{index}.context: {name} {_HOLDS_LINK.format(template.name)}"
 
@@ -256,9 +255,9 @@ _HOLDS_LINK = (
 )
 
 
-def _linking(said: Mapping[str, Any], template: Template) -> list[str]:
-    """The names of the telling values that hold a link somewhere that the template does not declare as an address."""
-    return [name for name, value in said.items() if _shows_link(template.types.get(name), value)]
+def _linking(values: Mapping[str, Any], template: Template) -> list[str]:
+    """Returns the names of the values that hold a link somewhere that the template does not declare as an address."""
+    return [name for name, value in values.items() if _shows_link(template.types.get(name), value)]
 
 
 def _shows_link(kind: ValueType | None, value: Any) -> bool:

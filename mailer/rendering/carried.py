@@ -17,7 +17,7 @@ from mailer.policy.registry import rule
 from mailer.rendering.compiled import Template
 from mailer.rendering.linkable import shown_texts
 from mailer.rendering.promotion import AMOUNT, promotion_within, promotional_words, selling_words
-from mailer.rendering.value_types import MAILBOX, SLUG, Single, ValueType, telling, words_of
+from mailer.rendering.value_types import MAILBOX, SLUG, Single, ValueType, worded_values, words_of
 
 _AT: Final = re.compile(r"[^\s@<>(,;:=&?/]@((?:[\w-]+\.)+[^\W\d_][\w-]+|\[[\w.:]+\])")
 """The end of a mailbox, with its domain as the group."""
@@ -53,15 +53,27 @@ class Carried(NamedTuple):
     kind: ValueType | None = None
 
 
+class Worded(NamedTuple):
+    """The values of an event in which words may stand, by their names.
+
+    Attributes:
+        shared: those of its context.
+        own: those of each of its people.
+    """
+
+    shared: Mapping[str, Any]
+    own: Sequence[Mapping[str, Any]]
+
+
 def carried_faults(
-    event: MessageEvent, policy: Policy, category: Category, template: Template, said: Mapping[str, Any]
+    event: MessageEvent, policy: Policy, category: Category, template: Template, worded: Worded
 ) -> Iterator[str]:
-    """Finds what an event may not carry into a mail of its category; `said`: what is telling of its context."""
-    texts = _carried(event, said, template)
+    """Finds what an event may not carry into a mail of its category."""
+    texts = _carried(event, worded, template)
     if category.is_legal:  # it names whom to ask, who may be of another house, and a second person releases it
         texts = [one for one in texts if one.kind is not MAILBOX]
     whole = "\n".join([one.text for one in texts])
-    yield from own_addresses(event, policy, texts if _MAYBE.search(whole) else ())
+    yield from own_addresses(event, policy, texts if _may_have_at(whole) else ())
     yield from partner_named(event, policy, category, texts, whole)
     yield from plain_words(event, category, template, texts)
 
@@ -71,7 +83,7 @@ def own_addresses(event: MessageEvent, policy: Policy, texts: Sequence[Carried])
     """No mail shows an address but its reader's and the brand's own: not in Reply-To, a value, a reason or a file."""
     if event.reply_to and not _is_ours(event.reply_to.rpartition("@")[2], policy):
         yield f"reply_to: is none of {policy.domain}; where answers go is the brand's: name its domain in reply_domains"
-    for place in dict.fromkeys(one.place for one in texts if _MAYBE.search(one.text) and _is_foreign(one, policy)):
+    for place in dict.fromkeys(one.place for one in texts if _may_have_at(one.text) and _is_foreign(one, policy)):
         yield (
             f"{place}: holds an address that is neither the reader's nor of {policy.domain}; nobody's address is shown "
             "to others: leave it out, or name the brand's other domains in reply_domains"
@@ -117,14 +129,20 @@ def plain_words(event: MessageEvent, category: Category, template: Template, tex
             yield f"attachments.{index}: is an image, whose words nobody can check; {category.name} mail has none"
 
 
-def _carried(event: MessageEvent, said: Mapping[str, Any], template: Template) -> list[Carried]:
+def worded_of(event: MessageEvent, template: Template) -> Worded:
+    """Finds the values of an event that may hold words."""
+    people = event.to.people if isinstance(event.to, People) else ()
+    own = [worded_values(one.context, template.uses, template.types) if one.context else {} for one in people]
+    return Worded(worded_values(event.context, template.uses, template.types), own)
+
+
+def _carried(event: MessageEvent, worded: Worded, template: Template) -> list[Carried]:
     """All texts that an event gives to its mails."""
-    found = _given("context", said, template)
+    found = _given("context", worded.shared, template)
     for index, person in enumerate(event.to.people if isinstance(event.to, People) else ()):
         if person.name:
             found.append(Carried(f"to.people.{index}.name", person.name, _has_odd(person.name), person.email))
-        if person.context:
-            own = telling(person.context, template.uses, template.types)
+        if own := worded.own[index]:
             found += _given(f"to.people.{index}.context", own, template, person.email)
     if event.reason:
         found.append(Carried("reason", event.reason))
@@ -134,9 +152,9 @@ def _carried(event: MessageEvent, said: Mapping[str, Any], template: Template) -
     return found
 
 
-def _given(place: str, said: Mapping[str, Any], template: Template, own: str | None = None) -> list[Carried]:
+def _given(place: str, values: Mapping[str, Any], template: Template, own: str | None = None) -> list[Carried]:
     found: list[Carried] = []
-    for name, value in said.items():
+    for name, value in values.items():
         kind = template.types.get(name)
         if isinstance(value, str):  # quicker, and holds for most
             are_words = not isinstance(kind, Single) or kind.is_text
@@ -170,6 +188,11 @@ def _is_foreign(one: Carried, policy: Policy) -> bool:
     if one.own:
         plain = re.sub(rf"(?<![\w.+-]){re.escape(one.own.casefold())}(?![\w-]|\.\w)", " ", plain)
     return any(not _is_ours(found[1], policy) for found in _AT.finditer(plain))
+
+
+def _may_have_at(text: str) -> bool:
+    """Tells whether an @ may be written in a text; in other scripts there are more ways than are looked for here."""
+    return not text.isascii() or _MAYBE.search(text) is not None
 
 
 def _is_ours(domain: str, policy: Policy) -> bool:

@@ -86,7 +86,7 @@ class Page:
     @property
     def mandatory(self) -> bool:
         """Tells whether the template is one of mandatory mail, though some may get it as updates."""
-        return self.policy.categories[self.template.category].mandatory
+        return self.policy.category(self.template.category).mandatory
 
     @property
     def parts(self) -> tuple[tuple[str, str], ...]:
@@ -131,7 +131,7 @@ def check(template: Template, files: TemplateFiles) -> Iterator[Fault]:
 
 def _pages(template: Template, files: TemplateFiles, locale: str) -> Iterator[Page]:
     policy = files.brand.policy
-    for face in faces(policy, policy.categories[template.category]):
+    for face in faces(policy, policy.category(template.category)):
         # Who refused personalisation gets the same template, without a profile.
         for profile in (True, False) if "profile" in template.uses else (True,):
             values = face.values(template, locale, profile=profile)
@@ -189,7 +189,7 @@ def _type_problems(template: Template) -> Iterator[str]:
 @rule("not-promotional", "paltalk06-05, paltalk06-10; the floor; CAN-SPAM 3(2)(B)", idle=())
 def not_promotional(page: Page) -> Iterator[str]:
     """Any promotional block makes a template promotional; other mail has none, and plain mail no word of it."""
-    category = page.policy.categories[page.template.category]
+    category = page.policy.category(page.template.category)
     if page.template.promotional and not category.promotes:
         yield f"category: a promotional block makes it promotional, not {category.name}; remove the block or change it"
     if category.is_plain:
@@ -237,7 +237,7 @@ def profile_stays(page: Page) -> Iterator[str]:
     """A profile tailors promotions, as words in their text: no plain mail uses it, no address carries it off."""
     if "profile" not in page.names:
         return
-    if page.policy.categories[page.template.category].is_plain:
+    if page.policy.category(page.template.category).is_plain:
         yield f"uses profile; {page.template.category} mail is the same for everyone"
     for piece, source in page.sources.items():
         marked = TAG.sub(lambda found: _MARK if _mentions_profile(found[0]) else "", source)
@@ -250,7 +250,7 @@ def profile_stays(page: Page) -> Iterator[str]:
 
 def _misplaced(template: Template, policy: Policy) -> Iterator[str]:
     """Mandatory mail uses nothing that leaves it, unless it is updates to some, and nothing that counts."""
-    category = policy.categories[template.category]
+    category = policy.category(template.category)
     if category.optional:
         return
     if "unsubscribe_url" in template.uses and not two_faced(policy, category):

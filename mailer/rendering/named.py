@@ -51,7 +51,7 @@ def seal_named(page: "Page") -> Iterator[str]:
 @rule("partner-unwritten", "interpals-05", idle=())
 def partner_unwritten(page: "Page") -> Iterator[str]:
     """A template names a partner, in words or in a link, only if it is for partners or the law asks for it."""
-    category = page.policy.categories[page.template.category]
+    category = page.policy.category(page.template.category)
     if not page.policy.partners or category.partners or category.is_legal:
         return
     pages = (page.rendered.html, page.literals["html"])

@@ -99,8 +99,11 @@ def misfit(kind: ValueType, value: Any, name: str) -> str | None:
             return next(filter(None, each), None)
 
 
-def telling(context: Mapping[str, Any], shown: Container[str], types: Mapping[str, ValueType]) -> dict[str, Any]:
-    """The shown values of a context in which a word, a name or an address may stand: those that are no mere figures."""
+def worded_values(context: Mapping[str, Any], shown: Container[str], types: Mapping[str, ValueType]) -> dict[str, Any]:
+    """Returns the shown values of a context in which a word, a name or an address may stand.
+
+    Empty ones, times and numbers are none of them.
+    """
     return {
         name: value
         for name, value in context.items()

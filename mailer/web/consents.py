@@ -194,7 +194,7 @@ async def _missing(site: Site, policy: Policy, recipient_id: int, scope: str) ->
     """Returns what has to be known of somebody before mail of a scope goes to them, and is not."""
     category = category_of(policy, scope)
     standing = await site.standings.get(policy.brand, recipient_id)
-    if category is None or standing is None or not policy.categories[category].promotes:
+    if category is None or standing is None or not policy.category(category).promotes:
         return []
     return list(missing_basis(policy, standing))
 

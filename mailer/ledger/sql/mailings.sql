@@ -29,10 +29,6 @@ SELECT id, brand, event_id, category, lane, template, template_version, policy_v
 FROM jsonb_populate_recordset(NULL::mailings, $1::jsonb)
 RETURNING {facts}, '[]'::jsonb AS attachments
 
--- name: of_all_messages
-id, brand, event_id, category, lane, template, template_version, campaign, reason, context, reply_to, send_at,
-expires_at, released_at, audience_size, topic, inviter, partner, product
-
 -- name: keep_template
 INSERT INTO template_versions SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING
 
