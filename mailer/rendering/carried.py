@@ -21,7 +21,7 @@ from mailer.rendering.value_types import MAILBOX, SLUG, Single, ValueType, worde
 
 _AT: Final = re.compile(r"[^\s@<>(,;:=&?/]@((?:[\w-]+\.)+[^\W\d_][\w-]+|\[[\w.:]+\])")
 """The end of a mailbox, with its domain as the group."""
-_MAYBE: Final = re.compile(r"[@\uff20\ufe6b%=&(\[\uff08]|[aA][tT]\s")
+_MAYBE: Final = re.compile(r"[@%=&(\[]|[aA][tT]\s")
 """The marks of which each text in ASCII has one that writes an @."""
 _LONG: Final = 60
 _SIGN: Final = re.compile(rf"[%٪$€£¥!]|\d\W*[^\W\d]|{AMOUNT}", re.IGNORECASE)

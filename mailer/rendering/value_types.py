@@ -26,7 +26,7 @@ class Single:
         is_address: it is made to be a link.
         is_text: its words are the caller's own.
         is_page: it is the address of a page.
-        is_figures: it is a time or a number, and is read as that: no word or address can stand in it.
+        is_time: it is a date or a moment, in which no word or address can stand.
     """
 
     wanted: str
@@ -34,7 +34,7 @@ class Single:
     is_address: bool = False
     is_text: bool = False
     is_page: bool = False
-    is_figures: bool = False
+    is_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +102,17 @@ def misfit(kind: ValueType, value: Any, name: str) -> str | None:
 def worded_values(context: Mapping[str, Any], shown: Container[str], types: Mapping[str, ValueType]) -> dict[str, Any]:
     """Returns the shown values of a context in which a word, a name or an address may stand.
 
-    Empty ones, times and numbers are none of them.
+    Empty ones and times are none of them.
     """
     return {
         name: value
         for name, value in context.items()
-        if value and name in shown and not _is_figures(types.get(name), value)
+        if value and name in shown and not _is_time(types.get(name), value)
     }
 
 
-def _is_figures(kind: ValueType | None, value: Any) -> bool:
-    return isinstance(kind, Single) and kind.is_figures and kind.fits(value)
+def _is_time(kind: ValueType | None, value: Any) -> bool:
+    return isinstance(kind, Single) and kind.is_time and kind.fits(value)
 
 
 def words_of(kind: ValueType | None, value: Any) -> Iterator[Any]:
@@ -245,9 +245,9 @@ SLUG = Single("slug of letters, digits, - and _ (A to Z, at most 100)", _matches
 """A word of a URL, an order's number."""
 _SINGLES: Mapping[str, Single] = {
     "slug": SLUG,
-    "date": Single("date such as 2026-04-12", _is_date, is_figures=True),
-    "moment": Single("time with a zone such as 2026-04-12T02:00Z", _is_moment, is_figures=True),
-    "number": Single("number", _is_number, is_figures=True),
+    "date": Single("date such as 2026-04-12", _is_date, is_time=True),
+    "moment": Single("time with a zone such as 2026-04-12T02:00Z", _is_moment, is_time=True),
+    "number": Single("number", _is_number),
     "money": Single("amount with its currency such as $59.95", _is_money),
     "url anywhere": Single("https or http URL", _is_url, is_address=True, is_page=True),
     "mailbox": MAILBOX,
