@@ -15,7 +15,7 @@ from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Connection, Pool, statements
 from mailer.ledger.dead_letters import read_unread
 from mailer.ledger.mentions import SQL as MENTIONS
-from mailer.ledger.mentions import Mentions
+from mailer.ledger.mentions import WORDS, Mentions
 from mailer.ledger.naming import brands_in, key_of_address, key_of_ref, names_in
 from mailer.ledger.notices import SQL as NOTICES
 from mailer.ledger.partners import note_suppressed
@@ -37,8 +37,6 @@ ERASED_BY_PROCESSORS = timedelta(days=30)
 _FAREWELL = timedelta(days=5)
 """The longest time for which an answer that cannot be delivered keeps name and address, as long as it is tried."""
 _RIGHTS = statements("rights")
-_WORDS = ("context", "reason", "campaign", "topic")
-"""Fields of an event that say something; the others are keys and addresses."""
 _SHORT = 6
 """Characters from which on a name is looked for in texts that are not tied to its owner by an id."""
 
@@ -187,7 +185,7 @@ class Eraser:
             return None
         about = _with_ref(document, marks.ref, ref)
         if "to" in about:
-            about |= {name: mentions.without(about[name]) for name in _WORDS if name in about}
+            about |= {name: mentions.without(about[name]) for name in WORDS if name in about}
             for one in about["to"].get("people", ()) if isinstance(about["to"], dict) else ():
                 if isinstance(one, dict) and "context" in one:  # to whom and where the mail goes is theirs
                     one["context"] = mentions.without(one["context"])

@@ -15,6 +15,8 @@ from mailer.ledger.naming import names_in, readings
 SQL = statements("mentions")
 GONE = "erased"
 """Stands in the place of a mention: a word that any text, slug and URL may have."""
+WORDS = ("context", "reason", "campaign", "topic")
+"""Fields of an event, and of its mailing, that say something; the others are keys and addresses."""
 MOST = 20_000
 """Mailings of a brand, the newest, and values for others in these, in which an erasure looks for mentions."""
 _SHORT = 6
@@ -96,7 +98,7 @@ class Mentions:
 
 
 def _said(row: Any) -> dict[str, Any]:
-    return {name: row[name] for name in ("context", "reason", "campaign", "topic")}
+    return {name: row[name] for name in WORDS}
 
 
 def is_telling(ref: str) -> bool:
