@@ -12,7 +12,7 @@ _DAY = 86_400
 
 
 class Hours:
-    """The clock of a world's opens. It begins with the day, so that the hours of a test are of one day."""
+    """The clock of a world's opens. It begins with the day, so that a few hours of a test are of one day."""
 
     def __init__(self) -> None:
         self.passed = 0

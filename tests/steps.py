@@ -93,7 +93,7 @@ class Steps:
         return await self.world.id_of(account.ref, account.brand)
 
     async def consents(self, account: Account, scope: str) -> bool:
-        """An application says it, and its owner confirms it where the law wants that; tells whether it is confirmed."""
+        """An application says it, and the account's owner confirms it where the law wants that; tells whether so."""
         policy, whose = self.world.policies[account.brand], await self.id_of(account)
         said = Consent(scope, True, "application", "form 1", "Yes, write to me.", "shop", datetime.now(UTC))
         asking = Confirmations(self.links, self.world.wishes)

@@ -90,6 +90,7 @@ class MailingFacts:
     partner: str | None = None
     product: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    """The last field: it is the last column of each query, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,9 @@ from mailer.rendering.value_types import MAILBOX, SLUG, Single, ValueType, worde
 _AT: Final = re.compile(r"[^\s@<>(,;:=&?/]@((?:[\w-]+\.)+[^\W\d_][\w-]+|\[[\w.:]+\])")
 """The end of a mailbox, with its domain as the group."""
 _MAYBE: Final = re.compile(r"[@%=&(\[]|[aA][tT]\s")
-"""The marks of which each text in ASCII has one that writes an @."""
+"""Each way to write an @ in ASCII has one of these marks."""
+_EQUALS: Final = str.maketrans(dict.fromkeys("\uff1d\ufe66\u207c\u208c", " = "))
+"""Signs of other scripts that NFKC makes an = of: with figures behind it, no program reads an @ in them."""
 _LONG: Final = 60
 _SIGN: Final = re.compile(rf"[%٪$€£¥!]|\d\W*[^\W\d]|{AMOUNT}", re.IGNORECASE)
 """Signs, and figures that say more than which one of a name: `Anna 7` does not."""
@@ -191,7 +193,7 @@ def _is_foreign(one: Carried, policy: Policy) -> bool:
 
 
 def _may_have_at(text: str) -> bool:
-    """Tells whether an @ may be written in a text; in other scripts there are more ways than are looked for here."""
+    """Tells whether an @ may be written in a text; letters beyond ASCII have more ways than `_MAYBE` has."""
     return not text.isascii() or _MAYBE.search(text) is not None
 
 
@@ -202,7 +204,9 @@ def _is_ours(domain: str, policy: Policy) -> bool:
 
 
 def _plain(text: str) -> str:
-    return text.casefold() if text.isascii() else UNSEEN.sub("", unicodedata.normalize("NFKC", text)).casefold()
+    if text.isascii():
+        return text.casefold()
+    return UNSEEN.sub("", unicodedata.normalize("NFKC", text.translate(_EQUALS))).casefold()
 
 
 @lru_cache(maxsize=4096)

@@ -100,10 +100,7 @@ def misfit(kind: ValueType, value: Any, name: str) -> str | None:
 
 
 def worded_values(context: Mapping[str, Any], shown: Container[str], types: Mapping[str, ValueType]) -> dict[str, Any]:
-    """Returns the shown values of a context in which a word, a name or an address may stand.
-
-    Empty ones and times are none of them.
-    """
+    """Returns the shown values of a context, but for empty ones and for times, which have no words."""
     return {
         name: value
         for name, value in context.items()

@@ -336,7 +336,7 @@ async def test_what_a_process_leaves_is_sealed(world: World) -> None:
 async def test_a_lost_key_loses_counts_only(world: World) -> None:
     """Counts that were sealed with a secret that is not listed any more are dropped, and the rest is written."""
     mailing = await mailed(world, members(0, US=25))
-    ending = PostgresOpens(world.pool, world.policies, ("another secret",))
+    ending = PostgresOpens(world.pool, world.policies, ("another secret",), clock_of(world))
     ending.opened(Trace(mailing))
     await ending.park()
     await fetch(world, mailing, 2)

@@ -176,7 +176,15 @@ def test_a_partners_domain_names_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["Come at 10.30 or at 11.", "Sit at home, e.g. today", "5 @ 3.50 each", "Look at it. Now"]
+    "said",
+    [
+        "Come at 10.30 or at 11.",
+        "Sit at home, e.g. today",
+        "5 @ 3.50 each",
+        "Look at it. Now",
+        "\u5408\u8a08\uff1d4000\u5186\u3002\u9001\u6599\u8fbc\u307f\u3067\u3059",
+        "\u6b63\u89e3\u7387\uff1d\uff14\uff10\u70b9\u3002\u5408\u683c\u3067\u3059",
+    ],
 )
 def test_times_and_places_are_no_addresses(said: str) -> None:
     """Words and signs that also stand in addresses are none by themselves."""
