@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import unicodedata
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +10,7 @@ from urllib.parse import quote
 from mailer.ledger.addresses import AddressHasher
 from mailer.ledger.database import Connection, statements
 from mailer.ledger.naming import names_in, readings
+from mailer.policy.lookalikes import normalized
 
 SQL = statements("mentions")
 GONE = "erased"
@@ -50,7 +50,7 @@ class Mentions:
         return [f"%{_like(_escaped(code).lower())}%" for code in sorted(codes)]
 
     def _forms(self) -> set[str]:
-        return {form for one in self._typed for form in (_form(one), unicodedata.normalize("NFKC", one).lower())}
+        return {form for one in self._typed for form in (_form(one), normalized("NFKC", one).lower())}
 
     def are_in(self, text: str) -> bool:
         """Tells whether a text names the person by ref, in whatever code."""
@@ -107,7 +107,7 @@ def is_telling(ref: str) -> bool:
 
 
 def _form(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
+    return normalized("NFKC", text).casefold()
 
 
 def _like(text: str) -> str:

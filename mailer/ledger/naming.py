@@ -2,7 +2,6 @@
 
 import quopri
 import re
-import unicodedata
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +12,7 @@ from urllib.parse import unquote
 
 from mailer.inputs import MAX_ID, read_json
 from mailer.ledger.addresses import AddressHasher
-from mailer.policy.lookalikes import without_entities
+from mailer.policy.lookalikes import normalized, without_entities
 
 _REFS = ("ref", "refs", "inviter", "member")
 """The fields of events that hold a person's ref."""
@@ -107,7 +106,7 @@ def _read_once(text: str) -> Iterator[str]:
     """A text with codes of one kind after another read."""
     yield without_entities(unquote(_CODE.sub(lambda found: chr(int(found[1], 16)), text)))
     if not text.isascii():
-        yield unicodedata.normalize("NFKC", text)
+        yield normalized("NFKC", text)
     if "=?" in text:
         with suppress(LookupError, ValueError, HeaderParseError):
             yield str(make_header(decode_header(text)))

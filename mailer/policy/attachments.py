@@ -3,11 +3,11 @@
 import re
 from collections.abc import Collection, Iterator
 from typing import Annotated, Final
-from unicodedata import normalize
 
 from pydantic import Field
 
 from mailer.policy.forms import CONTENT_TYPE
+from mailer.policy.lookalikes import normalized
 
 ContentType = Annotated[str, Field(pattern=CONTENT_TYPE)]
 INERT: Final = (
@@ -79,6 +79,6 @@ def ending_of(filename: str) -> str:
 
     Windows drops dots and blanks at the end, and nobody sees characters without a width.
     """
-    seen = "".join(char for char in normalize("NFKC", filename) if char.isprintable())
+    seen = "".join(char for char in normalized("NFKC", filename) if char.isprintable())
     _, _, ending = _BEHIND.sub("", seen).rpartition(".")
     return ending.casefold()

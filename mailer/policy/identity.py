@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Self
-from unicodedata import normalize
+
+from mailer.policy.lookalikes import normalized
 
 MAX_NAME = 255
 """Octets in UTF-8: AMQP's short string (AMQP 0-9-1, 4.2.5.3), in which RabbitMQ validates a user."""
@@ -76,7 +77,7 @@ class Identity:
 
 
 def _folded(name: str) -> str:
-    return " ".join(normalize("NFKC", normalize("NFKC", name).casefold()).split())
+    return " ".join(normalized("NFKC", normalized("NFKC", name).casefold()).split())
 
 
 _KINDS = frozenset(kind.value for kind in IdentityKind)

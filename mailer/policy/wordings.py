@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from unicodedata import normalize
 
 from mailer.policy.affirming import is_own_yes
 from mailer.policy.category import CATEGORIES
+from mailer.policy.lookalikes import normalized
 from mailer.policy.standing import version_scope
 
 if TYPE_CHECKING:  # a policy looks at its wordings when it is read
@@ -35,7 +35,7 @@ _BASIS = re.compile(
 @lru_cache(maxsize=1000)
 def folded(text: str) -> str:
     """The form in which a wording is compared: without regard to case, width of characters, and spaces."""
-    return " ".join(normalize("NFKC", text).casefold().split())
+    return " ".join(normalized("NFKC", text).casefold().split())
 
 
 def is_basis(text: str) -> bool:

@@ -3,11 +3,10 @@
 # ruff: noqa: RUF001 - domains end in many scripts
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from mailer.policy.lookalikes import UNSEEN
+from mailer.policy.lookalikes import UNSEEN, normalized
 
 _NAMES = (
     "com|net|org|info|biz|name|pro|mobi|edu|gov|mil|int|arpa|aero|coop|museum|jobs|travel|asia|cat|"
@@ -59,7 +58,7 @@ def has_link(text: str) -> bool:
     """
     if text.isascii() and not _SIGNS.search(text):
         return False
-    plain = unicodedata.normalize("NFKC", text).replace(_FULL_STOP, ".")
+    plain = normalized("NFKC", text).replace(_FULL_STOP, ".")
     if _SIGNS.search(plain) is None:
         return False
     plain = plain.lower()

@@ -37,7 +37,7 @@ def kin(address: str) -> frozenset[str]:
     local, _, domain = form.rpartition("@")
     plain = local.replace("ς", "σ")
     forms = {local, plain, _lower(plain.replace("σ", "Σ"))}
-    forms |= {unicodedata.normalize("NFC", one.replace(_DOTTED_I, "i")) for one in forms}
+    forms |= {_composed(one.replace(_DOTTED_I, "i")) for one in forms}
     return frozenset(f"{one}@{domain}" for one in forms) - {form}
 
 
@@ -60,11 +60,15 @@ def folded(address: str) -> str:
 
 
 def _lower(local: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).lower())
+    return _composed(_composed(local).lower())
 
 
 def _domain(domain: str) -> str:
     try:
         return a_labels(domain.lower()).lower()
     except HeaderRefused:
-        return unicodedata.normalize("NFC", domain).lower()
+        return _composed(domain).lower()
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)  # noqa: TID251 - it is short, and the form of an address stays

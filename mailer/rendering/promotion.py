@@ -1,11 +1,10 @@
 """Words that promote: mandatory mail, which nobody can leave, has none of them in any language that we know."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
-from mailer.policy.lookalikes import UNSEEN, unspread, without_entities
+from mailer.policy.lookalikes import UNSEEN, normalized, unspread, without_entities
 from mailer.rendering.literal import BRANCH, CLOSE, END, OPEN, VALUE
 
 _MONEY = r"[$€£¥]|usd|eur|gbp|euros?|dollars?"
@@ -199,7 +198,7 @@ def promotional_words(content: str, *locales: str, markup: bool = False) -> Iter
     """
     text = read_words(content, markup=markup)
     if not text.isascii():
-        text = UNSEEN.sub("", unicodedata.normalize("NFKC", text))
+        text = UNSEEN.sub("", normalized("NFKC", text))
     text = unspread(" ".join(text.split()))
     yield from _SHOUTED.findall(text)
     yield from _LESS.findall(text)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -366,6 +367,7 @@ async def test_nobodys_withdrawal_is_too_late(world: World) -> None:
 async def test_an_outage_loses_no_hour(world: World) -> None:
     """An hour that cannot be written is kept, and written with its own day once the database is back."""
     mailing = await mailed(world, members(0, US=25))
+    clock_of(world).passed = 23
     await fetch(world, mailing, 25)
     await world.pool.execute("ALTER TABLE opens RENAME TO away")
     with pytest.raises(Exception, match="opens"):
@@ -375,3 +377,5 @@ async def test_an_outage_loses_no_hour(world: World) -> None:
     assert (await opens_of(world).write()).opens == {False: 25}
     assert (await an_hour_later(world)).opens == {False: 1}
     assert (await status_of(world, mailing)).opens == 26
+    [first, second] = await world.pool.fetch("SELECT day, n FROM opens ORDER BY day")
+    assert (first["n"], second["n"], second["day"] - first["day"]) == (25, 1, timedelta(days=1))
