@@ -29,6 +29,7 @@ from mailer.telemetry import log
 from tests.hostile import make_hostile
 from tests.processes import Stack, open_stack
 from tests.publishers import let_publish
+from tests.shipped import remember_templates
 
 pytest_plugins = ["mailer.testing.proofs"]
 
@@ -40,6 +41,8 @@ for number in (signal.SIGHUP, signal.SIGINT):
 # A machine that is busy is slow, and no example is wrong for it.
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
+
+remember_templates()
 
 
 _ENOUGH = 4 << 30

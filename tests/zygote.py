@@ -22,9 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mailer.rendering.sources import BrandFiles
-from mailer.rendering.templates import Template
-from tests.shipped import shipped_templates
+from tests.shipped import remember_templates, shipped_templates
 
 LONGEST = 1 << 17
 """Octets of a request: an environment and a command line."""
@@ -90,29 +88,6 @@ def arm() -> None:
         vars(module)["ARMED"] = crashing.ARMED
 
 
-def remember_templates() -> None:
-    """Compiles and checks the templates of the tests once for all processes, which takes most of each one's start.
-
-    A template is the same where its files, its layout's, the policy and the law are.
-    """
-    from mailer.rendering import templates
-    from tests.factories import policies
-
-    load, known = templates._load, {}
-
-    def remembered(folder: Path, brand: BrandFiles) -> Template:
-        files = [(file.name, file.read_bytes()) for file in sorted(folder.iterdir()) if file.is_file()]
-        law = brand.policy.law.jurisdictions
-        key = (folder.name, *files, repr((brand.layouts, brand.strings, brand.policy, brand.policy.versions, law)))
-        if key not in known:
-            known[key] = load(folder, brand)
-        return known[key]
-
-    templates._load = remembered
-    with tempfile.TemporaryDirectory() as folder:
-        templates.TemplateLibrary.load(shipped_templates(Path(folder)), policies())
-
-
 def end_with(run: Callable[[], object]) -> None:
     """Runs a program and ends this process as Python does, but for taking apart what it has in memory.
 
@@ -140,8 +115,12 @@ def main() -> None:
     import mailer.cli
     import mailer.web.app
     import mailer.web.server
+    from mailer.rendering.templates import TemplateLibrary
+    from tests.factories import policies
 
     remember_templates()
+    with tempfile.TemporaryDirectory() as folder:
+        TemplateLibrary.load(shipped_templates(Path(folder)), policies())
     gc.collect()
     gc.freeze()
     connection = socket.socket(fileno=int(sys.argv[1]))

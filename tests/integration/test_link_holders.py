@@ -40,19 +40,22 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "close": ("account",),
     "not_mine": ("yes",),
     "inviter": ("yes",),
-    # What the pages took before.
-    "on": WANTED,
-    "was": WANTED,
-    "refused": REFUSED,
-    "tracking": ("refused", "anonymous", "individual"),
-    "tracked": ("refused", "anonymous", "individual"),
 }
 """Every field of every page, with all its values, and some that no page has."""
+FORMER: dict[str, list[str]] = {
+    "on": [*WANTED],
+    "was": [*WANTED],
+    "refused": [*REFUSED],
+    "tracking": ["refused", "anonymous", "individual"],
+    "tracked": ["refused", "anonymous", "individual"],
+}
+"""Fields that pages had before, and that none reads."""
 POSTS: list[dict[str, Any]] = [{name: value} for name, values in FIELDS.items() for value in values]
+POSTS += [{name: values} for name, values in FORMER.items()]
 POSTS += [
     {},
     {"List-Unsubscribe": "One-Click"},
-    {name: list(values) for name, values in FIELDS.items() if name not in ("undo", "back", "scope", "all")},
+    FORMER | {name: list(values) for name, values in FIELDS.items() if name not in ("undo", "back", "scope", "all")},
 ]
 FLAGS = ("tracking_refused", "personalisation_refused", "objected")
 FIXED = ("electronic_refused", "deactivated", "channel", "products", "restricted", "under_13", "erased", "address")

@@ -1,6 +1,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
+from copy import deepcopy
 from datetime import date
 from typing import Any
 
@@ -124,8 +125,9 @@ ODD: tuple[object, ...] = (True, 7, -1, 1.5, float("inf"), "", "odd\n", [], [[1]
 @pytest.mark.parametrize("odd", ODD, ids=repr)
 def test_whatever_is_written_somewhere_has_a_message(odd: object) -> None:
     """Any value in any place is either good or refused with file, line, key and remedy, never with a crash."""
-    for path in leaves(tomllib.loads(FULL)):
-        document = tomllib.loads(FULL)
+    whole = tomllib.loads(FULL)
+    for path in leaves(whole):
+        document = deepcopy(whole)
         inner: Any = document
         for part in path[:-1]:
             inner = inner[part]

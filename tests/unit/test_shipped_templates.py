@@ -1,12 +1,14 @@
 """The templates that are shipped: what they say, and that inlining their CSS once is right."""
 
 import re
+from inspect import unwrap
 from typing import Any
 
 import css_inline
 import pytest
 
 from mailer.rendering import compiling
+from mailer.rendering import templates as loading
 from mailer.rendering.members import sampled
 from mailer.rendering.templates import SAMPLE, Addressee, Template, TemplateLibrary, preview
 from tests.factories import templates
@@ -61,6 +63,7 @@ def uninlined() -> TemplateLibrary:
     """The shipped templates as written, with their CSS in `<style>`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiling, "inline_css", lambda source: source)
+        patch.setattr(loading, "_load", unwrap(loading._load))  # the tests' own remembers what was inlined
         return TemplateLibrary.load(ROOT / "templates", POLICIES)
 
 
