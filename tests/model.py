@@ -30,6 +30,7 @@ class Account:
 
     Attributes:
         country: None: nobody knows. under: the version of the policy that it was collected under.
+        had: the addresses that it had before.
         places: the countries that were said of its address, by any account, since it has one.
         confirmed: those of the consents that a link in a mail has confirmed.
         consents: what its owner has asked for, and not withdrawn, with the moment. left: what they have left; it goes
@@ -45,6 +46,7 @@ class Account:
     paid: bool
     consents: dict[str, int] = field(default_factory=dict)
     confirmed: set[str] = field(default_factory=set)
+    had: set[str] = field(default_factory=set)
     places: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)
     objected: bool = False
@@ -93,6 +95,7 @@ class Model:
     def settle(self, account: Account, address: str) -> None:
         """An account has an address from now on; what stays with either is true of both."""
         if account.address != address:
+            account.had.add(account.address)
             self.behind.setdefault((account.brand, account.address), set()).update(account.places)
         account.address, account.stranger = address, address in self.forgotten
         self._place(account)
@@ -138,12 +141,13 @@ class Model:
         account.consents[category] = self.moments
 
     def erase(self, account: Account) -> None:
-        """Nothing is kept but that somebody with this address was erased."""
+        """Nothing is kept but that somebody with this address was erased, and with those that nobody has now."""
         account.erased = True
         account.consents.clear()
         account.confirmed.clear()
         self.moments += 1
-        self.forgotten[account.address] = self.moments
+        taken = {other.address for other in self.living()}
+        self.forgotten |= dict.fromkeys({account.address} | (account.had - taken), self.moments)
         for other in self.living():
             if other.address == account.address:
                 other.stranger = True
