@@ -38,6 +38,7 @@ from mailer.inputs import (
     stated,
 )
 from mailer.lines import free_text
+from mailer.policy.lookalikes import has_many_marks
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024
 """The largest event as JSON. A larger audience belongs in a named audience, a larger file behind a link."""
@@ -71,7 +72,7 @@ def _unfit(value: Any, levels: int = MAX_CONTEXT_DEPTH) -> str | None:
 
 
 def _unfit_text(text: str) -> str | None:
-    if text.isprintable():  # quicker, and holds for most
+    if text.isascii() and text.isprintable():  # quicker, and holds for most
         return None
     try:
         free_text(text)
@@ -109,7 +110,11 @@ def _is_short_and_plain(value: dict[str, Any]) -> bool:
     if not _TEXTS.issuperset(map(type, texts)):
         return False
     whole = "".join(texts)
-    return whole.isprintable() and len(whole) * _MOST_OCTETS + len(value) * _AROUND <= MAX_CONTEXT_BYTES
+    return (
+        whole.isprintable()
+        and not has_many_marks(whole)
+        and len(whole) * _MOST_OCTETS + len(value) * _AROUND <= MAX_CONTEXT_BYTES
+    )
 
 
 class _Base64(Base64Encoder):

@@ -6,6 +6,8 @@ A function returns the text as it is, or raises `ValueError` with what to mend.
 import re
 from unicodedata import category
 
+from mailer.policy.lookalikes import has_many_marks
+
 CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]")
 _BIDI = re.compile("[\\u202a-\\u202e\\u2066-\\u2069]")
 """Embeddings, overrides and isolates (UAX #9 2.1 to 2.5): text after them reads in another order than it is stored."""
@@ -24,9 +26,10 @@ def one_line(text: str) -> str:
     """A text that names something, as it is.
 
     Raises:
-        ValueError: it has a line break or control character, a bidirectional override, or half of a surrogate pair.
+        ValueError: it has a line break or control character, a bidirectional override, half of a surrogate pair, or
+            more than 30 marks on one letter.
     """
-    if text.isprintable():  # quicker, and holds for nearly all
+    if text.isascii() and text.isprintable():  # quicker, and holds for nearly all
         return text
     if CONTROL.search(text):
         raise ValueError("has a line break or control character; write it on one line")
@@ -71,7 +74,8 @@ def free_text(text: str) -> str:
     """A text of any number of lines, as it is.
 
     Raises:
-        ValueError: it has U+0000, which PostgreSQL cannot store, or half of a surrogate pair.
+        ValueError: it has U+0000, which PostgreSQL cannot store, half of a surrogate pair, or more than 30 marks on one
+            letter, whose normalization holds PostgreSQL for seconds.
     """
     if "\0" in text:
         raise ValueError("has the character U+0000; remove it")
@@ -83,4 +87,6 @@ def _whole(text: str) -> str:
         if found[0] in SLOT_MARKS:
             raise ValueError("has one of the characters U+E000 and U+E001, which are not for texts; remove it")
         raise ValueError("has half of a surrogate pair; write it whole")
+    if has_many_marks(text):
+        raise ValueError("has more than 30 marks on one letter, which no language has; leave them out")
     return text

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailer.accounts import AccountEvent
@@ -171,13 +171,28 @@ class Intake:
 
     async def _pass_on(self, lane: str, accepted: Sequence[Accepted]) -> None:
         """What fits one window is handed over here, together; what is larger goes to the lane's consumers."""
-        small = [result for result in accepted if result.size <= WINDOW and result.batches]
-        if small:
+        for small in _windows([result for result in accepted if result.size <= WINDOW and result.batches]):
             batches = [batch for result in small for batch in result.batches]
             await self._overtime.run(lane, batches, {result.mailing_id: result.facts for result in small})
         for result in accepted:
             if result.size > WINDOW and result.batches:
                 await publish_batches(self._broker, self._upkeep, [Due(batch, lane) for batch in result.batches])
+
+
+def _windows(results: Sequence[Accepted]) -> Iterator[list[Accepted]]:
+    """Groups that fit a window each, by the order in which they came.
+
+    A window is claimed by itself: a relay that is silent for minutes keeps what is claimed with it from the others.
+    """
+    some, size = list[Accepted](), 0
+    for result in results:
+        if size + result.size > WINDOW:
+            yield some
+            some, size = [], 0
+        some.append(result)
+        size += result.size
+    if some:
+        yield some
 
 
 def _expect_key(message: Message, event: MessageEvent | AccountEvent) -> None:

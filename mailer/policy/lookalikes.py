@@ -4,7 +4,10 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
 from html import unescape
+from itertools import pairwise
 from typing import Final, Literal
 from urllib.parse import unquote
 
@@ -13,11 +16,10 @@ UNSEEN: Final = re.compile(
     "\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 """Characters that show nothing, which can stand within a word."""
-_JOINER: Final = "\u034f"
-"""Shows nothing, and ends a run of marks (UAX #15, 13: the stream-safe text format)."""
 _MARKS_AT_ONCE: Final = 30
-_MANY_MARKS: Final = re.compile(rf"(?:[^\w\s\x00-\x7f]|[\uff9e\uff9f]){{{_MARKS_AT_ONCE}}}")
-"""More signs in a row than marks that any language puts on a letter; the two letters in it become marks."""
+"""More than any language puts on a letter (UAX #15, 13: the stream-safe text format)."""
+_SIGNS: Final = re.compile(rf"(?:[^\w\s\x00-\x7f]|[\uff9e\uff9f]){{{_MARKS_AT_ONCE + 1},}}")
+"""So many in a row that there may be too many marks among them; the two letters become marks."""
 _MARKS: Final = re.compile(rf"{UNSEEN.pattern}|[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]")
 _LIKE: Final = str.maketrans(
     "АВЕЅІЈКМНОРСТХУԌԚԜҺӀавеѕіјкмнорстхуѵԁԛԝһӏґɡɑı" + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧαβεικνορτυχγω" + "ՕՍՏօսոհ",
@@ -41,7 +43,7 @@ def normalized(form: Literal["NFC", "NFD", "NFKC", "NFKD"], text: str) -> str:
     """A text in one of Unicode's normalization forms, in time that grows as the text does.
 
     Marks on one letter are put in order by comparing each with each: 64 KiB of them take a second, 1 MiB some minutes.
-    So no more than 30 are put in order together, as in the stream-safe text format (UAX #15, 13).
+    So no more than 30 are put in order together; of text that people write, the form is that of Unicode.
 
     Args:
         form: its name.
@@ -49,9 +51,29 @@ def normalized(form: Literal["NFC", "NFD", "NFKC", "NFKD"], text: str) -> str:
     """
     if text.isascii():
         return text
-    cut, runs = _MANY_MARKS.subn(rf"\g<0>{_JOINER}", text)
-    found = unicodedata.normalize(form, cut)  # noqa: TID251 - it is cut
-    return found.replace(_JOINER, "") if runs else found
+    pieces = pairwise([0, *_ends_of_marks(text), len(text)])
+    return "".join([unicodedata.normalize(form, text[start:end]) for start, end in pieces])  # noqa: TID251 - they are short
+
+
+def has_many_marks(text: str) -> bool:
+    """Tells whether more marks stand on one letter than any language puts there."""
+    return not text.isascii() and next(_ends_of_marks(text), None) is not None
+
+
+def _ends_of_marks(text: str) -> Iterator[int]:
+    """Where a run of marks has had as many as are put in order together."""
+    for run in _SIGNS.finditer(text):
+        marks = 0
+        for place in range(run.start(), run.end()):
+            marks = marks + 1 if _is_mark(text[place]) else 0
+            if marks > _MARKS_AT_ONCE:
+                yield place
+                marks = 1
+
+
+@lru_cache(maxsize=4096)
+def _is_mark(char: str) -> bool:
+    return unicodedata.combining(unicodedata.normalize("NFKD", char)[0]) != 0  # noqa: TID251 - one character
 
 
 def folded(text: str) -> str:

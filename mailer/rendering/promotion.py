@@ -155,7 +155,7 @@ _LESS = re.compile(r"(?<![\w%])(?<!\d\s)[-\u2212\u2013]\s?\d[\d.,]*\s?[%٪]")
 _JOINED = re.compile(r"(?<=\w)[-_/+]+(?=\w)")
 _HOST = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 _IN_SLUG = re.compile(
-    r"(?<![a-z])(?:\d+ (?:%|percent|prozent|pct)? ?off|(?:save|spare|minus|less) \d+|(?:buy|get) (?:now|\d+)"
+    r"(?<![a-z])(?:\d{1,20} (?:%|percent|prozent|pct)? ?off|(?:save|spare|minus|less) \d+|(?:buy|get) (?:now|\d+)"
     r"|coupons?|vouchers?|promo(?:code)?s?|discounts?|rabatte?|gutscheine?|sonderangebote?|half price"
     r"|free (?:month|week)s?|(?:on|big|flash|spring|summer|autumn|winter|christmas) sale|black friday"
     r"|(?:special|exclusive|limited) offers?|descuentos?|ofertas? especial(?:es)?|soldes|promotion)(?![a-z])"
@@ -198,7 +198,7 @@ def promotional_words(content: str, *locales: str, markup: bool = False) -> Iter
     """
     text = read_words(content, markup=markup)
     if not text.isascii():
-        text = UNSEEN.sub("", normalized("NFKC", text))
+        text = UNSEEN.sub("", normalized("NFKC", UNSEEN.sub("", text)))  # one may stand between a letter and its accent
     text = unspread(" ".join(text.split()))
     yield from _SHOUTED.findall(text)
     yield from _LESS.findall(text)

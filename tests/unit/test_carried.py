@@ -8,6 +8,7 @@ import pytest
 from mailer.events import EventRefused, validate_event
 from mailer.policy.parties import Partner
 from mailer.rendering.admission import admit
+from mailer.rendering.promotion import promotion_within
 from tests.factories import policies, templates
 from tests.letters import ADA, event_of
 
@@ -233,3 +234,9 @@ def test_an_object_is_printed_as_no_text(value: Any) -> None:
     """An object or a list that a template prints as a text is refused, where the template declares no type for it."""
     event = event_of(BRAND, "weekly", ADA)
     assert "where text is wanted" in refused({**event, "context": {**event["context"], "headline": value}})
+
+
+@pytest.mark.parametrize("piece", ["1", "1 ", "-", "%", "a", "off-", "save-1"])
+def test_a_long_address_takes_time_by_its_length(piece: str) -> None:
+    """No piece that is repeated makes the search go back and forth."""
+    assert promotion_within(f"https://x.example/{piece * 200_000}/sale/50-off") is not None

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.policy.lookalikes import folded, normalized
+from mailer.events import EventRefused, validate_event
+from mailer.policy.lookalikes import folded, has_many_marks, normalized
+from mailer.rendering.linkable import has_link
+from tests.factories import person, plain_event
 
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 ABOVE, BELOW = "\u0301", "\u0316"
@@ -32,10 +35,37 @@ def test_few_marks_are_put_in_order_together(form: Form, pair: str) -> None:
     assert Counter(unicodedata.normalize("NFKD", found)) == Counter(unicodedata.normalize("NFKD", text))
 
 
-def test_what_ends_a_run_of_marks_is_not_seen() -> None:
-    """No word is hidden by it from those who look for it."""
+def test_nothing_else_is_changed_by_many_signs() -> None:
+    """No word is hidden by them from those who look for it, and names that are equal stay so."""
+    for text in (
+        "evil.com\u034fabc " + 40 * "\u2192",
+        "x" + 29 * "\u2192" + "\u2282\u0338",
+        40 * "\U0001f389" + "e" + ABOVE,
+    ):
+        assert normalized("NFKC", text) == unicodedata.normalize("NFKC", text)
+    assert has_link("evil.com\u034fabc " + 40 * "\u2192")
     assert normalized("NFKC", 40 * ABOVE + "\uff0ecom") == 40 * ABOVE + ".com"
     assert folded("s" + 40 * ABOVE + "\u0430le") == "sale"
+
+
+@pytest.mark.parametrize(
+    ("marks", "many"), [(30 * ABOVE, False), (31 * ABOVE, True), (15 * "\u034f" + 16 * ABOVE, False)]
+)
+def test_more_marks_than_a_language_has_are_many(marks: str, many: bool) -> None:
+    """They stand behind one another; what is no mark ends them."""
+    assert has_many_marks("e" + marks) == many
+
+
+@pytest.mark.parametrize("place", ["context", "name", "reason"])
+def test_no_event_has_many_marks(place: str) -> None:
+    """PostgreSQL reads the newest mailings in a form of Unicode for an erasure: 32,000 marks take it seconds."""
+    said = "e" + 16 * (BELOW + ABOVE)
+    event = plain_event(
+        [person(1, name=said if place == "name" else "Ada")], reason=said if place == "reason" else None
+    )
+    event["context"] |= {"headline": said} if place == "context" else {}
+    with pytest.raises(EventRefused, match=f"{place}.* has more than 30 marks on one letter"):
+        validate_event(event)
 
 
 def _longest_run_in_order(text: str) -> int:

@@ -129,11 +129,37 @@ def test_who_is_named_beside_the_body_is_found() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b'{"x": "%b @"}' % (b"a" * 4_000_000), b'{"x": "%b@x"}' % (b"=a" * 2_000_000), b'{"x": "%b' % (b"%25" * 999)],
+    [
+        b'{"x": "%b @"}' % (b"a" * 4_000_000),
+        b'{"x": "%b@x"}' % (b"=a" * 2_000_000),
+        b'{"x": "%b' % (b"%25" * 999),
+        b"=?utf-8?q?" * 400_000,
+        b"=?utf-8?q?a?= " * 100_000,
+        b"=?punycode?q?%b?=" % (b"a" * 2_000_000),
+        "\u0301\u0316".encode() * 250_000,
+    ],
+    ids=["before an @", "signs before an @", "percent", "no word", "words", "Punycode", "marks"],
 )
 def test_a_body_that_is_made_to_be_slow_is_not(body: bytes) -> None:
-    """Each @ is looked at with the little that can belong to it, or the time would grow with the square of the size."""
+    """All is looked at with the little that can belong to it, or the time would grow with the square of the size.
+
+    Whoever may publish could hold a process for hours, with one letter that cannot be delivered.
+    """
     assert len(names_in(body, KEY, HASHER)) < 100
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=?utf-8?q?ada.lovelace=40ex?= =?utf-8?q?ample.org?=",
+        "=?utf-8?b?YWRhLmxvdmVsYWNlQGV4?=\r\n =?utf-8?b?YW1wbGUub3Jn?=",
+        "=?nope?q?ada?= =?ISO-8859-1*de?Q?,_ada.lovelace=40example.org?=",
+        "=?utf-8?b?YW1?= =?utf-8?q?_ada.lovelace=40example.org?=",
+    ],
+)
+def test_encoded_words_are_read(text: str) -> None:
+    """One after the other, whatever stands beside them."""
+    assert is_named(json.dumps({"x": text}).encode())
 
 
 DOCUMENTS = st.recursive(

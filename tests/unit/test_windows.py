@@ -1,0 +1,25 @@
+"""What is taken in together is handed over a window at a time."""
+
+import pytest
+
+from mailer.pipeline.intake import _windows
+from mailer.ports.ids import uuid7
+from mailer.ports.mailings import Accepted
+
+
+@pytest.mark.parametrize(
+    ("sizes", "windows"),
+    [
+        ([], []),
+        ([1] * 128, [64, 64]),
+        ([1] * 65, [64, 1]),
+        ([60, 10, 64, 1, 63], [60, 10, 64, 64]),
+        ([64, 64], [64, 64]),
+    ],
+)
+def test_no_window_is_larger_than_what_is_claimed_together(sizes: list[int], windows: list[int]) -> None:
+    """A relay that is silent for minutes keeps no more than one window of a consumer; nothing is left out."""
+    results = [Accepted(uuid7(), False, (number,), size, None, ()) for number, size in enumerate(sizes)]
+    found = list(_windows(results))
+    assert [sum(result.size for result in some) for some in found] == windows
+    assert [result for some in found for result in some] == results
