@@ -111,9 +111,9 @@ def _is_short_and_plain(value: dict[str, Any]) -> bool:
         return False
     whole = "".join(texts)
     return (
-        whole.isprintable()
+        len(whole) * _MOST_OCTETS + len(value) * _AROUND <= MAX_CONTEXT_BYTES
+        and whole.isprintable()
         and not has_many_marks(whole)
-        and len(whole) * _MOST_OCTETS + len(value) * _AROUND <= MAX_CONTEXT_BYTES
     )
 
 

@@ -61,7 +61,7 @@ def has_many_marks(text: str) -> bool:
 
 
 def _ends_of_marks(text: str) -> Iterator[int]:
-    """Where a run of marks has had as many as are put in order together."""
+    """Yields the places where a run of marks has had as many as are put in order together."""
     for run in _SIGNS.finditer(text):
         marks = 0
         for place in range(run.start(), run.end()):

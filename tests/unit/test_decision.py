@@ -195,7 +195,7 @@ def test_optional_mail_never_goes_to_who_left(
 
 @given(mailings, standings, brands)
 def test_mail_only_goes_to_an_address(mailing: Mailing, standing: Standing, policy: Policy) -> None:
-    """What is sent is due, not expired, promised, and for a grown-up who is there, with an address that lives.
+    """Mail that is sent is due, not expired, promised, and for a grown-up who is there, with an address that lives.
 
     The answer to who asked to be erased is for nobody who is there any more.
     """

@@ -21,7 +21,7 @@ ABOVE, BELOW = "\u0301", "\u0316"
 @pytest.mark.parametrize("form", get_args(Form))
 @given(text=st.text(max_size=25))
 def test_a_text_has_the_form_of_unicode(form: Form, text: str) -> None:
-    """Unless more than 30 marks stand in it."""
+    """It is another one only where more than 30 marks stand in a row."""
     assert normalized(form, text) == unicodedata.normalize(form, text)
 
 

@@ -1,4 +1,4 @@
-"""What is taken in together is handed over a window at a time."""
+"""Events that are taken in together are handed over a window at a time."""
 
 import pytest
 
