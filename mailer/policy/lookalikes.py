@@ -18,8 +18,16 @@ UNSEEN: Final = re.compile(
 """Characters that show nothing, which can stand within a word."""
 _MARKS_AT_ONCE: Final = 30
 """More than any language puts on a letter (UAX #15, 13: the stream-safe text format)."""
-_SIGNS: Final = re.compile(rf"(?:[^\w\s\x00-\x7f]|[\uff9e\uff9f]){{{_MARKS_AT_ONCE + 1},}}")
-"""So many in a row that there may be too many marks among them; the two letters become marks."""
+_NEWER: Final = re.compile(
+    "[\u05c8\u05c9\u0897\u1acf-\u1af0\U00010d69-\U00010d6d\U00010ecb-\U00010ecf\U00010ef0-\U00010eff\U000113ce-\U000113d0"
+    "\U00011f41\U00011f42\U0001612f\U0001d127\U0001d128\U0001d250-\U0001d252\U0001d25b\U0001d25c\U0001d25f\U0001d280"
+    "\U0001d281\U0001e08f\U0001e4ec-\U0001e4ef\U0001e5ee\U0001e5ef\U0001e6e3\U0001e6e6\U0001e6ee\U0001e6ef\U0001e6f5]"
+)
+"""Marks of Unicode 15 to 18. Python may know an older one than PostgreSQL, which puts them in order all the same."""
+_SIGN: Final = re.compile("[^\\w\\s\\x00-\\x7f]|[\uff9e\uff9f]")
+"""A character that may be a mark; two letters become marks."""
+_SIGNS: Final = re.compile(rf"[\W\uff9e\uff9f](?<![\W\uff9e\uff9f].)[\W\uff9e\uff9f]{{{_MARKS_AT_ONCE},}}", re.DOTALL)
+"""So many in a row that there may be too many marks among them. A row is looked at from its first one on, thus once."""
 _MARKS: Final = re.compile(rf"{UNSEEN.pattern}|[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]")
 _LIKE: Final = str.maketrans(
     "АВЕЅІЈКМНОРСТХУԌԚԜҺӀавеѕіјкмнорстхуѵԁԛԝһӏґɡɑı" + "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧαβεικνορτυχγω" + "ՕՍՏօսոհ",
@@ -62,6 +70,8 @@ def has_many_marks(text: str) -> bool:
 
 def _ends_of_marks(text: str) -> Iterator[int]:
     """Yields the places where a run of marks has had as many as are put in order together."""
+    if _SIGN.search(text[_MARKS_AT_ONCE :: _MARKS_AT_ONCE + 1]) is None:  # one of them would stand there
+        return
     for run in _SIGNS.finditer(text):
         marks = 0
         for place in range(run.start(), run.end()):
@@ -73,7 +83,8 @@ def _ends_of_marks(text: str) -> Iterator[int]:
 
 @lru_cache(maxsize=4096)
 def _is_mark(char: str) -> bool:
-    return unicodedata.combining(unicodedata.normalize("NFKD", char)[0]) != 0  # noqa: TID251 - one character
+    first = unicodedata.normalize("NFKD", char)[0]  # noqa: TID251 - one character
+    return unicodedata.combining(first) != 0 or _NEWER.match(char) is not None
 
 
 def folded(text: str) -> str:

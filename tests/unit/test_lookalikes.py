@@ -56,6 +56,24 @@ def test_more_marks_than_a_language_has_are_many(marks: str, many: bool) -> None
     assert has_many_marks("e" + marks) == many
 
 
+@pytest.mark.parametrize("mark", ["\u0897", "\U0001e4ef", "\U00011f41", "\u1ad0", "\U0001e6e3"])
+def test_marks_that_python_does_not_know_yet_are_marks(mark: str) -> None:
+    """PostgreSQL may have a newer Unicode: 16,000 of them, which Python 3.11 takes for nothing, take it a second."""
+    assert not has_many_marks("e" + 30 * mark)
+    assert has_many_marks("e" + 31 * mark)
+
+
+@given(st.text(alphabet="a\u00fc \u2192\uff9e" + ABOVE + BELOW, max_size=200), st.integers(0, 40), st.integers(0, 40))
+def test_many_marks_are_found_wherever_they_stand(before: str, signs: int, marks: int) -> None:
+    """They are looked for at every 31st place at first."""
+    text = before + signs * "\u2192" + marks * ABOVE + "a" + before
+    longest = run = 0
+    for char in text:
+        run = run + 1 if char in ("\uff9e", ABOVE, BELOW) else 0
+        longest = max(longest, run)
+    assert has_many_marks(text) == (longest > 30)
+
+
 @pytest.mark.parametrize("place", ["context", "name", "reason"])
 def test_no_event_has_many_marks(place: str) -> None:
     """PostgreSQL reads the newest mailings in a form of Unicode for an erasure: 32,000 marks take it seconds."""
