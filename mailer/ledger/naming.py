@@ -3,11 +3,12 @@
 import quopri
 import re
 from base64 import b64decode
-from codecs import lookup
 from collections.abc import Iterator
 from contextlib import suppress
 from email.errors import HeaderParseError
 from email.header import decode_header
+from encodings import normalize_encoding
+from encodings.aliases import aliases
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -34,16 +35,15 @@ _DEEP = 4
 """Codes are read so often within one another."""
 _QUOTED_PRINTABLE = re.compile("=[0-9A-Fa-f]{2}")
 _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bq]\?[^?\r\n]*\?=", re.IGNORECASE)
-_ENCODED_WORDS = re.compile(rf"(?:{_ENCODED_WORD.pattern}[ \t\r\n]*)+", re.IGNORECASE)
+_ENCODED_WORDS = re.compile(rf"{_ENCODED_WORD.pattern}(?:\s*{_ENCODED_WORD.pattern})*", re.IGNORECASE)
 """One after the other: blanks between them are no part of the text (RFC 2047 6.2). The library looks for them, and puts
 them together, in time that is the square of a text's length: a body of 4 MiB would take hours."""
-_CHARSETS = frozenset(
-    ["utf-8", "ascii", "utf-16", "utf-7", "koi8-r", "koi8-u", "big5", "gb2312", "gbk", "gb18030", "euc_jp", "euc_kr"]
-    + ["shift_jis", "iso2022_jp", "iso2022_kr"]
-    + [f"iso8859-{number}" for number in range(1, 17)]
-    + [f"cp{number}" for number in range(1250, 1259)]
-)
-"""By Python's names: those of mail. To read others, such as Punycode, takes the square of the length, or fails."""
+_CHARSETS = frozenset(aliases.values()).union(
+    ["cp720", "cp737", "cp856", "cp874", "cp875", "cp1006", "koi8_t", "koi8_u", "utf_8", "utf_8_sig"],
+    ["mac_arabic", "mac_croatian", "mac_farsi", "mac_romanian"],
+) - {"base64_codec", "bz2_codec", "hex_codec", "mbcs", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"}
+"""By Python's names. Punycode and IDNA, which take the square of the length, have no others, and are not among them.
+They are not looked up: Python would look for a module, and keep the name for ever, for each that nobody knows."""
 _BASE64 = re.compile(r"(?<![\w+/-])[\w+/-]{8,}(?==*(?![\w+/=-]))", re.ASCII)
 """Whatever may be base64 of a text, by its letters and its length; what is none decodes to no UTF-8."""
 _URL_SAFE = str.maketrans("-_", "+/")
@@ -138,9 +138,10 @@ def _decoded(words: re.Match[str]) -> str:
 
 def _read_word(word: str) -> tuple[bytes, str]:
     """The octets of an encoded word and their charset; its own letters where it is none."""
-    with suppress(LookupError, ValueError, HeaderParseError):
+    with suppress(ValueError, HeaderParseError):
         [(octets, said)] = decode_header(word)
-        charset = lookup((said or "").partition("*")[0]).name  # a language may stand behind it (RFC 2231 5)
+        name = normalize_encoding((said or "").partition("*")[0]).lower()  # a language may follow it (RFC 2231 5)
+        charset = aliases.get(name, name)
         if isinstance(octets, bytes) and charset in _CHARSETS:
             return octets, charset
     return word.encode("utf-8", "replace"), "utf-8"

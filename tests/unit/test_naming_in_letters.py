@@ -1,6 +1,8 @@
 """Names of people in a dead letter: found by address and ref, however its publisher wrote them."""
 
+import encodings
 import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.naming import key_of_address, key_of_ref, names_in
+from mailer.ledger.naming import _CHARSETS, key_of_address, key_of_ref, names_in
 
 HASHER = AddressHasher("a key of these tests and of nothing else")
 ADDRESS = "ada.lovelace@example.org"
@@ -160,6 +162,41 @@ def test_a_body_that_is_made_to_be_slow_is_not(body: bytes) -> None:
 def test_encoded_words_are_read(text: str) -> None:
     """One after the other, whatever stands beside them."""
     assert is_named(json.dumps({"x": text}).encode())
+
+
+@pytest.mark.parametrize(
+    ("charset", "name"),
+    [
+        (charset, "\u5c71")
+        for charset in ("cp932", "Shift_JIS", "cp950", "Big5-HKSCS", "GB18030", "HZ-GB-2312", "UTF-32")
+    ]
+    + [(charset, "\uae40") for charset in ("cp949", "ks_c_5601-1987", "johab")]
+    + [(charset, "\u0e01") for charset in ("cp874", "TIS-620", "ISO-8859-11")]
+    + [(charset, "\u0416") for charset in ("cp866", "KOI8-T", "mac-cyrillic", "windows-1251")]
+    + [(charset, "\xe9") for charset in ("cp437", "IBM850", "macintosh", "cp037", "ISO-8859-15", "utf-8-sig")],
+)
+def test_an_encoded_word_is_read_in_any_charset(charset: str, name: str) -> None:
+    """Old programs write those of their system, whose letters beside the address are in no other."""
+    octets = f"{name} <ada.lovelace@example.org>".encode(charset)
+    assert is_named(json.dumps({"x": f"=?{charset}?b?{b64encode(octets).decode()}?="}).encode())
+
+
+@pytest.mark.parametrize("charset", sorted(_CHARSETS))
+def test_a_charset_is_read_whatever_the_octets(charset: str) -> None:
+    """None fails, and none is a code of octets."""
+    assert isinstance(bytes(range(256)).decode(charset, "replace"), str)
+
+
+def test_charsets_that_nobody_knows_are_not_kept() -> None:
+    """Python keeps each name that is looked up, for ever: a dead letter of 4 MiB has 200,000 of them."""
+    kept = len(encodings._cache)
+    names_in("".join(f"=?none{number}?q?a?= " for number in range(500)).encode(), KEY, HASHER)
+    assert len(encodings._cache) < kept + 10
+
+
+def test_blanks_behind_encoded_words_stay() -> None:
+    """They end a word: what follows is not taken for a part of it."""
+    assert is_named(b"=?utf-8?q?hello?= ada.lovelace=?utf-8?b?QA==?=example.org")
 
 
 DOCUMENTS = st.recursive(
