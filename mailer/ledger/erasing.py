@@ -167,11 +167,13 @@ class Eraser:
         return Mentions(marks.brand, marks.ref, marks.keys, self._hasher)
 
     def _without(self, body: str, marks: Marks, ref: str, mentions: Mentions) -> str | None:
-        """A message without the person; None: nothing is left of it."""
+        """A message without the person; None: nothing is left of it, or it is none that intake would take."""
         try:
-            document = json.loads(body)
-        except ValueError:
+            return self._rewritten(json.loads(body), marks, ref, mentions)
+        except (ValueError, RecursionError):  # not JSON, half of a surrogate pair, nested too deep
             return None
+
+    def _rewritten(self, document: Any, marks: Marks, ref: str, mentions: Mentions) -> str | None:
         if not isinstance(document, dict):
             return None
         to = document.get("to")
@@ -186,7 +188,8 @@ class Eraser:
         about = _with_ref(document, marks.ref, ref)
         if "to" in about:
             about |= {name: mentions.without(about[name]) for name in WORDS if name in about}
-            for one in about["to"].get("people", ()) if isinstance(about["to"], dict) else ():
+            people = about["to"].get("people") if isinstance(about["to"], dict) else None
+            for one in people if isinstance(people, list) else ():
                 if isinstance(one, dict) and "context" in one:  # to whom and where the mail goes is theirs
                     one["context"] = mentions.without(one["context"])
         left = json.dumps(about)

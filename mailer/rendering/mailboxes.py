@@ -4,10 +4,14 @@
 
 import unicodedata
 
+from mailer.policy.lookalikes import normalized
 from mailer.rendering.headers import HeaderRefused, a_labels
 
 _DOTTED_I = "i\u0307"
 """The lower case of İ by Unicode's full mapping; by its simple one, as in many programs, it is i."""
+
+_MOST = 254
+"""Characters of an address. What stands in its place in a message of the outbox, not read by anybody, may have more."""
 
 
 def mailbox(address: str) -> str:
@@ -71,4 +75,6 @@ def _domain(domain: str) -> str:
 
 
 def _composed(text: str) -> str:
+    if len(text) > _MOST:
+        return normalized("NFC", text)
     return unicodedata.normalize("NFC", text)  # noqa: TID251 - it is short, and the form of an address stays
