@@ -80,7 +80,7 @@ def _argument(number: int, text: str) -> str:
         ValueError: it is no text, has a control character, or is too long.
     """
     try:
-        text = one_line(os.fsencode(text).decode()) if not text.isprintable() else text
+        text = one_line(os.fsencode(text).decode())
     except ValueError as error:
         what = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         raise ValueError(f"argument {number} {what}") from None

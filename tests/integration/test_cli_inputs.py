@@ -72,6 +72,7 @@ async def test_an_event_of_one_line_may_have_other_ends_of_lines_in_it(small_sta
         (b"a\xff", "is not UTF-8"),
         (b"a\x1b[31m", "has a line break or control character"),
         ("a\u202eb".encode(), "has a character that turns the direction"),
+        (b"e" + 31 * "\u0301".encode(), "has more than 30 marks on one letter"),
         (b"a" * 5_000, "has 5,000 characters; at most 4,096"),
     ],
 )
