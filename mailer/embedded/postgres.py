@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -107,16 +107,23 @@ def binaries() -> Path:
 
 
 def _system_user() -> pwd.struct_passwd:
-    """The user as whom root's servers run, made if it is missing; another process may be making it, too."""
+    """The user as whom root's servers run, made if it is missing.
+
+    One process makes it at a time: of two, the later `useradd` would give the user another number (shadow 4.13), and
+    the data of the earlier one would be nobody's.
+    """
+    folder = os.open("/etc", os.O_RDONLY)
     try:
-        return pwd.getpwnam(_SYSTEM_USER)
-    except KeyError:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        with suppress(KeyError):
+            return pwd.getpwnam(_SYSTEM_USER)
         command = ["useradd", "--system", "--shell", "/usr/sbin/nologin", _SYSTEM_USER]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-    try:
-        return pwd.getpwnam(_SYSTEM_USER)
-    except KeyError:
-        raise Unavailable(f"the user {_SYSTEM_USER} cannot be made: {done.stderr.strip()}") from None
+        with suppress(KeyError):
+            return pwd.getpwnam(_SYSTEM_USER)
+    finally:
+        os.close(folder)
+    raise Unavailable(f"the user {_SYSTEM_USER} cannot be made: {done.stderr.strip()}")
 
 
 class _Cluster:

@@ -2,11 +2,13 @@
 
 import importlib.util
 import os
+import pwd
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncpg
@@ -158,3 +160,23 @@ def test_a_missing_wheel_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch)
         patched.setattr(importlib.util, "find_spec", lambda name: None)
         with pytest.raises(Unavailable, match=r"pip install 'pactmail\[demo\]'"):
             postgres.start(folder)
+
+
+def test_several_at_once_make_one_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine where nobody has made root's server its user yet, whose number may not change once it has one."""
+    made = tmp_path / "made"
+    useradd = tmp_path / "useradd"
+    useradd.write_text(f"#!/bin/sh\nsleep 0.2\necho once >>{made}\n")
+    useradd.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (root, *_) = pwd.getpwall()
+
+    def look(name: str) -> pwd.struct_passwd:
+        if made.exists():
+            return root
+        raise KeyError(name)
+
+    monkeypatch.setattr(pwd, "getpwnam", look)
+    with ThreadPoolExecutor(4) as threads:
+        assert [one.result() for one in [threads.submit(postgres._system_user) for _ in range(4)]] == [root] * 4
+    assert made.read_text() == "once\n"
