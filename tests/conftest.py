@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 import uuid
@@ -30,8 +31,10 @@ from tests.hostile import make_hostile
 from tests.processes import Stack, open_stack
 from tests.publishers import let_publish
 from tests.shipped import remember_templates
+from tests.spawning import start_zygote, use_zygote
+from tests.vhosts import define_vhosts
 
-pytest_plugins = ["mailer.testing.proofs"]
+pytest_plugins = ["mailer.testing.proofs", "tests.forking"]
 
 # What ignores a signal, as under nohup or as a shell's job, has children that do so, too: no test could end them by it.
 for number in (signal.SIGHUP, signal.SIGINT):
@@ -43,6 +46,41 @@ hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
 remember_templates()
+
+_ZYGOTES = pytest.StashKey[list[socket.socket]]()
+_NODE = pytest.StashKey[tuple[Path, rabbitmq.PrivateRabbit]]()
+_OWN_VHOST = pytest.StashKey["Rabbit"]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Starts the zygote that the processes of `--forks` share; it imports mailer while the tests are collected."""
+    if config.option.forks and not config.option.collectonly:
+        config.stash[_ZYGOTES] = start_zygote(config.option.forks)
+
+
+def pytest_before_forks(session: pytest.Session, count: int) -> None:
+    """Starts the RabbitMQ that the processes share, each with a virtual host of its own, if one of the tests needs it.
+
+    A node takes four seconds of a processor to start, and some more all the time.
+    """
+    needed = any("rabbit_server" in getattr(item, "fixturenames", ()) for item in session.items)
+    if needed and not os.environ.get("MAILER_TEST_AMQP_URL"):
+        stack = ExitStack()
+        session.config.add_cleanup(stack.close)
+        folder = stack.enter_context(rabbit_folder())
+        define_vhosts(folder, [str(number) for number in range(count)])
+        session.config.stash[_NODE] = folder, stack.enter_context(private_rabbit(folder))
+
+
+def pytest_forked(config: pytest.Config, number: int) -> None:
+    """Takes this process's end of the zygote, and its virtual host."""
+    zygotes = config.stash[_ZYGOTES]
+    use_zygote(zygotes.pop(number))
+    for others in zygotes:
+        others.close()
+    if _NODE in config.stash:
+        folder, node = config.stash[_NODE]
+        config.stash[_OWN_VHOST] = Rabbit(f"{node.url}{number}", folder / f"turn-{number}")
 
 
 _ENOUGH = 4 << 30
@@ -195,14 +233,24 @@ def database_url(postgres_server: Server) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def rabbit_server() -> Iterator[Rabbit]:
+def rabbit_server(request: pytest.FixtureRequest) -> Iterator[Rabbit]:
     """A private RabbitMQ, or the one that MAILER_TEST_AMQP_URL names."""
     if given := os.environ.get("MAILER_TEST_AMQP_URL"):
         yield Rabbit(given, Path(tempfile.gettempdir(), f"mailer-test-{zlib.crc32(given.encode()):08x}.lock"))
         return
+    if own := request.config.stash.get(_OWN_VHOST, None):
+        yield own
+        return
+    with rabbit_folder() as folder, private_rabbit(folder) as node:
+        yield Rabbit(node.url, folder / "turn")
+
+
+@contextmanager
+def rabbit_folder() -> Iterator[Path]:
+    """A folder for a node's files, in memory if there is room."""
     place = None if os.environ.get("MAILER_TEST_RABBITMQ_CHROOT") else memory()
-    with tempfile.TemporaryDirectory(prefix="mailer-", dir=place) as folder, private_rabbit(Path(folder)) as node:
-        yield Rabbit(node.url, Path(folder, "turn"))
+    with tempfile.TemporaryDirectory(prefix="mailer-", dir=place) as folder:
+        yield Path(folder)
 
 
 def private_rabbit(folder: Path) -> rabbitmq.PrivateRabbit:

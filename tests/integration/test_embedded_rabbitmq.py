@@ -23,10 +23,10 @@ signal.pause()
 """
 
 
-@pytest.fixture
-def node(tmp_path: Path) -> Iterator[rabbitmq.PrivateRabbit]:
-    """A node that is stopped at the end."""
-    with rabbitmq.start(tmp_path / "rabbitmq") as node:
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rabbitmq.PrivateRabbit]:
+    """A node that is stopped at the end, or by the last test that asks for it."""
+    with rabbitmq.start(tmp_path_factory.mktemp("rabbitmq")) as node:
         yield node
 
 
@@ -61,7 +61,7 @@ def test_two_nodes_run_side_by_side(node: rabbitmq.PrivateRabbit, tmp_path: Path
 
 
 def test_a_stopped_node_is_gone(node: rabbitmq.PrivateRabbit) -> None:
-    """Nobody listens any more, and stopping again does nothing."""
+    """Nobody listens any more, and stopping again does nothing. It is the last test of the node that they share."""
     assert listens(node.url)
     node.stop()
     assert not listens(node.url)
