@@ -4,7 +4,6 @@ import asyncio
 import fcntl
 import logging
 import os
-import shutil
 import signal
 import socket
 import tempfile
@@ -30,9 +29,9 @@ from mailer.telemetry import log
 from tests.hostile import make_hostile
 from tests.processes import Stack, open_stack
 from tests.publishers import let_publish
+from tests.server_folders import server_folder
 from tests.shipped import remember_templates
 from tests.spawning import start_zygote, use_zygote
-from tests.vhosts import define_vhosts
 
 pytest_plugins = ["mailer.testing.proofs", "tests.forking"]
 
@@ -48,8 +47,6 @@ hypothesis.settings.load_profile("tests")
 remember_templates()
 
 _ZYGOTES = pytest.StashKey[list[socket.socket]]()
-_NODE = pytest.StashKey[tuple[Path, rabbitmq.PrivateRabbit]]()
-_OWN_VHOST = pytest.StashKey["Rabbit"]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -58,40 +55,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_ZYGOTES] = start_zygote(config.option.forks)
 
 
-def pytest_before_forks(session: pytest.Session, count: int) -> None:
-    """Starts the RabbitMQ that the processes share, each with a virtual host of its own, if one of the tests needs it.
-
-    A node takes four seconds of a processor to start, and some more all the time.
-    """
-    needed = any("rabbit_server" in getattr(item, "fixturenames", ()) for item in session.items)
-    if needed and not os.environ.get("MAILER_TEST_AMQP_URL"):
-        stack = ExitStack()
-        session.config.add_cleanup(stack.close)
-        folder = stack.enter_context(rabbit_folder())
-        define_vhosts(folder, [str(number) for number in range(count)])
-        session.config.stash[_NODE] = folder, stack.enter_context(private_rabbit(folder))
-
-
 def pytest_forked(config: pytest.Config, number: int) -> None:
-    """Takes this process's end of the zygote, and its virtual host."""
+    """Takes this process's end of the zygote."""
     zygotes = config.stash[_ZYGOTES]
     use_zygote(zygotes.pop(number))
     for others in zygotes:
         others.close()
-    if _NODE in config.stash:
-        folder, node = config.stash[_NODE]
-        config.stash[_OWN_VHOST] = Rabbit(f"{node.url}{number}", folder / f"turn-{number}")
-
-
-_ENOUGH = 4 << 30
-"""Octets of memory that may be free for files: the servers of four processes take less than one."""
-
-
-def memory() -> Path | None:
-    """A folder of files in memory, if there is room in it: on a disk, copying a database takes five times as long."""
-    folder = Path("/dev/shm")  # noqa: S108 - each server has a folder of its own in it
-    there = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK) and shutil.disk_usage(folder).free > _ENOUGH
-    return folder if there else None
 
 
 class Superuser:
@@ -201,13 +170,10 @@ def production_log(tmp_path: Path) -> Callable[[], str]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
-    """A private PostgreSQL, or the server that MAILER_TEST_DATABASE_URL names.
-
-    It does not live in pytest's folder: as root the server is another user's, and each session closes that to others.
-    """
+    """A private PostgreSQL, or the server that MAILER_TEST_DATABASE_URL names."""
     with ExitStack() as stack:
         given = os.environ.get("MAILER_TEST_DATABASE_URL")
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mailer-", dir=memory())))
+        folder = stack.enter_context(server_folder())
         private = None if given else stack.enter_context(postgres.start(folder))
         url = given or (private.url("postgres") if private else "")
         superuser = Superuser(url)
@@ -233,24 +199,13 @@ def database_url(postgres_server: Server) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def rabbit_server(request: pytest.FixtureRequest) -> Iterator[Rabbit]:
+def rabbit_server() -> Iterator[Rabbit]:
     """A private RabbitMQ, or the one that MAILER_TEST_AMQP_URL names."""
     if given := os.environ.get("MAILER_TEST_AMQP_URL"):
         yield Rabbit(given, Path(tempfile.gettempdir(), f"mailer-test-{zlib.crc32(given.encode()):08x}.lock"))
         return
-    if own := request.config.stash.get(_OWN_VHOST, None):
-        yield own
-        return
-    with rabbit_folder() as folder, private_rabbit(folder) as node:
+    with server_folder() as folder, private_rabbit(folder) as node:
         yield Rabbit(node.url, folder / "turn")
-
-
-@contextmanager
-def rabbit_folder() -> Iterator[Path]:
-    """A folder for a node's files, in memory if there is room."""
-    place = None if os.environ.get("MAILER_TEST_RABBITMQ_CHROOT") else memory()
-    with tempfile.TemporaryDirectory(prefix="mailer-", dir=place) as folder:
-        yield Path(folder)
 
 
 def private_rabbit(folder: Path) -> rabbitmq.PrivateRabbit:

@@ -26,11 +26,7 @@ _FORKING = get_context("fork")
 
 
 class Hooks:
-    """The moments at which something that the processes share can be made, and taken."""
-
-    @pytest.hookspec
-    def pytest_before_forks(self, session: pytest.Session, count: int) -> None:
-        """Is called once the tests have been collected, and before `count` processes are forked."""
+    """The moment at which a process takes its part of what was made for all of them."""
 
     @pytest.hookspec
     def pytest_forked(self, config: pytest.Config, number: int) -> None:
@@ -38,7 +34,7 @@ class Hooks:
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """Adds `pytest_before_forks` and `pytest_forked`."""
+    """Adds `pytest_forked`."""
     pluginmanager.add_hookspecs(Hooks)
 
 
@@ -54,7 +50,6 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     if not count or session.config.option.collectonly or session.testsfailed:
         return None
     files = [list(items) for _, items in groupby(session.items, lambda item: item.path)]
-    session.config.hook.pytest_before_forks(session=session, count=count)
     _run(session, files, count)
     if session.shouldfail:
         raise session.Failed(session.shouldfail)

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import asyncpg
 import pytest
 
 from mailer.embedded import Unavailable, postgres
+from tests.server_folders import server_folder
 
 HOST_THAT_NEVER_STOPS = """
 import sys, signal
@@ -27,8 +27,8 @@ signal.pause()
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A temporary folder that root's servers may enter (each pytest of a user closes `tmp_path` to others again)."""
-    with tempfile.TemporaryDirectory(prefix="mailer-") as place:
-        yield Path(place)
+    with server_folder() as place:
+        yield place
 
 
 @pytest.fixture

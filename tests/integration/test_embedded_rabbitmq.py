@@ -12,6 +12,7 @@ import aio_pika
 import pytest
 
 from mailer.embedded import Unavailable, rabbitmq
+from tests.server_folders import server_folder
 
 HOST_THAT_NEVER_STOPS = """
 import sys, signal
@@ -24,9 +25,9 @@ signal.pause()
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[rabbitmq.PrivateRabbit]:
+def node() -> Iterator[rabbitmq.PrivateRabbit]:
     """A node that is stopped at the end, or by the last test that asks for it."""
-    with rabbitmq.start(tmp_path_factory.mktemp("rabbitmq")) as node:
+    with server_folder() as folder, rabbitmq.start(folder) as node:
         yield node
 
 
@@ -52,9 +53,9 @@ async def test_confirmed_messages_outlive_a_restart(node: rabbitmq.PrivateRabbit
         assert message.body == b"hello"
 
 
-def test_two_nodes_run_side_by_side(node: rabbitmq.PrivateRabbit, tmp_path: Path) -> None:
+def test_two_nodes_run_side_by_side(node: rabbitmq.PrivateRabbit) -> None:
     """Each has its own files and ports, and stopping one leaves the other."""
-    with rabbitmq.start(tmp_path / "other") as other:
+    with server_folder() as folder, rabbitmq.start(folder) as other:
         assert other.url != node.url
     assert not listens(other.url)
     assert listens(node.url)
