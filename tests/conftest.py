@@ -4,8 +4,8 @@ import asyncio
 import fcntl
 import logging
 import os
-import shutil
 import signal
+import socket
 import tempfile
 import threading
 import uuid
@@ -29,9 +29,11 @@ from mailer.telemetry import log
 from tests.hostile import make_hostile
 from tests.processes import Stack, open_stack
 from tests.publishers import let_publish
+from tests.server_folders import server_folder
 from tests.shipped import remember_templates
+from tests.spawning import start_zygote, use_zygote
 
-pytest_plugins = ["mailer.testing.proofs"]
+pytest_plugins = ["mailer.testing.proofs", "tests.forking"]
 
 # What ignores a signal, as under nohup or as a shell's job, has children that do so, too: no test could end them by it.
 for number in (signal.SIGHUP, signal.SIGINT):
@@ -44,16 +46,21 @@ hypothesis.settings.load_profile("tests")
 
 remember_templates()
 
-
-_ENOUGH = 4 << 30
-"""Octets of memory that may be free for files: the servers of four processes take less than one."""
+_ZYGOTES = pytest.StashKey[list[socket.socket]]()
 
 
-def memory() -> Path | None:
-    """A folder of files in memory, if there is room in it: on a disk, copying a database takes five times as long."""
-    folder = Path("/dev/shm")  # noqa: S108 - each server has a folder of its own in it
-    there = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK) and shutil.disk_usage(folder).free > _ENOUGH
-    return folder if there else None
+def pytest_configure(config: pytest.Config) -> None:
+    """Starts the zygote that the processes of `--forks` share; it imports mailer while the tests are collected."""
+    if config.option.forks and not config.option.collectonly:
+        config.stash[_ZYGOTES] = start_zygote(config.option.forks)
+
+
+def pytest_forked(config: pytest.Config, number: int) -> None:
+    """Takes this process's end of the zygote."""
+    zygotes = config.stash[_ZYGOTES]
+    use_zygote(zygotes.pop(number))
+    for others in zygotes:
+        others.close()
 
 
 class Superuser:
@@ -163,13 +170,10 @@ def production_log(tmp_path: Path) -> Callable[[], str]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
-    """A private PostgreSQL, or the server that MAILER_TEST_DATABASE_URL names.
-
-    It does not live in pytest's folder: as root the server is another user's, and each session closes that to others.
-    """
+    """A private PostgreSQL, or the server that MAILER_TEST_DATABASE_URL names."""
     with ExitStack() as stack:
         given = os.environ.get("MAILER_TEST_DATABASE_URL")
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mailer-", dir=memory())))
+        folder = stack.enter_context(server_folder())
         private = None if given else stack.enter_context(postgres.start(folder))
         url = given or (private.url("postgres") if private else "")
         superuser = Superuser(url)
@@ -200,9 +204,8 @@ def rabbit_server() -> Iterator[Rabbit]:
     if given := os.environ.get("MAILER_TEST_AMQP_URL"):
         yield Rabbit(given, Path(tempfile.gettempdir(), f"mailer-test-{zlib.crc32(given.encode()):08x}.lock"))
         return
-    place = None if os.environ.get("MAILER_TEST_RABBITMQ_CHROOT") else memory()
-    with tempfile.TemporaryDirectory(prefix="mailer-", dir=place) as folder, private_rabbit(Path(folder)) as node:
-        yield Rabbit(node.url, Path(folder, "turn"))
+    with server_folder() as folder, private_rabbit(folder) as node:
+        yield Rabbit(node.url, folder / "turn")
 
 
 def private_rabbit(folder: Path) -> rabbitmq.PrivateRabbit:

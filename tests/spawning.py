@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +51,15 @@ class Forked:
 
 
 class Zygote:
-    """Our end of the process that forks; it is started when it is needed first, and ends with us."""
+    """Our end of the process that forks; unless we are given one, it is started when it is needed first."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection: socket.socket | None = None) -> None:
         self._asking = threading.Lock()
         self._ends: dict[int, Future[int]] = {}
         self._forked: Future[Forked] = Future()
         self._connection: socket.socket | None = None
+        if connection:
+            self._listen_to(connection)
 
     def start(
         self, arguments: Sequence[str], env: Mapping[str, str], cwd: Path, files: Sequence[int], script: str | None
@@ -73,24 +76,16 @@ class Zygote:
         request = json.dumps({"argv": list(arguments), "env": dict(env), "cwd": str(cwd), "script": script}).encode()
         with self._asking:
             if self._connection is None:
-                self._connection = self._begin()
+                (connection,) = start_zygote(1)
+                self._listen_to(connection)
+            assert self._connection is not None
             self._forked = Future()
             socket.send_fds(self._connection, [request], list(files))
             return self._forked.result(timeout=60)
 
-    def _begin(self) -> socket.socket:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "tests.zygote", str(theirs.fileno())]
-        zygote = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=ROOT, stdin=subprocess.DEVNULL)
-        theirs.close()
-
-        def end() -> None:
-            ours.shutdown(socket.SHUT_RDWR)
-            zygote.wait()
-
-        atexit.register(end)
-        threading.Thread(target=self._listen, args=(ours,), daemon=True).start()
-        return ours
+    def _listen_to(self, connection: socket.socket) -> None:
+        self._connection = connection
+        threading.Thread(target=self._listen, args=(connection,), daemon=True).start()
 
     def _listen(self, connection: socket.socket) -> None:
         """Takes what the zygote says: which process it has forked and, always later, that this one has ended."""
@@ -104,7 +99,35 @@ class Zygote:
                 self._forked.set_result(Forked(pid, self._ends[pid]))
 
 
-_ZYGOTE = Zygote()
+def start_zygote(count: int) -> list[socket.socket]:
+    """Starts a process that forks for us and, if there are several ends, for processes that are forked from us.
+
+    It ends when each end is closed.
+    """
+    ends = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(count)]
+    theirs = [end.fileno() for _, end in ends]
+    command = [sys.executable, "-m", "tests.zygote", *map(str, theirs)]
+    zygote = subprocess.Popen(command, pass_fds=theirs, cwd=ROOT, stdin=subprocess.DEVNULL)
+    for _, end in ends:
+        end.close()
+
+    def end_zygote() -> None:
+        for ours, _ in ends:
+            with suppress(OSError):
+                ours.shutdown(socket.SHUT_RDWR)
+        zygote.wait()
+
+    atexit.register(end_zygote)
+    return [ours for ours, _ in ends]
+
+
+_zygote = Zygote()
+
+
+def use_zygote(connection: socket.socket) -> None:
+    """Has all processes of this one forked by the zygote at the other end."""
+    global _zygote
+    _zygote = Zygote(connection)
 
 
 async def begin(
@@ -118,7 +141,7 @@ async def begin(
     is_mailer = tuple(command[:3]) == MAILER
     if (is_mailer or command[1].endswith(".py")) and _at_start(env) == _at_start(os.environ):
         script, arguments = (None, command[3:]) if is_mailer else (command[1], command[2:])
-        return await asyncio.to_thread(_ZYGOTE.start, arguments, env, cwd, files, script)
+        return await asyncio.to_thread(_zygote.start, arguments, env, cwd, files, script)
     return await asyncio.create_subprocess_exec(*command, stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd)
 
 

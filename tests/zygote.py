@@ -1,9 +1,9 @@
 """A process that has imported mailer, and forks itself for each process or command of a test.
 
-Importing takes a second of a processor. `python -m tests.zygote FD` takes requests on a Unix socket: JSON with `argv`,
+Importing takes a second of a processor. `python -m tests.zygote FD …` takes requests on Unix sockets: JSON with `argv`,
 `env`, `cwd` and `script` (null: mailer itself), and three descriptors for stdin, stdout and stderr. It answers each
 with `{"pid": …}`, and tells of each end with `{"pid": …, "status": …}`, where a negative status is the number of the
-signal that ended it. It ends when its socket does.
+signal that ended it. It ends when its sockets do.
 """
 
 import atexit
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,33 +29,39 @@ LONGEST = 1 << 17
 """Octets of a request: an environment and a command line."""
 
 
-def serve(connection: socket.socket) -> dict[str, Any] | None:
+def serve(connections: list[socket.socket]) -> dict[str, Any] | None:
     """Takes requests until there are no more; in each process that it forks, it returns that one's request."""
     woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    while True:
-        readable, _, _ = select.select([connection.fileno(), woken], [], [])
+    askers: dict[int, socket.socket] = {}
+    while connections:
+        asked: list[int | socket.socket] = [woken, *connections]
+        readable, _, _ = select.select(asked, [], [])
         if woken in readable:
             os.read(woken, 4096)
-            _tell_ends(connection)
-        if connection.fileno() in readable:
+            _tell_ends(askers)
+        for connection in [one for one in connections if one in readable]:
             text, descriptors, _, _ = socket.recv_fds(connection, LONGEST, 3)
             if not text:
-                return None
+                connections.remove(connection)
+                continue
             if (pid := os.fork()) == 0:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                connection.close()
+                for other in connections:
+                    other.close()
                 os.close(woken)
                 os.close(wake)
                 return become(json.loads(text), descriptors)
             for descriptor in descriptors:
                 os.close(descriptor)
+            askers[pid] = connection
             connection.send(json.dumps({"pid": pid}).encode())
+    return None
 
 
-def _tell_ends(connection: socket.socket) -> None:
+def _tell_ends(askers: dict[int, socket.socket]) -> None:
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -62,7 +69,8 @@ def _tell_ends(connection: socket.socket) -> None:
             return
         if not pid:
             return
-        connection.send(json.dumps({"pid": pid, "status": os.waitstatus_to_exitcode(status)}).encode())
+        with suppress(OSError):  # who asked for it has ended, too
+            askers.pop(pid).send(json.dumps({"pid": pid, "status": os.waitstatus_to_exitcode(status)}).encode())
 
 
 def become(request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
@@ -123,9 +131,10 @@ def main() -> None:
         TemplateLibrary.load(shipped_templates(Path(folder)), policies())
     gc.collect()
     gc.freeze()
-    connection = socket.socket(fileno=int(sys.argv[1]))
-    os.set_inheritable(connection.fileno(), False)
-    request = serve(connection)
+    connections = [socket.socket(fileno=int(number)) for number in sys.argv[1:]]
+    for connection in connections:
+        os.set_inheritable(connection.fileno(), False)
+    request = serve(connections)
     if request is None:
         return
     script = request["script"]

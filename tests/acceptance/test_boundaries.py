@@ -27,7 +27,7 @@ AT_ONCE = 250
 CLIENTS = 16
 LONGEST = 5.0
 """Seconds that a lane may wait behind inputs."""
-MOMENT = 0.03
+MOMENT = 0.01
 """Seconds of work that tell how busy the machine is."""
 KEYS = frozenset(f"interpals.{category}" for category in (*CATEGORIES, "account"))
 

@@ -16,12 +16,20 @@ from mailer.embedded.rabbitmq import PrivateRabbit
 from tests.acceptance.samples import event, people
 from tests.conftest import private_rabbit
 from tests.processes import Stack, free_port, open_stack, until
+from tests.server_folders import server_folder
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[PrivateRabbit]:
+def place() -> Iterator[Path]:
+    """A folder for the files of the RabbitMQ that may be stopped and emptied."""
+    with server_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def node(place: Path) -> Iterator[PrivateRabbit]:
     """A RabbitMQ that may be stopped and emptied."""
-    with private_rabbit(tmp_path / "rabbitmq") as running:
+    with private_rabbit(place) as running:
         yield running
 
 
@@ -53,7 +61,7 @@ async def ready(stack: Stack) -> None:
     await until(is_ready, "the worker to be ready")
 
 
-async def test_rabbitmq_comes_back_empty(own: Stack, node: PrivateRabbit, tmp_path: Path) -> None:
+async def test_rabbitmq_comes_back_empty(own: Stack, node: PrivateRabbit, place: Path) -> None:
     """A worker that runs is not ready meanwhile; mail published afterwards is handed over without a restart (S4)."""
     async with own.running("worker"):
         await own.application("publish", event("before", "interpals", "service", people("ann")))
@@ -65,7 +73,7 @@ async def test_rabbitmq_comes_back_empty(own: Stack, node: PrivateRabbit, tmp_pa
             return "RabbitMQ at 127.0.0.1" in ((await problems(own)) or {}).get("consumers", "")
 
         await until(noticed, "the worker to say that it is not ready")
-        shutil.rmtree(tmp_path / "rabbitmq" / "data")
+        shutil.rmtree(place / "data")
         await asyncio.to_thread(node.restart)
         await ready(own)
         await own.application("publish", event("after", "interpals", "service", people("bob")))

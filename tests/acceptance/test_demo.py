@@ -135,7 +135,9 @@ async def stayed(folder: Path, env: Mapping[str, str]) -> Done:
 async def look_at(folder: Path, told: str, env: Mapping[str, str]) -> None:
     """The inbox has each mail as HTML, text and headers, and the commands that were printed work as they stand."""
     url = found(r"The inbox is (http://127\.0\.0\.1:\d+)/inbox;", told)
-    async with httpx.AsyncClient(base_url=url, timeout=SECONDS) as client:
+    # The server closes a connection that was idle for five seconds, as on a busy machine, perhaps amid a request.
+    anew = httpx.Limits(max_keepalive_connections=0)
+    async with httpx.AsyncClient(base_url=url, timeout=SECONDS, limits=anew) as client:
         await look_at_inbox(client)
     set_so = dict(pair.split("=", 1) for pair in shlex.split(found(r"^  export (.+)$", told)))
     env = {**env, **set_so}

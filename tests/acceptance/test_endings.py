@@ -15,8 +15,8 @@ from mailer.processors.capture import Captured
 from tests.acceptance.samples import event, people
 from tests.processes import Process, Stack, free_port, until
 
-AUDIENCE = 2 * consumers.CONSUMERS_A_LANE * BATCH_SIZE
-"""A batch for each consumer of two workers, so that both of them have some."""
+AUDIENCE = (consumers.CONSUMERS_A_LANE + 1) * BATCH_SIZE
+"""A batch more than one worker has consumers, so that both of them have some."""
 OPTIONAL, MANDATORY = "<letters@mail.interpals.example>", "<service@notice.paltalk.example>"
 LEASE = 15
 IN_DOUBT = (consumers.CONSUMERS_A_LANE + 1) * WINDOW

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
@@ -13,6 +12,7 @@ from tests.acceptance.samples import event
 from tests.acceptance.test_leaving import unsubscribe
 from tests.processes import Process, Stack, free_port, open_stack, until
 from tests.replicas import Cluster, make_data, open_cluster
+from tests.server_folders import server_folder
 
 READERS = [f"reader{number}" for number in range(8)]
 LEAVERS = READERS[:3]
@@ -22,7 +22,7 @@ STOPPED = "SELECT count(*) FROM halts WHERE scope = 'everything'"
 @pytest.fixture(scope="module")
 def data() -> Iterator[Path]:
     """A migrated database whose server is stopped."""
-    with TemporaryDirectory(prefix="mailer-") as folder, asyncio.Runner() as runner:
+    with server_folder() as folder, asyncio.Runner() as runner:
         runner.run(make_data(Path(folder, "data")))
         yield Path(folder, "data")
 
@@ -30,7 +30,7 @@ def data() -> Iterator[Path]:
 @pytest.fixture
 async def cluster(data: Path) -> AsyncIterator[Cluster]:
     """A primary and a replica that follows it."""
-    with TemporaryDirectory(prefix="mailer-") as folder:
+    with server_folder() as folder:
         async with open_cluster(Path(folder), data) as opened:
             yield opened
 

@@ -19,6 +19,7 @@ from mailer.embedded.rabbitmq import PrivateRabbit
 from tests.acceptance.samples import event, people
 from tests.conftest import private_rabbit
 from tests.processes import Stack, open_stack, until
+from tests.server_folders import server_folder
 
 AWAY = float(os.environ.get("MAILER_TEST_OUTAGE_SECONDS", "2"))
 BRANDS = {"newsletter": "interpals", "service": "paltalk-2006"}
@@ -29,9 +30,9 @@ CROWD = 150
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[PrivateRabbit]:
+def node() -> Iterator[PrivateRabbit]:
     """A RabbitMQ that may be stopped."""
-    with private_rabbit(tmp_path / "rabbitmq") as running:
+    with server_folder() as folder, private_rabbit(folder) as running:
         yield running
 
 

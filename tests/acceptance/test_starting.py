@@ -2,7 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -14,6 +13,7 @@ from mailer.pipeline.control import Control
 from mailer.ports.outages import DatabaseAway
 from mailer.settings import read_settings
 from tests.processes import Process, Stack, free_port, until
+from tests.server_folders import server_folder
 
 PROCESSES = ("worker", "timekeeper", "web")
 
@@ -26,7 +26,7 @@ def said(process: Process, text: str) -> bool:
 @pytest.mark.parametrize("name", PROCESSES)
 async def test_a_process_waits_for_postgresql(small_stack: Stack, name: str) -> None:
     """It says so, starts once the server is there, and stops as ever."""
-    with TemporaryDirectory(prefix="mailer-") as folder:
+    with server_folder() as folder:
         with postgres.start(Path(folder)) as server:
             migrate(server.url(), resources.folder("migrations"))
             alone = small_stack.having(DATABASE_URL=server.url())

@@ -1,7 +1,5 @@
 """Two real PostgreSQL servers change places under running processes, and nothing is restarted but the servers."""
 
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +13,7 @@ from tests.acceptance.samples import event, people
 from tests.chaos.proxy import Link
 from tests.processes import Stack, field, free_port, open_stack, until
 from tests.replicas import Cluster, Member, open_cluster
+from tests.server_folders import server_folder
 
 BRAND = "interpals"
 
@@ -22,12 +21,9 @@ BRAND = "interpals"
 @pytest.fixture
 async def cluster() -> AsyncIterator[Cluster]:
     """A primary and its replica, in a folder that the servers' user may enter."""
-    folder = Path(tempfile.mkdtemp(prefix="mailer-"))
-    try:
+    with server_folder() as folder:
         async with open_cluster(folder) as opened:
             yield opened
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def socket_of(member: Member) -> str:

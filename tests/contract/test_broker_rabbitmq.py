@@ -33,6 +33,7 @@ from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerRefused, BrokerUnavailable, Header, Message, QueueRefused, Received
 from tests.conftest import private_rabbit
 from tests.contract.brokers import BRAND, delete_everything, under_test
+from tests.server_folders import server_folder
 
 SERVICE = events_queue(Lane.SERVICE)
 KEY = f"{BRAND}.service"
@@ -40,9 +41,9 @@ SECONDS = 60
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbit]:
+def node() -> Iterator[PrivateRabbit]:
     """A node that these tests may restart."""
-    with private_rabbit(tmp_path_factory.mktemp("restarted")) as running:
+    with server_folder() as folder, private_rabbit(folder) as running:
         yield running
 
 

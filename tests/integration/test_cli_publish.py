@@ -15,7 +15,7 @@ from mailer.ledger.published import PostgresPublished
 from mailer.ports.dead_letters import DeadKind
 from tests.acceptance.samples import event, people
 from tests.factories import World, received
-from tests.processes import Stack
+from tests.processes import Stack, until
 
 GOOD = event("good", "interpals", "newsletter", people("ann"))
 LEAVES: dict[str, Any] = {
@@ -110,6 +110,7 @@ async def test_without_a_database_that_is_known_nothing_can_be_waited_for(small_
 async def test_a_user_of_the_broker_who_is_not_mailers_own_publishes_nothing(stack: Stack) -> None:
     """It is said before anything is published, with what to do; by mailer's own user the event is taken in."""
     async with stack.running("worker"):
+        await until(lambda: stack.query("SELECT FROM broker_user"), "the worker to say as whom it consumes")
         own = urlsplit(stack.env["MAILER_BROKER_URL"])
         other = own._replace(netloc=f"shop:secret@{own.hostname}:{own.port}").geturl()
         refused = await stack.having(BROKER_URL=other).run("publish", "-", stdin=json.dumps(GOOD))

@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -22,6 +21,7 @@ from tests.chaos.proxy import Link
 from tests.factories import open_world
 from tests.hostile import SETTINGS, make_hostile
 from tests.processes import SECRETS, free_port, until
+from tests.server_folders import server_folder
 
 EXPECTED = {
     "default_transaction_isolation": "read committed",
@@ -111,7 +111,7 @@ async def test_a_statement_ends_in_time_and_leaves_the_connection_usable(databas
 @pytest.fixture
 def own_server() -> Iterator[str]:
     """A database on a server of the test's own, which it may spoil."""
-    with tempfile.TemporaryDirectory(prefix="mailer-") as folder, postgres.start(Path(folder)) as server:
+    with server_folder() as folder, postgres.start(folder) as server:
         migrate(server.url(), resources.folder("migrations"))
         yield server.url()
 

@@ -6,7 +6,6 @@ import pwd
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +14,7 @@ import asyncpg
 import pytest
 
 from mailer.embedded import Unavailable, postgres
+from tests.server_folders import server_folder
 
 HOST_THAT_NEVER_STOPS = """
 import sys, signal
@@ -29,8 +29,8 @@ signal.pause()
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A temporary folder that root's servers may enter (each pytest of a user closes `tmp_path` to others again)."""
-    with tempfile.TemporaryDirectory(prefix="mailer-") as place:
-        yield Path(place)
+    with server_folder() as place:
+        yield place
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import aio_pika
 import pytest
 
 from mailer.embedded import Unavailable, rabbitmq
+from tests.server_folders import server_folder
 
 HOST_THAT_NEVER_STOPS = """
 import sys, signal
@@ -23,10 +24,10 @@ signal.pause()
 """
 
 
-@pytest.fixture
-def node(tmp_path: Path) -> Iterator[rabbitmq.PrivateRabbit]:
-    """A node that is stopped at the end."""
-    with rabbitmq.start(tmp_path / "rabbitmq") as node:
+@pytest.fixture(scope="module")
+def node() -> Iterator[rabbitmq.PrivateRabbit]:
+    """A node that is stopped at the end, or by the last test that asks for it."""
+    with server_folder() as folder, rabbitmq.start(folder) as node:
         yield node
 
 
@@ -52,16 +53,16 @@ async def test_confirmed_messages_outlive_a_restart(node: rabbitmq.PrivateRabbit
         assert message.body == b"hello"
 
 
-def test_two_nodes_run_side_by_side(node: rabbitmq.PrivateRabbit, tmp_path: Path) -> None:
+def test_two_nodes_run_side_by_side(node: rabbitmq.PrivateRabbit) -> None:
     """Each has its own files and ports, and stopping one leaves the other."""
-    with rabbitmq.start(tmp_path / "other") as other:
+    with server_folder() as folder, rabbitmq.start(folder) as other:
         assert other.url != node.url
     assert not listens(other.url)
     assert listens(node.url)
 
 
 def test_a_stopped_node_is_gone(node: rabbitmq.PrivateRabbit) -> None:
-    """Nobody listens any more, and stopping again does nothing."""
+    """Nobody listens any more, and stopping again does nothing. It is the last test of the node that they share."""
     assert listens(node.url)
     node.stop()
     assert not listens(node.url)

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from mailer.broker.topology import events_queue
 from mailer.policy.category import Lane
 from tests.acceptance.samples import event, people
 from tests.processes import Done, Stack, until
+from tests.server_folders import server_folder
 
 HEAD = """
 import asyncio, json, multiprocessing, os, sys
@@ -178,12 +178,12 @@ async def test_an_event_that_no_worker_knows_is_kept(stack: Stack) -> None:
 
 async def test_the_embedded_database_stops_with_who_published(small_stack: Stack) -> None:
     """On the default, a process that publishes starts the database and does not leave it running."""
-    with tempfile.TemporaryDirectory(prefix="mailer-") as folder:
-        embedded = small_stack.having(DATABASE_URL="embedded", PROCESSORS="capture://", DATA=folder)
+    with server_folder() as folder:
+        embedded = small_stack.having(DATABASE_URL="embedded", PROCESSORS="capture://", DATA=str(folder))
         await embedded.done("migrate")
         await run(embedded, 'mailer.publish_blocking(event("1"))')
-        assert not found(folder, "postmaster.pid")
-        assert found(folder, "PG_VERSION")
+        assert not found(str(folder), "postmaster.pid")
+        assert found(str(folder), "PG_VERSION")
 
 
 def found(folder: str, name: str) -> list[Path]:

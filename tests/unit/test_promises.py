@@ -1,9 +1,9 @@
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +15,11 @@ from mailer.digests import digests_of
 from mailer.policy.document import Policy, parse_policy
 from mailer.policy.promises import Case, Record, Status, read_record, report
 from mailer.policy.registry import Rule
+from tests.processes import Done
+from tests.spawning import MAILER, begin
 
 ROOT = Path(__file__).parents[2]
+PYTEST = ROOT / "tests" / "run_pytest.py"
 HEAD = resources.folder("policies").joinpath("interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
 
 
@@ -178,12 +181,18 @@ class Suite:
         (folder / "tests" / "conftest.py").write_text('pytest_plugins = ["mailer.testing.proofs"]\n')
         (folder / "tests" / "test_suite.py").write_text(SUITE)
 
-    def run(self, *arguments: str) -> str:
-        """Runs it; what it printed."""
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "xdist", *arguments]
-        return subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, check=False, env=self.env
-        ).stdout
+    async def run(self, *arguments: str) -> None:
+        """Runs it."""
+        await self.command(sys.executable, str(PYTEST), "-p", "no:cacheprovider", "-p", "xdist", *arguments)
+
+    async def command(self, *command: str) -> Done:
+        """Runs a program in the suite's folder."""
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            process = await begin(command, self.env, self.folder, (given.fileno(), out.fileno(), err.fileno()))
+            status = await process.wait()
+            for file in (out, err):
+                file.seek(0)
+            return Done(status, out.read().decode(), err.read().decode())
 
     def outcomes(self, file: Path) -> dict[str, str]:
         """The outcomes on record."""
@@ -197,9 +206,9 @@ def suite(tmp_path: Path) -> Suite:
 
 
 @pytest.mark.parametrize("processes", [0, 2])
-def test_a_whole_run_writes_the_record(suite: Suite, processes: int) -> None:
+async def test_a_whole_run_writes_the_record(suite: Suite, processes: int) -> None:
     """Each marked test stands there with what it names and what became of it; a passed call alone is no pass."""
-    suite.run("-n", str(processes))
+    await suite.run("-n", str(processes))
     record = read_record(suite.record.read_text())
     assert record.whole
     assert not record.own
@@ -218,24 +227,24 @@ def test_a_whole_run_writes_the_record(suite: Suite, processes: int) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["."], ["--rootdir=."]])
-def test_a_project_need_not_name_its_tests(suite: Suite, arguments: Sequence[str]) -> None:
+async def test_a_project_need_not_name_its_tests(suite: Suite, arguments: Sequence[str]) -> None:
     """All that pytest finds from the project's folder is whole where no settings say which folders hold the tests."""
     (suite.folder / "pytest.ini").unlink()
-    suite.run(*arguments)
+    await suite.run(*arguments)
     assert read_record(suite.record.read_text()).whole
 
 
-def test_a_run_in_a_folder_of_the_project_is_of_a_part(suite: Suite) -> None:
+async def test_a_run_in_a_folder_of_the_project_is_of_a_part(suite: Suite) -> None:
     """Tests beside that folder are not run, so nothing is recorded."""
     (suite.folder / "pytest.ini").write_text("[pytest]\n")
     (suite.folder / "tests" / "inner").mkdir()
     (suite.folder / "tests" / "inner" / "test_one.py").write_text("def test_one(): pass\n")
-    suite.run("tests/inner")
-    suite.run("--rootdir=.", "tests/inner")
+    await suite.run("tests/inner")
+    await suite.run("--rootdir=.", "tests/inner")
     assert not suite.record.exists()
 
 
-def test_the_documented_project_proves_its_promise(suite: Suite) -> None:
+async def test_the_documented_project_proves_its_promise(suite: Suite) -> None:
     """The promise of docs/policies.md is kept by the proof that stands there, and broken by one that fails."""
     page = (ROOT / "docs" / "policies.md").read_text("utf-8").partition("## Proving promises")[2]
     blocks = re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL)
@@ -245,25 +254,23 @@ def test_the_documented_project_proves_its_promise(suite: Suite) -> None:
     shutil.rmtree(suite.folder / "tests")
     tests = suite.folder / "tests"
     tests.mkdir()
-    mailer = str(Path(sys.executable).with_name("mailer"))
     known = ["--domain", "acme.example", "--controller", "Acme Ltd.", "--address", "1 Quay, Hamburg"]
-    subprocess.run([mailer, "init", "acme", *known], cwd=suite.folder, capture_output=True, check=True)
+    assert (await suite.command(*MAILER, "init", "acme", *known)).status == 0
     policy = suite.folder / "policies" / "acme.toml"
     policy.write_text(f"{policy.read_text('utf-8').partition('[[promises]]')[0]}\n{promise}", "utf-8")
     (suite.folder / "conftest.py").write_text(plugin, "utf-8")
     (tests / "test_promises.py").write_text(proof, "utf-8")
     suite.env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    suite.run()
-    command = [mailer, "policy", "check", "--json"]
+    await suite.run()
 
-    def checked() -> tuple[int, list[str]]:
-        done = subprocess.run(command, cwd=suite.folder, capture_output=True, text=True, check=False, env=suite.env)
-        return done.returncode, [one["status"] for one in json.loads(done.stdout)["promises"]]
+    async def checked() -> tuple[int, list[str]]:
+        done = await suite.command(*MAILER, "policy", "check", "--json")
+        return done.status, [one["status"] for one in done.json["promises"]]
 
-    assert checked() == (0, ["kept"])
+    assert await checked() == (0, ["kept"])
     (tests / "test_promises.py").write_text(proof.replace("/u/", "/away/"), "utf-8")
-    suite.run()
-    assert checked() == (1, ["broken"])
+    await suite.run()
+    assert await checked() == (1, ["broken"])
 
 
 @pytest.mark.parametrize(
@@ -276,35 +283,35 @@ def test_the_documented_project_proves_its_promise(suite: Suite) -> None:
         ["-n2", "-k", "rule"],
     ],
 )
-def test_a_run_of_a_part_leaves_the_record_alone(suite: Suite, arguments: Sequence[str]) -> None:
+async def test_a_run_of_a_part_leaves_the_record_alone(suite: Suite, arguments: Sequence[str]) -> None:
     """It cannot pass for a whole one; asked for a record, it says of itself that it is of a part."""
-    suite.run(*arguments)
+    await suite.run(*arguments)
     assert not suite.record.exists()
     aside = suite.folder / "aside.json"
-    suite.run(*arguments, f"--proofs={aside}")
+    await suite.run(*arguments, f"--proofs={aside}")
     assert not suite.record.exists()
     assert not read_record(aside.read_text()).whole
 
 
-def test_what_a_stopped_run_left_out_has_not_run(suite: Suite) -> None:
+async def test_what_a_stopped_run_left_out_has_not_run(suite: Suite) -> None:
     """A run that ends early takes down what it did not get to."""
-    suite.run("-x", "tests")
+    await suite.run("-x", "tests")
     assert suite.outcomes(suite.record)["test_rule"] == "not run"
 
 
-def test_a_file_that_cannot_be_imported_makes_no_whole_run(suite: Suite) -> None:
+async def test_a_file_that_cannot_be_imported_makes_no_whole_run(suite: Suite) -> None:
     """Its proofs are missing, so nothing is recorded."""
     (suite.folder / "tests" / "test_broken.py").write_text("import nothing_of_this_name")
-    suite.run("--continue-on-collection-errors")
+    await suite.run("--continue-on-collection-errors")
     assert not suite.record.exists()
 
 
-def test_a_marker_without_names_is_a_mistake(suite: Suite) -> None:
+async def test_a_marker_without_names_is_a_mistake(suite: Suite) -> None:
     """A test that proves nothing in particular is refused."""
     (suite.folder / "tests" / "test_bare.py").write_text(
         "import pytest\n\n@pytest.mark.promise\ndef test_bare(): pass\n"
     )
-    suite.run()
+    await suite.run()
     assert not suite.record.exists()
 
 

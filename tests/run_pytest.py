@@ -1,0 +1,7 @@
+"""pytest, as a script that `tests.spawning` can fork."""
+
+import sys
+
+import pytest
+
+sys.exit(pytest.main())

@@ -1,0 +1,29 @@
+"""Folders for the files of servers that tests start."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_ENOUGH = 4 << 30
+"""Octets of memory that may be free for files: the servers of all processes take less than one."""
+
+
+@contextmanager
+def server_folder() -> Iterator[Path]:
+    """Makes a folder for as long as somebody is in here.
+
+    It is in memory, if there is room: on a disk, to copy a database takes five times as long. It does not lie in
+    pytest's folder: as root a server is another user's, and each session closes that to others.
+    """
+    with tempfile.TemporaryDirectory(prefix="mailer-", dir=_memory()) as folder:
+        yield Path(folder)
+
+
+def _memory() -> Path | None:
+    """Returns the folder of files in memory; None if there is no room in it, or servers see another (a chroot)."""
+    folder = Path("/dev/shm")  # noqa: S108 - each server has a folder of its own in it
+    is_usable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK) and shutil.disk_usage(folder).free > _ENOUGH
+    return folder if is_usable and not os.environ.get("MAILER_TEST_RABBITMQ_CHROOT") else None
