@@ -39,13 +39,15 @@ FIGURES: Final[Mapping[str, Figure]] = {
         "mailer_notices_waiting", "Notices that somebody has to tell on another channel; at most 10,000.", ("channel",)
     ),
     "oldest_notice": Figure("mailer_oldest_notice_seconds", "Since the oldest of them waits.", ("channel",)),
-    "halts": Figure("mailer_halts", "What stands still by a person's word.", ("scope",)),
+    "halts": Figure("mailer_halts", "What stands still by a person's word, or since a database went back.", ("scope",)),
     "paused_streams": Figure(
         "mailer_paused_streams", "Streams that pause, since a domain refuses them.", ("processor", "reason")
     ),
     "slowed_domains": Figure("mailer_slowed_domains", "Domains that get mail at a slower pace.", ("processor",)),
-    "seal_age": Figure("mailer_seal_age_seconds", "Since the last seal of the ledger."),
-    "partitions_ahead": Figure("mailer_partitions_ahead", "Months to come that have their partitions."),
+    "seal_age": Figure("mailer_seal_age_seconds", "Seconds since the last seal of the ledger."),
+    "partitions_ahead": Figure(
+        "mailer_partitions_ahead", "Months to come that have their partitions; three are usual."
+    ),
 }
 """By the name of the statement that reads it."""
 
