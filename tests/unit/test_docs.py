@@ -3,8 +3,10 @@
 import ast
 import json
 import re
+import shlex
 import textwrap
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
@@ -17,8 +19,10 @@ from mailer.cli.causes import shipped_policy
 from mailer.events import parse_event
 from mailer.policy.causes import CAUSES, decisions
 from mailer.policy.decision import EXPIRED
+from mailer.policy.library import load
 from mailer.policy.reasons import REASONS
 from mailer.rendering.admission import admit
+from mailer.rendering.templates import TemplateLibrary
 from mailer.settings import Settings
 from scripts.publish_reference import pages
 from tests.factories import policies, templates
@@ -158,3 +162,17 @@ def test_the_page_of_jurisdictions_is_what_the_command_writes() -> None:
     page = TEXTS["docs/jurisdictions.md"]
     assert page == CliRunner().invoke(app, ["policy", "jurisdictions", "--page"]).output
     assert "not legal advice" in page
+
+
+def test_the_first_brand_can_be_mailed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The events of the tutorial keep to the schema, and are admitted for the brand that it makes."""
+    tutorial = TEXTS["docs/first-brand.md"]
+    command = next(line for line in tutorial.splitlines() if line.startswith("mailer init"))
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(app, shlex.split(command)[1:]).exit_code == 0
+    file = tmp_path / "policies" / "harbor.toml"
+    made = load({str(file): file.read_text("utf-8")}, datetime.now(UTC).date())
+    events = re.findall(r"^cat >[\w-]+\.json <<'END'\n(.*?)^END$", tutorial, re.MULTILINE | re.DOTALL)
+    assert len(events) == 3
+    library = TemplateLibrary.load(tmp_path / "templates", made)
+    assert [admit(parse_event(event), made, library).name for event in events] == ["welcome", "weekly", "weekly"]
