@@ -18,6 +18,8 @@ PAGES = {
     "docker/README.md": "docker.md",
 }
 """Documents outside `docs/` that are pages of the site, and their names there."""
+BOOSTS = {"bad-night.md": 3.0, "operations.md": 1.5, "what-happens-when.md": 1.5, "adr/": 0.3, "changelog.md": 0.3}
+"""How much more, or less, a page counts in the search: who looks for help at night wants no history of decisions."""
 _LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\]]*\])*\]\()([^)\s]+)(\))")
 _FENCE = re.compile(r"^( *)(```|~~~).*?^\1\2", re.MULTILINE | re.DOTALL)
 _SYNTAX = {".py": "python", ".sql": "sql", ".toml": "toml", ".yaml": "yaml", ".json": "json", ".sh": "sh"}
@@ -95,6 +97,14 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Leads the links of a page to pages."""
+    """Leads the links of a page to pages, and says how much it counts in the search."""
     name = page.file.src_uri
+    for start, boost in BOOSTS.items():
+        if name.startswith(start):
+            page.meta["search"] = {"boost": boost}
     return markdown if name.startswith("files/") else rewritten(markdown, source(name))
+
+
+def on_page_content(html: str, page: Any, **_: Any) -> str:
+    """Marks the tables of the reference, whose rows are paragraphs on a narrow screen (site.css)."""
+    return f'<div class="rows">{html}</div>' if page.file.src_uri.startswith("reference/") else html

@@ -67,7 +67,9 @@ _OPERATORS = {
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A table in Markdown."""
     columns = [*head]
-    lines = [columns, ["---"] * len(columns), *rows]
+    lines = [columns, ["---"] * len(columns), *map(list, rows)]
+    if any(len(line) != len(columns) for line in lines):
+        raise ValueError(f"a row has another number of cells than {columns}")
     cells = ([" ".join(cell.split()).replace("|", "&#124;") for cell in line] for line in lines)
     return "".join(f"| {' | '.join(line)} |\n" for line in cells)
 
@@ -186,8 +188,7 @@ def routes() -> str:
     """The page of routes."""
     api = [
         [
-            f"`{method.upper()}`",
-            f"`{path}`",
+            f"`{method.upper()} {path}`",
             f"{what['summary']}. {what.get('description', '')}".strip(),
             _answers(what),
         ]
@@ -201,7 +202,7 @@ def routes() -> str:
         f"# Routes\n\n{_NOTE}\n"
         "## The API\n\nEach request has the header `Authorization: Bearer KEY`. `/api/v1/openapi.json` describes the\n"
         "API, as `mailer schema api` does. See [publishing over HTTP](../publishing.md#http).\n\n"
-        f"{table(['method', 'path', 'does', 'answers'], api)}\n"
+        f"{table(['request', 'does', 'answers'], api)}\n"
         "## Pages for recipients\n\nThe token says who and what. GET and HEAD change nothing, but for counting an open"
         " or a click.\nSee [what the holder of a link can do](../links.md).\n\n"
         f"{table(['methods', 'path', 'does'], pages)}\n"
