@@ -25,7 +25,10 @@ LEFT_TO_OTHERS = Gauge(
     registry=WORKER,
 )
 IN_HAND = Gauge(
-    "mailer_oldest_in_hand_seconds", "Age of the oldest message that is being handled.", ["queue"], registry=WORKER
+    "mailer_oldest_in_hand_seconds",
+    "Age of the oldest message that is being handled, in seconds.",
+    ["queue"],
+    registry=WORKER,
 )
 HELD_BY_BUGS = Counter(
     "mailer_held_by_bugs",
@@ -43,7 +46,9 @@ LAST_TICK = Gauge(
     "mailer_timekeeper_last_tick_seconds", "When all steps of a tick last succeeded (Unix time).", registry=TIMEKEEPER
 )
 
-CLOCK_OFFSET = Gauge("mailer_clock_offset_seconds", "How far our clock is before the database's.", registry=EVERY)
+CLOCK_OFFSET = Gauge(
+    "mailer_clock_offset_seconds", "How far our clock is before the database's, in seconds.", registry=EVERY
+)
 CLOCK_OFFSET.set(float("nan"))
 
 LINES_DROPPED = Counter(
