@@ -1,6 +1,6 @@
 # Everything that is done with a clone. `make help` lists it.
 
-.PHONY: help setup demo test check proofs promises mutants comparison bench chaos up test-relays test-rabbitmq4 lock clean
+.PHONY: help setup demo test check docs reference proofs promises mutants comparison bench chaos up test-relays test-rabbitmq4 lock clean
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
@@ -28,6 +28,16 @@ check: .venv/dev  ## formatting, lint, types, layers and sizes
 	$(bin)/mypy
 	$(bin)/lint-imports
 	$(bin)/python scripts/check_sizes.py
+
+docs: .cache/docs/docs  ## builds the documentation site into build/site, and checks each link of it
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=. .cache/docs/bin/mkdocs build --strict
+	@.cache/docs/bin/python scripts/check_site.py build/site
+
+.cache/docs/docs: requirements/docs.txt scripts/setup-venv
+	@scripts/setup-venv docs .cache/docs
+
+reference: .venv/dev  ## writes docs/reference/ from the code: settings, commands, routes, event fields, reasons, metrics
+	@$(bin)/python -m scripts.publish_reference
 
 proofs: .venv/dev  ## holds each promise against the last run of all tests
 	@$(bin)/mailer policy check --record .cache/promises.json

@@ -22,21 +22,7 @@ from pydantic import (
 )
 
 from mailer import inputs
-from mailer.inputs import (
-    Address,
-    Country,
-    Id,
-    Line,
-    Locale,
-    Moment,
-    Name,
-    Past,
-    Slug,
-    Version,
-    few_fields,
-    few_items,
-    stated,
-)
+from mailer.inputs import Address, Country, Id, Line, Locale, Moment, Name, Past, Slug, Version, few_fields, few_items
 from mailer.lines import free_text
 from mailer.policy.lookalikes import has_many_marks
 
@@ -150,39 +136,42 @@ class Strict(BaseModel):
 
 
 class Person(Strict):
-    """A recipient as the application knows them; inserted, or updated where these data are newer.
-
-    Attributes:
-        ref: the application's own key for the person, unique within the brand.
-        email: where mail goes (RFC 5321 4.1.2; UTF-8 local parts by RFC 6531).
-        locale: BCP 47, such as `en-GB`. country: ISO 3166-1 alpha-2.
-        source: how the address was collected. collected_at: when. policy_version: under which policy.
-        purpose: for what, where it came by a contest or a partner.
-        context: values for this person only; they go over the event's.
-    """
+    """A recipient as the application knows them; inserted, or updated where these data are newer."""
 
     ref: Name
+    """The application's own key for the person, unique within the brand."""
     email: Address
+    """The address that gets the mail (RFC 5321 4.1.2; UTF-8 local parts by RFC 6531)."""
     name: Line | None = None
+    """The person's name, as mail shows it."""
     locale: Locale | None = None
+    """The person's language (BCP 47), such as `en-GB`."""
     country: Country | None = None
+    """The country where the person lives (ISO 3166-1 alpha-2). The law there holds for their mail."""
     source: Name | None = None
+    """How the address was collected; the policy's `[sources]` name the kinds."""
     collected_at: Past | None = None
+    """When it was collected, with its time zone."""
     policy_version: Name | None = None
+    """The version of the privacy policy under which it was collected."""
     purpose: Name | None = None
+    """For what it was given, where it came by a contest or a partner."""
     context: Context = Field(default_factory=dict)
+    """Template values for this person only. They take precedence over the event's."""
 
 
 class Refs(Strict):
     """An audience of known recipients."""
 
     refs: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_PEOPLE), few_items(MAX_PEOPLE)]
+    """The application's own keys of people who are known already."""
 
 
 class People(Strict):
     """An audience that the event brings along."""
 
     people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=MAX_PEOPLE), few_items(MAX_PEOPLE)]
+    """The recipients with their data."""
 
     @field_validator("people")
     @classmethod
@@ -199,16 +188,20 @@ class Audience(Strict):
     """An audience by its name; `everyone` is all recipients of the brand."""
 
     audience: Slug
+    """The name of the audience."""
 
 
 class Attachment(Strict):
     """A small file that goes with each copy. A text is in UTF-8, since the mail says so (RFC 2046 4.1.2)."""
 
     filename: Annotated[Name, AfterValidator(_file_name)]
+    """The name of the file, without a path."""
     content_type: Annotated[
         str, Field(pattern=r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$", max_length=100), AfterValidator(_attachable)
     ]
+    """The media type, such as `application/pdf`. The policy says which ones may be attached."""
     content: Annotated[bytes, EncodedBytes(encoder=_Base64)]
+    """The file in base64."""
 
     @field_validator("content")
     @classmethod
@@ -230,37 +223,44 @@ def _versioned(schema: dict[str, Any]) -> None:
 
 
 class MessageEvent(Strict):
-    """One event: one mailing, to one person or to ten million.
-
-    Attributes:
-        id: the idempotency key within the brand; the same id again is answered with the first mailing.
-        category: must be the template's own.
-        product: of the brand, that service mail is about; without one it is about the service as a whole.
-        topic: within the category. campaign: the name under which mailings are counted together.
-        reason: why service mail is necessary. inviter, partner: who stands behind such mail.
-        context: values for the template. reply_to: where answers go.
-        send_at: not before. expires_at: not after; what is still open then becomes `expired`.
-    """
+    """One event: one mailing, to one person or to ten million."""
 
     model_config = ConfigDict(json_schema_extra=_versioned)
 
     v: Version = 1
+    """The version of this schema."""
     id: Id
+    """The idempotency key within the brand. The same id again is answered with the first mailing."""
     brand: Slug
+    """The brand that sends, as its policy is named."""
     category: Annotated[str, Field(pattern=r"^[a-z]+(_[a-z]+)*$", max_length=40)]
+    """The category of the mail. It must be the template's own."""
     template: Slug
+    """The name of the template."""
     to: Refs | People | Audience
+    """Who gets it: `{"refs": […]}`, `{"people": […]}` or `{"audience": "name"}`."""
     product: Slug | None = None
+    """The product of the brand that service mail is about; without one it is about the service as a whole."""
     topic: Slug | None = None
+    """The topic within the category. People can leave a topic and keep the others."""
     campaign: Slug | None = None
+    """The name under which mailings are counted together."""
     reason: Name | None = None
+    """Why service mail is necessary, where the policy asks for it."""
     inviter: Name | None = None
+    """The ref of the member who invites, of an invitation."""
     partner: Slug | None = None
+    """The partner for whom the mail is sent."""
     context: Context = Field(default_factory=dict)
+    """Values for the template. A value may be given by language: `{"en": "…", "ar": "…"}`."""
     reply_to: Address | None = None
+    """The address for answers, at a domain of the brand."""
     attachments: Annotated[tuple[Attachment, ...], Field(max_length=MAX_ATTACHMENTS), few_items(MAX_ATTACHMENTS)] = ()
+    """Small files that go with each copy."""
     send_at: Moment | None = None
+    """The time before which nothing is sent."""
     expires_at: Moment | None = None
+    """The time after which nothing is sent; what is still open then becomes `expired`."""
 
     @field_validator("to", mode="before")
     @classmethod
@@ -307,7 +307,7 @@ class EventRefused(ValueError):
     """
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = stated(problems)
+        self.problems = inputs.stated(problems)
         super().__init__("; ".join(self.problems))
 
 

@@ -119,45 +119,52 @@ Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 
 
 class Settings(BaseSettings):
-    """Everything that can be set.
-
-    Attributes:
-        database_url: `postgresql://…`, or `embedded` for a private server in `data`.
-        broker_url: `amqp://…`, or `memory://` for the broker within the process.
-        processors: `smtp://user:pass@host:587?name=…&country=…&contract=…`, several with commas; or `capture://`.
-        public_url: where recipients reach the web app.
-        secret_keys: sign links; newest first. address_key: hashes addresses. ledger_key: keys the chains.
-        templates, policies, jurisdictions: folders. only_deliver_to: staging; addresses, or `@domain`s.
-        dkim: `domain:selector:file.pem`, several with commas; the second of a domain is an additional signature.
-        data: a folder for the embedded database and for captured mail.
-        host, port: where the web app listens. log_json: one JSON object a line.
-        metrics_host, metrics_port: where this process answers its operators; port 0: nowhere.
-        copies: of a mandatory mail that may have gone out, until it waits for a person.
-        lease_seconds: how long a worker may hold a batch; what a dead one held is taken up again after that.
-    """
+    """Everything that can be set. `make reference` makes docs/reference/settings.md of the texts below."""
 
     model_config = SettingsConfigDict(env_prefix="MAILER_", env_file=".env", frozen=True, extra="ignore")
 
     database_url: Annotated[str, AfterValidator(_database)] = "embedded"
+    """`postgresql://…`, all servers of a cluster with commas; or `embedded`: a private server under `MAILER_DATA`."""
     broker_url: Annotated[str, AfterValidator(_broker)] = "memory://"
+    """`amqp://…` or `amqps://…`; or `memory://`: the broker within the process, for one machine."""
     processors: Listed = ("capture://",)
+    """List: relays, `smtp://user:password@host:587?name=…&country=…&contract=…`; or `capture://`: mail stays here."""
     public_url: Annotated[str, AfterValidator(_public)] = "http://127.0.0.1:8025"
+    """Where recipients reach the web app; every link begins with it. `https` in production, as RFC 8058 wants.
+
+    It has no user, query or fragment; a path is fine."""
     secret_keys: Listed = (DEVELOPMENT_SECRET,)
+    """List: the keys that sign links and return paths, newest first."""
     address_key: str = DEVELOPMENT_SECRET
+    """Hashes the addresses in suppressions."""
     ledger_key: str = DEVELOPMENT_SECRET
+    """Keys the ledger's chains, and signs its seals."""
     templates: Path = Field(default_factory=lambda: resources.folder("templates"))
+    """The folder of templates."""
     policies: Path = Field(default_factory=lambda: resources.folder("policies"))
+    """The folder of policies."""
     jurisdictions: Path = Field(default_factory=lambda: resources.folder("jurisdictions"))
+    """The folder with the law of each country."""
     only_deliver_to: Listed = ()
+    """List: the staging fence. Mail leaves for these addresses, or `@domain`s, only; empty: for everybody."""
     dkim: Listed = ()
+    """List: `domain:selector:file.pem`. The second key of a domain makes an additional signature."""
     data: Path = Path(".mailer")
+    """A folder on a disk that lasts: the embedded database, captured mail, and what is remembered of the database."""
     host: str = "127.0.0.1"
+    """The address where the web app listens."""
     port: int = 8025
+    """The port where the web app listens."""
     metrics_host: str = "127.0.0.1"
+    """The address of the operators' port: loopback, or one that only operators reach."""
     metrics_port: int = Field(default=0, ge=0, le=65535)
+    """The operators' port of this process; 0: none. Each process on a machine needs its own."""
     log_json: bool = False
+    """Each log line is one JSON object."""
     lease_seconds: float = Field(default=60, ge=1, le=60)
+    """How long a worker may hold a batch. If a worker is killed, its batch is free after this time."""
     copies: int = Field(default=3, ge=1, le=10)
+    """How many copies of a mandatory mail may go out while nobody knows whether it arrived; then a person decides."""
 
     @cached_property
     def embedded(self) -> bool:

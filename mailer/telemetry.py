@@ -12,7 +12,9 @@ EVERY, WORKER, TIMEKEEPER, WEB = (CollectorRegistry() for _ in range(4))
 A process shows only what it does itself: what another one counts would be a zero here that is not true.
 """
 
-TAKEN_IN = Counter("mailer_events", "Events taken in, by what became of them.", ["lane", "result"], registry=WORKER)
+TAKEN_IN = Counter(
+    "mailer_events", "Events taken in: accepted, known already, refused.", ["lane", "result"], registry=WORKER
+)
 HANDED_OVER = Counter("mailer_outcomes", "Outcomes of hand-overs.", ["processor", "result"], registry=WORKER)
 DEAD_LETTERS = Counter("mailer_dead_letters", "Dead letters kept, by kind.", ["kind"], registry=WORKER)
 DEAD_LAST = Gauge("mailer_dead_last", "Dead letters in mailer.dead.last: they could not even be kept.", registry=WORKER)
@@ -23,7 +25,10 @@ LEFT_TO_OTHERS = Gauge(
     registry=WORKER,
 )
 IN_HAND = Gauge(
-    "mailer_oldest_in_hand_seconds", "Age of the oldest message that is being handled.", ["queue"], registry=WORKER
+    "mailer_oldest_in_hand_seconds",
+    "Age of the oldest message that is being handled, in seconds.",
+    ["queue"],
+    registry=WORKER,
 )
 HELD_BY_BUGS = Counter(
     "mailer_held_by_bugs",
@@ -38,10 +43,12 @@ DOUBTED = Counter(
     "mailer_doubted", "Mandatory deliveries that wait for a person, since they may have arrived.", registry=TIMEKEEPER
 )
 LAST_TICK = Gauge(
-    "mailer_timekeeper_last_tick_seconds", "When the timekeeper last looked (Unix time).", registry=TIMEKEEPER
+    "mailer_timekeeper_last_tick_seconds", "When all steps of a tick last succeeded (Unix time).", registry=TIMEKEEPER
 )
 
-CLOCK_OFFSET = Gauge("mailer_clock_offset_seconds", "How far our clock is before the database's.", registry=EVERY)
+CLOCK_OFFSET = Gauge(
+    "mailer_clock_offset_seconds", "How far our clock is before the database's, in seconds.", registry=EVERY
+)
 CLOCK_OFFSET.set(float("nan"))
 
 LINES_DROPPED = Counter(

@@ -14,7 +14,7 @@ BOUNDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
 """Seconds: from a verification mail that somebody waits for to a retry on the next day."""
 _ACCEPTED = Result.ACCEPTED
 WAITED = BatchHistogram(
-    "mailer_event_to_hand_over_seconds", "From when a message may go until a processor has it.", "lane", BOUNDS
+    "mailer_event_to_hand_over_seconds", "Seconds from when a message may go until a processor has it.", "lane", BOUNDS
 )
 WORKER.register(WAITED)
 

@@ -21,31 +21,47 @@ class Figure:
 
 
 FIGURES: Final[Mapping[str, Figure]] = {
-    "deliveries": Figure("mailer_deliveries", "Deliveries that are not over, by state.", ("lane", "state")),
-    "held": Figure("mailer_deliveries_held", "Deliveries that are held, by reason.", ("lane", "reason")),
-    "oldest_due": Figure("mailer_oldest_due_seconds", "Since the oldest batch that may go is due.", ("lane",)),
-    "oldest_retry": Figure("mailer_oldest_retry_seconds", "Since the oldest retry is due that is in no batch yet."),
+    "deliveries": Figure(
+        "mailer_deliveries", "Deliveries that are not over: queued, deferred, held, in_doubt.", ("lane", "state")
+    ),
+    "held": Figure(
+        "mailer_deliveries_held", "Deliveries that are held; the 50 most frequent reasons.", ("lane", "reason")
+    ),
+    "oldest_due": Figure(
+        "mailer_oldest_due_seconds", "Seconds since the oldest batch became due that nothing stops.", ("lane",)
+    ),
+    "oldest_retry": Figure(
+        "mailer_oldest_retry_seconds", "Seconds since the oldest retry became due that is in no batch yet."
+    ),
     "awaiting_release": Figure(
         "mailer_mailings_awaiting_release", "Mailings that wait for a second person; at most 10,000.", ("lane",)
     ),
-    "oldest_release": Figure("mailer_oldest_release_seconds", "Since the oldest of them waits.", ("lane",)),
+    "oldest_release": Figure(
+        "mailer_oldest_release_seconds",
+        "Age of the oldest mailing that waits for a second person, in seconds.",
+        ("lane",),
+    ),
     "outbox": Figure("mailer_outbox_rows", "Rows of the outbox; at most 10,000."),
-    "oldest_parked": Figure("mailer_outbox_oldest_seconds", "Age of the oldest row of the outbox."),
+    "oldest_parked": Figure("mailer_outbox_oldest_seconds", "Age of the oldest row of the outbox, in seconds."),
     "dead_letters": Figure(
-        "mailer_dead_letters_open", "Dead letters that nobody has replayed; at most 10,000.", ("kind",)
+        "mailer_dead_letters_open", "Dead letters that nobody has replayed; the newest 10,000 are counted.", ("kind",)
     ),
     "quarantined": Figure("mailer_quarantined", "Refusals that a person has to judge; at most 10,000.", ("processor",)),
     "notices": Figure(
         "mailer_notices_waiting", "Notices that somebody has to tell on another channel; at most 10,000.", ("channel",)
     ),
-    "oldest_notice": Figure("mailer_oldest_notice_seconds", "Since the oldest of them waits.", ("channel",)),
-    "halts": Figure("mailer_halts", "What stands still by a person's word.", ("scope",)),
+    "oldest_notice": Figure(
+        "mailer_oldest_notice_seconds", "Age of the oldest notice that waits for somebody, in seconds.", ("channel",)
+    ),
+    "halts": Figure("mailer_halts", "Stops: by a person, or since a database went back.", ("scope",)),
     "paused_streams": Figure(
-        "mailer_paused_streams", "Streams that pause, since a domain refuses them.", ("processor", "reason")
+        "mailer_paused_streams", "Streams that pause because a domain refuses them.", ("processor", "reason")
     ),
     "slowed_domains": Figure("mailer_slowed_domains", "Domains that get mail at a slower pace.", ("processor",)),
-    "seal_age": Figure("mailer_seal_age_seconds", "Since the last seal of the ledger."),
-    "partitions_ahead": Figure("mailer_partitions_ahead", "Months to come that have their partitions."),
+    "seal_age": Figure("mailer_seal_age_seconds", "Seconds since the last seal of the ledger."),
+    "partitions_ahead": Figure(
+        "mailer_partitions_ahead", "Months to come that have their partitions; three are usual."
+    ),
 }
 """By the name of the statement that reads it."""
 

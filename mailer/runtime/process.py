@@ -55,14 +55,20 @@ class _Condition(Collector):
     def collect(self) -> Iterable[Metric]:
         """Reads them."""
         problems = self._readiness.problems
-        yield InfoMetricFamily("mailer", "The process and its version.", value=self._info)
+        yield InfoMetricFamily("mailer", "The process and its version; always 1.", value=self._info)
         yield GaugeMetricFamily("mailer_ready", "1 if the process can do its work, else 0.", value=not problems)
-        standing = GaugeMetricFamily("mailer_problem", "1 for each thing that keeps it from its work.", labels=["name"])
+        standing = GaugeMetricFamily(
+            "mailer_problem",
+            "1 for each thing that keeps the process from its work; /readyz explains it.",
+            labels=["name"],
+        )
         for name in problems:
             standing.add_metric([name], 1)
         yield standing
         silence = self._pulse.silence
-        yield GaugeMetricFamily("mailer_loop_silence_seconds", "Since the event loop last turned.", value=silence)
+        yield GaugeMetricFamily(
+            "mailer_loop_silence_seconds", "Seconds since the event loop last turned; one is usual.", value=silence
+        )
 
 
 def condition_of(name: str, readiness: Readiness, pulse: Pulse) -> CollectorRegistry:

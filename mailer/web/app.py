@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
@@ -24,6 +25,7 @@ _log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
 """The time after which to try again where something that we need is away."""
+_PAGES = (public, preferences, confirming, why, tracking, health)
 MAX_PAGE_BYTES = 64 * 1024
 """The largest body for a page; what one-click senders post has 26 octets."""
 
@@ -55,6 +57,11 @@ def describe() -> dict[str, Any]:
     return _routed().openapi()
 
 
+def page_routes() -> list[APIRoute]:
+    """Returns the routes that the OpenAPI document leaves out: the pages that links lead to, and `/healthz`."""
+    return [route for page in _PAGES for route in page.router.routes if isinstance(route, APIRoute)]
+
+
 def _routed(*middleware: Middleware) -> FastAPI:
     app = _App(
         title="mailer",
@@ -75,8 +82,7 @@ def _routed(*middleware: Middleware) -> FastAPI:
             BrokerUnavailable: _away,
         },
     )
-    pages = (public, preferences, confirming, why, tracking, health)
-    for router in (api.router, reports.router, consents.router, rights.router, *(page.router for page in pages)):
+    for router in (api.router, reports.router, consents.router, rights.router, *(page.router for page in _PAGES)):
         app.include_router(router)
     return app
 

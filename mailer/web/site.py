@@ -80,16 +80,25 @@ class Meters:
             "mailer_http_requests", "Requests, by route and status.", ["method", "route", "status"], registry=registry
         )
         self.seconds = Histogram(
-            "mailer_http_request_seconds", "Requests, by route and status.", ["route", "status"], registry=registry
+            "mailer_http_request_seconds",
+            "Duration of requests, by route and status.",
+            ["route", "status"],
+            registry=registry,
         )
         self.opt_outs = Counter(
             "mailer_opt_outs", "Opt-outs by link; * is everything optional.", ["brand", "scope"], registry=registry
         )
         self.opens = Counter(
-            "mailer_opens", "Fetches of a pixel, counted once their hour is over.", ["by"], registry=registry
+            "mailer_opens",
+            "Fetches of a pixel, by people and by machines, counted once their hour is over.",
+            ["by"],
+            registry=registry,
         )
         self.clicks = Counter(
-            "mailer_clicks", "Clicks on tracked links, counted once their hour is over.", ["by"], registry=registry
+            "mailer_clicks",
+            "Clicks on tracked links, by people and by machines, counted once their hour is over.",
+            ["by"],
+            registry=registry,
         )
 
 

@@ -242,7 +242,7 @@ async def test_the_dashboard_asks_for_what_there_is(world: World, tmp_path: Path
 
 @pytest.mark.parametrize("file", [RULES, DASHBOARD])
 def test_every_metric_that_is_asked_for_is_documented(file: Path) -> None:
-    """Metrics that the rules and the dashboard name stand in the table of docs/monitoring.md."""
+    """Metrics that the rules and the dashboard name stand in docs/reference/metrics.md."""
     asked = set(re.findall(r"\b(mailer_\w+?)(?:_bucket)?\b(?=[\s{\[()]|$)", _expressions(file), re.MULTILINE))
     assert len(asked) > 20
     assert asked - documented() == set()
@@ -274,7 +274,7 @@ def _expressions(file: Path) -> str:
 
 def documented() -> set[str]:
     """The metrics of the table."""
-    page = (ROOT / "docs" / "monitoring.md").read_text("utf-8")
+    page = (ROOT / "docs" / "reference" / "metrics.md").read_text("utf-8")
     cells = re.findall(r"^\| (`mailer_[^|]+) \|", page, re.MULTILINE)
     return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
 
