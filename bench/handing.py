@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.setting import ADDRESS_KEY, LEDGER_KEY, SECRET_KEY
 from mailer.app import App
-from mailer.ledger.connections import open_pool
+from mailer.database.connections import open_pool
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.rates import Meter
 from mailer.policy.outcome import Outcome, Result

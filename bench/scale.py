@@ -24,10 +24,10 @@ from bench.handing import opened, working
 from bench.memory import peak_mib
 from bench.setting import ADDRESS_KEY, BRAND, LEDGER_KEY, SECRET_KEY, database, setting
 from bench.speed.machine import cpu
-from mailer.ledger.database import Pool
-from mailer.ledger.mailings import BATCH_SIZE
+from mailer.database.statements import Pool
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.ports.broker import Message
+from mailer.postgres.mailings import BATCH_SIZE
 
 SIZE = 1_000_000
 STEPS = 10

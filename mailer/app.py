@@ -8,78 +8,78 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
 
-from mailer import databases, resources, signing
+from mailer import bundled_files, database_startup, signing_keys
 from mailer.actions.account_events import apply
-from mailer.actions.again import do_again
 from mailer.actions.bounce import Bounces
+from mailer.actions.redo_changes import do_again
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import DEAD_QUEUES, Topology, batches_queue, events_queue, topology
+from mailer.database.connections import ATTENDED, SERVING, ServerPool, open_pool, patiently
+from mailer.database.statements import Fresh
 from mailer.doctor.finding import Finding
 from mailer.embedded import postgres
-from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.connections import ATTENDED, SERVING, ServerPool, open_pool, patiently
-from mailer.ledger.consents import PostgresConsents
-from mailer.ledger.control import PostgresHalts, ask
-from mailer.ledger.database import Fresh
-from mailer.ledger.dead_letters import PostgresDeadLetters
-from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.ledger.desk import desks
-from mailer.ledger.figures import PostgresFigures
-from mailer.ledger.held import PostgresHeld
-from mailer.ledger.imports import PostgresImporter
-from mailer.ledger.inviters import PostgresInviters
-from mailer.ledger.mailings import PostgresMailings
-from mailer.ledger.opens import PostgresOpens
-from mailer.ledger.origins import PostgresOrigins
-from mailer.ledger.outbox import PostgresOutbox
-from mailer.ledger.partners import PostgresPartners, partners_of
-from mailer.ledger.pauses import PostgresPauses
-from mailer.ledger.processors import PostgresProcessors
-from mailer.ledger.publishers import PostgresPublishers
-from mailer.ledger.quarantine import PostgresQuarantine
-from mailer.ledger.rates import PostgresRates
-from mailer.ledger.reading import PostgresLedger
-from mailer.ledger.records import PostgresRecords
-from mailer.ledger.reports import PostgresReports
-from mailer.ledger.rights import PostgresRights
-from mailer.ledger.standings import PostgresStandings
-from mailer.ledger.suppressions import PostgresSuppressions
-from mailer.ledger.upkeep import PostgresUpkeep
-from mailer.ledger.wishes import PostgresWishes
+from mailer.ledger.export import PostgresLedger
 from mailer.ledger.writers import Writers
 from mailer.pipeline import consumers
-from mailer.pipeline.control import Control
-from mailer.pipeline.figuring import FLOW, keep_figures
+from mailer.pipeline.background_hand_overs import Overtime
+from mailer.pipeline.block_pauses import Streams
+from mailer.pipeline.flow_metrics import FLOW, keep_figures
+from mailer.pipeline.halt_watcher import Control
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
-from mailer.pipeline.mending import Mending
-from mailer.pipeline.overtime import Overtime
-from mailer.pipeline.preparing import Gate
-from mailer.pipeline.press import Presses
-from mailer.pipeline.pushing import Push
+from mailer.pipeline.journal_replay import Mending
+from mailer.pipeline.partner_sync import Push
+from mailer.pipeline.preparation import Gate
+from mailer.pipeline.processor_conditions import Relays
+from mailer.pipeline.publisher_rights import Register
 from mailer.pipeline.rates import Meter
-from mailer.pipeline.register import Register
-from mailer.pipeline.relays import Relays
-from mailer.pipeline.remembering import Remembered
+from mailer.pipeline.restore_marker import Remembered
 from mailer.pipeline.routing import Routes
-from mailer.pipeline.streams import Streams
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
-from mailer.policy.document import Policy
+from mailer.policy.frequency_counts import rates_of
 from mailer.policy.jurisdiction import load_law
-from mailer.policy.library import load
-from mailer.policy.rates import rates_of
+from mailer.policy.policy_file import Policy
+from mailer.policy.policy_library import load
 from mailer.policy.retention import forgetful
 from mailer.ports.broker import Broker
-from mailer.ports.ids import uuid7
 from mailer.ports.processor import Processor
+from mailer.ports.uuids import uuid7
+from mailer.postgres.account_stores import desks
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.consents import PostgresConsents
+from mailer.postgres.dead_letters import PostgresDeadLetters
+from mailer.postgres.deliveries import PostgresDeliveries
+from mailer.postgres.delivery_history import PostgresRecords
+from mailer.postgres.flow_metrics import PostgresFigures
+from mailer.postgres.halts import PostgresHalts, ask
+from mailer.postgres.held_deliveries import PostgresHeld
+from mailer.postgres.inviters import PostgresInviters
+from mailer.postgres.mail_origins import PostgresOrigins
+from mailer.postgres.mailings import PostgresMailings
+from mailer.postgres.open_counts import PostgresOpens
+from mailer.postgres.outbox import PostgresOutbox
+from mailer.postgres.partners import PostgresPartners, partners_of
+from mailer.postgres.pending_requests import PostgresWishes
+from mailer.postgres.processors import PostgresProcessors
+from mailer.postgres.publishers import PostgresPublishers
+from mailer.postgres.quarantine import PostgresQuarantine
+from mailer.postgres.rates import PostgresRates
+from mailer.postgres.recipient_import import PostgresImporter
+from mailer.postgres.reports import PostgresReports
+from mailer.postgres.rights import PostgresRights
+from mailer.postgres.standings import PostgresStandings
+from mailer.postgres.stream_pauses import PostgresPauses
+from mailer.postgres.suppressions import PostgresSuppressions
+from mailer.postgres.timekeeping import PostgresUpkeep
 from mailer.processors import smtp
 from mailer.processors.capture import CaptureServer, Inbox
-from mailer.processors.post import post
-from mailer.rendering.admission import admit
-from mailer.rendering.templates import TemplateLibrary
-from mailer.runtime.operators import OperatorPort
+from mailer.processors.webhook import post
+from mailer.rendering.event_checks import admit
+from mailer.rendering.mailing import Presses
+from mailer.rendering.template_library import TemplateLibrary
+from mailer.runtime.operator_port import OperatorPort
 from mailer.runtime.readiness import Readiness
 from mailer.settings import Settings, SettingsError
 from mailer.telemetry import WEB
@@ -92,8 +92,8 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
         PolicyError: a file is not a policy.
         JurisdictionError: a file is not a jurisdiction.
     """
-    law = load_law(resources.tables(settings.jurisdictions))
-    policies = load(resources.tables(settings.policies), datetime.now(UTC).date(), law)
+    law = load_law(bundled_files.tables(settings.jurisdictions))
+    policies = load(bundled_files.tables(settings.policies), datetime.now(UTC).date(), law)
     if not policies:
         raise SettingsError(f"MAILER_POLICIES: {settings.policies} holds no policy (*.toml)")
     fence = tuple(address.lower() for address in settings.only_deliver_to) or None
@@ -126,7 +126,7 @@ class App:
         self._stack = stack
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid7().hex[-8:]}"
         self.policies: Mapping[str, Policy] = load_policies(settings)
-        self.links = signing.links(settings)
+        self.links = signing_keys.links(settings)
         self.hasher = AddressHasher(settings.address_key, partners_of(self.policies.values()))
         self.remembered = Remembered(settings.data)
         stack.callback(self.remembered.close)
@@ -213,7 +213,7 @@ class App:
         Raises:
             SettingsError: two processors have one name.
         """
-        presses = Presses(self.policies, self.templates, self.links, signing.dkim(self.settings))
+        presses = Presses(self.policies, self.templates, self.links, signing_keys.dkim(self.settings))
         try:
             routes = Routes(await self.senders(), control.processor_halted)
         except ValueError as error:
@@ -290,8 +290,8 @@ class App:
             operators: where the inbox is shown, if mail is captured.
         """
         # The web framework takes a tenth of a second to load, and all other commands do without it.
-        from mailer.web.counting import serve_site
         from mailer.web.inbox import create_inbox
+        from mailer.web.process import serve_site
         from mailer.web.site import Site
 
         if operators is not None and self.settings.captures:
@@ -360,7 +360,7 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
             message = "MAILER_DATABASE_URL cannot be read; percent-encode special characters in user name and password"
             raise SettingsError(message) from None
         stack.push_async_callback(pool.close)
-        await databases.examine(pool, wait=wait)
+        await database_startup.examine(pool, wait=wait)
         app = App(settings, pool, stack, readiness or Readiness())
         meet = partial(app.control.meet, app.halts.ask)
         await (patiently(meet) if wait else meet())
@@ -377,7 +377,7 @@ def migrate(settings: Settings) -> tuple[str, list[Finding]]:
         MigrationFailed: the database cannot be used, or a migration does not apply.
     """
     with database(settings) as url:
-        return databases.migrate(url)
+        return database_startup.migrate(url)
 
 
 def broker_topology(settings: Settings) -> Topology:

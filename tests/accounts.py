@@ -3,8 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from mailer.ports.ids import uuid7
 from mailer.ports.mailings import Accepted
+from mailer.ports.uuids import uuid7
 from tests.factories import BRAND, FakeProcessor, FakeReceived, World, plain_event, received, templates
 from tests.publishers import issue_key
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from mailer.policy.consents import days_of_all
+from mailer.policy.consent_terms import days_of_all
 from mailer.processors.capture import Inbox
 from tests.factories import World, person
 from tests.processes import Stack, free_port, settings_for

@@ -14,9 +14,9 @@ class FakeHalts:
     processors: dict[str, str] = field(default_factory=dict)
 
     def halted(self, brand: str, mailing_id: UUID) -> str | None:
-        """See `pipeline.preparing.Halted`."""
+        """See `pipeline.preparation.Halted`."""
         return self.everything or self.brands.get(brand) or self.mailings.get(mailing_id)
 
     def processor_halted(self, name: str) -> str | None:
-        """See `pipeline.preparing.Halted`."""
+        """See `pipeline.preparation.Halted`."""
         return self.processors.get(name)

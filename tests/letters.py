@@ -10,12 +10,12 @@ from html import unescape
 from typing import Any
 
 from mailer.policy.identity import ITSELF
-from mailer.policy.publishers import OWN_TEMPLATES
+from mailer.policy.publisher_rights import OWN_TEMPLATES
 from mailer.ports.broker import Header
 from mailer.ports.consents import Consent
-from mailer.ports.ids import uuid7
 from mailer.ports.processor import Outgoing
-from mailer.rendering.links import Links
+from mailer.ports.uuids import uuid7
+from mailer.rendering.signed_links import Links
 from tests.factories import KEY, FakeReceived, World, policies, received, templates
 
 LINKS = Links("https://mail.example", (KEY,))

@@ -6,19 +6,19 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any
 
-from mailer.pipeline.copies import Key
-from mailer.pipeline.preparing import Gate, Preparing
-from mailer.pipeline.press import Press, Presses
+from mailer.pipeline.block_pauses import Streams
+from mailer.pipeline.deduplication import Key
+from mailer.pipeline.preparation import Gate, Preparing
 from mailer.pipeline.routing import Routes
-from mailer.pipeline.streams import Streams
-from mailer.pipeline.verdicts import Step
+from mailer.pipeline.transitions import Step
 from mailer.policy.outcome import Outcome
 from mailer.ports.deliveries import Carrier, Row
 from mailer.ports.mailings import MailingFacts
-from mailer.ports.pauses import Pause
 from mailer.ports.processor import Processor
 from mailer.ports.rates import Admission, Wanted
-from mailer.rendering.links import Links
+from mailer.ports.stream_pauses import Pause
+from mailer.rendering.mailing import Press, Presses
+from mailer.rendering.signed_links import Links
 from tests.factories import KEY, make_event, new_mailing, policies, templates
 from tests.halts import FakeHalts
 
@@ -74,14 +74,14 @@ class NoPauses:
     """Nothing is paused for what it is."""
 
     async def paused(self) -> list[Pause]:
-        """See `ports.pauses`."""
+        """See `ports.stream_pauses`."""
         return []
 
     async def pause(self, pauses: Sequence[Pause]) -> None:
-        """See `ports.pauses`."""
+        """See `ports.stream_pauses`."""
 
     async def lift(self, processor: str) -> int:
-        """See `ports.pauses`."""
+        """See `ports.stream_pauses`."""
         return 0
 
 

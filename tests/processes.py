@@ -184,7 +184,7 @@ class Stack:
             yield [await stack.enter_async_context(self._process(name, n)) for n, name in enumerate(names)]
 
     async def dies(self, name: str, point: str) -> None:
-        """Runs a process until it kills itself at a crash point, as `mailer.crashing` takes them."""
+        """Runs a process until it kills itself at a crash point, as `mailer.crash_points` takes them."""
         process = await self.with_env(MAILER_CRASH_AT=point)._start(name, 0)
         try:
             async with asyncio.timeout(SECONDS):

@@ -4,27 +4,27 @@ from collections.abc import Awaitable, Collection, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from mailer.actions import account as accounts
+from mailer.actions import account_flags as accounts
 from mailer.actions import opt_out
+from mailer.actions.confirmation_requests import Asked, Confirmations
 from mailer.actions.consent import confirm, consent
 from mailer.actions.rights import erase
 from mailer.actions.suppression import object_to_marketing
-from mailer.actions.wishes import Asked, Confirmations
 from mailer.events import Person
-from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.pipeline.press import Presses
-from mailer.policy.document import Policy
+from mailer.policy.frequency_counts import rates_of
 from mailer.policy.identity import Identity
-from mailer.policy.rates import rates_of
+from mailer.policy.policy_file import Policy
 from mailer.ports.consents import Consent
 from mailer.ports.deliveries import Claim
-from mailer.ports.ids import uuid7
 from mailer.ports.mailings import NewMailing
-from mailer.ports.people import ImportRow
+from mailer.ports.pending_requests import Wish
+from mailer.ports.recipient_import import ImportRow
 from mailer.ports.standings import Flag
-from mailer.ports.wishes import Wish
-from mailer.rendering.admission import admit
-from mailer.rendering.links import Links
+from mailer.ports.uuids import uuid7
+from mailer.postgres.deliveries import PostgresDeliveries
+from mailer.rendering.event_checks import admit
+from mailer.rendering.mailing import Presses
+from mailer.rendering.signed_links import Links
 from tests.factories import World, make_event, policies, templates
 from tests.integration.web_world import PUBLIC_URL, browse
 from tests.model import Account, Terms

@@ -13,19 +13,19 @@ import typer
 from mailer.actions.notices import finish, give_back
 from mailer.actions.notices import take as take_some
 from mailer.app import App
-from mailer.cli.control import By, person
-from mailer.cli.identifiers import mailing_id
+from mailer.cli.mailing_lookup import mailing_id
 from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
-from mailer.ledger.notices import PostgresNotices
-from mailer.pipeline.letters import letter_for
-from mailer.pipeline.press import Presses, UnknownTemplate
+from mailer.cli.stop_start import By, person
+from mailer.pipeline.notice_text import letter_for
 from mailer.policy.category import CATEGORIES
-from mailer.ports.control import MailingRefused
+from mailer.ports.halts import MailingRefused
 from mailer.ports.notices import WAITING, Notice, NoticeRefused, NoticeState, Selected, Whom
+from mailer.postgres.notices import PostgresNotices
 from mailer.rendering.headers import HeaderRefused
-from mailer.rendering.leaving import NoWayOut
-from mailer.rendering.templates import RenderError
-from mailer.runtime.private import private
+from mailer.rendering.mailing import Presses, UnknownTemplate
+from mailer.rendering.template_library import RenderError
+from mailer.rendering.way_out import NoWayOut
+from mailer.runtime.private_files import private
 
 app = typer.Typer(help="Notices that no mail tells: list, show, export, take, done, return.", no_args_is_help=True)
 

@@ -15,8 +15,8 @@ from mailer.embedded.demo_mail import buttons, field, is_mandatory, is_newslette
 from mailer.embedded.demo_ports import Mailbox, Pipeline
 from mailer.embedded.demo_report import Narrator, count
 from mailer.events import Audience, MessageEvent, People, Refs, parse_event
+from mailer.ports.captured_mail import CapturedMail
 from mailer.ports.deliveries import State
-from mailer.ports.inbox import CapturedMail
 from mailer.ports.mailings import MailingStatus
 
 PALTALK, INTERPALS = BRANDS = ("paltalk-2006", "interpals")

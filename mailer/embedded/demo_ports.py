@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from mailer.actions.imports import Imported
+from mailer.actions.recipient_import import Imported
 from mailer.events import MessageEvent
-from mailer.ports.inbox import CapturedMail
+from mailer.ports.captured_mail import CapturedMail
 from mailer.ports.mailings import MailingStatus
 
 

@@ -8,12 +8,12 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TypeVar
 
-from mailer.crashing import CrashPoint, reach
+from mailer.crash_points import CrashPoint, reach
+from mailer.pipeline.background_hand_overs import Overtime
+from mailer.pipeline.backoff import Resting
+from mailer.pipeline.delivery_moves import hold_batch
 from mailer.pipeline.intake import Intake
-from mailer.pipeline.moving import hold_batch
-from mailer.pipeline.overtime import Overtime
-from mailer.pipeline.persisting import BUG_PAUSES, GiveUp, Handle, Persisting, bury, pause
-from mailer.pipeline.resting import Resting
+from mailer.pipeline.message_retries import BUG_PAUSES, GiveUp, Handle, Persisting, bury, pause
 from mailer.policy.category import Lane
 from mailer.ports.broker import (
     Broker,
@@ -29,8 +29,8 @@ from mailer.ports.broker import (
 from mailer.ports.dead_letters import DeadKind, DeadLetters
 from mailer.ports.deliveries import Deliveries
 from mailer.ports.outbox import Outbox, Parked
-from mailer.ports.upkeep import Upkeep
-from mailer.runtime.troubles import place_of
+from mailer.ports.timekeeping import Upkeep
+from mailer.runtime.error_kinds import place_of
 from mailer.telemetry import DEAD_LETTERS, log
 
 EVENTS_AT_ONCE = 128

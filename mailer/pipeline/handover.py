@@ -12,25 +12,25 @@ from types import MappingProxyType
 from uuid import UUID
 
 from mailer.actions.bounce import Bounces
-from mailer.crashing import CrashPoint, reach
-from mailer.pipeline.copies import Key, once, windows
-from mailer.pipeline.leases import Lease, together
-from mailer.pipeline.moving import hold_back, parted
-from mailer.pipeline.naming import name_members
-from mailer.pipeline.precedence import URGENT
-from mailer.pipeline.preparing import Gate, Prepared, Preparing
-from mailer.pipeline.press import Press, Presses, UnknownTemplate
-from mailer.pipeline.reach import look_ahead
-from mailer.pipeline.recording import Hold, Recorder
-from mailer.pipeline.relays import is_denied
-from mailer.pipeline.verdicts import Sending, Step, conclude
-from mailer.pipeline.waits import note_waits
+from mailer.crash_points import CrashPoint, reach
+from mailer.pipeline.audience_reach import look_ahead
+from mailer.pipeline.deduplication import Key, once, windows
+from mailer.pipeline.delivery_moves import hold_back, parted
+from mailer.pipeline.lease_renewal import Lease, together
+from mailer.pipeline.member_names import name_members
+from mailer.pipeline.outcome_recorder import Hold, Recorder
+from mailer.pipeline.preparation import Gate, Prepared, Preparing
+from mailer.pipeline.processor_conditions import is_denied
+from mailer.pipeline.transitions import Sending, Step, conclude
+from mailer.pipeline.urgent_first import URGENT
+from mailer.pipeline.wait_metrics import note_waits
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.deliveries import Claim, Deliveries, Row
 from mailer.ports.mailings import MailingFacts, Mailings
 from mailer.ports.rates import Admission, Wanted
-from mailer.rendering.templates import TemplateError
-from mailer.runtime.troubles import Trouble, trouble_of
+from mailer.rendering.mailing import Press, Presses, UnknownTemplate
+from mailer.rendering.template_library import TemplateError
+from mailer.runtime.error_kinds import Trouble, trouble_of
 from mailer.telemetry import HANDED_OVER, LEFT_TO_OTHERS, log
 
 WINDOW = 64

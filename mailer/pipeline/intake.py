@@ -6,23 +6,23 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailer.accounts import AccountEvent
-from mailer.contents import IdTaken
-from mailer.crashing import CrashPoint, reach
+from mailer.crash_points import CrashPoint, reach
+from mailer.event_digests import IdTaken
+from mailer.event_reader import EventReader
 from mailer.events import Audience, EventRefused, MessageEvent
+from mailer.pipeline.background_hand_overs import Overtime
 from mailer.pipeline.handover import WINDOW
-from mailer.pipeline.overtime import Overtime
-from mailer.pipeline.precedence import URGENT
-from mailer.pipeline.register import Register, wish_of
-from mailer.policy.document import Policy
+from mailer.pipeline.publisher_rights import Register, wish_of
+from mailer.pipeline.urgent_first import URGENT
 from mailer.policy.identity import Identity
-from mailer.policy.publishers import needs_second_person
+from mailer.policy.policy_file import Policy
+from mailer.policy.publisher_rights import needs_second_person
 from mailer.ports.broker import Broker, Message, Received, publisher_of
 from mailer.ports.dead_letters import DeadKind
-from mailer.ports.ids import uuid7
 from mailer.ports.mailings import Accepted, Mailings, NewMailing
-from mailer.ports.upkeep import Due, Upkeep
-from mailer.reading import EventReader
-from mailer.rendering.templates import Template
+from mailer.ports.timekeeping import Due, Upkeep
+from mailer.ports.uuids import uuid7
+from mailer.rendering.template_library import Template
 from mailer.telemetry import TAKEN_IN, log
 
 LARGE = 64 * 1024

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from mailer.pipeline.breaker import Breaker
-from mailer.pipeline.relays import UNUSED, Condition, after, is_denied, is_lost, slowed, tell
+from mailer.pipeline.circuit_breaker import Breaker
+from mailer.pipeline.processor_conditions import UNUSED, Condition, after, is_denied, is_lost, slowed, tell
 from mailer.policy.category import Lane
-from mailer.policy.document import Policy
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.processing import Handover, refusal
+from mailer.policy.policy_file import Policy
+from mailer.policy.processor_rules import Handover, refusal
 from mailer.ports.processor import Processor
 
 NOT_ALLOWED: Final = timedelta(minutes=15)

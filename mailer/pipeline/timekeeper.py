@@ -9,20 +9,20 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from mailer.crashing import CrashPoint, reach
-from mailer.pipeline.depths import read_depths
+from mailer.crash_points import CrashPoint, reach
+from mailer.pipeline.delivery_moves import move_what_holds, moved
 from mailer.pipeline.intake import BATCHES, publish_batches
-from mailer.pipeline.moving import move_what_holds, moved
-from mailer.pipeline.verdicts import FIRST_RETRY, given_up, retry_delay
+from mailer.pipeline.queue_depths import read_depths
+from mailer.pipeline.transitions import FIRST_RETRY, given_up, retry_delay
 from mailer.policy.category import CATEGORIES
-from mailer.policy.rates import LONGEST_DAYS
+from mailer.policy.frequency_counts import LONGEST_DAYS
 from mailer.ports.broker import Broker, BrokerUnavailable, Unroutable
+from mailer.ports.database_errors import DatabaseAway
 from mailer.ports.dead_letters import DAYS_KEPT
 from mailer.ports.deliveries import IN_DOUBT, Deliveries, Move, State
-from mailer.ports.ledger import Entry
-from mailer.ports.outages import DatabaseAway
-from mailer.ports.upkeep import Due, Ending, Open, Stale, Upkeep
-from mailer.runtime.troubles import Trouble, trouble_of
+from mailer.ports.ledger_entry import Entry
+from mailer.ports.timekeeping import Due, Ending, Open, Stale, Upkeep
+from mailer.runtime.error_kinds import Trouble, trouble_of
 from mailer.telemetry import DOUBTED, LAST_TICK, log
 
 AT_ONCE = 1000

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, cast
 from weakref import WeakSet
 
-from mailer.runtime.private import private, private_folder
+from mailer.runtime.private_files import private, private_folder
 
 if TYPE_CHECKING:
     from aiosmtpd.smtp import SMTP, Envelope, Session

@@ -5,9 +5,9 @@ from typing import Final
 
 import aiosmtplib
 
-from mailer.processors.faults import AuthRefused
-from mailer.processors.relay import Relay
-from mailer.processors.tokens import MECHANISMS, Tokens
+from mailer.processors.connection_errors import AuthRefused
+from mailer.processors.oauth_tokens import MECHANISMS, Tokens
+from mailer.processors.relay_url import Relay
 
 _CHALLENGE: Final = 334
 _DONE: Final = 235

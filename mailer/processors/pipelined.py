@@ -11,16 +11,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, cast
 
-from mailer.crashing import ARMED, CrashPoint, reach
+from mailer.crash_points import ARMED, CrashPoint, reach
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.reply import classify, clean, is_about_mailbox
-from mailer.policy.session import CLOSING, Stage
-from mailer.processors.ahead import Ahead
-from mailer.processors.letter import Extensions, Letter
-from mailer.processors.relay import Relay
-from mailer.processors.replies import Replies
-from mailer.processors.share import LATE, Share
-from mailer.processors.speaker import GO_AHEAD, Speaker, is_refusal
+from mailer.policy.session_refusals import CLOSING, Stage
+from mailer.policy.smtp_replies import classify, clean, is_about_mailbox
+from mailer.processors.envelope_ahead import Ahead
+from mailer.processors.relay_url import Relay
+from mailer.processors.reply_parser import Replies
+from mailer.processors.smtp_connection import GO_AHEAD, Speaker, is_refusal
+from mailer.processors.smtp_envelope import Extensions, Letter
+from mailer.processors.window_queue import LATE, Share
 
 _AT_ONCE: Final = 65_536
 """Octets of content that are written together with the final dot. Of what is longer, the dot is held back until all

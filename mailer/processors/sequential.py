@@ -6,15 +6,15 @@ from typing import Final, cast
 
 import aiosmtplib
 
-from mailer.crashing import ARMED, CrashPoint, reach
+from mailer.crash_points import ARMED, CrashPoint, reach
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.reply import classify
-from mailer.policy.session import CLOSING, Stage
-from mailer.processors.faults import FAILURES, reason_of
-from mailer.processors.letter import Extensions, Letter
-from mailer.processors.relay import Relay
-from mailer.processors.share import LATE, Share
-from mailer.processors.speaker import GO_AHEAD, Speaker, is_refusal
+from mailer.policy.session_refusals import CLOSING, Stage
+from mailer.policy.smtp_replies import classify
+from mailer.processors.connection_errors import FAILURES, reason_of
+from mailer.processors.relay_url import Relay
+from mailer.processors.smtp_connection import GO_AHEAD, Speaker, is_refusal
+from mailer.processors.smtp_envelope import Extensions, Letter
+from mailer.processors.window_queue import LATE, Share
 
 _FAREWELL: Final = 2.0
 """Seconds to wait for the reply to QUIT."""

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from mailer.policy.outcome import Outcome
 from mailer.ports.processor import Outgoing, Permit
-from mailer.processors.line import Dialler
-from mailer.processors.pool import Pool
-from mailer.processors.relay import Relay, Tls, parse
-from mailer.processors.share import Share
+from mailer.processors.connection_pool import Pool
+from mailer.processors.connector import Dialler
+from mailer.processors.relay_url import Relay, Tls, parse
+from mailer.processors.window_queue import Share
 
 
 class SmtpProcessor:
@@ -72,5 +72,5 @@ async def part(processors: Sequence[SmtpProcessor], stop: asyncio.Event) -> None
 
 
 def from_url(url: str) -> SmtpProcessor:
-    """The processor that a URL describes; see `mailer.processors.relay.parse` for its form and its errors."""
+    """The processor that a URL describes; see `mailer.processors.relay_url.parse` for its form and its errors."""
     return SmtpProcessor(parse(url))

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from mailer.policy.category import CATEGORIES
-from mailer.ports.inbox import CapturedMail, Inbox
+from mailer.ports.captured_mail import CapturedMail, Inbox
 from mailer.web.middleware import SecurityHeaders
 from mailer.web.pages import inbox_page
 

@@ -11,7 +11,7 @@ import pytest
 
 import mailer
 from mailer import MessageEvent
-from mailer.crashing import CrashPoint
+from mailer.crash_points import CrashPoint
 from mailer.pipeline.handover import WINDOW
 from mailer.processors.capture import Captured
 from tests.acceptance.samples import event, people

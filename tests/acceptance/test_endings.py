@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from mailer.broker.topology import batches_queue
-from mailer.ledger.mailings import BATCH_SIZE
 from mailer.pipeline import consumers
 from mailer.pipeline.handover import WINDOW
 from mailer.policy.category import Lane
+from mailer.postgres.mailings import BATCH_SIZE
 from mailer.processors.capture import Captured
 from tests.acceptance.samples import event, people
 from tests.processes import Process, Stack, free_port, until

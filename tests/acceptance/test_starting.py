@@ -6,12 +6,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.app import open_app
 from mailer.embedded import postgres
-from mailer.ledger.migrations import migrate
-from mailer.pipeline.control import Control
-from mailer.ports.outages import DatabaseAway
+from mailer.pipeline.halt_watcher import Control
+from mailer.ports.database_errors import DatabaseAway
+from mailer.postgres.migrations import migrate
 from mailer.settings import read_settings
 from tests.processes import Process, Stack, free_port, until
 
@@ -28,7 +28,7 @@ async def test_a_process_waits_for_postgresql(small_stack: Stack, name: str) -> 
     """It says so, starts once the server is there, and stops as ever."""
     with TemporaryDirectory(prefix="mailer-") as folder:
         with postgres.start(Path(folder)) as server:
-            migrate(server.url(), resources.folder("migrations"))
+            migrate(server.url(), bundled_files.folder("migrations"))
             alone = small_stack.having(DATABASE_URL=server.url())
         async with alone.starting(name) as (process,):
             await until(lambda: waits(process), "the process to wait for PostgreSQL")

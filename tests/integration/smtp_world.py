@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mailer.ports.processor import Outgoing
-from mailer.processors.relay import Relay, Tls
+from mailer.processors.relay_url import Relay, Tls
 from mailer.processors.smtp import SmtpProcessor
-from mailer.processors.times import Times
+from mailer.processors.timeouts import Times
 
 SECRET = "hunter2-secret"
 DROP = "DROP"

@@ -9,10 +9,10 @@ import pytest
 
 from mailer.accounts import KINDS, parse_any
 from mailer.broker.topology import EVENTS, Binding, events_queue, topology
-from mailer.ledger.outbox import OutboxPublisher
 from mailer.policy.category import Lane
 from mailer.policy.identity import Identity, IdentityKind
-from mailer.policy.publishers import Rights
+from mailer.policy.publisher_rights import Rights
+from mailer.postgres.outbox import OutboxPublisher
 from tests.factories import BRAND, FakeReceived, World, person, plain_event, policies, received
 
 REACHING = policies()[BRAND].model_copy(update={"channels": ("sms",)})

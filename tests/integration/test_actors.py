@@ -7,7 +7,7 @@ import pytest
 
 from mailer.ledger.writers import Writers, append
 from mailer.policy.identity import Identity
-from mailer.ports.ledger import Entry, Kind
+from mailer.ports.ledger_entry import Entry, Kind
 from tests.chains import faults
 from tests.factories import BRAND, KEY, FakeReceived, World, person, plain_event, received
 from tests.integration.test_account_events import event as account_event

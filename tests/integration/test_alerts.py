@@ -13,15 +13,15 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from mailer.broker.topology import LAST
-from mailer.ledger.figures import PostgresFigures
-from mailer.ledger.processors import PostgresProcessors
-from mailer.pipeline.depths import read_depths
-from mailer.pipeline.figuring import FlowFigures
-from mailer.pipeline.press import Presses
-from mailer.pipeline.relays import Condition, Relays
-from mailer.rendering.links import Links
-from mailer.runtime.lines import LineWriter
-from mailer.runtime.operators import OperatorPort
+from mailer.pipeline.flow_metrics import FlowFigures
+from mailer.pipeline.processor_conditions import Condition, Relays
+from mailer.pipeline.queue_depths import read_depths
+from mailer.postgres.flow_metrics import PostgresFigures
+from mailer.postgres.processors import PostgresProcessors
+from mailer.rendering.mailing import Presses
+from mailer.rendering.signed_links import Links
+from mailer.runtime.line_writer import LineWriter
+from mailer.runtime.operator_port import OperatorPort
 from mailer.runtime.process import Pulse, condition_of, paths_of
 from mailer.runtime.readiness import Readiness
 from mailer.telemetry import (

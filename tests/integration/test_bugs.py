@@ -9,16 +9,16 @@ import asyncpg
 import pytest
 import structlog
 
-from mailer.pipeline import consumers, persisting
-from mailer.pipeline.overtime import Overtime
-from mailer.pipeline.persisting import Persisting
-from mailer.pipeline.press import Press, Presses
-from mailer.pipeline.verdicts import BUG
+from mailer.pipeline import consumers, message_retries
+from mailer.pipeline.background_hand_overs import Overtime
+from mailer.pipeline.message_retries import Persisting
+from mailer.pipeline.transitions import BUG
 from mailer.policy.category import Lane
 from mailer.policy.outcome import Outcome
 from mailer.ports.broker import Message
 from mailer.ports.deliveries import Row
 from mailer.ports.processor import Outgoing, Permit
+from mailer.rendering.mailing import Press, Presses
 from mailer.telemetry import WORKER as METRICS
 from tests.factories import FakeProcessor, FakeReceived, World, person, plain_event, received, until
 
@@ -123,7 +123,7 @@ async def test_nothing_that_was_offered_is_tried_again_after_a_bug(world: World)
 
 async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its deliveries are held, its message is a dead letter, and nobody publishes it again."""
-    monkeypatch.setattr(persisting, "BUG_PAUSES", (0.0,))
+    monkeypatch.setattr(message_retries, "BUG_PAUSES", (0.0,))
     accepted = await world.accept([person(1)])
     handover = world.handover()
 
@@ -148,12 +148,12 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
     assert (await world.ledger.verify()).faults == ()
 
 
-@pytest.mark.parametrize("place", ["mailer.ledger.deliveries._row", "mailer.pipeline.handover.once"])
+@pytest.mark.parametrize("place", ["mailer.postgres.deliveries._row", "mailer.pipeline.handover.once"])
 async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
     world: World, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """It is not left to its lease again and again: its deliveries are held, and its message is a dead letter."""
-    monkeypatch.setattr(persisting, "BUG_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(message_retries, "BUG_PAUSES", (0.0, 0.0))
     accepted = await world.accept([person(1), person(2)])
 
     def broken(*_: object) -> None:
@@ -179,7 +179,7 @@ async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
 
 async def test_one_event_that_raises_takes_no_other_with_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 64 events taken together, 63 are mailings, and one is a dead letter."""
-    monkeypatch.setattr(persisting, "BUG_PAUSES", (0.0,))
+    monkeypatch.setattr(message_retries, "BUG_PAUSES", (0.0,))
     intake = world.intake()
     admit = intake._admit
 

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.control import PostgresHalts
 from mailer.ports.deliveries import Move, State
 from mailer.ports.mailings import Accepted, MailingStatus, ReleaseRefused
+from mailer.postgres.halts import PostgresHalts
 from tests.factories import World, person
 
 PEOPLE = [person(number) for number in range(5)]

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.pipeline.handover import WINDOW
-from mailer.policy.document import CategoryTerms, Policy
+from mailer.policy.frequency_counts import rates_of
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.rates import rates_of
-from mailer.policy.section import Cap
+from mailer.policy.policy_file import CategoryTerms, Policy
+from mailer.policy.policy_section import Cap
 from mailer.ports.mailings import Accepted
+from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import BRAND, FakeProcessor, World, person
 
 

@@ -11,8 +11,8 @@ import pytest
 from mailer.accounts import parse_any
 from mailer.cli.publish import follow
 from mailer.cli.shared import user
-from mailer.ledger.published import PostgresPublished
 from mailer.ports.dead_letters import DeadKind
+from mailer.postgres.published_events import PostgresPublished
 from tests.acceptance.samples import event, people
 from tests.factories import World, received
 from tests.processes import Stack

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.control import PostgresHalts
 from mailer.policy.outcome import Outcome, Result
-from mailer.ports.control import OPERATOR, Halt, MailingRefused, Scope
+from mailer.ports.halts import OPERATOR, Halt, MailingRefused, Scope
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.processor import Outgoing
+from mailer.postgres.halts import PostgresHalts
 from tests.factories import ACCEPTED, BRAND, World, person, until
 
 EVERYTHING = Halt(Scope.EVERYTHING, OPERATOR, "Dana", "smoke")
@@ -255,7 +255,7 @@ async def test_a_timekeeper_that_was_frozen_keeps_nobody_for_long(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database ends its turn, and the next one publishes."""
-    monkeypatch.setattr("mailer.ledger.upkeep._ALONE_SECONDS", 1)
+    monkeypatch.setattr("mailer.postgres.timekeeping._ALONE_SECONDS", 1)
     async with world.upkeep.alone() as first, world.upkeep.alone() as second:
         assert (first, second) == (True, False)
     await world.pool.expire_connections()

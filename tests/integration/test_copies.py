@@ -10,18 +10,18 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.coverage import coverage
-from mailer.ledger.deliveries import _CLAIM, PostgresDeliveries
-from mailer.ledger.mailings import BATCH_SIZE
+from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
 from mailer.ports.deliveries import Move
-from mailer.ports.ids import uuid7
-from mailer.ports.ledger import Entry
+from mailer.ports.ledger_entry import Entry
 from mailer.ports.mailings import Accepted
 from mailer.ports.processor import Outgoing, Permit
 from mailer.ports.rates import Limit
 from mailer.ports.standings import Flag
+from mailer.ports.uuids import uuid7
+from mailer.postgres.coverage import coverage
+from mailer.postgres.deliveries import _CLAIM, PostgresDeliveries
+from mailer.postgres.mailings import BATCH_SIZE
 from tests.factories import BRAND, FakeProcessor, World, person, received
 
 CASE = Path(__file__).parent.parent / "cases" / "events" / "dup.jsonl"

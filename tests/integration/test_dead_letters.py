@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.actions.hold import legal_hold
+from mailer.actions.legal_hold import legal_hold
 from mailer.actions.rights import erase
-from mailer.ledger.rights import PostgresRights
 from mailer.ports.broker import Header, Message
 from mailer.ports.dead_letters import ALL, DAYS_KEPT, Chosen, DeadKind
 from mailer.ports.rights import Correction
+from mailer.postgres.rights import PostgresRights
 from tests.factories import BRAND, World, controllers, policies
 
 LETTER = Message(b'{"v": 2}', "interpals.newsletter", "m-1", {Header.PUBLISHER: "key:shop"})

@@ -12,10 +12,10 @@ import pytest
 from mailer.actions import opt_out
 from mailer.policy.outcome import Outcome
 from mailer.ports.deliveries import Claim, Move, Row, State
-from mailer.ports.ids import uuid7
-from mailer.ports.ledger import Entry, Kind
+from mailer.ports.ledger_entry import Entry, Kind
 from mailer.ports.mailings import Accepted
 from mailer.ports.processor import Outgoing, Permit
+from mailer.ports.uuids import uuid7
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, open_world, person, until, waiting
 
 

@@ -9,11 +9,11 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from mailer.actions.doubt import end_doubted
-from mailer.ledger.held import PostgresHeld
-from mailer.pipeline import leases
+from mailer.actions.doubtful_deliveries import end_doubted
+from mailer.pipeline import lease_renewal
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.processor import Outgoing, Permit
+from mailer.postgres.held_deliveries import PostgresHeld
 from tests.campaigns import commands
 from tests.factories import ACCEPTED, FakeProcessor, World, person, until
 
@@ -188,7 +188,7 @@ async def test_a_quick_answer_renews_nothing(world: World, monkeypatch: pytest.M
     accepted = await world.accept([person(n) for n in range(200)])
     await world.handover(FakeProcessor(lambda _: ACCEPTED)).run(accepted.batches)
     assert asked == 0
-    assert leases.MARGIN < 0.5
+    assert lease_renewal.MARGIN < 0.5
 
 
 async def test_the_commands_let_it_go_on_or_end_it(world: World, tmp_path: Path, database_url: str) -> None:

@@ -10,22 +10,22 @@ from urllib.parse import quote
 
 import pytest
 
-from mailer.actions.hold import hold, lift_hold
+from mailer.actions.legal_hold import hold, lift_hold
 from mailer.actions.rights import erase, export, rectify
 from mailer.actions.suppression import lift, suppress
 from mailer.events import validate_event
-from mailer.ledger.control import PostgresHalts
-from mailer.ledger.outbox import PostgresOutbox
 from mailer.policy.identity import ITSELF
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.broker import Message
 from mailer.ports.consents import Consent
-from mailer.ports.control import Halt, Scope
 from mailer.ports.dead_letters import DeadKind
+from mailer.ports.halts import Halt, Scope
 from mailer.ports.mailings import Accepted
 from mailer.ports.rights import Correction, Disclosure, ErasureBlocked
 from mailer.ports.suppressions import NewSuppression
-from mailer.web.archive import archive_page
+from mailer.postgres.halts import PostgresHalts
+from mailer.postgres.outbox import PostgresOutbox
+from mailer.web.data_archive import archive_page
 from tests.accounts import mailed, said
 from tests.factories import BRAND, World, new_mailing, person, received
 from tests.letters import event_of

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.pipeline import breaker
+from mailer.pipeline import circuit_breaker
+from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person
 
 AWAY = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
@@ -24,7 +24,7 @@ def pair(answer: Outcome) -> tuple[FakeProcessor, FakeProcessor]:
 @pytest.fixture(autouse=True)
 def long_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that is away stays away for the whole test, however slow the machine."""
-    monkeypatch.setattr(breaker, "FIRST_SECONDS", breaker.LONGEST_SECONDS)
+    monkeypatch.setattr(circuit_breaker, "FIRST_SECONDS", circuit_breaker.LONGEST_SECONDS)
 
 
 async def test_a_processor_that_is_away_is_replaced_at_once(world: World) -> None:
@@ -109,7 +109,9 @@ async def test_failover_respects_the_policy(world: World) -> None:
     assert set((await world.states(accepted.mailing_id)).values()) == {("queued", "")}
     assert (first.windows, second.windows) == ([64], [])
     [wait] = [row[0] for row in await world.pool.fetch("SELECT due_at - now() FROM batches")]
-    assert timedelta(seconds=breaker.FIRST_SECONDS / 2) < wait <= timedelta(seconds=breaker.FIRST_SECONDS)
+    assert (
+        timedelta(seconds=circuit_breaker.FIRST_SECONDS / 2) < wait <= timedelta(seconds=circuit_breaker.FIRST_SECONDS)
+    )
     await world.due_now()
     [batch] = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
     await world.handover_by([FakeProcessor(name="first"), second]).run([batch])

@@ -12,16 +12,16 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from mailer import signing
+from mailer import signing_keys
 from mailer.ledger import writers
 from mailer.pipeline import handover, timekeeper
-from mailer.pipeline.press import Presses
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.mailings import NewMailing
 from mailer.ports.processor import Outgoing, Permit
-from mailer.rendering.compiled import Piece
-from mailer.rendering.links import Links
-from mailer.rendering.templates import TemplateLibrary
+from mailer.rendering.mailing import Presses
+from mailer.rendering.signed_links import Links
+from mailer.rendering.template import Piece
+from mailer.rendering.template_library import TemplateLibrary
 from mailer.settings import Settings, SettingsError
 from tests.factories import ACCEPTED, KEY, FakeProcessor, World, make_event, new_mailing, person
 
@@ -133,10 +133,10 @@ def test_a_dkim_key_that_is_missing(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     settings = Settings(dkim=(f"example.org:s1:{file}",))
     with pytest.raises(SettingsError, match=r"MAILER_DKIM.*key\.pem"):
-        signing.dkim(settings)
+        signing_keys.dkim(settings)
     key = rsa.generate_private_key(65537, 2048)
     file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    sign = signing.dkim(settings)
+    sign = signing_keys.dkim(settings)
     assert sign is not None
     mail = b"From: a@example.org\r\nSubject: hello\r\n\r\nbye\r\n"
     assert sign("example.org", mail, 0).startswith(b"DKIM-Signature: ")

@@ -13,17 +13,17 @@ from uuid import uuid4
 import pytest
 
 from mailer.actions import object_to_marketing, opt_out
-from mailer.actions.account import mark
-from mailer.actions.again import do_again
+from mailer.actions.account_flags import mark
+from mailer.actions.redo_changes import do_again
 from mailer.actions.rights import erase, known_child
-from mailer.ledger.control import PostgresHalts
-from mailer.pipeline.control import STOPPED, WENT_BACK, Control
-from mailer.pipeline.mending import Mending
-from mailer.pipeline.remembering import Remembered
+from mailer.pipeline.halt_watcher import STOPPED, WENT_BACK, Control
+from mailer.pipeline.journal_replay import Mending
+from mailer.pipeline.restore_marker import Remembered
 from mailer.policy.category import CATEGORIES
-from mailer.ports.control import OPERATOR, Halt, Scope
-from mailer.ports.ids import uuid7
+from mailer.ports.halts import OPERATOR, Halt, Scope
 from mailer.ports.standings import Flag
+from mailer.ports.uuids import uuid7
+from mailer.postgres.halts import PostgresHalts
 from tests.conftest import Server
 from tests.factories import BRAND, World, open_world, person
 

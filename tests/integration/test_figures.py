@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from mailer.ledger import figures
-from mailer.ledger.figures import PostgresFigures
-from mailer.pipeline import figuring
-from mailer.pipeline.figuring import STALE, FlowFigures, keep_figures
+from mailer.pipeline import flow_metrics
+from mailer.pipeline.flow_metrics import STALE, FlowFigures, keep_figures
+from mailer.ports.database_errors import DatabaseAway
 from mailer.ports.dead_letters import DeadKind
-from mailer.ports.figures import FIGURES, Values
-from mailer.ports.outages import DatabaseAway
+from mailer.ports.flow_metrics import FIGURES, Values
+from mailer.postgres import flow_metrics as database_metrics
+from mailer.postgres.flow_metrics import PostgresFigures
 from tests.brokers import FakeBroker
 from tests.factories import World, person, until
 
@@ -45,9 +45,9 @@ async def test_figures_of_nothing(world: World) -> None:
 
 async def test_a_figure_that_takes_long_is_left_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others are shown: one slow statement must not blind the operators."""
-    monkeypatch.setitem(figures._SQL, "outbox", "SELECT pg_sleep(600)::text, 1")
-    monkeypatch.setattr(figures, "SECONDS", 1.0)
-    monkeypatch.setitem(figures._SQL, "oldest_parked", "SELECT 7.0")
+    monkeypatch.setitem(database_metrics._SQL, "outbox", "SELECT pg_sleep(600)::text, 1")
+    monkeypatch.setattr(database_metrics, "SECONDS", 1.0)
+    monkeypatch.setitem(database_metrics._SQL, "oldest_parked", "SELECT 7.0")
     found = await _read(world)
     assert "outbox" not in found
     assert found["oldest_parked"] == [((), 7.0)]
@@ -113,7 +113,7 @@ class _Figures:
 
 async def test_figures_are_read_again_and_again(monkeypatch: Any) -> None:
     """An outage, or an error that nobody expected, costs one reading."""
-    monkeypatch.setattr(figuring, "PERIOD", 0.0)
+    monkeypatch.setattr(flow_metrics, "PERIOD", 0.0)
     answers: list[Values | Exception] = [DatabaseAway("away"), KeyError("bug"), {"outbox": [((), 7.0)]}]
     figures, shown, stop = _Figures(answers), FlowFigures(), asyncio.Event()
     keeping = asyncio.create_task(keep_figures(figures, FakeBroker(), ["mailer.events.service"], shown, stop))

@@ -13,18 +13,18 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.rates import PostgresRates
 from mailer.pipeline import handover
-from mailer.pipeline.control import WAITING
+from mailer.pipeline.block_pauses import Streams
+from mailer.pipeline.halt_watcher import WAITING
 from mailer.pipeline.handover import WINDOW
-from mailer.pipeline.preparing import Gate, Preparing
+from mailer.pipeline.preparation import Gate, Preparing
 from mailer.pipeline.routing import Routes
-from mailer.pipeline.streams import Streams
+from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
 from mailer.ports.mailings import Accepted
 from mailer.ports.processor import Outgoing, Permit
 from mailer.ports.rates import Ask, Lease, Limit, Period, Scope
+from mailer.postgres.rates import PostgresRates
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, until
 from tests.halts import FakeHalts
 from tests.presses import NoLimits, NoPauses

@@ -7,17 +7,17 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.pipeline import recording
+from mailer.pipeline import outcome_recorder
 from mailer.pipeline.handover import WINDOW
-from mailer.pipeline.press import Presses
+from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
 from mailer.ports.deliveries import Claim, Move, State
-from mailer.ports.ledger import Entry
+from mailer.ports.ledger_entry import Entry
 from mailer.ports.processor import Outgoing, Permit
 from mailer.ports.standings import Flag
-from mailer.rendering.links import Links
+from mailer.postgres.deliveries import PostgresDeliveries
+from mailer.rendering.mailing import Presses
+from mailer.rendering.signed_links import Links
 from tests.factories import ACCEPTED, BRAND, KEY, FakeProcessor, World, person, templates
 
 REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
@@ -350,7 +350,7 @@ async def test_outcomes_are_recorded_through_an_outage(
     world: World, after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was delivered is not called in doubt because the database was away for a moment, nor recorded twice."""
-    monkeypatch.setattr(recording, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(outcome_recorder, "RETRY_SECONDS", 0)
     accepted = await world.accept([person(1), person(2)])
     await world.handover(deliveries=Shaky(world, after)).run(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 2}

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from mailer.actions.rights import erase
-from mailer.contents import differing
+from mailer.event_digests import differing
 from mailer.events import validate_event
 from mailer.pipeline.consumers import relay
 from tests.factories import BRAND, FakeReceived, World, make_event, new_mailing, person, plain_event, received, until

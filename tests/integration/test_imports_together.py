@@ -6,8 +6,8 @@ from itertools import permutations
 
 import pytest
 
-from mailer.actions.imports import CONSENT, Imported, import_recipients
-from mailer.actions.lists import import_consents, import_suppressions
+from mailer.actions.list_import import import_consents, import_suppressions
+from mailer.actions.recipient_import import CONSENT, Imported, import_recipients
 from tests.factories import BRAND, World, person, policies
 
 POLICY = policies()[BRAND]

@@ -8,13 +8,13 @@ from uuid import UUID
 import pytest
 import structlog
 
-from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.pipeline import recording
-from mailer.pipeline.copies import Key
+from mailer.pipeline import outcome_recorder
+from mailer.pipeline.deduplication import Key
 from mailer.pipeline.handover import WINDOW
+from mailer.ports.database_errors import DatabaseAway
 from mailer.ports.deliveries import Move, State
-from mailer.ports.ledger import Entry
-from mailer.ports.outages import DatabaseAway
+from mailer.ports.ledger_entry import Entry
+from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import World, person
 
 PEOPLE = WINDOW + 6
@@ -51,7 +51,7 @@ async def test_what_was_intended_is_offered_however_late_the_answer_is(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An intent is committed, and its answer takes longer than outcomes wait for a lock: everybody gets one message."""
-    monkeypatch.setattr(recording, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(outcome_recorder, "LOCK_SECONDS", 0.05)
     accepted = await world.accept([person(n) for n in range(PEOPLE)])
     late = Answering(world, lambda: asyncio.sleep(0.5))
     await world.handover(deliveries=late).run(accepted.batches)

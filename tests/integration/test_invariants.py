@@ -26,7 +26,7 @@ from mailer.events import EventRefused
 from mailer.ports.deliveries import State
 from mailer.ports.processor import Outgoing
 from mailer.ports.standings import Flag
-from mailer.rendering.admission import admit
+from mailer.rendering.event_checks import admit
 from tests.conftest import Server
 from tests.factories import make_event, open_world, templates
 from tests.model import Account, Model, Terms

@@ -6,13 +6,13 @@ from uuid import UUID
 
 import pytest
 
-from mailer.actions.invitation import pause_inviter, resume_inviter
-from mailer.ledger.database import statements
-from mailer.ledger.deliveries import PostgresDeliveries
+from mailer.actions.inviters import pause_inviter, resume_inviter
+from mailer.database.statements import statements
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.standing import INVITED
 from mailer.ports.deliveries import Claim
 from mailer.ports.mailings import Accepted
+from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import BRAND, FakeProcessor, World, person, until, waiting
 
 SENT = ("handed_over", "")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from mailer.event_reader import SMALL, EventReader
 from mailer.events import EventRefused, MessageEvent
-from mailer.reading import SMALL, EventReader
 from tests.factories import World, person, plain_event, received
 
 MANY = 10_000

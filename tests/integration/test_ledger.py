@@ -9,12 +9,12 @@ from uuid import UUID
 import pytest
 
 from mailer.ledger import verifying
-from mailer.ledger.reading import PostgresLedger
+from mailer.ledger.export import PostgresLedger
 from mailer.ledger.seals import HeadRefused
 from mailer.ledger.verifying import MOST_FAULTS
 from mailer.ledger.writers import Writers, append
 from mailer.policy.outcome import Outcome, Result
-from mailer.ports.ledger import Entry, Kind
+from mailer.ports.ledger_entry import Entry, Kind
 from tests.chains import faults, write
 from tests.factories import BRAND, KEY, FakeProcessor, World, person
 

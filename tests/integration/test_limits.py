@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger import mailings
-from mailer.ledger.connections import SERVING, Limits, open_pool
-from mailer.ledger.mailings import EXPANSION_SECONDS
-from mailer.ports.outages import DatabaseAway, StatementTooSlow
-from mailer.runtime.troubles import Trouble, trouble_of
+from mailer.database.connections import SERVING, Limits, open_pool
+from mailer.ports.database_errors import DatabaseAway, StatementTooSlow
+from mailer.postgres import mailings
+from mailer.postgres.mailings import EXPANSION_SECONDS
+from mailer.runtime.error_kinds import Trouble, trouble_of
 from tests.factories import World, make_event, new_mailing, person, until, waiting
 
 LOCK = "SELECT FROM standings WHERE recipient_id = $1 FOR UPDATE"

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from mailer.events import MessageEvent
-from mailer.ledger.mailings import BATCH_SIZE
-from mailer.ports.ids import uuid7
 from mailer.ports.mailings import ReleaseRefused
-from mailer.ports.people import ImportRow
+from mailer.ports.recipient_import import ImportRow
 from mailer.ports.standings import Flag
+from mailer.ports.uuids import uuid7
+from mailer.postgres.mailings import BATCH_SIZE
 from tests.factories import BRAND, World, make_event, new_mailing, person, until, waiting
 
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.actions.notices import finish, give_back, take
 from mailer.actions.suppression import take_over
-from mailer.ledger.control import PostgresHalts
-from mailer.ledger.notices import PostgresNotices
 from mailer.policy.outcome import Outcome, Result
+from mailer.ports.database_errors import DatabaseAway
 from mailer.ports.notices import WAITING, NoticeRefused, NoticeState, Selected
-from mailer.ports.outages import DatabaseAway
 from mailer.ports.suppressions import NewSuppression
+from mailer.postgres.halts import PostgresHalts
+from mailer.postgres.notices import PostgresNotices
 from tests.accounts import released, said
 from tests.factories import BRAND, FakeProcessor, World, open_world
 
@@ -195,7 +195,7 @@ async def test_what_an_older_worker_diverts_gets_its_notice_when_the_mailing_is_
 
 async def again(world: World, migration: str) -> None:
     """Takes a migration back, and makes it again: as a database of the version before has it made."""
-    [file] = resources.folder("migrations").glob(f"{migration}_*.sql")
+    [file] = bundled_files.folder("migrations").glob(f"{migration}_*.sql")
     up, down = file.read_text("utf-8").split("-- migrate:down")
     for step in (down, up):
         await world.pool.execute(step)

@@ -9,14 +9,14 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.opens import PostgresOpens
-from mailer.ledger.reports import PostgresReports
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.standing import TRACKING
-from mailer.ports.counts import Trace
 from mailer.ports.mailings import MailingStatus
+from mailer.ports.open_counts import Trace
 from mailer.ports.standings import Flag
-from mailer.rendering.links import ClickToken, OpenToken
+from mailer.postgres.open_counts import PostgresOpens
+from mailer.postgres.reports import PostgresReports
+from mailer.rendering.signed_links import ClickToken, OpenToken
 from tests.campaigns import mailed, members
 from tests.factories import BRAND, KEY, FakeProcessor, World, person
 from tests.hours import an_hour_later, clock_of, opens_of

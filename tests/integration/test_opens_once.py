@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from asyncpg.transaction import Transaction
 
-from mailer.ledger.opens import STEP, PostgresOpens
-from mailer.ports.counts import Trace
+from mailer.ports.open_counts import Trace
+from mailer.postgres.open_counts import STEP, PostgresOpens
 from tests.campaigns import mailed, members
 from tests.factories import KEY, World
 from tests.hours import an_hour_later, opens_of

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from mailer.runtime.operators import CLIENTS, Answer, OperatorPort
+from mailer.runtime.operator_port import CLIENTS, Answer, OperatorPort
 from mailer.runtime.process import STUCK, Pulse, paths_of, watched
 from mailer.runtime.readiness import Readiness
 from tests.acceptance.samples import event, people

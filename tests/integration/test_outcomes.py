@@ -4,9 +4,9 @@ import asyncio
 import json
 from typing import Any
 
-from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.pipeline import consumers
 from mailer.policy.outcome import Outcome, Result
+from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, until
 
 

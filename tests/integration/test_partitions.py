@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.deliveries import _REFUSED, PostgresDeliveries, _columns, _packed
-from mailer.ledger.mailings import PostgresMailings
-from mailer.ledger.partitions import about, partition_of
-from mailer.policy.rates import rates_of
+from mailer.policy.frequency_counts import rates_of
 from mailer.ports.deliveries import Move, State
+from mailer.postgres.deliveries import _REFUSED, PostgresDeliveries, _columns, _packed
+from mailer.postgres.mailings import PostgresMailings
+from mailer.postgres.partitions import about, partition_of
 from tests.factories import World, make_event, new_mailing, person
 
 LOCKED = """

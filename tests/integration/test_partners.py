@@ -15,14 +15,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from mailer.events import Person
-from mailer.ledger.addresses import AddressHasher
-from mailer.pipeline import pushing
-from mailer.pipeline.pushing import Push
-from mailer.policy.parties import Partner
+from mailer.pipeline import partner_sync
+from mailer.pipeline.partner_sync import Push
+from mailer.policy.third_parties import Partner
 from mailer.ports.partners import PostRefused
-from mailer.ports.people import ImportRow
+from mailer.ports.recipient_import import ImportRow
 from mailer.ports.suppressions import NewSuppression
-from mailer.processors.post import post
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.processors.webhook import post
 from tests.campaigns import commands
 from tests.factories import BRAND, World, person, until
 
@@ -126,7 +126,7 @@ def push_to(world: World, url: str) -> Push:
 
 async def test_new_ones_are_posted_until_they_are_taken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A partner is posted what is new, signed, in portions; what it refuses, or what leads elsewhere, comes again."""
-    monkeypatch.setattr(pushing, "AT_ONCE", 2)
+    monkeypatch.setattr(partner_sync, "AT_ONCE", 2)
     for recipient_id in await world.known(1, 2, 3):
         await world.standings.opt_out(BRAND, recipient_id, "*", "test")
     wanted = [hashed(world, f"user-{n}@people.example") for n in (1, 2, 3)]

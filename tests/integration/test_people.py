@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from mailer.events import Person
-from mailer.ledger.people import Known, upsert
 from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.ports.people import ImportRow
+from mailer.ports.recipient_import import ImportRow
+from mailer.postgres.people import Known, upsert
 from tests.factories import BRAND, World, make_event, new_mailing, person, until, waiting
 
 EARLY, LATE = "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mailer.ledger.connections import open_pool
-from mailer.ports.outages import DatabaseRefuses
+from mailer.database.connections import open_pool
+from mailer.ports.database_errors import DatabaseRefuses
 from tests.bouncer import PASSWORD, bouncer
 from tests.factories import open_world, person
 from tests.integration.test_connections import EXPECTED

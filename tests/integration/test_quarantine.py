@@ -10,10 +10,10 @@ import pytest
 
 from mailer.actions.bounce import Bounces
 from mailer.actions.quarantine import JudgementRefused, settle
-from mailer.ledger.quarantine import PostgresQuarantine
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.suspicion import LEAST_REFUSALS, Tally
+from mailer.policy.refusal_suspicion import LEAST_REFUSALS, Tally
 from mailer.ports.quarantine import Refusal, Selection, Verdict
+from mailer.postgres.quarantine import PostgresQuarantine
 from tests.factories import ACCEPTED, FakeProcessor, World, person
 from tests.processes import Stack
 

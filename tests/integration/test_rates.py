@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer.ledger.connections import open_pool
-from mailer.ledger.database import Pool
-from mailer.ledger.rates import PostgresRates, forget
+from mailer.database.connections import open_pool
+from mailer.database.statements import Pool
 from mailer.ledger.writers import Writers
 from mailer.pipeline.rates import Meter
 from mailer.policy.category import Lane
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.pace import RESERVES
 from mailer.ports.rates import Admission, Limit, Period, Scope, Wanted
+from mailer.postgres.rates import PostgresRates, forget
 
 BRAND = "paltalk-2006"
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")

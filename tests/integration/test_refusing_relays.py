@@ -14,15 +14,15 @@ import pytest
 from structlog.testing import capture_logs
 
 from mailer.pipeline.handover import HandOver
-from mailer.pipeline.press import Press
-from mailer.pipeline.relays import Relays
+from mailer.pipeline.processor_conditions import Relays
 from mailer.pipeline.routing import NO_CONNECTION, NoRoute
-from mailer.pipeline.verdicts import UNUSABLE, without_route
+from mailer.pipeline.transitions import UNUSABLE, without_route
 from mailer.policy.category import Lane
+from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
-from mailer.ports.relays import RelayState
+from mailer.ports.processor_states import RelayState
 from mailer.processors.smtp import SmtpProcessor
+from mailer.rendering.mailing import Press
 from mailer.runtime.readiness import Readiness
 from tests.campaigns import commands
 from tests.factories import ACCEPTED, FakeProcessor, World, person

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.rehashing import rehash
 from mailer.ports.suppressions import NewSuppression
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.rehashing import rehash
 from mailer.rendering.mailboxes import folded
 from tests.accounts import said
 from tests.factories import BRAND, World, open_world, person

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import structlog
 
 from mailer.pipeline import consumers
-from mailer.pipeline.overtime import Overtime
-from mailer.pipeline.persisting import Persisting
+from mailer.pipeline.background_hand_overs import Overtime
+from mailer.pipeline.message_retries import Persisting
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerUnavailable, Header, Message, QueueRefused, Received, Unroutable
 from tests.brokers import FakeBroker

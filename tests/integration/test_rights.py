@@ -7,22 +7,22 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.account import UnknownRecipient, mark
+from mailer.actions.account_flags import UnknownRecipient, mark
 from mailer.actions.disclosure import DisclosureRefused, disclose
-from mailer.actions.hold import HoldRefused, hold, lift_hold
+from mailer.actions.legal_hold import HoldRefused, hold, lift_hold
 from mailer.actions.rights import erase, export, known_child, rectify
 from mailer.events import Person
-from mailer.ledger.coverage import coverage
-from mailer.ledger.rights import PostgresRights
-from mailer.policy.document import Policy
+from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
+from mailer.policy.policy_file import Policy
 from mailer.ports.broker import Message
 from mailer.ports.dead_letters import DeadKind
-from mailer.ports.people import ImportRow
+from mailer.ports.recipient_import import ImportRow
 from mailer.ports.rights import Correction, Disclosure, ErasureBlocked, NoHold, RecipientErased
 from mailer.ports.standings import Flag
-from mailer.web.archive import archive_page
+from mailer.postgres.coverage import coverage
+from mailer.postgres.rights import PostgresRights
+from mailer.web.data_archive import archive_page
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, controllers, person, policies
 from tests.integration.web_world import browse
 from tests.publishers import issue_key

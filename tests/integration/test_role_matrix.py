@@ -14,15 +14,15 @@ import pytest
 from fastapi import FastAPI
 
 import mailer
-from mailer import resources
+from mailer import bundled_files
 from mailer.accounts import KINDS
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import ITSELF, Identity, IdentityKind
-from mailer.policy.publishers import OWN_TEMPLATES, Read, Rights, ToPublish, ToRead, ToSay, Wish
+from mailer.policy.publisher_rights import OWN_TEMPLATES, Read, Rights, ToPublish, ToRead, ToSay, Wish
 from mailer.ports.broker import Header, Message
 from mailer.ports.dead_letters import DeadKind
 from mailer.processors.capture import Inbox as Captured
-from mailer.rendering.templates import TemplateLibrary
+from mailer.rendering.template_library import TemplateLibrary
 from mailer.runtime.process import Pulse, paths_of
 from mailer.runtime.readiness import Readiness
 from mailer.web.app import create_app
@@ -169,7 +169,7 @@ def test_the_operators_port_only_shows(tmp_path: Path) -> None:
     makes = re.compile(r"= (_App|FastAPI|Starlette|OperatorPort|HTTPServer)\(|asyncio\.start_server\(")
     found = {path for path in Path(mailer.__file__).parent.rglob("*.py") if makes.search(path.read_text())}
     root = Path(mailer.__file__).parent.parent
-    assert {str(path.relative_to(root)) for path in found} - {"mailer/runtime/operators.py"} == ANSWERING
+    assert {str(path.relative_to(root)) for path in found} - {"mailer/runtime/operator_port.py"} == ANSWERING
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=" ".join)
@@ -334,7 +334,7 @@ async def test_mail_of_mailers_own_kind_waits_by_any_name(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same mail from a template with another name waits for a second person too, at each door."""
-    shutil.copytree(resources.folder("templates") / BRAND, tmp_path / BRAND)
+    shutil.copytree(bundled_files.folder("templates") / BRAND, tmp_path / BRAND)
     for template in OWN_TEMPLATES:
         (tmp_path / BRAND / template).rename(tmp_path / BRAND / f"our-{template}")
     library = TemplateLibrary.load(tmp_path, {BRAND: policies()[BRAND]})

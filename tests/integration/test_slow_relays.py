@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from mailer.pipeline import routing
+from mailer.pipeline.background_hand_overs import Overtime
 from mailer.pipeline.consumers import CONSUMERS_A_LANE
-from mailer.pipeline.overtime import Overtime
 from mailer.pipeline.routing import SLOW_WINDOWS
 from mailer.policy.category import Lane
 from mailer.policy.outcome import Outcome

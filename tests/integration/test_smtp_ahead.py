@@ -10,7 +10,7 @@ import pytest
 
 from mailer.policy.outcome import Result
 from mailer.processors.smtp import SmtpProcessor
-from mailer.processors.times import Times
+from mailer.processors.timeouts import Times
 from tests.integration.smtp_world import allowed, outgoing, patient, processor, scripted, soon
 
 PIPELINING = ("SIZE 1000000", "8BITMIME", "PIPELINING")

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Result
-from mailer.policy.trouble import Trouble
-from mailer.processors import pool
-from mailer.processors.times import Times
+from mailer.processors import connection_pool
+from mailer.processors.timeouts import Times
 from tests.integration.smtp_world import HANG, Scripted, allowed, outgoing, processor, scripted, soon
 
 PIPELINING = ("SIZE 1000000", "8BITMIME", "PIPELINING")
@@ -109,8 +109,8 @@ async def test_a_worker_that_ends_does_not_wait_for_ever(
     extensions: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unanswered messages are in doubt after a while, and those that have not begun are given back."""
-    monkeypatch.setattr(pool, "FINISHING", 0.0)
-    monkeypatch.setattr(pool, "PARTING", 0.1)
+    monkeypatch.setattr(connection_pool, "FINISHING", 0.0)
+    monkeypatch.setattr(connection_pool, "PARTING", 0.1)
     async with (
         scripted({".": [HANG]}, extensions=extensions) as server,
         processor(server.port, times=Times()) as sender,

@@ -14,7 +14,7 @@ import pytest
 
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.processor import Outgoing
-from mailer.processors.relay import Tls
+from mailer.processors.relay_url import Tls
 from tests.integration.smtp_world import (
     BYTEWISE,
     CLOSE,

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Result
-from mailer.policy.trouble import Trouble
-from mailer.processors.relay import Tls
+from mailer.processors.relay_url import Tls
 from tests.integration.smtp_world import CONTENT, SECRET, Keep, allowed, outgoing, processor, real, scripted, soon
 
 

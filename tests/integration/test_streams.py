@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 from structlog.testing import capture_logs
 
-from mailer.ledger.held import PostgresHeld
-from mailer.ledger.pauses import PostgresPauses
+from mailer.pipeline.block_pauses import PAUSE, STREAK, WHOLE, Streams
 from mailer.pipeline.handover import WINDOW
-from mailer.pipeline.streams import PAUSE, STREAK, WHOLE, Streams
 from mailer.policy.category import CATEGORIES
 from mailer.policy.outcome import Outcome, Result
-from mailer.ports.pauses import Pause
+from mailer.ports.stream_pauses import Pause
+from mailer.postgres.held_deliveries import PostgresHeld
+from mailer.postgres.stream_pauses import PostgresPauses
 from tests.factories import FakeProcessor, World, person
 
 PROMOTIONAL, SERVICE, BREACH = CATEGORIES["promotional"], CATEGORIES["service"], CATEGORIES["breach"]

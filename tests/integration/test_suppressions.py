@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.imports import Rejected
-from mailer.actions.lists import import_suppressions
+from mailer.actions.csv_rows import FileRefused
+from mailer.actions.list_import import import_suppressions
 from mailer.actions.opt_out import opt_out
+from mailer.actions.recipient_import import Rejected
 from mailer.actions.suppression import SuppressionRefused, lift, object_to_marketing, suppress
-from mailer.actions.tables import FileRefused
 from mailer.events import Person
-from mailer.pipeline.remembering import Remembered
+from mailer.pipeline.restore_marker import Remembered
 from mailer.policy.standing import Standing
-from mailer.ports.ids import uuid7
-from mailer.ports.people import ImportRow
+from mailer.ports.recipient_import import ImportRow
 from mailer.ports.suppressions import NewSuppression, Suppression
+from mailer.ports.uuids import uuid7
 from tests.campaigns import commands
 from tests.factories import BRAND, World, open_world, policies
 

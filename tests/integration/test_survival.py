@@ -13,25 +13,25 @@ import pytest
 import structlog
 
 from mailer.actions.bounce import Bounces
-from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.ledger.quarantine import PostgresQuarantine
-from mailer.pipeline import recording
-from mailer.pipeline.copies import Key
+from mailer.pipeline import outcome_recorder
+from mailer.pipeline.block_pauses import Streams
+from mailer.pipeline.deduplication import Key
 from mailer.pipeline.handover import WINDOW, HandOver
-from mailer.pipeline.precedence import LONGEST
-from mailer.pipeline.preparing import Gate, Metering
+from mailer.pipeline.preparation import Gate, Metering
 from mailer.pipeline.rates import Meter
 from mailer.pipeline.routing import Routes
-from mailer.pipeline.streams import Streams
+from mailer.pipeline.urgent_first import LONGEST
+from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
 from mailer.ports.deliveries import Move, Row, State
-from mailer.ports.ledger import Entry
+from mailer.ports.ledger_entry import Entry
 from mailer.ports.mailings import Accepted
 from mailer.ports.processor import Outgoing, Permit
 from mailer.ports.quarantine import Refusal
 from mailer.ports.rates import Admission, Wanted
 from mailer.ports.standings import Flag
+from mailer.postgres.deliveries import PostgresDeliveries
+from mailer.postgres.quarantine import PostgresQuarantine
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, until, waiting
 from tests.presses import NoLimits, NoPauses
 
@@ -179,7 +179,7 @@ class Clumsy(PostgresQuarantine):
 
 async def test_a_burial_that_fails_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """An address cannot be made dead at the first try: it is at the next, and all others get their mail."""
-    monkeypatch.setattr(recording, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(outcome_recorder, "RETRY_SECONDS", 0.0)
     accepted = await world.accept([person(number) for number in range(1, PEOPLE + 1)])
     answers = iter([REFUSED])
     refusals = Clumsy(world)
@@ -207,7 +207,7 @@ async def test_outcomes_are_recorded_though_refusals_cannot_be_judged(
     world: World, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """Whatever keeps refusals from being judged: what was taken is recorded soon, and no address is made dead."""
-    monkeypatch.setattr(recording, "JUDGE_SECONDS", 0.0)
+    monkeypatch.setattr(outcome_recorder, "JUDGE_SECONDS", 0.0)
     accepted = await world.accept([person(number) for number in range(1, PEOPLE + 1)])
     answers = iter([REFUSED])
     processor = FakeProcessor(lambda outgoing: next(answers, ACCEPTED))
@@ -234,7 +234,7 @@ async def test_outcomes_are_recorded_though_who_is_told_of_them_fails(
 
 async def test_outcomes_do_not_wait_for_somebody_elses_lock(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A standing of the second window is locked by a frozen process: the first one's outcomes are recorded."""
-    monkeypatch.setattr(recording, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(outcome_recorder, "LOCK_SECONDS", 0.2)
     accepted, last = await two_windows(world)
 
     async def recorded() -> bool:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from mailer.ports.deliveries import Move, State
-from mailer.ports.ids import uuid7
-from mailer.ports.upkeep import Due
+from mailer.ports.timekeeping import Due
+from mailer.ports.uuids import uuid7
 from tests.factories import World, person
 
 

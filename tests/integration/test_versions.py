@@ -10,14 +10,14 @@ from uuid import UUID
 import pytest
 import structlog
 
-from mailer import resources
-from mailer.ledger.deliveries import PostgresDeliveries
+from mailer import bundled_files
 from mailer.pipeline.handover import WINDOW, HandOver
-from mailer.pipeline.press import Presses
+from mailer.policy.frequency_counts import rates_of
 from mailer.policy.outcome import Outcome
-from mailer.policy.rates import rates_of
 from mailer.ports.processor import Outgoing, Permit
-from mailer.rendering.links import Links
+from mailer.postgres.deliveries import PostgresDeliveries
+from mailer.rendering.mailing import Presses
+from mailer.rendering.signed_links import Links
 from tests.campaigns import commands
 from tests.factories import BRAND, KEY, FakeProcessor, World, person, templates
 from tests.integration.old_worker import OldDeliveries
@@ -106,7 +106,7 @@ async def test_a_mailing_that_nobody_knows_says_so(world: World, tmp_path: Path,
     usual = await world.accept([person(2)])
     for kind, name in (("policies", f"{BRAND}.toml"), ("templates", BRAND)):
         (tmp_path / kind).mkdir()
-        (tmp_path / kind / name).symlink_to(resources.folder(kind) / name)
+        (tmp_path / kind / name).symlink_to(bundled_files.folder(kind) / name)
     operator = commands(tmp_path, database_url)
     small = operator.having(POLICIES=str(tmp_path / "policies"), TEMPLATES=str(tmp_path / "templates"))
 

@@ -7,7 +7,7 @@ import pytest
 
 from mailer.actions.consent import withdraw
 from mailer.policy.standing import Standing
-from mailer.rendering.links import ReportToken
+from mailer.rendering.signed_links import ReportToken
 from tests.factories import BRAND, World, policies
 from tests.integration.test_consents import LINKS, give, said
 from tests.integration.web_world import browse

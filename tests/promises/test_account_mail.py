@@ -14,12 +14,12 @@ import pytest
 
 import mailer.web
 from mailer.actions.suppression import object_to_marketing, suppress
-from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.policy.document import CategoryTerms, Hours
-from mailer.policy.rates import rates_of
-from mailer.policy.section import Cap
+from mailer.policy.frequency_counts import rates_of
+from mailer.policy.policy_file import CategoryTerms, Hours
+from mailer.policy.policy_section import Cap
 from mailer.ports.deliveries import Claim
 from mailer.ports.suppressions import NewSuppression
+from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import World, received
 from tests.integration.web_world import browse
 from tests.letters import ADA, event_of, known, leads_out, parts, stands, told

@@ -7,9 +7,9 @@ from structlog.testing import capture_logs
 
 from mailer.actions.suppression import take_over
 from mailer.pipeline.handover import HandOver
-from mailer.pipeline.press import Presses
 from mailer.ports.suppressions import NewSuppression
-from mailer.rendering.links import Links
+from mailer.rendering.mailing import Presses
+from mailer.rendering.signed_links import Links
 from tests.accounts import ADA, mailed, processor, released, said
 from tests.factories import BRAND, KEY, World, person, plain_event, received, templates
 from tests.processes import Stack

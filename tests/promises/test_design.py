@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailer.actions.suppression import object_to_marketing
-from mailer.ledger.suppressions import PostgresSuppressions
-from mailer.policy.document import Hours
+from mailer.policy.policy_file import Hours
+from mailer.postgres.suppressions import PostgresSuppressions
 from tests.factories import BRAND, World, person
 
 

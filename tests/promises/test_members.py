@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.account import mark
+from mailer.actions.account_flags import mark
 from mailer.actions.rights import erase, rectify
 from mailer.ports.rights import Correction
 from mailer.ports.standings import Flag

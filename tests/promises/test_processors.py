@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mailer.ledger.coverage import coverage
+from mailer.postgres.coverage import coverage
 from tests.accounts import ADA, mailed, notice, of_kind, processor, said
 from tests.factories import World, person, received
 from tests.processes import Stack

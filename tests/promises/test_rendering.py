@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from mailer.cli.mailing import waits
-from mailer.policy.document import PolicyError, parse_policy
-from mailer.rendering.links import SERVICE
-from mailer.rendering.templates import TemplateError, TemplateLibrary
+from mailer.policy.policy_file import PolicyError, parse_policy
+from mailer.rendering.signed_links import SERVICE
+from mailer.rendering.template_library import TemplateError, TemplateLibrary
 from tests.factories import World, make_event, new_mailing, person, policies, templates
 from tests.letters import ADA, consents, event_of, known, leads_out, parts, publish, read, stands, told, told_ada
 from tests.template_files import FILES, MANDATORY, ROOT, faults, library, within

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from mailer.processors.relay import Tls, parse
+from mailer.processors.relay_url import Tls, parse
 from tests.factories import World, person
 from tests.integration.smtp_world import Keep, processor, real, scripted
 from tests.integration.test_smtp_tls import certificate

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from mailer.policy.standing import TRACKING
-from mailer.rendering.links import Links, PreferencesToken, UnsubscribeToken
+from mailer.rendering.signed_links import Links, PreferencesToken, UnsubscribeToken
 from mailer.web.app import create_app
 from tests.factories import KEY, World, templates
 from tests.hours import an_hour_later

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
 from mailer.processors.smtp import SmtpProcessor, from_url
 from tests.integration.smtp_world import allowed, outgoing, soon
 from tests.processes import free_port, until

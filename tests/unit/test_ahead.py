@@ -1,6 +1,6 @@
 """The memory of a relay that takes commands behind a final dot, or does not."""
 
-from mailer.processors.ahead import Ahead
+from mailer.processors.envelope_ahead import Ahead
 
 ONE, OTHER = object(), object()
 

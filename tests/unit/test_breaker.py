@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.pipeline.breaker import FIRST_SECONDS, LONGEST_SECONDS, PROBE, PROBE_SECONDS, Breaker
+from mailer.pipeline.circuit_breaker import FIRST_SECONDS, LONGEST_SECONDS, PROBE, PROBE_SECONDS, Breaker
 
 SOME = 1.0
 """A spread: the whole pause."""

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from mailer.pipeline import control as module
-from mailer.pipeline.control import (
+from mailer.pipeline import halt_watcher as module
+from mailer.pipeline.halt_watcher import (
     ATTEST_SECONDS,
     BRAND,
     FRESH,
@@ -21,9 +21,9 @@ from mailer.pipeline.control import (
     WENT_BACK,
     Control,
 )
-from mailer.pipeline.remembering import Remembered
+from mailer.pipeline.restore_marker import Remembered
 from mailer.policy.category import Category
-from mailer.ports.control import OPERATOR, Answer, Change, Halt, Head, Memory, MemoryClosed, Scope
+from mailer.ports.halts import OPERATOR, Answer, Change, Halt, Head, Memory, MemoryClosed, Scope
 
 ONE, TWO, THREE = UUID(int=1), UUID(int=2), UUID(int=3)
 WRITER, OTHER = UUID(int=9), UUID(int=10)

@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-import mailer.pipeline.control as module
-from mailer.pipeline.control import NOBODY_TO_ASK
-from mailer.pipeline.remembering import Remembered
-from mailer.ports.control import Answer, Head, MemoryClosed
+import mailer.pipeline.halt_watcher as module
+from mailer.pipeline.halt_watcher import NOBODY_TO_ASK
+from mailer.pipeline.restore_marker import Remembered
+from mailer.ports.halts import Answer, Head, MemoryClosed
 from tests.unit.test_control import Scene
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.pipeline.copies import as_copy, once, windows
+from mailer.pipeline.deduplication import as_copy, once, windows
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import IN_DOUBT, Carrier, Row, State
 from tests.presses import press_of

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.pipeline.press import Press, Presses
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import Row
-from mailer.rendering.forms import NAME, Form, Slot, cut, personal_uses
 from mailer.rendering.headers import addr_spec
-from mailer.rendering.jinja import environment
-from mailer.rendering.links import Links
+from mailer.rendering.jinja_environment import environment
+from mailer.rendering.mail_merge import NAME, Form, Slot, cut, personal_uses
+from mailer.rendering.mailing import Press, Presses
 from mailer.rendering.message import Letterhead, Skeleton
-from mailer.rendering.templates import Template
-from mailer.rendering.transfer import quoted_piece, quoted_printable
+from mailer.rendering.signed_links import Links
+from mailer.rendering.template_library import Template
+from mailer.rendering.transfer_encoding import quoted_piece, quoted_printable
 from tests.factories import KEY, policies, templates
 from tests.presses import facts_of, press_of
 

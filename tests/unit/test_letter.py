@@ -5,7 +5,7 @@ import pytest
 from mailer.events import Person
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.processor import Outgoing
-from mailer.processors.letter import Extensions, Letter, compose, xtext
+from mailer.processors.smtp_envelope import Extensions, Letter, compose, xtext
 from mailer.rendering.headers import addr_spec
 
 CONTENT = b"Subject: x\r\n\r\nhi\r\n"

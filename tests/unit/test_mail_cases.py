@@ -13,8 +13,8 @@ import pytest
 from mailer.events import EventRefused, MessageEvent, validate_event
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.processor import Outgoing
-from mailer.processors.letter import Extensions, Letter, compose
-from mailer.rendering.templates import SAMPLE
+from mailer.processors.smtp_envelope import Extensions, Letter, compose
+from mailer.rendering.template_library import SAMPLE
 from tests.factories import plain_event, policies, templates
 from tests.signed import newsletter
 

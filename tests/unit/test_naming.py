@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mailer.processors.naming import OwnName, is_literal, is_qualified, literal
+from mailer.processors.ehlo_name import OwnName, is_literal, is_qualified, literal
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import pytest
 
+from mailer.pipeline.background_hand_overs import Overtime
 from mailer.pipeline.handover import HandOver
-from mailer.pipeline.overtime import Overtime
-from mailer.pipeline.precedence import Precedence
+from mailer.pipeline.urgent_first import Precedence
 from mailer.policy.category import Lane
 from mailer.ports.mailings import MailingFacts
 

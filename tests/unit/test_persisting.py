@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 import asyncpg
 import pytest
 
-from mailer.pipeline import persisting
-from mailer.pipeline.persisting import Persisting
+from mailer.pipeline import message_retries
+from mailer.pipeline.message_retries import Persisting
 from mailer.ports.broker import BrokerUnavailable, Message, Received
+from mailer.ports.database_errors import DatabaseAway, DatabaseRefuses, StatementTooSlow
 from mailer.ports.dead_letters import DeadKind
-from mailer.ports.outages import DatabaseAway, DatabaseRefuses, StatementTooSlow
-from mailer.runtime.troubles import Trouble, place_of, trouble_of
+from mailer.runtime.error_kinds import Trouble, place_of, trouble_of
 from mailer.telemetry import WORKER as METRICS
 from tests.factories import FakeReceived, until
 
@@ -21,8 +21,8 @@ QUEUE = "mailer.events.service"
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits long between two tries."""
-    monkeypatch.setattr(persisting, "BUG_PAUSES", (0.0, 0.0))
-    monkeypatch.setattr(persisting, "PASSING_PAUSES", (0.0,) * 4)
+    monkeypatch.setattr(message_retries, "BUG_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(message_retries, "PASSING_PAUSES", (0.0,) * 4)
 
 
 def messages(*names: str) -> list[FakeReceived]:
@@ -30,7 +30,7 @@ def messages(*names: str) -> list[FakeReceived]:
     return [FakeReceived(Message(name.encode(), "interpals.service")) for name in names]
 
 
-def raising(errors: Callable[[bytes], BaseException | None], tries: list[tuple[bytes, ...]]) -> persisting.Handle:
+def raising(errors: Callable[[bytes], BaseException | None], tries: list[tuple[bytes, ...]]) -> message_retries.Handle:
     """A handler that acknowledges what has no error, and raises the first error of the others."""
 
     async def handle(arrived: Sequence[Received]) -> None:
@@ -63,14 +63,14 @@ async def test_a_bug_costs_one_message() -> None:
     await settled(*arrived)
     assert [received.settled for received in (arrived[0], arrived[2])] == ["ack", "ack"]
     assert arrived[1].kind == DeadKind.ERROR
-    assert "OverflowError at mailer/pipeline/persisting.py:" in str(arrived[1].settled)
+    assert "OverflowError at mailer/pipeline/message_retries.py:" in str(arrived[1].settled)
     assert "ada" not in str(arrived[1].settled)
-    assert tries.count((b"bad",)) == len(persisting.BUG_PAUSES) + 1
+    assert tries.count((b"bad",)) == len(message_retries.BUG_PAUSES) + 1
 
 
 async def test_a_bug_keeps_its_consumer_from_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """While a message waits to be tried again, its consumer handles the next ones."""
-    monkeypatch.setattr(persisting, "BUG_PAUSES", (3600.0,))
+    monkeypatch.setattr(message_retries, "BUG_PAUSES", (3600.0,))
     handle = raising(lambda body: KeyError("x") if body == b"bad" else None, [])
     consumer = Persisting(QUEUE, handle, asyncio.Event())
     bad, good = messages("bad", "good")
@@ -124,7 +124,7 @@ async def test_what_does_not_pass_ends() -> None:
     await consumer.take(arrived)
     await settled(*arrived)
     assert received.kind == DeadKind.ERROR
-    assert len(tries) == len(persisting.PASSING_PAUSES) + 1
+    assert len(tries) == len(message_retries.PASSING_PAUSES) + 1
 
 
 async def test_a_message_that_cannot_be_given_up_goes_back() -> None:

@@ -9,17 +9,17 @@ from typing import cast
 
 import pytest
 
+from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
 from mailer.ports.processor import Outgoing, Permit
-from mailer.processors.faults import NoConnection
-from mailer.processors.letter import Extensions
-from mailer.processors.line import Dialler
-from mailer.processors.places import Places
-from mailer.processors.pool import Pool
-from mailer.processors.relay import Relay, parse
-from mailer.processors.share import Share
-from mailer.processors.speaker import Speaker
+from mailer.processors.connection_errors import NoConnection
+from mailer.processors.connection_pool import Pool
+from mailer.processors.connection_slots import Places
+from mailer.processors.connector import Dialler
+from mailer.processors.relay_url import Relay, parse
+from mailer.processors.smtp_connection import Speaker
+from mailer.processors.smtp_envelope import Extensions
+from mailer.processors.window_queue import Share
 from mailer.rendering.headers import AddrSpec
 
 RELAY: Relay = replace(parse("smtp://127.0.0.1:2525?name=relay&country=US&contract=none"), pool=4, urgent=2)

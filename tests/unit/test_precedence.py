@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from mailer.pipeline.precedence import LONGEST, Precedence
+from mailer.pipeline.urgent_first import LONGEST, Precedence
 
 
 async def at_once(step: Awaitable[None]) -> None:

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from mailer.pipeline.press import Press, Presses
 from mailer.policy.category import CATEGORIES
-from mailer.policy.document import Policy
+from mailer.policy.policy_file import Policy
 from mailer.policy.standing import TRACKING, Standing
 from mailer.ports.deliveries import Row
 from mailer.ports.mailings import MailingFacts
-from mailer.processors.letter import Extensions, compose
-from mailer.rendering.links import SERVICE, ClickToken, Links, OpenToken, ReportToken, UnsubscribeToken
+from mailer.processors.smtp_envelope import Extensions, compose
+from mailer.rendering.mailing import Press, Presses
+from mailer.rendering.signed_links import SERVICE, ClickToken, Links, OpenToken, ReportToken, UnsubscribeToken
 from tests.factories import KEY, policies, templates
 from tests.presses import facts_of
 

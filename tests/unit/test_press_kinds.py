@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from mailer.events import EventRefused, MessageEvent, validate_event
-from mailer.pipeline.press import Press, Presses
-from mailer.policy.document import Policy
+from mailer.policy.policy_file import Policy
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import Row
-from mailer.ports.ids import uuid7
-from mailer.rendering.admission import admit
-from mailer.rendering.links import Links
-from mailer.rendering.templates import TemplateLibrary
+from mailer.ports.uuids import uuid7
+from mailer.rendering.event_checks import admit
+from mailer.rendering.mailing import Press, Presses
+from mailer.rendering.signed_links import Links
+from mailer.rendering.template_library import TemplateLibrary
 from tests.factories import KEY, person
 from tests.presses import facts_of
 from tests.template_files import FILES, POLICIES, library, within

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.accounts import KINDS
-from mailer.pipeline.register import PERIOD, Register
+from mailer.pipeline.publisher_rights import PERIOD, Register
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import ITSELF, WRITTEN, Identity, IdentityKind
-from mailer.policy.publishers import (
+from mailer.policy.publisher_rights import (
     OWN_TEMPLATES,
     PIPELINE,
     Publisher,

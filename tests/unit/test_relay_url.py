@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from mailer.ports.processor import Processor
-from mailer.processors.relay import Tls, parse
+from mailer.processors.oauth_tokens import Bearer
+from mailer.processors.relay_url import Tls, parse
 from mailer.processors.smtp import from_url
-from mailer.processors.tokens import Bearer
 
 SECRET = "hunter2-secret"
 

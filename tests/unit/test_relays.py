@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from mailer.pipeline.relays import (
+from mailer.pipeline.processor_conditions import (
     LATELY,
     QUIET,
     REFUSES_SOME,
@@ -19,8 +19,8 @@ from mailer.pipeline.relays import (
     tell,
     unusable,
 )
+from mailer.policy.connection_trouble import DOWN, MISCONFIGURED, Trouble
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import DOWN, MISCONFIGURED, Trouble
 
 NOW = datetime(2026, 11, 27, 18, 2, tzinfo=UTC)
 NEW = Condition(UNUSED, NOW)

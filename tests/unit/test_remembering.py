@@ -12,11 +12,11 @@ from uuid import UUID
 import pytest
 
 from mailer.cli import shared
-from mailer.pipeline.mending import Mending
-from mailer.pipeline.remembering import Remembered
-from mailer.pipeline.traces import SECONDS_KEPT, SLOTS
-from mailer.ports.control import Change, Halts, Memory, MemoryClosed
-from mailer.ports.outages import DatabaseAway
+from mailer.pipeline.commit_traces import SECONDS_KEPT, SLOTS
+from mailer.pipeline.journal_replay import Mending
+from mailer.pipeline.restore_marker import Remembered
+from mailer.ports.database_errors import DatabaseAway
+from mailer.ports.halts import Change, Halts, Memory, MemoryClosed
 
 ONE, TWO, THREE, WRITER, OTHER = (UUID(int=n) for n in (1, 2, 3, 9, 10))
 SEEN = Memory(ONE, 5, "five")

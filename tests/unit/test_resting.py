@@ -1,6 +1,6 @@
 """Destinations that do not take their messages wait by themselves."""
 
-from mailer.pipeline.resting import FIRST_PAUSE, LONGEST_PAUSE, Resting
+from mailer.pipeline.backoff import FIRST_PAUSE, LONGEST_PAUSE, Resting
 
 
 class Clock:

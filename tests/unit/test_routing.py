@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from mailer.pipeline import routing
-from mailer.pipeline.breaker import PROBE
+from mailer.pipeline.circuit_breaker import PROBE
 from mailer.pipeline.routing import (
     BARRED,
     BEHIND,
@@ -27,11 +27,11 @@ from mailer.pipeline.routing import (
     Routes,
 )
 from mailer.policy.category import Lane
-from mailer.policy.document import Policy
+from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.parties import ProcessorTerms
-from mailer.policy.processing import REFUSALS, Handover, refusal
-from mailer.policy.trouble import Trouble
+from mailer.policy.policy_file import Policy
+from mailer.policy.processor_rules import REFUSALS, Handover, refusal
+from mailer.policy.third_parties import ProcessorTerms
 from tests.factories import FakeProcessor, policies, until
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

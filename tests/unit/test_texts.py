@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.events import EventRefused
-from mailer.pipeline.press import Press
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import Row
-from mailer.rendering.admission import admit
-from mailer.rendering.templates import preview
-from mailer.rendering.texts import in_locale, say_lacking, spoken_with, texts_of
+from mailer.rendering.event_checks import admit
+from mailer.rendering.localized_texts import in_locale, say_lacking, spoken_with, texts_of
+from mailer.rendering.mailing import Press
+from mailer.rendering.template_library import preview
 from tests.factories import make_event, policies, templates
 from tests.presses import press_of
 from tests.template_files import FILES, faults, library

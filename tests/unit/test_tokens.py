@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.processors.tokens import Bearer, NoToken, Tokens
+from mailer.processors.oauth_tokens import Bearer, NoToken, Tokens
 
 
 def script(folder: Path, text: str) -> tuple[str, ...]:

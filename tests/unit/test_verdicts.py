@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.pipeline.press import Press
 from mailer.pipeline.routing import NOT_ALLOWED
-from mailer.pipeline.verdicts import LONGEST_RETRY, Sending, conclude, retry_delay
+from mailer.pipeline.transitions import LONGEST_RETRY, Sending, conclude, retry_delay
 from mailer.policy.category import CATEGORIES
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import Row, State
-from mailer.ports.ledger import Kind
+from mailer.ports.ledger_entry import Kind
+from mailer.rendering.mailing import Press
 from tests.factories import FakeProcessor
 from tests.presses import plan, press_of
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from mailer.pipeline.press import Press, Presses
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import NO_WAY_OUT, Row, State
-from mailer.rendering.links import Links
-from mailer.rendering.templates import Template, restore
+from mailer.rendering.mailing import Press, Presses
+from mailer.rendering.signed_links import Links
+from mailer.rendering.template_library import Template, restore
 from tests.factories import KEY, FakeProcessor
 from tests.presses import facts_of, plan
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within

@@ -3,8 +3,8 @@
 import pytest
 
 from mailer.pipeline.intake import _windows
-from mailer.ports.ids import uuid7
 from mailer.ports.mailings import Accepted
+from mailer.ports.uuids import uuid7
 
 
 @pytest.mark.parametrize(
