@@ -113,7 +113,7 @@ async def _mail(app: App, handover: HandOver, brand: str) -> None:
             await app.mailings.release(accepted.mailing_id, "Dana Duty")
         batches = await app.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1 ORDER BY id", accepted.mailing_id)
         for batch in batches:
-            await handover.run([batch["id"]])
+            await handover.hand_over_batches([batch["id"]])
         print(f"{brand}: {category} done", file=sys.stderr)
 
 

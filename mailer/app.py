@@ -22,20 +22,20 @@ from mailer.embedded import postgres
 from mailer.ledger.export import PostgresLedger
 from mailer.ledger.writers import Writers
 from mailer.pipeline import consumers
-from mailer.pipeline.background_hand_overs import Overtime
-from mailer.pipeline.block_pauses import Streams
-from mailer.pipeline.flow_metrics import FLOW, keep_figures
-from mailer.pipeline.halt_watcher import Control
+from mailer.pipeline.background_hand_overs import HandOverTasks
+from mailer.pipeline.block_pauses import BlockPauses
+from mailer.pipeline.flow_metrics import FLOW, refresh_metrics
+from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
-from mailer.pipeline.journal_replay import Mending
-from mailer.pipeline.partner_sync import Push
-from mailer.pipeline.preparation import Gate
-from mailer.pipeline.processor_conditions import Relays
-from mailer.pipeline.publisher_rights import Register
-from mailer.pipeline.rates import Meter
-from mailer.pipeline.restore_marker import Remembered
-from mailer.pipeline.routing import Routes
+from mailer.pipeline.journal_replay import JournalReplay
+from mailer.pipeline.partner_sync import PartnerSync
+from mailer.pipeline.preparation import SendChecks
+from mailer.pipeline.processor_conditions import ConditionReporter
+from mailer.pipeline.publisher_rights import PublisherRegister
+from mailer.pipeline.rates import RateLimiter
+from mailer.pipeline.restore_marker import FileRestoreMarkers
+from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
 from mailer.policy.frequency_counts import rates_of
@@ -74,10 +74,10 @@ from mailer.postgres.stream_pauses import PostgresPauses
 from mailer.postgres.suppressions import PostgresSuppressions
 from mailer.postgres.timekeeping import PostgresUpkeep
 from mailer.processors import smtp
-from mailer.processors.capture import CaptureServer, Inbox
-from mailer.processors.webhook import post
+from mailer.processors.capture import CaptureFolder, CaptureServer
+from mailer.processors.webhook import post_json
 from mailer.rendering.event_checks import admit
-from mailer.rendering.mailing import Presses
+from mailer.rendering.mailing import RendererCache
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.runtime.operator_port import OperatorPort
 from mailer.runtime.readiness import Readiness
@@ -128,7 +128,7 @@ class App:
         self.policies: Mapping[str, Policy] = load_policies(settings)
         self.links = signing_keys.links(settings)
         self.hasher = AddressHasher(settings.address_key, partners_of(self.policies.values()))
-        self.remembered = Remembered(settings.data)
+        self.remembered = FileRestoreMarkers(settings.data)
         stack.callback(self.remembered.close)
         self.writers = Writers(settings.ledger_key, self.remembered)
         self.mailings = PostgresMailings(pool, self.writers, self.hasher, self.policies)
@@ -160,8 +160,8 @@ class App:
         stack.push_async_callback(self.outbox.close)
         self.desks = desks(pool, self.writers, self.hasher, self.links, controllers, tell=tell)
         again = partial(do_again, self.desks(None), self.policies)
-        mend = Mending(self.halts, self.remembered, again).mend
-        self.control = Control(self.halts, self.writers, self.remembered, self.owner, mend)
+        mend = JournalReplay(self.halts, self.remembered, again).replay_lost_changes
+        self.control = HaltWatcher(self.halts, self.writers, self.remembered, self.owner, mend)
 
     @cached_property
     def templates(self) -> TemplateLibrary:
@@ -186,7 +186,7 @@ class App:
         plan = _topology(self.policies)
         if self.settings.in_process:
             return await self._stack.enter_async_context(MemoryBroker(plan, self.outbox, self.owner))
-        broker = RabbitBroker(self.settings.broker_url, report=self.readiness.report)
+        broker = RabbitBroker(self.settings.broker_url, report=self.readiness.report_problem)
         self._stack.push_async_callback(broker.close)
         await broker.declare(plan)
         self._stack.callback(asyncio.create_task(broker.keep()).cancel)
@@ -200,81 +200,78 @@ class App:
             await self._stack.enter_async_context(server)
             urls = (f"smtp://127.0.0.1:{server.port}?name=capture&country=ZZ&contract=none&tls=none",)
         try:
-            self._senders = [smtp.from_url(url) for url in urls]
+            self._senders = [smtp.processor_from_url(url) for url in urls]
         except ValueError as error:
             raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
         for sender in self._senders:
             self._stack.push_async_callback(sender.close)
         return list(self._senders)
 
-    async def handover(self, control: Control, meter: Meter, stop: asyncio.Event) -> HandOver:
-        """The hand-over, to all processors.
-
-        Raises:
-            SettingsError: two processors have one name.
-        """
-        presses = Presses(self.policies, self.templates, self.links, signing_keys.dkim(self.settings))
+    async def handover(self, control: HaltWatcher, meter: RateLimiter, stop: asyncio.Event) -> HandOver:
+        """The hand-over, to all processors; raises SettingsError if two of them have one name."""
+        presses = RendererCache(self.policies, self.templates, self.links, signing_keys.dkim(self.settings))
         try:
-            routes = Routes(await self.senders(), control.processor_halted)
+            routes = ProcessorRoutes(await self.senders(), control.processor_halt_reason)
         except ValueError as error:
             raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
-        streams, bounces = Streams(PostgresPauses(self.pool)), Bounces(self.quarantine)
-        gate = Gate(control, routes, meter, streams)
+        streams, bounces = BlockPauses(PostgresPauses(self.pool)), Bounces(self.quarantine)
+        gate = SendChecks(control, routes, meter, streams)
         return HandOver(self.deliveries, self.mailings, presses, gate, bounces, self.owner, stop)
 
     async def run_worker(self, stop: asyncio.Event, broker: Broker) -> None:
         """Consumes until told to stop, and finishes what is in hand."""
-        control, meter = self.control, Meter(self.rates, self.owner)
-        control.report = partial(self.readiness.report, "lineage")
+        control, meter = self.control, RateLimiter(self.rates, self.owner)
+        control.report = partial(self.readiness.report_problem, "lineage")
         handover = await self.handover(control, meter, stop)
         judge = partial(admit, policies=self.policies, templates=self.templates)
         say = partial(apply, self.desks, self.policies)
-        overtime, register = Overtime(handover), Register(self.publishers)
+        overtime, register = HandOverTasks(handover), PublisherRegister(self.publishers)
         intake = Intake(self.mailings, self.upkeep, broker, overtime, self.policies, register, judge, say)
-        await consumers.unless_stopped(stop, patiently(control.refresh))
         note = partial(self.publishers.note_broker_user, self.settings.broker_user)
-        await consumers.unless_stopped(stop, patiently(note))
+        for step in (control.refresh_and_attest, note):
+            await consumers.result_unless_stopped(stop, patiently(step))
         if stop.is_set():
             return
         drained = asyncio.Event()
-        async with self.control.watched(), asyncio.TaskGroup() as watching:
-            watching.create_task(meter.watch(drained))
-            watching.create_task(smtp.part(self._senders, stop))
-            watching.create_task(Relays(handover.routes, self.processors, self.owner, self.readiness).watch(drained))
+        async with self.control.polling(), asyncio.TaskGroup() as watching:
+            watching.create_task(meter.keep_polling(drained))
+            watching.create_task(smtp.shut_down_processors(self._senders, stop))
+            conditions = ConditionReporter(handover.routes, self.processors, self.owner, self.readiness)
+            watching.create_task(conditions.keep_polling(drained))
             try:
                 async with asyncio.TaskGroup() as tasks:
                     self._consume(tasks, broker, intake, overtime, stop)
             finally:
                 stop.set()  # also where a consumer has ended by a bug
-                await overtime.close()
+                await overtime.wait_until_done()
             drained.set()
 
     def _consume(
-        self, tasks: asyncio.TaskGroup, broker: Broker, intake: Intake, overtime: Overtime, stop: asyncio.Event
+        self, tasks: asyncio.TaskGroup, broker: Broker, intake: Intake, overtime: HandOverTasks, stop: asyncio.Event
     ) -> None:
         """Starts a worker's consumers."""
-        consume, at_once = partial(consumers.consume, broker, stop=stop), consumers.EVENTS_AT_ONCE
+        consume, at_once = partial(consumers.consume_queue, broker, stop=stop), consumers.EVENTS_AT_ONCE
         for lane in Lane:
-            events = consumers.take_in(intake, lane)
+            events = consumers.accept_events(intake, lane)
             for _ in range(consumers.TAKERS_A_LANE):
                 tasks.create_task(consume(events_queue(lane), consumers.EVENTS_HELD, events, at_once=at_once))
             for _ in range(consumers.CONSUMERS_A_LANE):
                 batches = consumers.hand_over_batches(overtime, lane, stop)
                 hold = consumers.hold_batches(self.deliveries, self.upkeep)
                 tasks.create_task(consume(batches_queue(lane), consumers.BATCHES_AT_ONCE, batches, give_up=hold))
-        keep = consumers.keep_dead(self.letters, broker, _topology(self.policies).knows)
+        keep = consumers.store_dead_letters(self.letters, broker, _topology(self.policies).knows)
         for queue in DEAD_QUEUES:
             tasks.create_task(consume(queue, 10, keep))
         if not self.settings.in_process:
-            tasks.create_task(consumers.relay(self.outbox, broker, self.letters, self.owner, stop))
+            tasks.create_task(consumers.relay_outbox(self.outbox, broker, self.letters, self.owner, stop))
 
     async def run_timekeeper(self, stop: asyncio.Event, broker: Broker) -> None:
         """Keeps time until told to stop."""
-        async with self.control.watched(), asyncio.TaskGroup() as tasks:
+        async with self.control.polling(), asyncio.TaskGroup() as tasks:
             tasks.create_task(Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies).run(stop))
-            tasks.create_task(Push(self.partners, post, self.policies).run(stop))
+            tasks.create_task(PartnerSync(self.partners, post_json, self.policies).run(stop))
             queues = [queue.name for queue in _topology(self.policies).queues]
-            tasks.create_task(keep_figures(PostgresFigures(self.pool), broker, queues, FLOW, stop))
+            tasks.create_task(refresh_metrics(PostgresFigures(self.pool), broker, queues, FLOW, stop))
 
     async def run_web(
         self,
@@ -295,7 +292,7 @@ class App:
         from mailer.web.site import Site
 
         if operators is not None and self.settings.captures:
-            operators.other = create_inbox(Inbox(self.settings.data / "captured"))
+            operators.other = create_inbox(CaptureFolder(self.settings.data / "captured"))
         judge = partial(admit, policies=self.policies, templates=self.templates)
         site = Site(
             links=self.links,
@@ -317,7 +314,7 @@ class App:
             registry=WEB,
             public_url=self.settings.public_url,
         )
-        async with self.control.watched():
+        async with self.control.polling():
             await serve_site(site, self.settings.host, self.settings.port, stop, announce)
 
 
@@ -351,7 +348,7 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
 
             async def greet(connection: Fresh) -> None:
                 if app is not None:  # the first connection is met below
-                    await app.control.meet(partial(ask, connection, patience=10))
+                    await app.control.check_new_connection(partial(ask, connection, patience=10))
 
             connect = partial(open_pool, url, limits=SERVING if wait else ATTENDED, greet=greet)
             pool = await (patiently(connect) if wait else connect())
@@ -362,7 +359,7 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
         stack.push_async_callback(pool.close)
         await database_startup.examine(pool, wait=wait)
         app = App(settings, pool, stack, readiness or Readiness())
-        meet = partial(app.control.meet, app.halts.ask)
+        meet = partial(app.control.check_new_connection, app.halts.ask)
         await (patiently(meet) if wait else meet())
         yield app
 

@@ -110,7 +110,7 @@ class Watch:
         self._report("clock", wrong)
 
     def _report(self, name: str, problem: str | None) -> None:
-        if not self._readiness.report(name, problem):
+        if not self._readiness.report_problem(name, problem):
             return
         if problem:
             log.warning("this process cannot work", of=name, problem=problem)

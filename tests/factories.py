@@ -17,14 +17,14 @@ from mailer.database.statements import Pool
 from mailer.events import MessageEvent, validate_event
 from mailer.ledger.export import PostgresLedger
 from mailer.ledger.writers import Writers
-from mailer.pipeline.background_hand_overs import Overtime
-from mailer.pipeline.block_pauses import Streams
+from mailer.pipeline.background_hand_overs import HandOverTasks
+from mailer.pipeline.block_pauses import BlockPauses
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
-from mailer.pipeline.preparation import Gate
-from mailer.pipeline.publisher_rights import Register
-from mailer.pipeline.rates import Meter
-from mailer.pipeline.routing import Routes
+from mailer.pipeline.preparation import SendChecks
+from mailer.pipeline.publisher_rights import PublisherRegister
+from mailer.pipeline.rates import RateLimiter
+from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import CATEGORIES
 from mailer.policy.frequency_counts import rates_of
@@ -37,7 +37,7 @@ from mailer.ports.broker import Message
 from mailer.ports.dead_letters import DeadKind
 from mailer.ports.halts import Notes
 from mailer.ports.mailings import Accepted, NewMailing
-from mailer.ports.processor import Outgoing, Permit, Processor
+from mailer.ports.processor import OutgoingMessage, Permit, Processor
 from mailer.ports.uuids import uuid7
 from mailer.postgres.account_stores import desks
 from mailer.postgres.address_hashing import AddressHasher
@@ -60,7 +60,7 @@ from mailer.postgres.stream_pauses import PostgresPauses
 from mailer.postgres.suppressions import PostgresSuppressions
 from mailer.postgres.timekeeping import PostgresUpkeep
 from mailer.rendering.event_checks import admit
-from mailer.rendering.mailing import Presses
+from mailer.rendering.mailing import RendererCache
 from mailer.rendering.signed_links import Links
 from mailer.rendering.template_library import TemplateLibrary
 from tests.brokers import FakeBroker
@@ -146,19 +146,19 @@ def new_mailing(event: MessageEvent, publisher: str = "key:shop", controller: st
 class FakeProcessor:
     """Takes messages, and answers as the test wants."""
 
-    answer: Callable[[Outgoing], Outcome] = lambda outgoing: ACCEPTED
+    answer: Callable[[OutgoingMessage], Outcome] = lambda outgoing: ACCEPTED
     name: str = "fake"
     country: str = "ZZ"
     contract: str = "none"
     outside: bool = False
     weight: int = 1
     purposes: frozenset[str] | None = None
-    way: str | None = None
-    sent: list[Outgoing] = field(default_factory=list)
+    weakest_encryption: str | None = None
+    sent: list[OutgoingMessage] = field(default_factory=list)
     windows: list[int] = field(default_factory=list)
 
     async def send(
-        self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
     ) -> list[Outcome]:
         """Answers for each that may begin; what is unsent was never seen."""
         self.windows.append(len(window))
@@ -243,7 +243,7 @@ class World:
         self.stop = asyncio.Event()
         self.broker = FakeBroker()
         self.processor = FakeProcessor()
-        self.presses = Presses(self.policies, templates(), Links("https://mail.example", (KEY,)), None)
+        self.presses = RendererCache(self.policies, templates(), Links("https://mail.example", (KEY,)), None)
 
     def open_deliveries(self, lease_seconds: float = 60) -> PostgresDeliveries:
         """The deliveries, with what the policies count."""
@@ -263,16 +263,22 @@ class World:
 
     def handover_by(self, processors: Sequence[Processor], deliveries: PostgresDeliveries | None = None) -> HandOver:
         """The hand-over to several processors."""
-        streams = Streams(PostgresPauses(self.pool))
-        gate = Gate(self.halted, Routes(processors, self.halted.processor_halted), Meter(self.rates, "worker"), streams)
+        streams = BlockPauses(PostgresPauses(self.pool))
+        gate = SendChecks(
+            self.halted,
+            ProcessorRoutes(processors, self.halted.processor_halt_reason),
+            RateLimiter(self.rates, "worker"),
+            streams,
+        )
         bounces = Bounces(PostgresQuarantine(self.pool, self.writers, self.hasher))
         return HandOver(deliveries or self.deliveries, self.mailings, self.presses, gate, bounces, "worker", self.stop)
 
     def intake(self) -> Intake:
         """The intake, with the real judgement of events."""
-        judge, over = partial(admit, policies=self.policies, templates=templates()), Overtime(self.handover())
+        judge = partial(admit, policies=self.policies, templates=templates())
+        over = HandOverTasks(self.handover())
         say = partial(apply, self.desks, self.policies)
-        register = Register(self.publishers)
+        register = PublisherRegister(self.publishers)
         return Intake(self.mailings, self.upkeep, self.broker, over, self.policies, register, judge, say)
 
     def timekeeper(self, copies: int = 3) -> Timekeeper:
@@ -310,7 +316,7 @@ class World:
         """Has a second person release the newest mailing, and hands it over."""
         [newest] = await self.mailings.latest(1)
         await self.mailings.release(newest.id, "Grace")
-        await self.timekeeper().tick()
+        await self.timekeeper().run_once()
         await self.run_published()
 
     async def drop(self, mailing_id: UUID) -> None:
@@ -364,7 +370,7 @@ class World:
     async def run_published(self, processor: FakeProcessor | None = None) -> None:
         """Hands over the batches that were published."""
         for message in self.broker.take():
-            await self.handover(processor).run([json.loads(message.body)["batch"]])
+            await self.handover(processor).hand_over_batches([json.loads(message.body)["batch"]])
 
 
 @asynccontextmanager

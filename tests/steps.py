@@ -23,7 +23,7 @@ from mailer.ports.standings import Flag
 from mailer.ports.uuids import uuid7
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.rendering.event_checks import admit
-from mailer.rendering.mailing import Presses
+from mailer.rendering.mailing import RendererCache
 from mailer.rendering.signed_links import Links
 from tests.factories import World, make_event, policies, templates
 from tests.integration.web_world import PUBLIC_URL, browse
@@ -71,7 +71,7 @@ class Steps:
 
     def _prepare(self) -> None:
         self.links = Links(PUBLIC_URL, self.keys)
-        self.world.presses = Presses(self.world.policies, templates(), self.links, None)
+        self.world.presses = RendererCache(self.world.policies, templates(), self.links, None)
 
     async def imported(self, account: Account, scope: str | None = None, address: str | None = None) -> None:
         """A file has the account, as it is now."""
@@ -132,15 +132,15 @@ class Steps:
         rows = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", accepted.mailing_id)
         batches = [row["id"] for row in rows]
         if policy.categories[category].needs_release:
-            await world.handover().run(batches)
+            await world.handover().hand_over_batches(batches)
             assert not world.processor.sent, "it waits for a second person (invariant 9)"
             await world.mailings.release(accepted.mailing_id, "Dana Duty")
         deliveries = Racing(world.pool, world.writers, rates_of(world.policies.values()))
         deliveries.meanwhile = meanwhile
-        await world.handover(deliveries=deliveries).run(batches)
+        await world.handover(deliveries=deliveries).hand_over_batches(batches)
         for _ in range(2):
             await world.due_now()
-            await world.timekeeper().tick()
+            await world.timekeeper().run_once()
             await world.run_published()
         return accepted.mailing_id
 

@@ -33,7 +33,7 @@ from mailer.policy.identity import Identity, IdentityKind
 from mailer.policy.publisher_rights import Rights
 from mailer.ports.broker import Broker
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
-from mailer.processors.capture import Inbox, smtp_server_class
+from mailer.processors.capture import CaptureFolder, smtp_server_class
 from mailer.runtime.logs import free_output, set_up_logs
 from mailer.runtime.process import watched
 from mailer.runtime.readiness import Readiness
@@ -95,7 +95,7 @@ async def _main(stay: bool) -> bool:
 
 async def _tell(app: App, broker: Broker, narrator: Narrator, stay: bool) -> None:
     data, site = app.settings.data, app.settings.public_url
-    mailbox = Inbox(data / "captured")
+    mailbox = CaptureFolder(data / "captured")
     examples = bundled_files.folder("examples")
     mailings = await tell(Stage(_Commands(app, broker), mailbox, site, examples, data, narrator))
     for line in _where(app.settings, mailings, stay):

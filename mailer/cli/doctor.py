@@ -31,7 +31,7 @@ from mailer.ports.broker import BrokerUnavailable
 from mailer.ports.database_errors import DatabaseAway
 from mailer.postgres import migrations
 from mailer.postgres.condition import read_condition, read_stock
-from mailer.processors.relay_url import Relay, Tls, is_loopback, parse
+from mailer.processors.relay_url import RelaySettings, TlsMode, is_loopback, parse_relay_url
 from mailer.rendering.template_library import TemplateError
 from mailer.settings import Settings, SettingsError
 
@@ -80,7 +80,7 @@ async def _examine(current: Settings, lookup: Lookup) -> AsyncIterator[Finding]:
         yield ok("relays", "mail goes to nobody: MAILER_PROCESSORS is capture://")
         return
     try:
-        policies, to = load_policies(current), [parse(url) for url in current.processors]
+        policies, to = load_policies(current), [parse_relay_url(url) for url in current.processors]
         signers = signing_keys.signers(current)
     except (*_REFUSED, ValueError) as error:
         yield problem("mail", str(error))
@@ -175,7 +175,7 @@ def _domains(policies: Mapping[str, Policy], keys: Mapping[str, Mapping[str, str
         yield domains.Domain(name, sorted(below), keys.get(name, {}))
 
 
-async def _mail(lookup: Lookup, to: Sequence[Relay], senders: Sequence[domains.Domain]) -> list[Finding]:
+async def _mail(lookup: Lookup, to: Sequence[RelaySettings], senders: Sequence[domains.Domain]) -> list[Finding]:
     """The findings about relays and domains, asked at the same time."""
     outside: dict[str, Sequence[Address]] = {}
     findings: list[Finding] = []
@@ -195,6 +195,6 @@ async def _mail(lookup: Lookup, to: Sequence[Relay], senders: Sequence[domains.D
     return findings
 
 
-def _target(relay: Relay) -> relays.Target:
-    implicit, starttls = relay.tls is Tls.IMPLICIT, relay.tls is Tls.STARTTLS
+def _target(relay: RelaySettings) -> relays.Target:
+    implicit, starttls = relay.tls is TlsMode.IMPLICIT, relay.tls is TlsMode.STARTTLS
     return relays.Target(relay.name, relay.host, relay.port, implicit, starttls, relay.helo)

@@ -14,7 +14,7 @@ from mailer.cli.shared import fail, note, out, run, settings, until_signalled
 from mailer.database.connections import ATTENDED, open_pool
 from mailer.database_startup import Watch
 from mailer.embedded import Unavailable
-from mailer.pipeline.consumers import unless_stopped
+from mailer.pipeline.consumers import result_unless_stopped
 from mailer.ports.broker import Broker
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.migrations import MigrationFailed
@@ -67,7 +67,7 @@ def worker() -> None:
 
     async def work(app: App, stop: asyncio.Event, _: OperatorPort) -> None:
         log.info("worker started", owner=app.owner, templates=len(app.templates))
-        broker = await unless_stopped(stop, app.broker())
+        broker = await result_unless_stopped(stop, app.broker())
         _settle_memory()
         if broker is not None:
             async with asyncio.TaskGroup() as tasks:
@@ -92,7 +92,7 @@ def timekeeper() -> None:
 
     async def work(app: App, stop: asyncio.Event, _: OperatorPort) -> None:
         log.info("timekeeper started", owner=app.owner)
-        broker = await unless_stopped(stop, app.broker())
+        broker = await result_unless_stopped(stop, app.broker())
         if broker is not None:
             await app.run_timekeeper(stop, broker)
 
@@ -106,16 +106,16 @@ def _serve(name: str, work: Work, *registries: CollectorRegistry) -> None:
         stop, readiness, current = until_signalled(), Readiness(), settings()
         set_up_logs(json=current.log_json)
         free_output()
-        readiness.report("start", "it starts, and waits for the database")
+        readiness.report_problem("start", "it starts, and waits for the database")
         async with AsyncExitStack() as stack:
             host, port = current.metrics_host, current.metrics_port
             operators = await stack.enter_async_context(watched(name, host, port, readiness, registries))
             if port:
                 log.info("operators are answered", host=host, port=port)
             opening = stack.enter_async_context(open_app(current, wait=True, readiness=readiness))
-            app = await unless_stopped(stop, opening)
+            app = await result_unless_stopped(stop, opening)
             if app is not None:
-                readiness.report("start", None)
+                readiness.report_problem("start", None)
                 watch = Watch(app.pool, readiness, dates=name != "web")
                 await watch.look()
                 watching = asyncio.create_task(watch.run())

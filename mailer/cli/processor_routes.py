@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from mailer.app import App
-from mailer.pipeline.routing import NoRoute, Routes
+from mailer.pipeline.routing import NoRoute, ProcessorRoutes
 from mailer.policy.category import Lane
 from mailer.policy.policy_file import Policy
 
@@ -12,6 +12,6 @@ async def no_route(app: App, policy: Policy, purpose: str, lane: Lane) -> NoRout
     """Returns why none of the processors that are configured here may have such mail; None: one may."""
     if app.settings.captures:
         return None
-    routes = Routes(await app.senders(), lambda name: None)
-    route = routes.choose(policy, purpose, datetime.now(UTC), lane=lane)
+    routes = ProcessorRoutes(await app.senders(), lambda name: None)
+    route = routes.choose_processor(policy, purpose, datetime.now(UTC), lane=lane)
     return route if isinstance(route, NoRoute) else None

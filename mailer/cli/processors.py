@@ -14,7 +14,7 @@ from mailer.ports.processor_states import RelayState
 from mailer.ports.rights import Holder, Keeper, Purge
 from mailer.ports.stream_pauses import SET_UP, Pause
 from mailer.postgres.stream_pauses import PostgresPauses
-from mailer.processors.relay_url import parse
+from mailer.processors.relay_url import parse_relay_url
 
 app = typer.Typer(help="Processors: list, pause, resume, confirm-purge, confirm-erasure.", no_args_is_help=True)
 
@@ -75,7 +75,7 @@ def list_(json: AsJson = False) -> None:
 def pause(name: Name, by: stop_start.By = "", reason: stop_start.Reason = "", json: AsJson = False) -> None:
     """Hands nothing more to a processor, from two seconds on."""
     current = settings()
-    names = ["capture"] if current.captures else [parse(url).name for url in current.processors]
+    names = ["capture"] if current.captures else [parse_relay_url(url).name for url in current.processors]
     if name not in names:
         fail(f"MAILER_PROCESSORS has no processor {name}; there are {', '.join(names)}", 2)
     stop_start.halt_one(Scope.PROCESSOR, name, by, reason, json)

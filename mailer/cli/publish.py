@@ -26,7 +26,7 @@ from mailer.event_digests import Contents, IdTaken, differing
 from mailer.events import Audience, EventRefused, MessageEvent
 from mailer.input_types import read_json
 from mailer.ledger.writers import Writers
-from mailer.pipeline.publisher_rights import wish_of
+from mailer.pipeline.publisher_rights import required_right
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import refusal
 from mailer.postgres.address_hashing import AddressHasher
@@ -245,7 +245,7 @@ async def _find_lacking(
 ) -> list[str]:
     """Finds the rights that who publishes lacks, as intake does."""
     identity, known = acting(), await publishers.everybody()
-    wishes = [(line, wish_of(policies, line.event)) for line in lines]
+    wishes = [(line, required_right(policies, line.event)) for line in lines]
     said = [(line, refusal(identity, known.get(identity), wish)) for line, wish in wishes if wish is not None]
     return [f"{line.place}{why}" for line, why in said if why]
 

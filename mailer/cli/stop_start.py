@@ -66,7 +66,7 @@ def start(
     who = person(by)
 
     async def act(app: App) -> tuple[bool, tuple[UUID, int] | None, Answer]:
-        await app.control.look()  # what this machine remembers counts, too
+        await app.control.query_halts()  # what this machine remembers counts, too
         begun = await _go_on(app, after_restore, who) if after_restore else None
         answer = await app.halts.ask((), (), ())
         if answer.went_back or answer.waiting:
@@ -95,7 +95,7 @@ def start(
 async def _go_on(app: App, after_restore: AfterRestore, by: str) -> tuple[UUID, int]:
     optional = [category for category in CATEGORIES.values() if category.optional]
     begun = await app.halts.go_on(by, optional if after_restore is AfterRestore.END else None)
-    await app.control.look()  # and remembers the new lineage
+    await app.control.query_halts()  # and remembers the new lineage
     return begun
 
 

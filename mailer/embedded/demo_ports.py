@@ -59,10 +59,10 @@ class Pipeline(Protocol):
 class Mailbox(Protocol):
     """Captured mail, without ever holding all of it. Reads files, so it is called in a thread."""
 
-    def count(self) -> int:
+    def count_mails(self) -> int:
         """How many messages were captured."""
         ...
 
-    def received_by(self, address: str) -> Sequence[CapturedMail]:
+    def mails_received_by(self, address: str) -> Sequence[CapturedMail]:
         """What one address got, newest first."""
         ...

@@ -16,7 +16,7 @@ MOST = 8
 """Hand-overs of a lane that go on by themselves; with more than that, consumers wait."""
 
 
-class Overtime:
+class HandOverTasks:
     """Hands batches over for the consumers of a worker.
 
     A claim and its lease keep what goes on by itself, as they do in a consumer: its message may be settled.
@@ -32,26 +32,26 @@ class Overtime:
         self._most = most
         self._left = dict[asyncio.Task[None], str]()
 
-    async def run(
+    async def hand_over(
         self,
         lane: Lane | str,
         batches: Sequence[int],
         facts: Mapping[UUID, MailingFacts | None] = MappingProxyType({}),
     ) -> None:
-        """Hands batches over; see `HandOver.run`. Returns before that is done where a processor takes long."""
+        """Hands batches over, see `HandOver.hand_over_batches`; returns before the end if a processor takes long."""
         is_left: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
         def leave() -> None:
-            if not is_left.done() and self._has_room(lane):
+            if not is_left.done() and self._has_capacity(lane):
                 self._left[task] = lane
-                task.add_done_callback(self._end)
+                task.add_done_callback(self._forget_task)
                 is_left.set_result(True)
 
         def end(_: asyncio.Task[None]) -> None:
             if not is_left.done():
                 is_left.set_result(False)
 
-        task = asyncio.create_task(self._handover.run(batches, facts, leave))
+        task = asyncio.create_task(self._handover.hand_over_batches(batches, facts, leave))
         task.add_done_callback(end)
         try:
             if not await is_left:
@@ -61,14 +61,14 @@ class Overtime:
             await asyncio.gather(task, return_exceptions=True)
             raise
 
-    async def close(self) -> None:
+    async def wait_until_done(self) -> None:
         """Returns once all of them are through. Who told them to stop has set the worker's own `stop`."""
         await asyncio.gather(*self._left, return_exceptions=True)
 
-    def _has_room(self, lane: str) -> bool:
+    def _has_capacity(self, lane: str) -> bool:
         return Counter(self._left.values())[lane] < self._most
 
-    def _end(self, task: asyncio.Task[None]) -> None:
+    def _forget_task(self, task: asyncio.Task[None]) -> None:
         del self._left[task]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.warning("a hand-over was left to its lease", error=place_of(error))

@@ -11,7 +11,7 @@ LONGEST_PAUSE = 5.0
 Key = TypeVar("Key", bound=Hashable)
 
 
-class Resting(Generic[Key]):
+class Backoff(Generic[Key]):
     """The destinations that wait before they are tried again.
 
     Args:
@@ -22,12 +22,12 @@ class Resting(Generic[Key]):
         self._clock = clock
         self._pauses = dict[Key, tuple[float, float]]()
 
-    def keys(self) -> list[Key]:
+    def waiting_keys(self) -> list[Key]:
         """Those that wait now."""
         now = self._clock()
         return [key for key, (_, until) in self._pauses.items() if until > now]
 
-    def note(self, taken: Collection[Key], refused: Collection[Key]) -> tuple[set[Key], set[Key]]:
+    def note_results(self, taken: Collection[Key], refused: Collection[Key]) -> tuple[set[Key], set[Key]]:
         """Notes who took messages and who did not; who did both has to wait.
 
         Returns:

@@ -28,7 +28,7 @@ Stream = tuple[str, str, str | None]
 """Processor, category, recipient domain (None: all)."""
 
 
-class Streams:
+class BlockPauses:
     """What this process knows of pauses. Breach mail never pauses.
 
     Args:
@@ -44,7 +44,7 @@ class Streams:
         self._read_at = float("-inf")
         self._told: dict[tuple[str, str | None], datetime] = {}
 
-    async def look(self) -> None:
+    async def reload_pauses(self) -> None:
         """Reads what other workers have found, at most once a second; before a window is decided on."""
         if self._clock() - self._read_at < _SECONDS:
             return
@@ -59,14 +59,16 @@ class Streams:
         else:
             self._until = known
 
-    def paused(self, processor: str, category: Category, domain: str, now: datetime) -> datetime | None:
+    def paused_until(self, processor: str, category: Category, domain: str, now: datetime) -> datetime | None:
         """Until when mail of a category may not go to a recipient domain (in lower case); None: it may."""
         if not self._until or category.lane is Lane.BREACH:
             return None
         until = [self._until.get((processor, category.name, name), now) for name in (domain, None)]
         return max(until) if max(until) > now else None
 
-    async def note(self, processor: str, sent: Sequence[tuple[Category, str]], outcomes: Sequence[Outcome]) -> None:
+    async def record_outcomes(
+        self, processor: str, sent: Sequence[tuple[Category, str]], outcomes: Sequence[Outcome]
+    ) -> None:
         """What came of a window.
 
         Args:
@@ -74,20 +76,22 @@ class Streams:
             sent: each message's category, as which it was sent, and its recipient domain in lower case.
             outcomes: of the same messages.
         """
-        blocked = self._blocked(processor, sent, outcomes)
+        blocked = self._streams_to_pause(processor, sent, outcomes)
         broken = [pair for pair in zip(sent, outcomes, strict=True) if pair[1].result is Result.SET_UP]
         if not blocked and not broken:
             return
         try:
             now = datetime.now(UTC)
-            pauses = self._stop(processor, broken, now) + (self._pause(processor, blocked, now) if blocked else [])
+            pauses = self._pause_broken_setup(processor, broken, now) + (
+                self._pause_streams(processor, blocked, now) if blocked else []
+            )
             if pauses:
                 await self._pauses.pause(pauses)
         except Exception:
             # The window's outcomes must not be lost for it; the other workers find out by themselves.
             log.exception("pauses could not be shared")
 
-    def _stop(
+    def _pause_broken_setup(
         self, processor: str, broken: Sequence[tuple[tuple[Category, str], Outcome]], now: datetime
     ) -> list[Pause]:
         """Stops streams at domains that find our set-up broken, and pages whoever can mend it, once."""
@@ -104,12 +108,12 @@ class Streams:
                     check=checks(outcome.status, says),
                 )
             stream = processor, category.name, domain
-            if category.lane is not Lane.BREACH and self._is_sure(stream, outcome):
+            if category.lane is not Lane.BREACH and self._is_domain_wide(stream, outcome):
                 pauses[stream] = Pause(*stream, now + STOP, SET_UP, says)
         self._until |= {stream: pause.until for stream, pause in pauses.items()}
         return list(pauses.values())
 
-    def _is_sure(self, stream: Stream, outcome: Outcome) -> bool:
+    def _is_domain_wide(self, stream: Stream, outcome: Outcome) -> bool:
         """Tells whether the domain says so: words alone may be a single mailbox's own, unless they come in a row."""
         if checks_of_status(outcome.status) is None:
             self._streaks[stream] += 1
@@ -118,7 +122,7 @@ class Streams:
         self._streaks.pop(stream, None)
         return True
 
-    def _pause(self, processor: str, blocked: Collection[Stream], now: datetime) -> list[Pause]:
+    def _pause_streams(self, processor: str, blocked: Collection[Stream], now: datetime) -> list[Pause]:
         """Pauses streams, and altogether what pauses for many domains."""
         until = now + PAUSE
         self._until |= dict.fromkeys(blocked, until)
@@ -134,7 +138,7 @@ class Streams:
         self._until |= dict.fromkeys(whole, until)
         return [Pause(*stream, until) for stream in (*blocked, *whole)]
 
-    def _blocked(
+    def _streams_to_pause(
         self, processor: str, sent: Sequence[tuple[Category, str]], outcomes: Sequence[Outcome]
     ) -> Collection[Stream]:
         """The streams that have been blocked too often in a row by now, each once."""

@@ -11,7 +11,7 @@ PROBE_SECONDS: Final = 60.0
 """When a probe of which nothing was heard is given up: no lease is longer."""
 
 
-class Breaker:
+class CircuitBreaker:
     """Closed while the processor answers, open after it did not, and half-open while a window's worth probes it.
 
     What is left of the probe is a number while it is half-open, and None else.
@@ -28,11 +28,11 @@ class Breaker:
         self._failures = 0
         self._left: int | None = None
 
-    def admits(self, now: float) -> bool:
-        """Whether a message may go through; `take` tells that it does."""
+    def allows_message(self, now: float) -> bool:
+        """Whether a message may go through; `record_attempt` tells that it does."""
         return self.closed or bool(self._left) or now >= self.retry_at
 
-    def take(self, now: float) -> None:
+    def record_attempt(self, now: float) -> None:
         """A message goes through: one of the probe's, unless the breaker is closed."""
         if self.closed:
             return
@@ -41,11 +41,11 @@ class Breaker:
             self.retry_at = now + PROBE_SECONDS
         self._left -= 1
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
         """The processor has answered."""
         self.closed, self._failures, self._left = True, 0, None
 
-    def failed(self, now: float, spread: float) -> None:
+    def record_failure(self, now: float, spread: float) -> None:
         """The processor did not answer. While it is open that is known: the window had begun before.
 
         Args:

@@ -1,7 +1,7 @@
 """The last entries that each process of a machine has committed to the ledger, in small files outside of the database.
 
 A process notes each commit before anybody is told of it, and before a message of it is handed over: one `pwrite` of 32
-octets, which outlives the process. `sync` makes it outlive the machine.
+octets, which outlives the process. `sync_to_disk` makes it outlive the machine.
 """
 
 import fcntl
@@ -30,7 +30,7 @@ _SLOT = Struct(">16sQI4x")
 _SUFFIX = ".trace"
 
 
-class Traces:
+class CommitTraces:
     """This process's own trace, and those of the others in its folder.
 
     A file is locked as long as its process lives, which the kernel sees to.
@@ -55,7 +55,7 @@ class Traces:
         """Tells whether all that this process has noted is on disk."""
         return self._noted == self._synced
 
-    def begin(self, lineage: UUID) -> None:
+    def begin_lineage(self, lineage: UUID) -> None:
         """Notes from now on what is committed to this database.
 
         Raises:
@@ -65,9 +65,9 @@ class Traces:
             self._slots, self._noted, self._synced = [], 0, 0
         self._lineage = lineage
         if self._slots or self._descriptor is not None:
-            self._write_all()
+            self._write_notes()
 
-    def note(self, writer: UUID, n: int) -> None:
+    def note_entry(self, writer: UUID, n: int) -> None:
         """Notes an entry in the place of the oldest one.
 
         Raises:
@@ -77,11 +77,11 @@ class Traces:
         self._slots[place : place + 1] = [(writer, n)]
         self._noted += 1
         if self._descriptor is not None:
-            os.pwrite(self._descriptor, _packed((writer, n)), _HEADER.size + place * _SLOT.size)
+            os.pwrite(self._descriptor, _pack_head((writer, n)), _HEADER.size + place * _SLOT.size)
         elif self._lineage is not None:
-            self._write_all()
+            self._write_notes()
 
-    def sync(self) -> None:
+    def sync_to_disk(self) -> None:
         """Returns once all that was noted is on disk. What newer notes stand for is forgotten then.
 
         Raises:
@@ -97,7 +97,7 @@ class Traces:
             for id_ in ended:
                 (self._folder / f"{id_}{_SUFFIX}").unlink(missing_ok=True)
 
-    def check_off(self, ended: frozenset[UUID]) -> None:
+    def forget_traces(self, ended: frozenset[UUID]) -> None:
         """The database has all that some processes have committed that have ended; a newer note will stand for it."""
         if not self._checked[1]:
             self._checked = (self._noted, ended)
@@ -108,7 +108,7 @@ class Traces:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _write_all(self) -> None:
+    def _write_notes(self) -> None:
         if self._lineage is None:
             return
         if self._descriptor is None:
@@ -119,15 +119,15 @@ class Traces:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             fresh.rename(self._file)
             self._descriptor = descriptor
-        content = _HEADER.pack(b"mailer trace 1", self._lineage.bytes) + b"".join(map(_packed, self._slots))
+        content = _HEADER.pack(b"mailer trace 1", self._lineage.bytes) + b"".join(map(_pack_head, self._slots))
         os.pwrite(self._descriptor, content.ljust(_HEADER.size + SLOTS * _SLOT.size, b"\0"), 0)
 
-    def read(self) -> list[Trace]:
+    def read_traces(self) -> list[Trace]:
         """The traces of the folder, this process's own first."""
-        own = [] if self._lineage is None else [Trace(self.id, self._lineage, _newest(self._slots))]
-        return own + list(self._others())
+        own = [] if self._lineage is None else [Trace(self.id, self._lineage, _newest_heads(self._slots))]
+        return own + list(self._other_traces())
 
-    def _others(self) -> Iterator[Trace]:
+    def _other_traces(self) -> Iterator[Trace]:
         """Of those that have ended, the last: what they have committed comes after what the ones before them have."""
         if not self._folder.is_dir():
             return
@@ -136,18 +136,18 @@ class Traces:
             files.sort(key=lambda file: file.stat().st_mtime, reverse=True)
         for file in files[:FILES_READ]:
             with suppress(OSError):
-                if (trace := _read(file)) is not None:
+                if (trace := _read_trace(file)) is not None:
                     yield trace
         for file in files[FILES_KEPT:]:
             file.unlink(missing_ok=True)
 
 
-def _packed(head: Head) -> bytes:
+def _pack_head(head: Head) -> bytes:
     writer, n = head
     return _SLOT.pack(writer.bytes, n, zlib.crc32(writer.bytes + n.to_bytes(8)))
 
 
-def _newest(heads: Collection[Head]) -> frozenset[Head]:
+def _newest_heads(heads: Collection[Head]) -> frozenset[Head]:
     """The highest entry of each writer: the lower ones were committed before it."""
     highest: dict[UUID, int] = {}
     for writer, n in heads:
@@ -155,7 +155,7 @@ def _newest(heads: Collection[Head]) -> frozenset[Head]:
     return frozenset(highest.items())
 
 
-def _read(file: Path) -> Trace | None:
+def _read_trace(file: Path) -> Trace | None:
     """The trace of another process; None where the file is none, or too old to say anything."""
     with file.open("rb") as opened:
         dead = _is_unlocked(opened.fileno())
@@ -171,7 +171,7 @@ def _read(file: Path) -> Trace | None:
     slots = [(UUID(bytes=writer), n, crc) for writer, n, crc in (_SLOT.unpack_from(content, place) for place in places)]
     heads = [(writer, n) for writer, n, crc in slots if n and crc == zlib.crc32(writer.bytes + n.to_bytes(8))]
     try:
-        return Trace(UUID(file.name.removesuffix(_SUFFIX)), UUID(bytes=lineage), _newest(heads), dead)
+        return Trace(UUID(file.name.removesuffix(_SUFFIX)), UUID(bytes=lineage), _newest_heads(heads), dead)
     except ValueError:
         return None
 

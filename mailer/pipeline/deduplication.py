@@ -8,14 +8,16 @@ from uuid import UUID
 from mailer.policy.frequency_counts import may_count
 from mailer.ports.deliveries import IN_DOUBT, Carrier, Row, State
 from mailer.rendering.mailboxes import mailbox, relatives
-from mailer.rendering.mailing import Press
+from mailer.rendering.mailing import MailingRenderer
 
 Key = tuple[UUID, int]
 
 _COPIED = frozenset({State.INTENDED, State.HANDED_OVER, State.IN_DOUBT, State.DEFERRED})
 
 
-def as_copy(row: Row, carrier: Carrier, fates: Mapping[Key, State], now: datetime, *, each_told: bool) -> Row | None:
+def row_as_duplicate(
+    row: Row, carrier: Carrier, fates: Mapping[Key, State], now: datetime, *, each_told: bool
+) -> Row | None:
     """The row as it is decided on where another recipient carries its text; None: it may carry the text itself.
 
     Args:
@@ -35,7 +37,9 @@ def as_copy(row: Row, carrier: Carrier, fates: Mapping[Key, State], now: datetim
     return replace(row, standing=replace(row.standing, copy_of=carrier.recipient_id, copy_known_at=known_at))
 
 
-def windows(rows: Sequence[Row], size: int, alone: Mapping[Key, Collection[object]]) -> Iterator[Sequence[Row]]:
+def split_into_windows(
+    rows: Sequence[Row], size: int, alone: Mapping[Key, Collection[object]]
+) -> Iterator[Sequence[Row]]:
     """The rows in their order, a window at a time.
 
     What stands under `alone` may occur a single time in a window: the next finds that its standing has another version
@@ -65,7 +69,7 @@ def windows(rows: Sequence[Row], size: int, alone: Mapping[Key, Collection[objec
         waiting = later
 
 
-def once(rows: Sequence[Row], presses: Mapping[UUID, Press]) -> Mapping[Key, set[object]]:
+def single_use_keys(rows: Sequence[Row], presses: Mapping[UUID, MailingRenderer]) -> Mapping[Key, set[object]]:
     """Keys that may be met a single time in a window: who is counted against a cap, and an address that is invited.
 
     Of the latter there may be several in mailings that were taken together; none of them would begin (`use_addresses`).

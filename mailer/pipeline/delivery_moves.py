@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from mailer.pipeline.deduplication import Key
-from mailer.pipeline.transitions import BUG, Step, held_by_bug
+from mailer.pipeline.transitions import BUG, DeliveryStep, hold_for_bug
 from mailer.policy.category import CATEGORIES
 from mailer.ports.deliveries import Claim, Deliveries, Move, Row, State
 from mailer.ports.ledger_entry import Entry, Kind
@@ -15,7 +15,7 @@ from mailer.runtime.error_kinds import place_of
 from mailer.telemetry import HELD_BY_BUGS, log
 
 
-async def move_what_holds(
+async def move_unchanged_deliveries(
     deliveries: Deliveries, claim: UUID | None, changes: Sequence[tuple[Move, Sequence[Entry]]]
 ) -> int:
     """Moves the deliveries that are still as they were left, with their entries; returns how many were not."""
@@ -27,16 +27,16 @@ async def move_what_holds(
     return len(changes) - len(held)
 
 
-async def hold_back(
+async def hold_rows_for_bug(
     deliveries: Deliveries, claim: Claim, rows: Sequence[Row], facts: MailingFacts, error: Exception
 ) -> None:
     """Holds rows of a mailing that cannot be made because of a bug, until a person has them tried again."""
     place = place_of(error)
-    late = await move_what_holds(deliveries, claim.token, [held_by_bug(row, facts, place) for row in rows])
-    note_held(facts.id, facts.category, place, len(rows) - late)
+    late = await move_unchanged_deliveries(deliveries, claim.token, [hold_for_bug(row, facts, place) for row in rows])
+    log_held_deliveries(facts.id, facts.category, place, len(rows) - late)
 
 
-async def hold_batch(deliveries: Deliveries, upkeep: Upkeep, batch: int, reason: str) -> None:
+async def hold_batch_for_bug(deliveries: Deliveries, upkeep: Upkeep, batch: int, reason: str) -> None:
     """Holds what is queued of a batch that cannot even be claimed, so that it is not published again for ever.
 
     Args:
@@ -48,13 +48,13 @@ async def hold_batch(deliveries: Deliveries, upkeep: Upkeep, batch: int, reason:
     queued = await upkeep.queued_of(batch)
     if not queued:
         return
-    changes = [moved(item, item.mailing_id, item.brand, State.HELD, f"{BUG} {reason}") for item in queued]
-    late = await move_what_holds(deliveries, None, changes)
+    changes = [unclaimed_move(item, item.mailing_id, item.brand, State.HELD, f"{BUG} {reason}") for item in queued]
+    late = await move_unchanged_deliveries(deliveries, None, changes)
     await upkeep.sweep(queued[0].mailing_id)
-    note_held(queued[0].mailing_id, queued[0].category, reason, len(queued) - late)
+    log_held_deliveries(queued[0].mailing_id, queued[0].category, reason, len(queued) - late)
 
 
-def moved(
+def unclaimed_move(
     item: Queued | Stale | Open,
     mailing_id: UUID,
     brand: str,
@@ -97,7 +97,7 @@ def moved(
     return move, (entry,)
 
 
-def note_held(mailing_id: UUID, category: str, place: str, deliveries: int) -> None:
+def log_held_deliveries(mailing_id: UUID, category: str, place: str, deliveries: int) -> None:
     """Tells operators of deliveries that a bug holds back; an unknown category counts as mandatory."""
     if deliveries:
         kind = "optional" if category in CATEGORIES and CATEGORIES[category].optional else "mandatory"
@@ -111,13 +111,15 @@ def note_held(mailing_id: UUID, category: str, place: str, deliveries: int) -> N
         )
 
 
-def warn(late: int) -> None:
+def log_late_outcomes(late: int) -> None:
     """Somebody took these rows for a dead worker's; what they have become stands in the ledger already."""
     if late:
         log.warning("outcomes came too late", deliveries=late)
 
 
-def parted(steps: Sequence[Step], refused: frozenset[Key]) -> tuple[list[Step], list[Step]]:
+def split_refused_steps(
+    steps: Sequence[DeliveryStep], refused: frozenset[Key]
+) -> tuple[list[DeliveryStep], list[DeliveryStep]]:
     """The steps that may be taken, and those that were refused."""
     good = [step for step in steps if step.change.move.key not in refused]
     return good, [step for step in steps if step.change.move.key in refused]

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from mailer.pipeline.message_retries import pause
-from mailer.pipeline.queue_depths import read_depths
+from mailer.pipeline.message_retries import sleep_unless_stopped
+from mailer.pipeline.queue_depths import read_queue_depths
 from mailer.ports.broker import Broker
 from mailer.ports.database_errors import DatabaseAway
 from mailer.ports.flow_metrics import FIGURES, Figure, Figures, Values
@@ -22,7 +22,7 @@ _SAMPLED = Figure("mailer_figures_sampled_seconds", "When the figures of the flo
 _QUEUES = Figure("mailer_queue_messages", "Messages that wait in a queue of the broker.", ("queue",))
 
 
-class FlowFigures(Collector):
+class FlowMetricsCollector(Collector):
     """The figures that were read last, as long as they are fresh. Read by another thread.
 
     Args:
@@ -33,7 +33,7 @@ class FlowFigures(Collector):
         self._clock = clock
         self._read: tuple[float, float, Values] | None = None
 
-    def show(self, values: Values, at: float) -> None:
+    def set_values(self, values: Values, at: float) -> None:
         """Shows values that were read at a Unix time, until they are stale or others come."""
         self._read = self._clock(), at, values
 
@@ -42,28 +42,28 @@ class FlowFigures(Collector):
         if self._read is None or self._clock() - self._read[0] > STALE:
             return
         _, at, values = self._read
-        yield _family(_SAMPLED, [((), at)])
+        yield _metric_family(_SAMPLED, [((), at)])
         for name, samples in values.items():
-            yield _family(_QUEUES if name == "queues" else FIGURES[name], samples)
+            yield _metric_family(_QUEUES if name == "queues" else FIGURES[name], samples)
 
     def describe(self) -> Iterable[Metric]:
         """All that may be shown."""
-        return [_family(figure, []) for figure in (_SAMPLED, _QUEUES, *FIGURES.values())]
+        return [_metric_family(figure, []) for figure in (_SAMPLED, _QUEUES, *FIGURES.values())]
 
 
-def _family(figure: Figure, samples: Sequence[tuple[tuple[str, ...], float]]) -> Metric:
+def _metric_family(figure: Figure, samples: Sequence[tuple[tuple[str, ...], float]]) -> Metric:
     family = GaugeMetricFamily(figure.metric, figure.help, labels=figure.labels)
     for labels, value in samples:
         family.add_metric(labels, value)
     return family
 
 
-FLOW = FlowFigures()
+FLOW = FlowMetricsCollector()
 TIMEKEEPER.register(FLOW)
 
 
-async def keep_figures(
-    figures: Figures, broker: Broker, queues: Sequence[str], shown: FlowFigures, stop: asyncio.Event
+async def refresh_metrics(
+    figures: Figures, broker: Broker, queues: Sequence[str], shown: FlowMetricsCollector, stop: asyncio.Event
 ) -> None:
     """Reads the figures every `PERIOD` seconds until told to stop. Nothing else waits for it.
 
@@ -78,10 +78,10 @@ async def keep_figures(
         try:
             at = time.time()
             values = dict(await figures.read())
-            values["queues"] = [((queue,), float(n)) for queue, n in (await read_depths(broker, queues)).items()]
-            shown.show(values, at)
+            values["queues"] = [((queue,), float(n)) for queue, n in (await read_queue_depths(broker, queues)).items()]
+            shown.set_values(values, at)
         except DatabaseAway as error:
             log.info("the figures of the flow cannot be read", error=str(error))
         except Exception:
             log.exception("the figures of the flow cannot be read")
-        await pause(stop, PERIOD)
+        await sleep_unless_stopped(stop, PERIOD)

@@ -1,8 +1,8 @@
 """What stands still: asked of the database twice a second, and answered from memory in between.
 
 A permission expires after `FRESH` seconds. A process that cannot reach the database therefore stops by itself.
-Each question also asks whether the database still has what this machine remembers of it. `meet` asks the same on each
-new connection before its first statement: a server that went back never sees an old connection.
+Each question also asks whether the database still has what this machine remembers of it. `check_new_connection` asks
+the same on each new connection before its first statement: a server that went back never sees an old connection.
 """
 
 import asyncio
@@ -36,24 +36,24 @@ Mend = Callable[[Collection[UUID]], Awaitable[None]]
 """Makes again, in a database that goes on for some lineages, the changes of standings that it lacks."""
 
 
-async def _nothing_to_mend(lineages: Collection[UUID]) -> None:
+async def _no_journal_replay(lineages: Collection[UUID]) -> None:
     """A journal in which no changes are noted."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Recalled:
+class _RememberedState:
     """The memory at one moment."""
 
     memories: frozenset[Memory]
     traces: Sequence[Trace]
 
     @property
-    def heads(self) -> frozenset[Head]:
+    def chain_heads(self) -> frozenset[Head]:
         """The entries that have to be there."""
         return frozenset[Head]().union(*(trace.heads for trace in self.traces))
 
 
-class Control:
+class HaltWatcher:
     """What stands still, as of a moment ago.
 
     Args:
@@ -73,7 +73,7 @@ class Control:
         chains: Chains,
         vault: Vault,
         owner: str,
-        mend: Mend = _nothing_to_mend,
+        mend: Mend = _no_journal_replay,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._halts = halts
@@ -100,7 +100,7 @@ class Control:
         self._trouble: tuple[str, str] | None = None
         self._failed = 0
 
-    def halted(self, brand: str, mailing_id: UUID) -> str | None:
+    def mailing_halt_reason(self, brand: str, mailing_id: UUID) -> str | None:
         """Why nothing of a mailing may begin now; None: it may."""
         if self._clock() - self._asked_at > FRESH:
             return NOBODY_TO_ASK
@@ -108,12 +108,12 @@ class Control:
         everything = self._everything or (WAITING if self._is_to_mend else None)
         return everything or self._mailings.get(mailing_id) or self._brands.get(brand)
 
-    def processor_halted(self, name: str) -> str | None:
+    def processor_halt_reason(self, name: str) -> str | None:
         """Why a processor may not be used now; None: it may."""
         return self._processors.get(name)
 
     @property
-    def problem(self) -> str | None:
+    def problem_text(self) -> str | None:
         """Why nothing is handed over though nobody stopped it, and what to do; None: all is well."""
         if self._everything == WENT_BACK:
             return "the database went back: nothing is sent until an operator says `mailer start --after-restore`"
@@ -125,12 +125,12 @@ class Control:
         return None
 
     @asynccontextmanager
-    async def watched(self) -> AsyncIterator[None]:
+    async def polling(self) -> AsyncIterator[None]:
         """Asks all the while, once for all parts of the process; when the last of them is through, says so."""
         self._users += 1
         if self._users == 1:
             self._unused = asyncio.Event()
-            self._watching = asyncio.create_task(self.watch(self._unused))
+            self._watching = asyncio.create_task(self.keep_polling(self._unused))
         try:
             yield
         finally:
@@ -138,26 +138,28 @@ class Control:
             if not self._users:
                 self._unused.set()
                 await self._watching
-                await self.leave()
+                await self.deregister_process()
 
-    async def watch(self, stop: asyncio.Event) -> None:
+    async def keep_polling(self, stop: asyncio.Event) -> None:
         """Asks until told to stop. A question that fails is asked again; meanwhile what is known grows old."""
         while not stop.is_set():
             try:
-                await self.refresh()
-                self.report(self.problem)
-                self._note_trouble("", "")
+                await self.refresh_and_attest()
+                self.report(self.problem_text)
+                self._log_query_failure("", "")
             except MemoryClosed as error:
-                self._note_trouble("nothing is handed over: what this machine remembers cannot be read", str(error))
+                self._log_query_failure(
+                    "nothing is handed over: what this machine remembers cannot be read", str(error)
+                )
                 self.report(str(error))
             except Exception as error:
-                self._note_trouble("nobody can be asked what stands still", type(error).__name__)
+                self._log_query_failure("nobody can be asked what stands still", type(error).__name__)
             try:
                 await asyncio.wait_for(stop.wait(), PERIOD)
             except TimeoutError:
                 continue
 
-    def _note_trouble(self, event: str, error: str) -> None:
+    def _log_query_failure(self, event: str, error: str) -> None:
         """Says once that questions fail, and how many did once they are answered again."""
         if event and (event, error) != self._trouble:
             log.warning(event, error=error)
@@ -166,18 +168,18 @@ class Control:
         self._failed = self._failed + 1 if event else 0
         self._trouble = (event, error) if event else None
 
-    async def leave(self) -> None:
+    async def deregister_process(self) -> None:
         """Ends: if the database has all that it remembers, the others need not wait for it after a failover."""
         try:
-            await self.refresh()
+            await self.refresh_and_attest()
             if not self._lost and not self._is_to_mend:
                 await self._halts.leave(self._vault.id)
         except Exception as error:
             log.warning("the end of this process was not noted; after a failover others wait for it", error=repr(error))
 
-    async def refresh(self) -> None:
+    async def refresh_and_attest(self) -> None:
         """Looks, and says that nothing is missing, if that is so: after a failover the others wait for this process."""
-        recalled, answer = await self.look()
+        recalled, answer = await self.query_halts()
         if self._lost:
             return
         now, ended = self._clock(), frozenset(trace.id for trace in recalled.traces if trace.dead)
@@ -187,47 +189,47 @@ class Control:
             self._attested_at, self._spoken_for = now, ended
         self._vault.check_off(ended)
 
-    async def look(self) -> tuple[_Recalled, Answer]:
+    async def query_halts(self) -> tuple[_RememberedState, Answer]:
         """Asks once; makes lost changes again, and stops the other processes, where the database went back."""
         await self._vault.sync()
-        recalled, answer = await self._ask(self._halts.ask)
+        recalled, answer = await self._query_database(self._halts.ask)
         if self._is_to_mend:
             await self._mend({answer.lineage, *answer.supersedes})
             self._is_to_mend, self._mended = False, answer.lineage
-        await self._tell(answer)
+        await self._stop_other_processes(answer)
         return recalled, answer
 
-    async def meet(self, ask: Ask) -> None:
+    async def check_new_connection(self, ask: Ask) -> None:
         """Asks on a connection that is new, before anything else is done on it."""
-        await self._ask(ask)
+        await self._query_database(ask)
 
-    async def _ask(self, ask: Ask) -> tuple[_Recalled, Answer]:
+    async def _query_database(self, ask: Ask) -> tuple[_RememberedState, Answer]:
         stored = self._vault.read()
         memories = frozenset(memory for memory in (self._known, stored) if memory is not None)
-        recalled = _Recalled(memories, self._vault.traces())
+        recalled = _RememberedState(memories, self._vault.traces())
         asked_at = self._clock()
         seals = {memory.seal for memory in memories if memory.seal}
         witnesses = [self._vault.id, *(trace.id for trace in recalled.traces if trace.dead)]
-        answer = await ask(seals, recalled.heads, witnesses)
-        self._compare(recalled, answer)
+        answer = await ask(seals, recalled.chain_heads, witnesses)
+        self._compare_with_memory(recalled, answer)
         if asked_at >= self._asked_at:
-            self._take(answer, asked_at)
+            self._apply_answer(answer, asked_at)
         if self._lost:
             self._chains.renew()
             self._vault.keep()
         else:
-            self._learn(recalled, answer, stored)
+            self._remember_answer(recalled, answer, stored)
         return recalled, answer
 
-    def _compare(self, recalled: _Recalled, answer: Answer) -> None:
+    def _compare_with_memory(self, recalled: _RememberedState, answer: Answer) -> None:
         """Notes the lineages of which the database lacks something, as long as no other one goes on for them."""
-        lost = {memory.lineage for memory in recalled.memories if gone_back(memory, answer)}
-        lost |= {trace.lineage for trace in recalled.traces if lacks(trace, answer)}
+        lost = {memory.lineage for memory in recalled.memories if has_database_gone_back(memory, answer)}
+        lost |= {trace.lineage for trace in recalled.traces if lacks_committed_entries(trace, answer)}
         before, self._lost = self._lost, (self._lost | lost) - answer.supersedes
         if self._lost - before:
             self._is_news = self._is_to_mend = True
 
-    def _learn(self, recalled: _Recalled, answer: Answer, stored: Memory | None) -> None:
+    def _remember_answer(self, recalled: _RememberedState, answer: Answer, stored: Memory | None) -> None:
         """The database is sound: what was seen of it is remembered."""
         if self._known is not None and self._known.lineage != answer.lineage:
             self._chains.renew()
@@ -239,7 +241,7 @@ class Control:
         self._known = answer.memory
         self._vault.begin(answer.lineage)
 
-    async def _tell(self, answer: Answer) -> None:
+    async def _stop_other_processes(self, answer: Answer) -> None:
         """Stops the other processes, too: they may remember nothing."""
         if self._is_news:
             log.error("the database went back: nothing is sent until an operator says `mailer start --after-restore`")
@@ -249,7 +251,7 @@ class Control:
             if str(lineage) not in told:
                 await self._halts.halt(Halt(Scope.EVERYTHING, str(lineage), self._owner, "the database went back"))
 
-    def _take(self, answer: Answer, asked_at: float) -> None:
+    def _apply_answer(self, answer: Answer, asked_at: float) -> None:
         keys = {scope: [halt.key for halt in answer.halts if halt.scope is scope] for scope in Scope}
         if self._lost or set(keys[Scope.EVERYTHING]) - {OPERATOR}:
             self._everything = WENT_BACK
@@ -267,14 +269,14 @@ class Control:
         self._asked_at = asked_at
 
 
-def gone_back(memory: Memory, answer: Answer) -> bool:
+def has_database_gone_back(memory: Memory, answer: Answer) -> bool:
     """Whether the database is not the one that is remembered, or lacks its newest seal, and no operator has said so."""
     if memory.lineage in answer.supersedes:
         return False
     return memory.lineage != answer.lineage or (memory.seal > 0 and answer.digests.get(memory.seal) != memory.digest)
 
 
-def lacks(trace: Trace, answer: Answer) -> bool:
+def lacks_committed_entries(trace: Trace, answer: Answer) -> bool:
     """Tells whether the database lacks something that a process has committed, and no operator has said so."""
     if trace.lineage in answer.supersedes:
         return False

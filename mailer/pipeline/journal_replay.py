@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from uuid import UUID
 
-from mailer.pipeline.restore_marker import Remembered
+from mailer.pipeline.restore_marker import FileRestoreMarkers
 from mailer.ports.halts import Change, Halts
 from mailer.runtime.error_kinds import Trouble, trouble_of
 from mailer.telemetry import describe, log
@@ -15,7 +15,7 @@ Again = Callable[[Change], Awaitable[bool]]
 """Makes a change again, if it reduces what is sent; whether it did."""
 
 
-class Mending:
+class JournalReplay:
     """Makes lost changes of standings again.
 
     Args:
@@ -23,38 +23,38 @@ class Mending:
         again: makes one of them again.
     """
 
-    def __init__(self, halts: Halts, remembered: Remembered, again: Again) -> None:
+    def __init__(self, halts: Halts, remembered: FileRestoreMarkers, again: Again) -> None:
         self._halts = halts
         self._remembered = remembered
         self._again = again
 
-    async def mend(self, lineages: Collection[UUID]) -> None:
+    async def replay_lost_changes(self, lineages: Collection[UUID]) -> None:
         """Makes again what a database that goes on for some lineages lacks; each change once, whoever asks again.
 
         Errors of the database come out, and then it is tried again.
         """
         made, batch = 0, list[Change]()
-        for change in self._remembered.changes():
+        for change in self._remembered.remembered_changes():
             if change.lineage in lineages:
                 batch.append(change)
             if len(batch) == AT_ONCE:
-                made += await self._mend(batch)
+                made += await self._replay_changes(batch)
                 batch = []
-        made += await self._mend(batch)
+        made += await self._replay_changes(batch)
         if made:
             log.warning("changes of standings that the database had lost were made again", changes=made)
 
-    async def _mend(self, changes: Sequence[Change]) -> int:
+    async def _replay_changes(self, changes: Sequence[Change]) -> int:
         made, lost = 0, await self._halts.lost(changes)
         for change, stands in lost:
-            if stands and await self._made(change):
+            if stands and await self._replay_change(change):
                 made += 1
             else:
-                _name(change)
-        await self._remembered.tick_off([change for change, _ in lost])
+                _log_lost_change(change)
+        await self._remembered.mark_replayed([change for change, _ in lost])
         return made
 
-    async def _made(self, change: Change) -> bool:
+    async def _replay_change(self, change: Change) -> bool:
         """Makes a change again. A bug costs this change, and no other one: the fence has to let go."""
         try:
             return await self._again(change)
@@ -65,7 +65,7 @@ class Mending:
             return False
 
 
-def _name(change: Change) -> None:
+def _log_lost_change(change: Change) -> None:
     """Tells the operator of a change that is lost."""
     log.warning(
         "a change of a standing that the database has lost was not made again: see whether to make it by hand",

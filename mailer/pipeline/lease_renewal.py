@@ -15,7 +15,7 @@ RETRY_SECONDS: Final = 1.0
 _T = TypeVar("_T")
 
 
-class Lease:
+class ClaimLease:
     """A claim's lease, which is renewed only while a window waits for its processor.
 
     A final dot may be answered after ten minutes (RFC 5321 4.5.3.2.6). Were the lease to end before, others would take
@@ -37,18 +37,18 @@ class Lease:
         self._keeper: asyncio.Task[None] | None = None
 
     @property
-    def closing(self) -> float:
+    def closing_time(self) -> float:
         """`time.monotonic()` seconds after which nothing begins."""
         return self.deadline - self._margin
 
-    async def keep(self, sending: Awaitable[_T]) -> _T:
+    async def renew_while_sending(self, sending: Awaitable[_T]) -> _T:
         """Waits for processors; where that takes longer than half of what is left of the lease, the lease is renewed.
 
         Raises:
             TimeoutError: the worker is to end, and the lease is over; what was sent is in doubt.
         """
         async with asyncio.timeout(None) as limit:
-            timer = asyncio.get_running_loop().call_later(self._pause, self._begin, limit)
+            timer = asyncio.get_running_loop().call_later(self._renewal_delay, self._start_renewal, limit)
             try:
                 return await sending
             finally:
@@ -58,13 +58,13 @@ class Lease:
                     self._keeper = None
 
     @property
-    def _pause(self) -> float:
+    def _renewal_delay(self) -> float:
         return max(0.0, self.deadline - time.monotonic()) / 2
 
-    def _begin(self, limit: asyncio.Timeout) -> None:
-        self._keeper = asyncio.get_running_loop().create_task(self._go_on(limit))
+    def _start_renewal(self, limit: asyncio.Timeout) -> None:
+        self._keeper = asyncio.get_running_loop().create_task(self._renew_until_lost(limit))
 
-    async def _go_on(self, limit: asyncio.Timeout) -> None:
+    async def _renew_until_lost(self, limit: asyncio.Timeout) -> None:
         """Renews the lease until it is lost or the worker is to end."""
         while not self._stop.is_set():
             try:
@@ -81,10 +81,10 @@ class Lease:
                 return
             self.deadline = deadline
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), self._pause)
+                await asyncio.wait_for(self._stop.wait(), self._renewal_delay)
         limit.reschedule(asyncio.get_running_loop().time() + max(0.0, self.deadline - time.monotonic()))
 
 
-async def together(sends: Sequence[Awaitable[_T]]) -> Sequence[_T | BaseException]:
+async def gather_results(sends: Sequence[Awaitable[_T]]) -> Sequence[_T | BaseException]:
     """Returns the result of each; one alone raises what befalls it."""
     return await asyncio.gather(*sends, return_exceptions=True) if len(sends) > 1 else [await sends[0]]

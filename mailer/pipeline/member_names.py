@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 
 from mailer.ports.deliveries import Row
 from mailer.ports.mailings import Mailings
-from mailer.rendering.mailing import Press
+from mailer.rendering.mailing import MailingRenderer
 from mailer.rendering.member_names import members_in
 
 
-async def name_members(mailings: Mailings, rows: Sequence[Row], presses: Iterable[Press]) -> None:
+async def load_member_names(mailings: Mailings, rows: Sequence[Row], presses: Iterable[MailingRenderer]) -> None:
     """Tells presses the names of the members of whom their mails speak.
 
     Args:
@@ -20,7 +20,7 @@ async def name_members(mailings: Mailings, rows: Sequence[Row], presses: Iterabl
     naming = {press.facts.id: press for press in presses if press.names_members}
     if not naming:
         return
-    brands: defaultdict[str, list[Press]] = defaultdict(list)
+    brands: defaultdict[str, list[MailingRenderer]] = defaultdict(list)
     numbers: defaultdict[str, set[int]] = defaultdict(set)
     for press in naming.values():
         brands[press.facts.brand].append(press)

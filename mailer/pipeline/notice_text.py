@@ -7,20 +7,20 @@ from typing import NamedTuple
 
 from mailer.policy.category import Category
 from mailer.ports.deliveries import Row
-from mailer.rendering.mailing import Press
+from mailer.rendering.mailing import MailingRenderer
 
 _NO_MAILBOX = "nobody@any.invalid"
 """The stand-in for an address that nobody has: the words are the same."""
 
 
-class Letter(NamedTuple):
+class NoticeText(NamedTuple):
     """A notice in words."""
 
     subject: str
     text: str
 
 
-def letter_for(press: Press, row: Row, category: Category, now: int) -> Letter:
+def notice_text_for(press: MailingRenderer, row: Row, category: Category, now: int) -> NoticeText:
     """The words that the mail would have had.
 
     Args:
@@ -34,8 +34,8 @@ def letter_for(press: Press, row: Row, category: Category, now: int) -> Letter:
     """
     if row.standing.address is None:
         row = replace(row, standing=replace(row.standing, address=_NO_MAILBOX))
-    message = message_from_bytes(press.print(row, category, now).outgoing.content, policy=policy.default)
+    message = message_from_bytes(press.render(row, category, now).outgoing.content, policy=policy.default)
     body = message.get_body(("plain",)) if isinstance(message, EmailMessage) else None
     if body is None:
         raise AssertionError("every mail has a text part")
-    return Letter(str(message["Subject"]), body.get_content())
+    return NoticeText(str(message["Subject"]), body.get_content())

@@ -14,12 +14,12 @@ from uuid import UUID
 from mailer.actions.bounce import Bounces, Judgement
 from mailer.crash_points import CrashPoint, reach
 from mailer.pipeline.deduplication import Key
-from mailer.pipeline.delivery_moves import move_what_holds, warn
-from mailer.pipeline.lease_renewal import Lease
-from mailer.pipeline.transitions import Change, Sending, Step, conclude
+from mailer.pipeline.delivery_moves import log_late_outcomes, move_unchanged_deliveries
+from mailer.pipeline.lease_renewal import ClaimLease
+from mailer.pipeline.transitions import DeliveryChange, DeliveryStep, SendStep, step_after_outcome
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.deliveries import Claim, Deliveries, LockWait, Move, Row, State
-from mailer.rendering.mailing import Press
+from mailer.rendering.mailing import MailingRenderer
 from mailer.runtime.error_kinds import Trouble, place_of, trouble_of
 from mailer.telemetry import log
 
@@ -34,7 +34,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(slots=True)
-class Hold:
+class ClaimRun:
     """A claim on its way.
 
     Attributes:
@@ -50,25 +50,25 @@ class Hold:
     """
 
     claim: Claim
-    lease: Lease
+    lease: ClaimLease
     is_late: Callable[[], object]
-    presses: Mapping[UUID, Press] = field(default_factory=dict)
+    presses: Mapping[UUID, MailingRenderer] = field(default_factory=dict)
     fates: dict[Key, State] = field(default_factory=dict)
-    pending: list[Change] = field(default_factory=list)
+    pending: list[DeliveryChange] = field(default_factory=list)
     judgements: list[Judgement] = field(default_factory=list)
     since: float = 0.0
-    unsure: Sequence[Step] = ()
+    unsure: Sequence[DeliveryStep] = ()
     urgent: bool = False
     offered: int = 0
     barred: defaultdict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
     unable: defaultdict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
 
-    def note_fates(self, moves: Iterable[Move]) -> None:
+    def note_own_moves(self, moves: Iterable[Move]) -> None:
         """Moves of deliveries to shared addresses, which others of the claim are decided by."""
         self.fates.update((move.key, move.to_state) for move in moves)
 
 
-class Recorder:
+class OutcomeRecorder:
     """Writes for the claims of a process.
 
     Args:
@@ -83,7 +83,7 @@ class Recorder:
         self._stop = stop
 
     @asynccontextmanager
-    async def given_back(self, hold: Hold) -> AsyncIterator[None]:
+    async def releasing_on_error(self, hold: ClaimRun) -> AsyncIterator[None]:
         """Gives a claim back that ends by an outage or a bug, once its outcomes are recorded: it comes again soon.
 
         What was intended and may have been offered stays as it is, and is in doubt once the lease is over. So does all
@@ -94,13 +94,13 @@ class Recorder:
                 yield
             finally:
                 # Whatever has failed: what has come of a window must not be forgotten.
-                await self.record(hold)
+                await self.record_outcomes(hold)
         except Exception as error:
             if trouble_of(error) is not Trouble.PASSING:
-                await self.finish(hold, None)
+                await self.finish_claim(hold, None)
             raise
 
-    async def move(self, hold: Hold, steps: Sequence[Step]) -> frozenset[Key] | None:
+    async def commit_window(self, hold: ClaimRun, steps: Sequence[DeliveryStep]) -> frozenset[Key] | None:
         """One statement for the outcomes of a window and the intents of the next one.
 
         Returns:
@@ -122,27 +122,33 @@ class Recorder:
         if hold.pending and refused is not None and not refused:
             hold.pending = []
             reach(CrashPoint.AFTER_OUTCOME)
-            await self._bury(hold)
+            await self._suppress_addresses(hold)
         return refused
 
-    async def record(self, hold: Hold) -> None:
+    async def record_outcomes(self, hold: ClaimRun) -> None:
         """Records outcomes by themselves, and takes back what may have been intended in vain."""
         if hold.unsure:
-            await self._take_back(hold)
+            await self._retract_intents(hold)
         changes, hold.pending = hold.pending, []
         if not changes:
             return
         reach(CrashPoint.BEFORE_OUTCOME)
-        warn(await self._persist(hold, lambda: move_what_holds(self._deliveries, hold.claim.token, changes)))
+        log_late_outcomes(
+            await self._write_through_outage(
+                hold, lambda: move_unchanged_deliveries(self._deliveries, hold.claim.token, changes)
+            )
+        )
         reach(CrashPoint.AFTER_OUTCOME)
-        await self._bury(hold)
+        await self._suppress_addresses(hold)
 
-    async def finish(self, hold: Hold, until: datetime | None) -> None:
+    async def finish_claim(self, hold: ClaimRun, until: datetime | None) -> None:
         """Ends a claim; what is left of it is due at `until`."""
         finish = partial(self._deliveries.finish, hold.claim.token, until)
-        await self._persist(hold, finish, lambda _: self._stop.is_set())
+        await self._write_through_outage(hold, finish, lambda _: self._stop.is_set())
 
-    async def judge(self, hold: Hold, processor: str, rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
+    async def judge_refusals(
+        self, hold: ClaimRun, processor: str, rows: Sequence[Row], outcomes: Sequence[Outcome]
+    ) -> None:
         """Judges a window's refusals. Where that fails, they are neither doubted nor believed.
 
         It is not tried for longer than a while: the lease is renewed meanwhile, and the outcomes wait.
@@ -150,21 +156,23 @@ class Recorder:
         judge, until = partial(self._bounces.judge, processor, rows, outcomes), time.monotonic() + JUDGE_SECONDS
         try:
             hold.judgements.append(
-                await self._persist(hold, judge, lambda error: _is_bug(error) or time.monotonic() >= until)
+                await self._write_through_outage(hold, judge, lambda error: _is_bug(error) or time.monotonic() >= until)
             )
         except Exception:
             # What came of the window must not be lost for it.
             log.exception("refusals could not be judged", processor=processor, deliveries=len(rows))
 
-    async def _take_back(self, hold: Hold) -> None:
+    async def _retract_intents(self, hold: ClaimRun) -> None:
         steps, hold.unsure = hold.unsure, ()
         now = datetime.now(UTC)
-        lost = [conclude(step, _UNANSWERED, now) for step in steps if isinstance(step, Sending)]
+        lost = [step_after_outcome(step, _UNANSWERED, now) for step in steps if isinstance(step, SendStep)]
         # Those that were not committed are not intended, and stay as they are.
-        await self._persist(hold, lambda: move_what_holds(self._deliveries, hold.claim.token, lost))
+        await self._write_through_outage(
+            hold, lambda: move_unchanged_deliveries(self._deliveries, hold.claim.token, lost)
+        )
 
-    async def _persist(
-        self, hold: Hold, write: Callable[[], Awaitable[_T]], unless: Callable[[Exception], bool] = lambda _: False
+    async def _write_through_outage(
+        self, hold: ClaimRun, write: Callable[[], Awaitable[_T]], unless: Callable[[Exception], bool] = lambda _: False
     ) -> _T:
         """Writes through an outage as long as the claim holds: what was handed over and is not recorded is in doubt.
 
@@ -179,11 +187,11 @@ class Recorder:
                 log.warning("what came of a window could not be recorded; trying again", error=place_of(error))
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _bury(self, hold: Hold) -> None:
+    async def _suppress_addresses(self, hold: ClaimRun) -> None:
         """Makes the addresses dead whose refusals are believed, now that their outcomes are recorded."""
         judgements, hold.judgements = hold.judgements, []
         for judgement in judgements:
-            await self._persist(hold, partial(self._bounces.bury, judgement))
+            await self._write_through_outage(hold, partial(self._bounces.bury, judgement))
 
 
 def _is_bug(error: Exception) -> bool:

@@ -47,7 +47,7 @@ WORDS: Final[dict[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class ProcessorCondition:
     """The condition of a processor.
 
     Attributes:
@@ -67,12 +67,12 @@ class Condition:
     remedy: str = ""
 
     @property
-    def troubled(self) -> bool:
+    def has_trouble(self) -> bool:
         """Tells whether something is wrong."""
         return self.state not in (UNUSED, WORKING)
 
 
-def is_lost(outcome: Outcome) -> bool:
+def is_unanswered(outcome: Outcome) -> bool:
     """Tells whether a processor took no responsibility, and refused no message: it is away, or does not want us."""
     match outcome.result:
         case Result.UNSENT | Result.IN_DOUBT:
@@ -83,12 +83,14 @@ def is_lost(outcome: Outcome) -> bool:
             return False
 
 
-def is_denied(outcome: Outcome) -> bool:
+def refuses_us(outcome: Outcome) -> bool:
     """Tells whether a processor that answers refused us, and so this message and perhaps no other one."""
     return outcome.trouble is Trouble.REFUSED and outcome.code is not None
 
 
-def after(known: Condition, telling: Sequence[Outcome], now: datetime, *, takes: bool = False) -> Condition:
+def after_window(
+    known: ProcessorCondition, telling: Sequence[Outcome], now: datetime, *, takes: bool = False
+) -> ProcessorCondition:
     """The condition after a window.
 
     Args:
@@ -98,22 +100,22 @@ def after(known: Condition, telling: Sequence[Outcome], now: datetime, *, takes:
         takes: whether it is known to take other messages.
     """
     first = next((outcome for outcome in telling if outcome.trouble), None)
-    if all(map(is_lost, telling)) and not (takes and all(map(is_denied, telling))):
+    if all(map(is_unanswered, telling)) and not (takes and all(map(refuses_us, telling))):
         # Lost connections say less than what a processor said of itself.
         trouble = (first and first.trouble) or Trouble.LOST
-        return _met(known, trouble.state, trouble.remedy, first or telling[0], now)
+        return _condition_in_state(known, trouble.state, trouble.remedy, first or telling[0], now)
     # What only some connections met, others made up for.
-    denied = first and next((outcome for outcome in telling if is_denied(outcome)), None)
+    denied = first and next((outcome for outcome in telling if refuses_us(outcome)), None)
     if denied is not None:
-        return _met(known, REFUSES_SOME, Trouble.REFUSED.remedy, denied, now)
+        return _condition_in_state(known, REFUSES_SOME, Trouble.REFUSED.remedy, denied, now)
     if known.state == WORKING:
         return known
     if known.state in QUIET and known.seen is not None and now - known.seen < QUIET[known.state]:
         return known
-    return Condition(WORKING, now, known.error, known.seen)
+    return ProcessorCondition(WORKING, now, known.error, known.seen)
 
 
-def slowed(known: Condition, windows: int, seconds: float, now: datetime) -> Condition:
+def when_slow(known: ProcessorCondition, windows: int, seconds: float, now: datetime) -> ProcessorCondition:
     """The condition where some windows take long. One that is worse stays.
 
     Args:
@@ -122,25 +124,29 @@ def slowed(known: Condition, windows: int, seconds: float, now: datetime) -> Con
         seconds: for so long none has ended.
         now: an aware datetime.
     """
-    if known.troubled and known.state != SLOW:
+    if known.has_trouble and known.state != SLOW:
         return known
     some = "1 window waits" if windows == 1 else f"{windows} windows wait"
     text = f"{some} for its answers, and none has ended for {seconds:.0f} seconds"
-    return _met(known, SLOW, "look at its load, its queue and the way there", Outcome(Result.UNSENT, text=text), now)
+    return _condition_in_state(
+        known, SLOW, "look at its load, its queue and the way there", Outcome(Result.UNSENT, text=text), now
+    )
 
 
-def _met(known: Condition, state: str, remedy: str, outcome: Outcome, now: datetime) -> Condition:
+def _condition_in_state(
+    known: ProcessorCondition, state: str, remedy: str, outcome: Outcome, now: datetime
+) -> ProcessorCondition:
     error = scrub(f"{outcome.code or ''} {outcome.text}")
     if known.state == state:
-        return Condition(state, known.since, error, now, known.times + 1, remedy)
-    return Condition(state, now, error, now, 1, remedy)
+        return ProcessorCondition(state, known.since, error, now, known.times + 1, remedy)
+    return ProcessorCondition(state, now, error, now, 1, remedy)
 
 
-def tell(name: str, before: Condition, condition: Condition) -> None:
+def log_state(name: str, before: ProcessorCondition, condition: ProcessorCondition) -> None:
     """Logs a state that has changed: once when it begins, once more when it is over."""
     if condition.state == before.state:
         return
-    if condition.troubled:
+    if condition.has_trouble:
         log.warning(
             "a relay is in trouble",
             relay=name,
@@ -149,7 +155,7 @@ def tell(name: str, before: Condition, condition: Condition) -> None:
             error=condition.error,
             remedy=condition.remedy,
         )
-    elif before.troubled:
+    elif before.has_trouble:
         log.warning(
             "a relay takes mail again",
             relay=name,
@@ -159,24 +165,24 @@ def tell(name: str, before: Condition, condition: Condition) -> None:
         )
 
 
-class Knowing(Protocol):
-    """The source of the processors' conditions; see `pipeline.routing.Routes`."""
+class ConditionSource(Protocol):
+    """The source of the processors' conditions; see `pipeline.routing.ProcessorRoutes`."""
 
     @property
-    def conditions(self) -> Mapping[str, Condition]:
+    def processor_conditions(self) -> Mapping[str, ProcessorCondition]:
         """The condition of each processor, by its name."""
         ...
 
 
-class Ready(Protocol):
+class ReadinessReporter(Protocol):
     """Keeps what keeps a process from its work; see `runtime.readiness.Readiness`."""
 
-    def report(self, name: str, problem: str | None) -> object:
+    def report_problem(self, name: str, problem: str | None) -> object:
         """Notes a problem, or that there is none."""
         ...
 
 
-class Relays:
+class ConditionReporter:
     """Shows operators how this worker finds its processors: in the database, in a metric, and in `/readyz`.
 
     Args:
@@ -184,7 +190,7 @@ class Relays:
         worker: names this process. ready: says whether it can do its work.
     """
 
-    def __init__(self, known: Knowing, states: RelayStates, worker: str, ready: Ready) -> None:
+    def __init__(self, known: ConditionSource, states: RelayStates, worker: str, ready: ReadinessReporter) -> None:
         self._known = known
         self._states = states
         self._worker = worker
@@ -192,11 +198,11 @@ class Relays:
         self._noted: Mapping[str, str] = {}
         self._noted_at = float("-inf")
 
-    async def watch(self, stop: asyncio.Event) -> None:
+    async def keep_polling(self, stop: asyncio.Event) -> None:
         """Looks until told to stop. What could not be noted is noted by the next look."""
         while not stop.is_set():
             try:
-                await self.look()
+                await self.report_changes()
             except Exception as error:
                 log.warning("the states of relays could not be noted", error=type(error).__name__)
             with suppress(TimeoutError):
@@ -206,10 +212,10 @@ class Relays:
         except Exception as error:
             log.warning("the states of relays could not be taken back", error=type(error).__name__)
 
-    async def look(self) -> None:
+    async def report_changes(self) -> None:
         """Notes what has changed at once, and what has not now and then."""
-        conditions = self._known.conditions
-        self._ready.report("relays", unusable(conditions, datetime.now(UTC)))
+        conditions = self._known.processor_conditions
+        self._ready.report_problem("relays", why_none_usable(conditions, datetime.now(UTC)))
         states = {name: condition.state for name, condition in conditions.items()}
         if states == self._noted and time.monotonic() - self._noted_at < REFRESH:
             return
@@ -223,11 +229,11 @@ class Relays:
         self._noted, self._noted_at = states, time.monotonic()
 
 
-def unusable(conditions: Mapping[str, Condition], now: datetime) -> str | None:
+def why_none_usable(conditions: Mapping[str, ProcessorCondition], now: datetime) -> str | None:
     """Why no processor at all can be used, in one line; None if one can, or none was tried lately."""
     for condition in conditions.values():
         lately = condition.seen is not None and now - condition.seen < LATELY
-        if not condition.troubled or condition.state in (REFUSES_SOME, SLOW) or not lately:
+        if not condition.has_trouble or condition.state in (REFUSES_SOME, SLOW) or not lately:
             return None
     said = [
         f"the relay {name} {WORDS[c.state]} since {c.since:%Y-%m-%d %H:%M} UTC: {c.error} ({c.remedy})"

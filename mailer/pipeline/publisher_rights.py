@@ -18,7 +18,7 @@ _AGAIN = 0.1
 """Seconds after which whoever is refused is looked for once more: who was added just now is known."""
 
 
-def wish_of(policies: Mapping[str, Policy], event: MessageEvent | AccountEvent) -> Wish | None:
+def required_right(policies: Mapping[str, Policy], event: MessageEvent | AccountEvent) -> Wish | None:
     """The wish of an event's publisher; None where nobody can be granted it, and it is refused for another reason."""
     policy = policies.get(event.brand)
     if policy is None:
@@ -28,7 +28,7 @@ def wish_of(policies: Mapping[str, Policy], event: MessageEvent | AccountEvent) 
     return ToPublish(event.brand, event.category, event.template) if event.category in policy.terms else None
 
 
-class Register:
+class PublisherRegister:
     """The publishers' rights, as of a second ago.
 
     Args:
@@ -43,28 +43,28 @@ class Register:
         self._granted = set[tuple[Identity, type[Wish], Wish]]()  # wishes of two kinds can be equal as tuples
         self._asked_at = float("-inf")
 
-    async def refresh(self) -> None:
+    async def refresh_rights(self) -> None:
         """Asks the database, where the last answer is too old."""
         if self._clock() - self._asked_at > PERIOD:
-            await self._ask()
+            await self._load_publishers()
 
-    async def refusal(self, identity: Identity, wish: Wish) -> str | None:
+    async def refusal_reason(self, identity: Identity, wish: Wish) -> str | None:
         """Why somebody may not do something, None if they may."""
         key = (identity, type(wish), wish)
         if key in self._granted:
             return None
-        problem = self._refusal(identity, wish)
+        problem = self._find_refusal(identity, wish)
         if problem is not None and self._clock() - self._asked_at > _AGAIN:
-            await self._ask()
-            problem = self._refusal(identity, wish)
+            await self._load_publishers()
+            problem = self._find_refusal(identity, wish)
         if problem is None and len(self._granted) < _MOST_GRANTED:
             self._granted.add(key)
         return problem
 
-    def _refusal(self, identity: Identity, wish: Wish) -> str | None:
+    def _find_refusal(self, identity: Identity, wish: Wish) -> str | None:
         return refusal(identity, PIPELINE if identity == ITSELF else self._known.get(identity), wish)
 
-    async def _ask(self) -> None:
+    async def _load_publishers(self) -> None:
         asked_at = self._clock()
         self._known = await self._publishers.everybody()
         self._granted.clear()

@@ -6,16 +6,16 @@ from datetime import datetime
 from typing import Final
 
 from mailer.pipeline.routing import NoRoute
-from mailer.pipeline.transitions import decision_about
+from mailer.pipeline.transitions import decide_row
 from mailer.policy.decision import Divert, Hold, Send, Suppress
 from mailer.ports.deliveries import Deliveries, Row
-from mailer.rendering.mailing import Press
+from mailer.rendering.mailing import MailingRenderer
 
 _AT_ONCE: Final = 5000
 
 
 @dataclass(slots=True)
-class Foreseen:
+class ReleasePreview:
     """The ways in which a mailing would reach its recipients, were it released now.
 
     Attributes:
@@ -31,13 +31,13 @@ class Foreseen:
     unrouted: Counter[str] = field(default_factory=Counter)
 
     @property
-    def total(self) -> int:
+    def total_recipients(self) -> int:
         """All recipients."""
         return self.mail + self.diverted.total() + self.suppressed.total() + self.unrouted.total()
 
-    def add(self, row: Row, press: Press, route: NoRoute | None, now: datetime) -> None:
+    def count_recipient(self, row: Row, press: MailingRenderer, route: NoRoute | None, now: datetime) -> None:
         """Counts one recipient."""
-        match decision_about(row, press, now):
+        match decide_row(row, press, now):
             case Divert(channel=channel, reason=reason):
                 self.diverted[channel, reason] += 1
             case Suppress(reason=reason):
@@ -48,7 +48,9 @@ class Foreseen:
                 self.mail += 1
 
 
-async def foresee(deliveries: Deliveries, press: Press, route: NoRoute | None, now: datetime) -> Foreseen:
+async def preview_release(
+    deliveries: Deliveries, press: MailingRenderer, route: NoRoute | None, now: datetime
+) -> ReleasePreview:
     """Decides about each recipient that waits, as the hand-over would; nothing is changed.
 
     Args:
@@ -57,9 +59,9 @@ async def foresee(deliveries: Deliveries, press: Press, route: NoRoute | None, n
         route: why no processor may have it; None: one may.
         now: an aware datetime.
     """
-    foreseen, after = Foreseen(), 0
+    foreseen, after = ReleasePreview(), 0
     while rows := await deliveries.waiting(press.facts.id, after, _AT_ONCE):
         after = rows[-1].recipient_id
         for row in rows:
-            foreseen.add(row, press, route, now)
+            foreseen.count_recipient(row, press, route, now)
     return foreseen

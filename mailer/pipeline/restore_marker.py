@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
-from mailer.pipeline.commit_traces import SECONDS_KEPT, Traces
-from mailer.pipeline.standing_journal import Journal
+from mailer.pipeline.commit_traces import SECONDS_KEPT, CommitTraces
+from mailer.pipeline.standing_journal import StandingJournal
 from mailer.ports.halts import Change, Memory, MemoryClosed, Trace
 from mailer.runtime.private_files import private, private_folder
 from mailer.telemetry import log
@@ -24,7 +24,7 @@ MOST_UNWRITTEN = 10_000
 """Changes that are kept in memory until the disk takes them, the newest."""
 
 
-class Remembered:
+class FileRestoreMarkers:
     """Implements `ports.halts.Vault` and `ports.halts.Notes` for all processes of a machine.
 
     In `database.json` is the newest seal that any of them has seen, in `seen/` what each of them has committed. Where
@@ -36,8 +36,8 @@ class Remembered:
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "database.json"
-        self._traces = Traces(folder / "seen")
-        self._journal = Journal(folder / "seen", self._traces.id)
+        self._traces = CommitTraces(folder / "seen")
+        self._journal = StandingJournal(folder / "seen", self._traces.id)
         self.id = self._traces.id
         self._lineage: UUID | None = None
         self._unwritten = deque[Change]()
@@ -56,7 +56,7 @@ class Remembered:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            why = self._words(error) if isinstance(error, OSError) else "it is not what was written"
+            why = self._error_text(error) if isinstance(error, OSError) else "it is not what was written"
             log.warning("what was seen of the database cannot be read", file=str(self._file), error=why)
             return None
 
@@ -67,9 +67,9 @@ class Remembered:
         if not older and known is not None and known.lineage not in instead_of:
             return
         body = {"lineage": str(memory.lineage), "seal": memory.seal, "digest": memory.digest}
-        self._try(partial(self._replace, json.dumps(body)))
+        self._try_write(partial(self._replace_file, json.dumps(body)))
 
-    def _replace(self, body: str) -> None:
+    def _replace_file(self, body: str) -> None:
         # Not the process id: in containers that share a volume, each process may have the same.
         fresh = self._file.with_name(f"{self._file.name}.{self.id}")
         private_folder(self._file.parent)
@@ -82,82 +82,82 @@ class Remembered:
         self._is_kept = False
         if lineage != self._lineage:
             self._lineage = lineage
-            self._try(partial(self._traces.begin, lineage))
+            self._try_write(partial(self._traces.begin_lineage, lineage))
 
     def note(self, writer: UUID, n: int) -> None:
         """See the port."""
         if not self._is_kept:
-            self._try(partial(self._traces.note, writer, n))
+            self._try_write(partial(self._traces.note_entry, writer, n))
 
     async def settle(self, changes: Sequence[Change]) -> None:
         """See the port. Those who answer at the same time share a write."""
         self._unwritten.extend(replace(change, lineage=self._lineage) for change in changes)
-        await self._write(self._write_all)
+        await self._write_with_timeout(self._write_journal)
 
     async def sync(self) -> None:
         """See the port."""
         if not self._traces.is_synced:
-            await self._write(self._traces.sync)
+            await self._write_with_timeout(self._traces.sync_to_disk)
 
     def traces(self) -> Sequence[Trace]:
         """See the port."""
-        return self._traces.read()
+        return self._traces.read_traces()
 
     def check_off(self, ended: Collection[UUID]) -> None:
         """See the port."""
-        self._traces.check_off(frozenset(ended))
+        self._traces.forget_traces(frozenset(ended))
 
     def keep(self) -> None:
         """See the port."""
         self._is_kept = True
 
-    async def tick_off(self, changes: Sequence[Change]) -> None:
-        """These were lost and have been seen to: `changes` has them no more."""
+    async def mark_replayed(self, changes: Sequence[Change]) -> None:
+        """These were lost and have been seen to: `remembered_changes` has them no more."""
         if changes:
-            await self._write(partial(self._journal.tick_off, changes))
+            await self._write_with_timeout(partial(self._journal.mark_replayed, changes))
 
-    def changes(self) -> Iterator[Change]:
+    def remembered_changes(self) -> Iterator[Change]:
         """The changes of standings that this machine's processes have made in the last 25 days.
 
         Raises:
             MemoryClosed: this process may not read them, and so cannot say whether any of them was lost.
         """
         try:
-            yield from self._journal.read()
+            yield from self._journal.read_changes()
         except PermissionError as error:
-            raise MemoryClosed(self._words(error)) from error
+            raise MemoryClosed(self._error_text(error)) from error
 
     def close(self) -> None:
         """Ends: what this process has noted stays."""
         self._disk.shutdown()
         self._traces.close()
 
-    def _write_all(self) -> None:
+    def _write_journal(self) -> None:
         if changes := [self._unwritten.popleft() for _ in range(len(self._unwritten))]:
             try:
-                self._journal.write(changes)
+                self._journal.append_changes(changes)
             except OSError:
                 self._unwritten.extendleft(reversed(changes[-MOST_UNWRITTEN:]))
                 raise
-            self._traces.sync()
+            self._traces.sync_to_disk()
 
-    async def _write(self, write: Callable[[], None]) -> None:
+    async def _write_with_timeout(self, write: Callable[[], None]) -> None:
         """Waits for the disk, but for no longer than an answer may."""
-        written = asyncio.get_running_loop().run_in_executor(self._disk, self._try, write)
+        written = asyncio.get_running_loop().run_in_executor(self._disk, self._try_write, write)
         try:
             await asyncio.wait_for(asyncio.shield(written), PATIENCE)
         except TimeoutError:
-            self._say(f"the disk takes longer than {PATIENCE:.0f} seconds")
+            self._log_write_error(f"the disk takes longer than {PATIENCE:.0f} seconds")
 
-    def _try(self, write: Callable[[], None]) -> None:
+    def _try_write(self, write: Callable[[], None]) -> None:
         """A disk that takes nothing stops nobody: it is said once, and again after it has worked."""
         try:
             write()
             self._is_failing = False
         except OSError as error:
-            self._say(self._words(error))
+            self._log_write_error(self._error_text(error))
 
-    def _words(self, error: OSError) -> str:
+    def _error_text(self, error: OSError) -> str:
         """Says what is wrong, and what to do about it, in one line."""
         if not isinstance(error, PermissionError):
             return str(error)
@@ -166,7 +166,7 @@ class Remembered:
             f" the right to read and write MAILER_DATA ({self._file.parent}) and all that is in it"
         )
 
-    def _say(self, error: str) -> None:
+    def _log_write_error(self, error: str) -> None:
         if not self._is_failing:
             log.warning("what was seen of the database cannot be written", file=str(self._file), error=error)
         self._is_failing = True

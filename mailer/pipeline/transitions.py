@@ -21,7 +21,7 @@ from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Processor
 from mailer.ports.rates import Wanted
 from mailer.rendering.headers import HeaderRefused
-from mailer.rendering.mailing import Press, Printed
+from mailer.rendering.mailing import MailingRenderer, RenderedMessage
 from mailer.rendering.template_library import RenderError
 from mailer.rendering.way_out import NoWayOut
 
@@ -38,7 +38,7 @@ FORBIDDEN = timedelta(days=1)
 at once, and have a day to mend it. A law's clock of 72 hours may be running (GDPR Art. 33)."""
 
 
-class Change(NamedTuple):
+class DeliveryChange(NamedTuple):
     """One delivery's next state, and what the ledger says of it."""
 
     move: Move
@@ -46,7 +46,7 @@ class Change(NamedTuple):
 
 
 @dataclass(slots=True)
-class Step:
+class DeliveryStep:
     """What follows from a decision about a row. Nobody changes it; frozen, it would take five times as long to make.
 
     Attributes:
@@ -54,13 +54,13 @@ class Step:
     """
 
     row: Row
-    press: Press
+    press: MailingRenderer
     category: Category
-    change: Change
+    change: DeliveryChange
 
 
 @dataclass(slots=True)
-class Sending(Step):
+class SendStep(DeliveryStep):
     """The intent of handing a message over.
 
     Attributes:
@@ -69,36 +69,38 @@ class Sending(Step):
 
     processor: Processor
     wanted: Wanted
-    printed: Printed
+    printed: RenderedMessage
 
 
 @dataclass(slots=True)
-class Draft:
+class MessageDraft:
     """A delivery that is to be sent, by whom, what that asks of the rates, and what it carries to a shared address."""
 
     row: Row
-    press: Press
+    press: MailingRenderer
     send: Send
     processor: Processor
     wanted: Wanted
     carries: Carries | None = None
 
 
-def draft_for(row: Row, press: Press, send: Send, processor: Processor) -> Draft:
+def draft_message(row: Row, press: MailingRenderer, send: Send, processor: Processor) -> MessageDraft:
     """What is to be sent by a processor."""
     facts, domain = press.facts, (row.standing.address or "").rpartition("@")[2].lower()
-    return Draft(
+    return MessageDraft(
         row, press, send, processor, Wanted(processor.name, domain, facts.brand, facts.id, press.category.lane)
     )
 
 
-def decision_about(row: Row, press: Press, now: datetime) -> Decision:
+def decide_row(row: Row, press: MailingRenderer, now: datetime) -> Decision:
     """What the policy says of a claimed delivery."""
     mailing = replace(press.mailing, inviter_paused=True) if row.inviter_paused else press.mailing
     return decide(mailing, row.standing, press.policy, now)
 
 
-def without_route(row: Row, press: Press, category: Category, route: NoRoute, now: datetime) -> Step | None:
+def after_no_route(
+    row: Row, press: MailingRenderer, category: Category, route: NoRoute, now: datetime
+) -> DeliveryStep | None:
     """Returns how mail ends that no processor took for as long as it is tried; None: it is tried on.
 
     Its age counts from when it was free to go. A relay's trouble that has just begun ends nothing; nor does a halt, nor
@@ -121,13 +123,13 @@ def without_route(row: Row, press: Press, category: Category, route: NoRoute, no
         return None
     rule_name = route.rule or "no-route"
     if category.written_fallback:
-        return settle(row, press, Divert(WRITTEN, route.reason, rule_name, press.policy.version))
-    state, reason, _ = given_up(category, route.reason)
-    entry = _entry(Kind.DECISION, row, press, category, reason=reason, rule=rule_name, policy=press.policy.version)
-    return Step(row, press, category, Change(_move(row, state, reason), (entry,)))
+        return step_for_decision(row, press, Divert(WRITTEN, route.reason, rule_name, press.policy.version))
+    state, reason, _ = give_up_state(category, route.reason)
+    entry = _new_entry(Kind.DECISION, row, press, category, reason=reason, rule=rule_name, policy=press.policy.version)
+    return DeliveryStep(row, press, category, DeliveryChange(_row_move(row, state, reason), (entry,)))
 
 
-def settle(row: Row, press: Press, decision: Suppress | Hold | Divert) -> Step:
+def step_for_decision(row: Row, press: MailingRenderer, decision: Suppress | Hold | Divert) -> DeliveryStep:
     """What follows for a delivery that is not sent, at least not now."""
     due_at: datetime | None = None
     match decision:
@@ -140,12 +142,14 @@ def settle(row: Row, press: Press, decision: Suppress | Hold | Divert) -> Step:
         case _:
             assert_never(decision)
     category = press.category
-    entry = _entry(Kind.DECISION, row, press, category, reason=reason, rule=decision.rule, policy=decision.policy)
+    entry = _new_entry(Kind.DECISION, row, press, category, reason=reason, rule=decision.rule, policy=decision.policy)
     copy_of = row.standing.copy_of if state is State.SUPPRESSED else None
-    return Step(row, press, category, Change(_move(row, state, kept, due_at=due_at, copy_of=copy_of), (entry,)))
+    return DeliveryStep(
+        row, press, category, DeliveryChange(_row_move(row, state, kept, due_at=due_at, copy_of=copy_of), (entry,))
+    )
 
 
-def held_by_bug(row: Row, facts: MailingFacts, place: str) -> Change:
+def hold_for_bug(row: Row, facts: MailingFacts, place: str) -> DeliveryChange:
     """A delivery that cannot be made because of a bug: it waits for a person, who has it tried again once it is mended.
 
     Args:
@@ -163,10 +167,10 @@ def held_by_bug(row: Row, facts: MailingFacts, place: str) -> Change:
         category=facts.category,
         reason=f"{State.HELD.value} {reason}",
     )
-    return Change(_move(row, State.HELD, reason), (entry,))
+    return DeliveryChange(_row_move(row, State.HELD, reason), (entry,))
 
 
-def intend(draft: Draft, printed: Printed) -> Sending:
+def intend_message(draft: MessageDraft, printed: RenderedMessage) -> SendStep:
     """The intent of handing a message over, with the record that the law wants of it."""
     row, press, category = draft.row, draft.press, draft.send.category
     handed = hand_over_record(draft, printed)
@@ -182,21 +186,21 @@ def intend(draft: Draft, printed: Printed) -> Sending:
         invites=category.invites,
         carries=draft.carries,
     )
-    entries = (_decided(draft), handed) if handed else (_decided(draft),)
-    return Sending(row, press, category, Change(move, entries), draft.processor, draft.wanted, printed)
+    entries = (_decision_entry(draft), handed) if handed else (_decision_entry(draft),)
+    return SendStep(row, press, category, DeliveryChange(move, entries), draft.processor, draft.wanted, printed)
 
 
-def unprintable(draft: Draft, error: RenderError | HeaderRefused) -> Step:
+def after_render_error(draft: MessageDraft, error: RenderError | HeaderRefused) -> DeliveryStep:
     """A value of this recipient cannot be rendered."""
     row, category = draft.row, draft.send.category
-    outcome = _entry(Kind.OUTCOME, row, draft.press, category, reason="render_error", reply=str(error))
-    state, reason, _ = ended(category, "render_error")
+    outcome = _new_entry(Kind.OUTCOME, row, draft.press, category, reason="render_error", reply=str(error))
+    state, reason, _ = final_state(category, "render_error")
     # Guarded like an intent: what an erasure has just emptied is decided anew, and not a fault of the template.
-    move = _move(row, state, reason, version=row.standing.version)
-    return Step(row, draft.press, category, Change(move, (_decided(draft), outcome)))
+    move = _row_move(row, state, reason, version=row.standing.version)
+    return DeliveryStep(row, draft.press, category, DeliveryChange(move, (_decision_entry(draft), outcome)))
 
 
-def without_way_out(draft: Draft, error: NoWayOut) -> Step:
+def hold_without_way_out(draft: MessageDraft, error: NoWayOut) -> DeliveryStep:
     """A mail that its reader could not leave waits for a person, and counts as sent for nobody.
 
     Args:
@@ -204,14 +208,16 @@ def without_way_out(draft: Draft, error: NoWayOut) -> Step:
         error: says what a reader would not see.
     """
     row = draft.row
-    outcome = _entry(
+    outcome = _new_entry(
         Kind.OUTCOME, row, draft.press, draft.send.category, reason=f"{State.HELD.value} {NO_WAY_OUT}", reply=str(error)
     )
-    move = _move(row, State.HELD, NO_WAY_OUT, version=row.standing.version)
-    return Step(row, draft.press, draft.send.category, Change(move, (_decided(draft), outcome)))
+    move = _row_move(row, State.HELD, NO_WAY_OUT, version=row.standing.version)
+    return DeliveryStep(row, draft.press, draft.send.category, DeliveryChange(move, (_decision_entry(draft), outcome)))
 
 
-def conclude(step: Sending, outcome: Outcome, now: datetime, *, doubted: bool = False, denied: bool = False) -> Change:
+def step_after_outcome(
+    step: SendStep, outcome: Outcome, now: datetime, *, doubted: bool = False, denied: bool = False
+) -> DeliveryChange:
     """Derives what follows from an outcome for a delivery that was intended.
 
     Args:
@@ -228,38 +234,38 @@ def conclude(step: Sending, outcome: Outcome, now: datetime, *, doubted: bool = 
         case Result.ACCEPTED:
             state, reason = State.HANDED_OVER, ""
         case Result.REFUSED if doubted and step.category.lane is Lane.BREACH:
-            state, reason, due_at = _deferred(step, reason, now)
+            state, reason, due_at = _defer_delivery(step, reason, now)
         case Result.REFUSED if doubted:
             state, stated, reason = State.HELD, f"{QUARANTINED} {reason}", QUARANTINED
         case Result.REFUSED | Result.BLOCKED:
-            stated, (state, reason, due_at) = reason, ended(step.category, reason)
+            stated, (state, reason, due_at) = reason, final_state(step.category, reason)
         case Result.SET_UP:
-            stated, (state, reason, due_at) = reason, _set_up(step, reason, now)
+            stated, (state, reason, due_at) = reason, _after_setup_fault(step, reason, now)
         case Result.IN_DOUBT:
             state, due_at = State.IN_DOUBT, now
         case Result.UNSENT if not denied:
             # It stays in hand, for another processor or a later moment.
             state, reason = State.CLAIMED, ""
         case Result.DEFERRED | Result.UNSENT:
-            status, (state, reason, due_at) = reason, _deferred(step, reason, now)
+            status, (state, reason, due_at) = reason, _defer_delivery(step, reason, now)
             stated = f"{reason} {status}"
         case _:
             assert_never(outcome.result)
-    move = _move(row, state, reason, from_state=State.INTENDED, due_at=due_at)
-    entry = _entry(
+    move = _row_move(row, state, reason, from_state=State.INTENDED, due_at=due_at)
+    entry = _new_entry(
         Kind.OUTCOME,
         row,
         step.press,
         step.category,
         reason=" ".join(dict.fromkeys((outcome.result, *(stated or reason).split()))) if reason else outcome.result,
-        rule=encrypted_way(step.processor) if state is State.HANDED_OVER else None,
+        rule=encryption_record(step.processor) if state is State.HANDED_OVER else None,
         processor=step.processor.name,
         country=step.processor.country,
         contract=step.processor.contract,
-        reply=_reply(outcome),
+        reply=_reply_fields(outcome),
         message_id=step.printed.message_id,
     )
-    return Change(move, (entry,))
+    return DeliveryChange(move, (entry,))
 
 
 def retry_delay(age: timedelta, spread: float) -> timedelta:
@@ -267,42 +273,42 @@ def retry_delay(age: timedelta, spread: float) -> timedelta:
     return min(max(age, FIRST_RETRY), LONGEST_RETRY) * (0.5 + spread)
 
 
-def _set_up(step: Sending, reason: str, now: datetime) -> tuple[State, str, datetime | None]:
+def _after_setup_fault(step: SendStep, reason: str, now: datetime) -> tuple[State, str, datetime | None]:
     """Mandatory mail is held until our set-up is mended, however long that takes; breach mail is tried on.
 
     What can be left is given up when it is stale.
     """
     stale = now - (step.row.tried_at or now) > step.category.max_age
     if step.category.lane is Lane.BREACH or (stale and step.category.optional):
-        return _deferred(step, reason, now)
+        return _defer_delivery(step, reason, now)
     return State.HELD, SET_UP, now + SET_UP_RETRY
 
 
-def _deferred(step: Sending, reason: str, now: datetime) -> tuple[State, str, datetime | None]:
+def _defer_delivery(step: SendStep, reason: str, now: datetime) -> tuple[State, str, datetime | None]:
     """Tried again later, unless it was refused for too long since it was offered for the first time."""
     age = now - (step.row.tried_at or now)
     if age > step.category.max_age:
-        return given_up(step.category, reason)
+        return give_up_state(step.category, reason)
     return State.DEFERRED, reason, now + retry_delay(age, random.random())  # noqa: S311 - jitter, not a secret
 
 
-def ended(category: Category, reason: str) -> tuple[State, str, datetime | None]:
+def final_state(category: Category, reason: str) -> tuple[State, str, datetime | None]:
     """Whoever must be told and cannot be reached by mail is told in writing, whatever the reason."""
     if category.written_fallback:
         return State.DIVERTED, WRITTEN, None
     return State.FAILED, reason, None
 
 
-def given_up(category: Category, reason: str) -> tuple[State, str, datetime | None]:
+def give_up_state(category: Category, reason: str) -> tuple[State, str, datetime | None]:
     """It was tried for as long as its category says."""
-    return ended(category, f"gave_up {reason}")
+    return final_state(category, f"gave_up {reason}")
 
 
 @rule("hand-over-record", "interpals-11, interpals-23; GDPR Art. 30(1)(d)")
-def hand_over_record(draft: Draft, printed: Printed) -> Entry | None:
+def hand_over_record(draft: MessageDraft, printed: RenderedMessage) -> Entry | None:
     """Each hand-over has a ledger row: processor, country, contract, purpose, the kinds of data, and the time."""
     category, processor = draft.send.category, draft.processor
-    return _entry(
+    return _new_entry(
         Kind.HAND_OVER,
         draft.row,
         draft.press,
@@ -324,23 +330,23 @@ def notice_proof(category: Category, content: bytes) -> str | None:
 
 
 @rule("encrypted-way", "interpals-29, paltalk06-27; GDPR Art. 32(1)(a)")
-def encrypted_way(processor: Processor) -> str | None:
+def encryption_record(processor: Processor) -> str | None:
     """Each message that was handed over has on record with which encryption it left, and that its relay was checked."""
-    return processor.way
+    return processor.weakest_encryption
 
 
-def _decided(draft: Draft) -> Entry:
+def _decision_entry(draft: MessageDraft) -> Entry:
     send = draft.send
     reason = "send over_rate" if send.alarm else "send"
-    return _entry(
+    return _new_entry(
         Kind.DECISION, draft.row, draft.press, send.category, reason=reason, rule=send.rule, policy=send.policy
     )
 
 
-def _entry(
+def _new_entry(
     kind: Kind,
     row: Row,
-    press: Press,
+    press: MailingRenderer,
     category: Category,
     *,
     reason: str | None = None,
@@ -374,7 +380,7 @@ def _entry(
     )
 
 
-def _move(
+def _row_move(
     row: Row,
     state: State,
     reason: str = "",
@@ -389,6 +395,6 @@ def _move(
     )
 
 
-def _reply(outcome: Outcome) -> str | None:
+def _reply_fields(outcome: Outcome) -> str | None:
     text = f"{outcome.code or ''} {outcome.text}".strip()
     return text or None

@@ -15,7 +15,7 @@ LONGEST = 0.1
 """Seconds that a window of bulk mail waits at most: a large breach notice slows bulk mail, and does not stop it."""
 
 
-class Precedence:
+class LanePriority:
     """Who goes first. Used by one event loop."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Precedence:
         self._none.set()
 
     @contextmanager
-    def going(self, *, urgent: bool) -> Iterator[None]:
+    def mark_running(self, *, urgent: bool) -> Iterator[None]:
         """Something is done that bulk mail waits for, if it is urgent.
 
         Nothing that may take long for reasons of its own belongs in it, such as waiting for a relay or a rate.
@@ -41,7 +41,7 @@ class Precedence:
             if not self._urgent:
                 self._none.set()
 
-    async def give_way(self, *, urgent: bool) -> None:
+    async def wait_for_urgent(self, *, urgent: bool) -> None:
         """Waits, unless it is urgent itself, until nothing urgent is going on, but not for long."""
         if self._urgent and not urgent:
             # `wait_for` would forget a cancellation that comes together with the end of the urgent mail.

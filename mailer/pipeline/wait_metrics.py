@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from mailer.pipeline.transitions import Sending
+from mailer.pipeline.transitions import SendStep
 from mailer.policy.outcome import Outcome, Result
-from mailer.rendering.mailing import Press
+from mailer.rendering.mailing import MailingRenderer
 from mailer.runtime.histograms import BatchHistogram
 from mailer.telemetry import WORKER
 
@@ -19,8 +19,8 @@ WAITED = BatchHistogram(
 WORKER.register(WAITED)
 
 
-def note_waits(
-    presses: Mapping[UUID, Press], steps: Sequence[Sending], outcomes: Sequence[Outcome], now: datetime
+def observe_waits(
+    presses: Mapping[UUID, MailingRenderer], steps: Sequence[SendStep], outcomes: Sequence[Outcome], now: datetime
 ) -> None:
     """Notes how long the messages of a window waited that were taken.
 

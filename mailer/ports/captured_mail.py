@@ -57,10 +57,10 @@ class CapturedMail(Protocol):
 class Inbox(Protocol):
     """What was captured. Reads files, so it is called in a thread."""
 
-    def list(self) -> Sequence[CapturedMail]:
+    def list_mails(self) -> Sequence[CapturedMail]:
         """Everything captured, newest first."""
         ...
 
-    def get(self, id: str) -> CapturedMail | None:
+    def get_mail(self, id: str) -> CapturedMail | None:
         """One message, None if there is none with that id."""
         ...

@@ -46,11 +46,11 @@ class NoConnection:
     text: str
 
 
-def reason_of(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """What went wrong, in one line."""
     match error:
         case aiosmtplib.SMTPConnectError() if isinstance(error.__cause__, Exception):
-            return reason_of(error.__cause__)  # aiosmtplib wraps what happens while it connects
+            return error_text(error.__cause__)  # aiosmtplib wraps what happens while it connects
         case ssl.SSLCertVerificationError():
             text = f"the certificate is not trusted: {error.verify_message}"
         case aiosmtplib.SMTPResponseException():
@@ -62,7 +62,7 @@ def reason_of(error: Exception) -> str:
     return " ".join(clean(text).split())
 
 
-def trouble_of(error: Exception, step: Trouble) -> Trouble:
+def connection_trouble(error: Exception, step: Trouble) -> Trouble:
     """The kind of an error that ended a step of connecting; the step's own kind, unless the error says more."""
     for each in (error, error.__cause__):
         match each:

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from mailer.policy.connection_trouble import Trouble
 from mailer.processors.connection_errors import NoConnection
-from mailer.processors.connection_slots import Places
-from mailer.processors.connector import Dialler
-from mailer.processors.relay_url import Relay
-from mailer.processors.smtp_connection import Speaker
-from mailer.processors.window_queue import Share
+from mailer.processors.connection_slots import ConnectionSlots
+from mailer.processors.connector import Connector
+from mailer.processors.relay_url import RelaySettings
+from mailer.processors.smtp_connection import SmtpConnection
+from mailer.processors.window_queue import WindowQueue
 
 FINISHING: Final = 5.0
 """Seconds after being told to stop in which messages of a window in hand still begin; the rest is given back."""
@@ -20,7 +20,7 @@ PARTING: Final = 30.0
 _BROKEN_OFF: Final = NoConnection(Trouble.LOST, "broken off")
 
 
-class Pool:
+class ConnectionPool:
     """Carries windows, each on as many places as there are for it.
 
     Connections are not bound to places: what one window leaves open the next one takes, whichever it is. So bulk mail
@@ -31,61 +31,64 @@ class Pool:
         dialler: makes connections.
     """
 
-    def __init__(self, relay: Relay, dialler: Dialler) -> None:
+    def __init__(self, relay: RelaySettings, dialler: Connector) -> None:
         self._relay = relay
         self._dialler = dialler
-        self._places = Places(relay.pool, relay.urgent)
-        self._idle: list[tuple[float, Speaker]] = []
+        self._places = ConnectionSlots(relay.pool, relay.urgent)
+        self._idle: list[tuple[float, SmtpConnection]] = []
         """Connections that nobody uses, with when they were left; the last is the most likely to be alive."""
         self._sweeper: asyncio.TimerHandle | None = None
         self._timers: tuple[asyncio.TimerHandle, ...] = ()
         self._parted = False
         self._farewells: set[asyncio.Task[None]] = set()
-        self._carried = set[Share]()
-        self._busy = set[Speaker]()
+        self._carried = set[WindowQueue]()
+        self._busy = set[SmtpConnection]()
 
-    async def carry(self, share: Share, urgent: bool) -> NoConnection | None:
+    async def send_window(self, share: WindowQueue, urgent: bool) -> NoConnection | None:
         """Carries a window, as long as there is time. Returns the trouble that ended a place's work before, if any."""
         if self._parted:
-            share.close()
+            share.close_window()
         self._carried.add(share)
         try:
-            return await self._carry(share, urgent)
+            return await self._send_on_slots(share, urgent)
         finally:
             self._carried.discard(share)
 
-    def part(self) -> None:
+    def begin_shutdown(self) -> None:
         """The process is told to stop: it ends its windows, but within bounds (see `FINISHING` and `PARTING`)."""
         loop = asyncio.get_running_loop()
-        self._timers += (loop.call_later(FINISHING, self._finish), loop.call_later(PARTING, self._give_up))
+        self._timers += (
+            loop.call_later(FINISHING, self._limit_shutdown),
+            loop.call_later(PARTING, self._abort_windows),
+        )
 
-    def _finish(self) -> None:
+    def _limit_shutdown(self) -> None:
         self._parted = True
         for share in self._carried:
-            share.close()
+            share.close_window()
 
-    def _give_up(self) -> None:
+    def _abort_windows(self) -> None:
         for line in list(self._busy):
-            line.drop()
+            line.drop_connection()
 
-    async def _carry(self, share: Share, urgent: bool) -> NoConnection | None:
-        if not await self._places.enter(urgent, share.left):
-            return self._silence()
-        if share.waiting == 1:
+    async def _send_on_slots(self, share: WindowQueue, urgent: bool) -> NoConnection | None:
+        if not await self._places.acquire_slot(urgent, share.seconds_left):
+            return self._silent_relay_trouble()
+        if share.count_waiting == 1:
             try:
-                return await self._work(share)
+                return await self._send_until_empty(share)
             finally:
-                self._places.leave(urgent)
-        crew = _Crew(share, urgent, self._work, self._places)
-        crew.join()
+                self._places.release_slot(urgent)
+        crew = _PoolSenders(share, urgent, self._send_until_empty, self._places)
+        crew.add_sender()
         try:
-            self._places.strengthen(crew)
+            self._places.share_free_slots(crew)
             return await crew.over
         finally:
-            self._places.forget(crew)
-            await crew.end()
+            self._places.stop_sharing(crew)
+            await crew.cancel_senders()
 
-    def _silence(self) -> NoConnection | None:
+    def _silent_relay_trouble(self) -> NoConnection | None:
         """The trouble of a relay that answers nobody, where every place is taken; None if it is only busy."""
         silent = min((time.monotonic() - line.begun for line in self._busy), default=0.0)
         if silent < self._relay.times.connect:
@@ -93,79 +96,79 @@ class Pool:
         text = f"{self._relay.name}: no connection is free, and none has had an answer for {silent:.0f} seconds"
         return NoConnection(Trouble.TIMED_OUT, text)
 
-    async def _work(self, share: Share) -> NoConnection | None:
+    async def _send_until_empty(self, share: WindowQueue) -> NoConnection | None:
         """Carries what waits. Returns the trouble that ended it before."""
-        while share.waiting and (left := share.left) > 0:
-            line = self._used() or await self._dialler.dial(left)
+        while share.count_waiting and (left := share.seconds_left) > 0:
+            line = self._reuse_connection() or await self._dialler.connect(left)
             if isinstance(line, NoConnection):
                 return line
             self._busy.add(line)
             try:
-                await line.carry(share)
+                await line.send_messages(share)
             finally:
                 self._busy.discard(line)
-            if line.usable and not line.spent:
-                self._keep(line)
-            elif line.fell_at_once:
+            if line.is_usable and not line.is_spent:
+                self._store_connection(line)
+            elif line.has_failed_at_once:
                 return NoConnection(Trouble.LOST, "the relay ended a new connection at its first message")
             else:
-                self._end(line)
+                self._quit_connection(line)
         return None
 
     async def close(self) -> None:
         """Ends every connection politely, once the windows under way are through."""
         places = range(self._relay.pool + self._relay.urgent)
         for _ in places:
-            await self._places.enter(True, None)
+            await self._places.acquire_slot(True, None)
         while self._idle:
-            self._end(self._idle.pop()[1])
+            self._quit_connection(self._idle.pop()[1])
         for timer in (self._sweeper, *self._timers):
             if timer is not None:
                 timer.cancel()
         self._sweeper = None
         await asyncio.gather(*self._farewells)
         for _ in places:
-            self._places.leave(True)
+            self._places.release_slot(True)
 
-    def _used(self) -> Speaker | None:
+    def _reuse_connection(self) -> SmtpConnection | None:
         """A connection that was used before and can be used again."""
         now = time.monotonic()
         while self._idle:
             left, line = self._idle.pop()
-            if now - left < self._relay.idle and line.usable and not line.spent:
+            if now - left < self._relay.idle and line.is_usable and not line.is_spent:
                 return line
-            self._end(line)
+            self._quit_connection(line)
         return None
 
-    def _keep(self, line: Speaker) -> None:
+    def _store_connection(self, line: SmtpConnection) -> None:
         """Leaves a connection for whoever comes next."""
         self._idle.append((time.monotonic(), line))
         if self._sweeper is None:
-            self._sweeper = asyncio.get_running_loop().call_later(self._relay.idle, self._sweep)
+            self._sweeper = asyncio.get_running_loop().call_later(self._relay.idle, self._close_idle_connections)
 
-    def _sweep(self) -> None:
+    def _close_idle_connections(self) -> None:
         """Ends the connections that nobody has used for too long."""
         oldest = time.monotonic() - self._relay.idle
         old = [line for left, line in self._idle if left <= oldest]
         self._idle = [(left, line) for left, line in self._idle if left > oldest]
         for line in old:
-            self._end(line)
+            self._quit_connection(line)
         self._sweeper = None
         if self._idle:
             wait = self._idle[0][0] - oldest
-            self._sweeper = asyncio.get_running_loop().call_later(wait, self._sweep)
+            self._sweeper = asyncio.get_running_loop().call_later(wait, self._close_idle_connections)
 
-    def _end(self, line: Speaker) -> None:
+    def _quit_connection(self, line: SmtpConnection) -> None:
         """Says goodbye, with nobody waiting for it; to a server that has gone, nothing."""
-        if not line.usable:
-            line.drop()
+        if not line.is_usable:
+            line.drop_connection()
             return
         farewell = asyncio.get_running_loop().create_task(line.quit())
         self._farewells.add(farewell)
         farewell.add_done_callback(self._farewells.discard)
 
 
-class _Crew:
+class _PoolSenders:
     """Those who carry a window, each a task on a place of its own.
 
     Not a task group: that takes no more tasks once it has begun to end, but says so only to who brings one.
@@ -179,10 +182,10 @@ class _Crew:
 
     def __init__(
         self,
-        share: Share,
+        share: WindowQueue,
         urgent: bool,
-        work: Callable[[Share], Coroutine[Any, Any, NoConnection | None]],
-        places: Places,
+        work: Callable[[WindowQueue], Coroutine[Any, Any, NoConnection | None]],
+        places: ConnectionSlots,
     ) -> None:
         self.urgent = urgent
         self.over: asyncio.Future[NoConnection | None] = asyncio.get_running_loop().create_future()
@@ -193,28 +196,28 @@ class _Crew:
         self._trouble: NoConnection | None = None
 
     @property
-    def short(self) -> bool:
+    def needs_more(self) -> bool:
         """Whether more waits than those who are there will take next, and nothing is wrong."""
-        return self._trouble is None and self._share.waiting > len(self._tasks) and self._share.left > 0
+        return self._trouble is None and self._share.count_waiting > len(self._tasks) and self._share.seconds_left > 0
 
-    def join(self) -> None:
+    def add_sender(self) -> None:
         """One more. Its place is given back even if it is cancelled before it has begun."""
         task = asyncio.get_running_loop().create_task(self._work(self._share))
         self._tasks.add(task)
-        task.add_done_callback(self._left)
+        task.add_done_callback(self._sender_done)
 
-    async def end(self) -> None:
+    async def cancel_senders(self) -> None:
         """Breaks off those who are still at it, and waits for them."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _left(self, task: asyncio.Task[NoConnection | None]) -> None:
+    def _sender_done(self, task: asyncio.Task[NoConnection | None]) -> None:
         self._tasks.discard(task)
         bug = None if task.cancelled() else task.exception()
         ended = _BROKEN_OFF if bug or task.cancelled() else task.result()
         self._trouble = self._trouble or ended
-        self._places.leave(self.urgent)
+        self._places.release_slot(self.urgent)
         if self.over.done():
             return
         if bug is not None:

@@ -14,12 +14,12 @@ _OF_NOBODY: Final = (".localdomain", ".local", ".localhost", ".invalid")
 _RESOLVER_SECONDS: Final = 5.0
 
 
-def is_qualified(name: str) -> bool:
+def is_fully_qualified(name: str) -> bool:
     """Tells whether a name is a fully qualified host name that another machine could know."""
     return bool(_QUALIFIED.fullmatch(name)) and not name.lower().endswith(_OF_NOBODY)
 
 
-def is_literal(text: str) -> bool:
+def is_address_literal(text: str) -> bool:
     """Tells whether a text is an address literal such as [192.0.2.1] or [IPv6:2001:db8::1] (RFC 5321 4.1.3)."""
     inner = text[1:-1]
     version = 6 if inner.lower().startswith("ipv6:") else 4
@@ -30,14 +30,14 @@ def is_literal(text: str) -> bool:
     return text == f"[{inner}]" and address.version == version and "%" not in inner
 
 
-def literal(address: str) -> str:
+def address_literal(address: str) -> str:
     """The address literal of an IP address; an IPv4 address within IPv6 is an IPv4 address."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
     return f"[IPv6:{ip}]" if ip.version == 6 and mapped is None else f"[{mapped or ip}]"
 
 
-class OwnName:
+class EhloName:
     """This machine's fully qualified name, asked for once: the resolver can take seconds.
 
     Args:
@@ -49,13 +49,13 @@ class OwnName:
         self._asking = asyncio.Lock()
         self._known = said is not None
 
-    async def at(self, address: str) -> str:
+    async def name_for_address(self, address: str) -> str:
         """The name for EHLO on a connection whose own end is this IP address."""
         async with self._asking:
             if not self._known:
                 self._name = await _system_name()
                 self._known = True
-        return self._name or literal(address)
+        return self._name or address_literal(address)
 
 
 async def _system_name() -> str | None:
@@ -65,4 +65,4 @@ async def _system_name() -> str | None:
             name = (await asyncio.to_thread(socket.getfqdn)).removesuffix(".")
     except (TimeoutError, OSError, UnicodeError):
         return None
-    return name if is_qualified(name) else None
+    return name if is_fully_qualified(name) else None

@@ -7,7 +7,7 @@ some could end the connection. So one connection tries it first, and what that s
 from mailer.telemetry import log
 
 
-class Ahead:
+class EnvelopeAhead:
     """The memory of one relay in one process.
 
     Args:
@@ -22,15 +22,15 @@ class Ahead:
         self.known = False
         """Tells whether the relay has taken an envelope that was sent ahead, and refused none since."""
 
-    def allows(self, line: object) -> bool:
+    def is_allowed(self, line: object) -> bool:
         """Tells whether this connection may send an envelope ahead."""
         return self.known or not (self._forbidden or self._scout not in (None, line))
 
-    def tried(self, line: object) -> None:
+    def note_attempt(self, line: object) -> None:
         """The first envelope is on its way behind a final dot, or the first one since none was taken."""
         self._scout, self._unanswered = line, True
 
-    def answered(self, line: object, taken: bool) -> None:
+    def note_answer(self, line: object, taken: bool) -> None:
         """All replies to an envelope that was sent ahead are there. One that was not taken is offered again.
 
         What that shows is waited for: no other connection tries meanwhile.
@@ -40,19 +40,19 @@ class Ahead:
         if taken and not self._forbidden:
             self.known, self._scout = True, None
 
-    def refused(self) -> None:
+    def note_refusal(self) -> None:
         """The relay took a message that it had refused when its envelope was sent ahead."""
-        self._forbid("it refused some")
+        self._forbid_ahead("it refused some")
 
-    def ended(self, line: object, by_us: bool) -> None:
+    def note_connection_end(self, line: object, by_us: bool) -> None:
         """A connection is over. If it was the first to send ahead and has no answer, that was the reason."""
         if self._scout is not line:
             return
         self._scout = None
         if self._unanswered and not by_us:
-            self._forbid("it ended the connection on them")
+            self._forbid_ahead("it ended the connection on them")
 
-    def _forbid(self, reason: str) -> None:
+    def _forbid_ahead(self, reason: str) -> None:
         self.known = False
         if not self._forbidden:
             self._forbidden = True

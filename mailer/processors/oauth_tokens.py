@@ -17,12 +17,12 @@ _TOKEN: Final = re.compile(r"[!-~]{1,16384}")
 """A token as RFC 6750 2.1 has it, and a little more: printable ASCII."""
 
 
-class NoToken(Exception):
+class TokenUnavailable(Exception):
     """There is no token. The text says why, and holds nothing that the file or the command said."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bearer:
+class TokenSource:
     """The source of a relay's tokens: one of the two.
 
     Attributes:
@@ -36,38 +36,38 @@ class Bearer:
     mechanism: str | None = None
 
 
-class Tokens:
+class TokenProvider:
     """Gives a relay's token, asking the command once for all connections."""
 
-    def __init__(self, bearer: Bearer) -> None:
+    def __init__(self, bearer: TokenSource) -> None:
         self._bearer = bearer
         self._asking = asyncio.Lock()
         self._kept = ("", 0.0)
 
-    async def get(self, refused: str | None = None) -> str:
+    async def get_token(self, refused: str | None = None) -> str:
         """The token, another one than that which the relay has refused if there is another one.
 
         Raises:
             NoToken: the file or the command gives none.
         """
         if self._bearer.file is not None:
-            return await _read(self._bearer.file)
+            return await _read_token_file(self._bearer.file)
         async with self._asking:
             token, since = self._kept
             if token in ("", refused) or time.monotonic() - since > KEPT:
-                token = await _run(self._bearer.command)
+                token = await _run_token_command(self._bearer.command)
                 self._kept = token, time.monotonic()
             return token
 
 
-async def _read(file: Path) -> str:
+async def _read_token_file(file: Path) -> str:
     try:
-        return _checked(await asyncio.to_thread(file.read_bytes), f"the token file {file}")
+        return _validate_token(await asyncio.to_thread(file.read_bytes), f"the token file {file}")
     except OSError as error:
-        raise NoToken(f"the token file {file} cannot be read: {error.strerror}") from None
+        raise TokenUnavailable(f"the token file {file} cannot be read: {error.strerror}") from None
 
 
-async def _run(command: tuple[str, ...]) -> str:
+async def _run_token_command(command: tuple[str, ...]) -> str:
     what = f"the token command {command[0]}"
     try:
         process = await asyncio.create_subprocess_exec(
@@ -77,22 +77,22 @@ async def _run(command: tuple[str, ...]) -> str:
             stderr=asyncio.subprocess.DEVNULL,
         )
     except OSError as error:
-        raise NoToken(f"{what} cannot be run: {error.strerror}") from None
+        raise TokenUnavailable(f"{what} cannot be run: {error.strerror}") from None
     try:
         async with asyncio.timeout(COMMAND_SECONDS):
             said, _ = await process.communicate()
     except TimeoutError:
-        raise NoToken(f"{what} took longer than {COMMAND_SECONDS:.0f} seconds") from None
+        raise TokenUnavailable(f"{what} took longer than {COMMAND_SECONDS:.0f} seconds") from None
     finally:
         if process.returncode is None:
             process.kill()
     if process.returncode:
-        raise NoToken(f"{what} ended with status {process.returncode}")
-    return _checked(said, what)
+        raise TokenUnavailable(f"{what} ended with status {process.returncode}")
+    return _validate_token(said, what)
 
 
-def _checked(said: bytes, what: str) -> str:
+def _validate_token(said: bytes, what: str) -> str:
     token = said.partition(b"\n")[0].strip().decode("ascii", "replace")
     if not _TOKEN.fullmatch(token):
-        raise NoToken(f"{what} gives no token: its first line must be the token alone")
+        raise TokenUnavailable(f"{what} gives no token: its first line must be the token alone")
     return token

@@ -18,7 +18,7 @@ _PROBES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class OpenedConnection:
     """A connection, with the IP addresses (and ports) of its two ends."""
 
     connection: socket.socket
@@ -26,7 +26,7 @@ class Reached:
     own: str
 
 
-class Addresses:
+class RelayAddresses:
     """Finds addresses and connects. Addresses that led to no working session come last from then on."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -35,7 +35,7 @@ class Addresses:
         self._failed: dict[tuple[object, ...], float] = {}
         """Notes that a session failed at an address, although it took the connection."""
 
-    async def find(self) -> list[Address]:
+    async def resolve_addresses(self) -> list[Address]:
         """All addresses, in the order in which to try them.
 
         Raises:
@@ -43,9 +43,9 @@ class Addresses:
         """
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-        return sorted(dict.fromkeys(found), key=lambda address: self._failed.get(_place(address[4]), 0.0))
+        return sorted(dict.fromkeys(found), key=lambda address: self._failed.get(_host_and_port(address[4]), 0.0))
 
-    async def connect(self, addresses: list[Address], dead_after: float) -> Reached:
+    async def connect_first(self, addresses: list[Address], dead_after: float) -> OpenedConnection:
         """A connection to the first address that takes one; each gets its chance, whatever the others do.
 
         Args:
@@ -58,30 +58,30 @@ class Addresses:
         """
 
         def made(address: Address) -> socket.socket:
-            return _durable(socket.socket(address[0], address[1], address[2]), dead_after)
+            return _set_keepalive(socket.socket(address[0], address[1], address[2]), dead_after)
 
         # Addresses of one family that have failed before must not come first again by being interleaved.
         connection = await aiohappyeyeballs.start_connection(
             addresses, happy_eyeballs_delay=STAGGER, interleave=0 if self._failed else 1, socket_factory=made
         )
         try:
-            return Reached(connection, _place(connection.getpeername()), connection.getsockname()[0])
+            return OpenedConnection(connection, _host_and_port(connection.getpeername()), connection.getsockname()[0])
         except OSError:  # it has ended already
             connection.close()
             raise
 
-    def without(self, addresses: list[Address], peer: tuple[object, ...]) -> list[Address]:
+    def addresses_without(self, addresses: list[Address], peer: tuple[object, ...]) -> list[Address]:
         """Notes that a session with a peer failed. Returns the other addresses."""
         self._failed[peer] = time.monotonic()
-        return [address for address in addresses if _place(address[4]) != peer]
+        return [address for address in addresses if _host_and_port(address[4]) != peer]
 
 
-def _place(address: object) -> tuple[object, ...]:
+def _host_and_port(address: object) -> tuple[object, ...]:
     """Host and port of a socket's address."""
     return tuple(address[:2]) if isinstance(address, tuple) else ()
 
 
-def _durable(connection: socket.socket, dead_after: float) -> socket.socket:
+def _set_keepalive(connection: socket.socket, dead_after: float) -> socket.socket:
     """Lets the kernel find out that the other machine is gone, so that long time-outs are for slow ones only."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     seconds = max(1, round(dead_after / _PROBES))

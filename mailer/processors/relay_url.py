@@ -11,12 +11,12 @@ from typing import Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from mailer.policy.countries import country_code
-from mailer.processors.ehlo_name import is_literal, is_qualified
-from mailer.processors.oauth_tokens import MECHANISMS, Bearer
-from mailer.processors.timeouts import Times
+from mailer.processors.ehlo_name import is_address_literal, is_fully_qualified
+from mailer.processors.oauth_tokens import MECHANISMS, TokenSource
+from mailer.processors.timeouts import SmtpTimeouts
 
 
-class Tls(StrEnum):
+class TlsMode(StrEnum):
     """How the connection is encrypted; the certificate is always checked."""
 
     STARTTLS = "starttls"
@@ -27,7 +27,7 @@ class Tls(StrEnum):
     """Only where nobody else can listen: on loopback."""
 
 
-_PORTS: Final = {Tls.STARTTLS: 587, Tls.IMPLICIT: 465, Tls.NONE: 25}
+_PORTS: Final = {TlsMode.STARTTLS: 587, TlsMode.IMPLICIT: 465, TlsMode.NONE: 25}
 _NUMBERS: Final = {
     "pool": (1, 64),
     "urgent": (0, 64),
@@ -57,7 +57,7 @@ _NOWHERE: Final = "ZZ"
 
 
 @dataclass(frozen=True, slots=True)
-class Relay:
+class RelaySettings:
     """An SMTP relay. Its repr shows no credentials.
 
     Attributes:
@@ -66,7 +66,7 @@ class Relay:
         name: what the ledger calls it.
         country: where it processes, ISO 3166-1 alpha-2.
         contract: the reference of the contract under which it works.
-        tls: see `Tls`.
+        tls: see `TlsMode`.
         own: it is in our own network, as its URL says (`network=own`).
         pool: how many connections there are at most for all mail.
         urgent: how many there are beyond them, for urgent mail alone.
@@ -87,20 +87,20 @@ class Relay:
     name: str
     country: str
     contract: str
-    tls: Tls
+    tls: TlsMode
     own: bool = False
     pool: int = 4
     urgent: int = 2
     messages: int = 1_000
     age: float = 300.0
     idle: float = 30.0
-    times: Times = field(default_factory=Times)
+    times: SmtpTimeouts = field(default_factory=SmtpTimeouts)
     weight: int = 1
     purposes: frozenset[str] | None = None
     helo: str | None = None
     username: str | None = field(default=None, repr=False)
     password: str = field(default="", repr=False)
-    bearer: Bearer | None = None
+    bearer: TokenSource | None = None
 
     def __post_init__(self) -> None:
         """Refuses what must not be used.
@@ -108,22 +108,22 @@ class Relay:
         Raises:
             ValueError: no encryption on the way to another machine, no country, or no name for EHLO.
         """
-        if self.tls is Tls.NONE and not is_loopback(self.host):
+        if self.tls is TlsMode.NONE and not is_loopback(self.host):
             raise ValueError(f"tls=none is only for loopback, and {self.host} is not")
-        if self.country != _NOWHERE or self.outside:
-            object.__setattr__(self, "country", _country(self.country))  # in its one form, as the policy's is
-        if self.helo is not None and not (is_qualified(self.helo) or is_literal(self.helo)):
+        if self.country != _NOWHERE or self.is_outside:
+            object.__setattr__(self, "country", _parse_country(self.country))  # in its one form, as the policy's is
+        if self.helo is not None and not (is_fully_qualified(self.helo) or is_address_literal(self.helo)):
             raise ValueError(
                 "helo must be a fully qualified host name such as mail.example.org, or an address such as [192.0.2.1]"
             )
 
     @property
-    def outside(self) -> bool:
+    def is_outside(self) -> bool:
         """Tells whether it is beyond our own network: it is not on loopback, and its URL does not say `network=own`."""
         return not self.own and not is_loopback(self.host)
 
 
-def _country(text: str) -> str:
+def _parse_country(text: str) -> str:
     try:
         return country_code(text)
     except ValueError:
@@ -140,44 +140,46 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def parse(url: str) -> Relay:
+def parse_relay_url(url: str) -> RelaySettings:
     """Reads `smtp://user:password@host:587?name=relay&country=DE&contract=DPA-7&pool=4&tls=starttls`.
 
-    The other keys are the attributes of `Relay`; `purposes` has commas between its names, and `timeout` is
-    `Times.connect`. `tls` is `implicit` on port 465, `none` on loopback and `starttls` otherwise, unless said. Country
+    The other keys are the attributes of `RelaySettings`; `purposes` has commas between its names, and `timeout` is
+    `SmtpTimeouts.connect`. `tls` is `implicit` on port 465, `none` on loopback, else `starttls`, unless said. Country
     and contract are required of every relay but one on loopback or in our own network.
 
     Raises:
         ValueError: what is wrong with the URL, without quoting what could be a password.
     """
-    parts, port = _split(url)
+    parts, port = _split_url(url)
     host = parts.hostname
     if parts.scheme != "smtp" or not host:
         raise ValueError("a relay's URL has the form smtp://user:password@host:port?country=…&contract=…")
-    query = _query(parts.query)
-    here, own = is_loopback(host), _is_own(query.get("network"))
+    query = _parse_query(parts.query)
+    here, own = is_loopback(host), _is_own_network(query.get("network"))
     if not (here or own) and not {"country", "contract"} <= query.keys():
         raise ValueError(f"the relay {host} needs country=… and contract=… in its URL, for the ledger")
-    tls = _tls(query.get("tls"), port, here)
-    return Relay(
+    tls = _tls_mode(query.get("tls"), port, here)
+    return RelaySettings(
         host=host,
         port=port or _PORTS[tls],
-        name=_name(query.get("name"), host),
+        name=_ledger_name(query.get("name"), host),
         country=query.get("country", _NOWHERE),
         contract=query.get("contract", "none"),
         tls=tls,
         own=own,
-        purposes=_purposes(query.get("purposes")),
+        purposes=_parse_purposes(query.get("purposes")),
         helo=query.get("helo"),
-        bearer=_bearer(query, parts),
-        times=Times(connect=_number("timeout", query["timeout"])) if "timeout" in query else Times(),
+        bearer=_token_source(query, parts),
+        times=SmtpTimeouts(connect=_parse_number("timeout", query["timeout"]))
+        if "timeout" in query
+        else SmtpTimeouts(),
         username=None if parts.username is None else unquote(parts.username),
         password=unquote(parts.password or ""),
-        **{key: _number(key, query[key]) for key in _NUMBERS if key in query and key != "timeout"},
+        **{key: _parse_number(key, query[key]) for key in _NUMBERS if key in query and key != "timeout"},
     )
 
 
-def _name(text: str | None, host: str) -> str:
+def _ledger_name(text: str | None, host: str) -> str:
     """Its name in the ledger: the host, unless the URL says something else."""
     if text is None:
         return host
@@ -188,7 +190,7 @@ def _name(text: str | None, host: str) -> str:
     return text
 
 
-def _split(url: str) -> tuple[SplitResult, int | None]:
+def _split_url(url: str) -> tuple[SplitResult, int | None]:
     """The parts of a URL and its port; the errors of urllib may quote a password, these do not."""
     advice = "percent-encode special characters in user name and password"
     try:
@@ -201,7 +203,7 @@ def _split(url: str) -> tuple[SplitResult, int | None]:
     return parts, port
 
 
-def _query(text: str) -> dict[str, str]:
+def _parse_query(text: str) -> dict[str, str]:
     """The query's keys, each known and given once."""
     allowed = f"allowed are {', '.join(_KEYS)}"
     try:
@@ -217,24 +219,24 @@ def _query(text: str) -> dict[str, str]:
     return query
 
 
-def _tls(text: str | None, port: int | None, own: bool) -> Tls:
+def _tls_mode(text: str | None, port: int | None, own: bool) -> TlsMode:
     """The mode asked for, or the one that goes with port and host."""
     if text is None:
-        return Tls.IMPLICIT if port == _PORTS[Tls.IMPLICIT] else Tls.NONE if own else Tls.STARTTLS
+        return TlsMode.IMPLICIT if port == _PORTS[TlsMode.IMPLICIT] else TlsMode.NONE if own else TlsMode.STARTTLS
     try:
-        return Tls(text)
+        return TlsMode(text)
     except ValueError:
-        raise ValueError(f"tls must be one of {', '.join(Tls)}") from None
+        raise ValueError(f"tls must be one of {', '.join(TlsMode)}") from None
 
 
-def _is_own(text: str | None) -> bool:
+def _is_own_network(text: str | None) -> bool:
     """Tells whether a URL says that the relay is in our own network."""
     if text not in (None, "own"):
         raise ValueError("network must be own, for a relay in your own network, or be left out")
     return text == "own"
 
 
-def _bearer(query: Mapping[str, str], parts: SplitResult) -> Bearer | None:
+def _token_source(query: Mapping[str, str], parts: SplitResult) -> TokenSource | None:
     """The source of tokens, if the URL names one."""
     file, command, mechanism = query.get("token_file"), query.get("token_command"), query.get("auth")
     if mechanism is not None and mechanism not in MECHANISMS:
@@ -253,10 +255,10 @@ def _bearer(query: Mapping[str, str], parts: SplitResult) -> Bearer | None:
         raise ValueError("token_command has a quote that is not closed") from None
     if bool(file) == bool(words):
         raise ValueError("a relay has either token_file=… or token_command=…, percent-encoded, and not an empty one")
-    return Bearer(Path(file) if file else None, words, mechanism)
+    return TokenSource(Path(file) if file else None, words, mechanism)
 
 
-def _number(key: str, text: str) -> int:
+def _parse_number(key: str, text: str) -> int:
     """The value of a key that has to be a whole number within its limits."""
     low, high = _NUMBERS[key]
     if not re.fullmatch("[0-9]{1,7}", text) or not low <= int(text) <= high:
@@ -264,7 +266,7 @@ def _number(key: str, text: str) -> int:
     return int(text)
 
 
-def _purposes(text: str | None) -> frozenset[str] | None:
+def _parse_purposes(text: str | None) -> frozenset[str] | None:
     """The names in a list with commas."""
     if text is None:
         return None

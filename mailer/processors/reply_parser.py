@@ -16,7 +16,7 @@ _BEGINNINGS: Final = {b"%03d%b" % (code, mark): code for code in range(1_000) fo
 """How a line begins that is a whole reply, or ends one: its first four octets, or three if it has no more."""
 
 
-class Replies:
+class ReplyParser:
     """Collects what comes and gives out what is whole."""
 
     def __init__(self) -> None:
@@ -25,28 +25,28 @@ class Replies:
         self._size = 0
 
     @property
-    def pending(self) -> bool:
+    def is_pending(self) -> bool:
         """Whether a reply has begun and not ended."""
         return bool(self._rest or self._begun)
 
-    def feed(self, data: bytes) -> list[Reply]:
+    def feed_octets(self, data: bytes) -> list[Reply]:
         """What became whole with these octets, in its order."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         replies = []
         for line in lines:
             code = _BEGINNINGS.get(line[:4])
-            if len(line) > LONGEST_LINE or (code is None and not _is_coded(line)):
+            if len(line) > LONGEST_LINE or (code is None and not _has_reply_code(line)):
                 replies.append(GARBAGE)
             elif code is not None and not self._begun:
                 replies.append((code, line[4:].rstrip()))
-            elif (reply := self._continued(line)) is not None:
+            elif (reply := self._add_line(line)) is not None:
                 replies.append(reply)
         if len(self._rest) > LONGEST_LINE:
             self._rest = b""
             replies.append(GARBAGE)
         return replies
 
-    def _continued(self, line: bytes) -> Reply | None:
+    def _add_line(self, line: bytes) -> Reply | None:
         """A line of a reply of several; the reply, once this is its last line."""
         self._begun.append(line)
         self._size += len(line)
@@ -59,6 +59,6 @@ class Replies:
         return (int(line[:3]), text) if known and last else GARBAGE
 
 
-def _is_coded(line: bytes) -> bool:
+def _has_reply_code(line: bytes) -> bool:
     """Whether it begins with three digits."""
     return len(line) >= 3 and line[:3].isdigit()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from mailer.policy.outcome import Outcome, Result
-from mailer.ports.processor import Outgoing
+from mailer.ports.processor import OutgoingMessage
 
 _XTEXT: Final = re.compile(r"[!-*,-<>-~]*")
 _NOT_XTEXT: Final = re.compile(r"[^!-*,-<>-~]")
@@ -14,7 +14,7 @@ _GREATEST_SIZE: Final = re.compile("[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
-class Extensions:
+class SmtpExtensions:
     """What a server's EHLO offers of that which matters here.
 
     Attributes:
@@ -34,7 +34,7 @@ class Extensions:
     most: int | None = None
 
     @classmethod
-    def of(cls, offered: Mapping[str, str]) -> Self:
+    def parse_ehlo(cls, offered: Mapping[str, str]) -> Self:
         """Reads keywords, in lower case, with their parameters."""
         size = offered.get("size", "").strip()
         return cls(
@@ -48,7 +48,7 @@ class Extensions:
 
 
 @dataclass(slots=True)
-class Letter:
+class SmtpEnvelope:
     """A message as it is offered.
 
     Attributes:
@@ -64,24 +64,24 @@ class Letter:
     content: bytes
 
     @property
-    def envelope(self) -> bytes:
+    def envelope_commands(self) -> bytes:
         """The commands up to the content, as one group (RFC 2920 3.1: DATA is last)."""
         return b"MAIL %b\r\nRCPT %b\r\nDATA\r\n" % (self.mail, self.rcpt)
 
 
-def compose(message: Outgoing, index: int, extensions: Extensions) -> Letter | Outcome:
+def compose_envelope(message: OutgoingMessage, index: int, extensions: SmtpExtensions) -> SmtpEnvelope | Outcome:
     """The message for a server with these extensions, or why it cannot be offered to it."""
     content = message.content
     sender, recipient = message.sender, message.recipient
     plain = content.isascii()
-    utf8 = not (sender.isascii() and recipient.isascii() and (plain or _head(content).isascii()))
-    trouble = _trouble(sender, recipient) or _lacking(extensions, utf8, plain, len(content))
+    utf8 = not (sender.isascii() and recipient.isascii() and (plain or _header_block(content).isascii()))
+    trouble = _invalid_address_outcome(sender, recipient) or _missing_extension(extensions, utf8, plain, len(content))
     if trouble is not None:
         return trouble
     if not message.is_canonical:
-        if _has_bare_ends(content):
-            return _blocked("5.6.0", "a bare CR or LF in the message")
-        content = _stuffed(content)
+        if _has_bare_cr_or_lf(content):
+            return _not_offered("5.6.0", "a bare CR or LF in the message")
+        content = _dot_stuffed(content)
     mail = f"FROM:<{sender}>"
     rcpt = f"TO:<{recipient}>"
     if extensions.size:
@@ -91,30 +91,30 @@ def compose(message: Outgoing, index: int, extensions: Extensions) -> Letter | O
     if utf8:
         mail += " SMTPUTF8"
     if extensions.dsn:
-        mail += f" RET=HDRS ENVID={xtext(message.envid)}" if message.envid else " RET=HDRS"
+        mail += f" RET=HDRS ENVID={encode_xtext(message.envid)}" if message.envid else " RET=HDRS"
         rcpt += " NOTIFY=FAILURE,DELAY"
         if not utf8:  # the address type rfc822 is ASCII (RFC 3461 4.2)
-            rcpt += f" ORCPT=rfc822;{xtext(recipient)}"
-    return Letter(index, mail.encode(), rcpt.encode(), content)
+            rcpt += f" ORCPT=rfc822;{encode_xtext(recipient)}"
+    return SmtpEnvelope(index, mail.encode(), rcpt.encode(), content)
 
 
-def _head(content: bytes) -> bytes:
+def _header_block(content: bytes) -> bytes:
     """The header of a message, in which UTF-8 asks for SMTPUTF8 (RFC 6531 3.4)."""
     return (b"\r\n" + content).partition(b"\r\n\r\n")[0]
 
 
-def xtext(text: str) -> str:
+def encode_xtext(text: str) -> str:
     """ASCII text in which `+`, `=` and what does not print stand as `+` and two hexadecimal digits (RFC 3461 4)."""
     return text if _XTEXT.fullmatch(text) else _NOT_XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", text)
 
 
-def _has_bare_ends(content: bytes) -> bool:
+def _has_bare_cr_or_lf(content: bytes) -> bool:
     """Tells whether a CR or an LF stands alone, which one server may take for the end of a line and another not."""
     lines = content.replace(b"\r\n", b"")
     return b"\r" in lines or b"\n" in lines
 
 
-def _stuffed(content: bytes) -> bytes:
+def _dot_stuffed(content: bytes) -> bytes:
     """The content with a second dot before each that begins a line (RFC 5321 4.5.2), and a line end at its end."""
     # Where there is nothing to replace, `in` sees it in a quarter of the time of `replace`.
     stuffed = content.replace(b"\r\n.", b"\r\n..") if b"\r\n." in content else content
@@ -123,25 +123,25 @@ def _stuffed(content: bytes) -> bytes:
     return stuffed if stuffed.endswith(b"\r\n") else stuffed + b"\r\n"
 
 
-def _trouble(sender: str, recipient: str) -> Outcome | None:
+def _invalid_address_outcome(sender: str, recipient: str) -> Outcome | None:
     """The outcome of a message whose envelope no server at all may be offered; None if it is in order."""
     addresses = f"{sender}{recipient}"
     # Of all white space only this one prints.
     if not addresses.isprintable() or " " in addresses or "<" in addresses or ">" in addresses:
-        return _blocked("5.5.4", "an envelope address would break the command")
+        return _not_offered("5.5.4", "an envelope address would break the command")
     return None
 
 
-def _lacking(extensions: Extensions, utf8: bool, plain: bool, size: int) -> Outcome | None:
+def _missing_extension(extensions: SmtpExtensions, utf8: bool, plain: bool, size: int) -> Outcome | None:
     """Why this very server cannot be offered it."""
     if utf8 and not extensions.utf8:
-        return _blocked("5.6.7", "the relay does not offer SMTPUTF8", lacking=True)
+        return _not_offered("5.6.7", "the relay does not offer SMTPUTF8", lacking=True)
     if not plain and not extensions.eight_bits:
-        return _blocked("5.6.3", "the relay does not offer 8BITMIME", lacking=True)
+        return _not_offered("5.6.3", "the relay does not offer 8BITMIME", lacking=True)
     if extensions.most is not None and size > extensions.most:
-        return _blocked("5.3.4", f"{size:,} octets, and the relay takes {extensions.most:,} at most", lacking=True)
+        return _not_offered("5.3.4", f"{size:,} octets, and the relay takes {extensions.most:,} at most", lacking=True)
     return None
 
 
-def _blocked(status: str, reason: str, *, lacking: bool = False) -> Outcome:
+def _not_offered(status: str, reason: str, *, lacking: bool = False) -> Outcome:
     return Outcome(Result.BLOCKED, status=status, text=f"not sent: {reason}", lacking=lacking)

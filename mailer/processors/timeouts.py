@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class SmtpTimeouts:
     """Seconds to wait; all but `connect` are the least that RFC 5321 4.5.3.2 asks of a client.
 
     Before the final dot a window's own deadline comes first: a message that may not go on is not waited for.

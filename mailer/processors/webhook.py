@@ -7,13 +7,13 @@ from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from mailer.ports.partners import PostRefused
+from mailer.ports.partners import WebhookRefused
 
 TIMEOUT = 10.0
 """Seconds for a partner to answer."""
 
 
-class _StayThere(HTTPRedirectHandler):
+class _NoRedirects(HTTPRedirectHandler):
     """What is posted goes where the policy says, and nowhere else."""
 
     def redirect_request(
@@ -22,23 +22,23 @@ class _StayThere(HTTPRedirectHandler):
         return None
 
 
-_OPENER = build_opener(_StayThere)
+_OPENER = build_opener(_NoRedirects)
 
 
-async def post(url: str, body: bytes) -> None:
-    """See `ports.partners.Post`."""
-    await asyncio.to_thread(_post, url, body)
+async def post_json(url: str, body: bytes) -> None:
+    """See `ports.partners.Webhook`."""
+    await asyncio.to_thread(_send_request, url, body)
 
 
-def _post(url: str, body: bytes) -> None:
+def _send_request(url: str, body: bytes) -> None:
     request = Request(url, body, {"Content-Type": "application/json", "User-Agent": "mailer"}, method="POST")  # noqa: S310 - the policy allows https, and http to this machine
     try:
         with _OPENER.open(request, timeout=TIMEOUT):
             return
     except HTTPError as error:
         with error:
-            raise PostRefused(f"status {error.code}") from None
+            raise WebhookRefused(f"status {error.code}") from None
     except URLError as error:
-        raise PostRefused(type(error.reason).__name__) from None
+        raise WebhookRefused(type(error.reason).__name__) from None
     except (OSError, HTTPException) as error:
-        raise PostRefused(type(error).__name__) from None
+        raise WebhookRefused(type(error).__name__) from None

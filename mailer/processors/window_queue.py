@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from mailer.policy.outcome import Outcome, Result
-from mailer.ports.processor import Outgoing, Permit
+from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.processors.connection_errors import NoConnection
-from mailer.processors.smtp_envelope import Extensions, Letter, compose
+from mailer.processors.smtp_envelope import SmtpEnvelope, SmtpExtensions, compose_envelope
 
 LATE: Final = "not begun: its time was up"
 
 
-class Share:
+class WindowQueue:
     """What of a window waits, and what is known of the rest.
 
     Args:
@@ -22,7 +22,7 @@ class Share:
         permit: asked before each message begins.
     """
 
-    def __init__(self, window: Sequence[Outgoing], deadline: float, permit: Permit) -> None:
+    def __init__(self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit) -> None:
         self._window = window
         self._deadline = deadline
         self._permit = permit
@@ -32,31 +32,31 @@ class Share:
         """The places of messages whose envelope was refused where it was sent ahead."""
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds until nothing may begin any more; 0 or less once it is so."""
         return self._deadline - time.monotonic()
 
     @property
-    def late(self) -> bool:
+    def is_late(self) -> bool:
         """Whether nothing may begin any more, and what has begun may not go on to its content."""
         return time.monotonic() >= self._deadline
 
-    def close(self) -> None:
+    def close_window(self) -> None:
         """Lets nothing more begin, nor go on to its content."""
         self._deadline = min(self._deadline, time.monotonic())
 
     @property
-    def waiting(self) -> int:
+    def count_waiting(self) -> int:
         """How many messages nobody has taken yet."""
         return len(self._waiting)
 
-    def take(self, extensions: Extensions, now: float) -> Letter | None:
+    def next_message(self, extensions: SmtpExtensions, now: float) -> SmtpEnvelope | None:
         """The next message that may begin at this moment, on a server with these extensions. None: there is none."""
         while self._waiting:
             if now >= self._deadline:
                 return None
             index = self._waiting.popleft()
-            letter = compose(self._window[index], index, extensions)
+            letter = compose_envelope(self._window[index], index, extensions)
             if isinstance(letter, Outcome):
                 self._known[index] = letter
             elif (refusal := self._permit(index)) is not None:
@@ -65,15 +65,15 @@ class Share:
                 return letter
         return None
 
-    def refusal(self, letter: Letter) -> str | None:
+    def recheck_permit(self, letter: SmtpEnvelope) -> str | None:
         """Asks for a permit once more, where one was given long before: why it may not go on, None if it may."""
         return self._permit(letter.index)
 
-    def settle(self, letter: Letter, outcome: Outcome) -> None:
+    def settle_message(self, letter: SmtpEnvelope, outcome: Outcome) -> None:
         """A message has its outcome."""
         self._known[letter.index] = outcome
 
-    def give_back(self, letter: Letter, *, refused_early: bool = False) -> None:
+    def put_back(self, letter: SmtpEnvelope, *, refused_early: bool = False) -> None:
         """Nothing of a message that could be delivered was offered: it is the next one again.
 
         Args:
@@ -84,7 +84,7 @@ class Share:
         if refused_early:
             self.refused_early.add(letter.index)
 
-    def outcomes(self, ended: NoConnection | None) -> list[Outcome]:
+    def all_outcomes(self, ended: NoConnection | None) -> list[Outcome]:
         """One a message, in order; what waits is unsent for want of a connection, or since its time was up."""
         unsent = Outcome(Result.UNSENT, text=LATE)
         if ended is not None:

@@ -10,7 +10,7 @@ _SAID = frozenset({"inviter", "profile", "reason"})
 """Reserved names whose values say something of people."""
 
 
-def fields_handed_over(template: Template, values: Mapping[str, Any]) -> tuple[str, ...]:
+def personal_data_kinds(template: Template, values: Mapping[str, Any]) -> tuple[str, ...]:
     """The kinds of personal data in a message: a processor gets the message, and nothing beside it.
 
     Args:

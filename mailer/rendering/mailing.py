@@ -17,16 +17,16 @@ from mailer.policy.standing import Standing
 from mailer.policy.switches import ServiceFooter, Switches
 from mailer.ports.deliveries import Row
 from mailer.ports.mailings import MailingFacts
-from mailer.ports.processor import Outgoing
+from mailer.ports.processor import OutgoingMessage
 from mailer.rendering.advertising_marks import marked
 from mailer.rendering.autolinks import has_link
-from mailer.rendering.data_kinds import fields_handed_over
+from mailer.rendering.data_kinds import personal_data_kinds
 from mailer.rendering.headers import HeaderRefused, addr_spec
 from mailer.rendering.localized_texts import in_locale, spoken_with, texts_of
 from mailer.rendering.mail_merge import NAME, Form, kind_of
 from mailer.rendering.member_names import by_ref, members_in, named, unnamed
 from mailer.rendering.message import Blank, Letterhead, Skeleton
-from mailer.rendering.open_tracking import NOT_COUNTED, Counting
+from mailer.rendering.open_tracking import NOT_COUNTED, OpenTracking
 from mailer.rendering.signed_links import SERVICE, Links, PreferencesToken, ReportToken, UnsubscribeToken
 from mailer.rendering.template_library import (
     RESERVED,
@@ -56,15 +56,15 @@ Sign = Callable[[str, bytes, int], bytes]
 """Signs a message for a domain at a time (seconds): `(domain, message, now) -> message`."""
 
 
-class Printed(NamedTuple):
+class RenderedMessage(NamedTuple):
     """A message, the id that the ledger keeps of it, and the kinds of personal data in it."""
 
-    outgoing: Outgoing
+    outgoing: OutgoingMessage
     message_id: str
     fields: tuple[str, ...]
 
 
-class Press:
+class MailingRenderer:
     """Makes the messages of one mailing.
 
     Args:
@@ -104,18 +104,18 @@ class Press:
         self._skeletons: dict[str, Skeleton] = {}
         self._blanks: dict[tuple[object, ...], Blank] = {}
         self._shared = shared
-        self._same_for_all = {"reason": facts.reason, "inviter": None, "partner": self._partner()}
+        self._same_for_all = {"reason": facts.reason, "inviter": None, "partner": self._partner_identity()}
         self._shows_inviter = facts.inviter is not None and "inviter" in template.uses
         self.names: Mapping[int | str, str] = {}
         self.names_members = self._shows_inviter or MEMBER in template.types.values() or any(members_in(facts.context))
-        self.counting = Counting(facts, policy, template, self.category, links)
+        self.counting = OpenTracking(facts, policy, template, self.category, links)
         self._by_language = texts_of(facts.context, template)
         self._spoken = spoken_with(template, self._by_language)
         self._texts: dict[str, str]
         self._like: tuple[object, ...] | None
-        self._texts, self._like = self._share() or ({}, None)
+        self._texts, self._like = self._variation_key() or ({}, None)
 
-    def print(self, row: Row, category: Category, now: int) -> Printed:
+    def render(self, row: Row, category: Category, now: int) -> RenderedMessage:
         """One recipient's message, unsigned.
 
         Args:
@@ -127,18 +127,18 @@ class Press:
             RenderError, HeaderRefused: a value of this recipient cannot be rendered.
             NoWayOut: the reader would not see how to leave it.
         """
-        address = address_now(row.standing)
+        address = current_address(row.standing)
         if address is None:
             raise AssertionError("nobody without an address is decided to be sent to")
         if category.mandatory and row.name and has_link(row.name):  # known from before; intake takes none with it
             row = replace(row, name=None)
         switches = self.policy.switches_for(row.standing.collected_under, row.standing.country)
-        personal = self._personal(row, category, switches)
-        level = self.counting.level(row.standing, category, switches)
+        personal = self._personal_values(row, category, switches)
+        level = self.counting.tracking_level_of(row.standing, category, switches)
         if level not in (None, "mailing"):
-            personal |= self.counting.of_one(row, level)
+            personal |= self.counting.personal_tracking(row, level)
         values = {**self._texts, **personal}
-        blank = self._blank(row, category, footer_for(category, switches), level, values)
+        blank = self._compiled_message(row, category, footer_for(category, switches), level, values)
         message_id = self._links.message_id(self.facts.id, row.recipient_id, self.policy.domain)
         recipient = addr_spec(address, "To")
         content = blank.fill(
@@ -151,10 +151,10 @@ class Press:
         )
         message_id = message_id[1:-1]
         sender = self._links.bounce_address(self.facts.id, row.recipient_id, self.policy.domain)
-        outgoing = Outgoing(sender, recipient, content, message_id.partition("@")[0], is_canonical=True)
-        return Printed(outgoing, message_id, blank.fields)
+        outgoing = OutgoingMessage(sender, recipient, content, message_id.partition("@")[0], is_canonical=True)
+        return RenderedMessage(outgoing, message_id, blank.fields)
 
-    def text_for(self, row: Row) -> bytes | None:
+    def text_digest(self, row: Row) -> bytes | None:
         """A digest of what a recipient is told: the message without its address and ids, and without what is below it.
 
         In optional mail neither the name in a greeting nor the language makes two accounts of one address two readers;
@@ -166,11 +166,12 @@ class Press:
         category = self.category
         if category.optional:
             row = replace(row, name=None, locale=None)
-        personal = self._personal(row, category, self.policy.switches)
+        personal = self._personal_values(row, category, self.policy.switches)
         personal |= {name: _ANY_LINK for name, value in personal.items() if name in _OWN_LINKS and value}
         values = {**self._texts, **personal}
         try:
-            content = self._blank(row, category, footer_for(category, self.policy.switches), None, values).fill(
+            footer = footer_for(category, self.policy.switches)
+            content = self._compiled_message(row, category, footer, None, values).fill(
                 to=_ANYBODY,
                 name=None,
                 message_id="<any>",
@@ -182,7 +183,7 @@ class Press:
             return None
         return hashlib.sha256(content).digest()
 
-    def _blank(
+    def _compiled_message(
         self, row: Row, category: Category, footer: ServiceFooter, level: str | None, values: dict[str, Any]
     ) -> Blank:
         """The message that lacks only values, if others can have the same; else the person's own."""
@@ -195,26 +196,26 @@ class Press:
         blanks, key = (self._shared, (*self._like, *key)) if self._like else (self._blanks, key)
         blank = blanks.get(key)
         if blank is None:
-            same = self._values(row, locale, footer, level)
+            same = self._shared_values(row, locale, footer, level)
             form = self.template.form(locale, same, values)
             is_own = form is None
-            form = marked(form or self._rendered(locale, {**same, **values}), mark, category, locale)
-            if faults := self._ways_out(form, category, footer, locale, same, values):
+            form = marked(form or self._personal_form(locale, {**same, **values}), mark, category, locale)
+            if faults := self._check_way_out(form, category, footer, locale, same, values):
                 raise NoWayOut("; ".join(faults))
-            fields = fields_handed_over(self.template, {**same, **values})
+            fields = personal_data_kinds(self.template, {**same, **values})
             if is_own:
-                return self._skeleton(category).blank(form, fields)
+                return self._static_parts(category).blank(form, fields)
             if len(blanks) >= MOST_BLANKS:
                 blanks.clear()
-            blank = blanks[key] = self._skeleton(category).blank(form, fields)
+            blank = blanks[key] = self._static_parts(category).blank(form, fields)
         return blank
 
-    def _rendered(self, locale: str, values: dict[str, Any]) -> Form:
+    def _personal_form(self, locale: str, values: dict[str, Any]) -> Form:
         """A message that is one person's alone, as a form without slots."""
         rendered = self.template.render(locale, values)
         return Form((rendered.subject,), (rendered.html,), (rendered.text,))
 
-    def _ways_out(
+    def _check_way_out(
         self,
         form: Form,
         category: Category,
@@ -232,11 +233,11 @@ class Press:
         silent = None
         if footer == "deactivate":
             less = {**same, "service_footer": "none"}
-            bare = self.template.form(locale, less, values) or self._rendered(locale, {**less, **values})
+            bare = self.template.form(locale, less, values) or self._personal_form(locale, {**less, **values})
             silent = sheet_of(bare, values)
         return [*service_footer(sheet_of(form, values), silent, footer, values.get("leave_url"))]
 
-    def _share(self) -> tuple[dict[str, str], tuple[object, ...]] | None:
+    def _variation_key(self) -> tuple[dict[str, str], tuple[object, ...]] | None:
         """How mailings like this one differ: in texts that can be filled in, and in the rest. None: it shares nothing.
 
         So the many mailings of one recipient need not each be rendered. What goes to many is better rendered once with
@@ -254,17 +255,17 @@ class Press:
         given = {name: value for name, value in rest.items() if value is not None}
         return texts, (*kind, tuple(rest), to_json(given) if given else None)
 
-    def _personal(self, row: Row, category: Category, switches: Switches) -> dict[str, Any]:
+    def _personal_values(self, row: Row, category: Category, switches: Switches) -> dict[str, Any]:
         """What is this person's alone; of the links only those that the template asks for."""
         brand, mailing_id, uses, id_ = self.facts.brand, self.facts.id, self.template.uses, row.recipient_id
         generation = row.standing.generation
         personal: dict[str, Any] = {NAME: row.name, "unsubscribe_url": None}
         if row.context:
             personal |= {name: value for name, value in row.context.items() if name not in RESERVED}
-            if row.context.get("profile") and not impersonal(row.standing):
+            if row.context.get("profile") and not without_profile(row.standing):
                 personal["profile"] = row.context["profile"]
         if self.names_members:
-            personal |= self._members(row)
+            personal |= self._member_name_values(row)
         if category.optional:
             token = UnsubscribeToken(brand, id_, category.name, mailing_id, generation)
             personal["unsubscribe_url"] = self._links.unsubscribe(token)
@@ -278,7 +279,7 @@ class Press:
             personal["preferences_url"] = self._links.preferences(PreferencesToken(brand, id_, generation))
         return personal
 
-    def _members(self, row: Row) -> dict[str, str]:
+    def _member_name_values(self, row: Row) -> dict[str, str]:
         """The names of the members of whom the mail speaks; neutral words for who has none to show."""
         inviter = {"inviter": by_ref(self.facts.inviter)} if self._shows_inviter else {}
         return named(
@@ -287,7 +288,7 @@ class Press:
             self.template.choose(row.locale, self._spoken),
         )
 
-    def _values(self, row: Row, locale: str, footer: ServiceFooter, level: str | None) -> dict[str, Any]:
+    def _shared_values(self, row: Row, locale: str, footer: ServiceFooter, level: str | None) -> dict[str, Any]:
         """What is the same for all of a kind: the context, and over it what is the pipeline's to say."""
         return {
             **in_locale(self.facts.context, self._by_language, locale),
@@ -296,10 +297,10 @@ class Press:
             "profile": {},
             "service_footer": footer,
             "leave_url": None,
-            **(self.counting.of_all(row) if level == "mailing" else NOT_COUNTED),
+            **(self.counting.shared_tracking(row) if level == "mailing" else NOT_COUNTED),
         }
 
-    def _skeleton(self, category: Category) -> Skeleton:
+    def _static_parts(self, category: Category) -> Skeleton:
         """What all messages of one category have in common; a mailing may be of two."""
         skeleton = self._skeletons.get(category.name)
         if skeleton is None:
@@ -318,20 +319,20 @@ class Press:
             skeleton = self._skeletons[category.name] = Skeleton(head)
         return skeleton
 
-    def _partner(self) -> Identity | None:
+    def _partner_identity(self) -> Identity | None:
         """For whom the brand mails."""
         found = (one for one in self.policy.partners if one.id == self.facts.partner)
         return next((Identity(one.id, one.name) for one in found), None)
 
 
 @rule("plain-promotions", "peerstream-12; GDPR Art. 21(2)", idle=False, sees=("standing.personalisation_refused",))
-def impersonal(standing: Standing) -> bool:
+def without_profile(standing: Standing) -> bool:
     """Who refused personalisation gets the same template with an empty profile."""
     return standing.personalisation_refused
 
 
 @rule("address-at-hand-over", "interpals-19; GDPR Art. 5(1)(d)")
-def address_now(standing: Standing) -> str | None:
+def current_address(standing: Standing) -> str | None:
     """Mail goes to the address that is on record when it is handed over, never to that of the event."""
     return standing.address
 
@@ -340,7 +341,7 @@ class UnknownTemplate(LookupError):
     """A mailing's brand or template is not there any more."""
 
 
-class Presses:
+class RendererCache:
     """The presses of the mailings in hand.
 
     Args:
@@ -361,10 +362,10 @@ class Presses:
         self._links = links
         self.sign = sign
         self._keep = keep
-        self._presses: dict[Any, Press] = {}
+        self._presses: dict[Any, MailingRenderer] = {}
         self._shared: dict[tuple[object, ...], Blank] = {}
 
-    def known(self, mailing_id: Any) -> Press | None:
+    def find_renderer(self, mailing_id: Any) -> MailingRenderer | None:
         """The press of a mailing, if it is set up."""
         return self._presses.get(mailing_id)
 
@@ -373,7 +374,7 @@ class Presses:
         template = self._templates.get(facts.brand, facts.template)
         return template is not None and template.version == facts.template_version
 
-    def set_up(self, facts: MailingFacts, source: str | None) -> Press:
+    def add_renderer(self, facts: MailingFacts, source: str | None) -> MailingRenderer:
         """Prepares a mailing, and forgets the one that has been here longest.
 
         Args:
@@ -391,7 +392,7 @@ class Presses:
         )
         if template is None:
             raise UnknownTemplate(f"mailing {facts.id}: {facts.brand}/{facts.template} is not among the templates")
-        press = Press(facts, policy, template, self._links, self._shared)
+        press = MailingRenderer(facts, policy, template, self._links, self._shared)
         press.names_members |= source is not None  # its types are not kept
         if len(self._presses) >= self._keep:
             self._presses.pop(next(iter(self._presses)))

@@ -25,7 +25,7 @@ Click = Callable[[str], str]
 """Makes of a URL one that counts a click and leads there."""
 
 
-class Counting:
+class OpenTracking:
     """Gives the messages of a mailing what counts their opens and clicks.
 
     Args:
@@ -50,20 +50,20 @@ class Counting:
         self.big_enough = facts.audience_size >= policy.minimum_cell
 
     @property
-    def is_close(self) -> bool:
+    def is_near_minimum(self) -> bool:
         """Tells whether it takes a look at each person to know if the mailing is large enough to be counted."""
         return self._counts and self._policy.minimum_cell <= self._facts.audience_size <= SMALL
 
-    def note_reach(self, row: Row, reached: bool) -> None:
+    def record_reachability(self, row: Row, reached: bool) -> None:
         """Notes whether a person may be handed the mailing at all.
 
         A mailbox that several share counts for none of them: it may be one person's.
         """
-        reached = reached and row.shared is None and is_nobodys(self._switches(row.standing), row.standing)
+        reached = reached and row.shared is None and is_nobodys(self._switches_of(row.standing), row.standing)
         (self._unreached.discard if reached else self._unreached.add)(row.recipient_id)
         self.big_enough = self._facts.audience_size - len(self._unreached) >= self._policy.minimum_cell
 
-    def level(self, standing: Standing, category: Category, switches: Switches) -> str | None:
+    def tracking_level_of(self, standing: Standing, category: Category, switches: Switches) -> str | None:
         """Tells how a person's opens and clicks are counted; None where they may not be.
 
         That is so in all mandatory mail; and where so few get a mailing that an open would be somebody's (invariant 6),
@@ -74,7 +74,7 @@ class Counting:
         level = tracking_level(switches, standing)
         return level if level == "individual" or (self.big_enough and level != "off") else None
 
-    def of_one(self, row: Row, level: str | None) -> dict[str, Any]:
+    def personal_tracking(self, row: Row, level: str | None) -> dict[str, Any]:
         """Returns the pixel and what makes tracked links, where they are this message's own."""
         nonce, person = (None, row.recipient_id) if level == "individual" else (secrets.token_hex(16), None)
         of = row.standing.generation if person else None
@@ -84,18 +84,18 @@ class Counting:
 
         own: dict[str, Any] = {
             "pixel_url": self._links.pixel(OpenToken(self._facts.id, nonce, person, of)),
-            TRACKED: click if person else self._without_own(click, row.context),
+            TRACKED: click if person else self._untracked_personal_urls(click, row.context),
         }
         return {name: value for name, value in own.items() if name in self._template.uses}
 
-    def of_all(self, row: Row) -> dict[str, Any]:
+    def shared_tracking(self, row: Row) -> dict[str, Any]:
         """Returns the pixel and what makes tracked links, the same for everyone."""
         return {
             "pixel_url": self._links.pixel(OpenToken(self._facts.id)),
-            TRACKED: self._without_own(self._click, row.context),
+            TRACKED: self._untracked_personal_urls(self._shared_click_url, row.context),
         }
 
-    def _without_own(self, click: Click, own: Mapping[str, Any]) -> Click:
+    def _untracked_personal_urls(self, click: Click, own: Mapping[str, Any]) -> Click:
         """Returns what makes tracked links of all URLs, but of a person's own: these stay as they are.
 
         Args:
@@ -106,15 +106,15 @@ class Counting:
         tracks = self._template.tracks
         if tracks.isdisjoint(PERSONAL) and tracks.isdisjoint(own):
             return click
-        return lambda url: click(url) if is_everybodys(url, self._everybodys, self._template.source) else url
+        return lambda url: click(url) if is_shared_url(url, self._shared_urls, self._template.source) else url
 
     @property
-    def _everybodys(self) -> frozenset[str]:
+    def _shared_urls(self) -> frozenset[str]:
         if self._stated is None:
-            self._stated = frozenset(_texts(self._facts.context))
+            self._stated = frozenset(_iterate_texts(self._facts.context))
         return self._stated
 
-    def _click(self, url: str) -> str:
+    def _shared_click_url(self, url: str) -> str:
         """Returns what counts a click on a link, the same for everyone."""
         counting = self.clicks.get(url)
         if counting is None:
@@ -123,12 +123,12 @@ class Counting:
                 self.clicks[url] = counting
         return counting
 
-    def _switches(self, standing: Standing) -> Switches:
+    def _switches_of(self, standing: Standing) -> Switches:
         return self._policy.switches_for(standing.collected_under, standing.country)
 
 
 @rule("everybodys-links", "paltalk06-18; invariant 6", idle=True)
-def is_everybodys(url: str, stated: frozenset[str], source: str) -> bool:
+def is_shared_url(url: str, stated: frozenset[str], source: str) -> bool:
     """A click counts without a consent only on a URL that stands in the template or in the event's own context.
 
     Args:
@@ -139,16 +139,16 @@ def is_everybodys(url: str, stated: frozenset[str], source: str) -> bool:
     return url in stated or f"'{url}'" in source or f'\\"{url}\\"' in source
 
 
-def _texts(value: object) -> Iterator[str]:
+def _iterate_texts(value: object) -> Iterator[str]:
     """Yields every text in a value of an event."""
     match value:
         case str():
             yield value
         case Mapping():
             for one in value.values():
-                yield from _texts(one)
+                yield from _iterate_texts(one)
         case list() | tuple():
             for one in value:
-                yield from _texts(one)
+                yield from _iterate_texts(one)
         case _:
             pass

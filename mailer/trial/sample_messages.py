@@ -12,7 +12,7 @@ from mailer.policy.decision import Send
 from mailer.policy.policy_file import Policy
 from mailer.ports.deliveries import Row
 from mailer.ports.mailings import MailingFacts
-from mailer.rendering.mailing import Press
+from mailer.rendering.mailing import MailingRenderer
 from mailer.rendering.signed_links import ClickToken, Links, OpenToken
 from mailer.rendering.template_library import Template
 from mailer.trial.case_facts import case_of
@@ -49,13 +49,13 @@ def letters_of(mail: Mail, policy: Policy, now: datetime) -> Iterator[Letter]:
         decision = decide(mail.mailing, person.standing, policy, now)
         if not isinstance(decision, Send):
             continue
-        printed = press.print(_row(mail, mail.template, person), decision.category, int(now.timestamp()))
+        printed = press.render(_row(mail, mail.template, person), decision.category, int(now.timestamp()))
         headers, text, html = opened(printed.outgoing.content)
         seen, profile = see(html), tuple(_words(mail.template.profile))
         case = case_of(person, mail, policy)
         without = text
         if decision.category.mandatory:
-            plain = bare.print(_row(mail, mail.template, person), decision.category, int(now.timestamp()))
+            plain = bare.render(_row(mail, mail.template, person), decision.category, int(now.timestamp()))
             without = opened(plain.outgoing.content)[1]
         counted = tuple(_counted(links, seen))
         yield Letter(case, printed.outgoing.recipient, headers, text, html, seen, profile, without, counted)
@@ -74,7 +74,7 @@ def readers_of(policy: Policy, template: Template) -> Iterator[Person]:
             yield with_traits(member, trait)
 
 
-def _press(mail: Mail, template: Template, policy: Policy, links: Links, now: datetime) -> Press:
+def _press(mail: Mail, template: Template, policy: Policy, links: Links, now: datetime) -> MailingRenderer:
     mailing = mail.mailing
     if mailing.id is None:
         raise AssertionError("each made-up mailing has an id")
@@ -99,7 +99,7 @@ def _press(mail: Mail, template: Template, policy: Policy, links: Links, now: da
         partner=mailing.partner,
         product=mailing.product,
     )
-    return Press(facts, policy, template, links, {})
+    return MailingRenderer(facts, policy, template, links, {})
 
 
 def _row(mail: Mail, template: Template, person: Person) -> Row:

@@ -132,7 +132,7 @@ async def test_each_fate(world: World, value: dict[str, Any]) -> None:
     await world.letters.keep(letter, "mailer.events", published.routing_key, "wrong", "shop", DeadKind.REFUSED)
     assert await follow(asked, [published, other], after, 0) == ["wrong", None]
     taken = received(other.to_json(), other.routing_key)
-    await world.intake().take("newsletter", [taken])
+    await world.intake().accept_messages("newsletter", [taken])
     assert taken.settled == "ack"
     assert await follow(asked, [published, other], after, 60) == ["wrong", ""]
 

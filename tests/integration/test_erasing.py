@@ -229,7 +229,7 @@ async def test_mail_to_others_says_nothing_more_of_who_is_erased(world: World) -
     own = await world.pool.fetchval("SELECT context FROM deliveries WHERE mailing_id = $1", done.mailing_id)
     assert own == {"more": "erased says hi", "less": "chess"}
     world.processor.sent.clear()
-    await world.handover().run(waits.batches)
+    await world.handover().hand_over_batches(waits.batches)
     assert sorted(sent.recipient for sent in world.processor.sent) == ["user-2@people.example", "user-3@people.example"]
     assert all(b"erased writes, and Summer" in sent.content for sent in world.processor.sent)
 
@@ -272,7 +272,7 @@ async def test_an_answer_on_its_way_goes_out_first(world: World) -> None:
     assert [word for table, word in await left(world) if table not in ("recipients", "mailings", "deliveries")] == []
     world.processor.sent.clear()
     for accepted in (other, answer):
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
     assert [set((await world.states(one.mailing_id)).values()) for one in (other, answer)] == [
         {("cancelled", "erased")},
         {("handed_over", "")},
@@ -296,12 +296,12 @@ async def test_what_waits_in_the_broker_brings_nobody_back(world: World) -> None
     await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
     world.processor.sent.clear()
     for event in queued:
-        await world.intake().take("service", [item := received(event)])
+        await world.intake().accept_messages("service", [item := received(event)])
         assert item.settled == "ack"
     [mail] = world.processor.sent
     assert (mail.recipient, b"A member wrote you a letter" in mail.content) == ("user-2@people.example", True)
     assert await left(world) == []
-    await world.intake().take("service", [received(event_of(BRAND, "welcome", HERS))])
+    await world.intake().accept_messages("service", [received(event_of(BRAND, "welcome", HERS))])
     assert world.processor.sent[-1].recipient == SPELLINGS["A-labels"]
     assert (await world.ledger.verify()).faults == ()
 

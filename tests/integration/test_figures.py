@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from mailer.pipeline import flow_metrics
-from mailer.pipeline.flow_metrics import STALE, FlowFigures, keep_figures
+from mailer.pipeline.flow_metrics import STALE, FlowMetricsCollector, refresh_metrics
 from mailer.ports.database_errors import DatabaseAway
 from mailer.ports.dead_letters import DeadKind
 from mailer.ports.flow_metrics import FIGURES, Values
@@ -28,7 +28,7 @@ async def test_an_empty_database_has_figures() -> None:
     """The registry describes each of them, by a name of its own."""
     names = [figure.metric for figure in FIGURES.values()]
     assert len(set(names)) == len(names)
-    assert [family.name for family in FlowFigures().describe()][2:] == names
+    assert [family.name for family in FlowMetricsCollector().describe()][2:] == names
 
 
 async def test_figures_of_nothing(world: World) -> None:
@@ -115,8 +115,8 @@ async def test_figures_are_read_again_and_again(monkeypatch: Any) -> None:
     """An outage, or an error that nobody expected, costs one reading."""
     monkeypatch.setattr(flow_metrics, "PERIOD", 0.0)
     answers: list[Values | Exception] = [DatabaseAway("away"), KeyError("bug"), {"outbox": [((), 7.0)]}]
-    figures, shown, stop = _Figures(answers), FlowFigures(), asyncio.Event()
-    keeping = asyncio.create_task(keep_figures(figures, FakeBroker(), ["mailer.events.service"], shown, stop))
+    figures, shown, stop = _Figures(answers), FlowMetricsCollector(), asyncio.Event()
+    keeping = asyncio.create_task(refresh_metrics(figures, FakeBroker(), ["mailer.events.service"], shown, stop))
 
     async def seen() -> bool:
         return "mailer_outbox_rows 7.0" in _text(shown)
@@ -130,9 +130,9 @@ async def test_figures_are_read_again_and_again(monkeypatch: Any) -> None:
 def test_old_figures_vanish() -> None:
     """Figures that were read a minute ago are shown no more: no figure is better than one that is not true."""
     now = [100.0]
-    shown = FlowFigures(lambda: now[0])
+    shown = FlowMetricsCollector(lambda: now[0])
     assert _text(shown) == ""
-    shown.show({"outbox": [((), 7.0)]}, 1_800_000_000.0)
+    shown.set_values({"outbox": [((), 7.0)]}, 1_800_000_000.0)
     assert "mailer_outbox_rows 7.0" in _text(shown)
     assert "mailer_figures_sampled_seconds 1.8e+09" in _text(shown)
     now[0] += STALE
@@ -141,7 +141,7 @@ def test_old_figures_vanish() -> None:
     assert _text(shown) == ""
 
 
-def _text(shown: FlowFigures) -> str:
+def _text(shown: FlowMetricsCollector) -> str:
     registry = CollectorRegistry()
     registry.register(shown)
     return generate_latest(registry).decode()

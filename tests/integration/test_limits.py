@@ -41,12 +41,12 @@ async def test_a_move_that_cannot_get_its_locks_stops_nobody_else(world: World, 
     async with world.pool.acquire() as connection, connection.transaction():
         await connection.fetch(LOCK, ada)
         with pytest.raises(StatementTooSlow) as caught:
-            await hurried.handover().run(stuck.batches)
-        await hurried.handover().run(free.batches)
+            await hurried.handover().hand_over_batches(stuck.batches)
+        await hurried.handover().hand_over_batches(free.batches)
         assert hurried.processor.recipients == ["user-2@people.example"]
     assert trouble_of(caught.value) is Trouble.PASSING
     await world.lose_leases()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published(hurried.processor)
     assert hurried.processor.recipients == ["user-1@people.example", "user-2@people.example"]
     for accepted in (stuck, free):
@@ -59,10 +59,10 @@ async def test_a_claim_that_takes_too_long_has_taken_nothing(world: World, hurri
     async with world.pool.acquire() as connection, connection.transaction():
         await connection.fetch("SELECT FROM batches WHERE id = ANY ($1) FOR UPDATE", list(accepted.batches))
         with pytest.raises(StatementTooSlow):
-            await hurried.handover().run(accepted.batches)
+            await hurried.handover().hand_over_batches(accepted.batches)
     rows = await world.pool.fetch("SELECT DISTINCT state, attempt FROM deliveries")
     assert [tuple(row) for row in rows] == [("queued", 0)]
-    await hurried.handover().run(accepted.batches)
+    await hurried.handover().hand_over_batches(accepted.batches)
     assert len(hurried.processor.sent) == 2
 
 

@@ -54,7 +54,7 @@ async def test_a_killed_process_loses_no_hour_that_is_over(world: World) -> None
     hour += 1
     await killed.write()
     assert await stored(world) == dict.fromkeys(READ, 0)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     hour += 1
     other = PostgresOpens(world.pool, world.policies, (KEY,), lambda: hour * STEP)
     assert (await other.write()).opens == {False: 7}

@@ -102,7 +102,7 @@ async def test_each_row_fails_alone(world: World, broker: RabbitBroker) -> None:
         await world.outbox.park(EVENTS, [Message(b"{}", KEY, f"good-{number}-{n}") for n in range(10)])
         await world.pool.execute(INSERT, *row)
     stop = asyncio.Event()
-    relay = asyncio.create_task(consumers.relay(world.outbox, broker, world.letters, "relay", stop))
+    relay = asyncio.create_task(consumers.relay_outbox(world.outbox, broker, world.letters, "relay", stop))
 
     async def empty() -> bool:
         return bool(await world.pool.fetchval("SELECT count(*) = 0 FROM outbox"))

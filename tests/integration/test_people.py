@@ -137,7 +137,7 @@ async def test_an_opt_out_survives_everything(world: World, scope: str) -> None:
         await world.importer().write([ImportRow(Person(ref="user-1", email=email))])
         assert await opted_out(world, "user-1") == {scope}
         accepted = await world.accept([person(1, email=email)])
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
         assert await world.states(accepted.mailing_id) == {"user-1": ("suppressed", "opted_out")}
     assert world.processor.sent == []
 
@@ -299,7 +299,7 @@ async def test_people_and_hand_overs_do_not_deadlock(world: World) -> None:
     async def send() -> None:
         for _ in range(4):
             accepted = await world.accept({"audience": "everyone"})
-            await world.handover().run(accepted.batches)
+            await world.handover().hand_over_batches(accepted.batches)
 
     await asyncio.wait_for(asyncio.gather(*(change(turn) for turn in range(3)), send(), send()), 60)
     assert (await world.ledger.verify()).faults == ()

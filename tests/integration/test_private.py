@@ -23,7 +23,7 @@ from mailer.cli import app
 from mailer.cli.import_files import Rejects
 from mailer.cli.templates import show
 from mailer.embedded.folder_access import let_pass
-from mailer.pipeline.restore_marker import Remembered
+from mailer.pipeline.restore_marker import FileRestoreMarkers
 from mailer.ports.halts import Change, Memory
 from mailer.postgres.migrations import migrate
 from mailer.processors.capture import CaptureServer
@@ -170,7 +170,7 @@ def captured(folder: Path) -> None:
 
 def remembered(folder: Path) -> None:
     """The database that a process saw, its trace, and a change of somebody's standing."""
-    notes, now = Remembered(folder), datetime.now(UTC)
+    notes, now = FileRestoreMarkers(folder), datetime.now(UTC)
     notes.write(Memory(uuid4(), 1, "x"), ())
     notes.begin(uuid4())
     notes.note(uuid4(), 1)

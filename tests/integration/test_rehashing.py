@@ -43,7 +43,7 @@ async def optional_mail(world: World, *people: dict[str, object]) -> list[str]:
     """The people who get a newsletter."""
     world.processor.sent.clear()
     accepted = await world.accept([*people])
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     return world.processor.recipients
 
 

@@ -12,7 +12,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Result
-from mailer.processors.ehlo_name import is_qualified
+from mailer.processors.ehlo_name import is_fully_qualified
 from tests.integration.smtp_world import (
     CONTENT,
     HANG,
@@ -317,4 +317,4 @@ async def test_ehlo_says_a_name_that_servers_take(extensions: tuple[str, ...]) -
             await sender.send([outgoing()], soon(), allowed)
     said, usual = (command.partition(" ")[2] for command in server.commands if command.startswith("EHLO"))
     assert said == "mail.example.org"
-    assert usual == "[127.0.0.1]" or is_qualified(usual)
+    assert usual == "[127.0.0.1]" or is_fully_qualified(usual)

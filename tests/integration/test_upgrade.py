@@ -71,10 +71,10 @@ async def ended(url: str, mailing_id: UUID) -> tuple[list[str], list[tuple[str, 
     """To whom the release of today sends the rest, after it has brought the tables up to date; how the accounts end."""
     migrate(url, bundled_files.folder("migrations"))
     async with open_world(url) as world:
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches ORDER BY id")]
         for batch in batches:
-            await world.handover().run([batch])
+            await world.handover().hand_over_batches([batch])
         states = await world.states(mailing_id)
         assert states.pop("user-100") == SENT
         return world.processor.recipients, [states[ref] for ref in sorted(states)]

@@ -130,7 +130,7 @@ async def test_standings_consents_and_opt_outs_are_kept(old_url: str, before: Wo
         assert rights["news"] == ["newsletter"]
         refs = [row["ref"] for row in await world.pool.fetch("SELECT ref FROM recipients")]
         accepted = await world.accept({"refs": refs}, "service")
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
         states = await world.states(accepted.mailing_id)
         assert states["pays"] == states["pays-and-left"] == states["complained-of-a-topic"] == ("handed_over", "")
         assert states["left-notifications"] == states["left-all"] == ("suppressed", "opted_out")
@@ -144,6 +144,6 @@ async def test_a_mailing_of_before_ends_as_it_began(world: World) -> None:
     event = event.model_copy(update={"context": dict(maintenance.example)})
     old = json.dumps(json.loads(maintenance.source) | {"purpose": "service_notice"})
     [accepted] = await world.mailings.accept([replace(new_mailing(event), template_version="old", template_source=old)])
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     [mail] = [read(outgoing) for outgoing in world.processor.sent]
     assert leads_out(mail) == ["updates"] * 3

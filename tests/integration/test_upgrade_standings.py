@@ -107,7 +107,7 @@ async def reasons(world: World) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {ref: [] for ref in KINDS}
     for category in ("account", "service", "newsletter", "promotional", "notification"):
         accepted = await world.accept({"refs": list(KINDS)}, category)
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
         for ref, (state, reason) in (await world.states(accepted.mailing_id)).items():
             found[ref].append("" if state == "handed_over" else reason)
     return {ref: tuple(said) for ref, said in found.items()}

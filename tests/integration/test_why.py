@@ -19,7 +19,7 @@ NOT_LEFT = "who have not unsubscribed"
 async def sent(world: World, topic: str | None = None) -> str:
     """A newsletter that was handed over to the one person, and the path of its page."""
     accepted = await world.accept({"refs": ["user-1"]}, topic=topic)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert (await world.counted(accepted.mailing_id)) == {("handed_over", ""): 1}
     ada = await world.id_of("user-1")
     standing = await world.standings.get(BRAND, ada)

@@ -274,8 +274,8 @@ async def test_mail_that_the_brand_no_longer_has(world: World) -> None:
 async def test_what_can_no_longer_be_confirmed_is_forgotten(world: World) -> None:
     """A week after its mail, the timekeeper deletes what nobody has confirmed, and leaves the rest."""
     ada = await asks(world)
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert len(await world.wishes.of(CONFIRMED, ada, (await token(world, ada)).confirmation)) == 1
     await world.pool.execute("UPDATE wishes SET mailed_at = now() - interval '8 days'")
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert await world.pool.fetchval("SELECT count(*) FROM wishes") == 0

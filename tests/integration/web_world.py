@@ -180,11 +180,11 @@ class Mails:
     def __init__(self, mails: Sequence[Mail]) -> None:
         self.mails = mails
 
-    def list(self) -> Sequence[CapturedMail]:
+    def list_mails(self) -> Sequence[CapturedMail]:
         """All of them."""
         return self.mails
 
-    def get(self, id: str) -> CapturedMail | None:
+    def get_mail(self, id: str) -> CapturedMail | None:
         """One of them."""
         return next((mail for mail in self.mails if mail.id == id), None)
 

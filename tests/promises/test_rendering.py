@@ -65,7 +65,7 @@ async def test_a_mail_that_cannot_be_left_is_not_sent(world: World) -> None:
         [kept[lost]] = await world.mailings.accept([mailing])
     whole = await world.accept([person(4)])
     world.processor.sent.clear()
-    await world.handover().run([batch for one in (*kept.values(), whole) for batch in one.batches])
+    await world.handover().hand_over_batches([batch for one in (*kept.values(), whole) for batch in one.batches])
     assert world.processor.recipients == [f"user-{n}@people.example" for n in (1, 1, 3, 3, 4)]
     for lost, accepted in kept.items():
         states = await world.states(accepted.mailing_id)
@@ -152,7 +152,7 @@ async def test_a_breach_notice_stands_alone(world: World, tmp_path: Path) -> Non
     assert world.processor.recipients == ["ada@people.example"]  # the answer to her request, and no notice yet
     world.processor.sent.clear()
     await world.mailings.release(waiting, "Grace")
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     (outgoing,) = world.processor.sent
     mail = read(outgoing)

@@ -19,7 +19,7 @@ from mailer.policy.policy_section import Cap
 from mailer.policy.promise import Promise
 from mailer.policy.standing import Standing
 from mailer.rendering import mailing
-from mailer.rendering.open_tracking import Counting
+from mailer.rendering.open_tracking import OpenTracking
 from mailer.rendering.template_library import Template, TemplateLibrary, restore
 from mailer.trial import refusal_statements
 from mailer.trial.decision_statements import FLOOR, STATEMENTS
@@ -188,7 +188,7 @@ SPEAKS = {
 
 WHITE = 'style="color:#fff;background-color:#ffffff" href="{{ unsubscribe_url }}"'
 PIXEL = '<img src="https://mail.example/o/1.gif" width="1" height="1" alt=""></body>'
-UNCHECKED = setting(mailing.Press, "_ways_out", lambda *_: [])
+UNCHECKED = setting(mailing.MailingRenderer, "_ways_out", lambda *_: [])
 """Lets a message go whose reader does not see how to leave it."""
 LEAVING = 'href="{{ leave_url }}"'
 LOOKS = {
@@ -202,7 +202,9 @@ LOOKS = {
     "untracked": Case(
         "tracking-refused", "interpals", setting(tracking, "tracking_refused", lambda _: False), "weekly"
     ),
-    "everybodys": Case("nobodys-opens", broken=setting(Counting, "level", lambda *_: "individual"), template="weekly"),
+    "everybodys": Case(
+        "nobodys-opens", broken=setting(OpenTracking, "level", lambda *_: "individual"), template="weekly"
+    ),
     "both_named": Case("both-named", template="weekly", edit=("text", "InterPals Inc.", "Us")),
     "marked": Case("advertising-marks", "peerstream", setting(Policy, "marks", {}), "spring-offer"),
     "seal": Case("seal-named", "paltalk-2006", None, "rights-answer", ("text", "TRUSTe", "nobody")),
