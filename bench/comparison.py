@@ -14,22 +14,22 @@ from pathlib import Path
 from bench.handing import opened, working
 from bench.population import FLAGS, SIZE, as_file, people
 from bench.setting import database, read_policies
-from mailer import resources
-from mailer.actions.imports import import_recipients
+from mailer import bundled_files
+from mailer.actions.recipient_import import import_recipients
 from mailer.app import App
+from mailer.database.statements import Pool
 from mailer.events import MessageEvent, validate_event
-from mailer.ledger.database import Pool
-from mailer.ledger.imports import PostgresImporter
 from mailer.pipeline.handover import HandOver
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, decide
 from mailer.policy.decision import Divert, Hold, Mailing, Send, Suppress
-from mailer.policy.document import Policy
 from mailer.policy.identity import Identity
-from mailer.policy.registry import RULES
-from mailer.ports.ids import uuid7
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import RULES
 from mailer.ports.mailings import NewMailing
-from mailer.rendering.templates import TemplateLibrary
+from mailer.ports.uuids import uuid7
+from mailer.postgres.recipient_import import PostgresImporter
+from mailer.rendering.template_library import TemplateLibrary
 
 TEMPLATES = {"breach": "breach-notice", "service": "maintenance", "newsletter": "weekly", "promotional": "spring-offer"}
 BRANDS = ("interpals", "paltalk-2006", "paltalk-2002", "peerstream")
@@ -113,7 +113,7 @@ async def _mail(app: App, handover: HandOver, brand: str) -> None:
             await app.mailings.release(accepted.mailing_id, "Dana Duty")
         batches = await app.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1 ORDER BY id", accepted.mailing_id)
         for batch in batches:
-            await handover.run([batch["id"]])
+            await handover.hand_over_batches([batch["id"]])
         print(f"{brand}: {category} done", file=sys.stderr)
 
 
@@ -206,7 +206,7 @@ def _promises(rule: str, policies: Mapping[str, Policy]) -> str:
 
 def _library() -> tuple[TemplateLibrary, dict[str, Policy]]:
     policies = read_policies()
-    return TemplateLibrary.load(resources.folder("templates"), policies), policies
+    return TemplateLibrary.load(bundled_files.folder("templates"), policies), policies
 
 
 def main() -> None:

@@ -13,11 +13,11 @@ from uuid import UUID
 
 from bench.setting import read_policies
 from mailer.policy.category import CATEGORIES
-from mailer.policy.consents import days_of_all
+from mailer.policy.consent_terms import days_of_all
 from mailer.policy.deciding import decide
 from mailer.policy.decision import Mailing
-from mailer.policy.document import Policy
-from mailer.policy.section import Cap
+from mailer.policy.policy_file import Policy
+from mailer.policy.policy_section import Cap
 from mailer.policy.standing import EVERY_PRODUCT, Standing
 
 DECISIONS = 100_000

@@ -8,7 +8,7 @@ from datetime import date
 from io import StringIO
 from typing import Any, TypeVar
 
-from mailer.policy.consents import days_of_all
+from mailer.policy.consent_terms import days_of_all
 from mailer.policy.standing import EMAIL, EVERY_PRODUCT, Standing
 
 T = TypeVar("T")

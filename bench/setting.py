@@ -6,27 +6,27 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mailer import resources
+from mailer import bundled_files
+from mailer.database.connections import open_pool
+from mailer.database.statements import Pool
 from mailer.embedded import postgres
 from mailer.events import Person, validate_event
-from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.connections import open_pool
-from mailer.ledger.database import Pool
-from mailer.ledger.imports import PostgresImporter
-from mailer.ledger.mailings import PostgresMailings
-from mailer.ledger.migrations import migrate
-from mailer.ledger.publishers import PostgresPublishers
 from mailer.ledger.writers import Writers
 from mailer.policy.category import CATEGORIES
-from mailer.policy.document import Policy, parse_policy
 from mailer.policy.identity import Identity
 from mailer.policy.jurisdiction import load_law
-from mailer.policy.publishers import Rights
+from mailer.policy.policy_file import Policy, parse_policy
+from mailer.policy.publisher_rights import Rights
 from mailer.policy.standing import EVERY_PRODUCT
-from mailer.ports.ids import uuid7
 from mailer.ports.mailings import Accepted, NewMailing
-from mailer.ports.people import ImportRow
-from mailer.rendering.templates import TemplateLibrary
+from mailer.ports.recipient_import import ImportRow
+from mailer.ports.uuids import uuid7
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.mailings import PostgresMailings
+from mailer.postgres.migrations import migrate
+from mailer.postgres.publishers import PostgresPublishers
+from mailer.postgres.recipient_import import PostgresImporter
+from mailer.rendering.template_library import TemplateLibrary
 
 BRAND = "interpals"
 ADDRESS_KEY = "the address key of the benchmarks and of nothing else"
@@ -37,8 +37,8 @@ CHUNK = 5_000
 
 def read_policies() -> dict[str, Policy]:
     """The shipped policies, by brand."""
-    law = load_law(resources.tables("jurisdictions"))
-    read = [parse_policy(file.read_text(), file.name, law) for file in resources.folder("policies").glob("*.toml")]
+    law = load_law(bundled_files.tables("jurisdictions"))
+    read = [parse_policy(file.read_text(), file.name, law) for file in bundled_files.folder("policies").glob("*.toml")]
     return {policy.brand: policy for policy in read}
 
 
@@ -58,7 +58,7 @@ def somebody(number: int) -> Person:
 def database() -> Iterator[str]:
     """A private database, migrated; its URL."""
     with tempfile.TemporaryDirectory() as folder, postgres.start(Path(folder)) as server:
-        migrate(server.url(), resources.folder("migrations"))
+        migrate(server.url(), bundled_files.folder("migrations"))
         yield server.url()
 
 
@@ -125,6 +125,8 @@ async def setting(url: str) -> AsyncIterator[Setting]:
     try:
         writers, policies = Writers(LEDGER_KEY), read_policies()
         mailings = PostgresMailings(pool, writers, AddressHasher(ADDRESS_KEY), policies)
-        yield Setting(pool, writers, mailings, policies, TemplateLibrary.load(resources.folder("templates"), policies))
+        yield Setting(
+            pool, writers, mailings, policies, TemplateLibrary.load(bundled_files.folder("templates"), policies)
+        )
     finally:
         await pool.close()

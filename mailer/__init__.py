@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mailer.accounts import AccountEvent, validate_account
     from mailer.events import EventRefused, MessageEvent, Person
-    from mailer.ledger.outbox import publish_in_transaction
     from mailer.ports.broker import BrokerUnavailable
+    from mailer.postgres.outbox import publish_in_transaction
     from mailer.publishing import publish, publish_blocking
 
 __all__ = [
@@ -37,7 +37,7 @@ _HOMES = {
     "Person": "mailer.events",
     "publish": "mailer.publishing",
     "publish_blocking": "mailer.publishing",
-    "publish_in_transaction": "mailer.ledger.outbox",
+    "publish_in_transaction": "mailer.postgres.outbox",
     "validate_account": "mailer.accounts",
 }
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, Discriminator, Field, TypeAdapter, ValidationError, model_validator
 
 from mailer.events import EventRefused, MessageEvent, Strict, read_json, refusal, refuse_overgrown, validate_event
-from mailer.inputs import Address, Country, Id, Locale, Moment, Name, Scope, Slug, Version, Words
-from mailer.lines import one_line
+from mailer.input_types import Address, Country, Id, Locale, Moment, Name, Scope, Slug, Version, Words
+from mailer.text_checks import one_line
 
 ACCOUNT = "account"
 """The last word of an account event's routing key, and the field by which one is told from a message event."""

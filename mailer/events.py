@@ -21,8 +21,8 @@ from pydantic import (
     model_validator,
 )
 
-from mailer import inputs
-from mailer.inputs import (
+from mailer import input_types
+from mailer.input_types import (
     Address,
     Country,
     Id,
@@ -37,8 +37,8 @@ from mailer.inputs import (
     few_items,
     stated,
 )
-from mailer.lines import free_text
-from mailer.policy.lookalikes import has_many_marks
+from mailer.policy.text_folding import has_many_marks
+from mailer.text_checks import free_text
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024
 """The largest event as JSON. A larger audience belongs in a named audience, a larger file behind a link."""
@@ -334,7 +334,7 @@ def read_json(body: bytes | str) -> Any:
             ]
         )
     try:
-        return inputs.read_json(body)
+        return input_types.read_json(body)
     except ValueError as error:
         raise EventRefused([str(error)]) from error
 

@@ -126,8 +126,8 @@ async def _open(settings: Settings) -> AsyncGenerator[_Publisher, None]:
     # The drivers are loaded here, so that `import mailer` costs an application nothing.
     if settings.in_process:
         from mailer.app import database
-        from mailer.ledger.connections import open_pool
-        from mailer.ledger.outbox import UNREACHABLE, OutboxPublisher
+        from mailer.database.connections import open_pool
+        from mailer.postgres.outbox import UNREACHABLE, OutboxPublisher
 
         try:
             pool = await open_pool(_held[os.getpid()].enter_context(database(settings)), size=4)
@@ -138,7 +138,7 @@ async def _open(settings: Settings) -> AsyncGenerator[_Publisher, None]:
         finally:
             await pool.close()
     else:
-        from mailer.broker.publisher import EventPublisher
+        from mailer.broker.event_publisher import EventPublisher
         from mailer.broker.rabbitmq import RabbitBroker
         from mailer.broker.topology import EVENTS
 

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from mailer import resources
+from mailer import bundled_files
 
 DEVELOPMENT_SECRET = "development-only-never-in-production"  # noqa: S105 - a marker that production refuses
 
@@ -145,9 +145,9 @@ class Settings(BaseSettings):
     secret_keys: Listed = (DEVELOPMENT_SECRET,)
     address_key: str = DEVELOPMENT_SECRET
     ledger_key: str = DEVELOPMENT_SECRET
-    templates: Path = Field(default_factory=lambda: resources.folder("templates"))
-    policies: Path = Field(default_factory=lambda: resources.folder("policies"))
-    jurisdictions: Path = Field(default_factory=lambda: resources.folder("jurisdictions"))
+    templates: Path = Field(default_factory=lambda: bundled_files.folder("templates"))
+    policies: Path = Field(default_factory=lambda: bundled_files.folder("policies"))
+    jurisdictions: Path = Field(default_factory=lambda: bundled_files.folder("jurisdictions"))
     only_deliver_to: Listed = ()
     dkim: Listed = ()
     data: Path = Path(".mailer")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from scripts.mutants import Mutant, path_of, tell
 
-MODULES = ("mailer.policy.deciding", "mailer.policy.rules", "mailer.policy.standing", "mailer.policy.hours")
+MODULES = ("mailer.policy.deciding", "mailer.policy.rules", "mailer.policy.standing", "mailer.policy.sending_hours")
 """`decide`, the rules that it asks, and what they ask."""
 TESTS = (
     "tests/unit/test_decision_clauses.py",

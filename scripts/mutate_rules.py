@@ -23,12 +23,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mailer.cli.checking import every_rule
+from mailer.bundled_files import tables
+from mailer.cli.policy_check import every_rule
 from mailer.embedded import postgres
 from mailer.policy.jurisdiction import load_law
-from mailer.policy.library import load
-from mailer.policy.promises import PASSED, Record, promises_of, read_record, report
-from mailer.resources import tables
+from mailer.policy.policy_library import load
+from mailer.policy.promise_report import PASSED, Record, promises_of, read_record, report
 from scripts.mutants import ROOT, counted
 
 PROCESSES = 2
@@ -75,7 +75,7 @@ class Runner:
         folder = self._folder / rule
         folder.mkdir()
         folder.joinpath("sitecustomize.py").write_text(
-            f"from mailer.policy.registry import without\n\nwithout({rule!r})\n", "utf-8"
+            f"from mailer.policy.rule_registry import without\n\nwithout({rule!r})\n", "utf-8"
         )
         env = {**self._env, "PYTHONPATH": f"{folder}:{ROOT}"}
         status, said = self._pytest(["--maxfail=1", *proofs], env, self._seconds, rule)

@@ -57,7 +57,7 @@ def _other(self, *key):
 Policy.switches_for = _other
 """
                     name = f"switch: {switch} = {value} taken for {other}"
-                    yield _appended("mailer.policy.document", name, code, (*WRITING, *DECIDING))
+                    yield _appended("mailer.policy.policy_file", name, code, (*WRITING, *DECIDING))
 
 
 def mutants_of_traits() -> Iterator[Mutant]:
@@ -200,7 +200,7 @@ _asked = folder
 def folder(name: str) -> Path:
     return Path({str(own)!r}) if name == {which!r} else _asked(name)
 """
-    return _appended("mailer.resources", name, code, READING if which == "policies" else LAWFUL)
+    return _appended("mailer.bundled_files", name, code, READING if which == "policies" else LAWFUL)
 
 
 def weaker(needs: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mailer.cli.checking import every_rule
-from mailer.policy.document import Policy
+from mailer.bundled_files import tables
+from mailer.cli.policy_check import every_rule
 from mailer.policy.jurisdiction import load_law
-from mailer.policy.library import load
-from mailer.policy.promises import Record, Row, promises_of, read_record, report
-from mailer.policy.registry import Rule
-from mailer.resources import tables
+from mailer.policy.policy_file import Policy
+from mailer.policy.policy_library import load
+from mailer.policy.promise_report import Record, Row, promises_of, read_record, report
+from mailer.policy.rule_registry import Rule
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "promises.md"

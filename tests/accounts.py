@@ -3,8 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from mailer.ports.ids import uuid7
 from mailer.ports.mailings import Accepted
+from mailer.ports.uuids import uuid7
 from tests.factories import BRAND, FakeProcessor, FakeReceived, World, plain_event, received, templates
 from tests.publishers import issue_key
 
@@ -16,14 +16,14 @@ async def said(world: World, account: str, ref: str = "user-1", brand: str = BRA
     """What an application says of an account, on the queue."""
     event = {"v": 1, "id": uuid7().hex, "brand": brand, "account": account, "ref": ref, **values}
     arrived = received(event, f"{brand}.account")
-    await world.intake().take("service", [arrived])
+    await world.intake().accept_messages("service", [arrived])
     return arrived
 
 
 async def mailed(world: World, to: Any, category: str = "newsletter", **values: Any) -> Accepted:
     """A mailing that has been handed over, as far as it may."""
     accepted = await world.accept(to, category, **values)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     return accepted
 
 
@@ -32,7 +32,7 @@ async def released(world: World, to: Any, **values: Any) -> Accepted:
     accepted = await world.accept(to, "breach", **values)
     await world.mailings.release(accepted.mailing_id, "Dana")
     batches = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", accepted.mailing_id)
-    await world.handover().run([batch["id"] for batch in batches])
+    await world.handover().hand_over_batches([batch["id"] for batch in batches])
     return accepted
 
 

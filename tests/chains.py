@@ -7,7 +7,7 @@ from typing import Any
 
 from mailer.ledger.seals import Signer, digest
 from mailer.ledger.writers import Writer, Writers, append
-from mailer.ports.ledger import Entry, Kind
+from mailer.ports.ledger_entry import Entry, Kind
 from tests.factories import BRAND, KEY, World
 
 

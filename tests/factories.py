@@ -9,60 +9,60 @@ from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.actions.account_events import apply
 from mailer.actions.bounce import Bounces
+from mailer.database.connections import open_pool
+from mailer.database.statements import Pool
 from mailer.events import MessageEvent, validate_event
-from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.connections import open_pool
-from mailer.ledger.consents import PostgresConsents
-from mailer.ledger.database import Pool
-from mailer.ledger.dead_letters import PostgresDeadLetters
-from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.ledger.desk import desks
-from mailer.ledger.imports import PostgresImporter
-from mailer.ledger.inviters import PostgresInviters
-from mailer.ledger.mailings import PostgresMailings
-from mailer.ledger.outbox import PostgresOutbox
-from mailer.ledger.partners import PostgresPartners, partners_of
-from mailer.ledger.pauses import PostgresPauses
-from mailer.ledger.processors import PostgresProcessors
-from mailer.ledger.publishers import PostgresPublishers
-from mailer.ledger.quarantine import PostgresQuarantine
-from mailer.ledger.rates import PostgresRates
-from mailer.ledger.reading import PostgresLedger
-from mailer.ledger.rights import PostgresRights
-from mailer.ledger.standings import PostgresStandings
-from mailer.ledger.suppressions import PostgresSuppressions
-from mailer.ledger.upkeep import PostgresUpkeep
-from mailer.ledger.wishes import PostgresWishes
+from mailer.ledger.export import PostgresLedger
 from mailer.ledger.writers import Writers
+from mailer.pipeline.background_hand_overs import HandOverTasks
+from mailer.pipeline.block_pauses import BlockPauses
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.intake import Intake
-from mailer.pipeline.overtime import Overtime
-from mailer.pipeline.preparing import Gate
-from mailer.pipeline.press import Presses
-from mailer.pipeline.rates import Meter
-from mailer.pipeline.register import Register
-from mailer.pipeline.routing import Routes
-from mailer.pipeline.streams import Streams
+from mailer.pipeline.preparation import SendChecks
+from mailer.pipeline.publisher_rights import PublisherRegister
+from mailer.pipeline.rates import RateLimiter
+from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import CATEGORIES
-from mailer.policy.document import Policy, parse_policy
+from mailer.policy.frequency_counts import rates_of
 from mailer.policy.identity import Identity
 from mailer.policy.jurisdiction import Law, load_law
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.rates import rates_of
+from mailer.policy.policy_file import Policy, parse_policy
 from mailer.policy.retention import forgetful
 from mailer.ports.broker import Message
-from mailer.ports.control import Notes
 from mailer.ports.dead_letters import DeadKind
-from mailer.ports.ids import uuid7
+from mailer.ports.halts import Notes
 from mailer.ports.mailings import Accepted, NewMailing
-from mailer.ports.processor import Outgoing, Permit, Processor
-from mailer.rendering.admission import admit
-from mailer.rendering.links import Links
-from mailer.rendering.templates import TemplateLibrary
+from mailer.ports.processor import OutgoingMessage, Permit, Processor
+from mailer.ports.uuids import uuid7
+from mailer.postgres.account_stores import desks
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.consents import PostgresConsents
+from mailer.postgres.dead_letters import PostgresDeadLetters
+from mailer.postgres.deliveries import PostgresDeliveries
+from mailer.postgres.inviters import PostgresInviters
+from mailer.postgres.mailings import PostgresMailings
+from mailer.postgres.outbox import PostgresOutbox
+from mailer.postgres.partners import PostgresPartners, partners_of
+from mailer.postgres.pending_requests import PostgresWishes
+from mailer.postgres.processors import PostgresProcessors
+from mailer.postgres.publishers import PostgresPublishers
+from mailer.postgres.quarantine import PostgresQuarantine
+from mailer.postgres.rates import PostgresRates
+from mailer.postgres.recipient_import import PostgresImporter
+from mailer.postgres.rights import PostgresRights
+from mailer.postgres.standings import PostgresStandings
+from mailer.postgres.stream_pauses import PostgresPauses
+from mailer.postgres.suppressions import PostgresSuppressions
+from mailer.postgres.timekeeping import PostgresUpkeep
+from mailer.rendering.event_checks import admit
+from mailer.rendering.mailing import RendererCache
+from mailer.rendering.signed_links import Links
+from mailer.rendering.template_library import TemplateLibrary
 from tests.brokers import FakeBroker
 from tests.halts import FakeHalts
 
@@ -85,13 +85,13 @@ ACCEPTED = Outcome(Result.ACCEPTED, 250, "2.0.0", "taken")
 @cache
 def law() -> Law:
     """The shipped jurisdictions."""
-    return load_law(resources.tables("jurisdictions"))
+    return load_law(bundled_files.tables("jurisdictions"))
 
 
 @cache
 def policies() -> Mapping[str, Policy]:
     """The shipped policies, by brand."""
-    read = [parse_policy(text, name, law()) for name, text in resources.tables("policies").items()]
+    read = [parse_policy(text, name, law()) for name, text in bundled_files.tables("policies").items()]
     return {policy.brand: policy for policy in read}
 
 
@@ -103,7 +103,7 @@ def controllers() -> Mapping[str, str]:
 @cache
 def templates() -> TemplateLibrary:
     """The shipped templates."""
-    return TemplateLibrary.load(resources.folder("templates"), policies())
+    return TemplateLibrary.load(bundled_files.folder("templates"), policies())
 
 
 def person(number: int, **values: Any) -> dict[str, Any]:
@@ -146,19 +146,19 @@ def new_mailing(event: MessageEvent, publisher: str = "key:shop", controller: st
 class FakeProcessor:
     """Takes messages, and answers as the test wants."""
 
-    answer: Callable[[Outgoing], Outcome] = lambda outgoing: ACCEPTED
+    answer: Callable[[OutgoingMessage], Outcome] = lambda outgoing: ACCEPTED
     name: str = "fake"
     country: str = "ZZ"
     contract: str = "none"
     outside: bool = False
     weight: int = 1
     purposes: frozenset[str] | None = None
-    way: str | None = None
-    sent: list[Outgoing] = field(default_factory=list)
+    weakest_encryption: str | None = None
+    sent: list[OutgoingMessage] = field(default_factory=list)
     windows: list[int] = field(default_factory=list)
 
     async def send(
-        self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
     ) -> list[Outcome]:
         """Answers for each that may begin; what is unsent was never seen."""
         self.windows.append(len(window))
@@ -243,7 +243,7 @@ class World:
         self.stop = asyncio.Event()
         self.broker = FakeBroker()
         self.processor = FakeProcessor()
-        self.presses = Presses(self.policies, templates(), Links("https://mail.example", (KEY,)), None)
+        self.presses = RendererCache(self.policies, templates(), Links("https://mail.example", (KEY,)), None)
 
     def open_deliveries(self, lease_seconds: float = 60) -> PostgresDeliveries:
         """The deliveries, with what the policies count."""
@@ -263,16 +263,22 @@ class World:
 
     def handover_by(self, processors: Sequence[Processor], deliveries: PostgresDeliveries | None = None) -> HandOver:
         """The hand-over to several processors."""
-        streams = Streams(PostgresPauses(self.pool))
-        gate = Gate(self.halted, Routes(processors, self.halted.processor_halted), Meter(self.rates, "worker"), streams)
+        streams = BlockPauses(PostgresPauses(self.pool))
+        gate = SendChecks(
+            self.halted,
+            ProcessorRoutes(processors, self.halted.processor_halt_reason),
+            RateLimiter(self.rates, "worker"),
+            streams,
+        )
         bounces = Bounces(PostgresQuarantine(self.pool, self.writers, self.hasher))
         return HandOver(deliveries or self.deliveries, self.mailings, self.presses, gate, bounces, "worker", self.stop)
 
     def intake(self) -> Intake:
         """The intake, with the real judgement of events."""
-        judge, over = partial(admit, policies=self.policies, templates=templates()), Overtime(self.handover())
+        judge = partial(admit, policies=self.policies, templates=templates())
+        over = HandOverTasks(self.handover())
         say = partial(apply, self.desks, self.policies)
-        register = Register(self.publishers)
+        register = PublisherRegister(self.publishers)
         return Intake(self.mailings, self.upkeep, self.broker, over, self.policies, register, judge, say)
 
     def timekeeper(self, copies: int = 3) -> Timekeeper:
@@ -310,7 +316,7 @@ class World:
         """Has a second person release the newest mailing, and hands it over."""
         [newest] = await self.mailings.latest(1)
         await self.mailings.release(newest.id, "Grace")
-        await self.timekeeper().tick()
+        await self.timekeeper().run_once()
         await self.run_published()
 
     async def drop(self, mailing_id: UUID) -> None:
@@ -364,7 +370,7 @@ class World:
     async def run_published(self, processor: FakeProcessor | None = None) -> None:
         """Hands over the batches that were published."""
         for message in self.broker.take():
-            await self.handover(processor).run([json.loads(message.body)["batch"]])
+            await self.handover(processor).hand_over_batches([json.loads(message.body)["batch"]])
 
 
 @asynccontextmanager

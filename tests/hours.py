@@ -3,8 +3,8 @@
 import time
 from weakref import WeakKeyDictionary
 
-from mailer.ledger.opens import STEP, PostgresOpens
-from mailer.ports.counts import Written
+from mailer.ports.open_counts import Written
+from mailer.postgres.open_counts import STEP, PostgresOpens
 from tests.factories import KEY, World
 
 _DAY = 86_400

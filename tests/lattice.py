@@ -9,8 +9,8 @@ from typing import Any
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, facts_of
 from mailer.policy.decision import Facts
-from mailer.policy.document import CategoryTerms, Hours
-from mailer.policy.section import Cap
+from mailer.policy.policy_file import CategoryTerms, Hours
+from mailer.policy.policy_section import Cap
 from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED
 from tests.unit.test_decision import ADA, HERE, NOW, OTHER, PARTNER, POLICY, STRICT, mailing_of, revised
 

@@ -10,12 +10,12 @@ from html import unescape
 from typing import Any
 
 from mailer.policy.identity import ITSELF
-from mailer.policy.publishers import OWN_TEMPLATES
+from mailer.policy.publisher_rights import OWN_TEMPLATES
 from mailer.ports.broker import Header
 from mailer.ports.consents import Consent
-from mailer.ports.ids import uuid7
-from mailer.ports.processor import Outgoing
-from mailer.rendering.links import Links
+from mailer.ports.processor import OutgoingMessage
+from mailer.ports.uuids import uuid7
+from mailer.rendering.signed_links import Links
 from tests.factories import KEY, FakeReceived, World, policies, received, templates
 
 LINKS = Links("https://mail.example", (KEY,))
@@ -52,11 +52,11 @@ async def publish(world: World, event: dict[str, Any]) -> FakeReceived:
     arrived = received(event)
     if event["template"] in OWN_TEMPLATES:
         arrived.message = replace(arrived.message, headers={Header.PUBLISHER: str(ITSELF)})
-    await world.intake().take(policies()[event["brand"]].categories[event["category"]].lane.value, [arrived])
+    await world.intake().accept_messages(policies()[event["brand"]].categories[event["category"]].lane.value, [arrived])
     return arrived
 
 
-def read(outgoing: Outgoing) -> EmailMessage:
+def read(outgoing: OutgoingMessage) -> EmailMessage:
     """A message that was handed over."""
     return BytesParser(EmailMessage, policy=email.policy.default).parsebytes(outgoing.content)
 

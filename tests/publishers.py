@@ -4,12 +4,12 @@ import asyncpg
 
 from mailer.accounts import KINDS
 from mailer.cli.shared import user
-from mailer.ledger.database import Pool
-from mailer.ledger.publishers import PostgresPublishers
+from mailer.database.statements import Pool
 from mailer.ledger.writers import Writers
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import Identity, IdentityKind
-from mailer.policy.publishers import Read, Rights
+from mailer.policy.publisher_rights import Read, Rights
+from mailer.postgres.publishers import PostgresPublishers
 from tests.factories import KEY
 
 BRANDS = ("interpals", "paltalk-2002", "paltalk-2006", "peerstream")

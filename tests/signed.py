@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mailer.events import Attachment
 from mailer.policy.category import CATEGORIES
 from mailer.rendering.dkim import Key, Signer
-from mailer.rendering.forms import Form
 from mailer.rendering.headers import addr_spec
+from mailer.rendering.mail_merge import Form
 from mailer.rendering.message import Letterhead, Skeleton
 
 DOMAIN = "paltalk.example"

@@ -1,7 +1,7 @@
 """The ledger of a test that is over."""
 
-from mailer.ledger.connections import ATTENDED, open_pool
-from mailer.ledger.reading import PostgresLedger
+from mailer.database.connections import ATTENDED, open_pool
+from mailer.ledger.export import PostgresLedger
 
 
 async def assert_sound(database_url: str, key: str) -> None:

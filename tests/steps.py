@@ -4,27 +4,27 @@ from collections.abc import Awaitable, Collection, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from mailer.actions import account as accounts
+from mailer.actions import account_flags as accounts
 from mailer.actions import opt_out
+from mailer.actions.confirmation_requests import Asked, Confirmations
 from mailer.actions.consent import confirm, consent
 from mailer.actions.rights import erase
 from mailer.actions.suppression import object_to_marketing
-from mailer.actions.wishes import Asked, Confirmations
 from mailer.events import Person
-from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.pipeline.press import Presses
-from mailer.policy.document import Policy
+from mailer.policy.frequency_counts import rates_of
 from mailer.policy.identity import Identity
-from mailer.policy.rates import rates_of
+from mailer.policy.policy_file import Policy
 from mailer.ports.consents import Consent
 from mailer.ports.deliveries import Claim
-from mailer.ports.ids import uuid7
 from mailer.ports.mailings import NewMailing
-from mailer.ports.people import ImportRow
+from mailer.ports.pending_requests import Wish
+from mailer.ports.recipient_import import ImportRow
 from mailer.ports.standings import Flag
-from mailer.ports.wishes import Wish
-from mailer.rendering.admission import admit
-from mailer.rendering.links import Links
+from mailer.ports.uuids import uuid7
+from mailer.postgres.deliveries import PostgresDeliveries
+from mailer.rendering.event_checks import admit
+from mailer.rendering.mailing import RendererCache
+from mailer.rendering.signed_links import Links
 from tests.factories import World, make_event, policies, templates
 from tests.integration.web_world import PUBLIC_URL, browse
 from tests.model import Account, Terms
@@ -71,7 +71,7 @@ class Steps:
 
     def _prepare(self) -> None:
         self.links = Links(PUBLIC_URL, self.keys)
-        self.world.presses = Presses(self.world.policies, templates(), self.links, None)
+        self.world.presses = RendererCache(self.world.policies, templates(), self.links, None)
 
     async def imported(self, account: Account, scope: str | None = None, address: str | None = None) -> None:
         """A file has the account, as it is now."""
@@ -132,15 +132,15 @@ class Steps:
         rows = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", accepted.mailing_id)
         batches = [row["id"] for row in rows]
         if policy.categories[category].needs_release:
-            await world.handover().run(batches)
+            await world.handover().hand_over_batches(batches)
             assert not world.processor.sent, "it waits for a second person (invariant 9)"
             await world.mailings.release(accepted.mailing_id, "Dana Duty")
         deliveries = Racing(world.pool, world.writers, rates_of(world.policies.values()))
         deliveries.meanwhile = meanwhile
-        await world.handover(deliveries=deliveries).run(batches)
+        await world.handover(deliveries=deliveries).hand_over_batches(batches)
         for _ in range(2):
             await world.due_now()
-            await world.timekeeper().tick()
+            await world.timekeeper().run_once()
             await world.run_published()
         return accepted.mailing_id
 

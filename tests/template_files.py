@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mailer.policy.document import Policy
+from mailer.bundled_files import tables
 from mailer.policy.jurisdiction import load_law
-from mailer.policy.library import load
-from mailer.rendering.templates import TemplateError, TemplateLibrary
-from mailer.resources import tables
+from mailer.policy.policy_file import Policy
+from mailer.policy.policy_library import load
+from mailer.rendering.template_library import TemplateError, TemplateLibrary
 
 ROOT = Path(__file__).parents[1]
 LAW = load_law(tables("jurisdictions"))

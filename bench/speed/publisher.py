@@ -14,7 +14,7 @@ import uvloop
 
 from bench.setting import somebody
 from bench.speed.ours import service_event
-from mailer.broker.publisher import EventPublisher
+from mailer.broker.event_publisher import EventPublisher
 from mailer.broker.rabbitmq import RabbitBroker
 
 RATE = 20

@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from typing import Protocol, assert_never
 
 from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Pays, Posts, Reaches, Rectifies
-from mailer.actions import account, rights
+from mailer.actions import account_flags, rights
+from mailer.actions.confirmation_requests import Confirmations
 from mailer.actions.consent import ConsentRefused, checked, consent, withdraw
 from mailer.actions.opt_out import OptOutRefused, check_scope, opt_out
 from mailer.actions.suppression import SuppressionRefused, object_to_marketing
-from mailer.actions.wishes import Confirmations
-from mailer.contents import IdTaken
+from mailer.event_digests import IdTaken
 from mailer.events import EventRefused
-from mailer.policy.document import Policy
 from mailer.policy.identity import Identity
-from mailer.policy.registry import rule
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import rule
 from mailer.ports.consents import Consent
 from mailer.ports.consents import Consents as ConsentsPort
 from mailer.ports.rights import Correction, Erasure, ErasureBlocked, KnownEvent, RecipientErased, Rights
@@ -40,8 +40,8 @@ _REFUSED = (
     OptOutRefused,
     RecipientErased,
     SuppressionRefused,
-    account.ChannelRefused,
-    account.UnknownRecipient,
+    account_flags.ChannelRefused,
+    account_flags.UnknownRecipient,
 )
 
 
@@ -110,7 +110,7 @@ def check(policies: Mapping[str, Policy], event: AccountEvent) -> Policy:
             case Leaves():
                 checked(policy, _withdrawn(policy, event, SOURCE, SOURCE), datetime.now(UTC))
             case Reaches():
-                account.check_channel(policy, event.channel)
+                account_flags.check_channel(policy, event.channel)
             case _:
                 pass
     except _REFUSED as error:
@@ -166,18 +166,22 @@ async def _do(said: _Said, event: AccountEvent) -> Erasure | None:
         case Becomes(account="erase"):
             return await rights.erase(desk.rights, policy, whose, source)
         case Pays():
-            await account.pays(desk.standings, policy.brand, whose, event.product, event.account == "paid", source)
+            await account_flags.pays(
+                desk.standings, policy.brand, whose, event.product, event.account == "paid", source
+            )
         case Becomes():
             await _become(desk, said, event)
         case Rectifies():
             correction = Correction(event.email, event.name, event.locale, event.country)
             await rights.rectify(desk.rights, policy, whose, correction, source)
         case Reaches():
-            await account.reach_by(desk.standings, policy, whose, event.channel, source)
+            await account_flags.reach_by(desk.standings, policy, whose, event.channel, source)
         case Allows():
-            await account.mark(desk.standings, policy.brand, whose, _REFUSALS[event.account], not event.allowed, source)
+            await account_flags.mark(
+                desk.standings, policy.brand, whose, _REFUSALS[event.account], not event.allowed, source
+            )
         case Posts():
-            await account.post_to(desk.standings, policy.brand, whose, event.address, source)
+            await account_flags.post_to(desk.standings, policy.brand, whose, event.address, source)
         case Consents():
             given = _given(event, said.source, said.actor)
             standing = await desk.standings.get(policy.brand, whose)
@@ -198,7 +202,7 @@ async def _become(desk: Desk, said: _Said, event: Becomes) -> None:
         case "object":
             await object_to_marketing(desk.suppressions, policy, whose, source, said.actor)
         case _:
-            await account.mark(desk.standings, policy.brand, whose, *_FLAGS[event.account], source)
+            await account_flags.mark(desk.standings, policy.brand, whose, *_FLAGS[event.account], source)
 
 
 async def _leave(desk: Desk, said: _Said, event: Leaves) -> None:

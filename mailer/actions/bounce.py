@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.suspicion import Tally, suspicious
+from mailer.policy.refusal_suspicion import Tally, suspicious
 from mailer.ports.deliveries import Row
 from mailer.ports.quarantine import Counted, Key, Refusal, Refusals
 from mailer.telemetry import log

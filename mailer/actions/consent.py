@@ -4,17 +4,17 @@ import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from mailer.actions.proofs import ACTS, IsOurs, act_of, in_one_form, is_confirmation, is_version, no_token
-from mailer.actions.wishes import Asked, Confirmations, NobodyToAsk, ask
-from mailer.inputs import future_fault
+from mailer.actions.confirmation_requests import Asked, Confirmations, NobodyToAsk, ask
+from mailer.actions.consent_proofs import ACTS, IsOurs, act_of, in_one_form, is_confirmation, is_version, no_token
+from mailer.input_types import future_fault
 from mailer.policy.category import CATEGORIES
-from mailer.policy.document import Policy
-from mailer.policy.registry import rule
+from mailer.policy.consent_wordings import is_wording, wordings_for
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import rule
 from mailer.policy.scopes import can_be_asked, category_of, scopes_to_ask
 from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, is_about_mail, partner_scope, version_scope
-from mailer.policy.wordings import is_wording, wordings_for
 from mailer.ports.consents import CONFIRMED, Consent, Consents, Lifting, Recorded
-from mailer.ports.wishes import Wish
+from mailer.ports.pending_requests import Wish
 
 OWN = ("application", CONFIRMED)
 """The sources of what a person says for themselves; only these end an opt-out. Whoever holds a link may be anybody."""

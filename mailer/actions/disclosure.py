@@ -1,7 +1,7 @@
 """Disclosure under legal process: what was told of a person, to which authority, is on record (interpals-12)."""
 
-from mailer.actions.account import UnknownRecipient
-from mailer.policy.registry import rule
+from mailer.actions.account_flags import UnknownRecipient
+from mailer.policy.rule_registry import rule
 from mailer.ports.rights import Disclosure, Rights
 
 

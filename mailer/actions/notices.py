@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import date
 
-from mailer.policy.registry import rule
+from mailer.policy.rule_registry import rule
 from mailer.ports.notices import Notice, NoticeChange, NoticeRefused, Notices, NoticeState
 
 

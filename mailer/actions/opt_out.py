@@ -3,13 +3,13 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from mailer.policy.document import Policy
-from mailer.policy.registry import rule
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import rule
 from mailer.policy.scopes import can_be_left, category_of, scopes_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.standings import OptedOut, Standings
 from mailer.ports.suppressions import Suppressions
-from mailer.rendering.links import UndoToken
+from mailer.rendering.signed_links import UndoToken
 
 UNDO_WITHIN = timedelta(minutes=10)
 """The time in which the page that says "you are unsubscribed" can undo it."""

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from mailer.ports.deliveries import Deliveries, Move, State
-from mailer.ports.ledger import Entry, Kind
+from mailer.ports.ledger_entry import Entry, Kind
 from mailer.ports.quarantine import Case, Quarantine, Selection, Verdict
 
 DISMISSED: Final = "dismissed"

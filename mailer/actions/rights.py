@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from mailer.actions.account import UnknownRecipient
-from mailer.actions.hold import hold_preserves, legal_hold
+from mailer.actions.account_flags import UnknownRecipient
+from mailer.actions.legal_hold import hold_preserves, legal_hold
 from mailer.policy.category import CATEGORIES
-from mailer.policy.document import Policy
-from mailer.policy.registry import rule
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import rule
 from mailer.ports.rights import Correction, Erasure, Rights
 
 BASIS = "GDPR Art. 17(3)(b) and (e), Art. 21(3): to keep to the refusal, and to show what was done"

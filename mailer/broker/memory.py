@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
-from mailer.broker.queues import Consumer, Copy, Host, MemoryQueue, Row
+from mailer.broker.memory_queues import Consumer, Copy, Host, MemoryQueue, Row
 from mailer.broker.topology import DEAD_QUEUE, LAST, OUTCOMES, Queue, Topology, dead_letter
 from mailer.ports.broker import Message, Received, Unroutable
 from mailer.ports.outbox import TAKEN_OCTETS, Outbox, Parked

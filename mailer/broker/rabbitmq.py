@@ -13,9 +13,9 @@ from pamqp.commands import Basic
 from yarl import URL
 
 from mailer.broker.arrivals import Arrivals
-from mailer.broker.declaring import declare, empty_old_queue
-from mailer.broker.links import ChannelEnded, Link, losses
-from mailer.broker.subscriptions import Subscription
+from mailer.broker.connections import ChannelEnded, Link, losses
+from mailer.broker.consumer import Subscription
+from mailer.broker.declaration import declare, empty_old_queue
 from mailer.broker.topology import DEAD, DEAD_QUEUES, EVENTS, LAST, Topology, dead_letter
 from mailer.policy.category import Lane
 from mailer.ports.broker import (

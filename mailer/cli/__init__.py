@@ -9,8 +9,7 @@ from typer.exceptions import TyperException
 
 from mailer.cli import (
     consents,
-    control,
-    dead,
+    dead_letters,
     demo,
     doctor,
     init,
@@ -20,6 +19,7 @@ from mailer.cli import (
     notices,
     partners,
     policy,
+    processes,
     processors,
     publish,
     publishers,
@@ -27,15 +27,15 @@ from mailer.cli import (
     rates,
     recipients,
     report,
-    running,
     schema,
+    stop_start,
     suppressions,
     templates,
 )
 from mailer.cli.shared import fail
-from mailer.lines import one_line
-from mailer.runtime.lines import fill_descriptors
+from mailer.runtime.line_writer import fill_descriptors
 from mailer.runtime.logs import catch_surprises
+from mailer.text_checks import one_line
 
 app = typer.Typer(
     name="mailer",
@@ -44,7 +44,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for room in (init, running, control, demo, publish, doctor):
+for room in (init, processes, stop_start, demo, publish, doctor):
     room.register(app)
 for name, group in (
     ("recipients", recipients.app),
@@ -53,7 +53,7 @@ for name, group in (
     ("mailing", mailing.app),
     ("report", report.app),
     ("ledger", ledger.app),
-    ("dead", dead.app),
+    ("dead", dead_letters.app),
     ("templates", templates.app),
     ("policy", policy.app),
     ("partners", partners.app),
@@ -62,7 +62,7 @@ for name, group in (
     ("quarantine", quarantine.app),
     ("notices", notices.app),
     ("rate", rates.app),
-    ("brand", control.brands),
+    ("brand", stop_start.brands),
     ("publishers", publishers.app),
     ("schema", schema.app),
 ):

@@ -2,12 +2,12 @@
 
 import typer
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.cli.shared import AsJson, out, print_json
 from mailer.policy.category import CATEGORIES
-from mailer.policy.causes import CAUSES, outcomes
-from mailer.policy.document import Policy, parse_policy
+from mailer.policy.cause_table import CAUSES, outcomes
 from mailer.policy.jurisdiction import load_law
+from mailer.policy.policy_file import Policy, parse_policy
 
 _INTRODUCTION = """\
 # What stops which mail
@@ -53,8 +53,8 @@ def causes(json: AsJson = False) -> None:
 
 def shipped_policy() -> Policy:
     """The model of a policy that comes with mailer, under the laws that come with it."""
-    text = (resources.folder("policies") / "default.toml").read_text("utf-8")
-    return parse_policy(text, "default.toml", load_law(resources.tables("jurisdictions")))
+    text = (bundled_files.folder("policies") / "default.toml").read_text("utf-8")
+    return parse_policy(text, "default.toml", load_law(bundled_files.tables("jurisdictions")))
 
 
 def page(policy: Policy) -> str:

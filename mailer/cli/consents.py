@@ -8,14 +8,14 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from mailer.actions.consent import basis_of_notices
-from mailer.actions.imports import Imported
-from mailer.actions.lists import import_consents
-from mailer.actions.tables import FileRefused
+from mailer.actions.csv_rows import FileRefused
+from mailer.actions.list_import import import_consents
+from mailer.actions.recipient_import import Imported
 from mailer.app import App
-from mailer.cli.files import known_ref, open_text, policy_of, tell
+from mailer.cli.import_files import known_ref, open_text, policy_of, tell
 from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
 from mailer.ports.consents import ConsentRecord
-from mailer.runtime.private import private
+from mailer.runtime.private_files import private
 
 _T = TypeVar("_T")
 

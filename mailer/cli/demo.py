@@ -17,23 +17,23 @@ from uuid import UUID
 import typer
 from rich.console import Console
 
-from mailer import resources
-from mailer.actions.imports import Imported
+from mailer import bundled_files
+from mailer.actions.recipient_import import Imported
 from mailer.app import App, database, open_app
 from mailer.app import migrate as migrate_database
-from mailer.broker.publisher import EventPublisher
+from mailer.broker.event_publisher import EventPublisher
+from mailer.cli.processes import run_everything
 from mailer.cli.recipients import import_file
-from mailer.cli.running import run_everything
 from mailer.cli.shared import fail, out, run, settings, until_signalled
 from mailer.embedded.demo import Stage, tell
 from mailer.embedded.demo_ports import Verified
 from mailer.embedded.demo_report import DoesNotHold, Narrator
 from mailer.events import MessageEvent
 from mailer.policy.identity import Identity, IdentityKind
-from mailer.policy.publishers import Rights
+from mailer.policy.publisher_rights import Rights
 from mailer.ports.broker import Broker
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
-from mailer.processors.capture import Inbox, smtp_server_class
+from mailer.processors.capture import CaptureFolder, smtp_server_class
 from mailer.runtime.logs import free_output, set_up_logs
 from mailer.runtime.process import watched
 from mailer.runtime.readiness import Readiness
@@ -95,8 +95,8 @@ async def _main(stay: bool) -> bool:
 
 async def _tell(app: App, broker: Broker, narrator: Narrator, stay: bool) -> None:
     data, site = app.settings.data, app.settings.public_url
-    mailbox = Inbox(data / "captured")
-    examples = resources.folder("examples")
+    mailbox = CaptureFolder(data / "captured")
+    examples = bundled_files.folder("examples")
     mailings = await tell(Stage(_Commands(app, broker), mailbox, site, examples, data, narrator))
     for line in _where(app.settings, mailings, stay):
         narrator.say(line)
@@ -128,8 +128,8 @@ def _settings(data: Path) -> Settings:
         port=port,
         metrics_host="127.0.0.1",
         metrics_port=_free_port(),
-        templates=resources.folder("templates"),
-        policies=resources.folder("policies"),
+        templates=bundled_files.folder("templates"),
+        policies=bundled_files.folder("policies"),
         only_deliver_to=(),
         dkim=(),
         data=data,

@@ -11,28 +11,28 @@ from typing import Annotated
 
 import typer
 
-from mailer import resources, signing
+from mailer import bundled_files, signing_keys
 from mailer.app import database, load_policies, load_templates
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import EVENTS
 from mailer.cli.shared import AsJson, out, print_json, run, settings
-from mailer.databases import ahead_of
+from mailer.database.connections import ATTENDED, ServerPool, open_pool
+from mailer.database_startup import ahead_of
 from mailer.doctor import domains, relays
 from mailer.doctor.broker import judge_topology, judge_version
 from mailer.doctor.database import judge_clock, judge_start, judge_stock
+from mailer.doctor.disk_space import examine_disk
+from mailer.doctor.dns_lookup import Address, Lookup, LookupFailed, Resolver
 from mailer.doctor.finding import Finding, Level, ok, problem, warning, worst
-from mailer.doctor.lookup import Address, Lookup, LookupFailed, Resolver
-from mailer.doctor.machine import examine_disk
 from mailer.embedded import Unavailable
-from mailer.ledger import migrations
-from mailer.ledger.condition import read_condition, read_stock
-from mailer.ledger.connections import ATTENDED, ServerPool, open_pool
-from mailer.policy.document import Policy, PolicyError
-from mailer.policy.forms import split_sender
+from mailer.policy.policy_file import Policy, PolicyError
+from mailer.policy.text_formats import split_sender
 from mailer.ports.broker import BrokerUnavailable
-from mailer.ports.outages import DatabaseAway
-from mailer.processors.relay import Relay, Tls, is_loopback, parse
-from mailer.rendering.templates import TemplateError
+from mailer.ports.database_errors import DatabaseAway
+from mailer.postgres import migrations
+from mailer.postgres.condition import read_condition, read_stock
+from mailer.processors.relay_url import RelaySettings, TlsMode, is_loopback, parse_relay_url
+from mailer.rendering.template_library import TemplateError
 from mailer.settings import Settings, SettingsError
 
 _REFUSED = (SettingsError, PolicyError, TemplateError)
@@ -80,12 +80,12 @@ async def _examine(current: Settings, lookup: Lookup) -> AsyncIterator[Finding]:
         yield ok("relays", "mail goes to nobody: MAILER_PROCESSORS is capture://")
         return
     try:
-        policies, to = load_policies(current), [parse(url) for url in current.processors]
-        signers = signing.signers(current)
+        policies, to = load_policies(current), [parse_relay_url(url) for url in current.processors]
+        signers = signing_keys.signers(current)
     except (*_REFUSED, ValueError) as error:
         yield problem("mail", str(error))
         return
-    for text in signing.exposed(current):
+    for text in signing_keys.exposed(current):
         yield warning("private files", text)
     keys = {domain: signer.records() for domain, signer in signers.items()}
     for finding in await _mail(lookup, to, list(_domains(policies, keys))):
@@ -106,7 +106,7 @@ def _secrets(current: Settings) -> Finding:
 
 
 def _links(current: Settings) -> Finding:
-    signing.links(current)
+    signing_keys.links(current)
     return ok("links", f"made and read back at {current.public_url}")
 
 
@@ -134,7 +134,7 @@ async def _connected(pool: ServerPool) -> list[Finding]:
     findings = [judge_clock(await ahead_of(pool))]
     async with pool.acquire() as connection:
         condition = await read_condition(connection)
-        ours = migrations.versions(resources.folder("migrations"))
+        ours = migrations.versions(bundled_files.folder("migrations"))
         findings += judge_start(condition, ours)
         if condition.migrations is None or ours - condition.migrations:
             return findings
@@ -175,7 +175,7 @@ def _domains(policies: Mapping[str, Policy], keys: Mapping[str, Mapping[str, str
         yield domains.Domain(name, sorted(below), keys.get(name, {}))
 
 
-async def _mail(lookup: Lookup, to: Sequence[Relay], senders: Sequence[domains.Domain]) -> list[Finding]:
+async def _mail(lookup: Lookup, to: Sequence[RelaySettings], senders: Sequence[domains.Domain]) -> list[Finding]:
     """The findings about relays and domains, asked at the same time."""
     outside: dict[str, Sequence[Address]] = {}
     findings: list[Finding] = []
@@ -195,6 +195,6 @@ async def _mail(lookup: Lookup, to: Sequence[Relay], senders: Sequence[domains.D
     return findings
 
 
-def _target(relay: Relay) -> relays.Target:
-    implicit, starttls = relay.tls is Tls.IMPLICIT, relay.tls is Tls.STARTTLS
+def _target(relay: RelaySettings) -> relays.Target:
+    implicit, starttls = relay.tls is TlsMode.IMPLICIT, relay.tls is TlsMode.STARTTLS
     return relays.Target(relay.name, relay.host, relay.port, implicit, starttls, relay.helo)

@@ -9,10 +9,10 @@ import typer
 
 from mailer.cli.brand_files import LOCALES, NewBrand, categories_of, files_of
 from mailer.cli.shared import fail, out
-from mailer.policy.forms import DOMAIN, HOW_TO_WRITE, LINE, SLUG
-from mailer.policy.library import MODEL
 from mailer.policy.placeholders import FILL_IN, NO_DOMAIN
-from mailer.runtime.private import private
+from mailer.policy.policy_library import MODEL
+from mailer.policy.text_formats import DOMAIN, HOW_TO_WRITE, LINE, SLUG
+from mailer.runtime.private_files import private
 
 _ENV = "MAILER_POLICIES=policies\nMAILER_TEMPLATES=templates\n"
 

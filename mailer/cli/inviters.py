@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.invitation import pause_inviter, resume_inviter
+from mailer.actions.inviters import pause_inviter, resume_inviter
 from mailer.app import App
 from mailer.cli.shared import fail, note_actor, out, with_app
 

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.cli.shared import AsJson, fail, note, out, print_json, settings, table
-from mailer.policy.consents import Terms
+from mailer.policy.consent_terms import Terms
 from mailer.policy.countries import country_code
 from mailer.policy.jurisdiction import SWITCHES, Demand, Jurisdiction, JurisdictionError, Law, load_law
 from mailer.settings import SettingsError
@@ -64,7 +64,7 @@ def jurisdictions(
 
 def _law() -> Law:
     try:
-        return load_law(resources.tables(settings().jurisdictions))
+        return load_law(bundled_files.tables(settings().jurisdictions))
     except (JurisdictionError, SettingsError) as error:
         fail(str(error), 2)
 

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from mailer.app import App, database
-from mailer.cli.identifiers import mailing_id
+from mailer.cli.mailing_lookup import mailing_id
 from mailer.cli.shared import AsJson, fail, out, print_json, progress_bar, table, with_app
 from mailer.ledger.seals import HeadRefused
 from mailer.ledger.verifying import Verdict, cpus
-from mailer.ports.control import MailingRefused
+from mailer.ports.halts import MailingRefused
 
 app = typer.Typer(help="The ledger: export, seal, publish seals, verify.", no_args_is_help=True)
 

@@ -7,27 +7,27 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.doubt import end_doubted
+from mailer.actions.doubtful_deliveries import end_doubted
 from mailer.app import App
-from mailer.cli import approving, progress
-from mailer.cli.control import By, Reason, person, say_paused, say_resumed
-from mailer.cli.identifiers import find_mailings, mailing_id
+from mailer.cli import mailing_approve, progress
+from mailer.cli.mailing_lookup import find_mailings, mailing_id
 from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
-from mailer.ledger.coverage import coverage as coverage_of
-from mailer.pipeline.relays import WORDS
-from mailer.pipeline.verdicts import BUG
-from mailer.policy.processing import REFUSALS
-from mailer.ports.control import MailingRefused
+from mailer.cli.stop_start import By, Reason, person, say_paused, say_resumed
+from mailer.pipeline.processor_conditions import WORDS
+from mailer.pipeline.transitions import BUG
+from mailer.policy.processor_rules import REFUSALS
 from mailer.ports.deliveries import IN_DOUBT, NO_WAY_OUT, SET_UP
+from mailer.ports.halts import MailingRefused
 from mailer.ports.mailings import MailingStatus
-from mailer.ports.relays import RelayState
+from mailer.ports.processor_states import RelayState
 from mailer.ports.rights import Coverage
-from mailer.rendering.templates import restore
-from mailer.rendering.texts import say_lacking
+from mailer.postgres.coverage import coverage as coverage_of
+from mailer.rendering.localized_texts import say_lacking
+from mailer.rendering.template_library import restore
 
 app = typer.Typer(help="Mailings: list, show, approve, pause, resume, cancel, end, coverage.", no_args_is_help=True)
 
-approving.register(app)
+mailing_approve.register(app)
 
 _SHOWN = 50
 _FOR_A_PERSON = {

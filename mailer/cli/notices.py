@@ -13,19 +13,19 @@ import typer
 from mailer.actions.notices import finish, give_back
 from mailer.actions.notices import take as take_some
 from mailer.app import App
-from mailer.cli.control import By, person
-from mailer.cli.identifiers import mailing_id
+from mailer.cli.mailing_lookup import mailing_id
 from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
-from mailer.ledger.notices import PostgresNotices
-from mailer.pipeline.letters import letter_for
-from mailer.pipeline.press import Presses, UnknownTemplate
+from mailer.cli.stop_start import By, person
+from mailer.pipeline.notice_text import notice_text_for
 from mailer.policy.category import CATEGORIES
-from mailer.ports.control import MailingRefused
+from mailer.ports.halts import MailingRefused
 from mailer.ports.notices import WAITING, Notice, NoticeRefused, NoticeState, Selected, Whom
+from mailer.postgres.notices import PostgresNotices
 from mailer.rendering.headers import HeaderRefused
-from mailer.rendering.leaving import NoWayOut
-from mailer.rendering.templates import RenderError
-from mailer.runtime.private import private
+from mailer.rendering.mailing import RendererCache, UnknownTemplate
+from mailer.rendering.template_library import RenderError
+from mailer.rendering.way_out import NoWayOut
+from mailer.runtime.private_files import private
 
 app = typer.Typer(help="Notices that no mail tells: list, show, export, take, done, return.", no_args_is_help=True)
 
@@ -224,7 +224,7 @@ async def _told(app: App, notices: PostgresNotices, found: Sequence[Notice], by:
 async def _letters(app: App, found: Sequence[Notice]) -> dict[int, dict[str, str | None]]:
     """Subject and text by the notice's id, or the problem that keeps them from being written."""
     letters: dict[int, dict[str, str | None]] = {}
-    presses = Presses(app.policies, app.templates, app.links, None)
+    presses = RendererCache(app.policies, app.templates, app.links, None)
     for of in dict.fromkeys(notice.mailing_id for notice in found):
         here = {notice.recipient_id: notice for notice in found if notice.mailing_id == of}
         letters |= await _letters_of(app, presses, of, here)
@@ -232,20 +232,20 @@ async def _letters(app: App, found: Sequence[Notice]) -> dict[int, dict[str, str
 
 
 async def _letters_of(
-    app: App, presses: Presses, of: UUID, here: dict[int, Notice]
+    app: App, presses: RendererCache, of: UUID, here: dict[int, Notice]
 ) -> dict[int, dict[str, str | None]]:
     letters: dict[int, dict[str, str | None]] = {}
     told = (await app.mailings.facts([of]))[of]
     try:
         source = None if presses.has_template(told) else await app.mailings.template_source(told.template_version)
-        press = presses.set_up(told, source)
+        press = presses.add_renderer(told, source)
     except UnknownTemplate as error:
         return {notice.id: {"problem": str(error)} for notice in here.values()}
     for row in await app.deliveries.read(of, list(here)):
         notice = here[row.recipient_id]
         try:
             category = CATEGORIES.get(notice.category, press.category)
-            letter = letter_for(press, row, category, int(datetime.now(UTC).timestamp()))
+            letter = notice_text_for(press, row, category, int(datetime.now(UTC).timestamp()))
             letters[notice.id] = {"subject": letter.subject, "text": letter.text}
         except (RenderError, HeaderRefused, NoWayOut) as error:
             letters[notice.id] = {"problem": f"its words cannot be made: {error}"}

@@ -4,18 +4,18 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.cli import causes, checking, explain, jurisdictions, trial
-from mailer.cli.checking import enforced_by, policies_at_hand
+from mailer.cli import causes, jurisdictions, policy_check, policy_explain, policy_try
+from mailer.cli.policy_check import enforced_by, policies_at_hand
 from mailer.cli.shared import AsJson, facts, fail, print_json, table
-from mailer.policy.document import Policy
+from mailer.policy.policy_file import Policy
 from mailer.policy.switches import ORDER
 
 app = typer.Typer(help="Policies: list, show, check, try, explain, jurisdictions, causes.", no_args_is_help=True)
 causes.register(app)
-checking.register(app)
-explain.register(app)
+policy_check.register(app)
+policy_explain.register(app)
 jurisdictions.register(app)
-trial.register(app)
+policy_try.register(app)
 
 Brand = Annotated[str, typer.Argument(help="Such as interpals.")]
 

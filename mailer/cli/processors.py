@@ -5,16 +5,16 @@ from typing import Annotated
 import typer
 
 from mailer.app import App
-from mailer.cli import control
-from mailer.cli.identifiers import mailing_id
+from mailer.cli import stop_start
+from mailer.cli.mailing_lookup import mailing_id
 from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, settings, table, with_app
-from mailer.ledger.pauses import PostgresPauses
-from mailer.policy.set_up import checks, checks_of_status
-from mailer.ports.control import Halt, MailingRefused, Scope
-from mailer.ports.pauses import SET_UP, Pause
-from mailer.ports.relays import RelayState
+from mailer.policy.setup_faults import checks, checks_of_status
+from mailer.ports.halts import Halt, MailingRefused, Scope
+from mailer.ports.processor_states import RelayState
 from mailer.ports.rights import Holder, Keeper, Purge
-from mailer.processors.relay import parse
+from mailer.ports.stream_pauses import SET_UP, Pause
+from mailer.postgres.stream_pauses import PostgresPauses
+from mailer.processors.relay_url import parse_relay_url
 
 app = typer.Typer(help="Processors: list, pause, resume, confirm-purge, confirm-erasure.", no_args_is_help=True)
 
@@ -45,7 +45,7 @@ def list_(json: AsJson = False) -> None:
                 "processors": [_plain(holder) for holder in holders],
                 "purges": [_plain(purge) for purge in purges],
                 "erasures": [_plain(keeper) for keeper in keepers],
-                "paused": control.as_json(paused),
+                "paused": stop_start.as_json(paused),
             }
         )
         return
@@ -68,23 +68,23 @@ def list_(json: AsJson = False) -> None:
         [(k.recipient_id, k.processor, moment(k.due_at), moment(k.confirmed_at), k.confirmed_by) for k in keepers],
         "Are to erase a person",
     )
-    control.show(paused)
+    stop_start.show(paused)
 
 
 @app.command()
-def pause(name: Name, by: control.By = "", reason: control.Reason = "", json: AsJson = False) -> None:
+def pause(name: Name, by: stop_start.By = "", reason: stop_start.Reason = "", json: AsJson = False) -> None:
     """Hands nothing more to a processor, from two seconds on."""
     current = settings()
-    names = ["capture"] if current.captures else [parse(url).name for url in current.processors]
+    names = ["capture"] if current.captures else [parse_relay_url(url).name for url in current.processors]
     if name not in names:
         fail(f"MAILER_PROCESSORS has no processor {name}; there are {', '.join(names)}", 2)
-    control.halt_one(Scope.PROCESSOR, name, by, reason, json)
+    stop_start.halt_one(Scope.PROCESSOR, name, by, reason, json)
 
 
 @app.command()
-def resume(name: Name, by: control.By = "", json: AsJson = False) -> None:
+def resume(name: Name, by: stop_start.By = "", json: AsJson = False) -> None:
     """Hands mail to a processor again, also to the recipient domains that had blocked it or found our set-up broken."""
-    who = control.person(by)
+    who = stop_start.person(by)
 
     async def act(app: App) -> tuple[bool, int]:
         return await app.halts.lift(Scope.PROCESSOR, name, who), await PostgresPauses(app.pool).lift(name)
@@ -93,7 +93,7 @@ def resume(name: Name, by: control.By = "", json: AsJson = False) -> None:
     if json:
         print_json({"resumed": name, "new": lifted, "streams": streams})
         return
-    control.say_resumed(name, lifted, json)
+    stop_start.say_resumed(name, lifted, json)
     if streams:
         out.print(f"{streams:,} streams that had paused go on.")
 

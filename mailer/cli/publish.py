@@ -18,23 +18,23 @@ from mailer import publishing
 from mailer.accounts import AccountEvent, parse_any
 from mailer.actions.account_events import check
 from mailer.app import database, load_policies, load_templates
-from mailer.cli.control import By, person
 from mailer.cli.shared import AsJson, acting, fail, fail_all, note, out, print_json, run, settings
-from mailer.contents import Contents, IdTaken, differing
+from mailer.cli.stop_start import By, person
+from mailer.database.connections import ATTENDED, open_pool
 from mailer.embedded import Unavailable
+from mailer.event_digests import Contents, IdTaken, differing
 from mailer.events import Audience, EventRefused, MessageEvent
-from mailer.inputs import read_json
-from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.connections import ATTENDED, open_pool
-from mailer.ledger.outbox import UNREACHABLE
-from mailer.ledger.published import PostgresPublished
-from mailer.ledger.publishers import PostgresPublishers
+from mailer.input_types import read_json
 from mailer.ledger.writers import Writers
-from mailer.pipeline.register import wish_of
-from mailer.policy.document import Policy
-from mailer.policy.publishers import refusal
-from mailer.rendering.admission import admit
-from mailer.rendering.texts import say_lacking
+from mailer.pipeline.publisher_rights import required_right
+from mailer.policy.policy_file import Policy
+from mailer.policy.publisher_rights import refusal
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.outbox import UNREACHABLE
+from mailer.postgres.published_events import PostgresPublished
+from mailer.postgres.publishers import PostgresPublishers
+from mailer.rendering.event_checks import admit
+from mailer.rendering.localized_texts import say_lacking
 from mailer.settings import Settings, SettingsError
 
 WAIT_SECONDS = 60
@@ -245,7 +245,7 @@ async def _find_lacking(
 ) -> list[str]:
     """Finds the rights that who publishes lacks, as intake does."""
     identity, known = acting(), await publishers.everybody()
-    wishes = [(line, wish_of(policies, line.event)) for line in lines]
+    wishes = [(line, required_right(policies, line.event)) for line in lines]
     said = [(line, refusal(identity, known.get(identity), wish)) for line, wish in wishes if wish is not None]
     return [f"{line.place}{why}" for line, why in said if why]
 

@@ -8,12 +8,12 @@ import typer
 
 from mailer.accounts import KINDS
 from mailer.app import App
-from mailer.cli.control import By, person
 from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
-from mailer.ledger.publishers import Change, Known
+from mailer.cli.stop_start import By, person
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import WRITTEN, Identity
-from mailer.policy.publishers import Read, Rights
+from mailer.policy.publisher_rights import Read, Rights
+from mailer.postgres.publishers import Change, Known
 
 app = typer.Typer(help="Publishers and their rights: add, list, show, revoke.", no_args_is_help=True)
 

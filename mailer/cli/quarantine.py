@@ -9,7 +9,7 @@ import typer
 from mailer.actions.quarantine import JudgementRefused, settle
 from mailer.app import App
 from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, with_app
-from mailer.inputs import named_moment
+from mailer.input_types import named_moment
 from mailer.ports.quarantine import Group, Selection, Verdict
 
 app = typer.Typer(help="Quarantined refusals: list, believe, dismiss.", no_args_is_help=True)

@@ -9,14 +9,14 @@ from typing import Annotated, Any, TypeVar, get_args
 
 import typer
 
-from mailer.actions.tables import FileRefused
+from mailer.actions.csv_rows import FileRefused
 from mailer.app import App
-from mailer.cli.control import By, person
-from mailer.cli.files import policy_of
-from mailer.cli.identifiers import mailing_id
+from mailer.cli.import_files import policy_of
+from mailer.cli.mailing_lookup import mailing_id
 from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
-from mailer.inputs import day
-from mailer.ports.control import MailingRefused
+from mailer.cli.stop_start import By, person
+from mailer.input_types import day
+from mailer.ports.halts import MailingRefused
 from mailer.ports.rates import Limit, Period
 from mailer.rendering.headers import HeaderRefused, a_labels
 

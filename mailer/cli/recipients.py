@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.imports import COLUMNS, Imported, import_recipients, suppressions_travel
-from mailer.actions.lists import SUPPRESSION_COLUMNS, import_suppressions
-from mailer.actions.tables import FileRefused
+from mailer.actions.csv_rows import FileRefused
+from mailer.actions.list_import import SUPPRESSION_COLUMNS, import_suppressions
+from mailer.actions.recipient_import import COLUMNS, Imported, import_recipients, suppressions_travel
 from mailer.app import App
-from mailer.cli import people, rights
-from mailer.cli.files import Rejects, open_text, policy_of, tell
+from mailer.cli import recipient_list, rights
+from mailer.cli.import_files import Rejects, open_text, policy_of, tell
 from mailer.cli.shared import AsJson, fail, progress_bar, with_app
 
 app = typer.Typer(help="Recipients: import, list, find, show; a person's rights.", no_args_is_help=True)
-people.register(app)
+recipient_list.register(app)
 rights.register(app)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mailer.app import App
-from mailer.cli.identifiers import find_mailings
+from mailer.cli.mailing_lookup import find_mailings
 from mailer.cli.shared import AsJson, facts, fail, moment, print_json, table, with_app
 from mailer.ports.reports import Report, ReportRefused
 

@@ -9,20 +9,20 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from mailer.accounts import validate_account
-from mailer.actions.account import UnknownRecipient
 from mailer.actions.account_events import carry_out
+from mailer.actions.account_flags import UnknownRecipient
 from mailer.actions.disclosure import DisclosureRefused
 from mailer.actions.disclosure import disclose as note_disclosure
-from mailer.actions.hold import HoldRefused, lift_hold
-from mailer.actions.hold import hold as set_hold
+from mailer.actions.legal_hold import HoldRefused, lift_hold
+from mailer.actions.legal_hold import hold as set_hold
 from mailer.actions.rights import export as copy_of
 from mailer.app import App
 from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, with_app
-from mailer.policy.document import Policy
-from mailer.ports.ids import uuid7
+from mailer.policy.policy_file import Policy
 from mailer.ports.rights import Disclosure, Erasure, ErasureBlocked, NoHold
-from mailer.runtime.private import private
-from mailer.web.archive import archive_page
+from mailer.ports.uuids import uuid7
+from mailer.runtime.private_files import private
+from mailer.web.data_archive import archive_page
 
 _T = TypeVar("_T")
 

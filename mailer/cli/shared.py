@@ -18,18 +18,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mailer.app import App, open_app
-from mailer.cli.layout import Cell, lay_out, named, plain, plain_json
+from mailer.cli.terminal_layout import Cell, lay_out, named, plain, plain_json
 from mailer.embedded import Unavailable
 from mailer.events import EventRefused
-from mailer.ledger.migrations import MigrationFailed
-from mailer.policy.document import PolicyError
 from mailer.policy.identity import Identity
 from mailer.policy.identity import person as person_of
+from mailer.policy.policy_file import PolicyError
 from mailer.ports.broker import BrokerUnavailable, Unpublishable
-from mailer.ports.control import MemoryClosed
-from mailer.ports.outages import DatabaseAway
+from mailer.ports.database_errors import DatabaseAway
+from mailer.ports.halts import MemoryClosed
+from mailer.postgres.migrations import MigrationFailed
 from mailer.processors.capture import CaptureUnavailable
-from mailer.rendering.templates import TemplateError
+from mailer.rendering.template_library import TemplateError
 from mailer.runtime.logs import flush_output, loop_surprised, set_up_logs
 from mailer.settings import Settings, SettingsError, read_settings
 

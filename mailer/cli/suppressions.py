@@ -8,14 +8,14 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from mailer.actions.imports import Imported
-from mailer.actions.lists import SUPPRESSION_COLUMNS, import_suppressions
+from mailer.actions.csv_rows import FileRefused
+from mailer.actions.list_import import SUPPRESSION_COLUMNS, import_suppressions
+from mailer.actions.recipient_import import Imported
 from mailer.actions.suppression import OBJECTION, SuppressionRefused, lift, object_to_marketing, suppress
-from mailer.actions.tables import FileRefused
 from mailer.app import App
-from mailer.cli.files import Rejects, known_ref, open_text, policy_of, tell
+from mailer.cli.import_files import Rejects, known_ref, open_text, policy_of, tell
 from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, with_app
-from mailer.inputs import address, named_moment
+from mailer.input_types import address, named_moment
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.suppressions import NewSuppression, Suppression
 

@@ -12,14 +12,13 @@ import typer
 from mailer.app import load_policies, load_templates
 from mailer.cli.shared import AsJson, fail, out, print_json, settings, table
 from mailer.events import EventRefused, parse_event
-from mailer.inputs import locale as tag
+from mailer.input_types import locale as tag
 from mailer.policy.category import CATEGORIES
-from mailer.policy.document import Policy, PolicyError
-from mailer.rendering.admission import admit
-from mailer.rendering.clipping import clipping_warning
+from mailer.policy.policy_file import Policy, PolicyError
+from mailer.rendering.event_checks import admit
+from mailer.rendering.gmail_clipping import clipping_warning
 from mailer.rendering.languages import is_locale
-from mailer.rendering.samples import LEAVE, LINK
-from mailer.rendering.templates import (
+from mailer.rendering.template_library import (
     Rendered,
     RenderError,
     Template,
@@ -28,7 +27,8 @@ from mailer.rendering.templates import (
     preview,
     preview_event,
 )
-from mailer.runtime.private import private
+from mailer.rendering.template_samples import LEAVE, LINK
+from mailer.runtime.private_files import private
 from mailer.settings import SettingsError
 
 app = typer.Typer(help="Templates: check, preview.", no_args_is_help=True)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from mailer.doctor.finding import Finding, Level, ok, problem, warning
-from mailer.ports.condition import OLDEST, Condition, Stock
+from mailer.ports.database_condition import OLDEST, Condition, Stock
 
 _BARS = frozenset({"PostgreSQL", "migrations", "triggers"})
 """Checks without which no statement does what it should; the others are told, and mail flows."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mailer.doctor.lookup import Lookup
+from mailer.doctor.dns_lookup import Lookup
 
 _MOST_LABELS = 8
 """From so many labels on, the walk goes from the name itself to its last seven at once."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from mailer.doctor.dmarc import find_dmarc, parse_tags
+from mailer.doctor.dns_lookup import Address, Lookup, LookupFailed
 from mailer.doctor.finding import Finding, ok, problem, warning
-from mailer.doctor.lookup import Address, Lookup, LookupFailed
 from mailer.doctor.spf import Spf, evaluate
 
 

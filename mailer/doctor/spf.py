@@ -4,7 +4,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from mailer.doctor.lookup import Address, Lookup
+from mailer.doctor.dns_lookup import Address, Lookup
 
 MOST_LOOKUPS = 10
 """Terms of a record that ask the DNS, in all (RFC 7208 4.6.4)."""

@@ -15,8 +15,8 @@ from mailer.embedded.demo_mail import buttons, field, is_mandatory, is_newslette
 from mailer.embedded.demo_ports import Mailbox, Pipeline
 from mailer.embedded.demo_report import Narrator, count
 from mailer.events import Audience, MessageEvent, People, Refs, parse_event
+from mailer.ports.captured_mail import CapturedMail
 from mailer.ports.deliveries import State
-from mailer.ports.inbox import CapturedMail
 from mailer.ports.mailings import MailingStatus
 
 PALTALK, INTERPALS = BRANDS = ("paltalk-2006", "interpals")
@@ -245,14 +245,14 @@ class _Story:
         return status or self._narrator.fail(f"{event.brand} {event.id} was taken in")
 
     async def _mails(self, address: str) -> Sequence[CapturedMail]:
-        return await asyncio.to_thread(self._mailbox.received_by, address)
+        return await asyncio.to_thread(self._mailbox.mails_received_by, address)
 
     def _link(self, address: str) -> str:
         link = unsubscribe_link(self._newsletters[address])
         return link or self._narrator.fail(f"the newsletter to {address} can be left by one click")
 
     async def _captured(self) -> int:
-        return await asyncio.to_thread(self._mailbox.count)
+        return await asyncio.to_thread(self._mailbox.count_mails)
 
     async def _has_left(self, done: Answer, link: str, button: bytes) -> bool:
         """Whether a POST was answered as it should be, and the page, asked again, offers this button no more."""

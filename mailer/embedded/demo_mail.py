@@ -4,7 +4,7 @@ import re
 from html.parser import HTMLParser
 from urllib.parse import urlencode
 
-from mailer.ports.inbox import CapturedMail
+from mailer.ports.captured_mail import CapturedMail
 
 _LINK = re.compile(r"<(http[^>]+)>")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from mailer.actions.imports import Imported
+from mailer.actions.recipient_import import Imported
 from mailer.events import MessageEvent
-from mailer.ports.inbox import CapturedMail
+from mailer.ports.captured_mail import CapturedMail
 from mailer.ports.mailings import MailingStatus
 
 
@@ -59,10 +59,10 @@ class Pipeline(Protocol):
 class Mailbox(Protocol):
     """Captured mail, without ever holding all of it. Reads files, so it is called in a thread."""
 
-    def count(self) -> int:
+    def count_mails(self) -> int:
         """How many messages were captured."""
         ...
 
-    def received_by(self, address: str) -> Sequence[CapturedMail]:
+    def mails_received_by(self, address: str) -> Sequence[CapturedMail]:
         """What one address got, newest first."""
         ...

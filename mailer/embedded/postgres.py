@@ -24,7 +24,7 @@ from typing import Self
 from urllib.parse import quote, urlencode
 
 from mailer.embedded import Unavailable
-from mailer.embedded.passing import let_pass
+from mailer.embedded.folder_access import let_pass
 
 _SYSTEM_USER = "embedded_postgres"
 _SUPERUSER = "postgres"

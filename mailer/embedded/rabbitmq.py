@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from mailer.embedded import Unavailable
-from mailer.runtime.private import private_folder
+from mailer.runtime.private_files import private_folder
 
 _START_SECONDS = 60
 _STOP_SECONDS = 30

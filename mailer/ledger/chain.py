@@ -14,9 +14,9 @@ from json.encoder import encode_basestring_ascii
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from mailer.ledger.texts import storable
-from mailer.macs import Mac
-from mailer.ports.ledger import Entry
+from mailer.database.storable_text import storable
+from mailer.keyed_hash import Mac
+from mailer.ports.ledger_entry import Entry
 
 GENESIS = bytes(32)
 """What stands before a writer's first entry."""

@@ -19,9 +19,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from mailer.ledger.database import Connection, Pool, statements
+from mailer.database.statements import Connection, Pool, statements
 
-_SQL = statements("seals")
+_SQL = statements("seals", "ledger")
 
 KEPT = timedelta(days=30)
 """How long seals are kept that are not whole."""

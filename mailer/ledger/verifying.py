@@ -17,15 +17,15 @@ from uuid import UUID
 
 import asyncpg
 
+from mailer.database.connections import connect
+from mailer.database.statements import Connection, statements
+from mailer.keyed_hash import Mac
 from mailer.ledger.chain import GENESIS, commit_to, link_hash
-from mailer.ledger.connections import connect
-from mailer.ledger.database import Connection, statements
 from mailer.ledger.seals import KEPT, Head, HeadRefused, Record, Seal, Signer, digest, floor
-from mailer.macs import Mac
-from mailer.ports.ledger import Entry
+from mailer.ports.ledger_entry import Entry
 
-_SQL = statements("chains")
-_SEALS = statements("seals")
+_SQL = statements("chains", "ledger")
+_SEALS = statements("seals", "ledger")
 
 MOST_FAULTS = 1000
 """Named by one verification: with a wrong key every entry is at fault."""

@@ -8,17 +8,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from mailer.contents import IdTaken, differing
-from mailer.crashing import CrashPoint, reach
+from mailer.crash_points import CrashPoint, reach
+from mailer.database.statements import Connection, int_array, statements, text_array
+from mailer.event_digests import IdTaken, differing
+from mailer.keyed_hash import Mac
 from mailer.ledger.chain import GENESIS, Links, link_all
-from mailer.ledger.database import Connection, int_array, statements, text_array
-from mailer.macs import Mac
-from mailer.ports.control import Change, Notes
-from mailer.ports.ids import uuid7
-from mailer.ports.ledger import Entry, Kind
+from mailer.ports.halts import Change, Notes
+from mailer.ports.ledger_entry import Entry, Kind
 from mailer.ports.rights import KnownEvent
+from mailer.ports.uuids import uuid7
 
-_SQL = statements("ledger")
+_SQL = statements("ledger", "ledger")
 _APPEND = _SQL["append"].replace("{entries}", _SQL["entries"])
 _SHAPE = (
     "shape",
@@ -65,7 +65,7 @@ class Writer:
 
 
 class Writers:
-    """The writers of a process, as many as write at once. Implements `ports.control.Chains`.
+    """The writers of a process, as many as write at once. Implements `ports.halts.Chains`.
 
     Args:
         key: of the chains.
@@ -127,7 +127,7 @@ class Writers:
 
 
 def columns(links: Links) -> list[Any]:
-    """The entries as `sql/ledger.sql` and `sql/deliveries.sql` take them."""
+    """The entries as `ledger/sql/ledger.sql` and `postgres/sql/deliveries.sql` take them."""
     return [
         links.writer,
         links.first,

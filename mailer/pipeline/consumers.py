@@ -8,12 +8,19 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TypeVar
 
-from mailer.crashing import CrashPoint, reach
+from mailer.crash_points import CrashPoint, reach
+from mailer.pipeline.background_hand_overs import HandOverTasks
+from mailer.pipeline.backoff import Backoff
+from mailer.pipeline.delivery_moves import hold_batch_for_bug
 from mailer.pipeline.intake import Intake
-from mailer.pipeline.moving import hold_batch
-from mailer.pipeline.overtime import Overtime
-from mailer.pipeline.persisting import BUG_PAUSES, GiveUp, Handle, Persisting, bury, pause
-from mailer.pipeline.resting import Resting
+from mailer.pipeline.message_retries import (
+    BUG_PAUSES,
+    GiveUp,
+    Handle,
+    MessageRetries,
+    dead_letter_message,
+    sleep_unless_stopped,
+)
 from mailer.policy.category import Lane
 from mailer.ports.broker import (
     Broker,
@@ -29,8 +36,8 @@ from mailer.ports.broker import (
 from mailer.ports.dead_letters import DeadKind, DeadLetters
 from mailer.ports.deliveries import Deliveries
 from mailer.ports.outbox import Outbox, Parked
-from mailer.ports.upkeep import Upkeep
-from mailer.runtime.troubles import place_of
+from mailer.ports.timekeeping import Upkeep
+from mailer.runtime.error_kinds import place_of
 from mailer.telemetry import DEAD_LETTERS, log
 
 EVENTS_AT_ONCE = 128
@@ -57,14 +64,14 @@ _Destination = tuple[str, str]
 """An exchange and a routing key."""
 
 
-async def consume(
+async def consume_queue(
     broker: Broker,
     queue: str,
     prefetch: int,
     handle: Handle,
     stop: asyncio.Event,
     at_once: int | None = None,
-    give_up: GiveUp = bury,
+    give_up: GiveUp = dead_letter_message,
 ) -> None:
     """Handles what arrives until told to stop; what is in hand then is finished, and nothing new is begun."""
     while not stop.is_set():
@@ -72,25 +79,27 @@ async def consume(
             async with AsyncExitStack() as stack:
                 # A broker that is away is waited for, but not beyond being told to stop.
                 opening = stack.enter_async_context(broker.consume(queue, prefetch, at_once))
-                arrivals = await unless_stopped(stop, opening)
+                arrivals = await result_unless_stopped(stop, opening)
                 if arrivals is None:
                     return
-                persisting = Persisting(queue, handle, stop, give_up)
-                stack.push_async_callback(persisting.close)
-                async for arrived in _until(stop, arrivals):
-                    await persisting.take(arrived)
+                persisting = MessageRetries(queue, handle, stop, give_up)
+                stack.push_async_callback(persisting.finish_in_hand)
+                async for arrived in _arrivals_until(stop, arrivals):
+                    await persisting.handle_messages(arrived)
         except BrokerUnavailable as error:
             log.warning("the broker is away", queue=queue, error=str(error))
-            await pause(stop, 1)
+            await sleep_unless_stopped(stop, 1)
 
 
-async def _until(stop: asyncio.Event, arrivals: AsyncIterator[list[Received]]) -> AsyncIterator[list[Received]]:
+async def _arrivals_until(
+    stop: asyncio.Event, arrivals: AsyncIterator[list[Received]]
+) -> AsyncIterator[list[Received]]:
     """What arrives, until told to stop."""
-    while not stop.is_set() and (some := await unless_stopped(stop, anext(arrivals, None))):
+    while not stop.is_set() and (some := await result_unless_stopped(stop, anext(arrivals, None))):
         yield some
 
 
-async def unless_stopped(stop: asyncio.Event, step: Awaitable[_T]) -> _T | None:
+async def result_unless_stopped(stop: asyncio.Event, step: Awaitable[_T]) -> _T | None:
     """What a step comes to; None if told to stop before, and then the step is broken off."""
     task, stopped = asyncio.ensure_future(step), asyncio.create_task(stop.wait())
     try:
@@ -102,18 +111,18 @@ async def unless_stopped(stop: asyncio.Event, step: Awaitable[_T]) -> _T | None:
         await asyncio.gather(task, stopped, return_exceptions=True)
 
 
-def hand_over_batches(overtime: Overtime, lane: Lane, stop: asyncio.Event) -> Handle:
+def hand_over_batches(overtime: HandOverTasks, lane: Lane, stop: asyncio.Event) -> Handle:
     """Hands batches over as they arrive; those not yet begun when told to stop are left to other workers."""
 
     async def handle(arrived: Sequence[Received]) -> None:
         for received in arrived:
-            batch = _batch(received.message)
+            batch = _parse_batch(received.message)
             if batch is None:
                 await received.reject('not a batch: it takes its number, as {"batch": 1}')
             elif stop.is_set():
                 await received.release()
             else:
-                await overtime.run(lane, [batch])
+                await overtime.hand_over(lane, [batch])
                 reach(CrashPoint.BEFORE_ACK)
                 await received.ack()
 
@@ -124,15 +133,15 @@ def hold_batches(deliveries: Deliveries, upkeep: Upkeep) -> GiveUp:
     """Holds the deliveries of a batch whose hand-over cannot even begin; its message is a dead letter."""
 
     async def give_up(received: Received, place: str, tries: int) -> None:
-        batch = _batch(received.message)
+        batch = _parse_batch(received.message)
         if batch is not None:
-            await hold_batch(deliveries, upkeep, batch, place)
-        await bury(received, place, tries)
+            await hold_batch_for_bug(deliveries, upkeep, batch, place)
+        await dead_letter_message(received, place, tries)
 
     return give_up
 
 
-def _batch(message: Message) -> int | None:
+def _parse_batch(message: Message) -> int | None:
     try:
         match json.loads(message.body):
             case {"batch": int(batch)} if not isinstance(batch, bool) and 0 < batch < 1 << 63:
@@ -142,16 +151,16 @@ def _batch(message: Message) -> int | None:
     return None
 
 
-def take_in(intake: Intake, lane: Lane) -> Handle:
+def accept_events(intake: Intake, lane: Lane) -> Handle:
     """Takes a lane's events in."""
 
     async def handle(arrived: Sequence[Received]) -> None:
-        await intake.take(lane, arrived)
+        await intake.accept_messages(lane, arrived)
 
     return handle
 
 
-def keep_dead(
+def store_dead_letters(
     letters: DeadLetters, broker: Broker, knows: Callable[[str, str], bool] = lambda exchange, key: False
 ) -> Handle:
     """Turns dead letters into rows. One whose queue was missing is published once more first: it may be there by now.
@@ -167,14 +176,14 @@ def keep_dead(
             headers, message = received.message.headers, received.message
             key = headers.get(Header.ROUTING_KEY, message.routing_key)
             exchange = headers.get(Header.EXCHANGE, received.exchange)
-            kind, reason = _cause(message, exchange, key, knows)
+            kind, reason = _dead_letter_cause(message, exchange, key, knows)
             publisher = said_by(message)
             again = {**headers, Header.PUBLISHER: publisher, Header.AGAIN: "1"}
             if not (
                 kind is DeadKind.MISSING
                 and publisher  # as our user, it would be ours
                 and Header.AGAIN not in headers
-                and await _is_published(broker, replace(message, routing_key=key, headers=again))
+                and await _try_publish(broker, replace(message, routing_key=key, headers=again))
             ):
                 await letters.keep(message, exchange, key, reason, publisher, kind)
                 DEAD_LETTERS.labels(kind).inc()
@@ -183,7 +192,7 @@ def keep_dead(
     return handle
 
 
-async def _is_published(broker: Broker, message: Message) -> bool:
+async def _try_publish(broker: Broker, message: Message) -> bool:
     """Publishes an event, unless the broker refuses it."""
     try:
         await broker.publish(EVENTS, message)
@@ -192,7 +201,9 @@ async def _is_published(broker: Broker, message: Message) -> bool:
     return True
 
 
-def _cause(message: Message, exchange: str, key: str, knows: Callable[[str, str], bool]) -> tuple[DeadKind, str]:
+def _dead_letter_cause(
+    message: Message, exchange: str, key: str, knows: Callable[[str, str], bool]
+) -> tuple[DeadKind, str]:
     """Why a message is dead: as the one who buried it said, or as it can be told from where it was published."""
     if size := message.headers.get(Header.SIZE):
         return DeadKind.TOO_LARGE, f"the body has {size} bytes, more than an event may have; it was not kept"
@@ -208,17 +219,17 @@ def _cause(message: Message, exchange: str, key: str, knows: Callable[[str, str]
     return DeadKind.UNROUTABLE, f"nothing takes {key!r}: the brand or its category is unknown"
 
 
-async def relay(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str, stop: asyncio.Event) -> None:
+async def relay_outbox(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str, stop: asyncio.Event) -> None:
     """Publishes what is in the outbox. A row goes once the broker has confirmed its message, or it is a dead letter.
 
     Rows whose queue does not take them wait by themselves: those of other queues go on.
     """
     bugs = Counter[int]()
-    resting = Resting[_Destination]()
+    resting = Backoff[_Destination]()
     while not stop.is_set():
         try:
-            parked = await outbox.take(owner, RELAYED_AT_ONCE, RELAY_LEASE, resting.keys())
-            failures = await asyncio.gather(*(_relay(broker, letters, item, bugs) for item in parked))
+            parked = await outbox.take(owner, RELAYED_AT_ONCE, RELAY_LEASE, resting.waiting_keys())
+            failures = await asyncio.gather(*(_relay_row(broker, letters, item, bugs) for item in parked))
             if parked:
                 reach(CrashPoint.IN_OUTBOX_RELAY)
             tried = list(zip(parked, failures, strict=True))
@@ -226,24 +237,24 @@ async def relay(outbox: Outbox, broker: Broker, letters: DeadLetters, owner: str
             left = [(item, failure) for item, failure in tried if failure is not None]
             if left:
                 await outbox.put_back([item.id for item, _ in left])
-            _note_resting(resting, [item for item, failure in tried if failure is None], left)
+            _log_backoff_changes(resting, [item for item, failure in tried if failure is None], left)
             if not parked:
-                await unless_stopped(stop, outbox.wait(1.0))
+                await result_unless_stopped(stop, outbox.wait(1.0))
             elif len(left) == len(tried) and not any(isinstance(failure, QueueRefused) for _, failure in left):
-                await pause(stop, 1)  # perhaps the broker is away
+                await sleep_unless_stopped(stop, 1)  # perhaps the broker is away
             else:
-                await pause(stop, RELAY_PAUSE)
+                await sleep_unless_stopped(stop, RELAY_PAUSE)
         except Exception:
             log.exception("the outbox could not be published; trying again")
-            await pause(stop, 1)
+            await sleep_unless_stopped(stop, 1)
 
 
-def _note_resting(
-    resting: Resting[_Destination], gone: Sequence[Parked], left: Sequence[tuple[Parked, Exception]]
+def _log_backoff_changes(
+    resting: Backoff[_Destination], gone: Sequence[Parked], left: Sequence[tuple[Parked, Exception]]
 ) -> None:
     """Notes which destinations took their rows and which did not, and says which ones begin or cease to wait."""
-    errors = {_destination(item): error for item, error in left}
-    begun, ended = resting.note({_destination(item) for item in gone}, errors.keys())
+    errors = {_destination_of_row(item): error for item, error in left}
+    begun, ended = resting.note_results({_destination_of_row(item) for item in gone}, errors.keys())
     for exchange, key in sorted(begun):
         error = errors[exchange, key]
         said = str(error) if isinstance(error, BrokerUnavailable) else place_of(error)
@@ -252,31 +263,31 @@ def _note_resting(
         log.info("rows of the outbox wait no longer", exchange=exchange, key=key)
 
 
-def _destination(item: Parked) -> _Destination:
+def _destination_of_row(item: Parked) -> _Destination:
     return item.exchange, item.message.routing_key
 
 
-async def _relay(broker: Broker, letters: DeadLetters, item: Parked, bugs: Counter[int]) -> Exception | None:
+async def _relay_row(broker: Broker, letters: DeadLetters, item: Parked, bugs: Counter[int]) -> Exception | None:
     """Publishes a row, or makes a dead letter of it; returns why neither was possible. Each row fails by itself."""
     try:
         await broker.publish(item.exchange, item.message, mandatory=item.exchange != OUTCOMES)
     except BrokerUnavailable as error:
         return error
     except Unroutable as error:
-        return await _keep(letters, item, str(error), DeadKind.UNROUTABLE)
+        return await _dead_letter_row(letters, item, str(error), DeadKind.UNROUTABLE)
     except Unpublishable as error:
-        return await _keep(letters, item, f"the outbox could not publish it: {error}", DeadKind.REFUSED)
+        return await _dead_letter_row(letters, item, f"the outbox could not publish it: {error}", DeadKind.REFUSED)
     except Exception as error:
         log.exception("a row of the outbox met a bug", row=item.id)
         bugs[item.id] += 1
         if bugs[item.id] <= len(BUG_PAUSES):
             return error
         reason = f"publishing it failed {bugs.pop(item.id)} times, at last with {place_of(error)}"
-        return await _keep(letters, item, reason, DeadKind.ERROR)
+        return await _dead_letter_row(letters, item, reason, DeadKind.ERROR)
     return None
 
 
-async def _keep(letters: DeadLetters, item: Parked, reason: str, kind: DeadKind) -> Exception | None:
+async def _dead_letter_row(letters: DeadLetters, item: Parked, reason: str, kind: DeadKind) -> Exception | None:
     """Makes a dead letter of a row; returns why that was not possible."""
     publisher = said_by(item.message)
     try:

@@ -41,7 +41,7 @@ MANY = 20
 """A domain with fewer messages in the looks may be somebody's own, and its name stays out of the log."""
 
 
-class Snapshot:
+class LimitSnapshot:
     """What is limited, by what it is looked up by.
 
     Args:
@@ -62,7 +62,7 @@ class Snapshot:
                 self.figures[name] = int(current)
         self._by_domain = bool(self._domains or self._paces)
 
-    def of(self, one: Wanted) -> list[Name]:
+    def limits_of(self, one: Wanted) -> list[Name]:
         """The limits that concern a message."""
         names = [
             *self._processors.get(one.processor, ()),
@@ -70,7 +70,7 @@ class Snapshot:
             *self._mailings.get(one.mailing_id, ()),
         ]
         if self._by_domain:
-            domain = _canonical(one.domain)
+            domain = _canonical_domain(one.domain)
             names += self._domains.get(domain, ())
             if pace := self._paces.get((one.processor, domain)):
                 names.append(pace)
@@ -78,7 +78,7 @@ class Snapshot:
 
 
 @dataclass(slots=True)
-class Pot:
+class TokenBucket:
     """The tokens that a process holds of one limit for one lane. Times are `time.monotonic()` seconds.
 
     Attributes:
@@ -98,21 +98,21 @@ class Pot:
     taken: int = 0
     used: float = 0.0
 
-    def fresh(self, now: float) -> bool:
+    def is_fresh(self, now: float) -> bool:
         """Whether its tokens are worth taking."""
         return self.ends - now >= SOON or (self.late and self.ends > now)
 
-    def short(self, need: int, now: float) -> bool:
+    def needs_refill(self, need: int, now: float) -> bool:
         """Whether more are to be leased."""
-        return now >= self.dry and (self.tokens < need or not self.fresh(now))
+        return now >= self.dry and (self.tokens < need or not self.is_fresh(now))
 
-    def wants(self, need: int, figure: int, now: float) -> int:
+    def tokens_to_lease(self, need: int, figure: int, now: float) -> int:
         """How many to lease: what is missing, and a little ahead."""
         rate = self.taken / max(now - self.leased, AHEAD)
-        missing = need - self.tokens if self.fresh(now) else need
+        missing = need - self.tokens if self.is_fresh(now) else need
         return missing + int(min(rate * AHEAD, figure / FAIR))
 
-    def add(self, lease: Lease, wanted: int, asked_at: float) -> None:
+    def add_tokens(self, lease: Lease, wanted: int, asked_at: float) -> None:
         """Puts leased tokens in. Those that end at another time than the new ones are dropped."""
         ends = asked_at + lease.seconds
         if self.until == lease.ends:
@@ -127,7 +127,7 @@ class Pot:
         self.leased, self.taken = asked_at, 0
 
 
-class Meter:
+class RateLimiter:
     """Says which messages may go now.
 
     Args:
@@ -137,47 +137,47 @@ class Meter:
     def __init__(self, tokens: Tokens, worker: str) -> None:
         self._tokens = tokens
         self._worker = worker
-        self._snapshot = Snapshot((), {}, datetime.min.replace(tzinfo=UTC))
+        self._snapshot = LimitSnapshot((), {}, datetime.min.replace(tzinfo=UTC))
         self._read_at = -inf
-        self._pots: dict[Lane, dict[Name, Pot]] = {lane: {} for lane in Lane}
+        self._pots: dict[Lane, dict[Name, TokenBucket]] = {lane: {} for lane in Lane}
         self._leasing = {lane: asyncio.Lock() for lane in Lane}
         self._answers: defaultdict[tuple[str, str], Look] = defaultdict(Look)
         self._looks: deque[Mapping[tuple[str, str], Look]] = deque(maxlen=LOOKS)
 
-    async def admit(self, wanted: Sequence[Wanted]) -> Admission:
+    async def admit_messages(self, wanted: Sequence[Wanted]) -> Admission:
         """Takes a token of every limit that concerns a message, for as many of the messages as there are."""
         if time.monotonic() - self._read_at > OLDEST:
-            await self.refresh()
+            await self.reload_limits()
         snapshot = self._snapshot
         if not snapshot.figures:
             return Admission((True,) * len(wanted), inf)
-        concerned = [snapshot.of(one) for one in wanted]
+        concerned = [snapshot.limits_of(one) for one in wanted]
         needs: dict[Lane, dict[Name, int]] = {}
         for one, names in zip(wanted, concerned, strict=True):
             needed = needs.setdefault(one.lane, {})
             for name in names:
                 needed[name] = needed.get(name, 0) + 1
         for lane, needed in needs.items():
-            await self._fill(lane, needed, snapshot.figures)
-        return self._take(wanted, concerned)
+            await self._lease_missing(lane, needed, snapshot.figures)
+        return self._take_tokens(wanted, concerned)
 
-    def give_back(self, admission: Admission, unsent: Sequence[Wanted]) -> None:
+    def return_tokens(self, admission: Admission, unsent: Sequence[Wanted]) -> None:
         """Some of what an admission granted was not offered: what its tokens are worth still is used for others."""
         for one in unsent:
-            for name in self._snapshot.of(one):
-                pot = self._pot(one.lane, name)
+            for name in self._snapshot.limits_of(one):
+                pot = self._bucket_for(one.lane, name)
                 if pot.since <= admission.at < pot.ends:
                     pot.tokens += 1
 
-    def note(self, processor: str, domain: str, outcome: Outcome) -> None:
+    def record_reply(self, processor: str, domain: str, outcome: Outcome) -> None:
         """Watches for replies that ask for a slower pace."""
         if outcome.result is not Result.UNSENT:
-            self._answers[processor, _canonical(domain)].note(outcome)
+            self._answers[processor, _canonical_domain(domain)].note(outcome)
 
-    async def refresh(self) -> None:
+    async def reload_limits(self) -> None:
         """Reads what is limited now."""
         limits, paces = await self._tokens.in_force()
-        before, self._snapshot = self._snapshot.figures, Snapshot(limits, paces, datetime.now(UTC))
+        before, self._snapshot = self._snapshot.figures, LimitSnapshot(limits, paces, datetime.now(UTC))
         self._read_at = time.monotonic()
         figures = self._snapshot.figures
         for lane, pots in self._pots.items():
@@ -186,11 +186,11 @@ class Meter:
                 if figures[name] != before.get(name):
                     pot.dry = 0.0
 
-    async def watch(self, stop: asyncio.Event) -> None:
+    async def keep_polling(self, stop: asyncio.Event) -> None:
         """Looks until told to stop. A look that fails is logged; the next one does what it left."""
         while not stop.is_set():
             try:
-                await self.look()
+                await self.adjust_limits()
             except Exception:
                 log.exception("the limits could not be read; trying again")
             try:
@@ -198,22 +198,22 @@ class Meter:
             except TimeoutError:
                 continue
         try:
-            await self._return(inf)
+            await self._return_unused(inf)
         except Exception:
             log.exception("tokens could not be given back")
 
-    async def look(self) -> None:
+    async def adjust_limits(self) -> None:
         """Slows down what was throttled, reads what is limited, gives back what nobody needs."""
-        await self._slow_down()
-        await self.refresh()
-        await self._return(time.monotonic() - IDLE)
+        await self._lower_paces()
+        await self.reload_limits()
+        await self._return_unused(time.monotonic() - IDLE)
 
-    def _pot(self, lane: Lane, name: Name) -> Pot:
-        return self._pots[lane].setdefault(name, Pot())
+    def _bucket_for(self, lane: Lane, name: Name) -> TokenBucket:
+        return self._pots[lane].setdefault(name, TokenBucket())
 
-    async def _fill(self, lane: Lane, needs: Mapping[Name, int], figures: Mapping[Name, int]) -> None:
+    async def _lease_missing(self, lane: Lane, needs: Mapping[Name, int], figures: Mapping[Name, int]) -> None:
         """Leases what is missing. One at a time for a lane: the next one may find enough that was leased ahead."""
-        if not self._short(lane, needs):
+        if not self._missing_tokens(lane, needs):
             return
         async with self._leasing[lane]:
             for _ in range(ROUNDS):
@@ -221,29 +221,29 @@ class Meter:
                 asks = [
                     Ask(
                         name,
-                        self._pot(lane, name).wants(needs[name], figures[name], now),
+                        self._bucket_for(lane, name).tokens_to_lease(needs[name], figures[name], now),
                         figures[name],
                         RESERVES[lane],
                     )
-                    for name in self._short(lane, needs)
+                    for name in self._missing_tokens(lane, needs)
                 ]
                 if not asks:
                     return
                 wanted = {ask.name: ask.wanted for ask in asks}
                 for lease in await self._tokens.lease(asks):
-                    self._pot(lane, lease.name).add(lease, wanted[lease.name], now)
+                    self._bucket_for(lane, lease.name).add_tokens(lease, wanted[lease.name], now)
 
-    def _short(self, lane: Lane, needs: Mapping[Name, int]) -> list[Name]:
+    def _missing_tokens(self, lane: Lane, needs: Mapping[Name, int]) -> list[Name]:
         now = time.monotonic()
-        return [name for name, need in needs.items() if self._pot(lane, name).short(need, now)]
+        return [name for name, need in needs.items() if self._bucket_for(lane, name).needs_refill(need, now)]
 
-    def _take(self, wanted: Sequence[Wanted], concerned: Sequence[Sequence[Name]]) -> Admission:
+    def _take_tokens(self, wanted: Sequence[Wanted], concerned: Sequence[Sequence[Name]]) -> Admission:
         """Gives each message a token of all its limits, or of none."""
         now, until = time.monotonic(), inf
         granted: list[bool] = []
         again: list[datetime] = []
         for one, names in zip(wanted, concerned, strict=True):
-            pots = [self._pot(one.lane, name) for name in names]
+            pots = [self._bucket_for(one.lane, name) for name in names]
             lacking = [pot for pot in pots if not pot.tokens or pot.ends <= now]
             granted.append(not lacking)
             if lacking:
@@ -256,7 +256,7 @@ class Meter:
                 until = min(until, pot.ends)
         return Admission(granted, until, min(again, default=None), now)
 
-    async def _return(self, before: float) -> None:
+    async def _return_unused(self, before: float) -> None:
         """Gives back what was not used since a moment, of windows that go on; seconds pass too soon for that."""
         unused: list[tuple[Name, datetime, int]] = []
         for pots in self._pots.values():
@@ -267,7 +267,7 @@ class Meter:
         if unused:
             await self._tokens.give_back(unused)
 
-    async def _slow_down(self) -> None:
+    async def _lower_paces(self) -> None:
         answers, self._answers = self._answers, defaultdict(Look)
         self._looks.append(answers)
         rates = []
@@ -285,7 +285,7 @@ class Meter:
             await self._tokens.slow_down(rates, self._worker)
 
 
-def _canonical(domain: str) -> str:
+def _canonical_domain(domain: str) -> str:
     """A domain as limits are kept: lower case, A-labels."""
     lower = domain.lower()
     try:

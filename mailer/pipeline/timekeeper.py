@@ -9,20 +9,20 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from mailer.crashing import CrashPoint, reach
-from mailer.pipeline.depths import read_depths
+from mailer.crash_points import CrashPoint, reach
+from mailer.pipeline.delivery_moves import move_unchanged_deliveries, unclaimed_move
 from mailer.pipeline.intake import BATCHES, publish_batches
-from mailer.pipeline.moving import move_what_holds, moved
-from mailer.pipeline.verdicts import FIRST_RETRY, given_up, retry_delay
+from mailer.pipeline.queue_depths import read_queue_depths
+from mailer.pipeline.transitions import FIRST_RETRY, give_up_state, retry_delay
 from mailer.policy.category import CATEGORIES
-from mailer.policy.rates import LONGEST_DAYS
+from mailer.policy.frequency_counts import LONGEST_DAYS
 from mailer.ports.broker import Broker, BrokerUnavailable, Unroutable
+from mailer.ports.database_errors import DatabaseAway
 from mailer.ports.dead_letters import DAYS_KEPT
 from mailer.ports.deliveries import IN_DOUBT, Deliveries, Move, State
-from mailer.ports.ledger import Entry
-from mailer.ports.outages import DatabaseAway
-from mailer.ports.upkeep import Due, Ending, Open, Stale, Upkeep
-from mailer.runtime.troubles import Trouble, trouble_of
+from mailer.ports.ledger_entry import Entry
+from mailer.ports.timekeeping import Due, Ending, Open, Stale, Upkeep
+from mailer.runtime.error_kinds import Trouble, trouble_of
 from mailer.telemetry import DOUBTED, LAST_TICK, log
 
 AT_ONCE = 1000
@@ -62,25 +62,25 @@ class Timekeeper:
     async def run(self, stop: asyncio.Event, period: float = 1.0) -> None:
         """Ticks until told to stop. What fails is logged; the next tick does it."""
         while not stop.is_set():
-            if await self.tick():
+            if await self.run_once():
                 LAST_TICK.set_to_current_time()
             try:
                 await asyncio.wait_for(stop.wait(), period)
             except TimeoutError:
                 continue
 
-    async def tick(self) -> bool:
+    async def run_once(self) -> bool:
         """One round. Each step stands by itself: one that fails keeps no other from being done.
 
         Returns:
             Whether all steps succeeded.
         """
         steps: list[Callable[[], Awaitable[object]]] = [
-            self._resolve,
+            self._resolve_orphans,
             partial(self._upkeep.give_back, AT_ONCE),
-            self._cut,
-            self._publish,
-            self._end,
+            self._cut_batches,
+            self._publish_batches,
+            self._end_mailings,
             self._upkeep.finish_mailings,
         ]
         rarely = time.monotonic() >= self._rarely_at
@@ -101,7 +101,7 @@ class Timekeeper:
             try:
                 await step()
             except Exception as error:
-                log.exception("a step of the timekeeper failed; trying again", step=_name(step))
+                log.exception("a step of the timekeeper failed; trying again", step=_step_name(step))
                 if isinstance(error, DatabaseAway) and trouble_of(error) is Trouble.AWAY:
                     return False  # none of the others would get through
             else:
@@ -110,21 +110,21 @@ class Timekeeper:
             self._rarely_at = time.monotonic() + RARELY
         return done == len(steps)
 
-    async def _cut(self) -> None:
+    async def _cut_batches(self) -> None:
         cut = AT_ONCE
         while cut == AT_ONCE:
             cut = await self._upkeep.batch_due(AT_ONCE)
             if cut:
                 reach(CrashPoint.IN_TIMEKEEPER)
 
-    async def _publish(self) -> None:
+    async def _publish_batches(self) -> None:
         """What was never published, and what got lost; one timekeeper at a time, so that nothing is published twice."""
         async with self._upkeep.alone() as alone:
             if alone:
-                failed = await self._publish_what_waits()
-                await self._publish_what_is_lost(failed)
+                failed = await self._publish_unpublished()
+                await self._republish_lost(failed)
 
-    async def _publish_what_waits(self) -> set[str]:
+    async def _publish_unpublished(self) -> set[str]:
         """Publishes what never was; returns the lanes whose queue did not take it."""
         failed = set[str]()
         for _ in range(ROUNDS):
@@ -136,11 +136,11 @@ class Timekeeper:
                 break
         return failed
 
-    async def _publish_what_is_lost(self, failed: Collection[str]) -> None:
+    async def _republish_lost(self, failed: Collection[str]) -> None:
         """Publishes again what nobody claimed of lanes whose queue is empty. Where that cannot be told, it waits."""
         late = await self._upkeep.late_lanes(LOST_AFTER)
         queues = {lane: f"{BATCHES}.{lane}" for lane in late if lane not in failed}
-        depths = await read_depths(self._broker, list(queues.values()))
+        depths = await read_queue_depths(self._broker, list(queues.values()))
         if unknown := queues.values() - depths.keys():
             log.warning("batches wait: it cannot be told how many are in their queues", queues=sorted(unknown))
         idle = [lane for lane, queue in queues.items() if depths.get(queue) == 0]
@@ -159,43 +159,45 @@ class Timekeeper:
             log.warning("batches wait: their queues did not take them", lanes=sorted(failed), error=said)
         return set(failed)
 
-    async def _end(self) -> None:
+    async def _end_mailings(self) -> None:
         """Ends what is open of cancelled mailings, in passes over their deliveries, until nothing of them is left."""
         until = time.monotonic() + ENDING_SECONDS
-        await _do_each(self._end_until(mailing, until) for mailing in await self._upkeep.ending(AT_ONCE))
+        await _run_steps(self._end_mailing(mailing, until) for mailing in await self._upkeep.ending(AT_ONCE))
 
-    async def _end_until(self, mailing: Ending, until: float) -> None:
+    async def _end_mailing(self, mailing: Ending, until: float) -> None:
         """Ends what is open of a mailing, as far as there is time (`time.monotonic()`)."""
-        while time.monotonic() < until and await self._end_some(mailing):
+        while time.monotonic() < until and await self._end_next_deliveries(mailing):
             continue
 
-    async def _end_some(self, mailing: Ending) -> bool:
+    async def _end_next_deliveries(self, mailing: Ending) -> bool:
         """One step of a pass; whether there may be another. What a worker holds is met by a later pass."""
         after = self._ended_to.pop(mailing.mailing_id, 0)
         some = await self._upkeep.open_of(mailing.mailing_id, after, AT_ONCE)
         if some:
-            await move_what_holds(self._deliveries, None, [_ending(mailing, item) for item in some])
+            await move_unchanged_deliveries(self._deliveries, None, [_ending_move(mailing, item) for item in some])
         if len(some) < AT_ONCE:
             await self._upkeep.sweep(mailing.mailing_id)
             return False
         self._ended_to[mailing.mailing_id] = some[-1].recipient_id
         return True
 
-    async def _resolve(self) -> None:
+    async def _resolve_orphans(self) -> None:
         """What somebody intended who is gone is in doubt; then optional mail ends, and mandatory mail goes again."""
         stale = defaultdict[UUID | None, list[Stale]](list)
         for item in await self._upkeep.stale(AT_ONCE):
             stale[item.claim].append(item)
-        await _do_each(self._move(some) for some in stale.values())
+        await _run_steps(self._move_stale(some) for some in stale.values())
 
-    async def _move(self, stale: Sequence[Stale]) -> None:
+    async def _move_stale(self, stale: Sequence[Stale]) -> None:
         now = datetime.now(UTC)
-        resolved = [_resolution(item, now, self._copies) for item in stale]
-        await move_what_holds(self._deliveries, stale[0].claim, resolved)
-        _tell(Counter(move.mailing_id for move, _ in resolved if move.to_state is State.HELD), self._copies)
+        resolved = [_orphan_move(item, now, self._copies) for item in stale]
+        await move_unchanged_deliveries(self._deliveries, stale[0].claim, resolved)
+        _log_doubtful_mail(
+            Counter(move.mailing_id for move, _ in resolved if move.to_state is State.HELD), self._copies
+        )
 
 
-async def _do_each(work: Iterable[Awaitable[object]]) -> None:
+async def _run_steps(work: Iterable[Awaitable[object]]) -> None:
     """Does one after the other. One that fails keeps no other from being done, but where the database is away."""
     first: Exception | None = None
     for one in work:
@@ -209,13 +211,13 @@ async def _do_each(work: Iterable[Awaitable[object]]) -> None:
         raise first
 
 
-def _name(step: object) -> str:
+def _step_name(step: object) -> str:
     """A step's name, for the log."""
     function = step.func if isinstance(step, partial) else step
     return str(getattr(function, "__name__", function)).strip("_")
 
 
-def _tell(held: Mapping[UUID, int], copies: int) -> None:
+def _log_doubtful_mail(held: Mapping[UUID, int], copies: int) -> None:
     """Says that a person is needed."""
     for mailing_id, n in held.items():
         DOUBTED.inc(n)
@@ -229,7 +231,7 @@ def _tell(held: Mapping[UUID, int], copies: int) -> None:
         )
 
 
-def _resolution(item: Stale, now: datetime, copies: int) -> tuple[Move, tuple[Entry]]:
+def _orphan_move(item: Stale, now: datetime, copies: int) -> tuple[Move, tuple[Entry]]:
     """Intended becomes in doubt; in doubt becomes failed (optional: at most once) or is tried again (mandatory)."""
     due_at: datetime | None = now
     if item.state is State.INTENDED:
@@ -237,12 +239,12 @@ def _resolution(item: Stale, now: datetime, copies: int) -> tuple[Move, tuple[En
     elif CATEGORIES[item.category].optional:
         to_state, reason, from_reason, due_at = State.FAILED, "in_doubt", item.reason, None
     else:
-        to_state, reason, due_at = _doubted(item, now, copies)
+        to_state, reason, due_at = _move_after_doubt(item, now, copies)
         from_reason = item.reason
-    return moved(item, item.mailing_id, item.brand, to_state, reason, due_at, from_reason)
+    return unclaimed_move(item, item.mailing_id, item.brand, to_state, reason, due_at, from_reason)
 
 
-def _doubted(item: Stale, now: datetime, copies: int) -> tuple[State, str, datetime | None]:
+def _move_after_doubt(item: Stale, now: datetime, copies: int) -> tuple[State, str, datetime | None]:
     """Mandatory mail goes again at once; what was lost again and again since its first offer, less and less often.
 
     After so many copies that may have gone out, a person has to find out.
@@ -251,13 +253,13 @@ def _doubted(item: Stale, now: datetime, copies: int) -> tuple[State, str, datet
     if item.doubts >= copies:
         return State.HELD, IN_DOUBT, None
     if age > category.max_age:
-        return given_up(category, "in_doubt")
+        return give_up_state(category, "in_doubt")
     if age < FIRST_RETRY and item.attempt <= AT_ONCE_TWICE:
         return State.DEFERRED, "in_doubt", now - timedelta(seconds=1)
     return State.DEFERRED, "in_doubt", now + retry_delay(age, random.random())  # noqa: S311 - jitter, not a secret
 
 
-def _ending(mailing: Ending, item: Open) -> tuple[Move, tuple[Entry]]:
+def _ending_move(mailing: Ending, item: Open) -> tuple[Move, tuple[Entry]]:
     """Cancelled by a person; or failed after a restore, since it may have gone out before."""
     to_state, reason = (State.CANCELLED, "cancelled") if mailing.state == "cancelled" else (State.FAILED, "restored")
-    return moved(item, mailing.mailing_id, mailing.brand, to_state, reason)
+    return unclaimed_move(item, mailing.mailing_id, mailing.brand, to_state, reason)

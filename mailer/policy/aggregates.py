@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from mailer.policy.registry import rule
+from mailer.policy.rule_registry import rule
 
 OTHER = "other"
 """The cell in which a breakdown counts everybody whose own cell is not shown."""

@@ -6,8 +6,8 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from mailer.policy.forms import CONTENT_TYPE
-from mailer.policy.lookalikes import normalized
+from mailer.policy.text_folding import normalized
+from mailer.policy.text_formats import CONTENT_TYPE
 
 ContentType = Annotated[str, Field(pattern=CONTENT_TYPE)]
 INERT: Final = (

@@ -11,9 +11,9 @@ from datetime import datetime
 from mailer.policy import rules
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.decision import Decision, Facts, Mailing, Send
-from mailer.policy.document import Policy
-from mailer.policy.hours import mail_hours
+from mailer.policy.policy_file import Policy
 from mailer.policy.rules import Verdict
+from mailer.policy.sending_hours import mail_hours
 from mailer.policy.standing import Standing
 
 

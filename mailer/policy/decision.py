@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from mailer.policy.category import Category
-from mailer.policy.document import Policy
+from mailer.policy.policy_file import Policy
 from mailer.policy.standing import Standing
 from mailer.policy.switches import Switches
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Self
 
-from mailer.policy.lookalikes import normalized
+from mailer.policy.text_folding import normalized
 
 MAX_NAME = 255
 """Octets in UTF-8: AMQP's short string (AMQP 0-9-1, 4.2.5.3), in which RabbitMQ validates a user."""

@@ -12,11 +12,11 @@ from typing import Annotated, Final, Generic, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from mailer.policy.consents import UNREVIEWED_TERMS, Terms, strictest_terms
-from mailer.policy.faults import PolicyError, describe, not_toml
-from mailer.policy.lines import line_of
-from mailer.policy.section import Country, Day, Section, Text, Whole
+from mailer.policy.consent_terms import UNREVIEWED_TERMS, Terms, strictest_terms
+from mailer.policy.file_errors import PolicyError, describe, not_toml
+from mailer.policy.policy_section import Country, Day, Section, Text, Whole
 from mailer.policy.switches import Floor, PartnerMail, PromoBasis, Tracking, strictest_floor
+from mailer.policy.toml_lines import line_of
 
 Sure = Literal["primary", "secondary", "unsure"]
 """The certainty of a demand: read in the law itself, in what others write of it, or not even that."""

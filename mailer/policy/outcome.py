@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mailer.policy.trouble import Trouble
+from mailer.policy.connection_trouble import Trouble
 
 
 class Result(StrEnum):

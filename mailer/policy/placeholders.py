@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mailer.policy.lines import Path
+from mailer.policy.toml_lines import Path
 
 FILL_IN = "FILL IN"
 """The beginning of a text that is still to be written."""

@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from mailer.policy.faults import shown
-from mailer.policy.section import Address, Cap, Channel, Country, Name, Section, Slug, Text, Whole
-from mailer.policy.sources import Kind
+from mailer.policy.address_sources import Kind
+from mailer.policy.file_errors import shown
+from mailer.policy.policy_section import Address, Cap, Channel, Country, Name, Section, Slug, Text, Whole
 from mailer.policy.switches import Floor, PartnerMail, PromoBasis, ServiceFooter, ServiceScope, Tracking
 
 Yes = Literal[True]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from mailer.policy.document import Policy
+from mailer.policy.policy_file import Policy
 
 
 def forgetful(policies: Iterable[Policy]) -> frozenset[tuple[str, str]]:

@@ -6,11 +6,11 @@ Rules look at a category's traits, and never at a name: what is about one kind o
 
 from datetime import timedelta
 
+from mailer.policy.address_sources import FOR_SOMETHING_ELSE
 from mailer.policy.category import CATEGORIES, Category
-from mailer.policy.consents import NO_TERMS, flaw_of
+from mailer.policy.consent_terms import NO_TERMS, flaw_of
 from mailer.policy.decision import EXPIRED, Decision, Divert, Facts, Hold, Mailing, Suppress
-from mailer.policy.registry import rule
-from mailer.policy.sources import FOR_SOMETHING_ELSE
+from mailer.policy.rule_registry import rule
 from mailer.policy.standing import (
     EVERYTHING_OPTIONAL,
     SHARING,

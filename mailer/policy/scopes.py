@@ -2,9 +2,9 @@
 
 import re
 
-from mailer.policy.document import Policy
-from mailer.policy.forms import SLUG
+from mailer.policy.policy_file import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, TRACKING, partner_scope, purpose_scope, version_scope
+from mailer.policy.text_formats import SLUG
 
 
 def category_of(policy: Policy, scope: str) -> str | None:

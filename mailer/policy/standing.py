@@ -79,7 +79,7 @@ class Standing:
         source: how the address was collected.
         country: all that were said (ISO 3166-1), one a line, the newest first; the strictest floor of them holds. None
             where nobody knows it, and the strictest floor of all holds.
-        collected_under: the policy's versions then, and those agreed to since (see `policy.versions`).
+        collected_under: the policy's versions then, and those agreed to since (see `policy.policy_versions`).
         deactivated: the account was closed by its owner.
         erased: the person's data are gone; only a keyed hash is left.
         erased_before: somebody with this address was erased; optional mail needs a consent given since.
@@ -92,7 +92,7 @@ class Standing:
         tracking_refused: no pixel and no tracked link (paltalk06-20).
         channel: how the person wants to be reached; `email`, or another one.
         generation: grows with each change of the address; links that do more than opt out are good for one.
-        consent_days: of the consents (see `policy.consents`).
+        consent_days: of the consents (see `policy.consent_terms`).
         invited_by: the mailing of the invitation that the address has had.
         sent: how many counted mails of a category there were within the days of its cap or alarm, and of all optional
             mail (`EVERYTHING_OPTIONAL`) within those of the brand's, other mailings' only.

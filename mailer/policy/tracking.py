@@ -1,6 +1,6 @@
 """What an open or a click may tell about one person."""
 
-from mailer.policy.registry import rule
+from mailer.policy.rule_registry import rule
 from mailer.policy.standing import TRACKING, Standing
 from mailer.policy.switches import Switches, Tracking
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from mailer.policy.decision import Mailing
 from mailer.policy.standing import Standing
-from mailer.ports.ledger import Entry
+from mailer.ports.ledger_entry import Entry
 
 
 class State(StrEnum):

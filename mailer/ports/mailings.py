@@ -9,7 +9,7 @@ from uuid import UUID
 from mailer.events import Attachment, MessageEvent
 from mailer.policy.category import Category
 from mailer.policy.identity import Identity
-from mailer.policy.versions import Days
+from mailer.policy.policy_versions import Days
 from mailer.ports.deliveries import State
 
 _LATELY = 60.0

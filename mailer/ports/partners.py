@@ -45,7 +45,7 @@ class Partners(Protocol):
         ...
 
 
-class Post(Protocol):
+class Webhook(Protocol):
     """Posts JSON to an address."""
 
     async def __call__(self, url: str, body: bytes) -> None:
@@ -57,5 +57,5 @@ class Post(Protocol):
         ...
 
 
-class PostRefused(Exception):
+class WebhookRefused(Exception):
     """Nobody took it; the message says why, in one word or as a status code."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from mailer.policy.identity import Identity
-from mailer.policy.publishers import Publisher
+from mailer.policy.publisher_rights import Publisher
 
 
 class Publishers(Protocol):

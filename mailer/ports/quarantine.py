@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from mailer.policy.suspicion import Tally
+from mailer.policy.refusal_suspicion import Tally
 from mailer.ports.deliveries import State
 
 Key = tuple[UUID, int]

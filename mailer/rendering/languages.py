@@ -1,6 +1,6 @@
 """Languages of readers and of texts, and which stands in for which, by the Unicode locale data (UTS #35).
 
-Codes are in the one form of `mailer.inputs.locale`, such as zh-Hant-TW.
+Codes are in the one form of `mailer.input_types.locale`, such as zh-Hant-TW.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 
-from mailer.policy.registry import rule
+from mailer.policy.rule_registry import rule
 
 _LIKELY, _ALIASES, _PARENTS = (get_global(name) for name in ("likely_subtags", "language_aliases", "parent_exceptions"))
 _LEFTWARD = frozenset(("Adlm", "Arab", "Aran", "Hebr", "Mand", "Mend", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa", "Yezi"))

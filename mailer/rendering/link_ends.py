@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mailer.rendering.links import is_web_url
-from mailer.rendering.literal import BRANCH, CLOSE, END, OPEN, VALUE
+from mailer.rendering.literal_text import BRANCH, CLOSE, END, OPEN, VALUE
+from mailer.rendering.signed_links import is_web_url
 
 OWN_LINKS = frozenset({"leave_url", "pixel_url", "preferences_url", "report_url", "unsubscribe_url"})
 """The values that are links of ours: nothing can be added to them."""

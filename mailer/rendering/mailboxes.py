@@ -4,7 +4,7 @@
 
 import unicodedata
 
-from mailer.policy.lookalikes import normalized
+from mailer.policy.text_folding import normalized
 from mailer.rendering.headers import HeaderRefused, a_labels
 
 _DOTTED_I = "i\u0307"

@@ -14,8 +14,7 @@ from markupsafe import escape
 
 from mailer.events import Attachment
 from mailer.policy.category import Category
-from mailer.policy.forms import split_sender
-from mailer.rendering.forms import Form, Pieces, Slot, filled
+from mailer.policy.text_formats import split_sender
 from mailer.rendering.headers import (
     AddrSpec,
     HeaderRefused,
@@ -27,7 +26,8 @@ from mailer.rendering.headers import (
     structured,
     unstructured,
 )
-from mailer.rendering.transfer import base64_lines, is_dense, is_utf8, quoted_piece
+from mailer.rendering.mail_merge import Form, Pieces, Slot, filled
+from mailer.rendering.transfer_encoding import base64_lines, is_dense, is_utf8, quoted_piece
 
 # "=_" can stand in neither quoted-printable nor base64 (RFC 2045 6.7), so a boundary with it never occurs in a part.
 _ALTERNATIVE = "=_mailer_alternative"

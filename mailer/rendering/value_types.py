@@ -9,11 +9,11 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from mailer.inputs import address
-from mailer.policy.lookalikes import UNSEEN
+from mailer.input_types import address
+from mailer.policy.text_folding import UNSEEN
 from mailer.rendering.headers import a_labels
-from mailer.rendering.links import is_web_url
-from mailer.rendering.members import is_member_ref
+from mailer.rendering.member_names import is_member_ref
+from mailer.rendering.signed_links import is_web_url
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any, TextIO, cast
 
 import structlog
 
-from mailer.runtime.lines import LineWriter, Stream
+from mailer.runtime.line_writer import LineWriter, Stream
 from mailer.telemetry import LINES_DROPPED, describe, log
 
 MAX_LINE = 8 * 1024

@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCol
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from mailer.runtime.operators import Answer, OperatorPort
+from mailer.runtime.operator_port import Answer, OperatorPort
 from mailer.runtime.readiness import Readiness
 from mailer.telemetry import EVERY
 

@@ -22,8 +22,8 @@ from typing import Any
 
 import pytest
 
-from mailer.digests import digests_of
 from mailer.settings import read_settings
+from mailer.tree_digests import digests_of
 
 RECORD = Path(".cache", "promises.json")
 """Under the project's folder."""

@@ -12,10 +12,10 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from mailer.accounts import account_schema
-from mailer.contents import IdTaken
+from mailer.event_digests import IdTaken
 from mailer.events import EventRefused, MessageEvent
-from mailer.inputs import Id, Slug, stated
-from mailer.policy.publishers import Publisher, Read, ToPublish, ToRead, Wish, may, refusal
+from mailer.input_types import Id, Slug, stated
+from mailer.policy.publisher_rights import Publisher, Read, ToPublish, ToRead, Wish, may, refusal
 from mailer.ports.broker import Header, Message
 from mailer.ports.mailings import MailingStatus
 from mailer.web.site import Site, TheSite

@@ -11,11 +11,22 @@ from starlette.middleware import Middleware
 
 from mailer.events import MAX_EVENT_BYTES, EventRefused
 from mailer.ports.broker import BrokerUnavailable, Unpublishable
-from mailer.ports.outages import DatabaseAway
-from mailer.web import api, confirming, consents, health, preferences, public, reports, rights, tracking, why
+from mailer.ports.database_errors import DatabaseAway
+from mailer.web import (
+    api,
+    confirmation,
+    consents,
+    health,
+    mail_origin,
+    preferences,
+    reports,
+    rights,
+    tracking,
+    unsubscribe,
+)
 from mailer.web.middleware import Access, BodyLimit, SecurityHeaders, request_line
 from mailer.web.pages import Problem, problem_page
-from mailer.web.reading import WellFormed
+from mailer.web.request_parsing import WellFormed
 from mailer.web.site import Meters, Site
 
 __all__ = ["Site", "create_app"]
@@ -75,7 +86,7 @@ def _routed(*middleware: Middleware) -> FastAPI:
             BrokerUnavailable: _away,
         },
     )
-    pages = (public, preferences, confirming, why, tracking, health)
+    pages = (unsubscribe, preferences, confirmation, mail_origin, tracking, health)
     for router in (api.router, reports.router, consents.router, rights.router, *(page.router for page in pages)):
         app.include_router(router)
     return app

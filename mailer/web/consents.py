@@ -7,18 +7,18 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from mailer.actions.confirmation_requests import Asked
 from mailer.actions.consent import ConsentRefused, basis_of_notices, consent, withdraw
 from mailer.actions.opt_out import opt_out
-from mailer.actions.wishes import Asked
-from mailer.inputs import Moment, Name, Scope, Slug, Words, few_items
-from mailer.policy.document import Policy
-from mailer.policy.getting import missing_basis
-from mailer.policy.publishers import Read, ToRead, ToSay, may
+from mailer.input_types import Moment, Name, Scope, Slug, Words, few_items
+from mailer.policy.expected_mail import missing_basis
+from mailer.policy.policy_file import Policy
+from mailer.policy.publisher_rights import Read, ToRead, ToSay, may
 from mailer.policy.scopes import can_be_left, category_of, scopes_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL, purpose_scope
 from mailer.ports.consents import Consent, Recorded
 from mailer.web.api import REFUSALS, TheClient, allow, problem
-from mailer.web.reading import JsonRoute
+from mailer.web.request_parsing import JsonRoute
 from mailer.web.site import Site, TheSite
 
 RECIPIENT = "/api/v1/recipients/{brand}/{ref:path}"

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mailer.policy.registry import rule
+from mailer.policy.rule_registry import rule
 from mailer.telemetry import describe, log
 from mailer.web.site import Meters
 

@@ -11,19 +11,19 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from mailer.actions import object_to_marketing, opt_out, withdraw
-from mailer.actions.account import mark
-from mailer.actions.wishes import ask
-from mailer.policy.document import Policy
+from mailer.actions.account_flags import mark
+from mailer.actions.confirmation_requests import ask
+from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import can_be_asked
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, Standing
 from mailer.ports.consents import Consent
+from mailer.ports.pending_requests import Act, Wish
 from mailer.ports.standings import Flag
-from mailer.ports.wishes import Act, Wish
-from mailer.web.choices import Choice, acts_offered, scopes_offered, titled, topics_of
+from mailer.web.form_posts import METHODS, Form, acts, form_of, is_current
 from mailer.web.languages import Language
+from mailer.web.mail_choices import Choice, acts_offered, scopes_offered, titled, topics_of
 from mailer.web.pages import Problem, brand_page, language_of, problem_page
-from mailer.web.pressing import METHODS, Form, acts, form_of, is_current
-from mailer.web.signals import heed_signal
+from mailer.web.privacy_signals import heed_signal
 from mailer.web.site import Site, TheSite
 
 router = APIRouter(include_in_schema=False)

@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
-from mailer.inputs import Name, Slug
-from mailer.policy.publishers import Read, ToRead
+from mailer.input_types import Name, Slug
+from mailer.policy.publisher_rights import Read, ToRead
 from mailer.ports.reports import Report, ReportRefused
 from mailer.web.api import REFUSALS, TheClient, allow, problem
 from mailer.web.site import TheSite

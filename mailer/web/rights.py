@@ -10,15 +10,15 @@ from starlette.exceptions import HTTPException
 
 from mailer.accounts import KINDS, Consents, validate_account
 from mailer.actions.account_events import SOURCE, carry_out
-from mailer.actions.holding import is_so
 from mailer.actions.rights import export
-from mailer.inputs import Name, Slug
-from mailer.policy.document import Policy
-from mailer.policy.publishers import Read, ToRead, ToSay
-from mailer.ports.ids import uuid7
+from mailer.actions.standing_comparison import is_so
+from mailer.input_types import Name, Slug
+from mailer.policy.policy_file import Policy
+from mailer.policy.publisher_rights import Read, ToRead, ToSay
 from mailer.ports.rights import Erasure, ErasureBlocked, KnownEvent
+from mailer.ports.uuids import uuid7
 from mailer.web.api import REFUSALS, TheClient, allow, problem
-from mailer.web.reading import JsonRoute
+from mailer.web.request_parsing import JsonRoute
 from mailer.web.site import Site, TheSite
 
 RECIPIENTS = "/api/v1/recipients/{brand}/{ref:path}"

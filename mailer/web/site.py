@@ -8,24 +8,24 @@ from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from mailer.actions.account_events import Desks
-from mailer.actions.answers import Answers
-from mailer.actions.wishes import Confirmations
+from mailer.actions.confirmation_requests import Confirmations
+from mailer.actions.confirmations import Answers
+from mailer.event_reader import EventReader
 from mailer.events import MessageEvent
-from mailer.policy.document import Policy
+from mailer.policy.policy_file import Policy
 from mailer.ports.consents import Consents
-from mailer.ports.counts import Opens
 from mailer.ports.inviters import Inviters
+from mailer.ports.mail_origins import Origins
 from mailer.ports.mailings import Mailings
-from mailer.ports.origins import Origins
+from mailer.ports.open_counts import Opens
 from mailer.ports.outbox import Outbox
+from mailer.ports.pending_requests import Wishes
 from mailer.ports.publishers import Publishers
 from mailer.ports.reports import Reports
 from mailer.ports.rights import Rights
 from mailer.ports.standings import Standings
 from mailer.ports.suppressions import Suppressions
-from mailer.ports.wishes import Wishes
-from mailer.reading import EventReader
-from mailer.rendering.links import Links
+from mailer.rendering.signed_links import Links
 
 
 @dataclass(frozen=True, slots=True)

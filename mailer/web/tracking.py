@@ -8,16 +8,16 @@ from urllib.parse import urlsplit, urlunsplit
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from mailer.policy.registry import rule
+from mailer.policy.rule_registry import rule
 from mailer.policy.switches import Tracking
 from mailer.policy.tracking import tracking_level
-from mailer.ports.counts import Opens, Trace
-from mailer.rendering.links import ClickToken, OpenToken
+from mailer.ports.open_counts import Opens, Trace
+from mailer.rendering.signed_links import ClickToken, OpenToken
 from mailer.telemetry import log
-from mailer.web.machines import is_machine
+from mailer.web.form_posts import is_current
+from mailer.web.machine_detection import is_machine
 from mailer.web.pages import Problem, problem_page
-from mailer.web.pressing import is_current
-from mailer.web.signals import has_signal
+from mailer.web.privacy_signals import has_signal
 from mailer.web.site import Meters, Site, TheSite
 
 router = APIRouter(include_in_schema=False)

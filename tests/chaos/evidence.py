@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mailer.pipeline.handover import WINDOW
-from mailer.rendering.links import Links
+from mailer.rendering.signed_links import Links
 from tests.chaos.facts import SINK_DROPS, DeadLetter, Delivery, Entry, Evidence, Fault, Key, Mailing, Seen
 from tests.chaos.journal import Journal
 from tests.chaos.poison import poison_of

@@ -12,11 +12,11 @@ import asyncpg
 import httpx
 
 from mailer import MessageEvent, publish_in_transaction
-from mailer.broker.publisher import EventPublisher
+from mailer.broker.event_publisher import EventPublisher
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.policy.category import CATEGORIES
 from mailer.ports.broker import BrokerUnavailable
-from mailer.rendering.links import Links, UnsubscribeToken
+from mailer.rendering.signed_links import Links, UnsubscribeToken
 from tests.acceptance.samples import BRANDS, event
 from tests.chaos.facts import OptOut, Published
 from tests.chaos.journal import Journal

@@ -12,10 +12,10 @@ import pytest
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import OUTCOMES, Binding, Queue, Topology, batches_queue, topology
-from mailer.ledger.connections import open_pool
-from mailer.ledger.outbox import PostgresOutbox
+from mailer.database.connections import open_pool
 from mailer.policy.category import Lane
 from mailer.ports.broker import Broker
+from mailer.postgres.outbox import PostgresOutbox
 from tests.contract.fake_outbox import FakeOutbox
 
 BRAND = "paltalk-2006"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from mailer.broker.publisher import EventPublisher
+from mailer.broker.event_publisher import EventPublisher
 from mailer.broker.topology import (
     BATCHES,
     DEAD_QUEUE,

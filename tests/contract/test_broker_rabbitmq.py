@@ -12,8 +12,8 @@ from aio_pika.abc import HeadersType
 from pamqp.common import FieldTable
 from yarl import URL
 
-from mailer.broker import declaring
-from mailer.broker.links import Link
+from mailer.broker import declaration
+from mailer.broker.connections import Link
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import (
     BATCHES,
@@ -240,7 +240,7 @@ async def test_a_queue_that_is_deleted_amid_declaring_has_no_consumer_that_nobod
     broker: RabbitBroker, rabbit_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that found it a moment before leaves RabbitMQ the same time as one that misses it at first."""
-    queue, look = batches_queue(Lane.SERVICE), declaring._is_there
+    queue, look = batches_queue(Lane.SERVICE), declaration._is_there
     async with AsyncExitStack() as stack:
         consumers = [await stack.enter_async_context(broker.consume(queue, 1)) for _ in range(4)]
         connection = await stack.enter_async_context(await aio_pika.connect(rabbit_url))
@@ -254,7 +254,7 @@ async def test_a_queue_that_is_deleted_amid_declaring_has_no_consumer_that_nobod
                 await (await connection.channel()).queue_delete(queue)
             return found
 
-        monkeypatch.setattr(declaring, "_is_there", look_before_it_is_deleted)
+        monkeypatch.setattr(declaration, "_is_there", look_before_it_is_deleted)
         await broker.declare(topology)
         names = {str(number) for number in range(8)}
         await asyncio.gather(

@@ -15,11 +15,11 @@ from uuid import UUID
 
 import asyncpg
 
-from mailer.ledger.deliveries import PostgresDeliveries, _columns, _deltas, _row
-from mailer.policy.rates import rates_of
+from mailer.policy.frequency_counts import rates_of
 from mailer.ports.deliveries import Claim, Move, Row
-from mailer.ports.ids import uuid7
-from mailer.ports.ledger import Entry
+from mailer.ports.ledger_entry import Entry
+from mailer.ports.uuids import uuid7
+from mailer.postgres.deliveries import PostgresDeliveries, _columns, _deltas, _row
 from tests.factories import KEY, World
 
 _PARTS = re.split(r"^-- name: (\w+)\n", Path(__file__).with_name("old_worker.sql").read_text(), flags=re.MULTILINE)

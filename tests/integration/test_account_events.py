@@ -9,10 +9,10 @@ import pytest
 
 from mailer.accounts import KINDS, parse_any
 from mailer.broker.topology import EVENTS, Binding, events_queue, topology
-from mailer.ledger.outbox import OutboxPublisher
 from mailer.policy.category import Lane
 from mailer.policy.identity import Identity, IdentityKind
-from mailer.policy.publishers import Rights
+from mailer.policy.publisher_rights import Rights
+from mailer.postgres.outbox import OutboxPublisher
 from tests.factories import BRAND, FakeReceived, World, person, plain_event, policies, received
 
 REACHING = policies()[BRAND].model_copy(update={"channels": ("sms",)})
@@ -59,7 +59,7 @@ async def taken(world: World, body: dict[str, Any] | bytes, key: str = f"{BRAND}
     """An event that was taken in, however it was settled."""
     world.policies[BRAND] = REACHING
     arrived = received(body, key)
-    await world.intake().take("service", [arrived])
+    await world.intake().accept_messages("service", [arrived])
     return arrived
 
 
@@ -96,7 +96,7 @@ async def test_the_same_event_again_changes_nothing(world: World, account: str) 
     """An event that is delivered twice, together or later, is acknowledged each time, and done once."""
     await world.known(1)
     arrived = [received(event(account), f"{BRAND}.account") for _ in range(2)]
-    await world.intake().take("service", arrived)
+    await world.intake().accept_messages("service", arrived)
     before = await world.entries()
     assert (await taken(world, event(account))).settled == "ack"
     assert [item.settled for item in arrived] == ["ack", "ack"]
@@ -124,7 +124,7 @@ async def test_what_is_said_of_strangers_holds_once_they_come(world: World) -> N
     """A deactivation that outruns the first message about its account is obeyed by it."""
     assert (await taken(world, event("deactivate"))).settled == "ack"
     accepted = await world.accept([person(1)])
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {"user-1": ("suppressed", "deactivated")}
 
 
@@ -132,7 +132,7 @@ async def test_what_is_said_holds_for_what_arrived_with_it(world: World) -> None
     """Events of accounts are done before the mailings that were fetched together with them are handed over."""
     await world.known(1)
     mail = received(plain_event({"refs": ["user-1"]}))
-    await world.intake().take("newsletter", [mail, received(event("deactivate"), f"{BRAND}.account")])
+    await world.intake().accept_messages("newsletter", [mail, received(event("deactivate"), f"{BRAND}.account")])
     assert mail.settled == "ack"
     assert world.processor.sent == []
 
@@ -196,7 +196,7 @@ async def test_a_bad_event_is_a_dead_letter(world: World, case: str) -> None:
     [ada] = await world.known(1)
     body, key, reason = BAD[case]
     good, bad = received(event("restrict"), f"{BRAND}.account"), received(body, key)
-    await world.intake().take("service", [bad, good])
+    await world.intake().accept_messages("service", [bad, good])
     assert str(bad.settled).startswith("rejected: ")
     assert reason in str(bad.settled)
     assert good.settled == "ack"
@@ -250,7 +250,7 @@ async def test_the_key_of_account_events_is_also_that_of_an_accounts_mail(world:
         )
     ):
         arrived = received(said | {"id": f"both-{number}"}, f"{BRAND}.account", user)
-        await world.intake().take("service", [arrived])
+        await world.intake().accept_messages("service", [arrived])
         assert settled in str(arrived.settled), number
     assert world.processor.recipients == ["user-1@people.example"]
     assert (await standing(world, ada))["restricted_at"] is not None

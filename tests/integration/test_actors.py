@@ -7,7 +7,7 @@ import pytest
 
 from mailer.ledger.writers import Writers, append
 from mailer.policy.identity import Identity
-from mailer.ports.ledger import Entry, Kind
+from mailer.ports.ledger_entry import Entry, Kind
 from tests.chains import faults
 from tests.factories import BRAND, KEY, FakeReceived, World, person, plain_event, received
 from tests.integration.test_account_events import event as account_event
@@ -26,12 +26,12 @@ async def actors(world: World, kind: str) -> list[tuple[str, str | None]]:
 async def test_a_mailing_names_its_publisher_and_who_released_it(world: World) -> None:
     """Decisions, hand-overs and outcomes are mailer's own."""
     breach = plain_event([person(1)], "breach")
-    await world.intake().take("breach", [received(breach)])
+    await world.intake().accept_messages("breach", [received(breach)])
     status = await world.mailings.find(BRAND, breach["id"])
     assert status is not None
     await world.mailings.release(status.id, "Dana")
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     assert await actors(world, "mailing") == [("accepted", "broker:shop"), ("released", "person:Dana")]
     for kind in ("decision", "hand_over", "outcome"):
@@ -43,7 +43,7 @@ async def test_what_is_said_of_an_account_names_who_said_it(world: World) -> Non
     """By queue, by the API, by each of its routes; what a recipient does names nobody else."""
     [ada] = await world.known(1)
     arrived: FakeReceived = received(account_event("restrict"), f"{BRAND}.account")
-    await world.intake().take("service", [arrived])
+    await world.intake().accept_messages("service", [arrived])
     bearer = f"Bearer {await issue_key(world.pool, 'shop', BRAND)}"
     path = f"/api/v1/recipients/{BRAND}/user-1"
     async with browse(world, authorization=bearer) as client:

@@ -9,7 +9,7 @@ from aiormq.connection import FrameReceiver
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
-from mailer.broker.frames import Frames, Room
+from mailer.broker.amqp_frames import Frames, Room
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import (
     DEAD,

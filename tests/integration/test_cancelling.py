@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.control import PostgresHalts
 from mailer.ports.deliveries import Move, State
 from mailer.ports.mailings import Accepted, MailingStatus, ReleaseRefused
+from mailer.postgres.halts import PostgresHalts
 from tests.factories import World, person
 
 PEOPLE = [person(number) for number in range(5)]
@@ -53,7 +53,7 @@ async def test_cancelling_ends_whatever_is_open(
         await halts.cancel(accepted.mailing_id, "Dana", "typo")
         assert (await status_of(world, accepted.mailing_id)).state == "cancelled"
     for _ in range(3):
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
     for accepted in (queued, deferred, held):
         expected = {("cancelled", "cancelled"): accepted.size}
         assert await world.counted(accepted.mailing_id) == expected
@@ -78,10 +78,10 @@ async def test_cancelling_leaves_what_a_worker_holds_to_it(world: World, halts: 
     done = Move(sent.mailing_id, sent.recipient_id, sent.attempt, State.CLAIMED, State.HANDED_OVER)
     assert await world.deliveries.move(claim.token, [done], []) == frozenset()
     await halts.cancel(accepted.mailing_id, "Dana", "")
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 1, ("queued", ""): 4}
     await world.deliveries.finish(claim.token, None)
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 1, ("cancelled", "cancelled"): 4}
     assert (await status_of(world, accepted.mailing_id)).finished_at is not None
 
@@ -105,7 +105,7 @@ async def test_what_is_in_doubt_is_resolved_first(
     await halts.cancel(accepted.mailing_id, "Dana", "")
     await world.lose_leases()
     for _ in range(4):
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
     assert await world.counted(accepted.mailing_id) == {ends: 5}
     assert (await status_of(world, accepted.mailing_id)).finished_at is not None
     assert world.broker.take() == []
@@ -116,7 +116,7 @@ async def test_two_timekeepers_cancel_each_delivery_once(world: World, halts: Po
     accepted = await world.accept([person(number) for number in range(300)])
     await halts.cancel(accepted.mailing_id, "Dana", "")
     for _ in range(3):
-        await asyncio.gather(*(world.timekeeper().tick() for _ in range(3)))
+        await asyncio.gather(*(world.timekeeper().run_once() for _ in range(3)))
     assert await world.counted(accepted.mailing_id) == {("cancelled", "cancelled"): 300}
     assert len(await world.entries(accepted.mailing_id, "outcome")) == 300
     assert (await status_of(world, accepted.mailing_id)).finished_at is not None
@@ -129,6 +129,6 @@ async def test_a_mailing_that_waits_for_its_release_can_be_cancelled(world: Worl
     await halts.cancel(accepted.mailing_id, "Dana", "false alarm")
     with pytest.raises(ReleaseRefused, match="it is cancelled"):
         await world.mailings.release(accepted.mailing_id, "Erik")
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert await world.counted(accepted.mailing_id) == {("cancelled", "cancelled"): 5}
     assert (await status_of(world, accepted.mailing_id)).finished_at is not None

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.ledger.deliveries import PostgresDeliveries
 from mailer.pipeline.handover import WINDOW
-from mailer.policy.document import CategoryTerms, Policy
+from mailer.policy.frequency_counts import rates_of
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.rates import rates_of
-from mailer.policy.section import Cap
+from mailer.policy.policy_file import CategoryTerms, Policy
+from mailer.policy.policy_section import Cap
 from mailer.ports.mailings import Accepted
+from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import BRAND, FakeProcessor, World, person
 
 
@@ -31,7 +31,7 @@ def capped(mails: int, days: int = 7) -> CategoryTerms:
 
 async def deliver(world: World, accepted: Accepted) -> set[tuple[str, str]]:
     """Hands a mailing over; what its deliveries came to."""
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     return set((await world.states(accepted.mailing_id)).values())
 
 
@@ -67,9 +67,11 @@ async def test_a_retry_is_not_counted_twice(world: World) -> None:
     """A delivery that is tried again is not in its own way, and counts once."""
     limited(world, newsletter=capped(1))
     accepted = await world.accept([person(1)])
-    await world.handover(FakeProcessor(lambda _: Outcome(Result.DEFERRED, 451, None, "later"))).run(accepted.batches)
+    await world.handover(FakeProcessor(lambda _: Outcome(Result.DEFERRED, 451, None, "later"))).hand_over_batches(
+        accepted.batches
+    )
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     assert await world.states(accepted.mailing_id) == {"user-1": SENT}
     assert await world.pool.fetchval("SELECT count(*) FROM sends") == 1
@@ -82,9 +84,9 @@ async def test_one_is_sent_of_two_at_once(world: World, several: str) -> None:
     people = [person(n) for n in range(WINDOW + 20)]
     first, second = [await world.accept(people) for _ in range(2)]
     if several == "workers":
-        await asyncio.gather(*(world.handover().run(accepted.batches) for accepted in (first, second)))
+        await asyncio.gather(*(world.handover().hand_over_batches(accepted.batches) for accepted in (first, second)))
     else:
-        await world.handover().run([*first.batches, *second.batches])
+        await world.handover().hand_over_batches([*first.batches, *second.batches])
     recipients = world.processor.recipients
     assert len(recipients) == len(set(recipients)) == len(people)
     for accepted in (first, second):
@@ -101,7 +103,7 @@ async def test_many_at_once_do_not_deadlock(world: World) -> None:
     people = {"refs": [f"user-{n}" for n in range(40)]}
     mailings = [await world.accept(people, category) for category in ("newsletter", "service") * 4]
     async with asyncio.timeout(60):
-        await asyncio.gather(*(world.handover().run(accepted.batches) for accepted in mailings))
+        await asyncio.gather(*(world.handover().hand_over_batches(accepted.batches) for accepted in mailings))
     ends = [state for accepted in mailings[::2] for state in (await world.states(accepted.mailing_id)).values()]
     assert (ends.count(SENT), ends.count(OVER)) == (80, 80)
     assert len(world.processor.sent) == 80 + 160
@@ -148,5 +150,5 @@ async def test_what_no_cap_looks_back_to_is_forgotten(world: World) -> None:
     await world.pool.execute(
         "UPDATE sends SET at = at - $1::interval WHERE recipient_id = $2", old, await world.id_of("user-1")
     )
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert await world.pool.fetchval("SELECT count(*) FROM sends") == 1

@@ -79,7 +79,7 @@ async def write_hostile_values(url: str) -> None:
         await world.consents.record(
             BRAND, ada, Consent("promotional", True, "application", HOSTILE, HOSTILE, HOSTILE, now, HOSTILE)
         )
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
         letter = Message(HOSTILE.encode(), HOSTILE, HOSTILE)
         await world.letters.keep(letter, HOSTILE, HOSTILE, HOSTILE, HOSTILE, DeadKind.REFUSED)
         await write_rows(world, accepted.mailing_id, ada)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.actions.hold import legal_hold
+from mailer.actions.legal_hold import legal_hold
 from mailer.actions.rights import erase
 from mailer.ports.rights import Correction
 from tests.campaigns import commands, mailed, members

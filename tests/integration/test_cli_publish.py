@@ -11,8 +11,8 @@ import pytest
 from mailer.accounts import parse_any
 from mailer.cli.publish import follow
 from mailer.cli.shared import user
-from mailer.ledger.published import PostgresPublished
 from mailer.ports.dead_letters import DeadKind
+from mailer.postgres.published_events import PostgresPublished
 from tests.acceptance.samples import event, people
 from tests.factories import World, received
 from tests.processes import Stack
@@ -132,7 +132,7 @@ async def test_each_fate(world: World, value: dict[str, Any]) -> None:
     await world.letters.keep(letter, "mailer.events", published.routing_key, "wrong", "shop", DeadKind.REFUSED)
     assert await follow(asked, [published, other], after, 0) == ["wrong", None]
     taken = received(other.to_json(), other.routing_key)
-    await world.intake().take("newsletter", [taken])
+    await world.intake().accept_messages("newsletter", [taken])
     assert taken.settled == "ack"
     assert await follow(asked, [published, other], after, 60) == ["wrong", ""]
 

@@ -111,7 +111,7 @@ async def _prepare(url: str) -> None:
         await world.known(1)
         await world.accept({"refs": [REF]}, id="one")
         leak = received(plain_event([person(1)], "breach") | {"id": "leak"})
-        await world.intake().take("breach", [leak])
+        await world.intake().accept_messages("breach", [leak])
         assert leak.settled == "ack"
 
 

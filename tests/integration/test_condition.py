@@ -7,10 +7,10 @@ import asyncpg
 import pytest
 
 from mailer.app import open_app
-from mailer.databases import Watch
-from mailer.ledger.condition import read_condition, read_stock
-from mailer.ledger.connections import ServerPool
-from mailer.ports.outages import DatabaseAway
+from mailer.database.connections import ServerPool
+from mailer.database_startup import Watch
+from mailer.ports.database_errors import DatabaseAway
+from mailer.postgres.condition import read_condition, read_stock
 from mailer.settings import read_settings
 from tests.factories import World, person
 from tests.hostile import SETTINGS

@@ -11,13 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import pytest
 
-from mailer import cli, resources
+from mailer import bundled_files, cli
+from mailer.database import connections
+from mailer.database.connections import ATTENDED, Limits, ServerPool, connect, execute_unhurried, open_pool
+from mailer.database.statements import Connection, Pool
 from mailer.embedded import postgres
-from mailer.ledger import connections
-from mailer.ledger.connections import ATTENDED, Limits, ServerPool, connect, execute_unhurried, open_pool
-from mailer.ledger.database import Connection, Pool
-from mailer.ledger.migrations import MigrationFailed, migrate
-from mailer.ports.outages import DatabaseAway, DatabaseRefuses, StatementTooSlow
+from mailer.ports.database_errors import DatabaseAway, DatabaseRefuses, StatementTooSlow
+from mailer.postgres.migrations import MigrationFailed, migrate
 from tests.chaos.proxy import Link
 from tests.factories import open_world
 from tests.hostile import SETTINGS, make_hostile
@@ -112,7 +112,7 @@ async def test_a_statement_ends_in_time_and_leaves_the_connection_usable(databas
 def own_server() -> Iterator[str]:
     """A database on a server of the test's own, which it may spoil."""
     with tempfile.TemporaryDirectory(prefix="mailer-") as folder, postgres.start(Path(folder)) as server:
-        migrate(server.url(), resources.folder("migrations"))
+        migrate(server.url(), bundled_files.folder("migrations"))
         yield server.url()
 
 
@@ -356,7 +356,7 @@ async def test_an_old_server_is_refused_in_words(database_url: str, monkeypatch:
     ):
         await connect(database_url)
     with pytest.raises(MigrationFailed, match="mailer needs 16 or newer"):
-        migrate(database_url, resources.folder("migrations"))
+        migrate(database_url, bundled_files.folder("migrations"))
     monkeypatch.setattr(asyncpg.Connection, "get_server_version", lambda _: old._replace(major=19))
     await (await connect(database_url)).close()
 

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
+from mailer.actions.confirmation_requests import Asked, Confirmations
 from mailer.actions.consent import ConsentRefused, consent, withdraw
-from mailer.actions.lists import import_consents
+from mailer.actions.list_import import import_consents
 from mailer.actions.opt_out import opt_out
 from mailer.actions.suppression import object_to_marketing
-from mailer.actions.wishes import Asked, Confirmations
 from mailer.events import Person
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from mailer.ports.consents import Consent, Recorded
-from mailer.ports.people import ImportRow
-from mailer.rendering.links import Links
+from mailer.ports.recipient_import import ImportRow
+from mailer.rendering.signed_links import Links
 from tests.factories import BRAND, KEY, World, person, policies
 from tests.integration.web_world import browse
 from tests.publishers import issue_key

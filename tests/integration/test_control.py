@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.control import PostgresHalts
 from mailer.policy.outcome import Outcome, Result
-from mailer.ports.control import OPERATOR, Halt, MailingRefused, Scope
+from mailer.ports.halts import OPERATOR, Halt, MailingRefused, Scope
 from mailer.ports.mailings import MailingStatus
-from mailer.ports.processor import Outgoing
+from mailer.ports.processor import OutgoingMessage
+from mailer.postgres.halts import PostgresHalts
 from tests.factories import ACCEPTED, BRAND, World, person, until
 
 EVERYTHING = Halt(Scope.EVERYTHING, OPERATOR, "Dana", "smoke")
@@ -39,7 +39,7 @@ async def batch_states(world: World) -> list[tuple[str, bool]]:
 async def tick(world: World, times: int = 3) -> None:
     """Some ticks, with what they publish handed over."""
     for _ in range(times):
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published()
 
 
@@ -84,7 +84,7 @@ async def test_what_cannot_be_changed_says_why(world: World, halts: PostgresHalt
     with pytest.raises(MailingRefused, match="no such mailing"):
         await halts.pause(UUID(int=0), "Dana", "")
     finished = await world.accept([person(1)])
-    await world.handover().run(finished.batches)
+    await world.handover().hand_over_batches(finished.batches)
     await tick(world)
     for change in (
         halts.pause(finished.mailing_id, "Dana", ""),
@@ -154,7 +154,7 @@ async def test_what_stands_still_is_not_claimed(world: World, halts: PostgresHal
     other = await world.accept([person(9)], "newsletter", brand="paltalk-2006", controller="paltalk-2006")
     await world.upkeep.published([*accepted.batches, *other.batches])
     await stand_still(halts, scope, accepted.mailing_id)
-    await world.handover().run([*accepted.batches, *other.batches])
+    await world.handover().hand_over_batches([*accepted.batches, *other.batches])
     assert world.processor.sent == []
     others = await world.real_counts(other.mailing_id)
     assert (("queued", "") in others) == (scope == "everything")
@@ -171,9 +171,9 @@ async def test_a_backlog_is_not_published_again(world: World, halts: PostgresHal
     world.broker.waiting = 1
     for _ in range(3):
         await halts.halt(EVERYTHING)
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await halts.lift(Scope.EVERYTHING, OPERATOR, "Dana")
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
     assert world.broker.take() == []
 
 
@@ -181,14 +181,14 @@ async def test_a_pause_in_the_middle_of_a_window(world: World, halts: PostgresHa
     """What was not offered goes back as it was, and each gets its mail once after the pause, by its own attempt."""
     accepted = await world.accept(PEOPLE)
 
-    def answer(outgoing: Outgoing) -> Outcome:
+    def answer(outgoing: OutgoingMessage) -> Outcome:
         world.halted.mailings[accepted.mailing_id] = "mailing_halted"
         return ACCEPTED
 
     await halts.pause(accepted.mailing_id, "Dana", "")
     await halts.resume(accepted.mailing_id, "Dana")
     world.processor.answer = answer
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert len(world.processor.sent) == 1
     await halts.pause(accepted.mailing_id, "Dana", "")
     await tick(world)
@@ -244,10 +244,10 @@ async def test_two_timekeepers_publish_each_batch_once(world: World) -> None:
     """One publishes while the other passes by."""
     for number in range(12):
         await world.accept([person(number)])
-    await asyncio.gather(*(world.timekeeper().tick() for _ in range(4)))
+    await asyncio.gather(*(world.timekeeper().run_once() for _ in range(4)))
     assert len(world.broker.take()) == 12
     await world.pool.execute("UPDATE batches SET published_at = now() - interval '31 seconds'")
-    await asyncio.gather(*(world.timekeeper().tick() for _ in range(4)))
+    await asyncio.gather(*(world.timekeeper().run_once() for _ in range(4)))
     assert len(world.broker.take()) == 12
 
 
@@ -255,7 +255,7 @@ async def test_a_timekeeper_that_was_frozen_keeps_nobody_for_long(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database ends its turn, and the next one publishes."""
-    monkeypatch.setattr("mailer.ledger.upkeep._ALONE_SECONDS", 1)
+    monkeypatch.setattr("mailer.postgres.timekeeping._ALONE_SECONDS", 1)
     async with world.upkeep.alone() as first, world.upkeep.alone() as second:
         assert (first, second) == (True, False)
     await world.pool.expire_connections()
@@ -307,7 +307,7 @@ async def test_what_does_not_run_has_no_rate(world: World, halts: PostgresHalts)
 async def test_a_young_mailing_is_measured_by_its_own_time(world: World) -> None:
     """A mailing that has run for ten seconds has a rate over ten seconds."""
     accepted = await world.accept(PEOPLE)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     status = await status_of(world, accepted.mailing_id)
     assert status.began_at is not None
     progress = status.progress(status.began_at + timedelta(seconds=10))
@@ -318,5 +318,5 @@ async def test_refused_mail_is_over_too(world: World) -> None:
     """The rate counts whatever comes to an end."""
     world.processor.answer = lambda outgoing: Outcome(Result.BLOCKED, 550, "5.7.1")
     accepted = await world.accept(PEOPLE)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert (await status_of(world, accepted.mailing_id)).ended_lately == 5

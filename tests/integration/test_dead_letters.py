@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.actions.hold import legal_hold
+from mailer.actions.legal_hold import legal_hold
 from mailer.actions.rights import erase
-from mailer.ledger.rights import PostgresRights
 from mailer.ports.broker import Header, Message
 from mailer.ports.dead_letters import ALL, DAYS_KEPT, Chosen, DeadKind
 from mailer.ports.rights import Correction
+from mailer.postgres.rights import PostgresRights
 from tests.factories import BRAND, World, controllers, policies
 
 LETTER = Message(b'{"v": 2}', "interpals.newsletter", "m-1", {Header.PUBLISHER: "key:shop"})
@@ -99,7 +99,7 @@ async def test_dead_letters_are_kept_for_ninety_days(world: World) -> None:
     age = "UPDATE dead_letters SET at = now() - $2::interval WHERE reason = $1"
     await world.pool.execute(age, "0", timedelta(days=DAYS_KEPT, minutes=1))
     await world.pool.execute(age, "1", timedelta(days=DAYS_KEPT, minutes=-1))
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert sorted(letter.reason for letter in await world.letters.list(10)) == ["1", "2"]
 
 

@@ -89,7 +89,7 @@ async def test_a_dead_letter_says_what_it_died_of(
     """Also where nobody said it: its queue was missing, or nothing takes its key."""
     plan = topology({("interpals", "service"): Lane.SERVICE})
     item = FakeReceived(message, exchange)
-    await consumers.keep_dead(world.letters, world.broker, plan.knows)([item])
+    await consumers.store_dead_letters(world.letters, world.broker, plan.knows)([item])
     [letter] = await world.letters.list(1)
     assert (item.settled, letter.kind) == ("ack", kind)
     assert words in letter.reason
@@ -98,7 +98,7 @@ async def test_a_dead_letter_says_what_it_died_of(
 async def test_what_found_no_queue_is_published_once_more(world: World) -> None:
     """As its own publisher; where the broker refuses it, it is a dead letter at once."""
     plan = topology({("interpals", "service"): Lane.SERVICE})
-    handle = consumers.keep_dead(world.letters, world.broker, plan.knows)
+    handle = consumers.store_dead_letters(world.letters, world.broker, plan.knows)
     item = FakeReceived(Message(b"{}", "interpals.service", "m-1", user_id="shop"), EVENTS)
     await handle([item])
     [(exchange, again)] = world.broker.published
@@ -114,7 +114,7 @@ async def test_what_found_no_queue_is_published_once_more(world: World) -> None:
 async def test_what_nobody_published_is_not_published_once_more(world: World) -> None:
     """As our user's it would be ours; nor is it ever replayed."""
     plan = topology({("interpals", "service"): Lane.SERVICE})
-    await consumers.keep_dead(world.letters, world.broker, plan.knows)(
+    await consumers.store_dead_letters(world.letters, world.broker, plan.knows)(
         [FakeReceived(Message(b"{}", "interpals.service", "m-1"), EVENTS)]
     )
     [letter] = await world.letters.list(2)
@@ -127,7 +127,7 @@ async def test_only_events_are_published_once_more(world: World) -> None:
     """A letter that claims to have been a batch is none of ours: as our user it would be handed over."""
     plan = topology({("interpals", "service"): Lane.SERVICE})
     item = FakeReceived(Message(b'{"batch": 1}', "breach", "m-1", {Header.EXCHANGE: BATCHES}), DEAD)
-    await consumers.keep_dead(world.letters, world.broker, plan.knows)([item])
+    await consumers.store_dead_letters(world.letters, world.broker, plan.knows)([item])
     [letter] = await world.letters.list(1)
     assert (world.broker.published, item.settled, letter.kind) == ([], "ack", DeadKind.UNROUTABLE)
 

@@ -12,10 +12,10 @@ import pytest
 from mailer.actions import opt_out
 from mailer.policy.outcome import Outcome
 from mailer.ports.deliveries import Claim, Move, Row, State
-from mailer.ports.ids import uuid7
-from mailer.ports.ledger import Entry, Kind
+from mailer.ports.ledger_entry import Entry, Kind
 from mailer.ports.mailings import Accepted
-from mailer.ports.processor import Outgoing, Permit
+from mailer.ports.processor import OutgoingMessage, Permit
+from mailer.ports.uuids import uuid7
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, open_world, person, until, waiting
 
 
@@ -235,7 +235,7 @@ class Clocked(FakeProcessor):
         self.at: dict[str, float] = {}
 
     async def send(
-        self, window: Sequence[Outgoing], deadline: float, permit: Permit, *, urgent: bool = False
+        self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
     ) -> list[Outcome]:
         """Sends at once."""
         for outgoing in window:
@@ -264,7 +264,7 @@ async def test_opt_out_wins_the_race(database_url: str) -> None:
         leavers = random.Random(4).sample(sorted(ids), 240)
         await asyncio.gather(
             *(
-                world.handover(processor).run([batch])
+                world.handover(processor).hand_over_batches([batch])
                 for accepted, processor in zip(mailings, processors, strict=True)
                 for batch in accepted.batches
             ),
@@ -358,6 +358,6 @@ async def test_counters_equal_the_states(world: World) -> None:
             await world.deliveries.finish(claim.token, None)
         assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
         await world.due_now()
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
     assert sum((await world.counted(accepted.mailing_id)).values()) == 60

@@ -12,12 +12,12 @@ import pytest
 
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.topology import events_queue, topology
+from mailer.database.connections import open_pool
 from mailer.events import parse_event
-from mailer.ledger.connections import open_pool
-from mailer.ledger.outbox import PostgresOutbox
 from mailer.policy.category import Lane
 from mailer.ports.broker import Header, Received
-from mailer.rendering.admission import admit
+from mailer.postgres.outbox import PostgresOutbox
+from mailer.rendering.event_checks import admit
 from tests.factories import policies, templates
 
 ROOT = Path(__file__).parents[2]

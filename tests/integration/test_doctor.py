@@ -10,12 +10,12 @@ from aiosmtpd.smtp import SMTP
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from mailer import resources
+from mailer import bundled_files
+from mailer.doctor.disk_space import judge_disk
+from mailer.doctor.dns_lookup import LookupFailed, Resolver
 from mailer.doctor.finding import Level
-from mailer.doctor.lookup import LookupFailed, Resolver
-from mailer.doctor.machine import judge_disk
 from mailer.doctor.relays import Target, examine_relay
-from mailer.policy.library import load
+from mailer.policy.policy_library import load
 from mailer.rendering.dkim import Key, Signer
 from tests.integration.smtp_world import Keep, real
 from tests.integration.test_condition import age_collation
@@ -24,7 +24,7 @@ from tests.names import Zone, name_server
 from tests.processes import Done, Stack, free_port
 
 NOW = datetime.now(UTC)
-POLICIES = {file.name: file.read_text("utf-8") for file in resources.folder("policies").glob("*.toml")}
+POLICIES = {file.name: file.read_text("utf-8") for file in bundled_files.folder("policies").glob("*.toml")}
 DOMAINS = sorted({policy.domain for policy in load(POLICIES, NOW.date()).values()})
 CERTIFICATE = tuple[ssl.SSLContext, ssl.SSLContext]
 

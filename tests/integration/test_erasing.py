@@ -10,22 +10,22 @@ from urllib.parse import quote
 
 import pytest
 
-from mailer.actions.hold import hold, lift_hold
+from mailer.actions.legal_hold import hold, lift_hold
 from mailer.actions.rights import erase, export, rectify
 from mailer.actions.suppression import lift, suppress
 from mailer.events import validate_event
-from mailer.ledger.control import PostgresHalts
-from mailer.ledger.outbox import PostgresOutbox
 from mailer.policy.identity import ITSELF
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.broker import Message
 from mailer.ports.consents import Consent
-from mailer.ports.control import Halt, Scope
 from mailer.ports.dead_letters import DeadKind
+from mailer.ports.halts import Halt, Scope
 from mailer.ports.mailings import Accepted
 from mailer.ports.rights import Correction, Disclosure, ErasureBlocked
 from mailer.ports.suppressions import NewSuppression
-from mailer.web.archive import archive_page
+from mailer.postgres.halts import PostgresHalts
+from mailer.postgres.outbox import PostgresOutbox
+from mailer.web.data_archive import archive_page
 from tests.accounts import mailed, said
 from tests.factories import BRAND, World, new_mailing, person, received
 from tests.letters import event_of
@@ -229,7 +229,7 @@ async def test_mail_to_others_says_nothing_more_of_who_is_erased(world: World) -
     own = await world.pool.fetchval("SELECT context FROM deliveries WHERE mailing_id = $1", done.mailing_id)
     assert own == {"more": "erased says hi", "less": "chess"}
     world.processor.sent.clear()
-    await world.handover().run(waits.batches)
+    await world.handover().hand_over_batches(waits.batches)
     assert sorted(sent.recipient for sent in world.processor.sent) == ["user-2@people.example", "user-3@people.example"]
     assert all(b"erased writes, and Summer" in sent.content for sent in world.processor.sent)
 
@@ -272,7 +272,7 @@ async def test_an_answer_on_its_way_goes_out_first(world: World) -> None:
     assert [word for table, word in await left(world) if table not in ("recipients", "mailings", "deliveries")] == []
     world.processor.sent.clear()
     for accepted in (other, answer):
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
     assert [set((await world.states(one.mailing_id)).values()) for one in (other, answer)] == [
         {("cancelled", "erased")},
         {("handed_over", "")},
@@ -296,12 +296,12 @@ async def test_what_waits_in_the_broker_brings_nobody_back(world: World) -> None
     await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
     world.processor.sent.clear()
     for event in queued:
-        await world.intake().take("service", [item := received(event)])
+        await world.intake().accept_messages("service", [item := received(event)])
         assert item.settled == "ack"
     [mail] = world.processor.sent
     assert (mail.recipient, b"A member wrote you a letter" in mail.content) == ("user-2@people.example", True)
     assert await left(world) == []
-    await world.intake().take("service", [received(event_of(BRAND, "welcome", HERS))])
+    await world.intake().accept_messages("service", [received(event_of(BRAND, "welcome", HERS))])
     assert world.processor.sent[-1].recipient == SPELLINGS["A-labels"]
     assert (await world.ledger.verify()).faults == ()
 

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from mailer.actions.rights import erase
-from mailer.ledger.outbox import PostgresOutbox
-from mailer.policy.lookalikes import has_many_marks
+from mailer.policy.text_folding import has_many_marks
 from mailer.ports.broker import Message
+from mailer.postgres.outbox import PostgresOutbox
 from tests.factories import BRAND, World, person
 
 REF = "quokka-4711"

@@ -13,17 +13,17 @@ from uuid import uuid4
 import pytest
 
 from mailer.actions import object_to_marketing, opt_out
-from mailer.actions.account import mark
-from mailer.actions.again import do_again
+from mailer.actions.account_flags import mark
+from mailer.actions.redo_changes import do_again
 from mailer.actions.rights import erase, known_child
-from mailer.ledger.control import PostgresHalts
-from mailer.pipeline.control import STOPPED, WENT_BACK, Control
-from mailer.pipeline.mending import Mending
-from mailer.pipeline.remembering import Remembered
+from mailer.pipeline.halt_watcher import STOPPED, WENT_BACK, HaltWatcher
+from mailer.pipeline.journal_replay import JournalReplay
+from mailer.pipeline.restore_marker import FileRestoreMarkers
 from mailer.policy.category import CATEGORIES
-from mailer.ports.control import OPERATOR, Halt, Scope
-from mailer.ports.ids import uuid7
+from mailer.ports.halts import OPERATOR, Halt, Scope
 from mailer.ports.standings import Flag
+from mailer.ports.uuids import uuid7
+from mailer.postgres.halts import PostgresHalts
 from tests.conftest import Server
 from tests.factories import BRAND, World, open_world, person
 
@@ -33,22 +33,22 @@ OPTIONAL = [category for category in CATEGORIES.values() if category.optional]
 class Site:
     """A world's database as a process of some machine sees it."""
 
-    def __init__(self, world: World, remembered: Remembered, folder: Path) -> None:
+    def __init__(self, world: World, remembered: FileRestoreMarkers, folder: Path) -> None:
         self.world = world
         self.halts = PostgresHalts(world.pool, world.writers)
         self.folder = folder
         self.remembered = remembered
         self.control = self.process(remembered)
 
-    def process(self, remembered: Remembered | None = None) -> Control:
+    def process(self, remembered: FileRestoreMarkers | None = None) -> HaltWatcher:
         """A process that has just begun."""
-        return Control(self.halts, self.world.writers, remembered or Remembered(self.folder), "host:1")
+        return HaltWatcher(self.halts, self.world.writers, remembered or FileRestoreMarkers(self.folder), "host:1")
 
-    async def seen(self, control: Control | None = None) -> str | None:
+    async def seen(self, control: HaltWatcher | None = None) -> str | None:
         """Asks, and says what a mailing is told."""
         control = control or self.control
-        await control.refresh()
-        return control.halted(BRAND, uuid7())
+        await control.refresh_and_attest()
+        return control.mailing_halt_reason(BRAND, uuid7())
 
 
 @asynccontextmanager
@@ -63,7 +63,7 @@ async def copied(server: Server, url: str) -> AsyncIterator[str]:
 @asynccontextmanager
 async def site(url: str, folder: Path) -> AsyncIterator[Site]:
     """A process of a machine over a database."""
-    with closing(Remembered(folder)) as remembered:
+    with closing(FileRestoreMarkers(folder)) as remembered:
         async with open_world(url, notes=remembered) as world:
             yield Site(world, remembered, folder)
 
@@ -83,7 +83,7 @@ async def restored(postgres_server: Server, database_url: str, tmp_path: Path) -
         assert await before.seen() is None
     async with copied(postgres_server, database_url) as backup:
         async with site(database_url, tmp_path) as before:
-            await before.world.timekeeper().tick()
+            await before.world.timekeeper().run_once()
             await before.world.run_published()
             await before.world.ledger.seal()
             assert await before.seen() is None
@@ -96,11 +96,11 @@ async def test_a_restored_backup_sends_nothing(restored: Site, tmp_path: Path) -
     world = restored.world
     assert await restored.seen() == WENT_BACK
     other = tmp_path / "another machine"
-    stranger = Site(world, Remembered(other), other)
+    stranger = Site(world, FileRestoreMarkers(other), other)
     assert await stranger.seen() == WENT_BACK
     for _ in range(2):
         await world.ledger.seal()
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published()
     assert await restored.seen() == WENT_BACK
     assert world.processor.sent == []
@@ -118,11 +118,11 @@ async def test_after_a_restore_everything_goes_on(restored: Site) -> None:
     assert ended == 0
     assert await restored.seen() is None
     assert await restored.seen(restored.process()) is None
-    memory = Remembered(restored.folder).read()
+    memory = FileRestoreMarkers(restored.folder).read()
     assert memory is not None
     assert memory.lineage == lineage
     for _ in range(3):
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published()
     assert len(world.processor.sent) == 4
     entries = [(entry["reason"], entry["rule"], entry["reply"]) for entry in await world.entries(kind="control")]
@@ -138,7 +138,7 @@ async def test_after_a_restore_optional_mail_ends(restored: Site) -> None:
     assert ended == 1
     assert await restored.seen() is None
     for _ in range(3):
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await world.run_published()
     newsletter, change, later = sorted(await world.mailings.latest(3), key=lambda status: status.id)
     assert (newsletter.state, dict(newsletter.counts)) == ("ended", {("failed", "restored"): 2})
@@ -175,7 +175,7 @@ async def test_a_promoted_replica_that_lacks_the_last_entries(
         assert await primary.seen() is None
         await primary.world.accept([person(2)])
         assert await primary.seen() is None
-        running = Control(new.halts, primary.world.writers, primary.remembered, "host:1")
+        running = HaltWatcher(new.halts, primary.world.writers, primary.remembered, "host:1")
         assert await new.seen(running) == WENT_BACK
         assert await new.seen(new.process()) == WENT_BACK, "since the running one has told the database"
         await new.halts.go_on("Dana", None)
@@ -206,9 +206,9 @@ async def test_another_database_is_not_the_one_that_was_known(restored: Site) ->
     assert await restored.seen(restored.process()) is None
 
 
-def mending(site: Site) -> Mending:
+def mending(site: Site) -> JournalReplay:
     """Makes lost changes again, as the processes do."""
-    return Mending(site.halts, site.remembered, partial(do_again, site.world.desks(None), site.world.policies))
+    return JournalReplay(site.halts, site.remembered, partial(do_again, site.world.desks(None), site.world.policies))
 
 
 async def test_what_reduces_is_made_again(postgres_server: Server, database_url: str, tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ async def test_what_reduces_is_made_again(postgres_server: Server, database_url:
         async with site(backup, tmp_path) as after:
             assert await after.seen() == WENT_BACK
             lineage = (await after.halts.ask((), (), ())).lineage
-            await mending(after).mend({lineage})
+            await mending(after).replay_lost_changes({lineage})
             standings = [await after.world.standings.get(BRAND, id_) for id_ in (one, two, three, four, five)]
             assert [standing is not None for standing in standings] == [True] * 5
             left, objecting, closed, erased, child = (standing for standing in standings if standing)
@@ -238,7 +238,7 @@ async def test_what_reduces_is_made_again(postgres_server: Server, database_url:
             assert erased.erased
             assert child.under_13
             entries = len(await after.world.entries(kind="action"))
-            await mending(after).mend({lineage})
+            await mending(after).replay_lost_changes({lineage})
             assert len(await after.world.entries(kind="action")) == entries
             assert (await after.world.ledger.verify()).faults == ()
 
@@ -271,7 +271,7 @@ async def test_what_was_taken_back_since_is_not_made_again(
                 async with after.world.standings.change(BRAND, who, reason, scope, "page"):
                     pass
             assert await after.seen() == WENT_BACK
-            await mending(after).mend({(await after.halts.ask((), (), ())).lineage})
+            await mending(after).replay_lost_changes({(await after.halts.ask((), (), ())).lineage})
             assert capsys.readouterr().out.count("not made again") == 2
             standings = [await after.world.standings.get(BRAND, id_) for id_ in (one, two, three)]
             assert [(it.deactivated, set(it.opted_out)) for it in standings if it] == [
@@ -296,8 +296,8 @@ async def test_what_widens_is_not_made_again(
         async with site(backup, tmp_path) as after:
             await after.world.pool.execute("UPDATE recipients SET created_at = now() WHERE id = $1", two)
             assert await after.seen() == WENT_BACK
-            await mending(after).mend({uuid7()})
+            await mending(after).replay_lost_changes({uuid7()})
             assert "not made again" not in capsys.readouterr().out
-            await mending(after).mend({(await after.halts.ask((), (), ())).lineage})
+            await mending(after).replay_lost_changes({(await after.halts.ask((), (), ())).lineage})
             assert capsys.readouterr().out.count("not made again") == 2
             assert await after.world.entries(kind="action") == []

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from mailer.actions.rights import erase
-from mailer.contents import differing
+from mailer.event_digests import differing
 from mailer.events import validate_event
-from mailer.pipeline.consumers import relay
+from mailer.pipeline.consumers import relay_outbox
 from tests.factories import BRAND, FakeReceived, World, make_event, new_mailing, person, plain_event, received, until
 from tests.integration.test_account_events import VALUES, event, standing, taken
 from tests.integration.web_world import browse
@@ -37,7 +37,7 @@ def news(**values: Any) -> dict[str, Any]:
 async def settle(world: World, *events: dict[str, Any]) -> list[FakeReceived]:
     """Events that arrived together, as they were settled."""
     arrived = [received(body) for body in events]
-    await world.intake().take("newsletter", arrived)
+    await world.intake().accept_messages("newsletter", arrived)
     return arrived
 
 
@@ -145,7 +145,7 @@ async def test_two_events_that_the_api_has_accepted_are_still_one(world: World) 
     assert [answer.status_code for answer in answers] == [202, 202]
     parked = await world.outbox.take("worker", 10, 30)
     first, other = [FakeReceived(replace(item.message, user_id="shop")) for item in parked]
-    await world.intake().take("newsletter", [first, other])
+    await world.intake().accept_messages("newsletter", [first, other])
     assert first.settled == "ack"
     assert refused(other, "campaign")
 
@@ -268,12 +268,12 @@ async def test_the_outbox_makes_no_difference(world: World) -> None:
             "INSERT INTO outbox (routing_key, message_id, body) VALUES ($1, $2, $3)", f"{BRAND}.newsletter", "one", body
         )
     stop = asyncio.Event()
-    relaying = asyncio.create_task(relay(world.outbox, world.broker, world.letters, "worker", stop))
+    relaying = asyncio.create_task(relay_outbox(world.outbox, world.broker, world.letters, "worker", stop))
     await until(lambda: gone(world))
     stop.set()
     await relaying
     first, other = [FakeReceived(replace(message, user_id="shop")) for message in world.broker.take()]
-    await world.intake().take("newsletter", [first, other])
+    await world.intake().accept_messages("newsletter", [first, other])
     assert first.settled == "ack"
     assert refused(other, "context")
 

@@ -6,8 +6,8 @@ from itertools import permutations
 
 import pytest
 
-from mailer.actions.imports import CONSENT, Imported, import_recipients
-from mailer.actions.lists import import_consents, import_suppressions
+from mailer.actions.list_import import import_consents, import_suppressions
+from mailer.actions.recipient_import import CONSENT, Imported, import_recipients
 from tests.factories import BRAND, World, person, policies
 
 POLICY = policies()[BRAND]
@@ -85,7 +85,7 @@ async def test_files_in_any_order_say_the_same(world: World) -> None:
             await known(world)
         assert sum(one.rejected for one in done if one) == 0
         accepted = await world.accept({"refs": list(PEOPLE)})
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
         assert await world.states(accepted.mailing_id) == MAILS, order
 
 

@@ -24,9 +24,9 @@ from mailer.actions import OptOutRefused
 from mailer.actions.consent import ConsentRefused
 from mailer.events import EventRefused
 from mailer.ports.deliveries import State
-from mailer.ports.processor import Outgoing
+from mailer.ports.processor import OutgoingMessage
 from mailer.ports.standings import Flag
-from mailer.rendering.admission import admit
+from mailer.rendering.event_checks import admit
 from tests.conftest import Server
 from tests.factories import make_event, open_world, templates
 from tests.model import Account, Model, Terms
@@ -244,7 +244,7 @@ class Machine(RuleBasedStateMachine):
             self.can_be_left(brand, category, outgoing)
         sent.clear()
 
-    def can_be_left(self, brand: str, category: str, outgoing: Outgoing) -> None:
+    def can_be_left(self, brand: str, category: str, outgoing: OutgoingMessage) -> None:
         """Optional mail has its way out in the header and in both parts; mandatory mail has none (invariants 3, 4)."""
         message = message_from_bytes(outgoing.content, policy=default)
         assert isinstance(message, EmailMessage)

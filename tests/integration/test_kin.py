@@ -16,7 +16,7 @@ async def mailed(world: World, *people: dict[str, Any], **event: Any) -> list[st
     """Those whom a mailing reaches."""
     world.processor.sent.clear()
     accepted = await world.accept([*people], **event)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     return sorted(world.processor.recipients)
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from mailer.event_reader import SMALL, EventReader
 from mailer.events import EventRefused, MessageEvent
-from mailer.reading import SMALL, EventReader
 from tests.factories import World, person, plain_event, received
 
 MANY = 10_000
@@ -163,7 +163,7 @@ async def test_a_small_event_does_not_wait_for_large_ones(world: World) -> None:
 
     for name, item in arrived.items():
         item.ack, item.reject = noting(name, item.ack), noting(name, item.reject)  # type: ignore[method-assign]
-    await world.intake().take("newsletter", list(arrived.values()))
+    await world.intake().accept_messages("newsletter", list(arrived.values()))
     assert order == ["small", "large", "wrong"]
     assert [item.settled for item in arrived.values()] == ["ack", arrived["wrong"].settled, "ack"]
 
@@ -172,6 +172,6 @@ async def test_intake_of_a_large_event_lets_others_work(world: World) -> None:
     """The whole way of such an event into the database is made in steps, too."""
     item = received(many(ADDRESSES["each at an international domain of its own"]))
     async with watching() as watch:
-        await world.intake().take("newsletter", [item])
+        await world.intake().accept_messages("newsletter", [item])
     assert item.settled == "ack"
     assert watch.longest < max(watch.all / 4, 0.25), watch

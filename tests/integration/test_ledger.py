@@ -9,12 +9,12 @@ from uuid import UUID
 import pytest
 
 from mailer.ledger import verifying
-from mailer.ledger.reading import PostgresLedger
+from mailer.ledger.export import PostgresLedger
 from mailer.ledger.seals import HeadRefused
 from mailer.ledger.verifying import MOST_FAULTS
 from mailer.ledger.writers import Writers, append
 from mailer.policy.outcome import Outcome, Result
-from mailer.ports.ledger import Entry, Kind
+from mailer.ports.ledger_entry import Entry, Kind
 from tests.chains import faults, write
 from tests.factories import BRAND, KEY, FakeProcessor, World, person
 
@@ -30,7 +30,7 @@ async def test_the_export_tells_a_deliverys_whole_way(world: World) -> None:
     """Decision, hand-over and outcome of a delivery, with processor, country, contract, purpose, fields and reply."""
     accepted = await world.accept([person(1)])
     relay = FakeProcessor(name="relay", country="DE", contract="DPA-7")
-    await world.handover(relay).run(accepted.batches)
+    await world.handover(relay).hand_over_batches(accepted.batches)
     mailing, decision, hand_over, outcome = sorted(
         await world.entries(accepted.mailing_id), key=lambda entry: (entry["at"], entry["n"])
     )
@@ -213,7 +213,7 @@ async def test_replies_that_no_column_can_hold(world: World) -> None:
     """A processor that answers with U+0000 and broken UTF-8 does not keep its outcomes from the ledger."""
     accepted = await world.accept([person(1), person(2)])
     strange = Outcome(Result.BLOCKED, 554, None, "no\0 way \udcff")
-    await world.handover(FakeProcessor(lambda _: strange)).run(accepted.batches)
+    await world.handover(FakeProcessor(lambda _: strange)).hand_over_batches(accepted.batches)
     assert set((await world.states(accepted.mailing_id)).values()) == {("failed", "554")}
     assert [entry["reply"] for entry in await world.entries(kind="outcome")] == ["554 no\ufffd way ?"] * 2
     assert await faults(world) == []

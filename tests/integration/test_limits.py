@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger import mailings
-from mailer.ledger.connections import SERVING, Limits, open_pool
-from mailer.ledger.mailings import EXPANSION_SECONDS
-from mailer.ports.outages import DatabaseAway, StatementTooSlow
-from mailer.runtime.troubles import Trouble, trouble_of
+from mailer.database.connections import SERVING, Limits, open_pool
+from mailer.ports.database_errors import DatabaseAway, StatementTooSlow
+from mailer.postgres import mailings
+from mailer.postgres.mailings import EXPANSION_SECONDS
+from mailer.runtime.error_kinds import Trouble, trouble_of
 from tests.factories import World, make_event, new_mailing, person, until, waiting
 
 LOCK = "SELECT FROM standings WHERE recipient_id = $1 FOR UPDATE"
@@ -41,12 +41,12 @@ async def test_a_move_that_cannot_get_its_locks_stops_nobody_else(world: World, 
     async with world.pool.acquire() as connection, connection.transaction():
         await connection.fetch(LOCK, ada)
         with pytest.raises(StatementTooSlow) as caught:
-            await hurried.handover().run(stuck.batches)
-        await hurried.handover().run(free.batches)
+            await hurried.handover().hand_over_batches(stuck.batches)
+        await hurried.handover().hand_over_batches(free.batches)
         assert hurried.processor.recipients == ["user-2@people.example"]
     assert trouble_of(caught.value) is Trouble.PASSING
     await world.lose_leases()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published(hurried.processor)
     assert hurried.processor.recipients == ["user-1@people.example", "user-2@people.example"]
     for accepted in (stuck, free):
@@ -59,10 +59,10 @@ async def test_a_claim_that_takes_too_long_has_taken_nothing(world: World, hurri
     async with world.pool.acquire() as connection, connection.transaction():
         await connection.fetch("SELECT FROM batches WHERE id = ANY ($1) FOR UPDATE", list(accepted.batches))
         with pytest.raises(StatementTooSlow):
-            await hurried.handover().run(accepted.batches)
+            await hurried.handover().hand_over_batches(accepted.batches)
     rows = await world.pool.fetch("SELECT DISTINCT state, attempt FROM deliveries")
     assert [tuple(row) for row in rows] == [("queued", 0)]
-    await hurried.handover().run(accepted.batches)
+    await hurried.handover().hand_over_batches(accepted.batches)
     assert len(hurried.processor.sent) == 2
 
 

@@ -12,13 +12,13 @@ import httpx
 import pytest
 
 from mailer.actions import object_to_marketing, opt_out
-from mailer.actions.account import mark
+from mailer.actions.account_flags import mark
 from mailer.actions.rights import rectify
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, Standing
+from mailer.ports.pending_requests import Act
 from mailer.ports.rights import Correction
 from mailer.ports.standings import Flag
-from mailer.ports.wishes import Act
-from mailer.rendering.links import SERVICE, PreferencesToken, ReportToken, UndoToken, UnsubscribeToken
+from mailer.rendering.signed_links import SERVICE, PreferencesToken, ReportToken, UndoToken, UnsubscribeToken
 from tests.factories import BRAND, World, person
 from tests.integration.web_world import browse
 from tests.letters import LINKS, consents

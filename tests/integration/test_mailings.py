@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from mailer.events import MessageEvent
-from mailer.ledger.mailings import BATCH_SIZE
-from mailer.ports.ids import uuid7
 from mailer.ports.mailings import ReleaseRefused
-from mailer.ports.people import ImportRow
+from mailer.ports.recipient_import import ImportRow
 from mailer.ports.standings import Flag
+from mailer.ports.uuids import uuid7
+from mailer.postgres.mailings import BATCH_SIZE
 from tests.factories import BRAND, World, make_event, new_mailing, person, until, waiting
 
 
@@ -148,7 +148,7 @@ async def test_two_refs_with_one_address_are_one_copy(world: World) -> None:
             person(4, email="ADA@people.example"),
         ]
     )
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     states = await world.states(accepted.mailing_id)
     assert list(states.values()).count(("suppressed", "duplicate_address")) == 2
     assert list(states.values()).count(("handed_over", "")) == 2
@@ -160,7 +160,7 @@ async def test_the_active_account_gets_the_copy(world: World) -> None:
     await world.known(1, 2, email="ada@people.example")
     await world.standings.flag(BRAND, await world.id_of("user-1"), Flag.DEACTIVATED, True, "test")
     accepted = await world.accept({"refs": ["user-1", "user-2"]})
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {
         "user-1": ("suppressed", "deactivated"),
         "user-2": ("handed_over", ""),
@@ -173,7 +173,7 @@ async def test_two_closed_accounts_get_one_copy_of_legal_mail(world: World) -> N
         await world.standings.flag(BRAND, recipient_id, Flag.DEACTIVATED, True, "test")
     accepted = await world.accept({"refs": ["user-1", "user-2"]}, "breach")
     await world.mailings.release(accepted.mailing_id, "Grace")
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     assert await world.states(accepted.mailing_id) == {
         "user-1": ("handed_over", ""),
@@ -187,7 +187,7 @@ async def test_a_copy_counts_only_while_its_recipient_can_get_it(world: World) -
     moved = await world.accept([person(3, email="eve@people.example"), person(4, email="eve@people.example")])
     await world.standings.flag(BRAND, await world.id_of("user-1"), Flag.DEACTIVATED, True, "test")
     await world.known(3, email="new@people.example")
-    await world.handover().run([*closed.batches, *moved.batches])
+    await world.handover().hand_over_batches([*closed.batches, *moved.batches])
     assert await world.states(closed.mailing_id) == {
         "user-1": ("suppressed", "deactivated"),
         "user-2": ("handed_over", ""),
@@ -202,14 +202,14 @@ async def test_unknown_refs_say_so(world: World) -> None:
     [known] = await world.known(1)
     accepted = await world.accept({"refs": ["user-1", "ghost", "ghost"]}, "service")
     assert accepted.size == 2
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {
         "user-1": ("handed_over", ""),
         "ghost": ("suppressed", "no_address"),
     }
     breach = await world.accept({"refs": ["ghost"]}, "breach")
     await world.mailings.release(breach.mailing_id, "Grace")
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     assert await world.states(breach.mailing_id) == {"ghost": ("diverted", "written_notice")}
     assert known != await world.id_of("ghost")
@@ -220,7 +220,7 @@ async def test_a_ghost_that_becomes_known_gets_mail(world: World) -> None:
     await world.accept({"refs": ["user-1"]})
     await world.accept([person(1, collected_at="2001-01-01T00:00:00Z")])
     accepted = await world.accept({"refs": ["user-1"]})
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert world.processor.recipients == ["user-1@people.example"]
 
 
@@ -246,7 +246,7 @@ async def test_a_named_audience(world: World) -> None:
     accepted = await world.accept({"audience": "vip"})
     assert accepted.size == 5
     assert set(await world.states(accepted.mailing_id)) == {f"user-{n}" for n in range(5)}
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 5}
 
 
@@ -259,7 +259,7 @@ async def test_everyone(world: World) -> None:
     assert await world.mailings.has_audience(BRAND, "everyone")
     accepted = await world.accept({"audience": "everyone"})
     assert accepted.size == 4
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {
         ("handed_over", ""): 3,
         ("suppressed", "duplicate_address"): 1,
@@ -270,7 +270,7 @@ async def test_nobody_is_in_the_audience(world: World) -> None:
     """A mailing to nobody is finished as soon as the timekeeper looks."""
     accepted = await world.accept({"audience": "everyone"})
     assert (accepted.size, accepted.batches) == (0, ())
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     status = await world.mailings.status(accepted.mailing_id)
     assert status is not None
     assert (status.state, status.audience_size, status.counts) == ("finished", 0, {})
@@ -295,14 +295,14 @@ async def test_a_later_time(world: World) -> None:
     later = datetime.now(UTC) + timedelta(days=1)
     accepted = await world.accept([person(1)], send_at=later.isoformat())
     assert accepted.batches == ()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert world.broker.take() == []
     status = await world.mailings.status(accepted.mailing_id)
     assert status is not None
     assert status.state == "scheduled"
     await world.pool.execute("UPDATE mailings SET send_at = now()")
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     assert world.processor.recipients == ["user-1@people.example"]
 
@@ -312,7 +312,7 @@ async def test_a_breach_waits_for_a_second_person(world: World) -> None:
     accepted = await world.accept([person(1)], "breach", publisher="person:Dana")
     assert accepted.batches == ()
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert world.broker.take() == []
     for nobody, why in (
         ("dana", "person:dana published this mailing; a second person"),
@@ -330,7 +330,7 @@ async def test_a_breach_waits_for_a_second_person(world: World) -> None:
         await world.mailings.release(accepted.mailing_id, "Eve")
     with pytest.raises(ReleaseRefused, match="there is no mailing"):
         await world.mailings.release(uuid7(), "Grace")
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     status = await world.mailings.status(accepted.mailing_id)
     assert status is not None

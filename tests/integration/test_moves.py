@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from mailer.ports.deliveries import State
-from mailer.ports.ledger import Kind
+from mailer.ports.ledger_entry import Kind
 from tests.factories import World, person, until, waiting
 from tests.integration.test_deliveries import claimed, entry, intend, move
 

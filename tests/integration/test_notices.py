@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.actions.notices import finish, give_back, take
 from mailer.actions.suppression import take_over
-from mailer.ledger.control import PostgresHalts
-from mailer.ledger.notices import PostgresNotices
 from mailer.policy.outcome import Outcome, Result
+from mailer.ports.database_errors import DatabaseAway
 from mailer.ports.notices import WAITING, NoticeRefused, NoticeState, Selected
-from mailer.ports.outages import DatabaseAway
 from mailer.ports.suppressions import NewSuppression
+from mailer.postgres.halts import PostgresHalts
+from mailer.postgres.notices import PostgresNotices
 from tests.accounts import released, said
 from tests.factories import BRAND, FakeProcessor, World, open_world
 
@@ -53,11 +53,13 @@ async def test_no_crash_comes_between_a_diversion_and_its_notice(world: World) -
     breach = await world.accept({"refs": ["user-1"]}, "breach")
     await world.mailings.release(breach.mailing_id, "Dana")
     with pytest.raises(DatabaseAway):
-        await world.handover().run([row["id"] for row in await world.pool.fetch("SELECT id FROM batches")])
+        await world.handover().hand_over_batches(
+            [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
+        )
     assert (await world.states(breach.mailing_id), await queue(world)) == ({"user-1": ("queued", "")}, [])
     await world.lose_leases()
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     assert await world.states(breach.mailing_id) == {"user-1": ("diverted", "written_notice")}
     assert await queue(world) == [(ada, "no_electronic_consent", "open")]
@@ -123,7 +125,7 @@ async def test_a_cancelled_mailing_leaves_nothing_to_be_worked(world: World) -> 
     await world.mailings.release(breach.mailing_id, "Dana")
     world.processor.answer = lambda _: Outcome(Result.DEFERRED, 451, "4.3.0", "later")
     batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
-    await world.handover().run(batches)
+    await world.handover().hand_over_batches(batches)
     notices = PostgresNotices(world.pool, world.writers)
     [first, _] = await notices.list(Selected(), 10)
     await take(notices, [first.id], "Dana")
@@ -174,7 +176,9 @@ async def test_who_is_erased_while_a_relay_refuses_leaves_no_notice_to_be_worked
     await world.mailings.release(breach.mailing_id, "Dana")
     relay = Erasing(lambda _: Outcome(Result.BLOCKED, 554, "5.7.1", "no"))
     relay.world = world
-    await world.handover(relay).run([row["id"] for row in await world.pool.fetch("SELECT id FROM batches")])
+    await world.handover(relay).hand_over_batches(
+        [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
+    )
     assert [state for state, _ in (await world.states(breach.mailing_id)).values()] == ["diverted"]
     assert await queue(world) == [(ada, "blocked 5.7.1", "closed")]
 
@@ -184,9 +188,9 @@ async def test_what_an_older_worker_diverts_gets_its_notice_when_the_mailing_is_
     [ada] = await refusing(world, 1)
     breach = await released(world, {"refs": ["user-1"]})
     await world.pool.execute("DELETE FROM notices")
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert await queue(world) == [(ada, "unknown", "open")]
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert len(await queue(world)) == 1
     status = await world.mailings.status(breach.mailing_id)
     assert status is not None
@@ -195,7 +199,7 @@ async def test_what_an_older_worker_diverts_gets_its_notice_when_the_mailing_is_
 
 async def again(world: World, migration: str) -> None:
     """Takes a migration back, and makes it again: as a database of the version before has it made."""
-    [file] = resources.folder("migrations").glob(f"{migration}_*.sql")
+    [file] = bundled_files.folder("migrations").glob(f"{migration}_*.sql")
     up, down = file.read_text("utf-8").split("-- migrate:down")
     for step in (down, up):
         await world.pool.execute(step)

@@ -9,14 +9,14 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.opens import PostgresOpens
-from mailer.ledger.reports import PostgresReports
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.standing import TRACKING
-from mailer.ports.counts import Trace
 from mailer.ports.mailings import MailingStatus
+from mailer.ports.open_counts import Trace
 from mailer.ports.standings import Flag
-from mailer.rendering.links import ClickToken, OpenToken
+from mailer.postgres.open_counts import PostgresOpens
+from mailer.postgres.reports import PostgresReports
+from mailer.rendering.signed_links import ClickToken, OpenToken
 from tests.campaigns import mailed, members
 from tests.factories import BRAND, KEY, FakeProcessor, World, person
 from tests.hours import an_hour_later, clock_of, opens_of
@@ -149,7 +149,7 @@ async def test_who_bounces_fills_no_cell(world: World) -> None:
     refused = Outcome(Result.BLOCKED, 550, "5.7.1", "no")
     picky = FakeProcessor(lambda mail: Outcome(Result.ACCEPTED, 250) if "user-0@" in mail.recipient else refused)
     accepted = await world.accept(members(0, US=25))
-    await world.handover(picky).run(accepted.batches)
+    await world.handover(picky).hand_over_batches(accepted.batches)
     await world.upkeep.finish_mailings()
     later = await mailed(world, members(100, US=25))
     await world.pool.execute(
@@ -186,14 +186,14 @@ async def test_a_count_waits_for_the_cell_and_is_then_one(world: World) -> None:
             Outcome(Result.DEFERRED, 451, "4.7.1") if "user-1" in mail.recipient else Outcome(Result.ACCEPTED, 250)
         )
     )
-    await world.handover(late).run(accepted.batches)
+    await world.handover(late).hand_over_batches(accepted.batches)
     await fetch(world, accepted.mailing_id, 14)
     await an_hour_later(world)
     assert await stored(world) == dict.fromkeys(READ, 0)
     await world.pool.execute("UPDATE deliveries SET due_at = now() WHERE state = 'deferred'")
     await world.upkeep.batch_due(1000)
     batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
-    await world.handover().run(batches)
+    await world.handover().hand_over_batches(batches)
     await fetch(world, accepted.mailing_id, 11)
     await an_hour_later(world)
     assert [tuple(row) for row in await world.pool.fetch("SELECT machine, n FROM opens")] == [(False, 25)]
@@ -205,7 +205,7 @@ async def test_a_count_waits_for_the_cell_and_is_then_one(world: World) -> None:
 async def test_a_cancelled_mailing_forgets_what_was_read(world: World) -> None:
     """A large mailing that is stopped after one mail had a pixel; its fetches are dropped with its end."""
     accepted = await world.accept(members(0, US=501))
-    await world.handover().run(accepted.batches[1:])
+    await world.handover().hand_over_batches(accepted.batches[1:])
     assert COUNTS.search("".join(parts(read(world.processor.sent[0]))))
     await fetch(world, accepted.mailing_id, 30)
     await an_hour_later(world)

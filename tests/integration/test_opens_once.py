@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from asyncpg.transaction import Transaction
 
-from mailer.ledger.opens import STEP, PostgresOpens
-from mailer.ports.counts import Trace
+from mailer.ports.open_counts import Trace
+from mailer.postgres.open_counts import STEP, PostgresOpens
 from tests.campaigns import mailed, members
 from tests.factories import KEY, World
 from tests.hours import an_hour_later, opens_of
@@ -54,7 +54,7 @@ async def test_a_killed_process_loses_no_hour_that_is_over(world: World) -> None
     hour += 1
     await killed.write()
     assert await stored(world) == dict.fromkeys(READ, 0)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     hour += 1
     other = PostgresOpens(world.pool, world.policies, (KEY,), lambda: hour * STEP)
     assert (await other.write()).opens == {False: 7}

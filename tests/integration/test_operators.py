@@ -12,7 +12,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from mailer.runtime.operators import CLIENTS, Answer, OperatorPort
+from mailer.runtime.operator_port import CLIENTS, Answer, OperatorPort
 from mailer.runtime.process import STUCK, Pulse, paths_of, watched
 from mailer.runtime.readiness import Readiness
 from tests.acceptance.samples import event, people
@@ -106,13 +106,13 @@ async def test_readyz_names_each_problem() -> None:
     readiness, port = Readiness(), free_port()
     async with watched("worker", "127.0.0.1", port, readiness, []) as operators, _client(operators) as client:
         ready = await client.get("/readyz")
-        readiness.report("database", "it refuses writes; point MAILER_DATABASE_URL to the primary")
-        readiness.report("consumers", "none")
+        readiness.report_problem("database", "it refuses writes; point MAILER_DATABASE_URL to the primary")
+        readiness.report_problem("consumers", "none")
         down = await client.get("/readyz")
         shown = (await client.get("/metrics")).text
         lives = await client.get("/livez")
-        readiness.report("database", None)
-        readiness.report("consumers", None)
+        readiness.report_problem("database", None)
+        readiness.report_problem("consumers", None)
         again = await client.get("/readyz")
         over = (await client.get("/metrics")).text
     assert (ready.status_code, ready.json()) == (200, {"ready": True, "problems": {}})

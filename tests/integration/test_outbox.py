@@ -5,9 +5,9 @@ import json
 
 import asyncpg
 
-from mailer.ledger.outbox import OutboxPublisher, PostgresOutbox, publish_in_transaction
 from mailer.policy.identity import Identity, IdentityKind
 from mailer.ports.broker import Header, Message, publisher_of
+from mailer.postgres.outbox import OutboxPublisher, PostgresOutbox, publish_in_transaction
 from tests.factories import World, make_event, person, until
 
 SHOP = {Header.PUBLISHER: "key:shop"}

@@ -10,15 +10,15 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from mailer import EventRefused, publish_in_transaction, resources
-from mailer.broker.publisher import EventPublisher
+from mailer import EventRefused, bundled_files, publish_in_transaction
+from mailer.broker.event_publisher import EventPublisher
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import EVENTS, events_queue
-from mailer.ledger.migrations import migrate
-from mailer.ledger.outbox import OutboxPublisher
 from mailer.pipeline import consumers
 from mailer.ports.broker import Message, Unpublishable
 from mailer.ports.outbox import TAKEN_OCTETS
+from mailer.postgres.migrations import migrate
+from mailer.postgres.outbox import OutboxPublisher
 from tests.conftest import Server
 from tests.contract.brokers import BRAND, delete_everything, under_test
 from tests.factories import World, make_event, person, until
@@ -102,7 +102,7 @@ async def test_each_row_fails_alone(world: World, broker: RabbitBroker) -> None:
         await world.outbox.park(EVENTS, [Message(b"{}", KEY, f"good-{number}-{n}") for n in range(10)])
         await world.pool.execute(INSERT, *row)
     stop = asyncio.Event()
-    relay = asyncio.create_task(consumers.relay(world.outbox, broker, world.letters, "relay", stop))
+    relay = asyncio.create_task(consumers.relay_outbox(world.outbox, broker, world.letters, "relay", stop))
 
     async def empty() -> bool:
         return bool(await world.pool.fetchval("SELECT count(*) = 0 FROM outbox"))
@@ -121,7 +121,7 @@ async def test_what_was_there_before_the_constraints_becomes_dead_letters(
 ) -> None:
     """The migration moves it, and keeps what can go."""
     old = tmp_path / "migrations"
-    shutil.copytree(resources.folder("migrations"), old)
+    shutil.copytree(bundled_files.folder("migrations"), old)
     for file in old.glob("20261127*.sql"):
         file.unlink()
     name = f"mailer_test_{uuid.uuid4().hex[:12]}"
@@ -137,7 +137,7 @@ async def test_what_was_there_before_the_constraints_becomes_dead_letters(
             )
         await connection.execute(statement, EVENTS, KEY, None, "[]", "{}")
         await connection.execute(statement, EVENTS, KEY, "good", "{}", "{}")
-        await asyncio.to_thread(migrate, url, resources.folder("migrations"))
+        await asyncio.to_thread(migrate, url, bundled_files.folder("migrations"))
         assert await connection.fetchval("SELECT string_agg(message_id, ' ') FROM outbox") == "good"
         letters = await connection.fetch("SELECT message_id, octet_length(body) AS octets, kind FROM dead_letters")
         assert len(letters) == len(BAD) + 1

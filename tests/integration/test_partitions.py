@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.deliveries import _REFUSED, PostgresDeliveries, _columns, _packed
-from mailer.ledger.mailings import PostgresMailings
-from mailer.ledger.partitions import about, partition_of
-from mailer.policy.rates import rates_of
+from mailer.policy.frequency_counts import rates_of
 from mailer.ports.deliveries import Move, State
+from mailer.postgres.deliveries import _REFUSED, PostgresDeliveries, _columns, _packed
+from mailer.postgres.mailings import PostgresMailings
+from mailer.postgres.partitions import about, partition_of
 from tests.factories import World, make_event, new_mailing, person
 
 LOCKED = """
@@ -71,7 +71,7 @@ async def test_a_hand_over_locks_the_partition_of_its_mailing(ten_years: World, 
         moves = [Move(row.mailing_id, row.recipient_id, row.attempt, State.CLAIMED, State.HELD) for row in claim.rows]
         assert not await pool.fetch(about(_REFUSED, partition), *_packed(_columns(moves)), claim.token)
         await deliveries.finish(claim.token, None)
-        await world.handover(deliveries=deliveries).run(accepted.batches)
+        await world.handover(deliveries=deliveries).hand_over_batches(accepted.batches)
 
     locked = await locked_by(world, plans, act)
     assert locked == {partition, f"ledger{month}", f"ledger_notes{month}"}
@@ -99,7 +99,7 @@ async def test_mailings_of_several_months_are_handed_over_together(ten_years: Wo
     old, new = new_mailing(make_event([person(1)])), new_mailing(make_event([person(2)]))
     floor = await world.pool.fetchval("SELECT uuid_floor(now() + interval '40 days')")
     accepted = await world.mailings.accept([old, replace(new, id=floor)])
-    await world.handover().run([batch for one in accepted for batch in one.batches])
+    await world.handover().hand_over_batches([batch for one in accepted for batch in one.batches])
     assert len(world.processor.sent) == 2
     assert {one.mailing_id for one in accepted} == {old.id, floor}
     assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0

@@ -15,14 +15,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from mailer.events import Person
-from mailer.ledger.addresses import AddressHasher
-from mailer.pipeline import pushing
-from mailer.pipeline.pushing import Push
-from mailer.policy.parties import Partner
-from mailer.ports.partners import PostRefused
-from mailer.ports.people import ImportRow
+from mailer.pipeline import partner_sync
+from mailer.pipeline.partner_sync import PartnerSync
+from mailer.policy.third_parties import Partner
+from mailer.ports.partners import WebhookRefused
+from mailer.ports.recipient_import import ImportRow
 from mailer.ports.suppressions import NewSuppression
-from mailer.processors.post import post
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.processors.webhook import post_json
 from tests.campaigns import commands
 from tests.factories import BRAND, World, person, until
 
@@ -116,28 +116,28 @@ def partner_server(answer: list[int]) -> Iterator[tuple[str, list[dict[str, Any]
         server.shutdown()
 
 
-def push_to(world: World, url: str) -> Push:
+def push_to(world: World, url: str) -> PartnerSync:
     """A push to the shop at this address."""
     policy = world.policies[BRAND]
     [shop] = policy.partners
     told = Partner.model_validate(shop.model_dump() | {"push_url": url})
-    return Push(world.partners, post, {BRAND: policy.model_copy(update={"partners": (told,)})})
+    return PartnerSync(world.partners, post_json, {BRAND: policy.model_copy(update={"partners": (told,)})})
 
 
 async def test_new_ones_are_posted_until_they_are_taken(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A partner is posted what is new, signed, in portions; what it refuses, or what leads elsewhere, comes again."""
-    monkeypatch.setattr(pushing, "AT_ONCE", 2)
+    monkeypatch.setattr(partner_sync, "AT_ONCE", 2)
     for recipient_id in await world.known(1, 2, 3):
         await world.standings.opt_out(BRAND, recipient_id, "*", "test")
     wanted = [hashed(world, f"user-{n}@people.example") for n in (1, 2, 3)]
     with partner_server([503, 302]) as (url, got):
         push = push_to(world, url)
         for _ in range(2):
-            await push.once()
+            await push.sync_partners()
             assert (await world.partners.told(BRAND, SHOP)).pushed == 0
-        await push.once()
+        await push.sync_partners()
         assert [opened(signed)["suppressed"] for signed in got] == [wanted[:2], wanted[:2], wanted[:2], wanted[2:]]
-        await push.once()
+        await push.sync_partners()
         assert len(got) == 4
     told = await world.partners.told(BRAND, SHOP)
     assert (told.suppressions, told.pushed) == (3, 3)
@@ -149,9 +149,9 @@ async def test_a_partner_that_is_not_there(world: World, capsys: pytest.CaptureF
     await world.standings.opt_out(BRAND, ada, "*", "test")
     with partner_server([]) as (url, _):
         pass
-    with pytest.raises(PostRefused):
-        await post(url, b"{}")
-    await push_to(world, url).once()
+    with pytest.raises(WebhookRefused):
+        await post_json(url, b"{}")
+    await push_to(world, url).sync_partners()
     said = capsys.readouterr().out
     assert SHOP in said
     assert "people.example" not in said

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from mailer.events import Person
-from mailer.ledger.people import Known, upsert
 from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.ports.people import ImportRow
+from mailer.ports.recipient_import import ImportRow
+from mailer.postgres.people import Known, upsert
 from tests.factories import BRAND, World, make_event, new_mailing, person, until, waiting
 
 EARLY, LATE = "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"
@@ -137,7 +137,7 @@ async def test_an_opt_out_survives_everything(world: World, scope: str) -> None:
         await world.importer().write([ImportRow(Person(ref="user-1", email=email))])
         assert await opted_out(world, "user-1") == {scope}
         accepted = await world.accept([person(1, email=email)])
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
         assert await world.states(accepted.mailing_id) == {"user-1": ("suppressed", "opted_out")}
     assert world.processor.sent == []
 
@@ -299,7 +299,7 @@ async def test_people_and_hand_overs_do_not_deadlock(world: World) -> None:
     async def send() -> None:
         for _ in range(4):
             accepted = await world.accept({"audience": "everyone"})
-            await world.handover().run(accepted.batches)
+            await world.handover().hand_over_batches(accepted.batches)
 
     await asyncio.wait_for(asyncio.gather(*(change(turn) for turn in range(3)), send(), send()), 60)
     assert (await world.ledger.verify()).faults == ()

@@ -17,18 +17,18 @@ import aiosmtplib
 import pytest
 from typer.testing import CliRunner
 
-from mailer import resources, signing
-from mailer.actions.imports import Rejected
+from mailer import bundled_files, signing_keys
+from mailer.actions.recipient_import import Rejected
 from mailer.cli import app
-from mailer.cli.files import Rejects
+from mailer.cli.import_files import Rejects
 from mailer.cli.templates import show
-from mailer.embedded.passing import let_pass
-from mailer.ledger.migrations import migrate
-from mailer.pipeline.remembering import Remembered
-from mailer.ports.control import Change, Memory
+from mailer.embedded.folder_access import let_pass
+from mailer.pipeline.restore_marker import FileRestoreMarkers
+from mailer.ports.halts import Change, Memory
+from mailer.postgres.migrations import migrate
 from mailer.processors.capture import CaptureServer
-from mailer.rendering.samples import preview
-from mailer.runtime.private import private
+from mailer.rendering.template_samples import preview
+from mailer.runtime.private_files import private
 from mailer.settings import read_settings
 from tests.factories import BRAND, templates
 
@@ -50,7 +50,7 @@ def test_no_process_list_shows_the_databases_password(database_url: str, monkeyp
         return real(command, **options)
 
     monkeypatch.setattr(subprocess, "run", run)
-    migrate(secret, resources.folder("migrations"))
+    migrate(secret, bundled_files.folder("migrations"))
     [(command, environment)] = begun
     assert "s3cret-word" not in " ".join(command)
     assert "s3cret-word" in environment
@@ -94,7 +94,7 @@ def test_settings_and_tokens_that_all_can_read_are_named(
         (tmp_path / name).touch(mode=0o600)
         (tmp_path / name).chmod(mode)
     url = "smtps://me@relay.example?auth=XOAUTH2&token_file=token"
-    found = signing.exposed(read_settings(processors=(url,)))
+    found = signing_keys.exposed(read_settings(processors=(url,)))
     assert len(found) == problems
     assert [f"chmod o= {name}" in text for text, name in zip(found, ("token", ".env"), strict=False)] == [
         True
@@ -146,7 +146,7 @@ def test_a_dkim_key_that_all_can_read_is_named(tmp_path: Path, mode: int, proble
     file = tmp_path / "key.pem"
     file.write_text("x")
     file.chmod(mode)
-    found = signing.exposed(read_settings(dkim=(f"a.example:s1:{file}", f"b.example:s1:{file}")))
+    found = signing_keys.exposed(read_settings(dkim=(f"a.example:s1:{file}", f"b.example:s1:{file}")))
     assert len(found) == problems
     assert all(f"chmod o= {file}" in text for text in found)
 
@@ -170,7 +170,7 @@ def captured(folder: Path) -> None:
 
 def remembered(folder: Path) -> None:
     """The database that a process saw, its trace, and a change of somebody's standing."""
-    notes, now = Remembered(folder), datetime.now(UTC)
+    notes, now = FileRestoreMarkers(folder), datetime.now(UTC)
     notes.write(Memory(uuid4(), 1, "x"), ())
     notes.begin(uuid4())
     notes.note(uuid4(), 1)

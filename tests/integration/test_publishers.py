@@ -2,9 +2,9 @@
 
 import pytest
 
-from mailer.ledger.publishers import PostgresPublishers
 from mailer.policy.identity import Identity, IdentityKind
-from mailer.policy.publishers import Publisher, Rights
+from mailer.policy.publisher_rights import Publisher, Rights
+from mailer.postgres.publishers import PostgresPublishers
 from tests.chains import faults
 from tests.factories import World
 from tests.publishers import everything, issue_key

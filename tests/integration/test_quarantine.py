@@ -10,10 +10,10 @@ import pytest
 
 from mailer.actions.bounce import Bounces
 from mailer.actions.quarantine import JudgementRefused, settle
-from mailer.ledger.quarantine import PostgresQuarantine
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.suspicion import LEAST_REFUSALS, Tally
+from mailer.policy.refusal_suspicion import LEAST_REFUSALS, Tally
 from mailer.ports.quarantine import Refusal, Selection, Verdict
+from mailer.postgres.quarantine import PostgresQuarantine
 from tests.factories import ACCEPTED, FakeProcessor, World, person
 from tests.processes import Stack
 
@@ -48,7 +48,7 @@ async def dead(world: World) -> int:
 
 async def go_on(world: World, processor: FakeProcessor | None = None) -> None:
     """What is due is batched, published and handed over."""
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published(processor)
 
 
@@ -59,7 +59,7 @@ async def refuse_singly(world: World, *steps: int) -> AsyncIterator[list[UUID]]:
     for step in steps:
         accepted = [await world.accept([person(next(number))]) for _ in range(step)]
         for mailing in accepted:
-            await handover.run(mailing.batches)
+            await handover.hand_over_batches(mailing.batches)
         yield [mailing.mailing_id for mailing in accepted]
 
 
@@ -68,7 +68,7 @@ async def test_a_relay_begins_to_refuse_everyone(world: World) -> None:
     accepted = await world.accept([person(n) for n in range(2000)])
     taken = 500
     broken = FakeProcessor(lambda _: ACCEPTED if len(broken.sent) < taken else REFUSED)
-    await world.handover(broken).run(accepted.batches)
+    await world.handover(broken).hand_over_batches(accepted.batches)
     found = await states(world, accepted.mailing_id)
     believed = found["failed", "5.1.1"]
     assert found == {
@@ -101,13 +101,13 @@ async def test_a_finished_mailing_is_open_again_for_what_is_dismissed(world: Wor
     """What failed before the trip is made again too once its refusal is dismissed; then the mailing is finished."""
     [[first, *_]] = [mailings async for mailings in refuse_singly(world, LEAST_REFUSALS)]
     assert await world.states(first) == {"user-0": ("failed", "5.1.1")}
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await judge(world, Verdict.DISMISSED)
     status = await world.mailings.status(first)
     assert status is not None
     assert status.state != "finished"
     await go_on(world)
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert await world.states(first) == {"user-0": ("handed_over", "")}
     status = await world.mailings.status(first)
     assert status is not None
@@ -117,7 +117,7 @@ async def test_a_finished_mailing_is_open_again_for_what_is_dismissed(world: Wor
 async def test_believed_by_a_person(world: World) -> None:
     """The addresses die and the deliveries fail, each on record with who said so; who has a new address keeps it."""
     accepted = await world.accept([person(n) for n in range(30)])
-    await world.handover(FakeProcessor(lambda _: REFUSED)).run(accepted.batches)
+    await world.handover(FakeProcessor(lambda _: REFUSED)).hand_over_batches(accepted.batches)
     await world.known(7, email="new@people.example")
     assert await judge(world, Verdict.BELIEVED) == 30
     assert await states(world, accepted.mailing_id) == {("failed", "5.1.1"): 30}
@@ -137,7 +137,7 @@ async def test_one_domain_alone(world: World) -> None:
     accepted = await world.accept([*people, person(640, email="gone@people.example")])
     gone = ("@broken.example", "gone@")
     processor = FakeProcessor(lambda outgoing: REFUSED if any(x in outgoing.recipient for x in gone) else ACCEPTED)
-    await world.handover(processor).run(accepted.batches)
+    await world.handover(processor).hand_over_batches(accepted.batches)
     assert await dead(world) == 1
     [group] = await open_quarantine(world).groups("fake")
     assert (group.domain, group.waiting, dict(group.statuses)) == ("broken.example", 40, {"5.1.1": 40})

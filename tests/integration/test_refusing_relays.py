@@ -14,15 +14,15 @@ import pytest
 from structlog.testing import capture_logs
 
 from mailer.pipeline.handover import HandOver
-from mailer.pipeline.press import Press
-from mailer.pipeline.relays import Relays
+from mailer.pipeline.processor_conditions import ConditionReporter
 from mailer.pipeline.routing import NO_CONNECTION, NoRoute
-from mailer.pipeline.verdicts import UNUSABLE, without_route
+from mailer.pipeline.transitions import UNUSABLE, after_no_route
 from mailer.policy.category import Lane
+from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
-from mailer.ports.relays import RelayState
+from mailer.ports.processor_states import RelayState
 from mailer.processors.smtp import SmtpProcessor
+from mailer.rendering.mailing import MailingRenderer
 from mailer.runtime.readiness import Readiness
 from tests.campaigns import commands
 from tests.factories import ACCEPTED, FakeProcessor, World, person
@@ -73,7 +73,9 @@ async def breach(world: World, people: int) -> UUID:
 async def run_all(world: World, handover: HandOver) -> None:
     """Runs whatever waits, as if its time had come."""
     await world.due_now()
-    await handover.run([row["id"] for row in await world.pool.fetch("SELECT id FROM batches ORDER BY id")])
+    await handover.hand_over_batches(
+        [row["id"] for row in await world.pool.fetch("SELECT id FROM batches ORDER BY id")]
+    )
 
 
 @pytest.mark.parametrize("kind", REFUSALS)
@@ -87,10 +89,11 @@ async def test_a_relay_that_refuses_us_fails_nobody(world: World, stack: AsyncEx
         for _ in range(3):
             await run_all(world, handover)
     assert set((await world.states(mailing_id)).values()) == {("queued", "")}
-    assert handover.routes.conditions["relay"].state == state
+    assert handover.routes.processor_conditions["relay"].state == state
     assert [line["state"] for line in logs if line["event"] == "a relay is in trouble"] == [state]
     assert isinstance(
-        handover.routes.choose(world.policies["interpals"], "notice", datetime.now(UTC), lane=Lane.BREACH), NoRoute
+        handover.routes.choose_processor(world.policies["interpals"], "notice", datetime.now(UTC), lane=Lane.BREACH),
+        NoRoute,
     )
     server.script.clear()
     if kind == "no-password":
@@ -134,7 +137,7 @@ async def test_another_relay_carries_what_one_lacks(
     handovers = world.handover_by([processor, spare]), world.handover_by([processor])
     for mailing_id, handover in zip(mailings, handovers, strict=True):
         [batch] = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", mailing_id)
-        await handover.run([batch["id"]])
+        await handover.hand_over_batches([batch["id"]])
     states = [(await world.states(mailing_id)).popitem()[1] for mailing_id in mailings]
     assert states == [SENT, ("failed", status)]
     assert (len(spare.sent), lacking.taken) == (1, [])
@@ -152,12 +155,12 @@ async def test_one_refused_recipient_keeps_nobody_from_the_relay(world: World) -
     first = FakeProcessor(answer, "first")
     handover = world.handover_by([first])
     for number in (3, 1, 2, 3, 4, 3, 3):
-        await handover.run((await world.accept([person(number)])).batches)
-    assert handover.routes.conditions["first"].state == "refuses_some"
+        await handover.hand_over_batches((await world.accept([person(number)])).batches)
+    assert handover.routes.processor_conditions["first"].state == "refuses_some"
     states = Counter(row["state"] for row in await world.pool.fetch("SELECT state FROM deliveries"))
     assert states == {"handed_over": 3, "queued": 1, "deferred": 3}
     await world.due_now()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await run_all(world, world.handover_by([first, FakeProcessor(name="spare", weight=0)]))
     states = Counter(row["state"] for row in await world.pool.fetch("SELECT state FROM deliveries"))
     assert states == {"handed_over": 7}
@@ -181,9 +184,9 @@ async def offer_for(
             "UPDATE deliveries SET tried_at = now() - $1::interval WHERE tried_at IS NOT NULL", age
         )
         await world.due_now()
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await run_all(world, handover)
-        await handover.run((await world.accept([person(900 + number)], others)).batches)
+        await handover.hand_over_batches((await world.accept([person(900 + number)], others)).batches)
 
 
 @pytest.mark.parametrize(
@@ -258,12 +261,12 @@ async def test_a_relay_that_denies_everybody_gives_nobody_up(world: World, peopl
     """However few and however long, mail waits for a relay that takes none, also if it took some before."""
     broken = denying()
     handover = world.handover_by([broken])
-    await handover.run((await world.accept([person(500)])).batches)
+    await handover.hand_over_batches((await world.accept([person(500)])).batches)
     broken.answer = lambda _: Outcome(Result.UNSENT, 554, "5.7.1", "Relay access denied", Trouble.REFUSED)
     accepted = await world.accept([person(n) for n in range(people)])
     for _ in range(4):
         await world.pool.execute("UPDATE deliveries SET tried_at = now() - interval '90 days'")
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
         await run_all(world, handover)
     assert set((await world.states(accepted.mailing_id)).values()) == {("queued", "")}
 
@@ -297,12 +300,12 @@ async def test_what_workers_find_is_seen(world: World, tmp_path: Path, database_
     )
     accepted = await world.accept([person(1)])
     handover, ready = world.handover_by([away]), Readiness()
-    relays = Relays(handover.routes, world.processors, "worker-1", ready)
-    await relays.look()
+    relays = ConditionReporter(handover.routes, world.processors, "worker-1", ready)
+    await relays.report_changes()
     assert [state.state for state in await world.processors.states()] == ["unused"]
     assert ready.problems == {}
-    await handover.run(accepted.batches)
-    await relays.look()
+    await handover.hand_over_batches(accepted.batches)
+    await relays.report_changes()
     [state] = await world.processors.states()
     assert (state.state, state.error, state.remedy, state.workers) == (
         "auth_refused",
@@ -346,8 +349,8 @@ def test_a_notice_that_no_relay_takes_is_written_in_the_end() -> None:
     service = press_of("service", released_at=now - timedelta(days=60))
     lasting, just_begun = NoRoute(NO_CONNECTION, None, now, UNUSABLE), NoRoute(NO_CONNECTION, None, now)
 
-    def written(press: Press, route: NoRoute) -> bool:
-        return without_route(row_of(press, ADA), press, press.category, route, now) is not None
+    def written(press: MailingRenderer, route: NoRoute) -> bool:
+        return after_no_route(row_of(press, ADA), press, press.category, route, now) is not None
 
     assert written(notice, lasting)
     assert not written(notice, just_begun)
@@ -365,6 +368,6 @@ async def test_who_was_given_nothing_was_handed_no_data(world: World) -> None:
         ("loser", Outcome(Result.IN_DOUBT, text="lost after the final dot")),
     ):
         accepted = await world.accept([person(n) for n in range(3)])
-        await world.handover(FakeProcessor(lambda _, answer=answer: answer, name)).run(accepted.batches)  # type: ignore[misc]
+        await world.handover(FakeProcessor(lambda _, answer=answer: answer, name)).hand_over_batches(accepted.batches)  # type: ignore[misc]
     holders = {holder.processor: holder.handovers for holder in await world.processors.holders()}
     assert holders == {"taker": 3, "loser": 3}

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.rehashing import rehash
 from mailer.ports.suppressions import NewSuppression
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.rehashing import rehash
 from mailer.rendering.mailboxes import folded
 from tests.accounts import said
 from tests.factories import BRAND, World, open_world, person
@@ -43,7 +43,7 @@ async def optional_mail(world: World, *people: dict[str, object]) -> list[str]:
     """The people who get a newsletter."""
     world.processor.sent.clear()
     accepted = await world.accept([*people])
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     return world.processor.recipients
 
 

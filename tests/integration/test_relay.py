@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import structlog
 
 from mailer.pipeline import consumers
-from mailer.pipeline.overtime import Overtime
-from mailer.pipeline.persisting import Persisting
+from mailer.pipeline.background_hand_overs import HandOverTasks
+from mailer.pipeline.message_retries import MessageRetries
 from mailer.policy.category import Lane
 from mailer.ports.broker import BrokerUnavailable, Header, Message, QueueRefused, Received, Unroutable
 from tests.brokers import FakeBroker
@@ -18,7 +18,7 @@ from tests.factories import FakeReceived, World, person, plain_event, received, 
 async def relayed(world: World, done: Callable[[], bool]) -> None:
     """Relays until something has come about."""
     stop = asyncio.Event()
-    relay = asyncio.create_task(consumers.relay(world.outbox, world.broker, world.letters, "relay", stop))
+    relay = asyncio.create_task(consumers.relay_outbox(world.outbox, world.broker, world.letters, "relay", stop))
 
     async def condition() -> bool:
         return done()
@@ -44,7 +44,7 @@ async def test_what_is_parked_is_published(world: World) -> None:
     """Rows that are there before and after it starts are published with their publisher, and go."""
     await world.outbox.park("mailer.events", [message(1)])
     stop = asyncio.Event()
-    relay = asyncio.create_task(consumers.relay(world.outbox, world.broker, world.letters, "relay", stop))
+    relay = asyncio.create_task(consumers.relay_outbox(world.outbox, world.broker, world.letters, "relay", stop))
 
     async def arrived(n: int) -> bool:
         return len(world.broker.published) == n
@@ -87,7 +87,7 @@ async def test_a_broker_that_is_away(world: World) -> None:
 
     world.broker.refuses = refuse
     stop = asyncio.Event()
-    relay = asyncio.create_task(consumers.relay(world.outbox, world.broker, world.letters, "relay", stop))
+    relay = asyncio.create_task(consumers.relay_outbox(world.outbox, world.broker, world.letters, "relay", stop))
 
     async def put_back() -> bool:
         return asked > 0 and bool(await world.pool.fetchval("SELECT owner IS NULL AND lease_until IS NULL FROM outbox"))
@@ -121,8 +121,8 @@ async def test_a_dead_letter_whose_queue_refuses_holds_up_no_others(world: World
     missing = FakeReceived(message(1))
     others = [received(plain_event({"refs": ["a"]})) for _ in range(3)]
     world.broker.refuses = lambda _: QueueRefused("its queue may be full")
-    keep = consumers.keep_dead(world.letters, world.broker, lambda exchange, key: key == "b1.newsletter")
-    await asyncio.wait_for(Persisting("mailer.dead", keep, asyncio.Event()).take([missing, *others]), 30)
+    keep = consumers.store_dead_letters(world.letters, world.broker, lambda exchange, key: key == "b1.newsletter")
+    await asyncio.wait_for(MessageRetries("mailer.dead", keep, asyncio.Event()).handle_messages([missing, *others]), 30)
     assert {item.settled for item in (missing, *others)} == {"ack"}
     assert [letter.kind for letter in await world.letters.list(10)][-1] == "missing_queue"
     assert len(await world.letters.list(10)) == 4
@@ -150,7 +150,7 @@ async def test_dead_letters_become_rows(world: World) -> None:
         FakeReceived(Message(b"2", "nobody.service"), "mailer.events"),
         FakeReceived(Message(b"3", "a.\0", "m\0", {Header.REASON: "why\0"}), "mailer.dead"),
     ]
-    await consumers.keep_dead(world.letters, world.broker)(arrived)
+    await consumers.store_dead_letters(world.letters, world.broker)(arrived)
     assert [item.settled for item in arrived] == ["ack"] * 3
     third, second, first = await world.letters.list(10)
     assert (first.reason, first.publisher, first.exchange) == ("v: is required", "broker:shop", "mailer.events")
@@ -174,7 +174,9 @@ async def test_batches_are_handed_over(world: World) -> None:
     bad = [FakeReceived(Message(body, "newsletter"), "mailer.batches") for body in bodies]
     good = FakeReceived(Message(b'{"batch": %d}' % accepted.batches[0], "newsletter"), "mailer.batches")
     gone = FakeReceived(Message(b'{"batch": 999999}', "newsletter"), "mailer.batches")
-    await consumers.hand_over_batches(Overtime(world.handover()), Lane.NEWSLETTER, asyncio.Event())([*bad, good, gone])
+    await consumers.hand_over_batches(HandOverTasks(world.handover()), Lane.NEWSLETTER, asyncio.Event())(
+        [*bad, good, gone]
+    )
     assert [str(item.settled)[:8] for item in bad] == ["rejected"] * 7
     assert (good.settled, gone.settled) == ("ack", "ack")
     assert world.processor.recipients == ["user-1@people.example"]
@@ -186,7 +188,7 @@ async def test_batches_not_begun_at_a_stop_are_left_to_others(world: World) -> N
     stop = asyncio.Event()
     stop.set()
     item = FakeReceived(Message(b'{"batch": %d}' % accepted.batches[0], "newsletter"), "mailer.batches")
-    await consumers.hand_over_batches(Overtime(world.handover()), Lane.NEWSLETTER, stop)([item])
+    await consumers.hand_over_batches(HandOverTasks(world.handover()), Lane.NEWSLETTER, stop)([item])
     assert item.settled == "released"
     assert world.processor.sent == []
 
@@ -207,8 +209,8 @@ class Absent(FakeBroker):
 async def test_a_broker_that_is_waited_for_does_not_keep_a_worker_from_ending(world: World) -> None:
     """A consumer that has never connected ends when it is told to."""
     stop = asyncio.Event()
-    handle = consumers.keep_dead(world.letters, world.broker)
-    loop = asyncio.create_task(consumers.consume(Absent(), "mailer.dead", 1, handle, stop))
+    handle = consumers.store_dead_letters(world.letters, world.broker)
+    loop = asyncio.create_task(consumers.consume_queue(Absent(), "mailer.dead", 1, handle, stop))
     await asyncio.sleep(0)
     stop.set()
     await asyncio.wait_for(loop, 60)
@@ -218,7 +220,7 @@ async def test_events_are_held_until_they_can_be_handled(world: World) -> None:
     """While the database is away messages stay in hand, handled when it is back, or left unsettled at a stop."""
     stop, failures = asyncio.Event(), 0
     item = received(plain_event([person(1)]))
-    handle = consumers.take_in(world.intake(), Lane.NEWSLETTER)
+    handle = consumers.accept_events(world.intake(), Lane.NEWSLETTER)
 
     async def flaky(arrived: Sequence[Received]) -> None:
         nonlocal failures
@@ -227,7 +229,7 @@ async def test_events_are_held_until_they_can_be_handled(world: World) -> None:
             raise ConnectionError("the database is away")
         await handle(arrived)
 
-    await asyncio.wait_for(Persisting("mailer.events.newsletter", flaky, stop).take([item]), 20)
+    await asyncio.wait_for(MessageRetries("mailer.events.newsletter", flaky, stop).handle_messages([item]), 20)
     assert (failures, item.settled) == (2, "ack")
     held = received(plain_event([person(2)]))
 
@@ -235,7 +237,7 @@ async def test_events_are_held_until_they_can_be_handled(world: World) -> None:
         stop.set()
         raise ConnectionError("the database is away")
 
-    await asyncio.wait_for(Persisting("mailer.events.newsletter", broken, stop).take([held]), 20)
+    await asyncio.wait_for(MessageRetries("mailer.events.newsletter", broken, stop).handle_messages([held]), 20)
     assert held.settled is None
 
 
@@ -251,7 +253,7 @@ async def test_consuming_stops_when_told(world: World) -> None:
 
     for broker in (world.broker, Away()):
         stop = asyncio.Event()
-        task = asyncio.create_task(consumers.consume(broker, "mailer.events.service", 5, never, stop))  # type: ignore[arg-type]  # one is no broker at all
+        task = asyncio.create_task(consumers.consume_queue(broker, "mailer.events.service", 5, never, stop))  # type: ignore[arg-type]  # one is no broker at all
         await asyncio.sleep(0)
         stop.set()
         await asyncio.wait_for(task, 60)

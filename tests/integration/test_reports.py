@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mailer.ledger.reports import PostgresReports
 from mailer.ports.reports import Report, ReportRefused
+from mailer.postgres.reports import PostgresReports
 from tests.campaigns import commands, fetched, mailed, members
 from tests.factories import BRAND, World
 from tests.integration.web_world import KEY
@@ -76,7 +76,7 @@ async def test_a_report_waits_for_the_end(world: World) -> None:
     with pytest.raises(ReportRefused, match="1 of 2 mailings of spring are not finished"):
         await reports.issue(BRAND, "spring", MINIMUM)
     assert await world.pool.fetchval("SELECT count(*) FROM reports") == 0
-    await world.handover().run(later.batches)
+    await world.handover().hand_over_batches(later.batches)
     await world.upkeep.finish_mailings()
     assert (await report(world, "spring")).people == 60
     for unknown in ("sprin", "", "\0", "\ud800", str(later.mailing_id)):
@@ -130,7 +130,7 @@ async def test_who_moves_is_not_found(world: World) -> None:
     await campaign(world, "before", people)
     await world.pool.execute("UPDATE recipients SET country = 'BR' WHERE ref = 'user-0'")
     mailing = await world.accept({"refs": [known["ref"] for known in people]}, campaign="after")
-    await world.handover().run(mailing.batches)
+    await world.handover().hand_over_batches(mailing.batches)
     await world.upkeep.finish_mailings()
     after = await report(world, "after")
     assert (after.people, after.breakdowns) == (80, {"country": None, "locale": {"us": 40, "br": 40}})

@@ -7,22 +7,22 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.account import UnknownRecipient, mark
+from mailer.actions.account_flags import UnknownRecipient, mark
 from mailer.actions.disclosure import DisclosureRefused, disclose
-from mailer.actions.hold import HoldRefused, hold, lift_hold
+from mailer.actions.legal_hold import HoldRefused, hold, lift_hold
 from mailer.actions.rights import erase, export, known_child, rectify
 from mailer.events import Person
-from mailer.ledger.coverage import coverage
-from mailer.ledger.rights import PostgresRights
-from mailer.policy.document import Policy
+from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
+from mailer.policy.policy_file import Policy
 from mailer.ports.broker import Message
 from mailer.ports.dead_letters import DeadKind
-from mailer.ports.people import ImportRow
+from mailer.ports.recipient_import import ImportRow
 from mailer.ports.rights import Correction, Disclosure, ErasureBlocked, NoHold, RecipientErased
 from mailer.ports.standings import Flag
-from mailer.web.archive import archive_page
+from mailer.postgres.coverage import coverage
+from mailer.postgres.rights import PostgresRights
+from mailer.web.data_archive import archive_page
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, controllers, person, policies
 from tests.integration.web_world import browse
 from tests.publishers import issue_key
@@ -62,7 +62,7 @@ async def test_an_erasure_empties_what_hangs_on_the_person(world: World) -> None
     ada, bob = await world.known(1, 2)
     alone = await world.accept([person(1, context={"a": "Ada"})], attachments=[FILE])
     both = await world.accept([person(1, context={"a": "Ada"}), person(2, context={"a": "Bob"})])
-    await world.handover().run((*alone.batches, *both.batches))
+    await world.handover().hand_over_batches((*alone.batches, *both.batches))
     for table, values in HANGING.items():
         for recipient_id in (ada, bob):
             await world.pool.execute(f"INSERT INTO {table} VALUES {values}", recipient_id, both.mailing_id)  # noqa: S608
@@ -110,7 +110,7 @@ async def test_an_inviter_is_forgotten_too(world: World) -> None:
 async def test_who_held_data_is_listed_and_confirms(world: World) -> None:
     """Each processor that was handed something is to erase it within a month; when it did stands in the ledger."""
     [ada] = await world.known(1)
-    await world.handover().run((await world.accept({"refs": ["user-1"]})).batches)
+    await world.handover().hand_over_batches((await world.accept({"refs": ["user-1"]})).batches)
     done = await erase(world.rights, POLICY, ada, "test")
     [keeper] = done.keepers
     assert (keeper.processor, keeper.country, keeper.contract) == ("fake", "ZZ", "none")
@@ -171,7 +171,7 @@ async def test_a_mailing_that_names_the_erased_ref_says_so(world: World) -> None
     ada, _ = await world.known(1, 2)
     await erased(world)
     accepted = await world.accept({"refs": ["user-1", "user-2"]})
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     hidden = world.hasher.erased_ref(BRAND, "user-1")
     assert await world.states(accepted.mailing_id) == {hidden: ("suppressed", "erased"), "user-2": ("handed_over", "")}
     old = await world.accept([person(1, context={"a": "Ada"}, collected_at="2020-01-01T00:00:00Z")])
@@ -202,7 +202,7 @@ async def test_what_waits_is_cancelled(world: World, state: str) -> None:
     assert told["routing_key"] == f"{BRAND}.newsletter.cancelled"
     [mailing] = json.loads(told["body"])["mailings"]
     assert mailing["deliveries"] == [{"ref": "user-1", "reason": "erased", "attempt": 0}]
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     await world.upkeep.finish_mailings()
     status = await world.mailings.status(accepted.mailing_id)
     assert status is not None
@@ -311,7 +311,7 @@ async def test_a_copy_of_who_got_nothing(world: World) -> None:
 
 async def test_purges_are_due_where_it_was_promised(world: World) -> None:
     """A finished mailing of a brand that promised nothing about retention is nobody's to purge."""
-    await world.handover().run((await world.accept([person(1)])).batches)
+    await world.handover().hand_over_batches((await world.accept([person(1)])).batches)
     assert await world.upkeep.finish_mailings() == 1
     assert await world.processors.purges() == []
     assert [(h.brand, h.processor, h.handovers) for h in await world.processors.holders()] == [(BRAND, "fake", 1)]
@@ -327,7 +327,7 @@ async def test_only_what_was_handed_counts_as_handed_data(world: World) -> None:
     fake = FakeProcessor(lambda outgoing: outcomes.get(outgoing.recipient.partition("@")[0], ACCEPTED))
     for _ in range(120):
         accepted = await world.accept([person(number) for number in range(1, 6)])
-        await world.handover(fake).run(accepted.batches)
+        await world.handover(fake).hand_over_batches(accepted.batches)
     [before] = await world.processors.holders()
     assert (before.brand, before.processor, before.country, before.contract) == (BRAND, "fake", "ZZ", "none")
     assert before.handovers == 120 * 3
@@ -341,7 +341,7 @@ async def test_coverage_of_a_mailing_to_some(world: World) -> None:
     await world.known(1, 2, 3)
     accepted = await world.accept({"refs": ["user-1", "user-2"]})
     await world.standings.opt_out(BRAND, await world.id_of("user-2"), "newsletter", "test")
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     found = await coverage(world.pool, accepted.mailing_id)
     assert (found.accounts, found.counts[("handed_over", "")]) == (3, 1)
     assert list(found.unreached) == [("user-2", "suppressed", "opted_out"), ("user-3", "not_addressed", "")]
@@ -350,7 +350,7 @@ async def test_coverage_of_a_mailing_to_some(world: World) -> None:
 async def test_the_api_does_what_events_do(world: World) -> None:
     """Each kind by its own path; the answer to an erasure lists the processors; the same id again changes nothing."""
     [ada] = await world.known(1)
-    await world.handover().run((await world.accept({"refs": ["user-1"]})).batches)
+    await world.handover().hand_over_batches((await world.accept({"refs": ["user-1"]})).batches)
     path = f"/api/v1/recipients/{BRAND}/user-1"
     bearer = f"Bearer {await issue_key(world.pool, 'shop', BRAND)}"
     async with browse(world, authorization=bearer) as client:

@@ -14,15 +14,15 @@ import pytest
 from fastapi import FastAPI
 
 import mailer
-from mailer import resources
+from mailer import bundled_files
 from mailer.accounts import KINDS
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import ITSELF, Identity, IdentityKind
-from mailer.policy.publishers import OWN_TEMPLATES, Read, Rights, ToPublish, ToRead, ToSay, Wish
+from mailer.policy.publisher_rights import OWN_TEMPLATES, Read, Rights, ToPublish, ToRead, ToSay, Wish
 from mailer.ports.broker import Header, Message
 from mailer.ports.dead_letters import DeadKind
-from mailer.processors.capture import Inbox as Captured
-from mailer.rendering.templates import TemplateLibrary
+from mailer.processors.capture import CaptureFolder as Captured
+from mailer.rendering.template_library import TemplateLibrary
 from mailer.runtime.process import Pulse, paths_of
 from mailer.runtime.readiness import Readiness
 from mailer.web.app import create_app
@@ -169,7 +169,7 @@ def test_the_operators_port_only_shows(tmp_path: Path) -> None:
     makes = re.compile(r"= (_App|FastAPI|Starlette|OperatorPort|HTTPServer)\(|asyncio\.start_server\(")
     found = {path for path in Path(mailer.__file__).parent.rglob("*.py") if makes.search(path.read_text())}
     root = Path(mailer.__file__).parent.parent
-    assert {str(path.relative_to(root)) for path in found} - {"mailer/runtime/operators.py"} == ANSWERING
+    assert {str(path.relative_to(root)) for path in found} - {"mailer/runtime/operator_port.py"} == ANSWERING
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=" ".join)
@@ -261,7 +261,7 @@ async def test_queue_and_outbox(world: World, kind: IdentityKind) -> None:
             event = wished(wish) | {"id": f"{role} {number}"}
             before = await world.entries(kind="action")
             arrived = await DOORS[kind](world, publisher, event)
-            await world.intake().take("service", [arrived])
+            await world.intake().accept_messages("service", [arrived])
             assert (arrived.kind == DeadKind.NOT_ALLOWED) is not allowed, f"{wish} {role}: {arrived.settled}"
             if not allowed:
                 assert f"`mailer publishers add {quote(str(publisher))} --brand {BRAND} --" in str(arrived.settled)
@@ -274,7 +274,7 @@ async def test_a_name_of_another_kind_has_no_rights(world: World) -> None:
     await world.publishers.add(Identity(IdentityKind.KEY, "harbour"), everything())
     for kind in (IdentityKind.BROKER, IdentityKind.ROLE, IdentityKind.PERSON):
         arrived = await DOORS[kind](world, Identity(kind, "harbour"), plain_event(PEOPLE))
-        await world.intake().take("newsletter", [arrived])
+        await world.intake().accept_messages("newsletter", [arrived])
         assert arrived.kind == DeadKind.NOT_ALLOWED
 
 
@@ -287,7 +287,7 @@ async def test_what_waits_when_its_publisher_is_revoked_is_not_taken_in(world: W
     arrived = [await DOORS[kind](world, publisher, wished(wish) | {"id": f"{wish}"}) for wish in WISHES]
     await world.publishers.revoke(publisher)
     before = await world.entries(kind="action")
-    await world.intake().take("service", arrived)
+    await world.intake().accept_messages("service", arrived)
     assert {one.kind for one in arrived} == {DeadKind.NOT_ALLOWED}
     assert await world.entries(kind="action") == before
     assert [await world.mailings.find(BRAND, f"{wish}") for wish in WISHES] == [None] * len(WISHES)
@@ -323,7 +323,7 @@ async def test_mailers_own_words_wait_at_each_door(world: World, kind: IdentityK
             await world.publishers.add(publisher, everything())
         event = own_words(template, f"of {publisher}")
         arrived = await door(world, publisher, event)
-        await world.intake().take("service", [arrived])
+        await world.intake().accept_messages("service", [arrived])
         status = await world.mailings.find(BRAND, event["id"])
         assert status is not None, arrived.settled
         assert (status.state, status.publisher) == ("awaiting_release", str(publisher))
@@ -334,7 +334,7 @@ async def test_mail_of_mailers_own_kind_waits_by_any_name(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same mail from a template with another name waits for a second person too, at each door."""
-    shutil.copytree(resources.folder("templates") / BRAND, tmp_path / BRAND)
+    shutil.copytree(bundled_files.folder("templates") / BRAND, tmp_path / BRAND)
     for template in OWN_TEMPLATES:
         (tmp_path / BRAND / template).rename(tmp_path / BRAND / f"our-{template}")
     library = TemplateLibrary.load(tmp_path, {BRAND: policies()[BRAND]})
@@ -344,7 +344,7 @@ async def test_mail_of_mailers_own_kind_waits_by_any_name(
         await world.publishers.add(publisher, everything())
         event = own_words(template, f"of {publisher}") | {"template": f"our-{template}"}
         arrived = await DOORS[kind](world, publisher, event)
-        await world.intake().take("service", [arrived])
+        await world.intake().accept_messages("service", [arrived])
         status = await world.mailings.find(BRAND, event["id"])
         assert status is not None, arrived.settled
         assert status.state == "awaiting_release"
@@ -360,7 +360,7 @@ async def test_mailers_own_words_need_their_own_category(world: World, kind: Ide
     for category in sorted(CATEGORIES):
         event = own_words(template, category) | {"category": category, "reason": "You asked us to"}
         arrived = await DOORS[kind](world, publisher, event)
-        await world.intake().take("service", [arrived])
+        await world.intake().accept_messages("service", [arrived])
         assert arrived.kind == (DeadKind.NOT_ALLOWED if category == "rights" else DeadKind.REFUSED), category
         assert await world.mailings.find(BRAND, event["id"]) is None
     assert world.processor.sent == []
@@ -371,13 +371,13 @@ async def test_mailer_says_its_own_words_itself_and_nothing_else(world: World, t
     """Its own mail waits for nobody and goes out; other mail in its name is a dead letter."""
     event, headers = own_words(template, "own"), {Header.PUBLISHER: str(ITSELF)}
     arrived = FakeReceived(Message(json.dumps(event).encode(), f"{BRAND}.rights", event["id"], headers, "guest"))
-    await world.intake().take("service", [arrived])
+    await world.intake().accept_messages("service", [arrived])
     status = await world.mailings.find(BRAND, event["id"])
     assert status is not None, arrived.settled
     assert status.state != "awaiting_release"
     assert len(world.processor.sent) == 1
     forged = Message(json.dumps(plain_event(PEOPLE)).encode(), f"{BRAND}.newsletter", None, headers, "guest")
-    await world.intake().take("newsletter", [arrived := FakeReceived(forged)])
+    await world.intake().accept_messages("newsletter", [arrived := FakeReceived(forged)])
     assert arrived.kind == DeadKind.NOT_ALLOWED
 
 

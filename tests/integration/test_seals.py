@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.reading import PostgresLedger
+from mailer.ledger.export import PostgresLedger
 from mailer.ledger.seals import HeadRefused, Signer, digest
 from mailer.ledger.writers import Writer
 from tests.chains import add, age, body, faults, write

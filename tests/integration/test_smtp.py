@@ -10,9 +10,9 @@ import pytest
 import uvloop
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Result
-from mailer.policy.trouble import Trouble
-from mailer.processors.naming import is_qualified
+from mailer.processors.ehlo_name import is_fully_qualified
 from tests.integration.smtp_world import (
     CONTENT,
     HANG,
@@ -223,7 +223,7 @@ async def test_an_old_connection_begins_nothing(extensions: tuple[str, ...], mon
     async with scripted(extensions=extensions) as server, processor(server.port, age=300.0) as sender:
         await sender.send([outgoing()], soon(), allowed)
         later = SimpleNamespace(monotonic=lambda: time.monotonic() + 301)
-        monkeypatch.setattr("mailer.processors.speaker.time", later)
+        monkeypatch.setattr("mailer.processors.smtp_connection.time", later)
         [outcome] = await sender.send([outgoing()], soon() + 301, allowed)
         await server.hears("QUIT")
         assert (outcome.result, server.connections) == (Result.ACCEPTED, 2)
@@ -317,4 +317,4 @@ async def test_ehlo_says_a_name_that_servers_take(extensions: tuple[str, ...]) -
             await sender.send([outgoing()], soon(), allowed)
     said, usual = (command.partition(" ")[2] for command in server.commands if command.startswith("EHLO"))
     assert said == "mail.example.org"
-    assert usual == "[127.0.0.1]" or is_qualified(usual)
+    assert usual == "[127.0.0.1]" or is_fully_qualified(usual)

@@ -10,7 +10,7 @@ import pytest
 
 from mailer.policy.outcome import Result
 from mailer.processors.smtp import SmtpProcessor
-from mailer.processors.times import Times
+from mailer.processors.timeouts import SmtpTimeouts
 from tests.integration.smtp_world import allowed, outgoing, patient, processor, scripted, soon
 
 PIPELINING = ("SIZE 1000000", "8BITMIME", "PIPELINING")
@@ -80,7 +80,7 @@ async def strict(manner: str, pool: int = 1) -> AsyncIterator[tuple[Strict, Smtp
     """Such a server, and a processor for it."""
     made = Strict(manner)
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    times = Times(connect=0.3)
+    times = SmtpTimeouts(connect=0.3)
     async with server, processor(server.sockets[0].getsockname()[1], pool=pool, times=times) as sender:
         yield made, sender
 

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Result
-from mailer.policy.trouble import Trouble
-from mailer.processors.relay import Tls
+from mailer.processors.relay_url import TlsMode
 from tests.integration.smtp_world import CONTENT, SECRET, Keep, allowed, outgoing, processor, real, scripted, soon
 
 
@@ -53,13 +53,13 @@ async def test_starttls_with_a_certificate_that_is_not_trusted(
     keep = Keep()
     async with (
         real(lambda: SMTP(keep, hostname="test", tls_context=certificate[0], require_starttls=True)) as port,
-        processor(port, tls=Tls.STARTTLS, username="user") as sender,
+        processor(port, tls=TlsMode.STARTTLS, username="user") as sender,
     ):
         outcomes = await sender.send([outgoing(), outgoing()], soon(), allowed)
     assert [outcome.result for outcome in outcomes] == [Result.UNSENT] * 2
     assert outcomes[0].text.startswith("relay: the certificate is not trusted: self")
     assert not keep.envelopes
-    assert sender.way is None
+    assert sender.weakest_encryption is None
 
 
 @pytest.mark.parametrize("pipelining", [False, True])
@@ -87,18 +87,18 @@ async def test_starttls_with_a_certificate_that_is_trusted(
     big = outgoing(content=b"Subject: big\r\n\r\n" + (b"x" * 70 + b"\r\n") * 40_000)
     async with (
         real(make) as port,
-        processor(port, tls=Tls.STARTTLS, username="user", context=certificate[1]) as sender,
+        processor(port, tls=TlsMode.STARTTLS, username="user", context=certificate[1]) as sender,
     ):
         outcomes = await sender.send([outgoing(), big, outgoing()], soon(), allowed)
     assert [outcome.result for outcome in outcomes] == [Result.ACCEPTED] * 3
     assert [envelope.original_content for envelope in keep.envelopes] == [CONTENT, big.content, CONTENT]
     assert len(logins) == 1
-    assert sender.way == "tls:TLSv1.3 verified"
+    assert sender.weakest_encryption == "tls:TLSv1.3 verified"
 
 
 async def test_starttls_that_is_not_offered() -> None:
     """Nothing is said in the clear where encryption was asked for."""
-    async with scripted() as server, processor(server.port, tls=Tls.STARTTLS, username="user") as sender:
+    async with scripted() as server, processor(server.port, tls=TlsMode.STARTTLS, username="user") as sender:
         [outcome] = await sender.send([outgoing()], soon(), allowed)
         assert outcome.result is Result.UNSENT
         assert "STARTTLS extension not supported" in outcome.text
@@ -114,7 +114,7 @@ async def test_implicit_tls(
     keep = Keep(pipelining=pipelining)
     async with (
         real(lambda: SMTP(keep, hostname="test"), certificate[0]) as port,
-        processor(port, tls=Tls.IMPLICIT, context=certificate[1] if trusted else None) as sender,
+        processor(port, tls=TlsMode.IMPLICIT, context=certificate[1] if trusted else None) as sender,
     ):
         [outcome] = await sender.send([outgoing()], soon(), allowed)
     assert outcome.result is (Result.ACCEPTED if trusted else Result.UNSENT)

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.imports import Rejected
-from mailer.actions.lists import import_suppressions
+from mailer.actions.csv_rows import FileRefused
+from mailer.actions.list_import import import_suppressions
 from mailer.actions.opt_out import opt_out
+from mailer.actions.recipient_import import Rejected
 from mailer.actions.suppression import SuppressionRefused, lift, object_to_marketing, suppress
-from mailer.actions.tables import FileRefused
 from mailer.events import Person
-from mailer.pipeline.remembering import Remembered
+from mailer.pipeline.restore_marker import FileRestoreMarkers
 from mailer.policy.standing import Standing
-from mailer.ports.ids import uuid7
-from mailer.ports.people import ImportRow
+from mailer.ports.recipient_import import ImportRow
 from mailer.ports.suppressions import NewSuppression, Suppression
+from mailer.ports.uuids import uuid7
 from tests.campaigns import commands
 from tests.factories import BRAND, World, open_world, policies
 
@@ -141,7 +141,7 @@ async def test_what_cannot_be_suppressed(world: World, values: dict[str, Any], m
 
 async def test_an_import_of_addresses_that_nobody_has_is_on_record(database_url: str, tmp_path: Path) -> None:
     """Entries say how many were taken and why, without an address; a failover that loses them is noticed."""
-    with closing(Remembered(tmp_path)) as notes:
+    with closing(FileRestoreMarkers(tmp_path)) as notes:
         async with open_world(database_url, notes=notes) as world:
             await world.known(1)
             notes.begin(uuid7())
@@ -185,10 +185,10 @@ async def test_one_with_an_end_lapses(world: World) -> None:
     await suppress(world.suppressions, POLICY, ada, told(expires_at=datetime.now(UTC) + SOON))
     await world.known(1, email="new@people.example")
     assert (await standing(world, ada)).opted_out == (await standing(world, grace)).opted_out == {"newsletter"}
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert (await standing(world, ada)).opted_out == {"newsletter"}
     await over(world)
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert (await standing(world, ada)).opted_out == (await standing(world, grace)).opted_out == frozenset()
     [kept] = [one for one in await world.suppressions.of(BRAND, grace) if one.reason == "opt_out"]
     assert (kept.lifted_by, kept.lift_reason) == ("timekeeper", "expired")
@@ -204,7 +204,7 @@ async def test_an_opt_out_outlasts_what_expires(world: World) -> None:
     await over(world)
     await opt_out(world.standings, POLICY, ada, "newsletter", "one-click")
     await over(world)
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert (await standing(world, ada)).opted_out == {"newsletter"}
 
 

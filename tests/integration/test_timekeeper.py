@@ -34,9 +34,9 @@ async def test_many_timekeepers_do_no_harm(world: World) -> None:
     await world.lose_leases()
     keepers = [world.timekeeper() for _ in range(4)]
     for _ in range(4):
-        await asyncio.gather(*(keeper.tick() for keeper in keepers))
+        await asyncio.gather(*(keeper.run_once() for keeper in keepers))
         await world.run_published()
-    await asyncio.gather(*(keeper.tick() for keeper in keepers))
+    await asyncio.gather(*(keeper.run_once() for keeper in keepers))
     states = [row["state"] for row in await world.pool.fetch("SELECT state FROM deliveries")]
     assert (states.count("failed"), states.count("handed_over"), len(states)) == (80, 40, 120)
     lost = [entry for entry in await world.entries(kind="outcome") if entry["reason"] == "in_doubt owner_lost"]
@@ -52,7 +52,7 @@ async def test_more_intents_than_one_step(world: World, monkeypatch: pytest.Monk
     await doubtful(world, "newsletter", 30)
     await world.lose_leases()
     for _ in range(20):
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
     states = {row["state"] for row in await world.pool.fetch("SELECT state FROM deliveries")}
     assert states == {State.FAILED.value}
     assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
@@ -63,12 +63,12 @@ async def test_a_broker_that_is_away(world: World) -> None:
     accepted = await world.accept([person(1)])
     world.broker.away = True
     keeper = world.timekeeper()
-    await keeper.tick()
+    await keeper.run_once()
     assert await world.upkeep.unpublished(10) != []
     world.broker.away = False
-    await keeper.tick()
+    await keeper.run_once()
     await world.run_published()
-    await keeper.tick()
+    await keeper.run_once()
     status = await world.mailings.status(accepted.mailing_id)
     assert status is not None
     assert status.state == "finished"
@@ -80,11 +80,11 @@ async def test_lost_batches_are_published_when_their_lane_is_idle(world: World) 
     await world.upkeep.published(accepted.batches)
     await world.pool.execute("UPDATE batches SET published_at = now() - interval '31 seconds'")
     world.broker.waiting = 5
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert world.broker.take() == []
     world.broker.waiting = 0
-    await world.timekeeper().tick()
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
+    await world.timekeeper().run_once()
     assert len(world.broker.published) == 1
     await world.run_published()
     assert len(world.processor.sent) == 1
@@ -131,7 +131,7 @@ async def test_a_step_that_fails_keeps_no_other_from_being_done(
     for name in steps:
         monkeypatch.setattr(world.upkeep, name, watched(name))
     with structlog.testing.capture_logs() as logs:
-        assert await world.timekeeper().tick() is False
+        assert await world.timekeeper().run_once() is False
     assert set(called) == set(steps)
     assert len([line for line in logs if line["event"].startswith("a step of the timekeeper failed")]) == 1
 
@@ -142,10 +142,10 @@ async def test_a_deleted_queue_of_batches_ends_no_tick(world: World) -> None:
     await world.pool.execute("UPDATE batches SET published_at = NULL")
     world.broker.refuses = lambda _: Unroutable("no queue is bound")
     keeper = world.timekeeper()
-    assert await keeper.tick()
+    assert await keeper.run_once()
     assert await world.pool.fetchval("SELECT count(*) FROM seals") == 1
     world.broker.refuses = lambda _: None
-    await keeper.tick()
+    await keeper.run_once()
     await world.run_published()
     assert len(world.processor.sent) == 100
 
@@ -160,10 +160,10 @@ async def test_a_deleted_queue_of_one_lane_repeats_nothing_of_the_others(
     world.broker.refuses = lambda message: Unroutable("gone") if message.routing_key == "newsletter" else None
     keeper = world.timekeeper()
     for _ in range(3):
-        assert await keeper.tick()
+        assert await keeper.run_once()
     assert [message.routing_key for _, message in world.broker.published] == ["promotional"] * 3
     world.broker.refuses = lambda _: None
-    await keeper.tick()
+    await keeper.run_once()
     assert [message.routing_key for _, message in world.broker.published[3:]] == ["newsletter"] * 5
 
 
@@ -178,11 +178,11 @@ async def test_a_lane_whose_queue_refuses_keeps_no_other_from_being_published(
     await world.pool.execute("UPDATE batches SET published_at = now() - $1::interval", published)
     world.broker.refuses = lambda message: refusal if message.routing_key == "service" else None
     with structlog.testing.capture_logs() as logs:
-        await world.timekeeper().tick()
+        await world.timekeeper().run_once()
     assert {message.routing_key for _, message in world.broker.published} >= {"newsletter", "promotional"}
     assert [line["lanes"] for line in logs if "lanes" in line] == [["service"]]
     world.broker.refuses = lambda _: None
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert "service" in {message.routing_key for _, message in world.broker.published}
 
 
@@ -195,9 +195,9 @@ async def test_a_category_that_is_unknown_here_keeps_no_other_in_doubt(world: Wo
         "SELECT id FROM mailings ORDER BY id LIMIT 1 OFFSET 1)) RETURNING id"
     )
     await world.lose_leases()
-    assert await world.timekeeper().tick()
+    assert await world.timekeeper().run_once()
     await world.pool.execute("UPDATE deliveries SET due_at = now() WHERE state = 'in_doubt'")
-    assert await world.timekeeper().tick()
+    assert await world.timekeeper().run_once()
     states = await world.pool.fetch("SELECT mailing_id = $1 AS newer, state FROM deliveries", newer)
     assert Counter(map(tuple, states)) == {(True, "in_doubt"): 2, (False, "failed"): 4}
 
@@ -216,7 +216,7 @@ async def test_a_claim_that_cannot_be_resolved_keeps_no_other(world: World, monk
         return await move(claim, *arguments)
 
     monkeypatch.setattr(world.deliveries, "move", faulty)
-    assert not await world.timekeeper().tick()
+    assert not await world.timekeeper().run_once()
     assert len(set(claims)) == 3
     assert await world.pool.fetchval("SELECT count(*) FROM deliveries WHERE state = 'intended'") == 2
 
@@ -237,11 +237,11 @@ async def test_a_lane_without_a_queue_keeps_no_other_from_being_published_again(
     monkeypatch.setattr(world.broker, "depth", depth)
     keeper = world.timekeeper()
     with structlog.testing.capture_logs() as logs:
-        await keeper.tick()
+        await keeper.run_once()
     assert sorted(message.routing_key for _, message in world.broker.published) == ["promotional", "service"]
     assert [line["queues"] for line in logs if "queues" in line] == [["mailer.batches.newsletter"]]
     monkeypatch.undo()
-    await keeper.tick()
+    await keeper.run_once()
     assert world.broker.published[-1][1].routing_key == "newsletter"
     assert len(world.broker.published) == 3
 
@@ -251,7 +251,7 @@ async def test_a_lane_with_a_backlog_publishes_nothing_again(world: World) -> No
     await world.accept([person(1)])
     await world.pool.execute("UPDATE batches SET published_at = now() - interval '1 hour'")
     world.broker.waiting = 7
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert world.broker.published == []
 
 
@@ -269,9 +269,9 @@ async def test_what_was_confirmed_beside_a_failure_is_not_published_again(world:
 
     world.broker.refuses = refuses
     keeper = world.timekeeper()
-    await keeper.tick()
+    await keeper.run_once()
     world.broker.refuses = lambda _: None
-    await keeper.tick()
+    await keeper.run_once()
     bodies = [message.body for _, message in world.broker.published]
     assert len(bodies) == len(set(bodies)) == 5
 
@@ -281,5 +281,5 @@ async def test_what_is_rare_is_done_at_once_and_then_rarely(world: World) -> Non
     await world.accept([person(1)])
     keeper = world.timekeeper()
     for _ in range(3):
-        await keeper.tick()
+        await keeper.run_once()
     assert await world.pool.fetchval("SELECT count(*) FROM seals") == 1

@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from mailer.policy.standing import TRACKING
-from mailer.ports.ids import uuid7
-from mailer.rendering.links import ClickToken, OpenToken
+from mailer.ports.uuids import uuid7
+from mailer.rendering.signed_links import ClickToken, OpenToken
 from mailer.web.tracking import countable
 from tests.campaigns import mailed, members
 from tests.factories import World

@@ -9,13 +9,13 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.actions.opt_out import opt_out
-from mailer.ledger.connections import Limits, open_pool
-from mailer.ports.ids import uuid7
-from mailer.ports.outages import StatementTooSlow
-from mailer.rendering.links import Links, UnsubscribeToken
-from mailer.runtime.troubles import Trouble, trouble_of
+from mailer.database.connections import Limits, open_pool
+from mailer.ports.database_errors import StatementTooSlow
+from mailer.ports.uuids import uuid7
+from mailer.rendering.signed_links import Links, UnsubscribeToken
+from mailer.runtime.error_kinds import Trouble, trouble_of
 from mailer.web.app import RETRY_SECONDS
 from tests.factories import BRAND, KEY, World, policies, until, waiting
 from tests.integration.web_world import PUBLIC_URL, browse
@@ -90,7 +90,7 @@ async def test_another_role_cannot_take_a_turn(database_url: str, rights: str, t
 
 async def test_nothing_waits_for_advisory_locks(world: World) -> None:
     """They are everybody's: neither a statement of ours nor a function in the database takes one."""
-    folder = Path(resources.__file__).parent
+    folder = Path(bundled_files.__file__).parent
     sources = {file: file.read_text("utf-8") for kind in ("*.py", "*.sql") for file in folder.rglob(kind)}
     assert len(sources) > 100
     assert [file.name for file, text in sources.items() if "advisory" in text] == []

@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from mailer import resources
-from mailer.ledger.migrations import migrate
+from mailer import bundled_files
+from mailer.postgres.migrations import migrate
 from tests.conftest import Server
 from tests.factories import BRAND, World, make_event, new_mailing, open_world, person, templates
 from tests.letters import leads_out, read
@@ -37,7 +37,7 @@ PEOPLE: dict[str, tuple[tuple[str, ...], tuple[str, ...], dict[str, object]]] = 
 @pytest.fixture
 def old_url(postgres_server: Server, tmp_path: Path) -> Iterator[str]:
     """A database with the tables of the release before."""
-    for file in resources.folder("migrations").glob("*.sql"):
+    for file in bundled_files.folder("migrations").glob("*.sql"):
         if file.name.split("_")[0] <= LAST_BEFORE:
             shutil.copy(file, tmp_path)
     url = postgres_server.url(f"mailer_test_{uuid4().hex[:12]}")
@@ -107,7 +107,7 @@ async def test_standings_consents_and_opt_outs_are_kept(old_url: str, before: Wo
     consents = await before.pool.fetch("SELECT recipient_id, scope, given, words, counts FROM consents ORDER BY id")
     kept = "objected_at, deactivated_at, restricted_at, electronic_refused_at, erased_before_at, channel, consents"
     flags = await before.pool.fetch(f"SELECT {kept} FROM standings ORDER BY recipient_id")  # noqa: S608 - of this file
-    migrate(old_url, resources.folder("migrations"))
+    migrate(old_url, bundled_files.folder("migrations"))
     async with open_world(old_url) as world:
         rows = await world.pool.fetch("SELECT s.* FROM standings s ORDER BY recipient_id")
         for row, (ref, (_, left, said)) in zip(rows, PEOPLE.items(), strict=True):
@@ -130,7 +130,7 @@ async def test_standings_consents_and_opt_outs_are_kept(old_url: str, before: Wo
         assert rights["news"] == ["newsletter"]
         refs = [row["ref"] for row in await world.pool.fetch("SELECT ref FROM recipients")]
         accepted = await world.accept({"refs": refs}, "service")
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
         states = await world.states(accepted.mailing_id)
         assert states["pays"] == states["pays-and-left"] == states["complained-of-a-topic"] == ("handed_over", "")
         assert states["left-notifications"] == states["left-all"] == ("suppressed", "opted_out")
@@ -144,6 +144,6 @@ async def test_a_mailing_of_before_ends_as_it_began(world: World) -> None:
     event = event.model_copy(update={"context": dict(maintenance.example)})
     old = json.dumps(json.loads(maintenance.source) | {"purpose": "service_notice"})
     [accepted] = await world.mailings.accept([replace(new_mailing(event), template_version="old", template_source=old)])
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     [mail] = [read(outgoing) for outgoing in world.processor.sent]
     assert leads_out(mail) == ["updates"] * 3

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from mailer.ports.deliveries import Move, State
-from mailer.ports.ids import uuid7
-from mailer.ports.upkeep import Due
+from mailer.ports.timekeeping import Due
+from mailer.ports.uuids import uuid7
 from tests.factories import World, person
 
 
@@ -105,7 +105,7 @@ async def test_a_mailing_is_finished_when_nothing_is_open(world: World) -> None:
     assert await world.upkeep.finish_mailings() == 0
     await world.upkeep.batch_due(10)
     [batch] = await world.pool.fetch("SELECT id FROM batches")
-    await world.handover().run([batch["id"]])
+    await world.handover().hand_over_batches([batch["id"]])
     assert await world.upkeep.finish_mailings() == 1
     assert await world.upkeep.finish_mailings() == 0
     status = await world.mailings.status(accepted.mailing_id)

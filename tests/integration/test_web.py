@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import httpx
 import pytest
 
-from mailer.rendering.links import ClickToken
+from mailer.rendering.signed_links import ClickToken
 from mailer.web.inbox import create_inbox
 from mailer.web.tracking import keep_counts
 from tests.integration.web_world import MAILING, Mail, Mails, World

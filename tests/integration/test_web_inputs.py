@@ -10,9 +10,16 @@ from typing import Any
 import pytest
 
 from mailer.ports.broker import BrokerUnavailable
-from mailer.ports.ids import uuid7
-from mailer.ports.outages import DatabaseAway
-from mailer.rendering.links import ConfirmToken, Links, OpenToken, PreferencesToken, ReportToken, UnsubscribeToken
+from mailer.ports.database_errors import DatabaseAway
+from mailer.ports.uuids import uuid7
+from mailer.rendering.signed_links import (
+    ConfirmToken,
+    Links,
+    OpenToken,
+    PreferencesToken,
+    ReportToken,
+    UnsubscribeToken,
+)
 from mailer.web import middleware
 from mailer.web.app import RETRY_SECONDS, describe
 from mailer.web.server import serve

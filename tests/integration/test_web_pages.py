@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from mailer.actions import opt_out
-from mailer.policy.parties import Partner
 from mailer.policy.standing import TRACKING, Standing
-from mailer.ports.ids import uuid7
-from mailer.rendering.links import ConfirmToken, PreferencesToken, ReportToken, UnsubscribeToken
-from mailer.web.reading import PAGES
+from mailer.policy.third_parties import Partner
+from mailer.ports.uuids import uuid7
+from mailer.rendering.signed_links import ConfirmToken, PreferencesToken, ReportToken, UnsubscribeToken
+from mailer.web.request_parsing import PAGES
 from tests.factories import BRAND, World, person
 from tests.integration.test_proxies import PUBLIC
 from tests.integration.web_world import browse

@@ -7,7 +7,7 @@ import pytest
 
 from mailer.actions.consent import withdraw
 from mailer.policy.standing import Standing
-from mailer.rendering.links import ReportToken
+from mailer.rendering.signed_links import ReportToken
 from tests.factories import BRAND, World, policies
 from tests.integration.test_consents import LINKS, give, said
 from tests.integration.web_world import browse
@@ -19,7 +19,7 @@ NOT_LEFT = "who have not unsubscribed"
 async def sent(world: World, topic: str | None = None) -> str:
     """A newsletter that was handed over to the one person, and the path of its page."""
     accepted = await world.accept({"refs": ["user-1"]}, topic=topic)
-    await world.handover().run(accepted.batches)
+    await world.handover().hand_over_batches(accepted.batches)
     assert (await world.counted(accepted.mailing_id)) == {("handed_over", ""): 1}
     ada = await world.id_of("user-1")
     standing = await world.standings.get(BRAND, ada)

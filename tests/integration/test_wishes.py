@@ -8,18 +8,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailer.actions import object_to_marketing
-from mailer.actions.account import mark
-from mailer.actions.answers import Answers, answer
+from mailer.actions.account_flags import mark
+from mailer.actions.confirmation_requests import Asked, Confirmations, ask
+from mailer.actions.confirmations import Answers, answer
 from mailer.actions.consent import ConsentRefused, confirm, request_subscription, withdraw
 from mailer.actions.opt_out import opt_out
-from mailer.actions.wishes import Asked, Confirmations, ask
 from mailer.events import validate_event
 from mailer.policy.standing import TRACKING
+from mailer.ports.pending_requests import BETWEEN_MAILS, Act, Wish
 from mailer.ports.standings import Flag
 from mailer.ports.suppressions import NewSuppression
-from mailer.ports.wishes import BETWEEN_MAILS, Act, Wish
-from mailer.rendering.admission import admit
-from mailer.rendering.links import ConfirmToken
+from mailer.rendering.event_checks import admit
+from mailer.rendering.signed_links import ConfirmToken
 from tests.factories import World, policies, templates
 from tests.integration.test_consents import CONFIRMED, LINKS, WORDS, give, said, standing
 
@@ -274,8 +274,8 @@ async def test_mail_that_the_brand_no_longer_has(world: World) -> None:
 async def test_what_can_no_longer_be_confirmed_is_forgotten(world: World) -> None:
     """A week after its mail, the timekeeper deletes what nobody has confirmed, and leaves the rest."""
     ada = await asks(world)
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert len(await world.wishes.of(CONFIRMED, ada, (await token(world, ada)).confirmation)) == 1
     await world.pool.execute("UPDATE wishes SET mailed_at = now() - interval '8 days'")
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     assert await world.pool.fetchval("SELECT count(*) FROM wishes") == 0

@@ -21,21 +21,21 @@ import mailer.ports.publishers
 import mailer.ports.reports
 import mailer.ports.standings
 from mailer.events import EventRefused, MessageEvent
-from mailer.ledger.desk import desks
-from mailer.ledger.origins import PostgresOrigins
-from mailer.ledger.reports import PostgresReports
-from mailer.policy.document import parse_policy
 from mailer.policy.identity import Identity
-from mailer.policy.publishers import Publisher
+from mailer.policy.policy_file import parse_policy
+from mailer.policy.publisher_rights import Publisher
 from mailer.policy.standing import Standing
 from mailer.ports.broker import Message
-from mailer.ports.counts import Reader, Trace, Written
-from mailer.ports.inbox import CapturedMail
+from mailer.ports.captured_mail import CapturedMail
 from mailer.ports.mailings import MailingStatus
+from mailer.ports.open_counts import Reader, Trace, Written
 from mailer.ports.reports import Report
 from mailer.ports.standings import OptedOut
-from mailer.rendering.admission import admit
-from mailer.rendering.links import Links, OpenToken, UnsubscribeToken
+from mailer.postgres.account_stores import desks
+from mailer.postgres.mail_origins import PostgresOrigins
+from mailer.postgres.reports import PostgresReports
+from mailer.rendering.event_checks import admit
+from mailer.rendering.signed_links import Links, OpenToken, UnsubscribeToken
 from mailer.web.app import Site, create_app
 from tests import factories
 from tests.hours import opens_of
@@ -180,11 +180,11 @@ class Mails:
     def __init__(self, mails: Sequence[Mail]) -> None:
         self.mails = mails
 
-    def list(self) -> Sequence[CapturedMail]:
+    def list_mails(self) -> Sequence[CapturedMail]:
         """All of them."""
         return self.mails
 
-    def get(self, id: str) -> CapturedMail | None:
+    def get_mail(self, id: str) -> CapturedMail | None:
         """One of them."""
         return next((mail for mail in self.mails if mail.id == id), None)
 

@@ -14,12 +14,12 @@ import pytest
 
 import mailer.web
 from mailer.actions.suppression import object_to_marketing, suppress
-from mailer.ledger.deliveries import PostgresDeliveries
-from mailer.policy.document import CategoryTerms, Hours
-from mailer.policy.rates import rates_of
-from mailer.policy.section import Cap
+from mailer.policy.frequency_counts import rates_of
+from mailer.policy.policy_file import CategoryTerms, Hours
+from mailer.policy.policy_section import Cap
 from mailer.ports.deliveries import Claim
 from mailer.ports.suppressions import NewSuppression
+from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import World, received
 from tests.integration.web_world import browse
 from tests.letters import ADA, event_of, known, leads_out, parts, stands, told
@@ -141,13 +141,15 @@ async def test_who_pays_for_a_product_cannot_leave_what_is_about_it(world: World
     """An announcement about what she pays for arrives whatever she left; any other one has a way out of its own."""
     await known(world, BRAND, ADA)
     paid = {"v": 1, "id": "p1", "brand": BRAND, "account": "paid", "ref": "ada", "product": "premium"}
-    await world.intake().take("service", [received(paid, f"{BRAND}.account")])
+    await world.intake().accept_messages("service", [received(paid, f"{BRAND}.account")])
     about = {product: event_of(BRAND, "maintenance", product=product) for product in ("premium", "stamps", None)}
     assert [leads_out((await told(world, event))[0])[0] for event in about.values()] == ["", "updates", ""]
     await leaves(world)
     arrived = [len(await told(world, event | {"id": f"again {name}"})) for name, event in about.items()]
     assert arrived == [1, 0, 1]
-    await world.intake().take("service", [received(paid | {"account": "unpaid", "id": "p2"}, f"{BRAND}.account")])
+    await world.intake().accept_messages(
+        "service", [received(paid | {"account": "unpaid", "id": "p2"}, f"{BRAND}.account")]
+    )
     arrived = [len(await told(world, event | {"id": f"at last {name}"})) for name, event in about.items()]
     assert arrived == [0, 0, 0]
 
@@ -159,10 +161,14 @@ async def test_who_paid_for_everything_and_ends_one_product_pays_for_the_rest(wo
     await leaves(world)
     said: dict[str, Any] = {"v": 1, "brand": BRAND, "ref": "ada"}
     for number, pays in enumerate(({"account": "paid"}, {"account": "unpaid", "product": "voice"})):
-        await world.intake().take("service", [received(said | pays | {"id": f"p{number}"}, f"{BRAND}.account")])
+        await world.intake().accept_messages(
+            "service", [received(said | pays | {"id": f"p{number}"}, f"{BRAND}.account")]
+        )
     about = [event_of(BRAND, "maintenance", product=product) for product in ("premium", "stamps", None, "voice")]
     assert [len(await told(world, event)) for event in about] == [1, 1, 1, 0]
-    await world.intake().take("service", [received(said | {"id": "p9", "account": "paid"}, f"{BRAND}.account")])
+    await world.intake().accept_messages(
+        "service", [received(said | {"id": "p9", "account": "paid"}, f"{BRAND}.account")]
+    )
     assert len(await told(world, event_of(BRAND, "maintenance", product="voice"))) == 1
 
 
@@ -182,7 +188,7 @@ async def test_who_stops_paying_is_decided_anew(world: World) -> None:
             return claimed
 
     late = StopsPaying(world.pool, world.writers, rates_of(world.policies.values()))
-    await world.handover(deliveries=late).run(accepted.batches)
+    await world.handover(deliveries=late).hand_over_batches(accepted.batches)
     assert world.processor.recipients == []
     assert await world.states(accepted.mailing_id) == {"user-1": ("suppressed", "opted_out")}
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mailer import resources
-from mailer.policy.document import PolicyError, parse_policy
+from mailer import bundled_files
+from mailer.policy.policy_file import PolicyError, parse_policy
 from mailer.policy.switches import Switches
 from tests.factories import BRAND, World, policies
 from tests.integration.web_world import PUBLIC_URL, browse
@@ -370,7 +370,7 @@ async def test_offers_come_occasionally(world: World) -> None:
     got = [len(await told(world, event_of(NEW, "spring-offer"))) for _ in range(5)]
     assert got == [1, 1, 1, 1, 0]
     assert await why_not(world) == ("category_cap", "frequency")
-    text = (resources.folder("policies") / f"{NEW}.toml").read_text("utf-8")
+    text = (bundled_files.folder("policies") / f"{NEW}.toml").read_text("utf-8")
     for cap in ("", "cap = { mails = 5, days = 30 }", "cap = { mails = 4, days = 7 }"):
         with pytest.raises(PolicyError, match=r"categories\.promotional\.cap is .* and paltalk06-28 .* needs"):
             parse_policy(text.replace("cap = { mails = 4, days = 30 }", cap, 1), "p.toml")

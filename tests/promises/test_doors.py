@@ -11,8 +11,8 @@ from mailer.accounts import validate_account
 from mailer.actions.account_events import apply
 from mailer.events import EventRefused
 from mailer.policy.identity import Identity
-from mailer.ports.ids import uuid7
-from mailer.rendering.links import PreferencesToken
+from mailer.ports.uuids import uuid7
+from mailer.rendering.signed_links import PreferencesToken
 from tests.factories import World, policies
 from tests.integration.web_world import browse
 from tests.letters import ADA, LINKS, consents, event_of, known, publish, stands, told

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import pytest
 
-from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.control import PostgresHalts
 from mailer.policy.deciding import ASKED
 from mailer.policy.outcome import Outcome, Result
-from mailer.ports.control import Halt, Scope
+from mailer.ports.halts import Halt, Scope
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.halts import PostgresHalts
 from tests.factories import BRAND, World
 from tests.letters import ADA, LINKS, consents, event_of, known, told
 from tests.processes import SECRETS, Stack

@@ -90,7 +90,7 @@ async def test_no_mail_for_strangers(world: World) -> None:
     for partner, sent in (("stranger", 0), ("penpal-shop", 0)):
         accepted = await world.accept({"refs": ["ada"]}, "partner", partner=partner)
         world.processor.sent.clear()
-        await world.handover().run(accepted.batches)
+        await world.handover().hand_over_batches(accepted.batches)
         assert len(world.processor.sent) == sent
         assert await world.entries(accepted.mailing_id, "hand_over") == []
         [decision] = await world.entries(accepted.mailing_id, "decision")

@@ -54,7 +54,7 @@ async def offered(world: World, brand: str, people: dict[str, dict[str, Any]], c
             continue
         before = len(world.processor.sent)
         arrived = received(plain_event(audience, category, brand=brand))
-        await world.intake().take(category, [arrived])
+        await world.intake().accept_messages(category, [arrived])
         assert arrived.settled == "ack"
         sent[category] = {mail.recipient for mail in world.processor.sent[before:]}
     assert len({frozenset(found) for found in sent.values()}) == 1
@@ -90,7 +90,7 @@ async def test_a_move_to_another_country_holds_from_then_on(world: World) -> Non
     for country, gets in (("DE", False), ("US", True), ("BR", False)):
         mailing = await world.accept({"refs": ["user-1"]}, "promotional")
         await rectify(world.rights, policies()["interpals"], whose, Correction(country=country), "test")
-        await world.handover().run(mailing.batches)
+        await world.handover().hand_over_batches(mailing.batches)
         state, reason = (await world.states(mailing.mailing_id))["user-1"]
         assert (state, reason) == (("handed_over", "") if gets else ("suppressed", "no_opt_in")), country
 
@@ -124,7 +124,7 @@ async def test_mandatory_mail_goes_to_every_country(world: World) -> None:
     await world.known(1, country="AR")
     await world.known(2, country=None)
     arrived = received(plain_event({"refs": ["user-1", "user-2"]}, "policy_change"))
-    await world.intake().take("service", [arrived])
+    await world.intake().accept_messages("service", [arrived])
     assert sorted(world.processor.recipients) == ["user-1@people.example", "user-2@people.example"]
 
 

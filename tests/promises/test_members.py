@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.account import mark
+from mailer.actions.account_flags import mark
 from mailer.actions.rights import erase, rectify
 from mailer.ports.rights import Correction
 from mailer.ports.standings import Flag
@@ -46,7 +46,7 @@ async def test_a_name_is_that_of_the_members_own_record(world: World) -> None:
     )
     await erase(world.rights, policy, grace, "page")
     world.processor.sent.clear()
-    await world.handover().run(queued.batches)
+    await world.handover().hand_over_batches(queued.batches)
     [outgoing] = world.processor.sent
     assert b"A member wrote you a letter" in outgoing.content
     assert b"Hopper" not in outgoing.content

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from mailer.events import Person
-from mailer.policy.document import Policy
-from mailer.ports.people import ImportRow
+from mailer.policy.policy_file import Policy
+from mailer.ports.recipient_import import ImportRow
 from tests.factories import BRAND, World, policies
 from tests.letters import ADA, event_of, publish, told
 from tests.processes import Stack

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from mailer.cli.mailing import waits
-from mailer.policy.document import PolicyError, parse_policy
-from mailer.rendering.links import SERVICE
-from mailer.rendering.templates import TemplateError, TemplateLibrary
+from mailer.policy.policy_file import PolicyError, parse_policy
+from mailer.rendering.signed_links import SERVICE
+from mailer.rendering.template_library import TemplateError, TemplateLibrary
 from tests.factories import World, make_event, new_mailing, person, policies, templates
 from tests.letters import ADA, consents, event_of, known, leads_out, parts, publish, read, stands, told, told_ada
 from tests.template_files import FILES, MANDATORY, ROOT, faults, library, within
@@ -65,7 +65,7 @@ async def test_a_mail_that_cannot_be_left_is_not_sent(world: World) -> None:
         [kept[lost]] = await world.mailings.accept([mailing])
     whole = await world.accept([person(4)])
     world.processor.sent.clear()
-    await world.handover().run([batch for one in (*kept.values(), whole) for batch in one.batches])
+    await world.handover().hand_over_batches([batch for one in (*kept.values(), whole) for batch in one.batches])
     assert world.processor.recipients == [f"user-{n}@people.example" for n in (1, 1, 3, 3, 4)]
     for lost, accepted in kept.items():
         states = await world.states(accepted.mailing_id)
@@ -152,7 +152,7 @@ async def test_a_breach_notice_stands_alone(world: World, tmp_path: Path) -> Non
     assert world.processor.recipients == ["ada@people.example"]  # the answer to her request, and no notice yet
     world.processor.sent.clear()
     await world.mailings.release(waiting, "Grace")
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     (outgoing,) = world.processor.sent
     mail = read(outgoing)

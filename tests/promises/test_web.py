@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from mailer.policy.standing import TRACKING
-from mailer.rendering.links import Links, PreferencesToken, UnsubscribeToken
+from mailer.rendering.signed_links import Links, PreferencesToken, UnsubscribeToken
 from mailer.web.app import create_app
 from tests.factories import KEY, World, templates
 from tests.hours import an_hour_later
@@ -130,7 +130,7 @@ async def test_notices_come_in_writing_for_who_says_so(world: World) -> None:
     await publish(world, event_of("interpals", "breach-notice", to={"refs": ["ada", "bob"]}))
     waiting = await world.pool.fetchval("SELECT id FROM mailings WHERE category = 'breach'")
     await world.mailings.release(waiting, "Grace")
-    await world.timekeeper().tick()
+    await world.timekeeper().run_once()
     await world.run_published()
     assert await world.states(waiting) == {"ada": ("diverted", "written_notice"), "bob": ("handed_over", "")}
     assert world.processor.recipients == ["bob@people.example"]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Outcome, Result
-from mailer.policy.trouble import Trouble
-from mailer.processors.smtp import SmtpProcessor, from_url
+from mailer.processors.smtp import SmtpProcessor, processor_from_url
 from tests.integration.smtp_world import allowed, outgoing, soon
 from tests.processes import free_port, until
 from tests.relays.conftest import relay_folder
@@ -48,7 +48,7 @@ class Relay:
     ) -> AsyncIterator[SmtpProcessor]:
         """A processor for one of its ports."""
         monkeypatch.setenv("SSL_CERT_FILE", str(self.certificate))
-        sender = from_url(f"smtp://{login}127.0.0.1:{port}?name=relay{query}")
+        sender = processor_from_url(f"smtp://{login}127.0.0.1:{port}?name=relay{query}")
         try:
             yield sender
         finally:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.ledger.addresses import AddressHasher
+from mailer.postgres.address_hashing import AddressHasher
 from mailer.rendering.mailboxes import folded, kin, mailbox
 
 HASHER = AddressHasher("a key of the tests")

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from mailer.events import EventRefused, validate_event
-from mailer.rendering.admission import admit
-from mailer.rendering.templates import Template
+from mailer.rendering.event_checks import admit
+from mailer.rendering.template_library import Template
 from tests.factories import templates
 from tests.template_files import POLICIES
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from mailer.events import EventRefused, validate_event
 from mailer.policy.attachments import INERT, ending_of, unattachable
-from mailer.policy.document import PolicyError, parse_policy
-from mailer.rendering.admission import admit
+from mailer.policy.policy_file import PolicyError, parse_policy
+from mailer.rendering.event_checks import admit
 from tests.factories import plain_event, policies, templates
 from tests.template_files import ROOT
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from mailer.policy.decision import Divert
-from mailer.ports.origins import Origin
+from mailer.ports.mail_origins import Origin
 from mailer.web.languages import choose
-from mailer.web.why import explain
+from mailer.web.mail_origin import explain
 from tests.factories import policies
 from tests.unit.test_decision import ADA, decided, reason
 

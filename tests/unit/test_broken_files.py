@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from mailer.actions.imports import Imported, Rejected, import_recipients
-from mailer.actions.tables import FileRefused, Row, rows
-from mailer.ports.people import ImportRow
+from mailer.actions.csv_rows import FileRefused, Row, rows
+from mailer.actions.recipient_import import Imported, Rejected, import_recipients
+from mailer.ports.recipient_import import ImportRow
 from tests.factories import policies
 
 DUPLICATE = Path(__file__).parents[1] / "cases" / "csv" / "dup-header.csv"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.policy.category import CATEGORIES, Category
-from mailer.policy.forms import SLUG
+from mailer.policy.text_formats import SLUG
 from mailer.rendering.headers import HeaderRefused
 from tests.signed import newsletter
 

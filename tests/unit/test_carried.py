@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from mailer.events import EventRefused, validate_event
-from mailer.policy.parties import Partner
-from mailer.rendering.admission import admit
-from mailer.rendering.promotion import promotion_within
+from mailer.policy.third_parties import Partner
+from mailer.rendering.event_checks import admit
+from mailer.rendering.promotional_words import promotion_within
 from tests.factories import policies, templates
 from tests.letters import ADA, event_of
 

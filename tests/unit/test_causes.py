@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from mailer.cli.causes import shipped_policy
 from mailer.cli.policy import app
 from mailer.policy.category import CATEGORIES
-from mailer.policy.causes import CAUSES, Cause, decisions, outcomes
+from mailer.policy.cause_table import CAUSES, Cause, decisions, outcomes
 from mailer.policy.deciding import ASKED, SEND
 from tests.factories import policies
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer.keyed_hash import Mac
 from mailer.ledger.chain import GENESIS, commit_to, link_all, link_hash
-from mailer.macs import Mac
-from mailer.ports.ids import uuid7
-from mailer.ports.ledger import Entry, Kind
+from mailer.ports.ledger_entry import Entry, Kind
+from mailer.ports.uuids import uuid7
 
 AT = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 WRITER = UUID("0192f0c1-0000-7000-8000-000000000001")

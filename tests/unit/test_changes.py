@@ -4,11 +4,11 @@ from datetime import date
 
 import pytest
 
-from mailer import resources
-from mailer.policy.changes import changes
-from mailer.policy.document import Policy
-from mailer.policy.library import load
+from mailer import bundled_files
+from mailer.policy.policy_file import Policy
+from mailer.policy.policy_library import load
 from mailer.policy.switches import ORDER
+from mailer.policy.version_changes import changes
 from tests.factories import BRAND, policies
 
 OLD = policies()[BRAND].model_copy(update={"version": "2004", "effective": date(2004, 1, 1), "promises": ()})
@@ -49,7 +49,7 @@ def test_more_purposes_and_less_confirmation_loosen() -> None:
 @pytest.mark.parametrize("brand", ["interpals", "paltalk-2006", "peerstream"])
 def test_a_version_names_its_notice(brand: str) -> None:
     """A version that replaces another one says how people were told of it, before it was in force."""
-    text = (resources.folder("policies") / f"{brand}.toml").read_text("utf-8")
+    text = (bundled_files.folder("policies") / f"{brand}.toml").read_text("utf-8")
     version = policies()[brand].version
     newer = text.replace(f'version = "{version}"', 'version = "2026"', 1)
     newer = newer.replace(f"effective = {policies()[brand].effective}", "effective = 2026-06-01", 1)

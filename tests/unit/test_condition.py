@@ -7,7 +7,7 @@ import pytest
 
 from mailer.doctor.database import CLOCK_LIMIT, CLOCK_WARNING, fit, judge_clock, judge_start, judge_stock
 from mailer.doctor.finding import Finding, Level, worst
-from mailer.ports.condition import Condition, Stock
+from mailer.ports.database_condition import Condition, Stock
 
 NOW = datetime(2026, 12, 31, 23, 30, tzinfo=UTC)
 OURS = frozenset({"20261121000001", "20261127000010"})

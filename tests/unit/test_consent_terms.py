@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from mailer.policy.consents import NO_TERMS, Terms, days_of_all, flaw_of, strictest_terms
+from mailer.policy.consent_terms import NO_TERMS, Terms, days_of_all, flaw_of, strictest_terms
 from mailer.policy.jurisdiction import Law, load_law
 from mailer.policy.standing import Standing
 from tests.factories import law

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from mailer.accounts import AccountEvent, parse_any
-from mailer.contents import Contents, IdTaken, differing, write
+from mailer.event_digests import Contents, IdTaken, differing, write
 from mailer.events import MessageEvent, Person
 
 CONTENTS = Contents("an address key of the tests, long enough")

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.consents import days_of_all
+from mailer.policy.consent_terms import days_of_all
 from mailer.policy.deciding import ASKED, SEND, decide, explain, facts_of
 from mailer.policy.decision import Decision, Divert, Hold, Mailing, Send, Suppress
-from mailer.policy.document import CategoryTerms, Hours, Policy
-from mailer.policy.getting import missing_basis
-from mailer.policy.rates import may_count, rates_of
-from mailer.policy.registry import RULES
-from mailer.policy.section import Cap
+from mailer.policy.expected_mail import missing_basis
+from mailer.policy.frequency_counts import may_count, rates_of
+from mailer.policy.policy_file import CategoryTerms, Hours, Policy
+from mailer.policy.policy_section import Cap
+from mailer.policy.rule_registry import RULES
 from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, WRITTEN, Standing
 from mailer.policy.switches import ORDER, Floor, Switches
 from tests.factories import law, policies

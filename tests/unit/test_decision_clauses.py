@@ -9,9 +9,9 @@ import pytest
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import ASKED, explain, facts_of
 from mailer.policy.decision import Facts, Hold, Send, Suppress
-from mailer.policy.document import CategoryTerms, Hours, Policy
+from mailer.policy.policy_file import CategoryTerms, Hours, Policy
+from mailer.policy.policy_section import Cap
 from mailer.policy.rules import SOON, over_rate
-from mailer.policy.section import Cap
 from mailer.policy.standing import EVERYTHING_OPTIONAL, INVITED, SHARING, Standing
 from tests.unit.test_decision import (
     ADA,

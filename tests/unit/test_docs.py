@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from mailer.cli import app
 from mailer.events import parse_event
-from mailer.rendering.admission import admit
+from mailer.rendering.event_checks import admit
 from mailer.settings import Settings
 from tests.factories import policies, templates
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from mailer.doctor.dmarc import find_dmarc, steps
+from mailer.doctor.dns_lookup import Address, LookupFailed
 from mailer.doctor.domains import Domain, examine_domain, examine_relay
 from mailer.doctor.finding import Finding, Level
-from mailer.doctor.lookup import Address, LookupFailed
 from mailer.doctor.spf import Spf, evaluate
 
 HERE = ipaddress.ip_address("192.0.2.7")

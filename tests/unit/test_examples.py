@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from mailer import resources
-from mailer.actions.imports import Imported, Rejected, import_recipients
+from mailer import bundled_files
+from mailer.actions.recipient_import import Imported, Rejected, import_recipients
 from mailer.embedded.demo import ADA, BEN, BRANDS, GONE, QUIET
 from mailer.events import Audience, MessageEvent, People, Refs, parse_event
-from mailer.ports.people import ImportRow
-from mailer.rendering.admission import admit
+from mailer.ports.recipient_import import ImportRow
+from mailer.rendering.event_checks import admit
 from tests.factories import policies, templates
 
-EXAMPLES = resources.folder("examples")
+EXAMPLES = bundled_files.folder("examples")
 RECIPIENTS = EXAMPLES / "recipients.csv"
 EVENTS = sorted((EXAMPLES / "events").glob("*.json"))
 RESERVED = (".example", ".test", "example.com", "example.net", "example.org")

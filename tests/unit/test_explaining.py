@@ -5,12 +5,12 @@ from uuid import UUID
 
 import pytest
 
-from mailer.actions.explaining import stop_in_words
+from mailer.actions.explanations import stop_in_words
 from mailer.policy.deciding import ASKED
-from mailer.policy.past import Act, Span, standing_at
-from mailer.policy.registry import RULES
+from mailer.policy.past_standing import Act, Span, standing_at
+from mailer.policy.reason_wording import label, reason_in_words, unaddressed
+from mailer.policy.rule_registry import RULES
 from mailer.policy.standing import Standing
-from mailer.policy.wording import label, reason_in_words, unaddressed
 from mailer.ports.suppressions import Suppression
 
 FIRST, SECOND, THIRD = (datetime(2026, 11, day, 12, tzinfo=UTC) for day in (1, 2, 3))

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.pipeline.press import Press, Presses
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import Row
-from mailer.rendering.forms import NAME, Form, Slot, cut, personal_uses
 from mailer.rendering.headers import addr_spec
-from mailer.rendering.jinja import environment
-from mailer.rendering.links import Links
+from mailer.rendering.jinja_environment import environment
+from mailer.rendering.mail_merge import NAME, Form, Slot, cut, personal_uses
+from mailer.rendering.mailing import MailingRenderer, RendererCache
 from mailer.rendering.message import Letterhead, Skeleton
-from mailer.rendering.templates import Template
-from mailer.rendering.transfer import quoted_piece, quoted_printable
+from mailer.rendering.signed_links import Links
+from mailer.rendering.template_library import Template
+from mailer.rendering.transfer_encoding import quoted_piece, quoted_printable
 from tests.factories import KEY, policies, templates
 from tests.presses import facts_of, press_of
 
@@ -49,13 +49,17 @@ def parts(content: bytes) -> tuple[str, dict[str, Any]]:
     }
 
 
-def one_by_one(press: Press, row: Row) -> bytes:
+def one_by_one(press: MailingRenderer, row: Row) -> bytes:
     """The same message with no form: rendered for this person alone."""
     variants = {
         locale: replace(variant, bent=variant.bent | {NAME}) for locale, variant in press.template.variants.items()
     }
     plain = Template(**{name: getattr(press.template, name) for name in Template.__slots__} | {"variants": variants})
-    return Press(press.facts, press.policy, plain, press._links, {}).print(row, press.category, NOW).outgoing.content
+    return (
+        MailingRenderer(press.facts, press.policy, plain, press._links, {})
+        .render(row, press.category, NOW)
+        .outgoing.content
+    )
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
@@ -68,7 +72,7 @@ def test_a_form_reads_as_if_it_were_rendered(category: str, names: list[str | No
     press = press_of(category)
     for number, name in enumerate(names):
         row = Row(press.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
-        assert parts(press.print(row, press.category, NOW).outgoing.content) == parts(one_by_one(press, row))
+        assert parts(press.render(row, press.category, NOW).outgoing.content) == parts(one_by_one(press, row))
 
 
 def test_a_form_is_made_once() -> None:
@@ -77,19 +81,19 @@ def test_a_form_is_made_once() -> None:
     people: list[tuple[str | None, str]] = [("Ada", "en"), ("Bob", "en"), (None, "en"), ("Cem", "de"), ("Dan", "de")]
     for number, (name, locale) in enumerate(people):
         row = Row(press.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
-        press.print(row, press.category, NOW)
+        press.render(row, press.category, NOW)
     assert len(press._blanks) == 3
 
 
 def test_small_mailings_share_a_form() -> None:
     """Mailings of few that differ in plain texts share one form, and no text or link of one gets into another's."""
-    presses = Presses(policies(), templates(), Links("https://mail.example", (KEY,)), None)
+    presses = RendererCache(policies(), templates(), Links("https://mail.example", (KEY,)), None)
     shown = []
     for number, reason in enumerate(["You asked for it.", "A <b>reason</b>", "Another one"]):
         facts = facts_of("breach", audience_size=1, reason=reason)
-        press = presses.set_up(facts, None)
+        press = presses.add_renderer(facts, None)
         row = Row(facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), "Ada", "en")
-        content = press.print(row, press.category, NOW).outgoing.content
+        content = press.render(row, press.category, NOW).outgoing.content
         assert parts(content) == parts(one_by_one(press, row))
         shown.append(parts(content)[1]["text/html"])
     assert len(presses._shared) == 1
@@ -98,13 +102,13 @@ def test_small_mailings_share_a_form() -> None:
 
 def test_what_a_template_works_with_is_not_filled_in() -> None:
     """A value with which a template does more than to print it tells the forms of mailings apart."""
-    presses = Presses(policies(), templates(), Links("https://mail.example", (KEY,)), None)
+    presses = RendererCache(policies(), templates(), Links("https://mail.example", (KEY,)), None)
     subjects = set()
     for day in ("01", "02", "02"):
         context = {"starts": f"2026-12-{day}T01:00Z", "ends": "2026-12-03T01:00Z"}
-        press = presses.set_up(facts_of("service", audience_size=1, context=context), None)
+        press = presses.add_renderer(facts_of("service", audience_size=1, context=context), None)
         row = Row(press.facts.id, 1, 1, Standing(1, 1, "u1@people.example", products=frozenset({"*"})), "Ada", "en")
-        subjects.add(parts(press.print(row, press.category, NOW).outgoing.content)[0])
+        subjects.add(parts(press.render(row, press.category, NOW).outgoing.content)[0])
     assert (len(presses._shared), len(subjects)) == (2, 2)
 
 

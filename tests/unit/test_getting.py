@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.policy.getting import optional_mail
+from mailer.policy.expected_mail import optional_mail
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from tests.factories import policies
 

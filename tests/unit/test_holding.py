@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mailer.accounts import KINDS, validate_account
-from mailer.actions.holding import is_so
+from mailer.actions.standing_comparison import is_so
 from mailer.policy.standing import Standing
 
 NOBODY = Standing(1, 1, "ada@people.example")

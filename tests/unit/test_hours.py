@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.policy.hours import first_within, zones_of
-from mailer.policy.zones import ZONES
+from mailer.policy.sending_hours import first_within, zones_of
+from mailer.policy.time_zones import ZONES
 from tests.factories import law
 
 EIGHT, NINE = time(8), time(21)

@@ -4,7 +4,7 @@ from uuid import RFC_4122, uuid4
 
 import pytest
 
-from mailer.ports.ids import minted_at, uuid7
+from mailer.ports.uuids import minted_at, uuid7
 
 
 def test_it_is_a_uuid_of_version_7() -> None:

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mailer.actions.imports import CHUNK, Imported, Rejected, import_recipients, suppressions_travel
-from mailer.actions.tables import FileRefused
-from mailer.policy.document import Policy
-from mailer.ports.people import ImportRow
+from mailer.actions.csv_rows import FileRefused
+from mailer.actions.recipient_import import CHUNK, Imported, Rejected, import_recipients, suppressions_travel
+from mailer.policy.policy_file import Policy
+from mailer.ports.recipient_import import ImportRow
 from tests.factories import policies
 
 POLICY = policies()["interpals"]

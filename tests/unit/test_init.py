@@ -12,11 +12,11 @@ import pytest
 
 from mailer import cli
 from mailer.policy.category import CATEGORIES
-from mailer.policy.document import Policy
-from mailer.policy.library import load
-from mailer.rendering.templates import TemplateLibrary
-from mailer.trial.people import singles_of
-from mailer.trial.trying import HOLDS, try_brand
+from mailer.policy.policy_file import Policy
+from mailer.policy.policy_library import load
+from mailer.rendering.template_library import TemplateLibrary
+from mailer.trial.sample_people import singles_of
+from mailer.trial.trial_run import HOLDS, try_brand
 
 KNOWN = ("--domain", "harbor.example", "--controller", "Harbor Ltd.", "--address", "1 Quay Street, Hamburg")
 PAGE = Path(__file__).parents[2] / "docs" / "policies.md"

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from mailer.accounts import validate_account
-from mailer.actions.lists import SuppressionLine
+from mailer.actions.list_import import SuppressionLine
 from mailer.events import Person, validate_event
-from mailer.inputs import (
+from mailer.input_types import (
     EARLIEST,
     LATEST,
     MAX_ID,

@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
+from mailer.bundled_files import tables
 from mailer.cli import app
 from mailer.policy.countries import COUNTRIES
 from mailer.policy.decision import Send
-from mailer.policy.document import PolicyError, parse_policy
 from mailer.policy.jurisdiction import DEMANDS, JurisdictionError, Law, load_law, mark_of, parse_jurisdiction
+from mailer.policy.policy_file import PolicyError, parse_policy
 from mailer.policy.switches import strictest
-from mailer.resources import tables
 from tests.factories import law
 from tests.unit.test_decision import ADA, POLICY, decided, reason, revised
 from tests.unit.test_policies_page import DEFAULT

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mailer.accounts import validate_account
 from mailer.events import Person
-from mailer.inputs import Locale, locale
+from mailer.input_types import Locale, locale
 from mailer.rendering.languages import fallbacks, is_locale, is_written_as, locale_for, reads_rightwards, words_for
 from mailer.web.languages import choose
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from mailer.cli import shared
-from mailer.cli.layout import lay_out, named, plain, plain_json
+from mailer.cli.terminal_layout import lay_out, named, plain, plain_json
 
 HOSTILE = "[/b][red]x[/red] :smile: \x1b]0;owned\x07\x9b31m\u202egnp.exe\r\nstate  finished \U000e0041"
 ROWS = st.lists(st.tuples(st.text(), st.text(), st.one_of(st.none(), st.integers(), st.lists(st.text()))), max_size=5)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.events import EventRefused, validate_event
-from mailer.rendering.admission import admit
-from mailer.rendering.linkable import has_link, shown_texts
+from mailer.rendering.autolinks import has_link, shown_texts
+from mailer.rendering.event_checks import admit
 from tests.factories import templates
 from tests.template_files import POLICIES
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.links import (
+from mailer.rendering.signed_links import (
     MAX_URL,
     BounceToken,
     ClickToken,

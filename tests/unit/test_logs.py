@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import structlog
 
-from mailer.runtime.lines import MOST, LineWriter, Stream
+from mailer.runtime.line_writer import MOST, LineWriter, Stream
 from mailer.runtime.logs import MAX_LINE, catch_surprises, end_output, flush_output, loop_surprised, set_up_logs
 from mailer.telemetry import EVERY, log
 

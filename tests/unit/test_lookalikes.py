@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.events import EventRefused, validate_event
-from mailer.policy.lookalikes import folded, has_many_marks, normalized
-from mailer.rendering.linkable import has_link
+from mailer.policy.text_folding import folded, has_many_marks, normalized
+from mailer.rendering.autolinks import has_link
 from tests.factories import person, plain_event
 
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]

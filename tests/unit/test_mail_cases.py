@@ -12,9 +12,9 @@ import pytest
 
 from mailer.events import EventRefused, MessageEvent, validate_event
 from mailer.policy.outcome import Outcome, Result
-from mailer.ports.processor import Outgoing
-from mailer.processors.letter import Extensions, Letter, compose
-from mailer.rendering.templates import SAMPLE
+from mailer.ports.processor import OutgoingMessage
+from mailer.processors.smtp_envelope import SmtpEnvelope, SmtpExtensions, compose_envelope
+from mailer.rendering.template_library import SAMPLE
 from tests.factories import plain_event, policies, templates
 from tests.signed import newsletter
 
@@ -85,12 +85,14 @@ def test_name_bidi_override() -> None:
 
 def test_reply_to_utf8_without_smtputf8() -> None:
     """These very bytes go only to a relay that offers SMTPUTF8, which is asked for it (RFC 6531 3.4)."""
-    outgoing = Outgoing("b@x.example", "hp1@h.example", (CASES / "reply-to-utf8-without-smtputf8.eml").read_bytes())
-    without = compose(outgoing, 0, Extensions.of({"8bitmime": ""}))
+    outgoing = OutgoingMessage(
+        "b@x.example", "hp1@h.example", (CASES / "reply-to-utf8-without-smtputf8.eml").read_bytes()
+    )
+    without = compose_envelope(outgoing, 0, SmtpExtensions.parse_ehlo({"8bitmime": ""}))
     assert isinstance(without, Outcome)
     assert (without.result, without.status) == (Result.BLOCKED, "5.6.7")
-    offered = compose(outgoing, 0, Extensions.of({"8bitmime": "", "smtputf8": ""}))
-    assert isinstance(offered, Letter)
+    offered = compose_envelope(outgoing, 0, SmtpExtensions.parse_ehlo({"8bitmime": "", "smtputf8": ""}))
+    assert isinstance(offered, SmtpEnvelope)
     assert offered.mail.endswith(b" SMTPUTF8")
 
 

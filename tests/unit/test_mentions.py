@@ -2,8 +2,8 @@
 
 import pytest
 
-from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.mentions import Mentions, is_telling
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.erased_mentions import Mentions, is_telling
 
 HASHER = AddressHasher("a key of the tests")
 

@@ -13,10 +13,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from mailer.events import Attachment
 from mailer.policy.category import CATEGORIES
-from mailer.policy.forms import split_sender
-from mailer.policy.section import Sender
-from mailer.rendering.forms import Form
+from mailer.policy.policy_section import Sender
+from mailer.policy.text_formats import split_sender
 from mailer.rendering.headers import HeaderRefused, addr_spec, unturned
+from mailer.rendering.mail_merge import Form
 from mailer.rendering.message import Letterhead, Skeleton
 
 NEWSLETTER = Letterhead(

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mailer.policy.promises import PASSED, Case, Record
+from mailer.policy.promise_report import PASSED, Case, Record
 from scripts.mutants import ROOT
 from scripts.mutate_rules import Fate, Runner, proofs_of
 

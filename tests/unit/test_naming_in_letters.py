@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.ledger.addresses import AddressHasher
-from mailer.ledger.naming import _CHARSETS, key_of_address, key_of_ref, names_in
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.dead_letter_names import _CHARSETS, key_of_address, key_of_ref, names_in
 
 HASHER = AddressHasher("a key of these tests and of nothing else")
 ADDRESS = "ada.lovelace@example.org"

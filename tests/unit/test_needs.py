@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from mailer import resources
-from mailer.policy.document import Policy, PolicyError, parse_policy
-from mailer.policy.library import load
-from mailer.policy.needs import unmet
-from mailer.policy.sources import KINDS
+from mailer import bundled_files
+from mailer.policy.address_sources import KINDS
+from mailer.policy.policy_file import Policy, PolicyError, parse_policy
+from mailer.policy.policy_library import load
 from mailer.policy.switches import ORDER
+from mailer.policy.unmet_needs import unmet
 
-FILES = {file.stem: file.read_text("utf-8") for file in resources.folder("policies").glob("*.toml")}
+FILES = {file.stem: file.read_text("utf-8") for file in bundled_files.folder("policies").glob("*.toml")}
 BRANDS = ("interpals", "paltalk-2006", "paltalk-2002", "peerstream")
 TODAY = date(2026, 6, 1)
 

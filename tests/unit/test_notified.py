@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
-from mailer.policy.changes import Change, Notice
-from mailer.policy.notified import Told, examine
+from mailer.policy.version_changes import Change, Notice
+from mailer.policy.version_notices import Told, examine
 
 DAY, EFFECTIVE, TODAY = date(2026, 5, 1), date(2026, 6, 1), date(2026, 7, 1)
 SENT, DEAD, LEFT_OUT = ("handed_over", ""), ("suppressed", "address_dead"), ("not_addressed", "")

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.policy.category import CATEGORIES
-from mailer.ports.wishes import Act
+from mailer.ports.pending_requests import Act
+from mailer.web.address_masking import masked
 from mailer.web.languages import LANGUAGES, choose
-from mailer.web.machines import is_machine
-from mailer.web.masking import masked
+from mailer.web.machine_detection import is_machine
 
 
 def _blanks(text: object) -> list[str]:

@@ -3,10 +3,10 @@
 import asyncpg
 import pytest
 
-from mailer.ledger import connections
-from mailer.ledger.connections import hosts, patiently, place
-from mailer.ledger.outages import outage
-from mailer.ports.outages import DatabaseAway, DatabaseRefuses, StatementTooSlow
+from mailer.database import connections
+from mailer.database.connections import hosts, patiently, place
+from mailer.database.driver_errors import outage
+from mailer.ports.database_errors import DatabaseAway, DatabaseRefuses, StatementTooSlow
 
 AWAY = (
     ConnectionRefusedError(),

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 import asyncpg
 import pytest
 
-from mailer.pipeline import persisting
-from mailer.pipeline.persisting import Persisting
+from mailer.pipeline import message_retries
+from mailer.pipeline.message_retries import MessageRetries
 from mailer.ports.broker import BrokerUnavailable, Message, Received
+from mailer.ports.database_errors import DatabaseAway, DatabaseRefuses, StatementTooSlow
 from mailer.ports.dead_letters import DeadKind
-from mailer.ports.outages import DatabaseAway, DatabaseRefuses, StatementTooSlow
-from mailer.runtime.troubles import Trouble, place_of, trouble_of
+from mailer.runtime.error_kinds import Trouble, place_of, trouble_of
 from mailer.telemetry import WORKER as METRICS
 from tests.factories import FakeReceived, until
 
@@ -21,8 +21,8 @@ QUEUE = "mailer.events.service"
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits long between two tries."""
-    monkeypatch.setattr(persisting, "BUG_PAUSES", (0.0, 0.0))
-    monkeypatch.setattr(persisting, "PASSING_PAUSES", (0.0,) * 4)
+    monkeypatch.setattr(message_retries, "BUG_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(message_retries, "PASSING_PAUSES", (0.0,) * 4)
 
 
 def messages(*names: str) -> list[FakeReceived]:
@@ -30,7 +30,7 @@ def messages(*names: str) -> list[FakeReceived]:
     return [FakeReceived(Message(name.encode(), "interpals.service")) for name in names]
 
 
-def raising(errors: Callable[[bytes], BaseException | None], tries: list[tuple[bytes, ...]]) -> persisting.Handle:
+def raising(errors: Callable[[bytes], BaseException | None], tries: list[tuple[bytes, ...]]) -> message_retries.Handle:
     """A handler that acknowledges what has no error, and raises the first error of the others."""
 
     async def handle(arrived: Sequence[Received]) -> None:
@@ -58,26 +58,26 @@ async def test_a_bug_costs_one_message() -> None:
     tries: list[tuple[bytes, ...]] = []
     arrived = messages("a", "bad", "b")
     handle = raising(lambda body: OverflowError("9999-12-31 of ada@example.org") if body == b"bad" else None, tries)
-    consumer = Persisting(QUEUE, handle, asyncio.Event())
-    await consumer.take(arrived)
+    consumer = MessageRetries(QUEUE, handle, asyncio.Event())
+    await consumer.handle_messages(arrived)
     await settled(*arrived)
     assert [received.settled for received in (arrived[0], arrived[2])] == ["ack", "ack"]
     assert arrived[1].kind == DeadKind.ERROR
-    assert "OverflowError at mailer/pipeline/persisting.py:" in str(arrived[1].settled)
+    assert "OverflowError at mailer/pipeline/message_retries.py:" in str(arrived[1].settled)
     assert "ada" not in str(arrived[1].settled)
-    assert tries.count((b"bad",)) == len(persisting.BUG_PAUSES) + 1
+    assert tries.count((b"bad",)) == len(message_retries.BUG_PAUSES) + 1
 
 
 async def test_a_bug_keeps_its_consumer_from_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """While a message waits to be tried again, its consumer handles the next ones."""
-    monkeypatch.setattr(persisting, "BUG_PAUSES", (3600.0,))
+    monkeypatch.setattr(message_retries, "BUG_PAUSES", (3600.0,))
     handle = raising(lambda body: KeyError("x") if body == b"bad" else None, [])
-    consumer = Persisting(QUEUE, handle, asyncio.Event())
+    consumer = MessageRetries(QUEUE, handle, asyncio.Event())
     bad, good = messages("bad", "good")
-    await asyncio.wait_for(consumer.take([bad]), 10)
-    await asyncio.wait_for(consumer.take([good]), 10)
+    await asyncio.wait_for(consumer.handle_messages([bad]), 10)
+    await asyncio.wait_for(consumer.handle_messages([good]), 10)
     assert (bad.settled, good.settled) == (None, "ack")
-    await consumer.close()
+    await consumer.finish_in_hand()
     assert bad.settled is None
 
 
@@ -95,11 +95,11 @@ async def test_what_is_tried_again_is_finished_before_the_end() -> None:
         await going_on.wait()
         await some[0].ack()
 
-    consumer = Persisting(QUEUE, handle, stop)
-    await consumer.take(arrived)
+    consumer = MessageRetries(QUEUE, handle, stop)
+    await consumer.handle_messages(arrived)
     await asyncio.wait_for(begun.wait(), 10)
     stop.set()
-    closing = asyncio.create_task(consumer.close())
+    closing = asyncio.create_task(consumer.finish_in_hand())
     await asyncio.sleep(0)
     going_on.set()
     await asyncio.wait_for(closing, 60)
@@ -110,8 +110,8 @@ async def test_what_passes_by_itself_is_tried_again() -> None:
     """Somebody in the way is no bug: a message gets through once nobody is."""
     left = [asyncpg.DeadlockDetectedError(""), asyncpg.QueryCanceledError(""), asyncpg.LockNotAvailableError("")]
     [received] = arrived = messages("a")
-    consumer = Persisting(QUEUE, raising(lambda body: left.pop() if left else None, []), asyncio.Event())
-    await consumer.take(arrived)
+    consumer = MessageRetries(QUEUE, raising(lambda body: left.pop() if left else None, []), asyncio.Event())
+    await consumer.handle_messages(arrived)
     await settled(*arrived)
     assert (received.settled, left) == ("ack", [])
 
@@ -120,11 +120,11 @@ async def test_what_does_not_pass_ends() -> None:
     """A statement that takes too long each time ends in a dead letter."""
     tries: list[tuple[bytes, ...]] = []
     [received] = arrived = messages("slow")
-    consumer = Persisting(QUEUE, raising(lambda body: asyncpg.QueryCanceledError(""), tries), asyncio.Event())
-    await consumer.take(arrived)
+    consumer = MessageRetries(QUEUE, raising(lambda body: asyncpg.QueryCanceledError(""), tries), asyncio.Event())
+    await consumer.handle_messages(arrived)
     await settled(*arrived)
     assert received.kind == DeadKind.ERROR
-    assert len(tries) == len(persisting.PASSING_PAUSES) + 1
+    assert len(tries) == len(message_retries.PASSING_PAUSES) + 1
 
 
 async def test_a_message_that_cannot_be_given_up_goes_back() -> None:
@@ -134,8 +134,8 @@ async def test_a_message_that_cannot_be_given_up_goes_back() -> None:
         raise RuntimeError("no")
 
     [received] = arrived = messages("bad")
-    consumer = Persisting(QUEUE, raising(lambda body: KeyError("x"), []), asyncio.Event(), give_up)
-    await consumer.take(arrived)
+    consumer = MessageRetries(QUEUE, raising(lambda body: KeyError("x"), []), asyncio.Event(), give_up)
+    await consumer.handle_messages(arrived)
     await settled(*arrived)
     assert received.settled == "released"
 
@@ -153,8 +153,8 @@ async def test_the_oldest_message_in_hand_has_an_age() -> None:
     def age() -> float:
         return METRICS.get_sample_value("mailer_oldest_in_hand_seconds", {"queue": "mailer.events.breach"}) or 0.0
 
-    consumer = Persisting("mailer.events.breach", slow, asyncio.Event())
-    taking = asyncio.create_task(consumer.take(messages("a")))
+    consumer = MessageRetries("mailer.events.breach", slow, asyncio.Event())
+    taking = asyncio.create_task(consumer.handle_messages(messages("a")))
     await reached.wait()
     assert age() > 0
     going.set()

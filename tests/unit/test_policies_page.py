@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from mailer.policy.changes import Notice
-from mailer.policy.document import CategoryTerms, Controller, Hours, Policy, PolicyError, Seal, Senders, parse_policy
-from mailer.policy.faults import MESSAGES
-from mailer.policy.hours import first_within, zones_of
+from mailer.policy.file_errors import MESSAGES
 from mailer.policy.jurisdiction import Law, parse_jurisdiction
-from mailer.policy.library import load
-from mailer.policy.parties import Partner, ProcessorTerms
+from mailer.policy.policy_file import CategoryTerms, Controller, Hours, Policy, PolicyError, Seal, Senders, parse_policy
+from mailer.policy.policy_library import load
+from mailer.policy.policy_section import Cap
 from mailer.policy.promise import CategoryNeeds, Needs, Promise
-from mailer.policy.section import Cap
+from mailer.policy.sending_hours import first_within, zones_of
 from mailer.policy.switches import ORDER, Floor
+from mailer.policy.third_parties import Partner, ProcessorTerms
+from mailer.policy.version_changes import Notice
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "policies.md").read_text("utf-8")

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.policy.category import CATEGORIES
-from mailer.policy.document import Policy, PolicyError, parse_policy
-from mailer.policy.faults import describe
-from mailer.policy.library import load
-from mailer.policy.lines import line_of
+from mailer.policy.file_errors import describe
+from mailer.policy.policy_file import Policy, PolicyError, parse_policy
+from mailer.policy.policy_library import load
 from mailer.policy.switches import ORDER, weaker
+from mailer.policy.toml_lines import line_of
 from tests.factories import law
 
-FILES = {file.name: file.read_text("utf-8") for file in resources.folder("policies").glob("*.toml")}
+FILES = {file.name: file.read_text("utf-8") for file in bundled_files.folder("policies").glob("*.toml")}
 TEXT = FILES["interpals.toml"]
 BARE = TEXT.partition("[[promises]]")[0]
 """Without promises, so that switches can be others."""

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from mailer import resources
-from mailer.digests import digests_of
-from mailer.policy.document import Policy, parse_policy
-from mailer.policy.promises import Case, Record, Status, read_record, report
-from mailer.policy.registry import Rule
+from mailer import bundled_files
+from mailer.policy.policy_file import Policy, parse_policy
+from mailer.policy.promise_report import Case, Record, Status, read_record, report
+from mailer.policy.rule_registry import Rule
+from mailer.tree_digests import digests_of
 
 ROOT = Path(__file__).parents[2]
-HEAD = resources.folder("policies").joinpath("interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
+HEAD = bundled_files.folder("policies").joinpath("interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
 
 
 def policy(*promises: str) -> Policy:
@@ -203,7 +203,7 @@ def test_a_whole_run_writes_the_record(suite: Suite, processes: int) -> None:
     record = read_record(suite.record.read_text())
     assert record.whole
     assert not record.own
-    assert record.differs(digests_of(*map(resources.folder, ("policies", "templates", "jurisdictions")))) == ()
+    assert record.differs(digests_of(*map(bundled_files.folder, ("policies", "templates", "jurisdictions")))) == ()
     assert suite.outcomes(suite.record) == {
         "test_cases[1]": "passed",
         "test_cases[2]": "failed",

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.accounts import KINDS
-from mailer.pipeline.register import PERIOD, Register
+from mailer.pipeline.publisher_rights import PERIOD, PublisherRegister
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import ITSELF, WRITTEN, Identity, IdentityKind
-from mailer.policy.publishers import (
+from mailer.policy.publisher_rights import (
     OWN_TEMPLATES,
     PIPELINE,
     Publisher,
@@ -116,29 +116,29 @@ async def test_rights_are_remembered_for_a_second() -> None:
     """However many events come in; then a revocation holds."""
     now, rows = 0.0, Rows()
     rows.known[SHOP] = ERASES
-    register = Register(rows, lambda: now)
+    register = PublisherRegister(rows, lambda: now)
     for _ in range(1000):
-        await register.refresh()
-        assert await register.refusal(SHOP, WISH) is None
+        await register.refresh_rights()
+        assert await register.refusal_reason(SHOP, WISH) is None
     assert rows.asked == 1
     rows.known.clear()
     now = PERIOD + 0.1
-    await register.refresh()
-    assert await register.refusal(SHOP, WISH)
+    await register.refresh_rights()
+    assert await register.refusal_reason(SHOP, WISH)
     assert rows.asked == 2
 
 
 async def test_who_was_added_just_now_is_found() -> None:
     """A refusal looks once more, but not for each event of a flood."""
     now, rows = 0.0, Rows()
-    register = Register(rows, lambda: now)
-    await register.refresh()
+    register = PublisherRegister(rows, lambda: now)
+    await register.refresh_rights()
     for _ in range(1000):
-        assert await register.refusal(SHOP, WISH)
+        assert await register.refusal_reason(SHOP, WISH)
     assert rows.asked == 1
     rows.known[SHOP] = ERASES
     now = 0.2
-    assert await register.refusal(SHOP, WISH) is None
+    assert await register.refusal_reason(SHOP, WISH) is None
     assert rows.asked == 2
 
 
@@ -146,6 +146,6 @@ async def test_no_row_is_mailer_itself() -> None:
     """Whoever could write such a row gains nothing by it."""
     rows = Rows()
     rows.known[ITSELF] = Publisher(ITSELF, ERASES.rights)
-    register = Register(rows)
-    assert await register.refusal(ITSELF, WISH) == "mailer itself does not say erase of an account at interpals"
-    assert await register.refusal(ITSELF, ToPublish("interpals", "rights", "confirm-subscription")) is None
+    register = PublisherRegister(rows)
+    assert await register.refusal_reason(ITSELF, WISH) == "mailer itself does not say erase of an account at interpals"
+    assert await register.refusal_reason(ITSELF, ToPublish("interpals", "rights", "confirm-subscription")) is None

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.policy.outcome import Result
-from mailer.policy.reply import HARD, classify, clean
-from mailer.policy.session import Stage
-from mailer.policy.set_up import checks
+from mailer.policy.session_refusals import Stage
+from mailer.policy.setup_faults import checks
+from mailer.policy.smtp_replies import HARD, classify, clean
 
 TRANSACTION = (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT)
 

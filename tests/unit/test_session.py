@@ -2,10 +2,10 @@
 
 import pytest
 
+from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Result
-from mailer.policy.reply import classify
-from mailer.policy.session import Stage, trouble_of
-from mailer.policy.trouble import Trouble
+from mailer.policy.session_refusals import Stage, trouble_of
+from mailer.policy.smtp_replies import classify
 
 MAIL, RCPT, DATA, DOT = Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.DOT
 BUSY, GREETING, EHLO, STARTTLS, AUTH = Trouble.BUSY, Trouble.GREETING, Trouble.EHLO, Trouble.STARTTLS, Trouble.AUTH

@@ -7,10 +7,10 @@ from typing import Any
 import css_inline
 import pytest
 
-from mailer.rendering import compiling
-from mailer.rendering import templates as loading
-from mailer.rendering.members import sampled
-from mailer.rendering.templates import SAMPLE, Addressee, Template, TemplateLibrary, preview
+from mailer.rendering import template_compiler
+from mailer.rendering import template_library as loading
+from mailer.rendering.member_names import sampled
+from mailer.rendering.template_library import SAMPLE, Addressee, Template, TemplateLibrary, preview
 from tests.factories import templates
 from tests.template_files import POLICIES, ROOT
 
@@ -62,7 +62,7 @@ def test_inlined_once_is_what_inlining_each_message_gives(
 def uninlined() -> TemplateLibrary:
     """The shipped templates as written, with their CSS in `<style>`."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiling, "inline_css", lambda source: source)
+        patch.setattr(template_compiler, "inline_css", lambda source: source)
         patch.setattr(loading, "_load", unwrap(loading._load))  # the tests' own remembers what was inlined
         return TemplateLibrary.load(ROOT / "templates", POLICIES)
 

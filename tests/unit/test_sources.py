@@ -2,14 +2,14 @@
 
 import pytest
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.events import EventRefused
-from mailer.policy.document import Policy, PolicyError, parse_policy
-from mailer.policy.sources import KINDS, Vocabulary, form_of
-from mailer.rendering.admission import admit
+from mailer.policy.address_sources import KINDS, Vocabulary, form_of
+from mailer.policy.policy_file import Policy, PolicyError, parse_policy
+from mailer.rendering.event_checks import admit
 from tests.factories import BRAND, make_event, person, policies, templates
 
-TEXT = (resources.folder("policies") / "interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
+TEXT = (bundled_files.folder("policies") / "interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
 WHEN = {"collected_at": "2026-03-01T12:00:00Z", "purpose": "a draw"}
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mailer.rendering.surviving import survive
-from mailer.rendering.templates import Addressee, Template, preview
+from mailer.rendering.client_compatibility import survive
+from mailer.rendering.template_library import Addressee, Template, preview
 from tests.factories import policies, templates
 from tests.template_files import FILES, library, within
 

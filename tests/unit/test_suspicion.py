@@ -7,11 +7,11 @@ import pytest
 
 from mailer.actions.bounce import Bounces, Judgement
 from mailer.policy.outcome import Outcome, Result
+from mailer.policy.refusal_suspicion import Tally, suspicious
 from mailer.policy.standing import Standing
-from mailer.policy.suspicion import Tally, suspicious
 from mailer.ports.deliveries import Row
-from mailer.ports.ids import uuid7
 from mailer.ports.quarantine import Counted, Refusal
+from mailer.ports.uuids import uuid7
 
 NONE = Tally()
 TAKEN = Outcome(Result.ACCEPTED, 250)

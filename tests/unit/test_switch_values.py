@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from mailer.policy.category import CATEGORIES
-from mailer.policy.document import Policy
+from mailer.policy.policy_file import Policy
 from mailer.policy.standing import TRACKING
 from mailer.policy.switches import Switches
 from mailer.policy.tracking import is_nobodys, tracking_level
-from mailer.rendering.compiled import footer_for
+from mailer.rendering.template import footer_for
 from tests.unit.test_decision import ADA, POLICY, revised
 
 

@@ -6,9 +6,9 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.ledger.parking import Seal
-from mailer.ledger.tally import OTHER_LINKS, Tally
-from mailer.ports.counts import Trace
+from mailer.ports.open_counts import Trace
+from mailer.postgres.open_tally import OTHER_LINKS, Tally
+from mailer.postgres.sealed_counts import Seal
 
 MAILINGS = st.sampled_from([UUID(int=1), UUID(int=2)])
 LINKS = st.one_of(st.none(), st.sampled_from(["https://a.example/", "https://b.example/ü"]))

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from mailer.events import EventRefused, validate_event
-from mailer.rendering.admission import admit
-from mailer.rendering.templates import RenderError, Template, TemplateLibrary
+from mailer.rendering.event_checks import admit
+from mailer.rendering.template_library import RenderError, Template, TemplateLibrary
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 
 PAGE, MANIFEST = "news/body.html.j2", "news/template.toml"

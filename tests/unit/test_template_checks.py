@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mailer.policy.document import Policy
-from mailer.rendering.samples import LEAVE, LINK, Face, faces
-from mailer.rendering.templates import SAMPLE, Template
+from mailer.policy.policy_file import Policy
+from mailer.rendering.template_library import SAMPLE, Template
+from mailer.rendering.template_samples import LEAVE, LINK, Face, faces
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 
 TEXT, HTML = "_layout/layout.txt.j2", "_layout/layout.html.j2"

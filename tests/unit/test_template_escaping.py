@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2.filters import FILTERS as OF_JINJA
 
-from mailer.rendering.jinja import FILTERS, environment
+from mailer.rendering.jinja_environment import FILTERS, environment
 from tests.template_files import FILES, faults, library, within
 
 TEXT, PAGE = "news/body.txt.j2", "news/body.html.j2"

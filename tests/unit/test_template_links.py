@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.rendering.link_ends import branching_links, glued_links
-from mailer.rendering.samples import LINK
+from mailer.rendering.template_samples import LINK
 from tests.template_files import FILES, MANDATORY, faults, library, within
 
 TEXT, HTML, BODY, PAGE = "_layout/layout.txt.j2", "_layout/layout.html.j2", "news/body.txt.j2", "news/body.html.j2"

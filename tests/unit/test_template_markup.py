@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.links import Links, UnsubscribeToken
-from mailer.rendering.markup import ATTRIBUTES, ELEMENTS, OWN_ATTRIBUTES, linked_names, markup_faults
+from mailer.rendering.allowed_markup import ATTRIBUTES, ELEMENTS, OWN_ATTRIBUTES, linked_names, markup_faults
+from mailer.rendering.signed_links import Links, UnsubscribeToken
 from tests.template_files import FILES, MANDATORY, faults, library, within
 
 PAGE = "news/body.html.j2"

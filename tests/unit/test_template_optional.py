@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from mailer.rendering.samples import Face, going_without
-from mailer.rendering.templates import SAMPLE, Addressee, RenderError
+from mailer.rendering.template_library import SAMPLE, Addressee, RenderError
+from mailer.rendering.template_samples import Face, going_without
 from tests.factories import templates
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mailer.rendering.samples import LINK
-from mailer.rendering.visible import visible
+from mailer.rendering.template_samples import LINK
+from mailer.rendering.visible_text import visible
 from tests.template_files import FILES, faults, library, within
 
 HTML = "_layout/layout.html.j2"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.templates import SAMPLE, Addressee, RenderError, Template, preview
+from mailer.rendering.template_library import SAMPLE, Addressee, RenderError, Template, preview
 from tests.factories import templates
 from tests.template_files import FILES, LAYOUT, MANDATORY, faults, library
 

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.events import EventRefused
-from mailer.pipeline.press import Press
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import Row
-from mailer.rendering.admission import admit
-from mailer.rendering.templates import preview
-from mailer.rendering.texts import in_locale, say_lacking, spoken_with, texts_of
+from mailer.rendering.event_checks import admit
+from mailer.rendering.localized_texts import in_locale, say_lacking, spoken_with, texts_of
+from mailer.rendering.mailing import MailingRenderer
+from mailer.rendering.template_library import preview
 from tests.factories import make_event, policies, templates
 from tests.presses import press_of
 from tests.template_files import FILES, faults, library
@@ -31,11 +31,11 @@ WEEKLY = templates().get("interpals", "weekly")
 READERS = [None, "en", "en-GB", "de", "de-AT", "ar", "ar-EG", "fr", "zh-TW"]
 
 
-def read(press: Press, locale: str | None, **context: Any) -> tuple[str, str, str]:
+def read(press: MailingRenderer, locale: str | None, **context: Any) -> tuple[str, str, str]:
     """Subject, text and HTML of the mail that somebody gets."""
     standing = Standing(7, 1, "ada@people.example", country="US")
     row = Row(press.facts.id, 7, 1, standing, "Ada", locale, context)
-    made = press.print(row, press.category, 1_790_000_000).outgoing.content
+    made = press.render(row, press.category, 1_790_000_000).outgoing.content
     message = BytesParser(EmailMessage, policy=email.policy.default).parsebytes(made)
     text, html = (message.get_body((subtype,)) for subtype in ("plain", "html"))
     assert text

@@ -10,23 +10,23 @@ from typing import NamedTuple
 
 import pytest
 
-from mailer.pipeline import press
-from mailer.pipeline.counting import Counting
 from mailer.policy import deciding, rules, tracking
 from mailer.policy.category import CATEGORIES
 from mailer.policy.decision import Facts, Suppress
-from mailer.policy.document import Policy
-from mailer.policy.library import MODEL
+from mailer.policy.policy_file import Policy
+from mailer.policy.policy_library import MODEL
+from mailer.policy.policy_section import Cap
 from mailer.policy.promise import Promise
-from mailer.policy.section import Cap
 from mailer.policy.standing import Standing
-from mailer.rendering.templates import Template, TemplateLibrary, restore
-from mailer.trial import doors
-from mailer.trial.doors import DOORS
-from mailer.trial.people import MOST, Person, people_of, singles_of
-from mailer.trial.sights import SIGHTS
-from mailer.trial.statements import FLOOR, STATEMENTS
-from mailer.trial.trying import FAILS, HOLDS, NOT_TRIED, Line, try_brand
+from mailer.rendering import mailing
+from mailer.rendering.open_tracking import OpenTracking
+from mailer.rendering.template_library import Template, TemplateLibrary, restore
+from mailer.trial import refusal_statements
+from mailer.trial.decision_statements import FLOOR, STATEMENTS
+from mailer.trial.message_statements import SIGHTS
+from mailer.trial.refusal_statements import DOORS
+from mailer.trial.sample_people import MOST, Person, people_of, singles_of
+from mailer.trial.trial_run import FAILS, HOLDS, NOT_TRIED, Line, try_brand
 from tests.factories import policies, templates
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -188,7 +188,7 @@ SPEAKS = {
 
 WHITE = 'style="color:#fff;background-color:#ffffff" href="{{ unsubscribe_url }}"'
 PIXEL = '<img src="https://mail.example/o/1.gif" width="1" height="1" alt=""></body>'
-UNCHECKED = setting(press.Press, "_ways_out", lambda *_: [])
+UNCHECKED = setting(mailing.MailingRenderer, "_ways_out", lambda *_: [])
 """Lets a message go whose reader does not see how to leave it."""
 LEAVING = 'href="{{ leave_url }}"'
 LOOKS = {
@@ -197,31 +197,37 @@ LOOKS = {
     "breach": Case("breach-alone", template="breach-notice", broken=setting(Policy, "sender", lambda policy, _: NEWS)),
     "footer": Case("service-footer", "paltalk-2002", UNCHECKED, "maintenance", ("html", LEAVING, "hidden " + LEAVING)),
     "no_secrets": Case("no-secrets", template="maintenance", edit=("text", "InterPals", "Your password is Orchid7.")),
-    "plain": Case("plain-promotions", "peerstream", setting(press, "impersonal", lambda _: False), "spring-offer"),
+    "plain": Case("plain-promotions", "peerstream", setting(mailing, "impersonal", lambda _: False), "spring-offer"),
     "profile_stays": Case("profile-stays", template="spring-offer", edit=("html", "</body>", PROFILE)),
     "untracked": Case(
         "tracking-refused", "interpals", setting(tracking, "tracking_refused", lambda _: False), "weekly"
     ),
-    "everybodys": Case("nobodys-opens", broken=setting(Counting, "level", lambda *_: "individual"), template="weekly"),
+    "everybodys": Case(
+        "nobodys-opens", broken=setting(OpenTracking, "level", lambda *_: "individual"), template="weekly"
+    ),
     "both_named": Case("both-named", template="weekly", edit=("text", "InterPals Inc.", "Us")),
     "marked": Case("advertising-marks", "peerstream", setting(Policy, "marks", {}), "spring-offer"),
     "seal": Case("seal-named", "paltalk-2006", None, "rights-answer", ("text", "TRUSTe", "nobody")),
     "language": Case("local-language", broken=setting(Template, "choose", lambda *_: "en"), template="weekly"),
     "aligned": Case("aligned", broken=setting(Policy, "sender", lambda *_: "X <x@other.example>"), template="weekly"),
     "report_link": Case("report-link", template="invitation", edit=("text", "{{ report_url }}", "")),
-    "address": Case("address-at-hand-over", broken=setting(press, "address_now", lambda _: OTHER), template="weekly"),
+    "address": Case("address-at-hand-over", broken=setting(mailing, "address_now", lambda _: OTHER), template="weekly"),
 }
 """Faults that contradict the statements about messages, one for each."""
 
 KNOCKS = {
-    "processors": Case("processor-known", broken=setting(doors, "refusal", lambda *_: None)),
-    "no_retention": Case("no-retention", "paltalk-2006", setting(doors, "refusal", lambda *_: None)),
-    "reason": Case("service-reason", "paltalk-2006", setting(doors, "admit", lambda *_: None), "maintenance"),
+    "processors": Case("processor-known", broken=setting(refusal_statements, "refusal", lambda *_: None)),
+    "no_retention": Case("no-retention", "paltalk-2006", setting(refusal_statements, "refusal", lambda *_: None)),
+    "reason": Case(
+        "service-reason", "paltalk-2006", setting(refusal_statements, "admit", lambda *_: None), "maintenance"
+    ),
     "rate": Case("service-rate", "paltalk-2006", setting(rules, "over_rate", lambda _: False)),
-    "told_at_home": Case("primary-address", broken=setting(doors, "admit", lambda *_: None), template="policy-change"),
-    "uninvited": Case("inviter", broken=setting(doors, "admit", lambda *_: None), template="invitation"),
-    "small_cells": Case("aggregates", broken=setting(doors, "publish", lambda cells, _: cells)),
-    "differences": Case("no-subtraction", broken=setting(doors, "subtractable", lambda *_: False)),
+    "told_at_home": Case(
+        "primary-address", broken=setting(refusal_statements, "admit", lambda *_: None), template="policy-change"
+    ),
+    "uninvited": Case("inviter", broken=setting(refusal_statements, "admit", lambda *_: None), template="invitation"),
+    "small_cells": Case("aggregates", broken=setting(refusal_statements, "publish", lambda cells, _: cells)),
+    "differences": Case("no-subtraction", broken=setting(refusal_statements, "subtractable", lambda *_: False)),
 }
 """Faults that contradict the statements about refusals, one for each."""
 

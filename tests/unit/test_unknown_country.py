@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from mailer.policy.consents import days_of_all
+from mailer.policy.consent_terms import days_of_all
 from mailer.policy.decision import Send
 from mailer.policy.standing import Standing
 from tests.unit.test_decision import TODAY, decided, reason

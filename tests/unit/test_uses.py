@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 from jinja2 import meta, nodes
 
-from mailer.rendering.jinja import environment, parse
-from mailer.rendering.uses import nodes_by_type, origins, tracked_uses
+from mailer.rendering.jinja_environment import environment, parse
+from mailer.rendering.template_names import nodes_by_type, origins, tracked_uses
 
 SOURCES = (
     "a",

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.events import EventRefused, validate_event
-from mailer.rendering.admission import admit
-from mailer.rendering.linkable import has_link
-from mailer.rendering.templates import TemplateError, TemplateLibrary
+from mailer.rendering.autolinks import has_link
+from mailer.rendering.event_checks import admit
+from mailer.rendering.template_library import TemplateError, TemplateLibrary
 from mailer.rendering.value_types import FORMS, misfit, value_types
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
 
@@ -253,7 +253,7 @@ def test_a_letter_is_no_notice(tmp_path: Path, types: str, said: str, category: 
 @pytest.mark.promise("paltalk06-05")
 def test_a_weekly_letter_is_no_notice_by_its_name(tmp_path: Path) -> None:
     """The shipped weekly letter in the mandatory layout, as service mail with a type for each value, does not load."""
-    shipped = resources.folder("templates") / "paltalk-2006"
+    shipped = bundled_files.folder("templates") / "paltalk-2006"
     shutil.copytree(shipped / "_layout", tmp_path / "paltalk-2006" / "_layout")
     shutil.copytree(shipped / "weekly", tmp_path / "paltalk-2006" / "weekly")
     for file in (tmp_path / "paltalk-2006" / "weekly").iterdir():

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.pipeline.press import Press
 from mailer.pipeline.routing import NOT_ALLOWED
-from mailer.pipeline.verdicts import LONGEST_RETRY, Sending, conclude, retry_delay
+from mailer.pipeline.transitions import LONGEST_RETRY, SendStep, retry_delay, step_after_outcome
 from mailer.policy.category import CATEGORIES
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import Row, State
-from mailer.ports.ledger import Kind
+from mailer.ports.ledger_entry import Kind
+from mailer.rendering.mailing import MailingRenderer
 from tests.factories import FakeProcessor
 from tests.presses import plan, press_of
 
@@ -22,21 +22,21 @@ ADA = Standing(17, 3, "ada@people.example", source="sign-up", country="US", prod
 RELAY = FakeProcessor(name="relay", country="DE", contract="DPA-7")
 
 
-def row_of(press: Press, standing: Standing = ADA, **values: Any) -> Row:
+def row_of(press: MailingRenderer, standing: Standing = ADA, **values: Any) -> Row:
     """A claimed delivery."""
     return Row(press.facts.id, standing.recipient_id, standing=standing, **{"attempt": 1, "name": "Ada", **values})
 
 
-def intended(category: str = "newsletter", tried_at: datetime | None = None, **values: Any) -> Sending:
+def intended(category: str = "newsletter", tried_at: datetime | None = None, **values: Any) -> SendStep:
     """A delivery that is about to be handed over."""
     press = press_of(category, **{"released_at": NOW - timedelta(hours=1), **values})
     return sent(press, tried_at=tried_at)
 
 
-def sent(press: Press, standing: Standing = ADA, **values: Any) -> Sending:
+def sent(press: MailingRenderer, standing: Standing = ADA, **values: Any) -> SendStep:
     """What is prepared for somebody who gets it."""
     step = plan(row_of(press, standing, **values), press, RELAY, NOW)
-    assert isinstance(step, Sending)
+    assert isinstance(step, SendStep)
     return step
 
 
@@ -85,7 +85,7 @@ def test_who_does_not_get_it() -> None:
         step = plan(row_of(press, standing), press, RELAY, NOW)
         assert (step.change.move.to_state, step.change.move.reason, step.change.move.due_at) == (state, reason, due_at)
         assert step.change.move.version is None
-        assert not isinstance(step, Sending)
+        assert not isinstance(step, SendStep)
         [entry] = step.change.entries
         assert entry.kind is Kind.DECISION
         assert entry.rule
@@ -97,12 +97,12 @@ def test_service_mail_to_who_pays_nothing_is_an_update() -> None:
     step = sent(press, replace(ADA, products=frozenset()), tried_at=tried)
     assert (step.category.name, step.change.move.sent_as) == ("updates", "updates")
     assert {entry.category for entry in step.change.entries} == {"updates"}
-    assert conclude(step, Outcome(Result.DEFERRED, 451), NOW).move.to_state is State.FAILED
+    assert step_after_outcome(step, Outcome(Result.DEFERRED, 451), NOW).move.to_state is State.FAILED
     paid = sent(press, tried_at=tried)
     assert (paid.category.name, paid.change.move.sent_as) == ("service", None)
     own = sent(press_of("account"), replace(ADA, products=frozenset()), tried_at=tried)
     assert (own.category.name, own.change.move.sent_as) == ("account", None)
-    assert conclude(own, Outcome(Result.DEFERRED, 451), NOW).move.to_state is State.DEFERRED
+    assert step_after_outcome(own, Outcome(Result.DEFERRED, 451), NOW).move.to_state is State.DEFERRED
 
 
 def test_a_processor_that_may_not_have_it() -> None:
@@ -132,7 +132,7 @@ def test_who_cannot_be_rendered_fails_alone(context: dict[str, Any]) -> None:
     press = press_of()
     step = plan(row_of(press, context=context), press, RELAY, NOW)
     assert (step.change.move.to_state, step.change.move.reason) == (State.FAILED, "render_error")
-    assert not isinstance(step, Sending)
+    assert not isinstance(step, SendStep)
     assert [entry.kind for entry in step.change.entries] == [Kind.DECISION, Kind.OUTCOME]
     assert step.change.entries[1].reply
 
@@ -151,7 +151,7 @@ def test_who_cannot_be_rendered_fails_alone(context: dict[str, Any]) -> None:
 )
 def test_what_follows_from_an_outcome(outcome: Outcome, state: State, reason: str, ledger: str) -> None:
     """Each outcome leads to one state with its reason, and stands in the ledger with the processor's own words."""
-    change = conclude(intended(), outcome, NOW)
+    change = step_after_outcome(intended(), outcome, NOW)
     assert (change.move.from_state, change.move.to_state, change.move.reason) == (State.INTENDED, state, reason)
     assert (change.move.due_at is not None) is (state in (State.DEFERRED, State.IN_DOUBT))
     [entry] = change.entries
@@ -166,17 +166,17 @@ def test_it_gives_up_in_the_end(category: str) -> None:
     age, deferred = CATEGORIES[category].max_age, Outcome(Result.DEFERRED, 451, None, "later")
     released = NOW - timedelta(days=30)
     younger, older = NOW - age + timedelta(minutes=1), NOW - age - timedelta(minutes=1)
-    assert conclude(intended(category, released_at=released), deferred, NOW).move.to_state is State.DEFERRED
-    again = conclude(intended(category, tried_at=younger, released_at=released), deferred, NOW).move
+    assert step_after_outcome(intended(category, released_at=released), deferred, NOW).move.to_state is State.DEFERRED
+    again = step_after_outcome(intended(category, tried_at=younger, released_at=released), deferred, NOW).move
     assert again.to_state is State.DEFERRED
-    end = conclude(intended(category, tried_at=older), deferred, NOW).move
+    end = step_after_outcome(intended(category, tried_at=older), deferred, NOW).move
     given_up = (State.DIVERTED, "written_notice") if category == "breach" else (State.FAILED, "gave_up 451")
     assert (end.to_state, end.reason, end.due_at) == (*given_up, None)
 
 
 def test_a_doubted_refusal_waits_for_a_person() -> None:
     """A refusal in quarantine leaves the delivery held until somebody has judged it."""
-    change = conclude(intended(), Outcome(Result.REFUSED, 550, "5.1.1", "no"), NOW, doubted=True)
+    change = step_after_outcome(intended(), Outcome(Result.REFUSED, 550, "5.1.1", "no"), NOW, doubted=True)
     assert (change.move.to_state, change.move.reason, change.move.due_at) == (State.HELD, "quarantined", None)
     assert change.entries[0].reason == "refused quarantined 5.1.1"
 
@@ -202,7 +202,7 @@ def test_a_broken_set_up_holds_mail_and_tries_breach_mail_on() -> None:
         ("breach", None, State.DEFERRED, "5.7.26"),
         ("breach", old, State.DIVERTED, "written_notice"),
     ):
-        change = conclude(intended(category, tried_at=tried_at, released_at=old), broken, NOW)
+        change = step_after_outcome(intended(category, tried_at=tried_at, released_at=old), broken, NOW)
         assert (change.move.to_state, change.move.reason) == (state, reason), category
         assert change.entries[0].reason == "set_up 5.7.26"
 
@@ -221,7 +221,7 @@ def test_a_broken_set_up_holds_mail_and_tries_breach_mail_on() -> None:
 def test_a_breach_notice_ends_in_writing_whatever_ends_it(outcome: Outcome) -> None:
     """No class of reply lets a notice that everyone must get just fail."""
     step = intended("breach", tried_at=NOW - timedelta(days=30), released_at=NOW - timedelta(days=30))
-    move = conclude(step, outcome, NOW).move
+    move = step_after_outcome(step, outcome, NOW).move
     assert (move.to_state, move.reason) == (State.DIVERTED, "written_notice")
 
 
@@ -230,7 +230,7 @@ def test_a_breach_notice_that_cannot_be_made_is_written() -> None:
     broken, over = press_of("breach"), press_of("breach", expires_at=NOW)
     step = plan(row_of(broken, context={"happened_on": "a\nBcc: x@y.example", "contact": None}), broken, RELAY, NOW)
     assert (step.change.move.to_state, step.change.move.reason) == (State.DIVERTED, "written_notice")
-    assert isinstance(plan(row_of(over), over, RELAY, NOW), Sending)
+    assert isinstance(plan(row_of(over), over, RELAY, NOW), SendStep)
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from mailer import resources
-from mailer.policy.document import Policy, PolicyError, parse_policy
+from mailer import bundled_files
+from mailer.policy.policy_file import Policy, PolicyError, parse_policy
+from mailer.policy.policy_versions import describe, said_at
 from mailer.policy.switches import ORDER
-from mailer.policy.versions import describe, said_at
 from tests.factories import BRAND, policies
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -100,6 +100,6 @@ def test_it_is_said_in_words() -> None:
 @pytest.mark.parametrize("name", ["2024 b", "2024/1", "", "v.", "-1", "ü"])
 def test_a_version_has_a_name_that_a_scope_can_have(name: str) -> None:
     """Consents name it, so it has letters, digits and single marks between them; a file with another one is refused."""
-    text = (resources.folder("policies") / "interpals.toml").read_text("utf-8")
+    text = (bundled_files.folder("policies") / "interpals.toml").read_text("utf-8")
     with pytest.raises(PolicyError, match=r'version is ".*"; write letters and digits, with single dots'):
         parse_policy(text.replace('version = "2024"', f'version = "{name}"'), "p.toml")

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from mailer.pipeline.press import Press, Presses
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import NO_WAY_OUT, Row, State
-from mailer.rendering.links import Links
-from mailer.rendering.templates import Template, restore
+from mailer.rendering.mailing import MailingRenderer, RendererCache
+from mailer.rendering.signed_links import Links
+from mailer.rendering.template_library import Template, restore
 from tests.factories import KEY, FakeProcessor
 from tests.presses import facts_of, plan
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
@@ -84,7 +84,7 @@ def test_deactivation_for_some_is_for_none(tmp_path: Path, file: str, what: str,
 
 def printed_by(
     template: Template, category: str = "newsletter", brand: str = "paltalk-2006", **values: object
-) -> Press:
+) -> MailingRenderer:
     """The press of a template that no check has looked at, as of a version that was deployed before."""
 
     class Shelf:
@@ -92,7 +92,7 @@ def printed_by(
             return template
 
     facts = facts_of(category, brand=brand, template_version=template.version, **values)
-    return Presses(POLICIES, Shelf(), Links("https://mail.example", (KEY,)), None).set_up(facts, None)  # type: ignore[arg-type]  # one template
+    return RendererCache(POLICIES, Shelf(), Links("https://mail.example", (KEY,)), None).add_renderer(facts, None)  # type: ignore[arg-type]  # one template
 
 
 def unchecked(tmp_path: Path, files: dict[str, str], old: str, new: str) -> Template:

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from mailer import resources
+from mailer import bundled_files
 from mailer.actions.consent import ConsentRefused, checked
-from mailer.policy.document import PolicyError, parse_policy
+from mailer.policy.policy_file import PolicyError, parse_policy
 from mailer.ports.consents import CONFIRMED, Consent
 from tests.factories import policies
 
 NOW = datetime(2026, 11, 28, 18, tzinfo=UTC)
 GOOD = Consent("newsletter", True, "application", "form 1", "Yes, send me the newsletter.", "ada", NOW)
-TEXT = (resources.folder("policies") / "interpals.toml").read_text("utf-8")
+TEXT = (bundled_files.folder("policies") / "interpals.toml").read_text("utf-8")
 LATER = policies()["interpals"]
 POLICY = LATER.model_copy(update={"version": "2026", "effective": date(2026, 6, 1)}).after({"2024": LATER})
 

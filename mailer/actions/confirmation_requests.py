@@ -1,0 +1,88 @@
+"""Asking for what widens or moves somebody's mail: a mail to the address on record asks whether it was the person."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailer.events import MessageEvent, Refs
+from mailer.policy.identity import ITSELF
+from mailer.policy.policy_file import Policy
+from mailer.ports.broker import Header, Message
+from mailer.ports.consents import Consent
+from mailer.ports.pending_requests import Confirmation, Wish, Wishes
+from mailer.rendering.autolinks import has_link
+from mailer.rendering.promotional_words import promotional_words
+from mailer.rendering.signed_links import ConfirmToken, Links
+
+CONFIRMATION = "confirm-subscription"
+"""The template of the mail that asks for a confirmation."""
+_WORDS = 500
+"""The characters of what is asked for that stand in the mail; its page has all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmations:
+    """The parts that asking for a confirmation by mail takes."""
+
+    links: Links
+    wishes: Wishes
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A mail asks for the confirmation; until it comes, nothing is given."""
+
+    ref: str
+
+
+class NobodyToAsk(LookupError):
+    """The brand has no such recipient."""
+
+
+async def ask(
+    confirmations: Confirmations,
+    policy: Policy,
+    recipient_id: int,
+    wishes: Sequence[Wish],
+    evidence: Sequence[Consent] = (),
+    *,
+    by_owner: bool = True,
+) -> Asked:
+    """Asks a person to confirm, by one mail a day at most; what is asked for meanwhile is on the same mail's page.
+
+    Args:
+        confirmations: how it is asked.
+        policy: the brand's.
+        recipient_id: who.
+        wishes: what is asked for, at least one.
+        evidence: the consents among them.
+        by_owner: the person asks, on a page. What others say they asked for is not asked of who has left it.
+
+    Raises:
+        NobodyToAsk: the brand has no such recipient.
+    """
+    requested = _requested(wishes, policy.default_locale)
+
+    def letter(made: Confirmation) -> Message:
+        token = ConfirmToken(policy.brand, recipient_id, made.id, made.generation)
+        event = MessageEvent(
+            id=f"confirm-{made.id.hex}",
+            brand=policy.brand,
+            category="rights",
+            template=CONFIRMATION,
+            to=Refs(refs=(made.ref,)),
+            send_at=made.at,
+            context={"confirm_url": confirmations.links.confirm(token), "requested": requested},
+        )
+        return Message(event.to_json(), event.routing_key, event.id, {Header.PUBLISHER: str(ITSELF)})
+
+    asked = await confirmations.wishes.ask(policy.brand, recipient_id, wishes, letter, evidence, by_owner=by_owner)
+    if asked is None:
+        raise NobodyToAsk(f"{policy.brand} has no such recipient")
+    return Asked(asked.ref)
+
+
+def _requested(wishes: Sequence[Wish], locale: str) -> str:
+    """The words that the mail repeats: none with an address, or that promote, to whomever the asker named."""
+    told = (wish.words for wish in wishes if wish.words and not has_link(wish.words))
+    said = ", ".join(words for words in told if not any(promotional_words(words, locale)))[:_WORDS]
+    return "" if has_link(said) else said  # a domain may be what the cut left

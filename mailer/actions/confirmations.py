@@ -1,0 +1,95 @@
+"""Doing what a person has confirmed by the link in a mail to their address."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from mailer.actions.account_flags import mark
+from mailer.actions.consent import confirm
+from mailer.actions.suppression import OBJECTION, lift
+from mailer.policy.policy_file import Policy
+from mailer.policy.scopes import category_of
+from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING
+from mailer.ports.consents import CONFIRMED, Consents
+from mailer.ports.pending_requests import Act, Wish, Wishes
+from mailer.ports.standings import Flag, Standings
+from mailer.ports.suppressions import Suppressions
+from mailer.rendering.signed_links import ConfirmToken
+
+_FLAGS = {
+    Act.PERSONALISED: (Flag.PERSONALISATION_REFUSED, False),
+    Act.COUNTED: (Flag.TRACKING_REFUSED, False),
+    Act.IN_WRITING: (Flag.ELECTRONIC_REFUSED, True),
+    Act.BY_EMAIL: (Flag.ELECTRONIC_REFUSED, False),
+    Act.CLOSED: (Flag.DEACTIVATED, True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """All that an answer may change."""
+
+    wishes: Wishes
+    consents: Consents
+    standings: Standings
+    suppressions: Suppressions
+
+
+async def answer(answers: Answers, policy: Policy, token: ConfirmToken, what: str, proof: str) -> bool:
+    """Does what waits for this answer, once.
+
+    Args:
+        answers: where it is done.
+        policy: the brand's.
+        token: what the link says.
+        what: which of the wishes that wait for it.
+        proof: the link's token as it was signed.
+
+    Returns:
+        False: nothing of that name waits, or it was stopped or refused after it had been asked for.
+
+    Raises:
+        ConsentRefused: the brand no longer has that mail.
+        UnknownRecipient: the brand has no such recipient.
+    """
+    waiting = await answers.wishes.of(token.brand, token.recipient_id, token.confirmation)
+    wish = next((wish for wish in waiting if wish.what == what and wish.is_waiting), None)
+    if wish is None:
+        return False
+    done = await _do(answers, policy, token.recipient_id, wish, proof)
+    await answers.wishes.answered(token.confirmation, what)
+    return done
+
+
+async def _do(answers: Answers, policy: Policy, recipient_id: int, wish: Wish, proof: str) -> bool:
+    act = _ACTS.get(wish.what)
+    if act is not None:
+        return await act(answers, policy, recipient_id, wish)
+    recorded = await confirm(answers.consents, policy, recipient_id, wish, proof)
+    if wish.what == TRACKING:
+        await mark(answers.standings, policy.brand, recipient_id, Flag.TRACKING_REFUSED, False, CONFIRMED)
+    return recorded.left.isdisjoint({wish.what, category_of(policy, wish.what), EVERYTHING_OPTIONAL})
+
+
+async def _flag(answers: Answers, policy: Policy, recipient_id: int, wish: Wish) -> bool:
+    await mark(answers.standings, policy.brand, recipient_id, *_FLAGS[Act(wish.what)], CONFIRMED)
+    return True
+
+
+async def _market(answers: Answers, policy: Policy, recipient_id: int, wish: Wish) -> bool:
+    """Ends objections that are older than the wish; a newer one stays."""
+    found = [
+        one
+        for one in await answers.suppressions.of(policy.brand, recipient_id)
+        if one.reason == OBJECTION and one.lifted_at is None
+    ]
+    older = [one for one in found if one.at < wish.asked_at]
+    for one in older:
+        said = "taken back, and confirmed by mail"
+        await lift(answers.suppressions, policy, one.id, "recipient", said, by_owner=True)
+    return older == found
+
+
+_ACTS: dict[str, Callable[[Answers, Policy, int, Wish], Awaitable[bool]]] = {
+    **dict.fromkeys(_FLAGS, _flag),
+    Act.MARKETING: _market,
+}

@@ -1,0 +1,134 @@
+"""Importing lists of suppressions and of consents: each line is taken or rejected with a reason."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+from pydantic import BaseModel, ConfigDict
+
+from mailer.actions.consent_proofs import IsOurs, no_token
+from mailer.actions.csv_rows import Row, rows
+from mailer.actions.recipient_import import CHUNK, Imported, Parsed, Rejected, importable, reason_of
+from mailer.actions.suppression import check, take_over
+from mailer.input_types import Address, Line, Moment, Name, Scope, Words, read_json
+from mailer.policy.policy_file import Policy
+from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.ports.consents import Consent, Consents
+from mailer.ports.suppressions import NewSuppression, Suppressions
+
+SUPPRESSION_COLUMNS = ("email", "scope", "reason", "source", "at", "expires_at")
+_IMPORT = "import"
+
+
+class SuppressionLine(BaseModel):
+    """A line of suppressions: those of its columns that are not empty."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Address
+    scope: Scope = EVERYTHING_OPTIONAL
+    reason: Name = "opt_out"
+    source: Name | None = None
+    at: Moment | None = None
+    expires_at: Moment | None = None
+
+
+class ConsentLine(BaseModel):
+    """A line of consents, as they are exported; see `ports.consents.ConsentRecord`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ref: Name
+    scope: Scope
+    given: bool
+    source: Line = ""
+    version: Line = ""
+    words: Words | None = None
+    actor: Name = _IMPORT
+    at: Moment
+    proof: Words | None = None
+    controller: Name | None = None
+    recorded_at: Moment | None = None
+    counts: bool = True
+
+
+async def import_suppressions(
+    suppressions: Suppressions,
+    policy: Policy,
+    lines: Iterable[str],
+    reject: Callable[[Rejected], None],
+    source: str = _IMPORT,
+) -> Imported:
+    """Imports another system's suppressions from a CSV file with a header line. Of the addresses only hashes are kept.
+
+    Args:
+        suppressions: where they are kept.
+        policy: the brand's.
+        lines: the file's. Only `email` is needed: what else is not said is an opt-out of all optional mail, as of now.
+        reject: told of each line that is not taken.
+        source: of the lines that name none.
+
+    Raises:
+        FileRefused: the header has no `email`, one column twice, or one that nobody knows.
+    """
+    parsed = Parsed(rows(lines, SUPPRESSION_COLUMNS, ("email",)), lambda row: _suppression(row, policy, source))
+    taken = rejected = 0
+    while chunk := await asyncio.to_thread(parsed.chunk):
+        good = [item for item in chunk if not isinstance(item, Rejected)]
+        for item in chunk:
+            if isinstance(item, Rejected):
+                reject(item)
+        await take_over(suppressions, policy, good)
+        taken, rejected = taken + len(good), rejected + len(chunk) - len(good)
+    return Imported(taken, rejected, parsed.broken)
+
+
+def _suppression(row: Row, policy: Policy, source: str) -> tuple[str, NewSuppression]:
+    said = SuppressionLine.model_validate({name: text for name, cell in row.cells.items() if (text := cell.strip())})
+    new = NewSuppression(said.scope, said.reason, said.source or source, _IMPORT, said.at, said.expires_at)
+    check(policy, new)
+    return said.email, new
+
+
+async def import_consents(
+    consents: Consents,
+    policy: Policy,
+    lines: Iterable[str],
+    reject: Callable[[int, str, str], None],
+    is_ours: IsOurs = no_token,
+) -> Imported:
+    """Imports consents from JSON lines, as they are exported. What has been left, refused or withdrawn stays so.
+
+    Args:
+        consents: where they are kept.
+        policy: the brand's.
+        lines: the file's.
+        reject: told the number, the text and the reason of each line that is not taken.
+        is_ours: tells the tokens of our own confirmation links.
+    """
+    taken = rejected = 0
+    numbered = ((number, line.strip()) for number, line in enumerate(lines, 1) if line.strip())
+    while chunk := list(islice(numbered, CHUNK)):
+        good: list[tuple[str, Consent]] = []
+        places: list[tuple[int, str]] = []
+        for number, line in chunk:
+            try:
+                good.append(_consent(line, policy, is_ours))
+                places.append((number, line))
+            except ValueError as error:
+                reject(number, line, reason_of(error))
+        nobody = await consents.take(policy.brand, good)
+        for (number, line), (ref, _) in zip(places, good, strict=True):
+            if ref in nobody:
+                reject(number, line, f"ref: {policy.brand} has no recipient {ref}; import recipients first")
+        ours = sum(ref not in nobody for ref, _ in good)
+        taken, rejected = taken + ours, rejected + len(chunk) - ours
+    return Imported(taken, rejected)
+
+
+def _consent(line: str, policy: Policy, is_ours: IsOurs) -> tuple[str, Consent]:
+    said = ConsentLine.model_validate(read_json(line))
+    if not said.counts:
+        raise ValueError("counts: it was never confirmed, or came after its scope had been left; it gives nothing")
+    given = said.model_dump(exclude={"ref", "recorded_at", "counts"})
+    return said.ref, importable(policy, Consent(**given), is_ours)

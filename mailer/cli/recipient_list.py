@@ -1,0 +1,127 @@
+"""`mailer recipients list`, `find` and `show`: who is known, and how they stand."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from mailer.actions.csv_rows import FileRefused
+from mailer.app import App
+from mailer.cli.import_files import known_ref, policy_of
+from mailer.cli.shared import AsJson, facts, fail, moment, print_json, table, with_app
+from mailer.policy.policy_versions import describe
+from mailer.policy.standing import Standing
+from mailer.postgres.recipient_lookup import Listed, PostgresDirectory
+
+Brand = Annotated[str, typer.Option(help="Whose recipients.")]
+Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")]
+After = Annotated[int, typer.Option(metavar="ID", min=0, max=2**63 - 1, help="Those behind this number.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("list")(list_)
+    app.command()(find)
+    app.command()(show)
+
+
+def list_(brand: Brand, limit: Limit = 20, after: After = 0, json: AsJson = False) -> None:
+    """Shows a brand's recipients, in the order in which they became known."""
+
+    async def act(app: App) -> Sequence[Listed]:
+        policy = policy_of(app, brand)
+        return await PostgresDirectory(app.pool, app.hasher, {brand: policy.controller.id}).list(limit, after)
+
+    try:
+        _show(with_app(act), json)
+    except FileRefused as error:
+        fail(str(error), 2)
+
+
+def find(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="A ref, an address, or the ledger's number.")],
+    brand: Annotated[str | None, typer.Option(help="Only its recipients.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Finds people by ref, by address in any spelling, or by the number that the ledger has; status 1 for nobody."""
+
+    async def act(app: App) -> Sequence[Listed]:
+        policies = app.policies if brand is None else {brand: policy_of(app, brand)}
+        brands = {name: policy.controller.id for name, policy in policies.items()}
+        return await PostgresDirectory(app.pool, app.hasher, brands).find(text)
+
+    try:
+        found = with_app(act)
+    except FileRefused as error:
+        fail(str(error), 2)
+    if not found:
+        where = f"{brand} has" if brand else "no brand has"
+        fail(f"{where} {'no ' if brand else ''}recipient {text}, by ref, address or number", 1)
+    _show(found, json)
+
+
+def show(
+    ref: Annotated[str, typer.Argument(metavar="REF", help="The application's own key for the person.")],
+    brand: Brand,
+    json: AsJson = False,
+) -> None:
+    """Shows how a person stands: what they have left, consented to and refused, and what is noted of them."""
+
+    async def act(app: App) -> tuple[Listed, Standing | None]:
+        policy, recipient_id = await known_ref(app, brand, ref)
+        directory = PostgresDirectory(app.pool, app.hasher, {brand: policy.controller.id})
+        listed = next(one for one in await directory.find(ref) if one.id == recipient_id)
+        return listed, await app.standings.get(brand, recipient_id)
+
+    try:
+        listed, standing = with_app(act)
+    except FileRefused as error:
+        fail(str(error), 2)
+    found = _all(listed, standing)
+    if json:
+        print_json(found)
+    else:
+        facts({name.replace("_", " "): _shown(value) for name, value in found.items()})
+
+
+def _show(found: Sequence[Listed], json: bool) -> None:
+    if json:
+        print_json([asdict(one) for one in found])
+        return
+    table(
+        ("id", "brand", "ref", "email", "name", "state", "opted out", "since"),
+        [
+            (one.id, one.brand, one.ref, one.email, one.name, one.state, " ".join(one.opted_out), moment(one.since))
+            for one in found
+        ],
+    )
+
+
+_MARKS = (
+    "objected",
+    "erased_before",
+    "electronic_refused",
+    "personalisation_refused",
+    "tracking_refused",
+)
+"""Facts that can be noted of a person beside their state."""
+
+
+def _all(listed: Listed, standing: Standing | None) -> dict[str, Any]:
+    """A person and how they stand, as JSON has it."""
+    found = asdict(listed)
+    if standing is not None:
+        found |= {
+            "consents": sorted(standing.consents),
+            "source": describe(standing.source),
+            "collected_under": describe(standing.collected_under),
+            "channel": standing.channel,
+            "products": sorted(standing.products),
+            "noted": [name for name in _MARKS if getattr(standing, name)],
+        }
+    return found
+
+
+def _shown(value: object) -> object:
+    return " ".join(value) or None if isinstance(value, list) else value

@@ -1,0 +1,57 @@
+"""Where account events are done, in PostgreSQL."""
+
+from collections.abc import Mapping
+
+from mailer.accounts import AccountEvent
+from mailer.actions.account_events import Desk, Desks
+from mailer.actions.confirmation_requests import Confirmations
+from mailer.database.statements import Pool
+from mailer.ledger.writers import Writers
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.consents import PostgresConsents
+from mailer.postgres.pending_requests import PostgresWishes
+from mailer.postgres.rights import PostgresRights
+from mailer.postgres.standings import PostgresStandings
+from mailer.postgres.suppressions import PostgresSuppressions
+from mailer.rendering.signed_links import Links
+
+
+def desks(
+    pool: Pool,
+    writers: Writers,
+    hasher: AddressHasher,
+    links: Links,
+    controllers: Mapping[str, str],
+    *,
+    tell: bool = False,
+) -> Desks:
+    """Opens a desk for each event: the event is noted with its change, and so done once.
+
+    Args:
+        pool: connections.
+        writers: of the ledger.
+        hasher: of addresses and refs.
+        links: makes the link of a mail that asks for a confirmation.
+        controllers: each brand's.
+        tell: whether what is cancelled is told on `mailer.outcomes`.
+    """
+
+    def desk(event: AccountEvent | None, actor: str | None = None) -> Desk:
+        named = writers if actor is None else writers.by(actor)
+        noting = (
+            named.once(
+                event.brand, event.id, hasher.hidden_id(event.brand, event.id) or event.id, hasher.contents.of(event)
+            )
+            if event
+            else named
+        )
+        standings = PostgresStandings(pool, noting, hasher)
+        return Desk(
+            standings,
+            PostgresRights(pool, hasher, standings, controllers, tell=tell),
+            PostgresConsents(pool, noting, hasher),
+            Confirmations(links, PostgresWishes(pool, noting)),
+            PostgresSuppressions(pool, noting, hasher),
+        )
+
+    return desk

@@ -1,0 +1,176 @@
+"""The outbox in PostgreSQL."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+
+from mailer.accounts import AccountEvent
+from mailer.database.statements import Connection, Pool, statements
+from mailer.events import EventRefused, MessageEvent
+from mailer.policy.identity import Identity
+from mailer.ports.broker import BrokerUnavailable, Header, Message, Unpublishable
+from mailer.ports.database_errors import DatabaseAway
+from mailer.ports.outbox import TAKEN_OCTETS, Parked
+
+_SQL = statements("outbox")
+_CHANNEL = "mailer_outbox"
+_ADD = "INSERT INTO outbox (routing_key, message_id, body) VALUES ($1, $2, $3)"
+_ADD_AS = "INSERT INTO outbox (routing_key, message_id, body, publisher) VALUES ($1, $2, $3, $4)"
+"""The first needs no right to write the publisher, which is the role."""
+UNREACHABLE = (DatabaseAway, asyncpg.PostgresError)
+"""The ways in which a row cannot be written, or a connection not be had."""
+
+
+class PostgresOutbox:
+    """Implements `ports.outbox.Outbox`. It listens on a connection of its own once somebody waits."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._woken = asyncio.Event()
+        self._listening = asyncio.Lock()
+        self._listener: Connection | None = None
+
+    async def park(self, exchange: str, messages: Sequence[Message]) -> None:
+        """See the port."""
+        try:
+            await park(self._pool, exchange, messages)
+        except DatabaseAway as error:
+            raise BrokerUnavailable(str(error)) from error
+        except asyncpg.CheckViolationError as error:
+            raise Unpublishable(f"the outbox does not take a message: {error.constraint_name}") from None
+
+    async def take(
+        self, owner: str, limit: int, lease_seconds: float, without: Collection[tuple[str, str]] = ()
+    ) -> list[Parked]:
+        """See the port."""
+        exchanges, keys = [exchange for exchange, _ in without], [key for _, key in without]
+        lease = timedelta(seconds=lease_seconds)
+        rows = await self._pool.fetch(_SQL["take"], owner, limit, lease, exchanges, keys, TAKEN_OCTETS)
+        return sorted((_parked(row) for row in rows), key=lambda parked: parked.id)
+
+    async def waiting(self, of: Collection[tuple[str, str]], at_most: int) -> int:
+        """See the port."""
+        exchanges, keys = [exchange for exchange, _ in of], [key for _, key in of]
+        return int(await self._pool.fetchval(_SQL["waiting"], exchanges, keys, at_most))
+
+    async def renew(self, owner: str, lease_seconds: float) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["renew"], owner, timedelta(seconds=lease_seconds))
+
+    async def remove(self, ids: Sequence[int]) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["remove"], ids)
+
+    async def put_back(self, ids: Sequence[int]) -> None:
+        """See the port."""
+        await self._pool.execute(_SQL["put_back"], ids)
+
+    async def wait(self, seconds: float) -> None:
+        """See the port."""
+        await self._listen()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+                self._woken.clear()
+
+    async def close(self) -> None:
+        """Stops listening."""
+        if self._listener is not None:
+            listener, self._listener = self._listener, None
+            listener.remove_termination_listener(self._lost)
+            await listener.remove_listener(_CHANNEL, self._wake)
+            await self._pool.release(listener)
+
+    async def _listen(self) -> None:
+        async with self._listening:
+            if self._listener is not None:
+                return
+            listener = await self._pool.acquire()
+            try:
+                await listener.add_listener(_CHANNEL, self._wake)
+            except BaseException:
+                await self._pool.release(listener)
+                raise
+            listener.add_termination_listener(self._lost)
+            self._listener = listener
+            self._woken.set()
+
+    def _lost(self, *_: Any) -> None:
+        """The connection has ended, and the pool has taken it back: the next wait listens on another one."""
+        self._listener = None
+
+    def _wake(self, *_: Any) -> None:
+        self._woken.set()
+
+
+async def park(connection: Pool | Connection, exchange: str, messages: Sequence[Message]) -> None:
+    """Adds messages as rows, in the transaction of the connection if it has one."""
+    columns = (
+        [message.routing_key for message in messages],
+        [message.message_id for message in messages],
+        [{key: value for key, value in message.headers.items() if key != Header.PUBLISHER} for message in messages],
+        [message.body.decode() for message in messages],
+        [message.headers.get(Header.PUBLISHER) for message in messages],
+    )
+    await connection.execute(_SQL["park"], exchange, *columns)
+
+
+class OutboxPublisher:
+    """Publishes events as rows, for applications where the broker is the in-process one."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def publish(self, event: MessageEvent | AccountEvent, identity: Identity | None = None) -> None:
+        """Returns once the row is committed.
+
+        Args:
+            event: what to publish.
+            identity: who publishes it, if not the database's role.
+
+        Raises:
+            BrokerUnavailable: the database did not answer, or has no outbox.
+            EventRefused: the event is too large.
+        """
+        try:
+            await _insert(self._pool, event, identity)
+        except UNREACHABLE as error:
+            raise BrokerUnavailable(f"the database does not answer: {error}") from error
+
+
+async def publish_in_transaction(connection: Any, event: MessageEvent | AccountEvent) -> None:
+    """Publishes an event by a row in the caller's own transaction: it is sent if, and only if, that commits.
+
+    Args:
+        connection: an asyncpg connection to the database that the application shares with mailer. Other drivers
+            run `INSERT INTO outbox (routing_key, message_id, body) VALUES ('<brand>.<category>', '<id>', '<JSON>')`
+        event: what to publish.
+
+    Raises:
+        EventRefused: it is too large, and can never be published.
+    """
+    await _insert(connection, event, None)
+
+
+async def _insert(connection: Any, event: MessageEvent | AccountEvent, identity: Identity | None) -> None:
+    """Publishes an event by a row, which names its publisher where that is not the role."""
+    body = event.to_json().decode()
+    statement, names = (_ADD, ()) if identity is None else (_ADD_AS, (str(identity),))
+    try:
+        await connection.execute(statement, event.routing_key, event.id, body, *names)
+    except asyncpg.CheckViolationError as error:
+        problem = f"the event, of {len(body):,} characters, does not fit the outbox ({error.constraint_name})"
+        raise EventRefused([f"{problem}; name an audience, link to files"]) from error
+
+
+def _parked(row: asyncpg.Record) -> Parked:
+    """A row as whoever has written it left it; headers that are no texts are nobody's."""
+    given = row["headers"] if isinstance(row["headers"], dict) else {}
+    headers = {name: value for name, value in given.items() if isinstance(value, str) and name != Header.SIZE}
+    headers[Header.PUBLISHER] = row["publisher"]
+    message = Message(row["body"].encode(), row["routing_key"], row["message_id"], headers)
+    return Parked(row["id"], row["exchange"], message)

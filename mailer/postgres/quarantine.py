@@ -1,0 +1,151 @@
+"""Hard refusals in PostgreSQL: their counters, the quarantine, and what persons have judged."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import asyncpg
+
+from mailer.database.connections import execute_unhurried
+from mailer.database.statements import Connection, Pool, statements
+from mailer.ledger.writers import Writers
+from mailer.policy.refusal_suspicion import Tally
+from mailer.policy.standing import EVERYTHING_OPTIONAL
+from mailer.ports.deliveries import State
+from mailer.ports.ledger_entry import Entry, Kind
+from mailer.ports.quarantine import Case, Counted, Group, Refusal, Selection, Verdict
+from mailer.ports.suppressions import NewSuppression
+from mailer.postgres.address_hashing import AddressHasher
+from mailer.postgres.suppressions import changing, lift_all, suppress_all
+
+_SQL = statements("quarantine")
+_PROCESSOR = "processor"
+"""Who has made an address dead that no person has judged."""
+
+
+class PostgresQuarantine:
+    """Implements `ports.quarantine.Refusals` and `Quarantine`."""
+
+    def __init__(self, pool: Pool, writers: Writers, hasher: AddressHasher) -> None:
+        self._pool = pool
+        self._writers = writers
+        self._hasher = hasher
+
+    async def count(self, processor: str, new: Mapping[str | None, Tally], domains: Collection[str]) -> Counted:
+        """See the port."""
+        tallies = new.values()
+        rows = await self._pool.fetch(
+            _SQL["count"],
+            processor,
+            list(new),
+            [tally.answered for tally in tallies],
+            [tally.refused for tally in tallies],
+            list(domains),
+        )
+        hour: dict[str | None, Tally] = dict(new)
+        usual = Tally()
+        for row in rows:
+            tally = Tally(row["answered"], row["refused"])
+            if row["usual"]:
+                usual = tally
+            else:
+                hour[row["domain"]] = hour.get(row["domain"], Tally()) + tally
+        return Counted(
+            hour.pop(None, Tally()), usual, {name: tally for name, tally in hour.items() if name is not None}
+        )
+
+    async def record(self, processor: str, believed: Sequence[Refusal], doubted: Sequence[Refusal]) -> None:
+        """See the port."""
+        refusals = [*believed, *doubted]
+        await self._pool.execute(
+            _SQL["record"],
+            processor,
+            *_keys(refusals),
+            [refusal.domain for refusal in refusals],
+            [refusal.status for refusal in refusals],
+            [self._hasher.hash(refusal.address) for refusal in refusals],
+            [Verdict.BELIEVED.value] * len(believed) + [None] * len(doubted),
+            self._hasher.key_id,
+        )
+
+    async def bury(self, processor: str, believed: Sequence[Refusal]) -> None:
+        """See the port."""
+        async with changing(self._pool, self._writers) as (connection, entries):
+            rows = await connection.fetch(_SQL["believed"], *_keys(believed))
+            entries += await self._suppress(connection, [(row, f"{processor} {row['status']}") for row in rows])
+
+    async def retract(self, processor: str, domains: Collection[str] | None) -> int:
+        """See the port."""
+        which = processor, None if domains is None else list(domains)
+        if not await self._pool.fetchval(_SQL["any_to_retract"], *which):
+            return 0
+        async with changing(self._pool, self._writers) as (connection, entries):
+            ids = [row["id"] for row in await connection.fetch(_SQL["retract"], *which)]
+            entries += await lift_all(connection, ids, "mailer", "its refusal is quarantined")
+        return len(ids)
+
+    async def groups(self, processor: str | None) -> list[Group]:
+        """See the port."""
+        return [Group(**row) for row in await self._pool.fetch(_SQL["groups"], processor)]
+
+    async def cases(self, selection: Selection, limit: int) -> list[Case]:
+        """See the port."""
+        rows = await self._pool.fetch(
+            _SQL["cases"], selection.processor, selection.domain, selection.since, selection.until, limit
+        )
+        return [Case(**{**row, "state": State(row["state"]) if row["state"] else None}) for row in rows]
+
+    async def believe(self, cases: Sequence[Case], by: str) -> None:
+        """See the port."""
+        async with changing(self._pool, self._writers) as (connection, entries):
+            rows = await connection.fetch(_SQL["believe"], [case.id for case in cases])
+            entries += await self._suppress(
+                connection, [(row, f"{row['processor']} {row['status']}") for row in rows], by
+            )
+
+    async def close(self, cases: Sequence[Case], verdict: Verdict, by: str) -> None:
+        """See the port."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_SQL["close"], [case.id for case in cases], verdict.value, by)
+            if verdict is Verdict.DISMISSED:
+                again = {case.mailing_id for case in cases if case.state is not None}
+                await connection.execute(_SQL["reopen"], list(again))
+
+    async def _suppress(
+        self, connection: Connection, dead: Sequence[tuple[asyncpg.Record, str]], by: str = _PROCESSOR
+    ) -> list[Entry]:
+        """Makes people's addresses dead, each with its source; the entries that say so."""
+        if not dead:
+            return []
+        await suppress_all(
+            connection,
+            self._hasher,
+            [
+                (row["recipient_id"], None, NewSuppression(EVERYTHING_OPTIONAL, "address_dead", source, by))
+                for row, source in dead
+            ],
+        )
+        return [
+            Entry(
+                Kind.ACTION,
+                row["brand"],
+                recipient_id=row["recipient_id"],
+                reason="address_dead",
+                rule=f"action:{source}",
+                reply=None if by == _PROCESSOR else by,
+            )
+            for row, source in dead
+        ]
+
+
+async def fold_answers(pool: Pool) -> None:
+    """Adds up what processors answered, and forgets what nobody asks for any more."""
+    for name in ("fold", "forget_answers", "forget_believed"):
+        await execute_unhurried(pool, _SQL[name])
+
+
+def _keys(refusals: Sequence[Refusal]) -> tuple[list[object], list[object], list[object]]:
+    """As columns."""
+    return (
+        [refusal.mailing_id for refusal in refusals],
+        [refusal.recipient_id for refusal in refusals],
+        [refusal.attempt for refusal in refusals],
+    )

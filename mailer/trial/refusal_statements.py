@@ -1,0 +1,159 @@
+"""Statements about what is refused before anybody is decided on: events, hand-overs, and figures about few people."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mailer.events import EventRefused, validate_event
+from mailer.policy.aggregates import figure, publish, subtractable
+from mailer.policy.category import CATEGORIES
+from mailer.policy.deciding import decide
+from mailer.policy.decision import Mailing, Send
+from mailer.policy.policy_file import Policy
+from mailer.policy.processor_rules import Handover, refusal
+from mailer.policy.third_parties import ProcessorTerms
+from mailer.rendering.event_checks import admit
+from mailer.rendering.template_library import Template, TemplateLibrary
+from mailer.trial.sample_people import ADDRESS, bases, has_had_many, with_traits
+
+Knock = Callable[[Policy, TemplateLibrary, datetime], Iterator[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A statement that a promise with a rule makes of something that must be refused.
+
+    Attributes:
+        rules: those whose promises it speaks for. says: the statement in one sentence.
+        knock: tries it, and yields for each attempt what went wrong, empty where it was refused as it should be.
+    """
+
+    rules: tuple[str, ...]
+    says: str
+    knock: Knock
+
+
+DOORS: list[Door] = []
+"""Every statement about what is refused."""
+
+
+def tries(*rules: str) -> Callable[[Knock], Knock]:
+    """Notes a function as the statement of some rules."""
+
+    def note(knock: Knock) -> Knock:
+        DOORS.append(Door(rules, (knock.__doc__ or "").splitlines()[0], knock))
+        return knock
+
+    return note
+
+
+@tries("processor-known")
+def processors(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+    """Nothing is handed to a processor that the policy does not list, or in another country than it says."""
+    if not policy.processors:
+        yield "lists no processor, so that anybody who is configured may be handed data"
+    for purpose in policy.purposes if policy.processors else ():
+        stranger = Handover("a-relay-of-nobody", "US", True, purpose, now.date())
+        yield "" if refusal(policy, stranger) else f"mail for {purpose} goes to a processor that is not listed"
+    for terms in policy.processors:
+        moved = Handover(terms.name, "XX", True, terms.purposes[0], now.date())
+        yield "" if refusal(policy, moved) else f"mail goes to {terms.name} in another country than {terms.country}"
+        if terms.until is not None and terms.until < now.date():
+            yield "" if refusal(policy, _usual(terms, now)) else f"mail goes to {terms.name}, which has ended"
+
+
+@tries("no-retention")
+def no_retention(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+    """Nothing is handed to a processor that has not stated that it retains nothing."""
+    for terms in policy.processors:
+        silent = tuple(one.model_copy(update={"no_retention": None}) for one in policy.processors)
+        unstated = policy.model_copy(update={"processors": silent})
+        may_retain = refusal(unstated, _usual(terms, now)) is None
+        yield f"mail goes to {terms.name} without its statement that it retains nothing" if may_retain else ""
+
+
+@tries("service-reason")
+def reason(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+    """A service announcement that gives no reason is refused."""
+    for template in _templates(policy, templates):
+        if template.category == "service":
+            said = _event(template, to={"refs": ["user-1"]})
+            yield f"{template.name} is accepted without a reason" if _is_admitted(said, policy, templates) else ""
+
+
+@tries("service-rate")
+def rate(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+    """A service announcement beyond the rate that the policy calls rare still goes, and raises an alarm."""
+    person = with_traits(bases(policy)[0], has_had_many(policy))
+    if "service" in policy.terms:
+        decision = decide(Mailing(CATEGORIES["service"], policy.purposes[0]), person.standing, policy, now)
+        is_noticed = isinstance(decision, Send) and decision.alarm
+        yield "" if is_noticed else "an account gets any number of service mails, and nobody is alarmed"
+
+
+@tries("primary-address")
+def told_at_home(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+    """A change of the policy or the owner that brings addresses of its own is refused."""
+    for template in _templates(policy, templates):
+        if template.category in ("policy_change", "business_transition"):
+            said = _event(template, to={"people": [{"ref": "user-1", "email": ADDRESS}]})
+            yield f"{template.name} takes addresses from its event" if _is_admitted(said, policy, templates) else ""
+
+
+@tries("inviter")
+def uninvited(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+    """An invitation that names no inviter is refused."""
+    for template in _templates(policy, templates):
+        if template.category == "invitation":
+            said = _event(template, to={"people": [{"ref": "guest-1", "email": ADDRESS, "source": "invitation"}]})
+            yield f"{template.name} is accepted without an inviter" if _is_admitted(said, policy, templates) else ""
+
+
+@tries("aggregates", "figures-of-many")
+def small_cells(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+    """No figure is shown of fewer people than the policy's smallest group, and none can be computed."""
+    least = policy.minimum_cell
+    for few in (1, least - 1):
+        shown = publish({"one": few, "another": 3 * least, "a third": 5 * least}, least)
+        yield f"a figure of {few} people is shown" if any(n < least for n in shown.values()) else ""
+        yield f"a mailing that {few} people opened shows it" if figure(few, least, True) is not None else ""
+    running = figure(least + 1, least, False)
+    yield "the opens of a running mailing are shown one by one" if running == least + 1 else ""
+
+
+@tries("no-subtraction")
+def differences(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+    """Two audiences that differ by fewer people than the smallest group are not both shown."""
+    least = policy.minimum_cell
+    for few in (1, least - 1):
+        apart = subtractable({("all", "all"): 10 * least, ("all", None): few}, least)
+        yield "" if apart else f"the difference between two audiences tells of {few} people"
+
+
+def _usual(terms: ProcessorTerms, now: datetime) -> Handover:
+    return Handover(terms.name, terms.country, True, terms.purposes[0], now.date())
+
+
+def _templates(policy: Policy, templates: TemplateLibrary) -> Iterator[Template]:
+    return (template for template in templates if template.brand == policy.brand)
+
+
+def _event(template: Template, to: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "v": 1,
+        "id": f"trial-{template.name}",
+        "brand": template.brand,
+        "category": template.category,
+        "template": template.name,
+        "to": to,
+        "context": dict(template.example),
+    }
+
+
+def _is_admitted(said: dict[str, Any], policy: Policy, templates: TemplateLibrary) -> bool:
+    try:
+        admit(validate_event(said), {policy.brand: policy}, templates)
+    except EventRefused:
+        return False
+    return True

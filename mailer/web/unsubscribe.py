@@ -1,0 +1,137 @@
+"""`/u/{token}`: leaving a kind of mail, or the service."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from mailer.actions import OptOutRefused, opt_out
+from mailer.actions.confirmation_requests import NobodyToAsk
+from mailer.actions.opt_out import scope_left, undo_press
+from mailer.policy.category import CATEGORIES
+from mailer.policy.expected_mail import has_mandatory_announcements, optional_mail
+from mailer.policy.policy_file import Policy
+from mailer.policy.rule_registry import rule
+from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
+from mailer.ports.pending_requests import Act
+from mailer.ports.standings import OptedOut
+from mailer.rendering.signed_links import Links, UndoToken, UnsubscribeToken
+from mailer.telemetry import log
+from mailer.web.form_posts import METHODS, Form, acts, form_of, is_current
+from mailer.web.pages import Leaving, Problem, Step, brand_page, language_of, leaving_page, problem_page
+from mailer.web.preferences import ask_for
+from mailer.web.privacy_signals import heed_signal
+from mailer.web.site import Meters, Site, TheMeters, TheSite
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.api_route("/u/{token}", methods=METHODS)
+async def leave(request: Request, token: str, site: TheSite, meters: TheMeters) -> Response:
+    """Asks, and once a button is pressed or one click is posted, leaves what the link is for."""
+    found = leaver(site.links, site.policies, token)
+    if found is None:
+        return problem_page(request, Problem.BAD_LINK, 400)
+    link, policy = found
+    await heed_signal(request, site, policy, link.recipient_id)
+    if _closes(link):
+        return await _close(request, site, policy, link)
+    leaving = await _leaving(site, policy, link)
+    if not acts(request.method):
+        return leaving_page(request, leaving)
+    form = await form_of(request)
+    if "undo" in form:
+        return leaving_page(request, await _undo(site, link, leaving, form["undo"][0]))
+    if "back" in form and leaving.about:
+        await ask_for(site, policy, link.recipient_id, [leaving.scope], language_of(request, policy))
+        return leaving_page(request, replace(leaving, step=Step.MAILED))
+    return leaving_page(request, await _leave(site, meters, link, leaving, form))
+
+
+@rule("plain-opt-out", "peerstream-08; the floor", idle=lambda links, policies, token: None)
+def leaver(links: Links, policies: Mapping[str, Policy], token: str) -> tuple[UnsubscribeToken, Policy] | None:
+    """A link of ours is all that an opt-out needs: no login, no identity, nothing about whoever holds it.
+
+    None for what is not ours, or of a brand that is gone.
+    """
+    link = links.read_unsubscribe(token)
+    policy = policies.get(link.brand) if link else None
+    return (link, policy) if link and policy else None
+
+
+async def _leaving(site: Site, policy: Policy, link: UnsubscribeToken) -> Leaving:
+    """The page as a look at it shows it; to who holds a link to another address, as if nothing had been left."""
+    standing = await site.standings.get(link.brand, link.recipient_id)
+    scope, footer = scope_left(policy, link.category), _footer(policy, standing)
+    if standing is None or not is_current(link.generation, standing):
+        return Leaving(policy, Step.ASK, scope, frozenset(), footer, announced=_announced(policy))
+    gone = not standing.opted_out.isdisjoint({scope, EVERYTHING_OPTIONAL})
+    now = datetime.now(UTC)
+    step, gets = Step.LEFT if gone else Step.ASK, optional_mail(policy, standing, now)
+    announced = _announced(policy, standing) if has_mandatory_announcements(policy, standing, now) else None
+    return Leaving(policy, step, scope, standing.opted_out, footer, standing.address, gets=gets, announced=announced)
+
+
+async def _leave(site: Site, meters: Meters, link: UnsubscribeToken, leaving: Leaving, form: Form) -> Leaving:
+    """Opts out: for the page's button, and for one-click, whatever its body (RFC 8058 3.2)."""
+    pressed = form.get("scope")
+    scope, done = EVERYTHING_OPTIONAL if pressed == ["all"] else leaving.scope, OptedOut()
+    try:
+        source = "page" if pressed else "one-click"
+        done = await opt_out(site.standings, leaving.policy, link.recipient_id, scope, source, link.mailing_id)
+        meters.opt_outs.labels(link.brand, scope).inc()
+    except OptOutRefused:
+        # Nobody is there any more, which is nobody's business: the answer is the same.
+        log.info("an opt-out for a recipient who is gone", brand=link.brand)
+    undo = _undoing(site.links, link, done) if pressed and leaving.about else None
+    return replace(leaving, step=Step.DONE, scope=scope, opted_out=leaving.opted_out | {scope}, undo=undo)
+
+
+def _undoing(links: Links, link: UnsubscribeToken, done: OptedOut) -> str | None:
+    """The value that undoes a press, once and for some minutes; none where the press has changed nothing."""
+    if done.suppression is None or done.at is None:
+        return None
+    return links.undo_value(UndoToken(link.brand, link.recipient_id, done.suppression, done.at))
+
+
+async def _undo(site: Site, link: UnsubscribeToken, leaving: Leaving, value: str) -> Leaving:
+    """Undoes the press that a page's value is about, if it was on this link's page."""
+    press = site.links.read_undo(value)
+    if press is None or (press.brand, press.recipient_id) != (link.brand, link.recipient_id):
+        return replace(leaving, step=Step.LATE)
+    undone = await undo_press(site.suppressions, press, datetime.now(UTC))
+    return replace(leaving, step=Step.UNDONE if undone else Step.LATE)
+
+
+def _closes(link: UnsubscribeToken) -> bool:
+    """Whether it is the link of mandatory mail that ends with the account (`service_footer`)."""
+    category = CATEGORIES.get(link.category)
+    return category is not None and category.mandatory and not category.outlives_account
+
+
+async def _close(request: Request, site: Site, policy: Policy, link: UnsubscribeToken) -> Response:
+    """Asks by mail whether the account is to be closed, for the page's own button only: service mail is forwarded."""
+    standing = await site.standings.get(link.brand, link.recipient_id)
+    if standing is None or not is_current(link.generation, standing):
+        return problem_page(request, Problem.STALE, 410)
+    asked = acts(request.method) and "close" in await form_of(request)
+    if asked:
+        try:
+            await ask_for(site, policy, link.recipient_id, [Act.CLOSED], language_of(request, policy))
+        except NobodyToAsk:
+            log.info("an account to close is gone", brand=policy.brand)
+    return brand_page(request, policy, "closing.html.j2", standing.address, asked=asked)
+
+
+def _announced(policy: Policy, standing: Standing | None = None) -> str:
+    """The name of the text that says which announcements come to a person; None: to anybody, and nothing of whom."""
+    switches = policy.switches_for(standing.collected_under, standing.country) if standing else policy.switches
+    return f"announced_{switches.service_scope}"
+
+
+def _footer(policy: Policy, standing: Standing | None) -> str:
+    if standing is None:
+        return policy.switches.service_footer
+    return policy.switches_for(standing.collected_under, standing.country).service_footer
