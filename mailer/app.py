@@ -5,16 +5,15 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from datetime import UTC, datetime
 from functools import cached_property, partial
 
-from mailer import bundled_files, database_startup, signing_keys
+from mailer import database_startup, signing_keys
 from mailer.actions.account_events import apply
 from mailer.actions.bounce import Bounces
 from mailer.actions.redo_changes import do_again
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.rabbitmq import RabbitBroker
-from mailer.broker.topology import DEAD_QUEUES, Topology, batches_queue, events_queue, topology
+from mailer.broker.topology import DEAD_QUEUES, batches_queue, events_queue
 from mailer.database.connections import ATTENDED, SERVING, ServerPool, open_pool, patiently
 from mailer.database.statements import Fresh
 from mailer.doctor.finding import Finding
@@ -39,10 +38,9 @@ from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
 from mailer.policy.frequency_counts import rates_of
-from mailer.policy.jurisdiction import load_law
 from mailer.policy.policy_file import Policy
-from mailer.policy.policy_library import load
 from mailer.policy.retention import forgetful
+from mailer.policy_loading import load_policies, topology_of
 from mailer.ports.broker import Broker
 from mailer.ports.processor import Processor
 from mailer.ports.uuids import uuid7
@@ -82,23 +80,7 @@ from mailer.rendering.template_library import TemplateLibrary
 from mailer.runtime.operator_port import OperatorPort
 from mailer.runtime.readiness import Readiness
 from mailer.settings import Settings, SettingsError
-from mailer.telemetry import WEB
-
-
-def load_policies(settings: Settings) -> dict[str, Policy]:
-    """The policies by brand, with the staging fence in each.
-
-    Raises:
-        PolicyError: a file is not a policy.
-        JurisdictionError: a file is not a jurisdiction.
-    """
-    law = load_law(bundled_files.tables(settings.jurisdictions))
-    policies = load(bundled_files.tables(settings.policies), datetime.now(UTC).date(), law)
-    if not policies:
-        raise SettingsError(f"MAILER_POLICIES: {settings.policies} holds no policy (*.toml)")
-    fence = tuple(address.lower() for address in settings.only_deliver_to) or None
-    update = {"only_deliver_to": fence} if fence else {}
-    return {brand: policy.model_copy(update=update) for brand, policy in policies.items()}
+from mailer.telemetry import DEAD_LAST, WEB
 
 
 def load_templates(settings: Settings, *brands: str) -> TemplateLibrary:
@@ -183,10 +165,10 @@ class App:
         Raises:
             BrokerRefused: RabbitMQ does not let us in, or something in it contradicts the topology.
         """
-        plan = _topology(self.policies)
+        plan = topology_of(self.policies)
         if self.settings.in_process:
             return await self._stack.enter_async_context(MemoryBroker(plan, self.outbox, self.owner))
-        broker = RabbitBroker(self.settings.broker_url, report=self.readiness.report_problem)
+        broker = RabbitBroker(self.settings.broker_url, report=self.readiness.report_problem, note_last=DEAD_LAST.set)
         self._stack.push_async_callback(broker.close)
         await broker.declare(plan)
         self._stack.callback(asyncio.create_task(broker.keep()).cancel)
@@ -259,7 +241,7 @@ class App:
                 batches = consumers.hand_over_batches(overtime, lane, stop)
                 hold = consumers.hold_batches(self.deliveries, self.upkeep)
                 tasks.create_task(consume(batches_queue(lane), consumers.BATCHES_AT_ONCE, batches, give_up=hold))
-        keep = consumers.store_dead_letters(self.letters, broker, _topology(self.policies).knows)
+        keep = consumers.store_dead_letters(self.letters, broker, topology_of(self.policies).knows)
         for queue in DEAD_QUEUES:
             tasks.create_task(consume(queue, 10, keep))
         if not self.settings.in_process:
@@ -270,7 +252,7 @@ class App:
         async with self.control.polling(), asyncio.TaskGroup() as tasks:
             tasks.create_task(Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies).run(stop))
             tasks.create_task(PartnerSync(self.partners, post_json, self.policies).run(stop))
-            queues = [queue.name for queue in _topology(self.policies).queues]
+            queues = [queue.name for queue in topology_of(self.policies).queues]
             tasks.create_task(refresh_metrics(PostgresFigures(self.pool), broker, queues, FLOW, stop))
 
     async def run_web(
@@ -375,21 +357,6 @@ def migrate(settings: Settings) -> tuple[str, list[Finding]]:
     """
     with database(settings) as url:
         return database_startup.migrate(url)
-
-
-def broker_topology(settings: Settings) -> Topology:
-    """What the broker has, for the brands that there are."""
-    return _topology(load_policies(settings))
-
-
-def _topology(policies: Mapping[str, Policy]) -> Topology:
-    return topology(
-        {
-            (brand, name): category.lane
-            for brand, policy in policies.items()
-            for name, category in policy.categories.items()
-        }
-    )
 
 
 def _nobody(address: str) -> str | None:

@@ -19,7 +19,7 @@ from mailer.accounts import AccountEvent
 from mailer.events import MessageEvent
 from mailer.policy.identity import Identity
 from mailer.ports.broker import BrokerUnavailable
-from mailer.settings import Settings, read_settings
+from mailer.settings import Settings, SettingsError, read_settings
 
 if TYPE_CHECKING:
     from mailer.broker.topology import Topology
@@ -125,9 +125,12 @@ async def _open(settings: Settings) -> AsyncGenerator[_Publisher, None]:
     """Yields a publisher. The loop closes it when it shuts its asynchronous generators down, as asyncio.run does."""
     # The drivers are loaded here, so that `import mailer` costs an application nothing.
     if settings.in_process:
-        from mailer.app import database
-        from mailer.database.connections import open_pool
-        from mailer.postgres.outbox import UNREACHABLE, OutboxPublisher
+        try:
+            from mailer.app import database
+            from mailer.database.connections import open_pool
+            from mailer.postgres.outbox import UNREACHABLE, OutboxPublisher
+        except ModuleNotFoundError as error:
+            raise _without_server(error) from None
 
         try:
             pool = await open_pool(_held[os.getpid()].enter_context(database(settings)), size=4)
@@ -152,6 +155,16 @@ async def _open(settings: Settings) -> AsyncGenerator[_Publisher, None]:
 
 def _plan(settings: Settings) -> "Topology":
     """Declares what no worker ever has, so that the first one to start finds what is published now."""
-    from mailer.app import broker_topology
+    from mailer.policy_loading import broker_topology
 
     return broker_topology(settings)
+
+
+def _without_server(error: ModuleNotFoundError) -> Exception:
+    """The error for an application that would publish by the outbox, but has not installed mailer's database driver."""
+    if (error.name or "mailer").partition(".")[0] == "mailer":
+        return error
+    return SettingsError(
+        f"MAILER_BROKER_URL: memory:// publishes by the database, which needs {error.name}:"
+        " pip install 'pactmail[server]'; or name RabbitMQ (amqp://user:password@host/vhost)"
+    )

@@ -3,10 +3,13 @@
 import asyncio
 from contextlib import suppress
 
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from aiormq.abc import AbstractChannel
+from aiormq.exceptions import AMQPError
+from pamqp.exceptions import PAMQPException
 
 _FLUSH_SECONDS = 5.0
+_LOST = (AMQPError, PAMQPException, OSError, RuntimeError, StopAsyncIteration)
+"""The errors of a channel or a connection that has ended."""
 
 
 class Acks:
@@ -48,7 +51,7 @@ class Acks:
             self._leaving.cancel()
 
     async def _leave(self) -> None:
-        with suppress(*CONNECTION_EXCEPTIONS):
+        with suppress(*_LOST):
             while self._done:
                 done, self._done = sorted(self._done), []
                 oldest = next(iter(self._open), done[-1] + 1)

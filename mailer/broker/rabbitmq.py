@@ -28,7 +28,6 @@ from mailer.ports.broker import (
     Unroutable,
     said_by,
 )
-from mailer.telemetry import DEAD_LAST
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +69,7 @@ class RabbitBroker:
         confirm_seconds: float = 10.0,
         plan: Callable[[], Topology] | None = None,
         report: Report = lambda name, problem: None,
+        note_last: Callable[[int], object] = lambda depth: None,
     ) -> None:
         """Connects to nothing yet.
 
@@ -78,12 +78,14 @@ class RabbitBroker:
             confirm_seconds: how long to wait for a confirm, or for the depth of a queue.
             plan: what is declared again where it is missing; None: what `declare` was given, if it was called.
             report: told under `topology` and `consumers` what is wrong.
+            note_last: told how many dead letters could not be kept.
         """
         self._url = URL(url)
         self._user = self._url.user or "guest"
         self._confirm_seconds = confirm_seconds
         self._plan = plan
         self._report = report
+        self._note_last = note_last
         self._publishing = Link(self._url, "publish")
         groups = (*_URGENT, _BULK, _DEAD)
         self._consuming = {group: Link(self._url, f"consume {group}", LARGE_IN_HAND) for group in groups}
@@ -131,7 +133,7 @@ class RabbitBroker:
         if depth > self._last_depth:
             log.error("%s holds %d dead letters that could not be kept; look at them in RabbitMQ", LAST, depth)
         self._last_depth = depth
-        DEAD_LAST.set(depth)
+        self._note_last(depth)
 
     async def version(self) -> str:
         """The version of RabbitMQ.

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from mailer import bundled_files, signing_keys
-from mailer.app import database, load_policies, load_templates
+from mailer.app import database, load_templates
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import EVENTS
 from mailer.cli.shared import AsJson, out, print_json, run, settings
@@ -27,6 +27,7 @@ from mailer.doctor.finding import Finding, Level, ok, problem, warning, worst
 from mailer.embedded import Unavailable
 from mailer.policy.policy_file import Policy, PolicyError
 from mailer.policy.text_formats import split_sender
+from mailer.policy_loading import load_policies
 from mailer.ports.broker import BrokerUnavailable
 from mailer.ports.database_errors import DatabaseAway
 from mailer.postgres import migrations

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import mailer
-from mailer.app import load_policies, load_templates
+from mailer.app import load_templates
 from mailer.cli.shared import AsJson, fail, fail_all, out, print_json, settings, table
 from mailer.cli.terminal_layout import Cell
 from mailer.cli.version_notices import look_for_notices
@@ -20,6 +20,7 @@ from mailer.policy.promise_report import Record, Report, Row, Status, read_recor
 from mailer.policy.rule_registry import RULES, Rule
 from mailer.policy.uncheckable import unknown, unneeded
 from mailer.policy.version_changes import changes
+from mailer.policy_loading import load_policies
 from mailer.rendering.template_library import TemplateError, TemplateLibrary
 from mailer.settings import Settings, SettingsError
 from mailer.tree_digests import digests_of

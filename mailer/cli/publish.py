@@ -17,7 +17,7 @@ import typer
 from mailer import publishing
 from mailer.accounts import AccountEvent, parse_any
 from mailer.actions.account_events import check
-from mailer.app import database, load_policies, load_templates
+from mailer.app import database, load_templates
 from mailer.cli.shared import AsJson, acting, fail, fail_all, note, out, print_json, run, settings
 from mailer.cli.stop_start import By, person
 from mailer.database.connections import ATTENDED, open_pool
@@ -29,6 +29,7 @@ from mailer.ledger.writers import Writers
 from mailer.pipeline.publisher_rights import required_right
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import refusal
+from mailer.policy_loading import load_policies
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.outbox import UNREACHABLE
 from mailer.postgres.published_events import PostgresPublished

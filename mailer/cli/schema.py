@@ -2,11 +2,11 @@
 
 import typer
 
-from mailer.app import broker_topology
 from mailer.broker.asyncapi import describe as describe_queues
 from mailer.cli.shared import fail, print_json, settings
 from mailer.events import MessageEvent
 from mailer.policy.policy_file import PolicyError
+from mailer.policy_loading import broker_topology
 from mailer.settings import SettingsError
 
 app = typer.Typer(help="Schemas: event (JSON Schema), queues (AsyncAPI), api (OpenAPI).", no_args_is_help=True)

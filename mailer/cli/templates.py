@@ -9,12 +9,13 @@ from typing import Annotated
 
 import typer
 
-from mailer.app import load_policies, load_templates
+from mailer.app import load_templates
 from mailer.cli.shared import AsJson, fail, out, print_json, settings, table
 from mailer.events import EventRefused, parse_event
 from mailer.input_types import locale as tag
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy, PolicyError
+from mailer.policy_loading import load_policies
 from mailer.rendering.event_checks import admit
 from mailer.rendering.gmail_clipping import clipping_warning
 from mailer.rendering.languages import is_locale

@@ -10,17 +10,15 @@ import asyncpg
 
 from mailer.accounts import AccountEvent
 from mailer.database.statements import Connection, Pool, statements
-from mailer.events import EventRefused, MessageEvent
+from mailer.events import MessageEvent
 from mailer.policy.identity import Identity
 from mailer.ports.broker import BrokerUnavailable, Header, Message, Unpublishable
 from mailer.ports.database_errors import DatabaseAway
 from mailer.ports.outbox import TAKEN_OCTETS, Parked
+from mailer.postgres.event_insert import insert_event
 
 _SQL = statements("outbox")
 _CHANNEL = "mailer_outbox"
-_ADD = "INSERT INTO outbox (routing_key, message_id, body) VALUES ($1, $2, $3)"
-_ADD_AS = "INSERT INTO outbox (routing_key, message_id, body, publisher) VALUES ($1, $2, $3, $4)"
-"""The first needs no right to write the publisher, which is the role."""
 UNREACHABLE = (DatabaseAway, asyncpg.PostgresError)
 """The ways in which a row cannot be written, or a connection not be had."""
 
@@ -137,34 +135,9 @@ class OutboxPublisher:
             EventRefused: the event is too large.
         """
         try:
-            await _insert(self._pool, event, identity)
+            await insert_event(self._pool, event, identity)
         except UNREACHABLE as error:
             raise BrokerUnavailable(f"the database does not answer: {error}") from error
-
-
-async def publish_in_transaction(connection: Any, event: MessageEvent | AccountEvent) -> None:
-    """Publishes an event by a row in the caller's own transaction: it is sent if, and only if, that commits.
-
-    Args:
-        connection: an asyncpg connection to the database that the application shares with mailer. Other drivers
-            run `INSERT INTO outbox (routing_key, message_id, body) VALUES ('<brand>.<category>', '<id>', '<JSON>')`
-        event: what to publish.
-
-    Raises:
-        EventRefused: it is too large, and can never be published.
-    """
-    await _insert(connection, event, None)
-
-
-async def _insert(connection: Any, event: MessageEvent | AccountEvent, identity: Identity | None) -> None:
-    """Publishes an event by a row, which names its publisher where that is not the role."""
-    body = event.to_json().decode()
-    statement, names = (_ADD, ()) if identity is None else (_ADD_AS, (str(identity),))
-    try:
-        await connection.execute(statement, event.routing_key, event.id, body, *names)
-    except asyncpg.CheckViolationError as error:
-        problem = f"the event, of {len(body):,} characters, does not fit the outbox ({error.constraint_name})"
-        raise EventRefused([f"{problem}; name an audience, link to files"]) from error
 
 
 def _parked(row: asyncpg.Record) -> Parked:

@@ -7,7 +7,8 @@ import asyncpg
 
 from mailer.policy.identity import Identity, IdentityKind
 from mailer.ports.broker import Header, Message, publisher_of
-from mailer.postgres.outbox import OutboxPublisher, PostgresOutbox, publish_in_transaction
+from mailer.postgres.event_insert import publish_in_transaction
+from mailer.postgres.outbox import OutboxPublisher, PostgresOutbox
 from tests.factories import World, make_event, person, until
 
 SHOP = {Header.PUBLISHER: "key:shop"}
