@@ -108,9 +108,9 @@ async def _mail(app: App, handover: HandOver, brand: str) -> None:
             policy.version,
             policy.controller.id,
         )
-        [accepted] = await app.mailings.accept([new])
+        [accepted] = await app.mailings.accept_mailings([new])
         if CATEGORIES[category].needs_release:
-            await app.mailings.release(accepted.mailing_id, "Dana Duty")
+            await app.mailings.release_mailing(accepted.mailing_id, "Dana Duty")
         batches = await app.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1 ORDER BY id", accepted.mailing_id)
         for batch in batches:
             await handover.hand_over_batches([batch["id"]])

@@ -15,8 +15,8 @@ from mailer.actions.bounce import Bounces
 from mailer.database.connections import open_pool
 from mailer.database.statements import Pool
 from mailer.events import MessageEvent, validate_event
-from mailer.ledger.export import PostgresLedger
-from mailer.ledger.writers import Writers
+from mailer.ledger.export import LedgerExport
+from mailer.ledger.writers import LedgerWriters
 from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.block_pauses import BlockPauses
 from mailer.pipeline.handover import HandOver
@@ -33,13 +33,13 @@ from mailer.policy.jurisdiction import Law, load_law
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.policy_file import Policy, parse_policy
 from mailer.policy.retention import forgetful
-from mailer.ports.broker import Message
+from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadKind
-from mailer.ports.halts import Notes
-from mailer.ports.mailings import Accepted, NewMailing
+from mailer.ports.halts import CommitNotes
+from mailer.ports.mailings import AcceptedMailing, NewMailing
 from mailer.ports.processor import OutgoingMessage, Permit, Processor
 from mailer.ports.uuids import uuid7
-from mailer.postgres.account_stores import desks
+from mailer.postgres.account_stores import open_account_stores
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
@@ -48,7 +48,7 @@ from mailer.postgres.inviters import PostgresInviters
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.outbox import PostgresOutbox
 from mailer.postgres.partners import PostgresPartners, partners_of
-from mailer.postgres.pending_requests import PostgresWishes
+from mailer.postgres.pending_requests import PostgresPendingRequests
 from mailer.postgres.processors import PostgresProcessors
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.quarantine import PostgresQuarantine
@@ -58,7 +58,7 @@ from mailer.postgres.rights import PostgresRights
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.stream_pauses import PostgresPauses
 from mailer.postgres.suppressions import PostgresSuppressions
-from mailer.postgres.timekeeping import PostgresUpkeep
+from mailer.postgres.timekeeping import PostgresTimekeeping
 from mailer.rendering.event_checks import admit
 from mailer.rendering.mailing import RendererCache
 from mailer.rendering.signed_links import Links
@@ -184,17 +184,17 @@ class FakeProcessor:
 class FakeReceived:
     """A message in a consumer's hands, and how it was settled."""
 
-    message: Message
+    message: BrokerMessage
     exchange: str = "mailer.events"
     settled: str | None = None
     kind: str = ""
 
     @property
-    def live(self) -> bool:
+    def is_live(self) -> bool:
         """Whether it is still open."""
         return self.settled is None
 
-    async def ack(self) -> None:
+    async def acknowledge(self) -> None:
         """Done with."""
         self.settled = self.settled or "ack"
 
@@ -211,15 +211,15 @@ def received(event: dict[str, Any] | bytes, key: str | None = None, user: str = 
     """An event as a queue hands it over."""
     body = event if isinstance(event, bytes) else json.dumps(event).encode()
     default = f"{event.get('brand')}.{event.get('category')}" if isinstance(event, dict) else f"{BRAND}.newsletter"
-    return FakeReceived(Message(body, key or default, user_id=user))
+    return FakeReceived(BrokerMessage(body, key or default, user_id=user))
 
 
 class World:
     """All rooms of the flow over a real database; only processor and broker are stand-ins."""
 
-    def __init__(self, pool: Pool, lease_seconds: float = 60, notes: Notes | None = None) -> None:
+    def __init__(self, pool: Pool, lease_seconds: float = 60, notes: CommitNotes | None = None) -> None:
         self.pool = pool
-        self.writers = Writers(KEY, notes)
+        self.writers = LedgerWriters(KEY, notes)
         self.policies = dict(policies())
         self.hasher = AddressHasher(KEY, partners_of(self.policies.values()))
         self.mailings = PostgresMailings(pool, self.writers, self.hasher, self.policies)
@@ -229,13 +229,14 @@ class World:
         self.suppressions = PostgresSuppressions(pool, self.writers, self.hasher)
         self.inviters = PostgresInviters(pool, self.writers)
         self.partners = PostgresPartners(pool, KEY)
-        self.ledger = PostgresLedger(pool, KEY)
-        self.upkeep = PostgresUpkeep(pool, self.ledger, self.writers, forgetful(policies().values()))
+        self.ledger = LedgerExport(pool, KEY)
+        self.upkeep = PostgresTimekeeping(pool, self.ledger, self.writers, forgetful(policies().values()))
         self.rights = PostgresRights(pool, self.hasher, self.standings, controllers())
         self.processors = PostgresProcessors(pool, self.writers)
         self.outbox = PostgresOutbox(pool)
-        self.wishes = PostgresWishes(pool, self.writers)
-        self.desks = desks(pool, self.writers, self.hasher, Links("https://mail.example", (KEY,)), controllers())
+        self.wishes = PostgresPendingRequests(pool, self.writers)
+        links = Links("https://mail.example", (KEY,))
+        self.desks = open_account_stores(pool, self.writers, self.hasher, links, controllers())
         self.letters = PostgresDeadLetters(pool, self.hasher)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.rates = PostgresRates(pool, self.writers)
@@ -264,12 +265,8 @@ class World:
     def handover_by(self, processors: Sequence[Processor], deliveries: PostgresDeliveries | None = None) -> HandOver:
         """The hand-over to several processors."""
         streams = BlockPauses(PostgresPauses(self.pool))
-        gate = SendChecks(
-            self.halted,
-            ProcessorRoutes(processors, self.halted.processor_halt_reason),
-            RateLimiter(self.rates, "worker"),
-            streams,
-        )
+        routes = ProcessorRoutes(processors, self.halted.processor_halt_reason)
+        gate = SendChecks(self.halted, routes, RateLimiter(self.rates, "worker"), streams)
         bounces = Bounces(PostgresQuarantine(self.pool, self.writers, self.hasher))
         return HandOver(deliveries or self.deliveries, self.mailings, self.presses, gate, bounces, "worker", self.stop)
 
@@ -293,10 +290,10 @@ class World:
         controller: str = BRAND,
         publisher: str = "key:shop",
         **values: Any,
-    ) -> Accepted:
+    ) -> AcceptedMailing:
         """Takes one event in."""
         mailing = new_mailing(make_event(to, category, **values), publisher, controller)
-        [accepted] = await self.mailings.accept([mailing])
+        [accepted] = await self.mailings.accept_mailings([mailing])
         return accepted
 
     async def known(self, *numbers: int, **values: Any) -> list[int]:
@@ -309,13 +306,13 @@ class World:
         """Makes people known who pay, so that service mail is service mail to them (interpals-08)."""
         ids = await self.known(*numbers, **values)
         for recipient_id in ids:
-            await self.standings.pays(BRAND, recipient_id, None, True, "test")
+            await self.standings.set_paid_product(BRAND, recipient_id, None, True, "test")
         return ids
 
     async def release_newest(self) -> None:
         """Has a second person release the newest mailing, and hands it over."""
-        [newest] = await self.mailings.latest(1)
-        await self.mailings.release(newest.id, "Grace")
+        [newest] = await self.mailings.latest_statuses(1)
+        await self.mailings.release_mailing(newest.id, "Grace")
         await self.timekeeper().run_once()
         await self.run_published()
 
@@ -341,7 +338,7 @@ class World:
 
     async def counted(self, mailing_id: UUID) -> dict[tuple[str, str], int]:
         """What the counters say, where they are not zero."""
-        status = await self.mailings.status(mailing_id)
+        status = await self.mailings.mailing_status(mailing_id)
         assert status is not None
         return dict(status.counts)
 
@@ -356,7 +353,7 @@ class World:
 
     async def entries(self, mailing_id: UUID | None = None, kind: str | None = None) -> list[dict[str, Any]]:
         """The ledger's entries."""
-        return [entry async for entry in self.ledger.export(mailing_id) if kind in (None, entry["kind"])]
+        return [entry async for entry in self.ledger.export_entries(mailing_id) if kind in (None, entry["kind"])]
 
     async def due_now(self) -> None:
         """As if the time had come for everything that waits."""
@@ -374,7 +371,9 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(url: str, lease: float = 60, size: int = 10, notes: Notes | None = None) -> AsyncIterator[World]:
+async def open_world(
+    url: str, lease: float = 60, size: int = 10, notes: CommitNotes | None = None
+) -> AsyncIterator[World]:
     """A world over a database."""
     pool = await open_pool(url, size)
     try:

@@ -5,7 +5,7 @@ import asyncpg
 from mailer.accounts import KINDS
 from mailer.cli.shared import user
 from mailer.database.statements import Pool
-from mailer.ledger.writers import Writers
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import Identity, IdentityKind
 from mailer.policy.publisher_rights import Read, Rights
@@ -30,7 +30,9 @@ def all_options(*brands: str) -> list[str]:
 
 async def issue_key(pool: Pool, name: str, *brands: str) -> str:
     """A new API key whose holder may do everything."""
-    key = await PostgresPublishers(pool, Writers(KEY)).add(Identity(IdentityKind.KEY, name), everything(*brands))
+    key = await PostgresPublishers(pool, LedgerWriters(KEY)).grant_rights(
+        Identity(IdentityKind.KEY, name), everything(*brands)
+    )
     assert key is not None
     return key
 

@@ -17,9 +17,9 @@ from mailer.policy.policy_file import Policy
 from mailer.ports.consents import Consent
 from mailer.ports.deliveries import Claim
 from mailer.ports.mailings import NewMailing
-from mailer.ports.pending_requests import Wish
+from mailer.ports.pending_requests import PendingRequest
 from mailer.ports.recipient_import import ImportRow
-from mailer.ports.standings import Flag
+from mailer.ports.standings import StandingFlag
 from mailer.ports.uuids import uuid7
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.rendering.event_checks import admit
@@ -38,9 +38,9 @@ class Racing(PostgresDeliveries):
 
     meanwhile: Awaitable[object] | None = None
 
-    async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
+    async def claim_batches(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
         """Claims; then it happens."""
-        claim = await super().claim(batches, owner, mailings)
+        claim = await super().claim_batches(batches, owner, mailings)
         happens, self.meanwhile = self.meanwhile, None
         if happens is not None:
             await happens
@@ -86,7 +86,7 @@ class Steps:
         )
         said = (Consent(scope, True, "confirmed", "form 1", "Yes, write to me.", "import", now),) if scope else ()
         importer = self.world.importer(account.brand, JOINT)
-        await importer.write([ImportRow(person, products=("*",) if account.paid else None, consents=said)])
+        await importer.import_rows([ImportRow(person, products=("*",) if account.paid else None, consents=said)])
 
     async def id_of(self, account: Account) -> int:
         """Its id."""
@@ -97,11 +97,13 @@ class Steps:
         policy, whose = self.world.policies[account.brand], await self.id_of(account)
         said = Consent(scope, True, "application", "form 1", "Yes, write to me.", "shop", datetime.now(UTC))
         asking = Confirmations(self.links, self.world.wishes)
-        standing = await self.world.standings.get(account.brand, whose)
+        standing = await self.world.standings.get_standing(account.brand, whose)
         done = await consent(self.world.consents, asking, policy, whose, said, standing.country if standing else None)
         assert isinstance(done, Asked) is account.confirms
         if account.confirms:
-            await confirm(self.world.consents, policy, whose, Wish(scope, "form 1", said.words, said.at), "a token")
+            await confirm(
+                self.world.consents, policy, whose, PendingRequest(scope, "form 1", said.words, said.at), "a token"
+            )
         return account.confirms
 
     async def leaves(self, account: Account, scope: str) -> None:
@@ -118,7 +120,7 @@ class Steps:
         """The person asks for it."""
         await erase(self.world.rights, self.world.policies[account.brand], await self.id_of(account), "letter")
 
-    async def marked(self, account: Account, flag: Flag, on: bool) -> None:
+    async def marked(self, account: Account, flag: StandingFlag, on: bool) -> None:
         """An application says it."""
         await accounts.mark(self.world.standings, account.brand, await self.id_of(account), flag, on, "test")
 
@@ -128,13 +130,15 @@ class Steps:
         event = make_event({"audience": "everyone"}, category, brand=brand)
         template = admit(event, world.policies, templates())
         known = policy.categories[category], template.version, template.source, policy.version, JOINT
-        [accepted] = await world.mailings.accept([NewMailing(uuid7(), event, Identity.read("key:shop"), *known)])
+        [accepted] = await world.mailings.accept_mailings(
+            [NewMailing(uuid7(), event, Identity.read("key:shop"), *known)]
+        )
         rows = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", accepted.mailing_id)
         batches = [row["id"] for row in rows]
         if policy.categories[category].needs_release:
             await world.handover().hand_over_batches(batches)
             assert not world.processor.sent, "it waits for a second person (invariant 9)"
-            await world.mailings.release(accepted.mailing_id, "Dana Duty")
+            await world.mailings.release_mailing(accepted.mailing_id, "Dana Duty")
         deliveries = Racing(world.pool, world.writers, rates_of(world.policies.values()))
         deliveries.meanwhile = meanwhile
         await world.handover(deliveries=deliveries).hand_over_batches(batches)
@@ -161,7 +165,7 @@ class Steps:
         if row is None:
             return None
         await pool.execute("UPDATE ledger SET reason = 'x' WHERE writer = $1 AND n = $2", row["writer"], row["n"])
-        verdict = await self.world.ledger.verify()
+        verdict = await self.world.ledger.verify_ledger()
         return (str(row["writer"]), row["n"]), [(fault.writer, fault.n) for fault in verdict.faults]
 
     async def found(self, text: str) -> list[str]:

@@ -192,12 +192,12 @@ async def _publish(room: Room, rabbit: bool, events: Sequence[MessageEvent]) -> 
         broker = RabbitBroker(room.broker)
         publisher = EventPublisher(broker)
         for start in range(0, len(events), 500):
-            await asyncio.gather(*(publisher.publish(event) for event in events[start : start + 500]))
+            await asyncio.gather(*(publisher.publish_event(event) for event in events[start : start + 500]))
         await broker.close()
     else:
         pool = await open_pool(room.database, size=2)
         for event in events:
-            await OutboxPublisher(pool).publish(event)
+            await OutboxPublisher(pool).publish_event(event)
         await pool.close()
 
 

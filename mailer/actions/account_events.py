@@ -18,22 +18,22 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.ports.consents import Consent
 from mailer.ports.consents import Consents as ConsentsPort
-from mailer.ports.rights import Correction, Erasure, ErasureBlocked, KnownEvent, RecipientErased, Rights
-from mailer.ports.standings import Flag, Standings
-from mailer.ports.suppressions import Suppressions
+from mailer.ports.rights import DataCorrection, ErasureBlocked, ErasureResult, KnownEvent, RecipientErased, RightsStore
+from mailer.ports.standings import StandingFlag, StandingStore
+from mailer.ports.suppressions import SuppressionStore
 
 SOURCE = "application"
 """How such a change was asked for, as the ledger says it."""
 _FLAGS = {
-    "deactivate": (Flag.DEACTIVATED, True),
-    "reactivate": (Flag.DEACTIVATED, False),
-    "restrict": (Flag.RESTRICTED, True),
-    "unrestrict": (Flag.RESTRICTED, False),
+    "deactivate": (StandingFlag.DEACTIVATED, True),
+    "reactivate": (StandingFlag.DEACTIVATED, False),
+    "restrict": (StandingFlag.RESTRICTED, True),
+    "unrestrict": (StandingFlag.RESTRICTED, False),
 }
 _REFUSALS = {
-    "personalisation": Flag.PERSONALISATION_REFUSED,
-    "tracking": Flag.TRACKING_REFUSED,
-    "electronic": Flag.ELECTRONIC_REFUSED,
+    "personalisation": StandingFlag.PERSONALISATION_REFUSED,
+    "tracking": StandingFlag.TRACKING_REFUSED,
+    "electronic": StandingFlag.ELECTRONIC_REFUSED,
 }
 _REFUSED = (
     ConsentRefused,
@@ -49,11 +49,11 @@ _REFUSED = (
 class Desk:
     """All that an account event may change."""
 
-    standings: Standings
-    rights: Rights
+    standings: StandingStore
+    rights: RightsStore
     consents: ConsentsPort
     confirmations: Confirmations
-    suppressions: Suppressions
+    suppressions: SuppressionStore
 
 
 class Desks(Protocol):
@@ -83,7 +83,9 @@ async def apply(desks: Desks, policies: Mapping[str, Policy], event: AccountEven
         EventRefused: it cannot be done; the message says why.
     """
     policy = check(policies, event)
-    recipient_id = await desks(None, str(publisher)).rights.know(event.brand, policy.controller.id, event.ref)
+    recipient_id = await desks(None, str(publisher)).rights.register_recipient(
+        event.brand, policy.controller.id, event.ref
+    )
     try:
         await carry_out(desks, policy, recipient_id, event, str(publisher), SOURCE)
     except KnownEvent:
@@ -120,7 +122,7 @@ def check(policies: Mapping[str, Policy], event: AccountEvent) -> Policy:
 
 async def carry_out(
     desks: Desks, policy: Policy, recipient_id: int, event: AccountEvent, actor: str, source: str
-) -> Erasure | None:
+) -> ErasureResult | None:
     """Does what is said of a known recipient, once.
 
     Args:
@@ -160,7 +162,7 @@ class _Said:
     source: str
 
 
-async def _do(said: _Said, event: AccountEvent) -> Erasure | None:
+async def _do(said: _Said, event: AccountEvent) -> ErasureResult | None:
     desk, policy, whose, source = said.desks(event, said.actor), said.policy, said.recipient_id, said.source
     match event:
         case Becomes(account="erase"):
@@ -172,7 +174,7 @@ async def _do(said: _Said, event: AccountEvent) -> Erasure | None:
         case Becomes():
             await _become(desk, said, event)
         case Rectifies():
-            correction = Correction(event.email, event.name, event.locale, event.country)
+            correction = DataCorrection(event.email, event.name, event.locale, event.country)
             await rights.rectify(desk.rights, policy, whose, correction, source)
         case Reaches():
             await account_flags.reach_by(desk.standings, policy, whose, event.channel, source)
@@ -184,7 +186,7 @@ async def _do(said: _Said, event: AccountEvent) -> Erasure | None:
             await account_flags.post_to(desk.standings, policy.brand, whose, event.address, source)
         case Consents():
             given = _given(event, said.source, said.actor)
-            standing = await desk.standings.get(policy.brand, whose)
+            standing = await desk.standings.get_standing(policy.brand, whose)
             country = standing.country if standing else None
             await consent(desk.consents, desk.confirmations, policy, whose, given, country)
         case Leaves():

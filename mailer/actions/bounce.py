@@ -8,8 +8,8 @@ from typing import Final
 
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.refusal_suspicion import Tally, suspicious
-from mailer.ports.deliveries import Row
-from mailer.ports.quarantine import Counted, Key, Refusal, Refusals
+from mailer.ports.deliveries import DeliveryRow
+from mailer.ports.quarantine import HardRefusal, Key, RefusalCounts, RefusalStore
 from mailer.telemetry import log
 
 QUARANTINED: Final = "quarantined"
@@ -24,7 +24,7 @@ _DOMAINS: Final = 20_000
 _ANSWERS: Final = (Result.ACCEPTED, Result.REFUSED, Result.BLOCKED)
 """What says whether an address is there; the other outcomes leave it open."""
 _NONE: Final = Tally()
-_NOTHING: Final = Counted(_NONE, _NONE, {})
+_NOTHING: Final = RefusalCounts(_NONE, _NONE, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Judgement:
     """
 
     processor: str
-    believed: tuple[Refusal, ...] = ()
+    believed: tuple[HardRefusal, ...] = ()
     doubted: frozenset[Key] = frozenset()
 
 
@@ -53,7 +53,7 @@ class _Book:
         begun_at: when the domains' counts began.
     """
 
-    known: Counted = _NOTHING
+    known: RefusalCounts = _NOTHING
     read_at: float = float("-inf")
     total: Tally = _NONE
     answered: Counter[str] = field(default_factory=Counter)
@@ -112,12 +112,12 @@ class Bounces:
         clock: monotonic seconds.
     """
 
-    def __init__(self, refusals: Refusals, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, refusals: RefusalStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._refusals = refusals
         self._clock = clock
         self._books: dict[str, _Book] = {}
 
-    async def judge(self, processor: str, rows: Sequence[Row], outcomes: Sequence[Outcome]) -> Judgement:
+    async def judge(self, processor: str, rows: Sequence[DeliveryRow], outcomes: Sequence[Outcome]) -> Judgement:
         """Which of a window's refusals are believed; asked before its outcomes are recorded.
 
         Without a refusal it costs no statement but one in ten seconds, and cannot fail. After an error it can be
@@ -142,7 +142,7 @@ class Bounces:
     async def bury(self, judgement: Judgement) -> None:
         """Makes the addresses of believed refusals dead, as far as nobody has begun to doubt them meanwhile."""
         if judgement.believed:
-            await self._refusals.bury(judgement.processor, judgement.believed)
+            await self._refusals.suppress_addresses(judgement.processor, judgement.believed)
 
     async def _read(self, processor: str, book: _Book, domains: Collection[str]) -> None:
         """Adds what is new to the counters, and reads them."""
@@ -151,32 +151,32 @@ class Bounces:
         refusing = (name for name, tally in book.known.domains.items() if tally.refused)
         asked = {*domains, *refusing, *(name for name in new if name is not None)}
         try:
-            book.known = await self._refusals.count(processor, new, asked)
+            book.known = await self._refusals.add_counts(processor, new, asked)
         except Exception:
             # It is judged by what is known, and what has come is added the next time.
             log.exception("answers could not be counted", processor=processor)
             book.read_at = before
             book.put_back(new)
 
-    async def _judge(self, processor: str, book: _Book, refusals: Sequence[Refusal]) -> Judgement:
+    async def _judge(self, processor: str, book: _Book, refusals: Sequence[HardRefusal]) -> Judgement:
         doubts = book.doubts({refusal.domain for refusal in refusals})
         doubted = [refusal for refusal in refusals if doubts is None or refusal.domain in doubts]
         believed = [] if doubts is None else [refusal for refusal in refusals if refusal.domain not in doubts]
-        await self._refusals.record(processor, believed, doubted)
+        await self._refusals.record_refusals(processor, believed, doubted)
         if doubted:
             if not book.tripped:
                 log.error("hard refusals are quarantined; see `mailer quarantine list`", processor=processor)
                 # The other workers are to know it at once, and the next ones of this machine.
                 await self._read(processor, book, [refusal.domain for refusal in refusals])
-            await self._refusals.retract(processor, doubts)
+            await self._refusals.retract_believed(processor, doubts)
         book.tripped = bool(doubted)
-        return Judgement(processor, tuple(believed), frozenset(refusal.key for refusal in doubted))
+        return Judgement(processor, tuple(believed), frozenset(refusal.delivery_key for refusal in doubted))
 
 
-def _refusal(row: Row, outcome: Outcome) -> Refusal:
+def _refusal(row: DeliveryRow, outcome: Outcome) -> HardRefusal:
     status = outcome.status or str(outcome.code)
-    return Refusal(row.mailing_id, row.recipient_id, row.attempt, row.standing.address or "", _domain(row), status)
+    return HardRefusal(row.mailing_id, row.recipient_id, row.attempt, row.standing.address or "", _domain(row), status)
 
 
-def _domain(row: Row) -> str:
+def _domain(row: DeliveryRow) -> str:
     return (row.standing.address or "").rpartition("@")[2].lower()

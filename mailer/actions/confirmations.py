@@ -10,17 +10,17 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import category_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING
 from mailer.ports.consents import CONFIRMED, Consents
-from mailer.ports.pending_requests import Act, Wish, Wishes
-from mailer.ports.standings import Flag, Standings
-from mailer.ports.suppressions import Suppressions
+from mailer.ports.pending_requests import PendingRequest, PendingRequests, RequestedAct
+from mailer.ports.standings import StandingFlag, StandingStore
+from mailer.ports.suppressions import SuppressionStore
 from mailer.rendering.signed_links import ConfirmToken
 
 _FLAGS = {
-    Act.PERSONALISED: (Flag.PERSONALISATION_REFUSED, False),
-    Act.COUNTED: (Flag.TRACKING_REFUSED, False),
-    Act.IN_WRITING: (Flag.ELECTRONIC_REFUSED, True),
-    Act.BY_EMAIL: (Flag.ELECTRONIC_REFUSED, False),
-    Act.CLOSED: (Flag.DEACTIVATED, True),
+    RequestedAct.PERSONALISED: (StandingFlag.PERSONALISATION_REFUSED, False),
+    RequestedAct.COUNTED: (StandingFlag.TRACKING_REFUSED, False),
+    RequestedAct.IN_WRITING: (StandingFlag.ELECTRONIC_REFUSED, True),
+    RequestedAct.BY_EMAIL: (StandingFlag.ELECTRONIC_REFUSED, False),
+    RequestedAct.CLOSED: (StandingFlag.DEACTIVATED, True),
 }
 
 
@@ -28,10 +28,10 @@ _FLAGS = {
 class Answers:
     """All that an answer may change."""
 
-    wishes: Wishes
+    wishes: PendingRequests
     consents: Consents
-    standings: Standings
-    suppressions: Suppressions
+    standings: StandingStore
+    suppressions: SuppressionStore
 
 
 async def answer(answers: Answers, policy: Policy, token: ConfirmToken, what: str, proof: str) -> bool:
@@ -51,35 +51,35 @@ async def answer(answers: Answers, policy: Policy, token: ConfirmToken, what: st
         ConsentRefused: the brand no longer has that mail.
         UnknownRecipient: the brand has no such recipient.
     """
-    waiting = await answers.wishes.of(token.brand, token.recipient_id, token.confirmation)
+    waiting = await answers.wishes.requests_of_confirmation(token.brand, token.recipient_id, token.confirmation)
     wish = next((wish for wish in waiting if wish.what == what and wish.is_waiting), None)
     if wish is None:
         return False
     done = await _do(answers, policy, token.recipient_id, wish, proof)
-    await answers.wishes.answered(token.confirmation, what)
+    await answers.wishes.mark_answered(token.confirmation, what)
     return done
 
 
-async def _do(answers: Answers, policy: Policy, recipient_id: int, wish: Wish, proof: str) -> bool:
+async def _do(answers: Answers, policy: Policy, recipient_id: int, wish: PendingRequest, proof: str) -> bool:
     act = _ACTS.get(wish.what)
     if act is not None:
         return await act(answers, policy, recipient_id, wish)
     recorded = await confirm(answers.consents, policy, recipient_id, wish, proof)
     if wish.what == TRACKING:
-        await mark(answers.standings, policy.brand, recipient_id, Flag.TRACKING_REFUSED, False, CONFIRMED)
+        await mark(answers.standings, policy.brand, recipient_id, StandingFlag.TRACKING_REFUSED, False, CONFIRMED)
     return recorded.left.isdisjoint({wish.what, category_of(policy, wish.what), EVERYTHING_OPTIONAL})
 
 
-async def _flag(answers: Answers, policy: Policy, recipient_id: int, wish: Wish) -> bool:
-    await mark(answers.standings, policy.brand, recipient_id, *_FLAGS[Act(wish.what)], CONFIRMED)
+async def _flag(answers: Answers, policy: Policy, recipient_id: int, wish: PendingRequest) -> bool:
+    await mark(answers.standings, policy.brand, recipient_id, *_FLAGS[RequestedAct(wish.what)], CONFIRMED)
     return True
 
 
-async def _market(answers: Answers, policy: Policy, recipient_id: int, wish: Wish) -> bool:
+async def _market(answers: Answers, policy: Policy, recipient_id: int, wish: PendingRequest) -> bool:
     """Ends objections that are older than the wish; a newer one stays."""
     found = [
         one
-        for one in await answers.suppressions.of(policy.brand, recipient_id)
+        for one in await answers.suppressions.suppressions_of(policy.brand, recipient_id)
         if one.reason == OBJECTION and one.lifted_at is None
     ]
     older = [one for one in found if one.at < wish.asked_at]
@@ -89,7 +89,7 @@ async def _market(answers: Answers, policy: Policy, recipient_id: int, wish: Wis
     return older == found
 
 
-_ACTS: dict[str, Callable[[Answers, Policy, int, Wish], Awaitable[bool]]] = {
+_ACTS: dict[str, Callable[[Answers, Policy, int, PendingRequest], Awaitable[bool]]] = {
     **dict.fromkeys(_FLAGS, _flag),
-    Act.MARKETING: _market,
+    RequestedAct.MARKETING: _market,
 }

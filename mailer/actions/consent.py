@@ -13,8 +13,8 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.scopes import can_be_asked, category_of, scopes_to_ask
 from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, is_about_mail, partner_scope, version_scope
-from mailer.ports.consents import CONFIRMED, Consent, Consents, Lifting, Recorded
-from mailer.ports.pending_requests import Wish
+from mailer.ports.consents import CONFIRMED, Consent, ConsentResult, Consents, OptOutLifting
+from mailer.ports.pending_requests import PendingRequest
 
 OWN = ("application", CONFIRMED)
 """The sources of what a person says for themselves; only these end an opt-out. Whoever holds a link may be anybody."""
@@ -33,7 +33,7 @@ async def consent(
     recipient_id: int,
     said: Consent,
     country: str | None,
-) -> Recorded | Asked:
+) -> ConsentResult | Asked:
     """Records what a person consents to. It ends their own older opt-out of it, and no objection.
 
     Where the policy wants a confirmed subscription, or the law a confirmed consent, this asks for the confirmation.
@@ -52,16 +52,20 @@ async def consent(
     said = checked(policy, said, datetime.now(UTC))
     if needs_confirmation(policy, said) or lacks_confirmation(policy, said, country):
         return await request_subscription(confirmations, policy, recipient_id, said)
-    return _known(policy, await consents.record(policy.brand, recipient_id, said, _lifting(policy, said, said.at)))
+    return _known(
+        policy, await consents.record_consent(policy.brand, recipient_id, said, _lifting(policy, said, said.at))
+    )
 
 
-async def withdraw(consents: Consents, policy: Policy, recipient_id: int, said: Consent) -> Recorded:
+async def withdraw(consents: Consents, policy: Policy, recipient_id: int, said: Consent) -> ConsentResult:
     """Withdraws a consent, which needs no words; where it is one to mail, that mail is left too. At once.
 
     Raises:
         ConsentRefused: the scope is unknown, or the brand has no such recipient.
     """
-    return _known(policy, await consents.record(policy.brand, recipient_id, checked(policy, said, datetime.now(UTC))))
+    return _known(
+        policy, await consents.record_consent(policy.brand, recipient_id, checked(policy, said, datetime.now(UTC)))
+    )
 
 
 async def request_subscription(confirmations: Confirmations, policy: Policy, recipient_id: int, said: Consent) -> Asked:
@@ -74,14 +78,16 @@ async def request_subscription(confirmations: Confirmations, policy: Policy, rec
         ConsentRefused: it has no proof or no known scope, or the brand has no such recipient.
     """
     said = checked(policy, said, datetime.now(UTC))
-    wish = Wish(said.scope, said.version, said.words, said.at)
+    wish = PendingRequest(said.scope, said.version, said.words, said.at)
     try:
         return await ask(confirmations, policy, recipient_id, [wish], [said], by_owner=False)
     except NobodyToAsk as error:
         raise ConsentRefused(str(error)) from error
 
 
-async def confirm(consents: Consents, policy: Policy, recipient_id: int, wish: Wish, proof: str) -> Recorded:
+async def confirm(
+    consents: Consents, policy: Policy, recipient_id: int, wish: PendingRequest, proof: str
+) -> ConsentResult:
     """Records the consent that the link in a mail confirms; again without harm.
 
     Args:
@@ -102,7 +108,7 @@ async def confirm(consents: Consents, policy: Policy, recipient_id: int, wish: W
     words = wish.words or f"asked on {wish.asked_at.isoformat()}"
     said = _dated(policy, Consent(wish.what, True, CONFIRMED, wish.version, words, "recipient", now, proof), now)
     lifting = _lifting(policy, said, wish.asked_at)
-    return _known(policy, await consents.record(policy.brand, recipient_id, said, lifting))
+    return _known(policy, await consents.record_consent(policy.brand, recipient_id, said, lifting))
 
 
 def checked(policy: Policy, said: Consent, now: datetime, is_ours: IsOurs = no_token) -> Consent:
@@ -207,7 +213,7 @@ def is_confirmed(policy: Policy, scope: str) -> bool:
     return category is not None and policy.terms[category].confirmed
 
 
-def _lifting(policy: Policy, said: Consent, before: datetime) -> Lifting | None:
+def _lifting(policy: Policy, said: Consent, before: datetime) -> OptOutLifting | None:
     """Which opt-outs a consent of one's own ends: of its scope, and wider ones as far as they are about it."""
     if said.source not in OWN:
         return None
@@ -216,13 +222,13 @@ def _lifting(policy: Policy, said: Consent, before: datetime) -> Lifting | None:
         (SHARING,) if said.scope.startswith(partner_scope("")) or (category and CATEGORIES[category].partners) else ()
     )
     if category is None:
-        return Lifting((said.scope, *shared), (), before)
+        return OptOutLifting((said.scope, *shared), (), before)
     others = tuple(name for name, known in policy.categories.items() if known.optional and name != category)
     topic_of = None if said.scope == category else category
-    return Lifting((said.scope, category, EVERYTHING_OPTIONAL, *shared), others, before, topic_of)
+    return OptOutLifting((said.scope, category, EVERYTHING_OPTIONAL, *shared), others, before, topic_of)
 
 
-def _known(policy: Policy, recorded: Recorded | None) -> Recorded:
+def _known(policy: Policy, recorded: ConsentResult | None) -> ConsentResult:
     if recorded is None:
         raise ConsentRefused(f"{policy.brand} has no such recipient")
     return recorded

@@ -12,9 +12,9 @@ from mailer.policy.rule_explanations import missing
 from mailer.policy.rule_registry import RULES
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.consents import ConsentRecord
-from mailer.ports.delivery_history import Delivered, Noted
-from mailer.ports.halts import Halt, Scope
-from mailer.ports.ledger_entry import Kind
+from mailer.ports.delivery_history import DeliveryResult, HistoryEntry
+from mailer.ports.halts import Halt, HaltScope
+from mailer.ports.ledger_entry import EntryKind
 from mailer.ports.suppressions import Suppression
 
 _STOPS = {
@@ -27,10 +27,10 @@ _STOPS = {
 }
 """Rules that follow from a suppression, and the reasons of these."""
 _STANDING_STILL = {
-    Scope.EVERYTHING: "everything is stopped",
-    Scope.BRAND: "all mail of the brand is paused",
-    Scope.MAILING: "the mailing is paused",
-    Scope.PROCESSOR: "the processor {key} is paused",
+    HaltScope.EVERYTHING: "everything is stopped",
+    HaltScope.BRAND: "all mail of the brand is paused",
+    HaltScope.MAILING: "the mailing is paused",
+    HaltScope.PROCESSOR: "the processor {key} is paused",
 }
 _WAITING = ("queued", "claimed", "intended", "deferred", "held")
 
@@ -56,8 +56,8 @@ class Found:
     decision: Decision
     past: bool = False
     untold: tuple[str, ...] = ()
-    delivered: Delivered | None = None
-    entries: Sequence[Noted] = ()
+    delivered: DeliveryResult | None = None
+    entries: Sequence[HistoryEntry] = ()
     halts: Sequence[Halt] = ()
     stops: Sequence[Suppression] = ()
     consents: Sequence[ConsentRecord] = ()
@@ -70,7 +70,7 @@ def sentences(found: Found) -> tuple[str, str]:
     if found.mailing is None or found.past:
         beside = _origin(found, found.decision.rule) or _obstacles(found)
         return _foreseen(found), beside or "Nothing else is in its way."
-    last = next((entry for entry in reversed(found.entries) if entry.kind == Kind.DECISION), None)
+    last = next((entry for entry in reversed(found.entries) if entry.kind == EntryKind.DECISION), None)
     origin = _origin(found, last.rule) if last is not None else None
     return _happened(found, last), origin or _foreseen(found)
 
@@ -149,25 +149,25 @@ def halt_in_words(halt: Halt) -> str:
     return f"{_STANDING_STILL[halt.scope].format(key=halt.key)} by {unaddressed(halt.by)}{since}{why}"
 
 
-def entry_in_words(entry: Noted) -> str:
+def entry_in_words(entry: HistoryEntry) -> str:
     """Says what an entry of the ledger records."""
     name, words = entry.processor, reason_in_words(entry.reason, entry.rule, entry.processor)
     match entry.kind:
-        case Kind.DECISION if (entry.reason or "").startswith("send"):
+        case EntryKind.DECISION if (entry.reason or "").startswith("send"):
             return "decided to send it: no rule forbids it"
-        case Kind.DECISION:
+        case EntryKind.DECISION:
             return f"decided: {words}"
-        case Kind.HAND_OVER:
+        case EntryKind.HAND_OVER:
             return f"begun to hand it over to {name} in {entry.country}: {', '.join(entry.fields or ())}"
-        case Kind.OUTCOME if entry.reason == "accepted":
+        case EntryKind.OUTCOME if entry.reason == "accepted":
             return f"{name} took it"
-        case Kind.MAILING:
+        case EntryKind.MAILING:
             return f"the mailing: {(entry.reason or '').replace('_', ' ')}"
         case _:
             return words
 
 
-def _happened(found: Found, last: Noted | None) -> str:
+def _happened(found: Found, last: HistoryEntry | None) -> str:
     """Says what came of a mailing for the person, by its record."""
     of, delivered = _mail(found), found.delivered
     if delivered is None or delivered.state is None:
@@ -179,7 +179,7 @@ def _happened(found: Found, last: Noted | None) -> str:
         return f"{found.who} was sent {of} as {category} mail: {by}."
     if state in _WAITING:
         return f"{found.who} has not been sent {of} yet: {_wait(found, delivered)}."
-    ended = next((e for e in reversed(found.entries) if not e.whole and e.kind != Kind.HAND_OVER), None)
+    ended = next((e for e in reversed(found.entries) if not e.whole and e.kind != EntryKind.HAND_OVER), None)
     words = _why_ended(ended, delivered)
     when = f" on {_time(ended.at)}" if ended else ""
     if state == "in_doubt":
@@ -189,17 +189,17 @@ def _happened(found: Found, last: Noted | None) -> str:
     return f"{found.who} was not sent {of}, {state.replace('_', ' ')}{when}: {words}."
 
 
-def _why_ended(ended: Noted | None, delivered: Delivered) -> str:
+def _why_ended(ended: HistoryEntry | None, delivered: DeliveryResult) -> str:
     if ended is None:
         return reason_in_words(delivered.reason or f"the delivery is {delivered.state}")
     return reason_in_words(ended.reason, ended.rule, ended.processor)
 
 
-def _wait(found: Found, delivered: Delivered) -> str:
+def _wait(found: Found, delivered: DeliveryResult) -> str:
     """Says for what a delivery waits."""
     if delivered.mailing == "awaiting_release":
         return "the mailing waits until a second person releases it"
-    if halts := [halt for halt in found.halts if halt.scope is not Scope.PROCESSOR]:
+    if halts := [halt for halt in found.halts if halt.scope is not HaltScope.PROCESSOR]:
         return halt_in_words(halts[0])
     if delivered.send_at is not None and delivered.send_at > found.facts.now:
         return f"it is to go on {_time(delivered.send_at)}"
@@ -211,7 +211,7 @@ def _wait(found: Found, delivered: Delivered) -> str:
     return f"it waits its turn{due}" if found.obstacle is None else reason_in_words(found.obstacle)
 
 
-def _rule_of(found: Found, delivered: Delivered) -> str | None:
+def _rule_of(found: Found, delivered: DeliveryResult) -> str | None:
     """The rule of the decision that made a delivery wait."""
     same = (entry.rule for entry in reversed(found.entries) if entry.reason == delivered.reason)
     return next(same, None)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mailer.actions.account_flags import UnknownRecipient
 from mailer.policy.rule_registry import rule
-from mailer.ports.rights import Rights
+from mailer.ports.rights import RightsStore
 
 
 class HoldRefused(ValueError):
@@ -27,7 +27,7 @@ def hold_preserves(references: Sequence[str]) -> str | None:
     return f"a legal hold preserves these data: {held}; lift it with `mailer recipients hold --lift`, then correct them"
 
 
-async def hold(rights: Rights, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> None:
+async def hold(rights: RightsStore, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> None:
     """Sets a legal hold.
 
     Args:
@@ -43,11 +43,11 @@ async def hold(rights: Rights, brand: str, recipient_id: int, reference: str, ac
         UnknownRecipient: the brand has no such recipient.
     """
     _named(reference, actor)
-    if not await rights.hold(brand, recipient_id, reference, actor, named=named):
+    if not await rights.set_legal_hold(brand, recipient_id, reference, actor, named=named):
         raise UnknownRecipient(f"{brand} has no such recipient")
 
 
-async def lift_hold(rights: Rights, brand: str, recipient_id: int, reference: str, actor: str) -> None:
+async def lift_hold(rights: RightsStore, brand: str, recipient_id: int, reference: str, actor: str) -> None:
     """Lifts the holds of a reference.
 
     Raises:
@@ -56,7 +56,7 @@ async def lift_hold(rights: Rights, brand: str, recipient_id: int, reference: st
         UnknownRecipient: the brand has no such recipient.
     """
     _named(reference, actor)
-    if not await rights.lift(brand, recipient_id, reference, actor):
+    if not await rights.lift_legal_hold(brand, recipient_id, reference, actor):
         raise UnknownRecipient(f"{brand} has no such recipient")
 
 

@@ -14,7 +14,7 @@ from mailer.input_types import Address, Line, Moment, Name, Scope, Words, read_j
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.consents import Consent, Consents
-from mailer.ports.suppressions import NewSuppression, Suppressions
+from mailer.ports.suppressions import NewSuppression, SuppressionStore
 
 SUPPRESSION_COLUMNS = ("email", "scope", "reason", "source", "at", "expires_at")
 _IMPORT = "import"
@@ -53,7 +53,7 @@ class ConsentLine(BaseModel):
 
 
 async def import_suppressions(
-    suppressions: Suppressions,
+    suppressions: SuppressionStore,
     policy: Policy,
     lines: Iterable[str],
     reject: Callable[[Rejected], None],
@@ -117,7 +117,7 @@ async def import_consents(
                 places.append((number, line))
             except ValueError as error:
                 reject(number, line, reason_of(error))
-        nobody = await consents.take(policy.brand, good)
+        nobody = await consents.import_consents(policy.brand, good)
         for (number, line), (ref, _) in zip(places, good, strict=True):
             if ref in nobody:
                 reject(number, line, f"ref: {policy.brand} has no recipient {ref}; import recipients first")

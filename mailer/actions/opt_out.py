@@ -7,8 +7,8 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.scopes import can_be_left, category_of, scopes_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.ports.standings import OptedOut, Standings
-from mailer.ports.suppressions import Suppressions
+from mailer.ports.standings import OptOutResult, StandingStore
+from mailer.ports.suppressions import SuppressionStore
 from mailer.rendering.signed_links import UndoToken
 
 UNDO_WITHIN = timedelta(minutes=10)
@@ -20,8 +20,8 @@ class OptOutRefused(Exception):
 
 
 async def opt_out(
-    standings: Standings, policy: Policy, recipient_id: int, scope: str, source: str, mailing_id: UUID | None = None
-) -> OptedOut:
+    standings: StandingStore, policy: Policy, recipient_id: int, scope: str, source: str, mailing_id: UUID | None = None
+) -> OptOutResult:
     """Leaves a category, a topic, a purpose, a partner, or all optional mail of the brand. At once, and for ever.
 
     Again without harm. It also withdraws the consents that it covers.
@@ -41,7 +41,7 @@ async def opt_out(
         OptOutRefused: the category is mandatory, the scope unknown, or the brand has no such recipient.
     """
     check_scope(policy, scope)
-    done = await standings.opt_out(policy.brand, recipient_id, scope, source, mailing_id)
+    done = await standings.record_opt_out(policy.brand, recipient_id, scope, source, mailing_id)
     if done is None:
         raise OptOutRefused(f"{policy.brand} has no such recipient")
     return done
@@ -60,7 +60,7 @@ def check_scope(policy: Policy, scope: str) -> None:
         )
 
 
-async def undo_press(suppressions: Suppressions, press: UndoToken, now: datetime) -> bool:
+async def undo_press(suppressions: SuppressionStore, press: UndoToken, now: datetime) -> bool:
     """Ends the opt-out that one press made, for who pressed by mistake; nothing that was left before or since.
 
     Args:
@@ -73,7 +73,9 @@ async def undo_press(suppressions: Suppressions, press: UndoToken, now: datetime
     """
     if now > press.at + UNDO_WITHIN:
         return False
-    return await suppressions.lift(press.suppression, "recipient", "undone on the same page", press.at, by_owner=True)
+    return await suppressions.lift_suppression(
+        press.suppression, "recipient", "undone on the same page", press.at, by_owner=True
+    )
 
 
 @rule("own-preference", "interpals-09", idle=EVERYTHING_OPTIONAL)

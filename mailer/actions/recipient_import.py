@@ -20,7 +20,7 @@ from mailer.policy.rule_registry import rule
 from mailer.policy.scopes import can_be_left, scopes_of
 from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL
 from mailer.ports.consents import CONFIRMED, Consent
-from mailer.ports.recipient_import import Importer, ImportRow
+from mailer.ports.recipient_import import ImportRow, RecipientImporter
 
 CHUNK = 5_000
 """Lines a transaction."""
@@ -67,7 +67,7 @@ class _Rest(BaseModel):
 
 
 async def import_recipients(
-    importer: Importer,
+    importer: RecipientImporter,
     policy: Policy,
     lines: Iterable[str],
     reject: Callable[[Rejected], None],
@@ -132,9 +132,9 @@ class Parsed(Generic[_T]):
             self.broken = broken
 
 
-async def _write(importer: Importer, rows: Sequence[ImportRow]) -> None:
+async def _write(importer: RecipientImporter, rows: Sequence[ImportRow]) -> None:
     if rows:
-        await importer.write(rows)
+        await importer.import_rows(rows)
 
 
 @rule("suppressions-travel", "interpals-13")

@@ -12,9 +12,9 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import can_be_left
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.consents import Consent
-from mailer.ports.halts import Change
+from mailer.ports.halts import StandingChange
 from mailer.ports.rights import ErasureBlocked
-from mailer.ports.standings import Flag
+from mailer.ports.standings import StandingFlag
 from mailer.ports.suppressions import NewSuppression
 
 ACTOR = "journal"
@@ -22,7 +22,7 @@ ACTOR = "journal"
 _REFUSED = (UnknownRecipient, ConsentRefused, OptOutRefused, SuppressionRefused, ErasureBlocked)
 
 
-async def do_again(desk: Desk, policies: Mapping[str, Policy], change: Change) -> bool:
+async def do_again(desk: Desk, policies: Mapping[str, Policy], change: StandingChange) -> bool:
     """Makes a change again that the database has lost, if it reduces what is sent. Again without harm.
 
     What widens (a consent, an end of a suppression) is not made again: without it less is sent, and the person can say
@@ -45,7 +45,7 @@ async def do_again(desk: Desk, policies: Mapping[str, Policy], change: Change) -
         return False
 
 
-async def _do(desk: Desk, policy: Policy, change: Change) -> bool:
+async def _do(desk: Desk, policy: Policy, change: StandingChange) -> bool:
     who, source = change.recipient_id, (change.rule or "").removeprefix("action:")
     scope = change.scope if change.scope and can_be_left(policy, change.scope) else EVERYTHING_OPTIONAL
     match change.reason.split(" ")[0]:
@@ -59,12 +59,12 @@ async def _do(desk: Desk, policy: Policy, change: Change) -> bool:
             version = change.policy or policy.version
             said = Consent(change.scope or EVERYTHING_OPTIONAL, False, source, version, None, ACTOR, change.at, None)
             await withdraw(desk.consents, policy, who, said)
-        case Flag.UNDER_13:
+        case StandingFlag.UNDER_13:
             await known_child(desk.rights, policy, who, source)
         case "erased":
             await erase(desk.rights, policy, who, source)
-        case flag if flag in list(Flag):
-            await mark(desk.standings, policy.brand, who, Flag(flag), True, source)
+        case flag if flag in list(StandingFlag):
+            await mark(desk.standings, policy.brand, who, StandingFlag(flag), True, source)
         case _:
             return False
     return True

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import can_be_left, scopes_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.ports.suppressions import NewSuppression, Suppressions
+from mailer.ports.suppressions import NewSuppression, SuppressionStore
 
 OBJECTION = "objection"
 LIFTABLE = ("opt_out", "complaint", OBJECTION, "address_dead")
@@ -29,7 +29,7 @@ class Taken:
 
 
 async def object_to_marketing(
-    suppressions: Suppressions, policy: Policy, recipient_id: int, source: str, actor: str
+    suppressions: SuppressionStore, policy: Policy, recipient_id: int, source: str, actor: str
 ) -> None:
     """Records an objection to marketing: it holds for all brands of the controller (GDPR Art. 21(3)), over any consent.
 
@@ -39,7 +39,7 @@ async def object_to_marketing(
     await _suppress(suppressions, policy, recipient_id, NewSuppression(EVERYTHING_OPTIONAL, OBJECTION, source, actor))
 
 
-async def suppress(suppressions: Suppressions, policy: Policy, recipient_id: int, new: NewSuppression) -> None:
+async def suppress(suppressions: SuppressionStore, policy: Policy, recipient_id: int, new: NewSuppression) -> None:
     """Records an opt-out that an operator was told, or a complaint; for ever, or until its time has passed.
 
     Raises:
@@ -50,7 +50,7 @@ async def suppress(suppressions: Suppressions, policy: Policy, recipient_id: int
 
 
 async def take_over(
-    suppressions: Suppressions, policy: Policy, addresses: Sequence[tuple[str, NewSuppression]]
+    suppressions: SuppressionStore, policy: Policy, addresses: Sequence[tuple[str, NewSuppression]]
 ) -> Taken:
     """Records what another system suppresses; of an address that is nobody's here, only the hash is kept.
 
@@ -59,11 +59,11 @@ async def take_over(
     """
     for _, new in addresses:
         check(policy, new)
-    return Taken(len(addresses), await suppressions.take(policy.brand, policy.controller.id, addresses))
+    return Taken(len(addresses), await suppressions.suppress_addresses(policy.brand, policy.controller.id, addresses))
 
 
 async def lift(
-    suppressions: Suppressions, policy: Policy, id: int, actor: str, reason: str, *, by_owner: bool = False
+    suppressions: SuppressionStore, policy: Policy, id: int, actor: str, reason: str, *, by_owner: bool = False
 ) -> None:
     """Ends a suppression, for all who share the address. The record stays, with who ended it and why.
 
@@ -72,12 +72,12 @@ async def lift(
     """
     if not actor.strip() or not reason.strip():
         raise SuppressionRefused("a suppression is lifted with a reason and by a person; name both")
-    found = await suppressions.get(policy.brand, policy.controller.id, id)
+    found = await suppressions.get_suppression(policy.brand, policy.controller.id, id)
     if found is None:
         raise SuppressionRefused(f"{policy.brand} has no suppression {id}")
     if found.reason not in LIFTABLE:
         raise SuppressionRefused(f"suppression {id} is for {found.reason}, which stays; {', '.join(LIFTABLE)} can end")
-    if not await suppressions.lift(id, actor, reason, by_owner=by_owner):
+    if not await suppressions.lift_suppression(id, actor, reason, by_owner=by_owner):
         raise SuppressionRefused(f"suppression {id} ended already")
 
 
@@ -103,6 +103,6 @@ def check(policy: Policy, new: NewSuppression) -> None:
         raise SuppressionRefused("expires_at is over already")
 
 
-async def _suppress(suppressions: Suppressions, policy: Policy, recipient_id: int, new: NewSuppression) -> None:
-    if not await suppressions.suppress(policy.brand, recipient_id, new):
+async def _suppress(suppressions: SuppressionStore, policy: Policy, recipient_id: int, new: NewSuppression) -> None:
+    if not await suppressions.suppress_recipient(policy.brand, recipient_id, new):
         raise SuppressionRefused(f"{policy.brand} has no such recipient")

@@ -49,9 +49,9 @@ def list_(brand: Brand, ref: Annotated[str, typer.Option(help="Of whom.")], json
 
     async def act(app: App) -> tuple[list[ConsentRecord], str]:
         policy, recipient_id = await known_ref(app, brand, ref)
-        standing = await app.standings.get(brand, recipient_id)
+        standing = await app.standings.get_standing(brand, recipient_id)
         basis = basis_of_notices(policy, standing.collected_under if standing else None)
-        return await app.consents.history(brand, recipient_id), basis
+        return await app.consents.consent_history(brand, recipient_id), basis
 
     records, basis = _run(act)
     if json:
@@ -86,7 +86,7 @@ def export(
 
     async def act(app: App) -> None:
         policy_of(app, brand)
-        async for record in app.consents.export(brand):
+        async for record in app.consents.export_consents(brand):
             print_json(as_json(record))
 
     _run(act)

@@ -202,29 +202,29 @@ class _Commands:
 
     async def _add(self, kind: IdentityKind, name: str, brand: str, categories: Collection[str]) -> str | None:
         rights = Rights(frozenset({brand}), frozenset(categories))
-        return await self._app.publishers.add(Identity(kind, name), rights)
+        return await self._app.publishers.grant_rights(Identity(kind, name), rights)
 
     async def publish(self, event: MessageEvent) -> None:
         """See the port."""
-        await self._publisher.publish(event)
+        await self._publisher.publish_event(event)
 
     async def mailing(self, brand: str, event_id: str) -> MailingStatus | None:
         """See the port."""
-        return await self._app.mailings.find(brand, event_id)
+        return await self._app.mailings.find_mailing(brand, event_id)
 
     async def approve(self, mailing_id: UUID, person: str) -> bool:
         """See the port."""
         try:
-            await self._app.mailings.release(mailing_id, person)
+            await self._app.mailings.release_mailing(mailing_id, person)
         except ReleaseRefused:
             return False
         return True
 
     def ledger(self, mailing_id: UUID) -> AsyncIterator[Mapping[str, Any]]:
         """See the port."""
-        return self._app.ledger.export(mailing_id)
+        return self._app.ledger.export_entries(mailing_id)
 
     async def verify(self) -> Verified:
         """See the port."""
-        verdict = await self._app.ledger.verify()
+        verdict = await self._app.ledger.verify_ledger()
         return Verified(verdict.entries, len(verdict.faults))

@@ -94,7 +94,7 @@ async def known_ref(app: App, brand: str, ref: str) -> tuple[Policy, int]:
         FileRefused: there is no such brand, or nobody there is called so.
     """
     policy = policy_of(app, brand)
-    recipient_id = await app.standings.find(brand, ref)
+    recipient_id = await app.standings.find_recipient(brand, ref)
     if recipient_id is None:
         raise FileRefused(f"{brand} has no recipient {ref}")
     return policy, recipient_id

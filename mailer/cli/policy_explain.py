@@ -24,7 +24,7 @@ from mailer.policy.policy_library import in_force
 from mailer.policy.standing import Standing
 from mailer.ports.consents import ConsentRecord
 from mailer.ports.suppressions import Suppression
-from mailer.postgres.recipient_lookup import Listed, PostgresDirectory
+from mailer.postgres.recipient_lookup import ListedRecipient, RecipientLookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +119,14 @@ async def _find(app: App, asked: _Asked) -> Found:
     id_, asked = await _known_mailing(app, asked)
     person, mail = await _person_and_mail(app, asked, id_)
     now = datetime.now(UTC)
-    row = await app.deliveries.foresee(person.brand, person.id, mail.mailing)
+    row = await app.deliveries.foresee_standing(person.brand, person.id, mail.mailing)
     if row is None:
         raise _Unexplained(f"--recipient: {person.brand} knows them no more")
     mailing = replace(mail.mailing, inviter_paused=row.inviter_paused)
-    stops = [stop for stop in await app.suppressions.of(person.brand, person.id) if stop.reason != "collected"]
-    consents = await app.consents.history(person.brand, person.id)
+    stops = [
+        stop for stop in await app.suppressions.suppressions_of(person.brand, person.id) if stop.reason != "collected"
+    ]
+    consents = await app.consents.consent_history(person.brand, person.id)
     past = await _past(app, asked, person, row.standing, stops, consents) if asked.on and asked.on < now else None
     policy = _policy_on(mail.policy, asked.on) if asked.on and past else mail.policy
     standing, at = past.standing if past else row.standing, asked.on or now
@@ -137,12 +139,12 @@ async def _find(app: App, asked: _Asked) -> Found:
         decision=decide(mailing, standing, policy, at),
         past=past is not None,
         untold=past.untold if past else (),
-        delivered=await app.records.delivered(id_, person.id) if id_ else None,
-        entries=await app.records.entries(id_, person.id) if id_ else (),
-        halts=[] if past and not id_ else await app.records.halts(person.brand, id_),
+        delivered=await app.records.read_delivery(id_, person.id) if id_ else None,
+        entries=await app.records.read_entries(id_, person.id) if id_ else (),
+        halts=[] if past and not id_ else await app.records.read_halts(person.brand, id_),
         stops=stops,
         consents=consents,
-        titles=await app.records.named({stop.mailing_id for stop in stops if stop.mailing_id}),
+        titles=await app.records.read_templates({stop.mailing_id for stop in stops if stop.mailing_id}),
         obstacle=obstacle.reason if obstacle else None,
     )
 
@@ -165,7 +167,7 @@ async def _known_mailing(app: App, asked: _Asked) -> tuple[UUID | None, _Asked]:
     return of_brand[0].id, replace(asked, brand=of_brand[0].brand, template=of_brand[0].template)
 
 
-async def _person_and_mail(app: App, asked: _Asked, mailing: UUID | None) -> tuple[Listed, _Mail]:
+async def _person_and_mail(app: App, asked: _Asked, mailing: UUID | None) -> tuple[ListedRecipient, _Mail]:
     """The person and the mail, at the one brand that is named or that has both."""
     if asked.brand is not None and asked.brand not in app.policies:
         raise _Unexplained(f"--brand: there is no {asked.brand}; there are {', '.join(app.policies)}")
@@ -177,7 +179,7 @@ async def _person_and_mail(app: App, asked: _Asked, mailing: UUID | None) -> tup
     if not mails:
         raise _Unexplained(f"--template: no brand has {asked.template}; `mailer templates check` shows them")
     controllers = {brand: app.policies[brand].controller.id for brand in mails}
-    known = await PostgresDirectory(app.pool, app.hasher, controllers).find(asked.recipient)
+    known = await RecipientLookup(app.pool, app.hasher, controllers).find_recipients(asked.recipient)
     known = [one for one in known if one.ref == asked.recipient] or list(known)
     if len(known) == 1:
         return known[0], mails[known[0].brand]
@@ -203,7 +205,7 @@ async def _mail(app: App, brand: str, asked: _Asked, mailing: UUID | None) -> _M
             category, template.purpose, None, asked.topic, asked.inviter, partner=asked.partner, product=asked.product
         )
         return _Mail(policy, template.name, about)
-    told = (await app.mailings.facts([mailing]))[mailing]
+    told = (await app.mailings.read_facts([mailing]))[mailing]
     about = Mailing(
         category,
         template.purpose,
@@ -221,7 +223,7 @@ async def _mail(app: App, brand: str, asked: _Asked, mailing: UUID | None) -> _M
 async def _past(
     app: App,
     asked: _Asked,
-    person: Listed,
+    person: ListedRecipient,
     now: Standing,
     stops: Sequence[Suppression],
     consents: Sequence[ConsentRecord],
@@ -232,7 +234,9 @@ async def _past(
         raise _Unexplained(
             f"--on: they became known on {person.since:%Y-%m-%d %H:%M:%SZ}; before, nothing is on record"
         )
-    return standing_at(now, await app.records.acts(person.brand, person.id), [*spans(stops, consents)], when)
+    return standing_at(
+        now, await app.records.read_standing_changes(person.brand, person.id), [*spans(stops, consents)], when
+    )
 
 
 def _policy_on(policy: Policy, moment: datetime) -> Policy:

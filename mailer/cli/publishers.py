@@ -13,7 +13,7 @@ from mailer.cli.stop_start import By, person
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import WRITTEN, Identity
 from mailer.policy.publisher_rights import Read, Rights
-from mailer.postgres.publishers import Change, Known
+from mailer.postgres.publishers import KnownPublisher, PublisherChange
 
 app = typer.Typer(help="Publishers and their rights: add, list, show, revoke.", no_args_is_help=True)
 
@@ -45,7 +45,7 @@ def add(
 
     async def act(app: App) -> str | None:
         _check(app, rights)
-        return await app.publishers.add(identity, rights)
+        return await app.publishers.grant_rights(identity, rights)
 
     try:
         key = with_app(act)
@@ -60,7 +60,7 @@ def add(
 @app.command("list")
 def list_(json: AsJson = False) -> None:
     """Shows all publishers."""
-    known = with_app(lambda app: app.publishers.list())
+    known = with_app(lambda app: app.publishers.list_publishers())
     if json:
         print_json([_as_json(one) for one in known])
         return
@@ -82,8 +82,8 @@ def show(who: Who, json: AsJson = False) -> None:
     """Shows one publisher, and who granted it what."""
     identity = _identity(who)
 
-    async def act(app: App) -> tuple[Known | None, Sequence[Change]]:
-        return await app.publishers.get(identity), await app.publishers.changes(identity)
+    async def act(app: App) -> tuple[KnownPublisher | None, Sequence[PublisherChange]]:
+        return await app.publishers.get_publisher(identity), await app.publishers.publisher_changes(identity)
 
     known, changes = with_app(act)
     if known is None:
@@ -103,7 +103,7 @@ def revoke(who: Who, by: By = "") -> None:
     """Ends all rights of a publisher, within a second; a key at once and for ever."""
     person(by)
     identity = _identity(who)
-    if not with_app(lambda app: app.publishers.revoke(identity)):
+    if not with_app(lambda app: app.publishers.revoke_rights(identity)):
         fail(f"there is no live publisher {identity}; `mailer publishers list` shows them", 1)
     out.print(f"{identity} is revoked.")
 
@@ -139,7 +139,7 @@ def _granted(rights: Rights) -> dict[str, list[str]]:
     }
 
 
-def _as_json(known: Known) -> dict[str, Any]:
+def _as_json(known: KnownPublisher) -> dict[str, Any]:
     return {
         "publisher": str(known.publisher.identity),
         **_granted(known.publisher.rights),

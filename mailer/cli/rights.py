@@ -19,7 +19,7 @@ from mailer.actions.rights import export as copy_of
 from mailer.app import App
 from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, with_app
 from mailer.policy.policy_file import Policy
-from mailer.ports.rights import Disclosure, Erasure, ErasureBlocked, NoHold
+from mailer.ports.rights import Disclosure, ErasureBlocked, ErasureResult, NoLegalHold
 from mailer.ports.uuids import uuid7
 from mailer.runtime.private_files import private
 from mailer.web.data_archive import archive_page
@@ -220,10 +220,10 @@ def disclose(
     out.print("Noted.")
 
 
-def _say(brand: str, ref: str, **event: Any) -> Erasure | None:
+def _say(brand: str, ref: str, **event: Any) -> ErasureResult | None:
     """Does what an account event would, as the operator."""
 
-    async def act(app: App, policy: Policy, id_: int) -> Erasure | None:
+    async def act(app: App, policy: Policy, id_: int) -> ErasureResult | None:
         said = validate_account({"v": 1, "id": uuid7().hex, "brand": policy.brand, "ref": ref, **event})
         return await carry_out(app.desks, policy, id_, said, app.writers.actor or _SOURCE, _SOURCE)
 
@@ -237,7 +237,7 @@ def _with_person(brand: str, ref: str, act: Callable[[App, Policy, int], Awaitab
         policy = app.policies.get(brand)
         if policy is None:
             raise UnknownRecipient(f"there is no brand {brand}; there are {', '.join(app.policies)}")
-        recipient_id = await app.standings.find(brand, ref)
+        recipient_id = await app.standings.find_recipient(brand, ref)
         if recipient_id is None:
             raise UnknownRecipient(f"{brand} has no recipient {ref}")
         return await act(app, policy, recipient_id)
@@ -246,5 +246,5 @@ def _with_person(brand: str, ref: str, act: Callable[[App, Policy, int], Awaitab
         return with_app(main)
     except ErasureBlocked as error:
         fail(str(error), 1)
-    except (UnknownRecipient, HoldRefused, NoHold, DisclosureRefused) as error:
+    except (UnknownRecipient, HoldRefused, NoLegalHold, DisclosureRefused) as error:
         fail(str(error), 2)

@@ -3,7 +3,7 @@
 import typer
 
 from mailer.app import broker_topology
-from mailer.broker.asyncapi import describe as describe_queues
+from mailer.broker.asyncapi import asyncapi_document as describe_queues
 from mailer.cli.shared import fail, print_json, settings
 from mailer.events import MessageEvent
 from mailer.policy.policy_file import PolicyError

@@ -84,9 +84,9 @@ def list_(
     async def act(app: App) -> list[Suppression]:
         if ref is not None:
             _, recipient_id = await known_ref(app, brand, ref)
-            return [found for found in await app.suppressions.of(brand, recipient_id) if _holds(found)]
+            return [found for found in await app.suppressions.suppressions_of(brand, recipient_id) if _holds(found)]
         policy = policy_of(app, brand)
-        return [found async for found in app.suppressions.export(brand, policy.controller.id)]
+        return [found async for found in app.suppressions.export_suppressions(brand, policy.controller.id)]
 
     _show(_run(act), json)
 
@@ -105,9 +105,9 @@ def explain(
             raise FileRefused("say whose it is: --ref, or --email")
         if email is not None:
             policy = policy_of(app, brand)
-            return await app.suppressions.of_address(brand, policy.controller.id, _in_one_form(email))
+            return await app.suppressions.suppressions_of_address(brand, policy.controller.id, _in_one_form(email))
         _, recipient_id = await known_ref(app, brand, ref or "")
-        return await app.suppressions.of(brand, recipient_id)
+        return await app.suppressions.suppressions_of(brand, recipient_id)
 
     _show(_run(act), json)
 
@@ -121,7 +121,7 @@ def export(
 
     async def act(app: App) -> None:
         policy = policy_of(app, brand)
-        async for found in app.suppressions.export(brand, policy.controller.id):
+        async for found in app.suppressions.export_suppressions(brand, policy.controller.id):
             print_json(as_json(found))
 
     _run(act)

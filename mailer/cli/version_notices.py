@@ -10,13 +10,13 @@ from mailer.app import database
 from mailer.database.connections import ATTENDED, open_pool
 from mailer.database.statements import Pool
 from mailer.embedded import Unavailable
-from mailer.ledger.writers import Writers
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.policy_file import Policy
 from mailer.policy.version_changes import Change
 from mailer.policy.version_notices import Finding, Told, examine, unseen
 from mailer.ports.database_errors import DatabaseAway
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.coverage import reach
+from mailer.postgres.coverage import count_reached_accounts
 from mailer.postgres.mailings import PostgresMailings
 from mailer.settings import Settings
 
@@ -53,7 +53,9 @@ async def _look(changes: Sequence[Change], policies: Mapping[str, Policy], curre
     with database(current) as url:
         pool = await open_pool(url, 1, ATTENDED)
         try:
-            mailings = PostgresMailings(pool, Writers(current.ledger_key), AddressHasher(current.address_key), policies)
+            mailings = PostgresMailings(
+                pool, LedgerWriters(current.ledger_key), AddressHasher(current.address_key), policies
+            )
             return [examine(change, await _told(change, mailings, pool), today) for change in changes]
         finally:
             await pool.close()
@@ -61,8 +63,8 @@ async def _look(changes: Sequence[Change], policies: Mapping[str, Policy], curre
 
 async def _told(change: Change, mailings: PostgresMailings, pool: Pool) -> Told | None:
     """Reads what became of the mailing that a notice names; None where the brand has no such mailing."""
-    status = await mailings.find(change.brand, change.notice.reference if change.notice else "")
+    status = await mailings.find_mailing(change.brand, change.notice.reference if change.notice else "")
     if status is None:
         return None
     began: date | None = status.began_at.astimezone(UTC).date() if status.began_at else None
-    return Told(status.category, status.state, began, await reach(pool, status.id))
+    return Told(status.category, status.state, began, await count_reached_accounts(pool, status.id))

@@ -10,7 +10,7 @@ from mailer.policy.category import Category, Lane
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.setup_faults import checks, checks_of_status
 from mailer.policy.smtp_replies import scrub
-from mailer.ports.stream_pauses import SET_UP, Pause, Pauses
+from mailer.ports.stream_pauses import SET_UP, StreamPause, StreamPauses
 from mailer.telemetry import log
 
 STREAK: Final = 3
@@ -36,7 +36,7 @@ class BlockPauses:
         clock: monotonic seconds.
     """
 
-    def __init__(self, pauses: Pauses, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, pauses: StreamPauses, clock: Callable[[], float] = time.monotonic) -> None:
         self._pauses = pauses
         self._clock = clock
         self._until: dict[Stream, datetime] = {}
@@ -51,7 +51,8 @@ class BlockPauses:
         self._read_at = self._clock()
         try:
             known = {
-                (found.processor, found.category, found.domain): found.until for found in await self._pauses.paused()
+                (found.processor, found.category, found.domain): found.until
+                for found in await self._pauses.list_pauses()
             }
         except Exception:
             # Mail goes on as before: only what is written need not wait for a database that is away.
@@ -86,16 +87,16 @@ class BlockPauses:
                 self._pause_streams(processor, blocked, now) if blocked else []
             )
             if pauses:
-                await self._pauses.pause(pauses)
+                await self._pauses.add_pauses(pauses)
         except Exception:
             # The window's outcomes must not be lost for it; the other workers find out by themselves.
             log.exception("pauses could not be shared")
 
     def _pause_broken_setup(
         self, processor: str, broken: Sequence[tuple[tuple[Category, str], Outcome]], now: datetime
-    ) -> list[Pause]:
+    ) -> list[StreamPause]:
         """Stops streams at domains that find our set-up broken, and pages whoever can mend it, once."""
-        pauses: dict[Stream, Pause] = {}
+        pauses: dict[Stream, StreamPause] = {}
         for (category, domain), outcome in broken:
             says = scrub(f"{outcome.code} {outcome.text}")
             if self._told.get((processor, domain), now) <= now:
@@ -109,7 +110,7 @@ class BlockPauses:
                 )
             stream = processor, category.name, domain
             if category.lane is not Lane.BREACH and self._is_domain_wide(stream, outcome):
-                pauses[stream] = Pause(*stream, now + STOP, SET_UP, says)
+                pauses[stream] = StreamPause(*stream, now + STOP, SET_UP, says)
         self._until |= {stream: pause.until for stream, pause in pauses.items()}
         return list(pauses.values())
 
@@ -122,7 +123,7 @@ class BlockPauses:
         self._streaks.pop(stream, None)
         return True
 
-    def _pause_streams(self, processor: str, blocked: Collection[Stream], now: datetime) -> list[Pause]:
+    def _pause_streams(self, processor: str, blocked: Collection[Stream], now: datetime) -> list[StreamPause]:
         """Pauses streams, and altogether what pauses for many domains."""
         until = now + PAUSE
         self._until |= dict.fromkeys(blocked, until)
@@ -136,7 +137,7 @@ class BlockPauses:
             if domains >= WHOLE:
                 whole.append((processor, category, None))
         self._until |= dict.fromkeys(whole, until)
-        return [Pause(*stream, until) for stream in (*blocked, *whole)]
+        return [StreamPause(*stream, until) for stream in (*blocked, *whole)]
 
     def _streams_to_pause(
         self, processor: str, sent: Sequence[tuple[Category, str]], outcomes: Sequence[Outcome]

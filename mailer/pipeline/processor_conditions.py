@@ -12,7 +12,7 @@ from mailer.policy.connection_trouble import DOWN, MISCONFIGURED, Trouble
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.session_refusals import CLOSING
 from mailer.policy.smtp_replies import scrub
-from mailer.ports.processor_states import RelayState, RelayStates
+from mailer.ports.processor_states import ProcessorState, ProcessorStates
 from mailer.telemetry import RELAY_STATE, log
 
 UNUSED: Final = "unused"
@@ -190,7 +190,7 @@ class ConditionReporter:
         worker: names this process. ready: says whether it can do its work.
     """
 
-    def __init__(self, known: ConditionSource, states: RelayStates, worker: str, ready: ReadinessReporter) -> None:
+    def __init__(self, known: ConditionSource, states: ProcessorStates, worker: str, ready: ReadinessReporter) -> None:
         self._known = known
         self._states = states
         self._worker = worker
@@ -224,7 +224,7 @@ class ConditionReporter:
                 RELAY_STATE.labels(name, known).set(known == state)
         await self._states.note_states(
             self._worker,
-            [RelayState(name, c.state, c.since, c.error, c.remedy, c.times) for name, c in conditions.items()],
+            [ProcessorState(name, c.state, c.since, c.error, c.remedy, c.times) for name, c in conditions.items()],
         )
         self._noted, self._noted_at = states, time.monotonic()
 

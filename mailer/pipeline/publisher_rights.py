@@ -8,7 +8,7 @@ from mailer.events import MessageEvent
 from mailer.policy.identity import ITSELF, Identity
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import PIPELINE, Publisher, ToPublish, ToSay, Wish, refusal
-from mailer.ports.publishers import Publishers
+from mailer.ports.publishers import PublisherStore
 
 PERIOD = 1.0
 """Seconds for which an answer counts: a revocation holds after them."""
@@ -36,7 +36,7 @@ class PublisherRegister:
         clock: monotonic seconds.
     """
 
-    def __init__(self, publishers: Publishers, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, publishers: PublisherStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._publishers = publishers
         self._clock = clock
         self._known: Mapping[Identity, Publisher] = {}
@@ -66,6 +66,6 @@ class PublisherRegister:
 
     async def _load_publishers(self) -> None:
         asked_at = self._clock()
-        self._known = await self._publishers.everybody()
+        self._known = await self._publishers.all_publishers()
         self._granted.clear()
         self._asked_at = asked_at

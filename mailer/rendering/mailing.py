@@ -15,7 +15,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import Standing
 from mailer.policy.switches import ServiceFooter, Switches
-from mailer.ports.deliveries import Row
+from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import OutgoingMessage
 from mailer.rendering.advertising_marks import marked
@@ -115,7 +115,7 @@ class MailingRenderer:
         self._like: tuple[object, ...] | None
         self._texts, self._like = self._variation_key() or ({}, None)
 
-    def render(self, row: Row, category: Category, now: int) -> RenderedMessage:
+    def render(self, row: DeliveryRow, category: Category, now: int) -> RenderedMessage:
         """One recipient's message, unsigned.
 
         Args:
@@ -154,7 +154,7 @@ class MailingRenderer:
         outgoing = OutgoingMessage(sender, recipient, content, message_id.partition("@")[0], is_canonical=True)
         return RenderedMessage(outgoing, message_id, blank.fields)
 
-    def text_digest(self, row: Row) -> bytes | None:
+    def text_digest(self, row: DeliveryRow) -> bytes | None:
         """A digest of what a recipient is told: the message without its address and ids, and without what is below it.
 
         In optional mail neither the name in a greeting nor the language makes two accounts of one address two readers;
@@ -184,7 +184,7 @@ class MailingRenderer:
         return hashlib.sha256(content).digest()
 
     def _compiled_message(
-        self, row: Row, category: Category, footer: ServiceFooter, level: str | None, values: dict[str, Any]
+        self, row: DeliveryRow, category: Category, footer: ServiceFooter, level: str | None, values: dict[str, Any]
     ) -> Blank:
         """The message that lacks only values, if others can have the same; else the person's own."""
         locale = self.template.choose(row.locale, self._spoken)
@@ -255,7 +255,7 @@ class MailingRenderer:
         given = {name: value for name, value in rest.items() if value is not None}
         return texts, (*kind, tuple(rest), to_json(given) if given else None)
 
-    def _personal_values(self, row: Row, category: Category, switches: Switches) -> dict[str, Any]:
+    def _personal_values(self, row: DeliveryRow, category: Category, switches: Switches) -> dict[str, Any]:
         """What is this person's alone; of the links only those that the template asks for."""
         brand, mailing_id, uses, id_ = self.facts.brand, self.facts.id, self.template.uses, row.recipient_id
         generation = row.standing.generation
@@ -279,7 +279,7 @@ class MailingRenderer:
             personal["preferences_url"] = self._links.preferences(PreferencesToken(brand, id_, generation))
         return personal
 
-    def _member_name_values(self, row: Row) -> dict[str, str]:
+    def _member_name_values(self, row: DeliveryRow) -> dict[str, str]:
         """The names of the members of whom the mail speaks; neutral words for who has none to show."""
         inviter = {"inviter": by_ref(self.facts.inviter)} if self._shows_inviter else {}
         return named(
@@ -288,7 +288,7 @@ class MailingRenderer:
             self.template.choose(row.locale, self._spoken),
         )
 
-    def _shared_values(self, row: Row, locale: str, footer: ServiceFooter, level: str | None) -> dict[str, Any]:
+    def _shared_values(self, row: DeliveryRow, locale: str, footer: ServiceFooter, level: str | None) -> dict[str, Any]:
         """What is the same for all of a kind: the context, and over it what is the pipeline's to say."""
         return {
             **in_locale(self.facts.context, self._by_language, locale),

@@ -10,7 +10,7 @@ from mailer.policy.rule_registry import rule
 from mailer.policy.standing import Standing
 from mailer.policy.switches import Switches
 from mailer.policy.tracking import is_nobodys, tracking_level
-from mailer.ports.deliveries import Row
+from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
 from mailer.rendering.signed_links import ClickToken, Links, OpenToken
 from mailer.rendering.template_library import PERSONAL, TRACKED, Template
@@ -54,7 +54,7 @@ class OpenTracking:
         """Tells whether it takes a look at each person to know if the mailing is large enough to be counted."""
         return self._counts and self._policy.minimum_cell <= self._facts.audience_size <= SMALL
 
-    def record_reachability(self, row: Row, reached: bool) -> None:
+    def record_reachability(self, row: DeliveryRow, reached: bool) -> None:
         """Notes whether a person may be handed the mailing at all.
 
         A mailbox that several share counts for none of them: it may be one person's.
@@ -74,7 +74,7 @@ class OpenTracking:
         level = tracking_level(switches, standing)
         return level if level == "individual" or (self.big_enough and level != "off") else None
 
-    def personal_tracking(self, row: Row, level: str | None) -> dict[str, Any]:
+    def personal_tracking(self, row: DeliveryRow, level: str | None) -> dict[str, Any]:
         """Returns the pixel and what makes tracked links, where they are this message's own."""
         nonce, person = (None, row.recipient_id) if level == "individual" else (secrets.token_hex(16), None)
         of = row.standing.generation if person else None
@@ -88,7 +88,7 @@ class OpenTracking:
         }
         return {name: value for name, value in own.items() if name in self._template.uses}
 
-    def shared_tracking(self, row: Row) -> dict[str, Any]:
+    def shared_tracking(self, row: DeliveryRow) -> dict[str, Any]:
         """Returns the pixel and what makes tracked links, the same for everyone."""
         return {
             "pixel_url": self._links.pixel(OpenToken(self._facts.id)),

@@ -10,7 +10,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import decide
 from mailer.policy.decision import Send
 from mailer.policy.policy_file import Policy
-from mailer.ports.deliveries import Row
+from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
 from mailer.rendering.mailing import MailingRenderer
 from mailer.rendering.signed_links import ClickToken, Links, OpenToken
@@ -102,11 +102,11 @@ def _press(mail: Mail, template: Template, policy: Policy, links: Links, now: da
     return MailingRenderer(facts, policy, template, links, {})
 
 
-def _row(mail: Mail, template: Template, person: Person) -> Row:
+def _row(mail: Mail, template: Template, person: Person) -> DeliveryRow:
     if mail.mailing.id is None:
         raise AssertionError("each made-up mailing has an id")
     context = {"profile": dict(template.profile)} if template.profile else {}
-    return Row(mail.mailing.id, 1, 1, person.standing, person.name, person.locale, context)
+    return DeliveryRow(mail.mailing.id, 1, 1, person.standing, person.name, person.locale, context)
 
 
 def _without_footer(policy: Policy) -> Policy:

@@ -16,7 +16,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import Read, ToRead, ToSay, may
 from mailer.policy.scopes import can_be_left, category_of, scopes_of
 from mailer.policy.standing import EVERYTHING_OPTIONAL, purpose_scope
-from mailer.ports.consents import Consent, Recorded
+from mailer.ports.consents import Consent, ConsentResult
 from mailer.web.api import REFUSALS, TheClient, allow, problem
 from mailer.web.request_parsing import JsonRoute
 from mailer.web.site import Site, TheSite
@@ -139,14 +139,14 @@ async def record(
         if not said.given:
             withdrawn = await withdraw(desk.consents, policy, recipient_id, kept)
             return ConsentKept(state=_state(withdrawn), scope=said.scope, still_left=sorted(withdrawn.left))
-        standing = await site.standings.get(brand, recipient_id)
+        standing = await site.standings.get_standing(brand, recipient_id)
         country = standing.country if standing else None
         done = await consent(desk.consents, desk.confirmations, policy, recipient_id, kept, country)
     except ConsentRefused as error:
         raise HTTPException(422, str(error)) from error
     missing = await _missing(site, policy, recipient_id, said.scope)
     if isinstance(done, Asked):
-        if said.scope not in await site.wishes.waiting(brand, recipient_id):
+        if said.scope not in await site.wishes.list_waiting(brand, recipient_id):
             return ConsentKept(state="withdrawn", scope=said.scope, missing=missing)
         response.status_code = 202
         return ConsentKept(state="asked", scope=said.scope, missing=missing)
@@ -186,14 +186,14 @@ async def show(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> Stan
     return await _standing(site, policy, ref, recipient_id)
 
 
-def _state(recorded: Recorded) -> Literal["given", "withdrawn"]:
+def _state(recorded: ConsentResult) -> Literal["given", "withdrawn"]:
     return "given" if recorded.given else "withdrawn"
 
 
 async def _missing(site: Site, policy: Policy, recipient_id: int, scope: str) -> list[str]:
     """Returns what has to be known of somebody before mail of a scope goes to them, and is not."""
     category = category_of(policy, scope)
-    standing = await site.standings.get(policy.brand, recipient_id)
+    standing = await site.standings.get_standing(policy.brand, recipient_id)
     if category is None or standing is None or not policy.category(category).promotes:
         return []
     return list(missing_basis(policy, standing))
@@ -201,14 +201,14 @@ async def _missing(site: Site, policy: Policy, recipient_id: int, scope: str) ->
 
 async def _known(site: Site, brand: str, ref: str) -> tuple[Policy, int]:
     policy = site.policies.get(brand)
-    recipient_id = await site.standings.find(brand, ref) if policy else None
+    recipient_id = await site.standings.find_recipient(brand, ref) if policy else None
     if policy is None or recipient_id is None:
         raise HTTPException(404, f"{brand} has no recipient {ref}; events and imports make people known")
     return policy, recipient_id
 
 
 async def _standing(site: Site, policy: Policy, ref: str, recipient_id: int) -> StandingShown:
-    standing = await site.standings.get(policy.brand, recipient_id)
+    standing = await site.standings.get_standing(policy.brand, recipient_id)
     if standing is None:
         raise HTTPException(404, f"{policy.brand} has no recipient {ref}")
     flags = {name: getattr(standing, name) for name in _FLAGS}

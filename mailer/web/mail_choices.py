@@ -12,7 +12,7 @@ from mailer.policy.decision import Mailing
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import category_of
 from mailer.policy.standing import TRACKING, Standing, partner_scope
-from mailer.ports.pending_requests import Act
+from mailer.ports.pending_requests import RequestedAct
 from mailer.web.languages import Language
 from mailer.web.pages import kinds
 
@@ -70,13 +70,13 @@ def acts_offered(policy: Policy) -> list[str]:
     """Returns what else can be asked for: the same for everybody."""
     categories, levels = policy.categories.values(), {switches.tracking for switches in policy.every_switches()}
     return [
-        *([Act.MARKETING] if any(category.markets for category in categories) else []),
-        *([Act.PERSONALISED] if any(category.promotes for category in categories) else []),
-        *([Act.COUNTED] if levels != {"off"} else []),
+        *([RequestedAct.MARKETING] if any(category.markets for category in categories) else []),
+        *([RequestedAct.PERSONALISED] if any(category.promotes for category in categories) else []),
+        *([RequestedAct.COUNTED] if levels != {"off"} else []),
         *([TRACKING] if "individual" in levels else []),
-        Act.IN_WRITING,
-        Act.BY_EMAIL,
-        Act.SHOWN,
+        RequestedAct.IN_WRITING,
+        RequestedAct.BY_EMAIL,
+        RequestedAct.SHOWN,
     ]
 
 

@@ -15,7 +15,7 @@ from mailer.actions.standing_comparison import is_so
 from mailer.input_types import Name, Slug
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import Read, ToRead, ToSay
-from mailer.ports.rights import Erasure, ErasureBlocked, KnownEvent
+from mailer.ports.rights import ErasureBlocked, ErasureResult, KnownEvent
 from mailer.ports.uuids import uuid7
 from mailer.web.api import REFUSALS, TheClient, allow, problem
 from mailer.web.request_parsing import JsonRoute
@@ -105,8 +105,8 @@ async def say(
         raise HTTPException(409, str(error)) from error
     except KnownEvent:
         erasure = None
-        standing = await site.standings.get(brand, recipient_id)
-        if standing is None or not is_so(standing, await site.wishes.waiting(brand, recipient_id), said):
+        standing = await site.standings.get_standing(brand, recipient_id)
+        if standing is None or not is_so(standing, await site.wishes.list_waiting(brand, recipient_id), said):
             raise HTTPException(409, _OVER) from None
     if isinstance(said, Consents):
         done = await _consented(site, recipient_id, said)
@@ -117,7 +117,7 @@ async def say(
 
 async def _whose(site: Site, brand: str, ref: str) -> tuple[Policy, int]:
     policy = site.policies.get(brand)
-    recipient_id = await site.standings.find(brand, ref)
+    recipient_id = await site.standings.find_recipient(brand, ref)
     if policy is None or recipient_id is None:
         raise HTTPException(404, f"{brand} has no recipient {ref}")
     return policy, recipient_id
@@ -125,15 +125,15 @@ async def _whose(site: Site, brand: str, ref: str) -> tuple[Policy, int]:
 
 async def _consented(site: Site, recipient_id: int, said: Consents) -> Done:
     """Answers a consent, said for the first time or again, by what stands now."""
-    standing = await site.standings.get(said.brand, recipient_id)
+    standing = await site.standings.get_standing(said.brand, recipient_id)
     if standing is not None and said.scope in standing.consents:
         left = sorted(standing.opted_out)
         return Done(brand=said.brand, ref=said.ref, account=said.account, state="given", still_left=left)
-    is_asked = said.scope in await site.wishes.waiting(said.brand, recipient_id)
+    is_asked = said.scope in await site.wishes.list_waiting(said.brand, recipient_id)
     return Done(brand=said.brand, ref=said.ref, account=said.account, state="asked" if is_asked else "withdrawn")
 
 
-def _done(brand: str, ref: str, account: str, erasure: Erasure | None) -> Done:
+def _done(brand: str, ref: str, account: str, erasure: ErasureResult | None) -> Done:
     if erasure is None:
         return Done(brand=brand, ref=ref, account=account)
     return Done(

@@ -14,17 +14,17 @@ from mailer.event_reader import EventReader
 from mailer.events import MessageEvent
 from mailer.policy.policy_file import Policy
 from mailer.ports.consents import Consents
-from mailer.ports.inviters import Inviters
-from mailer.ports.mail_origins import Origins
-from mailer.ports.mailings import Mailings
-from mailer.ports.open_counts import Opens
+from mailer.ports.inviters import InviterStore
+from mailer.ports.mail_origins import MailOrigins
+from mailer.ports.mailings import MailingStore
+from mailer.ports.open_counts import OpenCounts
 from mailer.ports.outbox import Outbox
-from mailer.ports.pending_requests import Wishes
-from mailer.ports.publishers import Publishers
-from mailer.ports.reports import Reports
-from mailer.ports.rights import Rights
-from mailer.ports.standings import Standings
-from mailer.ports.suppressions import Suppressions
+from mailer.ports.pending_requests import PendingRequests
+from mailer.ports.publishers import PublisherStore
+from mailer.ports.reports import ReportStore
+from mailer.ports.rights import RightsStore
+from mailer.ports.standings import StandingStore
+from mailer.ports.suppressions import SuppressionStore
 from mailer.rendering.signed_links import Links
 
 
@@ -43,19 +43,19 @@ class Site:
     public_url: str
     links: Links
     policies: Mapping[str, Policy]
-    standings: Standings
+    standings: StandingStore
     consents: Consents
-    suppressions: Suppressions
-    wishes: Wishes
-    inviters: Inviters
-    origins: Origins
-    opens: Opens
-    mailings: Mailings
-    reports: Reports
-    rights: Rights
+    suppressions: SuppressionStore
+    wishes: PendingRequests
+    inviters: InviterStore
+    origins: MailOrigins
+    opens: OpenCounts
+    mailings: MailingStore
+    reports: ReportStore
+    rights: RightsStore
     desks: Desks
     outbox: Outbox
-    publishers: Publishers
+    publishers: PublisherStore
     admit: Callable[[MessageEvent], object]
     registry: CollectorRegistry
     reader: EventReader = field(default_factory=EventReader)

@@ -15,8 +15,8 @@ from mailer.policy.expected_mail import has_mandatory_announcements, optional_ma
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
-from mailer.ports.pending_requests import Act
-from mailer.ports.standings import OptedOut
+from mailer.ports.pending_requests import RequestedAct
+from mailer.ports.standings import OptOutResult
 from mailer.rendering.signed_links import Links, UndoToken, UnsubscribeToken
 from mailer.telemetry import log
 from mailer.web.form_posts import METHODS, Form, acts, form_of, is_current
@@ -63,7 +63,7 @@ def leaver(links: Links, policies: Mapping[str, Policy], token: str) -> tuple[Un
 
 async def _leaving(site: Site, policy: Policy, link: UnsubscribeToken) -> Leaving:
     """The page as a look at it shows it; to who holds a link to another address, as if nothing had been left."""
-    standing = await site.standings.get(link.brand, link.recipient_id)
+    standing = await site.standings.get_standing(link.brand, link.recipient_id)
     scope, footer = scope_left(policy, link.category), _footer(policy, standing)
     if standing is None or not is_current(link.generation, standing):
         return Leaving(policy, Step.ASK, scope, frozenset(), footer, announced=_announced(policy))
@@ -77,7 +77,7 @@ async def _leaving(site: Site, policy: Policy, link: UnsubscribeToken) -> Leavin
 async def _leave(site: Site, meters: Meters, link: UnsubscribeToken, leaving: Leaving, form: Form) -> Leaving:
     """Opts out: for the page's button, and for one-click, whatever its body (RFC 8058 3.2)."""
     pressed = form.get("scope")
-    scope, done = EVERYTHING_OPTIONAL if pressed == ["all"] else leaving.scope, OptedOut()
+    scope, done = EVERYTHING_OPTIONAL if pressed == ["all"] else leaving.scope, OptOutResult()
     try:
         source = "page" if pressed else "one-click"
         done = await opt_out(site.standings, leaving.policy, link.recipient_id, scope, source, link.mailing_id)
@@ -89,7 +89,7 @@ async def _leave(site: Site, meters: Meters, link: UnsubscribeToken, leaving: Le
     return replace(leaving, step=Step.DONE, scope=scope, opted_out=leaving.opted_out | {scope}, undo=undo)
 
 
-def _undoing(links: Links, link: UnsubscribeToken, done: OptedOut) -> str | None:
+def _undoing(links: Links, link: UnsubscribeToken, done: OptOutResult) -> str | None:
     """The value that undoes a press, once and for some minutes; none where the press has changed nothing."""
     if done.suppression is None or done.at is None:
         return None
@@ -113,13 +113,13 @@ def _closes(link: UnsubscribeToken) -> bool:
 
 async def _close(request: Request, site: Site, policy: Policy, link: UnsubscribeToken) -> Response:
     """Asks by mail whether the account is to be closed, for the page's own button only: service mail is forwarded."""
-    standing = await site.standings.get(link.brand, link.recipient_id)
+    standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if standing is None or not is_current(link.generation, standing):
         return problem_page(request, Problem.STALE, 410)
     asked = acts(request.method) and "close" in await form_of(request)
     if asked:
         try:
-            await ask_for(site, policy, link.recipient_id, [Act.CLOSED], language_of(request, policy))
+            await ask_for(site, policy, link.recipient_id, [RequestedAct.CLOSED], language_of(request, policy))
         except NobodyToAsk:
             log.info("an account to close is gone", brand=policy.brand)
     return brand_page(request, policy, "closing.html.j2", standing.address, asked=asked)

@@ -133,7 +133,7 @@ class Traffic:
     async def _send(self, made: MessageEvent) -> bool:
         """Whether it was confirmed. A publisher that was told nothing tries again, by another way perhaps."""
         ways: list[Callable[[MessageEvent], Awaitable[None]]]
-        ways = [self._outbox] if self.outbox_only else [self._outbox, self._http, self._publisher.publish]
+        ways = [self._outbox] if self.outbox_only else [self._outbox, self._http, self._publisher.publish_event]
         for _ in range(20):
             try:
                 await self._chance.choice(ways)(made)

@@ -16,7 +16,7 @@ from mailer.broker.topology import LAST
 from mailer.pipeline.flow_metrics import FlowMetricsCollector
 from mailer.pipeline.processor_conditions import ConditionReporter, ProcessorCondition
 from mailer.pipeline.queue_depths import read_queue_depths
-from mailer.postgres.flow_metrics import PostgresFigures
+from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.processors import PostgresProcessors
 from mailer.rendering.mailing import RendererCache
 from mailer.rendering.signed_links import Links
@@ -66,7 +66,7 @@ class Scene:
 
     async def look(self) -> None:
         """Reads the figures, as a timekeeper does now and then."""
-        values = dict(await PostgresFigures(self.world.pool).read())
+        values = dict(await PostgresFlowMetrics(self.world.pool).read_metrics())
         values["queues"] = [
             ((queue,), float(n)) for queue, n in (await read_queue_depths(self.world.broker, [LAST])).items()
         ]

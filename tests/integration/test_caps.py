@@ -10,7 +10,7 @@ from mailer.policy.frequency_counts import rates_of
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.policy_file import CategoryTerms, Policy
 from mailer.policy.policy_section import Cap
-from mailer.ports.mailings import Accepted
+from mailer.ports.mailings import AcceptedMailing
 from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import BRAND, FakeProcessor, World, person
 
@@ -29,7 +29,7 @@ def capped(mails: int, days: int = 7) -> CategoryTerms:
     return CategoryTerms(cap=Cap(mails=mails, days=days))
 
 
-async def deliver(world: World, accepted: Accepted) -> set[tuple[str, str]]:
+async def deliver(world: World, accepted: AcceptedMailing) -> set[tuple[str, str]]:
     """Hands a mailing over; what its deliveries came to."""
     await world.handover().hand_over_batches(accepted.batches)
     return set((await world.states(accepted.mailing_id)).values())
@@ -93,7 +93,7 @@ async def test_one_is_sent_of_two_at_once(world: World, several: str) -> None:
         assert set((await world.states(accepted.mailing_id)).values()) <= {SENT, OVER}
         assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
     assert await world.pool.fetchval("SELECT count(*) FROM sends") == len(people)
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_many_at_once_do_not_deadlock(world: World) -> None:

@@ -16,12 +16,12 @@ from mailer.actions.suppression import lift, suppress
 from mailer.events import validate_event
 from mailer.policy.identity import ITSELF
 from mailer.policy.outcome import Outcome, Result
-from mailer.ports.broker import Message
+from mailer.ports.broker import BrokerMessage
 from mailer.ports.consents import Consent
 from mailer.ports.dead_letters import DeadKind
-from mailer.ports.halts import Halt, Scope
-from mailer.ports.mailings import Accepted
-from mailer.ports.rights import Correction, Disclosure, ErasureBlocked
+from mailer.ports.halts import Halt, HaltScope
+from mailer.ports.mailings import AcceptedMailing
+from mailer.ports.rights import DataCorrection, Disclosure, ErasureBlocked
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.outbox import PostgresOutbox
@@ -89,21 +89,21 @@ async def mark(world: World) -> int:
     consent = Consent(
         "promotional", True, f"form of {NAME}", "2024", f"Yes, {NAME}", f"{NAME}", now, f"mail of {EMAIL}"
     )
-    await world.consents.record(BRAND, her, consent)
+    await world.consents.record_consent(BRAND, her, consent)
     await suppress(world.suppressions, policy, her, NewSuppression("newsletter", "opt_out", f"call by {NAME}", NAME))
-    [stop] = [one for one in await world.suppressions.of(BRAND, her) if one.reason == "opt_out"]
+    [stop] = [one for one in await world.suppressions.suppressions_of(BRAND, her) if one.reason == "opt_out"]
     await lift(world.suppressions, policy, stop.id, NAME, f"{EMAIL} said so")
     await hold(world.rights, BRAND, her, f"State v. {NAME}", "Dana", named=True)
     await lift_hold(world.rights, BRAND, her, f"State v. {NAME}", "Dana")
-    await world.rights.disclose(BRAND, her, Disclosure("County Court", f"{NAME} 7/26", ("email",)), "Dana")
+    await world.rights.record_disclosure(BRAND, her, Disclosure("County Court", f"{NAME} 7/26", ("email",)), "Dana")
     await said(world, "personalisation", REF, allowed=False, id=f"about-{REF}")
     await said(world, "rectify", REF, email="old.xarbash@elsewhere.example")
     await said(world, "rectify", REF, email=EMAIL)
     halts = PostgresHalts(world.pool, world.writers)
-    await halts.halt(Halt(Scope.BRAND, "peerstream", "Dana", f"{NAME} <{EMAIL}> complained"))
+    await halts.add_halt(Halt(HaltScope.BRAND, "peerstream", "Dana", f"{NAME} <{EMAIL}> complained"))
     for number, spelled in enumerate(SPELLINGS.values()):
-        await world.letters.keep(
-            Message(spelled.encode(), f"{BRAND}.service", f"letter-{number}"),
+        await world.letters.add_dead_letter(
+            BrokerMessage(spelled.encode(), f"{BRAND}.service", f"letter-{number}"),
             "mailer.events",
             f"{BRAND}.service",
             "no JSON",
@@ -121,8 +121,8 @@ async def mark(world: World) -> int:
         },
         {"v": 1, "id": "w2", "brand": BRAND, "category": "service", "template": "x", "to": {"refs": [REF]}},
     ]
-    messages = [Message(json.dumps(event).encode(), f"{BRAND}.service", str(event["id"])) for event in waiting]
-    await PostgresOutbox(world.pool).park("mailer.events", messages)
+    messages = [BrokerMessage(json.dumps(event).encode(), f"{BRAND}.service", str(event["id"])) for event in waiting]
+    await PostgresOutbox(world.pool).add_messages("mailer.events", messages)
     return her
 
 
@@ -193,7 +193,7 @@ async def test_a_mark_is_nowhere_after_an_erasure(world: World) -> None:
     assert [bytes(row["body"]) for row in letters] == [b""] * len(SPELLINGS)
     parked = [json.loads(row["body"]) for row in await world.pool.fetch("SELECT body FROM outbox")]
     assert [one["to"] for one in parked if "to" in one] == [{"people": [person(2)]}]
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 @pytest.mark.promise("interpals-20", "interpals-28")
@@ -218,7 +218,9 @@ async def test_mail_to_others_says_nothing_more_of_who_is_erased(world: World) -
     done = await mailed(world, [person(2, context={"more": f"{REF} says hi", "less": "chess"})], **named)
     waits = await world.accept([person(2), person(3)], **named)
     parked = event_of(BRAND, "weekly", person(2), context={"headline": f"{REF} writes"})
-    await PostgresOutbox(world.pool).park("mailer.events", [Message(json.dumps(parked).encode(), f"{BRAND}.x", "w")])
+    await PostgresOutbox(world.pool).add_messages(
+        "mailer.events", [BrokerMessage(json.dumps(parked).encode(), f"{BRAND}.x", "w")]
+    )
     await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
     assert await left(world, tuple(word for word in MARKS if word != "quillon")) == []
     kept = await world.pool.fetchval("SELECT context FROM mailings WHERE id = $1", done.mailing_id)
@@ -239,7 +241,9 @@ async def test_nobody_elses_ref_or_address_is_rewritten(world: World) -> None:
     await world.accept([HERS])
     other = {"ref": f"{REF}-b", "email": f"{REF}.smith@people.example", "context": {"more": f"{REF} says hi"}}
     parked = event_of(BRAND, "weekly", other, context={"headline": f"{REF} writes"})
-    await PostgresOutbox(world.pool).park("mailer.events", [Message(json.dumps(parked).encode(), f"{BRAND}.x", "w")])
+    await PostgresOutbox(world.pool).add_messages(
+        "mailer.events", [BrokerMessage(json.dumps(parked).encode(), f"{BRAND}.x", "w")]
+    )
     await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
     waits = json.loads(await world.pool.fetchval("SELECT body FROM outbox"))
     assert waits["to"]["people"] == [{**other, "context": {"more": "erased says hi"}}]
@@ -255,10 +259,10 @@ async def test_forms_of_earlier_mailboxes_go(world: World) -> None:
     assert await world.pool.fetchval("SELECT count(*) FROM mailboxes") == 0
 
 
-async def answering(world: World) -> Accepted:
+async def answering(world: World) -> AcceptedMailing:
     """An answer to the person's request that waits to go out."""
     event = validate_event(event_of(BRAND, "rights-answer", HERS, id=f"answer-{REF}", reason=f"{NAME} asked"))
-    [accepted] = await world.mailings.accept([new_mailing(event, str(ITSELF), BRAND)])
+    [accepted] = await world.mailings.accept_mailings([new_mailing(event, str(ITSELF), BRAND)])
     return accepted
 
 
@@ -278,7 +282,7 @@ async def test_an_answer_on_its_way_goes_out_first(world: World) -> None:
         {("handed_over", "")},
     ]
     assert len(world.processor.sent) == 1
-    assert await world.upkeep.end_erasures(10) == 1
+    assert await world.upkeep.finish_erasures(10) == 1
     assert await left(world) == []
 
 
@@ -303,7 +307,7 @@ async def test_what_waits_in_the_broker_brings_nobody_back(world: World) -> None
     assert await left(world) == []
     await world.intake().accept_messages("service", [received(event_of(BRAND, "welcome", HERS))])
     assert world.processor.sent[-1].recipient == SPELLINGS["A-labels"]
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 @pytest.mark.promise("interpals-20")
@@ -312,9 +316,9 @@ async def test_an_answer_that_cannot_arrive_keeps_nothing_for_ever(world: World)
     await mailed(world, [HERS])
     her, answer = await world.id_of(REF), await answering(world)
     await erase(world.rights, world.policies[BRAND], her, "operator")
-    assert await world.upkeep.end_erasures(10) == 0
+    assert await world.upkeep.finish_erasures(10) == 0
     await world.pool.execute("UPDATE farewells SET until = now()")
-    assert await world.upkeep.end_erasures(10) == 1
+    assert await world.upkeep.finish_erasures(10) == 1
     assert set((await world.states(answer.mailing_id)).values()) == {("cancelled", "erased")}
     assert await left(world) == []
 
@@ -327,21 +331,21 @@ async def test_the_hash_ends_on_its_day(world: World) -> None:
     for ref in (REF, "user-2"):
         await erase(world.rights, policy, await world.id_of(ref), "operator")
     await mailed(world, [person(3, email="user-2@people.example")], "service")
-    await world.standings.opt_out(BRAND, await world.id_of("user-3"), "newsletter", "page")
-    assert await world.upkeep.end_erasures(10) == 0
+    await world.standings.record_opt_out(BRAND, await world.id_of("user-3"), "newsletter", "page")
+    assert await world.upkeep.finish_erasures(10) == 0
     await world.pool.execute("UPDATE stubs SET expires_at = now()")
-    assert await world.upkeep.end_erasures(10) == 2
+    assert await world.upkeep.finish_erasures(10) == 2
     assert await world.pool.fetchval("SELECT count(*) FROM stubs") == 0
-    hers = world.hasher.hash(EMAIL)
+    hers = world.hasher.hash_address(EMAIL)
     kept = await world.pool.fetch(
         "SELECT reason, address_hash FROM suppressions WHERE reason <> 'collected' OR address_hash = $1", hers
     )
     assert [row["reason"] for row in kept] == ["opt_out"]
     assert [row["ref"] for row in await world.pool.fetch("SELECT ref FROM recipients")] == ["user-3"]
-    standing = await world.standings.get(BRAND, await world.id_of("user-3"))
+    standing = await world.standings.get_standing(BRAND, await world.id_of("user-3"))
     assert standing is not None
     assert (standing.erased_before, standing.opted_out) == (False, frozenset({"newsletter"}))
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_an_id_that_named_somebody_is_known_still(world: World) -> None:
@@ -351,8 +355,8 @@ async def test_an_id_that_named_somebody_is_known_still(world: World) -> None:
     await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
     again = await world.accept([HERS], id=f"welcome-{REF}")
     assert (again.known, again.mailing_id) == (True, first.mailing_id)
-    assert [found.id for found in await world.mailings.by_event(f"welcome-{REF}")] == [first.mailing_id]
-    assert await world.mailings.find(BRAND, f"welcome-{REF}") is not None
+    assert [found.id for found in await world.mailings.statuses_by_event(f"welcome-{REF}")] == [first.mailing_id]
+    assert await world.mailings.find_mailing(BRAND, f"welcome-{REF}") is not None
     entries = len(await world.entries())
     assert (await said(world, "personalisation", REF, allowed=False, id=f"about-{REF}")).settled == "ack"
     assert len(await world.entries()) == entries
@@ -363,16 +367,18 @@ async def test_a_hold_preserves(world: World) -> None:
     """While a hold stands, nothing is rectified, dead letters with the person stay, and a copy is kept as it was."""
     await mailed(world, [HERS])
     her, policy = await world.id_of(REF), world.policies[BRAND]
-    letter = Message(json.dumps({"people": [HERS, person(2)]}).encode(), f"{BRAND}.service", "letter")
-    await world.letters.keep(letter, "mailer.events", f"{BRAND}.service", "bad", "key:shop", DeadKind.REFUSED)
+    letter = BrokerMessage(json.dumps({"people": [HERS, person(2)]}).encode(), f"{BRAND}.service", "letter")
+    await world.letters.add_dead_letter(
+        letter, "mailer.events", f"{BRAND}.service", "bad", "key:shop", DeadKind.REFUSED
+    )
     await world.known(2)
     await hold(world.rights, BRAND, her, "Case 7/26", "Dana", named=False)
     with pytest.raises(ErasureBlocked, match="a legal hold preserves these data: Case 7/26"):
-        await rectify(world.rights, policy, her, Correction(name="Nobody"), "operator")
+        await rectify(world.rights, policy, her, DataCorrection(name="Nobody"), "operator")
     assert "Case 7/26" in str((await said(world, "rectify", REF, name="Nobody")).settled)
     await erase(world.rights, policy, await world.id_of("user-2"), "operator")
     await world.pool.execute("UPDATE dead_letters SET at = now() - interval '9 years'")
-    await world.upkeep.forget_letters(30)
+    await world.upkeep.delete_old_dead_letters(30)
     [kept] = await world.pool.fetch("SELECT body FROM dead_letters")
     assert NAME in kept["body"].decode()
     await mailed(world, [HERS | {"name": "Somebody Else"}])
@@ -380,5 +386,5 @@ async def test_a_hold_preserves(world: World) -> None:
     assert preserved["data"]["name"] == NAME
     await lift_hold(world.rights, BRAND, her, "Case 7/26", "Dana")
     assert await world.pool.fetchval("SELECT preserved FROM holds") is None
-    await world.upkeep.forget_letters(30)
+    await world.upkeep.delete_old_dead_letters(30)
     assert await world.pool.fetch("SELECT FROM dead_letters") == []

@@ -42,7 +42,7 @@ async def test_a_processor_that_is_away_is_replaced_at_once(world: World) -> Non
         ("second", "accepted"): 200,
     }
     assert {entry["attempt"] for entry in outcomes} == {1}
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_single_message_is_failed_over_under_the_same_claim(world: World) -> None:

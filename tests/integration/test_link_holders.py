@@ -15,9 +15,9 @@ from mailer.actions import object_to_marketing, opt_out
 from mailer.actions.account_flags import mark
 from mailer.actions.rights import rectify
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, Standing
-from mailer.ports.pending_requests import Act
-from mailer.ports.rights import Correction
-from mailer.ports.standings import Flag
+from mailer.ports.pending_requests import RequestedAct
+from mailer.ports.rights import DataCorrection
+from mailer.ports.standings import StandingFlag
 from mailer.rendering.signed_links import SERVICE, PreferencesToken, ReportToken, UndoToken, UnsubscribeToken
 from tests.factories import BRAND, World, person
 from tests.integration.web_world import browse
@@ -25,7 +25,7 @@ from tests.letters import LINKS, consents
 
 TABLE = Path(__file__).parents[2] / "docs" / "links.md"
 OPTIONAL = ("newsletter", "promotional", "updates", "notification", "invitation", "partner")
-ACTS = tuple(act.value for act in Act)
+ACTS = tuple(act.value for act in RequestedAct)
 WANTED = (*OPTIONAL, "newsletter/chat-rooms", "partner/penpal-shop", "purpose/offers", TRACKING, *ACTS)
 REFUSED = ("marketing", "personalisation", "tracking", "individual", "electronic")
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -94,7 +94,7 @@ async def holders(world: World, count: int) -> list[Holder]:
 
 async def standing_of(world: World, holder: Holder) -> Standing:
     """Tells how they stand now."""
-    found = await world.standings.get(BRAND, holder.id)
+    found = await world.standings.get_standing(BRAND, holder.id)
     assert found is not None
     return found
 
@@ -105,7 +105,7 @@ async def refuse_all(world: World, holder: Holder) -> None:
     for scope in (*OPTIONAL, EVERYTHING_OPTIONAL):
         await opt_out(world.standings, policy, holder.id, scope, "letter")
     await object_to_marketing(world.suppressions, policy, holder.id, "letter", "Dana")
-    for flag in (Flag.TRACKING_REFUSED, Flag.PERSONALISATION_REFUSED):
+    for flag in (StandingFlag.TRACKING_REFUSED, StandingFlag.PERSONALISATION_REFUSED):
         await mark(world.standings, BRAND, holder.id, flag, True, "letter")
 
 
@@ -121,7 +121,7 @@ def is_no_wider(before: Standing, after: Standing) -> bool:
 
 async def move(world: World, holder: Holder) -> None:
     """The person has another address from now on, and the old mailbox may be somebody else's."""
-    correction = Correction(email=f"new-{holder.id}@elsewhere.example")
+    correction = DataCorrection(email=f"new-{holder.id}@elsewhere.example")
     await rectify(world.rights, world.policies[BRAND], holder.id, correction, "letter")
 
 
@@ -151,7 +151,7 @@ async def test_no_page_tells_how_somebody_stands(world: World) -> None:
     """The pages of preferences and of leaving the service are the same for who said no to all and who said nothing."""
     refusing, silent = await holders(world, 2)
     await refuse_all(world, refusing)
-    await mark(world.standings, BRAND, refusing.id, Flag.DEACTIVATED, True, "letter")
+    await mark(world.standings, BRAND, refusing.id, StandingFlag.DEACTIVATED, True, "letter")
     async with browse(world) as client:
         for name in ("preferences, all mail", "leave, service"):
             for form in (None, {"want": "newsletter", "close": "account"}):
@@ -224,7 +224,7 @@ async def test_a_wish_takes_effect_by_the_mail_to_the_address_on_record(world: W
         for wish in wishes:
             assert (await client.post(link, data={"wish": wish})).status_code == 200
         gone = await client.post(stale, data={"wish": "newsletter"})
-    assert Act.CLOSED in wishes
+    assert RequestedAct.CLOSED in wishes
     assert "partner/penpal-shop" in wishes
     assert not {"purpose/offers", "newsletter/chat-rooms"} & set(wishes), "what the page does not offer"
     after = await standing_of(world, holder)
@@ -233,7 +233,7 @@ async def test_a_wish_takes_effect_by_the_mail_to_the_address_on_record(world: W
     assert (after.deactivated, "newsletter" in after.opted_out) == (True, False)
     assert gone.status_code == 410
     assert (await standing_of(world, moved)).consents == frozenset()
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def confirmations(world: World) -> list[str]:

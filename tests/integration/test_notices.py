@@ -11,7 +11,7 @@ from mailer.actions.notices import finish, give_back, take
 from mailer.actions.suppression import take_over
 from mailer.policy.outcome import Outcome, Result
 from mailer.ports.database_errors import DatabaseAway
-from mailer.ports.notices import WAITING, NoticeRefused, NoticeState, Selected
+from mailer.ports.notices import WAITING, NoticeFilter, NoticeRefused, NoticeState
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.halts import PostgresHalts
 from mailer.postgres.notices import PostgresNotices
@@ -38,7 +38,9 @@ async def refusing(world: World, *numbers: int) -> list[int]:
 
 async def queue(world: World, *states: NoticeState) -> list[tuple[int, str, str]]:
     """Recipient, reason and state of notices."""
-    found = await PostgresNotices(world.pool, world.writers).list(Selected(states=states or tuple(NoticeState)), 100)
+    found = await PostgresNotices(world.pool, world.writers).list_notices(
+        NoticeFilter(states=states or tuple(NoticeState)), 100
+    )
     return [(notice.recipient_id, notice.reason, notice.state.value) for notice in found]
 
 
@@ -51,7 +53,7 @@ async def test_no_crash_comes_between_a_diversion_and_its_notice(world: World) -
         " CREATE TRIGGER die AFTER INSERT ON notices FOR EACH ROW EXECUTE FUNCTION die()"
     )
     breach = await world.accept({"refs": ["user-1"]}, "breach")
-    await world.mailings.release(breach.mailing_id, "Dana")
+    await world.mailings.release_mailing(breach.mailing_id, "Dana")
     with pytest.raises(DatabaseAway):
         await world.handover().hand_over_batches(
             [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
@@ -91,7 +93,9 @@ async def test_a_notice_is_worked(world: World) -> None:
     [ada] = await refusing(world, 1)
     breach = await released(world, {"refs": ["user-1"]})
     notices = PostgresNotices(world.pool, world.writers)
-    [notice] = await notices.list(Selected(brand=BRAND, channel="written_notice", mailing_id=breach.mailing_id), 10)
+    [notice] = await notices.list_notices(
+        NoticeFilter(brand=BRAND, channel="written_notice", mailing_id=breach.mailing_id), 10
+    )
     await take(notices, [notice.id], "Dana")
     for ids, by, said_of_it in (([notice.id], "Eve", "is taken by Dana already"), ([999], "Eve", "there is no notice")):
         with pytest.raises(NoticeRefused, match=said_of_it):
@@ -114,7 +118,7 @@ async def test_a_notice_is_worked(world: World) -> None:
         ("notice_returned", "action:Eve", "unknown"),
     ]
     assert await queue(world, *WAITING) == []
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_cancelled_mailing_leaves_nothing_to_be_worked(world: World) -> None:
@@ -122,19 +126,19 @@ async def test_a_cancelled_mailing_leaves_nothing_to_be_worked(world: World) -> 
     [ada, bob] = await refusing(world, 1, 2)
     await world.known(3)
     breach = await world.accept({"refs": ["user-1", "user-2", "user-3"]}, "breach")
-    await world.mailings.release(breach.mailing_id, "Dana")
+    await world.mailings.release_mailing(breach.mailing_id, "Dana")
     world.processor.answer = lambda _: Outcome(Result.DEFERRED, 451, "4.3.0", "later")
     batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches")]
     await world.handover().hand_over_batches(batches)
     notices = PostgresNotices(world.pool, world.writers)
-    [first, _] = await notices.list(Selected(), 10)
+    [first, _] = await notices.list_notices(NoticeFilter(), 10)
     await take(notices, [first.id], "Dana")
-    await PostgresHalts(world.pool, world.writers).cancel(breach.mailing_id, "Dana", "it was none")
+    await PostgresHalts(world.pool, world.writers).cancel_mailing(breach.mailing_id, "Dana", "it was none")
     assert await queue(world) == [
         (ada, "no_electronic_consent", "taken"),
         (bob, "no_electronic_consent", "closed"),
     ]
-    [_, closed] = await notices.list(Selected(states=tuple(NoticeState)), 10)
+    [_, closed] = await notices.list_notices(NoticeFilter(states=tuple(NoticeState)), 10)
     assert (closed.note, closed.changed_by) == ("mailing_cancelled", "Dana")
 
 
@@ -145,17 +149,17 @@ async def test_an_erasure_closes_what_is_open_and_forgets_the_address(world: Wor
     await released(world, {"refs": ["user-1"]})
     await released(world, {"refs": ["user-1"]})
     notices = PostgresNotices(world.pool, world.writers)
-    [posted, waits] = await notices.list(Selected(), 10)
+    [posted, waits] = await notices.list_notices(NoticeFilter(), 10)
     assert (posted.has_address, waits.has_address) == (True, True)
     await finish(notices, [posted.id], "Dana", "RR 1", TODAY, TODAY)
     assert (await said(world, "erase")).settled == "ack"
-    told = await notices.list(Selected(states=tuple(NoticeState)), 10)
+    told = await notices.list_notices(NoticeFilter(states=tuple(NoticeState)), 10)
     assert [(one.state.value, one.note, one.reference) for one in told] == [
         ("done", None, None),
         ("closed", "erased", None),
     ]
     assert await world.pool.fetchval("SELECT count(*) FROM postal_addresses") == 0
-    assert await notices.read([one.id for one in told], "Dana") == []
+    assert await notices.read_addressees([one.id for one in told], "Dana") == []
 
 
 class Erasing(FakeProcessor):
@@ -173,7 +177,7 @@ async def test_who_is_erased_while_a_relay_refuses_leaves_no_notice_to_be_worked
     """The delivery ends as diverted, since its outcome is on record, and the notice is closed as it is made."""
     [ada] = await world.known(1)
     breach = await world.accept({"refs": ["user-1"]}, "breach")
-    await world.mailings.release(breach.mailing_id, "Dana")
+    await world.mailings.release_mailing(breach.mailing_id, "Dana")
     relay = Erasing(lambda _: Outcome(Result.BLOCKED, 554, "5.7.1", "no"))
     relay.world = world
     await world.handover(relay).hand_over_batches(
@@ -192,7 +196,7 @@ async def test_what_an_older_worker_diverts_gets_its_notice_when_the_mailing_is_
     assert await queue(world) == [(ada, "unknown", "open")]
     await world.timekeeper().run_once()
     assert len(await queue(world)) == 1
-    status = await world.mailings.status(breach.mailing_id)
+    status = await world.mailings.mailing_status(breach.mailing_id)
     assert status is not None
     assert status.finished_at is not None
 
@@ -209,11 +213,11 @@ async def test_what_was_diverted_before_stands_on_the_queue(world: World) -> Non
     """The migration takes over each diverted delivery with its reason and its time; of the erased, as closed."""
     [ada, bob] = await refusing(world, 1, 2)
     await released(world, {"refs": ["user-1", "user-2"]})
-    [first, _] = await PostgresNotices(world.pool, world.writers).list(Selected(), 10)
+    [first, _] = await PostgresNotices(world.pool, world.writers).list_notices(NoticeFilter(), 10)
     await said(world, "erase", "user-2")
     await again(world, "20261128000022")
     assert await queue(world) == [(ada, "no_electronic_consent", "open"), (bob, "no_electronic_consent", "closed")]
-    [taken_over] = await PostgresNotices(world.pool, world.writers).list(Selected(), 10)
+    [taken_over] = await PostgresNotices(world.pool, world.writers).list_notices(NoticeFilter(), 10)
     assert abs(taken_over.since - first.since) < timedelta(minutes=1)
 
 

@@ -24,8 +24,8 @@ from mailer.cli.import_files import Rejects
 from mailer.cli.templates import show
 from mailer.embedded.folder_access import let_pass
 from mailer.pipeline.restore_marker import FileRestoreMarkers
-from mailer.ports.halts import Change, Memory
-from mailer.postgres.migrations import migrate
+from mailer.ports.halts import RestoreMarker, StandingChange
+from mailer.postgres.migrations import apply_migrations
 from mailer.processors.capture import CaptureServer
 from mailer.rendering.template_samples import preview
 from mailer.runtime.private_files import private
@@ -50,7 +50,7 @@ def test_no_process_list_shows_the_databases_password(database_url: str, monkeyp
         return real(command, **options)
 
     monkeypatch.setattr(subprocess, "run", run)
-    migrate(secret, bundled_files.folder("migrations"))
+    apply_migrations(secret, bundled_files.folder("migrations"))
     [(command, environment)] = begun
     assert "s3cret-word" not in " ".join(command)
     assert "s3cret-word" in environment
@@ -171,10 +171,10 @@ def captured(folder: Path) -> None:
 def remembered(folder: Path) -> None:
     """The database that a process saw, its trace, and a change of somebody's standing."""
     notes, now = FileRestoreMarkers(folder), datetime.now(UTC)
-    notes.write(Memory(uuid4(), 1, "x"), ())
-    notes.begin(uuid4())
-    notes.note(uuid4(), 1)
-    asyncio.run(notes.settle([Change(uuid4(), 1, now, BRAND, 1, now, "opt_out", "*", "page", "1")]))
+    notes.write_marker(RestoreMarker(uuid4(), 1, "x"), ())
+    notes.begin_lineage(uuid4())
+    notes.note_entry(uuid4(), 1)
+    asyncio.run(notes.record_changes([StandingChange(uuid4(), 1, now, BRAND, 1, now, "opt_out", "*", "page", "1")]))
     notes.close()
 
 

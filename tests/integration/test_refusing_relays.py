@@ -20,7 +20,7 @@ from mailer.pipeline.transitions import UNUSABLE, after_no_route
 from mailer.policy.category import Lane
 from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Outcome, Result
-from mailer.ports.processor_states import RelayState
+from mailer.ports.processor_states import ProcessorState
 from mailer.processors.smtp import SmtpProcessor
 from mailer.rendering.mailing import MailingRenderer
 from mailer.runtime.readiness import Readiness
@@ -66,7 +66,7 @@ async def served(stack: AsyncExitStack, script: dict[str, list[str]], *, login: 
 async def breach(world: World, people: int) -> UUID:
     """A released breach notice to so many."""
     accepted = await world.accept([person(n) for n in range(people)], "breach")
-    await world.mailings.release(accepted.mailing_id, "Grace")
+    await world.mailings.release_mailing(accepted.mailing_id, "Grace")
     return accepted.mailing_id
 
 
@@ -203,7 +203,7 @@ async def test_who_is_denied_by_each_relay_is_given_up(
     handover = world.handover_by([denying(3), denying(3, 4)])
     accepted = await world.accept([person(n) for n in range(1, 4)], category)
     if category == "breach":
-        await world.mailings.release(accepted.mailing_id, "Grace")
+        await world.mailings.release_mailing(accepted.mailing_id, "Grace")
     max_age = world.policies["interpals"].categories[category].max_age
     await offer_for(world, handover, max_age - timedelta(hours=1), others=others)
     states = await world.states(accepted.mailing_id)
@@ -231,7 +231,7 @@ async def test_who_is_denied_by_the_only_relay_that_is_able_is_given_up(
     handover = world.handover_by(sorted([denying(3), lacks], key=lambda one: one.name != first))
     accepted = await world.accept([person(n) for n in range(1, 4)], category)
     if category == "breach":
-        await world.mailings.release(accepted.mailing_id, "Grace")
+        await world.mailings.release_mailing(accepted.mailing_id, "Grace")
     max_age = world.policies["interpals"].categories[category].max_age
     await offer_for(world, handover, max_age - timedelta(hours=1), rounds=4, others=others)
     states = await world.states(accepted.mailing_id)
@@ -302,11 +302,11 @@ async def test_what_workers_find_is_seen(world: World, tmp_path: Path, database_
     handover, ready = world.handover_by([away]), Readiness()
     relays = ConditionReporter(handover.routes, world.processors, "worker-1", ready)
     await relays.report_changes()
-    assert [state.state for state in await world.processors.states()] == ["unused"]
+    assert [state.state for state in await world.processors.list_states()] == ["unused"]
     assert ready.problems == {}
     await handover.hand_over_batches(accepted.batches)
     await relays.report_changes()
-    [state] = await world.processors.states()
+    [state] = await world.processors.list_states()
     assert (state.state, state.error, state.remedy, state.workers) == (
         "auth_refused",
         "relay-us: AUTH refused",
@@ -326,19 +326,19 @@ async def test_what_workers_find_is_seen(world: World, tmp_path: Path, database_
         in (await operator.done("mailing", "show", str(accepted.mailing_id))).out
     )
     await world.pool.execute("UPDATE relay_states SET seen_at = now() - interval '3 minutes'")
-    assert await world.processors.states() == []
+    assert await world.processors.list_states() == []
 
 
 async def test_workers_that_differ(world: World) -> None:
     """A trouble comes before what works, with how many workers meet it; a worker that ends is forgotten."""
     now = datetime.now(UTC)
     for worker, state in (("a", "working"), ("b", "down"), ("c", "down"), ("d", "unused")):
-        await world.processors.note_states(worker, [RelayState("relay", state, now, times=2)])
-    [found] = await world.processors.states()
+        await world.processors.note_states(worker, [ProcessorState("relay", state, now, times=2)])
+    [found] = await world.processors.list_states()
     assert (found.state, found.workers, found.times) == ("down", 2, 4)
     for worker in ("b", "c"):
         await world.processors.forget_states(worker)
-    assert [found.state for found in await world.processors.states()] == ["working"]
+    assert [found.state for found in await world.processors.list_states()] == ["working"]
 
 
 def test_a_notice_that_no_relay_takes_is_written_in_the_end() -> None:
@@ -369,5 +369,5 @@ async def test_who_was_given_nothing_was_handed_no_data(world: World) -> None:
     ):
         accepted = await world.accept([person(n) for n in range(3)])
         await world.handover(FakeProcessor(lambda _, answer=answer: answer, name)).hand_over_batches(accepted.batches)  # type: ignore[misc]
-    holders = {holder.processor: holder.handovers for holder in await world.processors.holders()}
+    holders = {holder.processor: holder.handovers for holder in await world.processors.list_data_holders()}
     assert holders == {"taker": 3, "loser": 3}

@@ -15,12 +15,12 @@ from mailer.events import Person
 from mailer.policy.connection_trouble import Trouble
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.policy_file import Policy
-from mailer.ports.broker import Message
+from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadKind
 from mailer.ports.recipient_import import ImportRow
-from mailer.ports.rights import Correction, Disclosure, ErasureBlocked, NoHold, RecipientErased
-from mailer.ports.standings import Flag
-from mailer.postgres.coverage import coverage
+from mailer.ports.rights import DataCorrection, Disclosure, ErasureBlocked, NoLegalHold, RecipientErased
+from mailer.ports.standings import StandingFlag
+from mailer.postgres.coverage import read_coverage
 from mailer.postgres.rights import PostgresRights
 from mailer.web.data_archive import archive_page
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, controllers, person, policies
@@ -67,8 +67,8 @@ async def test_an_erasure_empties_what_hangs_on_the_person(world: World) -> None
         for recipient_id in (ada, bob):
             await world.pool.execute(f"INSERT INTO {table} VALUES {values}", recipient_id, both.mailing_id)  # noqa: S608
     for address in (ADA, "user-2@people.example"):
-        letter = Message(f'{{"email": "{address}"}}'.encode(), "interpals.x")
-        await world.letters.keep(letter, "mailer.events", "x", "bad", "shop", DeadKind.REFUSED)
+        letter = BrokerMessage(f'{{"email": "{address}"}}'.encode(), "interpals.x")
+        await world.letters.add_dead_letter(letter, "mailer.events", "x", "bad", "shop", DeadKind.REFUSED)
     await erased(world)
     for table in (*(name.split()[0] for name in HANGING), "ledger_notes"):
         found = await world.pool.fetch(f"SELECT DISTINCT recipient_id FROM {table}")  # noqa: S608 - our own
@@ -84,7 +84,7 @@ async def test_an_erasure_empties_what_hangs_on_the_person(world: World) -> None
     assert await world.pool.fetchval("SELECT count(*) FROM attachments") == 0
     bodies = [bytes(found["body"]) for found in await world.pool.fetch("SELECT body FROM dead_letters ORDER BY id")]
     assert bodies == [b"", b'{"email": "user-2@people.example"}']
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 FILE = {"filename": "bill.txt", "content_type": "text/plain", "content": "aGk="}
@@ -115,9 +115,9 @@ async def test_who_held_data_is_listed_and_confirms(world: World) -> None:
     [keeper] = done.keepers
     assert (keeper.processor, keeper.country, keeper.contract) == ("fake", "ZZ", "none")
     assert timedelta(days=29) < keeper.due_at - datetime.now(UTC) < timedelta(days=31)
-    assert await world.processors.erasure_confirmed(ada, "fake", "Dana")
-    assert not await world.processors.erasure_confirmed(ada, "fake", "Dana")
-    [kept] = await world.processors.keepers()
+    assert await world.processors.confirm_erasure(ada, "fake", "Dana")
+    assert not await world.processors.confirm_erasure(ada, "fake", "Dana")
+    [kept] = await world.processors.list_erasure_duties()
     assert (kept.confirmed_at is not None, kept.confirmed_by) == (True, "Dana")
     [entry] = [entry for entry in await world.entries(kind="action") if entry["reason"] == "erasure_confirmed"]
     assert (entry["recipient"], entry["processor"], entry["rule"]) == (ada, "fake", "action:Dana")
@@ -157,7 +157,7 @@ async def test_data_from_before_change_nobody(world: World, way: str) -> None:
         if way == "event":
             await world.accept([{"ref": ref, "email": ADA, "collected_at": before.isoformat()}])
         else:
-            await world.importer().write(
+            await world.importer().import_rows(
                 [ImportRow(Person(ref=ref, email=ADA, collected_at=before), audiences=("all",))]
             )
     emails = {found["ref"]: found["email"] for found in await world.pool.fetch("SELECT ref, email FROM recipients")}
@@ -204,7 +204,7 @@ async def test_what_waits_is_cancelled(world: World, state: str) -> None:
     assert mailing["deliveries"] == [{"ref": "user-1", "reason": "erased", "attempt": 0}]
     await world.handover().hand_over_batches(accepted.batches)
     await world.upkeep.finish_mailings()
-    status = await world.mailings.status(accepted.mailing_id)
+    status = await world.mailings.mailing_status(accepted.mailing_id)
     assert status is not None
     assert status.state == "finished"
     assert world.processor.sent == []
@@ -213,8 +213,8 @@ async def test_what_waits_is_cancelled(world: World, state: str) -> None:
 async def test_a_correction_carries_what_was_left(world: World) -> None:
     """A new address is corrected as of now, over data that claim to be newer, and opt-outs go along."""
     [ada] = await world.known(1, name="Ada")
-    await world.standings.opt_out(BRAND, ada, "newsletter", "test")
-    await rectify(world.rights, POLICY, ada, Correction(email="ada@new.example", country="DE"), "test")
+    await world.standings.record_opt_out(BRAND, ada, "newsletter", "test")
+    await rectify(world.rights, POLICY, ada, DataCorrection(email="ada@new.example", country="DE"), "test")
     found = await row(world, "recipients", ada, "id")
     assert (found["email"], found["name"], found["country"]) == ("ada@new.example", "Ada", "DE")
     assert (await row(world, "standings", ada))["opted_out"] == ["newsletter"]
@@ -227,14 +227,14 @@ async def test_what_cannot_be_corrected(world: World) -> None:
     await world.accept({"refs": ["user-5"]})
     nameless, [ada] = await world.id_of("user-5"), await world.known(1)
     with pytest.raises(ValueError, match="nothing is corrected"):
-        await rectify(world.rights, POLICY, ada, Correction(), "test")
+        await rectify(world.rights, POLICY, ada, DataCorrection(), "test")
     with pytest.raises(ValueError, match="the correction needs an email"):
-        await rectify(world.rights, POLICY, nameless, Correction(name="Ada"), "test")
+        await rectify(world.rights, POLICY, nameless, DataCorrection(name="Ada"), "test")
     with pytest.raises(UnknownRecipient):
-        await rectify(world.rights, POLICY, 99, Correction(name="Ada"), "test")
+        await rectify(world.rights, POLICY, 99, DataCorrection(name="Ada"), "test")
     await erased(world)
     with pytest.raises(RecipientErased):
-        await rectify(world.rights, POLICY, ada, Correction(email="ada@new.example"), "test")
+        await rectify(world.rights, POLICY, ada, DataCorrection(email="ada@new.example"), "test")
     assert (await row(world, "recipients", ada, "id"))["email"] is None
 
 
@@ -251,7 +251,7 @@ async def test_holds_are_set_and_lifted_by_name(world: World) -> None:
     copy = await export(world.rights, POLICY, ada, datetime.now(UTC))
     assert [named["reference"] for named in copy["holds"]] == ["B"]
     await lift_hold(world.rights, BRAND, ada, "A", "Dana")
-    with pytest.raises(NoHold, match="'A'"):
+    with pytest.raises(NoLegalHold, match="'A'"):
         await lift_hold(world.rights, BRAND, ada, "A", "Dana")
     with pytest.raises(ErasureBlocked, match="B"):
         await erase(world.rights, POLICY, ada, "test")
@@ -291,7 +291,7 @@ async def test_nobody_has_no_rights(world: World) -> None:
 async def test_a_copy_of_who_got_nothing(world: World) -> None:
     """Whoever was only made known has a copy too: empty lists, and nothing of anybody else."""
     ada, bob = await world.known(1, 2)
-    await mark(world.standings, BRAND, bob, Flag.RESTRICTED, True, "test")
+    await mark(world.standings, BRAND, bob, StandingFlag.RESTRICTED, True, "test")
     copy = await export(world.rights, POLICY, ada, datetime.now(UTC))
     assert (copy["ref"], copy["data"]["email"]) == ("user-1", ADA)
     for name in (
@@ -313,8 +313,10 @@ async def test_purges_are_due_where_it_was_promised(world: World) -> None:
     """A finished mailing of a brand that promised nothing about retention is nobody's to purge."""
     await world.handover().hand_over_batches((await world.accept([person(1)])).batches)
     assert await world.upkeep.finish_mailings() == 1
-    assert await world.processors.purges() == []
-    assert [(h.brand, h.processor, h.handovers) for h in await world.processors.holders()] == [(BRAND, "fake", 1)]
+    assert await world.processors.list_purge_duties() == []
+    assert [(h.brand, h.processor, h.handovers) for h in await world.processors.list_data_holders()] == [
+        (BRAND, "fake", 1)
+    ]
 
 
 async def test_only_what_was_handed_counts_as_handed_data(world: World) -> None:
@@ -328,11 +330,11 @@ async def test_only_what_was_handed_counts_as_handed_data(world: World) -> None:
     for _ in range(120):
         accepted = await world.accept([person(number) for number in range(1, 6)])
         await world.handover(fake).hand_over_batches(accepted.batches)
-    [before] = await world.processors.holders()
+    [before] = await world.processors.list_data_holders()
     assert (before.brand, before.processor, before.country, before.contract) == (BRAND, "fake", "ZZ", "none")
     assert before.handovers == 120 * 3
-    await world.upkeep.fold()
-    assert await world.processors.holders() == [before]
+    await world.upkeep.fold_counters()
+    assert await world.processors.list_data_holders() == [before]
     assert await world.pool.fetchval("SELECT count(*) FROM handed") == 1
 
 
@@ -340,9 +342,9 @@ async def test_coverage_of_a_mailing_to_some(world: World) -> None:
     """Who was not in the audience is named too."""
     await world.known(1, 2, 3)
     accepted = await world.accept({"refs": ["user-1", "user-2"]})
-    await world.standings.opt_out(BRAND, await world.id_of("user-2"), "newsletter", "test")
+    await world.standings.record_opt_out(BRAND, await world.id_of("user-2"), "newsletter", "test")
     await world.handover().hand_over_batches(accepted.batches)
-    found = await coverage(world.pool, accepted.mailing_id)
+    found = await read_coverage(world.pool, accepted.mailing_id)
     assert (found.accounts, found.counts[("handed_over", "")]) == (3, 1)
     assert list(found.unreached) == [("user-2", "suppressed", "opted_out"), ("user-3", "not_addressed", "")]
 

@@ -123,7 +123,7 @@ async def test_a_second_open_of_one_message_is_known_as_such(world: World) -> No
         for nonce in [*(f"n{n}" for n in range(21)), "n1", None]:
             await client.get(LINKS.pixel(OpenToken(mailing_id, nonce)))
     await an_hour_later(world)
-    status = await world.mailings.status(mailing_id)
+    status = await world.mailings.mailing_status(mailing_id)
     assert status is not None
     assert (status.opens, status.unique_opens, status.machine_opens) == (23, 21, None)
 

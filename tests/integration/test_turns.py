@@ -11,7 +11,7 @@ import pytest
 
 from mailer import bundled_files
 from mailer.actions.opt_out import opt_out
-from mailer.database.connections import Limits, open_pool
+from mailer.database.connections import TimeLimits, open_pool
 from mailer.ports.database_errors import StatementTooSlow
 from mailer.ports.uuids import uuid7
 from mailer.rendering.signed_links import Links, UnsubscribeToken
@@ -59,11 +59,11 @@ async def test_no_other_role_can_hold_up_an_opt_out(world: World, database_url: 
         async with asyncio.timeout(30):
             await opt_out(world.standings, policies()[BRAND], ada, "newsletter", "link")
             await world.accept({"refs": ["user-1"]})
-            await world.ledger.seal()
-            async with world.upkeep.alone() as alone:
+            await world.ledger.seal_ledger()
+            async with world.upkeep.lock_publishing() as alone:
                 assert alone
-            await world.upkeep.partitions()
-    standing = await world.standings.get(BRAND, ada)
+            await world.upkeep.create_partitions()
+    standing = await world.standings.get_standing(BRAND, ada)
     assert standing is not None
     assert standing.opted_out == {"newsletter"}
 
@@ -104,7 +104,7 @@ async def test_nothing_waits_for_advisory_locks(world: World) -> None:
 async def test_a_lock_that_is_held_for_long_gets_an_answer(world: World, database_url: str, table: str) -> None:
     """With mailer's rights an opt-out can be held up: it ends in words, with nothing half done, and is made again."""
     [ada] = await world.known(1)
-    pool = await open_pool(database_url, 3, Limits(statement=30, idle=60, lock=0.2))
+    pool = await open_pool(database_url, 3, TimeLimits(statement=30, idle=60, lock=0.2))
     hurried = World(pool)
     policy = policies()[BRAND]
     try:
@@ -128,7 +128,7 @@ async def test_who_presses_while_a_lock_is_held_is_asked_to_come_again(
     key = await issue_key(world.pool, "shop", BRAND)
     press = Links(PUBLIC_URL, (KEY,)).unsubscribe(UnsubscribeToken(BRAND, ada, "newsletter", uuid7()))
     path = f"/api/v1/recipients/{BRAND}/user-1/opt-outs"
-    pool = await open_pool(database_url, 3, Limits(statement=30, idle=60, lock=0.2))
+    pool = await open_pool(database_url, 3, TimeLimits(statement=30, idle=60, lock=0.2))
     hurried = World(pool)
     bearer = {"authorization": f"Bearer {key}"}
     try:
@@ -142,11 +142,11 @@ async def test_who_presses_while_a_lock_is_held_is_asked_to_come_again(
                 ]
             for answer in answers:
                 assert (answer.status_code, answer.headers.get("retry-after")) == (503, str(RETRY_SECONDS))
-            standing = await world.standings.get(BRAND, ada)
+            standing = await world.standings.get_standing(BRAND, ada)
             assert standing is not None
             assert standing.opted_out == frozenset()
             assert (await client.post(press, data={"List-Unsubscribe": "One-Click"})).status_code == 200
-        standing = await world.standings.get(BRAND, ada)
+        standing = await world.standings.get_standing(BRAND, ada)
         assert standing is not None
         assert standing.opted_out == {"newsletter"}
     finally:

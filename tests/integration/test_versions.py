@@ -34,7 +34,7 @@ async def tellers(world: World) -> set[tuple[int, str]]:
 async def test_two_versions_share_the_work(world: World) -> None:
     """An older and a newer worker take whichever batch they get: one copy each, true counters, a sound ledger."""
     await world.known(1, 2)
-    await world.standings.opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
+    await world.standings.record_opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
     accepted = await world.accept([person(n) for n in range(1, 1101)])
     small = [(await world.accept([person(n, source="sign-up")], "promotional")).batches[0] for n in range(2, 22)]
     told = PostgresDeliveries(world.pool, world.writers, rates_of(world.policies.values()), tell=True)
@@ -51,7 +51,7 @@ async def test_two_versions_share_the_work(world: World) -> None:
     assert len(world.processor.sent) == 1099 + len(small)
     assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
     assert {(1, "handed_over"), (2, "handed_over")} <= await tellers(world)
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_newer_timekeeper_takes_up_what_an_older_worker_held(world: World) -> None:
@@ -74,7 +74,7 @@ async def test_a_newer_timekeeper_takes_up_what_an_older_worker_held(world: Worl
         await world.timekeeper().run_once()
         await world.run_published()
     assert await world.counted(accepted.mailing_id) == {("failed", "in_doubt"): WINDOW, ("handed_over", ""): 10}
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_mailing_of_a_brand_that_only_newer_workers_know(world: World) -> None:

@@ -42,7 +42,7 @@ async def confirmation(world: World) -> str:
 
 async def standing(world: World, recipient_id: int, brand: str = BRAND) -> Standing:
     """Somebody's standing."""
-    found = await world.standings.get(brand, recipient_id)
+    found = await world.standings.get_standing(brand, recipient_id)
     assert found is not None
     return found
 
@@ -73,7 +73,7 @@ async def test_what_is_asked_for_waits_with_its_words(world: World) -> None:
     assert "checked" not in after.text
     for says in ("Gespeichert", "Noch ein Schritt"):
         assert says in after.text
-    [record] = await world.consents.history(BRAND, who)
+    [record] = await world.consents.consent_history(BRAND, who)
     assert (record.counts, record.consent.words) == (False, "Angebote: Werbung und Sonderangebote.")
     said = (record.consent.scope, record.consent.source, record.consent.version, record.consent.actor)
     assert said == ("promotional", "page", "2024", "link")
@@ -152,7 +152,7 @@ async def test_an_objection_stops_all_and_is_taken_back_on_record(world: World) 
         await client.post(link, data=press)
     assert "This has been stopped since" in late.text
     assert not (await standing(world, who)).objected
-    [kept] = await world.suppressions.of(BRAND, who)
+    [kept] = await world.suppressions.suppressions_of(BRAND, who)
     assert (kept.reason, kept.lifted_by, kept.lift_reason) == (
         "objection",
         "recipient",

@@ -22,7 +22,7 @@ async def sent(world: World, topic: str | None = None) -> str:
     await world.handover().hand_over_batches(accepted.batches)
     assert (await world.counted(accepted.mailing_id)) == {("handed_over", ""): 1}
     ada = await world.id_of("user-1")
-    standing = await world.standings.get(BRAND, ada)
+    standing = await world.standings.get_standing(BRAND, ada)
     assert isinstance(standing, Standing)
     return LINKS.report(ReportToken(BRAND, ada, accepted.mailing_id, standing.generation)).removeprefix(
         "https://mail.example"

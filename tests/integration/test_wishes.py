@@ -15,8 +15,8 @@ from mailer.actions.consent import ConsentRefused, confirm, request_subscription
 from mailer.actions.opt_out import opt_out
 from mailer.events import validate_event
 from mailer.policy.standing import TRACKING
-from mailer.ports.pending_requests import BETWEEN_MAILS, Act, Wish
-from mailer.ports.standings import Flag
+from mailer.ports.pending_requests import BETWEEN_MAILS, PendingRequest, RequestedAct
+from mailer.ports.standings import StandingFlag
 from mailer.ports.suppressions import NewSuppression
 from mailer.rendering.event_checks import admit
 from mailer.rendering.signed_links import ConfirmToken
@@ -61,7 +61,7 @@ async def test_a_subscription_counts_once_it_is_confirmed(world: World) -> None:
     for answered in (True, False):
         assert await answer(answers(world), policies()[CONFIRMED], link, "newsletter", "the token") is answered
     assert (await standing(world, ada, CONFIRMED)).consents == {"newsletter"}
-    asked, *given = await world.consents.history(CONFIRMED, ada)
+    asked, *given = await world.consents.consent_history(CONFIRMED, ada)
     assert (asked.counts, asked.consent.source) == (False, "application")
     assert {(record.consent.source, record.consent.words, record.consent.proof) for record in given} == {
         ("confirmed", WORDS, "the token")
@@ -73,7 +73,7 @@ async def test_a_confirmation_mail_carries_no_address_of_the_asker(world: World,
     """Words with an address are kept for the record, but the mail that asks does not repeat them, cut or whole."""
     await world.accept([{"ref": "ada", "email": "ada@people.example"}], brand=CONFIRMED, controller="paltalk")
     ada = await world.id_of("ada", CONFIRMED)
-    wish = Wish("newsletter", "1", words, datetime.now(UTC))
+    wish = PendingRequest("newsletter", "1", words, datetime.now(UTC))
     assert await ask(Confirmations(LINKS, world.wishes), policies()[CONFIRMED], ada, [wish]) == Asked("ada")
     body = await world.pool.fetchval("SELECT body FROM outbox ORDER BY id DESC LIMIT 1")
     event = validate_event(json.loads(body))
@@ -88,7 +88,7 @@ async def test_one_mail_a_day_asks(world: World) -> None:
         await ask_again(world, ada, scope)
     link = await token(world, ada)
     assert await world.pool.fetchval("SELECT count(*) FROM outbox") == 1
-    waiting = await world.wishes.of(CONFIRMED, ada, link.confirmation)
+    waiting = await world.wishes.requests_of_confirmation(CONFIRMED, ada, link.confirmation)
     assert {wish.what for wish in waiting} == {"newsletter", "promotional", "newsletter/chat-rooms"}
     await world.pool.execute("UPDATE wishes SET mailed_at = mailed_at - interval '1 day'")
     await ask_again(world, ada, "newsletter")
@@ -113,15 +113,17 @@ async def test_accounts_of_one_mailbox_get_one_mail_a_day(world: World) -> None:
 @pytest.mark.parametrize(
     ("what", "flag", "refused"),
     [
-        (Act.COUNTED, Flag.TRACKING_REFUSED, True),
-        (TRACKING, Flag.TRACKING_REFUSED, True),
-        (Act.PERSONALISED, Flag.PERSONALISATION_REFUSED, True),
-        (Act.BY_EMAIL, Flag.ELECTRONIC_REFUSED, True),
-        (Act.IN_WRITING, Flag.ELECTRONIC_REFUSED, False),
-        (Act.CLOSED, Flag.DEACTIVATED, False),
+        (RequestedAct.COUNTED, StandingFlag.TRACKING_REFUSED, True),
+        (TRACKING, StandingFlag.TRACKING_REFUSED, True),
+        (RequestedAct.PERSONALISED, StandingFlag.PERSONALISATION_REFUSED, True),
+        (RequestedAct.BY_EMAIL, StandingFlag.ELECTRONIC_REFUSED, True),
+        (RequestedAct.IN_WRITING, StandingFlag.ELECTRONIC_REFUSED, False),
+        (RequestedAct.CLOSED, StandingFlag.DEACTIVATED, False),
     ],
 )
-async def test_what_was_refused_since_is_not_confirmed(world: World, what: str, flag: Flag, refused: bool) -> None:
+async def test_what_was_refused_since_is_not_confirmed(
+    world: World, what: str, flag: StandingFlag, refused: bool
+) -> None:
     """A refusal, also one that was said before already, voids a wish; asked for once more, it can be confirmed."""
     ada = await asks(world)
     await mark(world.standings, CONFIRMED, ada, flag, refused, "letter")
@@ -140,11 +142,11 @@ async def test_an_objection_said_again_is_not_taken_back(world: World) -> None:
     await world.accept(other, brand=CONFIRMED, controller="paltalk")
     for who in ("ada", "ada-2"):
         await object_to_marketing(world.suppressions, policies()[CONFIRMED], ada, "letter", "Dana")
-        await wishes(world, ada, Act.MARKETING)
+        await wishes(world, ada, RequestedAct.MARKETING)
         who_objects = await world.id_of(who, CONFIRMED)
         await object_to_marketing(world.suppressions, policies()[CONFIRMED], who_objects, "letter", "Dana")
         link = await token(world, ada)
-        assert not await answer(answers(world), policies()[CONFIRMED], link, Act.MARKETING, "the token")
+        assert not await answer(answers(world), policies()[CONFIRMED], link, RequestedAct.MARKETING, "the token")
         assert (await standing(world, ada, CONFIRMED)).objected
 
 
@@ -152,11 +154,11 @@ async def test_an_imported_objection_voids_a_wish_for_marketing(world: World) ->
     """A list of another system's that names the address is as good as the person's own word."""
     ada = await asks(world)
     await object_to_marketing(world.suppressions, policies()[CONFIRMED], ada, "letter", "Dana")
-    await wishes(world, ada, Act.MARKETING)
+    await wishes(world, ada, RequestedAct.MARKETING)
     said_elsewhere = NewSuppression("*", "objection", "import", "Dana")
-    await world.suppressions.take(CONFIRMED, "paltalk", [("ada@people.example", said_elsewhere)])
+    await world.suppressions.suppress_addresses(CONFIRMED, "paltalk", [("ada@people.example", said_elsewhere)])
     link = await token(world, ada)
-    assert not await answer(answers(world), policies()[CONFIRMED], link, Act.MARKETING, "the token")
+    assert not await answer(answers(world), policies()[CONFIRMED], link, RequestedAct.MARKETING, "the token")
 
 
 Withdrawing = Callable[[World, int, str, datetime], Awaitable[object]]
@@ -171,7 +173,9 @@ async def by_action(world: World, recipient_id: int, scope: str, at: datetime) -
 async def by_file(world: World, recipient_id: int, scope: str, at: datetime) -> None:
     """Withdraws by a file of another system."""
     del recipient_id
-    await world.consents.take(CONFIRMED, [("ada", said(scope, given=False, source="import", words=None, at=at))])
+    await world.consents.import_consents(
+        CONFIRMED, [("ada", said(scope, given=False, source="import", words=None, at=at))]
+    )
 
 
 @pytest.mark.parametrize("by", [by_action, by_file])
@@ -229,18 +233,18 @@ async def test_what_was_withdrawn_since_is_not_asked_for_by_mail(world: World, w
     for at, mails in ((now - timedelta(minutes=1), 0), (now + timedelta(seconds=1), 1)):
         await wishes(world, ada, "newsletter/chat-rooms", at)
         assert await world.pool.fetchval("SELECT count(*) FROM outbox") == mails
-        assert await world.wishes.waiting(CONFIRMED, ada) == ({"newsletter/chat-rooms"} if mails else set())
+        assert await world.wishes.list_waiting(CONFIRMED, ada) == ({"newsletter/chat-rooms"} if mails else set())
 
 
 async def waiting(world: World, recipient_id: int, link: ConfirmToken) -> set[str]:
     """Names what a mail's link can still confirm."""
-    found = await world.wishes.of(CONFIRMED, recipient_id, link.confirmation)
+    found = await world.wishes.requests_of_confirmation(CONFIRMED, recipient_id, link.confirmation)
     return {wish.what for wish in found if wish.is_waiting}
 
 
 async def wishes(world: World, recipient_id: int, what: str, at: datetime | None = None) -> None:
     """Asks for one thing on the page of preferences."""
-    wish = Wish(what, "1", WORDS, at or datetime.now(UTC))
+    wish = PendingRequest(what, "1", WORDS, at or datetime.now(UTC))
     await ask(Confirmations(LINKS, world.wishes), policies()[CONFIRMED], recipient_id, [wish])
 
 
@@ -266,7 +270,7 @@ async def test_a_link_that_is_too_old_or_of_another_address_answers_nothing(worl
 async def test_mail_that_the_brand_no_longer_has(world: World) -> None:
     """A link can be older than the policy: what it asks for is no scope of it any more."""
     ada = await asks(world)
-    [wish] = await world.wishes.of(CONFIRMED, ada, (await token(world, ada)).confirmation)
+    [wish] = await world.wishes.requests_of_confirmation(CONFIRMED, ada, (await token(world, ada)).confirmation)
     with pytest.raises(ConsentRefused, match="is no scope"):
         await confirm(world.consents, policies()[CONFIRMED], ada, replace(wish, what="postcards"), "the token")
 
@@ -275,7 +279,7 @@ async def test_what_can_no_longer_be_confirmed_is_forgotten(world: World) -> Non
     """A week after its mail, the timekeeper deletes what nobody has confirmed, and leaves the rest."""
     ada = await asks(world)
     await world.timekeeper().run_once()
-    assert len(await world.wishes.of(CONFIRMED, ada, (await token(world, ada)).confirmation)) == 1
+    assert len(await world.wishes.requests_of_confirmation(CONFIRMED, ada, (await token(world, ada)).confirmation)) == 1
     await world.pool.execute("UPDATE wishes SET mailed_at = now() - interval '8 days'")
     await world.timekeeper().run_once()
     assert await world.pool.fetchval("SELECT count(*) FROM wishes") == 0

@@ -33,7 +33,7 @@ OWN = ("welcome", "password", "receipt")
 async def leaves(world: World) -> None:
     """Opts out of all, of updates, and of the purpose."""
     for scope in ("*", "updates", "purpose/service_notice"):
-        await world.standings.opt_out(BRAND, await world.id_of("ada"), scope, "test")
+        await world.standings.record_opt_out(BRAND, await world.id_of("ada"), scope, "test")
 
 
 async def objects(world: World) -> None:
@@ -181,10 +181,12 @@ async def test_who_stops_paying_is_decided_anew(world: World) -> None:
     class StopsPaying(PostgresDeliveries):
         """Deliveries of somebody who stops paying, and leaves, once a worker has claimed them."""
 
-        async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
-            claimed = await super().claim(batches, owner, mailings)
-            await world.standings.pays(BRAND, ada, None, False, "application")
-            await world.standings.opt_out(BRAND, ada, "updates", "page")
+        async def claim_batches(
+            self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()
+        ) -> Claim | None:
+            claimed = await super().claim_batches(batches, owner, mailings)
+            await world.standings.set_paid_product(BRAND, ada, None, False, "application")
+            await world.standings.record_opt_out(BRAND, ada, "updates", "page")
             return claimed
 
     late = StopsPaying(world.pool, world.writers, rates_of(world.policies.values()))
@@ -197,7 +199,7 @@ async def test_who_stops_paying_is_decided_anew(world: World) -> None:
 async def test_the_page_says_what_still_comes_and_why(world: World) -> None:
     """To a free account announcements are what can be left; to who pays they stay, and the page says why."""
     await known(world, BRAND, ADA, GRACE)
-    await world.standings.pays(BRAND, await world.id_of("grace"), "premium", True, "application")
+    await world.standings.set_paid_product(BRAND, await world.id_of("grace"), "premium", True, "application")
     free, pays = [link_of(mail) for mail in await told(world, event_of(BRAND, "weekly", to={"refs": ["ada", "grace"]}))]
     for language in ("en", "de", "ar"):
         text = TEXTS[language]

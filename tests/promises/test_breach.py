@@ -57,7 +57,7 @@ async def test_a_notice_that_no_processor_may_have_is_written_in_a_day(world: Wo
     await world.known(1, 2)
     foreign = processor(country="CN")
     breach = await world.accept({"refs": ["user-1", "user-2"]}, "breach")
-    await world.mailings.release(breach.mailing_id, "Dana")
+    await world.mailings.release_mailing(breach.mailing_id, "Dana")
     handover = world.handover(foreign)
     with capture_logs() as logs:
         await tried(world, handover, breach.mailing_id)
@@ -95,7 +95,7 @@ async def test_who_releases_a_notice_sees_whom_it_will_reach(world: World, opera
     assert refused.status == 2
     assert "it would reach nobody by mail: 2 diverted to written_notice (no_electronic_consent)" in refused.err
     assert "1 suppressed (under_13)" in refused.err
-    assert (await world.mailings.status(few.mailing_id)).state == "awaiting_release"  # type: ignore[union-attr]
+    assert (await world.mailings.mailing_status(few.mailing_id)).state == "awaiting_release"  # type: ignore[union-attr]
     forced = (await operator.done(*approve, "--reaching-nobody", "--json")).json
     assert (forced["released_by"], forced["reach"]["mail"], forced["reach"]["recipients"]) == ("Dana", 0, 3)
     more = await world.accept({"refs": ["user-1", "user-4"]}, "breach")

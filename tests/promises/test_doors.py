@@ -82,7 +82,7 @@ async def test_who_left_is_not_asked_to_come_back(world: World) -> None:
         await says(world, "consent", scope="newsletter/chat-rooms", at=datetime.now(UTC).isoformat(), **SAID)
         assert await asked(world) == 0
     await stands(world, "restricted_at = NULL, opted_out = '{newsletter}'", NEW)
-    standing = await world.standings.get(NEW, await world.id_of("ada", NEW))
+    standing = await world.standings.get_standing(NEW, await world.id_of("ada", NEW))
     assert standing is not None
     link = LINKS.preferences(PreferencesToken(NEW, standing.recipient_id, standing.generation))
     async with browse(world) as client:

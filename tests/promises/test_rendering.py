@@ -62,7 +62,7 @@ async def test_a_mail_that_cannot_be_left_is_not_sent(world: World) -> None:
         assert lost in mailing.template_source
         source = mailing.template_source.replace(lost, f"{{% if recipient.name %}}{lost}{{% endif %}}")
         mailing = replace(mailing, template_version=sha256(source.encode()).hexdigest()[:16], template_source=source)
-        [kept[lost]] = await world.mailings.accept([mailing])
+        [kept[lost]] = await world.mailings.accept_mailings([mailing])
     whole = await world.accept([person(4)])
     world.processor.sent.clear()
     await world.handover().hand_over_batches([batch for one in (*kept.values(), whole) for batch in one.batches])
@@ -71,7 +71,7 @@ async def test_a_mail_that_cannot_be_left_is_not_sent(world: World) -> None:
         states = await world.states(accepted.mailing_id)
         assert states["user-2"] == ("held", "no_way_out")
         assert {states["user-1"], states["user-3"]} == {("handed_over", "")}
-        status = await world.mailings.status(accepted.mailing_id)
+        status = await world.mailings.mailing_status(accepted.mailing_id)
         assert status is not None
         assert any("would not see how to leave, or our address" in line for line in waits(status, []))
         assert len(await world.entries(accepted.mailing_id, "hand_over")) == 2
@@ -151,7 +151,7 @@ async def test_a_breach_notice_stands_alone(world: World, tmp_path: Path) -> Non
     waiting = await world.pool.fetchval("SELECT id FROM mailings WHERE category = 'breach'")
     assert world.processor.recipients == ["ada@people.example"]  # the answer to her request, and no notice yet
     world.processor.sent.clear()
-    await world.mailings.release(waiting, "Grace")
+    await world.mailings.release_mailing(waiting, "Grace")
     await world.timekeeper().run_once()
     await world.run_published()
     (outgoing,) = world.processor.sent

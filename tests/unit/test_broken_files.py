@@ -20,7 +20,7 @@ class Importer:
     def __init__(self) -> None:
         self.refs: list[str] = []
 
-    async def write(self, rows: Sequence[ImportRow]) -> None:
+    async def import_rows(self, rows: Sequence[ImportRow]) -> None:
         """Keeps a chunk's."""
         self.refs += [row.person.ref for row in rows]
 

@@ -29,7 +29,7 @@ class Importer:
     def __init__(self) -> None:
         self.rows: list[ImportRow] = []
 
-    async def write(self, rows: Sequence[ImportRow]) -> None:
+    async def import_rows(self, rows: Sequence[ImportRow]) -> None:
         """See the port."""
         self.rows += rows
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.policy.standing import Standing
-from mailer.ports.deliveries import Row
+from mailer.ports.deliveries import DeliveryRow
 from mailer.rendering.headers import addr_spec
 from mailer.rendering.jinja_environment import environment
 from mailer.rendering.mail_merge import NAME, Form, Slot, cut, personal_uses
@@ -49,7 +49,7 @@ def parts(content: bytes) -> tuple[str, dict[str, Any]]:
     }
 
 
-def one_by_one(press: MailingRenderer, row: Row) -> bytes:
+def one_by_one(press: MailingRenderer, row: DeliveryRow) -> bytes:
     """The same message with no form: rendered for this person alone."""
     variants = {
         locale: replace(variant, bent=variant.bent | {NAME}) for locale, variant in press.template.variants.items()
@@ -71,7 +71,7 @@ def test_a_form_reads_as_if_it_were_rendered(category: str, names: list[str | No
     """Whoever is filled into a form gets the same parts as one for whom the template is rendered."""
     press = press_of(category)
     for number, name in enumerate(names):
-        row = Row(press.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
+        row = DeliveryRow(press.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
         assert parts(press.render(row, press.category, NOW).outgoing.content) == parts(one_by_one(press, row))
 
 
@@ -80,7 +80,7 @@ def test_a_form_is_made_once() -> None:
     press = press_of()
     people: list[tuple[str | None, str]] = [("Ada", "en"), ("Bob", "en"), (None, "en"), ("Cem", "de"), ("Dan", "de")]
     for number, (name, locale) in enumerate(people):
-        row = Row(press.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
+        row = DeliveryRow(press.facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), name, locale)
         press.render(row, press.category, NOW)
     assert len(press._blanks) == 3
 
@@ -92,7 +92,7 @@ def test_small_mailings_share_a_form() -> None:
     for number, reason in enumerate(["You asked for it.", "A <b>reason</b>", "Another one"]):
         facts = facts_of("breach", audience_size=1, reason=reason)
         press = presses.add_renderer(facts, None)
-        row = Row(facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), "Ada", "en")
+        row = DeliveryRow(facts.id, number, 1, Standing(number, 1, f"u{number}@people.example"), "Ada", "en")
         content = press.render(row, press.category, NOW).outgoing.content
         assert parts(content) == parts(one_by_one(press, row))
         shown.append(parts(content)[1]["text/html"])
@@ -107,7 +107,9 @@ def test_what_a_template_works_with_is_not_filled_in() -> None:
     for day in ("01", "02", "02"):
         context = {"starts": f"2026-12-{day}T01:00Z", "ends": "2026-12-03T01:00Z"}
         press = presses.add_renderer(facts_of("service", audience_size=1, context=context), None)
-        row = Row(press.facts.id, 1, 1, Standing(1, 1, "u1@people.example", products=frozenset({"*"})), "Ada", "en")
+        row = DeliveryRow(
+            press.facts.id, 1, 1, Standing(1, 1, "u1@people.example", products=frozenset({"*"})), "Ada", "en"
+        )
         subjects.add(parts(press.render(row, press.category, NOW).outgoing.content)[0])
     assert (len(presses._shared), len(subjects)) == (2, 2)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.policy.identity import ITSELF, MAX_NAME, Identity, IdentityKind, known, person
-from mailer.ports.broker import Header, Message, publisher_of
+from mailer.ports.broker import BrokerMessage, HeaderName, publisher_identity
 
 NAMES = st.text(min_size=1, max_size=60).filter(
     lambda text: text.isprintable() and text == text.strip() and len(text.encode("utf-8", "replace")) <= MAX_NAME
@@ -77,9 +77,9 @@ def test_a_name_with_a_colon_is_a_persons() -> None:
     ("user", "headers", "publisher"),
     [
         ("shop", {}, "broker:shop"),
-        ("guest", {Header.PUBLISHER: "key:shop"}, "key:shop"),
-        ("guest", {Header.PUBLISHER: ""}, None),
-        ("guest", {Header.PUBLISHER: "shop"}, None),
+        ("guest", {HeaderName.PUBLISHER: "key:shop"}, "key:shop"),
+        ("guest", {HeaderName.PUBLISHER: ""}, None),
+        ("guest", {HeaderName.PUBLISHER: "shop"}, None),
         (None, {}, None),
         ("", {}, None),
         ("a\n", {}, None),
@@ -87,5 +87,5 @@ def test_a_name_with_a_colon_is_a_persons() -> None:
 )
 def test_who_published_a_message(user: str | None, headers: dict[str, str], publisher: str | None) -> None:
     """As we noted it, or as the broker validated it; what is no identity is nobody."""
-    found = publisher_of(Message(b"", "a.b", None, headers, user))
+    found = publisher_identity(BrokerMessage(b"", "a.b", None, headers, user))
     assert found == (publisher and Identity.read(publisher))

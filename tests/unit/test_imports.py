@@ -19,7 +19,7 @@ class Importer:
 
     chunks: list[list[ImportRow]] = field(default_factory=list)
 
-    async def write(self, rows: Sequence[ImportRow]) -> None:
+    async def import_rows(self, rows: Sequence[ImportRow]) -> None:
         """Keeps a chunk."""
         self.chunks.append(list(rows))
 
@@ -261,8 +261,8 @@ async def test_a_write_that_fails_ends_the_import() -> None:
     """While a chunk is written the next one is read already; it is not written after one that failed."""
 
     class Failing(Importer):
-        async def write(self, rows: Sequence[ImportRow]) -> None:
-            await super().write(rows)
+        async def import_rows(self, rows: Sequence[ImportRow]) -> None:
+            await super().import_rows(rows)
             raise ConnectionError("the database is away")
 
     done = Import(importer=Failing())

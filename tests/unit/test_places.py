@@ -120,12 +120,12 @@ async def test_a_crew_that_is_not_short_is_forgotten() -> None:
 class Line:
     """A connection that takes a message as soon as the test lets it."""
 
-    usable, spent, fell_at_once = True, False, False
+    is_usable, is_spent, has_failed_at_once = True, False, False
 
     def __init__(self, relay: "Fake") -> None:
         self._relay = relay
 
-    async def carry(self, share: WindowQueue) -> None:
+    async def send_messages(self, share: WindowQueue) -> None:
         """Takes one message after the other."""
         while (letter := share.next_message(SmtpExtensions(), time.monotonic())) is not None:
             await self._relay.carries()
@@ -150,7 +150,7 @@ class Fake:
     most: int = 0
     lets: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
-    async def dial(self, patience: float) -> SmtpConnection | NoConnection:
+    async def connect(self, patience: float) -> SmtpConnection | NoConnection:
         """A connection, or why there is none."""
         self.dialled += 1
         await asyncio.sleep(0)

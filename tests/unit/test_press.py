@@ -14,7 +14,7 @@ import pytest
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import TRACKING, Standing
-from mailer.ports.deliveries import Row
+from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
 from mailer.processors.smtp_envelope import SmtpExtensions, compose_envelope
 from mailer.rendering.mailing import MailingRenderer, RendererCache
@@ -48,13 +48,13 @@ def press_of(category: str = "newsletter", tracking: str = "mailing", **values: 
 
 def row_for(
     press: MailingRenderer, recipient_id: int = 7, context: Mapping[str, Any] | None = None, **standing: Any
-) -> Row:
+) -> DeliveryRow:
     """A delivery of the press's mailing, to somebody in the United States."""
     person = Standing(recipient_id, 1, "ada@people.example", **{"country": "US", **standing})
-    return Row(press.facts.id, recipient_id, 1, person, "Ada", "en", context or {})
+    return DeliveryRow(press.facts.id, recipient_id, 1, person, "Ada", "en", context or {})
 
 
-def printed(press: MailingRenderer, row: Row, category: str | None = None) -> EmailMessage:
+def printed(press: MailingRenderer, row: DeliveryRow, category: str | None = None) -> EmailMessage:
     """One message, read back."""
     outgoing = press.render(row, CATEGORIES[category] if category else press.category, NOW).outgoing
     assert outgoing.is_canonical

@@ -12,7 +12,7 @@ import pytest
 from mailer.events import EventRefused, MessageEvent, validate_event
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import Standing
-from mailer.ports.deliveries import Row
+from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.uuids import uuid7
 from mailer.rendering.event_checks import admit
 from mailer.rendering.mailing import MailingRenderer, RendererCache
@@ -42,7 +42,9 @@ def set_up(presses: RendererCache, templates: TemplateLibrary, **values: Any) ->
 
 def printed(press: MailingRenderer, number: int = 1, context: Mapping[str, Any] | None = None) -> EmailMessage:
     """A person's message."""
-    row = Row(press.facts.id, number, 1, Standing(number, 1, f"p{number}@people.example"), context=dict(context or {}))
+    row = DeliveryRow(
+        press.facts.id, number, 1, Standing(number, 1, f"p{number}@people.example"), context=dict(context or {})
+    )
     message = message_from_bytes(press.render(row, press.category, 1).outgoing.content, policy=default)
     assert isinstance(message, EmailMessage)
     return message

@@ -97,11 +97,11 @@ class Rows:
         self.known: dict[Identity, Publisher] = {}
         self.asked = 0
 
-    async def of_key(self, key: str) -> Publisher | None:
+    async def find_by_key(self, key: str) -> Publisher | None:
         """Nobody's."""
         return None
 
-    async def everybody(self) -> Mapping[Identity, Publisher]:
+    async def all_publishers(self) -> Mapping[Identity, Publisher]:
         """Those who are known."""
         self.asked += 1
         return dict(self.known)

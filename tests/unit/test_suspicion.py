@@ -9,8 +9,8 @@ from mailer.actions.bounce import Bounces, Judgement
 from mailer.policy.outcome import Outcome, Result
 from mailer.policy.refusal_suspicion import Tally, suspicious
 from mailer.policy.standing import Standing
-from mailer.ports.deliveries import Row
-from mailer.ports.quarantine import Counted, Refusal
+from mailer.ports.deliveries import DeliveryRow
+from mailer.ports.quarantine import HardRefusal, RefusalCounts
 from mailer.ports.uuids import uuid7
 
 NONE = Tally()
@@ -50,7 +50,9 @@ class Memory:
         self.failures = 0
         self.away = False
 
-    async def count(self, processor: str, new: Mapping[str | None, Tally], domains: Collection[str]) -> Counted:
+    async def add_counts(
+        self, processor: str, new: Mapping[str | None, Tally], domains: Collection[str]
+    ) -> RefusalCounts:
         """Adds and reads."""
         if self.away:
             raise ConnectionError
@@ -59,20 +61,22 @@ class Memory:
         for name, tally in new.items():
             if name is not None:
                 self.domains[name] = self.domains.get(name, NONE) + tally
-        return Counted(self.hour, self.usual, {name: self.domains.get(name, NONE) for name in domains})
+        return RefusalCounts(self.hour, self.usual, {name: self.domains.get(name, NONE) for name in domains})
 
-    async def record(self, processor: str, believed: Sequence[Refusal], doubted: Sequence[Refusal]) -> None:
+    async def record_refusals(
+        self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
+    ) -> None:
         """Keeps how many."""
         if self.failures:
             self.failures -= 1
             raise ConnectionError
         self.recorded.append((len(believed), len(doubted)))
 
-    async def bury(self, processor: str, believed: Sequence[Refusal]) -> None:
+    async def suppress_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """Keeps how many."""
         self.recorded.append((-len(believed), 0))
 
-    async def retract(self, processor: str, domains: Collection[str] | None) -> int:
+    async def retract_believed(self, processor: str, domains: Collection[str] | None) -> int:
         """Keeps of which domains."""
         self.retracted.append(None if domains is None else set(domains))
         return 0
@@ -94,9 +98,9 @@ class Scene:
         return await self.bounces.judge("relay", rows, [TAKEN] * taken + [REFUSED] * refused)
 
 
-def row(number: int, domain: str) -> Row:
+def row(number: int, domain: str) -> DeliveryRow:
     """A delivery in hand."""
-    return Row(uuid7(), number, 1, Standing(number, 1, f"user-{number}@{domain}"))
+    return DeliveryRow(uuid7(), number, 1, Standing(number, 1, f"user-{number}@{domain}"))
 
 
 async def test_the_first_are_believed_and_then_none() -> None:

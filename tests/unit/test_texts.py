@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mailer.events import EventRefused
 from mailer.policy.standing import Standing
-from mailer.ports.deliveries import Row
+from mailer.ports.deliveries import DeliveryRow
 from mailer.rendering.event_checks import admit
 from mailer.rendering.localized_texts import in_locale, say_lacking, spoken_with, texts_of
 from mailer.rendering.mailing import MailingRenderer
@@ -34,7 +34,7 @@ READERS = [None, "en", "en-GB", "de", "de-AT", "ar", "ar-EG", "fr", "zh-TW"]
 def read(press: MailingRenderer, locale: str | None, **context: Any) -> tuple[str, str, str]:
     """Subject, text and HTML of the mail that somebody gets."""
     standing = Standing(7, 1, "ada@people.example", country="US")
-    row = Row(press.facts.id, 7, 1, standing, "Ada", locale, context)
+    row = DeliveryRow(press.facts.id, 7, 1, standing, "Ada", locale, context)
     made = press.render(row, press.category, 1_790_000_000).outgoing.content
     message = BytesParser(EmailMessage, policy=email.policy.default).parsebytes(made)
     text, html = (message.get_body((subtype,)) for subtype in ("plain", "html"))

@@ -188,7 +188,7 @@ SPEAKS = {
 
 WHITE = 'style="color:#fff;background-color:#ffffff" href="{{ unsubscribe_url }}"'
 PIXEL = '<img src="https://mail.example/o/1.gif" width="1" height="1" alt=""></body>'
-UNCHECKED = setting(mailing.MailingRenderer, "_ways_out", lambda *_: [])
+UNCHECKED = setting(mailing.MailingRenderer, "_check_way_out", lambda *_: [])
 """Lets a message go whose reader does not see how to leave it."""
 LEAVING = 'href="{{ leave_url }}"'
 LOOKS = {
@@ -197,13 +197,15 @@ LOOKS = {
     "breach": Case("breach-alone", template="breach-notice", broken=setting(Policy, "sender", lambda policy, _: NEWS)),
     "footer": Case("service-footer", "paltalk-2002", UNCHECKED, "maintenance", ("html", LEAVING, "hidden " + LEAVING)),
     "no_secrets": Case("no-secrets", template="maintenance", edit=("text", "InterPals", "Your password is Orchid7.")),
-    "plain": Case("plain-promotions", "peerstream", setting(mailing, "impersonal", lambda _: False), "spring-offer"),
+    "plain": Case(
+        "plain-promotions", "peerstream", setting(mailing, "without_profile", lambda _: False), "spring-offer"
+    ),
     "profile_stays": Case("profile-stays", template="spring-offer", edit=("html", "</body>", PROFILE)),
     "untracked": Case(
         "tracking-refused", "interpals", setting(tracking, "tracking_refused", lambda _: False), "weekly"
     ),
     "everybodys": Case(
-        "nobodys-opens", broken=setting(OpenTracking, "level", lambda *_: "individual"), template="weekly"
+        "nobodys-opens", broken=setting(OpenTracking, "tracking_level_of", lambda *_: "individual"), template="weekly"
     ),
     "both_named": Case("both-named", template="weekly", edit=("text", "InterPals Inc.", "Us")),
     "marked": Case("advertising-marks", "peerstream", setting(Policy, "marks", {}), "spring-offer"),
@@ -211,7 +213,9 @@ LOOKS = {
     "language": Case("local-language", broken=setting(Template, "choose", lambda *_: "en"), template="weekly"),
     "aligned": Case("aligned", broken=setting(Policy, "sender", lambda *_: "X <x@other.example>"), template="weekly"),
     "report_link": Case("report-link", template="invitation", edit=("text", "{{ report_url }}", "")),
-    "address": Case("address-at-hand-over", broken=setting(mailing, "address_now", lambda _: OTHER), template="weekly"),
+    "address": Case(
+        "address-at-hand-over", broken=setting(mailing, "current_address", lambda _: OTHER), template="weekly"
+    ),
 }
 """Faults that contradict the statements about messages, one for each."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mailer.policy.standing import Standing
-from mailer.ports.deliveries import NO_WAY_OUT, Row, State
+from mailer.ports.deliveries import NO_WAY_OUT, DeliveryRow, DeliveryState
 from mailer.rendering.mailing import MailingRenderer, RendererCache
 from mailer.rendering.signed_links import Links
 from mailer.rendering.template_library import Template, restore
@@ -120,10 +120,10 @@ def test_what_is_printed_without_a_way_out_is_held(tmp_path: Path, size: int, be
     press = printed_by(unchecked(tmp_path, files, old, new), audience_size=size, context={"headline": "News"})
     now = datetime.now(UTC)
     standing = Standing(7, 1, "ada@people.example", country="US", consents=frozenset({"newsletter"}))
-    rows = [Row(press.facts.id, 7, 1, standing, name, "en", {}) for name in ("Ada", None)]
+    rows = [DeliveryRow(press.facts.id, 7, 1, standing, name, "en", {}) for name in ("Ada", None)]
     named, nameless = (plan(row, press, FakeProcessor(), now) for row in rows)
-    assert named.change.move.to_state is State.INTENDED
+    assert named.change.move.to_state is DeliveryState.INTENDED
     move = nameless.change.move
-    assert (move.to_state, move.reason, move.due_at) == (State.HELD, NO_WAY_OUT, None)
+    assert (move.to_state, move.reason, move.due_at) == (DeliveryState.HELD, NO_WAY_OUT, None)
     assert nameless.change.entries[-1].reason == "held no_way_out"
     assert "part" in (nameless.change.entries[-1].reply or "")
