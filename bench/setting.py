@@ -16,7 +16,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import Identity
 from mailer.policy.jurisdiction import load_law
 from mailer.policy.policy_file import Policy, parse_policy
-from mailer.policy.publisher_rights import Rights
+from mailer.policy.publisher_rights import PublisherRights
 from mailer.policy.standing import EVERY_PRODUCT
 from mailer.ports.mailings import AcceptedMailing, NewMailing
 from mailer.ports.recipient_import import ImportRow
@@ -66,8 +66,10 @@ async def let_publish(url: str) -> None:
     """Lets RabbitMQ's default user and the database's own role publish every category of the benchmarks' brand."""
     async with await open_pool(url, size=1) as pool:
         for identity in ("broker:guest", f"role:{await pool.fetchval('SELECT current_user')}"):
-            rights = Rights(frozenset({BRAND}), frozenset(CATEGORIES))
-            await PostgresPublishers(pool, LedgerWriters("bench")).grant_rights(Identity.read(identity), rights)
+            rights = PublisherRights(frozenset({BRAND}), frozenset(CATEGORIES))
+            await PostgresPublishers(pool, LedgerWriters("bench")).grant_rights(
+                Identity.parse_identity(identity), rights
+            )
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Setting:
     async def recipients(self, first: int, last: int, *audiences: str) -> None:
         """Imports people, all of the same audiences."""
         importer = PostgresImporter(
-            self.pool, self.writers, AddressHasher(ADDRESS_KEY), BRAND, BRAND, self.policies[BRAND].vocabulary
+            self.pool, self.writers, AddressHasher(ADDRESS_KEY), BRAND, BRAND, self.policies[BRAND].source_vocabulary
         )
         for start in range(first, last, CHUNK):
             numbers = range(start, min(start + CHUNK, last))
@@ -93,7 +95,7 @@ class Setting:
 
     def mailing(self, audience: str) -> NewMailing:
         """A newsletter to an audience."""
-        template = self.templates.get(BRAND, "weekly")
+        template = self.templates.get_template(BRAND, "weekly")
         if template is None:
             raise LookupError(f"{BRAND} has no template weekly")
         event = validate_event(
@@ -109,7 +111,14 @@ class Setting:
         )
         category = CATEGORIES["newsletter"]
         return NewMailing(
-            uuid7(), event, Identity.read("key:bench"), category, template.version, template.source, "2024", BRAND
+            uuid7(),
+            event,
+            Identity.parse_identity("key:bench"),
+            category,
+            template.version,
+            template.source,
+            "2024",
+            BRAND,
         )
 
     async def accept(self, audience: str) -> AcceptedMailing:
@@ -126,7 +135,7 @@ async def setting(url: str) -> AsyncIterator[Setting]:
         writers, policies = LedgerWriters(LEDGER_KEY), read_policies()
         mailings = PostgresMailings(pool, writers, AddressHasher(ADDRESS_KEY), policies)
         yield Setting(
-            pool, writers, mailings, policies, TemplateLibrary.load(bundled_files.folder("templates"), policies)
+            pool, writers, mailings, policies, TemplateLibrary.load_library(bundled_files.folder("templates"), policies)
         )
     finally:
         await pool.close()

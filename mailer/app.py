@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 
 from mailer import bundled_files, database_startup, signing_keys
-from mailer.actions.account_events import apply
-from mailer.actions.bounce import Bounces
-from mailer.actions.redo_changes import do_again
+from mailer.actions.account_events import apply_account_event
+from mailer.actions.bounce import BounceJudge
+from mailer.actions.redo_changes import redo_change
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import DEAD_QUEUES, Topology, batches_queue, events_queue, topology_for
@@ -38,11 +38,11 @@ from mailer.pipeline.restore_marker import FileRestoreMarkers
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
-from mailer.policy.frequency_counts import rates_of
+from mailer.policy.frequency_counts import frequency_counts
 from mailer.policy.jurisdiction import load_law
 from mailer.policy.policy_file import Policy
-from mailer.policy.policy_library import load
-from mailer.policy.retention import forgetful
+from mailer.policy.policy_library import parse_policies
+from mailer.policy.retention import non_retaining
 from mailer.ports.broker import Broker
 from mailer.ports.processor import Processor
 from mailer.ports.uuids import uuid7
@@ -76,7 +76,7 @@ from mailer.postgres.timekeeping import PostgresTimekeeping
 from mailer.processors import smtp
 from mailer.processors.capture import CaptureFolder, CaptureServer
 from mailer.processors.webhook import post_json
-from mailer.rendering.event_checks import admit
+from mailer.rendering.event_checks import check_event
 from mailer.rendering.mailing import RendererCache
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.runtime.operator_port import OperatorPort
@@ -93,7 +93,7 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
         JurisdictionError: a file is not a jurisdiction.
     """
     law = load_law(bundled_files.tables(settings.jurisdictions))
-    policies = load(bundled_files.tables(settings.policies), datetime.now(UTC).date(), law)
+    policies = parse_policies(bundled_files.tables(settings.policies), datetime.now(UTC).date(), law)
     if not policies:
         raise SettingsError(f"MAILER_POLICIES: {settings.policies} holds no policy (*.toml)")
     fence = tuple(address.lower() for address in settings.only_deliver_to) or None
@@ -113,7 +113,7 @@ def load_templates(settings: Settings, *brands: str) -> TemplateLibrary:
 def _library(settings: Settings, policies: Mapping[str, Policy], *brands: str) -> TemplateLibrary:
     if not settings.templates.is_dir():
         raise SettingsError(f"MAILER_TEMPLATES: there is no folder {settings.templates}")
-    return TemplateLibrary.load(settings.templates, policies, brands or None)
+    return TemplateLibrary.load_library(settings.templates, policies, brands or None)
 
 
 class App:
@@ -135,7 +135,7 @@ class App:
         # Nobody can bind a queue to the in-process broker's exchange.
         tell = not settings.in_process
         self.deliveries = PostgresDeliveries(
-            pool, self.writers, rates_of(self.policies.values()), settings.lease_seconds, tell=tell
+            pool, self.writers, frequency_counts(self.policies.values()), settings.lease_seconds, tell=tell
         )
         self.standings = PostgresStandings(pool, self.writers, self.hasher)
         controllers = {name: policy.controller.id for name, policy in self.policies.items()}
@@ -155,11 +155,11 @@ class App:
         self.letters = PostgresDeadLetters(pool, self.hasher)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.ledger = LedgerExport(pool, settings.ledger_key)
-        self.upkeep = PostgresTimekeeping(pool, self.ledger, self.writers, forgetful(self.policies.values()))
+        self.upkeep = PostgresTimekeeping(pool, self.ledger, self.writers, non_retaining(self.policies.values()))
         self.outbox = PostgresOutbox(pool)
         stack.push_async_callback(self.outbox.close)
         self.desks = open_account_stores(pool, self.writers, self.hasher, self.links, controllers, tell=tell)
-        again = partial(do_again, self.desks(None), self.policies)
+        again = partial(redo_change, self.desks(None), self.policies)
         mend = JournalReplay(self.halts, self.remembered, again).replay_lost_changes
         self.control = HaltWatcher(self.halts, self.writers, self.remembered, self.owner, mend)
 
@@ -175,7 +175,9 @@ class App:
     def importer(self, brand: str) -> PostgresImporter:
         """Writes recipients of a brand."""
         policy = self.policies[brand]
-        return PostgresImporter(self.pool, self.writers, self.hasher, brand, policy.controller.id, policy.vocabulary)
+        return PostgresImporter(
+            self.pool, self.writers, self.hasher, brand, policy.controller.id, policy.source_vocabulary
+        )
 
     async def broker(self) -> Broker:
         """The broker, with its topology, which is kept; it consumes as soon as it is asked to.
@@ -214,7 +216,7 @@ class App:
             routes = ProcessorRoutes(await self.senders(), control.processor_halt_reason)
         except ValueError as error:
             raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
-        streams, bounces = BlockPauses(PostgresPauses(self.pool)), Bounces(self.quarantine)
+        streams, bounces = BlockPauses(PostgresPauses(self.pool)), BounceJudge(self.quarantine)
         gate = SendChecks(control, routes, meter, streams)
         return HandOver(self.deliveries, self.mailings, presses, gate, bounces, self.owner, stop)
 
@@ -223,8 +225,8 @@ class App:
         control, meter = self.control, RateLimiter(self.rates, self.owner)
         control.report = partial(self.readiness.report_problem, "lineage")
         handover = await self.handover(control, meter, stop)
-        judge = partial(admit, policies=self.policies, templates=self.templates)
-        say = partial(apply, self.desks, self.policies)
+        judge = partial(check_event, policies=self.policies, templates=self.templates)
+        say = partial(apply_account_event, self.desks, self.policies)
         overtime, register = HandOverTasks(handover), PublisherRegister(self.publishers)
         intake = Intake(self.mailings, self.upkeep, broker, overtime, self.policies, register, judge, say)
         note = partial(self.publishers.save_broker_user, self.settings.broker_user)
@@ -293,7 +295,7 @@ class App:
 
         if operators is not None and self.settings.captures:
             operators.other = create_inbox(CaptureFolder(self.settings.data / "captured"))
-        judge = partial(admit, policies=self.policies, templates=self.templates)
+        judge = partial(check_event, policies=self.policies, templates=self.templates)
         site = Site(
             links=self.links,
             policies=self.policies,

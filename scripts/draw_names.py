@@ -1,4 +1,4 @@
-"""Draws identifiers at random, for a blind reading: `python scripts/draw_names.py SEED [COUNT]` prints name, file, kind."""
+"""Draws identifiers for a blind reading: `python scripts/draw_names.py SEED [COUNT]` prints name, file and kind."""
 
 import ast
 import random

@@ -10,8 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from mailer import bundled_files
-from mailer.actions.account_events import apply
-from mailer.actions.bounce import Bounces
+from mailer.actions.account_events import apply_account_event
+from mailer.actions.bounce import BounceJudge
 from mailer.database.connections import open_pool
 from mailer.database.statements import Pool
 from mailer.events import MessageEvent, validate_event
@@ -27,12 +27,12 @@ from mailer.pipeline.rates import RateLimiter
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import CATEGORIES
-from mailer.policy.frequency_counts import rates_of
+from mailer.policy.frequency_counts import frequency_counts
 from mailer.policy.identity import Identity
-from mailer.policy.jurisdiction import Law, load_law
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.jurisdiction import LawByCountry, load_law
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy, parse_policy
-from mailer.policy.retention import forgetful
+from mailer.policy.retention import non_retaining
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.dead_letters import DeadKind
 from mailer.ports.halts import CommitNotes
@@ -59,9 +59,9 @@ from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.stream_pauses import PostgresPauses
 from mailer.postgres.suppressions import PostgresSuppressions
 from mailer.postgres.timekeeping import PostgresTimekeeping
-from mailer.rendering.event_checks import admit
+from mailer.rendering.event_checks import check_event
 from mailer.rendering.mailing import RendererCache
-from mailer.rendering.signed_links import Links
+from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template_library import TemplateLibrary
 from tests.brokers import FakeBroker
 from tests.halts import FakeHalts
@@ -79,11 +79,11 @@ TEMPLATES = {
     "invitation": "invitation",
     "partner": "partner-offer",
 }
-ACCEPTED = Outcome(Result.ACCEPTED, 250, "2.0.0", "taken")
+ACCEPTED = Outcome(OutcomeKind.ACCEPTED, 250, "2.0.0", "taken")
 
 
 @cache
-def law() -> Law:
+def law() -> LawByCountry:
     """The shipped jurisdictions."""
     return load_law(bundled_files.tables("jurisdictions"))
 
@@ -103,7 +103,7 @@ def controllers() -> Mapping[str, str]:
 @cache
 def templates() -> TemplateLibrary:
     """The shipped templates."""
-    return TemplateLibrary.load(bundled_files.folder("templates"), policies())
+    return TemplateLibrary.load_library(bundled_files.folder("templates"), policies())
 
 
 def person(number: int, **values: Any) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def person(number: int, **values: Any) -> dict[str, Any]:
 def plain_event(to: Any, category: str = "newsletter", **values: Any) -> dict[str, Any]:
     """An event as JSON has it, with the context that its template needs."""
     brand = values.pop("brand", BRAND)
-    template = templates().get(brand, TEMPLATES[category])
+    template = templates().get_template(brand, TEMPLATES[category])
     assert template is not None
     return {
         "v": 1,
@@ -137,9 +137,9 @@ def make_event(to: Any, category: str = "newsletter", **values: Any) -> MessageE
 def new_mailing(event: MessageEvent, publisher: str = "key:shop", controller: str = BRAND) -> NewMailing:
     """The event as intake passes it on."""
     category = CATEGORIES[event.category]
-    template = templates().get(event.brand, event.template)
+    template = templates().get_template(event.brand, event.template)
     version, source = (template.version, template.source) if template else ("1", "{}")
-    return NewMailing(uuid7(), event, Identity.read(publisher), category, version, source, "2024", controller)
+    return NewMailing(uuid7(), event, Identity.parse_identity(publisher), category, version, source, "2024", controller)
 
 
 @dataclass
@@ -165,9 +165,9 @@ class FakeProcessor:
         outcomes = []
         for index, outgoing in enumerate(window):
             reason = permit(index)
-            outcomes.append(self.answer(outgoing) if reason is None else Outcome(Result.UNSENT, text=reason))
+            outcomes.append(self.answer(outgoing) if reason is None else Outcome(OutcomeKind.UNSENT, text=reason))
         self.sent += [
-            outgoing for outgoing, outcome in zip(window, outcomes, strict=True) if outcome.result is not Result.UNSENT
+            one for one, outcome in zip(window, outcomes, strict=True) if outcome.result is not OutcomeKind.UNSENT
         ]
         return outcomes
 
@@ -230,13 +230,13 @@ class World:
         self.inviters = PostgresInviters(pool, self.writers)
         self.partners = PostgresPartners(pool, KEY)
         self.ledger = LedgerExport(pool, KEY)
-        self.upkeep = PostgresTimekeeping(pool, self.ledger, self.writers, forgetful(policies().values()))
+        self.upkeep = PostgresTimekeeping(pool, self.ledger, self.writers, non_retaining(policies().values()))
         self.rights = PostgresRights(pool, self.hasher, self.standings, controllers())
         self.processors = PostgresProcessors(pool, self.writers)
         self.outbox = PostgresOutbox(pool)
         self.wishes = PostgresPendingRequests(pool, self.writers)
-        links = Links("https://mail.example", (KEY,))
-        self.desks = open_account_stores(pool, self.writers, self.hasher, links, controllers())
+        self.links = SignedLinks("https://mail.example", (KEY,))
+        self.desks = open_account_stores(pool, self.writers, self.hasher, self.links, controllers())
         self.letters = PostgresDeadLetters(pool, self.hasher)
         self.publishers = PostgresPublishers(pool, self.writers)
         self.rates = PostgresRates(pool, self.writers)
@@ -244,16 +244,16 @@ class World:
         self.stop = asyncio.Event()
         self.broker = FakeBroker()
         self.processor = FakeProcessor()
-        self.presses = RendererCache(self.policies, templates(), Links("https://mail.example", (KEY,)), None)
+        self.presses = RendererCache(self.policies, templates(), self.links, None)
 
     def open_deliveries(self, lease_seconds: float = 60) -> PostgresDeliveries:
         """The deliveries, with what the policies count."""
-        return PostgresDeliveries(self.pool, self.writers, rates_of(self.policies.values()), lease_seconds)
+        return PostgresDeliveries(self.pool, self.writers, frequency_counts(self.policies.values()), lease_seconds)
 
     def importer(self, brand: str = BRAND, controller: str = BRAND) -> PostgresImporter:
         """Writes people of a brand."""
         return PostgresImporter(
-            self.pool, self.writers, self.hasher, brand, controller, self.policies[brand].vocabulary
+            self.pool, self.writers, self.hasher, brand, controller, self.policies[brand].source_vocabulary
         )
 
     def handover(
@@ -267,14 +267,14 @@ class World:
         streams = BlockPauses(PostgresPauses(self.pool))
         routes = ProcessorRoutes(processors, self.halted.processor_halt_reason)
         gate = SendChecks(self.halted, routes, RateLimiter(self.rates, "worker"), streams)
-        bounces = Bounces(PostgresQuarantine(self.pool, self.writers, self.hasher))
+        bounces = BounceJudge(PostgresQuarantine(self.pool, self.writers, self.hasher))
         return HandOver(deliveries or self.deliveries, self.mailings, self.presses, gate, bounces, "worker", self.stop)
 
     def intake(self) -> Intake:
         """The intake, with the real judgement of events."""
-        judge = partial(admit, policies=self.policies, templates=templates())
+        judge = partial(check_event, policies=self.policies, templates=templates())
         over = HandOverTasks(self.handover())
-        say = partial(apply, self.desks, self.policies)
+        say = partial(apply_account_event, self.desks, self.policies)
         register = PublisherRegister(self.publishers)
         return Intake(self.mailings, self.upkeep, self.broker, over, self.policies, register, judge, say)
 

@@ -15,10 +15,10 @@ from mailer.ports.broker import HeaderName
 from mailer.ports.consents import Consent
 from mailer.ports.processor import OutgoingMessage
 from mailer.ports.uuids import uuid7
-from mailer.rendering.signed_links import Links
+from mailer.rendering.signed_links import SignedLinks
 from tests.factories import KEY, FakeReceived, World, policies, received, templates
 
-LINKS = Links("https://mail.example", (KEY,))
+LINKS = SignedLinks("https://mail.example", (KEY,))
 ADA: dict[str, Any] = {
     "ref": "ada",
     "email": "ada@people.example",
@@ -32,7 +32,7 @@ ADA: dict[str, Any] = {
 
 def event_of(brand: str, name: str, *people: dict[str, Any], **values: Any) -> dict[str, Any]:
     """An event with a shipped template's example as its context; without people, to Ada as she is known."""
-    template = templates().get(brand, name)
+    template = templates().get_template(brand, name)
     assert template is not None
     return {
         "v": 1,

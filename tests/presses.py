@@ -18,7 +18,7 @@ from mailer.ports.processor import Processor
 from mailer.ports.rates import AdmittedMessages, SendRequest
 from mailer.ports.stream_pauses import StreamPause
 from mailer.rendering.mailing import MailingRenderer, RendererCache
-from mailer.rendering.signed_links import Links
+from mailer.rendering.signed_links import SignedLinks
 from tests.factories import KEY, make_event, new_mailing, policies, templates
 from tests.halts import FakeHalts
 
@@ -52,7 +52,7 @@ def facts_of(category: str = "newsletter", **values: Any) -> MailingFacts:
 
 def press_of(category: str = "newsletter", **values: Any) -> MailingRenderer:
     """Its press."""
-    presses = RendererCache(policies(), templates(), Links("https://mail.example", (KEY,)), None)
+    presses = RendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
     return presses.add_renderer(facts_of(category, **values), None)
 
 

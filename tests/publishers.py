@@ -8,7 +8,7 @@ from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import Identity, IdentityKind
-from mailer.policy.publisher_rights import Read, Rights
+from mailer.policy.publisher_rights import PublisherRights, ReadRight
 from mailer.postgres.publishers import PostgresPublishers
 from tests.factories import KEY
 
@@ -17,14 +17,14 @@ BROKER_USERS = ("guest", "shop")
 """RabbitMQ's default user, as whom processes publish, and the one of messages that tests make themselves."""
 
 
-def everything(*brands: str) -> Rights:
+def everything(*brands: str) -> PublisherRights:
     """All that can be granted, for these brands, or for all."""
-    return Rights(frozenset(brands or BRANDS), frozenset(CATEGORIES), frozenset(KINDS), frozenset(Read))
+    return PublisherRights(frozenset(brands or BRANDS), frozenset(CATEGORIES), frozenset(KINDS), frozenset(ReadRight))
 
 
 def all_options(*brands: str) -> list[str]:
     """The same, as `mailer publishers add` takes it."""
-    granted = {"brand": brands or BRANDS, "category": CATEGORIES, "action": KINDS, "read": Read}
+    granted = {"brand": brands or BRANDS, "category": CATEGORIES, "action": KINDS, "read": ReadRight}
     return [word for what, names in granted.items() for one in names for word in (f"--{what}", one)]
 
 

@@ -15,7 +15,7 @@ class ChannelRefused(ValueError):
     """A wish for a channel that the brand does not have."""
 
 
-async def mark(
+async def set_account_flag(
     standings: StandingStore, brand: str, recipient_id: int, flag: StandingFlag, on: bool, source: str
 ) -> None:
     """Sets or clears a flag; at once, also for what is queued.
@@ -27,7 +27,7 @@ async def mark(
         raise UnknownRecipient(f"{brand} has no such recipient")
 
 
-async def reach_by(standings: StandingStore, policy: Policy, recipient_id: int, channel: str, source: str) -> None:
+async def set_channel(standings: StandingStore, policy: Policy, recipient_id: int, channel: str, source: str) -> None:
     """Obeys the channel that a person wishes: `email`, or another one, on which somebody tells them (paltalk06-08).
 
     Raises:
@@ -50,7 +50,7 @@ def check_channel(policy: Policy, channel: str) -> None:
         raise ChannelRefused(f"{policy.brand} reaches nobody by {channel}; its policy has {beside}")
 
 
-async def post_to(
+async def set_postal_address(
     standings: StandingStore, brand: str, recipient_id: int, lines: Sequence[str] | None, source: str
 ) -> None:
     """Keeps the postal address for a person's written notices, and for nothing else; None forgets it (interpals-18).
@@ -63,7 +63,7 @@ async def post_to(
         raise UnknownRecipient(f"{brand} has no such recipient")
 
 
-async def pays(
+async def set_paid_product(
     standings: StandingStore, brand: str, recipient_id: int, product: str | None, paid: bool, source: str
 ) -> None:
     """Notes whether an account pays for a product, or None: for every product, or for none (interpals-08).

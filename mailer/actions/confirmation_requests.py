@@ -11,7 +11,7 @@ from mailer.ports.consents import Consent
 from mailer.ports.pending_requests import Confirmation, PendingRequest, PendingRequests
 from mailer.rendering.autolinks import has_link
 from mailer.rendering.promotional_words import promotional_words
-from mailer.rendering.signed_links import ConfirmToken, Links
+from mailer.rendering.signed_links import ConfirmToken, SignedLinks
 
 CONFIRMATION = "confirm-subscription"
 """The template of the mail that asks for a confirmation."""
@@ -20,33 +20,33 @@ _WORDS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmations:
+class ConfirmationParts:
     """The parts that asking for a confirmation by mail takes."""
 
-    links: Links
+    links: SignedLinks
     wishes: PendingRequests
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ConfirmationAsked:
     """A mail asks for the confirmation; until it comes, nothing is given."""
 
     ref: str
 
 
-class NobodyToAsk(LookupError):
+class RecipientUnknown(LookupError):
     """The brand has no such recipient."""
 
 
-async def ask(
-    confirmations: Confirmations,
+async def ask_for_confirmation(
+    confirmations: ConfirmationParts,
     policy: Policy,
     recipient_id: int,
     wishes: Sequence[PendingRequest],
     evidence: Sequence[Consent] = (),
     *,
     by_owner: bool = True,
-) -> Asked:
+) -> ConfirmationAsked:
     """Asks a person to confirm, by one mail a day at most; what is asked for meanwhile is on the same mail's page.
 
     Args:
@@ -60,7 +60,7 @@ async def ask(
     Raises:
         NobodyToAsk: the brand has no such recipient.
     """
-    requested = _requested(wishes, policy.default_locale)
+    requested = _requests_in_words(wishes, policy.default_locale)
 
     def letter(made: Confirmation) -> BrokerMessage:
         token = ConfirmToken(policy.brand, recipient_id, made.id, made.generation)
@@ -71,7 +71,7 @@ async def ask(
             template=CONFIRMATION,
             to=Refs(refs=(made.ref,)),
             send_at=made.at,
-            context={"confirm_url": confirmations.links.confirm(token), "requested": requested},
+            context={"confirm_url": confirmations.links.confirm_link(token), "requested": requested},
         )
         return BrokerMessage(event.to_json(), event.routing_key, event.id, {HeaderName.PUBLISHER: str(ITSELF)})
 
@@ -79,11 +79,11 @@ async def ask(
         policy.brand, recipient_id, wishes, letter, evidence, by_owner=by_owner
     )
     if asked is None:
-        raise NobodyToAsk(f"{policy.brand} has no such recipient")
-    return Asked(asked.ref)
+        raise RecipientUnknown(f"{policy.brand} has no such recipient")
+    return ConfirmationAsked(asked.ref)
 
 
-def _requested(wishes: Sequence[PendingRequest], locale: str) -> str:
+def _requests_in_words(wishes: Sequence[PendingRequest], locale: str) -> str:
     """The words that the mail repeats: none with an address, or that promote, to whomever the asker named."""
     told = (wish.words for wish in wishes if wish.words and not has_link(wish.words))
     said = ", ".join(words for words in told if not any(promotional_words(words, locale)))[:_WORDS]

@@ -10,7 +10,9 @@ class DisclosureRefused(ValueError):
 
 
 @rule("disclosure", "interpals-12; GDPR Art. 15(1)(c)")
-async def disclose(rights: RightsStore, brand: str, recipient_id: int, disclosure: Disclosure, actor: str) -> None:
+async def record_disclosure(
+    rights: RightsStore, brand: str, recipient_id: int, disclosure: Disclosure, actor: str
+) -> None:
     """Each disclosure is on record: which kinds of data, to which authority, under which reference, by whom.
 
     Raises:

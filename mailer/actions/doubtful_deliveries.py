@@ -23,27 +23,29 @@ async def end_doubted(held: HeldDeliveries, deliveries: DeliveryStore, mailing_i
     ended = 0
     while some := await held.list_doubtful(mailing_id, _AT_ONCE):
         # Where one has just changed its state, all are read again.
-        if not await deliveries.commit_moves(None, [_move(one) for one in some], [_entry(one, by) for one in some]):
+        if not await deliveries.commit_moves(
+            None, [_end_move(one) for one in some], [_end_entry(one, by) for one in some]
+        ):
             ended += len(some)
     return ended
 
 
-def _fate(one: DoubtfulDelivery) -> tuple[DeliveryState, str]:
+def _end_state(one: DoubtfulDelivery) -> tuple[DeliveryState, str]:
     category = CATEGORIES.get(one.category)
     if category is None or category.written_fallback:  # what is unknown counts as the strictest
         return DeliveryState.DIVERTED, WRITTEN
     return DeliveryState.FAILED, IN_DOUBT
 
 
-def _move(one: DoubtfulDelivery) -> DeliveryMove:
-    state, reason = _fate(one)
+def _end_move(one: DoubtfulDelivery) -> DeliveryMove:
+    state, reason = _end_state(one)
     return DeliveryMove(
         one.mailing_id, one.recipient_id, one.attempt, DeliveryState.HELD, state, reason, from_reason=IN_DOUBT
     )
 
 
-def _entry(one: DoubtfulDelivery, by: str) -> LedgerEntry:
-    state, _ = _fate(one)
+def _end_entry(one: DoubtfulDelivery, by: str) -> LedgerEntry:
+    state, _ = _end_state(one)
     return LedgerEntry(
         EntryKind.OUTCOME,
         one.brand,

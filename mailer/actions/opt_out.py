@@ -5,7 +5,7 @@ from uuid import UUID
 
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
-from mailer.policy.scopes import can_be_left, category_of, scopes_of
+from mailer.policy.scopes import can_be_left, category_of_scope, describe_scopes
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.standings import OptOutResult, StandingStore
 from mailer.ports.suppressions import SuppressionStore
@@ -19,7 +19,7 @@ class OptOutRefused(Exception):
     """What was to be left cannot be left, or nobody is there to leave it."""
 
 
-async def opt_out(
+async def record_opt_out(
     standings: StandingStore, policy: Policy, recipient_id: int, scope: str, source: str, mailing_id: UUID | None = None
 ) -> OptOutResult:
     """Leaves a category, a topic, a purpose, a partner, or all optional mail of the brand. At once, and for ever.
@@ -56,11 +56,11 @@ def check_scope(policy: Policy, scope: str) -> None:
     if not can_be_left(policy, scope):
         raise OptOutRefused(
             f"{scope} mail of {policy.brand} is not optional; "
-            f"what can be left is {scopes_of(policy)} or {EVERYTHING_OPTIONAL}"
+            f"what can be left is {describe_scopes(policy)} or {EVERYTHING_OPTIONAL}"
         )
 
 
-async def undo_press(suppressions: SuppressionStore, press: UndoToken, now: datetime) -> bool:
+async def undo_opt_out(suppressions: SuppressionStore, press: UndoToken, now: datetime) -> bool:
     """Ends the opt-out that one press made, for who pressed by mistake; nothing that was left before or since.
 
     Args:
@@ -79,9 +79,9 @@ async def undo_press(suppressions: SuppressionStore, press: UndoToken, now: date
 
 
 @rule("own-preference", "interpals-09", idle=EVERYTHING_OPTIONAL)
-def scope_left(policy: Policy, category: str) -> str:
+def scope_of_link(policy: Policy, category: str) -> str:
     """A link leaves the category of its mail and nothing else, so that each has a preference of its own.
 
     The category may have gone from the policy since the link was sent: then all that is optional is left.
     """
-    return category if category_of(policy, category) is not None else EVERYTHING_OPTIONAL
+    return category if category_of_scope(policy, category) is not None else EVERYTHING_OPTIONAL

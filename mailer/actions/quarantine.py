@@ -17,7 +17,7 @@ class JudgementRefused(ValueError):
     """A judgement that cannot be made; the message says why."""
 
 
-async def settle(
+async def settle_refusals(
     quarantine: QuarantineStore,
     deliveries: DeliveryStore,
     selection: RefusalSelection,
@@ -41,15 +41,15 @@ async def settle(
         if verdict is RefusalVerdict.BELIEVED:
             await quarantine.believe_cases(cases, by)
         now = datetime.now(UTC)
-        moves = [move for case in cases if (move := _move(case, verdict, now))]
+        moves = [move for case in cases if (move := _verdict_move(case, verdict, now))]
         # Where one has just changed its state, all are read again.
-        if not await deliveries.commit_moves(None, moves, [_entry(case, verdict, by) for case in cases]):
+        if not await deliveries.commit_moves(None, moves, [_verdict_entry(case, verdict, by) for case in cases]):
             await quarantine.close_cases(cases, verdict, by)
             judged += len(cases)
     return judged
 
 
-def _move(case: RefusalCase, verdict: RefusalVerdict, now: datetime) -> DeliveryMove | None:
+def _verdict_move(case: RefusalCase, verdict: RefusalVerdict, now: datetime) -> DeliveryMove | None:
     """What becomes of the delivery; nothing, if it has been tried again since, or has failed and stays so."""
     if case.state is None or (verdict is RefusalVerdict.BELIEVED and case.state is DeliveryState.FAILED):
         return None
@@ -66,7 +66,7 @@ def _move(case: RefusalCase, verdict: RefusalVerdict, now: datetime) -> Delivery
     )
 
 
-def _entry(case: RefusalCase, verdict: RefusalVerdict, by: str) -> LedgerEntry:
+def _verdict_entry(case: RefusalCase, verdict: RefusalVerdict, by: str) -> LedgerEntry:
     return LedgerEntry(
         EntryKind.OUTCOME,
         case.brand,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mailer.policy.policy_file import Policy
-from mailer.policy.scopes import can_be_left, scopes_of
+from mailer.policy.scopes import can_be_left, describe_scopes
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.suppressions import NewSuppression, SuppressionStore
 
@@ -21,7 +21,7 @@ class SuppressionRefused(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class SuppressionImport:
     """What an import of suppressions came to."""
 
     taken: int
@@ -36,33 +36,39 @@ async def object_to_marketing(
     Raises:
         SuppressionRefused: the brand has no such recipient.
     """
-    await _suppress(suppressions, policy, recipient_id, NewSuppression(EVERYTHING_OPTIONAL, OBJECTION, source, actor))
+    await _suppress_recipient(
+        suppressions, policy, recipient_id, NewSuppression(EVERYTHING_OPTIONAL, OBJECTION, source, actor)
+    )
 
 
-async def suppress(suppressions: SuppressionStore, policy: Policy, recipient_id: int, new: NewSuppression) -> None:
+async def suppress_recipient(
+    suppressions: SuppressionStore, policy: Policy, recipient_id: int, new: NewSuppression
+) -> None:
     """Records an opt-out that an operator was told, or a complaint; for ever, or until its time has passed.
 
     Raises:
         SuppressionRefused: nobody is named, the scope cannot be left, its time is over, or nobody is there.
     """
-    check(policy, new)
-    await _suppress(suppressions, policy, recipient_id, new)
+    check_suppression(policy, new)
+    await _suppress_recipient(suppressions, policy, recipient_id, new)
 
 
-async def take_over(
+async def import_suppressed_addresses(
     suppressions: SuppressionStore, policy: Policy, addresses: Sequence[tuple[str, NewSuppression]]
-) -> Taken:
+) -> SuppressionImport:
     """Records what another system suppresses; of an address that is nobody's here, only the hash is kept.
 
     Raises:
         SuppressionRefused: one of them cannot be recorded.
     """
     for _, new in addresses:
-        check(policy, new)
-    return Taken(len(addresses), await suppressions.suppress_addresses(policy.brand, policy.controller.id, addresses))
+        check_suppression(policy, new)
+    return SuppressionImport(
+        len(addresses), await suppressions.suppress_addresses(policy.brand, policy.controller.id, addresses)
+    )
 
 
-async def lift(
+async def lift_suppression(
     suppressions: SuppressionStore, policy: Policy, id: int, actor: str, reason: str, *, by_owner: bool = False
 ) -> None:
     """Ends a suppression, for all who share the address. The record stays, with who ended it and why.
@@ -81,7 +87,7 @@ async def lift(
         raise SuppressionRefused(f"suppression {id} ended already")
 
 
-def check(policy: Policy, new: NewSuppression) -> None:
+def check_suppression(policy: Policy, new: NewSuppression) -> None:
     """Whether it may be recorded.
 
     Raises:
@@ -89,7 +95,7 @@ def check(policy: Policy, new: NewSuppression) -> None:
     """
     if not can_be_left(policy, new.scope):
         raise SuppressionRefused(
-            f"scope: {new.scope!r} cannot be left; it takes {scopes_of(policy)} or {EVERYTHING_OPTIONAL}"
+            f"scope: {new.scope!r} cannot be left; it takes {describe_scopes(policy)} or {EVERYTHING_OPTIONAL}"
         )
     if new.reason not in TAKEN_OVER:
         raise SuppressionRefused(f"reason: {new.reason!r} is none of {', '.join(TAKEN_OVER)}")
@@ -103,6 +109,8 @@ def check(policy: Policy, new: NewSuppression) -> None:
         raise SuppressionRefused("expires_at is over already")
 
 
-async def _suppress(suppressions: SuppressionStore, policy: Policy, recipient_id: int, new: NewSuppression) -> None:
+async def _suppress_recipient(
+    suppressions: SuppressionStore, policy: Policy, recipient_id: int, new: NewSuppression
+) -> None:
     if not await suppressions.suppress_recipient(policy.brand, recipient_id, new):
         raise SuppressionRefused(f"{policy.brand} has no such recipient")

@@ -87,7 +87,7 @@ async def _examine(current: Settings, lookup: Lookup) -> AsyncIterator[Finding]:
         return
     for text in signing_keys.exposed(current):
         yield warning("private files", text)
-    keys = {domain: signer.records() for domain, signer in signers.items()}
+    keys = {domain: signer.dns_records() for domain, signer in signers.items()}
     for finding in await _mail(lookup, to, list(_domains(policies, keys))):
         yield finding
 

@@ -22,8 +22,8 @@ from mailer.ports.mailings import MailingStatus
 from mailer.ports.processor_states import ProcessorState
 from mailer.ports.rights import MailingCoverage
 from mailer.postgres.coverage import read_coverage as coverage_of
-from mailer.rendering.localized_texts import say_lacking
-from mailer.rendering.template_library import restore
+from mailer.rendering.localized_texts import describe_missing_languages
+from mailer.rendering.template_library import restore_template
 
 app = typer.Typer(help="Mailings: list, show, approve, pause, resume, cancel, end, coverage.", no_args_is_help=True)
 
@@ -218,7 +218,11 @@ async def _lacking(app: App, status: MailingStatus) -> list[str]:
     if facts is None or policy is None or not any(isinstance(value, dict) for value in facts.context.values()):
         return []
     source = await app.mailings.read_template_source(facts.template_version)
-    return list(say_lacking(restore(policy, facts.template, source), facts.context)) if source else []
+    return (
+        list(describe_missing_languages(restore_template(policy, facts.template, source), facts.context))
+        if source
+        else []
+    )
 
 
 async def _unknown(app: App, status: MailingStatus) -> list[str]:
@@ -230,7 +234,7 @@ async def _unknown(app: App, status: MailingStatus) -> list[str]:
         missing = f"no policy here lets {status.brand} send {status.category} mail"
     elif (
         told is not None
-        and app.templates.get(status.brand, told.template) is None
+        and app.templates.get_template(status.brand, told.template) is None
         and await app.mailings.read_template_source(told.template_version) is None
     ):
         missing = f"the template {status.brand}/{told.template} is not here"

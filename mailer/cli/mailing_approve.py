@@ -14,7 +14,7 @@ from mailer.cli.shared import AsJson, fail, note_actor, out, print_json, with_ap
 from mailer.pipeline.release_preview import ReleasePreview, preview_release
 from mailer.ports.halts import MailingRefused
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
-from mailer.rendering.localized_texts import say_lacking
+from mailer.rendering.localized_texts import describe_missing_languages
 from mailer.rendering.mailing import MailingRenderer, RendererCache, UnknownTemplate
 
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="Its own id, or its event's.")]
@@ -55,7 +55,7 @@ def approve(
         if not json:
             out.print(f"Of {foreseen.total_recipients:,} recipients: {', '.join(_says(foreseen)) or 'none'}.")
         await app.mailings.release_mailing(status.id, by)
-        return foreseen, list(say_lacking(press.template, press.facts.context))
+        return foreseen, list(describe_missing_languages(press.template, press.facts.context))
 
     try:
         foreseen, lacks = with_app(act)

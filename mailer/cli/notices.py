@@ -10,8 +10,8 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.notices import finish, give_back
-from mailer.actions.notices import take as take_some
+from mailer.actions.notices import finish_notices, return_notices
+from mailer.actions.notices import take_notices as take_some
 from mailer.app import App
 from mailer.cli.mailing_lookup import mailing_id
 from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
@@ -167,7 +167,7 @@ def done(
         fail(f"--day: {day!r} is no day; write it as 2026-12-24", 2)
     _say(
         "done",
-        _run(lambda app: finish(PostgresNotices(app.pool, app.writers), ids, who, reference, when, today)),
+        _run(lambda app: finish_notices(PostgresNotices(app.pool, app.writers), ids, who, reference, when, today)),
         json,
     )
 
@@ -182,7 +182,9 @@ def return_(
 ) -> None:
     """Records that letters came back, or people were not reached: open again, or given up."""
     who = person(by)
-    returned = _run(lambda app: give_back(PostgresNotices(app.pool, app.writers), ids, who, reason, is_final=final))
+    returned = _run(
+        lambda app: return_notices(PostgresNotices(app.pool, app.writers), ids, who, reason, is_final=final)
+    )
     _say("returned" if final else "open", returned, json)
 
 

@@ -9,18 +9,18 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.explanations import Found, spans
+from mailer.actions.explanations import ExplanationFacts, held_spans
 from mailer.app import App
 from mailer.cli.explanation_output import as_json, print_found
 from mailer.cli.mailing_lookup import find_mailings
 from mailer.cli.processor_routes import no_route
 from mailer.cli.shared import AsJson, fail, print_json, with_app
 from mailer.input_types import moment, named_moment
-from mailer.policy.deciding import decide, facts_of
+from mailer.policy.deciding import decide, decision_facts
 from mailer.policy.decision import Mailing
-from mailer.policy.past_standing import Past, standing_at
+from mailer.policy.past_standing import PastStanding, standing_at
 from mailer.policy.policy_file import Policy
-from mailer.policy.policy_library import in_force
+from mailer.policy.policy_library import version_in_force
 from mailer.policy.standing import Standing
 from mailer.ports.consents import ConsentRecord
 from mailer.ports.suppressions import Suppression
@@ -92,7 +92,7 @@ def explain(
         fail(str(error), 2)
     asked = _Asked(recipient, brand, template, mailing, topic, partner, inviter, product, when)
 
-    async def act(app: App) -> Found:
+    async def act(app: App) -> ExplanationFacts:
         return await _find(app, asked)
 
     try:
@@ -114,7 +114,7 @@ def _when(text: str) -> datetime:
     return named_moment("--on", text)
 
 
-async def _find(app: App, asked: _Asked) -> Found:
+async def _find(app: App, asked: _Asked) -> ExplanationFacts:
     """Gathers what the answer needs."""
     id_, asked = await _known_mailing(app, asked)
     person, mail = await _person_and_mail(app, asked, id_)
@@ -131,11 +131,11 @@ async def _find(app: App, asked: _Asked) -> Found:
     policy = _policy_on(mail.policy, asked.on) if asked.on and past else mail.policy
     standing, at = past.standing if past else row.standing, asked.on or now
     obstacle = None if past else await no_route(app, policy, mailing.purpose, mailing.category.lane)
-    return Found(
+    return ExplanationFacts(
         who=person.ref if "@" not in person.ref else f"recipient {person.id}",
         template=mail.template,
         mailing=id_,
-        facts=facts_of(mailing, standing, policy, at),
+        facts=decision_facts(mailing, standing, policy, at),
         decision=decide(mailing, standing, policy, at),
         past=past is not None,
         untold=past.untold if past else (),
@@ -174,7 +174,7 @@ async def _person_and_mail(app: App, asked: _Asked, mailing: UUID | None) -> tup
     brands = [asked.brand] if asked.brand else list(app.policies)
     mails = {brand: mail for brand in brands if (mail := await _mail(app, brand, asked, mailing)) is not None}
     if not mails and asked.brand:
-        names = ", ".join(app.templates.names(asked.brand))
+        names = ", ".join(app.templates.template_names(asked.brand))
         raise _Unexplained(f"--template: {asked.brand} has no {asked.template}; it has {names}")
     if not mails:
         raise _Unexplained(f"--template: no brand has {asked.template}; `mailer templates check` shows them")
@@ -196,7 +196,7 @@ async def _person_and_mail(app: App, asked: _Asked, mailing: UUID | None) -> tup
 
 async def _mail(app: App, brand: str, asked: _Asked, mailing: UUID | None) -> _Mail | None:
     """The mail that is asked about, as a decision at a brand sees it; None: the brand has no such template."""
-    policy, template = app.policies[brand], app.templates.get(brand, asked.template or "")
+    policy, template = app.policies[brand], app.templates.get_template(brand, asked.template or "")
     if template is None:
         return None
     category = policy.category(template.category)
@@ -227,7 +227,7 @@ async def _past(
     now: Standing,
     stops: Sequence[Suppression],
     consents: Sequence[ConsentRecord],
-) -> Past:
+) -> PastStanding:
     """The standing as it was, as far as the record tells it."""
     when = asked.on or datetime.now(UTC)
     if when < person.since:
@@ -235,14 +235,14 @@ async def _past(
             f"--on: they became known on {person.since:%Y-%m-%d %H:%M:%SZ}; before, nothing is on record"
         )
     return standing_at(
-        now, await app.records.read_standing_changes(person.brand, person.id), [*spans(stops, consents)], when
+        now, await app.records.read_standing_changes(person.brand, person.id), [*held_spans(stops, consents)], when
     )
 
 
 def _policy_on(policy: Policy, moment: datetime) -> Policy:
     """The brand's version in force at a moment."""
     day = moment.astimezone(UTC).date()
-    if all(version.effective > day for version in policy.versions):
-        first = min(version.effective for version in policy.versions)
+    if all(version.effective > day for version in policy.all_versions):
+        first = min(version.effective for version in policy.all_versions)
         raise _Unexplained(f"--on: {policy.brand} had no policy before {first}")
-    return in_force(policy.versions, day)
+    return version_in_force(policy.all_versions, day)

@@ -8,7 +8,7 @@ from mailer.app import App
 from mailer.cli import stop_start
 from mailer.cli.mailing_lookup import mailing_id
 from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, settings, table, with_app
-from mailer.policy.setup_faults import checks, checks_of_status
+from mailer.policy.setup_faults import setup_checks, setup_checks_by_status
 from mailer.ports.halts import Halt, HaltScope, MailingRefused
 from mailer.ports.processor_states import ProcessorState
 from mailer.ports.rights import DataHolder, DataKeeper, ProcessorPurge
@@ -166,7 +166,7 @@ def _show(states: list[ProcessorState], streams: list[StreamPause]) -> None:
 
 
 def _stream(pause: StreamPause) -> dict[str, object]:
-    status = next((word for word in pause.says.split() if checks_of_status(word)), None)
+    status = next((word for word in pause.says.split() if setup_checks_by_status(word)), None)
     return {
         "processor": pause.processor,
         "category": pause.category,
@@ -174,7 +174,7 @@ def _stream(pause: StreamPause) -> dict[str, object]:
         "until": pause.until,
         "reason": pause.reason,
         "says": pause.says or None,
-        "check": checks(status, pause.says) if pause.reason == SET_UP else None,
+        "check": setup_checks(status, pause.says) if pause.reason == SET_UP else None,
     }
 
 

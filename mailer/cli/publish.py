@@ -16,7 +16,7 @@ import typer
 
 from mailer import publishing
 from mailer.accounts import AccountEvent, parse_any
-from mailer.actions.account_events import check
+from mailer.actions.account_events import check_account_event
 from mailer.app import database, load_policies, load_templates
 from mailer.cli.shared import AsJson, acting, fail, fail_all, note, out, print_json, run, settings
 from mailer.cli.stop_start import By, person
@@ -28,13 +28,13 @@ from mailer.input_types import read_json
 from mailer.ledger.writers import LedgerWriters
 from mailer.pipeline.publisher_rights import required_right
 from mailer.policy.policy_file import Policy
-from mailer.policy.publisher_rights import refusal
+from mailer.policy.publisher_rights import right_refusal
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.outbox import UNREACHABLE
 from mailer.postgres.published_events import PublishedEvents
 from mailer.postgres.publishers import PostgresPublishers
-from mailer.rendering.event_checks import admit
-from mailer.rendering.localized_texts import say_lacking
+from mailer.rendering.event_checks import check_event
+from mailer.rendering.localized_texts import describe_missing_languages
 from mailer.settings import Settings, SettingsError
 
 WAIT_SECONDS = 60
@@ -182,10 +182,10 @@ def _check(current: Settings, lines: Sequence[_Line], lacks: list[str]) -> Itera
     for line in lines:
         try:
             if isinstance(line.event, MessageEvent):
-                template = admit(line.event, policies, templates)
-                lacks += (line.place + said for said in say_lacking(template, line.event.context))
+                template = check_event(line.event, policies, templates)
+                lacks += (line.place + said for said in describe_missing_languages(template, line.event.context))
             else:
-                check(policies, line.event)
+                check_account_event(policies, line.event)
         except EventRefused as refusal:
             yield from (line.place + problem for problem in refusal.problems)
 
@@ -246,7 +246,7 @@ async def _find_lacking(
     """Finds the rights that who publishes lacks, as intake does."""
     identity, known = acting(), await publishers.all_publishers()
     wishes = [(line, required_right(policies, line.event)) for line in lines]
-    said = [(line, refusal(identity, known.get(identity), wish)) for line, wish in wishes if wish is not None]
+    said = [(line, right_refusal(identity, known.get(identity), wish)) for line, wish in wishes if wish is not None]
     return [f"{line.place}{why}" for line, why in said if why]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.quarantine import JudgementRefused, settle
+from mailer.actions.quarantine import JudgementRefused, settle_refusals
 from mailer.app import App
 from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, with_app
 from mailer.input_types import named_moment
@@ -86,7 +86,7 @@ def _settle(
     selection = RefusalSelection(processor, domain.lower() if domain else None, begin, end)
 
     async def act(app: App) -> int:
-        return await settle(app.quarantine, app.deliveries, selection, verdict, by)
+        return await settle_refusals(app.quarantine, app.deliveries, selection, verdict, by)
 
     try:
         judged = with_app(act)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar, get_args
 
 import typer
 
-from mailer.actions.csv_rows import FileRefused
+from mailer.actions.csv_rows import FileUnusable
 from mailer.app import App
 from mailer.cli.import_files import policy_of
 from mailer.cli.mailing_lookup import mailing_id
@@ -204,5 +204,5 @@ def _day(text: str) -> date:
 def _run(act: Callable[[App], Awaitable[_T]]) -> _T:
     try:
         return with_app(act)
-    except (FileRefused, MailingRefused, _Refused) as error:
+    except (FileUnusable, MailingRefused, _Refused) as error:
         fail(str(error), 2)

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.actions.csv_rows import FileRefused
+from mailer.actions.csv_rows import FileUnusable
 from mailer.app import App
 from mailer.cli.import_files import known_ref, policy_of
 from mailer.cli.shared import AsJson, facts, fail, moment, print_json, table, with_app
-from mailer.policy.policy_versions import describe
+from mailer.policy.policy_versions import describe_versions
 from mailer.policy.standing import Standing
 from mailer.postgres.recipient_lookup import ListedRecipient, RecipientLookup
 
@@ -35,7 +35,7 @@ def list_(brand: Brand, limit: Limit = 20, after: After = 0, json: AsJson = Fals
 
     try:
         _show(with_app(act), json)
-    except FileRefused as error:
+    except FileUnusable as error:
         fail(str(error), 2)
 
 
@@ -53,7 +53,7 @@ def find(
 
     try:
         found = with_app(act)
-    except FileRefused as error:
+    except FileUnusable as error:
         fail(str(error), 2)
     if not found:
         where = f"{brand} has" if brand else "no brand has"
@@ -76,7 +76,7 @@ def show(
 
     try:
         listed, standing = with_app(act)
-    except FileRefused as error:
+    except FileUnusable as error:
         fail(str(error), 2)
     found = _all(listed, standing)
     if json:
@@ -114,8 +114,8 @@ def _all(listed: ListedRecipient, standing: Standing | None) -> dict[str, Any]:
     if standing is not None:
         found |= {
             "consents": sorted(standing.consents),
-            "source": describe(standing.source),
-            "collected_under": describe(standing.collected_under),
+            "source": describe_versions(standing.source),
+            "collected_under": describe_versions(standing.collected_under),
             "channel": standing.channel,
             "products": sorted(standing.products),
             "noted": [name for name in _MARKS if getattr(standing, name)],

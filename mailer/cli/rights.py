@@ -9,13 +9,13 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from mailer.accounts import validate_account
-from mailer.actions.account_events import carry_out
+from mailer.actions.account_events import apply_to_recipient
 from mailer.actions.account_flags import UnknownRecipient
 from mailer.actions.disclosure import DisclosureRefused
-from mailer.actions.disclosure import disclose as note_disclosure
-from mailer.actions.legal_hold import HoldRefused, lift_hold
-from mailer.actions.legal_hold import hold as set_hold
-from mailer.actions.rights import export as copy_of
+from mailer.actions.disclosure import record_disclosure as note_disclosure
+from mailer.actions.legal_hold import HoldRefused, lift_legal_hold
+from mailer.actions.legal_hold import set_legal_hold as set_hold
+from mailer.actions.rights import export_data as copy_of
 from mailer.app import App
 from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, with_app
 from mailer.policy.policy_file import Policy
@@ -198,7 +198,7 @@ def hold(
 
     async def act(app: App, policy: Policy, id_: int) -> None:
         if lift:
-            await lift_hold(app.rights, policy.brand, id_, reference, by)
+            await lift_legal_hold(app.rights, policy.brand, id_, reference, by)
         else:
             await set_hold(app.rights, policy.brand, id_, reference, by, named=named)
 
@@ -225,7 +225,7 @@ def _say(brand: str, ref: str, **event: Any) -> ErasureResult | None:
 
     async def act(app: App, policy: Policy, id_: int) -> ErasureResult | None:
         said = validate_account({"v": 1, "id": uuid7().hex, "brand": policy.brand, "ref": ref, **event})
-        return await carry_out(app.desks, policy, id_, said, app.writers.actor or _SOURCE, _SOURCE)
+        return await apply_to_recipient(app.desks, policy, id_, said, app.writers.actor or _SOURCE, _SOURCE)
 
     return _with_person(brand, ref, act)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.csv_rows import FileRefused
+from mailer.actions.csv_rows import FileUnusable
 from mailer.app import App
 from mailer.cli.import_files import policy_of
 from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, user, with_app
@@ -93,7 +93,7 @@ def start(
 
 
 async def _go_on(app: App, after_restore: AfterRestore, by: str) -> tuple[UUID, int]:
-    optional = [category for category in CATEGORIES.values() if category.optional]
+    optional = [category for category in CATEGORIES.values() if category.is_optional]
     begun = await app.halts.begin_lineage(by, optional if after_restore is AfterRestore.END else None)
     await app.control.query_halts()  # and remembers the new lineage
     return begun
@@ -121,7 +121,7 @@ def halt_one(scope: HaltScope, key: str, by: str, reason: str, json: bool) -> No
 
     try:
         say_paused(key, with_app(act), json)
-    except FileRefused as error:
+    except FileUnusable as error:
         fail(str(error), 2)
 
 

@@ -30,4 +30,4 @@ def _is_reachable(row: DeliveryRow, press: MailingRenderer, now: datetime) -> bo
     except Exception as error:  # it is met again, and settled, when the row is prepared
         log.debug("a row could not be looked at", error=type(error).__name__)
         return False
-    return isinstance(decision, Hold) or (isinstance(decision, Send) and decision.category.optional)
+    return isinstance(decision, Hold) or (isinstance(decision, Send) and decision.category.is_optional)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from mailer.policy.category import Category, Lane
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.setup_faults import checks, checks_of_status
-from mailer.policy.smtp_replies import scrub
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.setup_faults import setup_checks, setup_checks_by_status
+from mailer.policy.smtp_replies import scrub_reply
 from mailer.ports.stream_pauses import SET_UP, StreamPause, StreamPauses
 from mailer.telemetry import log
 
@@ -78,7 +78,7 @@ class BlockPauses:
             outcomes: of the same messages.
         """
         blocked = self._streams_to_pause(processor, sent, outcomes)
-        broken = [pair for pair in zip(sent, outcomes, strict=True) if pair[1].result is Result.SET_UP]
+        broken = [pair for pair in zip(sent, outcomes, strict=True) if pair[1].result is OutcomeKind.SET_UP]
         if not blocked and not broken:
             return
         try:
@@ -98,7 +98,7 @@ class BlockPauses:
         """Stops streams at domains that find our set-up broken, and pages whoever can mend it, once."""
         pauses: dict[Stream, StreamPause] = {}
         for (category, domain), outcome in broken:
-            says = scrub(f"{outcome.code} {outcome.text}")
+            says = scrub_reply(f"{outcome.code} {outcome.text}")
             if self._told.get((processor, domain), now) <= now:
                 self._told[processor, domain] = now + STOP
                 log.error(
@@ -106,7 +106,7 @@ class BlockPauses:
                     processor=processor,
                     category=category.name,
                     says=says,
-                    check=checks(outcome.status, says),
+                    check=setup_checks(outcome.status, says),
                 )
             stream = processor, category.name, domain
             if category.lane is not Lane.BREACH and self._is_domain_wide(stream, outcome):
@@ -116,7 +116,7 @@ class BlockPauses:
 
     def _is_domain_wide(self, stream: Stream, outcome: Outcome) -> bool:
         """Tells whether the domain says so: words alone may be a single mailbox's own, unless they come in a row."""
-        if checks_of_status(outcome.status) is None:
+        if setup_checks_by_status(outcome.status) is None:
             self._streaks[stream] += 1
             if self._streaks[stream] < STREAK:
                 return False
@@ -146,12 +146,12 @@ class BlockPauses:
         found: dict[Stream, None] = {}
         for (category, domain), outcome in zip(sent, outcomes, strict=True):
             # Without a reply, it was refused here.
-            if outcome.result is Result.BLOCKED and outcome.code and category.lane is not Lane.BREACH:
+            if outcome.result is OutcomeKind.BLOCKED and outcome.code and category.lane is not Lane.BREACH:
                 stream = processor, category.name, domain
                 self._streaks[stream] += 1
                 if self._streaks[stream] >= STREAK:
                     del self._streaks[stream]
                     found[stream] = None
-            elif self._streaks and outcome.result in (Result.ACCEPTED, Result.REFUSED):
+            elif self._streaks and outcome.result in (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED):
                 self._streaks.pop((processor, category.name, domain), None)
         return found

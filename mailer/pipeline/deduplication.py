@@ -7,7 +7,7 @@ from uuid import UUID
 
 from mailer.policy.frequency_counts import may_count
 from mailer.ports.deliveries import IN_DOUBT, DeliveryRow, DeliveryState, TextCarrier
-from mailer.rendering.mailboxes import mailbox, relatives
+from mailer.rendering.mailboxes import canonical_mailbox, owner_mailboxes
 from mailer.rendering.mailing import MailingRenderer
 
 Key = tuple[UUID, int]
@@ -80,7 +80,7 @@ def single_use_keys(rows: Sequence[DeliveryRow], presses: Mapping[UUID, MailingR
     for row in rows if counted or invites else ():
         things: set[object] = {row.recipient_id} if row.mailing_id in counted else set()
         if row.mailing_id in invites and row.standing.address:
-            things.update((mailbox(row.standing.address), *relatives(row.standing.address)))
+            things.update((canonical_mailbox(row.standing.address), *owner_mailboxes(row.standing.address)))
         if things:
             found[row.mailing_id, row.recipient_id] = things
     return found

@@ -102,7 +102,7 @@ def unclaimed_move(
 def log_held_deliveries(mailing_id: UUID, category: str, place: str, deliveries: int) -> None:
     """Tells operators of deliveries that a bug holds back; an unknown category counts as mandatory."""
     if deliveries:
-        kind = "optional" if category in CATEGORIES and CATEGORIES[category].optional else "mandatory"
+        kind = "optional" if category in CATEGORIES and CATEGORIES[category].is_optional else "mandatory"
         HELD_BY_BUGS.labels(kind).inc(deliveries)
         log.error(
             "deliveries are held by a bug; once it is mended, `mailer mailing resume` has them tried again",

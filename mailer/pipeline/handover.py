@@ -11,7 +11,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from uuid import UUID
 
-from mailer.actions.bounce import Bounces
+from mailer.actions.bounce import BounceJudge
 from mailer.crash_points import CrashPoint, reach
 from mailer.pipeline.audience_reach import note_audience_reach
 from mailer.pipeline.deduplication import Key, single_use_keys, split_into_windows
@@ -24,7 +24,7 @@ from mailer.pipeline.processor_conditions import refuses_us
 from mailer.pipeline.transitions import DeliveryStep, SendStep, step_after_outcome
 from mailer.pipeline.urgent_first import URGENT
 from mailer.pipeline.wait_metrics import observe_waits
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import Claim, DeliveryRow, DeliveryStore
 from mailer.ports.mailings import MailingFacts, MailingStore
 from mailer.ports.rates import AdmittedMessages, SendRequest
@@ -62,7 +62,7 @@ class HandOver:
         mailings: MailingStore,
         presses: RendererCache,
         gate: SendChecks,
-        bounces: Bounces,
+        bounces: BounceJudge,
         owner: str,
         stop: asyncio.Event,
     ) -> None:
@@ -308,7 +308,7 @@ class HandOver:
             hold.barred[key].add(name)
             hold.unable[key].add(name)
             if self._gate.routes.has_other_processor(step.press.policy, step.press.template.purpose, hold.unable[key]):
-                told[index] = Outcome(Result.UNSENT, status=outcome.status, text=outcome.text)
+                told[index] = Outcome(OutcomeKind.UNSENT, status=outcome.status, text=outcome.text)
                 hold.offered += 1  # the other one may take it at once
         return told
 
@@ -351,7 +351,7 @@ class HandOver:
         hold.note_own_moves(change.move for step, change in zip(steps, changes, strict=True) if step.row.shared)
         for step, outcome in zip(steps, outcomes, strict=True):
             self._gate.meter.record_reply(step.wanted.processor, step.wanted.domain, outcome)
-            if outcome.result is Result.UNSENT:
+            if outcome.result is OutcomeKind.UNSENT:
                 unsent.append(step)
                 hold.offered += outcome.trouble is not None  # another one may take it at once
         for result, n in Counter(outcome.result for outcome in outcomes).items():
@@ -367,7 +367,7 @@ class HandOver:
         """The messages that no processor takes which may have them: each refuses us with it, or lacks an extension."""
         found = set[Key]()
         for step, outcome in zip(steps, outcomes, strict=True):
-            if outcome.result is not Result.UNSENT:
+            if outcome.result is not OutcomeKind.UNSENT:
                 continue
             key = _delivery_key(step.row)
             if outcome.trouble and refuses_us(outcome):
@@ -393,4 +393,4 @@ def _delivery_key(row: DeliveryRow) -> Key:
 
 
 def _sender_address(step: SendStep) -> str:
-    return step.press.policy.sender(step.category)
+    return step.press.policy.sender_of(step.category)

@@ -140,7 +140,7 @@ class Intake:
             template.source,
             policy.version,
             policy.controller.id,
-            policy.days,
+            policy.effective_days,
         )
 
     async def _create_mailings(

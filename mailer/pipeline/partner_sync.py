@@ -45,7 +45,7 @@ class PartnerSync:
         async with asyncio.TaskGroup() as tasks:
             for brand, policy in self._policies.items():
                 for partner in policy.partners:
-                    if partner.push_url and partner.on(day):
+                    if partner.push_url and partner.holds_on(day):
                         tasks.create_task(self._post_suppressions(brand, partner.id, partner.push_url))
 
     async def _post_suppressions(self, brand: str, partner: str, url: str) -> None:

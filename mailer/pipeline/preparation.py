@@ -350,7 +350,7 @@ def _resolve_duplicate(
     draft: MessageDraft, carrier: TextCarrier, fates: Mapping[Key, DeliveryState], now: datetime
 ) -> DeliveryStep | None:
     """Returns what follows for a draft whose text another recipient carries to its address; None: it may go itself."""
-    row = row_as_duplicate(draft.row, carrier, fates, now, each_told=not draft.send.category.optional)
+    row = row_as_duplicate(draft.row, carrier, fates, now, each_told=not draft.send.category.is_optional)
     if row is None:
         return None
     decision = decide_row(row, draft.press, now)

@@ -7,7 +7,7 @@ from mailer.accounts import AccountEvent
 from mailer.events import MessageEvent
 from mailer.policy.identity import ITSELF, Identity
 from mailer.policy.policy_file import Policy
-from mailer.policy.publisher_rights import PIPELINE, Publisher, ToPublish, ToSay, Wish, refusal
+from mailer.policy.publisher_rights import PIPELINE, AccountRight, Publisher, PublishRight, Wish, right_refusal
 from mailer.ports.publishers import PublisherStore
 
 PERIOD = 1.0
@@ -24,8 +24,8 @@ def required_right(policies: Mapping[str, Policy], event: MessageEvent | Account
     if policy is None:
         return None
     if not isinstance(event, MessageEvent):
-        return ToSay(event.brand, event.account)
-    return ToPublish(event.brand, event.category, event.template) if event.category in policy.terms else None
+        return AccountRight(event.brand, event.account)
+    return PublishRight(event.brand, event.category, event.template) if event.category in policy.terms else None
 
 
 class PublisherRegister:
@@ -62,7 +62,7 @@ class PublisherRegister:
         return problem
 
     def _find_refusal(self, identity: Identity, wish: Wish) -> str | None:
-        return refusal(identity, PIPELINE if identity == ITSELF else self._known.get(identity), wish)
+        return right_refusal(identity, PIPELINE if identity == ITSELF else self._known.get(identity), wish)
 
     async def _load_publishers(self) -> None:
         asked_at = self._clock()

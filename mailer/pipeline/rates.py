@@ -15,8 +15,8 @@ from math import inf
 from uuid import UUID
 
 from mailer.policy.category import Lane
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.pace import FLOOR, RESERVES, Look, Pace, pace_now, too_fast
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.pace import FLOOR, RESERVES, ReplySample, SendingPace, current_pace, is_too_fast
 from mailer.ports.rates import AdmittedMessages, Name, RateLimit, RateStore, SendRequest, TokenLease, TokenRequest
 from mailer.rendering.headers import HeaderRefused, a_labels
 from mailer.telemetry import log
@@ -48,7 +48,9 @@ class LimitSnapshot:
         limits: those in force. paces: by processor and domain. now: an aware datetime.
     """
 
-    def __init__(self, limits: Sequence[RateLimit], paces: Mapping[tuple[str, str], Pace], now: datetime) -> None:
+    def __init__(
+        self, limits: Sequence[RateLimit], paces: Mapping[tuple[str, str], SendingPace], now: datetime
+    ) -> None:
         self.figures: dict[Name, int] = {limit.limit_name: limit.n for limit in limits if limit.n is not None}
         by: dict[str, defaultdict[str, list[Name]]] = defaultdict(lambda: defaultdict(list))
         for name in self.figures:
@@ -57,7 +59,7 @@ class LimitSnapshot:
         self._mailings = {UUID(key): names for key, names in by["mailing"].items()}
         self._paces: dict[tuple[str, str], Name] = {}
         for (processor, domain), pace in paces.items():
-            if current := pace_now(pace, now):
+            if current := current_pace(pace, now):
                 name = self._paces[processor, domain] = "pace", f"{processor} {domain}", "second"
                 self.figures[name] = int(current)
         self._by_domain = bool(self._domains or self._paces)
@@ -141,8 +143,8 @@ class RateLimiter:
         self._read_at = -inf
         self._pots: dict[Lane, dict[Name, TokenBucket]] = {lane: {} for lane in Lane}
         self._leasing = {lane: asyncio.Lock() for lane in Lane}
-        self._answers: defaultdict[tuple[str, str], Look] = defaultdict(Look)
-        self._looks: deque[Mapping[tuple[str, str], Look]] = deque(maxlen=LOOKS)
+        self._answers: defaultdict[tuple[str, str], ReplySample] = defaultdict(ReplySample)
+        self._looks: deque[Mapping[tuple[str, str], ReplySample]] = deque(maxlen=LOOKS)
 
     async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
         """Takes a token of every limit that concerns a message, for as many of the messages as there are."""
@@ -171,8 +173,8 @@ class RateLimiter:
 
     def record_reply(self, processor: str, domain: str, outcome: Outcome) -> None:
         """Watches for replies that ask for a slower pace."""
-        if outcome.result is not Result.UNSENT:
-            self._answers[processor, _canonical_domain(domain)].note(outcome)
+        if outcome.result is not OutcomeKind.UNSENT:
+            self._answers[processor, _canonical_domain(domain)].count_reply(outcome)
 
     async def reload_limits(self) -> None:
         """Reads what is limited now."""
@@ -268,16 +270,16 @@ class RateLimiter:
             await self._tokens.return_tokens(unused)
 
     async def _lower_paces(self) -> None:
-        answers, self._answers = self._answers, defaultdict(Look)
+        answers, self._answers = self._answers, defaultdict(ReplySample)
         self._looks.append(answers)
         rates = []
         for (processor, domain), latest in answers.items():
-            if not latest.throttled:
+            if not latest.has_throttling:
                 continue
             looks = [look[processor, domain] for look in self._looks if (processor, domain) in look]
             replies = sum(look.replies for look in looks)
             rate = replies / (len(looks) * PERIOD)
-            if too_fast(looks) and rate > 2 * FLOOR:
+            if is_too_fast(looks) and rate > 2 * FLOOR:
                 shown = domain if replies >= MANY else "a small one"
                 log.warning("slowing down", processor=processor, domain=shown, rate=round(rate, 1))
                 rates.append((processor, domain, rate))

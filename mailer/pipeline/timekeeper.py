@@ -238,7 +238,7 @@ def _orphan_move(item: OrphanedDelivery, now: datetime, copies: int) -> tuple[De
     due_at: datetime | None = now
     if item.state is DeliveryState.INTENDED:
         to_state, reason, from_reason = DeliveryState.IN_DOUBT, "owner_lost", ""
-    elif CATEGORIES[item.category].optional:
+    elif CATEGORIES[item.category].is_optional:
         to_state, reason, from_reason, due_at = DeliveryState.FAILED, "in_doubt", item.reason, None
     else:
         to_state, reason, due_at = _move_after_doubt(item, now, copies)

@@ -12,7 +12,7 @@ from mailer.policy.category import Category, Lane
 from mailer.policy.deciding import decide
 from mailer.policy.decision import EXPIRED, Decision, Divert, Hold, Send, Suppress
 from mailer.policy.frequency_counts import is_counted
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import WRITTEN
 from mailer.ports.deliveries import NO_WAY_OUT, SET_UP, CarryIntent, DeliveryMove, DeliveryRow, DeliveryState
@@ -229,22 +229,22 @@ def step_after_outcome(
     reason = outcome.status or str(outcome.code or outcome.result)
     stated, due_at = None, None
     match outcome.result:
-        case Result.ACCEPTED:
+        case OutcomeKind.ACCEPTED:
             state, reason = DeliveryState.HANDED_OVER, ""
-        case Result.REFUSED if doubted and step.category.lane is Lane.BREACH:
+        case OutcomeKind.REFUSED if doubted and step.category.lane is Lane.BREACH:
             state, reason, due_at = _defer_delivery(step, reason, now)
-        case Result.REFUSED if doubted:
+        case OutcomeKind.REFUSED if doubted:
             state, stated, reason = DeliveryState.HELD, f"{QUARANTINED} {reason}", QUARANTINED
-        case Result.REFUSED | Result.BLOCKED:
+        case OutcomeKind.REFUSED | OutcomeKind.BLOCKED:
             stated, (state, reason, due_at) = reason, final_state(step.category, reason)
-        case Result.SET_UP:
+        case OutcomeKind.SET_UP:
             stated, (state, reason, due_at) = reason, _after_setup_fault(step, reason, now)
-        case Result.IN_DOUBT:
+        case OutcomeKind.IN_DOUBT:
             state, due_at = DeliveryState.IN_DOUBT, now
-        case Result.UNSENT if not denied:
+        case OutcomeKind.UNSENT if not denied:
             # It stays in hand, for another processor or a later moment.
             state, reason = DeliveryState.CLAIMED, ""
-        case Result.DEFERRED | Result.UNSENT:
+        case OutcomeKind.DEFERRED | OutcomeKind.UNSENT:
             status, (state, reason, due_at) = reason, _defer_delivery(step, reason, now)
             stated = f"{reason} {status}"
         case _:
@@ -277,7 +277,7 @@ def _after_setup_fault(step: SendStep, reason: str, now: datetime) -> tuple[Deli
     What can be left is given up when it is stale.
     """
     stale = now - (step.row.tried_at or now) > step.category.max_age
-    if step.category.lane is Lane.BREACH or (stale and step.category.optional):
+    if step.category.lane is Lane.BREACH or (stale and step.category.is_optional):
         return _defer_delivery(step, reason, now)
     return DeliveryState.HELD, SET_UP, now + SET_UP_RETRY
 

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mailer.policy.identity import Identity, IdentityKind, known
+from mailer.policy.identity import Identity, IdentityKind, identity_or_none
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ def publisher_text(message: BrokerMessage) -> str:
 
 def publisher_identity(message: BrokerMessage) -> Identity | None:
     """The identity that published a message, None where nobody is known."""
-    return known(publisher_text(message))
+    return identity_or_none(publisher_text(message))
 
 
 class ReceivedMessage(Protocol):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from mailer.policy.past_standing import Act
+from mailer.policy.past_standing import StandingChange
 from mailer.ports.halts import Halt
 
 
@@ -67,7 +67,7 @@ class DeliveryHistory(Protocol):
         """Halts that may keep a brand's mail from going: of everything, the brand, the mailing, or a processor."""
         ...
 
-    async def read_standing_changes(self, brand: str, recipient_id: int) -> list[Act]:
+    async def read_standing_changes(self, brand: str, recipient_id: int) -> list[StandingChange]:
         """All changes of a person's standing, oldest first."""
         ...
 

@@ -103,7 +103,7 @@ class MailingStatus:
         opens: fetches of the pixel by people's mail programs; machine_opens: by proxies and scanners, apart.
         unique_opens: how many messages were opened, as far as that may be known. The same of clicks: clicks,
             machine_clicks, and unique_clicks, each message's click on each link once. None: fewer than are shown; in
-            whole cells while the mailing runs (`aggregates.figure`).
+            whole cells while the mailing runs (`aggregates.rounded_figure`).
         publisher: an identity, as text; empty where nobody is known.
         halted: the scopes of what makes it stand still.
         began_at: when it was free to go; None while it waits for its release.

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from mailer.policy.refusal_suspicion import Tally
+from mailer.policy.refusal_suspicion import RefusalTally
 from mailer.ports.deliveries import DeliveryState
 
 Key = tuple[UUID, int]
@@ -50,9 +50,9 @@ class HardRefusal:
 class RefusalCounts:
     """A processor's answers. hour: the last one's. usual: of the 30 days before. domains: the last hour's of some."""
 
-    hour: Tally
-    usual: Tally
-    domains: Mapping[str, Tally]
+    hour: RefusalTally
+    usual: RefusalTally
+    domains: Mapping[str, RefusalTally]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class RefusalStore(Protocol):
     """Hard refusals as they come, and the counters behind them."""
 
     async def add_counts(
-        self, processor: str, new: Mapping[str | None, Tally], domains: Collection[str]
+        self, processor: str, new: Mapping[str | None, RefusalTally], domains: Collection[str]
     ) -> RefusalCounts:
         """Adds answers to a processor's counters (None: all of them; a name: those of a domain), and reads them."""
         ...

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 from uuid import UUID
 
 from mailer.policy.category import Lane
-from mailer.policy.pace import Pace
+from mailer.policy.pace import SendingPace
 
 Period = Literal["second", "minute", "hour", "day"]
 """A window begins with the period, in UTC, by the database's clock."""
@@ -113,7 +113,7 @@ class TokenLease:
 class RateStore(Protocol):
     """Limits, and what was used of them, as the hand-over sees them."""
 
-    async def limits_in_force(self) -> tuple[list[RateLimit], dict[tuple[str, str], Pace]]:
+    async def limits_in_force(self) -> tuple[list[RateLimit], dict[tuple[str, str], SendingPace]]:
         """The limits in force today, and the paces by processor and domain."""
         ...
 

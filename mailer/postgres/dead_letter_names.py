@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from mailer.input_types import MAX_ID, read_json
-from mailer.policy.text_folding import normalized, without_entities
+from mailer.policy.text_folding import decode_entities, normalized
 from mailer.postgres.address_hashing import AddressHasher
 
 _REFS = ("ref", "refs", "inviter", "member")
@@ -123,7 +123,7 @@ def decoded_readings(text: str) -> Iterator[str]:
 
 def _decode_once(text: str) -> Iterator[str]:
     """A text with codes of one kind after another read."""
-    yield without_entities(unquote(_CODE.sub(lambda found: chr(int(found[1], 16)), text)))
+    yield decode_entities(unquote(_CODE.sub(lambda found: chr(int(found[1], 16)), text)))
     if not text.isascii():
         yield normalized("NFKC", text)
     if "=?" in text:

@@ -22,7 +22,7 @@ from mailer.database.statements import (
 from mailer.ledger.chain import ChainedEntries
 from mailer.ledger.writers import LedgerWriters, entry_columns
 from mailer.policy.decision import Mailing
-from mailer.policy.frequency_counts import Rate
+from mailer.policy.frequency_counts import FrequencyCount
 from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliveryState, LockWait, TextCarrier
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.uuids import uuid7
@@ -77,7 +77,7 @@ class PostgresDeliveries:
         self,
         pool: Pool,
         writers: LedgerWriters,
-        rates: Sequence[Rate] = (),
+        rates: Sequence[FrequencyCount] = (),
         lease_seconds: float = 60,
         *,
         tell: bool = False,

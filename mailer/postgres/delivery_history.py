@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from mailer.database.statements import Pool, statements
-from mailer.policy.past_standing import Act
+from mailer.policy.past_standing import StandingChange
 from mailer.ports.delivery_history import DeliveryResult, HistoryEntry
 from mailer.ports.halts import Halt, HaltScope
 
@@ -32,9 +32,9 @@ class PostgresDeliveryHistory:
         rows = await self._pool.fetch(_SQL["halts"], brand, str(mailing_id))
         return [Halt(HaltScope(row["scope"]), row["key"], row["by"], row["reason"], row["at"]) for row in rows]
 
-    async def read_standing_changes(self, brand: str, recipient_id: int) -> list[Act]:
+    async def read_standing_changes(self, brand: str, recipient_id: int) -> list[StandingChange]:
         """See the port."""
-        return [Act(**row) for row in await self._pool.fetch(_SQL["acts"], brand, recipient_id)]
+        return [StandingChange(**row) for row in await self._pool.fetch(_SQL["acts"], brand, recipient_id)]
 
     async def read_known_since(self, recipient_id: int) -> datetime:
         """See the port."""

@@ -15,7 +15,7 @@ from mailer.event_digests import differing
 from mailer.events import Attachment, Audience, MessageEvent, People, Person, Refs
 from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy import identity
-from mailer.policy.aggregates import figure
+from mailer.policy.aggregates import rounded_figure
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import INVITED
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
@@ -23,7 +23,7 @@ from mailer.ports.mailings import AcceptedMailing, MailingFacts, MailingStatus, 
 from mailer.ports.uuids import mint_time
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.rendering.member_names import members_in, numbered
+from mailer.rendering.member_names import members_in, number_members
 
 _SQL = statements("mailings")
 _COLUMNS = ", ".join(one.name for one in fields(MailingFacts) if one.name != "attachments")
@@ -170,7 +170,7 @@ class PostgresMailings:
             match mailing.event.to:
                 case People(people=persons):
                     whose, said = (brand, mailing.controller), mint_time(mailing.event.id)
-                    vocabulary = self._policies[brand].vocabulary
+                    vocabulary = self._policies[brand].source_vocabulary
                     known += [
                         people.known_person(
                             *whose, _as_invitee(mailing, person), now, mailing.versions, said, vocabulary
@@ -242,7 +242,7 @@ class PostgresMailings:
         values["halted"] = tuple(row["halted"] or ())
         for name in _FETCHES:
             n, finished = int(row[name]), row["finished_at"] is not None
-            values[name] = figure(n, policy.minimum_cell, finished) if policy else None
+            values[name] = rounded_figure(n, policy.minimum_cell, finished) if policy else None
         return MailingStatus(**values)
 
     async def release_mailing(self, mailing_id: UUID, person: str) -> None:
@@ -256,13 +256,13 @@ class PostgresMailings:
             ReleaseRefused: it does not wait, nobody knows who published it, or the person is who did, or is none.
         """
         try:
-            releaser = identity.person(person)
+            releaser = identity.person_identity(person)
         except ValueError as error:
             raise ReleaseRefused(f"a person has to release it: {error}") from None
         status = await self.mailing_status(mailing_id)
         if status is None:
             raise ReleaseRefused(f"there is no mailing {mailing_id}; `mailer mailing list` shows them")
-        publisher = identity.known(status.publisher)
+        publisher = identity.identity_or_none(status.publisher)
         if publisher is None:
             raise ReleaseRefused("nobody knows who published this mailing; cancel it, and have it published again")
         if publisher == releaser:
@@ -336,7 +336,9 @@ def _number_members(
     """A context with numbers in the place of members' refs."""
     if not numbers:
         return context
-    return numbered(context, {ref: number for (brand, ref), number in numbers.items() if brand == mailing.event.brand})
+    return number_members(
+        context, {ref: number for (brand, ref), number in numbers.items() if brand == mailing.event.brand}
+    )
 
 
 def _mailing_columns(

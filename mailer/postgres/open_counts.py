@@ -17,7 +17,7 @@ import asyncpg
 
 from mailer.database.statements import Connection, Pool, standing_from_row, statements
 from mailer.policy.policy_file import Policy
-from mailer.policy.tracking import is_nobodys
+from mailer.policy.tracking import is_counted_anonymously
 from mailer.ports.open_counts import FetchTrace, LinkHolder, WrittenCounts
 from mailer.postgres.open_tally import Fetch, OpenTally
 from mailer.postgres.sealed_counts import TallySeal
@@ -200,7 +200,7 @@ def _is_counted(row: asyncpg.Record, policy: Policy) -> bool:
     if category is None or category.mandatory:
         return False
     standing = standing_from_row(row)
-    return is_nobodys(policy.switches_for(standing.collected_under, standing.country), standing)
+    return is_counted_anonymously(policy.switches_for(standing.collected_under, standing.country), standing)
 
 
 async def _insert_counts(connection: Connection, kind: str, day: date, rows: Iterable[tuple[Any, ...]]) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from mailer.database.statements import Connection, int_array, statements, text_array
 from mailer.events import Person
-from mailer.policy.address_sources import Vocabulary
-from mailer.policy.policy_versions import Days, said_at
+from mailer.policy.address_sources import SourceVocabulary
+from mailer.policy.policy_versions import Days, versions_at
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.legacy_hashes import SLICE, carry_over_standings
 from mailer.postgres.partners import list_for_partners
@@ -17,7 +17,7 @@ from mailer.postgres.partners import list_for_partners
 SQL = statements("people")
 for _part in ("country", "source", "version", "newer"):
     SQL["upsert"] = SQL["upsert"].replace(f"{{{_part}}}", SQL.pop(_part))
-_BUILT_IN = Vocabulary({})
+_BUILT_IN = SourceVocabulary({})
 """The sources of every policy."""
 
 
@@ -46,7 +46,7 @@ def known_person(
     now: datetime,
     days: Days = (),
     said: datetime | None = None,
-    vocabulary: Vocabulary = _BUILT_IN,
+    vocabulary: SourceVocabulary = _BUILT_IN,
 ) -> KnownPerson:
     """A person as of when the data were collected, or said; a date in the future would outrank all that follow.
 
@@ -59,7 +59,7 @@ def known_person(
         said: when it was, where that is known; else it counts as of now.
         vocabulary: the brand's sources.
     """
-    versions = said_at(days, person.policy_version, person.collected_at, now)
+    versions = versions_at(days, person.policy_version, person.collected_at, now)
     observed_at = min(person.collected_at or said or now, now)
     return KnownPerson(brand, controller, person, observed_at, versions, vocabulary.is_invitation(person.source))
 

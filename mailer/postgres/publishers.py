@@ -12,7 +12,7 @@ from mailer.database.statements import Connection, Pool, statements
 from mailer.ledger.chain import ChainedEntries
 from mailer.ledger.writers import ChainWriter, LedgerWriters, append_entries
 from mailer.policy.identity import Identity, IdentityKind
-from mailer.policy.publisher_rights import Publisher, Rights
+from mailer.policy.publisher_rights import Publisher, PublisherRights
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 
 _SQL = statements("publishers")
@@ -84,7 +84,7 @@ class PostgresPublishers:
         row = await self._pool.fetchrow(_SQL["one"], identity.kind, _stored_name(identity))
         return _known_from_row(row) if row else None
 
-    async def grant_rights(self, identity: Identity, rights: Rights) -> str | None:
+    async def grant_rights(self, identity: Identity, rights: PublisherRights) -> str | None:
         """Grants rights, to what a publisher has already; one that was revoked begins anew with these only.
 
         Returns:
@@ -117,7 +117,7 @@ class PostgresPublishers:
         return [PublisherChange(row["at"], row["reason"], row["fields"] or (), row["actor"]) for row in rows]
 
 
-def rights_as_text(rights: Rights) -> tuple[str, ...]:
+def rights_as_text(rights: PublisherRights) -> tuple[str, ...]:
     """The rights as they stand in the ledger: `brand:NAME`, `category:NAME`, `action:NAME`, `read:NAME`."""
     named = (
         ("brand", rights.brands),
@@ -144,7 +144,7 @@ def _stored_name(identity: Identity) -> str:
 
 
 def _publisher_from_row(row: asyncpg.Record) -> Publisher:
-    rights = Rights(*(frozenset(row[name]) for name in ("brands", "categories", "actions", "reads")))
+    rights = PublisherRights(*(frozenset(row[name]) for name in ("brands", "categories", "actions", "reads")))
     return Publisher(Identity(IdentityKind(row["kind"]), row["name"]), rights)
 
 

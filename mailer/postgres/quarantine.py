@@ -7,7 +7,7 @@ import asyncpg
 from mailer.database.connections import execute_unhurried
 from mailer.database.statements import Connection, Pool, statements
 from mailer.ledger.writers import LedgerWriters
-from mailer.policy.refusal_suspicion import Tally
+from mailer.policy.refusal_suspicion import RefusalTally
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.deliveries import DeliveryState
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
@@ -37,7 +37,7 @@ class PostgresQuarantine:
         self._hasher = hasher
 
     async def add_counts(
-        self, processor: str, new: Mapping[str | None, Tally], domains: Collection[str]
+        self, processor: str, new: Mapping[str | None, RefusalTally], domains: Collection[str]
     ) -> RefusalCounts:
         """See the port."""
         tallies = new.values()
@@ -49,16 +49,16 @@ class PostgresQuarantine:
             [tally.refused for tally in tallies],
             list(domains),
         )
-        hour: dict[str | None, Tally] = dict(new)
-        usual = Tally()
+        hour: dict[str | None, RefusalTally] = dict(new)
+        usual = RefusalTally()
         for row in rows:
-            tally = Tally(row["answered"], row["refused"])
+            tally = RefusalTally(row["answered"], row["refused"])
             if row["usual"]:
                 usual = tally
             else:
-                hour[row["domain"]] = hour.get(row["domain"], Tally()) + tally
+                hour[row["domain"]] = hour.get(row["domain"], RefusalTally()) + tally
         return RefusalCounts(
-            hour.pop(None, Tally()), usual, {name: tally for name, tally in hour.items() if name is not None}
+            hour.pop(None, RefusalTally()), usual, {name: tally for name, tally in hour.items() if name is not None}
         )
 
     async def record_refusals(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from mailer.database.statements import Connection, Pool, statements
 from mailer.ledger.writers import LedgerWriters, append_entries
-from mailer.policy.pace import Pace, pace_now, slowed
+from mailer.policy.pace import SendingPace, current_pace, slower_pace
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.rates import Name, Period, RateLimit, Scope, TokenLease, TokenRequest
 
@@ -20,7 +20,7 @@ class PostgresRates:
         self._pool = pool
         self._writers = writers
 
-    async def limits_in_force(self) -> tuple[list[RateLimit], dict[tuple[str, str], Pace]]:
+    async def limits_in_force(self) -> tuple[list[RateLimit], dict[tuple[str, str], SendingPace]]:
         """See the port."""
         async with self._pool.acquire() as connection:
             limits = [RateLimit(**row) for row in await connection.fetch(_SQL["in_force"])]
@@ -45,7 +45,9 @@ class PostgresRates:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_SQL["slowing"])
             known, now = await _read_paces(connection), datetime.now(UTC)
-            paces = {(by, domain): slowed(known.get((by, domain)), rate, worker, now) for by, domain, rate in rates}
+            paces = {
+                (by, domain): slower_pace(known.get((by, domain)), rate, worker, now) for by, domain, rate in rates
+            }
             await connection.executemany(
                 _SQL["slow"],
                 [(*key, pace.pace, pace.original, pace.since, list(pace.workers)) for key, pace in paces.items()],
@@ -60,7 +62,7 @@ class PostgresRates:
             ]
             now = datetime.now(UTC)
             for (processor, domain), pace in sorted((await _read_paces(connection)).items()):
-                if current := pace_now(pace, now):
+                if current := current_pace(pace, now):
                     limits.append(RateLimit("pace", f"{processor} {domain}", "second", int(current), at=pace.since))
         return limits
 
@@ -109,8 +111,10 @@ async def _limit_entry(connection: Connection, what: str, scope: Scope, key: str
     )
 
 
-async def _read_paces(connection: Connection) -> dict[tuple[str, str], Pace]:
+async def _read_paces(connection: Connection) -> dict[tuple[str, str], SendingPace]:
     return {
-        (row["processor"], row["domain"]): Pace(row["pace"], row["original"], row["since"], tuple(row["workers"]))
+        (row["processor"], row["domain"]): SendingPace(
+            row["pace"], row["original"], row["since"], tuple(row["workers"])
+        )
         for row in await connection.fetch(_SQL["paces"])
     }

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from mailer.database.statements import Connection, Pool
 from mailer.ledger.writers import LedgerWriters, append_entries
-from mailer.policy.address_sources import Vocabulary
+from mailer.policy.address_sources import SourceVocabulary
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.recipient_import import ImportRow
@@ -31,7 +31,7 @@ class PostgresImporter:
         hasher: AddressHasher,
         brand: str,
         controller: str,
-        vocabulary: Vocabulary,
+        vocabulary: SourceVocabulary,
     ) -> None:
         """Takes the brand, its controller, and the sources from which its addresses come."""
         self._pool = pool

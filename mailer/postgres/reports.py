@@ -7,7 +7,14 @@ import asyncpg
 
 from mailer.database.statements import Connection, Pool, statements
 from mailer.database.storable_text import storable_text
-from mailer.policy.aggregates import OTHER, Shared, hidden, overlap, publish, subtractable
+from mailer.policy.aggregates import (
+    OTHER,
+    Shared,
+    are_subtractable,
+    hide_small_cells,
+    overlapping_cells,
+    publishable_cells,
+)
 from mailer.ports.reports import DIMENSIONS, CampaignReport, ReportRefused
 
 _SQL = statements("reports")
@@ -61,7 +68,9 @@ async def _write_report(connection: Connection, brand: str, campaign: str, minim
     released = {theirs for _, theirs in meetings if theirs[0] != report_id}
     for dimension in (_AUDIENCE, *DIMENSIONS):
         ours = report_id, dimension
-        if not any(subtractable(meetings[ours, theirs], minimum) for theirs in released if (ours, theirs) in meetings):
+        if not any(
+            are_subtractable(meetings[ours, theirs], minimum) for theirs in released if (ours, theirs) in meetings
+        ):
             released.add(ours)
         elif dimension == _AUDIENCE:
             await connection.execute(_SQL["withhold"], report_id, [_AUDIENCE, *DIMENSIONS])
@@ -76,11 +85,11 @@ async def _write_cells(connection: Connection, report_id: int, minimum: int, mai
     cells: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for row in await connection.fetch(_SQL["count"], report_id, mailings):
         cells[row["dimension"]][row["value"]] = row["people"]
-    if not publish(cells[_AUDIENCE], minimum):
+    if not publishable_cells(cells[_AUDIENCE], minimum):
         await connection.execute(_SQL["withhold"], report_id, list(cells))
         return False
     for dimension in DIMENSIONS:
-        shown = publish(cells[dimension], minimum)
+        shown = publishable_cells(cells[dimension], minimum)
         if not shown:
             await connection.execute(_SQL["withhold"], report_id, [dimension])
         elif gone := cells[dimension].keys() - shown.keys():
@@ -90,7 +99,7 @@ async def _write_cells(connection: Connection, report_id: int, minimum: int, mai
 
 async def _write_fetches(connection: Connection, report_id: int, minimum: int, mailings: list[UUID]) -> None:
     [fetches] = await connection.fetch(_SQL["count_fetches"], mailings, minimum)
-    shown = {name: n for name, n in fetches.items() if not hidden({name: n}, minimum)}
+    shown = {name: n for name, n in fetches.items() if not hide_small_cells({name: n}, minimum)}
     await connection.execute(_SQL["keep_fetches"], report_id, shown.get("opens"), shown.get("clicks"))
 
 
@@ -105,7 +114,10 @@ async def _overlapping_reports(
     for row in await connection.fetch(_SQL["shared"], report_id, brand):
         theirs = row["report_id"], row["their_dimension"]
         common[(report_id, row["dimension"]), theirs][row["value"], row["their_value"]] = row["people"]
-    return {(ours, theirs): overlap(sizes[ours], sizes[theirs], people) for (ours, theirs), people in common.items()}
+    return {
+        (ours, theirs): overlapping_cells(sizes[ours], sizes[theirs], people)
+        for (ours, theirs), people in common.items()
+    }
 
 
 def _report_from_row(row: asyncpg.Record) -> CampaignReport:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from mailer.actions import opt_out
-from mailer.actions.confirmations import answer
+from mailer.actions import record_opt_out
+from mailer.actions.confirmations import apply_confirmation
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import can_be_asked, can_be_left
 from mailer.policy.standing import Standing
@@ -41,11 +41,11 @@ async def confirming(request: Request, token: str, site: TheSite) -> Response:
     if acts(request.method):
         form = await form_of(request)
         for scope in [scope for scope in form.get("stop", []) if can_be_left(policy, scope)]:
-            await opt_out(site.standings, policy, standing.recipient_id, scope, "page")
+            await record_opt_out(site.standings, policy, standing.recipient_id, scope, "page")
         pressed = [
             wish.what for wish in wishes if wish.what in form.get("wish", []) and wish.what != RequestedAct.SHOWN
         ]
-        refused = {what for what in pressed if not await answer(site.answers, policy, link, what, token)}
+        refused = {what for what in pressed if not await apply_confirmation(site.answers, policy, link, what, token)}
         wishes = await _wishes(site, policy, link)
         standing = await site.standings.get_standing(link.brand, link.recipient_id) or standing
         late = any(wish.what in refused and not _holds(standing, wish) for wish in wishes)
@@ -73,7 +73,7 @@ async def _wishes(site: Site, policy: Policy, link: ConfirmToken) -> list[Pendin
 def _holds(standing: Standing, wish: PendingRequest) -> bool:
     """Tells whether what was confirmed is so still: a consent's mail may have been left since."""
     category, _, topic = wish.what.partition("/")
-    is_left = wish.what not in set(RequestedAct) and standing.left(category, topic or None)
+    is_left = wish.what not in set(RequestedAct) and standing.has_left(category, topic or None)
     return wish.answered and not wish.void and not is_left
 
 

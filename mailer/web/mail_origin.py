@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from mailer.actions import OptOutRefused, opt_out
+from mailer.actions import OptOutRefused, record_opt_out
 from mailer.actions.inviters import pause_inviter
 from mailer.policy.address_sources import Kind
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.policy_file import Policy
-from mailer.policy.policy_versions import describe
+from mailer.policy.policy_versions import describe_versions
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.inviters import InviterStore
@@ -79,14 +79,14 @@ def explain(policy: Policy, origin: MailOrigin, language: Language) -> Reason:
     """Why the mail was sent. Nothing of it says to whom."""
     texts, sources, brand = language.texts, language.texts["sources"], language.name(policy.name)
     category = CATEGORIES.get(origin.category or "")
-    kind = policy.vocabulary.kind_of(origin.source)
+    kind = policy.source_vocabulary.strictest_kind(origin.source)
     known = "unknown" if kind is None else _SOURCES.get(kind, "other")
     return Reason(
         kind=_kind(category, policy, language),
         reason=texts[_why(category, origin)].format(brand=brand),
         source=sources[known].format(brand=brand),
         since=language.name(origin.collected_at.date().isoformat()) if origin.collected_at else None,
-        version=describe(origin.policy_version),
+        version=describe_versions(origin.policy_version),
     )
 
 
@@ -135,7 +135,9 @@ async def stop_inviter(inviters: InviterStore, brand: str, inviter: str) -> None
 async def _dispute(site: Site, meters: Meters, policy: Policy, link: ReportToken) -> None:
     """Stops what can be left, no more: whoever reads a forwarded mail may press this button too."""
     try:
-        await opt_out(site.standings, policy, link.recipient_id, EVERYTHING_OPTIONAL, "not-mine", link.mailing_id)
+        await record_opt_out(
+            site.standings, policy, link.recipient_id, EVERYTHING_OPTIONAL, "not-mine", link.mailing_id
+        )
         meters.opt_outs.labels(policy.brand, EVERYTHING_OPTIONAL).inc()
     except OptOutRefused:
         log.info("a disputed account is gone", brand=policy.brand)

@@ -9,12 +9,12 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from mailer.accounts import KINDS, Consents, validate_account
-from mailer.actions.account_events import SOURCE, carry_out
-from mailer.actions.rights import export
-from mailer.actions.standing_comparison import is_so
+from mailer.actions.account_events import SOURCE, apply_to_recipient
+from mailer.actions.rights import export_data
+from mailer.actions.standing_comparison import standing_matches_event
 from mailer.input_types import Name, Slug
 from mailer.policy.policy_file import Policy
-from mailer.policy.publisher_rights import Read, ToRead, ToSay
+from mailer.policy.publisher_rights import AccountRight, ReadDataRight, ReadRight
 from mailer.ports.rights import ErasureBlocked, ErasureResult, KnownEvent
 from mailer.ports.uuids import uuid7
 from mailer.web.api import REFUSALS, TheClient, allow, problem
@@ -62,9 +62,9 @@ class Done(BaseModel):
 @router.get(RECIPIENTS, summary="A copy of a person's data", responses={**_NOBODY, **REFUSALS})
 async def copy(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> dict[str, Any]:
     """Everything that is stored about a person at a brand (GDPR Art. 15, 20)."""
-    allow(client, ToRead(brand, Read.EXPORT))
+    allow(client, ReadDataRight(brand, ReadRight.EXPORT))
     policy, recipient_id = await _whose(site, brand, ref)
-    return await export(site.rights, policy, recipient_id, datetime.now(UTC))
+    return await export_data(site.rights, policy, recipient_id, datetime.now(UTC))
 
 
 @router.post(
@@ -95,18 +95,20 @@ async def say(
     """
     if account not in KINDS:
         raise HTTPException(404, f"there is no {account}; there are {', '.join(KINDS)}")
-    allow(client, ToSay(brand, account))
+    allow(client, AccountRight(brand, account))
     policy, recipient_id = await _whose(site, brand, ref)
     stated = {"v": 1, "id": uuid7().hex, **values, "brand": brand, "ref": ref, "account": account}
     said = validate_account(stated)
     try:
-        erasure = await carry_out(site.desks, policy, recipient_id, said, str(client.identity), SOURCE)
+        erasure = await apply_to_recipient(site.desks, policy, recipient_id, said, str(client.identity), SOURCE)
     except ErasureBlocked as error:
         raise HTTPException(409, str(error)) from error
     except KnownEvent:
         erasure = None
         standing = await site.standings.get_standing(brand, recipient_id)
-        if standing is None or not is_so(standing, await site.wishes.list_waiting(brand, recipient_id), said):
+        if standing is None or not standing_matches_event(
+            standing, await site.wishes.list_waiting(brand, recipient_id), said
+        ):
             raise HTTPException(409, _OVER) from None
     if isinstance(said, Consents):
         done = await _consented(site, recipient_id, said)

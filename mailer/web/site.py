@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from mailer.actions.account_events import Desks
-from mailer.actions.confirmation_requests import Confirmations
-from mailer.actions.confirmations import Answers
+from mailer.actions.account_events import AccountStoresOpener
+from mailer.actions.confirmation_requests import ConfirmationParts
+from mailer.actions.confirmations import ConfirmationStores
 from mailer.event_reader import EventReader
 from mailer.events import MessageEvent
 from mailer.policy.policy_file import Policy
@@ -25,7 +25,7 @@ from mailer.ports.reports import ReportStore
 from mailer.ports.rights import RightsStore
 from mailer.ports.standings import StandingStore
 from mailer.ports.suppressions import SuppressionStore
-from mailer.rendering.signed_links import Links
+from mailer.rendering.signed_links import SignedLinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Site:
     """
 
     public_url: str
-    links: Links
+    links: SignedLinks
     policies: Mapping[str, Policy]
     standings: StandingStore
     consents: Consents
@@ -53,7 +53,7 @@ class Site:
     mailings: MailingStore
     reports: ReportStore
     rights: RightsStore
-    desks: Desks
+    desks: AccountStoresOpener
     outbox: Outbox
     publishers: PublisherStore
     admit: Callable[[MessageEvent], object]
@@ -61,14 +61,14 @@ class Site:
     reader: EventReader = field(default_factory=EventReader)
 
     @property
-    def confirmations(self) -> Confirmations:
+    def confirmations(self) -> ConfirmationParts:
         """Tells how a person is asked to confirm."""
-        return Confirmations(self.links, self.wishes)
+        return ConfirmationParts(self.links, self.wishes)
 
     @property
-    def answers(self) -> Answers:
+    def answers(self) -> ConfirmationStores:
         """Returns what a confirmation may change."""
-        return Answers(self.wishes, self.consents, self.standings, self.suppressions)
+        return ConfirmationStores(self.wishes, self.consents, self.standings, self.suppressions)
 
 
 class Meters:

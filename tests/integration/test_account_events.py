@@ -11,7 +11,7 @@ from mailer.accounts import KINDS, parse_any
 from mailer.broker.topology import EVENTS, Binding, events_queue, topology_for
 from mailer.policy.category import Lane
 from mailer.policy.identity import Identity, IdentityKind
-from mailer.policy.publisher_rights import Rights
+from mailer.policy.publisher_rights import PublisherRights
 from mailer.postgres.outbox import OutboxPublisher
 from tests.factories import BRAND, FakeReceived, World, person, plain_event, policies, received
 
@@ -238,8 +238,8 @@ async def test_the_key_of_account_events_is_also_that_of_an_accounts_mail(world:
     ]
     [ada] = await world.known(1)
     speaks, mails = Identity(IdentityKind.BROKER, "crm"), Identity(IdentityKind.BROKER, "shop-front")
-    await world.publishers.grant_rights(speaks, Rights(frozenset({BRAND}), actions=frozenset(KINDS)))
-    await world.publishers.grant_rights(mails, Rights(frozenset({BRAND}), frozenset({"account"})))
+    await world.publishers.grant_rights(speaks, PublisherRights(frozenset({BRAND}), actions=frozenset(KINDS)))
+    await world.publishers.grant_rights(mails, PublisherRights(frozenset({BRAND}), frozenset({"account"})))
     for number, (user, said, settled) in enumerate(
         (
             ("crm", plain_event({"refs": ["user-1"]}, "account"), "may not publish account mail of interpals"),

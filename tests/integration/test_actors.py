@@ -100,4 +100,4 @@ async def test_a_command_names_its_person(small_stack: Stack) -> None:
     named = {entry["actor"] for entry in entries if entry["kind"] in ("control", "action")}
     assert "person:Dana" in named
     assert all(str(actor).startswith("person:") for actor in named), named
-    assert all(Identity.read(actor) for actor in named)
+    assert all(Identity.parse_identity(actor) for actor in named)

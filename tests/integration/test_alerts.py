@@ -19,7 +19,7 @@ from mailer.pipeline.queue_depths import read_queue_depths
 from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.processors import PostgresProcessors
 from mailer.rendering.mailing import RendererCache
-from mailer.rendering.signed_links import Links
+from mailer.rendering.signed_links import SignedLinks
 from mailer.runtime.line_writer import LineWriter
 from mailer.runtime.operator_port import OperatorPort
 from mailer.runtime.process import Pulse, condition_of, paths_of
@@ -155,7 +155,7 @@ class Scene:
     async def _policy_gone(self) -> None:
         strange = await self.world.accept([person(4)], "service", brand="paltalk-2006", controller="paltalk")
         presses = self.world.presses
-        self.world.presses = RendererCache({}, templates(), Links("https://mail.example", (KEY,)), None)
+        self.world.presses = RendererCache({}, templates(), SignedLinks("https://mail.example", (KEY,)), None)
         await self.world.handover().hand_over_batches(strange.batches)
         self.world.presses = presses
 

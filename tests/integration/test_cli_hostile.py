@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from mailer import cli
-from mailer.actions.suppression import suppress
+from mailer.actions.suppression import suppress_recipient
 from mailer.ports.broker import BrokerMessage
 from mailer.ports.consents import Consent
 from mailer.ports.dead_letters import DeadKind
@@ -74,7 +74,7 @@ async def write_hostile_values(url: str) -> None:
         [ada] = await world.known(1)
         accepted = await world.accept({"refs": ["user-1"]}, id=EVENT, campaign="spring")
         said = NewSuppression("newsletter", "opt_out", HOSTILE, HOSTILE)
-        await suppress(world.suppressions, policies()[BRAND], ada, said)
+        await suppress_recipient(world.suppressions, policies()[BRAND], ada, said)
         now = datetime.now(UTC)
         await world.consents.record_consent(
             BRAND, ada, Consent("promotional", True, "application", HOSTILE, HOSTILE, HOSTILE, now, HOSTILE)

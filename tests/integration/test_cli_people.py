@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mailer.actions.legal_hold import legal_hold
-from mailer.actions.rights import erase
+from mailer.actions.legal_hold import forbid_erasure
+from mailer.actions.rights import erase_recipient
 from mailer.ports.rights import DataCorrection
 from tests.campaigns import commands, mailed, members
 from tests.factories import BRAND, World, open_world, person, policies
@@ -59,7 +59,7 @@ async def test_people_are_found_by_ref_address_and_number(world: World, operator
     """An address is found in any spelling, an old one no more; a number is the ledger's, or a ref."""
     ada, _ = await world.known(1, 2)
     assert await world.rights.rectify_recipient(
-        BRAND, ada, DataCorrection(email="ada@münchen.example"), "test", blocks=legal_hold
+        BRAND, ada, DataCorrection(email="ada@münchen.example"), "test", blocks=forbid_erasure
     )
     for text in ("user-1", "ada@münchen.example", "ADA@xn--mnchen-3ya.example", f"{ada}"):
         assert await found_by(operator, text) == await found_by(operator, text, "--brand", BRAND) == ["user-1"]
@@ -71,7 +71,7 @@ async def test_people_are_found_by_ref_address_and_number(world: World, operator
 async def test_who_was_erased_is_found_by_ref_without_an_address(world: World, operator: Stack) -> None:
     """An operator who is asked for somebody sees that they were erased, and nothing that was known of them."""
     [ada] = await world.known(1, name="Ada Lovelace")
-    await erase(world.rights, policies()[BRAND], ada, "test")
+    await erase_recipient(world.rights, policies()[BRAND], ada, "test")
     [found] = (await operator.done("recipients", "find", "user-1", "--json")).json
     assert (found["id"], found["state"], found["email"], found["name"]) == (ada, "erased", None, None)
     assert await found_by(operator, "user-1@people.example") == []

@@ -5,21 +5,21 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.confirmation_requests import Asked, Confirmations
-from mailer.actions.consent import ConsentRefused, consent, withdraw
+from mailer.actions.confirmation_requests import ConfirmationAsked, ConfirmationParts
+from mailer.actions.consent import ConsentRefused, record_consent, withdraw_consent
 from mailer.actions.list_import import import_consents
-from mailer.actions.opt_out import opt_out
+from mailer.actions.opt_out import record_opt_out
 from mailer.actions.suppression import object_to_marketing
 from mailer.events import Person
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from mailer.ports.consents import Consent, ConsentResult
 from mailer.ports.recipient_import import ImportRow
-from mailer.rendering.signed_links import Links
+from mailer.rendering.signed_links import SignedLinks
 from tests.factories import BRAND, KEY, World, person, policies
 from tests.integration.web_world import browse
 from tests.publishers import issue_key
 
-LINKS = Links("https://mail.example", [KEY])
+LINKS = SignedLinks("https://mail.example", [KEY])
 WORDS = "Yes, write to me."
 EARLY = datetime(2024, 2, 1, tzinfo=UTC)
 CONFIRMED = "paltalk-2006"
@@ -31,15 +31,17 @@ def said(scope: str, given: bool = True, **values: Any) -> Consent:
     return Consent(scope, given, **{"at": datetime.now(UTC)} | stated | values)
 
 
-async def give(world: World, recipient_id: int, scope: str, brand: str = BRAND, **values: Any) -> ConsentResult | Asked:
+async def give(
+    world: World, recipient_id: int, scope: str, brand: str = BRAND, **values: Any
+) -> ConsentResult | ConfirmationAsked:
     """Records a consent by the action."""
-    mail = Confirmations(LINKS, world.wishes)
-    return await consent(world.consents, mail, policies()[brand], recipient_id, said(scope, **values), "US")
+    mail = ConfirmationParts(LINKS, world.wishes)
+    return await record_consent(world.consents, mail, policies()[brand], recipient_id, said(scope, **values), "US")
 
 
 async def leave(world: World, recipient_id: int, scope: str) -> None:
     """Leaves by the action."""
-    await opt_out(world.standings, policies()[BRAND], recipient_id, scope, "test")
+    await record_opt_out(world.standings, policies()[BRAND], recipient_id, scope, "test")
 
 
 async def standing(world: World, recipient_id: int, brand: str = BRAND) -> Standing:
@@ -77,7 +79,7 @@ async def test_a_withdrawal_needs_no_words_and_leaves_the_mail(world: World) -> 
     """Withdrawing takes one press, ends the consent, and opts out of its scope."""
     [ada] = await world.known(1)
     await give(world, ada, "newsletter")
-    done = await withdraw(world.consents, policies()[BRAND], ada, said("newsletter", given=False, words=None))
+    done = await withdraw_consent(world.consents, policies()[BRAND], ada, said("newsletter", given=False, words=None))
     assert done.left == {"newsletter"}
     stands = await standing(world, ada)
     assert (set(stands.consents), set(stands.opted_out)) == (set(), {"newsletter"})
@@ -88,7 +90,7 @@ async def test_tracking_is_withdrawn_and_no_mail_is_left(world: World) -> None:
     """A consent to being counted is no mail; withdrawing it leaves none."""
     [ada] = await world.known(1)
     await give(world, ada, "tracking")
-    done = await withdraw(world.consents, policies()[BRAND], ada, said("tracking", given=False))
+    done = await withdraw_consent(world.consents, policies()[BRAND], ada, said("tracking", given=False))
     assert done.left == frozenset()
     assert (await standing(world, ada)).consents == frozenset()
 
@@ -143,7 +145,7 @@ async def test_who_left_all_and_asks_for_one_has_left_the_others(world: World) -
     [ada] = await world.known(1)
     await leave(world, ada, EVERYTHING_OPTIONAL)
     await give(world, ada, "newsletter")
-    others = {name for name, category in policies()[BRAND].categories.items() if category.optional} - {"newsletter"}
+    others = {name for name, category in policies()[BRAND].categories.items() if category.is_optional} - {"newsletter"}
     assert (await standing(world, ada)).opted_out == others
 
 
@@ -164,7 +166,7 @@ async def test_who_leaves_the_last_topic_has_left_the_category(world: World) -> 
     for topic in ("chat-rooms", "dating"):
         await give(world, ada, f"newsletter/{topic}")
     for topic, left in (("dating", {"newsletter/dating"}), ("chat-rooms", {"newsletter"})):
-        done = await withdraw(world.consents, policies()[BRAND], ada, said(f"newsletter/{topic}", given=False))
+        done = await withdraw_consent(world.consents, policies()[BRAND], ada, said(f"newsletter/{topic}", given=False))
         assert left <= done.left
     assert (await standing(world, ada)).opted_out == {"newsletter", "newsletter/chat-rooms", "newsletter/dating"}
 
@@ -172,7 +174,7 @@ async def test_who_leaves_the_last_topic_has_left_the_category(world: World) -> 
 async def test_a_withdrawal_that_no_consent_came_before_leaves_its_topic_only(world: World) -> None:
     """Who never asked for topics and refuses one still gets the others."""
     [ada] = await world.known(1)
-    await withdraw(world.consents, policies()[BRAND], ada, said("newsletter/dating", given=False))
+    await withdraw_consent(world.consents, policies()[BRAND], ada, said("newsletter/dating", given=False))
     assert (await standing(world, ada)).opted_out == {"newsletter/dating"}
 
 
@@ -216,7 +218,7 @@ async def test_nobody_there(world: World) -> None:
     with pytest.raises(ConsentRefused, match="no such recipient"):
         await give(world, 99, "newsletter", CONFIRMED)
     with pytest.raises(ConsentRefused, match="no such recipient"):
-        await withdraw(world.consents, policies()[BRAND], 99, said("newsletter", given=False))
+        await withdraw_consent(world.consents, policies()[BRAND], 99, said("newsletter", given=False))
     assert await world.entries() == []
 
 
@@ -226,7 +228,7 @@ async def test_an_imported_consent_counts_unless_something_was_left(world: World
     fresh, left, everything, withdrew, objected = await world.known(*range(1, 6))
     await leave(world, left, "newsletter")
     await leave(world, everything, "*")
-    await withdraw(world.consents, policies()[BRAND], withdrew, said("tracking", given=False))
+    await withdraw_consent(world.consents, policies()[BRAND], withdrew, said("tracking", given=False))
     await object_to_marketing(world.suppressions, policies()[BRAND], objected, "letter", "Dana")
     for number, _ in enumerate(names, 1):
         consents = (said("newsletter", actor="import"), said("tracking", actor="import"))

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.halts import OPERATOR, Halt, HaltScope, MailingRefused
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.processor import OutgoingMessage
@@ -319,7 +319,7 @@ async def test_a_young_mailing_is_measured_by_its_own_time(world: World) -> None
 
 async def test_refused_mail_is_over_too(world: World) -> None:
     """The rate counts whatever comes to an end."""
-    world.processor.answer = lambda outgoing: Outcome(Result.BLOCKED, 550, "5.7.1")
+    world.processor.answer = lambda outgoing: Outcome(OutcomeKind.BLOCKED, 550, "5.7.1")
     accepted = await world.accept(PEOPLE)
     await world.handover().hand_over_batches(accepted.batches)
     assert (await status_of(world, accepted.mailing_id)).ended_lately == 5

@@ -10,8 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from mailer.policy.connection_trouble import Trouble
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import DeliveryMove
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.mailings import AcceptedMailing
@@ -27,9 +27,9 @@ from tests.factories import BRAND, FakeProcessor, World, person, received
 CASE = Path(__file__).parent.parent / "cases" / "events" / "dup.jsonl"
 DUPLICATE = ("suppressed", "duplicate_address")
 SENT = ("handed_over", "")
-DEFERRED = Outcome(Result.DEFERRED, 451, "4.7.1", "come back later")
-REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
-UNREACHED = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
+DEFERRED = Outcome(OutcomeKind.DEFERRED, 451, "4.7.1", "come back later")
+REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
+UNREACHED = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
 
 
 class Counting(PostgresDeliveries):

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.actions.legal_hold import legal_hold
-from mailer.actions.rights import erase
+from mailer.actions.legal_hold import forbid_erasure
+from mailer.actions.rights import erase_recipient
 from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.dead_letters import ALL, DAYS_KEPT, DeadKind, DeadLetterFilter
 from mailer.ports.rights import DataCorrection
@@ -116,7 +116,7 @@ async def test_an_erasure_finds_dead_letters_by_what_they_say(world: World) -> N
     """By ref, another spelling or a former address, of an older version too; reasons go with bodies, others' stay."""
     ada, _ = await world.known(1, 2)
     moved = DataCorrection(email="new@people.example")
-    assert await world.rights.rectify_recipient(BRAND, ada, moved, "test", blocks=legal_hold)
+    assert await world.rights.rectify_recipient(BRAND, ada, moved, "test", blocks=forbid_erasure)
     bodies = {
         b'{"email": "USER-1\\u0040people.example"}': True,
         b'{"email": "new@people.example"}': True,
@@ -137,7 +137,7 @@ async def test_an_erasure_finds_dead_letters_by_what_they_say(world: World) -> N
         await world.letters.add_dead_letter(beside, "mailer.events", key, "quotes", "shop", DeadKind.REFUSED)
         bodies[key.encode()] = True
     await world.pool.execute("UPDATE dead_letters SET named = NULL WHERE id % 2 = 0")
-    await erase(world.rights, policies()[BRAND], ada, "test")
+    await erase_recipient(world.rights, policies()[BRAND], ada, "test")
     rows = await world.pool.fetch("SELECT body, reason FROM dead_letters ORDER BY id")
     assert [bytes(row["body"]) for row in rows] == [b"" if gone else body for body, gone in bodies.items()]
     assert [row["reason"] == "quotes" for row in rows] == [not gone for gone in bodies.values()]
@@ -172,7 +172,9 @@ async def test_an_erasure_reaches_its_controllers_dead_letters_and_nobody_elses(
         await world.letters.add_dead_letter(
             BrokerMessage(body, key), "mailer.events", key, name, "key:shop", DeadKind.REFUSED
         )
-    await erase(PostgresRights(world.pool, world.hasher, world.standings, owners), policies()[BRAND], ada, "test")
+    await erase_recipient(
+        PostgresRights(world.pool, world.hasher, world.standings, owners), policies()[BRAND], ada, "test"
+    )
     stayed = {
         letter.reason: letter.message.body
         for letter in await world.letters.list_dead_letters(10)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from mailer.actions import opt_out
+from mailer.actions import record_opt_out
 from mailer.policy.outcome import Outcome
 from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliveryState
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
@@ -224,7 +224,9 @@ async def test_an_opt_out_waits_for_an_intent_under_way(world: World) -> None:
         await transaction.start()
         # The intent's own lock, held open.
         await other.execute("SELECT FROM standings WHERE recipient_id = $1 FOR SHARE", ada.recipient_id)
-        leaving = asyncio.create_task(opt_out(world.standings, world.policies[BRAND], ada.recipient_id, "*", "test"))
+        leaving = asyncio.create_task(
+            record_opt_out(world.standings, world.policies[BRAND], ada.recipient_id, "*", "test")
+        )
         await until(lambda: waiting(world.pool))
         assert not leaving.done()
         await transaction.commit()
@@ -260,7 +262,7 @@ async def test_opt_out_wins_the_race(database_url: str) -> None:
 
         async def leave(addresses: Sequence[str]) -> None:
             for address in addresses:
-                await opt_out(world.standings, world.policies[BRAND], ids[address], "newsletter", "one-click")
+                await record_opt_out(world.standings, world.policies[BRAND], ids[address], "newsletter", "one-click")
                 # Commit order: what is visible now was committed before the answer.
                 answered[ids[address]] = await world.pool.fetchval(
                     "SELECT count(*) FROM ledger WHERE kind = 'hand_over' AND recipient_id = $1", ids[address]

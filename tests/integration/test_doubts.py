@@ -11,13 +11,13 @@ from structlog.testing import capture_logs
 
 from mailer.actions.doubtful_deliveries import end_doubted
 from mailer.pipeline import lease_renewal
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.postgres.held_deliveries import PostgresHeldDeliveries
 from tests.campaigns import commands
 from tests.factories import ACCEPTED, FakeProcessor, World, person, until
 
-IN_DOUBT = Outcome(Result.IN_DOUBT, text="lost after the final dot")
+IN_DOUBT = Outcome(OutcomeKind.IN_DOUBT, text="lost after the final dot")
 
 
 async def again(world: World, processor: FakeProcessor, times: int) -> None:

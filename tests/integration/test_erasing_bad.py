@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mailer.actions.rights import erase
+from mailer.actions.rights import erase_recipient
 from mailer.policy.text_folding import has_many_marks
 from mailer.ports.broker import BrokerMessage
 from mailer.postgres.outbox import PostgresOutbox
@@ -31,7 +31,7 @@ async def test_no_parked_message_keeps_an_erasure_from_its_end(world: World, sai
     await world.accept([HERS])
     body = f'{{"v": 1, "id": "bad", {said}}}'.replace("HERS", json.dumps(HERS)).replace("REF", REF)
     await PostgresOutbox(world.pool).add_messages("mailer.events", [BrokerMessage(body.encode(), f"{BRAND}.x", "w")])
-    await erase(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
+    await erase_recipient(world.rights, world.policies[BRAND], await world.id_of(REF), "operator")
     assert REF not in "".join(row["body"] for row in await world.pool.fetch("SELECT body FROM outbox"))
 
 

@@ -6,14 +6,14 @@ from datetime import timedelta
 import pytest
 
 from mailer.pipeline import circuit_breaker
-from mailer.policy.connection_trouble import Trouble
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person
 
-AWAY = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
-IN_DOUBT = Outcome(Result.IN_DOUBT, text="lost after the final dot")
-REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
-BLOCKED = Outcome(Result.BLOCKED, 554, "5.7.1", "we do not like you")
+AWAY = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
+IN_DOUBT = Outcome(OutcomeKind.IN_DOUBT, text="lost after the final dot")
+REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
+BLOCKED = Outcome(OutcomeKind.BLOCKED, 554, "5.7.1", "we do not like you")
 
 
 def pair(answer: Outcome) -> tuple[FakeProcessor, FakeProcessor]:

@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mailer import signing_keys
 from mailer.ledger import writers
 from mailer.pipeline import handover, timekeeper
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.mailings import NewMailing
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.rendering.mailing import RendererCache
-from mailer.rendering.signed_links import Links
+from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template import Piece
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.settings import Settings, SettingsError
@@ -28,7 +28,7 @@ from tests.factories import ACCEPTED, KEY, FakeProcessor, World, make_event, new
 
 def presses(world: World, templates: TemplateLibrary) -> RendererCache:
     """Those of a worker that was started with other templates."""
-    return RendererCache(world.policies, templates, Links("https://mail.example", (KEY,)), None)
+    return RendererCache(world.policies, templates, SignedLinks("https://mail.example", (KEY,)), None)
 
 
 async def test_a_template_that_is_removed_during_a_mailing(world: World) -> None:
@@ -70,7 +70,7 @@ async def test_a_template_that_only_newer_workers_can_read(world: World) -> None
 
 async def test_a_message_that_breaks_each_connection(world: World) -> None:
     """Whatever the relay does at one message, all others arrive; that one is tried again, and given up in the end."""
-    lost = Outcome(Result.DEFERRED, text="lost before the final dot")
+    lost = Outcome(OutcomeKind.DEFERRED, text="lost before the final dot")
     relay = FakeProcessor(lambda outgoing: lost if outgoing.recipient.startswith("user-7@") else ACCEPTED)
     accepted = await world.accept([person(n) for n in range(100)])
     await world.handover(relay).hand_over_batches(accepted.batches)

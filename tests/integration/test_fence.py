@@ -12,10 +12,10 @@ from uuid import uuid4
 
 import pytest
 
-from mailer.actions import object_to_marketing, opt_out
-from mailer.actions.account_flags import mark
-from mailer.actions.redo_changes import do_again
-from mailer.actions.rights import erase, known_child
+from mailer.actions import object_to_marketing, record_opt_out
+from mailer.actions.account_flags import set_account_flag
+from mailer.actions.redo_changes import redo_change
+from mailer.actions.rights import erase_recipient, mark_under_13
 from mailer.pipeline.halt_watcher import STOPPED, WENT_BACK, HaltWatcher
 from mailer.pipeline.journal_replay import JournalReplay
 from mailer.pipeline.restore_marker import FileRestoreMarkers
@@ -27,7 +27,7 @@ from mailer.postgres.halts import PostgresHalts
 from tests.conftest import Server
 from tests.factories import BRAND, World, open_world, person
 
-OPTIONAL = [category for category in CATEGORIES.values() if category.optional]
+OPTIONAL = [category for category in CATEGORIES.values() if category.is_optional]
 
 
 class Site:
@@ -208,7 +208,7 @@ async def test_another_database_is_not_the_one_that_was_known(restored: Site) ->
 
 def mending(site: Site) -> JournalReplay:
     """Makes lost changes again, as the processes do."""
-    return JournalReplay(site.halts, site.remembered, partial(do_again, site.world.desks(None), site.world.policies))
+    return JournalReplay(site.halts, site.remembered, partial(redo_change, site.world.desks(None), site.world.policies))
 
 
 async def test_what_reduces_is_made_again(postgres_server: Server, database_url: str, tmp_path: Path) -> None:
@@ -220,11 +220,11 @@ async def test_what_reduces_is_made_again(postgres_server: Server, database_url:
         async with site(database_url, tmp_path) as before:
             assert await before.seen() is None
             world, policy = before.world, before.world.policies[BRAND]
-            await opt_out(world.standings, policy, one, "newsletter", "one-click")
+            await record_opt_out(world.standings, policy, one, "newsletter", "one-click")
             await object_to_marketing(world.suppressions, policy, two, "page", "recipient")
-            await mark(world.standings, BRAND, three, StandingFlag.DEACTIVATED, True, "page")
-            await erase(world.rights, policy, four, "operator")
-            await known_child(world.rights, policy, five, "operator")
+            await set_account_flag(world.standings, BRAND, three, StandingFlag.DEACTIVATED, True, "page")
+            await erase_recipient(world.rights, policy, four, "operator")
+            await mark_under_13(world.rights, policy, five, "operator")
         async with site(backup, tmp_path) as after:
             assert await after.seen() == WENT_BACK
             lineage = (await after.halts.query_halts((), (), ())).lineage
@@ -255,8 +255,8 @@ async def test_what_was_taken_back_since_is_not_made_again(
             assert await before.seen() is None
             world, policy = before.world, before.world.policies[BRAND]
             for who in (one, three):
-                await opt_out(world.standings, policy, who, "newsletter", "one-click")
-            await mark(world.standings, BRAND, two, StandingFlag.DEACTIVATED, True, "page")
+                await record_opt_out(world.standings, policy, who, "newsletter", "one-click")
+            await set_account_flag(world.standings, BRAND, two, StandingFlag.DEACTIVATED, True, "page")
         [journal] = (tmp_path / "seen").glob("*.changes")
         changes = [json.loads(line) for line in journal.read_text().splitlines()]
         for change in changes:
@@ -292,7 +292,7 @@ async def test_what_widens_is_not_made_again(
         async with site(database_url, tmp_path) as before:
             assert await before.seen() is None
             await before.world.standings.set_paid_product(BRAND, one, None, True, "application")
-            await opt_out(before.world.standings, before.world.policies[BRAND], two, "newsletter", "one-click")
+            await record_opt_out(before.world.standings, before.world.policies[BRAND], two, "newsletter", "one-click")
         async with site(backup, tmp_path) as after:
             await after.world.pool.execute("UPDATE recipients SET created_at = now() WHERE id = $1", two)
             assert await after.seen() == WENT_BACK

@@ -19,8 +19,8 @@ from mailer.pipeline.halt_watcher import WAITING
 from mailer.pipeline.handover import WINDOW
 from mailer.pipeline.preparation import SendChecks, WindowPreparation
 from mailer.pipeline.routing import ProcessorRoutes
-from mailer.policy.connection_trouble import Trouble
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.ports.rates import Period, RateLimit, Scope, TokenLease, TokenRequest
@@ -299,7 +299,7 @@ async def test_outcomes_do_not_wait_for_the_next_window(world: World) -> None:
 
 async def test_one_of_two_by_weight_is_away(world: World) -> None:
     """The other gets its share too, within its own limit; what it has no token for waits."""
-    away = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
+    away = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
     heavy = FakeProcessor(lambda _: away, "heavy", weight=3)
     light = world.processor = FakeProcessor(name="light")
     await limit(world, "processor", "light", 100, "day")

@@ -10,21 +10,21 @@ import pytest
 
 from mailer.pipeline import outcome_recorder
 from mailer.pipeline.handover import WINDOW
-from mailer.policy.connection_trouble import Trouble
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryState
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.ports.standings import StandingFlag
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.rendering.mailing import RendererCache
-from mailer.rendering.signed_links import Links
+from mailer.rendering.signed_links import SignedLinks
 from tests.factories import ACCEPTED, BRAND, KEY, FakeProcessor, World, person, templates
 
-REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
-BLOCKED = Outcome(Result.BLOCKED, 554, "5.7.1", "we do not like you")
-DEFERRED = Outcome(Result.DEFERRED, 451, "4.7.1", "come back later")
-IN_DOUBT = Outcome(Result.IN_DOUBT, text="lost after the final dot")
-UNSENT = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
+REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
+BLOCKED = Outcome(OutcomeKind.BLOCKED, 554, "5.7.1", "we do not like you")
+DEFERRED = Outcome(OutcomeKind.DEFERRED, 451, "4.7.1", "come back later")
+IN_DOUBT = Outcome(OutcomeKind.IN_DOUBT, text="lost after the final dot")
+UNSENT = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
 
 
 def always(outcome: Outcome) -> FakeProcessor:
@@ -220,7 +220,7 @@ async def test_many_mailings_in_one_claim(world: World) -> None:
     for n in range(30):
         category = ["newsletter", "service", "promotional"][n % 3]
         batches += (await world.accept([person(n, source="sign-up")], category)).batches
-    few = RendererCache(world.policies, templates(), Links("https://mail.example", (KEY,)), None, 2)
+    few = RendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None, 2)
     world.presses = few
     await world.handover().hand_over_batches(batches)
     assert sorted(world.processor.windows) == [10, 20]  # bulk mail goes apart from urgent
@@ -391,7 +391,7 @@ async def test_the_staging_fence(world: World) -> None:
     """With a fence, mail leaves for those within it, and each of the others has the reason."""
     fence = {"only_deliver_to": ("user-1@people.example",)}
     world.policies[BRAND] = world.policies[BRAND].model_copy(update=fence)
-    world.presses = RendererCache(world.policies, templates(), Links("https://mail.example", (KEY,)), None)
+    world.presses = RendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None)
     accepted = await world.accept([person(1), person(2)])
     await world.handover().hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {

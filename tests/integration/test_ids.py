@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mailer.actions.rights import erase
+from mailer.actions.rights import erase_recipient
 from mailer.event_digests import differing
 from mailer.events import validate_event
 from mailer.pipeline.consumers import relay_outbox
@@ -231,7 +231,7 @@ async def test_an_erasure_takes_the_digests_of_what_was_said_to_the_person(world
     """The rest tells another campaign, and nobody's address or values; a mailing to many keeps its own."""
     await settle(world, news(campaign="spring"), news(id="many", to={"people": [person(1), person(2)]}))
     before = await contents(world)
-    await erase(world.rights, world.policies[BRAND], await world.id_of("user-1"), "test")
+    await erase_recipient(world.rights, world.policies[BRAND], await world.id_of("user-1"), "test")
     after = await contents(world)
     assert before["one"] is not None
     hidden = world.hasher.erased_event_id(BRAND, "one")

@@ -26,7 +26,7 @@ from mailer.events import EventRefused
 from mailer.ports.deliveries import DeliveryState
 from mailer.ports.processor import OutgoingMessage
 from mailer.ports.standings import StandingFlag
-from mailer.rendering.event_checks import admit
+from mailer.rendering.event_checks import check_event
 from tests.conftest import Server
 from tests.factories import make_event, open_world, templates
 from tests.model import Account, Model, Terms
@@ -73,7 +73,7 @@ class Machine(RuleBasedStateMachine):
         for brand in TERMS:
             self.steps.govern(brand, self.model.terms[brand])
             categories = self.steps.world.policies[brand].categories
-            self.model.optional[brand] = {name for name, category in categories.items() if category.optional}
+            self.model.optional[brand] = {name for name, category in categories.items() if category.is_optional}
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs asynchronous code to its end."""
@@ -298,7 +298,7 @@ class Machine(RuleBasedStateMachine):
         """A promotion does not become service mail by being published as such (9)."""
         event = make_event({"audience": "everyone"}, "promotional").model_copy(update={"category": "service"})
         with pytest.raises(EventRefused):
-            admit(event, self.steps.world.policies, templates())
+            check_event(event, self.steps.world.policies, templates())
 
     @invariant()
     def the_ledger_verifies(self) -> None:

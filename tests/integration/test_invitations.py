@@ -8,7 +8,7 @@ import pytest
 
 from mailer.actions.inviters import pause_inviter, resume_inviter
 from mailer.database.statements import statements
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.standing import INVITED
 from mailer.ports.deliveries import Claim
 from mailer.ports.mailings import AcceptedMailing
@@ -97,7 +97,7 @@ async def test_a_window_that_is_refused_uses_nothing_up(world: World) -> None:
 async def test_a_retry_of_the_same_invitation(world: World) -> None:
     """An invitation that was refused for now is tried again: the address was used by nobody else."""
     accepted = await invite(world, 1)
-    await world.handover(FakeProcessor(lambda _: Outcome(Result.DEFERRED, 451, None, "later"))).hand_over_batches(
+    await world.handover(FakeProcessor(lambda _: Outcome(OutcomeKind.DEFERRED, 451, None, "later"))).hand_over_batches(
         accepted.batches
     )
     await world.due_now()

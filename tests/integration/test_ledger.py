@@ -13,7 +13,7 @@ from mailer.ledger.export import LedgerExport
 from mailer.ledger.seals import SealRefused
 from mailer.ledger.verifying import MOST_FAULTS
 from mailer.ledger.writers import LedgerWriters, append_entries
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from tests.chains import faults, write
 from tests.factories import BRAND, KEY, FakeProcessor, World, person
@@ -212,7 +212,7 @@ async def test_the_published_head_is_what_it_prints(world: World) -> None:
 async def test_replies_that_no_column_can_hold(world: World) -> None:
     """A processor that answers with U+0000 and broken UTF-8 does not keep its outcomes from the ledger."""
     accepted = await world.accept([person(1), person(2)])
-    strange = Outcome(Result.BLOCKED, 554, None, "no\0 way \udcff")
+    strange = Outcome(OutcomeKind.BLOCKED, 554, None, "no\0 way \udcff")
     await world.handover(FakeProcessor(lambda _: strange)).hand_over_batches(accepted.batches)
     assert set((await world.states(accepted.mailing_id)).values()) == {("failed", "554")}
     assert [entry["reply"] for entry in await world.entries(kind="outcome")] == ["554 no\ufffd way ?"] * 2

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.standing import TRACKING
 from mailer.ports.mailings import MailingStatus
 from mailer.ports.open_counts import FetchTrace
@@ -56,8 +56,8 @@ async def stored(world: World) -> dict[str, int]:
 
 async def fetch(world: World, mailing_id: UUID, times: int = 1, **token: Any) -> None:
     """Somebody reads a mailing, and clicks in it."""
-    pixel = LINKS.pixel(OpenToken(mailing_id, **token))
-    link = LINKS.click(ClickToken(mailing_id, SHOP, **token))
+    pixel = LINKS.pixel_url(OpenToken(mailing_id, **token))
+    link = LINKS.click_url(ClickToken(mailing_id, SHOP, **token))
     async with browse(world) as client:
         for _ in range(times):
             await client.get(pixel)
@@ -148,8 +148,8 @@ async def test_one_reader_among_many_addressed_is_not_counted(
 
 async def test_who_bounces_fills_no_cell(world: World) -> None:
     """A relay took twenty-five, and refused twenty-four of them, or they turned out not to exist later."""
-    refused = Outcome(Result.BLOCKED, 550, "5.7.1", "no")
-    picky = FakeProcessor(lambda mail: Outcome(Result.ACCEPTED, 250) if "user-0@" in mail.recipient else refused)
+    refused = Outcome(OutcomeKind.BLOCKED, 550, "5.7.1", "no")
+    picky = FakeProcessor(lambda mail: Outcome(OutcomeKind.ACCEPTED, 250) if "user-0@" in mail.recipient else refused)
     accepted = await world.accept(members(0, US=25))
     await world.handover(picky).hand_over_batches(accepted.batches)
     await world.upkeep.finish_mailings()
@@ -185,7 +185,9 @@ async def test_a_count_waits_for_the_cell_and_is_then_one(world: World) -> None:
     accepted = await world.accept(members(0, US=25))
     late = FakeProcessor(
         lambda mail: (
-            Outcome(Result.DEFERRED, 451, "4.7.1") if "user-1" in mail.recipient else Outcome(Result.ACCEPTED, 250)
+            Outcome(OutcomeKind.DEFERRED, 451, "4.7.1")
+            if "user-1" in mail.recipient
+            else Outcome(OutcomeKind.ACCEPTED, 250)
         )
     )
     await world.handover(late).hand_over_batches(accepted.batches)

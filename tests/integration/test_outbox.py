@@ -27,7 +27,7 @@ async def test_what_is_parked_can_be_taken(world: World) -> None:
     assert {item.exchange for item in parked} == {"mailer.events"}
     one = parked[1].message
     assert (one.routing_key, one.message_id) == ("interpals.newsletter", "m-1")
-    assert publisher_identity(one) == Identity.read("key:shop")
+    assert publisher_identity(one) == Identity.parse_identity("key:shop")
     assert one.headers == {"x-n": "1", **SHOP}
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from mailer.policy.frequency_counts import rates_of
+from mailer.policy.frequency_counts import frequency_counts
 from mailer.ports.deliveries import DeliveryMove, DeliveryState
 from mailer.postgres.deliveries import _REFUSED, PostgresDeliveries, _move_columns, _pack_columns
 from mailer.postgres.mailings import PostgresMailings
@@ -64,7 +64,7 @@ async def test_a_hand_over_locks_the_partition_of_its_mailing(ten_years: World, 
     month = partition.removeprefix("deliveries")
 
     async def act(pool: Any) -> None:
-        deliveries = PostgresDeliveries(pool, world.writers, rates_of(world.policies.values()))
+        deliveries = PostgresDeliveries(pool, world.writers, frequency_counts(world.policies.values()))
         claim = await deliveries.claim_batches(accepted.batches, "test")
         assert claim is not None
         await deliveries.reread_claimed(claim.token, [(row.mailing_id, row.recipient_id) for row in claim.rows])

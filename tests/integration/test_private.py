@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mailer import bundled_files, signing_keys
-from mailer.actions.recipient_import import Rejected
+from mailer.actions.recipient_import import RejectedLine
 from mailer.cli import app
 from mailer.cli.import_files import Rejects
 from mailer.cli.templates import show
@@ -27,7 +27,7 @@ from mailer.pipeline.restore_marker import FileRestoreMarkers
 from mailer.ports.halts import RestoreMarker, StandingChange
 from mailer.postgres.migrations import apply_migrations
 from mailer.processors.capture import CaptureServer
-from mailer.rendering.template_samples import preview
+from mailer.rendering.template_samples import preview_template
 from mailer.runtime.private_files import private
 from mailer.settings import read_settings
 from tests.factories import BRAND, templates
@@ -62,7 +62,7 @@ def test_a_file_that_was_there_becomes_its_owners(tmp_path: Path, monkeypatch: p
     file.write_text("")
     file.chmod(0o666)
     with Rejects(file, ("email",)) as rejects:
-        rejects.add(Rejected(2, {"email": "ann"}, "no @"))
+        rejects.add(RejectedLine(2, {"email": "ann"}, "no @"))
     assert others_may(file) == 0
 
     def refuse(descriptor: int, mode: int) -> None:
@@ -182,13 +182,13 @@ def rejected(folder: Path) -> None:
     """Lines of a file of people that were not taken, in a file that others could read before."""
     (folder / "people.rejected.csv").touch()
     with Rejects(folder / "people.rejected.csv", ("email",)) as rejects:
-        rejects.add(Rejected(2, {"email": "ann"}, "no @"))
+        rejects.add(RejectedLine(2, {"email": "ann"}, "no @"))
 
 
 def previewed(folder: Path) -> None:
     """A preview of a mail, in both parts."""
     [weekly] = [one for one in templates() if (one.brand, one.name) == (BRAND, "weekly")]
-    show(weekly, preview(weekly), folder / "preview.html")
+    show(weekly, preview_template(weekly), folder / "preview.html")
 
 
 @pytest.mark.promise("interpals-29", "paltalk06-27")

@@ -3,15 +3,15 @@
 import pytest
 
 from mailer.policy.identity import Identity, IdentityKind
-from mailer.policy.publisher_rights import Publisher, Rights
+from mailer.policy.publisher_rights import Publisher, PublisherRights
 from mailer.postgres.publishers import PostgresPublishers
 from tests.chains import faults
 from tests.factories import World
 from tests.publishers import everything, issue_key
 
 SHOP = Identity(IdentityKind.KEY, "shop")
-NEWS = Rights(frozenset({"interpals"}), frozenset({"newsletter"}))
-LEAVES = Rights(frozenset({"peerstream"}), actions=frozenset({"opt_out"}))
+NEWS = PublisherRights(frozenset({"interpals"}), frozenset({"newsletter"}))
+LEAVES = PublisherRights(frozenset({"peerstream"}), actions=frozenset({"opt_out"}))
 
 
 async def test_a_key_is_known_by_its_digest_only(world: World) -> None:
@@ -54,7 +54,7 @@ async def test_rights_are_added_to_what_there_is(world: World) -> None:
     key = await world.publishers.grant_rights(SHOP, NEWS)
     assert key is not None
     assert await world.publishers.grant_rights(SHOP, LEAVES) is None
-    both = Rights(NEWS.brands | LEAVES.brands, NEWS.categories, LEAVES.actions)
+    both = PublisherRights(NEWS.brands | LEAVES.brands, NEWS.categories, LEAVES.actions)
     assert await world.publishers.find_by_key(key) == Publisher(SHOP, both)
     [known] = [one for one in await world.publishers.list_publishers() if one.publisher.identity == SHOP]
     assert (known.publisher.rights, known.revoked_at) == (both, None)

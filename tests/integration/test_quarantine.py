@@ -8,16 +8,16 @@ from uuid import UUID
 
 import pytest
 
-from mailer.actions.bounce import Bounces
-from mailer.actions.quarantine import JudgementRefused, settle
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.refusal_suspicion import LEAST_REFUSALS, Tally
+from mailer.actions.bounce import BounceJudge
+from mailer.actions.quarantine import JudgementRefused, settle_refusals
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.refusal_suspicion import LEAST_REFUSALS, RefusalTally
 from mailer.ports.quarantine import HardRefusal, RefusalSelection, RefusalVerdict
 from mailer.postgres.quarantine import PostgresQuarantine
 from tests.factories import ACCEPTED, FakeProcessor, World, person
 from tests.processes import Stack
 
-REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
+REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -33,7 +33,7 @@ def selection(domain: str | None = None) -> RefusalSelection:
 
 async def judge(world: World, verdict: RefusalVerdict, domain: str | None = None) -> int:
     """Grace judges them."""
-    return await settle(open_quarantine(world), world.deliveries, selection(domain), verdict, "Grace")
+    return await settle_refusals(open_quarantine(world), world.deliveries, selection(domain), verdict, "Grace")
 
 
 async def states(world: World, mailing_id: UUID) -> Counter[tuple[str, str]]:
@@ -181,21 +181,25 @@ async def test_counters_are_folded_and_forgotten(world: World) -> None:
     """Folding changes no sum; domains are forgotten after an hour, beliefs too, and everything after 30 days."""
     quarantine = open_quarantine(world)
     for _ in range(5):
-        await quarantine.add_counts("fake", {None: Tally(10, 1), "a.example": Tally(4, 1)}, [])
+        await quarantine.add_counts("fake", {None: RefusalTally(10, 1), "a.example": RefusalTally(4, 1)}, [])
     await world.pool.execute("UPDATE answers SET at = at - interval '5 minutes'")
     for days in (1, 2, 40):
         for _ in range(3):
-            await quarantine.add_counts("old", {None: Tally(10, 1), "a.example": Tally(4, 1)}, [])
+            await quarantine.add_counts("old", {None: RefusalTally(10, 1), "a.example": RefusalTally(4, 1)}, [])
         await world.pool.execute(
             "UPDATE answers SET processor = 'fake', at = at - $1::interval WHERE processor = 'old'",
             timedelta(days=days),
         )
-    before = await quarantine.add_counts("fake", {None: Tally()}, ["a.example"])
+    before = await quarantine.add_counts("fake", {None: RefusalTally()}, ["a.example"])
     for _ in range(2):
         await world.upkeep.fold_counters()
-        after = await quarantine.add_counts("fake", {None: Tally()}, ["a.example"])
+        after = await quarantine.add_counts("fake", {None: RefusalTally()}, ["a.example"])
         assert after == before
-    assert (after.hour, after.usual, after.domains) == (Tally(50, 5), Tally(60, 6), {"a.example": Tally(20, 5)})
+    assert (after.hour, after.usual, after.domains) == (
+        RefusalTally(50, 5),
+        RefusalTally(60, 6),
+        {"a.example": RefusalTally(20, 5)},
+    )
     rows = await world.pool.fetch(
         "SELECT domain, sum(answered)::int AS n FROM answers GROUP BY domain, at ORDER BY 1, at"
     )
@@ -205,11 +209,11 @@ async def test_counters_are_folded_and_forgotten(world: World) -> None:
 async def test_a_new_worker_knows_of_the_trouble(world: World) -> None:
     """What one process has counted, the next one doubts from its first refusal on."""
     [_] = [mailings async for mailings in refuse_singly(world, LEAST_REFUSALS)]
-    bounces = Bounces(open_quarantine(world))
+    bounces = BounceJudge(open_quarantine(world))
     accepted = await world.accept([person(100)])
     claim = await world.deliveries.claim_batches(accepted.batches, "another worker")
     assert claim is not None
-    judgement = await bounces.judge("fake", claim.rows, [REFUSED])
+    judgement = await bounces.judge_refusals("fake", claim.rows, [REFUSED])
     assert (len(judgement.believed), len(judgement.doubted)) == (0, 1)
 
 
@@ -221,7 +225,7 @@ async def test_what_cannot_be_judged(world: World, by: str, since: datetime, mes
     """Nobody judges anonymously, nor an interval that is none."""
     wanted = RefusalSelection("fake", None, since, datetime.now(UTC))
     with pytest.raises(JudgementRefused, match=message):
-        await settle(open_quarantine(world), world.deliveries, wanted, RefusalVerdict.BELIEVED, by)
+        await settle_refusals(open_quarantine(world), world.deliveries, wanted, RefusalVerdict.BELIEVED, by)
 
 
 async def test_the_commands(small_stack: Stack) -> None:

@@ -18,14 +18,14 @@ from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.pipeline.rates import RateLimiter
 from mailer.policy.category import Lane
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.pace import RESERVES
 from mailer.ports.rates import AdmittedMessages, Period, RateLimit, Scope, SendRequest
 from mailer.postgres.rates import PostgresRates, delete_old_windows
 
 BRAND = "paltalk-2006"
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
-THROTTLE = Outcome(Result.DEFERRED, 421, "4.7.28", "too fast")
+THROTTLE = Outcome(OutcomeKind.DEFERRED, 421, "4.7.28", "too fast")
 
 
 def wanted(
@@ -222,7 +222,7 @@ async def test_a_throttled_domain_is_slowed_down_for_all(rates: PostgresRates) -
     meter, other = RateLimiter(rates, "a"), RateLimiter(rates, "b")
     for _ in range(100):
         meter.record_reply("relay", "GMAIL.com", THROTTLE)
-        meter.record_reply("relay", "example.org", Outcome(Result.ACCEPTED, 250))
+        meter.record_reply("relay", "example.org", Outcome(OutcomeKind.ACCEPTED, 250))
     await meter.adjust_limits()
     [pace] = await rates.list_limits()
     assert (pace.scope, pace.key, pace.n) == ("pace", "relay gmail.com", 100)
@@ -247,7 +247,7 @@ async def test_a_few_refusals_slow_nothing_down(rates: PostgresRates) -> None:
     """Less than a tenth of the replies, or a message or two, say nothing about the pace; a third one does."""
     meter = RateLimiter(rates, "a")
     for _ in range(200):
-        meter.record_reply("relay", "gmail.com", Outcome(Result.ACCEPTED, 250))
+        meter.record_reply("relay", "gmail.com", Outcome(OutcomeKind.ACCEPTED, 250))
     for _ in range(10):
         meter.record_reply("relay", "gmail.com", THROTTLE)
     for n in range(2):
@@ -256,7 +256,7 @@ async def test_a_few_refusals_slow_nothing_down(rates: PostgresRates) -> None:
         await meter.adjust_limits()
     assert await rates.list_limits() == []
     meter.record_reply("relay", "tiny.example", THROTTLE)
-    meter.record_reply("relay", "tiny.example", Outcome(Result.ACCEPTED, 250))
+    meter.record_reply("relay", "tiny.example", Outcome(OutcomeKind.ACCEPTED, 250))
     await meter.adjust_limits()
     assert [pace.key for pace in await rates.list_limits()] == ["relay tiny.example"]
 
@@ -264,7 +264,7 @@ async def test_a_few_refusals_slow_nothing_down(rates: PostgresRates) -> None:
 async def test_a_relay_that_shuts_down_slows_nothing_down(rates: PostgresRates) -> None:
     """Its 421 on every connection is not held against the domains of the mail that was just under way."""
     meter = RateLimiter(rates, "a")
-    for outcome, paces in ((Outcome(Result.DEFERRED, 421, "4.3.2"), 0), (THROTTLE, 1)):
+    for outcome, paces in ((Outcome(OutcomeKind.DEFERRED, 421, "4.3.2"), 0), (THROTTLE, 1)):
         for _ in range(50):
             meter.record_reply("relay", "gmail.com", outcome)
         await meter.adjust_limits()

@@ -9,7 +9,7 @@ import pytest
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.rehashing import rehash_addresses
-from mailer.rendering.mailboxes import folded
+from mailer.rendering.mailboxes import legacy_mailbox
 from tests.accounts import said
 from tests.factories import BRAND, World, open_world, person
 
@@ -23,7 +23,7 @@ class Before(AddressHasher):
 
     def hash_address(self, address: str) -> bytes:
         """32 bytes."""
-        return self._mac(folded(address).encode())
+        return self._mac(legacy_mailbox(address).encode())
 
     def legacy_hash(self, address: str) -> None:
         """There was no other rule."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.rights import rectify
+from mailer.actions.rights import rectify_recipient
 from mailer.policy.standing import Standing, version_scope
 from mailer.ports.consents import Consent
 from mailer.ports.rights import DataCorrection
@@ -165,7 +165,7 @@ async def test_a_correction_replaces_the_countries(world: World, spelt: str) -> 
     await said(world, 1, email="bob@people.example", country="DE")
     await said(world, 2, email=spelt, country="US")
     whose = await world.id_of("user-2")
-    await rectify(world.rights, policies()[BRAND], whose, DataCorrection(country="CA"), "test")
+    await rectify_recipient(world.rights, policies()[BRAND], whose, DataCorrection(country="CA"), "test")
     for number, email in ((1, "bob@people.example"), (2, spelt)):
         assert (await world.standings.get_standing(BRAND, await world.id_of(f"user-{number}"))).country == "CA"  # type: ignore[union-attr]
         assert (await said(world, number, email=email, country=None)).country == "CA"

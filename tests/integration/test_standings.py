@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from mailer.actions import OptOutRefused, opt_out
+from mailer.actions import OptOutRefused, record_opt_out
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 from mailer.ports.standings import StandingFlag
 from tests.factories import BRAND, World, policies
@@ -20,7 +20,7 @@ async def standing(world: World, recipient_id: int) -> Standing:
 async def test_an_opt_out_and_its_entry(world: World) -> None:
     """An opt-out raises the version, suppresses the address, and stands in the ledger with its source."""
     [ada] = await world.known(1)
-    await opt_out(world.standings, policies()[BRAND], ada, "newsletter", "one-click")
+    await record_opt_out(world.standings, policies()[BRAND], ada, "newsletter", "one-click")
     assert await standing(world, ada) == Standing(
         ada, 2, "user-1@people.example", frozenset({"newsletter"}), source="sign-up", country="US"
     )
@@ -70,7 +70,7 @@ async def test_nobody_there(world: World) -> None:
         assert not await world.standings.set_flag(brand, recipient_id, StandingFlag.DEACTIVATED, True, "test")
         assert not await world.standings.mark_address_dead(brand, recipient_id, "user-1@people.example", "test")
     with pytest.raises(OptOutRefused, match="no such recipient"):
-        await opt_out(world.standings, policies()[BRAND], ada + 1, "newsletter", "test")
+        await record_opt_out(world.standings, policies()[BRAND], ada + 1, "newsletter", "test")
     assert await world.entries(kind="action") == []
 
 
@@ -81,7 +81,7 @@ async def test_what_cannot_be_left(world: World, scope: str) -> None:
     """Mandatory mail, and mail that the brand does not send, cannot be left."""
     [ada] = await world.known(1)
     with pytest.raises(OptOutRefused, match="not optional"):
-        await opt_out(world.standings, policies()[BRAND], ada, scope, "test")
+        await record_opt_out(world.standings, policies()[BRAND], ada, scope, "test")
     assert (await standing(world, ada)).version == 1
 
 

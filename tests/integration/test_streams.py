@@ -7,15 +7,15 @@ from structlog.testing import capture_logs
 from mailer.pipeline.block_pauses import PAUSE, STREAK, WHOLE, BlockPauses
 from mailer.pipeline.handover import WINDOW
 from mailer.policy.category import CATEGORIES
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.stream_pauses import StreamPause
 from mailer.postgres.held_deliveries import PostgresHeldDeliveries
 from mailer.postgres.stream_pauses import PostgresPauses
 from tests.factories import FakeProcessor, World, person
 
 PROMOTIONAL, SERVICE, BREACH = CATEGORIES["promotional"], CATEGORIES["service"], CATEGORIES["breach"]
-BLOCKED = Outcome(Result.BLOCKED, 554, "5.7.1", "we do not like you")
-TAKEN = Outcome(Result.ACCEPTED, 250)
+BLOCKED = Outcome(OutcomeKind.BLOCKED, 554, "5.7.1", "we do not like you")
+TAKEN = Outcome(OutcomeKind.ACCEPTED, 250)
 
 
 def paused(streams: BlockPauses, domain: str, category: str = "promotional", processor: str = "relay") -> bool:
@@ -51,7 +51,7 @@ async def test_one_mailbox_pauses_nothing(world: World) -> None:
     streams = BlockPauses(PostgresPauses(world.pool))
     one = (PROMOTIONAL, "a.example")
     await streams.record_outcomes("relay", [one] * 9, [*[BLOCKED] * (STREAK - 1), TAKEN] * 3)
-    await streams.record_outcomes("relay", [one] * 9, [Outcome(Result.BLOCKED, status="5.6.7")] * 9)
+    await streams.record_outcomes("relay", [one] * 9, [Outcome(OutcomeKind.BLOCKED, status="5.6.7")] * 9)
     assert not paused(streams, "a.example")
     await streams.record_outcomes("relay", [one] * (STREAK - 1), [BLOCKED] * (STREAK - 1))
     assert not paused(streams, "a.example")
@@ -121,7 +121,7 @@ async def test_a_new_worker_knows_of_pauses_before_its_first_window(world: World
     assert {state for state, _ in (await world.states(accepted.mailing_id)).values()} == {"queued"}
 
 
-SPF = Outcome(Result.SET_UP, 550, "5.7.27", "5.7.27 SPF of <news@x.example> did not pass")
+SPF = Outcome(OutcomeKind.SET_UP, 550, "5.7.27", "5.7.27 SPF of <news@x.example> did not pass")
 
 
 async def test_a_domain_that_finds_our_set_up_broken_is_stopped_at(world: World) -> None:
@@ -185,7 +185,7 @@ async def test_what_waits_for_its_time_is_not_hurried_by_a_person_who_mends_a_re
 async def test_the_words_of_one_mailbox_stop_no_stream(world: World) -> None:
     """Whoever refuses mail in their own words stops nobody else's at their domain; several such in a row do."""
     streams = BlockPauses(PostgresPauses(world.pool))
-    said = Outcome(Result.SET_UP, 550, "5.7.1", "5.7.1 I want no mail without SPF")
+    said = Outcome(OutcomeKind.SET_UP, 550, "5.7.1", "5.7.1 I want no mail without SPF")
     now = datetime.now(UTC)
     for _ in range(STREAK):
         await streams.record_outcomes("relay", [(SERVICE, "a.example")] * 2, [said, TAKEN])

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 import structlog
 
-from mailer.actions.bounce import Bounces
+from mailer.actions.bounce import BounceJudge
 from mailer.pipeline import outcome_recorder
 from mailer.pipeline.block_pauses import BlockPauses
 from mailer.pipeline.deduplication import Key
@@ -21,8 +21,8 @@ from mailer.pipeline.preparation import RateAdmission, SendChecks
 from mailer.pipeline.rates import RateLimiter
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.urgent_first import LONGEST
-from mailer.policy.connection_trouble import Trouble
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import DeliveryMove, DeliveryRow, DeliveryState
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.mailings import AcceptedMailing
@@ -37,10 +37,10 @@ from tests.presses import NoLimits, NoPauses
 
 PEOPLE = WINDOW + 6
 """More than fit into one window."""
-DEFERRED = Outcome(Result.DEFERRED, 451, "4.7.1", "later")
-REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
-UNREACHED = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
-DOUBT = Outcome(Result.IN_DOUBT, text="lost after the dot")
+DEFERRED = Outcome(OutcomeKind.DEFERRED, 451, "4.7.1", "later")
+REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
+UNREACHED = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
+DOUBT = Outcome(OutcomeKind.IN_DOUBT, text="lost after the dot")
 SENT = ("handed_over", "")
 
 
@@ -55,7 +55,7 @@ def handing_over(
     """The hand-over of a world, with one part of it replaced; without rates, if no meter is given."""
     routes = ProcessorRoutes([processor], world.halted.processor_halt_reason)
     gate = SendChecks(world.halted, routes, meter or NoLimits(), BlockPauses(NoPauses()))
-    bounces = Bounces(refusals or PostgresQuarantine(world.pool, world.writers, world.hasher))
+    bounces = BounceJudge(refusals or PostgresQuarantine(world.pool, world.writers, world.hasher))
     return HandOver(
         deliveries or world.deliveries, world.mailings, world.presses, gate, bounces, "worker", asyncio.Event()
     )

@@ -12,12 +12,12 @@ import structlog
 
 from mailer import bundled_files
 from mailer.pipeline.handover import WINDOW, HandOver
-from mailer.policy.frequency_counts import rates_of
+from mailer.policy.frequency_counts import frequency_counts
 from mailer.policy.outcome import Outcome
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.rendering.mailing import RendererCache
-from mailer.rendering.signed_links import Links
+from mailer.rendering.signed_links import SignedLinks
 from tests.campaigns import commands
 from tests.factories import BRAND, KEY, FakeProcessor, World, person, templates
 from tests.integration.old_worker import OldDeliveries
@@ -37,7 +37,7 @@ async def test_two_versions_share_the_work(world: World) -> None:
     await world.standings.record_opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
     accepted = await world.accept([person(n) for n in range(1, 1101)])
     small = [(await world.accept([person(n, source="sign-up")], "promotional")).batches[0] for n in range(2, 22)]
-    told = PostgresDeliveries(world.pool, world.writers, rates_of(world.policies.values()), tell=True)
+    told = PostgresDeliveries(world.pool, world.writers, frequency_counts(world.policies.values()), tell=True)
     older, newer = world.handover(deliveries=OldDeliveries(world)), world.handover(deliveries=told)
     first, middle, last = accepted.batches
 
@@ -83,7 +83,7 @@ async def test_a_mailing_of_a_brand_that_only_newer_workers_know(world: World) -
     usual = await world.accept([person(2)])
     presses = world.presses
     known = {brand: policy for brand, policy in world.policies.items() if brand != "paltalk-2006"}
-    world.presses = RendererCache(known, templates(), Links("https://mail.example", (KEY,)), None)
+    world.presses = RendererCache(known, templates(), SignedLinks("https://mail.example", (KEY,)), None)
     with structlog.testing.capture_logs() as logs:
         await world.handover().hand_over_batches([*strange.batches, *usual.batches])
     assert [line["event"] for line in logs] == ["left to workers that know it"]

@@ -34,8 +34,8 @@ from mailer.ports.standings import OptOutResult
 from mailer.postgres.account_stores import open_account_stores
 from mailer.postgres.mail_origins import PostgresOrigins
 from mailer.postgres.reports import PostgresReports
-from mailer.rendering.event_checks import admit
-from mailer.rendering.signed_links import Links, OpenToken, UnsubscribeToken
+from mailer.rendering.event_checks import check_event
+from mailer.rendering.signed_links import OpenToken, SignedLinks, UnsubscribeToken
 from mailer.web.app import Site, create_app
 from tests import factories
 from tests.hours import opens_of
@@ -156,7 +156,7 @@ class Keys:
 
     async def find_by_key(self, key: str) -> Publisher | None:
         """The shop, for its key."""
-        return Publisher(Identity.read("key:shop"), everything("interpals")) if key == KEY else None
+        return Publisher(Identity.parse_identity("key:shop"), everything("interpals")) if key == KEY else None
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ class World:
     on_admit: Callable[[MessageEvent], object] = lambda event: None
 
     def __post_init__(self) -> None:
-        self.links = Links(self.public_url, ["a secret for tests"])
+        self.links = SignedLinks(self.public_url, ["a secret for tests"])
         policies = [parse_policy(file.read_text(), file.name, factories.law()) for file in POLICIES.glob("*.toml")]
         self.policies = {policy.brand: policy for policy in policies}
 
@@ -245,12 +245,12 @@ class World:
         generation: int | None = 1,
     ) -> str:
         """The path of an unsubscribe link."""
-        link = self.links.unsubscribe(UnsubscribeToken(brand, recipient_id, category, MAILING, generation))
+        link = self.links.unsubscribe_link(UnsubscribeToken(brand, recipient_id, category, MAILING, generation))
         return link.removeprefix(self.public_url)
 
     def pixel(self) -> str:
         """The path of the mailing's pixel."""
-        return self.links.pixel(OpenToken(MAILING)).removeprefix(self.public_url)
+        return self.links.pixel_url(OpenToken(MAILING)).removeprefix(self.public_url)
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[httpx.AsyncClient]:
@@ -283,7 +283,7 @@ async def browse(
 
 def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) -> Site:
     """A site over a real database."""
-    links = Links(PUBLIC_URL, keys)
+    links = SignedLinks(PUBLIC_URL, keys)
     return Site(
         public_url=PUBLIC_URL,
         links=links,
@@ -301,6 +301,6 @@ def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) ->
         desks=open_account_stores(world.pool, world.writers, world.hasher, links, factories.controllers()),
         outbox=world.outbox,
         publishers=world.publishers,
-        admit=partial(admit, policies=world.policies, templates=factories.templates()),
+        admit=partial(check_event, policies=world.policies, templates=factories.templates()),
         registry=CollectorRegistry(),
     )

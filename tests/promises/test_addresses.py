@@ -2,14 +2,14 @@
 
 import pytest
 
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage
 from tests.factories import ACCEPTED, World, person
 
 
 def unknown(outgoing: OutgoingMessage) -> Outcome:
     """A relay that knows user-1 no more."""
-    gone = Outcome(Result.REFUSED, 550, "5.1.1", "No such user")
+    gone = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "No such user")
     return gone if outgoing.recipient.startswith("user-1@") else ACCEPTED
 
 

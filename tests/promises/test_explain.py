@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from mailer.policy.deciding import ASKED
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.halts import Halt, HaltScope
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.halts import PostgresHalts
@@ -69,7 +69,7 @@ async def test_what_a_processor_said_and_what_she_asked_for(world: World, operat
     """A refusal names the relay, and its words come without her address; a consent comes with time and proof."""
     await known(world, BRAND, ADA | {"country": "FR"})
     await consents(world, BRAND, "newsletter")
-    refused = Outcome(Result.BLOCKED, 550, "5.7.1", "550 5.7.1 <ada@people.example> looks like spam")
+    refused = Outcome(OutcomeKind.BLOCKED, 550, "5.7.1", "550 5.7.1 <ada@people.example> looks like spam")
     world.processor.answer = lambda outgoing: refused
     await told(world, event_of(BRAND, "weekly", id="first"))
     found = await asked(operator, "--mailing", "first", "--brand", BRAND)

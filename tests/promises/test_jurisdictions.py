@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mailer.actions.rights import rectify
+from mailer.actions.rights import rectify_recipient
 from mailer.ports.consents import Consent
 from mailer.ports.rights import DataCorrection
 from tests.factories import BRAND, World, person, plain_event, policies, received
@@ -89,7 +89,7 @@ async def test_a_move_to_another_country_holds_from_then_on(world: World) -> Non
     [whose] = await world.known(1, source="sign-up", policy_version="2024")
     for country, gets in (("DE", False), ("US", True), ("BR", False)):
         mailing = await world.accept({"refs": ["user-1"]}, "promotional")
-        await rectify(world.rights, policies()["interpals"], whose, DataCorrection(country=country), "test")
+        await rectify_recipient(world.rights, policies()["interpals"], whose, DataCorrection(country=country), "test")
         await world.handover().hand_over_batches(mailing.batches)
         state, reason = (await world.states(mailing.mailing_id))["user-1"]
         assert (state, reason) == (("handed_over", "") if gets else ("suppressed", "no_opt_in")), country

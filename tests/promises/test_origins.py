@@ -93,7 +93,7 @@ def with_stricter_first(policy: Policy) -> Policy:
     """A brand whose first version asked before it made offers, and whose present one does not."""
     asks = policy.switches.model_copy(update={"promo_basis": "opt_in"})
     first = policy.model_copy(update={"version": "2004", "effective": policy.effective.replace(year=2004)})
-    return policy.after({"2004": first.model_copy(update={"switches": asks})})
+    return policy.with_earlier_versions({"2004": first.model_copy(update={"switches": asks})})
 
 
 @pytest.mark.promise("paltalk06-25", "interpals-13")

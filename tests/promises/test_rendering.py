@@ -98,7 +98,7 @@ async def test_no_mail_has_or_asks_for_a_secret(world: World, tmp_path: Path) ->
     """A welcome mail verifies the account by a link; what would carry or ask for a password does not load."""
     for brand in ("paltalk-2006", "paltalk-2002"):
         link = f"https://app.{policies()[brand].domain}/verify/5e1f"
-        context = dict(templates().get(brand, "welcome").example) | {"verify_url": link}  # type: ignore[union-attr]  # it is shipped
+        context = dict(templates().get_template(brand, "welcome").example) | {"verify_url": link}  # type: ignore[union-attr]  # it is shipped
         mail = await told_ada(world, brand, "welcome", context=context)
         assert all(link in part for part in parts(mail))
         assert not re.search(r"<(form|input)", parts(mail)[1])
@@ -223,7 +223,7 @@ async def test_a_profile_stays_in_the_words(world: World, tmp_path: Path) -> Non
 
 def profile_names(brand: str) -> list[str]:
     """What of a profile the promotion of a brand uses."""
-    template = templates().get(brand, "spring-offer")
+    template = templates().get_template(brand, "spring-offer")
     assert template is not None
     return list(template.profile)
 
@@ -348,4 +348,4 @@ async def test_an_answer_names_the_seals_programme(world: World, tmp_path: Path)
         body = folder / "paltalk-2006" / "rights-answer" / f"body.{part}.j2"
         body.write_text(body.read_text("utf-8").replace("{{ seal.name }}", ""), "utf-8")
         with pytest.raises(TemplateError, match="part does not name the seal's programme"):
-            TemplateLibrary.load(folder, policies())
+            TemplateLibrary.load_library(folder, policies())

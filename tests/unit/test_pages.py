@@ -18,7 +18,7 @@ def _blanks(text: object) -> list[str]:
 def test_every_language_says_everything() -> None:
     """All languages have the same texts with the same blanks, and a name for each optional category."""
     english = LANGUAGES["en"].texts
-    optional = {category.name for category in CATEGORIES.values() if category.optional}
+    optional = {category.name for category in CATEGORIES.values() if category.is_optional}
     for language in LANGUAGES.values():
         assert language.texts.keys() == english.keys(), language.code
         assert language.texts["kinds"].keys() == optional, language.code

@@ -9,8 +9,8 @@ from typing import cast
 
 import pytest
 
-from mailer.policy.connection_trouble import Trouble
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.processors.connection_errors import NoConnection
 from mailer.processors.connection_pool import ConnectionPool
@@ -25,8 +25,8 @@ from mailer.rendering.headers import AddrSpec
 RELAY: RelaySettings = replace(
     parse_relay_url("smtp://127.0.0.1:2525?name=relay&country=US&contract=none"), pool=4, urgent=2
 )
-DOWN = NoConnection(Trouble.UNREACHABLE, "it is down")
-TAKEN = Outcome(Result.ACCEPTED, 250, "2.0.0", "taken")
+DOWN = NoConnection(ConnectionTrouble.UNREACHABLE, "it is down")
+TAKEN = Outcome(OutcomeKind.ACCEPTED, 250, "2.0.0", "taken")
 
 
 @dataclass
@@ -278,5 +278,5 @@ async def test_a_window_whose_time_is_up_takes_no_place() -> None:
     pool = relay.pool()
     assert await pool.send_window(late, False) is None
     assert relay.dialled == 0
-    assert [outcome.result for outcome in late.all_outcomes(None)] == [Result.UNSENT] * 2
+    assert [outcome.result for outcome in late.all_outcomes(None)] == [OutcomeKind.UNSENT] * 2
     await asyncio.wait_for(pool.close(), 5)

@@ -18,11 +18,11 @@ from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
 from mailer.processors.smtp_envelope import SmtpExtensions, compose_envelope
 from mailer.rendering.mailing import MailingRenderer, RendererCache
-from mailer.rendering.signed_links import SERVICE, ClickToken, Links, OpenToken, ReportToken, UnsubscribeToken
+from mailer.rendering.signed_links import SERVICE, ClickToken, OpenToken, ReportToken, SignedLinks, UnsubscribeToken
 from tests.factories import KEY, policies, templates
 from tests.presses import facts_of
 
-LINKS = Links("https://mail.example", (KEY,))
+LINKS = SignedLinks("https://mail.example", (KEY,))
 NOW = 1_790_000_000
 OFFERED = SmtpExtensions(utf8=True, eight_bits=True)
 URL = "https://shop.example/a?b=1&c=2"
@@ -32,7 +32,9 @@ ITEMS = {"headline": "x", "items": [{"title": "a", "text": "b", "url": URL}, {"t
 def with_switches(brand: str, **switches: str) -> Mapping[str, Policy]:
     """The policies, one of them with other switches."""
     policy = policies()[brand]
-    changed = policy.model_copy(update={"switches": policy.switches.model_copy(update=switches)}).after({})
+    changed = policy.model_copy(update={"switches": policy.switches.model_copy(update=switches)}).with_earlier_versions(
+        {}
+    )
     return {**policies(), brand: changed}
 
 
@@ -223,6 +225,6 @@ def test_nobody_sets_what_is_the_pipelines() -> None:
 
 
 def _example(brand: str, name: str) -> Mapping[str, Any]:
-    template = templates().get(brand, name)
+    template = templates().get_template(brand, name)
     assert template
     return template.example

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mailer.pipeline.routing import NOT_ALLOWED
 from mailer.pipeline.transitions import LONGEST_RETRY, SendStep, retry_delay, step_after_outcome
 from mailer.policy.category import CATEGORIES
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import DeliveryRow, DeliveryState
 from mailer.ports.ledger_entry import EntryKind
@@ -104,12 +104,12 @@ def test_service_mail_to_who_pays_nothing_is_an_update() -> None:
     step = sent(press, replace(ADA, products=frozenset()), tried_at=tried)
     assert (step.category.name, step.change.move.sent_as) == ("updates", "updates")
     assert {entry.category for entry in step.change.entries} == {"updates"}
-    assert step_after_outcome(step, Outcome(Result.DEFERRED, 451), NOW).move.to_state is DeliveryState.FAILED
+    assert step_after_outcome(step, Outcome(OutcomeKind.DEFERRED, 451), NOW).move.to_state is DeliveryState.FAILED
     paid = sent(press, tried_at=tried)
     assert (paid.category.name, paid.change.move.sent_as) == ("service", None)
     own = sent(press_of("account"), replace(ADA, products=frozenset()), tried_at=tried)
     assert (own.category.name, own.change.move.sent_as) == ("account", None)
-    assert step_after_outcome(own, Outcome(Result.DEFERRED, 451), NOW).move.to_state is DeliveryState.DEFERRED
+    assert step_after_outcome(own, Outcome(OutcomeKind.DEFERRED, 451), NOW).move.to_state is DeliveryState.DEFERRED
 
 
 def test_a_processor_that_may_not_have_it() -> None:
@@ -147,12 +147,12 @@ def test_who_cannot_be_rendered_fails_alone(context: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("outcome", "state", "reason", "ledger"),
     [
-        (Outcome(Result.ACCEPTED, 250, "2.0.0", "ok"), DeliveryState.HANDED_OVER, "", "accepted"),
-        (Outcome(Result.REFUSED, 550, "5.1.1", "no"), DeliveryState.FAILED, "5.1.1", "refused 5.1.1"),
-        (Outcome(Result.BLOCKED, 554, None, "spam"), DeliveryState.FAILED, "554", "blocked 554"),
-        (Outcome(Result.DEFERRED, 451, "4.7.1", "later"), DeliveryState.DEFERRED, "4.7.1", "deferred 4.7.1"),
-        (Outcome(Result.IN_DOUBT), DeliveryState.IN_DOUBT, "in_doubt", "in_doubt"),
-        (Outcome(Result.UNSENT), DeliveryState.CLAIMED, "", "unsent"),
+        (Outcome(OutcomeKind.ACCEPTED, 250, "2.0.0", "ok"), DeliveryState.HANDED_OVER, "", "accepted"),
+        (Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no"), DeliveryState.FAILED, "5.1.1", "refused 5.1.1"),
+        (Outcome(OutcomeKind.BLOCKED, 554, None, "spam"), DeliveryState.FAILED, "554", "blocked 554"),
+        (Outcome(OutcomeKind.DEFERRED, 451, "4.7.1", "later"), DeliveryState.DEFERRED, "4.7.1", "deferred 4.7.1"),
+        (Outcome(OutcomeKind.IN_DOUBT), DeliveryState.IN_DOUBT, "in_doubt", "in_doubt"),
+        (Outcome(OutcomeKind.UNSENT), DeliveryState.CLAIMED, "", "unsent"),
     ],
     ids=lambda value: value.result.value if isinstance(value, Outcome) else None,
 )
@@ -170,7 +170,7 @@ def test_what_follows_from_an_outcome(outcome: Outcome, state: DeliveryState, re
 @pytest.mark.parametrize("category", ["newsletter", "service", "breach"])
 def test_it_gives_up_in_the_end(category: str) -> None:
     """Mail that is refused for now is tried for as long as its category says, from when it was offered first."""
-    age, deferred = CATEGORIES[category].max_age, Outcome(Result.DEFERRED, 451, None, "later")
+    age, deferred = CATEGORIES[category].max_age, Outcome(OutcomeKind.DEFERRED, 451, None, "later")
     released = NOW - timedelta(days=30)
     younger, older = NOW - age + timedelta(minutes=1), NOW - age - timedelta(minutes=1)
     assert (
@@ -188,7 +188,7 @@ def test_it_gives_up_in_the_end(category: str) -> None:
 
 def test_a_doubted_refusal_waits_for_a_person() -> None:
     """A refusal in quarantine leaves the delivery held until somebody has judged it."""
-    change = step_after_outcome(intended(), Outcome(Result.REFUSED, 550, "5.1.1", "no"), NOW, doubted=True)
+    change = step_after_outcome(intended(), Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no"), NOW, doubted=True)
     assert (change.move.to_state, change.move.reason, change.move.due_at) == (DeliveryState.HELD, "quarantined", None)
     assert change.entries[0].reason == "refused quarantined 5.1.1"
 
@@ -204,7 +204,7 @@ def test_the_wait_grows_and_is_bounded(age: timedelta, spread: float) -> None:
 
 def test_a_broken_set_up_holds_mail_and_tries_breach_mail_on() -> None:
     """Mandatory mail is held for as long as it takes; optional mail is given up when stale; breach mail is tried on."""
-    broken = Outcome(Result.SET_UP, 550, "5.7.26", "unauthenticated")
+    broken = Outcome(OutcomeKind.SET_UP, 550, "5.7.26", "unauthenticated")
     old = NOW - timedelta(days=30)
     for category, tried_at, state, reason in (
         ("newsletter", None, DeliveryState.HELD, "set_up"),
@@ -222,11 +222,11 @@ def test_a_broken_set_up_holds_mail_and_tries_breach_mail_on() -> None:
 @pytest.mark.parametrize(
     "outcome",
     [
-        Outcome(Result.REFUSED, 550, "5.1.1", "no such user"),
-        Outcome(Result.BLOCKED, 554, "5.7.1", "spam"),
-        Outcome(Result.BLOCKED, status="5.6.7", text="not sent: the relay does not offer SMTPUTF8"),
-        Outcome(Result.DEFERRED, 451, "4.3.0", "later"),
-        Outcome(Result.SET_UP, 550, "5.7.26", "unauthenticated"),
+        Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user"),
+        Outcome(OutcomeKind.BLOCKED, 554, "5.7.1", "spam"),
+        Outcome(OutcomeKind.BLOCKED, status="5.6.7", text="not sent: the relay does not offer SMTPUTF8"),
+        Outcome(OutcomeKind.DEFERRED, 451, "4.3.0", "later"),
+        Outcome(OutcomeKind.SET_UP, 550, "5.7.26", "unauthenticated"),
     ],
     ids=lambda outcome: f"{outcome.result} {outcome.status}",
 )

@@ -8,8 +8,8 @@ import pytest
 from mailer.policy.standing import Standing
 from mailer.ports.deliveries import NO_WAY_OUT, DeliveryRow, DeliveryState
 from mailer.rendering.mailing import MailingRenderer, RendererCache
-from mailer.rendering.signed_links import Links
-from mailer.rendering.template_library import Template, restore
+from mailer.rendering.signed_links import SignedLinks
+from mailer.rendering.template_library import Template, restore_template
 from tests.factories import KEY, FakeProcessor
 from tests.presses import facts_of, plan
 from tests.template_files import FILES, MANDATORY, POLICIES, faults, library, within
@@ -88,18 +88,18 @@ def printed_by(
     """The press of a template that no check has looked at, as of a version that was deployed before."""
 
     class Shelf:
-        def get(self, brand: str, name: str) -> Template:
+        def get_template(self, brand: str, name: str) -> Template:
             return template
 
     facts = facts_of(category, brand=brand, template_version=template.version, **values)
-    return RendererCache(POLICIES, Shelf(), Links("https://mail.example", (KEY,)), None).add_renderer(facts, None)  # type: ignore[arg-type]  # one template
+    return RendererCache(POLICIES, Shelf(), SignedLinks("https://mail.example", (KEY,)), None).add_renderer(facts, None)  # type: ignore[arg-type]  # one template
 
 
 def unchecked(tmp_path: Path, files: dict[str, str], old: str, new: str) -> Template:
     """A template with a piece replaced after it was checked, as an older version of the check let it pass."""
     (template,) = library(tmp_path, files)
     assert old in template.source
-    return restore(POLICIES["paltalk-2006"], "news", template.source.replace(old, new))
+    return restore_template(POLICIES["paltalk-2006"], "news", template.source.replace(old, new))
 
 
 @pytest.mark.parametrize("size", [1, 1000])
