@@ -11,7 +11,7 @@ from mailer.app import App
 from mailer.database.connections import open_pool
 from mailer.pipeline.handover import HandOver
 from mailer.pipeline.rates import RateLimiter
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit, Processor
 from mailer.runtime.readiness import Readiness
 from mailer.settings import read_settings
@@ -29,7 +29,7 @@ class Sink:
         self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
     ) -> list[Outcome]:
         """Accepts."""
-        return [Outcome(Result.ACCEPTED, 250, "2.0.0", "taken")] * len(window)
+        return [Outcome(OutcomeKind.ACCEPTED, 250, "2.0.0", "taken")] * len(window)
 
     async def close(self) -> None:
         """Nothing to end."""

@@ -26,7 +26,7 @@ from bench.setting import ADDRESS_KEY, BRAND, LEDGER_KEY, SECRET_KEY, database, 
 from bench.speed.machine import cpu
 from mailer.database.statements import Pool
 from mailer.pipeline.timekeeper import Timekeeper
-from mailer.ports.broker import Message
+from mailer.ports.broker import BrokerMessage
 from mailer.postgres.mailings import BATCH_SIZE
 
 SIZE = 1_000_000
@@ -107,7 +107,7 @@ async def hand_over(url: str, mailing: str) -> None:
 class _Nowhere:
     """A broker whose queues are never empty: the batches are taken from the table."""
 
-    async def publish(self, exchange: str, message: Message, *, mandatory: bool = True) -> None:
+    async def publish(self, exchange: str, message: BrokerMessage, *, mandatory: bool = True) -> None:
         """Forgets it."""
 
     async def depth(self, queue: str) -> int:

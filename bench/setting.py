@@ -11,19 +11,19 @@ from mailer.database.connections import open_pool
 from mailer.database.statements import Pool
 from mailer.embedded import postgres
 from mailer.events import Person, validate_event
-from mailer.ledger.writers import Writers
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import Identity
 from mailer.policy.jurisdiction import load_law
 from mailer.policy.policy_file import Policy, parse_policy
-from mailer.policy.publisher_rights import Rights
+from mailer.policy.publisher_rights import PublisherRights
 from mailer.policy.standing import EVERY_PRODUCT
-from mailer.ports.mailings import Accepted, NewMailing
+from mailer.ports.mailings import AcceptedMailing, NewMailing
 from mailer.ports.recipient_import import ImportRow
 from mailer.ports.uuids import uuid7
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.mailings import PostgresMailings
-from mailer.postgres.migrations import migrate
+from mailer.postgres.migrations import apply_migrations
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.recipient_import import PostgresImporter
 from mailer.rendering.template_library import TemplateLibrary
@@ -58,7 +58,7 @@ def somebody(number: int) -> Person:
 def database() -> Iterator[str]:
     """A private database, migrated; its URL."""
     with tempfile.TemporaryDirectory() as folder, postgres.start(Path(folder)) as server:
-        migrate(server.url(), bundled_files.folder("migrations"))
+        apply_migrations(server.url(), bundled_files.folder("migrations"))
         yield server.url()
 
 
@@ -66,8 +66,10 @@ async def let_publish(url: str) -> None:
     """Lets RabbitMQ's default user and the database's own role publish every category of the benchmarks' brand."""
     async with await open_pool(url, size=1) as pool:
         for identity in ("broker:guest", f"role:{await pool.fetchval('SELECT current_user')}"):
-            rights = Rights(frozenset({BRAND}), frozenset(CATEGORIES))
-            await PostgresPublishers(pool, Writers("bench")).add(Identity.read(identity), rights)
+            rights = PublisherRights(frozenset({BRAND}), frozenset(CATEGORIES))
+            await PostgresPublishers(pool, LedgerWriters("bench")).grant_rights(
+                Identity.parse_identity(identity), rights
+            )
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Setting:
     """The rooms that the benchmarks share."""
 
     pool: Pool
-    writers: Writers
+    writers: LedgerWriters
     mailings: PostgresMailings
     policies: dict[str, Policy]
     templates: TemplateLibrary
@@ -83,17 +85,17 @@ class Setting:
     async def recipients(self, first: int, last: int, *audiences: str) -> None:
         """Imports people, all of the same audiences."""
         importer = PostgresImporter(
-            self.pool, self.writers, AddressHasher(ADDRESS_KEY), BRAND, BRAND, self.policies[BRAND].vocabulary
+            self.pool, self.writers, AddressHasher(ADDRESS_KEY), BRAND, BRAND, self.policies[BRAND].source_vocabulary
         )
         for start in range(first, last, CHUNK):
             numbers = range(start, min(start + CHUNK, last))
-            await importer.write(
+            await importer.import_rows(
                 [ImportRow(somebody(n), audiences=audiences, products=(EVERY_PRODUCT,)) for n in numbers]
             )
 
     def mailing(self, audience: str) -> NewMailing:
         """A newsletter to an audience."""
-        template = self.templates.get(BRAND, "weekly")
+        template = self.templates.get_template(BRAND, "weekly")
         if template is None:
             raise LookupError(f"{BRAND} has no template weekly")
         event = validate_event(
@@ -109,12 +111,19 @@ class Setting:
         )
         category = CATEGORIES["newsletter"]
         return NewMailing(
-            uuid7(), event, Identity.read("key:bench"), category, template.version, template.source, "2024", BRAND
+            uuid7(),
+            event,
+            Identity.parse_identity("key:bench"),
+            category,
+            template.version,
+            template.source,
+            "2024",
+            BRAND,
         )
 
-    async def accept(self, audience: str) -> Accepted:
+    async def accept(self, audience: str) -> AcceptedMailing:
         """Takes a newsletter to an audience in."""
-        [accepted] = await self.mailings.accept([self.mailing(audience)])
+        [accepted] = await self.mailings.accept_mailings([self.mailing(audience)])
         return accepted
 
 
@@ -123,10 +132,10 @@ async def setting(url: str) -> AsyncIterator[Setting]:
     """The rooms over a database."""
     pool = await open_pool(url)
     try:
-        writers, policies = Writers(LEDGER_KEY), read_policies()
+        writers, policies = LedgerWriters(LEDGER_KEY), read_policies()
         mailings = PostgresMailings(pool, writers, AddressHasher(ADDRESS_KEY), policies)
         yield Setting(
-            pool, writers, mailings, policies, TemplateLibrary.load(bundled_files.folder("templates"), policies)
+            pool, writers, mailings, policies, TemplateLibrary.load_library(bundled_files.folder("templates"), policies)
         )
     finally:
         await pool.close()

@@ -8,18 +8,18 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import cached_property, partial
 
 from mailer import database_startup, signing_keys
-from mailer.actions.account_events import apply
-from mailer.actions.bounce import Bounces
-from mailer.actions.redo_changes import do_again
+from mailer.actions.account_events import apply_account_event
+from mailer.actions.bounce import BounceJudge
+from mailer.actions.redo_changes import redo_change
 from mailer.broker.memory import MemoryBroker
 from mailer.broker.rabbitmq import RabbitBroker
 from mailer.broker.topology import DEAD_QUEUES, batches_queue, events_queue
-from mailer.database.connections import ATTENDED, SERVING, ServerPool, open_pool, patiently
+from mailer.database.connections import ATTENDED, SERVING, ServerPool, open_pool, retry_through_outages
 from mailer.database.statements import Fresh
 from mailer.doctor.finding import Finding
 from mailer.embedded import postgres
-from mailer.ledger.export import PostgresLedger
-from mailer.ledger.writers import Writers
+from mailer.ledger.export import LedgerExport
+from mailer.ledger.writers import LedgerWriters
 from mailer.pipeline import consumers
 from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.block_pauses import BlockPauses
@@ -37,29 +37,29 @@ from mailer.pipeline.restore_marker import FileRestoreMarkers
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.timekeeper import Timekeeper
 from mailer.policy.category import Lane
-from mailer.policy.frequency_counts import rates_of
+from mailer.policy.frequency_counts import frequency_counts
 from mailer.policy.policy_file import Policy
-from mailer.policy.retention import forgetful
-from mailer.policy_loading import load_policies, topology_of
+from mailer.policy.retention import non_retaining
+from mailer.policy_loading import load_policies, policy_topology
 from mailer.ports.broker import Broker
 from mailer.ports.processor import Processor
 from mailer.ports.uuids import uuid7
-from mailer.postgres.account_stores import desks
+from mailer.postgres.account_stores import open_account_stores
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.consents import PostgresConsents
 from mailer.postgres.dead_letters import PostgresDeadLetters
 from mailer.postgres.deliveries import PostgresDeliveries
-from mailer.postgres.delivery_history import PostgresRecords
-from mailer.postgres.flow_metrics import PostgresFigures
-from mailer.postgres.halts import PostgresHalts, ask
-from mailer.postgres.held_deliveries import PostgresHeld
+from mailer.postgres.delivery_history import PostgresDeliveryHistory
+from mailer.postgres.flow_metrics import PostgresFlowMetrics
+from mailer.postgres.halts import PostgresHalts, query_halts
+from mailer.postgres.held_deliveries import PostgresHeldDeliveries
 from mailer.postgres.inviters import PostgresInviters
 from mailer.postgres.mail_origins import PostgresOrigins
 from mailer.postgres.mailings import PostgresMailings
 from mailer.postgres.open_counts import PostgresOpens
 from mailer.postgres.outbox import PostgresOutbox
 from mailer.postgres.partners import PostgresPartners, partners_of
-from mailer.postgres.pending_requests import PostgresWishes
+from mailer.postgres.pending_requests import PostgresPendingRequests
 from mailer.postgres.processors import PostgresProcessors
 from mailer.postgres.publishers import PostgresPublishers
 from mailer.postgres.quarantine import PostgresQuarantine
@@ -70,11 +70,11 @@ from mailer.postgres.rights import PostgresRights
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.stream_pauses import PostgresPauses
 from mailer.postgres.suppressions import PostgresSuppressions
-from mailer.postgres.timekeeping import PostgresUpkeep
+from mailer.postgres.timekeeping import PostgresTimekeeping
 from mailer.processors import smtp
 from mailer.processors.capture import CaptureFolder, CaptureServer
 from mailer.processors.webhook import post_json
-from mailer.rendering.event_checks import admit
+from mailer.rendering.event_checks import check_event
 from mailer.rendering.mailing import RendererCache
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.runtime.operator_port import OperatorPort
@@ -95,7 +95,7 @@ def load_templates(settings: Settings, *brands: str) -> TemplateLibrary:
 def _library(settings: Settings, policies: Mapping[str, Policy], *brands: str) -> TemplateLibrary:
     if not settings.templates.is_dir():
         raise SettingsError(f"MAILER_TEMPLATES: there is no folder {settings.templates}")
-    return TemplateLibrary.load(settings.templates, policies, brands or None)
+    return TemplateLibrary.load_library(settings.templates, policies, brands or None)
 
 
 class App:
@@ -112,18 +112,18 @@ class App:
         self.hasher = AddressHasher(settings.address_key, partners_of(self.policies.values()))
         self.remembered = FileRestoreMarkers(settings.data)
         stack.callback(self.remembered.close)
-        self.writers = Writers(settings.ledger_key, self.remembered)
+        self.writers = LedgerWriters(settings.ledger_key, self.remembered)
         self.mailings = PostgresMailings(pool, self.writers, self.hasher, self.policies)
         # Nobody can bind a queue to the in-process broker's exchange.
         tell = not settings.in_process
         self.deliveries = PostgresDeliveries(
-            pool, self.writers, rates_of(self.policies.values()), settings.lease_seconds, tell=tell
+            pool, self.writers, frequency_counts(self.policies.values()), settings.lease_seconds, tell=tell
         )
         self.standings = PostgresStandings(pool, self.writers, self.hasher)
         controllers = {name: policy.controller.id for name, policy in self.policies.items()}
         self.rights = PostgresRights(pool, self.hasher, self.standings, controllers, tell=tell)
         self.processors = PostgresProcessors(pool, self.writers)
-        self.held = PostgresHeld(pool, self.writers)
+        self.held = PostgresHeldDeliveries(pool, self.writers)
         self.quarantine = PostgresQuarantine(pool, self.writers, self.hasher)
         self.rates = PostgresRates(pool, self.writers)
         self.halts = PostgresHalts(pool, self.writers)
@@ -133,15 +133,15 @@ class App:
         self.consents = PostgresConsents(pool, self.writers, self.hasher)
         self.opens = PostgresOpens(pool, self.policies, settings.secret_keys)
         self.reports = PostgresReports(pool)
-        self.records = PostgresRecords(pool)
+        self.records = PostgresDeliveryHistory(pool)
         self.letters = PostgresDeadLetters(pool, self.hasher)
         self.publishers = PostgresPublishers(pool, self.writers)
-        self.ledger = PostgresLedger(pool, settings.ledger_key)
-        self.upkeep = PostgresUpkeep(pool, self.ledger, self.writers, forgetful(self.policies.values()))
+        self.ledger = LedgerExport(pool, settings.ledger_key)
+        self.upkeep = PostgresTimekeeping(pool, self.ledger, self.writers, non_retaining(self.policies.values()))
         self.outbox = PostgresOutbox(pool)
         stack.push_async_callback(self.outbox.close)
-        self.desks = desks(pool, self.writers, self.hasher, self.links, controllers, tell=tell)
-        again = partial(do_again, self.desks(None), self.policies)
+        self.desks = open_account_stores(pool, self.writers, self.hasher, self.links, controllers, tell=tell)
+        again = partial(redo_change, self.desks(None), self.policies)
         mend = JournalReplay(self.halts, self.remembered, again).replay_lost_changes
         self.control = HaltWatcher(self.halts, self.writers, self.remembered, self.owner, mend)
 
@@ -157,7 +157,9 @@ class App:
     def importer(self, brand: str) -> PostgresImporter:
         """Writes recipients of a brand."""
         policy = self.policies[brand]
-        return PostgresImporter(self.pool, self.writers, self.hasher, brand, policy.controller.id, policy.vocabulary)
+        return PostgresImporter(
+            self.pool, self.writers, self.hasher, brand, policy.controller.id, policy.source_vocabulary
+        )
 
     async def broker(self) -> Broker:
         """The broker, with its topology, which is kept; it consumes as soon as it is asked to.
@@ -165,13 +167,13 @@ class App:
         Raises:
             BrokerRefused: RabbitMQ does not let us in, or something in it contradicts the topology.
         """
-        plan = topology_of(self.policies)
+        plan = policy_topology(self.policies)
         if self.settings.in_process:
             return await self._stack.enter_async_context(MemoryBroker(plan, self.outbox, self.owner))
         broker = RabbitBroker(self.settings.broker_url, report=self.readiness.report_problem, note_last=DEAD_LAST.set)
         self._stack.push_async_callback(broker.close)
-        await broker.declare(plan)
-        self._stack.callback(asyncio.create_task(broker.keep()).cancel)
+        await broker.declare_topology(plan)
+        self._stack.callback(asyncio.create_task(broker.keep_topology()).cancel)
         return broker
 
     async def senders(self) -> list[Processor]:
@@ -196,7 +198,7 @@ class App:
             routes = ProcessorRoutes(await self.senders(), control.processor_halt_reason)
         except ValueError as error:
             raise SettingsError(f"MAILER_PROCESSORS: {error}") from None
-        streams, bounces = BlockPauses(PostgresPauses(self.pool)), Bounces(self.quarantine)
+        streams, bounces = BlockPauses(PostgresPauses(self.pool)), BounceJudge(self.quarantine)
         gate = SendChecks(control, routes, meter, streams)
         return HandOver(self.deliveries, self.mailings, presses, gate, bounces, self.owner, stop)
 
@@ -205,13 +207,13 @@ class App:
         control, meter = self.control, RateLimiter(self.rates, self.owner)
         control.report = partial(self.readiness.report_problem, "lineage")
         handover = await self.handover(control, meter, stop)
-        judge = partial(admit, policies=self.policies, templates=self.templates)
-        say = partial(apply, self.desks, self.policies)
+        judge = partial(check_event, policies=self.policies, templates=self.templates)
+        say = partial(apply_account_event, self.desks, self.policies)
         overtime, register = HandOverTasks(handover), PublisherRegister(self.publishers)
         intake = Intake(self.mailings, self.upkeep, broker, overtime, self.policies, register, judge, say)
-        note = partial(self.publishers.note_broker_user, self.settings.broker_user)
+        note = partial(self.publishers.save_broker_user, self.settings.broker_user)
         for step in (control.refresh_and_attest, note):
-            await consumers.result_unless_stopped(stop, patiently(step))
+            await consumers.result_unless_stopped(stop, retry_through_outages(step))
         if stop.is_set():
             return
         drained = asyncio.Event()
@@ -241,7 +243,7 @@ class App:
                 batches = consumers.hand_over_batches(overtime, lane, stop)
                 hold = consumers.hold_batches(self.deliveries, self.upkeep)
                 tasks.create_task(consume(batches_queue(lane), consumers.BATCHES_AT_ONCE, batches, give_up=hold))
-        keep = consumers.store_dead_letters(self.letters, broker, topology_of(self.policies).knows)
+        keep = consumers.store_dead_letters(self.letters, broker, policy_topology(self.policies).is_routable)
         for queue in DEAD_QUEUES:
             tasks.create_task(consume(queue, 10, keep))
         if not self.settings.in_process:
@@ -252,8 +254,8 @@ class App:
         async with self.control.polling(), asyncio.TaskGroup() as tasks:
             tasks.create_task(Timekeeper(self.upkeep, self.deliveries, broker, self.settings.copies).run(stop))
             tasks.create_task(PartnerSync(self.partners, post_json, self.policies).run(stop))
-            queues = [queue.name for queue in topology_of(self.policies).queues]
-            tasks.create_task(refresh_metrics(PostgresFigures(self.pool), broker, queues, FLOW, stop))
+            queues = [queue.name for queue in policy_topology(self.policies).queues]
+            tasks.create_task(refresh_metrics(PostgresFlowMetrics(self.pool), broker, queues, FLOW, stop))
 
     async def run_web(
         self,
@@ -275,14 +277,14 @@ class App:
 
         if operators is not None and self.settings.captures:
             operators.other = create_inbox(CaptureFolder(self.settings.data / "captured"))
-        judge = partial(admit, policies=self.policies, templates=self.templates)
+        judge = partial(check_event, policies=self.policies, templates=self.templates)
         site = Site(
             links=self.links,
             policies=self.policies,
             standings=self.standings,
             consents=self.consents,
             suppressions=self.suppressions,
-            wishes=PostgresWishes(self.pool, self.writers),
+            wishes=PostgresPendingRequests(self.pool, self.writers),
             inviters=self.inviters,
             origins=PostgresOrigins(self.pool),
             opens=self.opens,
@@ -330,10 +332,10 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
 
             async def greet(connection: Fresh) -> None:
                 if app is not None:  # the first connection is met below
-                    await app.control.check_new_connection(partial(ask, connection, patience=10))
+                    await app.control.check_new_connection(partial(query_halts, connection, patience=10))
 
             connect = partial(open_pool, url, limits=SERVING if wait else ATTENDED, greet=greet)
-            pool = await (patiently(connect) if wait else connect())
+            pool = await (retry_through_outages(connect) if wait else connect())
         except ValueError:
             # Its message may quote a password.
             message = "MAILER_DATABASE_URL cannot be read; percent-encode special characters in user name and password"
@@ -341,8 +343,8 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
         stack.push_async_callback(pool.close)
         await database_startup.examine(pool, wait=wait)
         app = App(settings, pool, stack, readiness or Readiness())
-        meet = partial(app.control.check_new_connection, app.halts.ask)
-        await (patiently(meet) if wait else meet())
+        meet = partial(app.control.check_new_connection, app.halts.query_halts)
+        await (retry_through_outages(meet) if wait else meet())
         yield app
 
 

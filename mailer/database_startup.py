@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import Path
 
 from mailer import bundled_files
-from mailer.database.connections import ServerPool, patiently
+from mailer.database.connections import ServerPool, retry_through_outages
 from mailer.doctor.database import fit, judge_clock, judge_start
 from mailer.doctor.finding import Finding, Level
 from mailer.ports.database_errors import DatabaseAway, DatabaseRefuses
 from mailer.postgres import migrations
-from mailer.postgres.condition import read_condition
+from mailer.postgres.condition import read_database_condition
 from mailer.runtime.readiness import Readiness
 from mailer.telemetry import CLOCK_OFFSET, log
 
@@ -32,8 +32,8 @@ def migrate(url: str) -> tuple[str, list[Finding]]:
     Raises:
         MigrationFailed: the database cannot be used, or a migration does not apply.
     """
-    done = migrations.migrate(url, _folder())
-    findings = judge_start(migrations.examine(url), migrations.versions(_folder()))
+    done = migrations.apply_migrations(url, _folder())
+    findings = judge_start(migrations.examine_database(url), migrations.migration_versions(_folder()))
     return done, [finding for finding in findings if finding.level is not Level.OK]
 
 
@@ -47,15 +47,15 @@ async def examine(pool: ServerPool, *, wait: bool = False) -> None:
     Raises:
         DatabaseRefuses: it is too old, not up to date, or fires no triggers.
     """
-    for finding in await (patiently(partial(_judge, pool)) if wait else _judge(pool)):
+    for finding in await (retry_through_outages(partial(_judge, pool)) if wait else _judge(pool)):
         if wait and finding.level is not Level.OK:
             log.warning(f"{finding.check}: {finding.text}")
 
 
 async def _judge(pool: ServerPool) -> list[Finding]:
     async with pool.acquire() as connection:
-        condition = await read_condition(connection)
-    findings = judge_start(condition, migrations.versions(_folder()))
+        condition = await read_database_condition(connection)
+    findings = judge_start(condition, migrations.migration_versions(_folder()))
     if problems := fit(findings):
         raise DatabaseRefuses(problems)
     return findings
@@ -68,7 +68,7 @@ async def ahead_of(pool: ServerPool) -> float:
         DatabaseAway: nothing can be written to it.
     """
     before = time.time()
-    at = await pool.look()
+    at = await pool.probe_server()
     return (before + time.time()) / 2 - at.timestamp()
 
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from mailer import bundled_files
-from mailer.broker.topology import Topology, topology
+from mailer.broker.topology import Topology, topology_for
 from mailer.policy.jurisdiction import load_law
 from mailer.policy.policy_file import Policy
-from mailer.policy.policy_library import load
+from mailer.policy.policy_library import parse_policies
 from mailer.settings import Settings, SettingsError
 
 
@@ -19,7 +19,7 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
         JurisdictionError: a file is not a jurisdiction.
     """
     law = load_law(bundled_files.tables(settings.jurisdictions))
-    policies = load(bundled_files.tables(settings.policies), datetime.now(UTC).date(), law)
+    policies = parse_policies(bundled_files.tables(settings.policies), datetime.now(UTC).date(), law)
     if not policies:
         raise SettingsError(f"MAILER_POLICIES: {settings.policies} holds no policy (*.toml)")
     fence = tuple(address.lower() for address in settings.only_deliver_to) or None
@@ -29,12 +29,12 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
 
 def broker_topology(settings: Settings) -> Topology:
     """What the broker has, for the brands that there are."""
-    return topology_of(load_policies(settings))
+    return policy_topology(load_policies(settings))
 
 
-def topology_of(policies: Mapping[str, Policy]) -> Topology:
+def policy_topology(policies: Mapping[str, Policy]) -> Topology:
     """What the broker has, for some policies."""
-    return topology(
+    return topology_for(
         {
             (brand, name): category.lane
             for brand, policy in policies.items()

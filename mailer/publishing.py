@@ -30,7 +30,7 @@ _LEAVE_SECONDS = 5.0
 
 
 class _Publisher(Protocol):
-    async def publish(self, event: MessageEvent | AccountEvent, identity: Identity | None = None) -> None: ...
+    async def publish_event(self, event: MessageEvent | AccountEvent, identity: Identity | None = None) -> None: ...
 
 
 _publishers: WeakKeyDictionary[
@@ -65,7 +65,7 @@ async def publish_as(event: MessageEvent | AccountEvent, identity: Identity | No
         BrokerUnavailable, EventRefused, SettingsError: see `publish`.
     """
     publisher = await asyncio.shield(_opening(asyncio.get_running_loop()))
-    await publisher.publish(event, identity)
+    await publisher.publish_event(event, identity)
 
 
 def publish_blocking(event: MessageEvent | AccountEvent) -> None:
@@ -147,7 +147,9 @@ async def _open(settings: Settings) -> AsyncGenerator[_Publisher, None]:
 
         broker = RabbitBroker(settings.broker_url, plan=lambda: _plan(settings))
         try:
-            await broker.has(EVENTS)  # a RabbitMQ that is away is told at once, and asked for anew the next time
+            await broker.has_exchange(
+                EVENTS
+            )  # a RabbitMQ that is away is told at once, and asked for anew the next time
             yield EventPublisher(broker)
         finally:
             await broker.close()

@@ -5,39 +5,39 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from mailer.rendering.dkim import Key, Signer
+from mailer.rendering.dkim import DkimKey, DkimSigner
 from mailer.rendering.mailing import Sign
-from mailer.rendering.signed_links import Links
+from mailer.rendering.signed_links import SignedLinks
 from mailer.settings import Settings, SettingsError
 from mailer.telemetry import log
 
 
-def links(settings: Settings) -> Links:
+def links(settings: Settings) -> SignedLinks:
     """Returns what makes and reads links.
 
     Raises:
         SettingsError: a link that it makes cannot be read back.
     """
     try:
-        made = Links(settings.public_url, settings.secret_keys)
-        made.prove()
+        made = SignedLinks(settings.public_url, settings.secret_keys)
+        made.self_test()
     except ValueError as error:
         raise SettingsError(f"MAILER_PUBLIC_URL, MAILER_SECRET_KEYS: {error}") from None
     return made
 
 
-def signers(settings: Settings) -> dict[str, Signer]:
+def signers(settings: Settings) -> dict[str, DkimSigner]:
     """The signers, by their domains.
 
     Raises:
         SettingsError: an entry is not `domain:selector:file.pem`, or its file is no key that we sign with.
     """
-    keys: defaultdict[str, list[Key]] = defaultdict(list)
+    keys: defaultdict[str, list[DkimKey]] = defaultdict(list)
     try:
         for entry in settings.dkim:
             domain, selector, file = entry.split(":", 2)
-            keys[domain].append(Key(selector, Path(file).read_bytes()))
-        return {domain: Signer(domain, *pair) for domain, pair in keys.items()}
+            keys[domain].append(DkimKey(selector, Path(file).read_bytes()))
+        return {domain: DkimSigner(domain, *pair) for domain, pair in keys.items()}
     except (OSError, TypeError, ValueError) as error:
         raise SettingsError(f"MAILER_DKIM takes domain:selector:file.pem, one or two for a domain: {error}") from error
 
@@ -76,6 +76,6 @@ def dkim(settings: Settings) -> Sign | None:
 
     def sign(domain: str, message: bytes, now: int) -> bytes:
         signer = known.get(domain)
-        return signer.sign(message, now) if signer else message
+        return signer.sign_message(message, now) if signer else message
 
     return sign

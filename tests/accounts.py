@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from mailer.ports.mailings import Accepted
+from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.uuids import uuid7
 from tests.factories import BRAND, FakeProcessor, FakeReceived, World, plain_event, received, templates
 from tests.publishers import issue_key
@@ -20,17 +20,17 @@ async def said(world: World, account: str, ref: str = "user-1", brand: str = BRA
     return arrived
 
 
-async def mailed(world: World, to: Any, category: str = "newsletter", **values: Any) -> Accepted:
+async def mailed(world: World, to: Any, category: str = "newsletter", **values: Any) -> AcceptedMailing:
     """A mailing that has been handed over, as far as it may."""
     accepted = await world.accept(to, category, **values)
     await world.handover().hand_over_batches(accepted.batches)
     return accepted
 
 
-async def released(world: World, to: Any, **values: Any) -> Accepted:
+async def released(world: World, to: Any, **values: Any) -> AcceptedMailing:
     """A breach notice that a second person has released, and that has been handed over as far as it may."""
     accepted = await world.accept(to, "breach", **values)
-    await world.mailings.release(accepted.mailing_id, "Dana")
+    await world.mailings.release_mailing(accepted.mailing_id, "Dana")
     batches = await world.pool.fetch("SELECT id FROM batches WHERE mailing_id = $1", accepted.mailing_id)
     await world.handover().hand_over_batches([batch["id"] for batch in batches])
     return accepted
@@ -38,7 +38,7 @@ async def released(world: World, to: Any, **values: Any) -> Accepted:
 
 def notice(brand: str, to: Any) -> dict[str, Any]:
     """A notice of change, as an event."""
-    template = templates().get(brand, CHANGES[brand])
+    template = templates().get_template(brand, CHANGES[brand])
     assert template is not None
     event = plain_event(to, "policy_change", brand=brand)
     return event | {"category": template.category, "template": template.name, "context": dict(template.example)}

@@ -23,7 +23,7 @@ import structlog
 
 from mailer import bundled_files
 from mailer.embedded import postgres, rabbitmq
-from mailer.postgres.migrations import migrate
+from mailer.postgres.migrations import apply_migrations
 from mailer.runtime.logs import end_output, flush_output, set_up_logs
 from mailer.telemetry import log
 from tests.hostile import make_hostile
@@ -180,7 +180,7 @@ def postgres_server() -> Iterator[Server]:
             for setting in ("fsync = off", "full_page_writes = off", "autovacuum = off", "max_wal_size = '256MB'"):
                 server.sql(f"ALTER SYSTEM SET {setting}")
             server.sql("SELECT pg_reload_conf()")
-        migrate(server.url(server.template), bundled_files.folder("migrations"))
+        apply_migrations(server.url(server.template), bundled_files.folder("migrations"))
         with asyncio.Runner() as runner:
             runner.run(let_publish(server.url(server.template)))
         yield server

@@ -12,13 +12,13 @@ from mailer.pipeline.preparation import SendChecks, WindowPreparation
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.transitions import DeliveryStep
 from mailer.policy.outcome import Outcome
-from mailer.ports.deliveries import Carrier, Row
+from mailer.ports.deliveries import DeliveryRow, TextCarrier
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Processor
-from mailer.ports.rates import Admission, Wanted
-from mailer.ports.stream_pauses import Pause
+from mailer.ports.rates import AdmittedMessages, SendRequest
+from mailer.ports.stream_pauses import StreamPause
 from mailer.rendering.mailing import MailingRenderer, RendererCache
-from mailer.rendering.signed_links import Links
+from mailer.rendering.signed_links import SignedLinks
 from tests.factories import KEY, make_event, new_mailing, policies, templates
 from tests.halts import FakeHalts
 
@@ -52,18 +52,18 @@ def facts_of(category: str = "newsletter", **values: Any) -> MailingFacts:
 
 def press_of(category: str = "newsletter", **values: Any) -> MailingRenderer:
     """Its press."""
-    presses = RendererCache(policies(), templates(), Links("https://mail.example", (KEY,)), None)
+    presses = RendererCache(policies(), templates(), SignedLinks("https://mail.example", (KEY,)), None)
     return presses.add_renderer(facts_of(category, **values), None)
 
 
 class NoLimits:
     """A meter without limits."""
 
-    async def admit_messages(self, wanted: Sequence[Wanted]) -> Admission:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
         """All may go."""
-        return Admission((True,) * len(wanted), inf)
+        return AdmittedMessages((True,) * len(wanted), inf)
 
-    def return_tokens(self, admission: Admission, unsent: Sequence[Wanted]) -> None:
+    def return_tokens(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
         """Nothing was taken."""
 
     def record_reply(self, processor: str, domain: str, outcome: Outcome) -> None:
@@ -73,24 +73,24 @@ class NoLimits:
 class NoPauses:
     """Nothing is paused for what it is."""
 
-    async def paused(self) -> list[Pause]:
+    async def list_pauses(self) -> list[StreamPause]:
         """See `ports.stream_pauses`."""
         return []
 
-    async def pause(self, pauses: Sequence[Pause]) -> None:
+    async def add_pauses(self, pauses: Sequence[StreamPause]) -> None:
         """See `ports.stream_pauses`."""
 
-    async def lift(self, processor: str) -> int:
+    async def lift_pauses(self, processor: str) -> int:
         """See `ports.stream_pauses`."""
         return 0
 
 
-async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, Carrier]:
+async def nobody(texts: Mapping[Key, tuple[bytes, bytes]]) -> dict[Key, TextCarrier]:
     """Nobody has carried any text."""
     return {}
 
 
-def plan(row: Row, press: MailingRenderer, processor: Processor, now: datetime) -> DeliveryStep:
+def plan(row: DeliveryRow, press: MailingRenderer, processor: Processor, now: datetime) -> DeliveryStep:
     """What is prepared for one row, where nothing limits."""
     gate = SendChecks(FakeHalts(), ProcessorRoutes([processor], lambda name: None), NoLimits(), BlockPauses(NoPauses()))
     prepared = asyncio.run(

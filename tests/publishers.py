@@ -5,10 +5,10 @@ import asyncpg
 from mailer.accounts import KINDS
 from mailer.cli.shared import user
 from mailer.database.statements import Pool
-from mailer.ledger.writers import Writers
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import Identity, IdentityKind
-from mailer.policy.publisher_rights import Read, Rights
+from mailer.policy.publisher_rights import PublisherRights, ReadRight
 from mailer.postgres.publishers import PostgresPublishers
 from tests.factories import KEY
 
@@ -17,20 +17,22 @@ BROKER_USERS = ("guest", "shop")
 """RabbitMQ's default user, as whom processes publish, and the one of messages that tests make themselves."""
 
 
-def everything(*brands: str) -> Rights:
+def everything(*brands: str) -> PublisherRights:
     """All that can be granted, for these brands, or for all."""
-    return Rights(frozenset(brands or BRANDS), frozenset(CATEGORIES), frozenset(KINDS), frozenset(Read))
+    return PublisherRights(frozenset(brands or BRANDS), frozenset(CATEGORIES), frozenset(KINDS), frozenset(ReadRight))
 
 
 def all_options(*brands: str) -> list[str]:
     """The same, as `mailer publishers add` takes it."""
-    granted = {"brand": brands or BRANDS, "category": CATEGORIES, "action": KINDS, "read": Read}
+    granted = {"brand": brands or BRANDS, "category": CATEGORIES, "action": KINDS, "read": ReadRight}
     return [word for what, names in granted.items() for one in names for word in (f"--{what}", one)]
 
 
 async def issue_key(pool: Pool, name: str, *brands: str) -> str:
     """A new API key whose holder may do everything."""
-    key = await PostgresPublishers(pool, Writers(KEY)).add(Identity(IdentityKind.KEY, name), everything(*brands))
+    key = await PostgresPublishers(pool, LedgerWriters(KEY)).grant_rights(
+        Identity(IdentityKind.KEY, name), everything(*brands)
+    )
     assert key is not None
     return key
 

@@ -11,7 +11,7 @@ import asyncpg
 
 from mailer import bundled_files
 from mailer.embedded import postgres
-from mailer.postgres.migrations import migrate
+from mailer.postgres.migrations import apply_migrations
 from tests.processes import until
 from tests.publishers import let_publish
 
@@ -137,7 +137,7 @@ class Cluster:
 async def make_data(folder: Path) -> None:
     """Makes a migrated database on a server, which is stopped then: what `open_cluster` begins with."""
     with await asyncio.to_thread(postgres.start, folder) as server:
-        await asyncio.to_thread(migrate, server.url(), bundled_files.folder("migrations"))
+        await asyncio.to_thread(apply_migrations, server.url(), bundled_files.folder("migrations"))
         await let_publish(server.url())
 
 

@@ -30,7 +30,7 @@ def remember_templates() -> None:
 
     A template is the same where its files, its layout's, the policy and the law are.
     """
-    load = template_library._load
+    load = template_library._load_template
     known: dict[tuple[object, ...], Template] = {}
     last: list[tuple[BrandFiles, str]] = []
 
@@ -44,10 +44,10 @@ def remember_templates() -> None:
             known[key] = load(folder, brand)
         return known[key]
 
-    template_library._load = remembered
+    template_library._load_template = remembered
 
 
 def _written(brand: BrandFiles) -> str:
     """All of a brand on which its templates depend."""
     law = brand.policy.law.jurisdictions
-    return repr((brand.layouts, brand.strings, brand.policy, brand.policy.versions, law))
+    return repr((brand.layouts, brand.strings, brand.policy, brand.policy.all_versions, law))

@@ -120,7 +120,7 @@ def main() -> None:
 
     remember_templates()
     with tempfile.TemporaryDirectory() as folder:
-        TemplateLibrary.load(shipped_templates(Path(folder)), policies())
+        TemplateLibrary.load_library(shipped_templates(Path(folder)), policies())
     gc.collect()
     gc.freeze()
     connection = socket.socket(fileno=int(sys.argv[1]))

@@ -163,9 +163,9 @@ _example: dict[tuple[str, str], dict[str, object]] = {}
 def event_of(category: str, template: str, to: dict[str, object]) -> MessageEvent:
     """An event with the values of the template's own example."""
     if not _example:
-        library = TemplateLibrary.load(bundled_files.folder("templates"), read_policies())
+        library = TemplateLibrary.load_library(bundled_files.folder("templates"), read_policies())
         for name in ("weekly", "maintenance", "spring-offer"):
-            found = library.get(BRAND, name)
+            found = library.get_template(BRAND, name)
             assert found is not None
             _example[BRAND, name] = dict(found.example)
     reason = {"reason": "Your account cannot be used meanwhile"} if category == "service" else {}
@@ -192,12 +192,12 @@ async def _publish(room: Room, rabbit: bool, events: Sequence[MessageEvent]) -> 
         broker = RabbitBroker(room.broker)
         publisher = EventPublisher(broker)
         for start in range(0, len(events), 500):
-            await asyncio.gather(*(publisher.publish(event) for event in events[start : start + 500]))
+            await asyncio.gather(*(publisher.publish_event(event) for event in events[start : start + 500]))
         await broker.close()
     else:
         pool = await open_pool(room.database, size=2)
         for event in events:
-            await OutboxPublisher(pool).publish(event)
+            await OutboxPublisher(pool).publish_event(event)
         await pool.close()
 
 

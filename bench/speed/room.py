@@ -14,7 +14,7 @@ from bench.setting import BRAND, let_publish, setting
 from bench.speed.machine import descendant
 from mailer import bundled_files
 from mailer.embedded import postgres, rabbitmq
-from mailer.postgres.migrations import migrate
+from mailer.postgres.migrations import apply_migrations
 
 ROOT = Path(__file__).resolve().parents[2]
 AUDIENCES = (1_000, 2_500, 5_000, 7_500, 10_000, 15_000, 20_000, 30_000, 40_000, 60_000)
@@ -74,7 +74,7 @@ def open_room(profile: bool = False, audiences: Sequence[int] = AUDIENCES) -> It
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="mailer-bench-")))
         folder.chmod(0o711)  # the database runs as a user of its own
         server = stack.enter_context(postgres.start(folder / "postgres"))
-        migrate(server.url(), bundled_files.folder("migrations"))
+        apply_migrations(server.url(), bundled_files.folder("migrations"))
         asyncio.run(let_publish(server.url()))
         node = stack.enter_context(rabbitmq.start(folder / "rabbitmq"))
         postmaster = int((folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0])

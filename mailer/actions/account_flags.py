@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import EMAIL
-from mailer.ports.standings import Flag, Standings
+from mailer.ports.standings import StandingFlag, StandingStore
 
 
 class UnknownRecipient(LookupError):
@@ -15,17 +15,19 @@ class ChannelRefused(ValueError):
     """A wish for a channel that the brand does not have."""
 
 
-async def mark(standings: Standings, brand: str, recipient_id: int, flag: Flag, on: bool, source: str) -> None:
+async def set_account_flag(
+    standings: StandingStore, brand: str, recipient_id: int, flag: StandingFlag, on: bool, source: str
+) -> None:
     """Sets or clears a flag; at once, also for what is queued.
 
     Raises:
         UnknownRecipient: the brand has no such recipient.
     """
-    if not await standings.flag(brand, recipient_id, flag, on, source):
+    if not await standings.set_flag(brand, recipient_id, flag, on, source):
         raise UnknownRecipient(f"{brand} has no such recipient")
 
 
-async def reach_by(standings: Standings, policy: Policy, recipient_id: int, channel: str, source: str) -> None:
+async def set_channel(standings: StandingStore, policy: Policy, recipient_id: int, channel: str, source: str) -> None:
     """Obeys the channel that a person wishes: `email`, or another one, on which somebody tells them (paltalk06-08).
 
     Raises:
@@ -33,7 +35,7 @@ async def reach_by(standings: Standings, policy: Policy, recipient_id: int, chan
         UnknownRecipient: the brand has no such recipient.
     """
     check_channel(policy, channel)
-    if not await standings.channel(policy.brand, recipient_id, channel, source):
+    if not await standings.set_channel(policy.brand, recipient_id, channel, source):
         raise UnknownRecipient(f"{policy.brand} has no such recipient")
 
 
@@ -48,8 +50,8 @@ def check_channel(policy: Policy, channel: str) -> None:
         raise ChannelRefused(f"{policy.brand} reaches nobody by {channel}; its policy has {beside}")
 
 
-async def post_to(
-    standings: Standings, brand: str, recipient_id: int, lines: Sequence[str] | None, source: str
+async def set_postal_address(
+    standings: StandingStore, brand: str, recipient_id: int, lines: Sequence[str] | None, source: str
 ) -> None:
     """Keeps the postal address for a person's written notices, and for nothing else; None forgets it (interpals-18).
 
@@ -57,17 +59,17 @@ async def post_to(
         UnknownRecipient: the brand has no such recipient.
         RecipientErased: the person was erased.
     """
-    if not await standings.postal(brand, recipient_id, lines, source):
+    if not await standings.set_postal_address(brand, recipient_id, lines, source):
         raise UnknownRecipient(f"{brand} has no such recipient")
 
 
-async def pays(
-    standings: Standings, brand: str, recipient_id: int, product: str | None, paid: bool, source: str
+async def set_paid_product(
+    standings: StandingStore, brand: str, recipient_id: int, product: str | None, paid: bool, source: str
 ) -> None:
     """Notes whether an account pays for a product, or None: for every product, or for none (interpals-08).
 
     Raises:
         UnknownRecipient: the brand has no such recipient.
     """
-    if not await standings.pays(brand, recipient_id, product, paid, source):
+    if not await standings.set_paid_product(brand, recipient_id, product, paid, source):
         raise UnknownRecipient(f"{brand} has no such recipient")

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from mailer.events import MessageEvent, Refs
 from mailer.policy.identity import ITSELF
 from mailer.policy.policy_file import Policy
-from mailer.ports.broker import Header, Message
+from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.consents import Consent
-from mailer.ports.pending_requests import Confirmation, Wish, Wishes
+from mailer.ports.pending_requests import Confirmation, PendingRequest, PendingRequests
 from mailer.rendering.autolinks import has_link
 from mailer.rendering.promotional_words import promotional_words
-from mailer.rendering.signed_links import ConfirmToken, Links
+from mailer.rendering.signed_links import ConfirmToken, SignedLinks
 
 CONFIRMATION = "confirm-subscription"
 """The template of the mail that asks for a confirmation."""
@@ -20,33 +20,33 @@ _WORDS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmations:
+class ConfirmationParts:
     """The parts that asking for a confirmation by mail takes."""
 
-    links: Links
-    wishes: Wishes
+    links: SignedLinks
+    wishes: PendingRequests
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ConfirmationAsked:
     """A mail asks for the confirmation; until it comes, nothing is given."""
 
     ref: str
 
 
-class NobodyToAsk(LookupError):
+class RecipientUnknown(LookupError):
     """The brand has no such recipient."""
 
 
-async def ask(
-    confirmations: Confirmations,
+async def ask_for_confirmation(
+    confirmations: ConfirmationParts,
     policy: Policy,
     recipient_id: int,
-    wishes: Sequence[Wish],
+    wishes: Sequence[PendingRequest],
     evidence: Sequence[Consent] = (),
     *,
     by_owner: bool = True,
-) -> Asked:
+) -> ConfirmationAsked:
     """Asks a person to confirm, by one mail a day at most; what is asked for meanwhile is on the same mail's page.
 
     Args:
@@ -60,9 +60,9 @@ async def ask(
     Raises:
         NobodyToAsk: the brand has no such recipient.
     """
-    requested = _requested(wishes, policy.default_locale)
+    requested = _requests_in_words(wishes, policy.default_locale)
 
-    def letter(made: Confirmation) -> Message:
+    def letter(made: Confirmation) -> BrokerMessage:
         token = ConfirmToken(policy.brand, recipient_id, made.id, made.generation)
         event = MessageEvent(
             id=f"confirm-{made.id.hex}",
@@ -71,17 +71,19 @@ async def ask(
             template=CONFIRMATION,
             to=Refs(refs=(made.ref,)),
             send_at=made.at,
-            context={"confirm_url": confirmations.links.confirm(token), "requested": requested},
+            context={"confirm_url": confirmations.links.confirm_link(token), "requested": requested},
         )
-        return Message(event.to_json(), event.routing_key, event.id, {Header.PUBLISHER: str(ITSELF)})
+        return BrokerMessage(event.to_json(), event.routing_key, event.id, {HeaderName.PUBLISHER: str(ITSELF)})
 
-    asked = await confirmations.wishes.ask(policy.brand, recipient_id, wishes, letter, evidence, by_owner=by_owner)
+    asked = await confirmations.wishes.ask_for_confirmation(
+        policy.brand, recipient_id, wishes, letter, evidence, by_owner=by_owner
+    )
     if asked is None:
-        raise NobodyToAsk(f"{policy.brand} has no such recipient")
-    return Asked(asked.ref)
+        raise RecipientUnknown(f"{policy.brand} has no such recipient")
+    return ConfirmationAsked(asked.ref)
 
 
-def _requested(wishes: Sequence[Wish], locale: str) -> str:
+def _requests_in_words(wishes: Sequence[PendingRequest], locale: str) -> str:
     """The words that the mail repeats: none with an address, or that promote, to whomever the asker named."""
     told = (wish.words for wish in wishes if wish.words and not has_link(wish.words))
     said = ", ".join(words for words in told if not any(promotional_words(words, locale)))[:_WORDS]

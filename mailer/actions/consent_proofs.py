@@ -6,7 +6,7 @@ from datetime import datetime
 from ipaddress import ip_address
 
 from mailer.input_types import moment
-from mailer.policy.address_sources import form_of
+from mailer.policy.address_sources import source_form
 from mailer.ports.consents import CONFIRMED
 
 ACTS = ("application", CONFIRMED, "e-mail", "form", "in-person", "letter", "page", "telephone")
@@ -39,23 +39,23 @@ IsOurs = Callable[[str], bool]
 """A check that tells whether a text is the token of a confirmation link that mailer signed."""
 
 
-def no_token(text: str) -> bool:
+def is_never_token(text: str) -> bool:
     """Takes no text for a token, where there is no key by which to tell."""
     return False
 
 
-def in_one_form(source: str) -> str:
+def normalize_source(source: str) -> str:
     """A source in the form of the act whose name it is, in any case, with spaces or underscores; another as it is."""
-    form = form_of(source)
+    form = source_form(source)
     return form if form in ACTS else source
 
 
-def act_of(source: str) -> str | None:
+def act_of_source(source: str) -> str | None:
     """The act that a source names by its name or by a word, such as `form` for `web form 12`; None: it names none.
 
     Only its exact name stands for what a person says in the application, or confirms.
     """
-    form = form_of(source)
+    form = source_form(source)
     if form in ACTS:
         return form
     words = re.findall(r"[^\W\d_]+", form)
@@ -64,13 +64,13 @@ def act_of(source: str) -> str | None:
     return next((act for word in words if (act := _BY_WORD.get(word))), None)
 
 
-def is_version(text: str) -> bool:
+def is_statement_version(text: str) -> bool:
     """Tells whether a text names the version of a statement: `form 2026-01`, or any name but that of nothing."""
     words = re.findall(r"[^\W_]+", text.casefold())
     return (len("".join(words)) > 1 and not _NO_VERSION.issuperset(words)) or any(char.isdecimal() for char in text)
 
 
-def is_confirmation(text: str, said_at: datetime) -> bool:
+def is_confirmation_proof(text: str, said_at: datetime) -> bool:
     """Tells whether a proof refers to the mail of a confirmation's link, or to the place and time of its press.
 
     Args:

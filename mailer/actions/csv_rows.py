@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from _csv import Reader
 
 
-class FileRefused(ValueError):
+class FileUnusable(ValueError):
     """A file that is not what can be imported; the message says what is missing."""
 
 
@@ -26,7 +26,7 @@ class FileBroken(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CsvRow:
     """A row, with the number of its first line.
 
     Attributes:
@@ -39,7 +39,7 @@ class Row:
     fault: str | None = None
 
 
-def rows(lines: Iterable[str], columns: Sequence[str], needed: Sequence[str]) -> Iterator[Row]:
+def read_rows(lines: Iterable[str], columns: Sequence[str], needed: Sequence[str]) -> Iterator[CsvRow]:
     """The rows below the header line; the header is read at once.
 
     Raises:
@@ -50,7 +50,7 @@ def rows(lines: Iterable[str], columns: Sequence[str], needed: Sequence[str]) ->
     try:
         names = [name.strip() for name in next(reader, [])]
     except csv.Error as error:
-        raise FileRefused(f"the header line cannot be read: {error}") from None
+        raise FileUnusable(f"the header line cannot be read: {error}") from None
     unknown = [name for name in names if name not in columns]
     missing = [name for name in needed if name not in names]
     twice = sorted({name for name in names if names.count(name) > 1 and name})
@@ -62,11 +62,11 @@ def rows(lines: Iterable[str], columns: Sequence[str], needed: Sequence[str]) ->
             if missing
             else f"names {', '.join(twice)} twice; which one counts cannot be told: remove one"
         )
-        raise FileRefused(f"the header line {what}; the columns are {', '.join(columns)}")
-    return _below(reader, names)
+        raise FileUnusable(f"the header line {what}; the columns are {', '.join(columns)}")
+    return _rows_below_header(reader, names)
 
 
-def _below(reader: "Reader", names: Sequence[str]) -> Iterator[Row]:
+def _rows_below_header(reader: "Reader", names: Sequence[str]) -> Iterator[CsvRow]:
     while True:
         before = reader.line_num
         try:
@@ -77,9 +77,9 @@ def _below(reader: "Reader", names: Sequence[str]) -> Iterator[Row]:
             if reader.line_num > before + 1 or "unexpected end of data" in str(error):
                 reason = f"a quote is opened in this line, and not closed as it should be ({error}); mend it"
                 raise FileBroken(before + 1, reason) from None
-            yield Row(reader.line_num, {}, f"cannot be read: {error}; double the quotes within a value")
+            yield CsvRow(reader.line_num, {}, f"cannot be read: {error}; double the quotes within a value")
             continue
         if cells:
             many = len(cells) > len(names)
             fault = "more values than columns; quote values that hold a comma" if many else None
-            yield Row(before + 1, dict(zip(names, cells, strict=False)), fault)
+            yield CsvRow(before + 1, dict(zip(names, cells, strict=False)), fault)

@@ -1,9 +1,9 @@
 """Stopping a member's invitations, and letting them invite again."""
 
-from mailer.ports.inviters import Inviters
+from mailer.ports.inviters import InviterStore
 
 
-async def pause_inviter(inviters: Inviters, brand: str, inviter: str, source: str) -> bool:
+async def pause_inviter(inviters: InviterStore, brand: str, inviter: str, source: str) -> bool:
     """Stops a member's invitations after a report (paltalk02-07): at once, also those that are on their way in.
 
     Args:
@@ -15,13 +15,13 @@ async def pause_inviter(inviters: Inviters, brand: str, inviter: str, source: st
     Returns:
         False if they were stopped already.
     """
-    return await inviters.pause(brand, inviter, source)
+    return await inviters.pause_inviter(brand, inviter, source)
 
 
-async def resume_inviter(inviters: Inviters, brand: str, inviter: str, source: str) -> bool:
+async def resume_inviter(inviters: InviterStore, brand: str, inviter: str, source: str) -> bool:
     """Lets a member invite again. Invitations that were suppressed meanwhile stay suppressed.
 
     Returns:
         False if they were not stopped.
     """
-    return await inviters.resume(brand, inviter, source)
+    return await inviters.resume_inviter(brand, inviter, source)

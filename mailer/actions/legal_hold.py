@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mailer.actions.account_flags import UnknownRecipient
 from mailer.policy.rule_registry import rule
-from mailer.ports.rights import Rights
+from mailer.ports.rights import RightsStore
 
 
 class HoldRefused(ValueError):
@@ -12,14 +12,14 @@ class HoldRefused(ValueError):
 
 
 @rule("legal-hold", "interpals-12; GDPR Art. 17(3)(b), (e)")
-def legal_hold(references: Sequence[str]) -> str | None:
+def forbid_erasure(references: Sequence[str]) -> str | None:
     """A legal hold that stands forbids erasure, and says so."""
     if not references:
         return None
     return f"a legal hold forbids erasure: {', '.join(references)}; lift it with `mailer recipients hold --lift` first"
 
 
-def hold_preserves(references: Sequence[str]) -> str | None:
+def correction_refusal(references: Sequence[str]) -> str | None:
     """Says of legal holds that they forbid a correction; None where none stands."""
     if not references:
         return None
@@ -27,7 +27,9 @@ def hold_preserves(references: Sequence[str]) -> str | None:
     return f"a legal hold preserves these data: {held}; lift it with `mailer recipients hold --lift`, then correct them"
 
 
-async def hold(rights: Rights, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> None:
+async def set_legal_hold(
+    rights: RightsStore, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool
+) -> None:
     """Sets a legal hold.
 
     Args:
@@ -42,12 +44,12 @@ async def hold(rights: Rights, brand: str, recipient_id: int, reference: str, ac
         HoldRefused: no reference or nobody is named.
         UnknownRecipient: the brand has no such recipient.
     """
-    _named(reference, actor)
-    if not await rights.hold(brand, recipient_id, reference, actor, named=named):
+    _check_names(reference, actor)
+    if not await rights.set_legal_hold(brand, recipient_id, reference, actor, named=named):
         raise UnknownRecipient(f"{brand} has no such recipient")
 
 
-async def lift_hold(rights: Rights, brand: str, recipient_id: int, reference: str, actor: str) -> None:
+async def lift_legal_hold(rights: RightsStore, brand: str, recipient_id: int, reference: str, actor: str) -> None:
     """Lifts the holds of a reference.
 
     Raises:
@@ -55,11 +57,11 @@ async def lift_hold(rights: Rights, brand: str, recipient_id: int, reference: st
         NoHold: no such hold stands.
         UnknownRecipient: the brand has no such recipient.
     """
-    _named(reference, actor)
-    if not await rights.lift(brand, recipient_id, reference, actor):
+    _check_names(reference, actor)
+    if not await rights.lift_legal_hold(brand, recipient_id, reference, actor):
         raise UnknownRecipient(f"{brand} has no such recipient")
 
 
-def _named(reference: str, actor: str) -> None:
+def _check_names(reference: str, actor: str) -> None:
     if not reference.strip() or not actor.strip():
         raise HoldRefused("a legal hold has the reference of its process, and a person who sets or lifts it; name both")

@@ -6,15 +6,22 @@ from itertools import islice
 
 from pydantic import BaseModel, ConfigDict
 
-from mailer.actions.consent_proofs import IsOurs, no_token
-from mailer.actions.csv_rows import Row, rows
-from mailer.actions.recipient_import import CHUNK, Imported, Parsed, Rejected, importable, reason_of
-from mailer.actions.suppression import check, take_over
+from mailer.actions.consent_proofs import IsOurs, is_never_token
+from mailer.actions.csv_rows import CsvRow, read_rows
+from mailer.actions.recipient_import import (
+    CHUNK,
+    ImportResult,
+    LineParser,
+    RejectedLine,
+    check_importable,
+    rejection_reason,
+)
+from mailer.actions.suppression import check_suppression, import_suppressed_addresses
 from mailer.input_types import Address, Line, Moment, Name, Scope, Words, read_json
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.consents import Consent, Consents
-from mailer.ports.suppressions import NewSuppression, Suppressions
+from mailer.ports.suppressions import NewSuppression, SuppressionStore
 
 SUPPRESSION_COLUMNS = ("email", "scope", "reason", "source", "at", "expires_at")
 _IMPORT = "import"
@@ -53,12 +60,12 @@ class ConsentLine(BaseModel):
 
 
 async def import_suppressions(
-    suppressions: Suppressions,
+    suppressions: SuppressionStore,
     policy: Policy,
     lines: Iterable[str],
-    reject: Callable[[Rejected], None],
+    reject: Callable[[RejectedLine], None],
     source: str = _IMPORT,
-) -> Imported:
+) -> ImportResult:
     """Imports another system's suppressions from a CSV file with a header line. Of the addresses only hashes are kept.
 
     Args:
@@ -71,22 +78,24 @@ async def import_suppressions(
     Raises:
         FileRefused: the header has no `email`, one column twice, or one that nobody knows.
     """
-    parsed = Parsed(rows(lines, SUPPRESSION_COLUMNS, ("email",)), lambda row: _suppression(row, policy, source))
+    parsed = LineParser(
+        read_rows(lines, SUPPRESSION_COLUMNS, ("email",)), lambda row: _parse_suppression(row, policy, source)
+    )
     taken = rejected = 0
-    while chunk := await asyncio.to_thread(parsed.chunk):
-        good = [item for item in chunk if not isinstance(item, Rejected)]
+    while chunk := await asyncio.to_thread(parsed.next_lines):
+        good = [item for item in chunk if not isinstance(item, RejectedLine)]
         for item in chunk:
-            if isinstance(item, Rejected):
+            if isinstance(item, RejectedLine):
                 reject(item)
-        await take_over(suppressions, policy, good)
+        await import_suppressed_addresses(suppressions, policy, good)
         taken, rejected = taken + len(good), rejected + len(chunk) - len(good)
-    return Imported(taken, rejected, parsed.broken)
+    return ImportResult(taken, rejected, parsed.broken)
 
 
-def _suppression(row: Row, policy: Policy, source: str) -> tuple[str, NewSuppression]:
+def _parse_suppression(row: CsvRow, policy: Policy, source: str) -> tuple[str, NewSuppression]:
     said = SuppressionLine.model_validate({name: text for name, cell in row.cells.items() if (text := cell.strip())})
     new = NewSuppression(said.scope, said.reason, said.source or source, _IMPORT, said.at, said.expires_at)
-    check(policy, new)
+    check_suppression(policy, new)
     return said.email, new
 
 
@@ -95,8 +104,8 @@ async def import_consents(
     policy: Policy,
     lines: Iterable[str],
     reject: Callable[[int, str, str], None],
-    is_ours: IsOurs = no_token,
-) -> Imported:
+    is_ours: IsOurs = is_never_token,
+) -> ImportResult:
     """Imports consents from JSON lines, as they are exported. What has been left, refused or withdrawn stays so.
 
     Args:
@@ -113,22 +122,22 @@ async def import_consents(
         places: list[tuple[int, str]] = []
         for number, line in chunk:
             try:
-                good.append(_consent(line, policy, is_ours))
+                good.append(_parse_consent(line, policy, is_ours))
                 places.append((number, line))
             except ValueError as error:
-                reject(number, line, reason_of(error))
-        nobody = await consents.take(policy.brand, good)
+                reject(number, line, rejection_reason(error))
+        nobody = await consents.import_consents(policy.brand, good)
         for (number, line), (ref, _) in zip(places, good, strict=True):
             if ref in nobody:
                 reject(number, line, f"ref: {policy.brand} has no recipient {ref}; import recipients first")
         ours = sum(ref not in nobody for ref, _ in good)
         taken, rejected = taken + ours, rejected + len(chunk) - ours
-    return Imported(taken, rejected)
+    return ImportResult(taken, rejected)
 
 
-def _consent(line: str, policy: Policy, is_ours: IsOurs) -> tuple[str, Consent]:
+def _parse_consent(line: str, policy: Policy, is_ours: IsOurs) -> tuple[str, Consent]:
     said = ConsentLine.model_validate(read_json(line))
     if not said.counts:
         raise ValueError("counts: it was never confirmed, or came after its scope had been left; it gives nothing")
     given = said.model_dump(exclude={"ref", "recorded_at", "counts"})
-    return said.ref, importable(policy, Consent(**given), is_ours)
+    return said.ref, check_importable(policy, Consent(**given), is_ours)

@@ -9,18 +9,18 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from mailer.actions.consent import ConsentRefused, checked, needs_confirmation
-from mailer.actions.consent_proofs import IsOurs, no_token
-from mailer.actions.csv_rows import FileBroken, Row, rows
+from mailer.actions.consent import ConsentRefused, check_consent, needs_confirmation
+from mailer.actions.consent_proofs import IsOurs, is_never_token
+from mailer.actions.csv_rows import CsvRow, FileBroken, read_rows
 from mailer.events import Person
 from mailer.input_types import Moment, Name, Slug, Words
 from mailer.policy.policy_file import Policy
-from mailer.policy.policy_versions import said_at
+from mailer.policy.policy_versions import versions_at
 from mailer.policy.rule_registry import rule
-from mailer.policy.scopes import can_be_left, scopes_of
+from mailer.policy.scopes import can_be_left, describe_scopes
 from mailer.policy.standing import EVERY_PRODUCT, EVERYTHING_OPTIONAL
 from mailer.ports.consents import CONFIRMED, Consent
-from mailer.ports.recipient_import import Importer, ImportRow
+from mailer.ports.recipient_import import ImportRow, RecipientImporter
 
 CHUNK = 5_000
 """Lines a transaction."""
@@ -35,7 +35,7 @@ _YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": 
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedLine:
     """A line that was not taken, as it stood, and why."""
 
     line: int
@@ -44,7 +44,7 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportResult:
     """The result of an import; `broken`: the place from which the file could not be read."""
 
     taken: int
@@ -52,7 +52,7 @@ class Imported:
     broken: FileBroken | None = None
 
 
-class _Rest(BaseModel):
+class _OtherValues(BaseModel):
     """The values of a line that are not the person's own."""
 
     model_config = ConfigDict(extra="ignore")
@@ -67,13 +67,13 @@ class _Rest(BaseModel):
 
 
 async def import_recipients(
-    importer: Importer,
+    importer: RecipientImporter,
     policy: Policy,
     lines: Iterable[str],
-    reject: Callable[[Rejected], None],
+    reject: Callable[[RejectedLine], None],
     progress: Callable[[int], None],
     from_controller: str | None = None,
-) -> Imported:
+) -> ImportResult:
     """Imports a CSV file with a header line. While the database takes a chunk, a thread reads the next one.
 
     Args:
@@ -87,58 +87,62 @@ async def import_recipients(
     Raises:
         FileRefused: the header has no `ref` and `email`, one column twice, or one that nobody knows.
     """
-    parsed = Parsed(rows(lines, COLUMNS, ("ref", "email")), lambda row: _row(row.cells, policy, from_controller))
+    parsed = LineParser(
+        read_rows(lines, COLUMNS, ("ref", "email")), lambda row: _parse_row(row.cells, policy, from_controller)
+    )
     taken = rejected = 0
-    chunk = await asyncio.to_thread(parsed.chunk)
+    chunk = await asyncio.to_thread(parsed.next_lines)
     while chunk:
-        bad = [item for item in chunk if isinstance(item, Rejected)]
+        bad = [item for item in chunk if isinstance(item, RejectedLine)]
         good: dict[str, ImportRow] = {}
         for item in chunk:
-            if not isinstance(item, Rejected):
-                good[item.person.ref] = _joined(good.get(item.person.ref), item)
+            if not isinstance(item, RejectedLine):
+                good[item.person.ref] = _join_rows(good.get(item.person.ref), item)
         for line in bad:
             reject(line)
-        following, _ = await asyncio.gather(asyncio.to_thread(parsed.chunk), _write(importer, list(good.values())))
+        following, _ = await asyncio.gather(
+            asyncio.to_thread(parsed.next_lines), _import_rows(importer, list(good.values()))
+        )
         taken, rejected = taken + len(chunk) - len(bad), rejected + len(bad)
         progress(len(chunk))
         chunk = following
-    return Imported(taken, rejected, parsed.broken)
+    return ImportResult(taken, rejected, parsed.broken)
 
 
-class Parsed(Generic[_T]):
+class LineParser(Generic[_T]):
     """Yields the lines of a file, until its end or to where it can be read.
 
     Attributes:
         broken: why it ended before its end; None as long as it did not.
     """
 
-    def __init__(self, lines: Iterator[Row], read: Callable[[Row], _T]) -> None:
+    def __init__(self, lines: Iterator[CsvRow], read: Callable[[CsvRow], _T]) -> None:
         """`read` makes of a row what it says, or raises `ValueError`."""
         self._lines, self._read = lines, read
         self.broken: FileBroken | None = None
 
-    def chunk(self) -> list[_T | Rejected]:
+    def next_lines(self) -> list[_T | RejectedLine]:
         """The next lines; none at the end."""
-        return list(islice(self._parse(), CHUNK))
+        return list(islice(self._parse_lines(), CHUNK))
 
-    def _parse(self) -> Iterator[_T | Rejected]:
+    def _parse_lines(self) -> Iterator[_T | RejectedLine]:
         try:
             for row in self._lines:
                 try:
-                    yield Rejected(row.line, row.cells, row.fault) if row.fault else self._read(row)
+                    yield RejectedLine(row.line, row.cells, row.fault) if row.fault else self._read(row)
                 except ValueError as error:
-                    yield Rejected(row.line, row.cells, reason_of(error))
+                    yield RejectedLine(row.line, row.cells, rejection_reason(error))
         except FileBroken as broken:
             self.broken = broken
 
 
-async def _write(importer: Importer, rows: Sequence[ImportRow]) -> None:
+async def _import_rows(importer: RecipientImporter, rows: Sequence[ImportRow]) -> None:
     if rows:
-        await importer.write(rows)
+        await importer.import_rows(rows)
 
 
 @rule("suppressions-travel", "interpals-13")
-def suppressions_travel(from_controller: str | None, suppressions: object | None) -> str | None:
+def check_suppressions_come(from_controller: str | None, suppressions: object | None) -> str | None:
     """Data that were another controller's come with its name and its suppressions, or not at all."""
     if from_controller is None:
         return None
@@ -156,7 +160,7 @@ def suppressions_travel(from_controller: str | None, suppressions: object | None
     )
 
 
-def reason_of(error: ValueError) -> str:
+def rejection_reason(error: ValueError) -> str:
     """Why a line is not taken."""
     if not isinstance(error, ValidationError):
         return str(error)
@@ -165,51 +169,55 @@ def reason_of(error: ValueError) -> str:
     return f"{place or 'line'}: {first['msg'].removeprefix('Value error, ')}"
 
 
-def _row(cells: Mapping[str, str], policy: Policy, from_controller: str | None) -> ImportRow:
+def _parse_row(cells: Mapping[str, str], policy: Policy, from_controller: str | None) -> ImportRow:
     """A line's values, of those columns that have one."""
     values = {name: text for name, cell in cells.items() if (text := cell.strip())}
     person = Person.model_validate({name: values[name] for name in PERSONAL if name in values})
-    rest = _Rest.model_validate({**values, **{name: _several(values, name) for name in ("audiences", "products")}})
-    wrong = policy.vocabulary.fault_of(person.source, person.collected_at, person.purpose)
-    if reason := wrong or _taken_over(person, from_controller):
+    rest = _OtherValues.model_validate(
+        {**values, **{name: _parse_list(values, name) for name in ("audiences", "products")}}
+    )
+    wrong = policy.source_vocabulary.source_fault(person.source, person.collected_at, person.purpose)
+    if reason := wrong or _missing_fields(person, from_controller):
         raise ValueError(reason)
     return ImportRow(
-        person.model_copy(update={"policy_version": _version(person, policy, from_controller)}),
-        _left(values, policy),
-        _yes(values, "deactivated") or False,
+        person.model_copy(update={"policy_version": _parse_version(person, policy, from_controller)}),
+        _parse_opt_outs(values, policy),
+        _parse_yes(values, "deactivated") or False,
         rest.audiences,
-        tuple(_consents(_several(values, "consents"), rest, policy, from_controller)),
-        _products(_yes(values, "paid"), rest.products),
-        _yes(values, "objected") or False,
-        _yes(values, "restricted") or False,
+        tuple(_parse_consents(_parse_list(values, "consents"), rest, policy, from_controller)),
+        _parse_products(_parse_yes(values, "paid"), rest.products),
+        _parse_yes(values, "objected") or False,
+        _parse_yes(values, "restricted") or False,
     )
 
 
 @rule("foreign-version", "interpals-13", idle=lambda person, policy, from_controller: person.policy_version)
-def _version(person: Person, policy: Policy, from_controller: str | None) -> str | None:
+def _parse_version(person: Person, policy: Policy, from_controller: str | None) -> str | None:
     """A version of another controller's policy is not ours, also where it has the name of one of ours."""
     if from_controller is not None:
         return f"{from_controller}/{person.policy_version}"
-    return said_at(policy.days, person.policy_version, person.collected_at, datetime.now(UTC))
+    return versions_at(policy.effective_days, person.policy_version, person.collected_at, datetime.now(UTC))
 
 
-def _taken_over(person: Person, from_controller: str | None) -> str | None:
+def _missing_fields(person: Person, from_controller: str | None) -> str | None:
     """What a line of another controller lacks: data keep the promises under which they were collected."""
     if from_controller is None or (person.source and person.policy_version):
         return None
     return f"an address of {from_controller} needs source and policy_version: under which of its policies it was given"
 
 
-def _left(values: Mapping[str, str], policy: Policy) -> tuple[str, ...]:
-    scopes = _several(values, "opted_out")
+def _parse_opt_outs(values: Mapping[str, str], policy: Policy) -> tuple[str, ...]:
+    scopes = _parse_list(values, "opted_out")
     for scope in scopes:
         if not can_be_left(policy, scope):
-            what = f"{scopes_of(policy)} or {EVERYTHING_OPTIONAL}"
+            what = f"{describe_scopes(policy)} or {EVERYTHING_OPTIONAL}"
             raise ValueError(f"opted_out: {scope!r} cannot be left; it takes {what}")
     return scopes
 
 
-def _consents(scopes: Sequence[str], rest: _Rest, policy: Policy, from_controller: str | None) -> Iterator[Consent]:
+def _parse_consents(
+    scopes: Sequence[str], rest: _OtherValues, policy: Policy, from_controller: str | None
+) -> Iterator[Consent]:
     if not scopes:
         return
     if rest.consent_at is None:
@@ -226,16 +234,16 @@ def _consents(scopes: Sequence[str], rest: _Rest, policy: Policy, from_controlle
             rest.consent_proof,
             controller=from_controller,
         )
-        yield importable(policy, said)
+        yield check_importable(policy, said)
 
 
-def importable(policy: Policy, said: Consent, is_ours: IsOurs = no_token) -> Consent:
+def check_importable(policy: Policy, said: Consent, is_ours: IsOurs = is_never_token) -> Consent:
     """A consent that a file may bring, with its proof.
 
     Raises:
         ConsentRefused: it has none; or it needs a confirmation, and none is proven.
     """
-    said = checked(policy, said, datetime.now(UTC), is_ours)
+    said = check_consent(policy, said, datetime.now(UTC), is_ours)
     if said.given and needs_confirmation(policy, said):
         raise ConsentRefused(
             f"{policy.brand} takes confirmed subscriptions to {said.scope} only: consent_source is {CONFIRMED!r} "
@@ -244,14 +252,14 @@ def importable(policy: Policy, said: Consent, is_ours: IsOurs = no_token) -> Con
     return said
 
 
-def _yes(values: Mapping[str, str], name: str) -> bool | None:
+def _parse_yes(values: Mapping[str, str], name: str) -> bool | None:
     said = values.get(name, "").lower()
     if said and said not in _YES:
         raise ValueError(f"{name}: {said!r} is neither yes nor no")
     return _YES.get(said)
 
 
-def _products(paid: bool | None, named: tuple[str, ...]) -> tuple[str, ...] | None:
+def _parse_products(paid: bool | None, named: tuple[str, ...]) -> tuple[str, ...] | None:
     """The products of a line: those that it names; every one where it says `yes` and names none; else as it was."""
     if named and paid is False:
         raise ValueError("products: names some, and paid says no; leave one of them empty")
@@ -260,20 +268,20 @@ def _products(paid: bool | None, named: tuple[str, ...]) -> tuple[str, ...] | No
     return None if paid is None else (EVERY_PRODUCT,) if paid else ()
 
 
-def _several(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+def _parse_list(values: Mapping[str, str], name: str) -> tuple[str, ...]:
     if name not in values:
         return ()
     return tuple(text for part in values[name].split(";") if (text := part.strip()))
 
 
-def _joined(earlier: ImportRow | None, later: ImportRow) -> ImportRow:
+def _join_rows(earlier: ImportRow | None, later: ImportRow) -> ImportRow:
     """Two lines of one ref: the later one's data, and all that either of them says is left, refused or consented to."""
     if earlier is None:
         return later
     before, now = earlier.person, later.person
     said = {
-        "source": _both(before.source, now.source),
-        "policy_version": _both(before.policy_version, now.policy_version),
+        "source": _join_values(before.source, now.source),
+        "policy_version": _join_values(before.policy_version, now.policy_version),
         "purpose": now.purpose or before.purpose,
     }
     return ImportRow(
@@ -288,6 +296,6 @@ def _joined(earlier: ImportRow | None, later: ImportRow) -> ImportRow:
     )
 
 
-def _both(before: str | None, now: str | None) -> str | None:
+def _join_values(before: str | None, now: str | None) -> str | None:
     """The words of two lines, one a line, as they are stored."""
     return "\n".join(dict.fromkeys(said for said in (before, now) if said is not None)) or None

@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping
 
-from mailer.actions.account_events import Desk
-from mailer.actions.account_flags import UnknownRecipient, mark
-from mailer.actions.consent import ConsentRefused, withdraw
-from mailer.actions.opt_out import OptOutRefused, opt_out
-from mailer.actions.rights import erase, known_child
-from mailer.actions.suppression import OBJECTION, SuppressionRefused, object_to_marketing, suppress
+from mailer.actions.account_events import AccountStores
+from mailer.actions.account_flags import UnknownRecipient, set_account_flag
+from mailer.actions.consent import ConsentRefused, withdraw_consent
+from mailer.actions.opt_out import OptOutRefused, record_opt_out
+from mailer.actions.rights import erase_recipient, mark_under_13
+from mailer.actions.suppression import OBJECTION, SuppressionRefused, object_to_marketing, suppress_recipient
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import can_be_left
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.consents import Consent
-from mailer.ports.halts import Change
+from mailer.ports.halts import StandingChange
 from mailer.ports.rights import ErasureBlocked
-from mailer.ports.standings import Flag
+from mailer.ports.standings import StandingFlag
 from mailer.ports.suppressions import NewSuppression
 
 ACTOR = "journal"
@@ -22,7 +22,7 @@ ACTOR = "journal"
 _REFUSED = (UnknownRecipient, ConsentRefused, OptOutRefused, SuppressionRefused, ErasureBlocked)
 
 
-async def do_again(desk: Desk, policies: Mapping[str, Policy], change: Change) -> bool:
+async def redo_change(desk: AccountStores, policies: Mapping[str, Policy], change: StandingChange) -> bool:
     """Makes a change again that the database has lost, if it reduces what is sent. Again without harm.
 
     What widens (a consent, an end of a suppression) is not made again: without it less is sent, and the person can say
@@ -40,31 +40,31 @@ async def do_again(desk: Desk, policies: Mapping[str, Policy], change: Change) -
     if policy is None:
         return False
     try:
-        return await _do(desk, policy, change)
+        return await _redo(desk, policy, change)
     except _REFUSED:
         return False
 
 
-async def _do(desk: Desk, policy: Policy, change: Change) -> bool:
+async def _redo(desk: AccountStores, policy: Policy, change: StandingChange) -> bool:
     who, source = change.recipient_id, (change.rule or "").removeprefix("action:")
     scope = change.scope if change.scope and can_be_left(policy, change.scope) else EVERYTHING_OPTIONAL
     match change.reason.split(" ")[0]:
         case "opt_out":
-            await opt_out(desk.standings, policy, who, scope, source)
+            await record_opt_out(desk.standings, policy, who, scope, source)
         case "complaint":
-            await suppress(desk.suppressions, policy, who, NewSuppression(scope, "complaint", source, ACTOR))
+            await suppress_recipient(desk.suppressions, policy, who, NewSuppression(scope, "complaint", source, ACTOR))
         case reason if reason == OBJECTION:
             await object_to_marketing(desk.suppressions, policy, who, source, ACTOR)
         case "consent_withdrawn":
             version = change.policy or policy.version
             said = Consent(change.scope or EVERYTHING_OPTIONAL, False, source, version, None, ACTOR, change.at, None)
-            await withdraw(desk.consents, policy, who, said)
-        case Flag.UNDER_13:
-            await known_child(desk.rights, policy, who, source)
+            await withdraw_consent(desk.consents, policy, who, said)
+        case StandingFlag.UNDER_13:
+            await mark_under_13(desk.rights, policy, who, source)
         case "erased":
-            await erase(desk.rights, policy, who, source)
-        case flag if flag in list(Flag):
-            await mark(desk.standings, policy.brand, who, Flag(flag), True, source)
+            await erase_recipient(desk.rights, policy, who, source)
+        case flag if flag in list(StandingFlag):
+            await set_account_flag(desk.standings, policy.brand, who, StandingFlag(flag), True, source)
         case _:
             return False
     return True

@@ -7,7 +7,7 @@ from mailer.accounts import AccountEvent, Allows, Becomes, Consents, Leaves, Pay
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 
 
-def is_so(standing: Standing, waiting: Set[str], event: AccountEvent) -> bool:
+def standing_matches_event(standing: Standing, waiting: Set[str], event: AccountEvent) -> bool:
     """Tells whether a person's standing is as an event says.
 
     Of a correction, only the address can be told by it; of a postal address, only that an erasure has forgotten it. A
@@ -15,7 +15,7 @@ def is_so(standing: Standing, waiting: Set[str], event: AccountEvent) -> bool:
     """
     match event:
         case Becomes():
-            return _become(standing)[event.account]
+            return _flag_values(standing)[event.account]
         case Pays(account="paid"):
             return standing.pays_for_all() if event.product is None else standing.pays_for(event.product)
         case Pays():
@@ -25,7 +25,7 @@ def is_so(standing: Standing, waiting: Set[str], event: AccountEvent) -> bool:
         case Reaches():
             return standing.channel == event.channel
         case Allows():
-            return _refused(standing)[event.account] is not event.allowed
+            return _refusal_values(standing)[event.account] is not event.allowed
         case Posts():
             return not standing.erased
         case Consents():
@@ -39,7 +39,7 @@ def is_so(standing: Standing, waiting: Set[str], event: AccountEvent) -> bool:
             assert_never(event)
 
 
-def _become(standing: Standing) -> dict[str, bool]:
+def _flag_values(standing: Standing) -> dict[str, bool]:
     return {
         "deactivate": standing.deactivated,
         "reactivate": not standing.deactivated,
@@ -51,7 +51,7 @@ def _become(standing: Standing) -> dict[str, bool]:
     }
 
 
-def _refused(standing: Standing) -> dict[str, bool]:
+def _refusal_values(standing: Standing) -> dict[str, bool]:
     return {
         "personalisation": standing.personalisation_refused,
         "tracking": standing.tracking_refused,

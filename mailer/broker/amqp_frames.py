@@ -12,7 +12,7 @@ from typing import Any
 from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
 from yarl import URL
 
-from mailer.broker.message_properties import is_plain, rewritten, short
+from mailer.broker.message_properties import is_plain_header, rewrite_header, short_string
 from mailer.events import MAX_EVENT_BYTES
 
 _METHOD, _HEADER, _BODY, _HEARTBEAT = 1, 2, 3, 8
@@ -25,7 +25,7 @@ _SMALL = 16 * 1024
 """Octets of a body that is not counted: even all that consumers may hold of them is little."""
 
 
-class Room:
+class BodyMemory:
     """The octets of large bodies that are in hand, by channel.
 
     Args:
@@ -37,7 +37,7 @@ class Room:
         self._held: dict[int, int] = {}
         self.freed = asyncio.Event()
 
-    def takes(self, channel: int, size: int) -> bool:
+    def reserve_octets(self, channel: int, size: int) -> bool:
         """Counts a body, if there is room for it."""
         held = sum(self._held.values())
         if held and held + size > self._most:
@@ -45,19 +45,19 @@ class Room:
         self._held[channel] = self._held.get(channel, 0) + size
         return True
 
-    def give_back(self, channel: int, size: int) -> None:
+    def release_octets(self, channel: int, size: int) -> None:
         """A body is not in hand any more."""
         if size > _SMALL and channel in self._held:
             self._held[channel] = max(0, self._held[channel] - size)
             self.freed.set()
 
-    def forget(self, channel: int) -> None:
+    def forget_channel(self, channel: int) -> None:
         """A channel has ended, with all that was in hand of it."""
         self._held.pop(channel, None)
         self.freed.set()
 
 
-class Frames(asyncio.StreamReader):
+class FrameReader(asyncio.StreamReader):
     """A stream of readable frames.
 
     Attributes:
@@ -65,7 +65,7 @@ class Frames(asyncio.StreamReader):
         room: for large bodies; None: they are not counted.
     """
 
-    def __init__(self, source: asyncio.StreamReader, room: Room | None) -> None:
+    def __init__(self, source: asyncio.StreamReader, room: BodyMemory | None) -> None:
         super().__init__()
         self._source = source
         self._ready, self._at = b"", 0
@@ -81,12 +81,12 @@ class Frames(asyncio.StreamReader):
     async def readexactly(self, n: int) -> bytes:
         """The next octets; the library asks for the parts of a frame one after the other."""
         while len(self._ready) < self._at + n:
-            frame = await self._next()
+            frame = await self._next_frame()
             self._ready, self._at = self._ready[self._at :] + frame, 0
         self._at += n
         return self._ready[self._at - n : self._at]
 
-    async def _next(self) -> bytes:
+    async def _next_frame(self) -> bytes:
         """The next frame, readable; what was dropped is passed over."""
         while True:
             if self._waiting is None:
@@ -94,19 +94,19 @@ class Frames(asyncio.StreamReader):
                 if head.startswith(b"AMQP"):
                     return head
                 kind, channel, size = struct.unpack(">BHI", head)
-                frame = self._passed(kind, channel, head, await self._source.readexactly(size + 1))
+                frame = self._filter_frame(kind, channel, head, await self._source.readexactly(size + 1))
                 if frame is None:
                     continue
-                if kind != _HEADER or not self._must_wait(channel, frame):
+                if kind != _HEADER or not self._lacks_memory(channel, frame):
                     return frame
                 self._waiting = frame
-            return await self._await_room()
+            return await self._wait_for_memory()
 
-    def _must_wait(self, channel: int, frame: bytes) -> bool:
+    def _lacks_memory(self, channel: int, frame: bytes) -> bool:
         size = int.from_bytes(frame[11:19], "big")
-        return self.room is not None and size > _SMALL and not self.room.takes(channel, size)
+        return self.room is not None and size > _SMALL and not self.room.reserve_octets(channel, size)
 
-    async def _await_room(self) -> bytes:
+    async def _wait_for_memory(self) -> bytes:
         """The header of a body for which there was no room, once there is; a sign of life if that takes long.
 
         Without it the library would take the connection for dead. RabbitMQ hears from us meanwhile.
@@ -119,34 +119,34 @@ class Frames(asyncio.StreamReader):
             async with asyncio.timeout(_SIGN_SECONDS):
                 while True:
                     self.room.freed.clear()
-                    if not self._must_wait(channel, frame):
+                    if not self._lacks_memory(channel, frame):
                         self._waiting = None
                         return frame
                     await self.room.freed.wait()
         except TimeoutError:
             return _SIGN_OF_LIFE
 
-    def _passed(self, kind: int, channel: int, head: bytes, rest: bytes) -> bytes | None:
+    def _filter_frame(self, kind: int, channel: int, head: bytes, rest: bytes) -> bytes | None:
         """A frame as it goes on, None if it is dropped."""
         if kind == _BODY and self._dropping:
-            return self._passed_body(channel, head, rest)
+            return self._filter_body(channel, head, rest)
         if kind == _HEADER:
-            return self._passed_header(channel, head, rest)
+            return self._filter_header(channel, head, rest)
         if kind == _METHOD and rest[:4] in (_DELIVER, _RETURN):
-            return _framed(kind, channel, _readable_method(rest[:-1]), head, rest)
+            return _build_frame(kind, channel, _readable_method(rest[:-1]), head, rest)
         if kind == _METHOD and rest[:4] == _CLOSE:
             self.farewell = int.from_bytes(rest[4:6], "big"), rest[7 : 7 + rest[6]].decode(errors="replace")
         return head + rest
 
-    def _passed_header(self, channel: int, head: bytes, rest: bytes) -> bytes:
+    def _filter_header(self, channel: int, head: bytes, rest: bytes) -> bytes:
         size = int.from_bytes(rest[4:12], "big")
         if size > MAX_EVENT_BYTES:
             self._dropping[channel] = size
-        elif is_plain(rest[:-1]):
+        elif is_plain_header(rest[:-1]):
             return head + rest
-        return _framed(_HEADER, channel, rewritten(rest[:-1], size > MAX_EVENT_BYTES), head, rest)
+        return _build_frame(_HEADER, channel, rewrite_header(rest[:-1], size > MAX_EVENT_BYTES), head, rest)
 
-    def _passed_body(self, channel: int, head: bytes, rest: bytes) -> bytes | None:
+    def _filter_body(self, channel: int, head: bytes, rest: bytes) -> bytes | None:
         left = self._dropping.get(channel)
         if left is None:
             return head + rest
@@ -158,7 +158,7 @@ class Frames(asyncio.StreamReader):
         return None
 
 
-def _framed(kind: int, channel: int, payload: bytes, head: bytes, rest: bytes) -> bytes:
+def _build_frame(kind: int, channel: int, payload: bytes, head: bytes, rest: bytes) -> bytes:
     if payload == rest[:-1]:
         return head + rest
     return struct.pack(">BHI", kind, channel, len(payload)) + payload + _END
@@ -173,12 +173,12 @@ def _readable_method(payload: bytes) -> bytes:
         return payload
     parts = [payload[:at]]
     while texts:
-        parts.append(short(texts[1 : 1 + texts[0]].decode(errors="replace")))
+        parts.append(short_string(texts[1 : 1 + texts[0]].decode(errors="replace")))
         texts = texts[1 + texts[0] :]
     return b"".join(parts)
 
 
-class Transport(TransportFactory):
+class FilteredTransport(TransportFactory):
     """Opens the connection of which the library reads.
 
     Args:
@@ -188,13 +188,13 @@ class Transport(TransportFactory):
         frames: what is read, once it is open.
     """
 
-    def __init__(self, room: Room | None) -> None:
+    def __init__(self, room: BodyMemory | None) -> None:
         self._room = room
-        self.frames: Frames | None = None
+        self.frames: FrameReader | None = None
 
     async def create(self, url: URL, **kwargs: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Opens it; see aiormq."""
         factory = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
         reader, writer = await factory.create(url, **kwargs)
-        self.frames = Frames(reader, self._room)
+        self.frames = FrameReader(reader, self._room)
         return self.frames, writer

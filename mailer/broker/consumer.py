@@ -9,13 +9,20 @@ from aiormq.abc import AbstractChannel, DeliveredMessage
 from aiormq.exceptions import AMQPError
 from pamqp.commands import Basic
 
-from mailer.broker.acks import Acks
-from mailer.broker.amqp_frames import Room
-from mailer.broker.arrivals import Arrivals
-from mailer.broker.connections import ChannelEnded, Link, close_channel, losses
-from mailer.broker.message_properties import death_of
+from mailer.broker.acks import AckBatcher
+from mailer.broker.amqp_frames import BodyMemory
+from mailer.broker.arrivals import ArrivedMessages
+from mailer.broker.connections import ChannelEnded, RabbitConnection, close_channel, translating_errors
+from mailer.broker.message_properties import split_death_headers
 from mailer.broker.topology import DEAD, DEAD_AGAIN, DEAD_QUEUES, DELIVERY_LIMIT_REASON, LAST
-from mailer.ports.broker import BrokerUnavailable, Header, Message, Unpublishable, Unroutable, is_ours
+from mailer.ports.broker import (
+    BrokerMessage,
+    BrokerUnavailable,
+    HeaderName,
+    Unpublishable,
+    Unroutable,
+    is_mailer_header,
+)
 from mailer.ports.dead_letters import DeadKind
 
 log = logging.getLogger(__name__)
@@ -28,11 +35,11 @@ _DEATHS = {
 }
 """The reasons that RabbitMQ gives for a message of which it made a dead letter itself."""
 
-Bury = Callable[[Message, str, str, str], Awaitable[None]]
+Bury = Callable[[BrokerMessage, str, str, str], Awaitable[None]]
 """Publishes a dead letter: message, the exchange that it came by, reason, kind."""
 
 
-class Subscription:
+class QueueConsumer:
     """Takes what RabbitMQ delivers of one queue, on one channel after the other.
 
     Args:
@@ -44,14 +51,14 @@ class Subscription:
 
     def __init__(
         self,
-        link: Link,
+        link: RabbitConnection,
         user: str,
         queue: str,
         prefetch: int,
-        arrivals: Arrivals,
+        arrivals: ArrivedMessages,
         bury: Bury,
         restore: Callable[[], Awaitable[bool]],
-        report: Callable[["Subscription", str | None], None],
+        report: Callable[["QueueConsumer", str | None], None],
     ) -> None:
         self.queue = queue
         self.arrivals = arrivals
@@ -62,13 +69,13 @@ class Subscription:
         self._bury = bury
         self._restore = restore
         self._report = report
-        self._acks: Acks | None = None
+        self._acks: AckBatcher | None = None
 
-    async def keep(self) -> None:
+    async def keep_consuming(self) -> None:
         """Consumes until it is cancelled."""
         while True:
             try:
-                await self._consume()
+                await self._consume_channel()
             except ChannelEnded as error:
                 self._report(self, str(error))
                 if error.code == 404:
@@ -77,9 +84,9 @@ class Subscription:
                 self._report(self, str(error))
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _consume(self) -> None:
+    async def _consume_channel(self) -> None:
         """Consumes until the channel ends, or RabbitMQ cancels the consumer, as when its queue is deleted."""
-        channel = await self._link.channel(confirms=False)
+        channel = await self._link.open_channel(confirms=False)
         room = self._link.room
         cancelled = asyncio.Event()
 
@@ -87,52 +94,54 @@ class Subscription:
             cancelled.set()
 
         channel.on_consumer_cancel_callbacks.add(note)
-        acks = self._acks = Acks(channel)
+        acks = self._acks = AckBatcher(channel)
         try:
-            with losses(self._link.place):
+            with translating_errors(self._link.server_address):
                 await channel.basic_qos(prefetch_count=self._prefetch)
-                await channel.basic_consume(self.queue, self._taking(acks, room))
+                await channel.basic_consume(self.queue, self._take_delivery(acks, room))
                 self.stands.set()
                 self._report(self, None)
-                reason = await _ended(channel, cancelled)
+                reason = await _wait_channel_end(channel, cancelled)
             if reason is None:
-                raise BrokerUnavailable(f"{self._link.place} has cancelled the consumer of {self.queue}")
-            with losses(self._link.place):
+                raise BrokerUnavailable(f"{self._link.server_address} has cancelled the consumer of {self.queue}")
+            with translating_errors(self._link.server_address):
                 raise reason
         finally:
-            await acks.flush()
+            await acks.flush_acks()
             await close_channel(channel)
             if room is not None:
-                room.forget(channel.number)
+                room.forget_channel(channel.number)
 
-    def _taking(self, acks: Acks, room: Room | None) -> Callable[[DeliveredMessage], Coroutine[Any, Any, None]]:
+    def _take_delivery(
+        self, acks: AckBatcher, room: BodyMemory | None
+    ) -> Callable[[DeliveredMessage], Coroutine[Any, Any, None]]:
         async def take(incoming: DeliveredMessage) -> None:
             tag = incoming.delivery_tag
             if tag is None:
                 return
-            acks.arrived(tag)
-            delivery = Delivery(incoming, message_of(incoming, self._user), tag, acks, room, self._bury)
-            if Header.SIZE in delivery.message.headers and self._buries_large:
-                await _bury_large(delivery)
+            acks.note_arrival(tag)
+            delivery = RabbitDelivery(incoming, message_from_rabbit(incoming, self._user), tag, acks, room, self._bury)
+            if HeaderName.SIZE in delivery.message.headers and self._large_message_handler:
+                await _dead_letter_large(delivery)
             else:
-                self.arrivals.add(delivery)
+                self.arrivals.add_message(delivery)
 
         return take
 
     @property
-    def _buries_large(self) -> bool:
+    def _large_message_handler(self) -> bool:
         """Makes a dead letter of what is too large; of the dead letters, a row."""
         return self.queue not in DEAD_QUEUES
 
-    async def flush(self) -> None:
+    async def flush_acks(self) -> None:
         """Returns once all acks are on their way."""
         if self._acks is not None:
-            await self._acks.flush()
+            await self._acks.flush_acks()
 
 
-async def _bury_large(delivery: "Delivery") -> None:
+async def _dead_letter_large(delivery: "RabbitDelivery") -> None:
     """Makes a dead letter of what came without its body. If that fails, the broker counts how often it comes back."""
-    size = int(delivery.message.headers[Header.SIZE])
+    size = int(delivery.message.headers[HeaderName.SIZE])
     reason = f"the body has {size:,} bytes, more than an event may have; it was not kept"
     try:
         await delivery.reject(reason, DeadKind.TOO_LARGE)
@@ -142,7 +151,7 @@ async def _bury_large(delivery: "Delivery") -> None:
         await delivery.release()
 
 
-async def _ended(channel: AbstractChannel, cancelled: asyncio.Event) -> BaseException | None:
+async def _wait_channel_end(channel: AbstractChannel, cancelled: asyncio.Event) -> BaseException | None:
     """Returns once a channel has ended, with its reason; None if its consumer was cancelled."""
     closing, waiting = channel.closing, asyncio.ensure_future(cancelled.wait())
     try:
@@ -157,13 +166,19 @@ async def _ended(channel: AbstractChannel, cancelled: asyncio.Event) -> BaseExce
         closing.cancel()
 
 
-class Delivery:
+class RabbitDelivery:
     """A message that RabbitMQ delivered. Settling it does nothing once its channel is lost: it is redelivered."""
 
     __slots__ = ("_acks", "_bury", "_room", "_settled", "_tag", "exchange", "message")
 
     def __init__(
-        self, incoming: DeliveredMessage, message: Message, tag: int, acks: Acks, room: Room | None, bury: Bury
+        self,
+        incoming: DeliveredMessage,
+        message: BrokerMessage,
+        tag: int,
+        acks: AckBatcher,
+        room: BodyMemory | None,
+        bury: Bury,
     ) -> None:
         self._tag = tag
         self._acks = acks
@@ -174,47 +189,47 @@ class Delivery:
         self.message = message
 
     @property
-    def live(self) -> bool:
+    def is_live(self) -> bool:
         """Tells whether it is still the consumer's to settle."""
         return not (self._settled or self._acks.channel.is_closed)
 
-    async def ack(self) -> None:
-        """See `Received.ack`."""
-        if self.live:
-            self._settle()
-            self._acks.add(self._tag)
+    async def acknowledge(self) -> None:
+        """See `ReceivedMessage.acknowledge`."""
+        if self.is_live:
+            self._settle_once()
+            self._acks.add_ack(self._tag)
 
     async def reject(self, reason: str, kind: str = DeadKind.REFUSED) -> None:
-        """See `Received.reject`."""
-        if not self.live:
+        """See `ReceivedMessage.reject`."""
+        if not self.is_live:
             return
         try:
             await self._bury(self.message, self.exchange, reason, kind)
         except BrokerUnavailable:
             await self.release()
         else:
-            await self.ack()
+            await self.acknowledge()
 
     async def release(self) -> None:
-        """See `Received.release`."""
-        if not self.live:
+        """See `ReceivedMessage.release`."""
+        if not self.is_live:
             return
-        self._settle()
+        self._settle_once()
         try:
-            with losses("RabbitMQ"):
+            with translating_errors("RabbitMQ"):
                 await self._acks.channel.basic_nack(self._tag, requeue=True)
         except BrokerUnavailable as error:
             log.debug("a message goes back with its channel: %s", error)
         else:
-            self._acks.settled(self._tag)
+            self._acks.note_settled(self._tag)
 
-    def _settle(self) -> None:
+    def _settle_once(self) -> None:
         self._settled = True
         if self._room is not None:
-            self._room.give_back(self._acks.channel.number, len(self.message.body))
+            self._room.release_octets(self._acks.channel.number, len(self.message.body))
 
 
-def message_of(incoming: DeliveredMessage, user: str) -> Message:
+def message_from_rabbit(incoming: DeliveredMessage, user: str) -> BrokerMessage:
     """A message as the port has it; what RabbitMQ says of one that it buried by itself comes in our own headers.
 
     Args:
@@ -223,15 +238,17 @@ def message_of(incoming: DeliveredMessage, user: str) -> Message:
             headers are dropped: its publisher wrote them.
     """
     properties = incoming.header.properties
-    headers, death = death_of(properties.headers or {})  # type: ignore[arg-type]  # `rewritten` leaves texts only
+    headers, death = split_death_headers(properties.headers or {})  # type: ignore[arg-type]  # `rewritten` leaves texts only
     if headers and properties.user_id != user:
-        headers = {name: value for name, value in headers.items() if name == Header.SIZE or not is_ours(name)}
+        headers = {
+            name: value for name, value in headers.items() if name == HeaderName.SIZE or not is_mailer_header(name)
+        }
     if incoming.exchange in (DEAD, DEAD_AGAIN, LAST) and death is not None:
         reason, exchange = death
-        place = {Header.EXCHANGE: exchange, Header.ROUTING_KEY: incoming.routing_key or ""}
+        place = {HeaderName.EXCHANGE: exchange, HeaderName.ROUTING_KEY: incoming.routing_key or ""}
         if reason in _DEATHS:
             kind, words = _DEATHS[reason]
-            headers |= {Header.KIND: kind, Header.REASON: words, **place}
+            headers |= {HeaderName.KIND: kind, HeaderName.REASON: words, **place}
         elif not reason:
             headers = place | headers
-    return Message(incoming.body, incoming.routing_key or "", properties.message_id, headers, properties.user_id)
+    return BrokerMessage(incoming.body, incoming.routing_key or "", properties.message_id, headers, properties.user_id)

@@ -4,7 +4,7 @@ from mailer.accounts import AccountEvent
 from mailer.broker.topology import EVENTS
 from mailer.events import EventRefused, MessageEvent
 from mailer.policy.identity import Identity
-from mailer.ports.broker import Broker, Header, Message, Unpublishable
+from mailer.ports.broker import Broker, BrokerMessage, HeaderName, Unpublishable
 
 
 class EventPublisher:
@@ -14,7 +14,7 @@ class EventPublisher:
         """Takes the broker over: `close` closes it."""
         self._broker = broker
 
-    async def publish(self, event: MessageEvent | AccountEvent, identity: Identity | None = None) -> None:
+    async def publish_event(self, event: MessageEvent | AccountEvent, identity: Identity | None = None) -> None:
         """Returns once the event is safe. One for which no lane is bound becomes a dead letter, and is safe there.
 
         Args:
@@ -25,10 +25,10 @@ class EventPublisher:
             BrokerUnavailable: no confirm came; publish it again, with the same id.
             EventRefused: it is too large, and can never be published.
         """
-        headers = {} if identity is None else {Header.PUBLISHER: str(identity)}
-        message = Message(event.to_json(), event.routing_key, event.id, headers)
+        headers = {} if identity is None else {HeaderName.PUBLISHER: str(identity)}
+        message = BrokerMessage(event.to_json(), event.routing_key, event.id, headers)
         try:
-            await self._broker.publish(EVENTS, message)
+            await self._broker.publish_message(EVENTS, message)
         except Unpublishable as error:
             raise EventRefused([str(error)]) from error
 

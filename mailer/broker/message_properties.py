@@ -12,7 +12,7 @@ from itertools import islice
 from pamqp import encode
 
 from mailer.broker.topology import DEAD, DEAD_QUEUE
-from mailer.ports.broker import Header
+from mailer.ports.broker import HeaderName
 
 _BITS = {
     "content_type": 15,
@@ -44,7 +44,7 @@ _LONGEST_HEADER = 4_096
 
 
 @dataclass(slots=True)
-class Properties:
+class MessageProperties:
     """The properties of a message that mailer uses.
 
     Attributes:
@@ -60,22 +60,22 @@ class Properties:
     death: tuple[str, str] | None = None
 
 
-def is_plain(payload: bytes) -> bool:
+def is_plain_header(payload: bytes) -> bool:
     """Tells whether a header frame has nothing that needs care: few properties, of ASCII, as those of mailer."""
     return not int.from_bytes(payload[12:14], "big") & ~_PLAIN and payload[14:].isascii()
 
 
-def rewritten(payload: bytes, too_large: bool) -> bytes:
+def rewrite_header(payload: bytes, too_large: bool) -> bytes:
     """A header frame's payload with the properties that mailer uses and no others, which any client can read.
 
     Args:
         payload: class, weight, size of the body, flags and properties.
         too_large: the body will be left out, and a header says how large it was.
     """
-    properties, size = read(payload), int.from_bytes(payload[4:12], "big")
-    headers = {name: value for name, value in properties.headers.items() if name != Header.SIZE}
+    properties, size = read_properties(payload), int.from_bytes(payload[4:12], "big")
+    headers = {name: value for name, value in properties.headers.items() if name != HeaderName.SIZE}
     if too_large:
-        headers[Header.SIZE], size = str(size), 0
+        headers[HeaderName.SIZE], size = str(size), 0
     if properties.death is not None:
         headers[_DEATH_REASON], headers[_DEATH_EXCHANGE] = properties.death
     flags, parts = 0, []
@@ -85,24 +85,24 @@ def rewritten(payload: bytes, too_large: bool) -> bytes:
     for name, text in (("message_id", properties.message_id), ("user_id", properties.user_id)):
         if text is not None:
             flags |= 1 << _BITS[name]
-            parts.append(short(text))
+            parts.append(short_string(text))
     return payload[:4] + struct.pack(">QH", size, flags) + b"".join(parts)
 
 
 _DEATH_REASON, _DEATH_EXCHANGE = "mailer-death-reason", "mailer-death-exchange"
-"""RabbitMQ's own words on a dead letter, on their way through the client library; see `death_of`."""
+"""RabbitMQ's own words on a dead letter, on their way through the client library; see `split_death_headers`."""
 
 
-def death_of(headers: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, str] | None]:
-    """The headers without those that `rewritten` has added for RabbitMQ's words, and these words."""
+def split_death_headers(headers: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, str] | None]:
+    """The headers without those that `rewrite_header` has added for RabbitMQ's words, and these words."""
     plain = dict(headers)
     reason, exchange = plain.pop(_DEATH_REASON, None), plain.pop(_DEATH_EXCHANGE, None)
     return plain, (reason, exchange) if reason is not None and exchange is not None else None
 
 
-def read(payload: bytes) -> Properties:
+def read_properties(payload: bytes) -> MessageProperties:
     """Reads the payload of a header frame as far as it can be read."""
-    found = Properties()
+    found = MessageProperties()
     flags, at = int.from_bytes(payload[12:14], "big"), 14
     for name, bit in _BITS.items():
         if not flags >> bit & 1:
@@ -115,49 +115,52 @@ def read(payload: bytes) -> Properties:
             _read_headers(found, payload[at + 4 : at + 4 + size])
             at += 4 + size
             continue
-        text, at = payload[at + 1 : at + 1 + payload[at]] if at < len(payload) else b"", at + 1 + _octet(payload, at)
+        text, at = (
+            payload[at + 1 : at + 1 + payload[at]] if at < len(payload) else b"",
+            at + 1 + _read_octet(payload, at),
+        )
         if name == "message_id":
             found.message_id = text.decode(errors="replace")
         elif name == "user_id":
-            found.user_id = _text(text)
+            found.user_id = _read_text(text)
     return found
 
 
-def short(text: str) -> bytes:
+def short_string(text: str) -> bytes:
     """A short string (AMQP 0-9-1, 4.2.5.3), cut to the 255 octets that it can have."""
     octets = text.encode(errors="replace")[:255].decode(errors="ignore").encode()
     return bytes((len(octets),)) + octets
 
 
-def _octet(data: bytes, at: int) -> int:
+def _read_octet(data: bytes, at: int) -> int:
     return data[at] if at < len(data) else 0
 
 
-def _text(data: bytes) -> str | None:
+def _read_text(data: bytes) -> str | None:
     try:
         return data.decode()
     except UnicodeDecodeError:
         return None
 
 
-def _read_headers(found: Properties, table: bytes) -> None:
-    for name, kind, value in _entries(table):
+def _read_headers(found: MessageProperties, table: bytes) -> None:
+    for name, kind, value in _table_entries(table):
         if name is None:
             continue
         if kind == ord("S") and len(found.headers) < _MOST_HEADERS and len(value) <= _LONGEST_HEADER:
-            text = _text(value)
+            text = _read_text(value)
             if text is not None and len(name) <= 128 and name not in (_DEATH_REASON, _DEATH_EXCHANGE):
                 found.headers[name] = text
         elif kind == ord("A") and name == "x-death":
-            found.death = _death(value)
+            found.death = _newest_death(value)
 
 
-def _death(array: bytes) -> tuple[str, str] | None:
+def _newest_death(array: bytes) -> tuple[str, str] | None:
     """Reason and exchange of the newest entry of `x-death`; the reason is empty where a dead letter itself died.
 
     Of a message that RabbitMQ had made a dead letter before, the older entry counts.
     """
-    deaths = list(islice(_deaths(array), 2))
+    deaths = list(islice(_death_entries(array), 2))
     if not deaths:
         return None
     queue, reason, exchange = deaths[0]
@@ -166,13 +169,13 @@ def _death(array: bytes) -> tuple[str, str] | None:
     return deaths[1][1:] if exchange == DEAD and len(deaths) > 1 else ("", exchange)
 
 
-def _deaths(array: bytes) -> Iterator[tuple[str, str, str]]:
+def _death_entries(array: bytes) -> Iterator[tuple[str, str, str]]:
     """Queue, reason and exchange of the entries of `x-death`, an array of tables of which the newest is first."""
     at = 0
     while array[at : at + 1] == b"F":
         size = int.from_bytes(array[at + 1 : at + 5], "big")
-        entries = _entries(array[at + 5 : at + 5 + size])
-        values = {name: _text(value) for name, kind, value in entries if kind == ord("S")}
+        entries = _table_entries(array[at + 5 : at + 5 + size])
+        values = {name: _read_text(value) for name, kind, value in entries if kind == ord("S")}
         queue, reason, exchange = (values.get(name) for name in ("queue", "reason", "exchange"))
         if queue is None or reason is None or exchange is None:
             return
@@ -180,16 +183,16 @@ def _deaths(array: bytes) -> Iterator[tuple[str, str, str]]:
         at += 5 + size
 
 
-def _entries(table: bytes) -> Iterator[tuple[str | None, int, bytes]]:
+def _table_entries(table: bytes) -> Iterator[tuple[str | None, int, bytes]]:
     """The entries of a table: name (None if it is no text), letter of the type, octets of the value.
 
     It ends at a type that nobody knows, since nobody knows how long that is. Tables within are not looked into.
     """
     at, end = 0, len(table)
     while at + 1 < end:
-        name = _text(table[at + 1 : at + 1 + table[at]])
+        name = _read_text(table[at + 1 : at + 1 + table[at]])
         at += 1 + table[at]
-        kind = _octet(table, at)
+        kind = _read_octet(table, at)
         at += 1
         if kind in _LONG:
             size, at = int.from_bytes(table[at : at + 4], "big"), at + 4

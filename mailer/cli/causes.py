@@ -5,7 +5,7 @@ import typer
 from mailer import bundled_files
 from mailer.cli.shared import AsJson, out, print_json
 from mailer.policy.category import CATEGORIES
-from mailer.policy.cause_table import CAUSES, outcomes
+from mailer.policy.cause_table import CAUSES, mail_outcomes
 from mailer.policy.jurisdiction import load_law
 from mailer.policy.policy_file import Policy, parse_policy
 
@@ -45,7 +45,7 @@ def causes(json: AsJson = False) -> None:
     """Says what each cause does to mail of each category: the page docs/causes.md."""
     policy = shipped_policy()
     if json:
-        print_json({cause.says: dict(outcomes(cause, policy)) for cause in CAUSES})
+        print_json({cause.says: dict(mail_outcomes(cause, policy)) for cause in CAUSES})
     else:
         for line in page(policy).splitlines():
             out.print(line)
@@ -61,7 +61,7 @@ def page(policy: Policy) -> str:
     """The page, in Markdown."""
     head = f"| | {' | '.join(name.replace('_', ' ') for name in CATEGORIES)} |\n|---|{'---|' * len(CATEGORIES)}\n"
     rows = "".join(
-        f"| {cause.says} | {' | '.join(_cell(outcome) for _, outcome in outcomes(cause, policy))} |\n"
+        f"| {cause.says} | {' | '.join(_cell(outcome) for _, outcome in mail_outcomes(cause, policy))} |\n"
         for cause in CAUSES
     )
     return f"{_INTRODUCTION}{head}{rows}{_REST}"

@@ -7,10 +7,10 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from mailer.actions.consent import basis_of_notices
-from mailer.actions.csv_rows import FileRefused
+from mailer.actions.consent import electronic_notice_basis
+from mailer.actions.csv_rows import FileUnusable
 from mailer.actions.list_import import import_consents
-from mailer.actions.recipient_import import Imported
+from mailer.actions.recipient_import import ImportResult
 from mailer.app import App
 from mailer.cli.import_files import known_ref, open_text, policy_of, tell
 from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
@@ -49,9 +49,9 @@ def list_(brand: Brand, ref: Annotated[str, typer.Option(help="Of whom.")], json
 
     async def act(app: App) -> tuple[list[ConsentRecord], str]:
         policy, recipient_id = await known_ref(app, brand, ref)
-        standing = await app.standings.get(brand, recipient_id)
-        basis = basis_of_notices(policy, standing.collected_under if standing else None)
-        return await app.consents.history(brand, recipient_id), basis
+        standing = await app.standings.get_standing(brand, recipient_id)
+        basis = electronic_notice_basis(policy, standing.collected_under if standing else None)
+        return await app.consents.consent_history(brand, recipient_id), basis
 
     records, basis = _run(act)
     if json:
@@ -86,7 +86,7 @@ def export(
 
     async def act(app: App) -> None:
         policy_of(app, brand)
-        async for record in app.consents.export(brand):
+        async for record in app.consents.export_consents(brand):
             print_json(as_json(record))
 
     _run(act)
@@ -99,7 +99,7 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.jsonl")], brand: 
     rejected.unlink(missing_ok=True)
     lines: list[dict[str, object]] = []
 
-    async def act(app: App) -> Imported:
+    async def act(app: App) -> ImportResult:
         policy = policy_of(app, brand)
         _, source = open_text(file)
         with source:
@@ -127,5 +127,5 @@ def _said(record: ConsentRecord) -> str:
 def _run(act: Callable[[App], Awaitable[_T]], file: Path | None = None) -> _T:
     try:
         return with_app(act)
-    except FileRefused as error:
+    except FileUnusable as error:
         fail(f"{file}: {error}" if file else str(error), 2)

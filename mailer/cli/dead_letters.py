@@ -10,7 +10,7 @@ from mailer.app import App
 from mailer.broker.topology import EVENTS
 from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
 from mailer.input_types import named_moment
-from mailer.ports.dead_letters import Chosen, DeadKind, DeadLetter
+from mailer.ports.dead_letters import DeadKind, DeadLetter, DeadLetterFilter
 
 app = typer.Typer(help="Dead letters: list, show, replay.", no_args_is_help=True)
 
@@ -39,7 +39,7 @@ def list_(
 ) -> None:
     """Shows the newest dead letters, or those that match."""
     chosen = _chosen(first, last, since, until, kind, reason, key, True)
-    letters = with_app(lambda app: app.letters.list(limit, chosen))
+    letters = with_app(lambda app: app.letters.list_dead_letters(limit, chosen))
     if json:
         print_json([_as_json(letter) for letter in letters])
         return
@@ -63,7 +63,7 @@ def list_(
 @app.command()
 def show(number: Number, json: AsJson = False) -> None:
     """Shows one, with its body."""
-    letter = with_app(lambda app: app.letters.get(number))
+    letter = with_app(lambda app: app.letters.get_dead_letter(number))
     if letter is None:
         fail(f"there is no dead letter {number}; `mailer dead list` shows them", 1)
     if json:
@@ -90,17 +90,17 @@ def replay(
     """Publishes an event again as its publisher, or all that match. What is still wrong dies anew."""
     chosen = _chosen(first, last, since, until, kind, reason, key, again)
     if number is not None:
-        if chosen != Chosen(replayed=again) or everything:
+        if chosen != DeadLetterFilter(replayed=again) or everything:
             fail("give either the number of one dead letter, or a range and what they have in common", 2)
-        chosen = Chosen(number, number, replayed=True)
-    elif chosen == Chosen(replayed=again) and not everything:
+        chosen = DeadLetterFilter(number, number, replayed=True)
+    elif chosen == DeadLetterFilter(replayed=again) and not everything:
         fail("say which: a number, --from and --to, --since, --until, --kind, --reason, --key, or --all", 2)
 
     async def act(app: App) -> tuple[Sequence[int], Sequence[int], str | None]:
-        found = await app.letters.replayable(chosen)
+        found = await app.letters.find_replayable(chosen)
         if number is not None and not found:
-            return (), (), _why_not(number, await app.letters.get(number))
-        done = found if dry_run else [id_ for id_ in found if await app.letters.replay(id_)]
+            return (), (), _why_not(number, await app.letters.get_dead_letter(number))
+        done = found if dry_run else [id_ for id_ in found if await app.letters.replay_dead_letter(id_)]
         return done, sorted({*found} - {*done}), None
 
     ids, skipped, problem = with_app(act)
@@ -142,8 +142,10 @@ def _chosen(
     reason: str | None,
     key: str | None,
     replayed: bool,
-) -> Chosen:
-    return Chosen(first, last, _moment(since, "--since"), _moment(until, "--until"), kind, reason, key, replayed)
+) -> DeadLetterFilter:
+    return DeadLetterFilter(
+        first, last, _moment(since, "--since"), _moment(until, "--until"), kind, reason, key, replayed
+    )
 
 
 def _moment(text: str | None, option: str) -> datetime | None:

@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 
 from mailer import bundled_files
-from mailer.actions.recipient_import import Imported
+from mailer.actions.recipient_import import ImportResult
 from mailer.app import App, database, open_app
 from mailer.app import migrate as migrate_database
 from mailer.broker.event_publisher import EventPublisher
@@ -30,7 +30,7 @@ from mailer.embedded.demo_ports import Verified
 from mailer.embedded.demo_report import DoesNotHold, Narrator
 from mailer.events import MessageEvent
 from mailer.policy.identity import Identity, IdentityKind
-from mailer.policy.publisher_rights import Rights
+from mailer.policy.publisher_rights import PublisherRights
 from mailer.ports.broker import Broker
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
 from mailer.processors.capture import CaptureFolder, smtp_server_class
@@ -187,7 +187,7 @@ class _Commands:
         self._app = app
         self._publisher = EventPublisher(broker)
 
-    async def import_recipients(self, file: Path, brand: str, rejected: Path) -> Imported:
+    async def import_recipients(self, file: Path, brand: str, rejected: Path) -> ImportResult:
         """See the port."""
         return await import_file(self._app, file, brand, rejected)
 
@@ -201,30 +201,30 @@ class _Commands:
         await self._add(IdentityKind.ROLE, role, brand, categories)
 
     async def _add(self, kind: IdentityKind, name: str, brand: str, categories: Collection[str]) -> str | None:
-        rights = Rights(frozenset({brand}), frozenset(categories))
-        return await self._app.publishers.add(Identity(kind, name), rights)
+        rights = PublisherRights(frozenset({brand}), frozenset(categories))
+        return await self._app.publishers.grant_rights(Identity(kind, name), rights)
 
     async def publish(self, event: MessageEvent) -> None:
         """See the port."""
-        await self._publisher.publish(event)
+        await self._publisher.publish_event(event)
 
     async def mailing(self, brand: str, event_id: str) -> MailingStatus | None:
         """See the port."""
-        return await self._app.mailings.find(brand, event_id)
+        return await self._app.mailings.find_mailing(brand, event_id)
 
     async def approve(self, mailing_id: UUID, person: str) -> bool:
         """See the port."""
         try:
-            await self._app.mailings.release(mailing_id, person)
+            await self._app.mailings.release_mailing(mailing_id, person)
         except ReleaseRefused:
             return False
         return True
 
     def ledger(self, mailing_id: UUID) -> AsyncIterator[Mapping[str, Any]]:
         """See the port."""
-        return self._app.ledger.export(mailing_id)
+        return self._app.ledger.export_entries(mailing_id)
 
     async def verify(self) -> Verified:
         """See the port."""
-        verdict = await self._app.ledger.verify()
+        verdict = await self._app.ledger.verify_ledger()
         return Verified(verdict.entries, len(verdict.faults))

@@ -31,7 +31,7 @@ from mailer.policy_loading import load_policies
 from mailer.ports.broker import BrokerUnavailable
 from mailer.ports.database_errors import DatabaseAway
 from mailer.postgres import migrations
-from mailer.postgres.condition import read_condition, read_stock
+from mailer.postgres.condition import read_database_condition, read_stock
 from mailer.processors.relay_url import RelaySettings, TlsMode, is_loopback, parse_relay_url
 from mailer.rendering.template_library import TemplateError
 from mailer.settings import Settings, SettingsError
@@ -88,7 +88,7 @@ async def _examine(current: Settings, lookup: Lookup) -> AsyncIterator[Finding]:
         return
     for text in signing_keys.exposed(current):
         yield warning("private files", text)
-    keys = {domain: signer.records() for domain, signer in signers.items()}
+    keys = {domain: signer.dns_records() for domain, signer in signers.items()}
     for finding in await _mail(lookup, to, list(_domains(policies, keys))):
         yield finding
 
@@ -134,8 +134,8 @@ async def _connected(pool: ServerPool) -> list[Finding]:
     now = datetime.now(UTC)
     findings = [judge_clock(await ahead_of(pool))]
     async with pool.acquire() as connection:
-        condition = await read_condition(connection)
-        ours = migrations.versions(bundled_files.folder("migrations"))
+        condition = await read_database_condition(connection)
+        ours = migrations.migration_versions(bundled_files.folder("migrations"))
         findings += judge_start(condition, ours)
         if condition.migrations is None or ours - condition.migrations:
             return findings
@@ -155,8 +155,8 @@ async def _broker(current: Settings) -> list[Finding]:
         return [ok("RabbitMQ", "the broker is within the process (memory://)")]
     broker = RabbitBroker(current.broker_url)
     try:
-        findings = [judge_version(await broker.version())]
-        return [*findings, judge_topology(EVENTS, exists=await broker.has(EVENTS))]
+        findings = [judge_version(await broker.server_version())]
+        return [*findings, judge_topology(EVENTS, exists=await broker.has_exchange(EVENTS))]
     except BrokerUnavailable as error:
         return [problem("RabbitMQ", str(error))]
     finally:

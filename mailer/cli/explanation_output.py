@@ -4,26 +4,26 @@ from dataclasses import asdict
 from typing import Any
 
 from mailer.actions.explanations import (
-    Found,
+    ExplanationFacts,
     consent_in_words,
     entry_in_words,
+    explain_in_sentences,
     halt_in_words,
-    sentences,
-    stop_in_words,
+    suppression_in_words,
 )
 from mailer.cli.shared import facts, moment, out, table
 from mailer.cli.terminal_layout import Cell
 from mailer.policy.decision import Send
-from mailer.policy.reason_wording import label, unaddressed
-from mailer.policy.rule_explanations import Line, lines, missing, switches
+from mailer.policy.reason_wording import fact_label, without_addresses
+from mailer.policy.rule_explanations import RuleExplanation, explain_rules, explain_switches, missing_fields
 from mailer.policy.tracking import tracking_level
 from mailer.ports.suppressions import Suppression
 
 
-def print_found(found: Found) -> None:
+def print_found(found: ExplanationFacts) -> None:
     """Prints it for people: the two sentences first."""
     seen = found.facts
-    for sentence in sentences(found):
+    for sentence in explain_in_sentences(found):
         out.print(sentence)
     out.print()
     facts(
@@ -44,11 +44,11 @@ def print_found(found: Found) -> None:
         table(("at", "on record", "rule", "policy"), [_entry(entry) for entry in found.entries], "as the ledger has it")
     if beside := [*_stops(found), *_consents(found), *((halt_in_words(halt),) for halt in found.halts)]:
         table(("on record of the person and of what stands still",), beside)
-    table(("switch", "holds", "strictest in"), list(switches(seen.policy, seen.standing)))
-    table(("", "rule", "source", "saw", "said"), [_row(line) for line in lines(seen)], "by the rules")
+    table(("switch", "holds", "strictest in"), list(explain_switches(seen.policy, seen.standing)))
+    table(("", "rule", "source", "saw", "said"), [_row(line) for line in explain_rules(seen)], "by the rules")
 
 
-def as_json(found: Found) -> dict[str, Any]:
+def as_json(found: ExplanationFacts) -> dict[str, Any]:
     """All of it, as JSON has it."""
     seen, decision = found.facts, found.decision
     verdict = {"verdict": type(decision).__name__.lower(), **asdict(decision)}
@@ -67,23 +67,23 @@ def as_json(found: Found) -> dict[str, Any]:
         "to_this_person": seen.category.name,
         "tracking": tracking_level(seen.switches, seen.standing),
         "switches": {
-            name: {"value": value, "from": place} for name, value, place in switches(seen.policy, seen.standing)
+            name: {"value": value, "from": place} for name, value, place in explain_switches(seen.policy, seen.standing)
         },
-        "rules": [asdict(line) | {"saw": _unaddressed(dict(line.saw))} for line in lines(seen)],
+        "rules": [asdict(line) | {"saw": _unaddressed(dict(line.saw))} for line in explain_rules(seen)],
         "decision": verdict,
-        "missing": list(missing(seen, decision)),
+        "missing": list(missing_fields(seen, decision)),
         "delivery": asdict(found.delivered) if found.delivered else None,
         "recorded": [_unaddressed(asdict(entry)) | {"says": entry_in_words(entry)} for entry in found.entries],
         "halts": [_unaddressed(asdict(halt)) | {"says": halt_in_words(halt)} for halt in found.halts],
         "no_processor": found.obstacle,
         "needs_release": seen.mailing.category.needs_release,
-        "stops": [_stop(stop) | {"says": stop_in_words(stop, found.titles)} for stop in found.stops],
+        "stops": [_stop(stop) | {"says": suppression_in_words(stop, found.titles)} for stop in found.stops],
         "consents": [
             _unaddressed(asdict(record.consent))
             | {"counts": record.counts, "recorded_at": record.recorded_at, "says": consent_in_words(record)}
             for record in found.consents
         ],
-        "sentences": list(sentences(found)),
+        "sentences": list(explain_in_sentences(found)),
     }
 
 
@@ -93,23 +93,23 @@ def _stop(stop: Suppression) -> dict[str, Any]:
 
 
 def _unaddressed(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: unaddressed(value) if isinstance(value, str) else value for name, value in values.items()}
+    return {name: without_addresses(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def _entry(entry: Any) -> tuple[Cell, ...]:
-    reply = f": {unaddressed(entry.reply)}" if entry.reply else ""
-    by = f" (by {unaddressed(entry.actor)})" if entry.actor else ""
+    reply = f": {without_addresses(entry.reply)}" if entry.reply else ""
+    by = f" (by {without_addresses(entry.actor)})" if entry.actor else ""
     return moment(entry.at), f"{entry_in_words(entry)}{reply}{by}", entry.rule, entry.policy
 
 
-def _stops(found: Found) -> list[tuple[Cell, ...]]:
-    return [(f"{found.who} {stop_in_words(stop, found.titles)}",) for stop in found.stops]
+def _stops(found: ExplanationFacts) -> list[tuple[Cell, ...]]:
+    return [(f"{found.who} {suppression_in_words(stop, found.titles)}",) for stop in found.stops]
 
 
-def _consents(found: Found) -> list[tuple[Cell, ...]]:
+def _consents(found: ExplanationFacts) -> list[tuple[Cell, ...]]:
     return [(f"{found.who} {consent_in_words(record)}",) for record in found.consents]
 
 
-def _row(line: Line) -> tuple[Cell, ...]:
-    saw = [f"{label(name)}: {unaddressed(value)}" for name, value in line.saw.items()]
+def _row(line: RuleExplanation) -> tuple[Cell, ...]:
+    saw = [f"{fact_label(name)}: {without_addresses(value)}" for name, value in line.saw.items()]
     return ">" if line.decides else "", line.rule, line.source, saw, line.said

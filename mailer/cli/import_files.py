@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self, TextIO
 
-from mailer.actions.csv_rows import FileRefused
-from mailer.actions.recipient_import import Imported, Rejected
+from mailer.actions.csv_rows import FileUnusable
+from mailer.actions.recipient_import import ImportResult, RejectedLine
 from mailer.app import App
 from mailer.cli.shared import fail, out, print_json
 from mailer.policy.policy_file import Policy
@@ -24,7 +24,7 @@ def open_text(file: Path) -> tuple[int, TextIO]:
             lines = sum(1 for _ in whole)
         return lines, file.open(encoding="utf-8-sig", newline="")
     except (OSError, UnicodeDecodeError) as error:
-        raise FileRefused(f"cannot be read as UTF-8: {error}") from error
+        raise FileUnusable(f"cannot be read as UTF-8: {error}") from error
 
 
 class Rejects:
@@ -43,7 +43,7 @@ class Rejects:
         self.path.unlink(missing_ok=True)
         return self
 
-    def add(self, line: Rejected) -> None:
+    def add(self, line: RejectedLine) -> None:
         """Keeps one."""
         first = self._file is None
         if self._file is None:
@@ -58,7 +58,7 @@ class Rejects:
             self._file.close()
 
 
-def tell(done: Imported, file: Path, rejected: Path, json: bool) -> None:
+def tell(done: ImportResult, file: Path, rejected: Path, json: bool) -> None:
     """Prints what an import came to, and where the rejected lines are.
 
     Ends the command with status 1 where the file could not be read to its end.
@@ -83,7 +83,7 @@ def policy_of(app: App, brand: str) -> Policy:
         FileRefused: there is no such brand.
     """
     if brand not in app.policies:
-        raise FileRefused(f"there is no brand {brand}; there are {', '.join(app.policies)}")
+        raise FileUnusable(f"there is no brand {brand}; there are {', '.join(app.policies)}")
     return app.policies[brand]
 
 
@@ -94,7 +94,7 @@ async def known_ref(app: App, brand: str, ref: str) -> tuple[Policy, int]:
         FileRefused: there is no such brand, or nobody there is called so.
     """
     policy = policy_of(app, brand)
-    recipient_id = await app.standings.find(brand, ref)
+    recipient_id = await app.standings.find_recipient(brand, ref)
     if recipient_id is None:
-        raise FileRefused(f"{brand} has no recipient {ref}")
+        raise FileUnusable(f"{brand} has no recipient {ref}")
     return policy, recipient_id

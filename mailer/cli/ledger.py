@@ -11,8 +11,8 @@ import typer
 from mailer.app import App, database
 from mailer.cli.mailing_lookup import mailing_id
 from mailer.cli.shared import AsJson, fail, out, print_json, progress_bar, table, with_app
-from mailer.ledger.seals import HeadRefused
-from mailer.ledger.verifying import Verdict, cpus
+from mailer.ledger.seals import SealRefused
+from mailer.ledger.verifying import VerificationResult, cpu_count
 from mailer.ports.halts import MailingRefused
 
 app = typer.Typer(help="The ledger: export, seal, publish seals, verify.", no_args_is_help=True)
@@ -28,7 +28,7 @@ def export(
     """Prints the entries, in the order of their chains."""
 
     async def act(app: App) -> None:
-        async for entry in app.ledger.export(None if mailing is None else await mailing_id(app, mailing)):
+        async for entry in app.ledger.export_entries(None if mailing is None else await mailing_id(app, mailing)):
             print_json(entry)
 
     try:
@@ -40,7 +40,7 @@ def export(
 @app.command()
 def seal() -> None:
     """Signs the heads of all chains and prints the record: keep it where nobody who can reach the database can."""
-    print_json(with_app(lambda app: app.ledger.seal()))
+    print_json(with_app(lambda app: app.ledger.seal_ledger()))
 
 
 @app.command()
@@ -53,7 +53,7 @@ def publish(
     async def act(app: App) -> int:
         published = _published(file) if file.exists() and file.stat().st_size else []
         added = 0
-        seals = app.ledger.seals_behind(published[-1] if published else None)
+        seals = app.ledger.seals_after(published[-1] if published else None)
         with file.open("a", encoding="utf-8") as lines:
             async for record in seals:
                 lines.write(jsonlib.dumps(record) + "\n")
@@ -62,7 +62,7 @@ def publish(
 
     try:
         added = with_app(act)
-    except HeadRefused as error:
+    except SealRefused as error:
         fail(f"{file}: {error}", 1)
     if json:
         print_json({"added": added, "file": str(file)})
@@ -85,7 +85,7 @@ def verify(
     known = None if since is None else _published(since)[-1]
     try:
         verdict = with_app(lambda app: _verify(app, published, known))
-    except HeadRefused as error:
+    except SealRefused as error:
         fail(str(error), 2)
     if json:
         print_json({**asdict(verdict), "sound": not verdict.faults})
@@ -98,12 +98,12 @@ def verify(
         out.print(f"Sound: {verdict.entries} entries by {verdict.writers} writers.{newer}")
 
 
-async def _verify(app: App, published: list[dict[str, Any]], since: dict[str, Any] | None) -> Verdict:
+async def _verify(app: App, published: list[dict[str, Any]], since: dict[str, Any] | None) -> VerificationResult:
     """By as many processes as there are processors, with a progress bar."""
     with database(app.settings) as url, progress_bar() as bar:
         task = bar.add_task("verifying", total=None)
-        return await app.ledger.verify(
-            published, url, cpus(), lambda done, total: bar.update(task, advance=done, total=total), since
+        return await app.ledger.verify_ledger(
+            published, url, cpu_count(), lambda done, total: bar.update(task, advance=done, total=total), since
         )
 
 

@@ -19,11 +19,11 @@ from mailer.policy.processor_rules import REFUSALS
 from mailer.ports.deliveries import IN_DOUBT, NO_WAY_OUT, SET_UP
 from mailer.ports.halts import MailingRefused
 from mailer.ports.mailings import MailingStatus
-from mailer.ports.processor_states import RelayState
-from mailer.ports.rights import Coverage
-from mailer.postgres.coverage import coverage as coverage_of
-from mailer.rendering.localized_texts import say_lacking
-from mailer.rendering.template_library import restore
+from mailer.ports.processor_states import ProcessorState
+from mailer.ports.rights import MailingCoverage
+from mailer.postgres.coverage import read_coverage as coverage_of
+from mailer.rendering.localized_texts import describe_missing_languages
+from mailer.rendering.template_library import restore_template
 
 app = typer.Typer(help="Mailings: list, show, approve, pause, resume, cancel, end, coverage.", no_args_is_help=True)
 
@@ -86,7 +86,7 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many, newest first.")] = 20, json: AsJson = False
 ) -> None:
     """Shows the newest mailings."""
-    mailings = with_app(lambda app: app.mailings.latest(limit))
+    mailings = with_app(lambda app: app.mailings.latest_statuses(limit))
     if json:
         print_json([as_json(status) for status in mailings])
         return
@@ -118,9 +118,9 @@ def show(
     """Shows a mailing, by its own id or by its event's: counts by state and reason."""
 
     async def act(app: App) -> list[tuple[MailingStatus, list[str], list[str]]]:
-        found, relays = await find_mailings(app, identifier), await app.processors.states()
+        found, relays = await find_mailings(app, identifier), await app.processors.list_states()
         if follow and not json:
-            found = [await progress.follow(one, partial(app.mailings.status, one.id)) for one in found]
+            found = [await progress.follow(one, partial(app.mailings.mailing_status, one.id)) for one in found]
         return [(one, waits(one, relays) + await _unknown(app, one), await _lacking(app, one)) for one in found]
 
     found = with_app(act)
@@ -138,7 +138,7 @@ def show(
 def pause(identifier: Identifier, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
     """Lets nothing more of a mailing begin, from two seconds on; `resume` goes on where it stopped."""
     who = person(by)
-    say_paused(identifier, _change(identifier, lambda app, id_: app.halts.pause(id_, who, reason)), json)
+    say_paused(identifier, _change(identifier, lambda app, id_: app.halts.pause_mailing(id_, who, reason)), json)
 
 
 @app.command()
@@ -147,8 +147,8 @@ def resume(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
     who = person(by)
 
     async def go_on(app: App, id_: UUID) -> tuple[bool, int]:
-        lifted = await app.halts.resume(id_, who)
-        return lifted, await app.upkeep.retry_held(id_, BUG) + await app.held.release(id_, who)
+        lifted = await app.halts.resume_mailing(id_, who)
+        return lifted, await app.upkeep.retry_held(id_, BUG) + await app.held.release_held(id_, who)
 
     lifted, tried = _change(identifier, go_on)
     say_resumed(identifier, lifted, json, tried)
@@ -169,7 +169,7 @@ def end(identifier: Identifier, by: By = "", json: AsJson = False) -> None:
 def cancel(identifier: Identifier, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
     """Ends a mailing for good: what has not gone out is cancelled."""
     who = person(by)
-    new = _change(identifier, lambda app, id_: app.halts.cancel(id_, who, reason))
+    new = _change(identifier, lambda app, id_: app.halts.cancel_mailing(id_, who, reason))
     if json:
         print_json({"cancelled": identifier, "new": new})
     else:
@@ -190,7 +190,7 @@ def _change(identifier: str, change: Callable[[App, UUID], Awaitable[_T]]) -> _T
 def coverage(identifier: Identifier, json: AsJson = False) -> None:
     """Shows whom of all accounts of the brand a mailing has reached, and whom not (for notices to everyone)."""
 
-    async def act(app: App) -> Coverage | None:
+    async def act(app: App) -> MailingCoverage | None:
         found = await find_mailings(app, identifier)
         return await coverage_of(app.pool, found[0].id) if len(found) == 1 else None
 
@@ -213,25 +213,29 @@ def coverage(identifier: Identifier, json: AsJson = False) -> None:
 
 async def _lacking(app: App, status: MailingStatus) -> list[str]:
     """Names the texts of a mailing that lack a language of its template, and what is sent instead."""
-    facts = (await app.mailings.facts([status.id])).get(status.id)
+    facts = (await app.mailings.read_facts([status.id])).get(status.id)
     policy = app.policies.get(status.brand)
     if facts is None or policy is None or not any(isinstance(value, dict) for value in facts.context.values()):
         return []
-    source = await app.mailings.template_source(facts.template_version)
-    return list(say_lacking(restore(policy, facts.template, source), facts.context)) if source else []
+    source = await app.mailings.read_template_source(facts.template_version)
+    return (
+        list(describe_missing_languages(restore_template(policy, facts.template, source), facts.context))
+        if source
+        else []
+    )
 
 
 async def _unknown(app: App, status: MailingStatus) -> list[str]:
     """Says why workers that are set up like this command leave a mailing to others."""
     if status.finished_at is not None or not total(status, "queued"):
         return []
-    policy, told = app.policies.get(status.brand), (await app.mailings.facts([status.id])).get(status.id)
+    policy, told = app.policies.get(status.brand), (await app.mailings.read_facts([status.id])).get(status.id)
     if policy is None or status.category not in policy.categories:
         missing = f"no policy here lets {status.brand} send {status.category} mail"
     elif (
         told is not None
-        and app.templates.get(status.brand, told.template) is None
-        and await app.mailings.template_source(told.template_version) is None
+        and app.templates.get_template(status.brand, told.template) is None
+        and await app.mailings.read_template_source(told.template_version) is None
     ):
         missing = f"the template {status.brand}/{told.template} is not here"
     else:
@@ -249,12 +253,12 @@ def _fetches(by_people: int | None, unique: int | None, by_machines: int | None)
     return f"{people} by people ({once} unique where that may be known), {machines} by machines; counted by the hour"
 
 
-def waits(status: MailingStatus, relays: Sequence[RelayState]) -> list[str]:
+def waits(status: MailingStatus, relays: Sequence[ProcessorState]) -> list[str]:
     """Names what keeps the deliveries of a mailing from going, as far as a relay or a person has to do something."""
     waiting = [
         f"{one.relay} {WORDS.get(one.state, one.state)} since {one.since:%Y-%m-%d %H:%M} UTC: {one.error}"
         for one in relays
-        if one.troubled and status.finished_at is None and total(status, "queued")
+        if one.has_trouble and status.finished_at is None and total(status, "queued")
     ]
     return waiting + [
         f"{status.counts['held', reason]:,} {says.format(id=status.id, reason=reason)}"

@@ -14,7 +14,7 @@ from mailer.cli.shared import AsJson, fail, note_actor, out, print_json, with_ap
 from mailer.pipeline.release_preview import ReleasePreview, preview_release
 from mailer.ports.halts import MailingRefused
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
-from mailer.rendering.localized_texts import say_lacking
+from mailer.rendering.localized_texts import describe_missing_languages
 from mailer.rendering.mailing import MailingRenderer, RendererCache, UnknownTemplate
 
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="Its own id, or its event's.")]
@@ -54,8 +54,8 @@ def approve(
             )
         if not json:
             out.print(f"Of {foreseen.total_recipients:,} recipients: {', '.join(_says(foreseen)) or 'none'}.")
-        await app.mailings.release(status.id, by)
-        return foreseen, list(say_lacking(press.template, press.facts.context))
+        await app.mailings.release_mailing(status.id, by)
+        return foreseen, list(describe_missing_languages(press.template, press.facts.context))
 
     try:
         foreseen, lacks = with_app(act)
@@ -71,9 +71,9 @@ def approve(
 
 async def _press(app: App, status: MailingStatus) -> MailingRenderer:
     """The press of a mailing, as if it were free to go."""
-    facts = (await app.mailings.facts([status.id]))[status.id]
+    facts = (await app.mailings.read_facts([status.id]))[status.id]
     presses = RendererCache(app.policies, app.templates, app.links, None)
-    source = None if presses.has_template(facts) else await app.mailings.template_source(facts.template_version)
+    source = None if presses.has_template(facts) else await app.mailings.read_template_source(facts.template_version)
     free_at = max(datetime.now(UTC), facts.send_at or datetime.now(UTC))
     return presses.add_renderer(replace(facts, released_at=free_at), source)
 

@@ -10,10 +10,10 @@ from mailer.ports.mailings import MailingStatus
 
 async def find_mailings(app: App, identifier: str) -> list[MailingStatus]:
     """The mailings that an id means: of several brands, where their events have the same id."""
-    if by_event := await app.mailings.by_event(identifier):
+    if by_event := await app.mailings.statuses_by_event(identifier):
         return by_event
     try:
-        status = await app.mailings.status(UUID(identifier))
+        status = await app.mailings.mailing_status(UUID(identifier))
     except ValueError:
         return []
     return [status] if status else []
@@ -43,6 +43,6 @@ async def mailing_id(app: App, identifier: str) -> UUID:
         MailingRefused: see `named_mailing`.
     """
     with suppress(ValueError):
-        if not await app.mailings.by_event(identifier):
+        if not await app.mailings.statuses_by_event(identifier):
             return UUID(identifier)
     return (await named_mailing(app, identifier)).id

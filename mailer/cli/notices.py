@@ -10,8 +10,8 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.notices import finish, give_back
-from mailer.actions.notices import take as take_some
+from mailer.actions.notices import finish_notices, return_notices
+from mailer.actions.notices import take_notices as take_some
 from mailer.app import App
 from mailer.cli.mailing_lookup import mailing_id
 from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
@@ -19,7 +19,7 @@ from mailer.cli.stop_start import By, person
 from mailer.pipeline.notice_text import notice_text_for
 from mailer.policy.category import CATEGORIES
 from mailer.ports.halts import MailingRefused
-from mailer.ports.notices import WAITING, Notice, NoticeRefused, NoticeState, Selected, Whom
+from mailer.ports.notices import WAITING, Notice, NoticeAddressee, NoticeFilter, NoticeRefused, NoticeState
 from mailer.postgres.notices import PostgresNotices
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.mailing import RendererCache, UnknownTemplate
@@ -90,7 +90,7 @@ def show(
 
     async def act(app: App) -> dict[str, Any]:
         notices = PostgresNotices(app.pool, app.writers)
-        found = await notices.get([id_])
+        found = await notices.get_notices([id_])
         if not found:
             raise NoticeRefused(f"there is no notice {id_}; `mailer notices list` shows them")
         [told] = await _told(app, notices, found, who)
@@ -167,7 +167,7 @@ def done(
         fail(f"--day: {day!r} is no day; write it as 2026-12-24", 2)
     _say(
         "done",
-        _run(lambda app: finish(PostgresNotices(app.pool, app.writers), ids, who, reference, when, today)),
+        _run(lambda app: finish_notices(PostgresNotices(app.pool, app.writers), ids, who, reference, when, today)),
         json,
     )
 
@@ -182,7 +182,9 @@ def return_(
 ) -> None:
     """Records that letters came back, or people were not reached: open again, or given up."""
     who = person(by)
-    returned = _run(lambda app: give_back(PostgresNotices(app.pool, app.writers), ids, who, reason, is_final=final))
+    returned = _run(
+        lambda app: return_notices(PostgresNotices(app.pool, app.writers), ids, who, reason, is_final=final)
+    )
     _say("returned" if final else "open", returned, json)
 
 
@@ -210,13 +212,13 @@ async def _select(
     after: int,
 ) -> Sequence[Notice]:
     of = await mailing_id(app, mailing) if mailing else None
-    selected = Selected(brand, channel, of, tuple(states) or WAITING, after)
-    return await PostgresNotices(app.pool, app.writers).list(selected, limit)
+    selected = NoticeFilter(brand, channel, of, tuple(states) or WAITING, after)
+    return await PostgresNotices(app.pool, app.writers).list_notices(selected, limit)
 
 
 async def _told(app: App, notices: PostgresNotices, found: Sequence[Notice], by: str) -> list[dict[str, Any]]:
     """The notices with whom they are for, and their words."""
-    whom = {one.notice: one for one in await notices.read([notice.id for notice in found], by)}
+    whom = {one.notice: one for one in await notices.read_addressees([notice.id for notice in found], by)}
     letters = await _letters(app, [notice for notice in found if notice.id in whom])
     return [_as_json(notice, whom.get(notice.id), letters.get(notice.id, {})) for notice in found]
 
@@ -235,13 +237,13 @@ async def _letters_of(
     app: App, presses: RendererCache, of: UUID, here: dict[int, Notice]
 ) -> dict[int, dict[str, str | None]]:
     letters: dict[int, dict[str, str | None]] = {}
-    told = (await app.mailings.facts([of]))[of]
+    told = (await app.mailings.read_facts([of]))[of]
     try:
-        source = None if presses.has_template(told) else await app.mailings.template_source(told.template_version)
+        source = None if presses.has_template(told) else await app.mailings.read_template_source(told.template_version)
         press = presses.add_renderer(told, source)
     except UnknownTemplate as error:
         return {notice.id: {"problem": str(error)} for notice in here.values()}
-    for row in await app.deliveries.read(of, list(here)):
+    for row in await app.deliveries.read_deliveries(of, list(here)):
         notice = here[row.recipient_id]
         try:
             category = CATEGORIES.get(notice.category, press.category)
@@ -252,7 +254,7 @@ async def _letters_of(
     return letters
 
 
-def _as_json(notice: Notice, whom: Whom | None, letter: dict[str, str | None]) -> dict[str, Any]:
+def _as_json(notice: Notice, whom: NoticeAddressee | None, letter: dict[str, str | None]) -> dict[str, Any]:
     return {
         **asdict(notice),
         "ref": whom.ref if whom else None,

@@ -57,7 +57,10 @@ def show(brand: Brand, json: AsJson = False) -> None:
             table(columns, [[_shown(entry.get(key)) for key in columns] for entry in said], title)
     table(
         ("promise", "says", "where", "needs", "rules"),
-        [(line.id, line.promise, line.source, list(line.needs.words), enforced_by(line)) for line in policy.promises],
+        [
+            (line.id, line.promise, line.source, list(line.needs.needs_in_words), enforced_by(line))
+            for line in policy.promises
+        ],
     )
 
 

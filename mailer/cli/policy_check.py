@@ -16,10 +16,10 @@ from mailer.cli.terminal_layout import Cell
 from mailer.cli.version_notices import look_for_notices
 from mailer.policy.policy_file import Policy, PolicyError
 from mailer.policy.promise import Promise
-from mailer.policy.promise_report import Record, Report, Row, Status, read_record, report
+from mailer.policy.promise_report import PromiseReport, PromiseRow, PromiseStatus, TestRecord, make_report, read_record
 from mailer.policy.rule_registry import RULES, Rule
-from mailer.policy.uncheckable import unknown, unneeded
-from mailer.policy.version_changes import changes
+from mailer.policy.uncheckable import uncheckable_facts, unneeded_keys
+from mailer.policy.version_changes import version_changes
 from mailer.policy_loading import load_policies
 from mailer.rendering.template_library import TemplateError, TemplateLibrary
 from mailer.settings import Settings, SettingsError
@@ -59,23 +59,26 @@ def check(
         fail(f"{record} is missing, and nothing is proven without it; {_HOW}", 1)
     files = settings()
     at_hand = digests_of(files.policies, files.templates, files.jurisdictions)
-    found = report(policies.values(), rules, run, at_hand)
-    trials = {} if run and not run.differs(at_hand) else _trials(policies, files)
-    changed = [change for policy in policies.values() for change in changes(policy)]
+    found = make_report(policies.values(), rules, run, at_hand)
+    trials = {} if run and not run.differing_parts(at_hand) else _trials(policies, files)
+    changed = [change for policy in policies.values() for change in version_changes(policy)]
     notices = look_for_notices(changed, policies, files)
-    unsaid = (change.fault for change in changed if change.fault)
-    faults = (*found.faults, *_failed(trials), *unsaid, *(notice.words for notice in notices if notice.is_fault))
+    unsaid = (change.notice_fault for change in changed if change.notice_fault)
+    faults = (*found.all_faults, *_failed(trials), *unsaid, *(notice.words for notice in notices if notice.is_fault))
     if json:
         print_json(
             _as_json(policies, found, run, rules, trials)
-            | {"faults": faults, "loosened": [change.consequence for change in changed if change.consequence]}
+            | {
+                "faults": faults,
+                "loosened": [change.loosening_consequence for change in changed if change.loosening_consequence],
+            }
             | {"notices": [notice.words for notice in notices]}
         )
     else:
         _print(policies, found, run, trials)
         for change in changed:
-            if change.consequence:
-                out.print(change.consequence)
+            if change.loosening_consequence:
+                out.print(change.loosening_consequence)
         for notice in notices:
             if not notice.is_fault:
                 out.print(notice.words)
@@ -114,8 +117,8 @@ _HOW = (
 
 def _print(
     policies: Mapping[str, Policy],
-    found: Report,
-    run: Record | None,
+    found: PromiseReport,
+    run: TestRecord | None,
     trials: Mapping[str, Trial | TemplateError],
 ) -> None:
     for brand, policy in policies.items():
@@ -124,13 +127,13 @@ def _print(
         tried = {line.id: line.result for line in trial.lines} if isinstance(trial, Trial) else {}
         title = f"{brand}, version {policy.version}: {_summary(rows)}"
         table(("promise", "says", "needs", "rules", "proofs", "status"), [_row(row, tried) for row in rows], title)
-        table((f"what no check can know of {brand}",), [(line,) for line in unknown(policy)])
-        if free := list(unneeded(policy)):
+        table((f"what no check can know of {brand}",), [(line,) for line in uncheckable_facts(policy)])
+        if free := list(unneeded_keys(policy)):
             out.print(f"no promise of {brand} rests on {', '.join(free)}")
     if run:
         out.print(f"tests of {run.when}, commit {run.commit or 'unknown'}")
     else:
-        ruled = sum(row.status is Status.UNPROVEN for row in found.rows)
+        ruled = sum(row.promise_status is PromiseStatus.UNPROVEN for row in found.rows)
         out.print(
             f"nothing is proven here, as there is no {RECORD}: what {_count(found.rows, 'promise')} need stands in the"
             f" policies, and behind {ruled} of them stand rules that exist; a trial on made-up people is no proof, and"
@@ -165,7 +168,7 @@ def templates_of(current: Settings, brand: str) -> TemplateLibrary:
     return load_templates(current, brand)
 
 
-def _record(file: Path | None) -> Record | None:
+def _record(file: Path | None) -> TestRecord | None:
     try:
         return read_record((file or RECORD).read_text("utf-8"))
     except FileNotFoundError:
@@ -179,23 +182,30 @@ def enforced_by(promise: Promise) -> str:
     return f"waits for {promise.waits_for}" if promise.waits_for else ", ".join(promise.rules)
 
 
-def _row(row: Row, tried: Mapping[str, str]) -> tuple[Cell, ...]:
+def _row(row: PromiseRow, tried: Mapping[str, str]) -> tuple[Cell, ...]:
     promise = row.promise
     proofs = [proof.test.removeprefix("tests/") for proof in row.proofs]
     if promise.id in tried:
         proofs.append(f"trial: {tried[promise.id]}")
-    return promise.id, promise.promise, list(promise.needs.words), enforced_by(promise), proofs, row.status.value
+    return (
+        promise.id,
+        promise.promise,
+        list(promise.needs.needs_in_words),
+        enforced_by(promise),
+        proofs,
+        row.promise_status.value,
+    )
 
 
-def _summary(rows: list[Row]) -> str:
-    statuses = [row.status.value for row in rows]
+def _summary(rows: list[PromiseRow]) -> str:
+    statuses = [row.promise_status.value for row in rows]
     return ", ".join(f"{statuses.count(status)} {status}" for status in dict.fromkeys(sorted(statuses))) or "none"
 
 
 def _as_json(
     policies: Mapping[str, Policy],
-    found: Report,
-    run: Record | None,
+    found: PromiseReport,
+    run: TestRecord | None,
     rules: Mapping[str, Rule],
     trials: Mapping[str, Trial | TemplateError],
 ) -> dict[str, object]:
@@ -207,19 +217,19 @@ def _as_json(
                 "id": row.promise.id,
                 "promise": row.promise.promise,
                 "source": row.promise.source,
-                "needs": row.promise.needs.words,
+                "needs": row.promise.needs.needs_in_words,
                 "rules": [
                     {"name": name, "home": rules[name].home if name in rules else None} for name in row.promise.rules
                 ],
                 "proofs": [{"test": proof.test, "outcome": proof.outcome} for proof in row.proofs],
-                "status": row.status.value,
+                "status": row.promise_status.value,
                 "waits_for": row.promise.waits_for,
                 "faults": row.faults,
             }
             for row in found.rows
         ],
-        "unknown": {brand: list(unknown(policy)) for brand, policy in policies.items()},
-        "unneeded": {brand: list(unneeded(policy)) for brand, policy in policies.items()},
+        "unknown": {brand: list(uncheckable_facts(policy)) for brand, policy in policies.items()},
+        "unneeded": {brand: list(unneeded_keys(policy)) for brand, policy in policies.items()},
         "trials": {
             brand: {line.id: line.result for line in trial.lines}
             for brand, trial in trials.items()

@@ -9,22 +9,22 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.explanations import Found, spans
+from mailer.actions.explanations import ExplanationFacts, held_spans
 from mailer.app import App
 from mailer.cli.explanation_output import as_json, print_found
 from mailer.cli.mailing_lookup import find_mailings
 from mailer.cli.processor_routes import no_route
 from mailer.cli.shared import AsJson, fail, print_json, with_app
 from mailer.input_types import moment, named_moment
-from mailer.policy.deciding import decide, facts_of
+from mailer.policy.deciding import decide, decision_facts
 from mailer.policy.decision import Mailing
-from mailer.policy.past_standing import Past, standing_at
+from mailer.policy.past_standing import PastStanding, standing_at
 from mailer.policy.policy_file import Policy
-from mailer.policy.policy_library import in_force
+from mailer.policy.policy_library import version_in_force
 from mailer.policy.standing import Standing
 from mailer.ports.consents import ConsentRecord
 from mailer.ports.suppressions import Suppression
-from mailer.postgres.recipient_lookup import Listed, PostgresDirectory
+from mailer.postgres.recipient_lookup import ListedRecipient, RecipientLookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def explain(
         fail(str(error), 2)
     asked = _Asked(recipient, brand, template, mailing, topic, partner, inviter, product, when)
 
-    async def act(app: App) -> Found:
+    async def act(app: App) -> ExplanationFacts:
         return await _find(app, asked)
 
     try:
@@ -114,35 +114,37 @@ def _when(text: str) -> datetime:
     return named_moment("--on", text)
 
 
-async def _find(app: App, asked: _Asked) -> Found:
+async def _find(app: App, asked: _Asked) -> ExplanationFacts:
     """Gathers what the answer needs."""
     id_, asked = await _known_mailing(app, asked)
     person, mail = await _person_and_mail(app, asked, id_)
     now = datetime.now(UTC)
-    row = await app.deliveries.foresee(person.brand, person.id, mail.mailing)
+    row = await app.deliveries.foresee_standing(person.brand, person.id, mail.mailing)
     if row is None:
         raise _Unexplained(f"--recipient: {person.brand} knows them no more")
     mailing = replace(mail.mailing, inviter_paused=row.inviter_paused)
-    stops = [stop for stop in await app.suppressions.of(person.brand, person.id) if stop.reason != "collected"]
-    consents = await app.consents.history(person.brand, person.id)
+    stops = [
+        stop for stop in await app.suppressions.suppressions_of(person.brand, person.id) if stop.reason != "collected"
+    ]
+    consents = await app.consents.consent_history(person.brand, person.id)
     past = await _past(app, asked, person, row.standing, stops, consents) if asked.on and asked.on < now else None
     policy = _policy_on(mail.policy, asked.on) if asked.on and past else mail.policy
     standing, at = past.standing if past else row.standing, asked.on or now
     obstacle = None if past else await no_route(app, policy, mailing.purpose, mailing.category.lane)
-    return Found(
+    return ExplanationFacts(
         who=person.ref if "@" not in person.ref else f"recipient {person.id}",
         template=mail.template,
         mailing=id_,
-        facts=facts_of(mailing, standing, policy, at),
+        facts=decision_facts(mailing, standing, policy, at),
         decision=decide(mailing, standing, policy, at),
         past=past is not None,
         untold=past.untold if past else (),
-        delivered=await app.records.delivered(id_, person.id) if id_ else None,
-        entries=await app.records.entries(id_, person.id) if id_ else (),
-        halts=[] if past and not id_ else await app.records.halts(person.brand, id_),
+        delivered=await app.records.read_delivery(id_, person.id) if id_ else None,
+        entries=await app.records.read_entries(id_, person.id) if id_ else (),
+        halts=[] if past and not id_ else await app.records.read_halts(person.brand, id_),
         stops=stops,
         consents=consents,
-        titles=await app.records.named({stop.mailing_id for stop in stops if stop.mailing_id}),
+        titles=await app.records.read_templates({stop.mailing_id for stop in stops if stop.mailing_id}),
         obstacle=obstacle.reason if obstacle else None,
     )
 
@@ -165,19 +167,19 @@ async def _known_mailing(app: App, asked: _Asked) -> tuple[UUID | None, _Asked]:
     return of_brand[0].id, replace(asked, brand=of_brand[0].brand, template=of_brand[0].template)
 
 
-async def _person_and_mail(app: App, asked: _Asked, mailing: UUID | None) -> tuple[Listed, _Mail]:
+async def _person_and_mail(app: App, asked: _Asked, mailing: UUID | None) -> tuple[ListedRecipient, _Mail]:
     """The person and the mail, at the one brand that is named or that has both."""
     if asked.brand is not None and asked.brand not in app.policies:
         raise _Unexplained(f"--brand: there is no {asked.brand}; there are {', '.join(app.policies)}")
     brands = [asked.brand] if asked.brand else list(app.policies)
     mails = {brand: mail for brand in brands if (mail := await _mail(app, brand, asked, mailing)) is not None}
     if not mails and asked.brand:
-        names = ", ".join(app.templates.names(asked.brand))
+        names = ", ".join(app.templates.template_names(asked.brand))
         raise _Unexplained(f"--template: {asked.brand} has no {asked.template}; it has {names}")
     if not mails:
         raise _Unexplained(f"--template: no brand has {asked.template}; `mailer templates check` shows them")
     controllers = {brand: app.policies[brand].controller.id for brand in mails}
-    known = await PostgresDirectory(app.pool, app.hasher, controllers).find(asked.recipient)
+    known = await RecipientLookup(app.pool, app.hasher, controllers).find_recipients(asked.recipient)
     known = [one for one in known if one.ref == asked.recipient] or list(known)
     if len(known) == 1:
         return known[0], mails[known[0].brand]
@@ -194,7 +196,7 @@ async def _person_and_mail(app: App, asked: _Asked, mailing: UUID | None) -> tup
 
 async def _mail(app: App, brand: str, asked: _Asked, mailing: UUID | None) -> _Mail | None:
     """The mail that is asked about, as a decision at a brand sees it; None: the brand has no such template."""
-    policy, template = app.policies[brand], app.templates.get(brand, asked.template or "")
+    policy, template = app.policies[brand], app.templates.get_template(brand, asked.template or "")
     if template is None:
         return None
     category = policy.category(template.category)
@@ -203,7 +205,7 @@ async def _mail(app: App, brand: str, asked: _Asked, mailing: UUID | None) -> _M
             category, template.purpose, None, asked.topic, asked.inviter, partner=asked.partner, product=asked.product
         )
         return _Mail(policy, template.name, about)
-    told = (await app.mailings.facts([mailing]))[mailing]
+    told = (await app.mailings.read_facts([mailing]))[mailing]
     about = Mailing(
         category,
         template.purpose,
@@ -221,24 +223,26 @@ async def _mail(app: App, brand: str, asked: _Asked, mailing: UUID | None) -> _M
 async def _past(
     app: App,
     asked: _Asked,
-    person: Listed,
+    person: ListedRecipient,
     now: Standing,
     stops: Sequence[Suppression],
     consents: Sequence[ConsentRecord],
-) -> Past:
+) -> PastStanding:
     """The standing as it was, as far as the record tells it."""
     when = asked.on or datetime.now(UTC)
     if when < person.since:
         raise _Unexplained(
             f"--on: they became known on {person.since:%Y-%m-%d %H:%M:%SZ}; before, nothing is on record"
         )
-    return standing_at(now, await app.records.acts(person.brand, person.id), [*spans(stops, consents)], when)
+    return standing_at(
+        now, await app.records.read_standing_changes(person.brand, person.id), [*held_spans(stops, consents)], when
+    )
 
 
 def _policy_on(policy: Policy, moment: datetime) -> Policy:
     """The brand's version in force at a moment."""
     day = moment.astimezone(UTC).date()
-    if all(version.effective > day for version in policy.versions):
-        first = min(version.effective for version in policy.versions)
+    if all(version.effective > day for version in policy.all_versions):
+        first = min(version.effective for version in policy.all_versions)
         raise _Unexplained(f"--on: {policy.brand} had no policy before {first}")
-    return in_force(policy.versions, day)
+    return version_in_force(policy.all_versions, day)

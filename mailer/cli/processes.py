@@ -18,7 +18,7 @@ from mailer.pipeline.consumers import result_unless_stopped
 from mailer.ports.broker import Broker
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.migrations import MigrationFailed
-from mailer.postgres.rehashing import rehash
+from mailer.postgres.rehashing import rehash_addresses
 from mailer.runtime.logs import free_output, set_up_logs
 from mailer.runtime.operator_port import OperatorPort
 from mailer.runtime.process import watched
@@ -57,7 +57,7 @@ async def _rehash() -> int:
     with database(current) as url:
         pool = await open_pool(url, 1, ATTENDED)
         try:
-            return await rehash(pool, AddressHasher(current.address_key))
+            return await rehash_addresses(pool, AddressHasher(current.address_key))
         finally:
             await pool.close()
 

@@ -8,17 +8,19 @@ from mailer.app import App
 from mailer.cli import stop_start
 from mailer.cli.mailing_lookup import mailing_id
 from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, settings, table, with_app
-from mailer.policy.setup_faults import checks, checks_of_status
-from mailer.ports.halts import Halt, MailingRefused, Scope
-from mailer.ports.processor_states import RelayState
-from mailer.ports.rights import Holder, Keeper, Purge
-from mailer.ports.stream_pauses import SET_UP, Pause
+from mailer.policy.setup_faults import setup_checks, setup_checks_by_status
+from mailer.ports.halts import Halt, HaltScope, MailingRefused
+from mailer.ports.processor_states import ProcessorState
+from mailer.ports.rights import DataHolder, DataKeeper, ProcessorPurge
+from mailer.ports.stream_pauses import SET_UP, StreamPause
 from mailer.postgres.stream_pauses import PostgresPauses
 from mailer.processors.relay_url import parse_relay_url
 
 app = typer.Typer(help="Processors: list, pause, resume, confirm-purge, confirm-erasure.", no_args_is_help=True)
 
-_Listed = tuple[list[RelayState], list[Pause], list[Holder], list[Purge], list[Keeper], tuple[Halt, ...]]
+_Listed = tuple[
+    list[ProcessorState], list[StreamPause], list[DataHolder], list[ProcessorPurge], list[DataKeeper], tuple[Halt, ...]
+]
 Processor = Annotated[str, typer.Option(help="Its name, as the ledger has it.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name, as the ledger has it.")]
 By = Annotated[
@@ -32,9 +34,18 @@ def list_(json: AsJson = False) -> None:
     """Processors: their state, who was handed data, and what they have to purge or to erase."""
 
     async def act(app: App) -> _Listed:
-        halts = tuple(halt for halt in (await app.halts.ask((), (), ())).halts if halt.scope is Scope.PROCESSOR)
-        known, streams = app.processors, await PostgresPauses(app.pool).paused()
-        return await known.states(), streams, await known.holders(), await known.purges(), await known.keepers(), halts
+        halts = tuple(
+            halt for halt in (await app.halts.query_halts((), (), ())).halts if halt.scope is HaltScope.PROCESSOR
+        )
+        known, streams = app.processors, await PostgresPauses(app.pool).list_pauses()
+        return (
+            await known.list_states(),
+            streams,
+            await known.list_data_holders(),
+            await known.list_purge_duties(),
+            await known.list_erasure_duties(),
+            halts,
+        )
 
     states, streams, holders, purges, keepers, paused = with_app(act)
     if json:
@@ -78,7 +89,7 @@ def pause(name: Name, by: stop_start.By = "", reason: stop_start.Reason = "", js
     names = ["capture"] if current.captures else [parse_relay_url(url).name for url in current.processors]
     if name not in names:
         fail(f"MAILER_PROCESSORS has no processor {name}; there are {', '.join(names)}", 2)
-    stop_start.halt_one(Scope.PROCESSOR, name, by, reason, json)
+    stop_start.halt_one(HaltScope.PROCESSOR, name, by, reason, json)
 
 
 @app.command()
@@ -87,7 +98,9 @@ def resume(name: Name, by: stop_start.By = "", json: AsJson = False) -> None:
     who = stop_start.person(by)
 
     async def act(app: App) -> tuple[bool, int]:
-        return await app.halts.lift(Scope.PROCESSOR, name, who), await PostgresPauses(app.pool).lift(name)
+        return await app.halts.lift_halt(HaltScope.PROCESSOR, name, who), await PostgresPauses(app.pool).lift_pauses(
+            name
+        )
 
     lifted, streams = with_app(act)
     if json:
@@ -108,7 +121,7 @@ def confirm_purge(
     _named(by)
 
     async def act(app: App) -> bool:
-        return await app.processors.purge_confirmed(await mailing_id(app, mailing), processor, by)
+        return await app.processors.confirm_purge(await mailing_id(app, mailing), processor, by)
 
     try:
         confirmed = with_app(act)
@@ -127,7 +140,7 @@ def confirm_erasure(
 ) -> None:
     """Notes that a processor has erased a person."""
     _named(by)
-    if not with_app(lambda app: app.processors.erasure_confirmed(recipient, processor, by)):
+    if not with_app(lambda app: app.processors.confirm_erasure(recipient, processor, by)):
         fail(
             f"{processor} has nothing of recipient {recipient} to erase; `mailer processors list` shows what is due", 2
         )
@@ -139,7 +152,7 @@ def _named(by: str) -> None:
         fail("--by needs the name of a person: it stands in the ledger", 2)
 
 
-def _show(states: list[RelayState], streams: list[Pause]) -> None:
+def _show(states: list[ProcessorState], streams: list[StreamPause]) -> None:
     """The processors as workers find them, and the mail that recipient domains keep waiting."""
     table(
         ("processor", "state", "since", "last error", "what to check", "times", "workers"),
@@ -152,8 +165,8 @@ def _show(states: list[RelayState], streams: list[Pause]) -> None:
         table(names, [tuple(one[name] or "" for name in names) for one in shown], "Mail that pauses")
 
 
-def _stream(pause: Pause) -> dict[str, object]:
-    status = next((word for word in pause.says.split() if checks_of_status(word)), None)
+def _stream(pause: StreamPause) -> dict[str, object]:
+    status = next((word for word in pause.says.split() if setup_checks_by_status(word)), None)
     return {
         "processor": pause.processor,
         "category": pause.category,
@@ -161,11 +174,11 @@ def _stream(pause: Pause) -> dict[str, object]:
         "until": pause.until,
         "reason": pause.reason,
         "says": pause.says or None,
-        "check": checks(status, pause.says) if pause.reason == SET_UP else None,
+        "check": setup_checks(status, pause.says) if pause.reason == SET_UP else None,
     }
 
 
-def _state(state: RelayState) -> dict[str, object]:
+def _state(state: ProcessorState) -> dict[str, object]:
     return {
         "processor": state.relay,
         "state": state.state,
@@ -177,5 +190,5 @@ def _state(state: RelayState) -> dict[str, object]:
     }
 
 
-def _plain(row: Holder | Purge | Keeper) -> dict[str, object]:
+def _plain(row: DataHolder | ProcessorPurge | DataKeeper) -> dict[str, object]:
     return {name: getattr(row, name) for name in row.__dataclass_fields__}

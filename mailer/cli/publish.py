@@ -16,7 +16,7 @@ import typer
 
 from mailer import publishing
 from mailer.accounts import AccountEvent, parse_any
-from mailer.actions.account_events import check
+from mailer.actions.account_events import check_account_event
 from mailer.app import database, load_templates
 from mailer.cli.shared import AsJson, acting, fail, fail_all, note, out, print_json, run, settings
 from mailer.cli.stop_start import By, person
@@ -25,17 +25,17 @@ from mailer.embedded import Unavailable
 from mailer.event_digests import Contents, IdTaken, differing
 from mailer.events import Audience, EventRefused, MessageEvent
 from mailer.input_types import read_json
-from mailer.ledger.writers import Writers
+from mailer.ledger.writers import LedgerWriters
 from mailer.pipeline.publisher_rights import required_right
 from mailer.policy.policy_file import Policy
-from mailer.policy.publisher_rights import refusal
+from mailer.policy.publisher_rights import right_refusal
 from mailer.policy_loading import load_policies
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.outbox import UNREACHABLE
-from mailer.postgres.published_events import PostgresPublished
+from mailer.postgres.published_events import PublishedEvents
 from mailer.postgres.publishers import PostgresPublishers
-from mailer.rendering.event_checks import admit
-from mailer.rendering.localized_texts import say_lacking
+from mailer.rendering.event_checks import check_event
+from mailer.rendering.localized_texts import describe_missing_languages
 from mailer.settings import Settings, SettingsError
 
 WAIT_SECONDS = 60
@@ -54,7 +54,7 @@ class _Line:
 class _Asked(NamedTuple):
     """The rows that speak for or against events."""
 
-    published: PostgresPublished
+    published: PublishedEvents
     publishers: PostgresPublishers
 
 
@@ -64,7 +64,7 @@ class _Published:
 
     Attributes:
         problems: why nothing was published.
-        fates: of each event that was waited for, as `PostgresPublished.find_fates`.
+        fates: of each event that was waited for, as `PublishedEvents.find_fates`.
         silence: why nobody could be asked about earlier events.
         lacks: which texts lack a language.
     """
@@ -161,7 +161,7 @@ async def _publish(current: Settings, lines: Sequence[_Line], wait: bool) -> _Pu
             try:
                 asked = await _open(stack, current)
                 problems += await _hold_against(asked.published, lines)
-                problems += _judge_user(current.broker_user, await asked.publishers.broker_user())
+                problems += _judge_user(current.broker_user, await asked.publishers.read_broker_user())
                 problems += await _find_lacking(asked.publishers, load_policies(current), lines)
             except (*UNREACHABLE, Unavailable) as error:
                 asked, silence = None, f"the database does not answer: {error}"
@@ -183,10 +183,10 @@ def _check(current: Settings, lines: Sequence[_Line], lacks: list[str]) -> Itera
     for line in lines:
         try:
             if isinstance(line.event, MessageEvent):
-                template = admit(line.event, policies, templates)
-                lacks += (line.place + said for said in say_lacking(template, line.event.context))
+                template = check_event(line.event, policies, templates)
+                lacks += (line.place + said for said in describe_missing_languages(template, line.event.context))
             else:
-                check(policies, line.event)
+                check_account_event(policies, line.event)
         except EventRefused as refusal:
             yield from (line.place + problem for problem in refusal.problems)
 
@@ -210,10 +210,10 @@ async def _open(stack: AsyncExitStack, current: Settings) -> _Asked:
         raise SettingsError("MAILER_DATABASE_URL cannot be read; percent-encode special characters") from None
     stack.push_async_callback(pool.close)
     hasher = AddressHasher(current.address_key)
-    return _Asked(PostgresPublished(pool, hasher), PostgresPublishers(pool, Writers(current.ledger_key)))
+    return _Asked(PublishedEvents(pool, hasher), PostgresPublishers(pool, LedgerWriters(current.ledger_key)))
 
 
-async def _hold_against(asked: PostgresPublished, lines: Sequence[_Line]) -> list[str]:
+async def _hold_against(asked: PublishedEvents, lines: Sequence[_Line]) -> list[str]:
     """Finds what the database has against events: an id in use for another, an audience that is not there."""
     events = [line.event for line in lines]
     problems = [
@@ -245,14 +245,14 @@ async def _find_lacking(
     publishers: PostgresPublishers, policies: Mapping[str, Policy], lines: Sequence[_Line]
 ) -> list[str]:
     """Finds the rights that who publishes lacks, as intake does."""
-    identity, known = acting(), await publishers.everybody()
+    identity, known = acting(), await publishers.all_publishers()
     wishes = [(line, required_right(policies, line.event)) for line in lines]
-    said = [(line, refusal(identity, known.get(identity), wish)) for line, wish in wishes if wish is not None]
+    said = [(line, right_refusal(identity, known.get(identity), wish)) for line, wish in wishes if wish is not None]
     return [f"{line.place}{why}" for line, why in said if why]
 
 
 async def follow(
-    asked: PostgresPublished, events: Sequence[MessageEvent | AccountEvent], after: int, seconds: float
+    asked: PublishedEvents, events: Sequence[MessageEvent | AccountEvent], after: int, seconds: float
 ) -> list[str | None]:
     """Asks for the fates of events until all have one, or so many seconds have passed.
 
@@ -263,7 +263,7 @@ async def follow(
         seconds: at most.
 
     Returns:
-        As `PostgresPublished.find_fates`.
+        As `PublishedEvents.find_fates`.
     """
     until = time.monotonic() + seconds
     while None in (fates := await asked.find_fates(events, after)) and time.monotonic() < until:  # noqa: ASYNC110

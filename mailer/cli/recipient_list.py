@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.actions.csv_rows import FileRefused
+from mailer.actions.csv_rows import FileUnusable
 from mailer.app import App
 from mailer.cli.import_files import known_ref, policy_of
 from mailer.cli.shared import AsJson, facts, fail, moment, print_json, table, with_app
-from mailer.policy.policy_versions import describe
+from mailer.policy.policy_versions import describe_versions
 from mailer.policy.standing import Standing
-from mailer.postgres.recipient_lookup import Listed, PostgresDirectory
+from mailer.postgres.recipient_lookup import ListedRecipient, RecipientLookup
 
 Brand = Annotated[str, typer.Option(help="Whose recipients.")]
 Limit = Annotated[int, typer.Option(min=1, max=1_000_000, help="How many.")]
@@ -29,13 +29,13 @@ def register(app: typer.Typer) -> None:
 def list_(brand: Brand, limit: Limit = 20, after: After = 0, json: AsJson = False) -> None:
     """Shows a brand's recipients, in the order in which they became known."""
 
-    async def act(app: App) -> Sequence[Listed]:
+    async def act(app: App) -> Sequence[ListedRecipient]:
         policy = policy_of(app, brand)
-        return await PostgresDirectory(app.pool, app.hasher, {brand: policy.controller.id}).list(limit, after)
+        return await RecipientLookup(app.pool, app.hasher, {brand: policy.controller.id}).list_recipients(limit, after)
 
     try:
         _show(with_app(act), json)
-    except FileRefused as error:
+    except FileUnusable as error:
         fail(str(error), 2)
 
 
@@ -46,14 +46,14 @@ def find(
 ) -> None:
     """Finds people by ref, by address in any spelling, or by the number that the ledger has; status 1 for nobody."""
 
-    async def act(app: App) -> Sequence[Listed]:
+    async def act(app: App) -> Sequence[ListedRecipient]:
         policies = app.policies if brand is None else {brand: policy_of(app, brand)}
         brands = {name: policy.controller.id for name, policy in policies.items()}
-        return await PostgresDirectory(app.pool, app.hasher, brands).find(text)
+        return await RecipientLookup(app.pool, app.hasher, brands).find_recipients(text)
 
     try:
         found = with_app(act)
-    except FileRefused as error:
+    except FileUnusable as error:
         fail(str(error), 2)
     if not found:
         where = f"{brand} has" if brand else "no brand has"
@@ -68,15 +68,15 @@ def show(
 ) -> None:
     """Shows how a person stands: what they have left, consented to and refused, and what is noted of them."""
 
-    async def act(app: App) -> tuple[Listed, Standing | None]:
+    async def act(app: App) -> tuple[ListedRecipient, Standing | None]:
         policy, recipient_id = await known_ref(app, brand, ref)
-        directory = PostgresDirectory(app.pool, app.hasher, {brand: policy.controller.id})
-        listed = next(one for one in await directory.find(ref) if one.id == recipient_id)
-        return listed, await app.standings.get(brand, recipient_id)
+        directory = RecipientLookup(app.pool, app.hasher, {brand: policy.controller.id})
+        listed = next(one for one in await directory.find_recipients(ref) if one.id == recipient_id)
+        return listed, await app.standings.get_standing(brand, recipient_id)
 
     try:
         listed, standing = with_app(act)
-    except FileRefused as error:
+    except FileUnusable as error:
         fail(str(error), 2)
     found = _all(listed, standing)
     if json:
@@ -85,7 +85,7 @@ def show(
         facts({name.replace("_", " "): _shown(value) for name, value in found.items()})
 
 
-def _show(found: Sequence[Listed], json: bool) -> None:
+def _show(found: Sequence[ListedRecipient], json: bool) -> None:
     if json:
         print_json([asdict(one) for one in found])
         return
@@ -108,14 +108,14 @@ _MARKS = (
 """Facts that can be noted of a person beside their state."""
 
 
-def _all(listed: Listed, standing: Standing | None) -> dict[str, Any]:
+def _all(listed: ListedRecipient, standing: Standing | None) -> dict[str, Any]:
     """A person and how they stand, as JSON has it."""
     found = asdict(listed)
     if standing is not None:
         found |= {
             "consents": sorted(standing.consents),
-            "source": describe(standing.source),
-            "collected_under": describe(standing.collected_under),
+            "source": describe_versions(standing.source),
+            "collected_under": describe_versions(standing.collected_under),
             "channel": standing.channel,
             "products": sorted(standing.products),
             "noted": [name for name in _MARKS if getattr(standing, name)],

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from mailer.actions.csv_rows import FileRefused
+from mailer.actions.csv_rows import FileUnusable
 from mailer.actions.list_import import SUPPRESSION_COLUMNS, import_suppressions
-from mailer.actions.recipient_import import COLUMNS, Imported, import_recipients, suppressions_travel
+from mailer.actions.recipient_import import COLUMNS, ImportResult, check_suppressions_come, import_recipients
 from mailer.app import App
 from mailer.cli import recipient_list, rights
 from mailer.cli.import_files import Rejects, open_text, policy_of, tell
@@ -36,9 +36,9 @@ def import_(
     rejected = file.with_suffix(".rejected.csv")
     rejected.unlink(missing_ok=True)
 
-    async def act(app: App) -> Imported:
-        if reason := suppressions_travel(from_controller, suppressions):
-            raise FileRefused(reason)
+    async def act(app: App) -> ImportResult:
+        if reason := check_suppressions_come(from_controller, suppressions):
+            raise FileUnusable(reason)
         if from_controller is not None and suppressions is not None:
             await _suppress_first(app, suppressions, brand, from_controller)
         # A chunk's rows live until it is written: looking for garbage among them often would take a third of the time.
@@ -49,12 +49,14 @@ def import_(
 
     try:
         done = with_app(act)
-    except FileRefused as error:
+    except FileUnusable as error:
         fail(f"{file}: {error}", 2)
     tell(done, file, rejected, json)
 
 
-async def import_file(app: App, file: Path, brand: str, rejected: Path, from_controller: str | None = None) -> Imported:
+async def import_file(
+    app: App, file: Path, brand: str, rejected: Path, from_controller: str | None = None
+) -> ImportResult:
     """Imports a file with a progress bar on stderr; writes rejected lines to a file, which is made when one is met."""
     policy = policy_of(app, brand)
     lines, source = open_text(file)
@@ -75,6 +77,6 @@ async def _suppress_first(app: App, file: Path, brand: str, from_controller: str
             app.suppressions, policy, source, rejects.add, f"taken over from {from_controller}"
         )
     if done.broken:
-        raise FileRefused(f"its suppressions, {file}, cannot be read: {done.broken}")
+        raise FileUnusable(f"its suppressions, {file}, cannot be read: {done.broken}")
     if done.rejected:
-        raise FileRefused(f"{done.rejected} lines of its suppressions are no good; mend them first: see {rejected}")
+        raise FileUnusable(f"{done.rejected} lines of its suppressions are no good; mend them first: see {rejected}")

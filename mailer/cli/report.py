@@ -8,7 +8,7 @@ import typer
 from mailer.app import App
 from mailer.cli.mailing_lookup import find_mailings
 from mailer.cli.shared import AsJson, facts, fail, moment, print_json, table, with_app
-from mailer.ports.reports import Report, ReportRefused
+from mailer.ports.reports import CampaignReport, ReportRefused
 
 app = typer.Typer(help="Reports: for advertisers.", no_args_is_help=True)
 
@@ -21,14 +21,14 @@ def advertiser(
 ) -> None:
     """Shows how many people a finished campaign has reached; the figures stay as they are the first time."""
 
-    async def act(app: App) -> Report | None:
+    async def act(app: App) -> CampaignReport | None:
         if brand not in app.policies:
             fail(f"there is no brand {brand}; there are {', '.join(sorted(app.policies))}", 2)
         minimum = app.policies[brand].minimum_cell
-        if report := await app.reports.issue(brand, campaign, minimum):
+        if report := await app.reports.issue_report(brand, campaign, minimum):
             return report
         mailings = [status.id for status in await find_mailings(app, campaign) if status.brand == brand]
-        return await app.reports.issue(brand, str(mailings[0]), minimum) if mailings else None
+        return await app.reports.issue_report(brand, str(mailings[0]), minimum) if mailings else None
 
     try:
         report = with_app(act)
@@ -42,7 +42,7 @@ def advertiser(
         _print(report)
 
 
-def _print(report: Report) -> None:
+def _print(report: CampaignReport) -> None:
     facts(
         {
             "brand": report.brand,

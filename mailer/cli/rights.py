@@ -9,17 +9,17 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from mailer.accounts import validate_account
-from mailer.actions.account_events import carry_out
+from mailer.actions.account_events import apply_to_recipient
 from mailer.actions.account_flags import UnknownRecipient
 from mailer.actions.disclosure import DisclosureRefused
-from mailer.actions.disclosure import disclose as note_disclosure
-from mailer.actions.legal_hold import HoldRefused, lift_hold
-from mailer.actions.legal_hold import hold as set_hold
-from mailer.actions.rights import export as copy_of
+from mailer.actions.disclosure import record_disclosure as note_disclosure
+from mailer.actions.legal_hold import HoldRefused, lift_legal_hold
+from mailer.actions.legal_hold import set_legal_hold as set_hold
+from mailer.actions.rights import export_data as copy_of
 from mailer.app import App
 from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, with_app
 from mailer.policy.policy_file import Policy
-from mailer.ports.rights import Disclosure, Erasure, ErasureBlocked, NoHold
+from mailer.ports.rights import Disclosure, ErasureBlocked, ErasureResult, NoLegalHold
 from mailer.ports.uuids import uuid7
 from mailer.runtime.private_files import private
 from mailer.web.data_archive import archive_page
@@ -198,7 +198,7 @@ def hold(
 
     async def act(app: App, policy: Policy, id_: int) -> None:
         if lift:
-            await lift_hold(app.rights, policy.brand, id_, reference, by)
+            await lift_legal_hold(app.rights, policy.brand, id_, reference, by)
         else:
             await set_hold(app.rights, policy.brand, id_, reference, by, named=named)
 
@@ -220,12 +220,12 @@ def disclose(
     out.print("Noted.")
 
 
-def _say(brand: str, ref: str, **event: Any) -> Erasure | None:
+def _say(brand: str, ref: str, **event: Any) -> ErasureResult | None:
     """Does what an account event would, as the operator."""
 
-    async def act(app: App, policy: Policy, id_: int) -> Erasure | None:
+    async def act(app: App, policy: Policy, id_: int) -> ErasureResult | None:
         said = validate_account({"v": 1, "id": uuid7().hex, "brand": policy.brand, "ref": ref, **event})
-        return await carry_out(app.desks, policy, id_, said, app.writers.actor or _SOURCE, _SOURCE)
+        return await apply_to_recipient(app.desks, policy, id_, said, app.writers.actor or _SOURCE, _SOURCE)
 
     return _with_person(brand, ref, act)
 
@@ -237,7 +237,7 @@ def _with_person(brand: str, ref: str, act: Callable[[App, Policy, int], Awaitab
         policy = app.policies.get(brand)
         if policy is None:
             raise UnknownRecipient(f"there is no brand {brand}; there are {', '.join(app.policies)}")
-        recipient_id = await app.standings.find(brand, ref)
+        recipient_id = await app.standings.find_recipient(brand, ref)
         if recipient_id is None:
             raise UnknownRecipient(f"{brand} has no recipient {ref}")
         return await act(app, policy, recipient_id)
@@ -246,5 +246,5 @@ def _with_person(brand: str, ref: str, act: Callable[[App, Policy, int], Awaitab
         return with_app(main)
     except ErasureBlocked as error:
         fail(str(error), 1)
-    except (UnknownRecipient, HoldRefused, NoHold, DisclosureRefused) as error:
+    except (UnknownRecipient, HoldRefused, NoLegalHold, DisclosureRefused) as error:
         fail(str(error), 2)

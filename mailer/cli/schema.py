@@ -2,7 +2,7 @@
 
 import typer
 
-from mailer.broker.asyncapi import describe as describe_queues
+from mailer.broker.asyncapi import asyncapi_document as describe_queues
 from mailer.cli.shared import fail, print_json, settings
 from mailer.events import MessageEvent
 from mailer.policy.policy_file import PolicyError

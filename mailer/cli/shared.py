@@ -22,11 +22,11 @@ from mailer.cli.terminal_layout import Cell, lay_out, named, plain, plain_json
 from mailer.embedded import Unavailable
 from mailer.events import EventRefused
 from mailer.policy.identity import Identity
-from mailer.policy.identity import person as person_of
+from mailer.policy.identity import person_identity as person_of
 from mailer.policy.policy_file import PolicyError
 from mailer.ports.broker import BrokerUnavailable, Unpublishable
 from mailer.ports.database_errors import DatabaseAway
-from mailer.ports.halts import MemoryClosed
+from mailer.ports.halts import RestoreMarkerUnreadable
 from mailer.postgres.migrations import MigrationFailed
 from mailer.processors.capture import CaptureUnavailable
 from mailer.rendering.template_library import TemplateError
@@ -58,7 +58,7 @@ _FAILURE = (
     BrokerUnavailable,
     CaptureUnavailable,
     DatabaseAway,
-    MemoryClosed,
+    RestoreMarkerUnreadable,
     OSError,
     asyncpg.PostgresError,
 )

@@ -6,12 +6,12 @@ from uuid import UUID
 
 import typer
 
-from mailer.actions.csv_rows import FileRefused
+from mailer.actions.csv_rows import FileUnusable
 from mailer.app import App
 from mailer.cli.import_files import policy_of
 from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, user, with_app
 from mailer.policy.category import CATEGORIES
-from mailer.ports.halts import OPERATOR, Answer, Halt, Scope
+from mailer.ports.halts import OPERATOR, Halt, HaltAnswer, HaltScope
 
 brands = typer.Typer(help="Brands: pause, resume.", no_args_is_help=True)
 
@@ -46,8 +46,8 @@ def register(app: typer.Typer) -> None:
 
 def stop(by: By = "", reason: Reason = "", json: AsJson = False) -> None:
     """Stops every hand-over of every worker, within two seconds."""
-    halt = Halt(Scope.EVERYTHING, OPERATOR, person(by), reason)
-    new = with_app(lambda app: app.halts.halt(halt))
+    halt = Halt(HaltScope.EVERYTHING, OPERATOR, person(by), reason)
+    new = with_app(lambda app: app.halts.add_halt(halt))
     if json:
         print_json({"stopped": True, "new": new})
     else:
@@ -65,18 +65,18 @@ def start(
     """Goes on after `mailer stop`, or after a restore."""
     who = person(by)
 
-    async def act(app: App) -> tuple[bool, tuple[UUID, int] | None, Answer]:
+    async def act(app: App) -> tuple[bool, tuple[UUID, int] | None, HaltAnswer]:
         await app.control.query_halts()  # what this machine remembers counts, too
         begun = await _go_on(app, after_restore, who) if after_restore else None
-        answer = await app.halts.ask((), (), ())
-        if answer.went_back or answer.waiting:
+        answer = await app.halts.query_halts((), (), ())
+        if answer.has_gone_back or answer.waiting:
             return False, begun, answer
-        started = await app.halts.lift(Scope.EVERYTHING, OPERATOR, who)
-        return started, begun, await app.halts.ask((), (), ())
+        started = await app.halts.lift_halt(HaltScope.EVERYTHING, OPERATOR, who)
+        return started, begun, await app.halts.query_halts((), (), ())
 
     started, begun, answer = with_app(act)
     halts = answer.halts
-    if any(halt.scope is Scope.EVERYTHING for halt in halts):
+    if any(halt.scope is HaltScope.EVERYTHING for halt in halts):
         fail(_WENT_BACK, 1)
     if answer.waiting:
         fail(_WAITING.format(", ".join(answer.waiting)), 1)
@@ -93,8 +93,8 @@ def start(
 
 
 async def _go_on(app: App, after_restore: AfterRestore, by: str) -> tuple[UUID, int]:
-    optional = [category for category in CATEGORIES.values() if category.optional]
-    begun = await app.halts.go_on(by, optional if after_restore is AfterRestore.END else None)
+    optional = [category for category in CATEGORIES.values() if category.is_optional]
+    begun = await app.halts.begin_lineage(by, optional if after_restore is AfterRestore.END else None)
     await app.control.query_halts()  # and remembers the new lineage
     return begun
 
@@ -102,32 +102,32 @@ async def _go_on(app: App, after_restore: AfterRestore, by: str) -> tuple[UUID, 
 @brands.command()
 def pause(brand: str, by: By = "", reason: Reason = "", json: AsJson = False) -> None:
     """Stops every hand-over of a brand, within two seconds."""
-    halt_one(Scope.BRAND, brand, by, reason, json)
+    halt_one(HaltScope.BRAND, brand, by, reason, json)
 
 
 @brands.command()
 def resume(brand: str, by: By = "", json: AsJson = False) -> None:
     """Lets a brand's mail go on."""
-    lift_one(Scope.BRAND, brand, by, json)
+    lift_one(HaltScope.BRAND, brand, by, json)
 
 
-def halt_one(scope: Scope, key: str, by: str, reason: str, json: bool) -> None:
+def halt_one(scope: HaltScope, key: str, by: str, reason: str, json: bool) -> None:
     """Pauses a brand or a processor."""
 
     async def act(app: App) -> bool:
-        if scope is Scope.BRAND:
+        if scope is HaltScope.BRAND:
             policy_of(app, key)
-        return await app.halts.halt(Halt(scope, key, person(by), reason))
+        return await app.halts.add_halt(Halt(scope, key, person(by), reason))
 
     try:
         say_paused(key, with_app(act), json)
-    except FileRefused as error:
+    except FileUnusable as error:
         fail(str(error), 2)
 
 
-def lift_one(scope: Scope, key: str, by: str, json: bool) -> None:
+def lift_one(scope: HaltScope, key: str, by: str, json: bool) -> None:
     """Resumes a brand or a processor."""
-    say_resumed(key, with_app(lambda app: app.halts.lift(scope, key, person(by))), json)
+    say_resumed(key, with_app(lambda app: app.halts.lift_halt(scope, key, person(by))), json)
 
 
 def say_paused(key: str, new: bool, json: bool) -> None:

@@ -8,10 +8,16 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from mailer.actions.csv_rows import FileRefused
+from mailer.actions.csv_rows import FileUnusable
 from mailer.actions.list_import import SUPPRESSION_COLUMNS, import_suppressions
-from mailer.actions.recipient_import import Imported
-from mailer.actions.suppression import OBJECTION, SuppressionRefused, lift, object_to_marketing, suppress
+from mailer.actions.recipient_import import ImportResult
+from mailer.actions.suppression import (
+    OBJECTION,
+    SuppressionRefused,
+    lift_suppression,
+    object_to_marketing,
+    suppress_recipient,
+)
 from mailer.app import App
 from mailer.cli.import_files import Rejects, known_ref, open_text, policy_of, tell
 from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, with_app
@@ -47,7 +53,7 @@ def add(
             await object_to_marketing(app.suppressions, policy, recipient_id, source, by)
             return
         new = NewSuppression(scope, reason, source, by, expires_at=until)
-        await suppress(app.suppressions, policy, recipient_id, new)
+        await suppress_recipient(app.suppressions, policy, recipient_id, new)
 
     try:
         until = named_moment("--expires", expires) if expires else None
@@ -67,7 +73,7 @@ def lift_(
     """Ends a suppression, for all who share the address. It brings no consent back."""
 
     async def act(app: App) -> None:
-        await lift(app.suppressions, policy_of(app, brand), id, by, reason)
+        await lift_suppression(app.suppressions, policy_of(app, brand), id, by, reason)
 
     _run(act)
     out.print(f"Lifted by {by}. What was consented to before it counts no more: a new consent is needed.")
@@ -84,9 +90,9 @@ def list_(
     async def act(app: App) -> list[Suppression]:
         if ref is not None:
             _, recipient_id = await known_ref(app, brand, ref)
-            return [found for found in await app.suppressions.of(brand, recipient_id) if _holds(found)]
+            return [found for found in await app.suppressions.suppressions_of(brand, recipient_id) if _holds(found)]
         policy = policy_of(app, brand)
-        return [found async for found in app.suppressions.export(brand, policy.controller.id)]
+        return [found async for found in app.suppressions.export_suppressions(brand, policy.controller.id)]
 
     _show(_run(act), json)
 
@@ -102,12 +108,12 @@ def explain(
 
     async def act(app: App) -> list[Suppression]:
         if (ref is None) == (email is None):
-            raise FileRefused("say whose it is: --ref, or --email")
+            raise FileUnusable("say whose it is: --ref, or --email")
         if email is not None:
             policy = policy_of(app, brand)
-            return await app.suppressions.of_address(brand, policy.controller.id, _in_one_form(email))
+            return await app.suppressions.suppressions_of_address(brand, policy.controller.id, _in_one_form(email))
         _, recipient_id = await known_ref(app, brand, ref or "")
-        return await app.suppressions.of(brand, recipient_id)
+        return await app.suppressions.suppressions_of(brand, recipient_id)
 
     _show(_run(act), json)
 
@@ -121,7 +127,7 @@ def export(
 
     async def act(app: App) -> None:
         policy = policy_of(app, brand)
-        async for found in app.suppressions.export(brand, policy.controller.id):
+        async for found in app.suppressions.export_suppressions(brand, policy.controller.id):
             print_json(as_json(found))
 
     _run(act)
@@ -132,7 +138,7 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.csv")], brand: Br
     """Imports another system's suppressions, given as addresses, of which only hashes are kept."""
     rejected = file.with_suffix(".rejected.csv")
 
-    async def act(app: App) -> Imported:
+    async def act(app: App) -> ImportResult:
         policy = policy_of(app, brand)
         _, source = open_text(file)
         with source, Rejects(rejected, SUPPRESSION_COLUMNS) as rejects:
@@ -186,5 +192,5 @@ def _lift(found: Suppression) -> str:
 def _run(act: Callable[[App], Awaitable[_T]], file: Path | None = None) -> _T:
     try:
         return with_app(act)
-    except (FileRefused, SuppressionRefused) as error:
+    except (FileUnusable, SuppressionRefused) as error:
         fail(f"{file}: {error}" if file else str(error), 2)

@@ -16,17 +16,17 @@ from mailer.input_types import locale as tag
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy, PolicyError
 from mailer.policy_loading import load_policies
-from mailer.rendering.event_checks import admit
+from mailer.rendering.event_checks import check_event
 from mailer.rendering.gmail_clipping import clipping_warning
 from mailer.rendering.languages import is_locale
 from mailer.rendering.template_library import (
-    Rendered,
+    RenderedTemplate,
     RenderError,
     Template,
     TemplateError,
     TemplateLibrary,
-    preview,
     preview_event,
+    preview_template,
 )
 from mailer.rendering.template_samples import LEAVE, LINK
 from mailer.runtime.private_files import private
@@ -64,12 +64,12 @@ def check(json: AsJson = False) -> None:
 def _clipped(template: Template) -> Iterator[tuple[str, str]]:
     """The locales in which a template's example comes near what Gmail shows, each with a warning."""
     for locale in template.locales:
-        if warning := _clipping(template, preview(template, locale)):
+        if warning := _clipping(template, preview_template(template, locale)):
             yield locale, warning
 
 
-def _clipping(template: Template, rendered: Rendered) -> str | None:
-    return clipping_warning(rendered.html, LINK if CATEGORIES[template.category].optional else LEAVE)
+def _clipping(template: Template, rendered: RenderedTemplate) -> str | None:
+    return clipping_warning(rendered.html, LINK if CATEGORIES[template.category].is_optional else LEAVE)
 
 
 _COLUMNS = ("brand", "template", "category", "locales")
@@ -99,17 +99,17 @@ def preview_(
         template, rendered = _told(event, policies, library, locale)
     else:
         template = _named(library, name or "")
-        rendered = preview(template, locale)
+        rendered = preview_template(template, locale)
     show(template, rendered, to)
 
 
 def _told(
     file: Path, policies: Mapping[str, Policy], library: TemplateLibrary, locale: str | None
-) -> tuple[Template, Rendered]:
+) -> tuple[Template, RenderedTemplate]:
     """An event's template and what it says, if the event would be taken in."""
     try:
         event = parse_event(file.read_text("utf-8-sig"))
-        template = admit(event, policies, library)
+        template = check_event(event, policies, library)
         return template, preview_event(template, policies[event.brand], event, locale)
     except OSError as error:
         fail(f"{file}: {error.strerror}", 2)
@@ -121,7 +121,7 @@ def _told(
         fail(f"{file}: {error}", 2)
 
 
-def show(template: Template, rendered: Rendered, to: Path | None) -> None:
+def show(template: Template, rendered: RenderedTemplate, to: Path | None) -> None:
     """Writes what a mail says to files of their owner's, and opens them in a browser unless told where (`to`)."""
     page = to or Path(tempfile.mkdtemp(prefix="mailer-")) / "preview.html"
     text = page.with_name(page.name + ".txt") if page.suffix == ".txt" else page.with_suffix(".txt")

@@ -17,7 +17,7 @@ import asyncpg
 from asyncpg.pool import PoolAcquireContext
 from pydantic_core import to_json
 
-from mailer.database.driver_errors import ENDS, POOLER, READ_ONLY, REPLICA, outage, words
+from mailer.database.driver_errors import ENDS, POOLER, READ_ONLY, REPLICA, outage_of, server_words
 from mailer.database.statements import Connection, Fresh, Pool, statements
 from mailer.ports.database_condition import OLDEST
 from mailer.ports.database_errors import DatabaseAway, DatabaseRefuses
@@ -49,7 +49,7 @@ _TCP = (
 
 
 @dataclass(frozen=True)
-class Limits:
+class TimeLimits:
     """The longest that a connection may be busy, in seconds; 0: without end.
 
     Attributes:
@@ -63,24 +63,24 @@ class Limits:
     lock: float = 15
 
     @property
-    def answer(self) -> float | None:
+    def answer_timeout(self) -> float | None:
         """The longest wait for an answer, from a server that may have frozen; it cancels slow statements itself."""
         return self.statement + 10 if self.statement else None
 
 
-SERVING = Limits(statement=30, idle=60)
+SERVING = TimeLimits(statement=30, idle=60)
 """Of the processes: a statement ends before the lease of the batch that it is for."""
-ATTENDED = Limits(statement=0, idle=0, lock=60)
+ATTENDED = TimeLimits(statement=0, idle=0, lock=60)
 """Of a command: somebody watches it, and what it reads may be long."""
 
 
-class _Connection(asyncpg.Connection):
+class _PooledConnection(asyncpg.Connection):
     def get_reset_query(self) -> str:
         """Nothing: no statement of ours sets anything for its session; to ask costs as much as a small statement."""
         return ""
 
 
-class _Acquired(PoolAcquireContext):
+class _AcquiredConnection(PoolAcquireContext):
     """A connection for as long as somebody is in here, with errors that say when the database is away.
 
     It is taken and given back without the driver's own context in between: each window of messages does so a few times.
@@ -98,16 +98,16 @@ class _Acquired(PoolAcquireContext):
         except DatabaseAway:
             raise
         except Exception as error:
-            if (away := outage(error)) is not None:
+            if (away := outage_of(error)) is not None:
                 raise away from error
             raise
         return self.connection
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Takes a connection for long; it is cut when the pool drops its connections."""
-        return self._take().__await__()
+        return self._take_connection().__await__()
 
-    async def _take(self) -> Any:
+    async def _take_connection(self) -> Any:
         connection = await self.__aenter__()
         self.pool.taken.append(connection)
         return connection
@@ -122,7 +122,7 @@ class _Acquired(PoolAcquireContext):
             return
         if isinstance(error, ENDS):
             await self.pool.expire_connections()
-        away = outage(error, in_use=_is_open(connection))
+        away = outage_of(error, in_use=_is_open(connection))
         if isinstance(error, TimeoutError):
             with suppress(Exception):
                 await self.pool.release(connection, timeout=RELEASE_SECONDS)
@@ -139,7 +139,7 @@ def _is_open(connection: Connection) -> bool:
         return False
 
 
-class _Look(_Acquired):
+class _ProbeConnection(_AcquiredConnection):
     """A connection for who decides whether the pool is barred."""
 
     anyway = True
@@ -158,9 +158,9 @@ class ServerPool(asyncpg.Pool):
         self.taken: list[Connection] = []
         self.barred: str | None = None
 
-    def acquire(self, *, timeout: float | None = None) -> _Acquired:
+    def acquire(self, *, timeout: float | None = None) -> _AcquiredConnection:
         """A connection, unless the pool is barred."""
-        return _Acquired(self, timeout)
+        return _AcquiredConnection(self, timeout)
 
     async def expire_connections(self) -> None:
         """Sees to it that no connection there is now is used again."""
@@ -170,14 +170,14 @@ class ServerPool(asyncpg.Pool):
                 connection.terminate()
         self.taken.clear()
 
-    async def look(self, seconds: float = 2.0) -> datetime:
+    async def probe_server(self, seconds: float = 2.0) -> datetime:
         """The server's clock, if something can be written. A server that only reads is dropped.
 
         Raises:
             DatabaseAway: nothing can be written; the message is a line that says why.
         """
         try:
-            async with asyncio.timeout(seconds), _Look(self, seconds) as connection:
+            async with asyncio.timeout(seconds), _ProbeConnection(self, seconds) as connection:
                 [row] = await connection.fetch(_LOOK)
                 if row["read_only"]:
                     raise asyncpg.ReadOnlySQLTransactionError(READ_ONLY)
@@ -194,7 +194,7 @@ async def execute_unhurried(pool: Pool, statement: str, *arguments: Any) -> None
         await connection.execute(statement, *arguments, timeout=UNHURRIED_SECONDS + 10)
 
 
-async def patiently(step: Callable[[], Awaitable[_T]]) -> _T:
+async def retry_through_outages(step: Callable[[], Awaitable[_T]]) -> _T:
     """The result of a step that needs the database: it is done again as long as the server is away.
 
     Raises:
@@ -210,7 +210,7 @@ async def patiently(step: Callable[[], Awaitable[_T]]) -> _T:
             await asyncio.sleep(PATIENCE)
 
 
-async def connect(url: str, limits: Limits = ATTENDED, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":
+async def connect(url: str, limits: TimeLimits = ATTENDED, **options: Any) -> "asyncpg.Connection[asyncpg.Record]":
     """Connects to the first server of a URL that lets us in and can be written to.
 
     Args:
@@ -223,28 +223,30 @@ async def connect(url: str, limits: Limits = ATTENDED, **options: Any) -> "async
         ValueError: the URL cannot be read; its message may quote a password.
     """
     failures: list[tuple[str, DatabaseAway]] = []
-    for one in hosts(url):
+    for one in server_urls(url):
         try:
-            return await _connect(one, limits, options)
+            return await _connect_to_server(one, limits, options)
         except DatabaseAway as error:
-            failures.append((place(one), error))
+            failures.append((server_and_database(one), error))
     kinds = {type(error) for _, error in failures}
     kind = kinds.pop() if len(kinds) == 1 else DatabaseAway
     raise kind("; ".join(f"PostgreSQL at {where}: {error}" for where, error in failures))
 
 
-async def _connect(url: str, limits: Limits, options: dict[str, Any]) -> "asyncpg.Connection[asyncpg.Record]":
+async def _connect_to_server(
+    url: str, limits: TimeLimits, options: dict[str, Any]
+) -> "asyncpg.Connection[asyncpg.Record]":
     try:
         connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
             url,
             timeout=CONNECT_SECONDS,
-            command_timeout=limits.answer,
+            command_timeout=limits.answer_timeout,
             # No other setting here: PgBouncer refuses what it does not know at the start of a session.
             server_settings={"application_name": "mailer"},
-            **{"connection_class": _Connection, **options},
+            **{"connection_class": _PooledConnection, **options},
         )
         try:
-            await _settle(connection, limits)
+            await _configure_session(connection, limits)
         except BaseException:
             connection.terminate()
             raise
@@ -258,29 +260,29 @@ async def _connect(url: str, limits: Limits, options: dict[str, Any]) -> "asyncp
         if isinstance(error, ValueError):  # the URL cannot be read
             raise
         # Any other error here is of the server, not of an input: it says what has to be mended.
-        raise (outage(error) or DatabaseRefuses(words(error))) from error
+        raise (outage_of(error) or DatabaseRefuses(server_words(error))) from error
     return connection
 
 
-async def _settle(connection: "asyncpg.Connection[asyncpg.Record]", limits: Limits) -> None:
+async def _configure_session(connection: "asyncpg.Connection[asyncpg.Record]", limits: TimeLimits) -> None:
     """Asks for what the statements rely on, and refuses a server that is too old or cannot be written to."""
     version = connection.get_server_version()  # the server has said so already: nothing is asked
     if version.major < OLDEST:
         raise DatabaseRefuses(f"version {version.major}.{version.minor} is too old: mailer needs {OLDEST} or newer")
-    _keep_alive(connection)
+    _set_keepalive(connection)
     times = map(_milliseconds, (limits.statement, limits.idle, limits.lock))
     row = await connection.fetchrow(_SETTLE, *times)
     if row and row["read_only"]:
         raise DatabaseAway(REPLICA if row["replica"] else READ_ONLY)
     for kind in ("json", "jsonb"):
-        await connection.set_type_codec(kind, encoder=_json, decoder=json.loads, schema="pg_catalog")
+        await connection.set_type_codec(kind, encoder=_encode_json, decoder=json.loads, schema="pg_catalog")
 
 
 def _milliseconds(seconds: float) -> str:
     return str(round(seconds * 1000))
 
 
-def _keep_alive(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+def _set_keepalive(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     """Has the kernel look after the connection; the driver has no option for that."""
     connected = connection._transport.get_extra_info("socket")  # type: ignore[attr-defined]
     if connected is not None and connected.family in (socket.AF_INET, socket.AF_INET6):
@@ -288,19 +290,19 @@ def _keep_alive(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
             connected.setsockopt(level, option, value)
 
 
-def _json(value: object) -> str:
+def _encode_json(value: object) -> str:
     """As `json.dumps`, three times as fast; ids and times become text."""
     return to_json(value, fallback=str).decode()
 
 
-def hosts(url: str) -> Sequence[str]:
+def server_urls(url: str) -> Sequence[str]:
     """The URL of each server of a URL, in their order: each has a time of its own to answer."""
     parts = urlsplit(url)
     login, at, servers = parts.netloc.rpartition("@")
     return [urlunsplit(parts._replace(netloc=f"{login}{at}{server}")) for server in servers.split(",")]
 
 
-def place(url: str) -> str:
+def server_and_database(url: str) -> str:
     """Server and database of a URL, without user and password."""
     parts = urlsplit(url)
     server = parts.netloc.rpartition("@")[2] or "a local socket"
@@ -311,7 +313,7 @@ Greet = Callable[[Fresh], Awaitable[None]]
 """Does something on a new connection, before its first statement for anybody."""
 
 
-async def open_pool(url: str, size: int = 32, limits: Limits = SERVING, greet: Greet | None = None) -> ServerPool:
+async def open_pool(url: str, size: int = 32, limits: TimeLimits = SERVING, greet: Greet | None = None) -> ServerPool:
     """Connects.
 
     Args:
@@ -343,21 +345,21 @@ async def open_pool(url: str, size: int = 32, limits: Limits = SERVING, greet: G
         max_inactive_connection_lifetime=300,
         connect=enter,
         loop=asyncio.get_running_loop(),
-        connection_class=_Connection,
+        connection_class=_PooledConnection,
         record_class=asyncpg.Record,
     )
     await pool
     try:
         async with pool.acquire() as connection:
             if await connection.fetchval("SELECT pg_backend_pid()") != connection.get_server_pid():
-                await _refuse_shared_session(connection, url)
+                await _check_session_is_ours(connection, url)
     except BaseException:
         pool.terminate()
         raise
     return pool
 
 
-async def _refuse_shared_session(connection: Connection, url: str) -> None:
+async def _check_session_is_ours(connection: Connection, url: str) -> None:
     """Asks whether a pooler keeps our session ours: another client's transaction must not meet our server process.
 
     Raises:
@@ -372,6 +374,6 @@ async def _refuse_shared_session(connection: Connection, url: str) -> None:
             if theirs in ours or len(ours) > 1:
                 raise DatabaseRefuses(POOLER)
     except asyncpg.PostgresError as error:  # such as: no transactions in statement pooling mode
-        raise (outage(error) or DatabaseRefuses(words(error))) from error
+        raise (outage_of(error) or DatabaseRefuses(server_words(error))) from error
     finally:
         other.terminate()

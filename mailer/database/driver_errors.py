@@ -44,7 +44,7 @@ _REFUSAL = re.compile(
 _CLOSED = re.compile("(connection|pool) (is|was) (closed|closing)|released back to the pool")
 
 
-def outage(error: BaseException, *, in_use: bool = False) -> DatabaseAway | None:
+def outage_of(error: BaseException, *, in_use: bool = False) -> DatabaseAway | None:
     """The outage that an error of the driver tells of; None: it is none.
 
     Args:
@@ -66,13 +66,13 @@ def outage(error: BaseException, *, in_use: bool = False) -> DatabaseAway | None
         case asyncpg.CheckViolationError() if error.constraint_name is None:
             return DatabaseAway(NO_PARTITION)  # no constraint of ours: a row that no partition takes
         case asyncpg.InvalidCatalogNameError():
-            return DatabaseMissing(f"{words(error)}; `mailer migrate` makes it")
+            return DatabaseMissing(f"{server_words(error)}; `mailer migrate` makes it")
         case asyncpg.PostgresConnectionError() if "pooling mode" in str(error):
             return DatabaseRefuses(POOLER)
         case asyncpg.ProtocolViolationError() if _REFUSAL.search(str(error)):
-            return DatabaseRefuses(words(error))
+            return DatabaseRefuses(server_words(error))
         case asyncpg.PostgresError() | asyncpg.TargetServerAttributeNotMatched() if isinstance(error, _AWAY):
-            return DatabaseAway(words(error))
+            return DatabaseAway(server_words(error))
         case asyncpg.InterfaceError() if not isinstance(error, ValueError) and _CLOSED.search(str(error)):
             return DatabaseAway("the connection is closed")
         case asyncpg.InternalClientError() if not in_use:  # the driver meets an end that it does not expect
@@ -82,7 +82,7 @@ def outage(error: BaseException, *, in_use: bool = False) -> DatabaseAway | None
     return None
 
 
-def words(error: Exception) -> str:
+def server_words(error: Exception) -> str:
     """The server's own words, on one line. Only errors of the server's state come here: they quote no values."""
     text = getattr(error, "message", None) or str(error)  # without details, which can hold values
     return " ".join(text.split()) or type(error).__name__

@@ -53,7 +53,7 @@ STANDING_COLUMNS = len(_STANDING)
 def statements(noun: str, room: str = "postgres") -> dict[str, str]:
     """The statements of `<room>/sql/<noun>.sql`, each after a line `-- name: <name>`.
 
-    `{standing}` stands for the columns that `standing_of` takes, of recipients `r` and standings `s`.
+    `{standing}` stands for the columns that `standing_from_row` takes, of recipients `r` and standings `s`.
     """
     text = resources.files("mailer").joinpath(f"{room}/sql/{noun}.sql").read_text("utf-8")
     text = text.replace("{standing}", ", ".join(_STANDING))
@@ -61,13 +61,13 @@ def statements(noun: str, room: str = "postgres") -> dict[str, str]:
     return dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
 
 
-def behind(first: str, statement: str) -> str:
+def renumber_parameters(first: str, statement: str) -> str:
     """A statement with its parameters numbered behind those of another one, which will be a part of it."""
     shift = max(int(n) for n in re.findall(r"\$(\d+)", first))
     return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + shift}", statement)
 
 
-def standing_of(
+def standing_from_row(
     row: asyncpg.Record,
     invited_by: UUID | None = None,
     sent: tuple[tuple[str, int], ...] = (),
@@ -94,10 +94,10 @@ def int_array(numbers: Iterable[int | None]) -> str:
 
 def text_array(texts: Iterable[str | None]) -> str:
     """An array for `$1::text::text[]`, as `int_array` and for the same reason."""
-    return f"{{{','.join(['NULL' if text is None else _quoted(text) for text in texts])}}}"
+    return f"{{{','.join(['NULL' if text is None else _quote_element(text) for text in texts])}}}"
 
 
-def _quoted(text: str) -> str:
+def _quote_element(text: str) -> str:
     if '"' in text or "\\" in text:
         text = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from mailer.doctor.finding import Finding, Level, ok, problem, warning
-from mailer.ports.database_condition import OLDEST, Condition, Stock
+from mailer.ports.database_condition import OLDEST, DatabaseCondition, DatabaseStock
 
 _BARS = frozenset({"PostgreSQL", "migrations", "triggers"})
 """Checks without which no statement does what it should; the others are told, and mail flows."""
@@ -14,7 +14,7 @@ CLOCK_LIMIT = 300.0
 """Seconds between two clocks from which on a process does not work: what it dates would be in the wrong order."""
 
 
-def judge_start(condition: Condition, migrations: Collection[str]) -> list[Finding]:
+def judge_start(condition: DatabaseCondition, migrations: Collection[str]) -> list[Finding]:
     """The findings that matter before a process works on a database.
 
     Args:
@@ -36,7 +36,7 @@ def fit(findings: Iterable[Finding]) -> str | None:
     return "; ".join(kept) or None
 
 
-def judge_stock(stock: Stock, now: datetime) -> list[Finding]:
+def judge_stock(stock: DatabaseStock, now: datetime) -> list[Finding]:
     """The findings about what the timekeeper keeps in stock."""
     return [_partitions(stock, now), _seals(stock, now)]
 
@@ -52,7 +52,7 @@ def judge_clock(ahead: float) -> Finding:
     return problem("clock", f"{text}; worker and timekeeper wait until they differ by less than {CLOCK_LIMIT:.0f} s")
 
 
-def judge_collation(condition: Condition) -> Finding:
+def judge_collation(condition: DatabaseCondition) -> Finding:
     """The versions of the collations by which the indexes are sorted (PostgreSQL: ALTER DATABASE, Notes)."""
     stale = list(condition.stale_collations)
     mend = []
@@ -70,14 +70,14 @@ def judge_collation(condition: Condition) -> Finding:
     )
 
 
-def _version(condition: Condition) -> Finding:
+def _version(condition: DatabaseCondition) -> Finding:
     if condition.version < OLDEST * 10_000:
         text = f"PostgreSQL {condition.release} is too old: mailer needs {OLDEST} or newer"
         return problem("PostgreSQL", text)
     return ok("PostgreSQL", f"version {condition.release}")
 
 
-def _migrations(condition: Condition, ours: Collection[str]) -> Finding:
+def _migrations(condition: DatabaseCondition, ours: Collection[str]) -> Finding:
     if condition.migrations is None:
         return problem("migrations", "the database is not up to date; run `mailer migrate`: it has no tables yet")
     missing = sorted(set(ours) - condition.migrations)
@@ -90,20 +90,20 @@ def _migrations(condition: Condition, ours: Collection[str]) -> Finding:
     return ok("migrations", f"{len(ours)} applied, the newest {max(ours)}")
 
 
-def _triggers(condition: Condition) -> Finding:
+def _triggers(condition: DatabaseCondition) -> Finding:
     if not condition.triggers:
         text = "triggers do not fire in our sessions: set session_replication_role to origin for this role and database"
         return problem("triggers", text)
     return ok("triggers", "they fire")
 
 
-def _durability(condition: Condition) -> Finding:
+def _durability(condition: DatabaseCondition) -> Finding:
     if not condition.durable:
         return problem("durability", "fsync or full_page_writes is off: a crash of the server loses answered opt-outs")
     return ok("durability", "the server waits for its disk")
 
 
-def _partitions(stock: Stock, now: datetime) -> Finding:
+def _partitions(stock: DatabaseStock, now: datetime) -> Finding:
     wanted = (now.replace(day=1) + timedelta(days=32)).strftime("%Y%m")
     if stock.partitions < now.strftime("%Y%m"):
         return problem("partitions", "there is none for this month, so nothing is taken in; run `mailer timekeeper`")
@@ -112,7 +112,7 @@ def _partitions(stock: Stock, now: datetime) -> Finding:
     return ok("partitions", f"up to {stock.partitions[:4]}-{stock.partitions[4:]}")
 
 
-def _seals(stock: Stock, now: datetime) -> Finding:
+def _seals(stock: DatabaseStock, now: datetime) -> Finding:
     if stock.unsealed:
         age = f"{(now - stock.sealed_at) // timedelta(minutes=1)} minutes old" if stock.sealed_at else "missing"
         return warning("seals", f"the ledger's newest seal is {age}, and mail went out since; run `mailer timekeeper`")

@@ -16,7 +16,7 @@ from mailer.embedded.demo_ports import Mailbox, Pipeline
 from mailer.embedded.demo_report import Narrator, count
 from mailer.events import Audience, MessageEvent, People, Refs, parse_event
 from mailer.ports.captured_mail import CapturedMail
-from mailer.ports.deliveries import State
+from mailer.ports.deliveries import DeliveryState
 from mailer.ports.mailings import MailingStatus
 
 PALTALK, INTERPALS = BRANDS = ("paltalk-2006", "interpals")
@@ -139,7 +139,7 @@ class _Story:
             self._claim(
                 f"{event.brand} {event.id} reached {QUIET}, who opted out of everything, and {GONE}, who closed the "
                 "account; the one dead address is left to written notice",
-                len(await self._recipients(status, mails)) == 2 and count(status, State.DIVERTED) == 1,
+                len(await self._recipients(status, mails)) == 2 and count(status, DeliveryState.DIVERTED) == 1,
             )
 
     async def opens_a_mail(self, events: Events) -> None:
@@ -199,7 +199,9 @@ class _Story:
     async def suppresses(self, events: Events, again: Events) -> None:
         """Who left gets no newsletter, with the reason on record, and gets the service notice."""
         first, second = [await self._status(each[PALTALK, "newsletter"]) for each in (events, again)]
-        more = count(second, State.SUPPRESSED, "opted_out") - count(first, State.SUPPRESSED, "opted_out")
+        more = count(second, DeliveryState.SUPPRESSED, "opted_out") - count(
+            first, DeliveryState.SUPPRESSED, "opted_out"
+        )
         self._claim("the newsletter is suppressed as opted_out for two people more than the first one", more == 2)
         whom = await self._recipients(first, list(self._newsletters.values()))
         verdicts = [
@@ -228,9 +230,9 @@ class _Story:
         self._claim(
             "everyone in every audience ended in one state, with its reason",
             all(sum(status.counts.values()) == status.audience_size for status in statuses)
-            and all(State(state).final for status in statuses for state, _ in status.counts),
+            and all(DeliveryState(state).is_final for status in statuses for state, _ in status.counts),
         )
-        sent, captured = sum(count(status, State.HANDED_OVER) for status in statuses), await self._captured()
+        sent, captured = sum(count(status, DeliveryState.HANDED_OVER) for status in statuses), await self._captured()
         self._claim(f"{sent:,} were handed over, {captured:,} were captured", sent == captured)
         ledger = await self._pipeline.verify()
         self._claim(f"the ledger verifies: {ledger.entries:,} entries, {ledger.faults} faults", ledger.faults == 0)
@@ -271,7 +273,9 @@ class _Story:
             async def done() -> bool:
                 found = [await self._pipeline.mailing(event.brand, event.id) for event in events]
                 known = [status for status in found if status]
-                final = sum(n for status in known for (state, _), n in status.counts.items() if State(state).final)
+                final = sum(
+                    n for status in known for (state, _), n in status.counts.items() if DeliveryState(state).is_final
+                )
                 line.show(final, sum(status.audience_size or 0 for status in known))
                 return len(known) == len(events) and all(status.state == "finished" for status in known)
 
@@ -303,7 +307,7 @@ def _read_events(folder: Path) -> Events:
 
 
 def _waits(status: MailingStatus) -> bool:
-    return status.state == "awaiting_release" and count(status, State.QUEUED) == status.audience_size
+    return status.state == "awaiting_release" and count(status, DeliveryState.QUEUED) == status.audience_size
 
 
 def _audience(event: MessageEvent) -> str:

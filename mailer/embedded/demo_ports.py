@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from mailer.actions.recipient_import import Imported
+from mailer.actions.recipient_import import ImportResult
 from mailer.events import MessageEvent
 from mailer.ports.captured_mail import CapturedMail
 from mailer.ports.mailings import MailingStatus
@@ -23,7 +23,7 @@ class Verified:
 class Pipeline(Protocol):
     """What operators do by command, and applications by the broker."""
 
-    async def import_recipients(self, file: Path, brand: str, rejected: Path) -> Imported:
+    async def import_recipients(self, file: Path, brand: str, rejected: Path) -> ImportResult:
         """Imports a file for a brand; lines that cannot be taken go to `rejected`."""
         ...
 

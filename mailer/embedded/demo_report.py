@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressC
 from rich.table import Table
 from rich.text import Text
 
-from mailer.ports.deliveries import State
+from mailer.ports.deliveries import DeliveryState
 from mailer.ports.mailings import MailingStatus
 
 
@@ -87,7 +87,7 @@ class ProgressLine:
         self._progress.update(self._task, completed=done, total=total)
 
 
-def count(status: MailingStatus, state: State, reason: str | None = None) -> int:
+def count(status: MailingStatus, state: DeliveryState, reason: str | None = None) -> int:
     """How many deliveries of a mailing are in a state, for a reason if one is named."""
     return sum(n for (found, why), n in status.counts.items() if found == state and reason in (None, why))
 
@@ -95,14 +95,14 @@ def count(status: MailingStatus, state: State, reason: str | None = None) -> int
 def _row(status: MailingStatus) -> Sequence[str]:
     suppressed, others = [], []
     for (state, reason), n in status.counts.items():
-        if state == State.SUPPRESSED:
+        if state == DeliveryState.SUPPRESSED:
             suppressed.append(f"{reason} {n:,}")
-        elif state != State.HANDED_OVER:
+        elif state != DeliveryState.HANDED_OVER:
             others.append(f"{state} {n:,}\n{reason}")
     return (
         f"{status.brand}\n{status.event_id}\n{status.category}",
         f"{status.audience_size or 0:,}",
-        f"{count(status, State.HANDED_OVER):,}",
+        f"{count(status, DeliveryState.HANDED_OVER):,}",
         "\n".join(suppressed),
         "\n".join(others),
         f"people {_shown(status.opens)}\nmachines {_shown(status.machine_opens)}",

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from mailer.policy.category import Category, Lane
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.setup_faults import checks, checks_of_status
-from mailer.policy.smtp_replies import scrub
-from mailer.ports.stream_pauses import SET_UP, Pause, Pauses
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.setup_faults import setup_checks, setup_checks_by_status
+from mailer.policy.smtp_replies import scrub_reply
+from mailer.ports.stream_pauses import SET_UP, StreamPause, StreamPauses
 from mailer.telemetry import log
 
 STREAK: Final = 3
@@ -36,7 +36,7 @@ class BlockPauses:
         clock: monotonic seconds.
     """
 
-    def __init__(self, pauses: Pauses, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, pauses: StreamPauses, clock: Callable[[], float] = time.monotonic) -> None:
         self._pauses = pauses
         self._clock = clock
         self._until: dict[Stream, datetime] = {}
@@ -51,7 +51,8 @@ class BlockPauses:
         self._read_at = self._clock()
         try:
             known = {
-                (found.processor, found.category, found.domain): found.until for found in await self._pauses.paused()
+                (found.processor, found.category, found.domain): found.until
+                for found in await self._pauses.list_pauses()
             }
         except Exception:
             # Mail goes on as before: only what is written need not wait for a database that is away.
@@ -77,7 +78,7 @@ class BlockPauses:
             outcomes: of the same messages.
         """
         blocked = self._streams_to_pause(processor, sent, outcomes)
-        broken = [pair for pair in zip(sent, outcomes, strict=True) if pair[1].result is Result.SET_UP]
+        broken = [pair for pair in zip(sent, outcomes, strict=True) if pair[1].result is OutcomeKind.SET_UP]
         if not blocked and not broken:
             return
         try:
@@ -86,18 +87,18 @@ class BlockPauses:
                 self._pause_streams(processor, blocked, now) if blocked else []
             )
             if pauses:
-                await self._pauses.pause(pauses)
+                await self._pauses.add_pauses(pauses)
         except Exception:
             # The window's outcomes must not be lost for it; the other workers find out by themselves.
             log.exception("pauses could not be shared")
 
     def _pause_broken_setup(
         self, processor: str, broken: Sequence[tuple[tuple[Category, str], Outcome]], now: datetime
-    ) -> list[Pause]:
+    ) -> list[StreamPause]:
         """Stops streams at domains that find our set-up broken, and pages whoever can mend it, once."""
-        pauses: dict[Stream, Pause] = {}
+        pauses: dict[Stream, StreamPause] = {}
         for (category, domain), outcome in broken:
-            says = scrub(f"{outcome.code} {outcome.text}")
+            says = scrub_reply(f"{outcome.code} {outcome.text}")
             if self._told.get((processor, domain), now) <= now:
                 self._told[processor, domain] = now + STOP
                 log.error(
@@ -105,24 +106,24 @@ class BlockPauses:
                     processor=processor,
                     category=category.name,
                     says=says,
-                    check=checks(outcome.status, says),
+                    check=setup_checks(outcome.status, says),
                 )
             stream = processor, category.name, domain
             if category.lane is not Lane.BREACH and self._is_domain_wide(stream, outcome):
-                pauses[stream] = Pause(*stream, now + STOP, SET_UP, says)
+                pauses[stream] = StreamPause(*stream, now + STOP, SET_UP, says)
         self._until |= {stream: pause.until for stream, pause in pauses.items()}
         return list(pauses.values())
 
     def _is_domain_wide(self, stream: Stream, outcome: Outcome) -> bool:
         """Tells whether the domain says so: words alone may be a single mailbox's own, unless they come in a row."""
-        if checks_of_status(outcome.status) is None:
+        if setup_checks_by_status(outcome.status) is None:
             self._streaks[stream] += 1
             if self._streaks[stream] < STREAK:
                 return False
         self._streaks.pop(stream, None)
         return True
 
-    def _pause_streams(self, processor: str, blocked: Collection[Stream], now: datetime) -> list[Pause]:
+    def _pause_streams(self, processor: str, blocked: Collection[Stream], now: datetime) -> list[StreamPause]:
         """Pauses streams, and altogether what pauses for many domains."""
         until = now + PAUSE
         self._until |= dict.fromkeys(blocked, until)
@@ -136,7 +137,7 @@ class BlockPauses:
             if domains >= WHOLE:
                 whole.append((processor, category, None))
         self._until |= dict.fromkeys(whole, until)
-        return [Pause(*stream, until) for stream in (*blocked, *whole)]
+        return [StreamPause(*stream, until) for stream in (*blocked, *whole)]
 
     def _streams_to_pause(
         self, processor: str, sent: Sequence[tuple[Category, str]], outcomes: Sequence[Outcome]
@@ -145,12 +146,12 @@ class BlockPauses:
         found: dict[Stream, None] = {}
         for (category, domain), outcome in zip(sent, outcomes, strict=True):
             # Without a reply, it was refused here.
-            if outcome.result is Result.BLOCKED and outcome.code and category.lane is not Lane.BREACH:
+            if outcome.result is OutcomeKind.BLOCKED and outcome.code and category.lane is not Lane.BREACH:
                 stream = processor, category.name, domain
                 self._streaks[stream] += 1
                 if self._streaks[stream] >= STREAK:
                     del self._streaks[stream]
                     found[stream] = None
-            elif self._streaks and outcome.result in (Result.ACCEPTED, Result.REFUSED):
+            elif self._streaks and outcome.result in (OutcomeKind.ACCEPTED, OutcomeKind.REFUSED):
                 self._streaks.pop((processor, category.name, domain), None)
         return found

@@ -14,7 +14,7 @@ from pathlib import Path
 from struct import Struct
 from uuid import UUID
 
-from mailer.ports.halts import Head, Trace
+from mailer.ports.halts import CommitTrace, Head
 from mailer.ports.uuids import uuid7
 from mailer.runtime.private_files import private_folder
 
@@ -122,12 +122,12 @@ class CommitTraces:
         content = _HEADER.pack(b"mailer trace 1", self._lineage.bytes) + b"".join(map(_pack_head, self._slots))
         os.pwrite(self._descriptor, content.ljust(_HEADER.size + SLOTS * _SLOT.size, b"\0"), 0)
 
-    def read_traces(self) -> list[Trace]:
+    def read_traces(self) -> list[CommitTrace]:
         """The traces of the folder, this process's own first."""
-        own = [] if self._lineage is None else [Trace(self.id, self._lineage, _newest_heads(self._slots))]
+        own = [] if self._lineage is None else [CommitTrace(self.id, self._lineage, _newest_heads(self._slots))]
         return own + list(self._other_traces())
 
-    def _other_traces(self) -> Iterator[Trace]:
+    def _other_traces(self) -> Iterator[CommitTrace]:
         """Of those that have ended, the last: what they have committed comes after what the ones before them have."""
         if not self._folder.is_dir():
             return
@@ -155,7 +155,7 @@ def _newest_heads(heads: Collection[Head]) -> frozenset[Head]:
     return frozenset(highest.items())
 
 
-def _read_trace(file: Path) -> Trace | None:
+def _read_trace(file: Path) -> CommitTrace | None:
     """The trace of another process; None where the file is none, or too old to say anything."""
     with file.open("rb") as opened:
         dead = _is_unlocked(opened.fileno())
@@ -171,7 +171,7 @@ def _read_trace(file: Path) -> Trace | None:
     slots = [(UUID(bytes=writer), n, crc) for writer, n, crc in (_SLOT.unpack_from(content, place) for place in places)]
     heads = [(writer, n) for writer, n, crc in slots if n and crc == zlib.crc32(writer.bytes + n.to_bytes(8))]
     try:
-        return Trace(UUID(file.name.removesuffix(_SUFFIX)), UUID(bytes=lineage), _newest_heads(heads), dead)
+        return CommitTrace(UUID(file.name.removesuffix(_SUFFIX)), UUID(bytes=lineage), _newest_heads(heads), dead)
     except ValueError:
         return None
 

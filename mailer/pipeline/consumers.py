@@ -24,19 +24,19 @@ from mailer.pipeline.message_retries import (
 from mailer.policy.category import Lane
 from mailer.ports.broker import (
     Broker,
+    BrokerMessage,
     BrokerUnavailable,
-    Header,
-    Message,
+    HeaderName,
     QueueRefused,
-    Received,
+    ReceivedMessage,
     Unpublishable,
     Unroutable,
-    said_by,
+    publisher_text,
 )
 from mailer.ports.dead_letters import DeadKind, DeadLetters
-from mailer.ports.deliveries import Deliveries
-from mailer.ports.outbox import Outbox, Parked
-from mailer.ports.timekeeping import Upkeep
+from mailer.ports.deliveries import DeliveryStore
+from mailer.ports.outbox import Outbox, OutboxRow
+from mailer.ports.timekeeping import TimekeeperStore
 from mailer.runtime.error_kinds import place_of
 from mailer.telemetry import DEAD_LETTERS, log
 
@@ -78,7 +78,7 @@ async def consume_queue(
         try:
             async with AsyncExitStack() as stack:
                 # A broker that is away is waited for, but not beyond being told to stop.
-                opening = stack.enter_async_context(broker.consume(queue, prefetch, at_once))
+                opening = stack.enter_async_context(broker.consume_queue(queue, prefetch, at_once))
                 arrivals = await result_unless_stopped(stop, opening)
                 if arrivals is None:
                     return
@@ -92,8 +92,8 @@ async def consume_queue(
 
 
 async def _arrivals_until(
-    stop: asyncio.Event, arrivals: AsyncIterator[list[Received]]
-) -> AsyncIterator[list[Received]]:
+    stop: asyncio.Event, arrivals: AsyncIterator[list[ReceivedMessage]]
+) -> AsyncIterator[list[ReceivedMessage]]:
     """What arrives, until told to stop."""
     while not stop.is_set() and (some := await result_unless_stopped(stop, anext(arrivals, None))):
         yield some
@@ -114,7 +114,7 @@ async def result_unless_stopped(stop: asyncio.Event, step: Awaitable[_T]) -> _T 
 def hand_over_batches(overtime: HandOverTasks, lane: Lane, stop: asyncio.Event) -> Handle:
     """Hands batches over as they arrive; those not yet begun when told to stop are left to other workers."""
 
-    async def handle(arrived: Sequence[Received]) -> None:
+    async def handle(arrived: Sequence[ReceivedMessage]) -> None:
         for received in arrived:
             batch = _parse_batch(received.message)
             if batch is None:
@@ -124,15 +124,15 @@ def hand_over_batches(overtime: HandOverTasks, lane: Lane, stop: asyncio.Event) 
             else:
                 await overtime.hand_over(lane, [batch])
                 reach(CrashPoint.BEFORE_ACK)
-                await received.ack()
+                await received.acknowledge()
 
     return handle
 
 
-def hold_batches(deliveries: Deliveries, upkeep: Upkeep) -> GiveUp:
+def hold_batches(deliveries: DeliveryStore, upkeep: TimekeeperStore) -> GiveUp:
     """Holds the deliveries of a batch whose hand-over cannot even begin; its message is a dead letter."""
 
-    async def give_up(received: Received, place: str, tries: int) -> None:
+    async def give_up(received: ReceivedMessage, place: str, tries: int) -> None:
         batch = _parse_batch(received.message)
         if batch is not None:
             await hold_batch_for_bug(deliveries, upkeep, batch, place)
@@ -141,7 +141,7 @@ def hold_batches(deliveries: Deliveries, upkeep: Upkeep) -> GiveUp:
     return give_up
 
 
-def _parse_batch(message: Message) -> int | None:
+def _parse_batch(message: BrokerMessage) -> int | None:
     try:
         match json.loads(message.body):
             case {"batch": int(batch)} if not isinstance(batch, bool) and 0 < batch < 1 << 63:
@@ -154,7 +154,7 @@ def _parse_batch(message: Message) -> int | None:
 def accept_events(intake: Intake, lane: Lane) -> Handle:
     """Takes a lane's events in."""
 
-    async def handle(arrived: Sequence[Received]) -> None:
+    async def handle(arrived: Sequence[ReceivedMessage]) -> None:
         await intake.accept_messages(lane, arrived)
 
     return handle
@@ -171,45 +171,45 @@ def store_dead_letters(
         knows: whether a queue should take what is published to an exchange under a routing key.
     """
 
-    async def handle(arrived: Sequence[Received]) -> None:
+    async def handle(arrived: Sequence[ReceivedMessage]) -> None:
         for received in arrived:
             headers, message = received.message.headers, received.message
-            key = headers.get(Header.ROUTING_KEY, message.routing_key)
-            exchange = headers.get(Header.EXCHANGE, received.exchange)
+            key = headers.get(HeaderName.ROUTING_KEY, message.routing_key)
+            exchange = headers.get(HeaderName.EXCHANGE, received.exchange)
             kind, reason = _dead_letter_cause(message, exchange, key, knows)
-            publisher = said_by(message)
-            again = {**headers, Header.PUBLISHER: publisher, Header.AGAIN: "1"}
+            publisher = publisher_text(message)
+            again = {**headers, HeaderName.PUBLISHER: publisher, HeaderName.AGAIN: "1"}
             if not (
                 kind is DeadKind.MISSING
                 and publisher  # as our user, it would be ours
-                and Header.AGAIN not in headers
+                and HeaderName.AGAIN not in headers
                 and await _try_publish(broker, replace(message, routing_key=key, headers=again))
             ):
-                await letters.keep(message, exchange, key, reason, publisher, kind)
+                await letters.add_dead_letter(message, exchange, key, reason, publisher, kind)
                 DEAD_LETTERS.labels(kind).inc()
-            await received.ack()
+            await received.acknowledge()
 
     return handle
 
 
-async def _try_publish(broker: Broker, message: Message) -> bool:
+async def _try_publish(broker: Broker, message: BrokerMessage) -> bool:
     """Publishes an event, unless the broker refuses it."""
     try:
-        await broker.publish(EVENTS, message)
+        await broker.publish_message(EVENTS, message)
     except (QueueRefused, Unpublishable, Unroutable):
         return False
     return True
 
 
 def _dead_letter_cause(
-    message: Message, exchange: str, key: str, knows: Callable[[str, str], bool]
+    message: BrokerMessage, exchange: str, key: str, knows: Callable[[str, str], bool]
 ) -> tuple[DeadKind, str]:
     """Why a message is dead: as the one who buried it said, or as it can be told from where it was published."""
-    if size := message.headers.get(Header.SIZE):
+    if size := message.headers.get(HeaderName.SIZE):
         return DeadKind.TOO_LARGE, f"the body has {size} bytes, more than an event may have; it was not kept"
-    if reason := message.headers.get(Header.REASON):
+    if reason := message.headers.get(HeaderName.REASON):
         known = {kind.value for kind in DeadKind}
-        kind = message.headers.get(Header.KIND, "")
+        kind = message.headers.get(HeaderName.KIND, "")
         return DeadKind(kind) if kind in known else DeadKind.REFUSED, reason
     if exchange == EVENTS and knows(exchange, key):
         return DeadKind.MISSING, (
@@ -228,18 +228,18 @@ async def relay_outbox(outbox: Outbox, broker: Broker, letters: DeadLetters, own
     resting = Backoff[_Destination]()
     while not stop.is_set():
         try:
-            parked = await outbox.take(owner, RELAYED_AT_ONCE, RELAY_LEASE, resting.waiting_keys())
+            parked = await outbox.lease_rows(owner, RELAYED_AT_ONCE, RELAY_LEASE, resting.waiting_keys())
             failures = await asyncio.gather(*(_relay_row(broker, letters, item, bugs) for item in parked))
             if parked:
                 reach(CrashPoint.IN_OUTBOX_RELAY)
             tried = list(zip(parked, failures, strict=True))
-            await outbox.remove([item.id for item, failure in tried if failure is None])
+            await outbox.remove_rows([item.id for item, failure in tried if failure is None])
             left = [(item, failure) for item, failure in tried if failure is not None]
             if left:
-                await outbox.put_back([item.id for item, _ in left])
+                await outbox.release_rows([item.id for item, _ in left])
             _log_backoff_changes(resting, [item for item, failure in tried if failure is None], left)
             if not parked:
-                await result_unless_stopped(stop, outbox.wait(1.0))
+                await result_unless_stopped(stop, outbox.wait_for_rows(1.0))
             elif len(left) == len(tried) and not any(isinstance(failure, QueueRefused) for _, failure in left):
                 await sleep_unless_stopped(stop, 1)  # perhaps the broker is away
             else:
@@ -250,7 +250,7 @@ async def relay_outbox(outbox: Outbox, broker: Broker, letters: DeadLetters, own
 
 
 def _log_backoff_changes(
-    resting: Backoff[_Destination], gone: Sequence[Parked], left: Sequence[tuple[Parked, Exception]]
+    resting: Backoff[_Destination], gone: Sequence[OutboxRow], left: Sequence[tuple[OutboxRow, Exception]]
 ) -> None:
     """Notes which destinations took their rows and which did not, and says which ones begin or cease to wait."""
     errors = {_destination_of_row(item): error for item, error in left}
@@ -263,14 +263,14 @@ def _log_backoff_changes(
         log.info("rows of the outbox wait no longer", exchange=exchange, key=key)
 
 
-def _destination_of_row(item: Parked) -> _Destination:
+def _destination_of_row(item: OutboxRow) -> _Destination:
     return item.exchange, item.message.routing_key
 
 
-async def _relay_row(broker: Broker, letters: DeadLetters, item: Parked, bugs: Counter[int]) -> Exception | None:
+async def _relay_row(broker: Broker, letters: DeadLetters, item: OutboxRow, bugs: Counter[int]) -> Exception | None:
     """Publishes a row, or makes a dead letter of it; returns why neither was possible. Each row fails by itself."""
     try:
-        await broker.publish(item.exchange, item.message, mandatory=item.exchange != OUTCOMES)
+        await broker.publish_message(item.exchange, item.message, mandatory=item.exchange != OUTCOMES)
     except BrokerUnavailable as error:
         return error
     except Unroutable as error:
@@ -287,11 +287,11 @@ async def _relay_row(broker: Broker, letters: DeadLetters, item: Parked, bugs: C
     return None
 
 
-async def _dead_letter_row(letters: DeadLetters, item: Parked, reason: str, kind: DeadKind) -> Exception | None:
+async def _dead_letter_row(letters: DeadLetters, item: OutboxRow, reason: str, kind: DeadKind) -> Exception | None:
     """Makes a dead letter of a row; returns why that was not possible."""
-    publisher = said_by(item.message)
+    publisher = publisher_text(item.message)
     try:
-        await letters.keep(item.message, item.exchange, item.message.routing_key, reason, publisher, kind)
+        await letters.add_dead_letter(item.message, item.exchange, item.message.routing_key, reason, publisher, kind)
     except Exception as error:
         log.exception("a row of the outbox could not be kept as a dead letter; trying again", row=item.id)
         return error

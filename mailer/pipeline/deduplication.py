@@ -6,18 +6,18 @@ from datetime import datetime
 from uuid import UUID
 
 from mailer.policy.frequency_counts import may_count
-from mailer.ports.deliveries import IN_DOUBT, Carrier, Row, State
-from mailer.rendering.mailboxes import mailbox, relatives
+from mailer.ports.deliveries import IN_DOUBT, DeliveryRow, DeliveryState, TextCarrier
+from mailer.rendering.mailboxes import canonical_mailbox, owner_mailboxes
 from mailer.rendering.mailing import MailingRenderer
 
 Key = tuple[UUID, int]
 
-_COPIED = frozenset({State.INTENDED, State.HANDED_OVER, State.IN_DOUBT, State.DEFERRED})
+_COPIED = frozenset({DeliveryState.INTENDED, DeliveryState.HANDED_OVER, DeliveryState.IN_DOUBT, DeliveryState.DEFERRED})
 
 
 def row_as_duplicate(
-    row: Row, carrier: Carrier, fates: Mapping[Key, State], now: datetime, *, each_told: bool
-) -> Row | None:
+    row: DeliveryRow, carrier: TextCarrier, fates: Mapping[Key, DeliveryState], now: datetime, *, each_told: bool
+) -> DeliveryRow | None:
     """The row as it is decided on where another recipient carries its text; None: it may carry the text itself.
 
     Args:
@@ -29,17 +29,17 @@ def row_as_duplicate(
             counts as soon as it may arrive, and for good if nobody ever knows.
     """
     state = fates.get((row.mailing_id, carrier.recipient_id), carrier.state)
-    if not each_told and (state, carrier.reason) == (State.FAILED, IN_DOUBT):
-        state = State.IN_DOUBT
+    if not each_told and (state, carrier.reason) == (DeliveryState.FAILED, IN_DOUBT):
+        state = DeliveryState.IN_DOUBT
     if state not in _COPIED or carrier.recipient_id == row.recipient_id:
         return None
-    known_at = (carrier.due_at or now) if each_told and state is not State.HANDED_OVER else None
+    known_at = (carrier.due_at or now) if each_told and state is not DeliveryState.HANDED_OVER else None
     return replace(row, standing=replace(row.standing, copy_of=carrier.recipient_id, copy_known_at=known_at))
 
 
 def split_into_windows(
-    rows: Sequence[Row], size: int, alone: Mapping[Key, Collection[object]]
-) -> Iterator[Sequence[Row]]:
+    rows: Sequence[DeliveryRow], size: int, alone: Mapping[Key, Collection[object]]
+) -> Iterator[Sequence[DeliveryRow]]:
     """The rows in their order, a window at a time.
 
     What stands under `alone` may occur a single time in a window: the next finds that its standing has another version
@@ -55,8 +55,8 @@ def split_into_windows(
         return
     waiting = rows
     while waiting:
-        window: list[Row] = []
-        later: list[Row] = []
+        window: list[DeliveryRow] = []
+        later: list[DeliveryRow] = []
         met: set[object] = set()
         for row in waiting:
             things = alone.get((row.mailing_id, row.recipient_id), ())
@@ -69,7 +69,7 @@ def split_into_windows(
         waiting = later
 
 
-def single_use_keys(rows: Sequence[Row], presses: Mapping[UUID, MailingRenderer]) -> Mapping[Key, set[object]]:
+def single_use_keys(rows: Sequence[DeliveryRow], presses: Mapping[UUID, MailingRenderer]) -> Mapping[Key, set[object]]:
     """Keys that may be met a single time in a window: who is counted against a cap, and an address that is invited.
 
     Of the latter there may be several in mailings that were taken together; none of them would begin (`use_addresses`).
@@ -80,7 +80,7 @@ def single_use_keys(rows: Sequence[Row], presses: Mapping[UUID, MailingRenderer]
     for row in rows if counted or invites else ():
         things: set[object] = {row.recipient_id} if row.mailing_id in counted else set()
         if row.mailing_id in invites and row.standing.address:
-            things.update((mailbox(row.standing.address), *relatives(row.standing.address)))
+            things.update((canonical_mailbox(row.standing.address), *owner_mailboxes(row.standing.address)))
         if things:
             found[row.mailing_id, row.recipient_id] = things
     return found

@@ -7,20 +7,20 @@ from uuid import UUID
 from mailer.pipeline.deduplication import Key
 from mailer.pipeline.transitions import BUG, DeliveryStep, hold_for_bug
 from mailer.policy.category import CATEGORIES
-from mailer.ports.deliveries import Claim, Deliveries, Move, Row, State
-from mailer.ports.ledger_entry import Entry, Kind
+from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliveryState, DeliveryStore
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import MailingFacts
-from mailer.ports.timekeeping import Open, Queued, Stale, Upkeep
+from mailer.ports.timekeeping import OpenDelivery, OrphanedDelivery, QueuedDelivery, TimekeeperStore
 from mailer.runtime.error_kinds import place_of
 from mailer.telemetry import HELD_BY_BUGS, log
 
 
 async def move_unchanged_deliveries(
-    deliveries: Deliveries, claim: UUID | None, changes: Sequence[tuple[Move, Sequence[Entry]]]
+    deliveries: DeliveryStore, claim: UUID | None, changes: Sequence[tuple[DeliveryMove, Sequence[LedgerEntry]]]
 ) -> int:
     """Moves the deliveries that are still as they were left, with their entries; returns how many were not."""
     held = list(changes)
-    while refused := await deliveries.move(
+    while refused := await deliveries.commit_moves(
         claim, [move for move, _ in held], [entry for _, entries in held for entry in entries]
     ):
         held = [(move, entries) for move, entries in held if move.key not in refused]
@@ -28,7 +28,7 @@ async def move_unchanged_deliveries(
 
 
 async def hold_rows_for_bug(
-    deliveries: Deliveries, claim: Claim, rows: Sequence[Row], facts: MailingFacts, error: Exception
+    deliveries: DeliveryStore, claim: Claim, rows: Sequence[DeliveryRow], facts: MailingFacts, error: Exception
 ) -> None:
     """Holds rows of a mailing that cannot be made because of a bug, until a person has them tried again."""
     place = place_of(error)
@@ -36,7 +36,7 @@ async def hold_rows_for_bug(
     log_held_deliveries(facts.id, facts.category, place, len(rows) - late)
 
 
-async def hold_batch_for_bug(deliveries: Deliveries, upkeep: Upkeep, batch: int, reason: str) -> None:
+async def hold_batch_for_bug(deliveries: DeliveryStore, upkeep: TimekeeperStore, batch: int, reason: str) -> None:
     """Holds what is queued of a batch that cannot even be claimed, so that it is not published again for ever.
 
     Args:
@@ -45,24 +45,26 @@ async def hold_batch_for_bug(deliveries: Deliveries, upkeep: Upkeep, batch: int,
         batch: its id.
         reason: the error's type and place.
     """
-    queued = await upkeep.queued_of(batch)
+    queued = await upkeep.queued_deliveries_of(batch)
     if not queued:
         return
-    changes = [unclaimed_move(item, item.mailing_id, item.brand, State.HELD, f"{BUG} {reason}") for item in queued]
+    changes = [
+        unclaimed_move(item, item.mailing_id, item.brand, DeliveryState.HELD, f"{BUG} {reason}") for item in queued
+    ]
     late = await move_unchanged_deliveries(deliveries, None, changes)
-    await upkeep.sweep(queued[0].mailing_id)
+    await upkeep.delete_empty_batches(queued[0].mailing_id)
     log_held_deliveries(queued[0].mailing_id, queued[0].category, reason, len(queued) - late)
 
 
 def unclaimed_move(
-    item: Queued | Stale | Open,
+    item: QueuedDelivery | OrphanedDelivery | OpenDelivery,
     mailing_id: UUID,
     brand: str,
-    state: State,
+    state: DeliveryState,
     reason: str,
     due_at: datetime | None = None,
     from_reason: str | None = None,
-) -> tuple[Move, tuple[Entry]]:
+) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
     """The move of a delivery that nobody holds, with its entry. Pure.
 
     Args:
@@ -75,7 +77,7 @@ def unclaimed_move(
         from_reason: without which the move is refused; None: the one that was read.
     """
     reason_before = item.reason if from_reason is None else from_reason
-    move = Move(
+    move = DeliveryMove(
         mailing_id,
         item.recipient_id,
         item.attempt,
@@ -85,8 +87,8 @@ def unclaimed_move(
         due_at,
         from_reason=reason_before,
     )
-    entry = Entry(
-        Kind.OUTCOME,
+    entry = LedgerEntry(
+        EntryKind.OUTCOME,
         brand,
         mailing_id=mailing_id,
         recipient_id=item.recipient_id,
@@ -100,7 +102,7 @@ def unclaimed_move(
 def log_held_deliveries(mailing_id: UUID, category: str, place: str, deliveries: int) -> None:
     """Tells operators of deliveries that a bug holds back; an unknown category counts as mandatory."""
     if deliveries:
-        kind = "optional" if category in CATEGORIES and CATEGORIES[category].optional else "mandatory"
+        kind = "optional" if category in CATEGORIES and CATEGORIES[category].is_optional else "mandatory"
         HELD_BY_BUGS.labels(kind).inc(deliveries)
         log.error(
             "deliveries are held by a bug; once it is mended, `mailer mailing resume` has them tried again",

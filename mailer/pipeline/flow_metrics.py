@@ -11,15 +11,15 @@ from mailer.pipeline.message_retries import sleep_unless_stopped
 from mailer.pipeline.queue_depths import read_queue_depths
 from mailer.ports.broker import Broker
 from mailer.ports.database_errors import DatabaseAway
-from mailer.ports.flow_metrics import FIGURES, Figure, Figures, Values
+from mailer.ports.flow_metrics import FIGURES, FlowGauge, FlowMetricsSource, Values
 from mailer.telemetry import TIMEKEEPER, log
 
 PERIOD = 15.0
 """Seconds between two readings."""
 STALE = 60.0
 """Seconds after which a reading is shown no more: no figure is better than an old one."""
-_SAMPLED = Figure("mailer_figures_sampled_seconds", "When the figures of the flow were read (Unix time).")
-_QUEUES = Figure("mailer_queue_messages", "Messages that wait in a queue of the broker.", ("queue",))
+_SAMPLED = FlowGauge("mailer_figures_sampled_seconds", "When the figures of the flow were read (Unix time).")
+_QUEUES = FlowGauge("mailer_queue_messages", "Messages that wait in a queue of the broker.", ("queue",))
 
 
 class FlowMetricsCollector(Collector):
@@ -51,7 +51,7 @@ class FlowMetricsCollector(Collector):
         return [_metric_family(figure, []) for figure in (_SAMPLED, _QUEUES, *FIGURES.values())]
 
 
-def _metric_family(figure: Figure, samples: Sequence[tuple[tuple[str, ...], float]]) -> Metric:
+def _metric_family(figure: FlowGauge, samples: Sequence[tuple[tuple[str, ...], float]]) -> Metric:
     family = GaugeMetricFamily(figure.metric, figure.help, labels=figure.labels)
     for labels, value in samples:
         family.add_metric(labels, value)
@@ -63,7 +63,7 @@ TIMEKEEPER.register(FLOW)
 
 
 async def refresh_metrics(
-    figures: Figures, broker: Broker, queues: Sequence[str], shown: FlowMetricsCollector, stop: asyncio.Event
+    figures: FlowMetricsSource, broker: Broker, queues: Sequence[str], shown: FlowMetricsCollector, stop: asyncio.Event
 ) -> None:
     """Reads the figures every `PERIOD` seconds until told to stop. Nothing else waits for it.
 
@@ -77,7 +77,7 @@ async def refresh_metrics(
     while not stop.is_set():
         try:
             at = time.time()
-            values = dict(await figures.read())
+            values = dict(await figures.read_metrics())
             values["queues"] = [((queue,), float(n)) for queue, n in (await read_queue_depths(broker, queues)).items()]
             shown.set_values(values, at)
         except DatabaseAway as error:

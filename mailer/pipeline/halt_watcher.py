@@ -12,7 +12,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from mailer.ports.halts import OPERATOR, Answer, Chains, Halt, Halts, Head, Memory, MemoryClosed, Scope, Trace, Vault
+from mailer.ports.halts import (
+    OPERATOR,
+    CommitTrace,
+    Halt,
+    HaltAnswer,
+    HaltScope,
+    HaltStore,
+    Head,
+    LedgerChains,
+    RestoreMarker,
+    RestoreMarkerStore,
+    RestoreMarkerUnreadable,
+)
 from mailer.telemetry import log
 
 PERIOD = 0.5
@@ -31,7 +43,7 @@ PROCESSOR = "processor_paused"
 NOBODY_TO_ASK = "nobody_to_ask"
 """Why something may not begin: the reasons of what goes back unsent."""
 
-Ask = Callable[[Collection[int], Collection[Head], Sequence[UUID]], Awaitable[Answer]]
+Ask = Callable[[Collection[int], Collection[Head], Sequence[UUID]], Awaitable[HaltAnswer]]
 Mend = Callable[[Collection[UUID]], Awaitable[None]]
 """Makes again, in a database that goes on for some lineages, the changes of standings that it lacks."""
 
@@ -44,8 +56,8 @@ async def _no_journal_replay(lineages: Collection[UUID]) -> None:
 class _RememberedState:
     """The memory at one moment."""
 
-    memories: frozenset[Memory]
-    traces: Sequence[Trace]
+    memories: frozenset[RestoreMarker]
+    traces: Sequence[CommitTrace]
 
     @property
     def chain_heads(self) -> frozenset[Head]:
@@ -69,9 +81,9 @@ class HaltWatcher:
 
     def __init__(
         self,
-        halts: Halts,
-        chains: Chains,
-        vault: Vault,
+        halts: HaltStore,
+        chains: LedgerChains,
+        vault: RestoreMarkerStore,
         owner: str,
         mend: Mend = _no_journal_replay,
         clock: Callable[[], float] = time.monotonic,
@@ -88,7 +100,7 @@ class HaltWatcher:
         self._brands: Mapping[str, str] = {}
         self._mailings: Mapping[UUID, str] = {}
         self._processors: Mapping[str, str] = {}
-        self._known: Memory | None = None
+        self._known: RestoreMarker | None = None
         self._lost: frozenset[UUID] = frozenset()
         self._is_news = False
         self._is_to_mend = False
@@ -147,7 +159,7 @@ class HaltWatcher:
                 await self.refresh_and_attest()
                 self.report(self.problem_text)
                 self._log_query_failure("", "")
-            except MemoryClosed as error:
+            except RestoreMarkerUnreadable as error:
                 self._log_query_failure(
                     "nothing is handed over: what this machine remembers cannot be read", str(error)
                 )
@@ -173,7 +185,7 @@ class HaltWatcher:
         try:
             await self.refresh_and_attest()
             if not self._lost and not self._is_to_mend:
-                await self._halts.leave(self._vault.id)
+                await self._halts.deregister_witness(self._vault.id)
         except Exception as error:
             log.warning("the end of this process was not noted; after a failover others wait for it", error=repr(error))
 
@@ -185,14 +197,14 @@ class HaltWatcher:
         now, ended = self._clock(), frozenset(trace.id for trace in recalled.traces if trace.dead)
         # It speaks for those of this machine that have ended, too.
         if not answer.attested or now - self._attested_at >= ATTEST_SECONDS or ended - self._spoken_for:
-            await self._halts.attest(self._owner, [self._vault.id, *ended])
+            await self._halts.attest_memory(self._owner, [self._vault.id, *ended])
             self._attested_at, self._spoken_for = now, ended
-        self._vault.check_off(ended)
+        self._vault.forget_traces(ended)
 
-    async def query_halts(self) -> tuple[_RememberedState, Answer]:
+    async def query_halts(self) -> tuple[_RememberedState, HaltAnswer]:
         """Asks once; makes lost changes again, and stops the other processes, where the database went back."""
-        await self._vault.sync()
-        recalled, answer = await self._query_database(self._halts.ask)
+        await self._vault.sync_to_disk()
+        recalled, answer = await self._query_database(self._halts.query_halts)
         if self._is_to_mend:
             await self._mend({answer.lineage, *answer.supersedes})
             self._is_to_mend, self._mended = False, answer.lineage
@@ -203,10 +215,10 @@ class HaltWatcher:
         """Asks on a connection that is new, before anything else is done on it."""
         await self._query_database(ask)
 
-    async def _query_database(self, ask: Ask) -> tuple[_RememberedState, Answer]:
-        stored = self._vault.read()
+    async def _query_database(self, ask: Ask) -> tuple[_RememberedState, HaltAnswer]:
+        stored = self._vault.read_marker()
         memories = frozenset(memory for memory in (self._known, stored) if memory is not None)
-        recalled = _RememberedState(memories, self._vault.traces())
+        recalled = _RememberedState(memories, self._vault.read_traces())
         asked_at = self._clock()
         seals = {memory.seal for memory in memories if memory.seal}
         witnesses = [self._vault.id, *(trace.id for trace in recalled.traces if trace.dead)]
@@ -215,13 +227,13 @@ class HaltWatcher:
         if asked_at >= self._asked_at:
             self._apply_answer(answer, asked_at)
         if self._lost:
-            self._chains.renew()
-            self._vault.keep()
+            self._chains.renew_chains()
+            self._vault.keep_as_evidence()
         else:
             self._remember_answer(recalled, answer, stored)
         return recalled, answer
 
-    def _compare_with_memory(self, recalled: _RememberedState, answer: Answer) -> None:
+    def _compare_with_memory(self, recalled: _RememberedState, answer: HaltAnswer) -> None:
         """Notes the lineages of which the database lacks something, as long as no other one goes on for them."""
         lost = {memory.lineage for memory in recalled.memories if has_database_gone_back(memory, answer)}
         lost |= {trace.lineage for trace in recalled.traces if lacks_committed_entries(trace, answer)}
@@ -229,33 +241,35 @@ class HaltWatcher:
         if self._lost - before:
             self._is_news = self._is_to_mend = True
 
-    def _remember_answer(self, recalled: _RememberedState, answer: Answer, stored: Memory | None) -> None:
+    def _remember_answer(self, recalled: _RememberedState, answer: HaltAnswer, stored: RestoreMarker | None) -> None:
         """The database is sound: what was seen of it is remembered."""
         if self._known is not None and self._known.lineage != answer.lineage:
-            self._chains.renew()
+            self._chains.renew_chains()
         lineages = {memory.lineage for memory in recalled.memories} | {trace.lineage for trace in recalled.traces}
         if lineages - {answer.lineage} and answer.lineage != self._mended:
             self._is_to_mend = True  # somebody said how to go on, perhaps while this machine was away
-        if answer.memory not in (self._known, stored):
-            self._vault.write(answer.memory, answer.supersedes)
-        self._known = answer.memory
-        self._vault.begin(answer.lineage)
+        if answer.restore_marker not in (self._known, stored):
+            self._vault.write_marker(answer.restore_marker, answer.supersedes)
+        self._known = answer.restore_marker
+        self._vault.begin_lineage(answer.lineage)
 
-    async def _stop_other_processes(self, answer: Answer) -> None:
+    async def _stop_other_processes(self, answer: HaltAnswer) -> None:
         """Stops the other processes, too: they may remember nothing."""
         if self._is_news:
             log.error("the database went back: nothing is sent until an operator says `mailer start --after-restore`")
             self._is_news = False
-        told = {halt.key for halt in answer.halts if halt.scope is Scope.EVERYTHING}
+        told = {halt.key for halt in answer.halts if halt.scope is HaltScope.EVERYTHING}
         for lineage in self._lost:
             if str(lineage) not in told:
-                await self._halts.halt(Halt(Scope.EVERYTHING, str(lineage), self._owner, "the database went back"))
+                await self._halts.add_halt(
+                    Halt(HaltScope.EVERYTHING, str(lineage), self._owner, "the database went back")
+                )
 
-    def _apply_answer(self, answer: Answer, asked_at: float) -> None:
-        keys = {scope: [halt.key for halt in answer.halts if halt.scope is scope] for scope in Scope}
-        if self._lost or set(keys[Scope.EVERYTHING]) - {OPERATOR}:
+    def _apply_answer(self, answer: HaltAnswer, asked_at: float) -> None:
+        keys = {scope: [halt.key for halt in answer.halts if halt.scope is scope] for scope in HaltScope}
+        if self._lost or set(keys[HaltScope.EVERYTHING]) - {OPERATOR}:
             self._everything = WENT_BACK
-        elif keys[Scope.EVERYTHING]:
+        elif keys[HaltScope.EVERYTHING]:
             self._everything = STOPPED
         else:
             self._everything = WAITING if answer.waiting else None
@@ -263,20 +277,20 @@ class HaltWatcher:
             self._waiting = answer.waiting
             if self._everything == WAITING:
                 log.warning("the database has a new timeline: waiting for who remembers", witnesses=self._waiting)
-        self._brands = dict.fromkeys(keys[Scope.BRAND], BRAND)
-        self._mailings = {UUID(key): MAILING for key in keys[Scope.MAILING]}
-        self._processors = dict.fromkeys(keys[Scope.PROCESSOR], PROCESSOR)
+        self._brands = dict.fromkeys(keys[HaltScope.BRAND], BRAND)
+        self._mailings = {UUID(key): MAILING for key in keys[HaltScope.MAILING]}
+        self._processors = dict.fromkeys(keys[HaltScope.PROCESSOR], PROCESSOR)
         self._asked_at = asked_at
 
 
-def has_database_gone_back(memory: Memory, answer: Answer) -> bool:
+def has_database_gone_back(memory: RestoreMarker, answer: HaltAnswer) -> bool:
     """Whether the database is not the one that is remembered, or lacks its newest seal, and no operator has said so."""
     if memory.lineage in answer.supersedes:
         return False
     return memory.lineage != answer.lineage or (memory.seal > 0 and answer.digests.get(memory.seal) != memory.digest)
 
 
-def lacks_committed_entries(trace: Trace, answer: Answer) -> bool:
+def lacks_committed_entries(trace: CommitTrace, answer: HaltAnswer) -> bool:
     """Tells whether the database lacks something that a process has committed, and no operator has said so."""
     if trace.lineage in answer.supersedes:
         return False

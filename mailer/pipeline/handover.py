@@ -11,7 +11,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from uuid import UUID
 
-from mailer.actions.bounce import Bounces
+from mailer.actions.bounce import BounceJudge
 from mailer.crash_points import CrashPoint, reach
 from mailer.pipeline.audience_reach import note_audience_reach
 from mailer.pipeline.deduplication import Key, single_use_keys, split_into_windows
@@ -24,10 +24,10 @@ from mailer.pipeline.processor_conditions import refuses_us
 from mailer.pipeline.transitions import DeliveryStep, SendStep, step_after_outcome
 from mailer.pipeline.urgent_first import URGENT
 from mailer.pipeline.wait_metrics import observe_waits
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.deliveries import Claim, Deliveries, Row
-from mailer.ports.mailings import MailingFacts, Mailings
-from mailer.ports.rates import Admission, Wanted
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.deliveries import Claim, DeliveryRow, DeliveryStore
+from mailer.ports.mailings import MailingFacts, MailingStore
+from mailer.ports.rates import AdmittedMessages, SendRequest
 from mailer.rendering.mailing import MailingRenderer, RendererCache, UnknownTemplate
 from mailer.rendering.template_library import TemplateError
 from mailer.runtime.error_kinds import Trouble, trouble_of
@@ -58,11 +58,11 @@ class HandOver:
 
     def __init__(
         self,
-        deliveries: Deliveries,
-        mailings: Mailings,
+        deliveries: DeliveryStore,
+        mailings: MailingStore,
         presses: RendererCache,
         gate: SendChecks,
-        bounces: Bounces,
+        bounces: BounceJudge,
         owner: str,
         stop: asyncio.Event,
     ) -> None:
@@ -73,7 +73,7 @@ class HandOver:
         self._owner = owner
         self._stop = stop
         self._recorder = OutcomeRecorder(deliveries, bounces, stop)
-        self._preparing = WindowPreparation(gate, presses.sign, deliveries.carriers)
+        self._preparing = WindowPreparation(gate, presses.sign, deliveries.find_carriers)
         self.precedence = gate.precedence
         self.routes = gate.routes
 
@@ -95,11 +95,11 @@ class HandOver:
         left to the lease: the timekeeper finds what is to be done with it.
         """
         begun = time.monotonic()
-        claim = await self._deliveries.claim(batches, self._owner, facts.keys())
+        claim = await self._deliveries.claim_batches(batches, self._owner, facts.keys())
         if claim is None:
             return
         reach(CrashPoint.AFTER_CLAIM)
-        lease = ClaimLease(partial(self._deliveries.renew, claim.token), begun, claim.deadline, self._stop)
+        lease = ClaimLease(partial(self._deliveries.renew_lease, claim.token), begun, claim.deadline, self._stop)
         hold = ClaimRun(claim, lease, is_late)
         async with self._recorder.releasing_on_error(hold):
             hold.presses = await self._load_renderers(claim, facts)
@@ -117,7 +117,7 @@ class HandOver:
             await self._recorder.record_outcomes(hold)
             if not left or not await self._wait_for_deferred(hold, min(left.values()), hold.offered > offered):
                 return left
-            rows = await self._deliveries.read_again(hold.claim.token, list(left))
+            rows = await self._deliveries.reread_claimed(hold.claim.token, list(left))
             if not rows:
                 return {}
 
@@ -130,10 +130,10 @@ class HandOver:
         if new := known.keys() - presses.keys():
             told = {one.id: one for one in facts.values() if one is not None and one.id in new}
             if unknown := new - told.keys():
-                told |= await self._mailings.facts(list(unknown))
+                told |= await self._mailings.read_facts(list(unknown))
             for one in told.values():
                 here = self._presses.has_template(one)
-                source = None if here else await self._mailings.template_source(one.template_version)
+                source = None if here else await self._mailings.read_template_source(one.template_version)
                 try:
                     presses[one.id] = self._presses.add_renderer(one, source)
                 except (UnknownTemplate, TemplateError) as error:
@@ -142,7 +142,7 @@ class HandOver:
                 except Exception as error:
                     if trouble_of(error) is not Trouble.BUG:
                         raise
-                    await hold_rows_for_bug(self._deliveries, claim, claim.of(one.id), one, error)
+                    await hold_rows_for_bug(self._deliveries, claim, claim.rows_of_mailing(one.id), one, error)
         await load_member_names(self._mailings, claim.rows, presses.values())
         return presses
 
@@ -159,7 +159,7 @@ class HandOver:
             return True
         return False
 
-    async def _process_windows(self, hold: ClaimRun, rows: Sequence[Row]) -> dict[Key, datetime]:
+    async def _process_windows(self, hold: ClaimRun, rows: Sequence[DeliveryRow]) -> dict[Key, datetime]:
         """Takes rows window by window; returns those that are left in hand, and when they may go."""
         left = {_delivery_key(row): datetime.now(UTC) + ELSEWHERE for row in rows if row.mailing_id not in hold.presses}
         known = [row for row in rows if row.mailing_id in hold.presses] if left else rows
@@ -171,7 +171,7 @@ class HandOver:
             left |= await self._process_window(hold, window)
         return left
 
-    async def _process_window(self, hold: ClaimRun, rows: Sequence[Row]) -> dict[Key, datetime]:
+    async def _process_window(self, hold: ClaimRun, rows: Sequence[DeliveryRow]) -> dict[Key, datetime]:
         """Hands a window over; returns the rows that are left in hand. What had begun when it met a bug is in doubt."""
         begun: PreparedWindow | None = None
         try:
@@ -185,7 +185,9 @@ class HandOver:
             log.exception("a window met a bug", deliveries=len(rows), begun=begun is not None)
             return {} if begun else await self._process_rows_singly(hold, rows, error)
 
-    async def _process_rows_singly(self, hold: ClaimRun, rows: Sequence[Row], error: Exception) -> dict[Key, datetime]:
+    async def _process_rows_singly(
+        self, hold: ClaimRun, rows: Sequence[DeliveryRow], error: Exception
+    ) -> dict[Key, datetime]:
         """Tries each of several rows; a single one is held, and the others go on."""
         await self._recorder.record_outcomes(hold)
         if len(rows) == 1:
@@ -196,7 +198,7 @@ class HandOver:
             left |= await self._process_window(hold, [row])
         return left
 
-    async def _prepare_window(self, hold: ClaimRun, rows: Sequence[Row]) -> PreparedWindow:
+    async def _prepare_window(self, hold: ClaimRun, rows: Sequence[DeliveryRow]) -> PreparedWindow:
         """Prepares a window; outcomes do not wait for it longer than they may."""
         preparing = asyncio.ensure_future(
             self._preparing.prepare_window(rows, hold.presses, hold.fates, hold.barred, datetime.now(UTC))
@@ -241,7 +243,9 @@ class HandOver:
             prepared.steps, again = split_refused_steps(prepared.steps, refused)
             if again:
                 self._release_admission(prepared.admission, again)
-                fresh = await self._deliveries.read_again(hold.claim.token, [_delivery_key(step.row) for step in again])
+                fresh = await self._deliveries.reread_claimed(
+                    hold.claim.token, [_delivery_key(step.row) for step in again]
+                )
                 anew = await self._preparing.prepare_window(
                     fresh, hold.presses, hold.fates, hold.barred, datetime.now(UTC)
                 )
@@ -252,7 +256,7 @@ class HandOver:
         return None
 
     async def _send_window(
-        self, hold: ClaimRun, steps: Sequence[SendStep], admission: Admission
+        self, hold: ClaimRun, steps: Sequence[SendStep], admission: AdmittedMessages
     ) -> dict[Key, datetime]:
         """Each processor gets its share of a window, bulk mail apart from urgent; returns what was not offered."""
         shares: defaultdict[tuple[str, bool], list[int]] = defaultdict(list)
@@ -275,7 +279,7 @@ class HandOver:
         return left
 
     async def _send_to_processor(
-        self, hold: ClaimRun, steps: Sequence[SendStep], admission: Admission, urgent: bool
+        self, hold: ClaimRun, steps: Sequence[SendStep], admission: AdmittedMessages, urgent: bool
     ) -> list[Outcome]:
         """Hands messages to the processor that all of them are for, and says what it answered to who wants to know."""
         name, lane = steps[0].wanted.processor, steps[0].wanted.lane
@@ -304,7 +308,7 @@ class HandOver:
             hold.barred[key].add(name)
             hold.unable[key].add(name)
             if self._gate.routes.has_other_processor(step.press.policy, step.press.template.purpose, hold.unable[key]):
-                told[index] = Outcome(Result.UNSENT, status=outcome.status, text=outcome.text)
+                told[index] = Outcome(OutcomeKind.UNSENT, status=outcome.status, text=outcome.text)
                 hold.offered += 1  # the other one may take it at once
         return told
 
@@ -318,7 +322,7 @@ class HandOver:
         except Exception:
             log.exception("what came of a window could not be noted", processor=name, deliveries=len(steps))
 
-    def _send_refusal(self, wanted: Wanted, until: float) -> str | None:
+    def _send_refusal(self, wanted: SendRequest, until: float) -> str | None:
         """Why a message may not begin any more."""
         if time.monotonic() >= until:
             return "its token of a rate had run out"
@@ -328,7 +332,7 @@ class HandOver:
         )
 
     def _apply_outcomes(
-        self, hold: ClaimRun, steps: Sequence[SendStep], outcomes: Sequence[Outcome], admission: Admission
+        self, hold: ClaimRun, steps: Sequence[SendStep], outcomes: Sequence[Outcome], admission: AdmittedMessages
     ) -> dict[Key, datetime]:
         """Notes what came of a window, to be recorded; returns what was not offered."""
         now = datetime.now(UTC)
@@ -347,7 +351,7 @@ class HandOver:
         hold.note_own_moves(change.move for step, change in zip(steps, changes, strict=True) if step.row.shared)
         for step, outcome in zip(steps, outcomes, strict=True):
             self._gate.meter.record_reply(step.wanted.processor, step.wanted.domain, outcome)
-            if outcome.result is Result.UNSENT:
+            if outcome.result is OutcomeKind.UNSENT:
                 unsent.append(step)
                 hold.offered += outcome.trouble is not None  # another one may take it at once
         for result, n in Counter(outcome.result for outcome in outcomes).items():
@@ -363,7 +367,7 @@ class HandOver:
         """The messages that no processor takes which may have them: each refuses us with it, or lacks an extension."""
         found = set[Key]()
         for step, outcome in zip(steps, outcomes, strict=True):
-            if outcome.result is not Result.UNSENT:
+            if outcome.result is not OutcomeKind.UNSENT:
                 continue
             key = _delivery_key(step.row)
             if outcome.trouble and refuses_us(outcome):
@@ -378,15 +382,15 @@ class HandOver:
                 found.add(key)
         return found
 
-    def _release_admission(self, admission: Admission, steps: Sequence[DeliveryStep]) -> None:
+    def _release_admission(self, admission: AdmittedMessages, steps: Sequence[DeliveryStep]) -> None:
         """Messages that were admitted are not sent, at least not now."""
         if unsent := [step.wanted for step in steps if isinstance(step, SendStep)]:
             self._gate.meter.return_tokens(admission, unsent)
 
 
-def _delivery_key(row: Row) -> Key:
+def _delivery_key(row: DeliveryRow) -> Key:
     return row.mailing_id, row.recipient_id
 
 
 def _sender_address(step: SendStep) -> str:
-    return step.press.policy.sender(step.category)
+    return step.press.policy.sender_of(step.category)

@@ -17,10 +17,10 @@ from mailer.pipeline.urgent_first import URGENT
 from mailer.policy.identity import Identity
 from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import needs_second_person
-from mailer.ports.broker import Broker, Message, Received, publisher_of
+from mailer.ports.broker import Broker, BrokerMessage, ReceivedMessage, publisher_identity
 from mailer.ports.dead_letters import DeadKind
-from mailer.ports.mailings import Accepted, Mailings, NewMailing
-from mailer.ports.timekeeping import Due, Upkeep
+from mailer.ports.mailings import AcceptedMailing, MailingStore, NewMailing
+from mailer.ports.timekeeping import DueBatch, TimekeeperStore
 from mailer.ports.uuids import uuid7
 from mailer.rendering.template_library import Template
 from mailer.telemetry import TAKEN_IN, log
@@ -42,7 +42,7 @@ Apply = Callable[[AccountEvent, Identity], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class _ValidEvent:
-    received: Received
+    received: ReceivedMessage
     mailing: NewMailing
 
 
@@ -57,8 +57,8 @@ class Intake:
 
     def __init__(
         self,
-        mailings: Mailings,
-        upkeep: Upkeep,
+        mailings: MailingStore,
+        upkeep: TimekeeperStore,
         broker: Broker,
         overtime: HandOverTasks,
         policies: Mapping[str, Policy],
@@ -76,7 +76,7 @@ class Intake:
         self._apply = apply
         self._reader = EventReader()
 
-    async def accept_messages(self, lane: str, arrived: Sequence[Received]) -> None:
+    async def accept_messages(self, lane: str, arrived: Sequence[ReceivedMessage]) -> None:
         """Takes events in, hands small mailings over, publishes the batches of large ones, and settles the messages.
 
         What is said of accounts is done first, so that it holds for the mailings that arrived with it. Large events
@@ -88,11 +88,11 @@ class Intake:
             if len(received.message.body) > LARGE:
                 await self._process_messages(lane, [received])
 
-    async def _process_messages(self, lane: str, arrived: Sequence[Received]) -> None:
+    async def _process_messages(self, lane: str, arrived: Sequence[ReceivedMessage]) -> None:
         good: list[_ValidEvent] = []
         await self._register.refresh_rights()
         for received in arrived:
-            publisher = publisher_of(received.message)
+            publisher = publisher_identity(received.message)
             if publisher is None:
                 await self._refuse_message(lane, received, NOBODY, DeadKind.NOT_ALLOWED)
                 continue
@@ -107,7 +107,7 @@ class Intake:
                     _check_routing_key(received.message, event)
                     await self._apply(event, publisher)
                     TAKEN_IN.labels(lane, "accepted").inc()
-                    await received.ack()
+                    await received.acknowledge()
             except EventRefused as error:
                 await self._refuse_message(lane, received, str(error))
         with self._overtime.precedence.mark_running(urgent=lane in URGENT):
@@ -120,9 +120,9 @@ class Intake:
         TAKEN_IN.labels(lane, "known").inc(known)
         TAKEN_IN.labels(lane, "accepted").inc(len(accepted) - known)
         for item, _ in accepted:
-            await item.received.ack()
+            await item.received.acknowledge()
 
-    async def _validate_message(self, message: Message, event: MessageEvent, publisher: Identity) -> NewMailing:
+    async def _validate_message(self, message: BrokerMessage, event: MessageEvent, publisher: Identity) -> NewMailing:
         template = self._admit(event)
         _check_routing_key(message, event)
         if isinstance(event.to, Audience) and not await self._mailings.has_audience(event.brand, event.to.audience):
@@ -140,15 +140,17 @@ class Intake:
             template.source,
             policy.version,
             policy.controller.id,
-            policy.days,
+            policy.effective_days,
         )
 
-    async def _create_mailings(self, lane: str, good: Sequence[_ValidEvent]) -> list[tuple[_ValidEvent, Accepted]]:
+    async def _create_mailings(
+        self, lane: str, good: Sequence[_ValidEvent]
+    ) -> list[tuple[_ValidEvent, AcceptedMailing]]:
         """Together if possible; one by one if the database refuses one of them, so that it alone is refused."""
         if not good:
             return []
         try:
-            return list(zip(good, await self._mailings.accept([item.mailing for item in good]), strict=True))
+            return list(zip(good, await self._mailings.accept_mailings([item.mailing for item in good]), strict=True))
         except ValueError as error:
             if len(good) == 1:
                 await self._refuse_message(
@@ -158,8 +160,8 @@ class Intake:
         return [pair for item in good for pair in await self._create_mailings(lane, [item])]
 
     async def _refuse_reused_ids(
-        self, lane: str, accepted: Sequence[tuple[_ValidEvent, Accepted]]
-    ) -> list[tuple[_ValidEvent, Accepted]]:
+        self, lane: str, accepted: Sequence[tuple[_ValidEvent, AcceptedMailing]]
+    ) -> list[tuple[_ValidEvent, AcceptedMailing]]:
         """Refuses the events whose ids stand for other ones, and returns the rest."""
         for item, result in accepted:
             if result.differs:
@@ -167,28 +169,28 @@ class Intake:
         return [pair for pair in accepted if not pair[1].differs]
 
     async def _refuse_message(
-        self, lane: str, received: Received, reason: str, kind: DeadKind = DeadKind.REFUSED
+        self, lane: str, received: ReceivedMessage, reason: str, kind: DeadKind = DeadKind.REFUSED
     ) -> None:
         TAKEN_IN.labels(lane, "refused").inc()
         log.warning("event refused", lane=lane, message_id=received.message.message_id)
         await received.reject(reason, kind)
 
-    async def _start_hand_over(self, lane: str, accepted: Sequence[Accepted]) -> None:
+    async def _start_hand_over(self, lane: str, accepted: Sequence[AcceptedMailing]) -> None:
         """What fits one window is handed over here, together; what is larger goes to the lane's consumers."""
         for small in _group_into_windows([result for result in accepted if result.size <= WINDOW and result.batches]):
             batches = [batch for result in small for batch in result.batches]
             await self._overtime.hand_over(lane, batches, {result.mailing_id: result.facts for result in small})
         for result in accepted:
             if result.size > WINDOW and result.batches:
-                await publish_batches(self._broker, self._upkeep, [Due(batch, lane) for batch in result.batches])
+                await publish_batches(self._broker, self._upkeep, [DueBatch(batch, lane) for batch in result.batches])
 
 
-def _group_into_windows(results: Sequence[Accepted]) -> Iterator[list[Accepted]]:
+def _group_into_windows(results: Sequence[AcceptedMailing]) -> Iterator[list[AcceptedMailing]]:
     """Groups that fit a window each, by the order in which they came.
 
     A window is claimed by itself: a relay that is silent for minutes keeps what is claimed with it from the others.
     """
-    some, size = list[Accepted](), 0
+    some, size = list[AcceptedMailing](), 0
     for result in results:
         if size + result.size > WINDOW:
             yield some
@@ -199,7 +201,7 @@ def _group_into_windows(results: Sequence[Accepted]) -> Iterator[list[Accepted]]
         yield some
 
 
-def _check_routing_key(message: Message, event: MessageEvent | AccountEvent) -> None:
+def _check_routing_key(message: BrokerMessage, event: MessageEvent | AccountEvent) -> None:
     """Refuses what came by another queue than its own."""
     if message.routing_key != event.routing_key:
         raise EventRefused(
@@ -207,14 +209,14 @@ def _check_routing_key(message: Message, event: MessageEvent | AccountEvent) -> 
         )
 
 
-async def publish_batches(broker: Broker, upkeep: Upkeep, due: Sequence[Due], at_once: int = 100) -> None:
+async def publish_batches(broker: Broker, upkeep: TimekeeperStore, due: Sequence[DueBatch], at_once: int = 100) -> None:
     """Publishes batches on their lanes and notes what was confirmed. A crash in between repeats some: no harm."""
     for start in range(0, len(due), at_once):
         some = due[start : start + at_once]
-        messages = [Message(json.dumps({"batch": item.batch}).encode(), item.lane) for item in some]
-        publishing = (broker.publish(BATCHES, message) for message in messages)
+        messages = [BrokerMessage(json.dumps({"batch": item.batch}).encode(), item.lane) for item in some]
+        publishing = (broker.publish_message(BATCHES, message) for message in messages)
         failures = await asyncio.gather(*publishing, return_exceptions=True)
-        await upkeep.published([item.batch for item, failed in zip(some, failures, strict=True) if failed is None])
+        await upkeep.mark_published([item.batch for item, failed in zip(some, failures, strict=True) if failed is None])
         for failed in failures:
             if failed is not None:
                 raise failed

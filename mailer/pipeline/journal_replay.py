@@ -4,14 +4,14 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from uuid import UUID
 
 from mailer.pipeline.restore_marker import FileRestoreMarkers
-from mailer.ports.halts import Change, Halts
+from mailer.ports.halts import HaltStore, StandingChange
 from mailer.runtime.error_kinds import Trouble, trouble_of
 from mailer.telemetry import describe, log
 
 AT_ONCE = 500
 """Changes that are looked up by one statement."""
 
-Again = Callable[[Change], Awaitable[bool]]
+Again = Callable[[StandingChange], Awaitable[bool]]
 """Makes a change again, if it reduces what is sent; whether it did."""
 
 
@@ -23,7 +23,7 @@ class JournalReplay:
         again: makes one of them again.
     """
 
-    def __init__(self, halts: Halts, remembered: FileRestoreMarkers, again: Again) -> None:
+    def __init__(self, halts: HaltStore, remembered: FileRestoreMarkers, again: Again) -> None:
         self._halts = halts
         self._remembered = remembered
         self._again = again
@@ -33,7 +33,7 @@ class JournalReplay:
 
         Errors of the database come out, and then it is tried again.
         """
-        made, batch = 0, list[Change]()
+        made, batch = 0, list[StandingChange]()
         for change in self._remembered.remembered_changes():
             if change.lineage in lineages:
                 batch.append(change)
@@ -44,8 +44,8 @@ class JournalReplay:
         if made:
             log.warning("changes of standings that the database had lost were made again", changes=made)
 
-    async def _replay_changes(self, changes: Sequence[Change]) -> int:
-        made, lost = 0, await self._halts.lost(changes)
+    async def _replay_changes(self, changes: Sequence[StandingChange]) -> int:
+        made, lost = 0, await self._halts.find_lost_changes(changes)
         for change, stands in lost:
             if stands and await self._replay_change(change):
                 made += 1
@@ -54,7 +54,7 @@ class JournalReplay:
         await self._remembered.mark_replayed([change for change, _ in lost])
         return made
 
-    async def _replay_change(self, change: Change) -> bool:
+    async def _replay_change(self, change: StandingChange) -> bool:
         """Makes a change again. A bug costs this change, and no other one: the fence has to let go."""
         try:
             return await self._again(change)
@@ -65,7 +65,7 @@ class JournalReplay:
             return False
 
 
-def _log_lost_change(change: Change) -> None:
+def _log_lost_change(change: StandingChange) -> None:
     """Tells the operator of a change that is lost."""
     log.warning(
         "a change of a standing that the database has lost was not made again: see whether to make it by hand",

@@ -3,13 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from mailer.ports.deliveries import Row
-from mailer.ports.mailings import Mailings
+from mailer.ports.deliveries import DeliveryRow
+from mailer.ports.mailings import MailingStore
 from mailer.rendering.mailing import MailingRenderer
 from mailer.rendering.member_names import members_in
 
 
-async def load_member_names(mailings: Mailings, rows: Sequence[Row], presses: Iterable[MailingRenderer]) -> None:
+async def load_member_names(
+    mailings: MailingStore, rows: Sequence[DeliveryRow], presses: Iterable[MailingRenderer]
+) -> None:
     """Tells presses the names of the members of whom their mails speak.
 
     Args:

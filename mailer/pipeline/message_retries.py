@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from mailer.ports.broker import Received
+from mailer.ports.broker import ReceivedMessage
 from mailer.ports.dead_letters import DeadKind
 from mailer.runtime.error_kinds import Trouble, place_of, trouble_of
 from mailer.telemetry import IN_HAND, log
@@ -17,12 +17,12 @@ BUG_PAUSES = (0.1, 0.5)
 PASSING_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """The same where somebody was in the way, or a statement took too long."""
 
-Handle = Callable[[Sequence[Received]], Awaitable[None]]
-GiveUp = Callable[[Received, str, int], Awaitable[None]]
+Handle = Callable[[Sequence[ReceivedMessage]], Awaitable[None]]
+GiveUp = Callable[[ReceivedMessage, str, int], Awaitable[None]]
 """Ends a message that cannot be handled. It is told the last error's type and place, and how often it was tried."""
 
 
-async def dead_letter_message(received: Received, place: str, tries: int) -> None:
+async def dead_letter_message(received: ReceivedMessage, place: str, tries: int) -> None:
     """Makes a dead letter of a message that cannot be handled."""
     await received.reject(f"handling it failed {tries} times, at last with {place}", DeadKind.ERROR)
 
@@ -48,7 +48,7 @@ class MessageRetries:
         self._resting: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def handle_messages(self, arrived: Sequence[Received]) -> None:
+    async def handle_messages(self, arrived: Sequence[ReceivedMessage]) -> None:
         """Handles messages together; returns once each is settled, or tried again beside the others."""
         error = await self._handle_through_outages(arrived)
         if error is None:
@@ -72,11 +72,11 @@ class MessageRetries:
             for task in self._apart:
                 task.cancel()
 
-    async def _handle_through_outages(self, arrived: Sequence[Received]) -> Exception | None:
+    async def _handle_through_outages(self, arrived: Sequence[ReceivedMessage]) -> Exception | None:
         """Handles messages, however long a service is away; returns what else went wrong."""
         seconds = 1.0
         with _counted_in_hand(self._queue):
-            while open_ := [received for received in arrived if received.live]:
+            while open_ := [received for received in arrived if received.is_live]:
                 try:
                     await self._handle(open_)
                 except Exception as error:
@@ -95,13 +95,13 @@ class MessageRetries:
                         return None
         return None
 
-    async def _retry_message(self, received: Received, error: Exception) -> None:
+    async def _retry_message(self, received: ReceivedMessage, error: Exception) -> None:
         """Tries a message a few times more, then gives it up."""
         pauses = PASSING_PAUSES if trouble_of(error) is Trouble.PASSING else BUG_PAUSES
         with _counted_in_hand(self._queue):
             for seconds in pauses:
                 await self._wait_before_retry(seconds)
-                if self._closed or self._stop.is_set() or not received.live:
+                if self._closed or self._stop.is_set() or not received.is_live:
                     return
                 again = await self._handle_through_outages([received])
                 if again is None:
@@ -119,7 +119,7 @@ class MessageRetries:
         finally:
             self._resting.discard(task)
 
-    async def _give_up_message(self, received: Received, error: Exception, tries: int) -> None:
+    async def _give_up_message(self, received: ReceivedMessage, error: Exception, tries: int) -> None:
         """Gives a message up. Where even that fails, the broker counts how often it comes back."""
         log.error("a message is given up", queue=self._queue, tries=tries, exc_info=error)
         try:

@@ -6,7 +6,7 @@ from email.message import EmailMessage
 from typing import NamedTuple
 
 from mailer.policy.category import Category
-from mailer.ports.deliveries import Row
+from mailer.ports.deliveries import DeliveryRow
 from mailer.rendering.mailing import MailingRenderer
 
 _NO_MAILBOX = "nobody@any.invalid"
@@ -20,7 +20,7 @@ class NoticeText(NamedTuple):
     text: str
 
 
-def notice_text_for(press: MailingRenderer, row: Row, category: Category, now: int) -> NoticeText:
+def notice_text_for(press: MailingRenderer, row: DeliveryRow, category: Category, now: int) -> NoticeText:
     """The words that the mail would have had.
 
     Args:

@@ -11,14 +11,14 @@ from functools import partial
 from typing import Final, TypeVar
 from uuid import UUID
 
-from mailer.actions.bounce import Bounces, Judgement
+from mailer.actions.bounce import BounceJudge, RefusalJudgement
 from mailer.crash_points import CrashPoint, reach
 from mailer.pipeline.deduplication import Key
 from mailer.pipeline.delivery_moves import log_late_outcomes, move_unchanged_deliveries
 from mailer.pipeline.lease_renewal import ClaimLease
-from mailer.pipeline.transitions import DeliveryChange, DeliveryStep, SendStep, step_after_outcome
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.deliveries import Claim, Deliveries, LockWait, Move, Row, State
+from mailer.pipeline.transitions import DeliveryStep, SendStep, Transition, step_after_outcome
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliveryState, DeliveryStore, LockWait
 from mailer.rendering.mailing import MailingRenderer
 from mailer.runtime.error_kinds import Trouble, place_of, trouble_of
 from mailer.telemetry import log
@@ -29,7 +29,7 @@ JUDGE_SECONDS = 30.0
 """Refusals are judged through an outage for so long; their outcomes wait for it."""
 LOCK_SECONDS = 1.0
 """Outcomes wait so long for a standing that somebody is changing; then they are recorded by themselves."""
-_UNANSWERED: Final = Outcome(Result.UNSENT, text="the answer to its intent was lost")
+_UNANSWERED: Final = Outcome(OutcomeKind.UNSENT, text="the answer to its intent was lost")
 _T = TypeVar("_T")
 
 
@@ -53,9 +53,9 @@ class ClaimRun:
     lease: ClaimLease
     is_late: Callable[[], object]
     presses: Mapping[UUID, MailingRenderer] = field(default_factory=dict)
-    fates: dict[Key, State] = field(default_factory=dict)
-    pending: list[DeliveryChange] = field(default_factory=list)
-    judgements: list[Judgement] = field(default_factory=list)
+    fates: dict[Key, DeliveryState] = field(default_factory=dict)
+    pending: list[Transition] = field(default_factory=list)
+    judgements: list[RefusalJudgement] = field(default_factory=list)
     since: float = 0.0
     unsure: Sequence[DeliveryStep] = ()
     urgent: bool = False
@@ -63,7 +63,7 @@ class ClaimRun:
     barred: defaultdict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
     unable: defaultdict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
 
-    def note_own_moves(self, moves: Iterable[Move]) -> None:
+    def note_own_moves(self, moves: Iterable[DeliveryMove]) -> None:
         """Moves of deliveries to shared addresses, which others of the claim are decided by."""
         self.fates.update((move.key, move.to_state) for move in moves)
 
@@ -77,7 +77,7 @@ class OutcomeRecorder:
         stop: set when the worker is to end.
     """
 
-    def __init__(self, deliveries: Deliveries, bounces: Bounces, stop: asyncio.Event) -> None:
+    def __init__(self, deliveries: DeliveryStore, bounces: BounceJudge, stop: asyncio.Event) -> None:
         self._deliveries = deliveries
         self._bounces = bounces
         self._stop = stop
@@ -112,7 +112,7 @@ class OutcomeRecorder:
         hold.unsure = steps
         refused: frozenset[Key] | None = None
         with suppress(LockWait):
-            refused = await self._deliveries.move(
+            refused = await self._deliveries.commit_moves(
                 hold.claim.token,
                 [move for move, _ in both],
                 [entry for _, entries in both for entry in entries],
@@ -143,17 +143,20 @@ class OutcomeRecorder:
 
     async def finish_claim(self, hold: ClaimRun, until: datetime | None) -> None:
         """Ends a claim; what is left of it is due at `until`."""
-        finish = partial(self._deliveries.finish, hold.claim.token, until)
+        finish = partial(self._deliveries.finish_claim, hold.claim.token, until)
         await self._write_through_outage(hold, finish, lambda _: self._stop.is_set())
 
     async def judge_refusals(
-        self, hold: ClaimRun, processor: str, rows: Sequence[Row], outcomes: Sequence[Outcome]
+        self, hold: ClaimRun, processor: str, rows: Sequence[DeliveryRow], outcomes: Sequence[Outcome]
     ) -> None:
         """Judges a window's refusals. Where that fails, they are neither doubted nor believed.
 
         It is not tried for longer than a while: the lease is renewed meanwhile, and the outcomes wait.
         """
-        judge, until = partial(self._bounces.judge, processor, rows, outcomes), time.monotonic() + JUDGE_SECONDS
+        judge, until = (
+            partial(self._bounces.judge_refusals, processor, rows, outcomes),
+            time.monotonic() + JUDGE_SECONDS,
+        )
         try:
             hold.judgements.append(
                 await self._write_through_outage(hold, judge, lambda error: _is_bug(error) or time.monotonic() >= until)
@@ -191,7 +194,7 @@ class OutcomeRecorder:
         """Makes the addresses dead whose refusals are believed, now that their outcomes are recorded."""
         judgements, hold.judgements = hold.judgements, []
         for judgement in judgements:
-            await self._write_through_outage(hold, partial(self._bounces.bury, judgement))
+            await self._write_through_outage(hold, partial(self._bounces.suppress_addresses, judgement))
 
 
 def _is_bug(error: Exception) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from mailer.policy.policy_file import Policy
-from mailer.ports.partners import Partners, Webhook, WebhookRefused
+from mailer.ports.partners import PartnerSuppressions, Webhook, WebhookRefused
 from mailer.telemetry import log
 
 AT_ONCE = 1000
@@ -22,7 +22,7 @@ class PartnerSync:
         partners: the lists. post: passes them on. policies: by brand; they say which partners there are, and where.
     """
 
-    def __init__(self, partners: Partners, post: Webhook, policies: Mapping[str, Policy]) -> None:
+    def __init__(self, partners: PartnerSuppressions, post: Webhook, policies: Mapping[str, Policy]) -> None:
         self._partners = partners
         self._post = post
         self._policies = policies
@@ -45,14 +45,14 @@ class PartnerSync:
         async with asyncio.TaskGroup() as tasks:
             for brand, policy in self._policies.items():
                 for partner in policy.partners:
-                    if partner.push_url and partner.on(day):
+                    if partner.push_url and partner.holds_on(day):
                         tasks.create_task(self._post_suppressions(brand, partner.id, partner.push_url))
 
     async def _post_suppressions(self, brand: str, partner: str, url: str) -> None:
-        while new := await self._partners.unpushed(brand, partner, AT_ONCE):
+        while new := await self._partners.read_unsent(brand, partner, AT_ONCE):
             try:
                 await self._post(url, json.dumps(new.signed).encode())
             except WebhookRefused as refusal:
                 log.warning("a partner took no suppressions", brand=brand, partner=partner, why=str(refusal))
                 return
-            await self._partners.pushed(new.ids)
+            await self._partners.mark_sent(new.ids)

@@ -33,9 +33,9 @@ from mailer.policy.category import Lane
 from mailer.policy.decision import Hold, Send
 from mailer.policy.outcome import Outcome
 from mailer.policy.policy_file import Policy
-from mailer.ports.deliveries import NO_WAY_OUT, Carrier, Carries, Row, State
+from mailer.ports.deliveries import NO_WAY_OUT, CarryIntent, DeliveryRow, DeliveryState, TextCarrier
 from mailer.ports.processor import Processor
-from mailer.ports.rates import Admission, Wanted
+from mailer.ports.rates import AdmittedMessages, SendRequest
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.mailing import MailingRenderer, RenderedMessage, Sign
 from mailer.rendering.template_library import RenderError
@@ -110,11 +110,11 @@ class ProcessorChooser(Protocol):
 class RateAdmission(Protocol):
     """What the rates allow; see `pipeline.rates.RateLimiter`."""
 
-    async def admit_messages(self, wanted: Sequence[Wanted]) -> Admission:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
         """Which of these may go now."""
         ...
 
-    def return_tokens(self, admission: Admission, unsent: Sequence[Wanted]) -> None:
+    def return_tokens(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
         """Some of them were not offered."""
         ...
 
@@ -125,9 +125,9 @@ class RateAdmission(Protocol):
 
 _MOST_PAGED = 1000
 """Mailings that are remembered, so that ops are told of each once; with more, it begins anew."""
-_UNLIMITED = Admission((), inf)
-Carried = Callable[[Mapping[Key, tuple[bytes, bytes]]], Awaitable[dict[Key, Carrier]]]
-"""Finds who last carried a text to an address; see `ports.deliveries.Deliveries.carriers`."""
+_UNLIMITED = AdmittedMessages((), inf)
+Carried = Callable[[Mapping[Key, tuple[bytes, bytes]]], Awaitable[dict[Key, TextCarrier]]]
+"""Finds who last carried a text to an address; see `ports.deliveries.DeliveryStore.find_carriers`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class PreparedWindow:
 
     steps: list[DeliveryStep]
     left: dict[Key, datetime] = field(default_factory=dict)
-    admission: Admission = _UNLIMITED
+    admission: AdmittedMessages = _UNLIMITED
 
 
 class WindowPreparation:
@@ -175,9 +175,9 @@ class WindowPreparation:
 
     async def prepare_window(
         self,
-        rows: Sequence[Row],
+        rows: Sequence[DeliveryRow],
         presses: Mapping[UUID, MailingRenderer],
-        fates: Mapping[Key, State],
+        fates: Mapping[Key, DeliveryState],
         barred: Mapping[Key, Collection[str]],
         now: datetime,
     ) -> PreparedWindow:
@@ -211,7 +211,11 @@ class WindowPreparation:
         return prepared
 
     async def _resolve_duplicates(
-        self, prepared: PreparedWindow, drafts: Sequence[MessageDraft], fates: Mapping[Key, State], now: datetime
+        self,
+        prepared: PreparedWindow,
+        drafts: Sequence[MessageDraft],
+        fates: Mapping[Key, DeliveryState],
+        now: datetime,
     ) -> tuple[list[MessageDraft], dict[Key, Key]]:
         """Settles the drafts that are copies of what others carry.
 
@@ -239,12 +243,12 @@ class WindowPreparation:
                 behind[key] = first[place]
                 continue
             if key in texts:
-                draft.carries = Carries(*texts[key], carrier.n if carrier else 0)
+                draft.carries = CarryIntent(*texts[key], carrier.n if carrier else 0)
             going.append(draft)
         return going, behind
 
     def _decide_row(
-        self, row: Row, press: MailingRenderer, barred: Collection[str], now: datetime
+        self, row: DeliveryRow, press: MailingRenderer, barred: Collection[str], now: datetime
     ) -> DeliveryStep | MessageDraft | datetime:
         """What follows for a row at once; a draft, if it is to be sent; or the moment to look again."""
         if halt := self._gate.control.mailing_halt_reason(press.facts.brand, row.mailing_id):
@@ -289,7 +293,7 @@ class WindowPreparation:
     async def _admit_drafts(self, prepared: PreparedWindow, drafts: Sequence[MessageDraft], now: datetime) -> None:
         admission = prepared.admission = await self._gate.meter.admit_messages([draft.wanted for draft in drafts])
         going, date = list[tuple[MessageDraft, RenderedMessage]](), int(now.timestamp())
-        failed, held = list[Wanted](), Counter[tuple[UUID, str]]()
+        failed, held = list[SendRequest](), Counter[tuple[UUID, str]]()
         for number, (draft, granted) in enumerate(zip(drafts, admission.granted, strict=True)):
             if number % PRINTED_AT_ONCE == 0:
                 await asyncio.sleep(0)  # urgent mail must not wait for a whole window of bulk mail to be rendered
@@ -343,10 +347,10 @@ def _shared_text_key(draft: MessageDraft) -> Key:
 
 
 def _resolve_duplicate(
-    draft: MessageDraft, carrier: Carrier, fates: Mapping[Key, State], now: datetime
+    draft: MessageDraft, carrier: TextCarrier, fates: Mapping[Key, DeliveryState], now: datetime
 ) -> DeliveryStep | None:
     """Returns what follows for a draft whose text another recipient carries to its address; None: it may go itself."""
-    row = row_as_duplicate(draft.row, carrier, fates, now, each_told=not draft.send.category.optional)
+    row = row_as_duplicate(draft.row, carrier, fates, now, each_told=not draft.send.category.is_optional)
     if row is None:
         return None
     decision = decide_row(row, draft.press, now)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from mailer.policy.connection_trouble import DOWN, MISCONFIGURED, Trouble
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.connection_trouble import DOWN, MISCONFIGURED, ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import CLOSING
-from mailer.policy.smtp_replies import scrub
-from mailer.ports.processor_states import RelayState, RelayStates
+from mailer.policy.smtp_replies import scrub_reply
+from mailer.ports.processor_states import ProcessorState, ProcessorStates
 from mailer.telemetry import RELAY_STATE, log
 
 UNUSED: Final = "unused"
@@ -75,9 +75,9 @@ class ProcessorCondition:
 def is_unanswered(outcome: Outcome) -> bool:
     """Tells whether a processor took no responsibility, and refused no message: it is away, or does not want us."""
     match outcome.result:
-        case Result.UNSENT | Result.IN_DOUBT:
+        case OutcomeKind.UNSENT | OutcomeKind.IN_DOUBT:
             return True
-        case Result.DEFERRED:
+        case OutcomeKind.DEFERRED:
             return outcome.code in (None, CLOSING)
         case _:
             return False
@@ -85,7 +85,7 @@ def is_unanswered(outcome: Outcome) -> bool:
 
 def refuses_us(outcome: Outcome) -> bool:
     """Tells whether a processor that answers refused us, and so this message and perhaps no other one."""
-    return outcome.trouble is Trouble.REFUSED and outcome.code is not None
+    return outcome.trouble is ConnectionTrouble.REFUSED and outcome.code is not None
 
 
 def after_window(
@@ -102,12 +102,12 @@ def after_window(
     first = next((outcome for outcome in telling if outcome.trouble), None)
     if all(map(is_unanswered, telling)) and not (takes and all(map(refuses_us, telling))):
         # Lost connections say less than what a processor said of itself.
-        trouble = (first and first.trouble) or Trouble.LOST
-        return _condition_in_state(known, trouble.state, trouble.remedy, first or telling[0], now)
+        trouble = (first and first.trouble) or ConnectionTrouble.LOST
+        return _condition_in_state(known, trouble.relay_state, trouble.operator_remedy, first or telling[0], now)
     # What only some connections met, others made up for.
     denied = first and next((outcome for outcome in telling if refuses_us(outcome)), None)
     if denied is not None:
-        return _condition_in_state(known, REFUSES_SOME, Trouble.REFUSED.remedy, denied, now)
+        return _condition_in_state(known, REFUSES_SOME, ConnectionTrouble.REFUSED.operator_remedy, denied, now)
     if known.state == WORKING:
         return known
     if known.state in QUIET and known.seen is not None and now - known.seen < QUIET[known.state]:
@@ -129,14 +129,14 @@ def when_slow(known: ProcessorCondition, windows: int, seconds: float, now: date
     some = "1 window waits" if windows == 1 else f"{windows} windows wait"
     text = f"{some} for its answers, and none has ended for {seconds:.0f} seconds"
     return _condition_in_state(
-        known, SLOW, "look at its load, its queue and the way there", Outcome(Result.UNSENT, text=text), now
+        known, SLOW, "look at its load, its queue and the way there", Outcome(OutcomeKind.UNSENT, text=text), now
     )
 
 
 def _condition_in_state(
     known: ProcessorCondition, state: str, remedy: str, outcome: Outcome, now: datetime
 ) -> ProcessorCondition:
-    error = scrub(f"{outcome.code or ''} {outcome.text}")
+    error = scrub_reply(f"{outcome.code or ''} {outcome.text}")
     if known.state == state:
         return ProcessorCondition(state, known.since, error, now, known.times + 1, remedy)
     return ProcessorCondition(state, now, error, now, 1, remedy)
@@ -190,7 +190,7 @@ class ConditionReporter:
         worker: names this process. ready: says whether it can do its work.
     """
 
-    def __init__(self, known: ConditionSource, states: RelayStates, worker: str, ready: ReadinessReporter) -> None:
+    def __init__(self, known: ConditionSource, states: ProcessorStates, worker: str, ready: ReadinessReporter) -> None:
         self._known = known
         self._states = states
         self._worker = worker
@@ -224,7 +224,7 @@ class ConditionReporter:
                 RELAY_STATE.labels(name, known).set(known == state)
         await self._states.note_states(
             self._worker,
-            [RelayState(name, c.state, c.since, c.error, c.remedy, c.times) for name, c in conditions.items()],
+            [ProcessorState(name, c.state, c.since, c.error, c.remedy, c.times) for name, c in conditions.items()],
         )
         self._noted, self._noted_at = states, time.monotonic()
 

@@ -7,8 +7,8 @@ from mailer.accounts import AccountEvent
 from mailer.events import MessageEvent
 from mailer.policy.identity import ITSELF, Identity
 from mailer.policy.policy_file import Policy
-from mailer.policy.publisher_rights import PIPELINE, Publisher, ToPublish, ToSay, Wish, refusal
-from mailer.ports.publishers import Publishers
+from mailer.policy.publisher_rights import PIPELINE, AccountRight, Publisher, PublishRight, Wish, right_refusal
+from mailer.ports.publishers import PublisherStore
 
 PERIOD = 1.0
 """Seconds for which an answer counts: a revocation holds after them."""
@@ -24,8 +24,8 @@ def required_right(policies: Mapping[str, Policy], event: MessageEvent | Account
     if policy is None:
         return None
     if not isinstance(event, MessageEvent):
-        return ToSay(event.brand, event.account)
-    return ToPublish(event.brand, event.category, event.template) if event.category in policy.terms else None
+        return AccountRight(event.brand, event.account)
+    return PublishRight(event.brand, event.category, event.template) if event.category in policy.terms else None
 
 
 class PublisherRegister:
@@ -36,7 +36,7 @@ class PublisherRegister:
         clock: monotonic seconds.
     """
 
-    def __init__(self, publishers: Publishers, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, publishers: PublisherStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._publishers = publishers
         self._clock = clock
         self._known: Mapping[Identity, Publisher] = {}
@@ -62,10 +62,10 @@ class PublisherRegister:
         return problem
 
     def _find_refusal(self, identity: Identity, wish: Wish) -> str | None:
-        return refusal(identity, PIPELINE if identity == ITSELF else self._known.get(identity), wish)
+        return right_refusal(identity, PIPELINE if identity == ITSELF else self._known.get(identity), wish)
 
     async def _load_publishers(self) -> None:
         asked_at = self._clock()
-        self._known = await self._publishers.everybody()
+        self._known = await self._publishers.all_publishers()
         self._granted.clear()
         self._asked_at = asked_at

@@ -8,7 +8,7 @@ from mailer.ports.broker import Broker, BrokerUnavailable
 
 async def read_queue_depths(broker: Broker, queues: Sequence[str]) -> dict[str, int]:
     """The messages that wait in some queues, by queue. A queue is left out if it is missing, or the broker is away."""
-    told = await asyncio.gather(*(broker.depth(queue) for queue in queues), return_exceptions=True)
+    told = await asyncio.gather(*(broker.queue_depth(queue) for queue in queues), return_exceptions=True)
     depths = dict[str, int]()
     for queue, depth in zip(queues, told, strict=True):
         if isinstance(depth, int):

@@ -15,9 +15,9 @@ from math import inf
 from uuid import UUID
 
 from mailer.policy.category import Lane
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.pace import FLOOR, RESERVES, Look, Pace, pace_now, too_fast
-from mailer.ports.rates import Admission, Ask, Lease, Limit, Name, Tokens, Wanted
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.pace import FLOOR, RESERVES, ReplySample, SendingPace, current_pace, is_too_fast
+from mailer.ports.rates import AdmittedMessages, Name, RateLimit, RateStore, SendRequest, TokenLease, TokenRequest
 from mailer.rendering.headers import HeaderRefused, a_labels
 from mailer.telemetry import log
 
@@ -48,8 +48,10 @@ class LimitSnapshot:
         limits: those in force. paces: by processor and domain. now: an aware datetime.
     """
 
-    def __init__(self, limits: Sequence[Limit], paces: Mapping[tuple[str, str], Pace], now: datetime) -> None:
-        self.figures: dict[Name, int] = {limit.name: limit.n for limit in limits if limit.n is not None}
+    def __init__(
+        self, limits: Sequence[RateLimit], paces: Mapping[tuple[str, str], SendingPace], now: datetime
+    ) -> None:
+        self.figures: dict[Name, int] = {limit.limit_name: limit.n for limit in limits if limit.n is not None}
         by: dict[str, defaultdict[str, list[Name]]] = defaultdict(lambda: defaultdict(list))
         for name in self.figures:
             by[name[0]][name[1]].append(name)
@@ -57,12 +59,12 @@ class LimitSnapshot:
         self._mailings = {UUID(key): names for key, names in by["mailing"].items()}
         self._paces: dict[tuple[str, str], Name] = {}
         for (processor, domain), pace in paces.items():
-            if current := pace_now(pace, now):
+            if current := current_pace(pace, now):
                 name = self._paces[processor, domain] = "pace", f"{processor} {domain}", "second"
                 self.figures[name] = int(current)
         self._by_domain = bool(self._domains or self._paces)
 
-    def limits_of(self, one: Wanted) -> list[Name]:
+    def limits_of(self, one: SendRequest) -> list[Name]:
         """The limits that concern a message."""
         names = [
             *self._processors.get(one.processor, ()),
@@ -112,7 +114,7 @@ class TokenBucket:
         missing = need - self.tokens if self.is_fresh(now) else need
         return missing + int(min(rate * AHEAD, figure / FAIR))
 
-    def add_tokens(self, lease: Lease, wanted: int, asked_at: float) -> None:
+    def add_tokens(self, lease: TokenLease, wanted: int, asked_at: float) -> None:
         """Puts leased tokens in. Those that end at another time than the new ones are dropped."""
         ends = asked_at + lease.seconds
         if self.until == lease.ends:
@@ -134,23 +136,23 @@ class RateLimiter:
         tokens: the limits. worker: names this process among those that are throttled.
     """
 
-    def __init__(self, tokens: Tokens, worker: str) -> None:
+    def __init__(self, tokens: RateStore, worker: str) -> None:
         self._tokens = tokens
         self._worker = worker
         self._snapshot = LimitSnapshot((), {}, datetime.min.replace(tzinfo=UTC))
         self._read_at = -inf
         self._pots: dict[Lane, dict[Name, TokenBucket]] = {lane: {} for lane in Lane}
         self._leasing = {lane: asyncio.Lock() for lane in Lane}
-        self._answers: defaultdict[tuple[str, str], Look] = defaultdict(Look)
-        self._looks: deque[Mapping[tuple[str, str], Look]] = deque(maxlen=LOOKS)
+        self._answers: defaultdict[tuple[str, str], ReplySample] = defaultdict(ReplySample)
+        self._looks: deque[Mapping[tuple[str, str], ReplySample]] = deque(maxlen=LOOKS)
 
-    async def admit_messages(self, wanted: Sequence[Wanted]) -> Admission:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
         """Takes a token of every limit that concerns a message, for as many of the messages as there are."""
         if time.monotonic() - self._read_at > OLDEST:
             await self.reload_limits()
         snapshot = self._snapshot
         if not snapshot.figures:
-            return Admission((True,) * len(wanted), inf)
+            return AdmittedMessages((True,) * len(wanted), inf)
         concerned = [snapshot.limits_of(one) for one in wanted]
         needs: dict[Lane, dict[Name, int]] = {}
         for one, names in zip(wanted, concerned, strict=True):
@@ -161,7 +163,7 @@ class RateLimiter:
             await self._lease_missing(lane, needed, snapshot.figures)
         return self._take_tokens(wanted, concerned)
 
-    def return_tokens(self, admission: Admission, unsent: Sequence[Wanted]) -> None:
+    def return_tokens(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
         """Some of what an admission granted was not offered: what its tokens are worth still is used for others."""
         for one in unsent:
             for name in self._snapshot.limits_of(one):
@@ -171,12 +173,12 @@ class RateLimiter:
 
     def record_reply(self, processor: str, domain: str, outcome: Outcome) -> None:
         """Watches for replies that ask for a slower pace."""
-        if outcome.result is not Result.UNSENT:
-            self._answers[processor, _canonical_domain(domain)].note(outcome)
+        if outcome.result is not OutcomeKind.UNSENT:
+            self._answers[processor, _canonical_domain(domain)].count_reply(outcome)
 
     async def reload_limits(self) -> None:
         """Reads what is limited now."""
-        limits, paces = await self._tokens.in_force()
+        limits, paces = await self._tokens.limits_in_force()
         before, self._snapshot = self._snapshot.figures, LimitSnapshot(limits, paces, datetime.now(UTC))
         self._read_at = time.monotonic()
         figures = self._snapshot.figures
@@ -219,7 +221,7 @@ class RateLimiter:
             for _ in range(ROUNDS):
                 now = time.monotonic()
                 asks = [
-                    Ask(
+                    TokenRequest(
                         name,
                         self._bucket_for(lane, name).tokens_to_lease(needs[name], figures[name], now),
                         figures[name],
@@ -230,14 +232,14 @@ class RateLimiter:
                 if not asks:
                     return
                 wanted = {ask.name: ask.wanted for ask in asks}
-                for lease in await self._tokens.lease(asks):
+                for lease in await self._tokens.lease_tokens(asks):
                     self._bucket_for(lane, lease.name).add_tokens(lease, wanted[lease.name], now)
 
     def _missing_tokens(self, lane: Lane, needs: Mapping[Name, int]) -> list[Name]:
         now = time.monotonic()
         return [name for name, need in needs.items() if self._bucket_for(lane, name).needs_refill(need, now)]
 
-    def _take_tokens(self, wanted: Sequence[Wanted], concerned: Sequence[Sequence[Name]]) -> Admission:
+    def _take_tokens(self, wanted: Sequence[SendRequest], concerned: Sequence[Sequence[Name]]) -> AdmittedMessages:
         """Gives each message a token of all its limits, or of none."""
         now, until = time.monotonic(), inf
         granted: list[bool] = []
@@ -254,7 +256,7 @@ class RateLimiter:
                 pot.taken += 1
                 pot.used = now
                 until = min(until, pot.ends)
-        return Admission(granted, until, min(again, default=None), now)
+        return AdmittedMessages(granted, until, min(again, default=None), now)
 
     async def _return_unused(self, before: float) -> None:
         """Gives back what was not used since a moment, of windows that go on; seconds pass too soon for that."""
@@ -265,24 +267,24 @@ class RateLimiter:
                     unused.append((name, pot.start, pot.tokens))
                     pot.tokens = 0
         if unused:
-            await self._tokens.give_back(unused)
+            await self._tokens.return_tokens(unused)
 
     async def _lower_paces(self) -> None:
-        answers, self._answers = self._answers, defaultdict(Look)
+        answers, self._answers = self._answers, defaultdict(ReplySample)
         self._looks.append(answers)
         rates = []
         for (processor, domain), latest in answers.items():
-            if not latest.throttled:
+            if not latest.has_throttling:
                 continue
             looks = [look[processor, domain] for look in self._looks if (processor, domain) in look]
             replies = sum(look.replies for look in looks)
             rate = replies / (len(looks) * PERIOD)
-            if too_fast(looks) and rate > 2 * FLOOR:
+            if is_too_fast(looks) and rate > 2 * FLOOR:
                 shown = domain if replies >= MANY else "a small one"
                 log.warning("slowing down", processor=processor, domain=shown, rate=round(rate, 1))
                 rates.append((processor, domain, rate))
         if rates:
-            await self._tokens.slow_down(rates, self._worker)
+            await self._tokens.lower_paces(rates, self._worker)
 
 
 def _canonical_domain(domain: str) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from mailer.pipeline.routing import NoRoute
 from mailer.pipeline.transitions import decide_row
 from mailer.policy.decision import Divert, Hold, Send, Suppress
-from mailer.ports.deliveries import Deliveries, Row
+from mailer.ports.deliveries import DeliveryRow, DeliveryStore
 from mailer.rendering.mailing import MailingRenderer
 
 _AT_ONCE: Final = 5000
@@ -35,7 +35,7 @@ class ReleasePreview:
         """All recipients."""
         return self.mail + self.diverted.total() + self.suppressed.total() + self.unrouted.total()
 
-    def count_recipient(self, row: Row, press: MailingRenderer, route: NoRoute | None, now: datetime) -> None:
+    def count_recipient(self, row: DeliveryRow, press: MailingRenderer, route: NoRoute | None, now: datetime) -> None:
         """Counts one recipient."""
         match decide_row(row, press, now):
             case Divert(channel=channel, reason=reason):
@@ -49,7 +49,7 @@ class ReleasePreview:
 
 
 async def preview_release(
-    deliveries: Deliveries, press: MailingRenderer, route: NoRoute | None, now: datetime
+    deliveries: DeliveryStore, press: MailingRenderer, route: NoRoute | None, now: datetime
 ) -> ReleasePreview:
     """Decides about each recipient that waits, as the hand-over would; nothing is changed.
 
@@ -60,7 +60,7 @@ async def preview_release(
         now: an aware datetime.
     """
     foreseen, after = ReleasePreview(), 0
-    while rows := await deliveries.waiting(press.facts.id, after, _AT_ONCE):
+    while rows := await deliveries.list_queued(press.facts.id, after, _AT_ONCE):
         after = rows[-1].recipient_id
         for row in rows:
             foreseen.count_recipient(row, press, route, now)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from mailer.pipeline.commit_traces import SECONDS_KEPT, CommitTraces
 from mailer.pipeline.standing_journal import StandingJournal
-from mailer.ports.halts import Change, Memory, MemoryClosed, Trace
+from mailer.ports.halts import CommitTrace, RestoreMarker, RestoreMarkerUnreadable, StandingChange
 from mailer.runtime.private_files import private, private_folder
 from mailer.telemetry import log
 
@@ -25,7 +25,7 @@ MOST_UNWRITTEN = 10_000
 
 
 class FileRestoreMarkers:
-    """Implements `ports.halts.Vault` and `ports.halts.Notes` for all processes of a machine.
+    """Implements `ports.halts.RestoreMarkerStore` and `ports.halts.CommitNotes` for all processes of a machine.
 
     In `database.json` is the newest seal that any of them has seen, in `seen/` what each of them has committed. Where
     the folder takes nothing, each remembers for itself as long as it runs.
@@ -40,19 +40,19 @@ class FileRestoreMarkers:
         self._journal = StandingJournal(folder / "seen", self._traces.id)
         self.id = self._traces.id
         self._lineage: UUID | None = None
-        self._unwritten = deque[Change]()
+        self._unwritten = deque[StandingChange]()
         self._is_kept = False
         self._is_failing = False
         # One thread: when a task of it has its turn, whatever an earlier one took along is on disk.
         self._disk = ThreadPoolExecutor(1, "disk")
 
-    def read(self) -> Memory | None:
+    def read_marker(self) -> RestoreMarker | None:
         """See the port."""
         try:
             seen = json.loads(self._file.read_text("utf-8"))
-            memory = Memory(UUID(seen["lineage"]), int(seen["seal"]), str(seen["digest"]))
+            memory = RestoreMarker(UUID(seen["lineage"]), int(seen["seal"]), str(seen["digest"]))
             fresh = time.time() - self._file.stat().st_mtime < SECONDS_KEPT
-            return memory if fresh else Memory(memory.lineage)
+            return memory if fresh else RestoreMarker(memory.lineage)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -60,9 +60,9 @@ class FileRestoreMarkers:
             log.warning("what was seen of the database cannot be read", file=str(self._file), error=why)
             return None
 
-    def write(self, memory: Memory, instead_of: Collection[UUID]) -> None:
+    def write_marker(self, memory: RestoreMarker, instead_of: Collection[UUID]) -> None:
         """See the port."""
-        known = self.read()
+        known = self.read_marker()
         older = known is None or (known.lineage == memory.lineage and known.seal < memory.seal)
         if not older and known is not None and known.lineage not in instead_of:
             return
@@ -77,46 +77,46 @@ class FileRestoreMarkers:
             opened.write(body)
         fresh.replace(self._file)
 
-    def begin(self, lineage: UUID) -> None:
+    def begin_lineage(self, lineage: UUID) -> None:
         """See the port."""
         self._is_kept = False
         if lineage != self._lineage:
             self._lineage = lineage
             self._try_write(partial(self._traces.begin_lineage, lineage))
 
-    def note(self, writer: UUID, n: int) -> None:
+    def note_entry(self, writer: UUID, n: int) -> None:
         """See the port."""
         if not self._is_kept:
             self._try_write(partial(self._traces.note_entry, writer, n))
 
-    async def settle(self, changes: Sequence[Change]) -> None:
+    async def record_changes(self, changes: Sequence[StandingChange]) -> None:
         """See the port. Those who answer at the same time share a write."""
         self._unwritten.extend(replace(change, lineage=self._lineage) for change in changes)
         await self._write_with_timeout(self._write_journal)
 
-    async def sync(self) -> None:
+    async def sync_to_disk(self) -> None:
         """See the port."""
         if not self._traces.is_synced:
             await self._write_with_timeout(self._traces.sync_to_disk)
 
-    def traces(self) -> Sequence[Trace]:
+    def read_traces(self) -> Sequence[CommitTrace]:
         """See the port."""
         return self._traces.read_traces()
 
-    def check_off(self, ended: Collection[UUID]) -> None:
+    def forget_traces(self, ended: Collection[UUID]) -> None:
         """See the port."""
         self._traces.forget_traces(frozenset(ended))
 
-    def keep(self) -> None:
+    def keep_as_evidence(self) -> None:
         """See the port."""
         self._is_kept = True
 
-    async def mark_replayed(self, changes: Sequence[Change]) -> None:
+    async def mark_replayed(self, changes: Sequence[StandingChange]) -> None:
         """These were lost and have been seen to: `remembered_changes` has them no more."""
         if changes:
             await self._write_with_timeout(partial(self._journal.mark_replayed, changes))
 
-    def remembered_changes(self) -> Iterator[Change]:
+    def remembered_changes(self) -> Iterator[StandingChange]:
         """The changes of standings that this machine's processes have made in the last 25 days.
 
         Raises:
@@ -125,7 +125,7 @@ class FileRestoreMarkers:
         try:
             yield from self._journal.read_changes()
         except PermissionError as error:
-            raise MemoryClosed(self._error_text(error)) from error
+            raise RestoreMarkerUnreadable(self._error_text(error)) from error
 
     def close(self) -> None:
         """Ends: what this process has noted stays."""

@@ -21,9 +21,9 @@ from mailer.pipeline.processor_conditions import (
     when_slow,
 )
 from mailer.policy.category import Lane
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy
-from mailer.policy.processor_rules import Handover, refusal
+from mailer.policy.processor_rules import ProcessorUse, processor_refusal
 from mailer.ports.processor import Processor
 
 NOT_ALLOWED: Final = timedelta(minutes=15)
@@ -111,7 +111,7 @@ class _KnownProcessor:
         denied = [whose for whose, outcome in told if outcome.trouble and refuses_us(outcome)]
         if denied or self.refused:
             for index, (whose, outcome) in enumerate(zip(recipients, outcomes, strict=True)):
-                if outcome.result is Result.ACCEPTED:
+                if outcome.result is OutcomeKind.ACCEPTED:
                     self.refused.pop(whose, None)
                     self.taken_from[sender(index)] = now
             if len(self.refused) >= MOST_REFUSED:
@@ -256,11 +256,11 @@ class ProcessorRoutes:
             recipients: the ids of those whose messages these were.
             sender: whom a message is from, by its place in the window.
         """
-        telling = [outcome for outcome in outcomes if outcome.result is not Result.UNSENT or outcome.trouble]
+        telling = [outcome for outcome in outcomes if outcome.result is not OutcomeKind.UNSENT or outcome.trouble]
         if not telling:
             return
         relay, now = self._relays[name], self._clock()
-        if any(outcome.result is Result.ACCEPTED for outcome in telling):
+        if any(outcome.result is OutcomeKind.ACCEPTED for outcome in telling):
             relay.taken_at = now
             relay.denied.clear()
         lost = all(map(is_unanswered, telling))
@@ -363,8 +363,8 @@ class ProcessorRoutes:
         for processor in self._processors.values():
             if processor.purposes is not None and purpose not in processor.purposes:
                 continue
-            handover = Handover(processor.name, processor.country, processor.outside, purpose, self._day)
-            if refused := refusal(policy, handover):
+            handover = ProcessorUse(processor.name, processor.country, processor.outside, purpose, self._day)
+            if refused := processor_refusal(policy, handover):
                 refusals.append(refused)
                 continue
             relay = self._relays[processor.name]

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from mailer.pipeline.commit_traces import SECONDS_KEPT
-from mailer.ports.halts import Change, Head
+from mailer.ports.halts import Head, StandingChange
 from mailer.runtime.private_files import private, private_folder
 from mailer.telemetry import log
 
@@ -32,7 +32,7 @@ class StandingJournal:
         self._folder = folder
         self._id = id
 
-    def append_changes(self, changes: Sequence[Change]) -> None:
+    def append_changes(self, changes: Sequence[StandingChange]) -> None:
         """Returns once the changes are on disk.
 
         Raises:
@@ -40,7 +40,7 @@ class StandingJournal:
         """
         self._append_lines([asdict(change) for change in changes])
 
-    def mark_replayed(self, changes: Sequence[Change]) -> None:
+    def mark_replayed(self, changes: Sequence[StandingChange]) -> None:
         """Notes that changes which were lost have been made again, or cannot be: `read_changes` has them no more.
 
         Raises:
@@ -48,15 +48,15 @@ class StandingJournal:
         """
         self._append_lines([{"ticked_off": [change.writer, change.n]} for change in changes])
 
-    def read_changes(self) -> Iterator[Change]:
+    def read_changes(self) -> Iterator[StandingChange]:
         """The changes that are kept, of all processes of the machine, oldest day first.
 
         Raises:
             OSError: they cannot be read; nobody knows what there is to make again.
         """
-        ticked_off = {said for said in self._parse_lines() if not isinstance(said, Change)}
+        ticked_off = {said for said in self._parse_lines() if not isinstance(said, StandingChange)}
         for said in self._parse_lines():
-            if isinstance(said, Change) and said.entry not in ticked_off:
+            if isinstance(said, StandingChange) and said.ledger_entry_id not in ticked_off:
                 yield said
 
     def _append_lines(self, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -74,7 +74,7 @@ class StandingJournal:
             _sync_folder(self._folder)
             self._delete_old_files()
 
-    def _parse_lines(self) -> Iterator[Change | Head]:
+    def _parse_lines(self) -> Iterator[StandingChange | Head]:
         """Each change, and each entry that was ticked off; a line that is neither costs only itself."""
         for file in self._journal_files():
             for number, line in enumerate(file.read_text("utf-8", "replace").splitlines(), 1):
@@ -103,13 +103,13 @@ def _is_last_line_cut(descriptor: int) -> bool:
     return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
 
 
-def _parse_change(said: dict[str, Any]) -> Change | Head:
+def _parse_change(said: dict[str, Any]) -> StandingChange | Head:
     if "ticked_off" in said:
         writer, n = said["ticked_off"]
         return UUID(writer), int(n)
     lineage = UUID(said["lineage"]) if said["lineage"] else None
     values = {name: datetime.fromisoformat(said[name]) for name in ("at", "known_since")}
-    return Change(**{**said, **values, "writer": UUID(said["writer"]), "lineage": lineage})
+    return StandingChange(**{**said, **values, "writer": UUID(said["writer"]), "lineage": lineage})
 
 
 def _sync_folder(folder: Path) -> None:

@@ -19,9 +19,9 @@ from mailer.policy.frequency_counts import LONGEST_DAYS
 from mailer.ports.broker import Broker, BrokerUnavailable, Unroutable
 from mailer.ports.database_errors import DatabaseAway
 from mailer.ports.dead_letters import DAYS_KEPT
-from mailer.ports.deliveries import IN_DOUBT, Deliveries, Move, State
-from mailer.ports.ledger_entry import Entry
-from mailer.ports.timekeeping import Due, Ending, Open, Stale, Upkeep
+from mailer.ports.deliveries import IN_DOUBT, DeliveryMove, DeliveryState, DeliveryStore
+from mailer.ports.ledger_entry import LedgerEntry
+from mailer.ports.timekeeping import DueBatch, EndingMailing, OpenDelivery, OrphanedDelivery, TimekeeperStore
 from mailer.runtime.error_kinds import Trouble, trouble_of
 from mailer.telemetry import DOUBTED, LAST_TICK, log
 
@@ -51,7 +51,9 @@ class Timekeeper:
         copies: of a mandatory mail that may have gone out, until it waits for a person.
     """
 
-    def __init__(self, upkeep: Upkeep, deliveries: Deliveries, broker: Broker, copies: int = COPIES) -> None:
+    def __init__(
+        self, upkeep: TimekeeperStore, deliveries: DeliveryStore, broker: Broker, copies: int = COPIES
+    ) -> None:
         self._upkeep = upkeep
         self._deliveries = deliveries
         self._broker = broker
@@ -77,7 +79,7 @@ class Timekeeper:
         """
         steps: list[Callable[[], Awaitable[object]]] = [
             self._resolve_orphans,
-            partial(self._upkeep.give_back, AT_ONCE),
+            partial(self._upkeep.end_expired_claims, AT_ONCE),
             self._cut_batches,
             self._publish_batches,
             self._end_mailings,
@@ -86,15 +88,15 @@ class Timekeeper:
         rarely = time.monotonic() >= self._rarely_at
         if rarely:
             steps += [
-                self._upkeep.partitions,
-                self._upkeep.fold,
-                partial(self._upkeep.lapse, AT_ONCE),
-                partial(self._upkeep.forget_sends, LONGEST_DAYS),
-                self._upkeep.forget_rates,
-                partial(self._upkeep.forget_letters, DAYS_KEPT),
-                self._upkeep.forget_wishes,
-                partial(self._upkeep.end_erasures, AT_ONCE),
-                self._upkeep.seal,
+                self._upkeep.create_partitions,
+                self._upkeep.fold_counters,
+                partial(self._upkeep.end_expired_suppressions, AT_ONCE),
+                partial(self._upkeep.delete_old_send_counts, LONGEST_DAYS),
+                self._upkeep.delete_old_rate_windows,
+                partial(self._upkeep.delete_old_dead_letters, DAYS_KEPT),
+                self._upkeep.delete_old_requests,
+                partial(self._upkeep.finish_erasures, AT_ONCE),
+                self._upkeep.seal_ledger,
             ]
         done = 0
         for step in steps:
@@ -113,13 +115,13 @@ class Timekeeper:
     async def _cut_batches(self) -> None:
         cut = AT_ONCE
         while cut == AT_ONCE:
-            cut = await self._upkeep.batch_due(AT_ONCE)
+            cut = await self._upkeep.batch_due_deliveries(AT_ONCE)
             if cut:
                 reach(CrashPoint.IN_TIMEKEEPER)
 
     async def _publish_batches(self) -> None:
         """What was never published, and what got lost; one timekeeper at a time, so that nothing is published twice."""
-        async with self._upkeep.alone() as alone:
+        async with self._upkeep.lock_publishing() as alone:
             if alone:
                 failed = await self._publish_unpublished()
                 await self._republish_lost(failed)
@@ -128,8 +130,8 @@ class Timekeeper:
         """Publishes what never was; returns the lanes whose queue did not take it."""
         failed = set[str]()
         for _ in range(ROUNDS):
-            due = defaultdict[str, list[Due]](list)
-            for item in await self._upkeep.unpublished(PUBLISHED_AT_ONCE):
+            due = defaultdict[str, list[DueBatch]](list)
+            for item in await self._upkeep.unpublished_batches(PUBLISHED_AT_ONCE):
                 due[item.lane].append(item)
             failed |= await self._publish_lanes({lane: due[lane] for lane in due if lane not in failed})
             if all(len(due[lane]) < PUBLISHED_AT_ONCE for lane in due.keys() - failed):
@@ -144,9 +146,9 @@ class Timekeeper:
         if unknown := queues.values() - depths.keys():
             log.warning("batches wait: it cannot be told how many are in their queues", queues=sorted(unknown))
         idle = [lane for lane, queue in queues.items() if depths.get(queue) == 0]
-        await self._publish_lanes({lane: await self._upkeep.lost(lane, LOST_AFTER, AT_ONCE) for lane in idle})
+        await self._publish_lanes({lane: await self._upkeep.lost_batches(lane, LOST_AFTER, AT_ONCE) for lane in idle})
 
-    async def _publish_lanes(self, due: Mapping[str, Sequence[Due]]) -> set[str]:
+    async def _publish_lanes(self, due: Mapping[str, Sequence[DueBatch]]) -> set[str]:
         """Publishes batches, each lane by itself; returns the lanes whose queue did not take them."""
         publishing = (publish_batches(self._broker, self._upkeep, some) for some in due.values())
         results = await asyncio.gather(*publishing, return_exceptions=True)
@@ -162,38 +164,38 @@ class Timekeeper:
     async def _end_mailings(self) -> None:
         """Ends what is open of cancelled mailings, in passes over their deliveries, until nothing of them is left."""
         until = time.monotonic() + ENDING_SECONDS
-        await _run_steps(self._end_mailing(mailing, until) for mailing in await self._upkeep.ending(AT_ONCE))
+        await _run_steps(self._end_mailing(mailing, until) for mailing in await self._upkeep.ending_mailings(AT_ONCE))
 
-    async def _end_mailing(self, mailing: Ending, until: float) -> None:
+    async def _end_mailing(self, mailing: EndingMailing, until: float) -> None:
         """Ends what is open of a mailing, as far as there is time (`time.monotonic()`)."""
         while time.monotonic() < until and await self._end_next_deliveries(mailing):
             continue
 
-    async def _end_next_deliveries(self, mailing: Ending) -> bool:
+    async def _end_next_deliveries(self, mailing: EndingMailing) -> bool:
         """One step of a pass; whether there may be another. What a worker holds is met by a later pass."""
         after = self._ended_to.pop(mailing.mailing_id, 0)
-        some = await self._upkeep.open_of(mailing.mailing_id, after, AT_ONCE)
+        some = await self._upkeep.open_deliveries_of(mailing.mailing_id, after, AT_ONCE)
         if some:
             await move_unchanged_deliveries(self._deliveries, None, [_ending_move(mailing, item) for item in some])
         if len(some) < AT_ONCE:
-            await self._upkeep.sweep(mailing.mailing_id)
+            await self._upkeep.delete_empty_batches(mailing.mailing_id)
             return False
         self._ended_to[mailing.mailing_id] = some[-1].recipient_id
         return True
 
     async def _resolve_orphans(self) -> None:
         """What somebody intended who is gone is in doubt; then optional mail ends, and mandatory mail goes again."""
-        stale = defaultdict[UUID | None, list[Stale]](list)
-        for item in await self._upkeep.stale(AT_ONCE):
+        stale = defaultdict[UUID | None, list[OrphanedDelivery]](list)
+        for item in await self._upkeep.orphaned_deliveries(AT_ONCE):
             stale[item.claim].append(item)
         await _run_steps(self._move_stale(some) for some in stale.values())
 
-    async def _move_stale(self, stale: Sequence[Stale]) -> None:
+    async def _move_stale(self, stale: Sequence[OrphanedDelivery]) -> None:
         now = datetime.now(UTC)
         resolved = [_orphan_move(item, now, self._copies) for item in stale]
         await move_unchanged_deliveries(self._deliveries, stale[0].claim, resolved)
         _log_doubtful_mail(
-            Counter(move.mailing_id for move, _ in resolved if move.to_state is State.HELD), self._copies
+            Counter(move.mailing_id for move, _ in resolved if move.to_state is DeliveryState.HELD), self._copies
         )
 
 
@@ -231,35 +233,37 @@ def _log_doubtful_mail(held: Mapping[UUID, int], copies: int) -> None:
         )
 
 
-def _orphan_move(item: Stale, now: datetime, copies: int) -> tuple[Move, tuple[Entry]]:
+def _orphan_move(item: OrphanedDelivery, now: datetime, copies: int) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
     """Intended becomes in doubt; in doubt becomes failed (optional: at most once) or is tried again (mandatory)."""
     due_at: datetime | None = now
-    if item.state is State.INTENDED:
-        to_state, reason, from_reason = State.IN_DOUBT, "owner_lost", ""
-    elif CATEGORIES[item.category].optional:
-        to_state, reason, from_reason, due_at = State.FAILED, "in_doubt", item.reason, None
+    if item.state is DeliveryState.INTENDED:
+        to_state, reason, from_reason = DeliveryState.IN_DOUBT, "owner_lost", ""
+    elif CATEGORIES[item.category].is_optional:
+        to_state, reason, from_reason, due_at = DeliveryState.FAILED, "in_doubt", item.reason, None
     else:
         to_state, reason, due_at = _move_after_doubt(item, now, copies)
         from_reason = item.reason
     return unclaimed_move(item, item.mailing_id, item.brand, to_state, reason, due_at, from_reason)
 
 
-def _move_after_doubt(item: Stale, now: datetime, copies: int) -> tuple[State, str, datetime | None]:
+def _move_after_doubt(item: OrphanedDelivery, now: datetime, copies: int) -> tuple[DeliveryState, str, datetime | None]:
     """Mandatory mail goes again at once; what was lost again and again since its first offer, less and less often.
 
     After so many copies that may have gone out, a person has to find out.
     """
     age, category = now - (item.tried_at or now), CATEGORIES[item.category]
     if item.doubts >= copies:
-        return State.HELD, IN_DOUBT, None
+        return DeliveryState.HELD, IN_DOUBT, None
     if age > category.max_age:
         return give_up_state(category, "in_doubt")
     if age < FIRST_RETRY and item.attempt <= AT_ONCE_TWICE:
-        return State.DEFERRED, "in_doubt", now - timedelta(seconds=1)
-    return State.DEFERRED, "in_doubt", now + retry_delay(age, random.random())  # noqa: S311 - jitter, not a secret
+        return DeliveryState.DEFERRED, "in_doubt", now - timedelta(seconds=1)
+    return DeliveryState.DEFERRED, "in_doubt", now + retry_delay(age, random.random())  # noqa: S311 - jitter, not a secret
 
 
-def _ending_move(mailing: Ending, item: Open) -> tuple[Move, tuple[Entry]]:
+def _ending_move(mailing: EndingMailing, item: OpenDelivery) -> tuple[DeliveryMove, tuple[LedgerEntry]]:
     """Cancelled by a person; or failed after a restore, since it may have gone out before."""
-    to_state, reason = (State.CANCELLED, "cancelled") if mailing.state == "cancelled" else (State.FAILED, "restored")
+    to_state, reason = (
+        (DeliveryState.CANCELLED, "cancelled") if mailing.state == "cancelled" else (DeliveryState.FAILED, "restored")
+    )
     return unclaimed_move(item, mailing.mailing_id, mailing.brand, to_state, reason)

@@ -12,14 +12,14 @@ from mailer.policy.category import Category, Lane
 from mailer.policy.deciding import decide
 from mailer.policy.decision import EXPIRED, Decision, Divert, Hold, Send, Suppress
 from mailer.policy.frequency_counts import is_counted
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import WRITTEN
-from mailer.ports.deliveries import NO_WAY_OUT, SET_UP, Carries, Move, Row, State
-from mailer.ports.ledger_entry import Entry, Kind
+from mailer.ports.deliveries import NO_WAY_OUT, SET_UP, CarryIntent, DeliveryMove, DeliveryRow, DeliveryState
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import Processor
-from mailer.ports.rates import Wanted
+from mailer.ports.rates import SendRequest
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.mailing import MailingRenderer, RenderedMessage
 from mailer.rendering.template_library import RenderError
@@ -38,11 +38,11 @@ FORBIDDEN = timedelta(days=1)
 at once, and have a day to mend it. A law's clock of 72 hours may be running (GDPR Art. 33)."""
 
 
-class DeliveryChange(NamedTuple):
+class Transition(NamedTuple):
     """One delivery's next state, and what the ledger says of it."""
 
-    move: Move
-    entries: tuple[Entry, ...]
+    move: DeliveryMove
+    entries: tuple[LedgerEntry, ...]
 
 
 @dataclass(slots=True)
@@ -53,10 +53,10 @@ class DeliveryStep:
         category: what the mail is to this person.
     """
 
-    row: Row
+    row: DeliveryRow
     press: MailingRenderer
     category: Category
-    change: DeliveryChange
+    change: Transition
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class SendStep(DeliveryStep):
     """
 
     processor: Processor
-    wanted: Wanted
+    wanted: SendRequest
     printed: RenderedMessage
 
 
@@ -76,30 +76,29 @@ class SendStep(DeliveryStep):
 class MessageDraft:
     """A delivery that is to be sent, by whom, what that asks of the rates, and what it carries to a shared address."""
 
-    row: Row
+    row: DeliveryRow
     press: MailingRenderer
     send: Send
     processor: Processor
-    wanted: Wanted
-    carries: Carries | None = None
+    wanted: SendRequest
+    carries: CarryIntent | None = None
 
 
-def draft_message(row: Row, press: MailingRenderer, send: Send, processor: Processor) -> MessageDraft:
+def draft_message(row: DeliveryRow, press: MailingRenderer, send: Send, processor: Processor) -> MessageDraft:
     """What is to be sent by a processor."""
     facts, domain = press.facts, (row.standing.address or "").rpartition("@")[2].lower()
-    return MessageDraft(
-        row, press, send, processor, Wanted(processor.name, domain, facts.brand, facts.id, press.category.lane)
-    )
+    wanted = SendRequest(processor.name, domain, facts.brand, facts.id, press.category.lane)
+    return MessageDraft(row, press, send, processor, wanted)
 
 
-def decide_row(row: Row, press: MailingRenderer, now: datetime) -> Decision:
+def decide_row(row: DeliveryRow, press: MailingRenderer, now: datetime) -> Decision:
     """What the policy says of a claimed delivery."""
     mailing = replace(press.mailing, inviter_paused=True) if row.inviter_paused else press.mailing
     return decide(mailing, row.standing, press.policy, now)
 
 
 def after_no_route(
-    row: Row, press: MailingRenderer, category: Category, route: NoRoute, now: datetime
+    row: DeliveryRow, press: MailingRenderer, category: Category, route: NoRoute, now: datetime
 ) -> DeliveryStep | None:
     """Returns how mail ends that no processor took for as long as it is tried; None: it is tried on.
 
@@ -125,31 +124,30 @@ def after_no_route(
     if category.written_fallback:
         return step_for_decision(row, press, Divert(WRITTEN, route.reason, rule_name, press.policy.version))
     state, reason, _ = give_up_state(category, route.reason)
-    entry = _new_entry(Kind.DECISION, row, press, category, reason=reason, rule=rule_name, policy=press.policy.version)
-    return DeliveryStep(row, press, category, DeliveryChange(_row_move(row, state, reason), (entry,)))
+    entry = _entry(EntryKind.DECISION, row, press, category, reason=reason, rule=rule_name, policy=press.policy.version)
+    return DeliveryStep(row, press, category, Transition(_row_move(row, state, reason), (entry,)))
 
 
-def step_for_decision(row: Row, press: MailingRenderer, decision: Suppress | Hold | Divert) -> DeliveryStep:
+def step_for_decision(row: DeliveryRow, press: MailingRenderer, decision: Suppress | Hold | Divert) -> DeliveryStep:
     """What follows for a delivery that is not sent, at least not now."""
     due_at: datetime | None = None
     match decision:
         case Suppress(reason=reason):
-            state, kept = (State.EXPIRED if reason == EXPIRED else State.SUPPRESSED), reason
+            state, kept = (DeliveryState.EXPIRED if reason == EXPIRED else DeliveryState.SUPPRESSED), reason
         case Hold(until=until, reason=reason):
-            state, kept, due_at = State.HELD, reason, until
+            state, kept, due_at = DeliveryState.HELD, reason, until
         case Divert(channel=channel, reason=reason):
-            state, kept = State.DIVERTED, channel
+            state, kept = DeliveryState.DIVERTED, channel
         case _:
             assert_never(decision)
     category = press.category
-    entry = _new_entry(Kind.DECISION, row, press, category, reason=reason, rule=decision.rule, policy=decision.policy)
-    copy_of = row.standing.copy_of if state is State.SUPPRESSED else None
-    return DeliveryStep(
-        row, press, category, DeliveryChange(_row_move(row, state, kept, due_at=due_at, copy_of=copy_of), (entry,))
-    )
+    entry = _entry(EntryKind.DECISION, row, press, category, reason=reason, rule=decision.rule, policy=decision.policy)
+    copy_of = row.standing.copy_of if state is DeliveryState.SUPPRESSED else None
+    move = _row_move(row, state, kept, due_at=due_at, copy_of=copy_of)
+    return DeliveryStep(row, press, category, Transition(move, (entry,)))
 
 
-def hold_for_bug(row: Row, facts: MailingFacts, place: str) -> DeliveryChange:
+def hold_for_bug(row: DeliveryRow, facts: MailingFacts, place: str) -> Transition:
     """A delivery that cannot be made because of a bug: it waits for a person, who has it tried again once it is mended.
 
     Args:
@@ -158,28 +156,28 @@ def hold_for_bug(row: Row, facts: MailingFacts, place: str) -> DeliveryChange:
         place: the error's type and place, without any value.
     """
     reason = f"{BUG} {place}"
-    entry = Entry(
-        Kind.OUTCOME,
+    entry = LedgerEntry(
+        EntryKind.OUTCOME,
         facts.brand,
         mailing_id=row.mailing_id,
         recipient_id=row.recipient_id,
         attempt=row.attempt,
         category=facts.category,
-        reason=f"{State.HELD.value} {reason}",
+        reason=f"{DeliveryState.HELD.value} {reason}",
     )
-    return DeliveryChange(_row_move(row, State.HELD, reason), (entry,))
+    return Transition(_row_move(row, DeliveryState.HELD, reason), (entry,))
 
 
 def intend_message(draft: MessageDraft, printed: RenderedMessage) -> SendStep:
     """The intent of handing a message over, with the record that the law wants of it."""
     row, press, category = draft.row, draft.press, draft.send.category
     handed = hand_over_record(draft, printed)
-    move = Move(
+    move = DeliveryMove(
         row.mailing_id,
         row.recipient_id,
         row.attempt,
-        State.CLAIMED,
-        State.INTENDED,
+        DeliveryState.CLAIMED,
+        DeliveryState.INTENDED,
         version=row.standing.version,
         sent_as=category.name if category.name != press.facts.category else None,
         counts_as=category.name if is_counted(press.policy, category) else None,
@@ -187,17 +185,17 @@ def intend_message(draft: MessageDraft, printed: RenderedMessage) -> SendStep:
         carries=draft.carries,
     )
     entries = (_decision_entry(draft), handed) if handed else (_decision_entry(draft),)
-    return SendStep(row, press, category, DeliveryChange(move, entries), draft.processor, draft.wanted, printed)
+    return SendStep(row, press, category, Transition(move, entries), draft.processor, draft.wanted, printed)
 
 
 def after_render_error(draft: MessageDraft, error: RenderError | HeaderRefused) -> DeliveryStep:
     """A value of this recipient cannot be rendered."""
     row, category = draft.row, draft.send.category
-    outcome = _new_entry(Kind.OUTCOME, row, draft.press, category, reason="render_error", reply=str(error))
+    outcome = _entry(EntryKind.OUTCOME, row, draft.press, category, reason="render_error", reply=str(error))
     state, reason, _ = final_state(category, "render_error")
     # Guarded like an intent: what an erasure has just emptied is decided anew, and not a fault of the template.
     move = _row_move(row, state, reason, version=row.standing.version)
-    return DeliveryStep(row, draft.press, category, DeliveryChange(move, (_decision_entry(draft), outcome)))
+    return DeliveryStep(row, draft.press, category, Transition(move, (_decision_entry(draft), outcome)))
 
 
 def hold_without_way_out(draft: MessageDraft, error: NoWayOut) -> DeliveryStep:
@@ -208,16 +206,16 @@ def hold_without_way_out(draft: MessageDraft, error: NoWayOut) -> DeliveryStep:
         error: says what a reader would not see.
     """
     row = draft.row
-    outcome = _new_entry(
-        Kind.OUTCOME, row, draft.press, draft.send.category, reason=f"{State.HELD.value} {NO_WAY_OUT}", reply=str(error)
-    )
-    move = _row_move(row, State.HELD, NO_WAY_OUT, version=row.standing.version)
-    return DeliveryStep(row, draft.press, draft.send.category, DeliveryChange(move, (_decision_entry(draft), outcome)))
+    reason = f"{DeliveryState.HELD.value} {NO_WAY_OUT}"
+    category = draft.send.category
+    outcome = _entry(EntryKind.OUTCOME, row, draft.press, category, reason=reason, reply=str(error))
+    move = _row_move(row, DeliveryState.HELD, NO_WAY_OUT, version=row.standing.version)
+    return DeliveryStep(row, draft.press, draft.send.category, Transition(move, (_decision_entry(draft), outcome)))
 
 
 def step_after_outcome(
     step: SendStep, outcome: Outcome, now: datetime, *, doubted: bool = False, denied: bool = False
-) -> DeliveryChange:
+) -> Transition:
     """Derives what follows from an outcome for a delivery that was intended.
 
     Args:
@@ -231,41 +229,41 @@ def step_after_outcome(
     reason = outcome.status or str(outcome.code or outcome.result)
     stated, due_at = None, None
     match outcome.result:
-        case Result.ACCEPTED:
-            state, reason = State.HANDED_OVER, ""
-        case Result.REFUSED if doubted and step.category.lane is Lane.BREACH:
+        case OutcomeKind.ACCEPTED:
+            state, reason = DeliveryState.HANDED_OVER, ""
+        case OutcomeKind.REFUSED if doubted and step.category.lane is Lane.BREACH:
             state, reason, due_at = _defer_delivery(step, reason, now)
-        case Result.REFUSED if doubted:
-            state, stated, reason = State.HELD, f"{QUARANTINED} {reason}", QUARANTINED
-        case Result.REFUSED | Result.BLOCKED:
+        case OutcomeKind.REFUSED if doubted:
+            state, stated, reason = DeliveryState.HELD, f"{QUARANTINED} {reason}", QUARANTINED
+        case OutcomeKind.REFUSED | OutcomeKind.BLOCKED:
             stated, (state, reason, due_at) = reason, final_state(step.category, reason)
-        case Result.SET_UP:
+        case OutcomeKind.SET_UP:
             stated, (state, reason, due_at) = reason, _after_setup_fault(step, reason, now)
-        case Result.IN_DOUBT:
-            state, due_at = State.IN_DOUBT, now
-        case Result.UNSENT if not denied:
+        case OutcomeKind.IN_DOUBT:
+            state, due_at = DeliveryState.IN_DOUBT, now
+        case OutcomeKind.UNSENT if not denied:
             # It stays in hand, for another processor or a later moment.
-            state, reason = State.CLAIMED, ""
-        case Result.DEFERRED | Result.UNSENT:
+            state, reason = DeliveryState.CLAIMED, ""
+        case OutcomeKind.DEFERRED | OutcomeKind.UNSENT:
             status, (state, reason, due_at) = reason, _defer_delivery(step, reason, now)
             stated = f"{reason} {status}"
         case _:
             assert_never(outcome.result)
-    move = _row_move(row, state, reason, from_state=State.INTENDED, due_at=due_at)
-    entry = _new_entry(
-        Kind.OUTCOME,
+    move = _row_move(row, state, reason, from_state=DeliveryState.INTENDED, due_at=due_at)
+    entry = _entry(
+        EntryKind.OUTCOME,
         row,
         step.press,
         step.category,
         reason=" ".join(dict.fromkeys((outcome.result, *(stated or reason).split()))) if reason else outcome.result,
-        rule=encryption_record(step.processor) if state is State.HANDED_OVER else None,
+        rule=encryption_record(step.processor) if state is DeliveryState.HANDED_OVER else None,
         processor=step.processor.name,
         country=step.processor.country,
         contract=step.processor.contract,
         reply=_reply_fields(outcome),
         message_id=step.printed.message_id,
     )
-    return DeliveryChange(move, (entry,))
+    return Transition(move, (entry,))
 
 
 def retry_delay(age: timedelta, spread: float) -> timedelta:
@@ -273,43 +271,43 @@ def retry_delay(age: timedelta, spread: float) -> timedelta:
     return min(max(age, FIRST_RETRY), LONGEST_RETRY) * (0.5 + spread)
 
 
-def _after_setup_fault(step: SendStep, reason: str, now: datetime) -> tuple[State, str, datetime | None]:
+def _after_setup_fault(step: SendStep, reason: str, now: datetime) -> tuple[DeliveryState, str, datetime | None]:
     """Mandatory mail is held until our set-up is mended, however long that takes; breach mail is tried on.
 
     What can be left is given up when it is stale.
     """
     stale = now - (step.row.tried_at or now) > step.category.max_age
-    if step.category.lane is Lane.BREACH or (stale and step.category.optional):
+    if step.category.lane is Lane.BREACH or (stale and step.category.is_optional):
         return _defer_delivery(step, reason, now)
-    return State.HELD, SET_UP, now + SET_UP_RETRY
+    return DeliveryState.HELD, SET_UP, now + SET_UP_RETRY
 
 
-def _defer_delivery(step: SendStep, reason: str, now: datetime) -> tuple[State, str, datetime | None]:
+def _defer_delivery(step: SendStep, reason: str, now: datetime) -> tuple[DeliveryState, str, datetime | None]:
     """Tried again later, unless it was refused for too long since it was offered for the first time."""
     age = now - (step.row.tried_at or now)
     if age > step.category.max_age:
         return give_up_state(step.category, reason)
-    return State.DEFERRED, reason, now + retry_delay(age, random.random())  # noqa: S311 - jitter, not a secret
+    return DeliveryState.DEFERRED, reason, now + retry_delay(age, random.random())  # noqa: S311 - jitter, not a secret
 
 
-def final_state(category: Category, reason: str) -> tuple[State, str, datetime | None]:
+def final_state(category: Category, reason: str) -> tuple[DeliveryState, str, datetime | None]:
     """Whoever must be told and cannot be reached by mail is told in writing, whatever the reason."""
     if category.written_fallback:
-        return State.DIVERTED, WRITTEN, None
-    return State.FAILED, reason, None
+        return DeliveryState.DIVERTED, WRITTEN, None
+    return DeliveryState.FAILED, reason, None
 
 
-def give_up_state(category: Category, reason: str) -> tuple[State, str, datetime | None]:
+def give_up_state(category: Category, reason: str) -> tuple[DeliveryState, str, datetime | None]:
     """It was tried for as long as its category says."""
     return final_state(category, f"gave_up {reason}")
 
 
 @rule("hand-over-record", "interpals-11, interpals-23; GDPR Art. 30(1)(d)")
-def hand_over_record(draft: MessageDraft, printed: RenderedMessage) -> Entry | None:
+def hand_over_record(draft: MessageDraft, printed: RenderedMessage) -> LedgerEntry | None:
     """Each hand-over has a ledger row: processor, country, contract, purpose, the kinds of data, and the time."""
     category, processor = draft.send.category, draft.processor
-    return _new_entry(
-        Kind.HAND_OVER,
+    return _entry(
+        EntryKind.HAND_OVER,
         draft.row,
         draft.press,
         category,
@@ -335,17 +333,17 @@ def encryption_record(processor: Processor) -> str | None:
     return processor.weakest_encryption
 
 
-def _decision_entry(draft: MessageDraft) -> Entry:
+def _decision_entry(draft: MessageDraft) -> LedgerEntry:
     send = draft.send
     reason = "send over_rate" if send.alarm else "send"
-    return _new_entry(
-        Kind.DECISION, draft.row, draft.press, send.category, reason=reason, rule=send.rule, policy=send.policy
+    return _entry(
+        EntryKind.DECISION, draft.row, draft.press, send.category, reason=reason, rule=send.rule, policy=send.policy
     )
 
 
-def _new_entry(
-    kind: Kind,
-    row: Row,
+def _entry(
+    kind: EntryKind,
+    row: DeliveryRow,
     press: MailingRenderer,
     category: Category,
     *,
@@ -359,8 +357,8 @@ def _new_entry(
     fields: tuple[str, ...] | None = None,
     reply: str | None = None,
     message_id: str | None = None,
-) -> Entry:
-    return Entry(
+) -> LedgerEntry:
+    return LedgerEntry(
         kind,
         press.facts.brand,
         row.mailing_id,
@@ -381,16 +379,16 @@ def _new_entry(
 
 
 def _row_move(
-    row: Row,
-    state: State,
+    row: DeliveryRow,
+    state: DeliveryState,
     reason: str = "",
     *,
-    from_state: State = State.CLAIMED,
+    from_state: DeliveryState = DeliveryState.CLAIMED,
     due_at: datetime | None = None,
     version: int | None = None,
     copy_of: int | None = None,
-) -> Move:
-    return Move(
+) -> DeliveryMove:
+    return DeliveryMove(
         row.mailing_id, row.recipient_id, row.attempt, from_state, state, reason, due_at, version, copy_of=copy_of
     )
 

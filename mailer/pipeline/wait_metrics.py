@@ -5,14 +5,14 @@ from datetime import datetime
 from uuid import UUID
 
 from mailer.pipeline.transitions import SendStep
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.rendering.mailing import MailingRenderer
 from mailer.runtime.histograms import BatchHistogram
 from mailer.telemetry import WORKER
 
 BOUNDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400)
 """Seconds: from a verification mail that somebody waits for to a retry on the next day."""
-_ACCEPTED = Result.ACCEPTED
+_ACCEPTED = OutcomeKind.ACCEPTED
 WAITED = BatchHistogram(
     "mailer_event_to_hand_over_seconds", "From when a message may go until a processor has it.", "lane", BOUNDS
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final, Literal, get_args
 
-from mailer.policy.policy_versions import lines_of
+from mailer.policy.policy_versions import split_lines
 from mailer.policy.rule_registry import rule
 
 Kind = Literal["account", "sale", "subscription", "import", "partner", "contest", "invitation"]
@@ -53,19 +53,19 @@ _MOST = 10_000
 _BETWEEN = re.compile(r"[\s_-]+")
 
 
-def form_of(source: str) -> str:
+def source_form(source: str) -> str:
     """Returns the form in which a source is compared: `Sign Up` and `sign_up` are `sign-up`."""
     return _BETWEEN.sub("-", source.strip()).casefold()
 
 
 def least_kind(source: str) -> Kind:
     """Finds the laxest kind that a source may have by its name, whatever a policy calls it."""
-    form = form_of(source)
+    form = source_form(source)
     by_name = (kind for kind, words in _BY_NAME if words.search(form))
     return max((BUILT_IN.get(form, KINDS[0]), next(by_name, KINDS[0])), key=KINDS.index)
 
 
-class Vocabulary:
+class SourceVocabulary:
     """The sources of a brand: those of every policy, and those that its own lists.
 
     Args:
@@ -73,14 +73,14 @@ class Vocabulary:
     """
 
     def __init__(self, listed: Mapping[str, Kind]) -> None:
-        self._kinds = {**BUILT_IN, **{form_of(source): kind for source, kind in listed.items()}}
+        self._kinds = {**BUILT_IN, **{source_form(source): kind for source, kind in listed.items()}}
         self._found: dict[str, Kind] = {}
 
-    def find(self, source: str) -> Kind | None:
+    def find_kind(self, source: str) -> Kind | None:
         """Finds the kind of one source; None: addresses cannot come from there."""
-        return self._kinds.get(source) or self._kinds.get(form_of(source))
+        return self._kinds.get(source) or self._kinds.get(source_form(source))
 
-    def kind_of(self, said: str | None) -> Kind | None:
+    def strictest_kind(self, said: str | None) -> Kind | None:
         """Finds the strictest kind of the sources that a standing has; one that is not listed is of the strictest.
 
         None: nobody has said any.
@@ -89,20 +89,20 @@ class Vocabulary:
             return None
         if known := self._found.get(said):
             return known
-        found = max((self.find(source) or KINDS[-1] for source in lines_of(said)), key=KINDS.index)
+        found = max((self.find_kind(source) or KINDS[-1] for source in split_lines(said)), key=KINDS.index)
         if len(self._found) < _MOST:
             self._found[said] = found
         return found
 
     def is_invitation(self, said: str | None) -> bool:
         """Tells whether every source that was said is a member who gave the address; False where none was."""
-        return said is not None and all(self.find(source) == KINDS[-1] for source in lines_of(said))
+        return said is not None and all(self.find_kind(source) == KINDS[-1] for source in split_lines(said))
 
-    def fault_of(self, source: str | None, collected_at: datetime | None, purpose: str | None) -> str | None:
+    def source_fault(self, source: str | None, collected_at: datetime | None, purpose: str | None) -> str | None:
         """Says why an address from a source is refused; None where it is not."""
         if source is None:
             return None
-        kind = self.find(source)
+        kind = self.find_kind(source)
         if kind is None:
             names = ", ".join(sorted(self._kinds))
             return f"source: there is no {source!r}; there are {names}: name one, or list it in the policy's [sources]"
@@ -118,11 +118,11 @@ def address_provenance(source: str, kind: Kind, collected_at: datetime | None, p
     missing = [name for name, value in stated.items() if value is None]
     if not missing:
         return None
-    what = source if form_of(source) == kind else f"{kind} ({source})"
+    what = source if source_form(source) == kind else f"{kind} ({source})"
     return f"an address from a {what} needs {' and '.join(missing)}"
 
 
-def misnamed(sources: Mapping[str, Kind]) -> Iterator[tuple[str, Kind]]:
+def misnamed_sources(sources: Mapping[str, Kind]) -> Iterator[tuple[str, Kind]]:
     """Finds the sources of a policy that are of a laxer kind than their name says, each with the laxest it may have."""
     for source, kind in sources.items():
         least = least_kind(source)

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Final
 
 
-class Trouble(StrEnum):
+class ConnectionTrouble(StrEnum):
     """The step at which no connection to a relay came about, or the reason for it."""
 
     DNS = "dns"
@@ -35,12 +35,12 @@ class Trouble(StrEnum):
     """The relay refuses us, within a transaction: it wants TLS or a password, or does not relay for us."""
 
     @property
-    def state(self) -> str:
+    def relay_state(self) -> str:
         """The state of the relay then: `down`, or what has to be mended: `no_address`, `certificate`, and so on."""
         return _STATES.get(self, DOWN)
 
     @property
-    def remedy(self) -> str:
+    def operator_remedy(self) -> str:
         """One line for an operator: what to check."""
         return _REMEDIES[self]
 
@@ -48,29 +48,41 @@ class Trouble(StrEnum):
 DOWN: Final = "down"
 MISCONFIGURED: Final = "misconfigured"
 _STATES: Final = {
-    Trouble.DNS: "no_address",
-    Trouble.CERTIFICATE: "certificate",
-    Trouble.AUTH: "auth_refused",
-    Trouble.TOKEN: "auth_refused",
+    ConnectionTrouble.DNS: "no_address",
+    ConnectionTrouble.CERTIFICATE: "certificate",
+    ConnectionTrouble.AUTH: "auth_refused",
+    ConnectionTrouble.TOKEN: "auth_refused",
     **dict.fromkeys(
-        (Trouble.GREETING, Trouble.EHLO, Trouble.STARTTLS, Trouble.TLS, Trouble.REFUSED),
+        (
+            ConnectionTrouble.GREETING,
+            ConnectionTrouble.EHLO,
+            ConnectionTrouble.STARTTLS,
+            ConnectionTrouble.TLS,
+            ConnectionTrouble.REFUSED,
+        ),
         MISCONFIGURED,
     ),
 }
 """The states of their own; all others are `DOWN`."""
 
 _REMEDIES: Final = {
-    Trouble.DNS: "check the host in MAILER_PROCESSORS and the DNS of this machine",
-    Trouble.UNREACHABLE: "check that the relay runs, its port in MAILER_PROCESSORS, and the firewall",
-    Trouble.TIMED_OUT: "check the firewall and the relay's load",
-    Trouble.GREETING: "ask the relay's operator why it refuses this address",
-    Trouble.EHLO: "give a fully qualified host name as helo=… in the relay's URL, or ask the relay's operator",
-    Trouble.STARTTLS: "enable STARTTLS at the relay, or give the port of implicit TLS and tls=implicit",
-    Trouble.TLS: "check tls=… and the port in the relay's URL, and the TLS versions of the relay",
-    Trouble.CERTIFICATE: "renew the relay's certificate, use the name in it, or name its issuer in SSL_CERT_FILE",
-    Trouble.TOKEN: "run the token_command, or look at the token_file, as the user that runs the worker",
-    Trouble.AUTH: "check the user name and password (or the token) in the relay's URL; restart the workers",
-    Trouble.LOST: "look at the relay's log",
-    Trouble.BUSY: "ask the relay's operator, if it lasts",
-    Trouble.REFUSED: "read its words: it wants TLS, a password or another helo=…, or does not relay for this address",
+    ConnectionTrouble.DNS: "check the host in MAILER_PROCESSORS and the DNS of this machine",
+    ConnectionTrouble.UNREACHABLE: "check that the relay runs, its port in MAILER_PROCESSORS, and the firewall",
+    ConnectionTrouble.TIMED_OUT: "check the firewall and the relay's load",
+    ConnectionTrouble.GREETING: "ask the relay's operator why it refuses this address",
+    ConnectionTrouble.EHLO: (
+        "give a fully qualified host name as helo=… in the relay's URL, or ask the relay's operator"
+    ),
+    ConnectionTrouble.STARTTLS: "enable STARTTLS at the relay, or give the port of implicit TLS and tls=implicit",
+    ConnectionTrouble.TLS: "check tls=… and the port in the relay's URL, and the TLS versions of the relay",
+    ConnectionTrouble.CERTIFICATE: (
+        "renew the relay's certificate, use the name in it, or name its issuer in SSL_CERT_FILE"
+    ),
+    ConnectionTrouble.TOKEN: "run the token_command, or look at the token_file, as the user that runs the worker",
+    ConnectionTrouble.AUTH: "check the user name and password (or the token) in the relay's URL; restart the workers",
+    ConnectionTrouble.LOST: "look at the relay's log",
+    ConnectionTrouble.BUSY: "ask the relay's operator, if it lasts",
+    ConnectionTrouble.REFUSED: (
+        "read its words: it wants TLS, a password or another helo=…, or does not relay for this address"
+    ),
 }

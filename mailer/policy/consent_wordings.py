@@ -20,7 +20,7 @@ ANY = "any"
 """The key of the wordings by which one may consent to anything."""
 KEYS = (
     ANY,
-    *(name for name, category in CATEGORIES.items() if category.optional and name != "partner"),
+    *(name for name, category in CATEGORIES.items() if category.is_optional and name != "partner"),
     *("partner", "purpose", "tracking", "version"),
 )
 """The keys of a policy's wordings: what stands first in a scope."""
@@ -33,37 +33,37 @@ _BASIS = re.compile(
 
 
 @lru_cache(maxsize=1000)
-def folded(text: str) -> str:
+def fold_wording(text: str) -> str:
     """The form in which a wording is compared: without regard to case, width of characters, and spaces."""
     return " ".join(normalized("NFKC", text).casefold().split())
 
 
-def is_basis(text: str) -> bool:
+def is_legal_basis(text: str) -> bool:
     """Tells whether a text makes the use of a service, or its terms, the consent (interpals-25)."""
-    return _BASIS.search(folded(text)) is not None
+    return _BASIS.search(fold_wording(text)) is not None
 
 
 def wordings_for(policy: "Policy", scope: str) -> tuple[str, ...]:
     """Lists the wordings by which one may consent to a scope: of each version, as an older one may have been shown."""
     keys = scope.partition("/")[0], ANY
-    found = (text for version in policy.versions for key in keys for text in version.wordings.get(key, ()))
+    found = (text for version in policy.all_versions for key in keys for text in version.wordings.get(key, ()))
     return tuple(dict.fromkeys(found))
 
 
 def is_wording(policy: "Policy", scope: str, words: str) -> bool:
     """Tells whether a text is one of those wordings, word for word, or the own yes of a person."""
-    text = folded(words)
-    if text in {folded(listed) for listed in wordings_for(policy, scope)}:
+    text = fold_wording(words)
+    if text in {fold_wording(listed) for listed in wordings_for(policy, scope)}:
         return True
     return is_own_yes(text, of_policy=scope.startswith(version_scope("")))
 
 
-def no_keys(wordings: Iterable[str]) -> Iterator[str]:
+def unknown_scopes(wordings: Iterable[str]) -> Iterator[str]:
     """Finds the keys of a policy's wordings that are of no scope."""
     yield from (key for key in wordings if key not in KEYS)
 
 
-def bases_among(wordings: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
+def basis_wordings(wordings: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
     """Finds the wordings of a policy that are its basis and nobody's consent, each with its key."""
     for key, texts in wordings.items():
-        yield from ((key, text) for text in texts if is_basis(text))
+        yield from ((key, text) for text in texts if is_legal_basis(text))

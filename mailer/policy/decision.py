@@ -89,7 +89,7 @@ EXPIRED = "expired"
 
 
 @dataclass(slots=True)
-class Facts:
+class DecisionFacts:
     """All that a rule may look at, and none may change but what is worked out once; frozen, it would cost a third more.
 
     Attributes:

@@ -24,15 +24,15 @@ def optional_mail(policy: Policy, standing: Standing, now: datetime) -> frozense
     return frozenset(
         category.name
         for category in policy.categories.values()
-        if category.optional
+        if category.is_optional
         and any(
             isinstance(decide(mailing, standing, policy, now), Send | Hold)
-            for mailing in _mailings(policy, category, standing)
+            for mailing in _possible_mailings(policy, category, standing)
         )
     )
 
 
-def has_mandatory_announcements(policy: Policy, standing: Standing, now: datetime) -> bool:
+def gets_announcements(policy: Policy, standing: Standing, now: datetime) -> bool:
     """Tells whether a person gets service announcements that they cannot leave: about all of it, or what they pay for.
 
     Args:
@@ -49,14 +49,14 @@ def has_mandatory_announcements(policy: Policy, standing: Standing, now: datetim
     return any(isinstance(verdict, Send) and verdict.category.mandatory for verdict in verdicts)
 
 
-def missing_basis(policy: Policy, standing: Standing) -> tuple[str, ...]:
+def missing_basis_fields(policy: Policy, standing: Standing) -> tuple[str, ...]:
     """The fields of a person, by their names in an event, without which no promotion goes to them."""
-    is_known = policy.knows(standing.collected_under)
+    is_known = policy.knows_versions(standing.collected_under)
     known = {"source": standing.source, "policy_version": is_known}
     return tuple(name for name, value in known.items() if not value)
 
 
-def _mailings(policy: Policy, category: Category, standing: Standing) -> Iterator[Mailing]:
+def _possible_mailings(policy: Policy, category: Category, standing: Standing) -> Iterator[Mailing]:
     """Yields the mailings that a category allows: for each purpose, and each topic and partner of the person."""
     topics = [None, *(scope.partition("/")[2] for scope in standing.consents if scope.startswith(f"{category.name}/"))]
     partners = [partner.id for partner in policy.partners] if category.partners else [None]

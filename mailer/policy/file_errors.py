@@ -62,12 +62,12 @@ MESSAGES = {
 """What each kind of fault says after the key's name. Those up to `model_type` are pydantic's kinds."""
 
 
-def fault(kind: str, at: Path, **said: object) -> PydanticCustomError:
+def fault_error(kind: str, at: Path, **said: object) -> PydanticCustomError:
     """What a validator raises: a kind of fault, and the key that has it."""
     return PydanticCustomError("policy", "{kind}", {"kind": kind, "at": at, "said": said})
 
 
-def describe(detail: Mapping[str, Any], text: str, source: str) -> str:
+def describe_error(detail: Mapping[str, Any], text: str, source: str) -> str:
     """One of pydantic's errors, as the person who wrote the file wants it.
 
     Args:
@@ -77,24 +77,24 @@ def describe(detail: Mapping[str, Any], text: str, source: str) -> str:
     """
     context = detail.get("ctx", {})
     if detail["type"] == "policy":
-        return place(source, text, (*detail["loc"], *context["at"]), context["kind"], **context["said"])
+        return describe_fault(source, text, (*detail["loc"], *context["at"]), context["kind"], **context["said"])
     said = {
         **context,
-        "given": shown(detail["input"]),
+        "given": toml_value(detail["input"]),
         "expected": str(context.get("expected")).replace("'", ""),
         "form": HOW_TO_WRITE.get(context.get("pattern", "")),
     }
     path = tuple(part for part in detail["loc"] if part != "[key]")
-    return place(source, text, path, detail["type"], **said)
+    return describe_fault(source, text, path, detail["type"], **said)
 
 
-def place(source: str, text: str, path: Path, kind: str, **said: object) -> str:
+def describe_fault(source: str, text: str, path: Path, kind: str, **said: object) -> str:
     """A fault with its file, line, key and remedy, such as `a.toml:12: switches.tracking is "all"; write off, …`."""
     key = ".".join(str(part) for part in path if not isinstance(part, int))
     return f"{source}:{line_of(text, path)}: {key} {MESSAGES[kind].format(**said)}"
 
 
-def not_toml(error: TOMLDecodeError, text: str, source: str) -> str:
+def describe_toml_error(error: TOMLDecodeError, text: str, source: str) -> str:
     """What is wrong with a file that cannot be read at all."""
     said = str(error)
     line = re.search(r" \(at line (\d+), column \d+\)$", said)
@@ -103,7 +103,7 @@ def not_toml(error: TOMLDecodeError, text: str, source: str) -> str:
     return f"{source}:{number}: {MESSAGES['no_toml'].format(reason=reason)}"
 
 
-def shown(value: object) -> str:
+def toml_value(value: object) -> str:
     """A value as it stands in a TOML file; only its kind if it is long."""
     match value:
         case list() | tuple():

@@ -8,8 +8,8 @@ from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """A change of a standing, as the ledger has it: `opt_out`, `lifted opt_out`, `deactivated`, `channel post`, …."""
+class StandingChange:
+    """A change of a standing, as the ledger has it: `opt_out`, `lifted opt_out`, `channel post`, …."""
 
     at: datetime
     reason: str
@@ -17,7 +17,7 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class HeldSpan:
     """Something that held for a time: a suppression, by its reason, or a consent that counts (`consent`).
 
     Attributes:
@@ -29,13 +29,13 @@ class Span:
     since: datetime
     until: datetime | None = None
 
-    def at(self, moment: datetime) -> bool:
+    def held_at(self, moment: datetime) -> bool:
         """Tells whether it held at a moment."""
         return self.since <= moment and (self.until is None or moment < self.until)
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastStanding:
     """A standing at a past moment.
 
     Attributes:
@@ -60,7 +60,9 @@ _FLAGS = (
 _LEFT = ("opt_out", "complaint")
 
 
-def standing_at(now: Standing, acts: Sequence[Act], spans: Sequence[Span], moment: datetime) -> Past:
+def standing_at(
+    now: Standing, acts: Sequence[StandingChange], spans: Sequence[HeldSpan], moment: datetime
+) -> PastStanding:
     """Winds a standing back.
 
     Args:
@@ -70,11 +72,11 @@ def standing_at(now: Standing, acts: Sequence[Act], spans: Sequence[Span], momen
         moment: an aware time in the past.
     """
     done = [act for act in acts if act.at <= moment]
-    held = [span for span in spans if span.at(moment)]
-    untold = [*UNTOLD, *_undated(now, acts)]
+    held = [span for span in spans if span.held_at(moment)]
+    untold = [*UNTOLD, *_undated_flags(now, acts)]
     values: dict[str, object] = {
-        "opted_out": frozenset(span.scope for span in held if span.reason in _LEFT) | _still(done, _LEFT),
-        "objected": any(span.reason == "objection" for span in held) or bool(_still(done, ("objection",))),
+        "opted_out": frozenset(span.scope for span in held if span.reason in _LEFT) | _still_left(done, _LEFT),
+        "objected": any(span.reason == "objection" for span in held) or bool(_still_left(done, ("objection",))),
         "consents": frozenset(span.scope for span in held if span.reason == "consent"),
         "erased_before": any(span.reason == "erased" for span in held),
         "address_dead": any(span.reason == "address_dead" and span.scope == EVERYTHING_OPTIONAL for span in held),
@@ -85,14 +87,14 @@ def standing_at(now: Standing, acts: Sequence[Act], spans: Sequence[Span], momen
         "sent": (),
         "copy_of": None,
         "invited_by": None,
-        **{flag: _was(flag, done, acts, getattr(now, flag)) for flag in _FLAGS},
+        **{flag: _flag_at(flag, done, acts, getattr(now, flag)) for flag in _FLAGS},
     }
     if now.erased and not values["erased"]:
         untold.append("the address, the consents' words and the opt-outs of who was erased since: they are gone")
-    return Past(replace(now, **values), tuple(untold))  # type: ignore[arg-type]
+    return PastStanding(replace(now, **values), tuple(untold))  # type: ignore[arg-type]
 
 
-def _still(done: Iterable[Act], reasons: Sequence[str]) -> frozenset[str]:
+def _still_left(done: Iterable[StandingChange], reasons: Sequence[str]) -> frozenset[str]:
     """The scopes that were said to be left and not taken back since."""
     left: set[str] = set()
     for act in done:
@@ -103,7 +105,7 @@ def _still(done: Iterable[Act], reasons: Sequence[str]) -> frozenset[str]:
     return frozenset(left)
 
 
-def _was(flag: str, done: Sequence[Act], acts: Sequence[Act], now: bool) -> bool:
+def _flag_at(flag: str, done: Sequence[StandingChange], acts: Sequence[StandingChange], now: bool) -> bool:
     """A flag by its last act; before its first act it was not so; without any it is as today."""
     said = [act.reason for act in done if act.reason in (flag, f"not_{flag}")]
     if said:
@@ -111,7 +113,7 @@ def _was(flag: str, done: Sequence[Act], acts: Sequence[Act], now: bool) -> bool
     return now and not any(act.reason == flag for act in acts)
 
 
-def _undated(now: Standing, acts: Sequence[Act]) -> list[str]:
+def _undated_flags(now: Standing, acts: Sequence[StandingChange]) -> list[str]:
     """Flags that are set and that no act has set."""
     said = {act.reason for act in acts}
     return [
@@ -121,5 +123,5 @@ def _undated(now: Standing, acts: Sequence[Act]) -> list[str]:
     ]
 
 
-def _is_channel(act: Act) -> bool:
+def _is_channel(act: StandingChange) -> bool:
     return act.reason.startswith("channel ")

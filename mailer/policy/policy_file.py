@@ -17,23 +17,23 @@ from pydantic import (
     model_validator,
 )
 
-from mailer.policy.address_sources import Kind, Vocabulary
+from mailer.policy.address_sources import Kind, SourceVocabulary
 from mailer.policy.attachments import INERT, ContentType
 from mailer.policy.category import CATEGORIES, Category
-from mailer.policy.consent_terms import Terms
+from mailer.policy.consent_terms import ConsentTerms
 from mailer.policy.file_errors import PolicyError as PolicyError
-from mailer.policy.file_errors import describe, fault, not_toml, place, shown
-from mailer.policy.jurisdiction import Law, Mark
-from mailer.policy.placeholders import unfilled
-from mailer.policy.policy_faults import faults_of_floors, faults_within
+from mailer.policy.file_errors import describe_error, describe_fault, describe_toml_error, fault_error, toml_value
+from mailer.policy.jurisdiction import AdvertisingMark, LawByCountry
+from mailer.policy.placeholders import find_placeholders
+from mailer.policy.policy_faults import faults_below_law, faults_within
 from mailer.policy.policy_section import (
     Address,
-    Cap,
     Channel,
     Clock,
     Country,
     Day,
     Flag,
+    FrequencyCap,
     Https,
     Name,
     Section,
@@ -43,13 +43,13 @@ from mailer.policy.policy_section import (
     Whole,
     each_country_once,
 )
-from mailer.policy.policy_versions import Days, binding, days_of, is_foreign
+from mailer.policy.policy_versions import Days, binding_versions, names_foreign_version, versions_by_day
 from mailer.policy.promise import Promise
-from mailer.policy.switches import Floor, Switches, strictest, strictest_floor
+from mailer.policy.switches import Switches, SwitchFloor, strictest_floor, strictest_switches
 from mailer.policy.text_formats import DOMAIN, LOCALE, VERSION, language_tag
 from mailer.policy.third_parties import Partner, ProcessorTerms
-from mailer.policy.unmet_needs import unmet
-from mailer.policy.version_changes import Notice
+from mailer.policy.unmet_needs import find_unmet_needs
+from mailer.policy.version_changes import VersionNotice
 
 
 class Controller(Section):
@@ -73,7 +73,7 @@ class Senders(Section):
     optional: Sender
 
 
-class Hours(Section):
+class SendingHours(Section):
     """The hours of the day in which optional mail goes out, by the recipient's clock.
 
     Attributes:
@@ -86,11 +86,11 @@ class Hours(Section):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.closes <= self.opens:
-            raise fault("no_hours", ("to",))
+            raise fault_error("no_hours", ("to",))
         return self
 
     @cached_property
-    def times(self) -> tuple[time, time]:
+    def opening_and_closing(self) -> tuple[time, time]:
         """Both as times."""
         return time.fromisoformat(self.opens), time.fromisoformat(self.closes)
 
@@ -106,11 +106,11 @@ class CategoryTerms(Section):
     """
 
     confirmed: Flag = False
-    cap: Cap | None = None
+    cap: FrequencyCap | None = None
     reason: Literal["required", "optional"] = "optional"
-    alarm: Cap | None = None
+    alarm: FrequencyCap | None = None
 
-    def misfits(self, category: Category) -> Iterator[str]:
+    def misfitting_keys(self, category: Category) -> Iterator[str]:
         """The keys that a category of its kind does not take."""
         if category.mandatory:
             yield from (key for key in ("confirmed", "cap") if getattr(self, key))
@@ -118,7 +118,7 @@ class CategoryTerms(Section):
             yield from (key for key in ("reason", "alarm") if getattr(self, key) not in (None, "optional"))
 
 
-class Seal(Section):
+class PrivacySeal(Section):
     """The programme of a privacy seal, to which people may turn who are not answered (paltalk06-29)."""
 
     name: Text
@@ -166,17 +166,19 @@ class Policy(Section):
     reply_domains: tuple[Annotated[str, Field(pattern=DOMAIN)], ...] = ()
     opt_out_mailbox: Address | None = None
     channels: tuple[Channel, ...] = ()
-    seal: Seal | None = None
+    seal: PrivacySeal | None = None
     purposes: tuple[Name, ...] = Field(min_length=1)
-    notice: Notice | None = None
+    notice: VersionNotice | None = None
     sources: dict[Text, Kind] = Field(default_factory=dict)
     wordings: dict[str, tuple[Text, ...]] = Field(default_factory=dict)
     terms: dict[str, CategoryTerms] = Field(alias="categories")
     switches: Switches
-    cap: Cap | None = None
-    hours: Hours | None = None
+    cap: FrequencyCap | None = None
+    hours: SendingHours | None = None
     minimum_cell: Whole = Field(default=20, ge=2)
-    jurisdictions: Annotated[dict[Country, Floor], BeforeValidator(each_country_once)] = Field(default_factory=dict)
+    jurisdictions: Annotated[dict[Country, SwitchFloor], BeforeValidator(each_country_once)] = Field(
+        default_factory=dict
+    )
     processors: tuple[ProcessorTerms, ...] = ()
     partners: tuple[Partner, ...] = ()
     no_retention: Flag = False
@@ -186,34 +188,34 @@ class Policy(Section):
     only_deliver_to: tuple[str, ...] | None = None
 
     _earlier: Mapping[str, "Policy"] = PrivateAttr(default_factory=dict)
-    _law: Law = PrivateAttr(default_factory=Law)
+    _law: LawByCountry = PrivateAttr(default_factory=LawByCountry)
 
     @field_validator("terms")
     @classmethod
-    def _known(cls, terms: dict[str, CategoryTerms]) -> dict[str, CategoryTerms]:
+    def _check_known_keys(cls, terms: dict[str, CategoryTerms]) -> dict[str, CategoryTerms]:
         for name, said in terms.items():
             if name not in CATEGORIES:
-                raise fault("no_category", (name,), categories=", ".join(CATEGORIES))
+                raise fault_error("no_category", (name,), categories=", ".join(CATEGORIES))
             category = CATEGORIES[name]
-            for key in said.misfits(category):
-                raise fault("not_mandatory" if category.mandatory else "not_optional", (name, key), category=name)
+            for key in said.misfitting_keys(category):
+                raise fault_error("not_mandatory" if category.mandatory else "not_optional", (name, key), category=name)
         return terms
 
     @field_validator("only_deliver_to")
     @classmethod
-    def _lower(cls, allowed: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    def _lower_case(cls, allowed: tuple[str, ...] | None) -> tuple[str, ...] | None:
         return None if allowed is None else tuple(entry.lower() for entry in allowed)
 
     @model_validator(mode="after")
-    def _has_updates(self) -> Self:
+    def _check_updates(self) -> Self:
         if self.switches.service_scope == "paid" and "updates" not in self.terms:
-            raise fault("no_updates", ("switches", "service_scope"))
+            raise fault_error("no_updates", ("switches", "service_scope"))
         return self
 
     @model_validator(mode="after")
-    def _coherent(self, info: ValidationInfo) -> Self:
+    def _check_coherence(self, info: ValidationInfo) -> Self:
         self._law = info.context or self._law
-        for found in (*faults_within(self), *faults_of_floors(self, self._law)):
+        for found in (*faults_within(self), *faults_below_law(self, self._law)):
             raise found
         return self
 
@@ -237,28 +239,28 @@ class Policy(Section):
             raise KeyError(name)
         return CATEGORIES[name]
 
-    def every_switches(self) -> tuple[Switches, ...]:
+    def all_switches(self) -> tuple[Switches, ...]:
         """What may hold for somebody: under any version, in any jurisdiction; each once."""
         versions = (None, *self._earlier)
         return tuple(dict.fromkeys(switches for version in versions for switches in self.switches_under(version)))
 
     def switches_under(self, version: str | None) -> tuple[Switches, ...]:
         """All switches that may hold for people of a version, in any jurisdiction; each once."""
-        places = (None, *self._law.countries, *self.jurisdictions)
-        alone = strictest(self.switches, *(then.switches for then in self.binding(version)))
+        places = (None, *self._law.reviewed_countries, *self.jurisdictions)
+        alone = strictest_switches(self.switches, *(then.switches for then in self.binding_versions(version)))
         return tuple(dict.fromkeys((alone, *(self.switches_for(version, place) for place in places))))
 
     @property
-    def law(self) -> Law:
+    def law(self) -> LawByCountry:
         """The jurisdictions."""
         return self._law
 
     @cached_property
-    def marks(self) -> Mapping[str, Mark]:
+    def advertising_marks(self) -> Mapping[str, AdvertisingMark]:
         """The marks of marketing, by country; each message asks for them."""
         return self._law.marks
 
-    def floor(self, said: str | None) -> Floor:
+    def legal_floor(self, said: str | None) -> SwitchFloor:
         """The least of each switch by the law of the countries said of somebody, and by what the policy says of these.
 
         Args:
@@ -266,84 +268,85 @@ class Policy(Section):
         """
         countries = self.jurisdictions if said is None else said.split("\n")
         own = (self.jurisdictions[country] for country in countries if country in self.jurisdictions)
-        return strictest_floor(self._law.floor(said), *own)
+        return strictest_floor(self._law.switch_floor(said), *own)
 
     @cached_property
-    def days(self) -> Days:
+    def effective_days(self) -> Days:
         """This version and those beside it, by the day on which each came into force."""
-        return days_of(self.versions)
+        return versions_by_day(self.all_versions)
 
     @property
-    def versions(self) -> tuple["Policy", ...]:
+    def all_versions(self) -> tuple["Policy", ...]:
         """This version, and those beside it."""
         return (self, *self._earlier.values())
 
-    def sender(self, category: Category) -> str:
+    def sender_of(self, category: Category) -> str:
         """The From of a category."""
         return self.senders.mandatory if category.mandatory else self.senders.optional
 
-    def after(self, earlier: Mapping[str, "Policy"]) -> "Policy":
+    def with_earlier_versions(self, earlier: Mapping[str, "Policy"]) -> "Policy":
         """This version with the brand's earlier ones beside it, by version."""
         policy = self.model_copy()
         policy._earlier = dict(earlier)
         return policy
 
     def __copy__(self) -> Self:
-        """A copy's switches and law may be others: it works out for itself which hold."""
+        """Copies, but for what follows from the switches and the law."""
+        made = ("_effective_switches", "_named_partners", "_purpose_names", "_category_terms", "_partnerships")
         policy = super().__copy__()
-        for name in ("_effective", "_named", "_purposes", "_terms", "_partnerships", "marks", "vocabulary", "days"):
+        for name in (*made, "advertising_marks", "source_vocabulary", "effective_days"):
             policy.__dict__.pop(name, None)
         return policy
 
     @cached_property
-    def _effective(self) -> dict[tuple[str | None, str | None], Switches]:
+    def _effective_switches(self) -> dict[tuple[str | None, str | None], Switches]:
         """What `switches_for` has found; each decision reads it, and pydantic's private attributes are slow."""
         return {}
 
     @cached_property
-    def _named(self) -> dict[str | None, bool]:
+    def _named_partners(self) -> dict[str | None, bool]:
         return {}
 
     @cached_property
-    def _terms(self) -> dict[str | None, Terms]:
+    def _category_terms(self) -> dict[str | None, ConsentTerms]:
         return {}
 
     @cached_property
-    def _purposes(self) -> dict[str | None, frozenset[str]]:
+    def _purpose_names(self) -> dict[str | None, frozenset[str]]:
         return {}
 
-    def binding(self, said: str | None) -> tuple["Policy", ...]:
+    def binding_versions(self, said: str | None) -> tuple["Policy", ...]:
         """The versions that bind somebody: of what a standing says of them (see `versions.binding`)."""
-        return binding(self.versions, said)
+        return binding_versions(self.all_versions, said)
 
     def purposes_under(self, said: str | None) -> frozenset[str]:
         """The purposes that each of the versions that bind somebody has (paltalk06-25)."""
-        found = self._purposes.get(said)
+        found = self._purpose_names.get(said)
         if found is None:
-            found = frozenset.intersection(*(frozenset(version.purposes) for version in self.binding(said)))
-            self._purposes[said] = found
+            found = frozenset.intersection(*(frozenset(version.purposes) for version in self.binding_versions(said)))
+            self._purpose_names[said] = found
         return found
 
-    def consent_terms(self, said: str | None) -> Terms:
+    def consent_terms(self, said: str | None) -> ConsentTerms:
         """The terms on which consents count by the law of the countries said of somebody."""
-        found = self._terms.get(said)
+        found = self._category_terms.get(said)
         if found is None:
-            found = self._terms[said] = self._law.terms(said)
+            found = self._category_terms[said] = self._law.consent_terms(said)
         return found
 
-    def knows(self, said: str | None) -> bool:
+    def knows_versions(self, said: str | None) -> bool:
         """Tells whether each version that was named is the brand's. Where none was, the strictest of them holds."""
-        found = self._named.get(said)
+        found = self._named_partners.get(said)
         if found is None:
-            found = self._named[said] = not is_foreign(self.versions, said)
+            found = self._named_partners[said] = not names_foreign_version(self.all_versions, said)
         return found
 
     @cached_property
-    def vocabulary(self) -> Vocabulary:
+    def source_vocabulary(self) -> SourceVocabulary:
         """The sources from which addresses come, each with its kind."""
-        return Vocabulary(self.sources)
+        return SourceVocabulary(self.sources)
 
-    def partner(self, name: str, day: date) -> Partner | None:
+    def find_partner(self, name: str, day: date) -> Partner | None:
         """A partner of that day."""
         for since, until, partner in self._partnerships.get(name, ()):
             if since <= day <= until:
@@ -361,14 +364,15 @@ class Policy(Section):
     def switches_for(self, version: str | None, country: str | None) -> Switches:
         """The strictest of the versions that bind somebody, this version, and the floor of a jurisdiction."""
         key = version, country
-        found = self._effective.get(key)
+        found = self._effective_switches.get(key)
         if found is None:
-            found = strictest(self.switches, *(then.switches for then in self.binding(version)), self.floor(country))
-            self._effective[key] = found
+            bound = (then.switches for then in self.binding_versions(version))
+            found = strictest_switches(self.switches, *bound, self.legal_floor(country))
+            self._effective_switches[key] = found
         return found
 
 
-def parse_policy(text: str, source: str, law: Law | None = None) -> Policy:
+def parse_policy(text: str, source: str, law: LawByCountry | None = None) -> Policy:
     """Reads a policy from TOML.
 
     Args:
@@ -381,13 +385,16 @@ def parse_policy(text: str, source: str, law: Law | None = None) -> Policy:
     """
     try:
         said = tomllib.loads(text)
-        if lacking := [place(source, text, at, "unfilled", given=shown(value)) for at, value in unfilled(said)]:
+        if lacking := [
+            describe_fault(source, text, at, "unfilled", given=toml_value(value))
+            for at, value in find_placeholders(said)
+        ]:
             raise PolicyError("\n".join(lacking))
         policy = Policy.model_validate(said, context=law)
     except tomllib.TOMLDecodeError as error:
-        raise PolicyError(not_toml(error, text, source)) from error
+        raise PolicyError(describe_toml_error(error, text, source)) from error
     except ValidationError as error:
-        raise PolicyError("\n".join(describe(detail, text, source) for detail in error.errors())) from error
-    if faults := [need.describe(text, source) for need in unmet(policy, policy)]:
+        raise PolicyError("\n".join(describe_error(detail, text, source) for detail in error.errors())) from error
+    if faults := [need.describe_need(text, source) for need in find_unmet_needs(policy, policy)]:
         raise PolicyError("\n".join(faults))
     return policy

@@ -6,27 +6,27 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
-from mailer.policy.file_errors import place, shown
-from mailer.policy.jurisdiction import Law
+from mailer.policy.file_errors import describe_fault, toml_value
+from mailer.policy.jurisdiction import LawByCountry
 from mailer.policy.policy_file import Policy, PolicyError, parse_policy
-from mailer.policy.unmet_needs import unmet
+from mailer.policy.unmet_needs import find_unmet_needs
 
 MODEL = "default"
 """The brand of the file that a new brand copies; it mails nobody."""
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class _PolicyFile:
     name: str
     text: str
     policy: Policy
 
-    def fault(self, key: str, kind: str, **said: object) -> str:
-        given = shown(getattr(self.policy, key))
-        return place(self.name, self.text, (key,), kind, given=given, brand=self.policy.brand, **said)
+    def file_fault(self, key: str, kind: str, **said: object) -> str:
+        given = toml_value(getattr(self.policy, key))
+        return describe_fault(self.name, self.text, (key,), kind, given=given, brand=self.policy.brand, **said)
 
 
-def load(texts: Mapping[str, str], today: date, law: Law | None = None) -> dict[str, Policy]:
+def parse_policies(texts: Mapping[str, str], today: date, law: LawByCountry | None = None) -> dict[str, Policy]:
     """Every brand's policy in force: the newest version that has taken effect, with the others beside it.
 
     Args:
@@ -37,45 +37,49 @@ def load(texts: Mapping[str, str], today: date, law: Law | None = None) -> dict[
     Raises:
         PolicyError: something is wrong; a line for each thing that is.
     """
-    files: list[_File] = []
+    files: list[_PolicyFile] = []
     faults: list[str] = []
     for name, text in sorted(texts.items()):
         try:
-            files.append(_File(name, text, parse_policy(text, name, law)))
+            files.append(_PolicyFile(name, text, parse_policy(text, name, law)))
         except PolicyError as error:
             faults.append(str(error))
-    versions: defaultdict[str, list[_File]] = defaultdict(list)
+    versions: defaultdict[str, list[_PolicyFile]] = defaultdict(list)
     for file in sorted(files, key=lambda file: file.policy.effective):
         if file.policy.brand != MODEL:
             versions[file.policy.brand].append(file)
-    faults.extend(fault for brand in versions.values() for fault in _faults(brand, today))
+    faults.extend(fault for brand in versions.values() for fault in _version_faults(brand, today))
     if faults:
         raise PolicyError("\n".join(faults))
-    return {brand: in_force([file.policy for file in found], today) for brand, found in sorted(versions.items())}
+    return {
+        brand: version_in_force([file.policy for file in found], today) for brand, found in sorted(versions.items())
+    }
 
 
-def _faults(brand: list[_File], today: date) -> Iterator[str]:
+def _version_faults(brand: list[_PolicyFile], today: date) -> Iterator[str]:
     """Finds what is wrong with a brand's versions, oldest first, taken together.
 
     To people of an earlier version, what it promised is owed still, by each version that comes after it.
     """
-    first: dict[str, _File] = {}
+    first: dict[str, _PolicyFile] = {}
     for file in brand:
         other = first.setdefault(file.policy.version, file)
         if other is not file:
-            yield file.fault("version", "same_version", other=other.name)
+            yield file.file_fault("version", "same_version", other=other.name)
     for older, newer in pairwise(brand):
         if older.policy.effective == newer.policy.effective:
-            yield newer.fault("effective", "same_day", other=older.name)
+            yield newer.file_fault("effective", "same_day", other=older.name)
     if brand[0].policy.effective > today:
-        yield brand[0].fault("effective", "not_in_force", today=today)
+        yield brand[0].file_fault("effective", "not_in_force", today=today)
     for number, file in enumerate(brand):
         earlier = [other.policy for other in brand[:number]]
-        policy = file.policy.after({other.version: other for other in earlier})
-        yield from (need.describe(file.text, file.name) for other in earlier for need in unmet(policy, other))
+        policy = file.policy.with_earlier_versions({other.version: other for other in earlier})
+        yield from (
+            need.describe_need(file.text, file.name) for other in earlier for need in find_unmet_needs(policy, other)
+        )
 
 
-def in_force(versions: Sequence[Policy], today: date) -> Policy:
+def version_in_force(versions: Sequence[Policy], today: date) -> Policy:
     """The version of a brand's policy in force on a day, with the others beside it; one of them has taken effect."""
     current = max((policy for policy in versions if policy.effective <= today), key=lambda policy: policy.effective)
-    return current.after({policy.version: policy for policy in versions if policy is not current})
+    return current.with_earlier_versions({policy.version: policy for policy in versions if policy is not current})

@@ -15,7 +15,7 @@ NOBODYS = ""
 """A line for what was collected while nobody said under which version."""
 
 
-class Version(Protocol):
+class PolicyVersion(Protocol):
     """A version of a policy, as far as this is about it."""
 
     @property
@@ -29,12 +29,12 @@ class Version(Protocol):
         ...
 
 
-V = TypeVar("V", bound=Version)
+V = TypeVar("V", bound=PolicyVersion)
 Days = Sequence[tuple[date, str]]
 """The versions of a brand by the day on which each came into force, oldest first."""
 
 
-def binding(versions: Sequence[V], said: str | None) -> tuple[V, ...]:
+def binding_versions(versions: Sequence[V], said: str | None) -> tuple[V, ...]:
     """Finds the versions that bind somebody; the strictest value of each of their switches holds.
 
     Args:
@@ -46,7 +46,7 @@ def binding(versions: Sequence[V], said: str | None) -> tuple[V, ...]:
         one: those under which it was collected, or all of the brand's where one of these is unknown.
     """
     known = {version.version: version for version in versions}
-    lines = lines_of(said)
+    lines = split_lines(said)
     agreed = [known[line[1:]] for line in lines if line[:1] == AGREED and line[1:] in known]
     named = [line for line in lines if line[:1] != AGREED]
     if agreed:
@@ -58,35 +58,35 @@ def binding(versions: Sequence[V], said: str | None) -> tuple[V, ...]:
     return tuple(versions)
 
 
-def lines_of(said: str | None) -> list[str]:
+def split_lines(said: str | None) -> list[str]:
     """Splits what was said at several times, oldest first; empty where nothing was."""
     return [] if said is None else list(dict.fromkeys(said.split("\n")))
 
 
-def is_foreign(versions: Iterable[Version], said: str | None) -> bool:
+def names_foreign_version(versions: Iterable[PolicyVersion], said: str | None) -> bool:
     """Tells whether somebody named a version that the brand does not have, and the person has agreed to none of its."""
-    names, lines = {version.version for version in versions}, lines_of(said)
+    names, lines = {version.version for version in versions}, split_lines(said)
     if any(line[:1] == AGREED and line[1:] in names for line in lines):
         return False
     return any(line[:1] != AGREED and line != NOBODYS and line not in names for line in lines)
 
 
-def describe(said: str | None) -> str | None:
+def describe_versions(said: str | None) -> str | None:
     """Says it for a person to read; None where nothing was said."""
-    named = [_described(line) for line in lines_of(said) if line != NOBODYS]
+    named = [_describe_line(line) for line in split_lines(said) if line != NOBODYS]
     return ", ".join(named) or None
 
 
-def _described(line: str) -> str:
+def _describe_line(line: str) -> str:
     return f"{line[1:]} (agreed to)" if line[:1] == AGREED else line
 
 
-def days_of(versions: Iterable[Version]) -> Days:
+def versions_by_day(versions: Iterable[PolicyVersion]) -> Days:
     """Lists a brand's versions by the day on which each came into force."""
     return tuple(sorted((version.effective, version.version) for version in versions))
 
 
-def said_at(days: Days, named: str | None, collected_at: datetime | None, now: datetime) -> str | None:
+def versions_at(days: Days, named: str | None, collected_at: datetime | None, now: datetime) -> str | None:
     """Finds the versions under which an address was collected, as far as an event or a file says so.
 
     Args:

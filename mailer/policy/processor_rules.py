@@ -17,7 +17,7 @@ REFUSALS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Handover:
+class ProcessorUse:
     """A hand-over in question: to which processor, for which purpose, on which day.
 
     Attributes:
@@ -31,23 +31,23 @@ class Handover:
     day: date
 
 
-def refusal(policy: Policy, handover: Handover) -> tuple[str, str] | None:
+def processor_refusal(policy: Policy, handover: ProcessorUse) -> tuple[str, str] | None:
     """Why a hand-over may not begin, as (reason, rule); None if it may."""
     if not handover.outside:
         return None
-    if reason := processor_known(policy, handover):
+    if reason := check_processor_known(policy, handover):
         return reason, "processor-known"
-    if reason := no_retention(policy, handover):
+    if reason := check_no_retention(policy, handover):
         return reason, "no-retention"
     return None
 
 
 @rule("processor-known", "interpals-23, peerstream-05; GDPR Art. 28, 44")
-def processor_known(policy: Policy, handover: Handover) -> str | None:
+def check_processor_known(policy: Policy, handover: ProcessorUse) -> str | None:
     """Data go to a processor of the policy's dated registry, in its country, for a purpose that it serves."""
     if not policy.processors:
         return None
-    terms = _terms(policy, handover)
+    terms = _processor_terms(policy, handover)
     if terms is None:
         return "processor_not_in_policy"
     if terms.country != handover.country:
@@ -56,16 +56,16 @@ def processor_known(policy: Policy, handover: Handover) -> str | None:
 
 
 @rule("no-retention", "paltalk06-13")
-def no_retention(policy: Policy, handover: Handover) -> str | None:
+def check_no_retention(policy: Policy, handover: ProcessorUse) -> str | None:
     """An outside delivery system has stated that it retains nothing, where the policy promises that."""
     if not policy.no_retention:
         return None
-    terms = _terms(policy, handover)
+    terms = _processor_terms(policy, handover)
     return None if terms is not None and terms.no_retention else "processor_may_retain"
 
 
-def _terms(policy: Policy, handover: Handover) -> ProcessorTerms | None:
+def _processor_terms(policy: Policy, handover: ProcessorUse) -> ProcessorTerms | None:
     return next(
-        (terms for terms in policy.processors if terms.name == handover.processor and terms.on(handover.day)),
+        (terms for terms in policy.processors if terms.name == handover.processor and terms.holds_on(handover.day)),
         None,
     )

@@ -16,7 +16,7 @@ WAITS = ("inbound mail", "pages")
 PASSED = "passed"
 
 
-class Status(StrEnum):
+class PromiseStatus(StrEnum):
     """The state of a promise; one that waits, or that no test has shown to be kept, is never shown as kept."""
 
     KEPT = "kept"
@@ -26,7 +26,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class ProofTest:
     """A test, all cases of which passed if its outcome is `passed`."""
 
     test: str
@@ -34,7 +34,7 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class ProofCase:
     """One case of a test, with the promises and the rules that it proves, as its markers say."""
 
     id: str
@@ -44,7 +44,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class TestRecord:
     """A run of the tests.
 
     Attributes:
@@ -58,17 +58,17 @@ class Record:
     when: str
     commit: str | None
     whole: bool
-    tests: tuple[Case, ...]
+    tests: tuple[ProofCase, ...]
     own: bool = True
     digests: Mapping[str, str] = field(default_factory=dict)
 
-    def differs(self, at_hand: Mapping[str, str]) -> tuple[str, ...]:
+    def differing_parts(self, at_hand: Mapping[str, str]) -> tuple[str, ...]:
         """Returns what it is not a record of, of what is at hand."""
         return tuple(part for part, digest in at_hand.items() if self.digests.get(part) != digest)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PromiseRow:
     """A promise of a brand, with what keeps it.
 
     Attributes:
@@ -77,33 +77,33 @@ class Row:
 
     brand: str
     promise: Promise
-    proofs: tuple[Proof, ...]
+    proofs: tuple[ProofTest, ...]
     faults: tuple[str, ...]
 
     @property
-    def status(self) -> Status:
+    def promise_status(self) -> PromiseStatus:
         """Kept only if nothing is wrong, nothing is waited for, and a test has shown it."""
         if self.faults:
-            return Status.BROKEN
+            return PromiseStatus.BROKEN
         if self.promise.waits_for:
-            return Status.PENDING
-        return Status.KEPT if self.proofs else Status.UNPROVEN
+            return PromiseStatus.PENDING
+        return PromiseStatus.KEPT if self.proofs else PromiseStatus.UNPROVEN
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class PromiseReport:
     """Every promise, and what is wrong that is no single promise's matter."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[PromiseRow, ...]
     general: tuple[str, ...]
 
     @property
-    def faults(self) -> tuple[str, ...]:
+    def all_faults(self) -> tuple[str, ...]:
         """All of them; none if every promise is kept or waits."""
         return (*(f"{row.promise.id}: {fault}" for row in self.rows for fault in row.faults), *self.general)
 
 
-def read_record(text: str) -> Record:
+def read_record(text: str) -> TestRecord:
     """Reads the record that a run of the tests has written.
 
     Raises:
@@ -112,9 +112,10 @@ def read_record(text: str) -> Record:
     try:
         said = json.loads(text)
         tests = tuple(
-            Case(test["id"], tuple(test["promises"]), tuple(test["rules"]), test["outcome"]) for test in said["tests"]
+            ProofCase(test["id"], tuple(test["promises"]), tuple(test["rules"]), test["outcome"])
+            for test in said["tests"]
         )
-        return Record(
+        return TestRecord(
             said["when"], said["commit"], said["whole"], tests, said.get("own", True), dict(said.get("digests", {}))
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -123,12 +124,12 @@ def read_record(text: str) -> Record:
         ) from error
 
 
-def report(
+def make_report(
     policies: Iterable[Policy],
     rules: Mapping[str, Rule],
-    record: Record | None,
+    record: TestRecord | None,
     at_hand: Mapping[str, str] | None = None,
-) -> Report:
+) -> PromiseReport:
     """What each policy promises, which rules and tests stand behind it, and what is wrong.
 
     Args:
@@ -138,27 +139,27 @@ def report(
         at_hand: the digests of the code and the files at hand. A record of others proves nothing about them. None: the
             record is taken as one of them.
     """
-    differs = record.differs(at_hand or {}) if record else ()
+    differs = record.differing_parts(at_hand or {}) if record else ()
     if record and differs:
         record = None
     tests = record.tests if record else ()
-    proofs = _proofs(tests)
+    proofs = _proofs_by_promise(tests)
     found = proofs if record else None
     rows = tuple(
-        Row(
+        PromiseRow(
             policy.brand,
             promise,
             proofs.get(promise.id, ()),
-            tuple(_faults(promise, rules, found)),
+            tuple(_promise_faults(promise, rules, found)),
         )
         for policy in policies
         for promise in policy.promises
     )
-    unproven = _unproven(tests, rows, rules) if record and record.own else ()
-    return Report(rows, (*_of_the_run(record, differs), *_of_markers(tests, rows, rules), *unproven))
+    unproven = _unproven_rules(tests, rows, rules) if record and record.own else ()
+    return PromiseReport(rows, (*_run_faults(record, differs), *_marker_faults(tests, rows, rules), *unproven))
 
 
-def _proofs(tests: Iterable[Case]) -> dict[str, tuple[Proof, ...]]:
+def _proofs_by_promise(tests: Iterable[ProofCase]) -> dict[str, tuple[ProofTest, ...]]:
     """The proofs of each promise. A test of several cases is one proof, which has passed if all of its cases have."""
     outcomes: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for test in tests:
@@ -166,11 +167,11 @@ def _proofs(tests: Iterable[Case]) -> dict[str, tuple[Proof, ...]]:
         for promise in test.promises:
             before = outcomes[promise].get(name, PASSED)
             outcomes[promise][name] = test.outcome if before == PASSED else before
-    return {promise: tuple(Proof(*found) for found in sorted(named.items())) for promise, named in outcomes.items()}
+    return {promise: tuple(ProofTest(*found) for found in sorted(named.items())) for promise, named in outcomes.items()}
 
 
-def _faults(
-    promise: Promise, rules: Mapping[str, Rule], proofs: Mapping[str, tuple[Proof, ...]] | None
+def _promise_faults(
+    promise: Promise, rules: Mapping[str, Rule], proofs: Mapping[str, tuple[ProofTest, ...]] | None
 ) -> Iterator[str]:
     """Finds what is wrong with a promise; without a run of tests (`proofs` is None) nothing of its proofs."""
     if promise.waits_for:
@@ -192,14 +193,14 @@ def _faults(
             yield f"its proof {proof.test} has not passed ({proof.outcome}); mend what it shows, and run `make test`"
 
 
-def _of_the_run(record: Record | None, differs: Sequence[str]) -> Iterator[str]:
+def _run_faults(record: TestRecord | None, differs: Sequence[str]) -> Iterator[str]:
     if differs:
         yield f"the record is of another tree, with other {' and '.join(differs)}, and proves nothing: run all tests"
     if record is not None and not record.whole:
         yield "the record is of a part of the tests; run all of them"
 
 
-def _of_markers(tests: Iterable[Case], rows: Iterable[Row], rules: Mapping[str, Rule]) -> Iterator[str]:
+def _marker_faults(tests: Iterable[ProofCase], rows: Iterable[PromiseRow], rules: Mapping[str, Rule]) -> Iterator[str]:
     known = {row.promise.id for row in rows}
     for test in tests:
         for promise in test.promises:
@@ -210,14 +211,14 @@ def _of_markers(tests: Iterable[Case], rows: Iterable[Row], rules: Mapping[str, 
                 yield f"{test.id} proves the rule {name}, which nobody registers; mend the marker"
 
 
-def _unproven(tests: Iterable[Case], rows: Iterable[Row], rules: Mapping[str, Rule]) -> Iterator[str]:
+def _unproven_rules(tests: Iterable[ProofCase], rows: Iterable[PromiseRow], rules: Mapping[str, Rule]) -> Iterator[str]:
     passed = [test for test in tests if test.outcome == PASSED]
     for name in sorted(rules):
-        promises = promises_of(name, rows)
+        promises = promises_of_rule(name, rows)
         if not any(name in test.rules or not promises.isdisjoint(test.promises) for test in passed):
             yield f'the rule {name} has no proof; name it in a proven promise, or mark a test with rule("{name}")'
 
 
-def promises_of(rule: str, rows: Iterable[Row]) -> frozenset[str]:
+def promises_of_rule(rule: str, rows: Iterable[PromiseRow]) -> frozenset[str]:
     """The ids of the promises that a rule enforces."""
     return frozenset(row.promise.id for row in rows if rule in row.promise.rules)

@@ -13,7 +13,7 @@ OWN_CATEGORY = "rights"
 """The category of mailer's own mail; of anybody else it waits for a second person, whatever the template is called."""
 
 
-class Read(StrEnum):
+class ReadRight(StrEnum):
     """The kinds of data that can be read of a brand."""
 
     STATUS = "status"
@@ -26,7 +26,7 @@ class Read(StrEnum):
     """A campaign's report."""
 
 
-class ToPublish(NamedTuple):
+class PublishRight(NamedTuple):
     """A wish to publish mail."""
 
     brand: str
@@ -34,25 +34,25 @@ class ToPublish(NamedTuple):
     template: str
 
 
-class ToSay(NamedTuple):
+class AccountRight(NamedTuple):
     """A wish to say something of an account: one of `mailer.accounts.KINDS`."""
 
     brand: str
     action: str
 
 
-class ToRead(NamedTuple):
+class ReadDataRight(NamedTuple):
     """A wish to read something."""
 
     brand: str
-    what: Read
+    what: ReadRight
 
 
-Wish = ToPublish | ToSay | ToRead
+Wish = PublishRight | AccountRight | ReadDataRight
 
 
 @dataclass(frozen=True, slots=True)
-class Rights:
+class PublisherRights:
     """The rights granted: each of the categories, actions and reads at each of the brands. By default nothing."""
 
     brands: frozenset[str] = frozenset()
@@ -61,7 +61,7 @@ class Rights:
     reads: frozenset[str] = frozenset()
 
 
-NOTHING = Rights()
+NOTHING = PublisherRights()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +69,26 @@ class Publisher:
     """Somebody who is known here, and what they may."""
 
     identity: Identity
-    rights: Rights = NOTHING
+    rights: PublisherRights = NOTHING
 
 
 PIPELINE = Publisher(ITSELF)
 """mailer itself, whose rights are no rows."""
 
 
-def may(publisher: Publisher | None, wish: Wish) -> bool:
+def has_right(publisher: Publisher | None, wish: Wish) -> bool:
     """Tells whether a publisher may do something; one that is not known may nothing. The one check of all doors."""
     if publisher is None:
         return False
     rights = publisher.rights
     match wish:
-        case ToPublish(brand, category, template):
+        case PublishRight(brand, category, template):
             if publisher.identity == ITSELF:
                 return category == OWN_CATEGORY and template in OWN_TEMPLATES
             return brand in rights.brands and category in rights.categories
-        case ToSay(brand, action):
+        case AccountRight(brand, action):
             return brand in rights.brands and action in rights.actions
-        case ToRead(brand, what):
+        case ReadDataRight(brand, what):
             return brand in rights.brands and what in rights.reads
 
 
@@ -97,16 +97,16 @@ def needs_second_person(identity: Identity, category: str) -> bool:
     return category == OWN_CATEGORY and identity != ITSELF
 
 
-def refusal(identity: Identity, publisher: Publisher | None, wish: Wish) -> str | None:
+def right_refusal(identity: Identity, publisher: Publisher | None, wish: Wish) -> str | None:
     """Why somebody may not do something, and the command that lets them; None: they may."""
-    if may(publisher, wish):
+    if has_right(publisher, wish):
         return None
     match wish:
-        case ToPublish(brand, category):
+        case PublishRight(brand, category):
             what, option = f"publish {category} mail of {brand}", f"--category {category}"
-        case ToSay(brand, action):
+        case AccountRight(brand, action):
             what, option = f"say {action} of an account at {brand}", f"--action {action}"
-        case ToRead(brand, read):
+        case ReadDataRight(brand, read):
             what, option = f"read {read} of {brand}", f"--read {read}"
     if identity == ITSELF:
         return f"mailer itself does not {what}"

@@ -71,7 +71,7 @@ _REASONS = {
 """Reasons that no rule of a policy explains, by their first word."""
 
 
-def label(path: str) -> str:
+def fact_label(path: str) -> str:
     """The name of something that a rule looks at, for people: `standing.opted_out` is "has left"."""
     return LABELS.get(path, path.rpartition(".")[2].replace("_", " "))
 
@@ -85,7 +85,7 @@ def reason_in_words(reason: str | None, rule: str | None = None, processor: str 
         processor: which one it is about.
     """
     if rule in RULES and RULES[rule].sees:
-        return uncapped(RULES[rule].says)
+        return without_capital(RULES[rule].says)
     first, _, rest = (reason or "").partition(" ")
     if first == "gave_up":
         return f"it was tried for as long as such mail is tried; the last reason: {reason_in_words(rest)}"
@@ -97,15 +97,15 @@ def reason_in_words(reason: str | None, rule: str | None = None, processor: str 
         code = f" ({rest})" if rest and first != "bug" else ""
         return _REASONS[first].format(processor=processor or "the processor") + code
     if rule in RULES:
-        return uncapped(RULES[rule].says)
+        return without_capital(RULES[rule].says)
     return (reason or "no reason is on record").replace("_", " ")
 
 
-def uncapped(sentence: str) -> str:
+def without_capital(sentence: str) -> str:
     """A sentence as a clause."""
     return f"{sentence[:1].lower()}{sentence[1:]}".rstrip(".")
 
 
-def unaddressed(text: str) -> str:
+def without_addresses(text: str) -> str:
     """A text without the addresses in it."""
     return _ADDRESS.sub("…@…", text)

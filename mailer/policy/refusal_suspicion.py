@@ -13,23 +13,23 @@ TIMES_USUAL: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class RefusalTally:
     """How many messages were answered, and how many of them with a hard refusal."""
 
     answered: int = 0
     refused: int = 0
 
-    def __add__(self, other: "Tally") -> "Tally":
+    def __add__(self, other: "RefusalTally") -> "RefusalTally":
         """Both together."""
-        return Tally(self.answered + other.answered, self.refused + other.refused)
+        return RefusalTally(self.answered + other.answered, self.refused + other.refused)
 
     @property
-    def share(self) -> float:
+    def refusal_share(self) -> float:
         """Of hard refusals, 0 to 1."""
         return self.refused / self.answered if self.answered else 0.0
 
 
-def suspicious(hour: Tally, usual: Tally) -> bool:
+def is_suspicious(hour: RefusalTally, usual: RefusalTally) -> bool:
     """Whether the hard refusals of the last hour are quarantined instead of believed.
 
     Args:
@@ -37,4 +37,8 @@ def suspicious(hour: Tally, usual: Tally) -> bool:
         usual: the processor's answers of the 30 days before. A domain of its own has no usual share, since most have
             too little mail for one.
     """
-    return hour.refused >= LEAST_REFUSALS and hour.share > LEAST_SHARE and hour.share > TIMES_USUAL * usual.share
+    return (
+        hour.refused >= LEAST_REFUSALS
+        and hour.refusal_share > LEAST_SHARE
+        and hour.refusal_share > TIMES_USUAL * usual.refusal_share
+    )

@@ -2,7 +2,7 @@
 
 A rule is one small function, in whichever room can keep the promise: `decide` asks some, the renderer, the actions, the
 pages and the ledger ask others. `@rule` only notes it, and costs nothing when it is called. That every rule is needed
-is shown by taking them away one at a time: with `without`, a rule defined afterwards does nothing, and a proof must
+is shown by taking them away one at a time: with `remove_rule`, a rule defined afterwards does nothing, and a proof must
 fail.
 """
 
@@ -24,7 +24,7 @@ class Rule:
         source: where the demand comes from: promises, a law, an invariant of the design.
         says: the first line of its docstring.
         home: the function, as `module:name`.
-        sees: what a rule of `decide` looks at, as attributes of `Facts`.
+        sees: what a rule of `decide` looks at, as attributes of `DecisionFacts`.
     """
 
     name: str
@@ -40,7 +40,7 @@ RULES: dict[str, Rule] = {}
 _removed: set[str] = set()
 
 
-def without(name: str) -> None:
+def remove_rule(name: str) -> None:
     """Takes a rule away, for a mutation run. To be called before its room is imported."""
     _removed.add(name)
 
@@ -53,7 +53,7 @@ def rule(name: str, source: str, *, idle: Any = None, sees: tuple[str, ...] = ()
         source: promises, a law, an invariant.
         idle: what it returns when it has nothing to say, which is what it always returns once it is taken away; where
             that depends on what it is given, a function that takes the same.
-        sees: for rules of `decide`, the attributes of `Facts` that it looks at; `explain` shows them.
+        sees: for rules of `decide`, the attributes of `DecisionFacts` that it looks at; `explain` shows them.
     """
 
     def register(function: _F) -> _F:
@@ -63,12 +63,12 @@ def rule(name: str, source: str, *, idle: Any = None, sees: tuple[str, ...] = ()
             raise ValueError(f"the rule {name} has no docstring; say what it demands")
         home = f"{function.__module__}:{function.__qualname__}"
         RULES[name] = Rule(name, source, function.__doc__.splitlines()[0], home, sees)
-        return _mutant(function, idle) if name in _removed else function
+        return _rule_without_body(function, idle) if name in _removed else function
 
     return register
 
 
-def _mutant(function: _F, idle: Any) -> _F:
+def _rule_without_body(function: _F, idle: Any) -> _F:
     """A function without its body."""
 
     @wraps(function)

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from mailer.policy.countries import newest_of, region_of
-from mailer.policy.decision import Facts, Hold
+from mailer.policy.countries import country_of_locale, newest_country
+from mailer.policy.decision import DecisionFacts, Hold
 from mailer.policy.rule_registry import rule
 from mailer.policy.rules import Verdict
 from mailer.policy.time_zones import ZONES
@@ -19,23 +19,23 @@ _SEARCHED = timedelta(days=3)
 
 
 @rule("mail-hours", "the policy's hours", sees=("policy.hours", "standing.country", "standing.locale", "now"))
-def mail_hours(facts: Facts) -> Verdict:
+def check_mail_hours(facts: DecisionFacts) -> Verdict:
     """Optional mail goes out within the policy's hours, by the clocks of the recipient's country or language."""
     hours = facts.policy.hours
     if hours is None or facts.category.mandatory:
         return None
-    zones = zones_of(facts.standing.country or region_of(facts.standing.locale))
-    until = first_within(*hours.times, zones, facts.now)
+    zones = zones_of(facts.standing.country or country_of_locale(facts.standing.locale))
+    until = next_opening(*hours.opening_and_closing, zones, facts.now)
     return None if until == facts.now else Hold(until, "outside_hours", "mail-hours", facts.policy.version)
 
 
 @cache
 def zones_of(country: str | None) -> tuple[tzinfo, ...]:
     """The inhabited time zones of a country (ISO 3166-1), or of the newest of several; UTC where there are none."""
-    return tuple(ZoneInfo(name) for name in ZONES.get(newest_of(country), ("UTC",)))
+    return tuple(ZoneInfo(name) for name in ZONES.get(newest_country(country), ("UTC",)))
 
 
-def first_within(opens: time, closes: time, zones: Sequence[tzinfo], now: datetime) -> datetime:
+def next_opening(opens: time, closes: time, zones: Sequence[tzinfo], now: datetime) -> datetime:
     """The first moment from now on that is within the hours of the day everywhere.
 
     Where the zones lie so far apart that there is none, those of the first zone count.
@@ -48,14 +48,14 @@ def first_within(opens: time, closes: time, zones: Sequence[tzinfo], now: dateti
     """
     moment = now
     while moment - now < _SEARCHED:
-        later = max(_opening(opens, closes, zone, moment) for zone in zones)
+        later = max(_opening_in_zone(opens, closes, zone, moment) for zone in zones)
         if later == moment:
             return moment
         moment = later
-    return _opening(opens, closes, zones[0], now)
+    return _opening_in_zone(opens, closes, zones[0], now)
 
 
-def _opening(opens: time, closes: time, zone: tzinfo, moment: datetime) -> datetime:
+def _opening_in_zone(opens: time, closes: time, zone: tzinfo, moment: datetime) -> datetime:
     """The moment, if it is within a zone's hours; else when they begin next, in UTC."""
     local = moment.astimezone(zone)
     clock = local.time()

@@ -9,10 +9,10 @@ import re
 from enum import StrEnum
 from typing import Final
 
-from mailer.policy.connection_trouble import Trouble
+from mailer.policy.connection_trouble import ConnectionTrouble
 
 
-class Stage(StrEnum):
+class SmtpStage(StrEnum):
     """The step that a reply answers."""
 
     CONNECT = "connect"
@@ -30,10 +30,10 @@ CLOSING: Final = 421
 """The code with which a server ends the connection, whatever was asked (RFC 5321 3.8)."""
 
 _BEFORE_MAIL: Final = {
-    Stage.CONNECT: Trouble.GREETING,
-    Stage.EHLO: Trouble.EHLO,
-    Stage.STARTTLS: Trouble.STARTTLS,
-    Stage.AUTH: Trouble.AUTH,
+    SmtpStage.CONNECT: ConnectionTrouble.GREETING,
+    SmtpStage.EHLO: ConnectionTrouble.EHLO,
+    SmtpStage.STARTTLS: ConnectionTrouble.STARTTLS,
+    SmtpStage.AUTH: ConnectionTrouble.AUTH,
 }
 """The trouble that a refusal is before any message has begun."""
 
@@ -91,7 +91,7 @@ _SPARED: Final = frozenset(("5.5.3",))
 """Too many recipients, as a full queue says it."""
 
 
-def trouble_of(stage: Stage, code: int, status: str | None, text: str) -> Trouble | None:
+def session_trouble(stage: SmtpStage, code: int, status: str | None, text: str) -> ConnectionTrouble | None:
     """The processor's trouble that a refusal tells of; None: it is about this message, its sender or its recipient.
 
     Args:
@@ -101,23 +101,23 @@ def trouble_of(stage: Stage, code: int, status: str | None, text: str) -> Troubl
         text: all lines, without links and addresses, whose words are not the server's.
     """
     if (before := _BEFORE_MAIL.get(stage)) is not None:
-        return Trouble.BUSY if code // 100 == 4 else before
-    if code == CLOSING and stage is Stage.MAIL:
-        return Trouble.BUSY
-    return Trouble.REFUSED if _refuses_us(stage, code, status or "", text) else None
+        return ConnectionTrouble.BUSY if code // 100 == 4 else before
+    if code == CLOSING and stage is SmtpStage.MAIL:
+        return ConnectionTrouble.BUSY
+    return ConnectionTrouble.REFUSED if _is_refusal_of_us(stage, code, status or "", text) else None
 
 
-def _refuses_us(stage: Stage, code: int, status: str, text: str) -> bool:
+def _is_refusal_of_us(stage: SmtpStage, code: int, status: str, text: str) -> bool:
     """Tells whether a refusal within a transaction is of us."""
-    if _RECIPIENT.search(text) and stage is not Stage.MAIL:
+    if _RECIPIENT.search(text) and stage is not SmtpStage.MAIL:
         return False
     if _WORDS.search(text):
         return True
-    if stage is Stage.MAIL and code // 100 == 5 and _HOST.search(text):
+    if stage is SmtpStage.MAIL and code // 100 == 5 and _HOST.search(text):
         return True
     if code // 100 != 5 or (status and not status.startswith("5.")):
         return False
-    if stage is Stage.DOT:
+    if stage is SmtpStage.DOT:
         # The message has been read: only what cannot be said of one is about us.
         of_us = code in _NEVER_OF_MAIL and not status.startswith((*_OF_ADDRESSES, _OF_PROTOCOL, "5.6."))
         return (of_us or status in _NEVER_OF_MAIL_STATUS) and not _POLICY.search(text)
@@ -125,8 +125,8 @@ def _refuses_us(stage: Stage, code: int, status: str, text: str) -> bool:
         return True
     if status.startswith(_OF_ADDRESSES):
         return False
-    if status in _NEVER_OF_MAIL_STATUS or (status == "5.7.0" and stage is Stage.MAIL):
+    if status in _NEVER_OF_MAIL_STATUS or (status == "5.7.0" and stage is SmtpStage.MAIL):
         return not _POLICY.search(text)
     if status.startswith(_OF_PROTOCOL) and status not in _SPARED:
         return True
-    return code in _SYNTAX or (code in _OF_PARAMETERS and stage is Stage.MAIL)
+    return code in _SYNTAX or (code in _OF_PARAMETERS and stage is SmtpStage.MAIL)

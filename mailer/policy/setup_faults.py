@@ -48,7 +48,7 @@ _WORDS: Final = tuple(
 )
 
 
-def checks_of_status(status: str | None) -> str | None:
+def setup_checks_by_status(status: str | None) -> str | None:
     """Returns what a person checks, by the enhanced status code (RFC 3463); None: it says nothing of the set-up."""
     subject, _, detail = (status or "").rpartition(".")
     if subject == "5.7":
@@ -56,13 +56,13 @@ def checks_of_status(status: str | None) -> str | None:
     return _BY_DETAIL.get(detail) if subject == "4.7" else None
 
 
-def checks_of_words(status: str | None, words: str) -> str | None:
+def setup_checks_by_words(status: str | None, words: str) -> str | None:
     """The same of a reply that names what is broken, where its status only says that it is about policy, or is none."""
     if status is not None and status.rpartition(".")[0] not in ("4.7", "5.7"):
         return None
     return next((check for check, pattern in _WORDS if pattern.search(words)), None)
 
 
-def checks(status: str | None, words: str) -> str | None:
+def setup_checks(status: str | None, words: str) -> str | None:
     """Returns what a person is to check, by status or words; None: the reply says nothing of the set-up."""
-    return checks_of_status(status) or checks_of_words(status, words)
+    return setup_checks_by_status(status) or setup_checks_by_words(status, words)

@@ -9,7 +9,7 @@ EVERYTHING_OPTIONAL = "*"
 """The scope of an opt-out that leaves all optional mail."""
 
 EVERY_PRODUCT = "*"
-"""Stands in the place of a product: the account pays for each that there is, but for those that have `ended`."""
+"""Stands in the place of a product: the account pays for each that there is, but for those of `ended_product`."""
 
 _ENDED = "-"
 """The first character of a product that has ended, which no product's own name has."""
@@ -33,12 +33,12 @@ INVITED = "invitation"
 """The source of an address that a member gave, to invite its owner."""
 
 
-def ended(product: str) -> str:
+def ended_product(product: str) -> str:
     """Names a product that somebody who pays for every one pays for no more."""
     return f"{_ENDED}{product}"
 
 
-def scope(category: str, topic: str | None = None) -> str:
+def scope_of(category: str, topic: str | None = None) -> str:
     """How consents and opt-outs name what they are about: `newsletter`, or `newsletter/chat-rooms` for one topic."""
     return f"{category}/{topic}" if topic else category
 
@@ -130,22 +130,24 @@ class Standing:
     copy_known_at: datetime | None = None
     locale: str | None = None
 
-    def left(self, category: str, topic: str | None = None) -> bool:
+    def has_left(self, category: str, topic: str | None = None) -> bool:
         """Whether the person has opted out of a category, of this topic of it, or of all optional mail."""
         return bool(self.opted_out) and not self.opted_out.isdisjoint(
-            (EVERYTHING_OPTIONAL, category, scope(category, topic))
+            (EVERYTHING_OPTIONAL, category, scope_of(category, topic))
         )
 
     def pays_for(self, product: str | None) -> bool:
         """Tells whether the account pays for a product; None: for any at all."""
         has = self.products
-        return bool(has) and (product is None or product in has or (EVERY_PRODUCT in has and ended(product) not in has))
+        return bool(has) and (
+            product is None or product in has or (EVERY_PRODUCT in has and ended_product(product) not in has)
+        )
 
     def pays_for_all(self) -> bool:
         """Tells whether the account pays for every product, and for none no more."""
         return EVERY_PRODUCT in self.products and all(name[0] != _ENDED for name in self.products)
 
-    def sent_as(self, name: str) -> int:
+    def count_sent(self, name: str) -> int:
         """How many counted mails of a category, or of `EVERYTHING_OPTIONAL`, there were."""
         for counted, n in self.sent:
             if counted == name:

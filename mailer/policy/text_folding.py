@@ -42,7 +42,7 @@ _SPELT: Final = re.compile(r"(?<!\w)(?:\w[.·*_-]){3,}\w(?!\w)")
 _SPREAD: Final = re.compile(r"(?<!\w)(?:\w[ .·*_-]){3,}\w(?!\w)")
 
 
-def without_entities(text: str) -> str:
+def decode_entities(text: str) -> str:
     """Reads the character references of HTML; one of so many digits that it stands for no character is none."""
     return unescape(_NO_CHARACTER.sub("\ufffd", text))
 
@@ -59,16 +59,16 @@ def normalized(form: Literal["NFC", "NFD", "NFKC", "NFKD"], text: str) -> str:
     """
     if text.isascii():
         return text
-    pieces = pairwise([0, *_ends_of_marks(text), len(text)])
+    pieces = pairwise([0, *_long_mark_runs(text), len(text)])
     return "".join([unicodedata.normalize(form, text[start:end]) for start, end in pieces])  # noqa: TID251 - they are short
 
 
 def has_many_marks(text: str) -> bool:
     """Tells whether more marks stand on one letter than any language puts there."""
-    return not text.isascii() and next(_ends_of_marks(text), None) is not None
+    return not text.isascii() and next(_long_mark_runs(text), None) is not None
 
 
-def _ends_of_marks(text: str) -> Iterator[int]:
+def _long_mark_runs(text: str) -> Iterator[int]:
     """Yields the places where a run of marks has had as many as are put in order together."""
     if _SIGN.search(text[_MARKS_AT_ONCE :: _MARKS_AT_ONCE + 1]) is None:  # one of them would stand there
         return
@@ -87,21 +87,21 @@ def _is_mark(char: str) -> bool:
     return unicodedata.combining(first) != 0 or _NEWER.match(char) is not None
 
 
-def folded(text: str) -> str:
+def fold_text(text: str) -> str:
     """A text in lower case, without codes of HTML and URLs, accents and what shows nothing, in letters of one look."""
     if "%" in text or "&" in text:
-        text = without_entities(unquote(unquote(text)))
+        text = decode_entities(unquote(unquote(text)))
     if text.isascii():
         return text.casefold()
     return _MARKS.sub("", normalized("NFKD", text)).translate(_LIKE).casefold()
 
 
-def squeezed(text: str) -> str:
+def squeeze_text(text: str) -> str:
     """A folded text without anything between its letters and figures."""
     return text.translate(_ASCII_SEPARATORS) if text.isascii() else _SEPARATORS.sub("", text)
 
 
-def unspread(text: str) -> str:
+def join_spread_letters(text: str) -> str:
     """A text in which words that are written letter by letter are words again: `s a l e`, `s-a-l-e`."""
     for words in (_SPELT, _SPREAD):  # in this order, or a word of one letter before would be taken for a part of it
         text = words.sub(lambda found: re.sub(r"[ .·*_-]", "", found[0]), text)

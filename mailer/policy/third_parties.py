@@ -7,30 +7,30 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from mailer.policy.file_errors import fault
+from mailer.policy.file_errors import fault_error
 from mailer.policy.policy_section import Country, Day, Https, Name, Section, Slug, Text
-from mailer.policy.text_folding import folded, squeezed, unspread
+from mailer.policy.text_folding import fold_text, join_spread_letters, squeeze_text
 from mailer.policy.text_formats import DOMAIN
 
 
-class Dated(Section):
+class DatedTerms(Section):
     """Something that holds from one day on, and until another one, both included; None: to this day."""
 
     since: Day
     until: Day | None = None
 
-    def on(self, day: date) -> bool:
+    def holds_on(self, day: date) -> bool:
         """Tells whether it holds on a day."""
         return self.since <= day and (self.until is None or day <= self.until)
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def _check_order(self) -> Self:
         if self.until is not None and self.until < self.since:
-            raise fault("ends_early", ("until",))
+            raise fault_error("ends_early", ("until",))
         return self
 
 
-class ProcessorTerms(Dated):
+class ProcessorTerms(DatedTerms):
     """A processor that may be given data, and for what (GDPR Art. 28).
 
     Attributes:
@@ -46,7 +46,7 @@ class ProcessorTerms(Dated):
     no_retention: Text | None = None
 
 
-class Partner(Dated):
+class Partner(DatedTerms):
     """A partner of the brand for whom it may mail (interpals-05, paltalk02-04).
 
     Attributes:
@@ -65,18 +65,18 @@ class Partner(Dated):
 
     def is_named(self, text: str) -> bool:
         """Tells whether a text, as `folded` gives it, has its name, its id or a domain of it, however separated."""
-        letters = squeezed(text)
+        letters = squeeze_text(text)
         if not any(name in letters for name in self.squeezed_names):  # as in nearly all texts
             return False
-        return self._names.search(text) is not None or self._names.search(unspread(text)) is not None
+        return self._all_names.search(text) is not None or self._all_names.search(join_spread_letters(text)) is not None
 
     @cached_property
     def squeezed_names(self) -> tuple[str, ...]:
         """Its name, id and domains as `squeezed` gives them; a squeezed text without any of them does not name it."""
-        return tuple(dict.fromkeys(filter(None, map(squeezed, self._folded_names))))
+        return tuple(dict.fromkeys(filter(None, map(squeeze_text, self._folded_names))))
 
     @cached_property
-    def _names(self) -> re.Pattern[str]:
+    def _all_names(self) -> re.Pattern[str]:
         words = (r"[\W_]*".join(map(re.escape, re.findall(r"[^\W_]+", name))) for name in self._folded_names)
         return re.compile(rf"(?<![a-z])(?:{'|'.join(filter(None, words))})s?(?![a-z])")
 
@@ -84,4 +84,4 @@ class Partner(Dated):
     def _folded_names(self) -> tuple[str, ...]:
         """Capitals look otherwise than small letters: a name is looked for as both."""
         names = (self.name, self.name.upper(), self.id, *self.domains)
-        return tuple(dict.fromkeys(map(folded, names)))
+        return tuple(dict.fromkeys(map(fold_text, names)))

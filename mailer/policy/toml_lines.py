@@ -19,32 +19,32 @@ def line_of(text: str, path: Path) -> int:
         text: TOML that can be read.
         path: the key's.
     """
-    lines = dict(_keys(text))
+    lines = dict(_key_lines(text))
     return next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), 1)
 
 
-def _keys(text: str) -> Iterator[tuple[Path, int]]:
+def _key_lines(text: str) -> Iterator[tuple[Path, int]]:
     """Every section and every key that begins a line, with its line."""
     section: Path = ()
     elements: defaultdict[Path, int] = defaultdict(int)
     quoted = False
     for number, line in enumerate(text.splitlines(), 1):
         if not quoted and (header := _HEADER.match(line)):
-            name = _within(elements, _names(header[2]))
+            name = _section_path(elements, _split_key(header[2]))
             section = (*name, elements[name]) if header[1] == "[[" else name
             if header[1] == "[[":
                 elements[name] += 1
             yield section, number
         elif not quoted and (key := _KEY.match(line)):
-            yield (*section, *_names(key[1])), number
+            yield (*section, *_split_key(key[1])), number
         quoted ^= len(_QUOTES.findall(line)) % 2 == 1
 
 
-def _names(dotted: str) -> Path:
+def _split_key(dotted: str) -> Path:
     return tuple(name.strip("\"'") for name in re.findall(r"""[\w-]+|"[^"]*"|'[^']*'""", dotted))
 
 
-def _within(elements: Mapping[Path, int], names: Path) -> Path:
+def _section_path(elements: Mapping[Path, int], names: Path) -> Path:
     """A section's path; one below an array of tables belongs to the array's last element."""
     path: Path = ()
     for name in names[:-1]:

@@ -6,7 +6,7 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.switches import ORDER
 
 
-def unknown(policy: Policy) -> Iterator[str]:
+def uncheckable_facts(policy: Policy) -> Iterator[str]:
     """Yields what nobody can find out from files and tests, and somebody has to see to."""
     yield "that the policy which people read says what this file says"
     yield "that applications tell the truth of people's countries, ages, products and consents"
@@ -30,7 +30,7 @@ _KEYS = (
 """Keys of a policy that a need has by the same name."""
 
 
-def unneeded(policy: Policy) -> Iterator[str]:
+def unneeded_keys(policy: Policy) -> Iterator[str]:
     """Yields the keys on which no promise rests: changed, they break none."""
     needs = [promise.needs for promise in policy.promises]
     for name in _KEYS:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from mailer.policy.file_errors import shown
+from mailer.policy.file_errors import toml_value
 from mailer.policy.policy_section import Day, Section
-from mailer.policy.switches import ORDER, weaker
+from mailer.policy.switches import ORDER, is_weaker
 from mailer.policy.text_formats import LINE
 
 if TYPE_CHECKING:  # a policy has its notice
     from mailer.policy.policy_file import Policy
 
 
-class Notice(Section):
+class VersionNotice(Section):
     """The notice of a version that people got before it came into force (interpals-15, paltalk06-24, peerstream-03).
 
     Attributes:
@@ -32,7 +32,7 @@ class Notice(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class VersionChange:
     """A version that replaces another one.
 
     Attributes:
@@ -47,10 +47,10 @@ class Change:
     version: str
     effective: date
     loosened: tuple[str, ...]
-    notice: Notice | None
+    notice: VersionNotice | None
 
     @property
-    def fault(self) -> str | None:
+    def notice_fault(self) -> str | None:
         """Says that nobody knows of a notice of it, and what to do."""
         if self.notice is not None:
             return None
@@ -60,7 +60,7 @@ class Change:
         )
 
     @property
-    def consequence(self) -> str | None:
+    def loosening_consequence(self) -> str | None:
         """Says what follows from what it loosens; None where it loosens nothing."""
         if not self.loosened:
             return None
@@ -70,23 +70,23 @@ class Change:
         )
 
 
-def changes(policy: "Policy") -> Iterator[Change]:
+def version_changes(policy: "Policy") -> Iterator[VersionChange]:
     """Yields each change from a version to the next, oldest first.
 
     Args:
         policy: the one in force, with the brand's others beside it.
     """
-    versions = sorted(policy.versions, key=lambda version: version.effective)
+    versions = sorted(policy.all_versions, key=lambda version: version.effective)
     for before, now in pairwise(versions):
-        loosened = tuple(_loosened(before, now))
-        yield Change(now.brand, before.version, now.version, now.effective, loosened, now.notice)
+        loosened = tuple(_loosened_switches(before, now))
+        yield VersionChange(now.brand, before.version, now.version, now.effective, loosened, now.notice)
 
 
-def _loosened(before: "Policy", now: "Policy") -> Iterator[str]:
+def _loosened_switches(before: "Policy", now: "Policy") -> Iterator[str]:
     for name in ORDER:
         then, value = getattr(before.switches, name), getattr(now.switches, name)
-        if weaker(name, value, then):
-            yield f"{name} from {shown(then)} to {shown(value)}"
+        if is_weaker(name, value, then):
+            yield f"{name} from {toml_value(then)} to {toml_value(value)}"
     for name, terms in before.terms.items():
         if terms.confirmed and name in now.terms and not now.terms[name].confirmed:
             yield f"categories.{name}.confirmed from true to false"

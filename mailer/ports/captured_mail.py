@@ -54,7 +54,7 @@ class CapturedMail(Protocol):
         ...
 
 
-class Inbox(Protocol):
+class CapturedMails(Protocol):
     """What was captured. Reads files, so it is called in a thread."""
 
     def list_mails(self) -> Sequence[CapturedMail]:

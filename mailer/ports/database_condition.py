@@ -9,7 +9,7 @@ OLDEST = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class DatabaseCondition:
     """The database's account of itself.
 
     Attributes:
@@ -35,7 +35,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Stock:
+class DatabaseStock:
     """The stock that the timekeeper keeps, and the room that is left.
 
     Attributes:

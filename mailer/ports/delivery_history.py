@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from mailer.policy.past_standing import Act
+from mailer.policy.past_standing import StandingChange
 from mailer.ports.halts import Halt
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
-    """An entry of the ledger about a delivery or its mailing. Its fields are those of `ports.ledger_entry.Entry`.
+class HistoryEntry:
+    """An entry of the ledger about a delivery or its mailing. Its fields are those of `ports.ledger_entry.LedgerEntry`.
 
     Attributes:
         whole: it is of the mailing as a whole.
@@ -35,7 +35,7 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class DeliveryResult:
     """A mailing, and what has become of it for one person.
 
     Attributes:
@@ -52,29 +52,29 @@ class Delivered:
     due_at: datetime | None
 
 
-class Records(Protocol):
+class DeliveryHistory(Protocol):
     """Reads; changes nothing."""
 
-    async def entries(self, mailing_id: UUID, recipient_id: int) -> list[Noted]:
+    async def read_entries(self, mailing_id: UUID, recipient_id: int) -> list[HistoryEntry]:
         """The ledger's entries of a delivery, and those of its mailing as a whole, oldest first."""
         ...
 
-    async def delivered(self, mailing_id: UUID, recipient_id: int) -> Delivered | None:
+    async def read_delivery(self, mailing_id: UUID, recipient_id: int) -> DeliveryResult | None:
         """The state of a delivery; None: there is no such mailing."""
         ...
 
-    async def halts(self, brand: str, mailing_id: UUID | None) -> list[Halt]:
+    async def read_halts(self, brand: str, mailing_id: UUID | None) -> list[Halt]:
         """Halts that may keep a brand's mail from going: of everything, the brand, the mailing, or a processor."""
         ...
 
-    async def acts(self, brand: str, recipient_id: int) -> list[Act]:
+    async def read_standing_changes(self, brand: str, recipient_id: int) -> list[StandingChange]:
         """All changes of a person's standing, oldest first."""
         ...
 
-    async def known_since(self, recipient_id: int) -> datetime:
+    async def read_known_since(self, recipient_id: int) -> datetime:
         """The time at which a person became known."""
         ...
 
-    async def named(self, mailings: Collection[UUID]) -> Mapping[UUID, str]:
+    async def read_templates(self, mailings: Collection[UUID]) -> Mapping[UUID, str]:
         """The templates of mailings."""
         ...

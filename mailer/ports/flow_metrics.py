@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class FlowGauge:
     """A gauge.
 
     Attributes:
@@ -20,32 +20,34 @@ class Figure:
     labels: tuple[str, ...] = ()
 
 
-FIGURES: Final[Mapping[str, Figure]] = {
-    "deliveries": Figure("mailer_deliveries", "Deliveries that are not over, by state.", ("lane", "state")),
-    "held": Figure("mailer_deliveries_held", "Deliveries that are held, by reason.", ("lane", "reason")),
-    "oldest_due": Figure("mailer_oldest_due_seconds", "Since the oldest batch that may go is due.", ("lane",)),
-    "oldest_retry": Figure("mailer_oldest_retry_seconds", "Since the oldest retry is due that is in no batch yet."),
-    "awaiting_release": Figure(
+FIGURES: Final[Mapping[str, FlowGauge]] = {
+    "deliveries": FlowGauge("mailer_deliveries", "Deliveries that are not over, by state.", ("lane", "state")),
+    "held": FlowGauge("mailer_deliveries_held", "Deliveries that are held, by reason.", ("lane", "reason")),
+    "oldest_due": FlowGauge("mailer_oldest_due_seconds", "Since the oldest batch that may go is due.", ("lane",)),
+    "oldest_retry": FlowGauge("mailer_oldest_retry_seconds", "Since the oldest retry is due that is in no batch yet."),
+    "awaiting_release": FlowGauge(
         "mailer_mailings_awaiting_release", "Mailings that wait for a second person; at most 10,000.", ("lane",)
     ),
-    "oldest_release": Figure("mailer_oldest_release_seconds", "Since the oldest of them waits.", ("lane",)),
-    "outbox": Figure("mailer_outbox_rows", "Rows of the outbox; at most 10,000."),
-    "oldest_parked": Figure("mailer_outbox_oldest_seconds", "Age of the oldest row of the outbox."),
-    "dead_letters": Figure(
+    "oldest_release": FlowGauge("mailer_oldest_release_seconds", "Since the oldest of them waits.", ("lane",)),
+    "outbox": FlowGauge("mailer_outbox_rows", "Rows of the outbox; at most 10,000."),
+    "oldest_parked": FlowGauge("mailer_outbox_oldest_seconds", "Age of the oldest row of the outbox."),
+    "dead_letters": FlowGauge(
         "mailer_dead_letters_open", "Dead letters that nobody has replayed; at most 10,000.", ("kind",)
     ),
-    "quarantined": Figure("mailer_quarantined", "Refusals that a person has to judge; at most 10,000.", ("processor",)),
-    "notices": Figure(
+    "quarantined": FlowGauge(
+        "mailer_quarantined", "Refusals that a person has to judge; at most 10,000.", ("processor",)
+    ),
+    "notices": FlowGauge(
         "mailer_notices_waiting", "Notices that somebody has to tell on another channel; at most 10,000.", ("channel",)
     ),
-    "oldest_notice": Figure("mailer_oldest_notice_seconds", "Since the oldest of them waits.", ("channel",)),
-    "halts": Figure("mailer_halts", "What stands still by a person's word.", ("scope",)),
-    "paused_streams": Figure(
+    "oldest_notice": FlowGauge("mailer_oldest_notice_seconds", "Since the oldest of them waits.", ("channel",)),
+    "halts": FlowGauge("mailer_halts", "What stands still by a person's word.", ("scope",)),
+    "paused_streams": FlowGauge(
         "mailer_paused_streams", "Streams that pause, since a domain refuses them.", ("processor", "reason")
     ),
-    "slowed_domains": Figure("mailer_slowed_domains", "Domains that get mail at a slower pace.", ("processor",)),
-    "seal_age": Figure("mailer_seal_age_seconds", "Since the last seal of the ledger."),
-    "partitions_ahead": Figure("mailer_partitions_ahead", "Months to come that have their partitions."),
+    "slowed_domains": FlowGauge("mailer_slowed_domains", "Domains that get mail at a slower pace.", ("processor",)),
+    "seal_age": FlowGauge("mailer_seal_age_seconds", "Since the last seal of the ledger."),
+    "partitions_ahead": FlowGauge("mailer_partitions_ahead", "Months to come that have their partitions."),
 }
 """By the name of the statement that reads it."""
 
@@ -53,10 +55,10 @@ Values = Mapping[str, Sequence[tuple[tuple[str, ...], float]]]
 """The values of figures, each with its labels."""
 
 
-class Figures(Protocol):
+class FlowMetricsSource(Protocol):
     """Reads them."""
 
-    async def read(self) -> Values:
+    async def read_metrics(self) -> Values:
         """Reads all of them, each for a few seconds at most; one that takes longer is left out.
 
         Raises:

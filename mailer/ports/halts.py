@@ -10,7 +10,7 @@ from uuid import UUID
 from mailer.policy.category import Category
 
 
-class Scope(StrEnum):
+class HaltScope(StrEnum):
     """What a halt is about."""
 
     EVERYTHING = "everything"
@@ -34,7 +34,7 @@ class Halt:
         at: since when; None: not yet.
     """
 
-    scope: Scope
+    scope: HaltScope
     key: str
     by: str
     reason: str = ""
@@ -42,7 +42,7 @@ class Halt:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class RestoreMarker:
     """What a machine remembers of the database, outside of it.
 
     Attributes:
@@ -60,7 +60,7 @@ Head = tuple[UUID, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class CommitTrace:
     """The last entries that one process has committed, as they are remembered outside of the database.
 
     Attributes:
@@ -75,7 +75,7 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class StandingChange:
     """A change of somebody's standing, as it is remembered outside of the database: no address, no name, no free text.
 
     Attributes:
@@ -101,13 +101,13 @@ class Change:
     lineage: UUID | None = None
 
     @property
-    def entry(self) -> Head:
+    def ledger_entry_id(self) -> Head:
         """Which entry of the ledger it is."""
         return self.writer, self.n
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HaltAnswer:
     """What the database says, in one statement.
 
     Attributes:
@@ -132,17 +132,17 @@ class Answer:
     waiting: tuple[str, ...] = ()
 
     @property
-    def went_back(self) -> bool:
+    def has_gone_back(self) -> bool:
         """Whether some process has found that the database lacks what it had."""
-        return any(halt.scope is Scope.EVERYTHING and halt.key != OPERATOR for halt in self.halts)
+        return any(halt.scope is HaltScope.EVERYTHING and halt.key != OPERATOR for halt in self.halts)
 
     @property
-    def memory(self) -> Memory:
+    def restore_marker(self) -> RestoreMarker:
         """What is to be remembered of it."""
-        return Memory(self.lineage, self.seal, self.digests.get(self.seal, ""))
+        return RestoreMarker(self.lineage, self.seal, self.digests.get(self.seal, ""))
 
 
-class MemoryClosed(Exception):
+class RestoreMarkerUnreadable(Exception):
     """The memory of a machine cannot be read; the message is a line that says what to do."""
 
 
@@ -150,27 +150,27 @@ class MailingRefused(Exception):
     """A mailing that cannot be paused, resumed or cancelled; the message says why."""
 
 
-class Chains(Protocol):
+class LedgerChains(Protocol):
     """This process's own writers of the ledger."""
 
-    def renew(self) -> None:
+    def renew_chains(self) -> None:
         """Never extends the chains that there are: the database has lost entries of them."""
         ...
 
 
-class Notes(Protocol):
+class CommitNotes(Protocol):
     """The place where a process notes what it has committed, outside of the database."""
 
-    def note(self, writer: UUID, n: int) -> None:
+    def note_entry(self, writer: UUID, n: int) -> None:
         """Notes an entry, in microseconds. The note outlives the process at once, and the machine after a second."""
         ...
 
-    async def settle(self, changes: Sequence[Change]) -> None:
+    async def record_changes(self, changes: Sequence[StandingChange]) -> None:
         """Notes changes of standings, and returns once they, and all that was noted before, are on disk."""
         ...
 
 
-class Vault(Protocol):
+class RestoreMarkerStore(Protocol):
     """The machine's memory of the database, outside of it; one for all processes.
 
     Attributes:
@@ -179,11 +179,11 @@ class Vault(Protocol):
 
     id: UUID
 
-    def read(self) -> Memory | None:
+    def read_marker(self) -> RestoreMarker | None:
         """What is remembered; None: nothing yet."""
         ...
 
-    def write(self, memory: Memory, instead_of: Collection[UUID]) -> None:
+    def write_marker(self, memory: RestoreMarker, instead_of: Collection[UUID]) -> None:
         """Remembers a newer seal of the same lineage, or a lineage that goes on for the one that is remembered.
 
         Args:
@@ -192,31 +192,33 @@ class Vault(Protocol):
         """
         ...
 
-    def begin(self, lineage: UUID) -> None:
+    def begin_lineage(self, lineage: UUID) -> None:
         """Notes from now on what is committed to this database; what was committed to another one is forgotten."""
         ...
 
-    def traces(self) -> Sequence[Trace]:
+    def read_traces(self) -> Sequence[CommitTrace]:
         """Returns what processes of the machine committed last: this one, those that live, and those that ended."""
         ...
 
-    def check_off(self, ended: Collection[UUID]) -> None:
+    def forget_traces(self, ended: Collection[UUID]) -> None:
         """The database has all that these have committed; they are forgotten as soon as this process notes more."""
         ...
 
-    def keep(self) -> None:
+    def keep_as_evidence(self) -> None:
         """The database went back: what is noted is evidence, and newer notes do not take its place."""
         ...
 
-    async def sync(self) -> None:
+    async def sync_to_disk(self) -> None:
         """Returns once all notes are on disk."""
         ...
 
 
-class Halts(Protocol):
+class HaltStore(Protocol):
     """What stands still, in the database. Each change is on record, in the same transaction."""
 
-    async def ask(self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]) -> Answer:
+    async def query_halts(
+        self, seals: Collection[int], heads: Collection[Head], witnesses: Sequence[UUID]
+    ) -> HaltAnswer:
         """Tells what stands still, and whether what this process has seen is there. Answers, or raises, within seconds.
 
         Args:
@@ -226,35 +228,35 @@ class Halts(Protocol):
         """
         ...
 
-    async def attest(self, label: str, witnesses: Sequence[UUID]) -> None:
+    async def attest_memory(self, label: str, witnesses: Sequence[UUID]) -> None:
         """Says that the database has all that this process remembers, and that those remember for which it speaks.
 
         Args:
             label: names this process.
-            witnesses: as for `ask`; the rows of those for which it speaks go.
+            witnesses: as for `query_halts`; the rows of those for which it speaks go.
         """
         ...
 
-    async def leave(self, witness: UUID) -> None:
+    async def deregister_witness(self, witness: UUID) -> None:
         """Says that a process ends and that the database has all that it remembers. Ignored after a failover."""
         ...
 
-    async def lost(self, changes: Sequence[Change]) -> Sequence[tuple[Change, bool]]:
+    async def find_lost_changes(self, changes: Sequence[StandingChange]) -> Sequence[tuple[StandingChange, bool]]:
         """Those of some changes whose entry the ledger lacks, and whether each still stands.
 
         It does if the person is the same, and has not taken it back since.
         """
         ...
 
-    async def halt(self, halt: Halt) -> bool:
+    async def add_halt(self, halt: Halt) -> bool:
         """Halts everything, a brand or a processor; whether that is new."""
         ...
 
-    async def lift(self, scope: Scope, key: str, by: str) -> bool:
+    async def lift_halt(self, scope: HaltScope, key: str, by: str) -> bool:
         """Lets it go on; whether it stood still. What waits is published by the timekeeper, at its next look."""
         ...
 
-    async def pause(self, mailing_id: UUID, by: str, reason: str) -> bool:
+    async def pause_mailing(self, mailing_id: UUID, by: str, reason: str) -> bool:
         """Halts a mailing; whether that is new.
 
         Raises:
@@ -262,7 +264,7 @@ class Halts(Protocol):
         """
         ...
 
-    async def resume(self, mailing_id: UUID, by: str) -> bool:
+    async def resume_mailing(self, mailing_id: UUID, by: str) -> bool:
         """Lets a mailing go on; whether it stood still.
 
         Raises:
@@ -270,7 +272,7 @@ class Halts(Protocol):
         """
         ...
 
-    async def cancel(self, mailing_id: UUID, by: str, reason: str) -> bool:
+    async def cancel_mailing(self, mailing_id: UUID, by: str, reason: str) -> bool:
         """Halts a mailing for good; the timekeeper ends its open deliveries. Whether that is new.
 
         Raises:
@@ -278,7 +280,7 @@ class Halts(Protocol):
         """
         ...
 
-    async def go_on(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
+    async def begin_lineage(self, by: str, ended: Collection[Category] | None) -> tuple[UUID, int]:
         """Begins a new lineage, which goes on for those of this database and those that it has lost something of.
 
         Args:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
-class Doubted:
+class DoubtfulDelivery:
     """A mandatory delivery that may have arrived, and is held for that.
 
     Attributes:
@@ -20,13 +20,13 @@ class Doubted:
     category: str
 
 
-class Held(Protocol):
+class HeldDeliveries(Protocol):
     """Deliveries that are held for their doubt, or until our own set-up is mended."""
 
-    async def release(self, mailing_id: UUID, by: str) -> int:
+    async def release_held(self, mailing_id: UUID, by: str) -> int:
         """Lets those of a mailing go on now, on record; returns how many."""
         ...
 
-    async def doubted(self, mailing_id: UUID, limit: int) -> list[Doubted]:
+    async def list_doubtful(self, mailing_id: UUID, limit: int) -> list[DoubtfulDelivery]:
         """Those of a mailing that are held for their doubt, in order of recipient."""
         ...

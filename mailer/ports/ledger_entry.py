@@ -5,7 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 
-class Kind(StrEnum):
+class EntryKind(StrEnum):
     """What a ledger entry records."""
 
     MAILING = "mailing"
@@ -22,7 +22,7 @@ class Kind(StrEnum):
     """Somebody stopped everything, a brand or a processor, or let it go on."""
 
 
-class Entry(NamedTuple):
+class LedgerEntry(NamedTuple):
     """One fact for the ledger; the writer adds its number, time and hash. Three a mail, so it is a plain tuple.
 
     Attributes:
@@ -32,7 +32,7 @@ class Entry(NamedTuple):
         actor: the identity that said so, a publisher or a person; None where nobody but mailer and the recipient did.
     """
 
-    kind: Kind
+    kind: EntryKind
     brand: str
     mailing_id: UUID | None = None
     recipient_id: int | None = None

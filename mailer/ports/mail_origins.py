@@ -7,7 +7,7 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class MailOrigin:
     """What may be told of a mail to whoever holds it, also if it was forwarded: neither address, name nor reference.
 
     Attributes:
@@ -25,9 +25,9 @@ class Origin:
     asked: bool
 
 
-class Origins(Protocol):
+class MailOrigins(Protocol):
     """Mailings and addresses, as far as their origin goes."""
 
-    async def of(self, brand: str, recipient_id: int, mailing_id: UUID) -> Origin | None:
+    async def find_origin(self, brand: str, recipient_id: int, mailing_id: UUID) -> MailOrigin | None:
         """The origin of one mail, None if the brand has no such recipient."""
         ...

@@ -9,7 +9,7 @@ from mailer.policy.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class FetchTrace:
     """The fetch of a pixel or of a tracked link, as far as it is kept: no time, no address, no program.
 
     Attributes:
@@ -27,7 +27,7 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class LinkHolder:
     """A person who is named by a link."""
 
     brand: str
@@ -35,36 +35,36 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenCounts:
     """The fetches that went into the database: opens and clicks, each by whether a machine made them."""
 
     opens: Mapping[bool, int]
     clicks: Mapping[bool, int]
 
 
-class Opens(Protocol):
+class OpenCounts(Protocol):
     """Counts opens and clicks. What it is given without a recipient can be joined to none (paltalk06-18).
 
     Counts stay in memory until their hour is over. So the database tells neither an order nor a time within an hour.
     """
 
-    def opened(self, trace: Trace) -> None:
+    def add_open(self, trace: FetchTrace) -> None:
         """Adds one fetch of a mailing's pixel."""
         ...
 
-    def clicked(self, trace: Trace, link: str) -> None:
+    def add_click(self, trace: FetchTrace, link: str) -> None:
         """Adds one click on a mailing's link; `link` names no person."""
         ...
 
-    async def reader(self, mailing_id: UUID, recipient_id: int) -> Reader | None:
+    async def find_link_holder(self, mailing_id: UUID, recipient_id: int) -> LinkHolder | None:
         """Finds who was sent a mailing, as of now; None if they or it are not known any more."""
         ...
 
-    def seconds_left(self) -> float:
+    def seconds_to_next_hour(self) -> float:
         """Returns how long the hour still takes, in seconds."""
         ...
 
-    async def write(self) -> Written:
+    async def write_finished_hours(self) -> WrittenCounts:
         """Writes the hours that are over, as far as their mailings may be counted.
 
         A mailing counts once enough mailboxes were handed a pixel of it (`minimum_cell`). Until then its fetches wait;
@@ -72,6 +72,6 @@ class Opens(Protocol):
         """
         ...
 
-    async def park(self) -> None:
+    async def park_counts(self) -> None:
         """Seals what is not written yet and leaves it to the next process, since this one ends."""
         ...

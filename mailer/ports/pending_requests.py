@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from mailer.ports.broker import Message
+from mailer.ports.broker import BrokerMessage
 from mailer.ports.consents import Consent
 
 BETWEEN_MAILS = timedelta(days=1)
@@ -17,7 +17,7 @@ LASTS = timedelta(days=7)
 """The time after its mail in which a wish can be confirmed."""
 
 
-class Act(StrEnum):
+class RequestedAct(StrEnum):
     """Acts that can be asked for besides a consent. The names stand in the ledger, and are no category's."""
 
     MARKETING = "marketing-again"
@@ -30,11 +30,11 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PendingRequest:
     """Something that is asked for.
 
     Attributes:
-        what: the scope of a consent, or an `Act`.
+        what: the scope of a consent, or an `RequestedAct`.
         version: of the statement that was shown. words: those that were shown.
         asked_at: when, an aware time.
         answered: it was confirmed. void: the opposite was said after it was asked for.
@@ -70,15 +70,15 @@ class Confirmation:
     at: datetime | None = None
 
 
-class Wishes(Protocol):
+class PendingRequests(Protocol):
     """Wishes, the mail that asks for an answer, and their ledger entries commit together."""
 
-    async def ask(
+    async def ask_for_confirmation(
         self,
         brand: str,
         recipient_id: int,
-        wishes: Sequence[Wish],
-        letter: Callable[[Confirmation], Message],
+        wishes: Sequence[PendingRequest],
+        letter: Callable[[Confirmation], BrokerMessage],
         evidence: Sequence[Consent] = (),
         *,
         by_owner: bool = True,
@@ -99,14 +99,14 @@ class Wishes(Protocol):
         """
         ...
 
-    async def of(self, brand: str, recipient_id: int, confirmation: UUID) -> list[Wish]:
+    async def requests_of_confirmation(self, brand: str, recipient_id: int, confirmation: UUID) -> list[PendingRequest]:
         """Reads all that one mail asks. Nothing once the mail is too old, or was for another address."""
         ...
 
-    async def waiting(self, brand: str, recipient_id: int) -> set[str]:
+    async def list_waiting(self, brand: str, recipient_id: int) -> set[str]:
         """Names what any mail to a person's address on record asks for, and can still be confirmed."""
         ...
 
-    async def answered(self, confirmation: UUID, what: str) -> None:
+    async def mark_answered(self, confirmation: UUID, what: str) -> None:
         """Notes that a wish was confirmed and done."""
         ...

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class RelayState:
+class ProcessorState:
     """The condition of a processor.
 
     Attributes:
@@ -30,15 +30,15 @@ class RelayState:
     workers: int = 1
 
     @property
-    def troubled(self) -> bool:
+    def has_trouble(self) -> bool:
         """Tells whether something is wrong."""
         return self.state not in ("unused", "working")
 
 
-class RelayStates(Protocol):
+class ProcessorStates(Protocol):
     """The states that all workers have noted."""
 
-    async def note_states(self, worker: str, states: Sequence[RelayState]) -> None:
+    async def note_states(self, worker: str, states: Sequence[ProcessorState]) -> None:
         """Notes how a worker finds its processors now; also where nothing has changed, or it counts as gone."""
         ...
 
@@ -46,6 +46,6 @@ class RelayStates(Protocol):
         """The worker has ended."""
         ...
 
-    async def states(self) -> list[RelayState]:
+    async def list_states(self) -> list[ProcessorState]:
         """Returns each processor's state: where workers differ, a trouble, and the longest one."""
         ...

@@ -32,9 +32,9 @@ class ImportRow:
     restricted: bool = False
 
 
-class Importer(Protocol):
+class RecipientImporter(Protocol):
     """Writes the people of one brand."""
 
-    async def write(self, rows: Sequence[ImportRow]) -> None:
+    async def import_rows(self, rows: Sequence[ImportRow]) -> None:
         """Inserts or updates people, with all that the rows say of them, in one transaction."""
         ...

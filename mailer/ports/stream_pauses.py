@@ -12,7 +12,7 @@ SET_UP = "set_up"
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class StreamPause:
     """A category's mail by a processor, until a moment.
 
     Attributes:
@@ -29,17 +29,17 @@ class Pause:
     says: str = ""
 
 
-class Pauses(Protocol):
+class StreamPauses(Protocol):
     """The pauses that all workers keep."""
 
-    async def pause(self, pauses: Sequence[Pause]) -> None:
+    async def add_pauses(self, pauses: Sequence[StreamPause]) -> None:
         """Adds pauses; of two of one stream, the longer one holds."""
         ...
 
-    async def paused(self) -> list[Pause]:
+    async def list_pauses(self) -> list[StreamPause]:
         """Those that are not over."""
         ...
 
-    async def lift(self, processor: str) -> int:
+    async def lift_pauses(self, processor: str) -> int:
         """Ends those of a processor, since a person says so; what waits for them goes on. Returns how many."""
         ...

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from mailer.ports.deliveries import State
+from mailer.ports.deliveries import DeliveryState
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueBatch:
     """A batch that is to be published."""
 
     batch: int
@@ -19,7 +19,7 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Stale:
+class OrphanedDelivery:
     """A delivery that waits for somebody who is gone.
 
     Attributes:
@@ -32,7 +32,7 @@ class Stale:
     mailing_id: UUID
     recipient_id: int
     attempt: int
-    state: State
+    state: DeliveryState
     reason: str
     claim: UUID | None
     brand: str
@@ -42,7 +42,7 @@ class Stale:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class EndingMailing:
     """A mailing whose open deliveries are to end.
 
     Attributes:
@@ -56,7 +56,7 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenDelivery:
     """A delivery that nobody holds and that is not over.
 
     Attributes:
@@ -65,13 +65,13 @@ class Open:
 
     recipient_id: int
     attempt: int
-    state: State
+    state: DeliveryState
     reason: str
     category: str
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
+class QueuedDelivery:
     """A delivery of a batch that nobody holds."""
 
     brand: str
@@ -79,57 +79,57 @@ class Queued:
     mailing_id: UUID
     recipient_id: int
     attempt: int
-    state: State
+    state: DeliveryState
     reason: str
 
 
-class Upkeep(Protocol):
+class TimekeeperStore(Protocol):
     """The timekeeper's statements."""
 
-    def alone(self) -> AbstractAsyncContextManager[bool]:
+    def lock_publishing(self) -> AbstractAsyncContextManager[bool]:
         """Whether no other process is publishing what waits; none begins while somebody is in here."""
         ...
 
-    async def unpublished(self, limit: int) -> list[Due]:
+    async def unpublished_batches(self, limit: int) -> list[DueBatch]:
         """Batches that are due, were never published, and do not stand still: so many of each lane, lane by lane."""
         ...
 
     async def late_lanes(self, seconds: float) -> list[str]:
-        """The lanes that have batches of which `lost` tells."""
+        """The lanes that have batches of which `lost_batches` tells."""
         ...
 
-    async def lost(self, lane: str, seconds: float, limit: int) -> list[Due]:
+    async def lost_batches(self, lane: str, seconds: float, limit: int) -> list[DueBatch]:
         """Batches of a lane that were published more than `seconds` ago, that nobody has claimed and nothing halts."""
         ...
 
-    async def published(self, batches: Sequence[int]) -> None:
+    async def mark_published(self, batches: Sequence[int]) -> None:
         """Notes that batches were published now, but for those that stand still: they are published once they go on."""
         ...
 
-    async def stale(self, limit: int) -> list[Stale]:
+    async def orphaned_deliveries(self, limit: int) -> list[OrphanedDelivery]:
         """Deliveries whose owner's lease has run out after their intent, and those in doubt.
 
         Those in doubt of a category that is not known here are left to newer versions.
         """
         ...
 
-    async def give_back(self, limit: int) -> int:
+    async def end_expired_claims(self, limit: int) -> int:
         """Ends claims whose lease has run out and that hold no intent any more; returns how many."""
         ...
 
-    async def batch_due(self, limit: int) -> int:
+    async def batch_due_deliveries(self, limit: int) -> int:
         """Cuts new batches of deferred, held and in-doubt deliveries that are due; returns how many deliveries."""
         ...
 
-    async def ending(self, limit: int) -> list[Ending]:
+    async def ending_mailings(self, limit: int) -> list[EndingMailing]:
         """Mailings that are not over and whose open deliveries are to end."""
         ...
 
-    async def open_of(self, mailing_id: UUID, after: int, limit: int) -> list[Open]:
+    async def open_deliveries_of(self, mailing_id: UUID, after: int, limit: int) -> list[OpenDelivery]:
         """What is queued, held or deferred of a mailing, in order of recipient, behind one of them."""
         ...
 
-    async def queued_of(self, batch: int) -> list[Queued]:
+    async def queued_deliveries_of(self, batch: int) -> list[QueuedDelivery]:
         """Returns what is queued of a batch that nobody holds, in order of recipient."""
         ...
 
@@ -137,7 +137,7 @@ class Upkeep(Protocol):
         """Has deliveries tried again that wait for a person, and whose reason begins so; returns how many."""
         ...
 
-    async def sweep(self, mailing_id: UUID) -> None:
+    async def delete_empty_batches(self, mailing_id: UUID) -> None:
         """Removes a mailing's batches of which nothing is queued any more."""
         ...
 
@@ -148,38 +148,38 @@ class Upkeep(Protocol):
         """
         ...
 
-    async def fold(self) -> None:
+    async def fold_counters(self) -> None:
         """Adds the counters' deltas together, those of the last two minutes by the second."""
         ...
 
-    async def forget_sends(self, days: int) -> None:
+    async def delete_old_send_counts(self, days: int) -> None:
         """Forgets what was counted more than so many days ago."""
         ...
 
-    async def forget_rates(self) -> None:
+    async def delete_old_rate_windows(self) -> None:
         """Forgets what was used of rates in windows that are over, and slow-downs that have recovered."""
         ...
 
-    async def forget_letters(self, days: int) -> None:
+    async def delete_old_dead_letters(self, days: int) -> None:
         """Forgets dead letters that were kept more than so many days ago, whether or not anybody has judged them."""
         ...
 
-    async def end_erasures(self, limit: int) -> int:
+    async def finish_erasures(self, limit: int) -> int:
         """Empties the rest of people who were erased and have had their answer, and ends stubs whose day has come."""
         ...
 
-    async def forget_wishes(self) -> None:
+    async def delete_old_requests(self) -> None:
         """Forgets what can no longer be confirmed (`ports.pending_requests.LASTS`)."""
         ...
 
-    async def lapse(self, limit: int) -> int:
+    async def end_expired_suppressions(self, limit: int) -> int:
         """Ends suppressions whose time has passed, on record; returns how many."""
         ...
 
-    async def partitions(self) -> None:
+    async def create_partitions(self) -> None:
         """Makes the coming months' partitions."""
         ...
 
-    async def seal(self) -> None:
+    async def seal_ledger(self) -> None:
         """Signs the heads of the ledger."""
         ...

@@ -3,28 +3,28 @@
 from collections.abc import Mapping
 
 from mailer.accounts import AccountEvent
-from mailer.actions.account_events import Desk, Desks
-from mailer.actions.confirmation_requests import Confirmations
+from mailer.actions.account_events import AccountStores, AccountStoresOpener
+from mailer.actions.confirmation_requests import ConfirmationParts
 from mailer.database.statements import Pool
-from mailer.ledger.writers import Writers
+from mailer.ledger.writers import LedgerWriters
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.consents import PostgresConsents
-from mailer.postgres.pending_requests import PostgresWishes
+from mailer.postgres.pending_requests import PostgresPendingRequests
 from mailer.postgres.rights import PostgresRights
 from mailer.postgres.standings import PostgresStandings
 from mailer.postgres.suppressions import PostgresSuppressions
-from mailer.rendering.signed_links import Links
+from mailer.rendering.signed_links import SignedLinks
 
 
-def desks(
+def open_account_stores(
     pool: Pool,
-    writers: Writers,
+    writers: LedgerWriters,
     hasher: AddressHasher,
-    links: Links,
+    links: SignedLinks,
     controllers: Mapping[str, str],
     *,
     tell: bool = False,
-) -> Desks:
+) -> AccountStoresOpener:
     """Opens a desk for each event: the event is noted with its change, and so done once.
 
     Args:
@@ -36,21 +36,24 @@ def desks(
         tell: whether what is cancelled is told on `mailer.outcomes`.
     """
 
-    def desk(event: AccountEvent | None, actor: str | None = None) -> Desk:
-        named = writers if actor is None else writers.by(actor)
+    def desk(event: AccountEvent | None, actor: str | None = None) -> AccountStores:
+        named = writers if actor is None else writers.writers_for_actor(actor)
         noting = (
-            named.once(
-                event.brand, event.id, hasher.hidden_id(event.brand, event.id) or event.id, hasher.contents.of(event)
+            named.writers_for_event(
+                event.brand,
+                event.id,
+                hasher.erased_event_id(event.brand, event.id) or event.id,
+                hasher.contents.of(event),
             )
             if event
             else named
         )
         standings = PostgresStandings(pool, noting, hasher)
-        return Desk(
+        return AccountStores(
             standings,
             PostgresRights(pool, hasher, standings, controllers, tell=tell),
             PostgresConsents(pool, noting, hasher),
-            Confirmations(links, PostgresWishes(pool, noting)),
+            ConfirmationParts(links, PostgresPendingRequests(pool, noting)),
             PostgresSuppressions(pool, noting, hasher),
         )
 

@@ -10,13 +10,13 @@ from typing import Final, NamedTuple
 
 from mailer.event_digests import Contents
 from mailer.keyed_hash import Mac
-from mailer.rendering.mailboxes import folded, kin, mailbox, relatives
+from mailer.rendering.mailboxes import canonical_mailbox, legacy_mailbox, owner_mailboxes, similar_mailboxes
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 _HIDDEN: Final = "erased:"
 
 
-class Earlier(NamedTuple):
+class LegacyHash(NamedTuple):
     """The hash that an address had under the rule before.
 
     Attributes:
@@ -45,37 +45,39 @@ class AddressHasher:
         self.contents = Contents(key)
         self.key_id = hashlib.sha256(b"address-key-id" + self._key).hexdigest()[:8]
 
-    def hash(self, address: str) -> bytes:
+    def hash_address(self, address: str) -> bytes:
         """32 bytes."""
-        return self._mac(mailbox(address).encode())
+        return self._mac(canonical_mailbox(address).encode())
 
-    def earlier(self, address: str) -> Earlier | None:
+    def legacy_hash(self, address: str) -> LegacyHash | None:
         """The hash by the rule before, where it is another one."""
-        before = folded(address)
-        if before == mailbox(address):
+        before = legacy_mailbox(address)
+        if before == canonical_mailbox(address):
             return None
         local = address.strip().rpartition("@")[0]
-        return Earlier(self._mac(before.encode()), local.casefold() == local.lower())
+        return LegacyHash(self._mac(before.encode()), local.casefold() == local.lower())
 
-    def kin(self, address: str) -> list[bytes]:
+    def similar_address_hashes(self, address: str) -> list[bytes]:
         """The hashes of mailboxes that a person would take for this one; what stops optional mail holds for all."""
-        return [self._mac(form.encode()) for form in sorted(kin(address))]
+        return [self._mac(form.encode()) for form in sorted(similar_mailboxes(address))]
 
-    def relatives(self, address: str) -> list[bytes]:
+    def owner_address_hashes(self, address: str) -> list[bytes]:
         """The hashes under which the owner of an address may also be known; how it was collected holds for all."""
         if "+" not in address and address.isascii():
             return []
-        return [self._mac(form.encode()) for form in sorted(relatives(address))]
+        return [self._mac(form.encode()) for form in sorted(owner_mailboxes(address))]
 
     def partner_key(self, brand: str, partner: str) -> bytes:
         """32 bytes, which the partner is told once."""
         return self._mac(json.dumps(["partner", brand, partner]).encode())
 
-    def hash_for(self, brand: str, partner: str, address: str) -> bytes:
+    def partner_hash(self, brand: str, partner: str, address: str) -> bytes:
         """32 bytes: what a partner computes of the same address, without any quotes, with its key."""
-        return hmac.digest(self.partner_key(brand, partner), folded(address).replace('"', "").encode(), "sha256")
+        return hmac.digest(
+            self.partner_key(brand, partner), legacy_mailbox(address).replace('"', "").encode(), "sha256"
+        )
 
-    def hidden_id(self, brand: str, event_id: str) -> str | None:
+    def erased_event_id(self, brand: str, event_id: str) -> str | None:
         """The id of an event about somebody who was erased, as a hash; None: it is a UUID, and names nobody."""
         if _UUID.fullmatch(event_id) or event_id.startswith(_HIDDEN):
             return None

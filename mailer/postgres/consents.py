@@ -7,16 +7,16 @@ from typing import Any
 import asyncpg
 
 from mailer.database.statements import Connection, Pool, statements
-from mailer.ledger.writers import Writers
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.standing import EVERYTHING_OPTIONAL, is_about_mail, partner_scope, purpose_scope
-from mailer.ports.consents import Consent, ConsentRecord, Lifting, Recorded
-from mailer.ports.ledger_entry import Entry, Kind
-from mailer.ports.standings import rule_of
+from mailer.ports.consents import Consent, ConsentRecord, ConsentResult, OptOutLifting
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.standings import ledger_rule_of
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.standings import action, left, opt_out_all
-from mailer.postgres.suppressions import changing, lift_all, suppress_all
-from mailer.postgres.voided_requests import void_by_withdrawal
+from mailer.postgres.standings import action_entry, own_opt_out, record_opt_outs
+from mailer.postgres.suppressions import changing_suppressions, insert_suppressions, lift_suppressions
+from mailer.postgres.voided_requests import void_requests_by_withdrawal
 
 _RECORD = ", ".join(
     [
@@ -31,64 +31,69 @@ _SQL = {name: text.replace("{record}", _RECORD) for name, text in statements("co
 class PostgresConsents:
     """Implements `ports.consents.Consents`."""
 
-    def __init__(self, pool: Pool, writers: Writers, hasher: AddressHasher) -> None:
+    def __init__(self, pool: Pool, writers: LedgerWriters, hasher: AddressHasher) -> None:
         self._pool = pool
         self._writers = writers
         self._hasher = hasher
 
-    async def record(
-        self, brand: str, recipient_id: int, consent: Consent, lifting: Lifting | None = None
-    ) -> Recorded | None:
+    async def record_consent(
+        self, brand: str, recipient_id: int, consent: Consent, lifting: OptOutLifting | None = None
+    ) -> ConsentResult | None:
         """See the port."""
-        async with changing(self._pool, self._writers) as (connection, entries):
-            ref = await _ref(connection, brand, recipient_id)
+        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
+            ref = await _read_ref(connection, brand, recipient_id)
             if ref is None:
                 return None
             await people.lock_for_opt_outs(connection, self._hasher, [recipient_id])
-            had, _ = await _standing(connection, recipient_id)
-            entries += await record_all(connection, brand, [(recipient_id, consent)], imported=False)
-            await void_by_withdrawal(connection, [(recipient_id, consent)])
+            had, _ = await _read_standing(connection, recipient_id)
+            entries += await record_consents(connection, brand, [(recipient_id, consent)], imported=False)
+            await void_requests_by_withdrawal(connection, [(recipient_id, consent)])
             lifted: tuple[str, ...] = ()
             if not consent.given:
-                opt_outs = [(recipient_id, scope) for scope in await _leaves(connection, recipient_id, consent, had)]
+                opt_outs = [
+                    (recipient_id, scope)
+                    for scope in await _opt_outs_of_withdrawal(connection, recipient_id, consent, had)
+                ]
                 if opt_outs:
-                    await opt_out_all(connection, self._hasher, opt_outs, consent.source)
-                entries += [action(brand, id_, "opt_out", scope, consent.source) for id_, scope in opt_outs]
+                    await record_opt_outs(connection, self._hasher, opt_outs, consent.source)
+                entries += [action_entry(brand, id_, "opt_out", scope, consent.source) for id_, scope in opt_outs]
             elif lifting is not None:
-                lifted, more = await _lift(connection, self._hasher, brand, recipient_id, consent, lifting)
+                lifted, more = await _lift_opt_outs(connection, self._hasher, brand, recipient_id, consent, lifting)
                 entries += more
-            consents, remain = await _standing(connection, recipient_id)
-        return Recorded(ref, lifted, remain, consent.scope in consents)
+            consents, remain = await _read_standing(connection, recipient_id)
+        return ConsentResult(ref, lifted, remain, consent.scope in consents)
 
-    async def take(self, brand: str, consents: Sequence[tuple[str, Consent]]) -> set[str]:
+    async def import_consents(self, brand: str, consents: Sequence[tuple[str, Consent]]) -> set[str]:
         """See the port."""
         if not consents:
             return set()
-        async with changing(self._pool, self._writers) as (connection, entries):
-            ids = await people.ids_of(connection, [(brand, ref) for ref, _ in consents])
+        async with changing_suppressions(self._pool, self._writers) as (connection, entries):
+            ids = await people.find_ids(connection, [(brand, ref) for ref, _ in consents])
             known = [(ids[brand, ref], consent) for ref, consent in consents if (brand, ref) in ids]
             await people.lock_for_opt_outs(connection, self._hasher, [id_ for id_, _ in known])
             if known:
-                entries += await record_all(connection, brand, known, imported=True)
-                await void_by_withdrawal(connection, known)
+                entries += await record_consents(connection, brand, known, imported=True)
+                await void_requests_by_withdrawal(connection, known)
             gone = [(id_, said.scope) for id_, said in known if not said.given and is_about_mail(said.scope)]
             if gone:
-                await opt_out_all(connection, self._hasher, gone, "import")
-            entries += [action(brand, id_, "opt_out", scope, "import") for id_, scope in gone]
+                await record_opt_outs(connection, self._hasher, gone, "import")
+            entries += [action_entry(brand, id_, "opt_out", scope, "import") for id_, scope in gone]
         return {ref for ref, _ in consents} - {ref for _, ref in ids}
 
-    async def history(self, brand: str, recipient_id: int) -> list[ConsentRecord]:
+    async def consent_history(self, brand: str, recipient_id: int) -> list[ConsentRecord]:
         """See the port."""
-        return [_record(row) for row in await self._pool.fetch(_SQL["history"], brand, recipient_id)]
+        return [_consent_record(row) for row in await self._pool.fetch(_SQL["history"], brand, recipient_id)]
 
-    async def export(self, brand: str) -> AsyncIterator[ConsentRecord]:
+    async def export_consents(self, brand: str) -> AsyncIterator[ConsentRecord]:
         """See the port."""
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             async for row in connection.cursor(_SQL["export"], brand):
-                yield _record(row)
+                yield _consent_record(row)
 
 
-async def note_asked(connection: Connection, brand: str, recipient_id: int, consent: Consent) -> Entry:
+async def record_consent_request(
+    connection: Connection, brand: str, recipient_id: int, consent: Consent
+) -> LedgerEntry:
     """Adds the record of a consent that was asked for and counts for nothing; returns its entry."""
     await connection.execute(
         _SQL["ask"],
@@ -103,12 +108,12 @@ async def note_asked(connection: Connection, brand: str, recipient_id: int, cons
         consent.proof,
         consent.at,
     )
-    return _entry(brand, recipient_id, "consent_asked", consent, consent.source)
+    return _consent_entry(brand, recipient_id, "consent_asked", consent, consent.source)
 
 
-async def record_all(
+async def record_consents(
     connection: Connection, brand: str, consents: Sequence[tuple[int, Consent]], *, imported: bool
-) -> list[Entry]:
+) -> list[LedgerEntry]:
     """Adds records given with their recipients, and refreshes the standings; the entries of those that are new.
 
     Where a file brings them (`imported`), what they give stands behind all that has been left, refused or withdrawn.
@@ -129,9 +134,9 @@ async def record_all(
         (row["recipient_id"], row["scope"], row["given"], row["version"])
         for row in await connection.fetch(_SQL["record"], *columns, imported)
     }
-    await people.refresh(connection, columns[0])
+    await people.refresh_standings(connection, columns[0])
     return [
-        _entry(
+        _consent_entry(
             brand,
             recipient_id,
             "consent_given" if consent.given else "consent_withdrawn",
@@ -143,20 +148,22 @@ async def record_all(
     ]
 
 
-async def _leaves(connection: Connection, recipient_id: int, said: Consent, had: frozenset[str]) -> list[str]:
+async def _opt_outs_of_withdrawal(
+    connection: Connection, recipient_id: int, said: Consent, had: frozenset[str]
+) -> list[str]:
     """What a withdrawal leaves: its scope; and the category, where it was the last topic that was wanted of it."""
     if not is_about_mail(said.scope):
         return []
     category, _, topic = said.scope.partition("/")
     if not topic or said.scope not in had or said.scope.startswith(_NO_CATEGORY):
         return [said.scope]
-    consents, _ = await _standing(connection, recipient_id)
-    return [said.scope] if _within(category, consents) else [said.scope, category]
+    consents, _ = await _read_standing(connection, recipient_id)
+    return [said.scope] if _is_within(category, consents) else [said.scope, category]
 
 
-async def _lift(
-    connection: Connection, hasher: AddressHasher, brand: str, recipient_id: int, said: Consent, lifting: Lifting
-) -> tuple[tuple[str, ...], list[Entry]]:
+async def _lift_opt_outs(
+    connection: Connection, hasher: AddressHasher, brand: str, recipient_id: int, said: Consent, lifting: OptOutLifting
+) -> tuple[tuple[str, ...], list[LedgerEntry]]:
     """Ends the opt-outs that a consent ends, and puts what stays left in the place of all; the scopes, the entries."""
     rows = await connection.fetch(_LEFT, recipient_id, lifting.scopes, lifting.before)
     scopes = tuple(row["scope"] for row in rows)
@@ -164,19 +171,19 @@ async def _lift(
     if instead:
         # As of then: who asked for two kinds at once is not held to have left the second one since.
         since = next(row["at"] for row in rows if row["scope"] == EVERYTHING_OPTIONAL)
-        others = [replace(left(scope, "instead of all optional mail"), at=since) for scope in instead]
+        others = [replace(own_opt_out(scope, "instead of all optional mail"), at=since) for scope in instead]
         stops = [(recipient_id, brand, other) for other in others]
-        await suppress_all(connection, hasher, stops)
-    entries = await lift_all(connection, [row["id"] for row in rows], "recipient", "a consent given since")
-    entries += [action(brand, recipient_id, "opt_out", scope, said.source) for scope in instead]
+        await insert_suppressions(connection, hasher, stops)
+    entries = await lift_suppressions(connection, [row["id"] for row in rows], "recipient", "a consent given since")
+    entries += [action_entry(brand, recipient_id, "opt_out", scope, said.source) for scope in instead]
     if lifting.category and not {lifting.category, EVERYTHING_OPTIONAL}.isdisjoint(scopes):
-        consents, _ = await _standing(connection, recipient_id)
+        consents, _ = await _read_standing(connection, recipient_id)
         over = [
             (recipient_id, replace(said, scope=scope, given=False, words=None, proof=None))
-            for scope in _within(lifting.category, consents) - {said.scope}
+            for scope in _is_within(lifting.category, consents) - {said.scope}
         ]
         if over:
-            entries += await record_all(connection, brand, over, imported=False)
+            entries += await record_consents(connection, brand, over, imported=False)
     return scopes, entries
 
 
@@ -184,36 +191,36 @@ _LEFT = statements("suppressions")["left"]
 _NO_CATEGORY = (purpose_scope(""), partner_scope(""))
 
 
-def _within(category: str, consents: frozenset[str]) -> frozenset[str]:
+def _is_within(category: str, consents: frozenset[str]) -> frozenset[str]:
     return frozenset(scope for scope in consents if scope.partition("/")[0] == category)
 
 
-async def _standing(connection: Connection, recipient_id: int) -> tuple[frozenset[str], frozenset[str]]:
+async def _read_standing(connection: Connection, recipient_id: int) -> tuple[frozenset[str], frozenset[str]]:
     """Consents and opt-outs, as the transaction has them."""
     row = await connection.fetchrow("SELECT consents, opted_out FROM standings WHERE recipient_id = $1", recipient_id)
     return (frozenset(row["consents"]), frozenset(row["opted_out"])) if row else (frozenset(), frozenset())
 
 
-async def _ref(connection: Connection, brand: str, recipient_id: int) -> str | None:
+async def _read_ref(connection: Connection, brand: str, recipient_id: int) -> str | None:
     ref: str | None = await connection.fetchval(
         "SELECT ref FROM recipients WHERE brand = $1 AND id = $2", brand, recipient_id
     )
     return ref
 
 
-def _entry(brand: str, recipient_id: int, reason: str, consent: Consent, source: str) -> Entry:
-    return Entry(
-        Kind.ACTION,
+def _consent_entry(brand: str, recipient_id: int, reason: str, consent: Consent, source: str) -> LedgerEntry:
+    return LedgerEntry(
+        EntryKind.ACTION,
         brand,
         recipient_id=recipient_id,
         reason=reason,
         category=consent.scope,
-        rule=rule_of(source, "application"),
+        rule=ledger_rule_of(source, "application"),
         policy=consent.version,
     )
 
 
-def _record(row: asyncpg.Record) -> ConsentRecord:
+def _consent_record(row: asyncpg.Record) -> ConsentRecord:
     values = dict(row)
     kept = {name: values.pop(name) for name in ("ref", "recorded_at", "counts")}
     return ConsentRecord(**kept, consent=Consent(**values), controller=values["controller"])

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from mailer.database.statements import Pool, statements
-from mailer.ports.rights import Coverage
+from mailer.ports.rights import MailingCoverage
 
 _SQL, _REACH = (statements("rights")[name] for name in ("coverage", "reach"))
 
 
-async def coverage(pool: Pool, mailing_id: UUID) -> Coverage:
+async def read_coverage(pool: Pool, mailing_id: UUID) -> MailingCoverage:
     """Counts and names; an account whose person was erased is none any more."""
     counts: Counter[tuple[str, str]] = Counter()
     unreached = []
@@ -19,9 +19,9 @@ async def coverage(pool: Pool, mailing_id: UUID) -> Coverage:
             counts[row["state"], row["reason"]] += 1
             if row["state"] != "handed_over":
                 unreached.append((row["ref"], row["state"], row["reason"]))
-    return Coverage(counts.total(), counts, unreached)
+    return MailingCoverage(counts.total(), counts, unreached)
 
 
-async def reach(pool: Pool, mailing_id: UUID) -> Mapping[tuple[str, str], int]:
-    """Counts the accounts by (state, reason), as `coverage` does; `known_later` became known after it was made."""
+async def count_reached_accounts(pool: Pool, mailing_id: UUID) -> Mapping[tuple[str, str], int]:
+    """Counts the accounts by (state, reason), as `read_coverage` does; `known_later` became known after it was made."""
     return {(row["state"], row["reason"]): row["n"] for row in await pool.fetch(_REACH, mailing_id)}

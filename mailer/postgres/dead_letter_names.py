@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from mailer.input_types import MAX_ID, read_json
-from mailer.policy.text_folding import normalized, without_entities
+from mailer.policy.text_folding import decode_entities, normalized
 from mailer.postgres.address_hashing import AddressHasher
 
 _REFS = ("ref", "refs", "inviter", "member")
@@ -50,7 +50,7 @@ _URL_SAFE = str.maketrans("-_", "+/")
 _TEXT = re.compile(r'"([^"]*)"?|(-?[0-9]+)')
 
 
-def names_in(body: bytes, routing_key: str, hasher: AddressHasher, message_id: str | None = None) -> list[str]:
+def name_keys_in_body(body: bytes, routing_key: str, hasher: AddressHasher, message_id: str | None = None) -> list[str]:
     """Keyed hashes of all addresses and refs in a dead letter: `key_of_address` and `key_of_ref` make the same.
 
     Args:
@@ -59,20 +59,25 @@ def names_in(body: bytes, routing_key: str, hasher: AddressHasher, message_id: s
         hasher: of addresses.
         message_id: as its publisher chose it.
     """
-    document = _parsed(body)
-    texts = [*(_texts_of(body) if document is None else _texts(document)), routing_key, message_id or ""]
-    said = {reading for text in texts for reading in readings(text)}
-    addresses = {_whole(found) for text in said if "@" in text for found in _addresses(text)}
-    refs = {ref for text in said for ref in _refs_of_text(text)} | set(_refs(document))
-    brands = _brands(document, routing_key)
-    keys = {key_of_address(hasher.hash(address)) for address in addresses}
-    keys |= {key_of_ref(hasher, _whole(brand), _whole(ref)) for brand in brands for ref in refs if len(ref) <= MAX_ID}
+    document = _parse_body(body)
+    texts = [*(_texts_of(body) if document is None else _document_texts(document)), routing_key, message_id or ""]
+    said = {reading for text in texts for reading in decoded_readings(text)}
+    addresses = {_hashable_text(found) for text in said if "@" in text for found in _find_addresses(text)}
+    refs = {ref for text in said for ref in _find_refs(text)} | set(_document_refs(document))
+    brands = _brands_of_document(document, routing_key)
+    keys = {key_of_address(hasher.hash_address(address)) for address in addresses}
+    keys |= {
+        key_of_ref(hasher, _hashable_text(brand), _hashable_text(ref))
+        for brand in brands
+        for ref in refs
+        if len(ref) <= MAX_ID
+    }
     return sorted(keys)
 
 
-def brands_in(body: bytes, routing_key: str) -> set[str]:
+def brands_of_body(body: bytes, routing_key: str) -> set[str]:
     """Names the brands that a dead letter may be of: its body names one, and its routing key begins with one."""
-    return _brands(_parsed(body), routing_key)
+    return _brands_of_document(_parse_body(body), routing_key)
 
 
 def key_of_address(address_hash: bytes) -> str:
@@ -85,12 +90,12 @@ def key_of_ref(hasher: AddressHasher, brand: str, ref: str) -> str:
     return hasher.erased_ref(brand, ref)
 
 
-def _brands(document: Any, routing_key: str) -> set[str]:
+def _brands_of_document(document: Any, routing_key: str) -> set[str]:
     named = document.get("brand") if isinstance(document, dict) else None
     return {routing_key.split(".")[0], *([named] if isinstance(named, str) else [])}
 
 
-def _parsed(body: bytes) -> Any:
+def _parse_body(body: bytes) -> Any:
     try:
         return read_json(body)
     except ValueError:
@@ -103,7 +108,7 @@ def _texts_of(body: bytes) -> Iterator[str]:
         yield body.decode(encoding, "replace").replace("\0", "")
 
 
-def readings(text: str) -> Iterator[str]:
+def decoded_readings(text: str) -> Iterator[str]:
     """Yields a text, and what it says once its codes are read, also within one another.
 
     They are those of JSON, URLs and HTML, of mail (RFC 2045 6.7 and 6.8, RFC 2047 2), and Unicode's other forms (NFKC).
@@ -113,16 +118,16 @@ def readings(text: str) -> Iterator[str]:
         new = [one for one in waiting if one not in seen]
         seen.update(new)
         yield from new
-        waiting = [read for one in new for read in _read_once(one)]
+        waiting = [read for one in new for read in _decode_once(one)]
 
 
-def _read_once(text: str) -> Iterator[str]:
+def _decode_once(text: str) -> Iterator[str]:
     """A text with codes of one kind after another read."""
-    yield without_entities(unquote(_CODE.sub(lambda found: chr(int(found[1], 16)), text)))
+    yield decode_entities(unquote(_CODE.sub(lambda found: chr(int(found[1], 16)), text)))
     if not text.isascii():
         yield normalized("NFKC", text)
     if "=?" in text:
-        yield _ENCODED_WORDS.sub(_decoded, text)
+        yield _ENCODED_WORDS.sub(_decode_words, text)
     if _QUOTED_PRINTABLE.search(text):
         yield quopri.decodestring(text.encode("utf-8", "replace")).decode("utf-8", "replace")
     for found in _BASE64.findall(text):
@@ -130,13 +135,13 @@ def _read_once(text: str) -> Iterator[str]:
             yield b64decode(found.translate(_URL_SAFE) + "=" * (-len(found) % 4)).decode().replace("\0", "")
 
 
-def _decoded(words: re.Match[str]) -> str:
+def _decode_words(words: re.Match[str]) -> str:
     """Reads encoded words; a character may begin in one and end in the next."""
-    read = groupby(map(_read_word, _ENCODED_WORD.findall(words[0])), key=itemgetter(1))
+    read = groupby(map(_decode_word, _ENCODED_WORD.findall(words[0])), key=itemgetter(1))
     return "".join(b"".join(octets for octets, _ in some).decode(charset, "replace") for charset, some in read)
 
 
-def _read_word(word: str) -> tuple[bytes, str]:
+def _decode_word(word: str) -> tuple[bytes, str]:
     """The octets of an encoded word and their charset; its own letters where it is none."""
     with suppress(ValueError, HeaderParseError):
         [(octets, said)] = decode_header(word)
@@ -147,7 +152,7 @@ def _read_word(word: str) -> tuple[bytes, str]:
     return word.encode("utf-8", "replace"), "utf-8"
 
 
-def _texts(document: Any) -> Iterator[str]:
+def _document_texts(document: Any) -> Iterator[str]:
     """All texts of a document, names of fields too."""
     waiting = [document]
     while waiting:
@@ -162,7 +167,7 @@ def _texts(document: Any) -> Iterator[str]:
                 pass
 
 
-def _addresses(text: str) -> Iterator[str]:
+def _find_addresses(text: str) -> Iterator[str]:
     """Yields what looks like an address, also within a URL or beside a name."""
     for found in _AT.finditer(text):
         at = found.start()
@@ -170,12 +175,12 @@ def _addresses(text: str) -> Iterator[str]:
         before = text[max(0, at - _MOST - 3) : at]
         if domain is None or not before:
             continue
-        for local in _locals(before):
+        for local in _local_parts_before(before):
             yield f"{local}@{domain[0].strip('.')}"
             yield f"{local.strip('.')}@{domain[0].strip('.')}"
 
 
-def _locals(before: str) -> Iterator[str]:
+def _local_parts_before(before: str) -> Iterator[str]:
     """Yields what may be the local part of an address whose @ stands behind a text."""
     if quoted := _QUOTED.search(before):
         yield quoted[1]
@@ -184,7 +189,7 @@ def _locals(before: str) -> Iterator[str]:
         yield from (bare[0][start:] for start in (0, *(found.end() for found in _BEFORE.finditer(bare[0]))))
 
 
-def _refs(document: Any) -> Iterator[str]:
+def _document_refs(document: Any) -> Iterator[str]:
     waiting = [document]
     while waiting:
         match waiting.pop():
@@ -203,10 +208,10 @@ def _is_ref(value: Any) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool)
 
 
-def _refs_of_text(text: str) -> Iterator[str]:
+def _find_refs(text: str) -> Iterator[str]:
     return (quoted or number for found in _REF.findall(text) for quoted, number in _TEXT.findall(found))
 
 
-def _whole(text: str) -> str:
+def _hashable_text(text: str) -> str:
     """A text that can be hashed: half of a surrogate pair cannot."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

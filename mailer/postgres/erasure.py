@@ -11,19 +11,19 @@ from typing import Any
 import asyncpg
 
 from mailer.database.statements import Connection, Pool, statements
-from mailer.ledger.writers import Writers
+from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import CATEGORIES
-from mailer.ports.ledger_entry import Entry, Kind
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.standings import OWN_WORDS
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.dead_letter_names import brands_in, key_of_address, key_of_ref, names_in
-from mailer.postgres.dead_letters import read_unread
+from mailer.postgres.dead_letter_names import brands_of_body, key_of_address, key_of_ref, name_keys_in_body
+from mailer.postgres.dead_letters import index_old_dead_letters
 from mailer.postgres.erased_mentions import SQL as MENTIONS
-from mailer.postgres.erased_mentions import WORDS, Mentions
+from mailer.postgres.erased_mentions import WORDS, PersonMentions
 from mailer.postgres.notices import SQL as NOTICES
-from mailer.postgres.partners import note_suppressed
-from mailer.postgres.suppressions import changing
+from mailer.postgres.partners import list_for_partners
+from mailer.postgres.suppressions import changing_suppressions
 
 SQL = statements("erasing")
 _AT_ONCE = 10
@@ -42,7 +42,7 @@ _SHORT = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class PersonalMarks:
     """Everything by which a text may name a person.
 
     Attributes:
@@ -55,17 +55,17 @@ class Marks:
     keys: frozenset[str]
     hashes: frozenset[bytes]
 
-    def are_in(self, text: str, hasher: AddressHasher) -> bool:
+    def occur_in_text(self, text: str, hasher: AddressHasher) -> bool:
         """Tells whether a text that is about nobody by its place names them."""
-        if not self.keys.isdisjoint(names_in(text.encode(), self.brand, hasher)):
+        if not self.keys.isdisjoint(name_keys_in_body(text.encode(), self.brand, hasher)):
             return True
         return self.name is not None and len(self.name) >= _SHORT and self.name.casefold() in text.casefold()
 
-    def are_in_own(self, text: str, hasher: AddressHasher) -> bool:
+    def occur_in_own_text(self, text: str, hasher: AddressHasher) -> bool:
         """Tells it of a text of a mailing to them alone, in which the ref or a short name is theirs, too."""
         words = [word for word in (self.ref, self.name) if word]
         found = (re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) for word in words)
-        return any(found) or self.are_in(text, hasher)
+        return any(found) or self.occur_in_text(text, hasher)
 
 
 class Eraser:
@@ -80,7 +80,9 @@ class Eraser:
         self._hasher = hasher
         self._controllers = controllers
 
-    async def forget(self, connection: Connection, data: asyncpg.Record, marks: Marks, source: str) -> None:
+    async def erase_person(
+        self, connection: Connection, data: asyncpg.Record, marks: PersonalMarks, source: str
+    ) -> None:
         """Empties all that leads to a person, but for what an answer to them needs that still has to go.
 
         Args:
@@ -91,9 +93,9 @@ class Eraser:
         """
         brand, recipient_id = marks.brand, data["id"]
         await connection.execute(SQL["suppress_erased"], recipient_id, source)
-        await note_suppressed(connection, self._hasher, [recipient_id], erased=True)
+        await list_for_partners(connection, self._hasher, [recipient_id], erased=True)
         ref = self._hasher.erased_ref(brand, data["ref"])
-        await self._empty_ids(connection, brand, recipient_id, marks)
+        await self._replace_event_ids(connection, brand, recipient_id, marks)
         await connection.execute(SQL["empty_mailings"], brand, recipient_id, ANSWERS)
         await connection.execute(SQL["empty_reports"], brand, recipient_id)
         await connection.execute(SQL["empty_inviter"], brand, data["ref"], ref)
@@ -102,41 +104,43 @@ class Eraser:
         for name in ("empty_consents", "empty_suppressions"):
             await connection.execute(SQL[name], recipient_id, OWN_WORDS)
         await connection.execute(NOTICES["close_erased"], recipient_id)
-        await self._empty_texts(connection, marks)
-        await self._empty_letters(connection, marks)
-        await self._mentions(marks).empty(connection, recipient_id)
+        await self._erase_staff_texts(connection, marks)
+        await self._erase_from_dead_letters(connection, marks)
+        await self._mentions_of(marks).erase_mentions(connection, recipient_id)
         await connection.execute(SQL["step_aside"], brand, ref, recipient_id)
         if await connection.fetchval(SQL["answers_waiting"], brand, recipient_id, ANSWERS):
             await connection.execute(SQL["say_farewell"], recipient_id, ref, _FAREWELL)
         else:
             await connection.execute(SQL["empty_person"], recipient_id, ref)
 
-    async def marks(self, connection: Connection, brand: str, data: asyncpg.Record) -> Marks:
+    async def marks_of_person(self, connection: Connection, brand: str, data: asyncpg.Record) -> PersonalMarks:
         """Everything by which a text may name a person, given as the row of `data` in `rights.sql`."""
         had = await connection.fetch(SQL["former_addresses"], data["id"])
         hashes = {bytes(row["address_hash"]) for row in had}
         if data["email"] is not None:
-            hashes |= set(self._hasher.kin(data["email"]))
+            hashes |= set(self._hasher.similar_address_hashes(data["email"]))
         keys = {key_of_address(hashed) for hashed in hashes} | {key_of_ref(self._hasher, brand, data["ref"])}
-        return Marks(brand, data["ref"], data["name"], frozenset(keys), frozenset(hashes))
+        return PersonalMarks(brand, data["ref"], data["name"], frozenset(keys), frozenset(hashes))
 
-    async def _empty_ids(self, connection: Connection, brand: str, recipient_id: int, marks: Marks) -> None:
+    async def _replace_event_ids(
+        self, connection: Connection, brand: str, recipient_id: int, marks: PersonalMarks
+    ) -> None:
         """Puts hashes in the place of the ids of mailings to them alone, and empties the names that these have."""
         own = await connection.fetch(SQL["own_mailings"], brand, recipient_id)
-        new = [(row["id"], hidden) for row in own if (hidden := self._hasher.hidden_id(brand, row["event_id"]))]
+        new = [(row["id"], hidden) for row in own if (hidden := self._hasher.erased_event_id(brand, row["event_id"]))]
         if new:
             await connection.execute(SQL["hide_ids"], *zip(*new, strict=True))
         naming = [
             row["id"]
             for row in own
-            if any(marks.are_in_own(text, self._hasher) for text in (row["campaign"], row["topic"]) if text)
+            if any(marks.occur_in_own_text(text, self._hasher) for text in (row["campaign"], row["topic"]) if text)
         ]
         await connection.execute(SQL["empty_campaigns"], naming)
 
-    async def _empty_texts(self, connection: Connection, marks: Marks) -> None:
+    async def _erase_staff_texts(self, connection: Connection, marks: PersonalMarks) -> None:
         """Empties what staff wrote about everything, a brand or a mailing, where it names the person."""
         rows = await connection.fetch(SQL["texts"])
-        naming = [row for row in rows if marks.are_in(row["text"], self._hasher)]
+        naming = [row for row in rows if marks.occur_in_text(row["text"], self._hasher)]
         await connection.execute(
             SQL["empty_texts"],
             [row["writer"] for row in naming if row["writer"]],
@@ -145,101 +149,105 @@ class Eraser:
             [row["key"] for row in naming if row["scope"]],
         )
 
-    async def empty_parked(self, connection: Connection, marks: Marks) -> None:
+    async def erase_from_outbox(self, connection: Connection, marks: PersonalMarks) -> None:
         """Takes the person out of messages that wait in the outbox; one that is about nobody else goes."""
         ref = self._hasher.erased_ref(marks.brand, marks.ref)
         found = connection.cursor(SQL["parked"], prefetch=_AT_ONCE)
-        mentions = self._mentions(marks)
+        mentions = self._mentions_of(marks)
         rows = [
             row
             async for row in found
-            if not marks.keys.isdisjoint(await self._named(row["body"], row["routing_key"]))
-            or await asyncio.to_thread(mentions.are_in, row["body"])
+            if not marks.keys.isdisjoint(await self._named_brands(row["body"], row["routing_key"]))
+            or await asyncio.to_thread(mentions.occur_in, row["body"])
         ]
         for row in rows:
-            left = self._without(row["body"], marks, ref, mentions)
+            left = self._body_without_person(row["body"], marks, ref, mentions)
             if left is None:
                 await connection.execute(SQL["unpark"], row["id"])
             else:
                 await connection.execute(SQL["rewrite"], row["id"], left)
 
-    def _mentions(self, marks: Marks) -> Mentions:
-        return Mentions(marks.brand, marks.ref, marks.keys, self._hasher)
+    def _mentions_of(self, marks: PersonalMarks) -> PersonMentions:
+        return PersonMentions(marks.brand, marks.ref, marks.keys, self._hasher)
 
-    def _without(self, body: str, marks: Marks, ref: str, mentions: Mentions) -> str | None:
+    def _body_without_person(self, body: str, marks: PersonalMarks, ref: str, mentions: PersonMentions) -> str | None:
         """A message without the person; None: nothing is left of it, or it is none that intake would take."""
         try:
-            return self._rewritten(json.loads(body), marks, ref, mentions)
+            return self._document_without_person(json.loads(body), marks, ref, mentions)
         except (ValueError, RecursionError):  # not JSON, half of a surrogate pair, nested too deep
             return None
 
-    def _rewritten(self, document: Any, marks: Marks, ref: str, mentions: Mentions) -> str | None:
+    def _document_without_person(
+        self, document: Any, marks: PersonalMarks, ref: str, mentions: PersonMentions
+    ) -> str | None:
         if not isinstance(document, dict):
             return None
         to = document.get("to")
         if isinstance(to, dict):
             for name in ("people", "refs"):
                 if isinstance(to.get(name), list):
-                    to[name] = [one for one in to[name] if not self._is(one, marks)]
+                    to[name] = [one for one in to[name] if not self._is_person(one, marks)]
                     if not to[name]:
                         return None
         elif "mailings" not in document:
             return None
-        about = _with_ref(document, marks.ref, ref)
+        about = _replace_ref(document, marks.ref, ref)
         if "to" in about:
-            about |= {name: mentions.without(about[name]) for name in WORDS if name in about}
+            about |= {name: mentions.remove_from_value(about[name]) for name in WORDS if name in about}
             people = about["to"].get("people") if isinstance(about["to"], dict) else None
             for one in people if isinstance(people, list) else ():
                 if isinstance(one, dict) and "context" in one:  # to whom and where the mail goes is theirs
-                    one["context"] = mentions.without(one["context"])
+                    one["context"] = mentions.remove_from_value(one["context"])
         left = json.dumps(about)
-        return None if marks.are_in(left, self._hasher) else left
+        return None if marks.occur_in_text(left, self._hasher) else left
 
-    def _is(self, one: Any, marks: Marks) -> bool:
+    def _is_person(self, one: Any, marks: PersonalMarks) -> bool:
         """Tells whether somebody in an event is the person."""
         if not isinstance(one, dict):
             return str(one) == marks.ref
         email = one.get("email")
-        return one.get("ref") == marks.ref or (isinstance(email, str) and self._hasher.hash(email) in marks.hashes)
+        return one.get("ref") == marks.ref or (
+            isinstance(email, str) and self._hasher.hash_address(email) in marks.hashes
+        )
 
-    async def _named(self, body: str, routing_key: str) -> list[str]:
-        return await asyncio.to_thread(names_in, body.encode(), routing_key, self._hasher)
+    async def _named_brands(self, body: str, routing_key: str) -> list[str]:
+        return await asyncio.to_thread(name_keys_in_body, body.encode(), routing_key, self._hasher)
 
-    async def _empty_letters(self, connection: Connection, marks: Marks) -> None:
+    async def _erase_from_dead_letters(self, connection: Connection, marks: PersonalMarks) -> None:
         """Empties the dead letters that name a person: by ref, or by an address that they have or had.
 
         Those of another controller are that one's own to erase; those that also name somebody under a legal hold stay.
         """
-        await read_unread(connection, self._hasher)
+        await index_old_dead_letters(connection, self._hasher)
         found = connection.cursor(SQL["letters_naming"], list(marks.keys), prefetch=_AT_ONCE)
-        reached = [row["id"] async for row in found if await self._is_reached(marks.brand, row)]
-        mentions = self._mentions(marks)
+        reached = [row["id"] async for row in found if await self._is_letter_of_brand(marks.brand, row)]
+        mentions = self._mentions_of(marks)
         saying = connection.cursor(MENTIONS["letters"], mentions.find_octet_patterns(), prefetch=_AT_ONCE)
         async for row in saying:
             text = row["body"].decode("utf-8", "replace")
-            if await asyncio.to_thread(mentions.are_in, text) and await self._is_reached(marks.brand, row):
+            if await asyncio.to_thread(mentions.occur_in, text) and await self._is_letter_of_brand(marks.brand, row):
                 reached.append(row["id"])
         await connection.execute(SQL["empty_letters"], reached)
 
-    async def _is_reached(self, brand: str, letter: asyncpg.Record) -> bool:
+    async def _is_letter_of_brand(self, brand: str, letter: asyncpg.Record) -> bool:
         """Tells whether an erasure at a brand reaches a dead letter: not one of other controllers' brands alone."""
-        named = await asyncio.to_thread(brands_in, letter["body"], letter["routing_key"])
+        named = await asyncio.to_thread(brands_of_body, letter["body"], letter["routing_key"])
         controllers = {self._controllers[name] for name in named if name in self._controllers}
         return not controllers or self._controllers.get(brand) in controllers
 
 
-def _with_ref(value: Any, old: str, new: str) -> Any:
+def _replace_ref(value: Any, old: str, new: str) -> Any:
     """A document in which one text stands for another, wherever it is a whole value."""
     match value:
         case dict():
-            return {name: _with_ref(inner, old, new) for name, inner in value.items()}
+            return {name: _replace_ref(inner, old, new) for name, inner in value.items()}
         case list():
-            return [_with_ref(inner, old, new) for inner in value]
+            return [_replace_ref(inner, old, new) for inner in value]
         case _:
             return new if value == old else value
 
 
-async def cancel(
+async def cancel_open_deliveries(
     connection: Connection,
     brand: str,
     recipient_id: int,
@@ -247,7 +255,7 @@ async def cancel(
     *,
     tell: bool,
     spared: Sequence[str] = (),
-) -> list[Entry]:
+) -> list[LedgerEntry]:
     """Cancels what is queued, deferred or held; the entries to be written for it.
 
     Args:
@@ -261,8 +269,8 @@ async def cancel(
     reason, rule = why
     rows = await connection.fetch(_RIGHTS["cancel"], brand, recipient_id, reason, tell, spared)
     return [
-        Entry(
-            Kind.DECISION,
+        LedgerEntry(
+            EntryKind.DECISION,
             brand,
             mailing_id=row["mailing_id"],
             recipient_id=recipient_id,
@@ -276,15 +284,15 @@ async def cancel(
     ]
 
 
-async def end_farewells(pool: Pool, writers: Writers, limit: int) -> int:
+async def erase_answered_people(pool: Pool, writers: LedgerWriters, limit: int) -> int:
     """Empties the rest of people whose answer has gone out, or could not for days; returns how many."""
     if not await pool.fetch(SQL["farewells_over"], ANSWERS, 1):
         return 0
-    async with changing(pool, writers) as (connection, entries):
+    async with changing_suppressions(pool, writers) as (connection, entries):
         over = await connection.fetch(SQL["farewells_over"], ANSWERS, limit)
-        await people.lock_all(connection, [row["recipient_id"] for row in over])
+        await people.lock_standings(connection, [row["recipient_id"] for row in over])
         for brand, recipient_id, ref in ((row["brand"], row["recipient_id"], row["ref"]) for row in over):
-            entries += await cancel(connection, brand, recipient_id, ERASED, tell=False)
+            entries += await cancel_open_deliveries(connection, brand, recipient_id, ERASED, tell=False)
             await connection.execute(_RIGHTS["list_keepers"], brand, recipient_id, ERASED_BY_PROCESSORS)
             await connection.execute(SQL["empty_mailings"], brand, recipient_id, [])
             await connection.execute(SQL["empty_notes"], recipient_id)
@@ -293,22 +301,24 @@ async def end_farewells(pool: Pool, writers: Writers, limit: int) -> int:
     return len(over)
 
 
-async def end_stubs(pool: Pool, limit: int) -> int:
+async def delete_erased_stubs(pool: Pool, limit: int) -> int:
     """Ends what was left of erased people, on the day: stub, hash and row; returns how many. Numbers stay."""
     async with pool.acquire() as connection, connection.transaction():
         over = [row["recipient_id"] for row in await connection.fetch(SQL["stubs_over"], limit)]
         if over:
-            await people.keep_imports_out(connection)
+            await people.lock_out_imports(connection)
             back = [row["id"] for row in await connection.fetch(SQL["having_the_address"], over)]
-            await people.lock_all(connection, back)
+            await people.lock_standings(connection, back)
             await connection.execute(SQL["end_hashes"], over)
             await connection.execute(SQL["end_stubs"], over)
             if back:
-                await people.refresh(connection, back)
+                await people.refresh_standings(connection, back)
     return len(over)
 
 
-async def names_of(connection: Connection, hasher: AddressHasher, brand: str, data: asyncpg.Record) -> Sequence[str]:
+async def dead_letter_keys_of(
+    connection: Connection, hasher: AddressHasher, brand: str, data: asyncpg.Record
+) -> Sequence[str]:
     """The keys under which dead letters name a person, for a legal hold that keeps these."""
     had = await connection.fetch(SQL["former_addresses"], data["id"])
     keys = {key_of_address(row["address_hash"]) for row in had} | {key_of_ref(hasher, brand, data["ref"])}

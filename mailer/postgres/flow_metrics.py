@@ -18,26 +18,26 @@ SECONDS = 5.0
 """The longest that one of them may take."""
 
 
-class PostgresFigures:
-    """Implements `ports.flow_metrics.Figures`."""
+class PostgresFlowMetrics:
+    """Implements `ports.flow_metrics.FlowMetricsSource`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def read(self) -> Values:
+    async def read_metrics(self) -> Values:
         """See the port."""
         values: dict[str, list[tuple[tuple[str, ...], float]]] = {}
         for name in FIGURES:
             arguments = [_ALL[name]] if name in _ALL else []
             try:
-                rows = await self._rows(_SQL[name], arguments)
+                rows = await self._run_statement(_SQL[name], arguments)
             except StatementTooSlow:
                 log.warning("a figure took too long to read; it is left out", figure=name)
             else:
                 values[name] = [(tuple(map(str, row[:-1])), float(row[-1])) for row in map(tuple, rows)]
         return values
 
-    async def _rows(self, statement: str, arguments: Sequence[object]) -> Sequence[Record]:
+    async def _run_statement(self, statement: str, arguments: Sequence[object]) -> Sequence[Record]:
         """Asks the server to end the statement: one that we only cease to wait for looks like a server that is away."""
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             await connection.execute(f"SET LOCAL statement_timeout = {round(SECONDS * 1000)}")

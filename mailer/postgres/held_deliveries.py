@@ -3,36 +3,36 @@
 from uuid import UUID
 
 from mailer.database.statements import Pool, statements
-from mailer.ledger.writers import Writers, append
+from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.ports.deliveries import IN_DOUBT, NO_WAY_OUT, SET_UP
-from mailer.ports.held_deliveries import Doubted
-from mailer.ports.ledger_entry import Entry, Kind
+from mailer.ports.held_deliveries import DoubtfulDelivery
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 
 _SQL = statements("held")
 
 
-class PostgresHeld:
-    """Implements `ports.held_deliveries.Held`."""
+class PostgresHeldDeliveries:
+    """Implements `ports.held_deliveries.HeldDeliveries`."""
 
-    def __init__(self, pool: Pool, writers: Writers) -> None:
+    def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool
         self._writers = writers
 
-    async def release(self, mailing_id: UUID, by: str) -> int:
+    async def release_held(self, mailing_id: UUID, by: str) -> int:
         """See the port."""
-        async with self._writers.lease() as writer, self._pool.acquire() as connection:
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 row = await connection.fetchrow(_SQL["release"], mailing_id, [IN_DOUBT, SET_UP, NO_WAY_OUT])
                 entries = []
                 if row is not None and row["n"]:
                     said = f"held_released {row['n']}"
                     entries = [
-                        Entry(Kind.MAILING, row["brand"], mailing_id, reason=said, rule=f"action:{by}"),
+                        LedgerEntry(EntryKind.MAILING, row["brand"], mailing_id, reason=said, rule=f"action:{by}"),
                     ]
-                linked = await append(connection, writer, entries)
-            writer.advance(linked)
+                linked = await append_entries(connection, writer, entries)
+            writer.advance_head(linked)
         return int(row["n"]) if row is not None else 0
 
-    async def doubted(self, mailing_id: UUID, limit: int) -> list[Doubted]:
+    async def list_doubtful(self, mailing_id: UUID, limit: int) -> list[DoubtfulDelivery]:
         """See the port."""
-        return [Doubted(**row) for row in await self._pool.fetch(_SQL["doubted"], mailing_id, IN_DOUBT, limit)]
+        return [DoubtfulDelivery(**row) for row in await self._pool.fetch(_SQL["doubted"], mailing_id, IN_DOUBT, limit)]

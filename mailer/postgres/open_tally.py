@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from mailer.ports.open_counts import Trace
+from mailer.ports.open_counts import FetchTrace
 
 OTHER_LINKS = ""
 """Stands for the links of a mailing that too few messages clicked to be counted by themselves."""
@@ -22,7 +22,7 @@ Personal = tuple[UUID, str | None, int]
 
 
 @dataclass(slots=True)
-class Tally:
+class OpenTally:
     """Counts of an hour, or of a part of it.
 
     Attributes:
@@ -33,7 +33,7 @@ class Tally:
     once: set[Once] = field(default_factory=set)
     persons: set[Personal] = field(default_factory=set)
 
-    def add(self, trace: Trace, link: str | None = None) -> None:
+    def add_fetch(self, trace: FetchTrace, link: str | None = None) -> None:
         """Counts one fetch."""
         full = len(self) >= MOST
         if trace.recipient_id is not None:
@@ -50,25 +50,25 @@ class Tally:
         """Returns how many different things are counted."""
         return len(self.fetches) + len(self.once) + len(self.persons)
 
-    def merge(self, other: "Tally") -> None:
+    def merge_tally(self, other: "OpenTally") -> None:
         """Adds another tally."""
         self.fetches.update(other.fetches)
         self.once |= other.once
         self.persons |= other.persons
 
     @property
-    def nobodys(self) -> set[UUID]:
+    def anonymous_mailings(self) -> set[UUID]:
         """The mailings with fetches of people who are not known."""
         return {mailing_id for mailing_id, _, _ in self.fetches}
 
-    def of(self, mailings: Collection[UUID]) -> "Tally":
+    def anonymous_counts_of(self, mailings: Collection[UUID]) -> "OpenTally":
         """Returns the counts of some mailings that are nobody's."""
-        return Tally(
+        return OpenTally(
             Counter({fetch: n for fetch, n in self.fetches.items() if fetch[0] in mailings}),
             {once for once in self.once if once[0] in mailings},
         )
 
-    def pooled(self, minimum: Callable[[UUID], int]) -> "Tally":
+    def pool_small_links(self, minimum: Callable[[UUID], int]) -> "OpenTally":
         """Returns the same counts, with the links that too few messages clicked in one.
 
         A link can be shown to few, as where a template asks for a person's value. Whoever has it can click it as often
@@ -88,7 +88,7 @@ class Tally:
         for (mailing_id, link, machine), n in self.fetches.items():
             fetches[mailing_id, shown(mailing_id, link), machine] += n
         once = {(mailing_id, shown(mailing_id, link), nonce) for mailing_id, link, nonce in self.once}
-        return Tally(fetches, once, self.persons)
+        return OpenTally(fetches, once, self.persons)
 
     def as_json(self) -> str:
         """Returns all of it as text; `from_json` reads it."""
@@ -100,7 +100,7 @@ class Tally:
         return json.dumps([fetches, once, persons])
 
     @classmethod
-    def from_json(cls, text: str) -> "Tally":
+    def from_json(cls, text: str) -> "OpenTally":
         """Reads what `as_json` wrote."""
         fetches, once, persons = json.loads(text)
         return cls(

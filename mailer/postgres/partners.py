@@ -17,7 +17,7 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, SHARING, partner_scope
-from mailer.ports.partners import Told, Unpushed
+from mailer.ports.partners import PartnerCounts, UnsentSuppressions
 from mailer.postgres.address_hashing import AddressHasher
 
 _SQL = statements("partners")
@@ -35,7 +35,7 @@ def partners_of(policies: Iterable[Policy]) -> dict[str, list[str]]:
 
 
 @rule("suppressions-pushed", "paltalk02-04")
-async def note_suppressed(
+async def list_for_partners(
     connection: Connection, hasher: AddressHasher, ids: Collection[int], *, erased: bool = False
 ) -> None:
     """Who leaves partners' mail, objects or is erased, is put on the lists of the partners concerned.
@@ -49,7 +49,7 @@ async def note_suppressed(
     if not hasher.partners:
         return
     noted = [
-        (row["brand"], partner, hasher.hash_for(row["brand"], partner, row["email"]))
+        (row["brand"], partner, hasher.partner_hash(row["brand"], partner, row["email"]))
         for row in await connection.fetch(_SQL["suppressed"], list(ids), list(hasher.partners), erased)
         for partner in hasher.partners[row["brand"]]
         if erased or row["objected"] or not {*_ALL_PARTNERS, partner_scope(partner)}.isdisjoint(row["opted_out"])
@@ -59,7 +59,7 @@ async def note_suppressed(
 
 
 class PostgresPartners:
-    """Implements `ports.partners.Partners`.
+    """Implements `ports.partners.PartnerSuppressions`.
 
     Args:
         pool: connections.
@@ -70,28 +70,30 @@ class PostgresPartners:
         self._pool = pool
         self._signer = Ed25519PrivateKey.from_private_bytes(hmac.digest(ledger_key.encode(), b"partners", "sha256"))
 
-    async def suppressions(self, brand: str, partner: str) -> Mapping[str, Any]:
+    async def signed_suppressions(self, brand: str, partner: str) -> Mapping[str, Any]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["all"], brand, partner)
-        return self._signed(brand, partner, [row["hash"] for row in rows])
+        return self._sign_list(brand, partner, [row["hash"] for row in rows])
 
-    async def unpushed(self, brand: str, partner: str, limit: int) -> Unpushed | None:
+    async def read_unsent(self, brand: str, partner: str, limit: int) -> UnsentSuppressions | None:
         """See the port."""
         rows = await self._pool.fetch(_SQL["unpushed"], brand, partner, limit)
         if not rows:
             return None
-        return Unpushed([row["id"] for row in rows], self._signed(brand, partner, [row["hash"] for row in rows]))
+        return UnsentSuppressions(
+            [row["id"] for row in rows], self._sign_list(brand, partner, [row["hash"] for row in rows])
+        )
 
-    async def pushed(self, ids: Sequence[int]) -> None:
+    async def mark_sent(self, ids: Sequence[int]) -> None:
         """See the port."""
         await self._pool.execute(_SQL["pushed"], ids)
 
-    async def told(self, brand: str, partner: str) -> Told:
+    async def count_suppressions(self, brand: str, partner: str) -> PartnerCounts:
         """See the port."""
         row = await self._pool.fetchrow(_SQL["told"], brand, partner)
-        return Told(row["suppressions"], row["pushed"]) if row else Told(0, 0)
+        return PartnerCounts(row["suppressions"], row["pushed"]) if row else PartnerCounts(0, 0)
 
-    def _signed(self, brand: str, partner: str, hashes: Sequence[bytes]) -> Mapping[str, Any]:
+    def _sign_list(self, brand: str, partner: str, hashes: Sequence[bytes]) -> Mapping[str, Any]:
         said = {
             "brand": brand,
             "partner": partner,

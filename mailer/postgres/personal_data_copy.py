@@ -8,7 +8,7 @@ import asyncpg
 
 from mailer.database.statements import Connection, statements
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.erasure import names_of
+from mailer.postgres.erasure import dead_letter_keys_of
 
 _SQL = statements("rights")
 _LISTS = ("consents", "wishes", "suppressions")
@@ -28,7 +28,7 @@ _ALSO = (
 )
 
 
-async def copy_of(
+async def copy_personal_data(
     connection: Connection, hasher: AddressHasher, brand: str, recipient_id: int
 ) -> dict[str, Any] | None:
     """All that each table has of a person; the ledger's entries stand with their deliveries.
@@ -38,7 +38,7 @@ async def copy_of(
     """
 
     async def rows(name: str) -> list[dict[str, Any]]:
-        return [_plain(row) for row in await connection.fetch(_SQL[f"copy_{name}"], brand, recipient_id)]
+        return [_row_as_json(row) for row in await connection.fetch(_SQL[f"copy_{name}"], brand, recipient_id)]
 
     data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
     if data is None:
@@ -49,7 +49,7 @@ async def copy_of(
         for delivery in await rows("deliveries")
     ]
     mailings = {delivery["mailing"] for delivery in deliveries}
-    person = _plain(data)
+    person = _row_as_json(data)
     [standing] = await rows("standing")
     return {
         "brand": brand,
@@ -61,28 +61,31 @@ async def copy_of(
         "deliveries": deliveries,
         "entries": [entry for entry in entries if entry["mailing"] not in mailings],
         **{name: await rows(name) for name in _RECORDS},
-        "also": {name: await rows(name) for name in _ALSO} | await _by_address(connection, hasher, brand, data),
+        "also": {name: await rows(name) for name in _ALSO} | await _data_by_address(connection, hasher, brand, data),
     }
 
 
-async def _by_address(
+async def _data_by_address(
     connection: Connection, hasher: AddressHasher, brand: str, data: asyncpg.Record
 ) -> dict[str, list[dict[str, Any]]]:
     """All that is kept under other hashes of the address: whom partners were told of, and dead letters that name it."""
     partners = hasher.partners.get(brand, ()) if data["email"] else ()
-    hashes = [hasher.hash_for(brand, partner, data["email"]) for partner in partners]
-    keys = await names_of(connection, hasher, brand, data)
+    hashes = [hasher.partner_hash(brand, partner, data["email"]) for partner in partners]
+    keys = await dead_letter_keys_of(connection, hasher, brand, data)
     told = await connection.fetch(_SQL["copy_told_partners"], brand, hashes)
     letters = await connection.fetch(_SQL["copy_dead_letters"], keys)
-    return {"told_partners": [_plain(row) for row in told], "dead_letters": [_plain(row) for row in letters]}
+    return {
+        "told_partners": [_row_as_json(row) for row in told],
+        "dead_letters": [_row_as_json(row) for row in letters],
+    }
 
 
-def _plain(row: asyncpg.Record) -> dict[str, Any]:
+def _row_as_json(row: asyncpg.Record) -> dict[str, Any]:
     """A row as JSON has it."""
-    return {name: _value(value) for name, value in row.items()}
+    return {name: _value_as_json(value) for name, value in row.items()}
 
 
-def _value(value: Any) -> Any:
+def _value_as_json(value: Any) -> Any:
     match value:
         case datetime() | date():
             return value.isoformat()

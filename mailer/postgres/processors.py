@@ -6,27 +6,27 @@ from uuid import UUID
 import asyncpg
 
 from mailer.database.statements import Connection, Pool, statements
-from mailer.ledger.writers import Writers, append
-from mailer.ports.ledger_entry import Entry, Kind
-from mailer.ports.processor_states import RelayState
-from mailer.ports.rights import Holder, Keeper, Purge
+from mailer.ledger.writers import LedgerWriters, append_entries
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
+from mailer.ports.processor_states import ProcessorState
+from mailer.ports.rights import DataHolder, DataKeeper, ProcessorPurge
 
 _SQL = statements("rights")
 _STATES = statements("relays")
 
 
 class PostgresProcessors:
-    """Implements `ports.rights.Processors` and `ports.processor_states.RelayStates`."""
+    """Implements `ports.rights.ProcessorDuties` and `ports.processor_states.ProcessorStates`."""
 
-    def __init__(self, pool: Pool, writers: Writers) -> None:
+    def __init__(self, pool: Pool, writers: LedgerWriters) -> None:
         self._pool = pool
         self._writers = writers
 
-    async def holders(self) -> list[Holder]:
+    async def list_data_holders(self) -> list[DataHolder]:
         """See the port."""
-        return [Holder(**row) for row in await self._pool.fetch(_SQL["holders"])]
+        return [DataHolder(**row) for row in await self._pool.fetch(_SQL["holders"])]
 
-    async def note_states(self, worker: str, states: Sequence[RelayState]) -> None:
+    async def note_states(self, worker: str, states: Sequence[ProcessorState]) -> None:
         """See `ports.processor_states`."""
         columns = [(one.relay, one.state, one.since, one.error, one.remedy, one.times) for one in states]
         await self._pool.execute(_STATES["note"], worker, *map(list, zip(*columns, strict=True)))
@@ -35,35 +35,35 @@ class PostgresProcessors:
         """See `ports.processor_states`."""
         await self._pool.execute(_STATES["forget"], worker)
 
-    async def states(self) -> list[RelayState]:
+    async def list_states(self) -> list[ProcessorState]:
         """See `ports.processor_states`."""
-        return [RelayState(**row) for row in await self._pool.fetch(_STATES["states"])]
+        return [ProcessorState(**row) for row in await self._pool.fetch(_STATES["states"])]
 
-    async def keepers(self) -> list[Keeper]:
+    async def list_erasure_duties(self) -> list[DataKeeper]:
         """See the port."""
-        return [Keeper(**row) for row in await self._pool.fetch(_SQL["keepers"], None)]
+        return [DataKeeper(**row) for row in await self._pool.fetch(_SQL["keepers"], None)]
 
-    async def purges(self) -> list[Purge]:
+    async def list_purge_duties(self) -> list[ProcessorPurge]:
         """See the port."""
-        return [Purge(**row) for row in await self._pool.fetch(_SQL["purges"])]
+        return [ProcessorPurge(**row) for row in await self._pool.fetch(_SQL["purges"])]
 
-    async def erasure_confirmed(self, recipient_id: int, processor: str, person: str) -> bool:
+    async def confirm_erasure(self, recipient_id: int, processor: str, person: str) -> bool:
         """See the port."""
-        return await self._confirm("erasure", recipient_id, processor, person)
+        return await self._confirm_duty("erasure", recipient_id, processor, person)
 
-    async def purge_confirmed(self, mailing_id: UUID, processor: str, person: str) -> bool:
+    async def confirm_purge(self, mailing_id: UUID, processor: str, person: str) -> bool:
         """See the port."""
-        return await self._confirm("purge", mailing_id, processor, person)
+        return await self._confirm_duty("purge", mailing_id, processor, person)
 
-    async def _confirm(self, what: str, about: int | UUID, processor: str, person: str) -> bool:
+    async def _confirm_duty(self, what: str, about: int | UUID, processor: str, person: str) -> bool:
         """Marks what is due as confirmed, with its entry, which names who noted it."""
-        async with self._writers.lease() as writer, self._pool.acquire() as connection:
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 row = await connection.fetchrow(_SQL[f"confirm_{what}"], about, processor, person)
                 if row is None:
                     return False
-                entry = Entry(
-                    Kind.ACTION if isinstance(about, int) else Kind.MAILING,
+                entry = LedgerEntry(
+                    EntryKind.ACTION if isinstance(about, int) else EntryKind.MAILING,
                     row["brand"],
                     mailing_id=None if isinstance(about, int) else about,
                     recipient_id=about if isinstance(about, int) else None,
@@ -73,14 +73,14 @@ class PostgresProcessors:
                     country=row["country"],
                     contract=row["contract"],
                 )
-                linked = await append(connection, writer, [entry])
-            writer.advance(linked)
+                linked = await append_entries(connection, writer, [entry])
+            writer.advance_head(linked)
         return True
 
 
-async def note_purges(
+async def insert_purges(
     connection: Connection, finished: Sequence[UUID], outside: Collection[tuple[str, str]]
-) -> list[Entry]:
+) -> list[LedgerEntry]:
     """Notes who is to keep nothing of finished mailings; the entries to be written for it.
 
     Args:
@@ -91,12 +91,12 @@ async def note_purges(
     if not finished or not outside:
         return []
     brands, processors = zip(*sorted(outside), strict=True)
-    return [_due(row) for row in await connection.fetch(_SQL["note_purges"], finished, brands, processors)]
+    return [_purge_from_row(row) for row in await connection.fetch(_SQL["note_purges"], finished, brands, processors)]
 
 
-def _due(row: asyncpg.Record) -> Entry:
-    return Entry(
-        Kind.MAILING,
+def _purge_from_row(row: asyncpg.Record) -> LedgerEntry:
+    return LedgerEntry(
+        EntryKind.MAILING,
         row["brand"],
         mailing_id=row["mailing_id"],
         reason="purge_due",

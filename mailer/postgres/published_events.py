@@ -14,7 +14,7 @@ _HAS_AUDIENCE = statements("mailings")["has_audience"]
 Event = MessageEvent | AccountEvent
 
 
-class PostgresPublished:
+class PublishedEvents:
     """Asks of events by what they say.
 
     Args:
@@ -27,7 +27,7 @@ class PostgresPublished:
 
     async def find_differing(self, events: Sequence[Event]) -> list[tuple[str, ...]]:
         """For each, the fields in which it differs from what its id stands for already."""
-        return [fields for _, fields in await self._known(events)]
+        return [fields for _, fields in await self._find_known(events)]
 
     async def find_unknown_audiences(self, events: Sequence[Event]) -> set[tuple[str, str]]:
         """The audiences, by brand and name, that events name and their brands do not have."""
@@ -47,13 +47,18 @@ class PostgresPublished:
         bodies = [event.to_json() for event in events]
         rows = await self._pool.fetch(_SQL["refusals"], [event.routing_key for event in events], bodies, after)
         refused = {row["position"] - 1: row["reason"] for row in rows}
-        known = await self._known(events)
+        known = await self._find_known(events)
         return [refused.get(place, "" if taken and not fields else None) for place, (taken, fields) in enumerate(known)]
 
-    async def _known(self, events: Sequence[Event]) -> list[tuple[bool, tuple[str, ...]]]:
+    async def _find_known(self, events: Sequence[Event]) -> list[tuple[bool, tuple[str, ...]]]:
         """For each, whether something was taken in under its id, and in what it differs from that."""
         named = [
-            (event.brand, event.id, self._hasher.hidden_id(event.brand, event.id), not isinstance(event, MessageEvent))
+            (
+                event.brand,
+                event.id,
+                self._hasher.erased_event_id(event.brand, event.id),
+                not isinstance(event, MessageEvent),
+            )
             for event in events
         ]
         keys = zip(*named, strict=True)

@@ -13,7 +13,7 @@ _MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedRecipient:
     """A recipient of a brand.
 
     Attributes:
@@ -37,7 +37,7 @@ class Listed:
     since: datetime
 
 
-class PostgresDirectory:
+class RecipientLookup:
     """Reads recipients.
 
     Args:
@@ -50,17 +50,17 @@ class PostgresDirectory:
         self._hasher = hasher
         self._brands = brands
 
-    async def list(self, limit: int, after: int = 0) -> Sequence[Listed]:
+    async def list_recipients(self, limit: int, after: int = 0) -> Sequence[ListedRecipient]:
         """Recipients in the order in which they became known, those with a number above `after`."""
-        return [Listed(*row) for row in await self._pool.fetch(_SQL["list"], [*self._brands], after, limit)]
+        return [ListedRecipient(*row) for row in await self._pool.fetch(_SQL["list"], [*self._brands], after, limit)]
 
-    async def find(self, text: str) -> Sequence[Listed]:
+    async def find_recipients(self, text: str) -> Sequence[ListedRecipient]:
         """All whom a text means: as a ref (also of who was erased), as an address, or as the ledger's number."""
         refs = [(brand, ref) for brand in self._brands for ref in (text, self._hasher.erased_ref(brand, text))]
         number = int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
-        hashes = [self._hasher.hash(text)] if "@" in text else []
+        hashes = [self._hasher.hash_address(text)] if "@" in text else []
         controllers = list(set(self._brands.values()))
         rows = await self._pool.fetch(
             _SQL["find"], *zip(*refs, strict=True), [*self._brands], number, controllers, self._hasher.key_id, hashes
         )
-        return [Listed(*row) for row in rows]
+        return [ListedRecipient(*row) for row in rows]

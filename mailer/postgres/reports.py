@@ -6,9 +6,16 @@ from uuid import UUID
 import asyncpg
 
 from mailer.database.statements import Connection, Pool, statements
-from mailer.database.storable_text import storable
-from mailer.policy.aggregates import OTHER, Shared, hidden, overlap, publish, subtractable
-from mailer.ports.reports import DIMENSIONS, Report, ReportRefused
+from mailer.database.storable_text import storable_text
+from mailer.policy.aggregates import (
+    OTHER,
+    Shared,
+    are_subtractable,
+    hide_small_cells,
+    overlapping_cells,
+    publishable_cells,
+)
+from mailer.ports.reports import DIMENSIONS, CampaignReport, ReportRefused
 
 _SQL = statements("reports")
 _AUDIENCE = "audience"
@@ -18,19 +25,19 @@ _Breakdown = tuple[int, str]
 
 
 class PostgresReports:
-    """Implements `ports.reports.Reports`."""
+    """Implements `ports.reports.ReportStore`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def issue(self, brand: str, campaign: str, minimum: int) -> Report | None:
+    async def issue_report(self, brand: str, campaign: str, minimum: int) -> CampaignReport | None:
         """See the port."""
-        campaign = storable(campaign)
+        campaign = storable_text(campaign)
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_SQL["one_at_a_time"])
             if issued := await connection.fetchrow(_SQL["issued"], brand, campaign):
-                return _report(issued)
-            mailings = await connection.fetch(_SQL["mailings"], brand, campaign, _id(campaign))
+                return _report_from_row(issued)
+            mailings = await connection.fetch(_SQL["mailings"], brand, campaign, _mailing_id(campaign))
             if not mailings:
                 return None
             if running := sum(mailing["finished_at"] is None for mailing in mailings):
@@ -38,12 +45,12 @@ class PostgresReports:
                     f"{running} of {len(mailings)} mailings of {campaign} are not finished; ask again once all are: "
                     "figures that grow could be subtracted from one another"
                 )
-            await _make(connection, brand, campaign, minimum, [mailing["id"] for mailing in mailings])
+            await _write_report(connection, brand, campaign, minimum, [mailing["id"] for mailing in mailings])
             made = await connection.fetchrow(_SQL["issued"], brand, campaign)
-        return _report(made) if made else None
+        return _report_from_row(made) if made else None
 
 
-def _id(text: str) -> UUID | None:
+def _mailing_id(text: str) -> UUID | None:
     """A mailing's id, as it is printed; another spelling would be another report of the same mailing."""
     try:
         found = UUID(text)
@@ -52,35 +59,37 @@ def _id(text: str) -> UUID | None:
     return found if str(found) == text else None
 
 
-async def _make(connection: Connection, brand: str, campaign: str, minimum: int, mailings: list[UUID]) -> None:
+async def _write_report(connection: Connection, brand: str, campaign: str, minimum: int, mailings: list[UUID]) -> None:
     """Writes a report: what was counted, less all that must not be shown."""
     report_id = await connection.fetchval(_SQL["begin"], brand, campaign, minimum, mailings)
-    if not await _count(connection, report_id, minimum, mailings):
+    if not await _write_cells(connection, report_id, minimum, mailings):
         return
-    meetings = await _meetings(connection, report_id, brand)
+    meetings = await _overlapping_reports(connection, report_id, brand)
     released = {theirs for _, theirs in meetings if theirs[0] != report_id}
     for dimension in (_AUDIENCE, *DIMENSIONS):
         ours = report_id, dimension
-        if not any(subtractable(meetings[ours, theirs], minimum) for theirs in released if (ours, theirs) in meetings):
+        if not any(
+            are_subtractable(meetings[ours, theirs], minimum) for theirs in released if (ours, theirs) in meetings
+        ):
             released.add(ours)
         elif dimension == _AUDIENCE:
             await connection.execute(_SQL["withhold"], report_id, [_AUDIENCE, *DIMENSIONS])
             return
         else:
             await connection.execute(_SQL["withhold"], report_id, [dimension])
-    await _keep_fetches(connection, report_id, minimum, mailings)
+    await _write_fetches(connection, report_id, minimum, mailings)
 
 
-async def _count(connection: Connection, report_id: int, minimum: int, mailings: list[UUID]) -> bool:
+async def _write_cells(connection: Connection, report_id: int, minimum: int, mailings: list[UUID]) -> bool:
     """Writes the cells that may be shown if this were the only report; whether there are any."""
     cells: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for row in await connection.fetch(_SQL["count"], report_id, mailings):
         cells[row["dimension"]][row["value"]] = row["people"]
-    if not publish(cells[_AUDIENCE], minimum):
+    if not publishable_cells(cells[_AUDIENCE], minimum):
         await connection.execute(_SQL["withhold"], report_id, list(cells))
         return False
     for dimension in DIMENSIONS:
-        shown = publish(cells[dimension], minimum)
+        shown = publishable_cells(cells[dimension], minimum)
         if not shown:
             await connection.execute(_SQL["withhold"], report_id, [dimension])
         elif gone := cells[dimension].keys() - shown.keys():
@@ -88,13 +97,15 @@ async def _count(connection: Connection, report_id: int, minimum: int, mailings:
     return True
 
 
-async def _keep_fetches(connection: Connection, report_id: int, minimum: int, mailings: list[UUID]) -> None:
+async def _write_fetches(connection: Connection, report_id: int, minimum: int, mailings: list[UUID]) -> None:
     [fetches] = await connection.fetch(_SQL["count_fetches"], mailings, minimum)
-    shown = {name: n for name, n in fetches.items() if not hidden({name: n}, minimum)}
+    shown = {name: n for name, n in fetches.items() if not hide_small_cells({name: n}, minimum)}
     await connection.execute(_SQL["keep_fetches"], report_id, shown.get("opens"), shown.get("clicks"))
 
 
-async def _meetings(connection: Connection, report_id: int, brand: str) -> dict[tuple[_Breakdown, _Breakdown], Shared]:
+async def _overlapping_reports(
+    connection: Connection, report_id: int, brand: str
+) -> dict[tuple[_Breakdown, _Breakdown], Shared]:
     """For each breakdown of the report, every other of the brand that has people in common with it, and how many."""
     sizes: defaultdict[_Breakdown, dict[str, int]] = defaultdict(dict)
     for row in await connection.fetch(_SQL["released"], brand):
@@ -103,14 +114,17 @@ async def _meetings(connection: Connection, report_id: int, brand: str) -> dict[
     for row in await connection.fetch(_SQL["shared"], report_id, brand):
         theirs = row["report_id"], row["their_dimension"]
         common[(report_id, row["dimension"]), theirs][row["value"], row["their_value"]] = row["people"]
-    return {(ours, theirs): overlap(sizes[ours], sizes[theirs], people) for (ours, theirs), people in common.items()}
+    return {
+        (ours, theirs): overlapping_cells(sizes[ours], sizes[theirs], people)
+        for (ours, theirs), people in common.items()
+    }
 
 
-def _report(row: asyncpg.Record) -> Report:
+def _report_from_row(row: asyncpg.Record) -> CampaignReport:
     cells: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for dimension, value, people in sorted(row["cells"], key=lambda cell: (cell[1] == OTHER, -cell[2], cell[1])):
         cells[dimension][value] = people
-    return Report(
+    return CampaignReport(
         brand=row["brand"],
         campaign=row["campaign"],
         as_of=row["as_of"],

@@ -7,22 +7,30 @@ from typing import Any
 
 from mailer.database.statements import Connection, Pool, statements
 from mailer.events import Person
-from mailer.ports.ledger_entry import Entry, Kind
+from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.rights import (
-    Correction,
+    DataCorrection,
+    DataKeeper,
     Disclosure,
-    Erasure,
     ErasureBlocked,
-    Keeper,
-    NoHold,
+    ErasureResult,
+    NoLegalHold,
     RecipientErased,
 )
 from mailer.postgres import people
 from mailer.postgres.address_hashing import AddressHasher
-from mailer.postgres.dead_letters import read_unread
-from mailer.postgres.erasure import ANSWERS, ERASED, ERASED_BY_PROCESSORS, UNDER_13, Eraser, cancel, names_of
-from mailer.postgres.personal_data_copy import copy_of
-from mailer.postgres.standings import PostgresStandings, action
+from mailer.postgres.dead_letters import index_old_dead_letters
+from mailer.postgres.erasure import (
+    ANSWERS,
+    ERASED,
+    ERASED_BY_PROCESSORS,
+    UNDER_13,
+    Eraser,
+    cancel_open_deliveries,
+    dead_letter_keys_of,
+)
+from mailer.postgres.personal_data_copy import copy_personal_data
+from mailer.postgres.standings import PostgresStandings, action_entry
 
 _SQL = statements("rights")
 
@@ -30,7 +38,7 @@ _CHILD = people.SQL["set_flag"].replace("{flag}", "under_13_at")
 
 
 class PostgresRights:
-    """Implements `ports.rights.Rights`.
+    """Implements `ports.rights.RightsStore`.
 
     Args:
         pool: connections. hasher: of addresses and refs.
@@ -54,21 +62,21 @@ class PostgresRights:
         self._eraser = Eraser(hasher, controllers)
         self._tell = tell
 
-    async def know(self, brand: str, controller: str, ref: str) -> int:
+    async def register_recipient(self, brand: str, controller: str, ref: str) -> int:
         """See the port."""
         async with self._pool.acquire() as connection, connection.transaction():
-            known = await people.know_refs(connection, self._hasher, [(brand, ref, controller)])
+            known = await people.register_refs(connection, self._hasher, [(brand, ref, controller)])
         return known[brand, ref]
 
-    async def copy(self, brand: str, recipient_id: int) -> dict[str, Any] | None:
+    async def copy_data(self, brand: str, recipient_id: int) -> dict[str, Any] | None:
         """See the port."""
         async with (
             self._pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            return await copy_of(connection, self._hasher, brand, recipient_id)
+            return await copy_personal_data(connection, self._hasher, brand, recipient_id)
 
-    async def erase(
+    async def erase_recipient(
         self,
         brand: str,
         recipient_id: int,
@@ -77,53 +85,59 @@ class PostgresRights:
         basis: str,
         keep: timedelta,
         blocks: Callable[[Sequence[str]], str | None],
-    ) -> Erasure | None:
+    ) -> ErasureResult | None:
         """See the port."""
-        cancelled: list[Entry] = []
+        cancelled: list[LedgerEntry] = []
         until = (datetime.now(UTC) + keep).date()
-        entry = action(brand, recipient_id, f"erased until {until}", None, source)
-        async with self._standings.record(entry, also=cancelled) as connection:
+        entry = action_entry(brand, recipient_id, f"erased until {until}", None, source)
+        async with self._standings.recording_entry(entry, also=cancelled) as connection:
             if connection is None:
                 return None
             holds = await connection.fetch(_SQL["standing_holds"], recipient_id)
             if reason := blocks([hold["reference"] for hold in holds]):
                 raise ErasureBlocked(reason)
-            touched = await people.lock_sharing(connection, [recipient_id])
+            touched = await people.lock_sharing_people(connection, [recipient_id])
             data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
-            marks = await self._eraser.marks(connection, brand, data) if data and not data["erased_at"] else None
+            marks = (
+                await self._eraser.marks_of_person(connection, brand, data) if data and not data["erased_at"] else None
+            )
             if marks:
-                await self._eraser.empty_parked(connection, marks)
-            cancelled += await cancel(connection, brand, recipient_id, ERASED, tell=self._tell, spared=ANSWERS)
+                await self._eraser.erase_from_outbox(connection, marks)
+            cancelled += await cancel_open_deliveries(
+                connection, brand, recipient_id, ERASED, tell=self._tell, spared=ANSWERS
+            )
             await connection.execute(_SQL["list_keepers"], brand, recipient_id, ERASED_BY_PROCESSORS)
             expires_at = await connection.fetchval(_SQL["keep_stub"], recipient_id, basis, source, keep)
             if data and marks:
-                await self._eraser.forget(connection, data, marks, source)
-            await people.refresh(connection, touched)
+                await self._eraser.erase_person(connection, data, marks, source)
+            await people.refresh_standings(connection, touched)
             keepers = await connection.fetch(_SQL["keepers"], recipient_id)
-        return Erasure(recipient_id, len(cancelled), tuple(Keeper(**keeper) for keeper in keepers), expires_at)
+        return ErasureResult(
+            recipient_id, len(cancelled), tuple(DataKeeper(**keeper) for keeper in keepers), expires_at
+        )
 
-    async def child(self, brand: str, recipient_id: int, source: str) -> bool:
+    async def mark_under_13(self, brand: str, recipient_id: int, source: str) -> bool:
         """See the port."""
-        cancelled: list[Entry] = []
-        entry = action(brand, recipient_id, "under_13", None, source)
-        async with self._standings.record(entry, also=cancelled) as connection:
+        cancelled: list[LedgerEntry] = []
+        entry = action_entry(brand, recipient_id, "under_13", None, source)
+        async with self._standings.recording_entry(entry, also=cancelled) as connection:
             if connection is not None:
                 await connection.execute(_CHILD, [recipient_id])
-                cancelled += await cancel(connection, brand, recipient_id, UNDER_13, tell=self._tell)
+                cancelled += await cancel_open_deliveries(connection, brand, recipient_id, UNDER_13, tell=self._tell)
         return connection is not None
 
-    async def rectify(
+    async def rectify_recipient(
         self,
         brand: str,
         recipient_id: int,
-        correction: Correction,
+        correction: DataCorrection,
         source: str,
         *,
         blocks: Callable[[Sequence[str]], str | None],
     ) -> bool:
         """See the port."""
-        entry = action(brand, recipient_id, f"rectified {' '.join(correction.stated)}", None, source)
-        async with self._standings.record(entry) as connection:
+        entry = action_entry(brand, recipient_id, f"rectified {' '.join(correction.corrected_fields)}", None, source)
+        async with self._standings.recording_entry(entry) as connection:
             if connection is None:
                 return False
             data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
@@ -136,49 +150,53 @@ class PostgresRights:
                 raise ErasureBlocked(reason)
             if data["email"] is None and correction.email is None:
                 raise ValueError("nobody has made an address known; the correction needs an email")
-            person = Person.model_validate({"ref": data["ref"], "email": data["email"], **correction.stated})
-            await people.lock_sharing(connection, [recipient_id])
+            person = Person.model_validate({"ref": data["ref"], "email": data["email"], **correction.corrected_fields})
+            await people.lock_sharing_people(connection, [recipient_id])
             now = datetime.now(UTC)
             others = []
             if correction.country is not None:
                 email, country = data["email"], correction.country
                 others = await people.correct_country(connection, self._hasher, recipient_id, email, country)
-            await people.upsert(connection, self._hasher, [people.known(brand, data["controller"], person, now)])
-            await people.refresh(connection, others)
+            await people.upsert_people(
+                connection, self._hasher, [people.known_person(brand, data["controller"], person, now)]
+            )
+            await people.refresh_standings(connection, others)
         return True
 
-    async def hold(self, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> bool:
+    async def set_legal_hold(self, brand: str, recipient_id: int, reference: str, actor: str, *, named: bool) -> bool:
         """See the port."""
-        async with self._about_law(brand, recipient_id, "legal_hold", reference, actor) as connection:
+        async with self._record_legal_act(brand, recipient_id, "legal_hold", reference, actor) as connection:
             if connection is not None:
                 data = await connection.fetchrow(_SQL["data"], brand, recipient_id)
-                kept = await copy_of(connection, self._hasher, brand, recipient_id)
-                await read_unread(connection, self._hasher)
-                named_as = await names_of(connection, self._hasher, brand, data) if data else []
+                kept = await copy_personal_data(connection, self._hasher, brand, recipient_id)
+                await index_old_dead_letters(connection, self._hasher)
+                named_as = await dead_letter_keys_of(connection, self._hasher, brand, data) if data else []
                 await connection.execute(_SQL["hold"], recipient_id, reference, named, actor, kept, named_as)
                 await connection.execute(_SQL["held"], recipient_id)
         return connection is not None
 
-    async def lift(self, brand: str, recipient_id: int, reference: str, actor: str) -> bool:
+    async def lift_legal_hold(self, brand: str, recipient_id: int, reference: str, actor: str) -> bool:
         """See the port."""
-        async with self._about_law(brand, recipient_id, "legal_hold_lifted", reference, actor) as connection:
+        async with self._record_legal_act(brand, recipient_id, "legal_hold_lifted", reference, actor) as connection:
             if connection is None:
                 return False
             if not await connection.fetch(_SQL["lift"], recipient_id, reference, actor):
-                raise NoHold(f"no legal hold {reference!r} stands for this recipient of {brand}")
+                raise NoLegalHold(f"no legal hold {reference!r} stands for this recipient of {brand}")
             await connection.execute(_SQL["held"], recipient_id)
         return True
 
-    async def disclose(self, brand: str, recipient_id: int, disclosure: Disclosure, actor: str) -> bool:
+    async def record_disclosure(self, brand: str, recipient_id: int, disclosure: Disclosure, actor: str) -> bool:
         """See the port."""
         note = f"{disclosure.authority}, {disclosure.reference}"
-        async with self._about_law(brand, recipient_id, "disclosed", note, actor, disclosure.fields) as connection:
+        async with self._record_legal_act(
+            brand, recipient_id, "disclosed", note, actor, disclosure.fields
+        ) as connection:
             if connection is not None:
                 values = disclosure.authority, disclosure.reference, disclosure.fields, actor
                 await connection.execute(_SQL["disclose"], recipient_id, *values)
         return connection is not None
 
-    def _about_law(
+    def _record_legal_act(
         self,
         brand: str,
         recipient_id: int,
@@ -187,8 +205,8 @@ class PostgresRights:
         actor: str,
         fields: tuple[str, ...] | None = None,
     ) -> AbstractAsyncContextManager[Connection | None]:
-        entry = Entry(
-            Kind.ACTION,
+        entry = LedgerEntry(
+            EntryKind.ACTION,
             brand,
             recipient_id=recipient_id,
             reason=reason,
@@ -196,4 +214,4 @@ class PostgresRights:
             fields=fields,
             reply=note,
         )
-        return self._standings.record(entry)
+        return self._standings.recording_entry(entry)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from mailer.database.statements import Pool, statements
-from mailer.ports.stream_pauses import Pause
+from mailer.ports.stream_pauses import StreamPause
 
 _SQL = statements("pauses")
 _READ_AGAIN = timedelta(seconds=2)
@@ -12,12 +12,12 @@ _READ_AGAIN = timedelta(seconds=2)
 
 
 class PostgresPauses:
-    """Implements `ports.stream_pauses.Pauses`."""
+    """Implements `ports.stream_pauses.StreamPauses`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def pause(self, pauses: Sequence[Pause]) -> None:
+    async def add_pauses(self, pauses: Sequence[StreamPause]) -> None:
         """See the port."""
         await self._pool.execute(
             _SQL["pause"],
@@ -30,10 +30,10 @@ class PostgresPauses:
         )
         await self._pool.execute(_SQL["forget"])
 
-    async def paused(self) -> list[Pause]:
+    async def list_pauses(self) -> list[StreamPause]:
         """See the port."""
-        return [Pause(**row) for row in await self._pool.fetch(_SQL["paused"])]
+        return [StreamPause(**row) for row in await self._pool.fetch(_SQL["paused"])]
 
-    async def lift(self, processor: str) -> int:
+    async def lift_pauses(self, processor: str) -> int:
         """See the port."""
         return len(await self._pool.fetch(_SQL["lift"], processor, _READ_AGAIN))

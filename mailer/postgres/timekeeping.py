@@ -7,21 +7,21 @@ from uuid import UUID
 
 from mailer.database.connections import execute_unhurried
 from mailer.database.statements import Pool, statements
-from mailer.ledger.export import PostgresLedger
-from mailer.ledger.writers import Writers, append
+from mailer.ledger.export import LedgerExport
+from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy.category import CATEGORIES, Lane
-from mailer.ports.deliveries import State
+from mailer.ports.deliveries import DeliveryState
 from mailer.ports.pending_requests import LASTS
-from mailer.ports.timekeeping import Due, Ending, Open, Queued, Stale
-from mailer.postgres.dead_letters import forget as forget_letters
-from mailer.postgres.erasure import end_farewells, end_stubs
+from mailer.ports.timekeeping import DueBatch, EndingMailing, OpenDelivery, OrphanedDelivery, QueuedDelivery
+from mailer.postgres.dead_letters import delete_old_dead_letters as forget_letters
+from mailer.postgres.erasure import delete_erased_stubs, erase_answered_people
 from mailer.postgres.halts import HALTED
 from mailer.postgres.mailings import BATCH_SIZE
-from mailer.postgres.notices import take_over
-from mailer.postgres.processors import note_purges
-from mailer.postgres.quarantine import fold_answers
-from mailer.postgres.rates import forget
-from mailer.postgres.suppressions import lapse
+from mailer.postgres.notices import insert_missed_notices
+from mailer.postgres.processors import insert_purges
+from mailer.postgres.quarantine import aggregate_answers
+from mailer.postgres.rates import delete_old_windows
+from mailer.postgres.suppressions import end_expired_suppressions
 
 _SQL = {name: text.replace("{halted}", HALTED) for name, text in statements("upkeep").items()}
 _FINISH = statements("deliveries")["finish"]
@@ -31,8 +31,8 @@ _ALONE_SECONDS = 10
 """How long a process that was frozen keeps the others from publishing."""
 
 
-class PostgresUpkeep:
-    """Implements `ports.timekeeping.Upkeep`.
+class PostgresTimekeeping:
+    """Implements `ports.timekeeping.TimekeeperStore`.
 
     Args:
         pool: connections. ledger: is sealed. writers: of the ledger.
@@ -40,7 +40,7 @@ class PostgresUpkeep:
     """
 
     def __init__(
-        self, pool: Pool, ledger: PostgresLedger, writers: Writers, forgetful: Collection[tuple[str, str]]
+        self, pool: Pool, ledger: LedgerExport, writers: LedgerWriters, forgetful: Collection[tuple[str, str]]
     ) -> None:
         self._pool = pool
         self._ledger = ledger
@@ -48,36 +48,36 @@ class PostgresUpkeep:
         self._forgetful = forgetful
 
     @asynccontextmanager
-    async def alone(self) -> AsyncIterator[bool]:
+    async def lock_publishing(self) -> AsyncIterator[bool]:
         """See the port."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{_ALONE_SECONDS}s'")
             yield bool(await connection.fetchval(_SQL["alone"]))
 
-    async def unpublished(self, limit: int) -> list[Due]:
+    async def unpublished_batches(self, limit: int) -> list[DueBatch]:
         """See the port."""
-        return [Due(row["id"], row["lane"]) for row in await self._pool.fetch(_SQL["unpublished"], limit, [*Lane])]
+        return [DueBatch(row["id"], row["lane"]) for row in await self._pool.fetch(_SQL["unpublished"], limit, [*Lane])]
 
     async def late_lanes(self, seconds: float) -> list[str]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["late_lanes"], [*Lane], timedelta(seconds=seconds))
         return [row["lane"] for row in rows]
 
-    async def lost(self, lane: str, seconds: float, limit: int) -> list[Due]:
+    async def lost_batches(self, lane: str, seconds: float, limit: int) -> list[DueBatch]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["lost"], lane, timedelta(seconds=seconds), limit)
-        return [Due(row["id"], row["lane"]) for row in rows]
+        return [DueBatch(row["id"], row["lane"]) for row in rows]
 
-    async def published(self, batches: Sequence[int]) -> None:
+    async def mark_published(self, batches: Sequence[int]) -> None:
         """See the port."""
         await self._pool.execute(_SQL["published"], batches)
 
-    async def stale(self, limit: int) -> list[Stale]:
+    async def orphaned_deliveries(self, limit: int) -> list[OrphanedDelivery]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["stale"], limit, [*CATEGORIES])
-        return [Stale(**{**row, "state": State(row["state"])}) for row in rows]
+        return [OrphanedDelivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows]
 
-    async def give_back(self, limit: int) -> int:
+    async def end_expired_claims(self, limit: int) -> int:
         """See the port."""
         async with self._pool.acquire() as connection, connection.transaction():
             claims = {row["claim"] for row in await connection.fetch(_SQL["expired_claims"], limit)}
@@ -85,76 +85,80 @@ class PostgresUpkeep:
                 await connection.execute(_FINISH, claim, None)
         return len(claims)
 
-    async def batch_due(self, limit: int) -> int:
+    async def batch_due_deliveries(self, limit: int) -> int:
         """See the port."""
         return int(await self._pool.fetchval(_SQL["batch_due"], limit, BATCH_SIZE))
 
-    async def ending(self, limit: int) -> list[Ending]:
+    async def ending_mailings(self, limit: int) -> list[EndingMailing]:
         """See the port."""
-        return [Ending(**row) for row in await self._pool.fetch(_SQL["ending"], limit)]
+        return [EndingMailing(**row) for row in await self._pool.fetch(_SQL["ending"], limit)]
 
-    async def open_of(self, mailing_id: UUID, after: int, limit: int) -> list[Open]:
+    async def open_deliveries_of(self, mailing_id: UUID, after: int, limit: int) -> list[OpenDelivery]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["open_of"], mailing_id, after, limit)
-        return [Open(**{**row, "state": State(row["state"])}) for row in rows]
+        return [OpenDelivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows]
 
-    async def queued_of(self, batch: int) -> list[Queued]:
+    async def queued_deliveries_of(self, batch: int) -> list[QueuedDelivery]:
         """See the port."""
         rows = await self._pool.fetch(_SQL["queued_of"], batch)
-        return [Queued(**{**row, "state": State(row["state"])}) for row in rows]
+        return [QueuedDelivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows]
 
     async def retry_held(self, mailing_id: UUID, reason: str) -> int:
         """See the port."""
         return int((await self._pool.execute(_SQL["retry_held"], mailing_id, reason)).split()[-1])
 
-    async def sweep(self, mailing_id: UUID) -> None:
+    async def delete_empty_batches(self, mailing_id: UUID) -> None:
         """See the port."""
         await self._pool.execute(_SQL["sweep"], mailing_id)
 
     async def finish_mailings(self) -> int:
         """See the port."""
-        async with self._writers.lease() as writer, self._pool.acquire() as connection:
+        async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 finished = [row["id"] for row in await connection.fetch(_SQL["finish_mailings"], _MAILINGS_AT_ONCE)]
-                await take_over(connection, finished)
-                linked = await append(connection, writer, await note_purges(connection, finished, self._forgetful))
-            writer.advance(linked)
+                await insert_missed_notices(connection, finished)
+                linked = await append_entries(
+                    connection, writer, await insert_purges(connection, finished, self._forgetful)
+                )
+            writer.advance_head(linked)
         return len(finished)
 
-    async def fold(self) -> None:
+    async def fold_counters(self) -> None:
         """See the port."""
         for name in ("fold", "fold_handed"):
             await execute_unhurried(self._pool, _SQL[name])
-        await fold_answers(self._pool)
+        await aggregate_answers(self._pool)
 
-    async def forget_sends(self, days: int) -> None:
+    async def delete_old_send_counts(self, days: int) -> None:
         """See the port."""
         await execute_unhurried(self._pool, _SQL["forget_sends"], timedelta(days=days), _SENDS_AT_ONCE)
 
-    async def forget_rates(self) -> None:
+    async def delete_old_rate_windows(self) -> None:
         """See the port."""
-        await forget(self._pool, _SENDS_AT_ONCE)
+        await delete_old_windows(self._pool, _SENDS_AT_ONCE)
 
-    async def forget_letters(self, days: int) -> None:
+    async def delete_old_dead_letters(self, days: int) -> None:
         """See the port."""
         await forget_letters(self._pool, timedelta(days=days), _SENDS_AT_ONCE)
 
-    async def end_erasures(self, limit: int) -> int:
+    async def finish_erasures(self, limit: int) -> int:
         """See the port."""
-        return await end_farewells(self._pool, self._writers, limit) + await end_stubs(self._pool, limit)
+        return await erase_answered_people(self._pool, self._writers, limit) + await delete_erased_stubs(
+            self._pool, limit
+        )
 
-    async def forget_wishes(self) -> None:
+    async def delete_old_requests(self) -> None:
         """See the port."""
         await self._pool.execute(_SQL["forget_wishes"], LASTS)
 
-    async def lapse(self, limit: int) -> int:
+    async def end_expired_suppressions(self, limit: int) -> int:
         """See the port."""
-        return await lapse(self._pool, self._writers, limit)
+        return await end_expired_suppressions(self._pool, self._writers, limit)
 
-    async def partitions(self) -> None:
+    async def create_partitions(self) -> None:
         """See the port."""
         await self._pool.execute("SELECT ensure_partitions(3)")
 
-    async def seal(self) -> None:
+    async def seal_ledger(self) -> None:
         """See the port."""
-        await self._ledger.seal_moved()
+        await self._ledger.seal_if_moved()

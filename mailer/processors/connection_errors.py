@@ -8,16 +8,16 @@ from typing import Final
 import aiosmtplib
 
 from mailer.policy import session_refusals
-from mailer.policy.connection_trouble import Trouble
-from mailer.policy.smtp_replies import clean
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.smtp_replies import clean_reply
 
 FAILURES: Final = (aiosmtplib.SMTPException, OSError)
 """Everything that can befall a command; `TimeoutError` and `ssl.SSLError` are OSErrors."""
 
 _STAGES: Final = {
-    Trouble.GREETING: session_refusals.Stage.CONNECT,
-    Trouble.EHLO: session_refusals.Stage.EHLO,
-    Trouble.STARTTLS: session_refusals.Stage.STARTTLS,
+    ConnectionTrouble.GREETING: session_refusals.SmtpStage.CONNECT,
+    ConnectionTrouble.EHLO: session_refusals.SmtpStage.EHLO,
+    ConnectionTrouble.STARTTLS: session_refusals.SmtpStage.STARTTLS,
 }
 
 
@@ -42,7 +42,7 @@ class NoConnection:
         text: one line for ledger and log, which names the relay and holds no secret.
     """
 
-    trouble: Trouble
+    trouble: ConnectionTrouble
     text: str
 
 
@@ -59,25 +59,25 @@ def error_text(error: Exception) -> str:
             text = str(error) or "no answer in time"
         case _:
             text = str(error) or type(error).__name__
-    return " ".join(clean(text).split())
+    return " ".join(clean_reply(text).split())
 
 
-def connection_trouble(error: Exception, step: Trouble) -> Trouble:
+def connection_trouble(error: Exception, step: ConnectionTrouble) -> ConnectionTrouble:
     """The kind of an error that ended a step of connecting; the step's own kind, unless the error says more."""
     for each in (error, error.__cause__):
         match each:
             case socket.gaierror() | UnicodeError():
-                return Trouble.DNS
+                return ConnectionTrouble.DNS
             case ssl.SSLCertVerificationError():
-                return Trouble.CERTIFICATE
+                return ConnectionTrouble.CERTIFICATE
             case ssl.SSLError():
-                return Trouble.TLS
+                return ConnectionTrouble.TLS
             case TimeoutError():
-                return Trouble.TIMED_OUT
+                return ConnectionTrouble.TIMED_OUT
             case AuthRefused():
-                return session_refusals.trouble_of(session_refusals.Stage.AUTH, each.code, None, "") or step
+                return session_refusals.session_trouble(session_refusals.SmtpStage.AUTH, each.code, None, "") or step
             case aiosmtplib.SMTPResponseException() if step in _STAGES and each.code // 100 in (4, 5):
-                return session_refusals.trouble_of(_STAGES[step], each.code, None, "") or step
+                return session_refusals.session_trouble(_STAGES[step], each.code, None, "") or step
             case _:
                 pass
     return step

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from mailer.policy.connection_trouble import Trouble
+from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.processors.connection_errors import NoConnection
 from mailer.processors.connection_slots import ConnectionSlots
 from mailer.processors.connector import Connector
@@ -17,7 +17,7 @@ FINISHING: Final = 5.0
 """Seconds after being told to stop in which messages of a window in hand still begin; the rest is given back."""
 PARTING: Final = 30.0
 """Seconds after which what is unanswered is given up; behind its final dot it is in doubt."""
-_BROKEN_OFF: Final = NoConnection(Trouble.LOST, "broken off")
+_BROKEN_OFF: Final = NoConnection(ConnectionTrouble.LOST, "broken off")
 
 
 class ConnectionPool:
@@ -94,7 +94,7 @@ class ConnectionPool:
         if silent < self._relay.times.connect:
             return None
         text = f"{self._relay.name}: no connection is free, and none has had an answer for {silent:.0f} seconds"
-        return NoConnection(Trouble.TIMED_OUT, text)
+        return NoConnection(ConnectionTrouble.TIMED_OUT, text)
 
     async def _send_until_empty(self, share: WindowQueue) -> NoConnection | None:
         """Carries what waits. Returns the trouble that ended it before."""
@@ -110,7 +110,7 @@ class ConnectionPool:
             if line.is_usable and not line.is_spent:
                 self._store_connection(line)
             elif line.has_failed_at_once:
-                return NoConnection(Trouble.LOST, "the relay ended a new connection at its first message")
+                return NoConnection(ConnectionTrouble.LOST, "the relay ended a new connection at its first message")
             else:
                 self._quit_connection(line)
         return None

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 import aiosmtplib
 
-from mailer.policy.connection_trouble import Trouble
+from mailer.policy.connection_trouble import ConnectionTrouble
 from mailer.processors.connection_errors import FAILURES, NoConnection, connection_trouble, error_text
 from mailer.processors.ehlo_name import EhloName
 from mailer.processors.envelope_ahead import EnvelopeAhead
@@ -21,13 +21,13 @@ from mailer.processors.sequential import SequentialConnection
 from mailer.processors.smtp_connection import SmtpConnection
 from mailer.processors.smtp_envelope import SmtpExtensions
 
-_EVERYWHERE: Final = frozenset((Trouble.AUTH, Trouble.TOKEN))
+_EVERYWHERE: Final = frozenset((ConnectionTrouble.AUTH, ConnectionTrouble.TOKEN))
 """Troubles that another address of the same relay would only repeat; and accounts get locked."""
 _ANSWERS: Final = {
-    Trouble.GREETING: "greeting",
-    Trouble.EHLO: "reply to EHLO",
-    Trouble.STARTTLS: "TLS after STARTTLS",
-    Trouble.AUTH: "reply to AUTH",
+    ConnectionTrouble.GREETING: "greeting",
+    ConnectionTrouble.EHLO: "reply to EHLO",
+    ConnectionTrouble.STARTTLS: "TLS after STARTTLS",
+    ConnectionTrouble.AUTH: "reply to AUTH",
 }
 """The reply that is waited for in each step."""
 
@@ -64,7 +64,7 @@ class Connector:
                 addresses = await self._addresses.resolve_addresses()
         except (OSError, UnicodeError) as error:
             return NoConnection(
-                connection_trouble(error, Trouble.DNS), f"{relay.name}: {relay.host}: {error_text(error)}"
+                connection_trouble(error, ConnectionTrouble.DNS), f"{relay.name}: {relay.host}: {error_text(error)}"
             )
         while True:
             try:
@@ -72,7 +72,7 @@ class Connector:
                     reached = await self._addresses.connect_first(addresses, relay.times.connect)
             except (OSError, RuntimeError) as error:  # uvloop raises both
                 where = f"{relay.host} on port {relay.port}"
-                trouble = connection_trouble(error, Trouble.UNREACHABLE)
+                trouble = connection_trouble(error, ConnectionTrouble.UNREACHABLE)
                 return NoConnection(trouble, f"{relay.name}: no connection to {where}: {error_text(error)}")
             # Who has more addresses to try gives this one only its part of the time.
             greeting = relay.times.greeting if len(addresses) == 1 else relay.times.connect / len(addresses)
@@ -130,7 +130,7 @@ class _ConnectionSetup:
         self._connection = reached.connection
         self._ends = time.monotonic() + patience
         self._greeting = greeting
-        self._step = Trouble.GREETING
+        self._step = ConnectionTrouble.GREETING
 
     async def open_session(self, name: str) -> aiosmtplib.SMTP | NoConnection:
         """Speaks, and says this name in EHLO. Returns a client that is ready for a transaction."""
@@ -148,7 +148,7 @@ class _ConnectionSetup:
             await self._greet_and_log_in(client)
         except TokenUnavailable as error:
             _close_abruptly(client)
-            return NoConnection(Trouble.TOKEN, f"{relay.name}: {error}")
+            return NoConnection(ConnectionTrouble.TOKEN, f"{relay.name}: {error}")
         except (*FAILURES, UnicodeError) as error:
             _close_abruptly(client)
             return NoConnection(connection_trouble(error, self._step), f"{relay.name}: {error_text(error)}")
@@ -156,23 +156,23 @@ class _ConnectionSetup:
             _close_abruptly(client)
             raise
         if not client.is_connected:
-            return NoConnection(Trouble.LOST, f"{relay.name}: the connection ended as soon as it was made")
+            return NoConnection(ConnectionTrouble.LOST, f"{relay.name}: the connection ended as soon as it was made")
         return client
 
     async def _greet_and_log_in(self, client: aiosmtplib.SMTP) -> None:
         """Everything up to the first transaction."""
         seconds = self._relay.times.command
-        await self._run_step(Trouble.GREETING, self._greeting, client.connect())
-        await self._run_step(Trouble.EHLO, seconds, client.ehlo())
+        await self._run_step(ConnectionTrouble.GREETING, self._greeting, client.connect())
+        await self._run_step(ConnectionTrouble.EHLO, seconds, client.ehlo())
         if self._relay.tls is TlsMode.STARTTLS:
-            await self._run_step(Trouble.STARTTLS, seconds, client.starttls())
-            await self._run_step(Trouble.EHLO, seconds, client.ehlo())
+            await self._run_step(ConnectionTrouble.STARTTLS, seconds, client.starttls())
+            await self._run_step(ConnectionTrouble.EHLO, seconds, client.ehlo())
         if self._relay.tls is not TlsMode.NONE and _tls_version(client) is None:
-            self._step = Trouble.TLS
+            self._step = ConnectionTrouble.TLS
             raise ConnectionError("the connection is not encrypted, and nothing is said on it")
-        await self._run_step(Trouble.AUTH, seconds, self._login.log_in(client))
+        await self._run_step(ConnectionTrouble.AUTH, seconds, self._login.log_in(client))
 
-    async def _run_step(self, step: Trouble, seconds: float, doing: Awaitable[object]) -> None:
+    async def _run_step(self, step: ConnectionTrouble, seconds: float, doing: Awaitable[object]) -> None:
         """Takes a step, within its time."""
         self._step = step
         seconds = min(seconds, self._ends - time.monotonic())

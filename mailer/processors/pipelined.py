@@ -12,9 +12,9 @@ from contextlib import suppress
 from typing import Final, cast
 
 from mailer.crash_points import ARMED, CrashPoint, reach
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.session_refusals import CLOSING, Stage
-from mailer.policy.smtp_replies import classify, clean, is_about_mailbox
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.session_refusals import CLOSING, SmtpStage
+from mailer.policy.smtp_replies import classify_reply, clean_reply, is_about_mailbox
 from mailer.processors.envelope_ahead import EnvelopeAhead
 from mailer.processors.relay_url import RelaySettings
 from mailer.processors.reply_parser import ReplyParser
@@ -173,13 +173,13 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         elif not is_refusal_code(code) or (code == CLOSING and not self._fresh):
             self._end_connection(_protocol_error(code, text))
         else:
-            self._refuse_message(classify(Stage.MAIL, code, _printable_reply(text)), code)
+            self._refuse_message(classify_reply(SmtpStage.MAIL, code, _printable_reply(text)), code)
 
     def _after_rcpt(self, code: int, text: bytes) -> None:
         self._expected = self._after_data
         self._named = code // 100 == 2
         if is_refusal_code(code):
-            outcome = classify(Stage.RCPT, code, _printable_reply(text))
+            outcome = classify_reply(SmtpStage.RCPT, code, _printable_reply(text))
             self._refuse_message(outcome, code, about_recipient=self._open and is_about_mailbox(outcome))
         elif not self._named:
             self._end_connection(_protocol_error(code, text))
@@ -189,7 +189,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
             if not is_refusal_code(code):
                 self._end_connection(_protocol_error(code, text))
                 return
-            self._refuse_message(classify(Stage.DATA, code, _printable_reply(text)), code)
+            self._refuse_message(classify_reply(SmtpStage.DATA, code, _printable_reply(text)), code)
         if self._early:
             self._early = False
             if (self._retracted or not self._ahead.known) and not self._ended:
@@ -246,7 +246,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
     def _reply_during_content(self, code: int, text: bytes) -> None:
         """A reply within the content: its final dot has not been written, and never will be."""
         if is_refusal_code(code):
-            self._settle_message(classify(Stage.DOT, code, _printable_reply(text)), code)
+            self._settle_message(classify_reply(SmtpStage.DOT, code, _printable_reply(text)), code)
         self._end_connection(_protocol_error(code, text))
 
     def _after_dot(self, code: int, text: bytes) -> None:
@@ -256,7 +256,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
             return
         self._brisk = self._heard - self._dotted < _BRISK
         self._open = False
-        self._settle_message(classify(Stage.DOT, code, _printable_reply(text)), code)
+        self._settle_message(classify_reply(SmtpStage.DOT, code, _printable_reply(text)), code)
         self._start_next_message()
 
     def _reply_while_idle(self, code: int, text: bytes) -> None:
@@ -317,7 +317,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
 
     def _abort_message(self, reason: str) -> None:
         """It is we who end a message that has begun, and so the connection."""
-        self._settle_message(Outcome(Result.UNSENT, text=reason), None)
+        self._settle_message(Outcome(OutcomeKind.UNSENT, text=reason), None)
         self._fresh = False
         self._end_connection(reason, by_us=True)
 
@@ -328,7 +328,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         self._ended = True
         self._ahead.note_connection_end(self, by_us)
         self._flushed = None
-        reason = " ".join(clean(reason).split())
+        reason = " ".join(clean_reply(reason).split())
         letter, following = self._letter, self._next
         self._letter = self._next = None
         if self._share is not None:
@@ -337,9 +337,10 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
             if letter is None:
                 pass
             elif self._doubtful:
-                self._share.settle_message(letter, Outcome(Result.IN_DOUBT, text=f"lost after the final dot: {reason}"))
+                outcome = Outcome(OutcomeKind.IN_DOUBT, text=f"lost after the final dot: {reason}")
+                self._share.settle_message(letter, outcome)
             elif self._blamed and not self._early:
-                outcome = Outcome(Result.DEFERRED, text=f"lost before the final dot: {reason}")
+                outcome = Outcome(OutcomeKind.DEFERRED, text=f"lost before the final dot: {reason}")
                 self._share.settle_message(letter, outcome)
             else:
                 self._share.put_back(letter)

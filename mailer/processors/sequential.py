@@ -7,9 +7,9 @@ from typing import Final, cast
 import aiosmtplib
 
 from mailer.crash_points import ARMED, CrashPoint, reach
-from mailer.policy.outcome import Outcome, Result
-from mailer.policy.session_refusals import CLOSING, Stage
-from mailer.policy.smtp_replies import classify
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.policy.session_refusals import CLOSING, SmtpStage
+from mailer.policy.smtp_replies import classify_reply
 from mailer.processors.connection_errors import FAILURES, error_text
 from mailer.processors.relay_url import RelaySettings
 from mailer.processors.smtp_connection import GO_AHEAD, SmtpConnection, is_refusal_code
@@ -80,7 +80,7 @@ class SequentialConnection(SmtpConnection):
             return _connection_lost_outcome(error) if self._fresh else None
         if is_refusal_code(mail.code):
             self._note_answer(mail.code)
-            return classify(Stage.MAIL, mail.code, mail.message)
+            return classify_reply(SmtpStage.MAIL, mail.code, mail.message)
         try:
             outcome = await self._send_rcpt_and_data(share, letter) or await self._write_content(share, letter)
         except FAILURES as error:
@@ -92,14 +92,14 @@ class SequentialConnection(SmtpConnection):
         """RCPT and DATA. None if the server now waits for the content."""
         times = self._times
         for stage, command, expected, seconds in (
-            (Stage.RCPT, (b"RCPT", letter.rcpt), 2, times.command),
-            (Stage.DATA, (b"DATA",), GO_AHEAD, times.data),
+            (SmtpStage.RCPT, (b"RCPT", letter.rcpt), 2, times.command),
+            (SmtpStage.DATA, (b"DATA",), GO_AHEAD, times.data),
         ):
             reply = await self._client.execute_command(*command, timeout=self._seconds_until_late(seconds, share))
             if is_refusal_code(reply.code):
                 self._note_answer(reply.code)
                 await self._send_rset()
-                return classify(stage, reply.code, reply.message)
+                return classify_reply(stage, reply.code, reply.message)
             if expected not in (reply.code, reply.code // 100):
                 raise _protocol_error(reply)
         return None
@@ -134,7 +134,7 @@ class SequentialConnection(SmtpConnection):
         if share.is_late:
             self._fresh = False  # it is we who end it
             self.drop_connection()
-            return Outcome(Result.UNSENT, text=LATE)
+            return Outcome(OutcomeKind.UNSENT, text=LATE)
         if not self.is_usable:
             raise aiosmtplib.SMTPServerDisconnected(_GONE)
         self._writer.write(part)
@@ -151,13 +151,13 @@ class SequentialConnection(SmtpConnection):
                 raise _protocol_error(reply)
         except FAILURES as error:
             self.drop_connection()
-            return Outcome(Result.IN_DOUBT, text=f"lost after the final dot: {error_text(error)}")
+            return Outcome(OutcomeKind.IN_DOUBT, text=f"lost after the final dot: {error_text(error)}")
         self._note_answer(reply.code)
-        return classify(Stage.DOT, reply.code, reply.message)
+        return classify_reply(SmtpStage.DOT, reply.code, reply.message)
 
 
 def _connection_lost_outcome(error: Exception) -> Outcome:
-    return Outcome(Result.DEFERRED, text=f"lost before the final dot: {error_text(error)}")
+    return Outcome(OutcomeKind.DEFERRED, text=f"lost before the final dot: {error_text(error)}")
 
 
 def _protocol_error(reply: aiosmtplib.SMTPResponse) -> aiosmtplib.SMTPException:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage
 
 _XTEXT: Final = re.compile(r"[!-*,-<>-~]*")
@@ -144,4 +144,4 @@ def _missing_extension(extensions: SmtpExtensions, utf8: bool, plain: bool, size
 
 
 def _not_offered(status: str, reason: str, *, lacking: bool = False) -> Outcome:
-    return Outcome(Result.BLOCKED, status=status, text=f"not sent: {reason}", lacking=lacking)
+    return Outcome(OutcomeKind.BLOCKED, status=status, text=f"not sent: {reason}", lacking=lacking)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.processors.connection_errors import NoConnection
 from mailer.processors.smtp_envelope import SmtpEnvelope, SmtpExtensions, compose_envelope
@@ -60,7 +60,7 @@ class WindowQueue:
             if isinstance(letter, Outcome):
                 self._known[index] = letter
             elif (refusal := self._permit(index)) is not None:
-                self._known[index] = Outcome(Result.UNSENT, text=refusal)
+                self._known[index] = Outcome(OutcomeKind.UNSENT, text=refusal)
             else:
                 return letter
         return None
@@ -86,7 +86,7 @@ class WindowQueue:
 
     def all_outcomes(self, ended: NoConnection | None) -> list[Outcome]:
         """One a message, in order; what waits is unsent for want of a connection, or since its time was up."""
-        unsent = Outcome(Result.UNSENT, text=LATE)
+        unsent = Outcome(OutcomeKind.UNSENT, text=LATE)
         if ended is not None:
-            unsent = Outcome(Result.UNSENT, text=ended.text, trouble=ended.trouble)
+            unsent = Outcome(OutcomeKind.UNSENT, text=ended.text, trouble=ended.trouble)
         return [self._known.get(index, unsent) for index in range(len(self._window))]

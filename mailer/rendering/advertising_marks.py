@@ -4,23 +4,23 @@ from html import escape
 from typing import Final
 
 from mailer.policy.category import Category
-from mailer.policy.jurisdiction import Mark
+from mailer.policy.jurisdiction import AdvertisingMark
 from mailer.policy.rule_registry import rule
-from mailer.rendering.mail_merge import Form, Pieces
+from mailer.rendering.mail_merge import MergeForm, Pieces
 
 _END: Final = "</body>"
 
 
-def _unmarked(form: Form, mark: Mark | None, category: Category, locale: str) -> Form:
+def _is_unmarked(form: MergeForm, mark: AdvertisingMark | None, category: Category, locale: str) -> MergeForm:
     return form
 
 
 @rule(
     "advertising-marks",
     "CAN-SPAM 5(a)(5)(A)(i); E-Commerce Directive Art. 6(a); Network Act (KR) Art. 50(4); jurisdictions/*.toml",
-    idle=_unmarked,
+    idle=_is_unmarked,
 )
-def marked(form: Form, mark: Mark | None, category: Category, locale: str) -> Form:
+def mark_advertising(form: MergeForm, mark: AdvertisingMark | None, category: Category, locale: str) -> MergeForm:
     """Marketing says that it is, in the subject or in both parts, where the law of the reader's country wants that.
 
     Args:
@@ -32,19 +32,21 @@ def marked(form: Form, mark: Mark | None, category: Category, locale: str) -> Fo
     if mark is None or not category.markets:
         return form
     subject = form.subject
-    if mark.label and not _begins(subject, mark.label):
+    if mark.label and not _begins_with_label(subject, mark.label):
         subject = (f"{mark.label} ", *subject)
-    line = mark.line(locale) if category.promotes else None
+    line = mark.line_in(locale) if category.promotes else None
     if line is None:
-        return Form(subject, form.html, form.text)
-    return Form(subject, _before_the_end(form.html, f'<p dir="auto">{escape(line)}</p>'), (*form.text, f"\n\n{line}\n"))
+        return MergeForm(subject, form.html, form.text)
+    return MergeForm(
+        subject, _append_line(form.html, f'<p dir="auto">{escape(line)}</p>'), (*form.text, f"\n\n{line}\n")
+    )
 
 
-def _begins(pieces: Pieces, label: str) -> bool:
+def _begins_with_label(pieces: Pieces, label: str) -> bool:
     return bool(pieces) and isinstance(pieces[0], str) and pieces[0].startswith(label)
 
 
-def _before_the_end(pieces: Pieces, line: str) -> Pieces:
+def _append_line(pieces: Pieces, line: str) -> Pieces:
     """The pieces of a page with a line as the last thing in its body."""
     for at in range(len(pieces) - 1, -1, -1):
         piece = pieces[at]

@@ -87,10 +87,10 @@ def markup_faults(page: str, *, mandatory: bool) -> frozenset[str]:
         page: rendered HTML, or what `literal` gives.
         mandatory: mandatory mail fetches nothing, and its addresses are written out or values by themselves.
     """
-    return frozenset(_faults(page, mandatory))
+    return frozenset(_page_faults(page, mandatory))
 
 
-def linked_names(page: str) -> frozenset[tuple[str, str]]:
+def names_of_whole_links(page: str) -> frozenset[tuple[str, str]]:
     """The values that are a whole address in a page that `literal` gave, each with what stands before: `mailto:`."""
     return frozenset((found["name"], found["before"].lower()) for found in _LINKED.finditer(page))
 
@@ -100,7 +100,7 @@ Tag = tuple[str, list[tuple[str, str]]]
 
 def tags_of(page: str) -> list[Tag]:
     """The elements of a page with their attributes, those in its comments too."""
-    return _read(page)[0]
+    return _read_page(page)[0]
 
 
 @lru_cache(maxsize=4000)
@@ -112,7 +112,7 @@ def address_fault(attribute: str, value: str) -> str | None:
     return next(faults, None)
 
 
-class _Reader(HTMLParser):
+class _MarkupReader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.tags: list[Tag] = []
@@ -137,13 +137,13 @@ class _Reader(HTMLParser):
         self.odd = True
 
 
-def _read(page: str) -> tuple[list[Tag], list[str], bool]:
+def _read_page(page: str) -> tuple[list[Tag], list[str], bool]:
     """A page's tags, its CSS, and whether it has what is neither; those in comments too, which Outlook may show."""
     tags: list[Tag] = []
     styles: list[str] = []
     odd, rest = False, [page]
     while rest:
-        reader = _Reader()
+        reader = _MarkupReader()
         try:
             reader.feed(rest.pop())
             reader.close()
@@ -156,8 +156,8 @@ def _read(page: str) -> tuple[list[Tag], list[str], bool]:
     return tags, styles, odd
 
 
-def _faults(page: str, mandatory: bool) -> Iterator[str]:
-    tags, styles, odd = _read(page)
+def _page_faults(page: str, mandatory: bool) -> Iterator[str]:
+    tags, styles, odd = _read_page(page)
     if odd:
         yield "has <? or <![, which is no HTML; remove it"
     if _OPEN_TAG.search(page):
@@ -166,24 +166,24 @@ def _faults(page: str, mandatory: bool) -> Iterator[str]:
         yield from _css_faults(css, mandatory)
     for tag, attributes in tags:
         if tag not in ELEMENTS:
-            yield f"has <{_plain(tag)}>, which no mail may have; write it with other elements"
+            yield f"has <{_printable_name(tag)}>, which no mail may have; write it with other elements"
             continue
         own = OWN_ATTRIBUTES.get(tag, frozenset())
         for name, value in attributes:
             if name in ATTRIBUTES or name in own or name.startswith("aria-"):
                 yield from _value_faults(tag, name, value, mandatory)
             else:
-                yield f"has <{tag} {_plain(name)}>, an attribute that no mail may have; remove it"
+                yield f"has <{tag} {_printable_name(name)}>, an attribute that no mail may have; remove it"
 
 
 @lru_cache(maxsize=4000)
 def _value_faults(tag: str, name: str, value: str, mandatory: bool) -> tuple[str, ...]:
     """The faults of an attribute; most pages have the same ones many times."""
-    return tuple(_faults_of_value(tag, name, value, mandatory))
+    return tuple(_attribute_faults(tag, name, value, mandatory))
 
 
-def _faults_of_value(tag: str, name: str, value: str, mandatory: bool) -> Iterator[str]:
-    if _is_cut(value):
+def _attribute_faults(tag: str, name: str, value: str, mandatory: bool) -> Iterator[str]:
+    if _is_split_by_branch(value):
         yield f"has a condition that begins or ends within <{tag} {name}>; write the whole tag twice"
     match name:
         case "href" | "src" if _MARKS.search(value):
@@ -195,7 +195,7 @@ def _faults_of_value(tag: str, name: str, value: str, mandatory: bool) -> Iterat
         case "style":
             yield from _css_faults(value, mandatory)
         case "http-equiv" if value.lower() not in HTTP_EQUIV:
-            yield f"has <meta http-equiv={_plain(value)}>, which acts on whoever reads; remove it"
+            yield f"has <meta http-equiv={_printable_name(value)}>, which acts on whoever reads; remove it"
         case "charset" | "content" if "charset" in (name + value).lower() and not _CHARSET.fullmatch(value):
             yield "has a <meta> with another charset than the mail; write utf-8"
 
@@ -259,7 +259,7 @@ def _unescaped(found: re.Match[str]) -> str:
     return chr(code) if code < 0x110000 else ""
 
 
-def _is_cut(value: str) -> bool:
+def _is_split_by_branch(value: str) -> bool:
     """Tells whether a branch that is taken or not would move the end of an attribute's value."""
     depth = 0
     for mark in _MARKS.findall(value):
@@ -269,6 +269,6 @@ def _is_cut(value: str) -> bool:
     return depth != 0
 
 
-def _plain(name: str) -> str:
+def _printable_name(name: str) -> str:
     """A name from a page, short and without marks, for a message."""
     return re.sub(r"[\x00-\x20\x7f]+", "…", name)[:40]

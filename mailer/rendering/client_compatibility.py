@@ -21,19 +21,19 @@ _WRAPPED: Final = re.compile(r"(?<![\w-])overflow-wrap:\s*(?:anywhere|break-word
 _HIDDEN: Final = re.compile(r"(?<![\w-])display:\s*none(?P<weight>\s*!important)?")
 
 
-def survive(source: str) -> str:
+def add_compatible_forms(source: str) -> str:
     """A page's source with the other forms beside what some programs drop; it may have Jinja2 in it."""
-    return _ISOLATED.sub(_isolate, _CSS.sub(_with_twins, source))
+    return _ISOLATED.sub(_isolate_direction, _CSS.sub(_with_older_properties, source))
 
 
-def _isolate(found: re.Match[str]) -> str:
+def _isolate_direction(found: re.Match[str]) -> str:
     if found["more"] is None:
         return f"{END}</span>"
     direction = "" if _DIRECTION.search(found["more"]) else ' dir="auto"'
     return f"<span{direction}{found['more']}>{FIRST_STRONG}"
 
 
-def _with_twins(found: re.Match[str]) -> str:
+def _with_older_properties(found: re.Match[str]) -> str:
     """CSS with the older twin before each property that has one."""
     css = _WRAPPED.sub(r"word-wrap: break-word; \g<0>", found[0])
     return _HIDDEN.sub(lambda hidden: f"mso-hide: all{hidden['weight'] or ''}; {hidden[0]}", css)

@@ -51,13 +51,13 @@ def inline_css(source: str) -> str:
         return f"q0jinja{len(tags) - 1}q"
 
     words = TAG.sub(hide, _INDENT.sub("\n", source))
-    hidden = "".join(_protect(found) for found in _PIECE.finditer(words))
+    hidden = "".join(_protect_jinja(found) for found in _PIECE.finditer(words))
     inlined = _INLINER.inline(hidden)
-    _same_shape(hidden, inlined, tags)
+    _has_same_shape(hidden, inlined, tags)
     return _HIDDEN.sub(lambda found: tags[int(found[1])], inlined.replace(_KEPT, ""))
 
 
-def _protect(found: re.Match[str]) -> str:
+def _protect_jinja(found: re.Match[str]) -> str:
     piece = found[0]
     match found.lastgroup:
         case "text":
@@ -78,8 +78,8 @@ def _protect(found: re.Match[str]) -> str:
             return piece
 
 
-def _same_shape(before: str, after: str, tags: list[str]) -> None:
-    old, new = _shape(before), _shape(after)
+def _has_same_shape(before: str, after: str, tags: list[str]) -> None:
+    old, new = _page_shape(before), _page_shape(after)
     if old == new:
         return
     place = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)) - 1)
@@ -89,7 +89,7 @@ def _same_shape(before: str, after: str, tags: list[str]) -> None:
     )
 
 
-def _shape(page: str) -> list[str]:
+def _page_shape(page: str) -> list[str]:
     shape = []
     for found in _PIECE.finditer(page):
         match found.lastgroup:

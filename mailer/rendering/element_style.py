@@ -44,7 +44,7 @@ Declarations = Mapping[str, tuple[str, bool]]
 """The value of each property, and whether it is important."""
 
 
-class Paint(NamedTuple):
+class TextStyle(NamedTuple):
     """The look of an element's text.
 
     Attributes:
@@ -68,11 +68,11 @@ class Paint(NamedTuple):
         colour = self.colour
         if colour is None or not self.is_seen or not self.is_open or self.size < LEAST_SIZE or not self.under:
             return False
-        return all(contrast(colour.over(under), under) >= LEAST_CONTRAST for under in self.under)
+        return all(contrast(colour.blend_over(under), under) >= LEAST_CONTRAST for under in self.under)
 
 
 @lru_cache(maxsize=1000)
-def declarations(css: str) -> Declarations:
+def parse_declarations(css: str) -> Declarations:
     """Reads declarations of CSS; of two of one property the later counts, unless the earlier is important."""
     found: dict[str, tuple[str, bool]] = {}
     for name, value in _DECLARATION.findall(css.lower()):
@@ -82,17 +82,17 @@ def declarations(css: str) -> Declarations:
     return found
 
 
-def is_hidden(told: Declarations, size: float = 16.0) -> bool:
+def is_hidden_style(told: Declarations, size: float = 16.0) -> bool:
     """Tells whether declarations hide an element with all that is in it.
 
     Args:
         told: its declarations.
         size: of the letters around it, in pixels.
     """
-    return any(_hides(name, value, size) for name, (value, _) in told.items())
+    return any(_is_hiding(name, value, size) for name, (value, _) in told.items())
 
 
-def painted(tag: str, attributes: Mapping[str, str], told: Declarations, above: Paint) -> Paint | None:
+def element_style(tag: str, attributes: Mapping[str, str], told: Declarations, above: TextStyle) -> TextStyle | None:
     """The look of an element, or None where it is hidden.
 
     Args:
@@ -101,23 +101,23 @@ def painted(tag: str, attributes: Mapping[str, str], told: Declarations, above: 
         told: its declarations.
         above: the look of the element that it is in.
     """
-    if is_hidden(told, above.size):
+    if is_hidden_style(told, above.size):
         return None
-    opacity = above.opacity * _opacity(told.get("opacity", ("1", False))[0])
+    opacity = above.opacity * _opacity_value(told.get("opacity", ("1", False))[0])
     if opacity < _LEAST_OPACITY:
         return None
-    under = _under(attributes, told, above)
-    return Paint(
-        _colour(tag, attributes, told, above, under),
+    under = _background_colours(attributes, told, above)
+    return TextStyle(
+        _text_colours(tag, attributes, told, above, under),
         under,
-        _size(tag, attributes, told, above.size),
+        _font_size_of(tag, attributes, told, above.size),
         opacity,
-        _is_open(told, above),
-        _is_seen(told, above),
+        _is_overflowing(told, above),
+        _is_visible(told, above),
     )
 
 
-def _hides(name: str, value: str, size: float) -> bool:
+def _is_hiding(name: str, value: str, size: float) -> bool:
     match name:
         case "display":
             return value == "none" or value.startswith("table-column")
@@ -132,23 +132,31 @@ def _hides(name: str, value: str, size: float) -> bool:
         case "z-index":
             return value.startswith("-")
         case "letter-spacing":
-            return value.startswith("-") and _pixels(value, size) <= -0.25 * size
+            return value.startswith("-") and _length_in_pixels(value, size) <= -0.25 * size
         case _ if name in _MOVES:
             return value not in _NONE
         case _ if name in _EXTENTS:
-            return _LENGTH.fullmatch(value) is not None and (_pixels(value, size) < LEAST_SIZE) and not _share_of(value)
+            return (
+                _LENGTH.fullmatch(value) is not None
+                and (_length_in_pixels(value, size) < LEAST_SIZE)
+                and not _is_partial_length(value)
+            )
         case _ if name.partition("-")[0] in ("margin", "padding") or name in _OFFSETS:
-            return any(not -_FAR < _pixels(part, size) < _TOO_FAR for part in value.split() if _LENGTH.fullmatch(part))
+            return any(
+                not -_FAR < _length_in_pixels(part, size) < _TOO_FAR
+                for part in value.split()
+                if _LENGTH.fullmatch(part)
+            )
         case _:
             return False
 
 
-def _share_of(length: str) -> bool:
+def _is_partial_length(length: str) -> bool:
     """Tells whether a length is a part of what is around, and not nothing of it."""
     return length.endswith("%") and float(length[:-1]) > 0
 
 
-def _pixels(length: str, size: float) -> float:
+def _length_in_pixels(length: str, size: float) -> float:
     """A length in pixels; 0 where it is none that we know."""
     found = _LENGTH.fullmatch(length)
     if found is None:
@@ -157,15 +165,15 @@ def _pixels(length: str, size: float) -> float:
     return number * (size / 100 if unit == "%" else _PIXELS.get(unit, size if unit in ("em", "ex", "ch") else 0.0))
 
 
-def _opacity(value: str) -> float:
+def _opacity_value(value: str) -> float:
     try:
         return float(value.rstrip("%")) / (100 if value.endswith("%") else 1)
     except ValueError:
         return 0.0
 
 
-def _colour(
-    tag: str, attributes: Mapping[str, str], told: Declarations, above: Paint, under: tuple[Colour, ...]
+def _text_colours(
+    tag: str, attributes: Mapping[str, str], told: Declarations, above: TextStyle, under: tuple[Colour, ...]
 ) -> Colour | None:
     """The colour of letters; of a link without one, the less legible of what is around and of programs' own blue."""
     said = told.get("-webkit-text-fill-color") or told.get("color")
@@ -177,55 +185,55 @@ def _colour(
     around = above.colour
     if tag != "a" or "href" not in attributes or around is None or not under:
         return around
-    return min((around, _LINK), key=lambda colour: min(contrast(colour.over(below), below) for below in under))
+    return min((around, _LINK), key=lambda colour: min(contrast(colour.blend_over(below), below) for below in under))
 
 
-def _under(attributes: Mapping[str, str], told: Declarations, above: Paint) -> tuple[Colour, ...]:
+def _background_colours(attributes: Mapping[str, str], told: Declarations, above: TextStyle) -> tuple[Colour, ...]:
     """The colours behind an element's letters: a picture may have any, a gradient all of its own."""
     under = above.under
     if bgcolor := attributes.get("bgcolor", "").lower():
-        under = _laid(bgcolor, under)
+        under = _blend_colours(bgcolor, under)
     for name in ("background", "background-color", "background-image"):
         if name in told:
-            under = _laid(told[name][0], under)
+            under = _blend_colours(told[name][0], under)
     return under
 
 
-def _laid(value: str, under: tuple[Colour, ...]) -> tuple[Colour, ...]:
+def _blend_colours(value: str, under: tuple[Colour, ...]) -> tuple[Colour, ...]:
     if "url(" in value or "var(" in value:
         return ()
     if "gradient(" in value:
-        return tuple(dict.fromkeys(one.over(below) for one in colours_in(value) for below in under))
+        return tuple(dict.fromkeys(one.blend_over(below) for one in colours_in(value) for below in under))
     if value in (*_SAME, "none", "initial"):
         return under
     found = [colour_of(value)] if colour_of(value) else colours_in(value)
-    return tuple(found[-1].over(below) for below in under or (_WHITE,)) if found and found[-1] else ()
+    return tuple(found[-1].blend_over(below) for below in under or (_WHITE,)) if found and found[-1] else ()
 
 
-def _size(tag: str, attributes: Mapping[str, str], told: Declarations, above: float) -> float:
+def _font_size_of(tag: str, attributes: Mapping[str, str], told: Declarations, above: float) -> float:
     if tag == "font" and "size" in attributes:
-        above = _font_size(attributes["size"])
+        above = _parse_font_size(attributes["size"])
     above *= _OF_TAG.get(tag, 1.0)
     if "font-size" in told:
-        return _size_of(told["font-size"][0], above)
+        return _size_value(told["font-size"][0], above)
     if "font" in told and told["font"][0] not in _SAME:
         for word in told["font"][0].split():
             size = word.partition("/")[0]
             if size in _SIZES or (_LENGTH.fullmatch(size) and not size.isdigit()) or "/" in word or size == "0":
-                return _size_of(size, above)
+                return _size_value(size, above)
         return 0.0
     return above
 
 
-def _size_of(value: str, above: float) -> float:
+def _size_value(value: str, above: float) -> float:
     if value in _SAME:
         return above
     if value in ("smaller", "larger"):
         return above * (0.83 if value == "smaller" else 1.2)
-    return _SIZES.get(value) or _pixels(value, above)
+    return _SIZES.get(value) or _length_in_pixels(value, above)
 
 
-def _font_size(value: str) -> float:
+def _parse_font_size(value: str) -> float:
     try:
         number = int(value)
     except ValueError:
@@ -233,7 +241,7 @@ def _font_size(value: str) -> float:
     return _OF_FONT[min(max(number + 3 if value[:1] in "+-" else number, 1), 7) - 1]
 
 
-def _is_open(told: Declarations, above: Paint) -> bool:
+def _is_overflowing(told: Declarations, above: TextStyle) -> bool:
     value = told.get("line-height", ("inherit", False))[0]
     if value in (*_SAME, "normal", "initial"):
         return above.is_open if value in _SAME else True
@@ -241,9 +249,9 @@ def _is_open(told: Declarations, above: Paint) -> bool:
     if found is None:
         return False
     number, unit = float(found[1]), found[2]
-    return number >= 0.6 if not unit else _pixels(value, 16.0) >= LEAST_SIZE - 1
+    return number >= 0.6 if not unit else _length_in_pixels(value, 16.0) >= LEAST_SIZE - 1
 
 
-def _is_seen(told: Declarations, above: Paint) -> bool:
+def _is_visible(told: Declarations, above: TextStyle) -> bool:
     value = told.get("visibility", ("inherit", False))[0]
     return above.is_seen if value in _SAME else value in ("visible", "initial")

@@ -27,9 +27,9 @@ from markupsafe import Markup
 
 from mailer.rendering.allowed_markup import address_fault
 from mailer.rendering.client_compatibility import END, FIRST_STRONG
-from mailer.rendering.languages import fallbacks, words_for
+from mailer.rendering.languages import date_locale, fallback_locales
 from mailer.rendering.signed_links import is_web_url
-from mailer.rendering.template_files import Fault
+from mailer.rendering.template_files import TemplateFault
 from mailer.rendering.template_names import TRACKED, WHEN, Nodes, nodes_by_type
 from mailer.rendering.value_places import ADDRESSED
 
@@ -61,7 +61,7 @@ class WrongValue(ValueError):
     """A value that a filter cannot take; the message does not repeat it."""
 
 
-class _Missing(StrictUndefined):
+class _StrictUndefined(StrictUndefined):
     @property
     def _undefined_message(self) -> str:
         name, parent = self._undefined_name, self._undefined_obj
@@ -71,25 +71,25 @@ class _Missing(StrictUndefined):
         return f"{name} is missing in {where if isinstance(parent, dict) else f'a {type(parent).__name__}'}"
 
 
-class _Generator(CodeGenerator):
+class _TrackingGenerator(CodeGenerator):
     """Compiles a tree, and notes what it asks of the context (as `jinja2.meta` does, which compiles it once more)."""
 
     def enter_frame(self, frame: Frame) -> None:
         super().enter_frame(frame)
-        if isinstance(self.environment, Sandbox):
+        if isinstance(self.environment, TemplateSandbox):
             self.environment.undeclared.update(
                 name for action, name in frame.symbols.loads.values() if action == VAR_LOAD_RESOLVE and name
             )
 
 
-class Sandbox(ImmutableSandboxedEnvironment):
+class TemplateSandbox(ImmutableSandboxedEnvironment):
     """The environment of one part.
 
     Attributes:
         undeclared: the top-level names that what was compiled with it asks of the context.
     """
 
-    code_generator_class = _Generator
+    code_generator_class = _TrackingGenerator
 
     def __init__(self, **options: Any) -> None:
         """Takes what Jinja2's own takes."""
@@ -101,12 +101,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return not isinstance(obj, Markup) and super().is_safe_attribute(obj, attr, value)
 
 
-def environment(locale: str, *, escape: bool) -> Sandbox:
+def make_environment(locale: str, *, escape: bool) -> TemplateSandbox:
     """The environment of one part in one locale; `escape` for HTML."""
-    env = Sandbox(
+    env = TemplateSandbox(
         autoescape=escape,
-        undefined=_Missing,
-        finalize=_printed,
+        undefined=_StrictUndefined,
+        finalize=_check_printed,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
@@ -114,12 +114,17 @@ def environment(locale: str, *, escape: bool) -> Sandbox:
     )
     env.globals.clear()
     env.filters = {name: apply for name, apply in env.filters.items() if name in FILTERS}
-    env.filters |= {name: _of_text(env.filters[name]) for name in _TEXT_FILTERS}
-    env.filters |= {WHEN: _when_in(locale), TRACKED: _tracked, "lines": _lines, ADDRESSED: _addressed}
+    env.filters |= {name: _text_filter(env.filters[name]) for name in _TEXT_FILTERS}
+    env.filters |= {
+        WHEN: _date_filter(locale),
+        TRACKED: _tracked_filter,
+        "lines": _lines_filter,
+        ADDRESSED: _address_filter,
+    }
     return env
 
 
-def parse(env: ImmutableSandboxedEnvironment, source: str) -> nodes.Template:
+def parse_source(env: ImmutableSandboxedEnvironment, source: str) -> nodes.Template:
     """The tree of a source in which `~` refuses a null, as printing does, where Jinja2 would write "None".
 
     Raises:
@@ -132,7 +137,7 @@ def parse(env: ImmutableSandboxedEnvironment, source: str) -> nodes.Template:
     return tree
 
 
-def explain(error: Exception, names: Mapping[int, Iterable[str]], values: Mapping[str, Any]) -> str:
+def explain_error(error: Exception, names: Mapping[int, Iterable[str]], values: Mapping[str, Any]) -> str:
     """Returns what went wrong while rendering, without any value, since values may be personal.
 
     Args:
@@ -140,7 +145,7 @@ def explain(error: Exception, names: Mapping[int, Iterable[str]], values: Mappin
         names: the values that each line of the source uses.
         values: those that it was rendered with.
     """
-    if "NoneType" in str(error) and (nulls := sorted(set(_nulls(names.get(_line(error), ()), values)))):
+    if "NoneType" in str(error) and (nulls := sorted(set(_null_names(names.get(_error_line(error), ()), values)))):
         return f"{' or '.join(nulls)} is null; give it a value, or test it first: {{% if {nulls[0]} %}}"
     match error:
         case UndefinedError() | TypeError() | WrongValue():
@@ -149,7 +154,7 @@ def explain(error: Exception, names: Mapping[int, Iterable[str]], values: Mappin
             return f"a value does not fit ({type(error).__name__})"
 
 
-def _line(error: Exception) -> int:
+def _error_line(error: Exception) -> int:
     """The line of the template on which an error was raised; 0 if it is unknown."""
     line, place = 0, error.__traceback__
     while place is not None:
@@ -158,7 +163,7 @@ def _line(error: Exception) -> int:
     return line
 
 
-def _nulls(names: Iterable[str], values: Mapping[str, Any]) -> Iterator[str]:
+def _null_names(names: Iterable[str], values: Mapping[str, Any]) -> Iterator[str]:
     """The names whose value is null, or the part of one that is."""
     for name in names:
         found: Any = values
@@ -171,30 +176,30 @@ def _nulls(names: Iterable[str], values: Mapping[str, Any]) -> Iterator[str]:
 
 
 @lru_cache(maxsize=1)
-def _parser() -> Sandbox:
-    return environment("en", escape=False)
+def _parser_environment() -> TemplateSandbox:
+    return make_environment("en", escape=False)
 
 
 @lru_cache(maxsize=1000)
-def syntax_faults(source: str, file: Path) -> tuple[Fault, ...]:
+def syntax_faults(source: str, file: Path) -> tuple[TemplateFault, ...]:
     """What a file has that Jinja2 or we do not take. A layout is read once, however many templates it has."""
     if "{" not in source:  # most strings
         return ()
     try:
-        tree = _parser().parse(source)
+        tree = _parser_environment().parse(source)
     except TemplateSyntaxError as error:
-        return (Fault(file, error.message or "not Jinja2", error.lineno),)
-    return tuple(refused(nodes_by_type(tree), file))
+        return (TemplateFault(file, error.message or "not Jinja2", error.lineno),)
+    return tuple(refused_constructs(nodes_by_type(tree), file))
 
 
-def refused(found: Nodes, file: Path) -> Iterator[Fault]:
+def refused_constructs(found: Nodes, file: Path) -> Iterator[TemplateFault]:
     """Returns what Jinja2 would take and we do not."""
     for node in (node for kind in _LOOKED_AT for node in found.get(kind, ())):
-        if why := _why_refused(node):
-            yield Fault(file, f"uses {why}", node.lineno)
+        if why := _refusal_reason(node):
+            yield TemplateFault(file, f"uses {why}", node.lineno)
 
 
-def _why_refused(node: nodes.Node) -> str | None:
+def _refusal_reason(node: nodes.Node) -> str | None:
     match node:
         case nodes.Call(node=nodes.Name(name="super")):
             return "super(); split the layout's block in two instead"
@@ -208,45 +213,45 @@ def _why_refused(node: nodes.Node) -> str | None:
             return _REFUSED.get(type(node))
 
 
-def _printed(value: Any) -> Any:
+def _check_printed(value: Any) -> Any:
     """A value that is printed: a text or a number, and no list or object, which a reader would see as code."""
     if isinstance(value, dict | list | tuple):
         raise WrongValue(f"a value is a list or an object where text is wanted, a {type(value).__name__}")
-    return _finalize(value)
+    return _finalize_value(value)
 
 
-def _finalize(value: Any) -> Any:
+def _finalize_value(value: Any) -> Any:
     if value is None:
         raise WrongValue("a value is null where text is wanted, a NoneType")
     return value
 
 
-def _of_text(apply: Callable[..., Any]) -> Callable[..., Any]:
+def _text_filter(apply: Callable[..., Any]) -> Callable[..., Any]:
     """A filter that refuses a null, as printing does."""
     place = 1 if hasattr(apply, "jinja_pass_arg") else 0
 
     @wraps(apply)
     def checked(*given: Any, **named: Any) -> Any:
-        _finalize(given[place])
+        _finalize_value(given[place])
         return apply(*given, **named)
 
     return checked
 
 
-def _when_in(locale: str) -> Callable[[Context, Any], str]:
+def _date_filter(locale: str) -> Callable[[Context, Any], str]:
     """The filter of a text in a locale."""
 
     @pass_context
     def when(context: Context, value: Any) -> str:
         if not isinstance(value, str):
             raise WrongValue(f"when: wants ISO 8601 text, not a {type(value).__name__}")
-        return _in_words(value, words_for(getattr(context.get("recipient"), "locale", None), locale))
+        return _date_in_words(value, date_locale(getattr(context.get("recipient"), "locale", None), locale))
 
     return when
 
 
 @pass_eval_context
-def _lines(context: EvalContext, value: Any) -> str:
+def _lines_filter(context: EvalContext, value: Any) -> str:
     """A filter: a text of several lines, which HTML breaks where the text does; Outlook does not know `pre-line`."""
     if isinstance(value, Undefined):
         str(value)  # raises, and says what is missing
@@ -259,7 +264,7 @@ def _lines(context: EvalContext, value: Any) -> str:
 
 
 @pass_context
-def _tracked(context: Context, value: Any) -> str:
+def _tracked_filter(context: Context, value: Any) -> str:
     """A filter: the URL itself, or one that counts the click and leads on, where the recipient may be counted."""
     if isinstance(value, Undefined):
         str(value)  # raises, and says what is missing
@@ -269,17 +274,17 @@ def _tracked(context: Context, value: Any) -> str:
     return value if track is None else str(track(value))
 
 
-def _addressed(value: Any, attribute: str, before: str) -> Any:
+def _address_filter(value: Any, attribute: str, before: str) -> Any:
     """A filter: the value itself, if an address may begin with it; nothing is no address."""
-    text = str(_printed(value))
+    text = str(_check_printed(value))
     if text and (fault := address_fault(attribute, before + text)):
         raise WrongValue(fault)
     return value
 
 
 @lru_cache(maxsize=1000)
-def _in_words(value: str, locale: str) -> str:
-    words = _babel(locale)
+def _date_in_words(value: str, locale: str) -> str:
+    words = _babel_locale(locale)
     try:
         if len(value) == len("2006-12-28"):
             return format_date(date.fromisoformat(value), "long", locale=words)
@@ -294,8 +299,8 @@ def _in_words(value: str, locale: str) -> str:
     return f"{joined.replace('{1}', day).replace('{0}', hour)} UTC"
 
 
-def _babel(locale: str) -> Locale:
-    for code in fallbacks(locale, "en"):
+def _babel_locale(locale: str) -> Locale:
+    for code in fallback_locales(locale, "en"):
         try:
             return Locale.parse(code, sep="-")
         except UnknownLocaleError:

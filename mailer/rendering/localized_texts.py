@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mailer.input_types import locale
-from mailer.rendering.languages import is_locale, is_written_as, locale_for
+from mailer.rendering.languages import best_locale, has_same_script, is_locale
 from mailer.rendering.template import RenderError, Template
 
 Texts = Mapping[str, Mapping[str, Any]]
 """Values by their name, by locale."""
 
 
-def texts_of(context: Mapping[str, Any], template: Template) -> dict[str, dict[str, Any]]:
+def localized_texts(context: Mapping[str, Any], template: Template) -> dict[str, dict[str, Any]]:
     """The values of a context that are given by language, with their codes in the one form.
 
     They are objects with nothing but language tags as keys. A value into which the template looks, as in `order.id`,
@@ -31,48 +31,54 @@ def _is_by_language(value: Mapping[str, Any]) -> bool:
         return False
 
 
-def spoken_with(template: Template, texts: Texts) -> tuple[str, ...]:
+def locales_with_texts(template: Template, texts: Texts) -> tuple[str, ...]:
     """The template's locales in which all of the texts are there. Each reader gets one of them."""
     if not texts:  # as most mailings
         return template.locales
-    return tuple(code for code in template.locales if all(_has(by_code, code) for by_code in texts.values()))
+    return tuple(code for code in template.locales if all(_has_text(by_code, code) for by_code in texts.values()))
 
 
-def in_locale(context: Mapping[str, Any], texts: Texts, chosen: str) -> Mapping[str, Any]:
+def context_in_locale(context: Mapping[str, Any], texts: Texts, chosen: str) -> Mapping[str, Any]:
     """The context with its texts in one of the template's locales.
 
     Raises:
         RenderError: a text is not there in it.
     """
-    return {**context, **{name: _text(name, by_code, chosen) for name, by_code in texts.items()}} if texts else context
+    return (
+        {**context, **{name: _text_in_locale(name, by_code, chosen) for name, by_code in texts.items()}}
+        if texts
+        else context
+    )
 
 
-def lacking(template: Template, texts: Texts) -> dict[str, list[str]]:
+def missing_languages(template: Template, texts: Texts) -> dict[str, list[str]]:
     """By the name of each text, those of the template's locales in which it is not there."""
-    missing = {name: [code for code in template.locales if not _has(by_code, code)] for name, by_code in texts.items()}
+    missing = {
+        name: [code for code in template.locales if not _has_text(by_code, code)] for name, by_code in texts.items()
+    }
     return {name: codes for name, codes in missing.items() if codes}
 
 
-def say_lacking(template: Template, context: Mapping[str, Any]) -> Iterator[str]:
+def describe_missing_languages(template: Template, context: Mapping[str, Any]) -> Iterator[str]:
     """Says before a mailing is released which texts lack a language, and what its readers get instead."""
-    texts = texts_of(context, template)
-    spoken = spoken_with(template, texts)
-    for name, codes in lacking(template, texts).items():
-        instead = ", ".join(dict.fromkeys(locale_for(code, spoken) or template.default_locale for code in codes))
+    texts = localized_texts(context, template)
+    spoken = locales_with_texts(template, texts)
+    for name, codes in missing_languages(template, texts).items():
+        instead = ", ".join(dict.fromkeys(best_locale(code, spoken) or template.default_locale for code in codes))
         yield f"context.{name} lacks {', '.join(codes)}: who reads that gets the whole mail in {instead}"
 
 
-def _nearest(by_code: Mapping[str, Any], chosen: str) -> str | None:
+def _nearest_text(by_code: Mapping[str, Any], chosen: str) -> str | None:
     """The text that stands in a mail of a locale: of the same language, in the same script."""
-    return locale_for(chosen, tuple(code for code in by_code if is_written_as(code, chosen)))
+    return best_locale(chosen, tuple(code for code in by_code if has_same_script(code, chosen)))
 
 
-def _has(by_code: Mapping[str, Any], chosen: str) -> bool:
-    return _nearest(by_code, chosen) is not None
+def _has_text(by_code: Mapping[str, Any], chosen: str) -> bool:
+    return _nearest_text(by_code, chosen) is not None
 
 
-def _text(name: str, by_code: Mapping[str, Any], chosen: str) -> Any:
-    found = _nearest(by_code, chosen)
+def _text_in_locale(name: str, by_code: Mapping[str, Any], chosen: str) -> Any:
+    found = _nearest_text(by_code, chosen)
     if found is None:
         raise RenderError(f"{name} is missing in {chosen}")
     return by_code[found]

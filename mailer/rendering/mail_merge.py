@@ -20,23 +20,23 @@ _WRAPPERS = (nodes.FilterBlock, nodes.AssignBlock, nodes.CallBlock, nodes.Scoped
 """What changes the text that is printed inside of it."""
 
 
-def kind_of(value: object) -> object:
+def value_kind(value: object) -> object:
     """The part of a value that a form depends on: it is there or not, and it is a text or not."""
     return bool(value) if isinstance(value, str) else None if value is None else "no text"
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class MergeField:
     """Where a person's own value stands."""
 
     name: str
 
 
-Pieces = tuple[str | Slot, ...]
+Pieces = tuple[str | MergeField, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class MergeForm:
     """A rendered template with its slots."""
 
     subject: Pieces
@@ -44,15 +44,15 @@ class Form:
     text: Pieces
 
 
-def personal_uses(tree: nodes.Template) -> frozenset[str]:
+def changed_names(tree: nodes.Template) -> frozenset[str]:
     """The names that a template does more with than to print them, or to ask whether they are there.
 
     A person's values under other names can be slots; `recipient` is among them if more than its name is used.
     """
-    return frozenset(_bent(tree, within=False))
+    return frozenset(_transformed_names(tree, within=False))
 
 
-def _bent(node: nodes.Node, *, within: bool) -> Iterator[str]:
+def _transformed_names(node: nodes.Node, *, within: bool) -> Iterator[str]:
     """Walks the tree; `within`: what is printed here is changed before it is shown."""
     within = within or isinstance(node, _WRAPPERS)
     for child in node.iter_child_nodes():
@@ -60,7 +60,7 @@ def _bent(node: nodes.Node, *, within: bool) -> Iterator[str]:
         if name == "recipient":
             yield name
         elif name is None:
-            yield from _bent(child, within=within)
+            yield from _transformed_names(child, within=within)
         elif within or not _is_plain(node, child):
             yield name
 
@@ -86,7 +86,7 @@ def _is_plain(parent: nodes.Node, child: nodes.Node) -> bool:
             return False
 
 
-def slots_for(values: Mapping[str, Any]) -> dict[str, Any]:
+def values_with_marks(values: Mapping[str, Any]) -> dict[str, Any]:
     """The same values with a mark in the place of each text; what is None or empty stays, since a template asks for it.
 
     Raises:
@@ -97,10 +97,10 @@ def slots_for(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: f"{_OPEN}{name}{_CLOSE}" if value else value for name, value in values.items()}
 
 
-def cut(text: str, names: Iterable[str]) -> Pieces | None:
+def split_at_marks(text: str, names: Iterable[str]) -> Pieces | None:
     """A rendered text at its marks; None if it has something that looks like one and is none."""
     known = frozenset(names)
-    pieces: list[str | Slot] = []
+    pieces: list[str | MergeField] = []
     for index, part in enumerate(text.split(_OPEN)):
         if index == 0:
             literal = part
@@ -108,7 +108,7 @@ def cut(text: str, names: Iterable[str]) -> Pieces | None:
             name, closed, literal = part.partition(_CLOSE)
             if not closed or name not in known:
                 return None
-            pieces.append(Slot(name))
+            pieces.append(MergeField(name))
         if _CLOSE in literal:
             return None
         if literal:
@@ -116,6 +116,6 @@ def cut(text: str, names: Iterable[str]) -> Pieces | None:
     return tuple(pieces)
 
 
-def filled(pieces: Pieces, values: Mapping[str, str]) -> str:
+def fill_pieces(pieces: Pieces, values: Mapping[str, str]) -> str:
     """The text with its slots filled."""
-    return "".join([values[piece.name] if isinstance(piece, Slot) else piece for piece in pieces])
+    return "".join([values[piece.name] if isinstance(piece, MergeField) else piece for piece in pieces])

@@ -8,39 +8,39 @@ from typing import Any, NamedTuple
 from pydantic_core import to_json
 
 from mailer.policy.category import Category
-from mailer.policy.countries import region_of
+from mailer.policy.countries import country_of_locale
 from mailer.policy.decision import Mailing
-from mailer.policy.jurisdiction import mark_of
+from mailer.policy.jurisdiction import mark_for_countries
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import Standing
 from mailer.policy.switches import ServiceFooter, Switches
-from mailer.ports.deliveries import Row
+from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.processor import OutgoingMessage
-from mailer.rendering.advertising_marks import marked
+from mailer.rendering.advertising_marks import mark_advertising
 from mailer.rendering.autolinks import has_link
 from mailer.rendering.data_kinds import personal_data_kinds
 from mailer.rendering.headers import HeaderRefused, addr_spec
-from mailer.rendering.localized_texts import in_locale, spoken_with, texts_of
-from mailer.rendering.mail_merge import NAME, Form, kind_of
-from mailer.rendering.member_names import by_ref, members_in, named, unnamed
-from mailer.rendering.message import Blank, Letterhead, Skeleton
+from mailer.rendering.localized_texts import context_in_locale, locales_with_texts, localized_texts
+from mailer.rendering.mail_merge import NAME, MergeForm, value_kind
+from mailer.rendering.member_names import member_by_ref, members_in, name_members, values_without_members
+from mailer.rendering.message import CompiledMessage, MailingHeaders, StaticParts
 from mailer.rendering.open_tracking import NOT_COUNTED, OpenTracking
-from mailer.rendering.signed_links import SERVICE, Links, PreferencesToken, ReportToken, UnsubscribeToken
+from mailer.rendering.signed_links import SERVICE, PreferencesToken, ReportToken, SignedLinks, UnsubscribeToken
 from mailer.rendering.template_library import (
     RESERVED,
     TRACKED,
-    Addressee,
-    Identity,
+    RecipientValues,
     RenderError,
+    SenderValues,
     Template,
     TemplateLibrary,
-    footer_for,
-    restore,
+    restore_template,
+    service_footer_for,
 )
 from mailer.rendering.value_types import MEMBER
-from mailer.rendering.way_out import NoWayOut, service_footer, sheet_of, way_out
+from mailer.rendering.way_out import NoWayOut, check_service_footer, check_way_out, print_form
 
 MOST_BLANKS = 200
 """Kinds of message that are kept ready: by locale, by which of a person's values there are, and what else differs."""
@@ -80,8 +80,8 @@ class MailingRenderer:
         facts: MailingFacts,
         policy: Policy,
         template: Template,
-        links: Links,
-        shared: dict[tuple[object, ...], Blank],
+        links: SignedLinks,
+        shared: dict[tuple[object, ...], CompiledMessage],
     ) -> None:
         self.facts = facts
         self.free_at = max(facts.released_at, facts.send_at or facts.released_at).timestamp()
@@ -101,21 +101,21 @@ class MailingRenderer:
             product=facts.product,
         )
         self._links = links
-        self._skeletons: dict[str, Skeleton] = {}
-        self._blanks: dict[tuple[object, ...], Blank] = {}
+        self._skeletons: dict[str, StaticParts] = {}
+        self._blanks: dict[tuple[object, ...], CompiledMessage] = {}
         self._shared = shared
         self._same_for_all = {"reason": facts.reason, "inviter": None, "partner": self._partner_identity()}
         self._shows_inviter = facts.inviter is not None and "inviter" in template.uses
         self.names: Mapping[int | str, str] = {}
         self.names_members = self._shows_inviter or MEMBER in template.types.values() or any(members_in(facts.context))
         self.counting = OpenTracking(facts, policy, template, self.category, links)
-        self._by_language = texts_of(facts.context, template)
-        self._spoken = spoken_with(template, self._by_language)
+        self._by_language = localized_texts(facts.context, template)
+        self._spoken = locales_with_texts(template, self._by_language)
         self._texts: dict[str, str]
         self._like: tuple[object, ...] | None
         self._texts, self._like = self._variation_key() or ({}, None)
 
-    def render(self, row: Row, category: Category, now: int) -> RenderedMessage:
+    def render(self, row: DeliveryRow, category: Category, now: int) -> RenderedMessage:
         """One recipient's message, unsigned.
 
         Args:
@@ -138,10 +138,10 @@ class MailingRenderer:
         if level not in (None, "mailing"):
             personal |= self.counting.personal_tracking(row, level)
         values = {**self._texts, **personal}
-        blank = self._compiled_message(row, category, footer_for(category, switches), level, values)
-        message_id = self._links.message_id(self.facts.id, row.recipient_id, self.policy.domain)
+        blank = self._compiled_message(row, category, service_footer_for(category, switches), level, values)
+        message_id = self._links.make_message_id(self.facts.id, row.recipient_id, self.policy.domain)
         recipient = addr_spec(address, "To")
-        content = blank.fill(
+        content = blank.fill_message(
             to=recipient,
             name=row.name,
             message_id=message_id,
@@ -154,7 +154,7 @@ class MailingRenderer:
         outgoing = OutgoingMessage(sender, recipient, content, message_id.partition("@")[0], is_canonical=True)
         return RenderedMessage(outgoing, message_id, blank.fields)
 
-    def text_digest(self, row: Row) -> bytes | None:
+    def text_digest(self, row: DeliveryRow) -> bytes | None:
         """A digest of what a recipient is told: the message without its address and ids, and without what is below it.
 
         In optional mail neither the name in a greeting nor the language makes two accounts of one address two readers;
@@ -164,60 +164,56 @@ class MailingRenderer:
             None where a value of this recipient cannot be rendered.
         """
         category = self.category
-        if category.optional:
+        if category.is_optional:
             row = replace(row, name=None, locale=None)
         personal = self._personal_values(row, category, self.policy.switches)
         personal |= {name: _ANY_LINK for name, value in personal.items() if name in _OWN_LINKS and value}
         values = {**self._texts, **personal}
         try:
-            footer = footer_for(category, self.policy.switches)
-            content = self._compiled_message(row, category, footer, None, values).fill(
-                to=_ANYBODY,
-                name=None,
-                message_id="<any>",
-                date=0,
-                unsubscribe_url=personal["unsubscribe_url"],
-                values=values,
+            footer, url = service_footer_for(category, self.policy.switches), personal["unsubscribe_url"]
+            blank = self._compiled_message(row, category, footer, None, values)
+            content = blank.fill_message(
+                to=_ANYBODY, name=None, message_id="<any>", date=0, unsubscribe_url=url, values=values
             )
         except (RenderError, HeaderRefused, NoWayOut):
             return None
         return hashlib.sha256(content).digest()
 
     def _compiled_message(
-        self, row: Row, category: Category, footer: ServiceFooter, level: str | None, values: dict[str, Any]
-    ) -> Blank:
+        self, row: DeliveryRow, category: Category, footer: ServiceFooter, level: str | None, values: dict[str, Any]
+    ) -> CompiledMessage:
         """The message that lacks only values, if others can have the same; else the person's own."""
-        locale = self.template.choose(row.locale, self._spoken)
-        words = self.template.words_for(row.locale, locale)
+        locale = self.template.choose_locale(row.locale, self._spoken)
+        words = self.template.date_locale_for(row.locale, locale)
         names = tuple(values) if row.context else ()
-        lives_in = row.standing.country or region_of(row.locale)
-        mark = mark_of(self.policy.marks, lives_in) if category.markets else None
-        key = locale, words, category.name, footer, level, mark, names, *map(kind_of, values.values())
+        lives_in = row.standing.country or country_of_locale(row.locale)
+        mark = mark_for_countries(self.policy.advertising_marks, lives_in) if category.markets else None
+        key = locale, words, category.name, footer, level, mark, names, *map(value_kind, values.values())
         blanks, key = (self._shared, (*self._like, *key)) if self._like else (self._blanks, key)
         blank = blanks.get(key)
         if blank is None:
             same = self._shared_values(row, locale, footer, level)
-            form = self.template.form(locale, same, values)
+            form = self.template.render_form(locale, same, values)
             is_own = form is None
-            form = marked(form or self._personal_form(locale, {**same, **values}), mark, category, locale)
+            form = mark_advertising(form or self._personal_form(locale, {**same, **values}), mark, category, locale)
             if faults := self._check_way_out(form, category, footer, locale, same, values):
                 raise NoWayOut("; ".join(faults))
             fields = personal_data_kinds(self.template, {**same, **values})
             if is_own:
-                return self._static_parts(category).blank(form, fields)
+                return self._static_parts(category).compile_message(form, fields)
             if len(blanks) >= MOST_BLANKS:
                 blanks.clear()
-            blank = blanks[key] = self._static_parts(category).blank(form, fields)
+            blank = blanks[key] = self._static_parts(category).compile_message(form, fields)
         return blank
 
-    def _personal_form(self, locale: str, values: dict[str, Any]) -> Form:
+    def _personal_form(self, locale: str, values: dict[str, Any]) -> MergeForm:
         """A message that is one person's alone, as a form without slots."""
         rendered = self.template.render(locale, values)
-        return Form((rendered.subject,), (rendered.html,), (rendered.text,))
+        return MergeForm((rendered.subject,), (rendered.html,), (rendered.text,))
 
     def _check_way_out(
         self,
-        form: Form,
+        form: MergeForm,
         category: Category,
         footer: ServiceFooter,
         locale: str,
@@ -225,17 +221,17 @@ class MailingRenderer:
         values: dict[str, Any],
     ) -> list[str]:
         """The ways out that a reader of a message would not see."""
-        if category.optional:
+        if category.is_optional:
             link = values["unsubscribe_url"]
-            return [*way_out(sheet_of(form, values), category, link, self.policy.controller.postal_address)]
+            return [*check_way_out(print_form(form, values), category, link, self.policy.controller.postal_address)]
         if footer == "none":
             return []
         silent = None
         if footer == "deactivate":
             less = {**same, "service_footer": "none"}
-            bare = self.template.form(locale, less, values) or self._personal_form(locale, {**less, **values})
-            silent = sheet_of(bare, values)
-        return [*service_footer(sheet_of(form, values), silent, footer, values.get("leave_url"))]
+            bare = self.template.render_form(locale, less, values) or self._personal_form(locale, {**less, **values})
+            silent = print_form(bare, values)
+        return [*check_service_footer(print_form(form, values), silent, footer, values.get("leave_url"))]
 
     def _variation_key(self) -> tuple[dict[str, str], tuple[object, ...]] | None:
         """How mailings like this one differ: in texts that can be filled in, and in the rest. None: it shares nothing.
@@ -248,14 +244,14 @@ class MailingRenderer:
         if facts.audience_size > FEW or facts.partner or facts.attachments or TRACKED in uses or pixel:
             return None
         bent = self.template.bent
-        stated = unnamed({"reason": facts.reason, **facts.context})
+        stated = values_without_members({"reason": facts.reason, **facts.context})
         texts = {name: text for name, text in stated.items() if isinstance(text, str) and name not in bent}
         rest = {name: value for name, value in stated.items() if name not in texts}
         kind = facts.brand, self.template.version, facts.campaign, facts.reply_to, facts.topic, *texts
         given = {name: value for name, value in rest.items() if value is not None}
         return texts, (*kind, tuple(rest), to_json(given) if given else None)
 
-    def _personal_values(self, row: Row, category: Category, switches: Switches) -> dict[str, Any]:
+    def _personal_values(self, row: DeliveryRow, category: Category, switches: Switches) -> dict[str, Any]:
         """What is this person's alone; of the links only those that the template asks for."""
         brand, mailing_id, uses, id_ = self.facts.brand, self.facts.id, self.template.uses, row.recipient_id
         generation = row.standing.generation
@@ -266,47 +262,47 @@ class MailingRenderer:
                 personal["profile"] = row.context["profile"]
         if self.names_members:
             personal |= self._member_name_values(row)
-        if category.optional:
+        if category.is_optional:
             token = UnsubscribeToken(brand, id_, category.name, mailing_id, generation)
-            personal["unsubscribe_url"] = self._links.unsubscribe(token)
-        elif "leave_url" in uses and footer_for(category, switches) == "leave":
-            personal["leave_url"] = self._links.unsubscribe(
+            personal["unsubscribe_url"] = self._links.unsubscribe_link(token)
+        elif "leave_url" in uses and service_footer_for(category, switches) == "leave":
+            personal["leave_url"] = self._links.unsubscribe_link(
                 UnsubscribeToken(brand, id_, SERVICE, mailing_id, generation)
             )
         if "report_url" in uses:
-            personal["report_url"] = self._links.report(ReportToken(brand, id_, mailing_id, generation))
+            personal["report_url"] = self._links.report_link(ReportToken(brand, id_, mailing_id, generation))
         if "preferences_url" in uses:
-            personal["preferences_url"] = self._links.preferences(PreferencesToken(brand, id_, generation))
+            personal["preferences_url"] = self._links.preferences_link(PreferencesToken(brand, id_, generation))
         return personal
 
-    def _member_name_values(self, row: Row) -> dict[str, str]:
+    def _member_name_values(self, row: DeliveryRow) -> dict[str, str]:
         """The names of the members of whom the mail speaks; neutral words for who has none to show."""
-        inviter = {"inviter": by_ref(self.facts.inviter)} if self._shows_inviter else {}
-        return named(
+        inviter = {"inviter": member_by_ref(self.facts.inviter)} if self._shows_inviter else {}
+        return name_members(
             {**self.facts.context, **(row.context or {}), **inviter},
             self.names,
-            self.template.choose(row.locale, self._spoken),
+            self.template.choose_locale(row.locale, self._spoken),
         )
 
-    def _shared_values(self, row: Row, locale: str, footer: ServiceFooter, level: str | None) -> dict[str, Any]:
+    def _shared_values(self, row: DeliveryRow, locale: str, footer: ServiceFooter, level: str | None) -> dict[str, Any]:
         """What is the same for all of a kind: the context, and over it what is the pipeline's to say."""
         return {
-            **in_locale(self.facts.context, self._by_language, locale),
+            **context_in_locale(self.facts.context, self._by_language, locale),
             **self._same_for_all,
-            "recipient": Addressee(row.name, row.locale),
+            "recipient": RecipientValues(row.name, row.locale),
             "profile": {},
             "service_footer": footer,
             "leave_url": None,
             **(self.counting.shared_tracking(row) if level == "mailing" else NOT_COUNTED),
         }
 
-    def _static_parts(self, category: Category) -> Skeleton:
+    def _static_parts(self, category: Category) -> StaticParts:
         """What all messages of one category have in common; a mailing may be of two."""
         skeleton = self._skeletons.get(category.name)
         if skeleton is None:
             facts, policy = self.facts, self.policy
-            head = Letterhead(
-                policy.sender(category),
+            head = MailingHeaders(
+                policy.sender_of(category),
                 facts.brand,
                 policy.domain,
                 category,
@@ -316,13 +312,13 @@ class MailingRenderer:
                 policy.name,
                 facts.topic,
             )
-            skeleton = self._skeletons[category.name] = Skeleton(head)
+            skeleton = self._skeletons[category.name] = StaticParts(head)
         return skeleton
 
-    def _partner_identity(self) -> Identity | None:
+    def _partner_identity(self) -> SenderValues | None:
         """For whom the brand mails."""
         found = (one for one in self.policy.partners if one.id == self.facts.partner)
-        return next((Identity(one.id, one.name) for one in found), None)
+        return next((SenderValues(one.id, one.name) for one in found), None)
 
 
 @rule("plain-promotions", "peerstream-12; GDPR Art. 21(2)", idle=False, sees=("standing.personalisation_refused",))
@@ -353,7 +349,7 @@ class RendererCache:
         self,
         policies: Mapping[str, Policy],
         templates: TemplateLibrary,
-        links: Links,
+        links: SignedLinks,
         sign: Sign | None,
         keep: int = 200,
     ) -> None:
@@ -363,7 +359,7 @@ class RendererCache:
         self.sign = sign
         self._keep = keep
         self._presses: dict[Any, MailingRenderer] = {}
-        self._shared: dict[tuple[object, ...], Blank] = {}
+        self._shared: dict[tuple[object, ...], CompiledMessage] = {}
 
     def find_renderer(self, mailing_id: Any) -> MailingRenderer | None:
         """The press of a mailing, if it is set up."""
@@ -371,7 +367,7 @@ class RendererCache:
 
     def has_template(self, facts: MailingFacts) -> bool:
         """Whether the mailing's template is the one that is deployed here."""
-        template = self._templates.get(facts.brand, facts.template)
+        template = self._templates.get_template(facts.brand, facts.template)
         return template is not None and template.version == facts.template_version
 
     def add_renderer(self, facts: MailingFacts, source: str | None) -> MailingRenderer:
@@ -388,7 +384,9 @@ class RendererCache:
         if policy is None or facts.category not in policy.terms:
             raise UnknownTemplate(f"mailing {facts.id}: no policy lets {facts.brand} send {facts.category} mail")
         template = (
-            restore(policy, facts.template, source) if source else self._templates.get(facts.brand, facts.template)
+            restore_template(policy, facts.template, source)
+            if source
+            else self._templates.get_template(facts.brand, facts.template)
         )
         if template is None:
             raise UnknownTemplate(f"mailing {facts.id}: {facts.brand}/{facts.template} is not among the templates")

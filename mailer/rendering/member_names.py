@@ -25,7 +25,7 @@ _SOMEBODY: Final[Mapping[str, str]] = {
 
 def is_member(value: Any) -> bool:
     """Tells whether a value names a member: `{"member": REF}` in an event, with the ledger's number in what is kept."""
-    return type(value) is dict and value.keys() == {_MEMBER} and _is_key(value[_MEMBER])
+    return type(value) is dict and value.keys() == {_MEMBER} and _is_member_key(value[_MEMBER])
 
 
 def is_member_ref(value: Any) -> bool:
@@ -38,40 +38,42 @@ def members_in(context: Mapping[str, Any]) -> Iterator[Any]:
     yield from (value[_MEMBER] for value in context.values() if type(value) is dict and is_member(value))
 
 
-def numbered(context: Mapping[str, Any], numbers: Mapping[str, int]) -> dict[str, Any]:
+def number_members(context: Mapping[str, Any], numbers: Mapping[str, int]) -> dict[str, Any]:
     """A context with the ledger's numbers in the place of refs: without its row, a number leads to nobody."""
     return {
         name: {_MEMBER: numbers[value[_MEMBER]]} if is_member_ref(value) else value for name, value in context.items()
     }
 
 
-def by_ref(ref: str | None) -> dict[str, str]:
+def member_by_ref(ref: str | None) -> dict[str, str]:
     """A member as an event names one."""
     return {_MEMBER: ref or "?"}
 
 
 @rule("members-names", "interpals-28", idle={})
-def named(context: Mapping[str, Any], names: Mapping[Any, str], locale: str) -> dict[str, str]:
+def name_members(context: Mapping[str, Any], names: Mapping[Any, str], locale: str) -> dict[str, str]:
     """Another member has the name of that member's own record, or none: a name that would be a link is none."""
     found = {name: names.get(value[_MEMBER]) for name, value in context.items() if is_member(value)}
-    return {name: somebody(locale) if not text or has_link(text) else text for name, text in found.items()}
+    return {
+        name: words_for_unknown_member(locale) if not text or has_link(text) else text for name, text in found.items()
+    }
 
 
-def unnamed(context: Mapping[str, Any]) -> dict[str, Any]:
+def values_without_members(context: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a context that name no member."""
     return {name: value for name, value in context.items() if not is_member(value)}
 
 
-def sampled(context: Mapping[str, Any]) -> Mapping[str, Any]:
+def sample_members(context: Mapping[str, Any]) -> Mapping[str, Any]:
     """A context as previews show it."""
     found = [name for name, value in context.items() if type(value) is dict and is_member(value)]
     return {**context, **dict.fromkeys(found, SAMPLE_NAME)} if found else context
 
 
-def somebody(locale: str) -> str:
+def words_for_unknown_member(locale: str) -> str:
     """The words for who has no name to show."""
     return _SOMEBODY.get(locale.partition("-")[0], _SOMEBODY["en"])
 
 
-def _is_key(value: Any) -> bool:
+def _is_member_key(value: Any) -> bool:
     return (isinstance(value, str) and 0 < len(value) <= MAX_ID) or type(value) is int

@@ -9,10 +9,10 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import Standing
 from mailer.policy.switches import Switches
-from mailer.policy.tracking import is_nobodys, tracking_level
-from mailer.ports.deliveries import Row
+from mailer.policy.tracking import is_counted_anonymously, tracking_level
+from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
-from mailer.rendering.signed_links import ClickToken, Links, OpenToken
+from mailer.rendering.signed_links import ClickToken, OpenToken, SignedLinks
 from mailer.rendering.template_library import PERSONAL, TRACKED, Template
 
 NOT_COUNTED: Final[Mapping[str, None]] = {"pixel_url": None, TRACKED: None}
@@ -37,13 +37,13 @@ class OpenTracking:
     """
 
     def __init__(
-        self, facts: MailingFacts, policy: Policy, template: Template, category: Category, links: Links
+        self, facts: MailingFacts, policy: Policy, template: Template, category: Category, links: SignedLinks
     ) -> None:
         self._facts = facts
         self._policy = policy
         self._template = template
         self._links = links
-        self._counts = category.optional and not template.uses.isdisjoint(NOT_COUNTED)
+        self._counts = category.is_optional and not template.uses.isdisjoint(NOT_COUNTED)
         self._unreached = set[int]()
         self._stated: frozenset[str] | None = None
         self.clicks: dict[str, str] = {}
@@ -54,12 +54,14 @@ class OpenTracking:
         """Tells whether it takes a look at each person to know if the mailing is large enough to be counted."""
         return self._counts and self._policy.minimum_cell <= self._facts.audience_size <= SMALL
 
-    def record_reachability(self, row: Row, reached: bool) -> None:
+    def record_reachability(self, row: DeliveryRow, reached: bool) -> None:
         """Notes whether a person may be handed the mailing at all.
 
         A mailbox that several share counts for none of them: it may be one person's.
         """
-        reached = reached and row.shared is None and is_nobodys(self._switches_of(row.standing), row.standing)
+        reached = (
+            reached and row.shared is None and is_counted_anonymously(self._switches_of(row.standing), row.standing)
+        )
         (self._unreached.discard if reached else self._unreached.add)(row.recipient_id)
         self.big_enough = self._facts.audience_size - len(self._unreached) >= self._policy.minimum_cell
 
@@ -74,24 +76,24 @@ class OpenTracking:
         level = tracking_level(switches, standing)
         return level if level == "individual" or (self.big_enough and level != "off") else None
 
-    def personal_tracking(self, row: Row, level: str | None) -> dict[str, Any]:
+    def personal_tracking(self, row: DeliveryRow, level: str | None) -> dict[str, Any]:
         """Returns the pixel and what makes tracked links, where they are this message's own."""
         nonce, person = (None, row.recipient_id) if level == "individual" else (secrets.token_hex(16), None)
         of = row.standing.generation if person else None
 
         def click(url: str) -> str:
-            return self._links.click(ClickToken(self._facts.id, url, nonce, person, of))
+            return self._links.click_url(ClickToken(self._facts.id, url, nonce, person, of))
 
         own: dict[str, Any] = {
-            "pixel_url": self._links.pixel(OpenToken(self._facts.id, nonce, person, of)),
+            "pixel_url": self._links.pixel_url(OpenToken(self._facts.id, nonce, person, of)),
             TRACKED: click if person else self._untracked_personal_urls(click, row.context),
         }
         return {name: value for name, value in own.items() if name in self._template.uses}
 
-    def shared_tracking(self, row: Row) -> dict[str, Any]:
+    def shared_tracking(self, row: DeliveryRow) -> dict[str, Any]:
         """Returns the pixel and what makes tracked links, the same for everyone."""
         return {
-            "pixel_url": self._links.pixel(OpenToken(self._facts.id)),
+            "pixel_url": self._links.pixel_url(OpenToken(self._facts.id)),
             TRACKED: self._untracked_personal_urls(self._shared_click_url, row.context),
         }
 
@@ -118,7 +120,7 @@ class OpenTracking:
         """Returns what counts a click on a link, the same for everyone."""
         counting = self.clicks.get(url)
         if counting is None:
-            counting = self._links.click(ClickToken(self._facts.id, url))
+            counting = self._links.click_url(ClickToken(self._facts.id, url))
             if len(self.clicks) < _KEPT:
                 self.clicks[url] = counting
         return counting

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
-from mailer.policy.text_folding import UNSEEN, normalized, unspread, without_entities
+from mailer.policy.text_folding import UNSEEN, decode_entities, join_spread_letters, normalized
 from mailer.rendering.literal_text import BRANCH, CLOSE, END, OPEN, VALUE
 
 _MONEY = r"[$€£¥]|usd|eur|gbp|euros?|dollars?"
@@ -141,14 +141,14 @@ _WORDS: dict[str, tuple[str, ...]] = {
 """Words that sell, by language, as regular expressions over text in lower case with single spaces."""
 
 
-def _pattern(words: Iterable[str]) -> re.Pattern[str]:
+def _words_pattern(words: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)".replace(" ", r"\s?"))
 
 
 _FRIENDS = frozenset({r"promotions?", r"remises?"})
 """Words that promote in one language, and mean something else in another."""
-_PROMOTES = {language: _pattern(words) for language, words in _WORDS.items()}
-_ANYWHERE = _pattern(word for words in _WORDS.values() for word in words if word not in _FRIENDS)
+_PROMOTES = {language: _words_pattern(words) for language, words in _WORDS.items()}
+_ANYWHERE = _words_pattern(word for words in _WORDS.values() for word in words if word not in _FRIENDS)
 """Words of all languages: a value may be in any, also in one that its template does not speak."""
 _LESS = re.compile(r"(?<![\w%])(?<!\d\s)[-\u2212\u2013]\s?\d[\d.,]*\s?[%٪]")
 """A cut in price in any language: `-50 %`."""
@@ -172,19 +172,19 @@ _VALUE = re.compile(f"{VALUE}[^{END}]*{END}")
 _MARKS = re.compile(f"[{OPEN}{BRANCH}{CLOSE}]")
 
 
-def selling_words() -> frozenset[str]:
+def long_promotional_words() -> frozenset[str]:
     """The words of four letters or more among those that promote, in any language."""
     every = (word for words in _WORDS.values() for pattern in words for word in re.findall(r"[^\W\d_]{4,}", pattern))
     return frozenset(every) | {"sale", "discounts", "discounted", "vouchers", "coupons"}
 
 
-def read_words(content: str, *, markup: bool) -> str:
+def words_of_part(content: str, *, markup: bool) -> str:
     """The words of a part as `promotional_words` takes it, those of its attributes last."""
     text = content if content.isprintable() else _MARKS.sub("", _VALUE.sub("0", content))
     if markup:
         text = _STYLE.sub(" ", text)
         text = _TAG.sub("", _BLOCK.sub(" ", text)) + " " + " ".join(_SHOWN.findall(text))
-        text = without_entities(text)
+        text = decode_entities(text)
     return text
 
 
@@ -196,24 +196,24 @@ def promotional_words(content: str, *locales: str, markup: bool = False) -> Iter
         locales: those that it may be written in.
         markup: whether it is HTML.
     """
-    text = read_words(content, markup=markup)
+    text = words_of_part(content, markup=markup)
     if not text.isascii():
         text = UNSEEN.sub("", normalized("NFKC", UNSEEN.sub("", text)))  # one may stand between a letter and its accent
-    text = unspread(" ".join(text.split()))
+    text = join_spread_letters(" ".join(text.split()))
     yield from _SHOUTED.findall(text)
     yield from _LESS.findall(text)
     text = text.lower()
     if _JOINED.search(text):
         text = f"{text} | {_JOINED.sub(' ', text)}"
-    for pattern in dict.fromkeys(map(_spoken, ("en", *(locale.partition("-")[0] for locale in locales)))):
+    for pattern in dict.fromkeys(map(_words_of_language, ("en", *(locale.partition("-")[0] for locale in locales)))):
         yield from (found[0] for found in pattern.finditer(text))
 
 
-def promotion_within(address: str) -> str | None:
+def promotion_in_address(address: str) -> str | None:
     """The first words that promote in a slug, or in a URL behind its host; None where there are none."""
     found = _IN_SLUG.search(" ".join(re.findall(r"[^\W_]+", unquote(_HOST.sub("", address)).lower())))
     return found[0] if found else None
 
 
-def _spoken(language: str) -> re.Pattern[str]:
+def _words_of_language(language: str) -> re.Pattern[str]:
     return _PROMOTES.get(language, _ANYWHERE) if language != "en" else _ANYWHERE

@@ -22,7 +22,7 @@ from uuid import UUID
 from itsdangerous import BadData, URLSafeSerializer
 
 from mailer.keyed_hash import Mac
-from mailer.rendering.base32 import base32
+from mailer.rendering.base32 import encode_base32
 
 MAX_TOKEN = 4000
 """The longest token that is looked at, in characters; ours have about 150, one of a tracked link what its URL needs."""
@@ -45,7 +45,7 @@ _NO_URL = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff\"<>\\^`{|}]"
 """What stands in no URL (RFC 3986 2)."""
 
 
-class Purpose(StrEnum):
+class TokenPurpose(StrEnum):
     """What a token may be used for; the salt of its signature."""
 
     UNSUBSCRIBE = "unsubscribe"
@@ -157,7 +157,7 @@ class BounceToken:
     recipient_id: int
 
 
-class Links:
+class SignedLinks:
     """Makes and reads what we sign."""
 
     def __init__(self, public_url: str, keys: Sequence[str]) -> None:
@@ -179,35 +179,35 @@ class Links:
                 salt=f"mailer.{purpose}",
                 signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
             )
-            for purpose in Purpose
+            for purpose in TokenPurpose
         }
-        self._signing_keys = {purpose: _derive(keys[0], purpose) for purpose in Purpose}
+        self._signing_keys = {purpose: _derive(keys[0], purpose) for purpose in TokenPurpose}
         self._bounce_keys = [_derive(key, "bounce") for key in keys]
         # The oldest key: the Message-ID of a delivery must not change when a newer key is put in front.
         self._message_key = _derive(keys[-1], "message-id")
 
-    def unsubscribe(self, token: UnsubscribeToken) -> str:
+    def unsubscribe_link(self, token: UnsubscribeToken) -> str:
         """The link that leaves a category: a page by GET, an opt-out by POST (RFC 8058)."""
         mailing = f'"{token.mailing_id.hex}"' if token.mailing_id else "null"
-        of = _of(token.generation)
+        of = _generation_suffix(token.generation)
         payload = f"[{_json(token.brand)},{token.recipient_id},{_json(token.category)},{mailing}{of}]"
-        return f"{self._url}/u/{self._sign(Purpose.UNSUBSCRIBE, payload)}"
+        return f"{self._url}/u/{self._sign_payload(TokenPurpose.UNSUBSCRIBE, payload)}"
 
     def read_unsubscribe(self, text: str) -> UnsubscribeToken | None:
         """What an unsubscribe token says; None for anything that is not ours."""
-        match self._read(Purpose.UNSUBSCRIBE, text):
+        match self._read_payload(TokenPurpose.UNSUBSCRIBE, text):
             case [str(brand), int(recipient_id), str(category), str() | None as mailing, *of]:
                 return UnsubscribeToken(brand, recipient_id, category, UUID(mailing) if mailing else None, *of)
             case _:
                 return None
 
-    def pixel(self, token: OpenToken) -> str:
+    def pixel_url(self, token: OpenToken) -> str:
         """The address of a clear GIF; below `unlinkable` it is the same for all recipients of a mailing."""
-        return f"{self._url}/o/{self._sign(Purpose.OPEN, _compact(_counted(token)))}.gif"
+        return f"{self._url}/o/{self._sign_payload(TokenPurpose.OPEN, _compact(_count_fields(token)))}.gif"
 
     def read_open(self, text: str) -> OpenToken | None:
         """What a pixel's token says, with or without `.gif`; None for anything that is not ours."""
-        match self._read(Purpose.OPEN, text):
+        match self._read_payload(TokenPurpose.OPEN, text):
             case str(mailing):
                 return OpenToken(UUID(mailing))
             case [str(mailing), nonce, recipient_id, *of]:
@@ -215,7 +215,7 @@ class Links:
             case _:
                 return None
 
-    def click(self, token: ClickToken) -> str:
+    def click_url(self, token: ClickToken) -> str:
         """The address that counts a click and leads on.
 
         Raises:
@@ -223,11 +223,11 @@ class Links:
         """
         if not is_web_url(token.url):
             raise ValueError(f"a tracked link leads to an https or http URL of at most {MAX_URL} octets")
-        return f"{self._url}/c/{self._sign(Purpose.CLICK, _compact([_counted(token), token.url]))}"
+        return f"{self._url}/c/{self._sign_payload(TokenPurpose.CLICK, _compact([_count_fields(token), token.url]))}"
 
     def read_click(self, text: str) -> ClickToken | None:
         """Where a tracked link leads; None for anything that is not ours."""
-        match self._read(Purpose.CLICK, text):
+        match self._read_payload(TokenPurpose.CLICK, text):
             case [str(mailing), str(url)]:
                 return ClickToken(UUID(mailing), url)
             case [[str(mailing), nonce, recipient_id, *of], str(url)]:
@@ -235,68 +235,68 @@ class Links:
             case _:
                 return None
 
-    def confirm(self, token: ConfirmToken) -> str:
+    def confirm_link(self, token: ConfirmToken) -> str:
         """The link that confirms what was asked for: a page by GET, the answer by POST."""
         payload = [token.brand, token.recipient_id, token.confirmation.hex, token.generation]
-        return f"{self._url}/confirm/{self._sign(Purpose.CONFIRM, _compact(payload))}"
+        return f"{self._url}/confirm/{self._sign_payload(TokenPurpose.CONFIRM, _compact(payload))}"
 
     def read_confirm(self, text: str) -> ConfirmToken | None:
         """What a confirmation's token says; None for anything that is not ours."""
-        match self._read(Purpose.CONFIRM, text):
+        match self._read_payload(TokenPurpose.CONFIRM, text):
             case [str(brand), int(recipient_id), str(confirmation), int(generation)]:
                 return ConfirmToken(brand, recipient_id, UUID(confirmation), generation)
             case _:
                 return None
 
-    def preferences(self, token: PreferencesToken) -> str:
+    def preferences_link(self, token: PreferencesToken) -> str:
         """The link to a person's preferences at a brand."""
-        payload = f"[{_json(token.brand)},{token.recipient_id}{_of(token.generation)}]"
-        return f"{self._url}/preferences/{self._sign(Purpose.PREFERENCES, payload)}"
+        payload = f"[{_json(token.brand)},{token.recipient_id}{_generation_suffix(token.generation)}]"
+        return f"{self._url}/preferences/{self._sign_payload(TokenPurpose.PREFERENCES, payload)}"
 
     def read_preferences(self, text: str) -> PreferencesToken | None:
         """Whose preferences a token opens; None for anything that is not ours."""
-        match self._read(Purpose.PREFERENCES, text):
+        match self._read_payload(TokenPurpose.PREFERENCES, text):
             case [str(brand), int(recipient_id), *of]:
                 return PreferencesToken(brand, recipient_id, *of)
             case _:
                 return None
 
-    def report(self, token: ReportToken) -> str:
+    def report_link(self, token: ReportToken) -> str:
         """The link of "why do I get this" and "this is not my account"; in an invitation it also stops the inviter."""
-        of = _of(token.generation)
+        of = _generation_suffix(token.generation)
         payload = f'[{_json(token.brand)},{token.recipient_id},"{token.mailing_id.hex}"{of}]'
-        return f"{self._url}/report/{self._sign(Purpose.REPORT, payload)}"
+        return f"{self._url}/report/{self._sign_payload(TokenPurpose.REPORT, payload)}"
 
     def read_report(self, text: str) -> ReportToken | None:
         """What a report's token says; None for anything that is not ours."""
-        match self._read(Purpose.REPORT, text):
+        match self._read_payload(TokenPurpose.REPORT, text):
             case [str(brand), int(recipient_id), str(mailing), *of]:
                 return ReportToken(brand, recipient_id, UUID(mailing), *of)
             case _:
                 return None
 
-    def undo_value(self, token: UndoToken) -> str:
+    def undo_token(self, token: UndoToken) -> str:
         """The value of the button that undoes a press; no link leads to it."""
         payload = [token.brand, token.recipient_id, token.suppression, token.at.isoformat()]
-        return self._sign(Purpose.UNDO, _compact(payload))
+        return self._sign_payload(TokenPurpose.UNDO, _compact(payload))
 
     def read_undo(self, text: str) -> UndoToken | None:
         """The press that a value undoes; None for anything that is not ours."""
-        match self._read(Purpose.UNDO, text):
+        match self._read_payload(TokenPurpose.UNDO, text):
             case [str(brand), int(recipient_id), int(suppression), str(at)]:
                 return UndoToken(brand, recipient_id, suppression, datetime.fromisoformat(at))
             case _:
                 return None
 
-    def message_id(self, mailing_id: UUID, recipient_id: int, domain: str) -> str:
+    def make_message_id(self, mailing_id: UUID, recipient_id: int, domain: str) -> str:
         """The Message-ID of a delivery, with its angle brackets (RFC 5322 3.6.4).
 
         Always the same for one delivery, so that mandatory mail sent again after a crash is recognised as the same; it
         changes only when the oldest key is taken away. It tells nothing about the recipient.
         """
-        return f"<{self._message_key(_ids(mailing_id, recipient_id))[:20].hex()}@{domain}>"
+        return f"<{self._message_key(_pack_ids(mailing_id, recipient_id))[:20].hex()}@{domain}>"
 
-    def prove(self) -> None:
+    def self_test(self) -> None:
         """Makes a link of each purpose, and reads it back as whoever follows it would.
 
         Raises:
@@ -307,12 +307,12 @@ class Links:
         preferences, confirm = PreferencesToken("brand", 1, 1), ConfirmToken("brand", 1, mailing, 1)
         pixel, click = OpenToken(mailing, "nonce"), ClickToken(mailing, "https://example.org/", "nonce")
         for link, read, made in (
-            (self.unsubscribe(unsubscribe), self.read_unsubscribe, unsubscribe),
-            (self.report(report), self.read_report, report),
-            (self.preferences(preferences), self.read_preferences, preferences),
-            (self.confirm(confirm), self.read_confirm, confirm),
-            (self.pixel(pixel).removesuffix(".gif"), self.read_open, pixel),
-            (self.click(click), self.read_click, click),
+            (self.unsubscribe_link(unsubscribe), self.read_unsubscribe, unsubscribe),
+            (self.report_link(report), self.read_report, report),
+            (self.preferences_link(preferences), self.read_preferences, preferences),
+            (self.confirm_link(confirm), self.read_confirm, confirm),
+            (self.pixel_url(pixel).removesuffix(".gif"), self.read_open, pixel),
+            (self.click_url(click), self.read_click, click),
         ):
             parts = urlsplit(link)
             token = parts.path.rpartition("/")[2]
@@ -321,8 +321,8 @@ class Links:
 
     def bounce_address(self, mailing_id: UUID, recipient_id: int, domain: str) -> str:
         """The return path of a delivery: a local part of 60 characters that survives being lower-cased."""
-        ids = _ids(mailing_id, recipient_id)
-        return f"{BOUNCE_PREFIX}{base32(ids + self._bounce_keys[0](ids)[:_MAC_OCTETS])}@{domain}"
+        ids = _pack_ids(mailing_id, recipient_id)
+        return f"{BOUNCE_PREFIX}{encode_base32(ids + self._bounce_keys[0](ids)[:_MAC_OCTETS])}@{domain}"
 
     def read_bounce(self, address: str) -> BounceToken | None:
         """The delivery that a return path belongs to; None for anything that is not ours."""
@@ -341,12 +341,12 @@ class Links:
             return None
         return BounceToken(UUID(bytes=ids[:16]), int.from_bytes(ids[16:], signed=True))
 
-    def _sign(self, purpose: Purpose, payload: str) -> str:
+    def _sign_payload(self, purpose: TokenPurpose, payload: str) -> str:
         """As itsdangerous would, which reads it, but four times as fast: it derives a key each time, and compresses."""
-        data = _unpadded(payload.encode())
-        return (b"%b.%b" % (data, _unpadded(self._signing_keys[purpose](data)))).decode()
+        data = _encode_unpadded(payload.encode())
+        return (b"%b.%b" % (data, _encode_unpadded(self._signing_keys[purpose](data)))).decode()
 
-    def _read(self, purpose: Purpose, text: str) -> Any:
+    def _read_payload(self, purpose: TokenPurpose, text: str) -> Any:
         """A payload as we signed it, so that its values need no second look; None if we did not.
 
         Mail programs take what follows a link for a part of it: a full stop, a bracket, the next word. A signature has
@@ -373,12 +373,12 @@ def is_web_url(url: str) -> bool:
     return parts.scheme in ("https", "http") and bool(parts.hostname)
 
 
-def _of(generation: int | None) -> str:
+def _generation_suffix(generation: int | None) -> str:
     """The end of a payload that names the address's generation."""
     return "" if generation is None else f",{generation}"
 
 
-def _counted(token: OpenToken | ClickToken) -> Any:
+def _count_fields(token: OpenToken | ClickToken) -> Any:
     """What is counted: the mailing alone, or with a nonce or a recipient."""
     mailing = token.mailing_id.hex
     if token.nonce is None and token.recipient_id is None:
@@ -387,7 +387,7 @@ def _counted(token: OpenToken | ClickToken) -> Any:
     return [mailing, token.nonce, token.recipient_id, *of]
 
 
-def _unpadded(data: bytes) -> bytes:
+def _encode_unpadded(data: bytes) -> bytes:
     """Base64 for URLs without its padding (RFC 4648 5), as `base64.urlsafe_b64encode` in half of its time."""
     return binascii.b2a_base64(data, newline=False).translate(_FOR_URLS).rstrip(b"=")
 
@@ -396,5 +396,5 @@ def _derive(key: str, purpose: str) -> Mac:
     return Mac(hmac.digest(key.encode(), f"mailer.{purpose}".encode(), "sha256"))
 
 
-def _ids(mailing_id: UUID, recipient_id: int) -> bytes:
+def _pack_ids(mailing_id: UUID, recipient_id: int) -> bytes:
     return mailing_id.bytes + recipient_id.to_bytes(8, signed=True)

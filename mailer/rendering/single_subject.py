@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
-from mailer.rendering.value_types import Fields, ListOf, Single, ValueType
+from mailer.rendering.value_types import ListType, ObjectType, SingleType, ValueType
 
 _REMEDY = "is about one thing; send several as a newsletter"
 
 
-def stories(types: Mapping[str, ValueType], category: str) -> Iterator[str]:
+def find_several_subjects(types: Mapping[str, ValueType], category: str) -> Iterator[str]:
     """Finds values that make a letter of a notice: pages in a list, several pages, or several texts for each of a list.
 
     Words are not looked at, so that it holds in each language. A letter of fixed words without links passes.
@@ -16,7 +16,7 @@ def stories(types: Mapping[str, ValueType], category: str) -> Iterator[str]:
         types: of a template whose mail nobody can leave.
         category: the template's.
     """
-    found = [each for name, kind in sorted(types.items()) for each in _singles(kind, name)]
+    found = [each for name, kind in sorted(types.items()) for each in _single_types(kind, name)]
     pages = [place for place, kind, _ in found if kind.is_page]
     if listed := [place for place, kind, lists in found if kind.is_page and lists]:
         yield f"values: {', '.join(listed)} leads to a page for each of a list; {category} mail {_REMEDY}"
@@ -31,13 +31,13 @@ def stories(types: Mapping[str, ValueType], category: str) -> Iterator[str]:
             yield f"values: {', '.join(places)} are {len(places)} texts for each of a list; {category} mail {_REMEDY}"
 
 
-def _singles(kind: ValueType, place: str, lists: str = "") -> Iterator[tuple[str, Single, str]]:
+def _single_types(kind: ValueType, place: str, lists: str = "") -> Iterator[tuple[str, SingleType, str]]:
     """Yields each type of one value with its place, and the place of the list that it is in; empty: none."""
     match kind:
-        case Single():
+        case SingleType():
             yield place, kind, lists
-        case ListOf(each=each):
-            yield from _singles(each, place, place)
-        case Fields(types=types):
+        case ListType(each=each):
+            yield from _single_types(each, place, place)
+        case ObjectType(types=types):
             for field, inner in sorted(types.items()):
-                yield from _singles(inner, f"{place}.{field}", lists)
+                yield from _single_types(inner, f"{place}.{field}", lists)

@@ -11,11 +11,11 @@ import jinja2.nodes
 from mailer.policy.category import Category
 from mailer.policy.switches import ServiceFooter, Switches
 from mailer.rendering.headers import CONTROL
-from mailer.rendering.jinja_environment import explain
-from mailer.rendering.languages import locale_for, words_for
-from mailer.rendering.mail_merge import NAME, Form, cut, slots_for
+from mailer.rendering.jinja_environment import explain_error
+from mailer.rendering.languages import best_locale, date_locale
+from mailer.rendering.mail_merge import NAME, MergeForm, split_at_marks, values_with_marks
 from mailer.rendering.template_names import TRACKED
-from mailer.rendering.value_places import Leading
+from mailer.rendering.value_places import LeadingValue
 from mailer.rendering.value_types import ValueType
 
 RESERVED = frozenset(
@@ -53,7 +53,7 @@ class RenderError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Addressee:
+class RecipientValues:
     """The reserved value `recipient`."""
 
     name: str | None
@@ -61,7 +61,7 @@ class Addressee:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class SenderValues:
     """The reserved values `brand`, `controller` and `partner`."""
 
     id: str
@@ -69,7 +69,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedTemplate:
     """A template with its values. `locale` is the one that it was rendered in."""
 
     subject: str
@@ -79,7 +79,7 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class TemplateVariant:
     """A template in one locale.
 
     Attributes:
@@ -144,47 +144,47 @@ class Template:
     opened: frozenset[str]
     tracks: frozenset[str]
     fetched: frozenset[str]
-    leading: frozenset[Leading]
+    leading: frozenset[LeadingValue]
     linked: frozenset[tuple[str, str]]
     promotional: bool
     types: Mapping[str, ValueType]
     example: Mapping[str, Any]
     profile: Mapping[str, Any]
     source: str = field(repr=False)
-    variants: Mapping[str, Variant] = field(repr=False)
+    variants: Mapping[str, TemplateVariant] = field(repr=False)
 
-    def sources(self, locale: str) -> Mapping[Piece, str]:
+    def jinja_sources(self, locale: str) -> Mapping[Piece, str]:
         """The whole Jinja2 source of each piece in one of its own locales."""
         pieces: dict[Piece, str] = json.loads(self.source)["sources"][locale]
         return pieces
 
-    def choose(self, locale: str | None, spoken: tuple[str, ...] | None = None) -> str:
+    def choose_locale(self, locale: str | None, spoken: tuple[str, ...] | None = None) -> str:
         """The locale that a person gets: theirs, one of their language, or the default.
 
         Args:
             locale: the person's, or None.
             spoken: those of its own that a mailing has texts in; None: all.
         """
-        return locale_for(locale, self.locales if spoken is None else spoken) or self.default_locale
+        return best_locale(locale, self.locales if spoken is None else spoken) or self.default_locale
 
-    def words_for(self, reader: str | None, chosen: str) -> str:
+    def date_locale_for(self, reader: str | None, chosen: str) -> str:
         """The locale of the dates that a person reads in one of its own locales."""
-        return words_for(reader, chosen) if self.variants[chosen].dated else chosen
+        return date_locale(reader, chosen) if self.variants[chosen].dated else chosen
 
-    def render(self, locale: str | None, values: Mapping[str, Any]) -> Rendered:
+    def render(self, locale: str | None, values: Mapping[str, Any]) -> RenderedTemplate:
         """Subject and both parts for one person.
 
         Args:
             locale: the person's, or None.
             values: the event's context, the person's over it, and what is reserved for the pipeline: `recipient` (an
-                `Addressee`), and the others, which are None or empty if left out.
+                `RecipientValues`), and the others, which are None or empty if left out.
 
         Raises:
             RenderError: a value is missing or does not fit.
         """
-        return self._render(self.choose(locale), values)
+        return self._render(self.choose_locale(locale), values)
 
-    def form(self, locale: str, values: Mapping[str, Any], personal: Mapping[str, Any]) -> Form | None:
+    def render_form(self, locale: str, values: Mapping[str, Any], personal: Mapping[str, Any]) -> MergeForm | None:
         """The template rendered once for all whose values are these, but for the texts that are personal.
 
         Args:
@@ -202,15 +202,17 @@ class Template:
         if not self.variants[locale].bent.isdisjoint((*personal, "recipient")):
             return None
         try:
-            slots = slots_for(personal)
+            slots = values_with_marks(personal)
         except ValueError:
             return None
-        recipient = Addressee(slots[NAME], values["recipient"].locale)
+        recipient = RecipientValues(slots[NAME], values["recipient"].locale)
         rendered = self._render(locale, {**values, **slots, "recipient": recipient})
-        subject, html, text = (cut(piece, slots) for piece in (rendered.subject, rendered.html, rendered.text))
-        return Form(subject, html, text) if subject is not None and html is not None and text is not None else None
+        subject, html, text = (
+            split_at_marks(piece, slots) for piece in (rendered.subject, rendered.html, rendered.text)
+        )
+        return MergeForm(subject, html, text) if subject is not None and html is not None and text is not None else None
 
-    def _render(self, chosen: str, values: Mapping[str, Any]) -> Rendered:
+    def _render(self, chosen: str, values: Mapping[str, Any]) -> RenderedTemplate:
         variant = self.variants[chosen]
         pieces = variant.pieces
         piece: Piece = "subject"
@@ -221,20 +223,20 @@ class Template:
             piece = "text"
             text = pieces["text"].render(values)
         except Exception as error:  # whatever a checked template raises, a value has caused
-            why = explain(error, variant.lines.get(piece, {}), values)
+            why = explain_error(error, variant.lines.get(piece, {}), values)
             raise RenderError(f"{self.brand}/{self.name} ({chosen}): {why}") from error
         if CONTROL.search(subject):
             raise RenderError(f"{self.brand}/{self.name} ({chosen}): the subject has a line break or control character")
-        return Rendered(subject, html, text, chosen)
+        return RenderedTemplate(subject, html, text, chosen)
 
 
-def footer_for(category: Category, switches: Switches) -> ServiceFooter:
+def service_footer_for(category: Category, switches: Switches) -> ServiceFooter:
     """What the footer of a category offers instead of an unsubscribe link.
 
     Deactivating an account does not stop what outlives it, so such a footer must not offer that; a way to leave the
     service is offered in every mandatory message (paltalk02-09).
     """
     footer = switches.service_footer
-    if category.optional or (category.outlives_account and footer == "deactivate"):
+    if category.is_optional or (category.outlives_account and footer == "deactivate"):
         return "none"
     return footer

@@ -13,28 +13,41 @@ import jinja2.nodes
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy
 from mailer.policy.switches import ServiceFooter
-from mailer.rendering.allowed_markup import linked_names
-from mailer.rendering.client_compatibility import survive
+from mailer.rendering.allowed_markup import names_of_whole_links
+from mailer.rendering.client_compatibility import add_compatible_forms
 from mailer.rendering.css_inlining import InliningError, inline_css
-from mailer.rendering.forced_conditions import conditions
-from mailer.rendering.jinja_environment import Sandbox, environment, parse, refused, syntax_faults
-from mailer.rendering.literal_text import literal, names_by_line
-from mailer.rendering.mail_merge import personal_uses
-from mailer.rendering.template import RESERVED, Identity, Piece, Template, Variant, footer_for
-from mailer.rendering.template_files import Fault, TemplateError, TemplateFiles, assemble, body_path, fold
+from mailer.rendering.forced_conditions import way_out_conditions
+from mailer.rendering.jinja_environment import (
+    TemplateSandbox,
+    make_environment,
+    parse_source,
+    refused_constructs,
+    syntax_faults,
+)
+from mailer.rendering.literal_text import literal_text, names_by_line
+from mailer.rendering.mail_merge import changed_names
+from mailer.rendering.template import RESERVED, Piece, SenderValues, Template, TemplateVariant, service_footer_for
+from mailer.rendering.template_files import (
+    TemplateError,
+    TemplateFault,
+    TemplateFiles,
+    assemble_source,
+    body_path,
+    fold_policy_values,
+)
 from mailer.rendering.template_names import (
     TRACKED,
     Nodes,
     has_dates,
     has_promotion,
+    names_looked_into,
     nodes_by_type,
-    opened_names,
-    origins,
-    spared_names,
-    tracked_uses,
+    optional_names,
+    origin_names,
+    tracked_link_uses,
 )
-from mailer.rendering.value_places import Leading, Placed, look_at_unclear, place_values
-from mailer.rendering.value_types import Single, ValueType
+from mailer.rendering.value_places import LeadingValue, PlacedValues, place_values, wrap_unclear_values
+from mailer.rendering.value_types import SingleType, ValueType
 
 
 def compile_template(files: TemplateFiles) -> Template:
@@ -43,18 +56,18 @@ def compile_template(files: TemplateFiles) -> Template:
     Raises:
         TemplateError: a file does not parse, or its CSS cannot be inlined.
     """
-    faults = [fault for file, source in _every_source(files) for fault in syntax_faults(source, file)]
+    faults = [fault for file, source in _all_sources(files) for fault in syntax_faults(source, file)]
     if faults:
         raise TemplateError(*faults)
     manifest = files.manifest
-    sources = {locale: _sources(files, locale) for locale in manifest.subject}
+    sources = {locale: _piece_sources(files, locale) for locale in manifest.subject}
     stated: dict[str, Any] = {"category": manifest.category, "purpose": manifest.purpose, "sources": sources}
     if manifest.answers:  # left out otherwise, so that versions from before stay the same
         stated["answers"] = True
     return _compile_all(files.brand.policy, files.folder, json.dumps(stated), manifest.example, files.types)
 
 
-def restore(policy: Policy, name: str, source: str) -> Template:
+def restore_template(policy: Policy, name: str, source: str) -> Template:
     """A template as it was, from its `source`: what a mailing has begun with, it ends with.
 
     Args:
@@ -74,10 +87,11 @@ def _compile_all(
     stated = json.loads(source)
     sources: dict[str, dict[Piece, str]] = stated["sources"]
     category = CATEGORIES.get(stated["category"])
-    footer = footer_for(category, policy.switches) if category else "none"
+    footer = service_footer_for(category, policy.switches) if category else "none"
     values = _pipeline_values(policy, footer)
     compiled = {
-        locale: _compile(body_path(folder, "html", ""), values, locale, pieces) for locale, pieces in sources.items()
+        locale: _compile_piece(body_path(folder, "html", ""), values, locale, pieces)
+        for locale, pieces in sources.items()
     }
     return Template(
         brand=policy.brand,
@@ -96,11 +110,11 @@ def _compile_all(
         opened=frozenset().union(*(one.variant.opened for one in compiled.values())),
         tracks=frozenset().union(*(one.tracks for one in compiled.values())),
         fetched=frozenset().union(*(one.placed.fetched for one in compiled.values())),
-        leading=frozenset().union(*(_leading(one.placed, types) for one in compiled.values())),
+        leading=frozenset().union(*(_leading_values(one.placed, types) for one in compiled.values())),
         linked=frozenset(
             (name, before)
             for one in compiled.values()
-            for name, before in linked_names(one.variant.literal["html"])
+            for name, before in names_of_whole_links(one.variant.literal["html"])
             if name not in RESERVED and category is not None and category.is_plain
         ),
         promotional=any(one.promotional for one in compiled.values()),
@@ -113,88 +127,88 @@ def _compile_all(
 
 
 @dataclass(frozen=True, slots=True)
-class _Compiled:
-    variant: Variant
+class _CompiledFiles:
+    variant: TemplateVariant
     required: frozenset[str]
     tracks: frozenset[str]
     optional: frozenset[str]
     promotional: bool
-    placed: Placed
+    placed: PlacedValues
 
 
-def _leading(placed: Placed, types: Mapping[str, ValueType]) -> frozenset[Leading]:
+def _leading_values(placed: PlacedValues, types: Mapping[str, ValueType]) -> frozenset[LeadingValue]:
     """The values that begin an address, but for those whose type says what they are."""
-    said = {name for name, kind in types.items() if isinstance(kind, Single) and kind.is_address}
+    said = {name for name, kind in types.items() if isinstance(kind, SingleType) and kind.is_address}
     return frozenset(one for one in placed.leading if one.path not in said)
 
 
-def tree_of(env: Sandbox, source: str, piece: Piece) -> jinja2.nodes.Template:
+def parse_piece(env: TemplateSandbox, source: str, piece: Piece) -> jinja2.nodes.Template:
     """The tree of a piece, with its CSS inlined where it is HTML.
 
     Raises:
         InliningError, jinja2.TemplateSyntaxError: it cannot be read.
     """
-    return parse(env, inline_css(survive(source)) if piece == "html" else source)
+    return parse_source(env, inline_css(add_compatible_forms(source)) if piece == "html" else source)
 
 
-def _compile(file: Path, values: Mapping[str, Any], locale: str, sources: Mapping[Piece, str]) -> _Compiled:
+def _compile_piece(file: Path, values: Mapping[str, Any], locale: str, sources: Mapping[Piece, str]) -> _CompiledFiles:
     pieces, trees, found, names, literals = {}, {}, {}, {}, {}
-    placed = Placed()
+    placed = PlacedValues()
     for piece, source in sources.items():
-        env = environment(locale, escape=piece == "html")
+        env = make_environment(locale, escape=piece == "html")
         try:
-            trees[piece] = tree = tree_of(env, source, piece)
+            trees[piece] = tree = parse_piece(env, source, piece)
             found[piece] = nodes_by_type(tree)
-            _refuse_glued(found[piece], file, locale)
-            literals[piece] = literal(tree, html=piece == "html")
+            _check_joined_pieces(found[piece], file, locale)
+            literals[piece] = literal_text(tree, html=piece == "html")
             if piece == "html":
                 placed = place_values(tree, literals[piece], found[piece], RESERVED)
-                look_at_unclear(placed, found[piece], env)
+                wrap_unclear_values(placed, found[piece], env)
             pieces[piece] = env.from_string(tree)
             # A plain dict; Jinja2 would look through a chain of two for each message.
             pieces[piece].globals = dict(values)
         except (InliningError, jinja2.TemplateSyntaxError) as error:
-            raise TemplateError(Fault(file, f"({locale}) {error}")) from error
-        names[piece] = frozenset(env.undeclared | ({TRACKED} if tracked_uses(found[piece]) else set()))
-    tracks = frozenset().union(*(origins(tracked_uses(nodes), nodes) for nodes in found.values()))
-    optional = frozenset().union(*map(spared_names, found.values()))
-    variant = Variant(
+            raise TemplateError(TemplateFault(file, f"({locale}) {error}")) from error
+        names[piece] = frozenset(env.undeclared | ({TRACKED} if tracked_link_uses(found[piece]) else set()))
+    tracks = frozenset().union(*(origin_names(tracked_link_uses(nodes), nodes) for nodes in found.values()))
+    optional = frozenset().union(*map(optional_names, found.values()))
+    variant = TemplateVariant(
         pieces,
         names,
-        bent=frozenset().union(*map(personal_uses, trees.values())),
-        opened=frozenset().union(*map(opened_names, found.values())),
+        bent=frozenset().union(*map(changed_names, trees.values())),
+        opened=frozenset().union(*map(names_looked_into, found.values())),
         dated=any(map(has_dates, found.values())),
         lines={piece: names_by_line(tree) for piece, tree in trees.items()},
         literal=literals,
-        conditions={piece: conditions(tree, str(values["postal_address"])) for piece, tree in trees.items()},
+        conditions={piece: way_out_conditions(tree, str(values["postal_address"])) for piece, tree in trees.items()},
     )
     required = frozenset().union(*names.values()) - optional
-    return _Compiled(variant, required, tracks, optional, any(map(has_promotion, found.values())), placed)
+    return _CompiledFiles(variant, required, tracks, optional, any(map(has_promotion, found.values())), placed)
 
 
-def _refuse_glued(found: Nodes, file: Path, locale: str) -> None:
+def _check_joined_pieces(found: Nodes, file: Path, locale: str) -> None:
     """Refuses in a whole page what is refused in its files: pieces of two may make a third thing.
 
     Raises:
         TemplateError: there is such a thing.
     """
-    faults = [Fault(file, f"({locale}) {fault.problem}") for fault in refused(found, file)]
+    faults = [TemplateFault(file, f"({locale}) {fault.problem}") for fault in refused_constructs(found, file)]
     if jinja2.nodes.Extends in found:
-        faults.append(Fault(file, f"({locale}) extends a layout further down; begin the file with it"))
+        faults.append(TemplateFault(file, f"({locale}) extends a layout further down; begin the file with it"))
     if faults:
         raise TemplateError(*faults)
 
 
-def _sources(files: TemplateFiles, locale: str) -> dict[Piece, str]:
+def _piece_sources(files: TemplateFiles, locale: str) -> dict[Piece, str]:
     policy = files.brand.policy
     return {
-        "subject": fold(files.manifest.subject[locale], policy, escape=False),
-        "html": fold(assemble(files, "html", locale), policy, escape=True),
-        "text": fold(assemble(files, "txt", locale), policy, escape=False),
+        "subject": fold_policy_values(files.manifest.subject[locale], policy, escape=False),
+        "html": fold_policy_values(assemble_source(files, "html", locale), policy, escape=True),
+        "text": fold_policy_values(assemble_source(files, "txt", locale), policy, escape=False),
     }
 
 
-def _every_source(files: TemplateFiles) -> list[tuple[Path, str]]:
+def _all_sources(files: TemplateFiles) -> list[tuple[Path, str]]:
     manifest, shared = files.folder / "template.toml", files.brand.folder / "_layout"
     tables = ((files.folder / "strings.toml", files.strings), (shared / "strings.toml", files.brand.strings))
     return [
@@ -208,8 +222,8 @@ def _every_source(files: TemplateFiles) -> list[tuple[Path, str]]:
 def _pipeline_values(policy: Policy, footer: ServiceFooter) -> dict[str, Any]:
     """The reserved values that the policy gives, and nothing for those that a message may go without."""
     return {
-        "brand": Identity(policy.brand, policy.name),
-        "controller": Identity(policy.controller.id, policy.controller.name),
+        "brand": SenderValues(policy.brand, policy.name),
+        "controller": SenderValues(policy.controller.id, policy.controller.name),
         "postal_address": policy.controller.postal_address,
         "service_footer": footer,
         "profile": {},

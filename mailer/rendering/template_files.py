@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from mailer.policy.policy_file import Policy
 from mailer.policy.text_formats import language_tag
-from mailer.rendering.languages import fallbacks, is_locale, is_written_as, reads_rightwards
+from mailer.rendering.languages import fallback_locales, has_same_script, is_left_to_right, is_locale
 from mailer.rendering.value_types import ValueType, value_types
 
 Part = Literal["html", "txt"]
@@ -32,7 +32,7 @@ _CONSTANT = re.compile(r"\{\{\s*((?:brand|controller)\.(?:id|name)|seal\.(?:name
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class TemplateFault:
     """Something to mend in a file of a template.
 
     Attributes:
@@ -55,13 +55,13 @@ class TemplateError(ValueError):
         faults: all of them.
     """
 
-    def __init__(self, *faults: Fault) -> None:
+    def __init__(self, *faults: TemplateFault) -> None:
         """Takes everything that is wrong."""
         self.faults = faults
         super().__init__("\n".join(map(str, faults)))
 
 
-class Manifest(BaseModel):
+class TemplateManifest(BaseModel):
     """A `template.toml`.
 
     Attributes:
@@ -107,7 +107,7 @@ class TemplateFiles:
 
     brand: BrandFiles
     folder: Path
-    manifest: Manifest
+    manifest: TemplateManifest
     bodies: Mapping[tuple[str, Part], str]
     strings: Strings = field(default_factory=dict)
     types: Mapping[str, ValueType] = field(default_factory=dict)
@@ -132,14 +132,14 @@ def read_template(folder: Path, brand: BrandFiles) -> TemplateFiles:
     """
     path = folder / "template.toml"
     try:
-        manifest = Manifest.model_validate(_read_toml(path))
+        manifest = TemplateManifest.model_validate(_read_toml(path))
     except ValidationError as error:
         places = ((".".join(map(str, detail["loc"])), detail["msg"]) for detail in error.errors())
-        raise TemplateError(*(Fault(path, f"{place}: {message}") for place, message in places)) from error
+        raise TemplateError(*(TemplateFault(path, f"{place}: {message}") for place, message in places)) from error
     try:
         types = value_types(manifest.values, brand.policy.domain)
     except ValueError as error:
-        raise TemplateError(Fault(path, str(error))) from error
+        raise TemplateError(TemplateFault(path, str(error))) from error
     bodies: dict[tuple[str, Part], str] = {}
     parts: tuple[Part, ...] = ("html", "txt")
     for part in parts:
@@ -147,25 +147,25 @@ def read_template(folder: Path, brand: BrandFiles) -> TemplateFiles:
             locale = file.name.removesuffix(f".{part}.j2").removeprefix("body").removeprefix(".")
             bodies[language_tag(locale), part] = file.read_text("utf-8")
     files = TemplateFiles(brand, folder, manifest, bodies, _read_strings(folder / "strings.toml"), types)
-    faults = [*_unpaired(files), *_unspoken(files)]
+    faults = [*_unpaired_files(files), *_untranslated_files(files)]
     if faults:
         raise TemplateError(*faults)
     return files
 
 
-def assemble(files: TemplateFiles, part: Part, locale: str) -> str:
+def assemble_source(files: TemplateFiles, part: Part, locale: str) -> str:
     """The whole Jinja2 source of one part in one locale.
 
     Raises:
         TemplateError: a layout, block or string that it names does not exist.
     """
-    chosen = next(code for code in (*_own(files, locale), "") if (code, part) in files.bodies)
+    chosen = next(code for code in (*_own_fallbacks(files, locale), "") if (code, part) in files.bodies)
     file = body_path(files.folder, part, chosen)
     source = _fill_layout(files.bodies[chosen, part], file, files.brand, ())
     return _insert_strings(source, file, _strings_of(files, locale), escape=part == "html")
 
 
-def fold(source: str, policy: Policy, *, escape: bool) -> str:
+def fold_policy_values(source: str, policy: Policy, *, escape: bool) -> str:
     """The source with the policy's values written into it: a sandboxed look-up would cost 2 µs a message each."""
     values = {
         "brand.id": policy.brand,
@@ -189,32 +189,32 @@ def body_path(folder: Path, part: Part, locale: str) -> Path:
     return folder / (f"body.{locale}.{part}.j2" if locale else f"body.{part}.j2")
 
 
-def _own(files: TemplateFiles, locale: str) -> list[str]:
+def _own_fallbacks(files: TemplateFiles, locale: str) -> list[str]:
     """The fallbacks of a locale that are of its language and script: no mail mixes two."""
-    codes = fallbacks(locale, files.brand.policy.default_locale)
-    return [code for code in codes if is_written_as(code, locale)]
+    codes = fallback_locales(locale, files.brand.policy.default_locale)
+    return [code for code in codes if has_same_script(code, locale)]
 
 
-def _unpaired(files: TemplateFiles) -> Iterator[Fault]:
+def _unpaired_files(files: TemplateFiles) -> Iterator[TemplateFault]:
     others: dict[Part, Part] = {"html": "txt", "txt": "html"}
     for (locale, part), _ in files.bodies.items():
         if (locale, others[part]) not in files.bodies:
             missing = body_path(files.folder, others[part], locale)
-            yield Fault(missing, f"is missing; a mail needs both parts, and {part} is there")
+            yield TemplateFault(missing, f"is missing; a mail needs both parts, and {part} is there")
 
 
-def _unspoken(files: TemplateFiles) -> Iterator[Fault]:
+def _untranslated_files(files: TemplateFiles) -> Iterator[TemplateFault]:
     subjects, default = files.manifest.subject, files.brand.policy.default_locale
     path = files.folder / "template.toml"
     if default not in subjects:
-        yield Fault(path, f"subject: lacks {default}, the brand's default_locale")
+        yield TemplateFault(path, f"subject: lacks {default}, the brand's default_locale")
     for locale in {locale for locale, _ in files.bodies if locale} - set(subjects):
-        yield Fault(path, f"subject: lacks {locale}, for which there is a body")
+        yield TemplateFault(path, f"subject: lacks {locale}, for which there is a body")
     for locale in subjects:
         if not is_locale(locale):
-            yield Fault(path, f"subject: {locale} is not a locale; write one such as de or pt-BR")
-        elif not any((code, "html") in files.bodies for code in ("", *_own(files, locale))):
-            yield Fault(body_path(files.folder, "html", locale), "is missing; the subject speaks this locale")
+            yield TemplateFault(path, f"subject: {locale} is not a locale; write one such as de or pt-BR")
+        elif not any((code, "html") in files.bodies for code in ("", *_own_fallbacks(files, locale))):
+            yield TemplateFault(body_path(files.folder, "html", locale), "is missing; the subject speaks this locale")
 
 
 def _fill_layout(source: str, file: Path, brand: BrandFiles, seen: tuple[str, ...]) -> str:
@@ -224,35 +224,37 @@ def _fill_layout(source: str, file: Path, brand: BrandFiles, seen: tuple[str, ..
     name = found[1]
     if name not in brand.layouts or name in seen:
         known = ", ".join(sorted(set(brand.layouts) - set(seen))) or "none"
-        raise TemplateError(Fault(file, f'extends "{name}", which is not a layout of the brand; there are: {known}', 1))
+        raise TemplateError(
+            TemplateFault(file, f'extends "{name}", which is not a layout of the brand; there are: {known}', 1)
+        )
     layout = _fill_layout(brand.layouts[name], brand.folder / "_layout" / name, brand, (*seen, name))
-    fillings = dict(_blocks(source[found.end() :], file))
-    unknown = set(fillings) - {block for block, _ in _blocks(layout, file)} - _nested(fillings)
+    fillings = dict(_read_blocks(source[found.end() :], file))
+    unknown = set(fillings) - {block for block, _ in _read_blocks(layout, file)} - _nested_blocks(fillings)
     if unknown:
-        raise TemplateError(Fault(file, f"fills {', '.join(sorted(unknown))}, which {name} does not have"))
-    return _fill(layout, fillings)
+        raise TemplateError(TemplateFault(file, f"fills {', '.join(sorted(unknown))}, which {name} does not have"))
+    return _fill_blocks(layout, fillings)
 
 
-def _nested(blocks: Mapping[str, str]) -> set[str]:
+def _nested_blocks(blocks: Mapping[str, str]) -> set[str]:
     return {found["name"] for inner in blocks.values() for found in _BLOCK.finditer(inner) if found["name"]}
 
 
-def _blocks(source: str, file: Path) -> Iterator[tuple[str, str]]:
+def _read_blocks(source: str, file: Path) -> Iterator[tuple[str, str]]:
     """Each block's name and contents, inner ones too."""
     open_blocks: list[re.Match[str]] = []
     for found in _BLOCK.finditer(source):
         if found["name"]:
             open_blocks.append(found)
         elif not open_blocks:
-            raise TemplateError(Fault(file, "has an endblock without its block"))
+            raise TemplateError(TemplateFault(file, "has an endblock without its block"))
         else:
             opened = open_blocks.pop()
             yield opened["name"], source[opened.end() : found.start()]
     if open_blocks:
-        raise TemplateError(Fault(file, f"block {open_blocks[-1]['name']} is not closed with endblock"))
+        raise TemplateError(TemplateFault(file, f"block {open_blocks[-1]['name']} is not closed with endblock"))
 
 
-def _fill(source: str, fillings: Mapping[str, str]) -> str:
+def _fill_blocks(source: str, fillings: Mapping[str, str]) -> str:
     """The source with the contents of its outermost blocks replaced, and so on inwards."""
     pieces, depth, start, opened = [], 0, 0, None
     for found in _BLOCK.finditer(source):
@@ -266,16 +268,16 @@ def _fill(source: str, fillings: Mapping[str, str]) -> str:
         if depth == 0 and opened is not None:
             name = opened["name"]
             inner = fillings.get(name, source[opened.end() : found.start()])
-            pieces.append(_fill(inner, {block: text for block, text in fillings.items() if block != name}))
+            pieces.append(_fill_blocks(inner, {block: text for block, text in fillings.items() if block != name}))
             start = found.start()
     return "".join([*pieces, source[start:]])
 
 
 def _strings_of(files: TemplateFiles, locale: str) -> dict[str, str]:
-    rightwards = reads_rightwards(locale)
+    rightwards = is_left_to_right(locale)
     strings: dict[str, str] = {}
     for table in (files.brand.strings, files.strings):
-        for code in reversed(_own(files, locale)):
+        for code in reversed(_own_fallbacks(files, locale)):
             strings |= table.get(code, {})
     start, end = ("left", "right") if rightwards else ("right", "left")
     return strings | {"lang": locale, "dir": "ltr" if rightwards else "rtl", "start": start, "end": end}
@@ -285,11 +287,11 @@ def _insert_strings(source: str, file: Path, strings: Mapping[str, str], *, esca
     missing = sorted(set(_STRING.findall(source)) - set(strings))
     if missing:
         wanted = f"{', '.join(missing)} for {strings['lang']}"
-        raise TemplateError(Fault(file, f"needs strings.{wanted}; add them to a strings.toml"))
-    return _STRING.sub(lambda found: _escape(strings[found[1]]) if escape else strings[found[1]], source)
+        raise TemplateError(TemplateFault(file, f"needs strings.{wanted}; add them to a strings.toml"))
+    return _STRING.sub(lambda found: _escape_html(strings[found[1]]) if escape else strings[found[1]], source)
 
 
-def _escape(text: str) -> str:
+def _escape_html(text: str) -> str:
     """A string for HTML. What is Jinja2's in it stays, and is escaped when it is rendered."""
     plain = TAG.split(text)
     tags = [*TAG.findall(text), ""]
@@ -300,7 +302,7 @@ def _read_strings(path: Path) -> Strings:
     tables = _read_toml(path) if path.exists() else {}
     for locale, table in tables.items():
         if not isinstance(table, dict) or not all(isinstance(text, str) for text in table.values()):
-            raise TemplateError(Fault(path, f'{locale}: write a table a locale, each line name = "text"'))
+            raise TemplateError(TemplateFault(path, f'{locale}: write a table a locale, each line name = "text"'))
     return {language_tag(locale): table for locale, table in tables.items()}
 
 
@@ -308,6 +310,6 @@ def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise TemplateError(Fault(path, "is missing")) from error
+        raise TemplateError(TemplateFault(path, "is missing")) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TemplateError(Fault(path, f"not TOML: {error}")) from error
+        raise TemplateError(TemplateFault(path, f"not TOML: {error}")) from error

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from jinja2 import nodes
 
-from mailer.rendering.literal_text import dotted
+from mailer.rendering.literal_text import dotted_name
 
 TRACKED: Final = "tracked"
 """A filter for the URLs of optional mail, and the value that it looks for: what counts a click, None to count none."""
@@ -37,31 +37,33 @@ def nodes_by_type(tree: nodes.Template) -> Nodes:
     return found
 
 
-def spared_names(found: Nodes) -> set[str]:
+def optional_names(found: Nodes) -> set[str]:
     """The names that a source can do without.
 
     An attribute that it can do without is among these, as `items.url` where a loop over `items` asks for it.
     """
     guarded = [node.node for node in found.get(nodes.Test, ()) if node.name in _GUARDING_TESTS]
     guarded += [node.node for node in found.get(nodes.Filter, ()) if node.name in _GUARDING_FILTERS]
-    loops = loops_of(found) if guarded else {}
-    return {name for node in guarded if node is not None and (name := from_context(node, loops))}
+    loops = loop_sources(found) if guarded else {}
+    return {name for node in guarded if node is not None and (name := context_name(node, loops))}
 
 
-def loops_of(found: Nodes) -> dict[str, nodes.Node]:
+def loop_sources(found: Nodes) -> dict[str, nodes.Node]:
     """The value that each loop goes over, by the loop's own name."""
     return {loop.target.name: loop.iter for loop in found.get(nodes.For, ()) if isinstance(loop.target, nodes.Name)}
 
 
-def tracked_uses(found: Nodes) -> list[nodes.Filter]:
+def tracked_link_uses(found: Nodes) -> list[nodes.Filter]:
     """The places at which a source makes a tracked link."""
     return [node for node in found.get(nodes.Filter, ()) if node.name == TRACKED]
 
 
-def origins(expressions: Iterable[nodes.Node], found: Nodes) -> set[str]:
+def origin_names(expressions: Iterable[nodes.Node], found: Nodes) -> set[str]:
     """The names that expressions get their values from, also by way of `set`, `for` and `with`."""
-    names = set[str]().union(*map(_named, expressions))
-    bound = [(_named(target), _named(value)) for target, value in _bindings(found)] if names else []
+    names = set[str]().union(*map(_assigned_names, expressions))
+    bound = (
+        [(_assigned_names(target), _assigned_names(value)) for target, value in _bound_names(found)] if names else []
+    )
     more = names
     while more:
         more = set[str]().union(*(values for targets, values in bound if targets & names)) - names
@@ -69,7 +71,7 @@ def origins(expressions: Iterable[nodes.Node], found: Nodes) -> set[str]:
     return names
 
 
-def _bindings(found: Nodes) -> Iterator[tuple[nodes.Node, nodes.Node]]:
+def _bound_names(found: Nodes) -> Iterator[tuple[nodes.Node, nodes.Node]]:
     """Each name that a template gives to something itself, and what it is given to."""
     yield from ((node.target, node.node) for node in found.get(nodes.Assign, ()))
     yield from ((node.target, node.iter) for node in found.get(nodes.For, ()))
@@ -77,20 +79,20 @@ def _bindings(found: Nodes) -> Iterator[tuple[nodes.Node, nodes.Node]]:
         yield from zip(node.targets, node.values, strict=True)
 
 
-def _named(node: nodes.Node) -> set[str]:
+def _assigned_names(node: nodes.Node) -> set[str]:
     return {name.name for name in (node, *node.find_all(nodes.Name)) if isinstance(name, nodes.Name)}
 
 
-def from_context(node: nodes.Node, loops: Mapping[str, nodes.Node]) -> str | None:
+def context_name(node: nodes.Node, loops: Mapping[str, nodes.Node]) -> str | None:
     """The dotted name of a value, with what a loop goes over in the place of the loop's own name."""
-    name = dotted(node)
+    name = dotted_name(node)
     root, dot, rest = (name or "").partition(".")
     if not dot or root not in loops:
         return name
     source = loops[root]
     while isinstance(source, nodes.Filter) and source.node is not None:
         source = source.node
-    outer = from_context(source, {target: over for target, over in loops.items() if target != root})
+    outer = context_name(source, {target: over for target, over in loops.items() if target != root})
     return f"{outer}.{rest}" if outer else None
 
 
@@ -106,7 +108,7 @@ def _says_something(node: nodes.Node) -> bool:
     return any(not isinstance(child, nodes.TemplateData) or child.data.strip() for child in node.nodes)
 
 
-def opened_names(found: Nodes) -> frozenset[str]:
+def names_looked_into(found: Nodes) -> frozenset[str]:
     """The names into whose values a source looks, as in `order.id` or `order["id"]`."""
     looks = chain(found.get(nodes.Getattr, ()), found.get(nodes.Getitem, ()))
     return frozenset(look.node.name for look in looks if isinstance(look.node, nodes.Name))

@@ -8,9 +8,9 @@ from mailer.events import MessageEvent, People
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.policy_file import Policy
 from mailer.policy.switches import ServiceFooter
-from mailer.rendering.localized_texts import in_locale, spoken_with, texts_of
-from mailer.rendering.member_names import SAMPLE_NAME, sampled
-from mailer.rendering.template import Addressee, Identity, Rendered, Template, footer_for
+from mailer.rendering.localized_texts import context_in_locale, locales_with_texts, localized_texts
+from mailer.rendering.member_names import SAMPLE_NAME, sample_members
+from mailer.rendering.template import RecipientValues, RenderedTemplate, SenderValues, Template, service_footer_for
 
 LINK = "https://mail.example/u/sample"
 """Stands for the unsubscribe link."""
@@ -19,7 +19,7 @@ LEAVE = "https://mail.example/u/leave"
 CLICK = "https://mail.example/c/sample"
 
 SAMPLE: dict[str, Any] = {
-    "recipient": Addressee("Sam Example"),
+    "recipient": RecipientValues("Sam Example"),
     "unsubscribe_url": LINK,
     "preferences_url": "https://mail.example/preferences/sample",
     "report_url": "https://mail.example/report/sample",
@@ -28,7 +28,7 @@ SAMPLE: dict[str, Any] = {
     "tracked": lambda url: CLICK,
     "profile": {},
     "inviter": "Alex Example",
-    "partner": Identity("example-partner", "Example Partner"),
+    "partner": SenderValues("example-partner", "Example Partner"),
     "reason": "Needed to keep your account working",
 }
 """As in optional mail."""
@@ -37,13 +37,13 @@ _UNTRACKED = {"unsubscribe_url": None, "pixel_url": None, "tracked": None}
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class Rendition:
     """What a template may have to look like: as mail of a category, with a footer."""
 
     category: Category
     footer: ServiceFooter
 
-    def values(self, template: Template, locale: str | None = None, *, profile: bool = True) -> dict[str, Any]:
+    def sample_values(self, template: Template, locale: str | None = None, *, profile: bool = True) -> dict[str, Any]:
         """The template's example with what the pipeline would give.
 
         Args:
@@ -54,8 +54,10 @@ class Face:
         Raises:
             RenderError: the example lacks this language.
         """
-        example = sampled(
-            in_locale(template.example, texts_of(template.example, template), locale or template.default_locale)
+        example = sample_members(
+            context_in_locale(
+                template.example, localized_texts(template.example, template), locale or template.default_locale
+            )
         )
         values = {**example, **SAMPLE, "service_footer": self.footer}
         values["profile"] = template.profile if profile else {}
@@ -68,26 +70,26 @@ class Face:
         return values
 
 
-def faces(policy: Policy, category: Category) -> Iterator[Face]:
+def renditions_of(policy: Policy, category: Category) -> Iterator[Rendition]:
     """All that a template of a category has to look like, over versions and jurisdictions; the usual face first."""
-    usual = footer_for(category, policy.switches)
-    yield Face(category, usual)
-    for switches in policy.every_switches():
-        footer = footer_for(category, switches)
+    usual = service_footer_for(category, policy.switches)
+    yield Rendition(category, usual)
+    for switches in policy.all_switches():
+        footer = service_footer_for(category, switches)
         if footer != usual:
-            yield Face(category, footer)
-    if two_faced(policy, category):
-        yield Face(CATEGORIES[category.without_product], "none")
+            yield Rendition(category, footer)
+    if has_two_renditions(policy, category):
+        yield Rendition(CATEGORIES[category.without_product], "none")
 
 
-def two_faced(policy: Policy, category: Category) -> bool:
+def has_two_renditions(policy: Policy, category: Category) -> bool:
     """Tells whether mail of a category is an optional one to some people, who can leave it."""
     return bool(category.without_product) and any(
-        switches.service_scope == "paid" for switches in policy.every_switches()
+        switches.service_scope == "paid" for switches in policy.all_switches()
     )
 
 
-def going_without(template: Template, values: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def values_without_optional(template: Template, values: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The values without what a mail may go without: each alone, then all of it; with the names of what is left out."""
     given, least, left_out = dict(values), dict(values), 0
     for name in sorted(_NULLABLE & template.uses):
@@ -100,60 +102,62 @@ def going_without(template: Template, values: Mapping[str, Any]) -> Iterator[tup
     traits = {f"profile.{name}" for name in given.get("profile", {})}
     for name in sorted(traits | {name for name in template.optional if name.partition(".")[0] in template.example}):
         path = name.split(".")
-        if (less := _without(path, given)) != given:
+        if (less := _value_without(path, given)) != given:
             yield name, less
-            least, left_out = _without(path, least), left_out + 1
+            least, left_out = _value_without(path, least), left_out + 1
     if left_out > 1:
         yield "all that is optional", least
 
 
 _NULLABLE = frozenset({"reason", "pixel_url", "tracked"})
 """Values that the pipeline gives some mails and not others."""
-_NOBODY = Addressee(None)
+_NOBODY = RecipientValues(None)
 
 
-def _without(path: Sequence[str], value: Any) -> Any:
+def _value_without(path: Sequence[str], value: Any) -> Any:
     """A value without what is at a path; in a list, without that of each of its elements."""
     match value, path:
         case dict(), [name]:
             return {key: inner for key, inner in value.items() if key != name}
         case dict(), [name, *rest]:
-            return {key: _without(rest, inner) if key == name else inner for key, inner in value.items()}
+            return {key: _value_without(rest, inner) if key == name else inner for key, inner in value.items()}
         case list(), _:
-            return [_without(path, inner) for inner in value]
+            return [_value_without(path, inner) for inner in value]
         case _:
             return value
 
 
-def preview(template: Template, locale: str | None = None) -> Rendered:
+def preview_template(template: Template, locale: str | None = None) -> RenderedTemplate:
     """A template with its example context, as most people get it.
 
     Raises:
         RenderError: the example lacks a value.
     """
-    values = _usual(template).values(template, template.choose(locale))
-    return template.render(locale, {**values, "recipient": Addressee("Sam Example", locale)})
+    values = _usual_rendition(template).sample_values(template, template.choose_locale(locale))
+    return template.render(locale, {**values, "recipient": RecipientValues("Sam Example", locale)})
 
 
-def preview_event(template: Template, policy: Policy, event: MessageEvent, locale: str | None = None) -> Rendered:
+def preview_event(
+    template: Template, policy: Policy, event: MessageEvent, locale: str | None = None
+) -> RenderedTemplate:
     """A template with an event's values: those of its first person, or of a made-up one where it names none.
 
     Raises:
         RenderError: a value is missing or does not fit.
     """
     person = event.to.people[0] if isinstance(event.to, People) else None
-    wanted, texts = locale or (person.locale if person else None), texts_of(event.context, template)
-    chosen = template.choose(wanted, spoken_with(template, texts))
-    context = sampled({**in_locale(event.context, texts, chosen), **(person.context if person else {})})
-    told = replace(template, example=_without(["profile"], context), profile=context.get("profile", {}))
-    values = _usual(template).values(told) | {"reason": event.reason}
-    values["recipient"] = Addressee(person.name if person else "Sam Example", wanted)
+    wanted, texts = locale or (person.locale if person else None), localized_texts(event.context, template)
+    chosen = template.choose_locale(wanted, locales_with_texts(template, texts))
+    context = sample_members({**context_in_locale(event.context, texts, chosen), **(person.context if person else {})})
+    told = replace(template, example=_value_without(["profile"], context), profile=context.get("profile", {}))
+    values = _usual_rendition(template).sample_values(told) | {"reason": event.reason}
+    values["recipient"] = RecipientValues(person.name if person else "Sam Example", wanted)
     if event.inviter:
         values["inviter"] = SAMPLE_NAME
     if partner := next((one for one in policy.partners if one.id == event.partner), None):
-        values["partner"] = Identity(partner.id, partner.name)
+        values["partner"] = SenderValues(partner.id, partner.name)
     return template.render(chosen, values)
 
 
-def _usual(template: Template) -> Face:
-    return Face(CATEGORIES[template.category], template.service_footer)
+def _usual_rendition(template: Template) -> Rendition:
+    return Rendition(CATEGORIES[template.category], template.service_footer)

@@ -10,8 +10,8 @@ from jinja2 import Environment, nodes
 
 from mailer.rendering.allowed_markup import tags_of
 from mailer.rendering.link_ends import OWN_LINKS
-from mailer.rendering.literal_text import END, VALUE, dotted, printed
-from mailer.rendering.template_names import TRACKED, Nodes, from_context, loops_of, origins
+from mailer.rendering.literal_text import END, VALUE, dotted_name, printed_expressions
+from mailer.rendering.template_names import TRACKED, Nodes, context_name, loop_sources, origin_names
 
 ADDRESSED = "addressed"
 """A filter that is put around values that begin an address, and which cannot be looked at before a mail is rendered."""
@@ -23,7 +23,7 @@ _COMMENT = re.compile(rf"<!--((?:(?!-->).)*{VALUE}.*?)-->", re.DOTALL)
 _LEADING = re.compile(rf"\s*(?P<before>(?:mailto:|tel:)?){VALUE}(?P<number>\d+){END}", re.IGNORECASE)
 
 
-class Leading(NamedTuple):
+class LeadingValue(NamedTuple):
     """A value that begins an address.
 
     Attributes:
@@ -37,7 +37,7 @@ class Leading(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedValues:
     """The values of a page that stand in addresses and CSS.
 
     Attributes:
@@ -47,11 +47,11 @@ class Placed:
     """
 
     fetched: frozenset[str] = frozenset()
-    leading: frozenset[Leading] = frozenset()
+    leading: frozenset[LeadingValue] = frozenset()
     unclear: tuple[tuple[nodes.Expr, str, str], ...] = ()
 
 
-def place_values(tree: nodes.Template, page: str, found: Nodes, reserved: Set[str]) -> Placed:
+def place_values(tree: nodes.Template, page: str, found: Nodes, reserved: Set[str]) -> PlacedValues:
     """Returns the values of a page that stand in addresses and CSS.
 
     Args:
@@ -60,36 +60,38 @@ def place_values(tree: nodes.Template, page: str, found: Nodes, reserved: Set[st
         found: its nodes.
         reserved: names of values that are not of a context; links of ours among them lead where they should.
     """
-    values, loops = printed(tree), loops_of(found)
+    values, loops = printed_expressions(tree), loop_sources(found)
     other = reserved | {name.name for name in found.get(nodes.Name, ()) if name.ctx == "store"}
     fetched = list[nodes.Node]()
-    leading, unclear = set[Leading](), list[tuple[nodes.Expr, str, str]]()
-    for attribute, value in _places(page):
+    leading, unclear = set[LeadingValue](), list[tuple[nodes.Expr, str, str]]()
+    for attribute, value in _attribute_places(page):
         inside = [values[int(number)] for number in _NUMBER.findall(value)]
-        if attribute == "style" or (attribute == "src" and not _is_pixel(value, inside)):
+        if attribute == "style" or (attribute == "src" and not _is_pixel_only(value, inside)):
             fetched += inside
         begins = None if attribute == "style" else _LEADING.match(value)
         if begins is None:
             continue
         expression, before = values[int(begins["number"])], begins["before"].lower()
-        path = from_context(expression, loops)
+        path = context_name(expression, loops)
         if path in OWN_LINKS or _is_tracked(expression):  # a filter that takes URLs of the web only
             continue
         if path is None or path.partition(".")[0] in other:
             unclear.append((expression, attribute, before))
         else:
-            leading.add(Leading(attribute, before, path))
-    return Placed(_names(fetched, found), frozenset(leading), tuple(unclear))
+            leading.add(LeadingValue(attribute, before, path))
+    return PlacedValues(_source_names(fetched, found), frozenset(leading), tuple(unclear))
 
 
-def look_at_unclear(placed: Placed, found: Nodes, env: Environment) -> None:
+def wrap_unclear_values(placed: PlacedValues, found: Nodes, env: Environment) -> None:
     """Puts the filter around what begins an address and is more than a value: it is looked at as it is rendered."""
     unclear = {id(expression): (expression, attribute, before) for expression, attribute, before in placed.unclear}
     for output in found.get(nodes.Output, ()) if unclear else ():
-        output.nodes = [_addressed(env, *unclear[id(node)]) if id(node) in unclear else node for node in output.nodes]
+        output.nodes = [
+            _wrap_in_filter(env, *unclear[id(node)]) if id(node) in unclear else node for node in output.nodes
+        ]
 
 
-def _addressed(env: Environment, expression: nodes.Expr, attribute: str, before: str) -> nodes.Filter:
+def _wrap_in_filter(env: Environment, expression: nodes.Expr, attribute: str, before: str) -> nodes.Filter:
     line = expression.lineno
     told = [nodes.Const(attribute, lineno=line), nodes.Const(before, lineno=line)]
     made = nodes.Filter(expression, ADDRESSED, told, [], None, None, lineno=line)
@@ -97,7 +99,7 @@ def _addressed(env: Environment, expression: nodes.Expr, attribute: str, before:
     return made
 
 
-def _places(page: str) -> Iterator[tuple[str, str]]:
+def _attribute_places(page: str) -> Iterator[tuple[str, str]]:
     """The attributes in which values stand, with the values' numbers; those in comments too, which Outlook reads."""
     numbers = count()
     numbered = _MARK.sub(lambda _: f"{VALUE}{next(numbers)}{END}", page)
@@ -107,18 +109,18 @@ def _places(page: str) -> Iterator[tuple[str, str]]:
             yield from ((name, value) for name, value in attributes if name in ("href", "src", "style"))
 
 
-def _is_pixel(value: str, inside: list[nodes.Expr]) -> bool:
+def _is_pixel_only(value: str, inside: list[nodes.Expr]) -> bool:
     """Tells whether an address is the pixel and nothing else."""
-    return _NUMBER.fullmatch(value) is not None and dotted(inside[0]) == "pixel_url"
+    return _NUMBER.fullmatch(value) is not None and dotted_name(inside[0]) == "pixel_url"
 
 
 def _is_tracked(expression: nodes.Node) -> bool:
     return isinstance(expression, nodes.Filter) and expression.name == TRACKED
 
 
-def _names(expressions: list[nodes.Node], found: Nodes) -> frozenset[str]:
+def _source_names(expressions: list[nodes.Node], found: Nodes) -> frozenset[str]:
     """The names that expressions get their values from, with `tracked` for its filter."""
     if not expressions:
         return frozenset()
     tracked = any(_is_tracked(one) or any(map(_is_tracked, one.find_all(nodes.Filter))) for one in expressions)
-    return frozenset(origins(expressions, found) | ({TRACKED} if tracked else set()))
+    return frozenset(origin_names(expressions, found) | ({TRACKED} if tracked else set()))

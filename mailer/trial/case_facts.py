@@ -71,14 +71,14 @@ def binding(policy: Policy, standing: Standing) -> tuple[Policy, ...]:
     version of the brand may be it. A version that the person agreed to takes the place of all that came before it.
     """
     said = (standing.collected_under or "").split("\n")
-    agreed = [one for one in policy.versions if f"\t{one.version}" in said]
+    agreed = [one for one in policy.all_versions if f"\t{one.version}" in said]
     since = max((one.effective for one in agreed), default=None)
-    named = [one for one in policy.versions if one.version in said]
+    named = [one for one in policy.all_versions if one.version in said]
     if since is not None:
         newest = (one for one in agreed if one.effective == since)
         return policy, *newest, *(one for one in named if one.effective > since)
     is_known = len(named) == len(said)
-    return policy, *(named if is_known else policy.versions)
+    return policy, *(named if is_known else policy.all_versions)
 
 
 def said_by(policy: Policy, standing: Standing, switch: str) -> frozenset[str]:
@@ -118,7 +118,7 @@ def is_elsewhere(case: Case) -> bool:
 def is_well_known(case: Case) -> bool:
     """Tells that the address was collected by signing up, under a version of the brand, in a country that is known."""
     one = case.standing
-    known = {version.version for version in case.policy.versions}
+    known = {version.version for version in case.policy.all_versions}
     return one.source == "sign-up" and one.collected_under in known and one.country is not None and not one.dead_in
 
 

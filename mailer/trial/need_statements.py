@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mailer.policy.promise import Needs
+from mailer.policy.promise import PromiseNeeds
 from mailer.trial.case_facts import ANNOUNCING, MARKETING, Case, Expect, has_left, is_in_order, pays
 from mailer.trial.decision_statements import Speak, Statement, may_go, must_arrive
 from mailer.trial.message_statements import Look, Sight, offers_in_footer, shows_postal_address, tells_of_nobody
@@ -10,7 +10,7 @@ from mailer.trial.parsed_messages import Letter
 from mailer.trial.sample_people import HOME
 
 
-def statements_of(needs: Needs) -> Iterator[Statement]:
+def statements_of(needs: PromiseNeeds) -> Iterator[Statement]:
     """Yields what a promise's needs say of people and mailings, each with the need as its rule."""
     if needs.promo_basis == "opt_in":
         yield _statement('promo_basis = "opt_in"', "Marketing goes to nobody who did not ask for it", _opt_in)
@@ -28,7 +28,7 @@ def statements_of(needs: Needs) -> Iterator[Statement]:
     yield from _exactly(needs)
 
 
-def _exactly(needs: Needs) -> Iterator[Statement]:
+def _exactly(needs: PromiseNeeds) -> Iterator[Statement]:
     """All that a promise allows, and that so must be possible for people of this version at home."""
     exactly = needs.exactly
     if exactly is None:
@@ -43,7 +43,7 @@ def _exactly(needs: Needs) -> Iterator[Statement]:
         yield _statement('exactly partner_mail = "allowed"', "Partners' mail goes to who did not refuse it", _allowed)
 
 
-def sights_of(needs: Needs) -> Iterator[Sight]:
+def sights_of(needs: PromiseNeeds) -> Iterator[Sight]:
     """Yields what a promise's needs say of messages, each with the need as its rule."""
     footer = needs.service_footer or (needs.exactly.service_footer if needs.exactly else None)
     if footer is not None and footer != "none":

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from mailer.events import EventRefused, validate_event
-from mailer.policy.aggregates import figure, publish, subtractable
+from mailer.policy.aggregates import are_subtractable, publishable_cells, rounded_figure
 from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import decide
 from mailer.policy.decision import Mailing, Send
 from mailer.policy.policy_file import Policy
-from mailer.policy.processor_rules import Handover, refusal
+from mailer.policy.processor_rules import ProcessorUse, processor_refusal
 from mailer.policy.third_parties import ProcessorTerms
-from mailer.rendering.event_checks import admit
+from mailer.rendering.event_checks import check_event
 from mailer.rendering.template_library import Template, TemplateLibrary
 from mailer.trial.sample_people import ADDRESS, bases, has_had_many, with_traits
 
@@ -54,13 +54,19 @@ def processors(policy: Policy, templates: TemplateLibrary, now: datetime) -> Ite
     if not policy.processors:
         yield "lists no processor, so that anybody who is configured may be handed data"
     for purpose in policy.purposes if policy.processors else ():
-        stranger = Handover("a-relay-of-nobody", "US", True, purpose, now.date())
-        yield "" if refusal(policy, stranger) else f"mail for {purpose} goes to a processor that is not listed"
+        stranger = ProcessorUse("a-relay-of-nobody", "US", True, purpose, now.date())
+        yield (
+            "" if processor_refusal(policy, stranger) else f"mail for {purpose} goes to a processor that is not listed"
+        )
     for terms in policy.processors:
-        moved = Handover(terms.name, "XX", True, terms.purposes[0], now.date())
-        yield "" if refusal(policy, moved) else f"mail goes to {terms.name} in another country than {terms.country}"
+        moved = ProcessorUse(terms.name, "XX", True, terms.purposes[0], now.date())
+        yield (
+            ""
+            if processor_refusal(policy, moved)
+            else f"mail goes to {terms.name} in another country than {terms.country}"
+        )
         if terms.until is not None and terms.until < now.date():
-            yield "" if refusal(policy, _usual(terms, now)) else f"mail goes to {terms.name}, which has ended"
+            yield "" if processor_refusal(policy, _usual(terms, now)) else f"mail goes to {terms.name}, which has ended"
 
 
 @tries("no-retention")
@@ -69,7 +75,7 @@ def no_retention(policy: Policy, templates: TemplateLibrary, now: datetime) -> I
     for terms in policy.processors:
         silent = tuple(one.model_copy(update={"no_retention": None}) for one in policy.processors)
         unstated = policy.model_copy(update={"processors": silent})
-        may_retain = refusal(unstated, _usual(terms, now)) is None
+        may_retain = processor_refusal(unstated, _usual(terms, now)) is None
         yield f"mail goes to {terms.name} without its statement that it retains nothing" if may_retain else ""
 
 
@@ -115,10 +121,10 @@ def small_cells(policy: Policy, templates: TemplateLibrary, now: datetime) -> It
     """No figure is shown of fewer people than the policy's smallest group, and none can be computed."""
     least = policy.minimum_cell
     for few in (1, least - 1):
-        shown = publish({"one": few, "another": 3 * least, "a third": 5 * least}, least)
+        shown = publishable_cells({"one": few, "another": 3 * least, "a third": 5 * least}, least)
         yield f"a figure of {few} people is shown" if any(n < least for n in shown.values()) else ""
-        yield f"a mailing that {few} people opened shows it" if figure(few, least, True) is not None else ""
-    running = figure(least + 1, least, False)
+        yield f"a mailing that {few} people opened shows it" if rounded_figure(few, least, True) is not None else ""
+    running = rounded_figure(least + 1, least, False)
     yield "the opens of a running mailing are shown one by one" if running == least + 1 else ""
 
 
@@ -127,12 +133,12 @@ def differences(policy: Policy, templates: TemplateLibrary, now: datetime) -> It
     """Two audiences that differ by fewer people than the smallest group are not both shown."""
     least = policy.minimum_cell
     for few in (1, least - 1):
-        apart = subtractable({("all", "all"): 10 * least, ("all", None): few}, least)
+        apart = are_subtractable({("all", "all"): 10 * least, ("all", None): few}, least)
         yield "" if apart else f"the difference between two audiences tells of {few} people"
 
 
-def _usual(terms: ProcessorTerms, now: datetime) -> Handover:
-    return Handover(terms.name, terms.country, True, terms.purposes[0], now.date())
+def _usual(terms: ProcessorTerms, now: datetime) -> ProcessorUse:
+    return ProcessorUse(terms.name, terms.country, True, terms.purposes[0], now.date())
 
 
 def _templates(policy: Policy, templates: TemplateLibrary) -> Iterator[Template]:
@@ -153,7 +159,7 @@ def _event(template: Template, to: dict[str, Any]) -> dict[str, Any]:
 
 def _is_admitted(said: dict[str, Any], policy: Policy, templates: TemplateLibrary) -> bool:
     try:
-        admit(validate_event(said), {policy.brand: policy}, templates)
+        check_event(validate_event(said), {policy.brand: policy}, templates)
     except EventRefused:
         return False
     return True

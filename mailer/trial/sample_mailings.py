@@ -47,7 +47,7 @@ def mails_of(policy: Policy, templates: TemplateLibrary, now: datetime) -> tuple
         now: an aware datetime, by which partners are chosen.
     """
     found: list[Mail] = []
-    of_brand = [templates.get(policy.brand, name) for name in templates.names(policy.brand)]
+    of_brand = [templates.get_template(policy.brand, name) for name in templates.template_names(policy.brand)]
     for name, category in policy.categories.items():
         made: list[Template | None] = [one for one in of_brand if one is not None and one.category == name]
         for template in made or [None]:
@@ -69,7 +69,7 @@ def _variants(
         yield Mail(f"{name} without an inviter", replace(plain, inviter=None), template, False)
         yield Mail(f"{name} of an inviter who was stopped", replace(plain, inviter_paused=True), template, False)
     if category.partners:
-        partner = next((one.id for one in policy.partners if one.on(now.date())), None)
+        partner = next((one.id for one in policy.partners if one.holds_on(now.date())), None)
         yield Mail(f"{name} of no partner", plain, template, False)
         if partner is None:
             return
@@ -79,7 +79,7 @@ def _variants(
         yield Mail(f"{name} about {PRODUCT}", replace(plain, product=PRODUCT), template)
     if category.name == "account":
         yield Mail(f"{name} as an answer", replace(plain, answers=True), template)
-    if category.optional and not category.invites and not category.partners:
+    if category.is_optional and not category.invites and not category.partners:
         yield Mail(f"{name} about {TOPIC}", replace(plain, topic=TOPIC), template)
     yield Mail(f"{name} for {STRANGER}", replace(plain, partner=STRANGER), template, False)
     yield Mail(f"{name} for {NO_PURPOSE}", replace(plain, purpose=NO_PURPOSE), template, False)

@@ -10,10 +10,10 @@ from mailer.policy.category import CATEGORIES
 from mailer.policy.deciding import decide
 from mailer.policy.decision import Send
 from mailer.policy.policy_file import Policy
-from mailer.ports.deliveries import Row
+from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
 from mailer.rendering.mailing import MailingRenderer
-from mailer.rendering.signed_links import ClickToken, Links, OpenToken
+from mailer.rendering.signed_links import ClickToken, OpenToken, SignedLinks
 from mailer.rendering.template_library import Template
 from mailer.trial.case_facts import case_of
 from mailer.trial.parsed_messages import Letter, Seen, opened, see
@@ -42,7 +42,7 @@ def letters_of(mail: Mail, policy: Policy, now: datetime) -> Iterator[Letter]:
     """
     if mail.template is None or not mail.usual:
         return
-    links = Links("https://mail.example", ["the key of a trial"])
+    links = SignedLinks("https://mail.example", ["the key of a trial"])
     press = _press(mail, mail.template, policy, links, now)
     bare = _press(mail, mail.template, _without_footer(policy), links, now)
     for person in readers_of(policy, mail.template):
@@ -74,7 +74,7 @@ def readers_of(policy: Policy, template: Template) -> Iterator[Person]:
             yield with_traits(member, trait)
 
 
-def _press(mail: Mail, template: Template, policy: Policy, links: Links, now: datetime) -> MailingRenderer:
+def _press(mail: Mail, template: Template, policy: Policy, links: SignedLinks, now: datetime) -> MailingRenderer:
     mailing = mail.mailing
     if mailing.id is None:
         raise AssertionError("each made-up mailing has an id")
@@ -102,11 +102,11 @@ def _press(mail: Mail, template: Template, policy: Policy, links: Links, now: da
     return MailingRenderer(facts, policy, template, links, {})
 
 
-def _row(mail: Mail, template: Template, person: Person) -> Row:
+def _row(mail: Mail, template: Template, person: Person) -> DeliveryRow:
     if mail.mailing.id is None:
         raise AssertionError("each made-up mailing has an id")
     context = {"profile": dict(template.profile)} if template.profile else {}
-    return Row(mail.mailing.id, 1, 1, person.standing, person.name, person.locale, context)
+    return DeliveryRow(mail.mailing.id, 1, 1, person.standing, person.name, person.locale, context)
 
 
 def _without_footer(policy: Policy) -> Policy:
@@ -115,7 +115,7 @@ def _without_footer(policy: Policy) -> Policy:
     def bare(one: Policy) -> Policy:
         return one.model_copy(update={"switches": one.switches.model_copy(update={"service_footer": "none"})})
 
-    return bare(policy).after({one.version: bare(one) for one in policy.versions[1:]})
+    return bare(policy).with_earlier_versions({one.version: bare(one) for one in policy.all_versions[1:]})
 
 
 def _words(value: Any) -> Iterator[str]:
@@ -132,7 +132,7 @@ def _words(value: Any) -> Iterator[str]:
             pass
 
 
-def _counted(links: Links, seen: Seen) -> Iterator[OpenToken | ClickToken]:
+def _counted(links: SignedLinks, seen: Seen) -> Iterator[OpenToken | ClickToken]:
     for url in (*seen.images, *seen.links):
         path = urlsplit(url).path
         found = links.read_open(path[3:]) if path.startswith("/o/") else None

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from mailer.policy.consent_terms import days_of_all
+from mailer.policy.consent_terms import write_consent_days
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import (
     EVERY_PRODUCT,
@@ -16,10 +16,10 @@ from mailer.policy.standing import (
     SHARING,
     TRACKING,
     Standing,
-    ended,
+    ended_product,
     partner_scope,
     purpose_scope,
-    scope,
+    scope_of,
 )
 
 ADDRESS = "sam@reader.example"
@@ -108,7 +108,7 @@ def _lattice(policy: Policy) -> Iterator[tuple[Person, list[Trait]]]:
 def bases(policy: Policy) -> tuple[Person, Person]:
     """Two people, one who asked for nothing and one for everything; both signed up at home and refuse nothing."""
     plain = Standing(1, 1, ADDRESS, source="sign-up", collected_under=policy.version, country=HOME)
-    optional = [name for name, category in policy.categories.items() if category.optional]
+    optional = [name for name, category in policy.categories.items() if category.is_optional]
     asked = frozenset([*optional, *(partner_scope(partner.id) for partner in policy.partners)])
     nothing = Person(plain, ("asked for nothing",))
     return nothing, Person(_proven(replace(plain, consents=asked)), ("asked for all optional mail",))
@@ -127,7 +127,7 @@ def with_traits(base: Person, *traits: Trait) -> Person:
 
 def _proven(standing: Standing) -> Standing:
     """The same person, whose consents are confirmed and new."""
-    return replace(standing, consent_days=days_of_all(standing.consents, date.max, date.max))
+    return replace(standing, consent_days=write_consent_days(standing.consents, date.max, date.max))
 
 
 def _trait(says: str, **changes: Any) -> Trait:
@@ -140,7 +140,7 @@ def traits_of(policy: Policy) -> Iterator[Trait]:
     yield from _refusals(policy)
     yield from _states()
     for name, category in policy.categories.items():
-        if category.optional:
+        if category.is_optional:
             yield _trait(f"has an address that another system calls dead for {name}", dead_in=(name,))
     yield has_had_many(policy)
 
@@ -157,7 +157,7 @@ def _origins(policy: Policy) -> Iterator[Trait]:
     for country in dict.fromkeys((*countries, "US\nDE", *policy.jurisdictions)):
         yield _trait("", country=country)
     yield _trait("reads American English", country=None, locale="en-US")
-    for version in policy.versions[1:]:
+    for version in policy.all_versions[1:]:
         yield _trait("", collected_under=version.version)
         yield _trait("", collected_under=f"{version.version}\n{policy.version}")
         yield _trait("", collected_under=f"{version.version}\n\t{policy.version}")
@@ -173,9 +173,9 @@ def _refusals(policy: Policy) -> Iterator[Trait]:
     """Opt-outs of every scope, and objections."""
     yield _trait("opted out of all optional mail", opted_out=frozenset({EVERYTHING_OPTIONAL}))
     for name, category in policy.categories.items():
-        if category.optional:
+        if category.is_optional:
             yield _trait(f"opted out of {name}", opted_out=frozenset({name}))
-            yield _trait(f"opted out of {name} about {TOPIC}", opted_out=frozenset({scope(name, TOPIC)}))
+            yield _trait(f"opted out of {name} about {TOPIC}", opted_out=frozenset({scope_of(name, TOPIC)}))
     for purpose in policy.purposes:
         yield _trait(f"refused the purpose {purpose}", opted_out=frozenset({purpose_scope(purpose)}))
     for partner in policy.partners:
@@ -187,10 +187,12 @@ def _refusals(policy: Policy) -> Iterator[Trait]:
 def _askings(policy: Policy) -> Iterator[Trait]:
     """Consents that are not to everything."""
     for name, category in policy.categories.items():
-        if category.optional:
+        if category.is_optional:
             yield _trait(f"asked for {name} only", consents=frozenset({name}))
-            yield _trait(f"asked for {name} about {OTHER_TOPIC} only", consents=frozenset({scope(name, OTHER_TOPIC)}))
-            yield _trait(f"asked for {name} about {TOPIC} only", consents=frozenset({scope(name, TOPIC)}))
+            yield _trait(
+                f"asked for {name} about {OTHER_TOPIC} only", consents=frozenset({scope_of(name, OTHER_TOPIC)})
+            )
+            yield _trait(f"asked for {name} about {TOPIC} only", consents=frozenset({scope_of(name, TOPIC)}))
     for partner in policy.partners:
         yield _trait(f"asked for {partner.name}'s offers only", consents=frozenset({partner_scope(partner.id)}))
     yield _trait(f"asked for {STRANGER}'s offers only", consents=frozenset({partner_scope(STRANGER)}))
@@ -202,7 +204,7 @@ def _states() -> Iterator[Trait]:
     yield _trait("pays for every product", products=frozenset({EVERY_PRODUCT}))
     yield _trait(f"pays for {PRODUCT} only", products=frozenset({PRODUCT}))
     yield _trait("pays for another product only", products=frozenset({"another-product"}))
-    yield _trait(f"pays for all but {PRODUCT}", products=frozenset({EVERY_PRODUCT, ended(PRODUCT)}))
+    yield _trait(f"pays for all but {PRODUCT}", products=frozenset({EVERY_PRODUCT, ended_product(PRODUCT)}))
     yield _trait("closed the account", deactivated=True)
     yield _trait("is erased", erased=True, address=None)
     yield _trait("was erased before", erased_before=True)

@@ -15,8 +15,16 @@ from mailer.accounts import account_schema
 from mailer.event_digests import IdTaken
 from mailer.events import EventRefused, MessageEvent
 from mailer.input_types import Id, Slug, stated
-from mailer.policy.publisher_rights import Publisher, Read, ToPublish, ToRead, Wish, may, refusal
-from mailer.ports.broker import Header, Message
+from mailer.policy.publisher_rights import (
+    Publisher,
+    PublishRight,
+    ReadDataRight,
+    ReadRight,
+    Wish,
+    has_right,
+    right_refusal,
+)
+from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.mailings import MailingStatus
 from mailer.web.site import Site, TheSite
 
@@ -97,7 +105,7 @@ _bearer = HTTPBearer(auto_error=False, scheme_name="API key", description="The k
 async def _client(
     site: TheSite, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Publisher:
-    client = await site.publishers.of_key(credentials.credentials) if credentials else None
+    client = await site.publishers.find_by_key(credentials.credentials) if credentials else None
     if client is None:
         raise HTTPException(
             401, "send a key that is good, as Authorization: Bearer KEY", {"www-authenticate": "Bearer"}
@@ -138,16 +146,16 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
     policy = site.policies.get(event.brand)
     if policy is None or event.category not in policy.categories:
         site.admit(event)  # says which there are
-    allow(client, ToPublish(event.brand, event.category, event.template))
-    known = await site.mailings.find(event.brand, event.id)
+    allow(client, PublishRight(event.brand, event.category, event.template))
+    known = await site.mailings.find_mailing(event.brand, event.id)
     if known is not None:
-        if fields := await site.mailings.differing(event):
+        if fields := await site.mailings.differing_fields(event):
             raise IdTaken(fields)
-        readable = may(client, ToRead(event.brand, Read.STATUS))
+        readable = has_right(client, ReadDataRight(event.brand, ReadRight.STATUS))
         return _json(_status(site, known) if readable else _taken(site, event), 200)
     site.admit(event)
-    message = Message(body, event.routing_key, event.id, {Header.PUBLISHER: str(client.identity)})
-    await site.outbox.park("mailer.events", [message])
+    message = BrokerMessage(body, event.routing_key, event.id, {HeaderName.PUBLISHER: str(client.identity)})
+    await site.outbox.add_messages("mailer.events", [message])
     return _json(_taken(site, event), 202)
 
 
@@ -159,8 +167,8 @@ async def publish(request: Request, site: TheSite, client: TheClient) -> Respons
 )
 async def status(brand: Slug, event_id: Id, site: TheSite, client: TheClient) -> Response:
     """The state of the event's mailing, and its deliveries by state and reason."""
-    allow(client, ToRead(brand, Read.STATUS))
-    known = await site.mailings.find(brand, event_id)
+    allow(client, ReadDataRight(brand, ReadRight.STATUS))
+    known = await site.mailings.find_mailing(brand, event_id)
     if known is None:
         raise HTTPException(
             404,
@@ -190,7 +198,7 @@ def event_schemas() -> dict[str, Any]:
 
 def allow(client: Publisher, wish: Wish) -> None:
     """Refuses a key whose holder may not do something."""
-    if problem := refusal(client.identity, client, wish):
+    if problem := right_refusal(client.identity, client, wish):
         raise HTTPException(403, problem)
 
 

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from mailer.actions import opt_out
-from mailer.actions.confirmations import answer
+from mailer.actions import record_opt_out
+from mailer.actions.confirmations import apply_confirmation
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import can_be_asked, can_be_left
 from mailer.policy.standing import Standing
-from mailer.ports.pending_requests import Act, Wish
+from mailer.ports.pending_requests import PendingRequest, RequestedAct
 from mailer.rendering.signed_links import ConfirmToken
 from mailer.web.form_posts import METHODS, acts, form_of, is_current
 from mailer.web.languages import Language
@@ -30,7 +30,7 @@ async def confirming(request: Request, token: str, site: TheSite) -> Response:
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:
         return problem_page(request, Problem.BAD_LINK, 400)
-    standing = await site.standings.get(link.brand, link.recipient_id)
+    standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if standing is None or standing.erased:
         return problem_page(request, Problem.GONE, 410)
     wishes = await _wishes(site, policy, link)
@@ -41,11 +41,13 @@ async def confirming(request: Request, token: str, site: TheSite) -> Response:
     if acts(request.method):
         form = await form_of(request)
         for scope in [scope for scope in form.get("stop", []) if can_be_left(policy, scope)]:
-            await opt_out(site.standings, policy, standing.recipient_id, scope, "page")
-        pressed = [wish.what for wish in wishes if wish.what in form.get("wish", []) and wish.what != Act.SHOWN]
-        refused = {what for what in pressed if not await answer(site.answers, policy, link, what, token)}
+            await record_opt_out(site.standings, policy, standing.recipient_id, scope, "page")
+        pressed = [
+            wish.what for wish in wishes if wish.what in form.get("wish", []) and wish.what != RequestedAct.SHOWN
+        ]
+        refused = {what for what in pressed if not await apply_confirmation(site.answers, policy, link, what, token)}
         wishes = await _wishes(site, policy, link)
-        standing = await site.standings.get(link.brand, link.recipient_id) or standing
+        standing = await site.standings.get_standing(link.brand, link.recipient_id) or standing
         late = any(wish.what in refused and not _holds(standing, wish) for wish in wishes)
     language = language_of(request, policy)
     return brand_page(
@@ -54,22 +56,24 @@ async def confirming(request: Request, token: str, site: TheSite) -> Response:
         "confirm.html.j2",
         standing.address,
         late=late,
-        waiting=_choices(policy, [wish for wish in wishes if wish.is_waiting and wish.what != Act.SHOWN], language),
+        waiting=_choices(
+            policy, [wish for wish in wishes if wish.is_waiting and wish.what != RequestedAct.SHOWN], language
+        ),
         confirmed=[] if late else _choices(policy, [wish for wish in wishes if _holds(standing, wish)], language),
         gets=[] if standing.objected else [choice for choice in _flat(policy, standing, language) if choice.on],
     )
 
 
-async def _wishes(site: Site, policy: Policy, link: ConfirmToken) -> list[Wish]:
+async def _wishes(site: Site, policy: Policy, link: ConfirmToken) -> list[PendingRequest]:
     """Returns what waits for this link's answer or had it, as far as the brand still has it."""
-    found = await site.wishes.of(link.brand, link.recipient_id, link.confirmation)
-    return [wish for wish in found if wish.what in set(Act) or can_be_asked(policy, wish.what)]
+    found = await site.wishes.requests_of_confirmation(link.brand, link.recipient_id, link.confirmation)
+    return [wish for wish in found if wish.what in set(RequestedAct) or can_be_asked(policy, wish.what)]
 
 
-def _holds(standing: Standing, wish: Wish) -> bool:
+def _holds(standing: Standing, wish: PendingRequest) -> bool:
     """Tells whether what was confirmed is so still: a consent's mail may have been left since."""
     category, _, topic = wish.what.partition("/")
-    is_left = wish.what not in set(Act) and standing.left(category, topic or None)
+    is_left = wish.what not in set(RequestedAct) and standing.has_left(category, topic or None)
     return wish.answered and not wish.void and not is_left
 
 
@@ -79,5 +83,5 @@ def _flat(policy: Policy, standing: Standing, language: Language) -> Iterator[Ch
         yield from choice.topics
 
 
-def _choices(policy: Policy, wishes: Sequence[Wish], language: Language) -> list[Choice]:
+def _choices(policy: Policy, wishes: Sequence[PendingRequest], language: Language) -> list[Choice]:
     return [Choice(wish.what, *titled(policy, wish.what, language)) for wish in wishes]

@@ -43,5 +43,5 @@ _PAGES.filters |= {"moment": _moment, "said": _said, "columns": _columns}
 
 
 def archive_page(archive: Mapping[str, Any]) -> str:
-    """HTML of what `actions.rights.export` gives."""
+    """HTML of what `actions.rights.export_data` gives."""
     return _PAGES.get_template("archive.html.j2").render(archive=archive)

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from mailer.policy.category import CATEGORIES
-from mailer.ports.captured_mail import CapturedMail, Inbox
+from mailer.ports.captured_mail import CapturedMail, CapturedMails
 from mailer.web.middleware import SecurityHeaders
 from mailer.web.pages import inbox_page
 
@@ -37,7 +37,7 @@ class _Line:
     badge: str | None
 
 
-def create_inbox(inbox: Inbox) -> FastAPI:
+def create_inbox(inbox: CapturedMails) -> FastAPI:
     """The application over captured mail."""
     app = FastAPI(
         openapi_url=None,
@@ -50,12 +50,12 @@ def create_inbox(inbox: Inbox) -> FastAPI:
     return app
 
 
-async def _inbox(request: Request) -> Inbox:
-    inbox: Inbox = request.app.state.inbox
+async def _inbox(request: Request) -> CapturedMails:
+    inbox: CapturedMails = request.app.state.inbox
     return inbox
 
 
-TheInbox = Annotated[Inbox, Depends(_inbox)]
+TheInbox = Annotated[CapturedMails, Depends(_inbox)]
 
 
 async def _mail(id: str, inbox: TheInbox) -> CapturedMail:

@@ -7,12 +7,12 @@ from functools import partial
 
 from mailer.policy import rules
 from mailer.policy.category import Category
-from mailer.policy.deciding import facts_of
+from mailer.policy.deciding import decision_facts
 from mailer.policy.decision import Mailing
 from mailer.policy.policy_file import Policy
-from mailer.policy.scopes import category_of
+from mailer.policy.scopes import category_of_scope
 from mailer.policy.standing import TRACKING, Standing, partner_scope
-from mailer.ports.pending_requests import Act
+from mailer.ports.pending_requests import RequestedAct
 from mailer.web.languages import Language
 from mailer.web.pages import kinds
 
@@ -35,7 +35,7 @@ class Choice:
     """Something to stop or to ask for.
 
     Attributes:
-        what: the scope of a consent or an opt-out, or an `Act`.
+        what: the scope of a consent or an opt-out, or an `StandingChange`.
         on: the person gets it; False where nobody has looked.
         topics: within it, as far as they are known for the person.
     """
@@ -58,7 +58,7 @@ def scopes_offered(policy: Policy, now: datetime) -> list[str]:
     for category in policy.categories.values():
         if category.mandatory:
             continue
-        mail = {switches.partner_mail for switches in policy.every_switches()} if category.partners else set()
+        mail = {switches.partner_mail for switches in policy.all_switches()} if category.partners else set()
         if not category.partners or "allowed" in mail:
             found.append(category.name)
         if "on_request" in mail:
@@ -68,15 +68,15 @@ def scopes_offered(policy: Policy, now: datetime) -> list[str]:
 
 def acts_offered(policy: Policy) -> list[str]:
     """Returns what else can be asked for: the same for everybody."""
-    categories, levels = policy.categories.values(), {switches.tracking for switches in policy.every_switches()}
+    categories, levels = policy.categories.values(), {switches.tracking for switches in policy.all_switches()}
     return [
-        *([Act.MARKETING] if any(category.markets for category in categories) else []),
-        *([Act.PERSONALISED] if any(category.promotes for category in categories) else []),
-        *([Act.COUNTED] if levels != {"off"} else []),
+        *([RequestedAct.MARKETING] if any(category.markets for category in categories) else []),
+        *([RequestedAct.PERSONALISED] if any(category.promotes for category in categories) else []),
+        *([RequestedAct.COUNTED] if levels != {"off"} else []),
         *([TRACKING] if "individual" in levels else []),
-        Act.IN_WRITING,
-        Act.BY_EMAIL,
-        Act.SHOWN,
+        RequestedAct.IN_WRITING,
+        RequestedAct.BY_EMAIL,
+        RequestedAct.SHOWN,
     ]
 
 
@@ -97,7 +97,7 @@ def choices(policy: Policy, standing: Standing, language: Language, now: datetim
 def topics_of(policy: Policy, standing: Standing, category: str | None = None) -> list[str]:
     """The topics, of one category or of all, about which the person has said something."""
     said = sorted(scope for scope in standing.consents | standing.opted_out if "/" in scope)
-    found = [(scope, category_of(policy, scope)) for scope in said]
+    found = [(scope, category_of_scope(policy, scope)) for scope in said]
     return [scope for scope, of in found if of is not None and category in (None, of)]
 
 
@@ -124,13 +124,13 @@ def _choice(
     within = scope.partition("/")[2] or None
     topic, partner = (None, within) if category.partners else (within, None)
     # Whether nothing that is the person's own to say keeps such mail from them.
-    facts = facts_of(Mailing(category, "", topic=topic, partner=partner), standing, policy, now)
+    facts = decision_facts(Mailing(category, "", topic=topic, partner=partner), standing, policy, now)
     on = all(ask(facts) is None for ask in _OWN_WILL if partner or ask is not rules.partner_request)
     return Choice(scope, *titled(policy, scope, language), on)
 
 
 def _partners(policy: Policy, now: datetime) -> list[str]:
-    return [partner_scope(partner.id) for partner in policy.partners if partner.on(now.date())]
+    return [partner_scope(partner.id) for partner in policy.partners if partner.holds_on(now.date())]
 
 
 def _named(slug: str) -> str:

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from mailer.actions import OptOutRefused, opt_out
+from mailer.actions import OptOutRefused, record_opt_out
 from mailer.actions.inviters import pause_inviter
 from mailer.policy.address_sources import Kind
 from mailer.policy.category import CATEGORIES, Category
 from mailer.policy.policy_file import Policy
-from mailer.policy.policy_versions import describe
+from mailer.policy.policy_versions import describe_versions
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL
-from mailer.ports.inviters import Inviters
-from mailer.ports.mail_origins import Origin
+from mailer.ports.inviters import InviterStore
+from mailer.ports.mail_origins import MailOrigin
 from mailer.rendering.signed_links import ReportToken
 from mailer.telemetry import log
 from mailer.web.form_posts import METHODS, acts, form_of, is_current
@@ -52,8 +52,8 @@ async def report(request: Request, token: str, site: TheSite, meters: TheMeters)
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:
         return problem_page(request, Problem.BAD_LINK, 400)
-    origin = await site.origins.of(link.brand, link.recipient_id, link.mailing_id)
-    standing = await site.standings.get(link.brand, link.recipient_id)
+    origin = await site.origins.find_origin(link.brand, link.recipient_id, link.mailing_id)
+    standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if origin is None or standing is None or standing.erased:
         return problem_page(request, Problem.GONE, 410)
     done, current = None, is_current(link.generation, standing)
@@ -75,18 +75,18 @@ _SOURCES: dict[Kind, str] = {
 """The text that says how an address was collected, by the kind of its source."""
 
 
-def explain(policy: Policy, origin: Origin, language: Language) -> Reason:
+def explain(policy: Policy, origin: MailOrigin, language: Language) -> Reason:
     """Why the mail was sent. Nothing of it says to whom."""
     texts, sources, brand = language.texts, language.texts["sources"], language.name(policy.name)
     category = CATEGORIES.get(origin.category or "")
-    kind = policy.vocabulary.kind_of(origin.source)
+    kind = policy.source_vocabulary.strictest_kind(origin.source)
     known = "unknown" if kind is None else _SOURCES.get(kind, "other")
     return Reason(
         kind=_kind(category, policy, language),
         reason=texts[_why(category, origin)].format(brand=brand),
         source=sources[known].format(brand=brand),
         since=language.name(origin.collected_at.date().isoformat()) if origin.collected_at else None,
-        version=describe(origin.policy_version),
+        version=describe_versions(origin.policy_version),
     )
 
 
@@ -98,7 +98,7 @@ def _kind(category: Category | None, policy: Policy, language: Language) -> str 
     return kinds(language, [category.name], policy.name)[0][0]
 
 
-def _why(category: Category | None, origin: Origin) -> str:
+def _why(category: Category | None, origin: MailOrigin) -> str:
     """The name of the text that says it."""
     if category is None:
         return "why_gone"
@@ -110,7 +110,7 @@ def _why(category: Category | None, origin: Origin) -> str:
 
 
 async def _pressed(
-    request: Request, site: Site, meters: Meters, policy: Policy, link: ReportToken, origin: Origin | None
+    request: Request, site: Site, meters: Meters, policy: Policy, link: ReportToken, origin: MailOrigin | None
 ) -> str | None:
     """Does what the button says, and returns its name; None for anything else that was posted.
 
@@ -127,7 +127,7 @@ async def _pressed(
 
 
 @rule("report-link", "paltalk02-07")
-async def stop_inviter(inviters: Inviters, brand: str, inviter: str) -> None:
+async def stop_inviter(inviters: InviterStore, brand: str, inviter: str) -> None:
     """Who reports an invitation stops the member who sent it, without saying who they are."""
     await pause_inviter(inviters, brand, inviter, "report")
 
@@ -135,7 +135,9 @@ async def stop_inviter(inviters: Inviters, brand: str, inviter: str) -> None:
 async def _dispute(site: Site, meters: Meters, policy: Policy, link: ReportToken) -> None:
     """Stops what can be left, no more: whoever reads a forwarded mail may press this button too."""
     try:
-        await opt_out(site.standings, policy, link.recipient_id, EVERYTHING_OPTIONAL, "not-mine", link.mailing_id)
+        await record_opt_out(
+            site.standings, policy, link.recipient_id, EVERYTHING_OPTIONAL, "not-mine", link.mailing_id
+        )
         meters.opt_outs.labels(policy.brand, EVERYTHING_OPTIONAL).inc()
     except OptOutRefused:
         log.info("a disputed account is gone", brand=policy.brand)

@@ -98,7 +98,7 @@ class Leaving:
     @property
     def optional(self) -> list[str]:
         """The brand's optional categories."""
-        return [category.name for category in self.policy.categories.values() if category.optional]
+        return [category.name for category in self.policy.categories.values() if category.is_optional]
 
     @property
     def leaves(self) -> list[str]:

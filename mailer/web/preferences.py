@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from mailer.actions import object_to_marketing, opt_out, withdraw
-from mailer.actions.account_flags import mark
-from mailer.actions.confirmation_requests import ask
+from mailer.actions import object_to_marketing, record_opt_out, withdraw_consent
+from mailer.actions.account_flags import set_account_flag
+from mailer.actions.confirmation_requests import ask_for_confirmation
 from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import can_be_asked
 from mailer.policy.standing import EVERYTHING_OPTIONAL, TRACKING, Standing
 from mailer.ports.consents import Consent
-from mailer.ports.pending_requests import Act, Wish
-from mailer.ports.standings import Flag
+from mailer.ports.pending_requests import PendingRequest, RequestedAct
+from mailer.ports.standings import StandingFlag
 from mailer.web.form_posts import METHODS, Form, acts, form_of, is_current
 from mailer.web.languages import Language
 from mailer.web.mail_choices import Choice, acts_offered, scopes_offered, titled, topics_of
@@ -28,7 +28,7 @@ from mailer.web.site import Site, TheSite
 
 router = APIRouter(include_in_schema=False)
 
-_REFUSALS = {"personalisation": Flag.PERSONALISATION_REFUSED, "tracking": Flag.TRACKING_REFUSED}
+_REFUSALS = {"personalisation": StandingFlag.PERSONALISATION_REFUSED, "tracking": StandingFlag.TRACKING_REFUSED}
 """The page's own names of what is refused by a flag."""
 
 
@@ -39,7 +39,7 @@ async def preferences(request: Request, token: str, site: TheSite) -> Response:
     policy = site.policies.get(link.brand) if link else None
     if link is None or policy is None:
         return problem_page(request, Problem.BAD_LINK, 400)
-    standing = await site.standings.get(link.brand, link.recipient_id)
+    standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if standing is None or standing.erased:
         return problem_page(request, Problem.GONE, 410)
     language, current = language_of(request, policy), is_current(link.generation, standing)
@@ -72,7 +72,7 @@ async def _stop(site: Site, policy: Policy, standing: Standing, form: Form) -> b
     if "all" in form:
         left = [EVERYTHING_OPTIONAL]
     for scope in left:
-        await opt_out(site.standings, policy, standing.recipient_id, scope, "page")
+        await record_opt_out(site.standings, policy, standing.recipient_id, scope, "page")
     return bool(left)
 
 
@@ -80,12 +80,12 @@ async def _refuse(site: Site, policy: Policy, standing: Standing, form: Form) ->
     """Does at once what reduces more than an opt-out does; whether there was anything."""
     refused = form.get("refuse", [])
     for flag in [flag for name, flag in _REFUSALS.items() if name in refused]:
-        await mark(site.standings, policy.brand, standing.recipient_id, flag, True, "page")
+        await set_account_flag(site.standings, policy.brand, standing.recipient_id, flag, True, "page")
     if "marketing" in refused:
         await object_to_marketing(site.suppressions, policy, standing.recipient_id, "page", "recipient")
     if not {"tracking", "individual"}.isdisjoint(refused):
         said = Consent(TRACKING, False, "page", policy.version, None, "recipient", datetime.now(UTC))
-        await withdraw(site.consents, policy, standing.recipient_id, said)
+        await withdraw_consent(site.consents, policy, standing.recipient_id, said)
     return bool(refused)
 
 
@@ -107,15 +107,15 @@ async def ask_for(site: Site, policy: Policy, recipient_id: int, wanted: Iterabl
     """
     now = datetime.now(UTC)
     wishes = [
-        Wish(choice.what, policy.version, f"{choice.title}: {choice.description}", now)
+        PendingRequest(choice.what, policy.version, f"{choice.title}: {choice.description}", now)
         for choice in _choices(policy, wanted, language)
     ]
     evidence = [
         Consent(wish.what, True, "page", wish.version, wish.words, "link", now)
         for wish in wishes
-        if wish.what not in set(Act) and can_be_asked(policy, wish.what)
+        if wish.what not in set(RequestedAct) and can_be_asked(policy, wish.what)
     ]
-    await ask(site.confirmations, policy, recipient_id, wishes, evidence)
+    await ask_for_confirmation(site.confirmations, policy, recipient_id, wishes, evidence)
 
 
 def _choices(policy: Policy, names: Iterable[str], language: Language) -> list[Choice]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from fastapi import Request
 
-from mailer.actions import opt_out
+from mailer.actions import record_opt_out
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import SHARING
@@ -28,6 +28,6 @@ async def heed_signal(request: Request, site: Site, policy: Policy, recipient_id
     """
     if not acts(request.method) or not has_signal(request.headers):
         return
-    standing = await site.standings.get(policy.brand, recipient_id)
+    standing = await site.standings.get_standing(policy.brand, recipient_id)
     if standing is not None and SHARING not in standing.opted_out:
-        await opt_out(site.standings, policy, recipient_id, SHARING, SIGNAL)
+        await record_opt_out(site.standings, policy, recipient_id, SHARING, SIGNAL)

@@ -7,25 +7,25 @@ from typing import Annotated
 from fastapi import Depends, Request
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from mailer.actions.account_events import Desks
-from mailer.actions.confirmation_requests import Confirmations
-from mailer.actions.confirmations import Answers
+from mailer.actions.account_events import AccountStoresOpener
+from mailer.actions.confirmation_requests import ConfirmationParts
+from mailer.actions.confirmations import ConfirmationStores
 from mailer.event_reader import EventReader
 from mailer.events import MessageEvent
 from mailer.policy.policy_file import Policy
 from mailer.ports.consents import Consents
-from mailer.ports.inviters import Inviters
-from mailer.ports.mail_origins import Origins
-from mailer.ports.mailings import Mailings
-from mailer.ports.open_counts import Opens
+from mailer.ports.inviters import InviterStore
+from mailer.ports.mail_origins import MailOrigins
+from mailer.ports.mailings import MailingStore
+from mailer.ports.open_counts import OpenCounts
 from mailer.ports.outbox import Outbox
-from mailer.ports.pending_requests import Wishes
-from mailer.ports.publishers import Publishers
-from mailer.ports.reports import Reports
-from mailer.ports.rights import Rights
-from mailer.ports.standings import Standings
-from mailer.ports.suppressions import Suppressions
-from mailer.rendering.signed_links import Links
+from mailer.ports.pending_requests import PendingRequests
+from mailer.ports.publishers import PublisherStore
+from mailer.ports.reports import ReportStore
+from mailer.ports.rights import RightsStore
+from mailer.ports.standings import StandingStore
+from mailer.ports.suppressions import SuppressionStore
+from mailer.rendering.signed_links import SignedLinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,34 +41,34 @@ class Site:
     """
 
     public_url: str
-    links: Links
+    links: SignedLinks
     policies: Mapping[str, Policy]
-    standings: Standings
+    standings: StandingStore
     consents: Consents
-    suppressions: Suppressions
-    wishes: Wishes
-    inviters: Inviters
-    origins: Origins
-    opens: Opens
-    mailings: Mailings
-    reports: Reports
-    rights: Rights
-    desks: Desks
+    suppressions: SuppressionStore
+    wishes: PendingRequests
+    inviters: InviterStore
+    origins: MailOrigins
+    opens: OpenCounts
+    mailings: MailingStore
+    reports: ReportStore
+    rights: RightsStore
+    desks: AccountStoresOpener
     outbox: Outbox
-    publishers: Publishers
+    publishers: PublisherStore
     admit: Callable[[MessageEvent], object]
     registry: CollectorRegistry
     reader: EventReader = field(default_factory=EventReader)
 
     @property
-    def confirmations(self) -> Confirmations:
+    def confirmations(self) -> ConfirmationParts:
         """Tells how a person is asked to confirm."""
-        return Confirmations(self.links, self.wishes)
+        return ConfirmationParts(self.links, self.wishes)
 
     @property
-    def answers(self) -> Answers:
+    def answers(self) -> ConfirmationStores:
         """Returns what a confirmation may change."""
-        return Answers(self.wishes, self.consents, self.standings, self.suppressions)
+        return ConfirmationStores(self.wishes, self.consents, self.standings, self.suppressions)
 
 
 class Meters:

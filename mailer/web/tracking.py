@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from mailer.policy.rule_registry import rule
 from mailer.policy.switches import Tracking
 from mailer.policy.tracking import tracking_level
-from mailer.ports.open_counts import Opens, Trace
+from mailer.ports.open_counts import FetchTrace, OpenCounts
 from mailer.rendering.signed_links import ClickToken, OpenToken
 from mailer.telemetry import log
 from mailer.web.form_posts import is_current
@@ -53,23 +53,23 @@ async def click(request: Request, token: str, site: TheSite) -> Response:
         return problem_page(request, Problem.BAD_LINK, 400)
     if request.method == "GET":
         link = countable(found.url)
-        await _count(site, found, request.headers, lambda trace: site.opens.clicked(trace, link))
+        await _count(site, found, request.headers, lambda trace: site.opens.add_click(trace, link))
     return RedirectResponse(found.url, 302)
 
 
-async def keep_counts(opens: Opens, meters: Meters, stop: asyncio.Event) -> None:
+async def keep_counts(opens: OpenCounts, meters: Meters, stop: asyncio.Event) -> None:
     """Writes what was counted after each hour, until told to stop; then leaves the rest to the next process.
 
     The metrics rise with what is written, not with each fetch: they would tell its time.
     """
-    wait = opens.seconds_left()
+    wait = opens.seconds_to_next_hour()
     while not stop.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), wait)
             break
         try:
-            written = await opens.write()
-            wait = opens.seconds_left()
+            written = await opens.write_finished_hours()
+            wait = opens.seconds_to_next_hour()
         except Exception as error:
             log.error("opens and clicks were not written; they are kept", error=type(error).__name__)
             wait = _AGAIN_SECONDS
@@ -79,19 +79,19 @@ async def keep_counts(opens: Opens, meters: Meters, stop: asyncio.Event) -> None
                 meter.labels("machine" if machine else "person").inc(n)
     try:
         async with asyncio.timeout(_PARK_SECONDS):
-            await opens.park()
+            await opens.park_counts()
     except Exception as error:
         log.error("opens and clicks of the last hour are lost", error=type(error).__name__)
 
 
 async def _count(
-    site: Site, token: OpenToken | ClickToken, headers: Mapping[str, str], count: Callable[[Trace], object]
+    site: Site, token: OpenToken | ClickToken, headers: Mapping[str, str], count: Callable[[FetchTrace], object]
 ) -> None:
     """Counts what a request may tell. That something cannot be counted is no reason to keep a reader waiting."""
     try:
         if token.recipient_id is None:
             machine = is_machine(headers)
-            count(Trace(token.mailing_id, machine, None if machine or do_not_track(headers) else token.nonce))
+            count(FetchTrace(token.mailing_id, machine, None if machine or do_not_track(headers) else token.nonce))
             return
         async with asyncio.timeout(_COUNT_SECONDS):
             trace = await _trace(site, token, token.recipient_id, headers)
@@ -103,26 +103,26 @@ async def _count(
 
 async def _trace(
     site: Site, token: OpenToken | ClickToken, recipient_id: int, headers: Mapping[str, str]
-) -> Trace | None:
+) -> FetchTrace | None:
     """Returns what may be kept of a link that names somebody; None if they are not known any more.
 
     A mailbox that is not theirs any more says nothing of them.
     """
     machine = is_machine(headers)
-    reader = await site.opens.reader(token.mailing_id, recipient_id)
+    reader = await site.opens.find_link_holder(token.mailing_id, recipient_id)
     policy = site.policies.get(reader.brand) if reader else None
     if reader is None or policy is None:
         return None
     switches = policy.switches_for(reader.standing.collected_under, reader.standing.country)
     nobodys = machine or do_not_track(headers) or not is_current(token.generation, reader.standing)
     whose = None if nobodys else opener(recipient_id, tracking_level(switches, reader.standing))
-    return Trace(token.mailing_id, machine, recipient_id=whose)
+    return FetchTrace(token.mailing_id, machine, recipient_id=whose)
 
 
 @rule("opens-counted", "paltalk06-19")
-def opened(opens: Opens, trace: Trace) -> None:
+def opened(opens: OpenCounts, trace: FetchTrace) -> None:
     """Which mailings are opened is known: each fetch of a pixel counts for its mailing."""
-    opens.opened(trace)
+    opens.add_open(trace)
 
 
 @rule("nobodys-opens", "paltalk06-18; invariant 6; the floor", idle=lambda recipient_id, level: recipient_id)

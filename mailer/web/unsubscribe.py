@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from mailer.actions import OptOutRefused, opt_out
-from mailer.actions.confirmation_requests import NobodyToAsk
-from mailer.actions.opt_out import scope_left, undo_press
+from mailer.actions import OptOutRefused, record_opt_out
+from mailer.actions.confirmation_requests import RecipientUnknown
+from mailer.actions.opt_out import scope_of_link, undo_opt_out
 from mailer.policy.category import CATEGORIES
-from mailer.policy.expected_mail import has_mandatory_announcements, optional_mail
+from mailer.policy.expected_mail import gets_announcements, optional_mail
 from mailer.policy.policy_file import Policy
 from mailer.policy.rule_registry import rule
 from mailer.policy.standing import EVERYTHING_OPTIONAL, Standing
-from mailer.ports.pending_requests import Act
-from mailer.ports.standings import OptedOut
-from mailer.rendering.signed_links import Links, UndoToken, UnsubscribeToken
+from mailer.ports.pending_requests import RequestedAct
+from mailer.ports.standings import OptOutResult
+from mailer.rendering.signed_links import SignedLinks, UndoToken, UnsubscribeToken
 from mailer.telemetry import log
 from mailer.web.form_posts import METHODS, Form, acts, form_of, is_current
 from mailer.web.pages import Leaving, Problem, Step, brand_page, language_of, leaving_page, problem_page
@@ -51,7 +51,7 @@ async def leave(request: Request, token: str, site: TheSite, meters: TheMeters) 
 
 
 @rule("plain-opt-out", "peerstream-08; the floor", idle=lambda links, policies, token: None)
-def leaver(links: Links, policies: Mapping[str, Policy], token: str) -> tuple[UnsubscribeToken, Policy] | None:
+def leaver(links: SignedLinks, policies: Mapping[str, Policy], token: str) -> tuple[UnsubscribeToken, Policy] | None:
     """A link of ours is all that an opt-out needs: no login, no identity, nothing about whoever holds it.
 
     None for what is not ours, or of a brand that is gone.
@@ -63,24 +63,24 @@ def leaver(links: Links, policies: Mapping[str, Policy], token: str) -> tuple[Un
 
 async def _leaving(site: Site, policy: Policy, link: UnsubscribeToken) -> Leaving:
     """The page as a look at it shows it; to who holds a link to another address, as if nothing had been left."""
-    standing = await site.standings.get(link.brand, link.recipient_id)
-    scope, footer = scope_left(policy, link.category), _footer(policy, standing)
+    standing = await site.standings.get_standing(link.brand, link.recipient_id)
+    scope, footer = scope_of_link(policy, link.category), _footer(policy, standing)
     if standing is None or not is_current(link.generation, standing):
         return Leaving(policy, Step.ASK, scope, frozenset(), footer, announced=_announced(policy))
     gone = not standing.opted_out.isdisjoint({scope, EVERYTHING_OPTIONAL})
     now = datetime.now(UTC)
     step, gets = Step.LEFT if gone else Step.ASK, optional_mail(policy, standing, now)
-    announced = _announced(policy, standing) if has_mandatory_announcements(policy, standing, now) else None
+    announced = _announced(policy, standing) if gets_announcements(policy, standing, now) else None
     return Leaving(policy, step, scope, standing.opted_out, footer, standing.address, gets=gets, announced=announced)
 
 
 async def _leave(site: Site, meters: Meters, link: UnsubscribeToken, leaving: Leaving, form: Form) -> Leaving:
     """Opts out: for the page's button, and for one-click, whatever its body (RFC 8058 3.2)."""
     pressed = form.get("scope")
-    scope, done = EVERYTHING_OPTIONAL if pressed == ["all"] else leaving.scope, OptedOut()
+    scope, done = EVERYTHING_OPTIONAL if pressed == ["all"] else leaving.scope, OptOutResult()
     try:
         source = "page" if pressed else "one-click"
-        done = await opt_out(site.standings, leaving.policy, link.recipient_id, scope, source, link.mailing_id)
+        done = await record_opt_out(site.standings, leaving.policy, link.recipient_id, scope, source, link.mailing_id)
         meters.opt_outs.labels(link.brand, scope).inc()
     except OptOutRefused:
         # Nobody is there any more, which is nobody's business: the answer is the same.
@@ -89,11 +89,11 @@ async def _leave(site: Site, meters: Meters, link: UnsubscribeToken, leaving: Le
     return replace(leaving, step=Step.DONE, scope=scope, opted_out=leaving.opted_out | {scope}, undo=undo)
 
 
-def _undoing(links: Links, link: UnsubscribeToken, done: OptedOut) -> str | None:
+def _undoing(links: SignedLinks, link: UnsubscribeToken, done: OptOutResult) -> str | None:
     """The value that undoes a press, once and for some minutes; none where the press has changed nothing."""
     if done.suppression is None or done.at is None:
         return None
-    return links.undo_value(UndoToken(link.brand, link.recipient_id, done.suppression, done.at))
+    return links.undo_token(UndoToken(link.brand, link.recipient_id, done.suppression, done.at))
 
 
 async def _undo(site: Site, link: UnsubscribeToken, leaving: Leaving, value: str) -> Leaving:
@@ -101,7 +101,7 @@ async def _undo(site: Site, link: UnsubscribeToken, leaving: Leaving, value: str
     press = site.links.read_undo(value)
     if press is None or (press.brand, press.recipient_id) != (link.brand, link.recipient_id):
         return replace(leaving, step=Step.LATE)
-    undone = await undo_press(site.suppressions, press, datetime.now(UTC))
+    undone = await undo_opt_out(site.suppressions, press, datetime.now(UTC))
     return replace(leaving, step=Step.UNDONE if undone else Step.LATE)
 
 
@@ -113,14 +113,14 @@ def _closes(link: UnsubscribeToken) -> bool:
 
 async def _close(request: Request, site: Site, policy: Policy, link: UnsubscribeToken) -> Response:
     """Asks by mail whether the account is to be closed, for the page's own button only: service mail is forwarded."""
-    standing = await site.standings.get(link.brand, link.recipient_id)
+    standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if standing is None or not is_current(link.generation, standing):
         return problem_page(request, Problem.STALE, 410)
     asked = acts(request.method) and "close" in await form_of(request)
     if asked:
         try:
-            await ask_for(site, policy, link.recipient_id, [Act.CLOSED], language_of(request, policy))
-        except NobodyToAsk:
+            await ask_for(site, policy, link.recipient_id, [RequestedAct.CLOSED], language_of(request, policy))
+        except RecipientUnknown:
             log.info("an account to close is gone", brand=policy.brand)
     return brand_page(request, policy, "closing.html.j2", standing.address, asked=asked)
 

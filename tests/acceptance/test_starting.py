@@ -11,7 +11,7 @@ from mailer.app import open_app
 from mailer.embedded import postgres
 from mailer.pipeline.halt_watcher import HaltWatcher
 from mailer.ports.database_errors import DatabaseAway
-from mailer.postgres.migrations import migrate
+from mailer.postgres.migrations import apply_migrations
 from mailer.settings import read_settings
 from tests.processes import Process, Stack, free_port, until
 
@@ -28,7 +28,7 @@ async def test_a_process_waits_for_postgresql(small_stack: Stack, name: str) -> 
     """It says so, starts once the server is there, and stops as ever."""
     with TemporaryDirectory(prefix="mailer-") as folder:
         with postgres.start(Path(folder)) as server:
-            migrate(server.url(), bundled_files.folder("migrations"))
+            apply_migrations(server.url(), bundled_files.folder("migrations"))
             alone = small_stack.having(DATABASE_URL=server.url())
         async with alone.starting(name) as (process,):
             await until(lambda: waits(process), "the process to wait for PostgreSQL")

@@ -11,7 +11,7 @@ import asyncpg
 
 from mailer import bundled_files
 from mailer.embedded import postgres, rabbitmq
-from mailer.postgres.migrations import migrate
+from mailer.postgres.migrations import apply_migrations
 from tests.publishers import let_publish
 
 _END_SECONDS = 60
@@ -49,7 +49,7 @@ class Database:
         finally:
             await connection.close()
         await self.restart(signal.SIGINT)
-        await asyncio.to_thread(migrate, self.url, bundled_files.folder("migrations"))
+        await asyncio.to_thread(apply_migrations, self.url, bundled_files.folder("migrations"))
         await let_publish(self.url)
 
     async def restart(self, how: signal.Signals) -> None:

@@ -16,10 +16,10 @@ from mailer.broker.topology import LAST
 from mailer.pipeline.flow_metrics import FlowMetricsCollector
 from mailer.pipeline.processor_conditions import ConditionReporter, ProcessorCondition
 from mailer.pipeline.queue_depths import read_queue_depths
-from mailer.postgres.flow_metrics import PostgresFigures
+from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from mailer.postgres.processors import PostgresProcessors
 from mailer.rendering.mailing import RendererCache
-from mailer.rendering.signed_links import Links
+from mailer.rendering.signed_links import SignedLinks
 from mailer.runtime.line_writer import LineWriter
 from mailer.runtime.operator_port import OperatorPort
 from mailer.runtime.process import Pulse, condition_of, paths_of
@@ -66,7 +66,7 @@ class Scene:
 
     async def look(self) -> None:
         """Reads the figures, as a timekeeper does now and then."""
-        values = dict(await PostgresFigures(self.world.pool).read())
+        values = dict(await PostgresFlowMetrics(self.world.pool).read_metrics())
         values["queues"] = [
             ((queue,), float(n)) for queue, n in (await read_queue_depths(self.world.broker, [LAST])).items()
         ]
@@ -155,7 +155,7 @@ class Scene:
     async def _policy_gone(self) -> None:
         strange = await self.world.accept([person(4)], "service", brand="paltalk-2006", controller="paltalk")
         presses = self.world.presses
-        self.world.presses = RendererCache({}, templates(), Links("https://mail.example", (KEY,)), None)
+        self.world.presses = RendererCache({}, templates(), SignedLinks("https://mail.example", (KEY,)), None)
         await self.world.handover().hand_over_batches(strange.batches)
         self.world.presses = presses
 

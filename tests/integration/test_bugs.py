@@ -15,8 +15,8 @@ from mailer.pipeline.message_retries import MessageRetries
 from mailer.pipeline.transitions import BUG
 from mailer.policy.category import Lane
 from mailer.policy.outcome import Outcome
-from mailer.ports.broker import Message
-from mailer.ports.deliveries import Row
+from mailer.ports.broker import BrokerMessage
+from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.rendering.mailing import MailingRenderer, RendererCache
 from mailer.telemetry import WORKER as METRICS
@@ -30,7 +30,7 @@ def held_so_far(kind: str) -> float:
 
 def batch_message(batch: int) -> FakeReceived:
     """The message of a batch."""
-    return FakeReceived(Message(json.dumps({"batch": batch}).encode(), "newsletter"), "mailer.batches")
+    return FakeReceived(BrokerMessage(json.dumps({"batch": batch}).encode(), "newsletter"), "mailer.batches")
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message of user-7 cannot be made, by a bug."""
     whole = MailingRenderer.render
 
-    def broken(self: MailingRenderer, row: Row, *arguments: Any) -> Any:
+    def broken(self: MailingRenderer, row: DeliveryRow, *arguments: Any) -> Any:
         if row.standing.address == "user-7@people.example":
             raise OverflowError(f"a bug met {row.standing.address}")
         return whole(self, row, *arguments)
@@ -62,7 +62,7 @@ async def test_a_row_that_meets_a_bug_is_held_and_the_others_go(world: World, ca
     assert held_so_far(kind) == before + 1
     assert [line["kind"] for line in logs if line["event"].startswith("deliveries are held by a bug")] == [kind]
     assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
     await world.timekeeper().run_once()
     assert (await world.states(accepted.mailing_id))["user-7"][0] == "held"
 
@@ -130,7 +130,7 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
     async def claim(*_: object) -> None:
         raise asyncpg.CardinalityViolationError
 
-    monkeypatch.setattr(handover._deliveries, "claim", claim)
+    monkeypatch.setattr(handover._deliveries, "claim_batches", claim)
     stop, item = asyncio.Event(), batch_message(accepted.batches[0])
     give_up = consumers.hold_batches(world.deliveries, world.upkeep)
     handle = consumers.hand_over_batches(HandOverTasks(handover), Lane.NEWSLETTER, stop)
@@ -143,12 +143,12 @@ async def test_a_batch_that_cannot_be_claimed_does_not_spin(world: World, monkey
     assert item.kind == "error"
     [(state, reason)] = (await world.states(accepted.mailing_id)).values()
     assert (state, reason.split(" at ")[0]) == ("held", "bug CardinalityViolationError")
-    assert await world.upkeep.unpublished(10) == []
+    assert await world.upkeep.unpublished_batches(10) == []
     assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
-@pytest.mark.parametrize("place", ["mailer.postgres.deliveries._row", "mailer.pipeline.handover.once"])
+@pytest.mark.parametrize("place", ["mailer.postgres.deliveries._delivery_row", "mailer.pipeline.handover.once"])
 async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
     world: World, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
@@ -174,7 +174,7 @@ async def test_a_batch_that_meets_a_bug_once_it_is_claimed_does_not_spin(
     assert {(state, reason.split(" at ")[0]) for state, reason in states} == {("held", "bug OverflowError")}
     assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
     assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_one_event_that_raises_takes_no_other_with_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import uvloop
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from mailer.policy.outcome import Result
+from mailer.policy.outcome import OutcomeKind
 from mailer.ports.processor import OutgoingMessage
 from mailer.processors.capture import CaptureFolder, CaptureServer, CaptureUnavailable
 from mailer.processors.smtp import SmtpProcessor, processor_from_url
@@ -35,7 +35,7 @@ MESSAGE = (
 )
 
 
-async def deliver(server: CaptureServer, *messages: OutgoingMessage) -> list[Result]:
+async def deliver(server: CaptureServer, *messages: OutgoingMessage) -> list[OutcomeKind]:
     """Hands messages to the server as a worker would."""
     sender: SmtpProcessor = processor_from_url(f"smtp://127.0.0.1:{server.port}")
     outcomes = await sender.send(messages, time.monotonic() + 60, lambda index: None)
@@ -46,7 +46,9 @@ async def deliver(server: CaptureServer, *messages: OutgoingMessage) -> list[Res
 async def test_a_message_is_kept_as_it_came(tmp_path: Path) -> None:
     """The file holds the very bytes, the inbox shows envelope, fields and both parts."""
     async with CaptureServer(tmp_path / "inbox") as server:
-        assert await deliver(server, OutgoingMessage("b@example.com", "jörg@example.org", MESSAGE)) == [Result.ACCEPTED]
+        assert await deliver(server, OutgoingMessage("b@example.com", "jörg@example.org", MESSAGE)) == [
+            OutcomeKind.ACCEPTED
+        ]
     inbox = CaptureFolder(tmp_path / "inbox")
     [captured] = inbox.list_mails()
     assert (captured.sender, captured.recipients) == ("b@example.com", ("jörg@example.org",))
@@ -96,7 +98,7 @@ async def test_an_unknown_recipient_is_refused(tmp_path: Path) -> None:
             OutgoingMessage("b@example.com", "nobody@example.org", MESSAGE),
             OutgoingMessage("b@example.com", "ann@example.org", MESSAGE),
         )
-    assert results == [Result.REFUSED, Result.ACCEPTED]
+    assert results == [OutcomeKind.REFUSED, OutcomeKind.ACCEPTED]
     assert [captured.recipients for captured in CaptureFolder(tmp_path).list_mails()] == [("ann@example.org",)]
 
 
@@ -126,7 +128,9 @@ async def test_a_folder_that_cannot_be_written_defers(tmp_path: Path) -> None:
     folder = tmp_path / "inbox"
     async with CaptureServer(folder) as server:
         folder.rmdir()
-        assert await deliver(server, OutgoingMessage("b@example.com", "ann@example.org", MESSAGE)) == [Result.DEFERRED]
+        assert await deliver(server, OutgoingMessage("b@example.com", "ann@example.org", MESSAGE)) == [
+            OutcomeKind.DEFERRED
+        ]
     assert CaptureFolder(folder).list_mails() == []
 
 
@@ -148,7 +152,9 @@ def test_stopping_ends_connections_and_frees_the_port(
         server = CaptureServer(tmp_path)
         await server.start()
         port = server.port
-        assert await deliver(server, OutgoingMessage("b@example.com", "ann@example.org", MESSAGE)) == [Result.ACCEPTED]
+        assert await deliver(server, OutgoingMessage("b@example.com", "ann@example.org", MESSAGE)) == [
+            OutcomeKind.ACCEPTED
+        ]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         assert (await reader.readline()).startswith(b"220")
         await server.stop()

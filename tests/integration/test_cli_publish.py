@@ -12,7 +12,7 @@ from mailer.accounts import parse_any
 from mailer.cli.publish import follow
 from mailer.cli.shared import user
 from mailer.ports.dead_letters import DeadKind
-from mailer.postgres.published_events import PostgresPublished
+from mailer.postgres.published_events import PublishedEvents
 from tests.acceptance.samples import event, people
 from tests.factories import World, received
 from tests.processes import Stack
@@ -123,13 +123,17 @@ async def test_a_user_of_the_broker_who_is_not_mailers_own_publishes_nothing(sta
 @pytest.mark.parametrize("value", [GOOD, LEAVES], ids=["message", "account"])
 async def test_each_fate(world: World, value: dict[str, Any]) -> None:
     """Open until a worker has taken it in or refused it; a refusal from before, or of another event, is none of it."""
-    asked, published = PostgresPublished(world.pool, world.hasher), parse_any(json.dumps(value))
+    asked, published = PublishedEvents(world.pool, world.hasher), parse_any(json.dumps(value))
     other = parse_any(json.dumps({**value, "id": "other"}))
     letter = received(published.to_json(), published.routing_key).message
-    await world.letters.keep(letter, "mailer.events", published.routing_key, "before", "shop", DeadKind.REFUSED)
+    await world.letters.add_dead_letter(
+        letter, "mailer.events", published.routing_key, "before", "shop", DeadKind.REFUSED
+    )
     after = await asked.get_newest_letter()
     assert await follow(asked, [published, other], after, 0) == [None, None]
-    await world.letters.keep(letter, "mailer.events", published.routing_key, "wrong", "shop", DeadKind.REFUSED)
+    await world.letters.add_dead_letter(
+        letter, "mailer.events", published.routing_key, "wrong", "shop", DeadKind.REFUSED
+    )
     assert await follow(asked, [published, other], after, 0) == ["wrong", None]
     taken = received(other.to_json(), other.routing_key)
     await world.intake().accept_messages("newsletter", [taken])

@@ -128,8 +128,8 @@ async def test_account_events_are_published_as_messages_are(world: World, operat
     line = '{"v": 1, "id": "%s", "brand": "interpals", "account": "%s", "ref": "user-1"}\n'
     done = await operator.done("publish", "-", "--json", stdin=line % ("one", "restrict") + line % ("two", "paid"))
     assert [event["id"] for event in done.json] == ["one", "two"]
-    parked = await world.outbox.take("worker", 10, 30)
+    parked = await world.outbox.lease_rows("worker", 10, 30)
     assert [item.message.routing_key for item in parked] == ["interpals.account"] * 2
     refused = await operator.run("publish", "-", stdin=line % ("three", "restrict") + line % ("four", "dance"))
     assert (refused.status, "line 2: account: there is no 'dance'" in refused.err) == (2, True)
-    assert await world.outbox.take("worker", 10, 30) == []
+    assert await world.outbox.lease_rows("worker", 10, 30) == []

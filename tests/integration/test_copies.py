@@ -10,16 +10,16 @@ from uuid import UUID
 
 import pytest
 
-from mailer.policy.connection_trouble import Trouble
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.deliveries import Move
-from mailer.ports.ledger_entry import Entry
-from mailer.ports.mailings import Accepted
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.deliveries import DeliveryMove
+from mailer.ports.ledger_entry import LedgerEntry
+from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.ports.rates import Limit
-from mailer.ports.standings import Flag
+from mailer.ports.rates import RateLimit
+from mailer.ports.standings import StandingFlag
 from mailer.ports.uuids import uuid7
-from mailer.postgres.coverage import coverage
+from mailer.postgres.coverage import read_coverage
 from mailer.postgres.deliveries import _CLAIM, PostgresDeliveries
 from mailer.postgres.mailings import BATCH_SIZE
 from tests.factories import BRAND, FakeProcessor, World, person, received
@@ -27,9 +27,9 @@ from tests.factories import BRAND, FakeProcessor, World, person, received
 CASE = Path(__file__).parent.parent / "cases" / "events" / "dup.jsonl"
 DUPLICATE = ("suppressed", "duplicate_address")
 SENT = ("handed_over", "")
-DEFERRED = Outcome(Result.DEFERRED, 451, "4.7.1", "come back later")
-REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
-UNREACHED = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
+DEFERRED = Outcome(OutcomeKind.DEFERRED, 451, "4.7.1", "come back later")
+REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
+UNREACHED = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
 
 
 class Counting(PostgresDeliveries):
@@ -37,12 +37,16 @@ class Counting(PostgresDeliveries):
 
     moves = 0
 
-    async def move(
-        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry], patience: float | None = None
+    async def commit_moves(
+        self,
+        claim: UUID | None,
+        moves: Sequence[DeliveryMove],
+        entries: Sequence[LedgerEntry],
+        patience: float | None = None,
     ) -> frozenset[tuple[UUID, int]]:
         """See the port."""
         self.moves += 1
-        return await super().move(claim, moves, entries, patience)
+        return await super().commit_moves(claim, moves, entries, patience)
 
 
 class Dying(FakeProcessor):
@@ -60,7 +64,7 @@ def family(*own: dict[str, Any], start: int = 1) -> list[dict[str, Any]]:
     return [person(number, email="family@people.example", context=context) for number, context in enumerate(own, start)]
 
 
-async def many(world: World, people: int, *, shared: bool) -> Accepted:
+async def many(world: World, people: int, *, shared: bool) -> AcceptedMailing:
     """A mailing to an audience of people who all share one address, or of whom each has their own."""
     name = f"{'one' if shared else 'own'}-{people}"
     await world.pool.execute(
@@ -118,12 +122,12 @@ async def test_each_is_told_in_their_own_words(world: World) -> None:
         person(4, email="family@people.example", name="Bert", locale="de"),
     ]
     accepted = await world.accept(people, "breach")
-    await world.mailings.release(accepted.mailing_id, "Grace")
+    await world.mailings.release_mailing(accepted.mailing_id, "Grace")
     await world.timekeeper().run_once()
     await world.run_published()
     states = await world.states(accepted.mailing_id)
     assert states == {"user-1": SENT, "user-2": SENT, "user-3": DUPLICATE, "user-4": SENT}
-    reached = await coverage(world.pool, accepted.mailing_id)
+    reached = await read_coverage(world.pool, accepted.mailing_id)
     assert reached.counts == {SENT: 3, ("handed_over", "duplicate_address"): 1}
     assert reached.unreached == []
 
@@ -131,7 +135,7 @@ async def test_each_is_told_in_their_own_words(world: World) -> None:
 async def test_a_notice_that_was_refused_is_no_copy_of_anybody(world: World) -> None:
     """The other account waits until it is known whether a breach notice arrives; refused, each is told in writing."""
     accepted = await world.accept(family({}, {}), "breach")
-    await world.mailings.release(accepted.mailing_id, "Grace")
+    await world.mailings.release_mailing(accepted.mailing_id, "Grace")
     await world.timekeeper().run_once()
     await world.run_published(FakeProcessor(lambda outgoing: DEFERRED))
     states = await world.states(accepted.mailing_id)
@@ -144,7 +148,7 @@ async def test_a_notice_that_was_refused_is_no_copy_of_anybody(world: World) -> 
         await world.run_published(refusing)
     states = await world.states(accepted.mailing_id)
     assert list(states.values()) == [("diverted", "written_notice")] * 2
-    assert len((await coverage(world.pool, accepted.mailing_id)).unreached) == 2
+    assert len((await read_coverage(world.pool, accepted.mailing_id)).unreached) == 2
 
 
 async def test_one_text_goes_out_once_whoever_is_first(world: World) -> None:
@@ -158,14 +162,14 @@ async def test_one_text_goes_out_once_whoever_is_first(world: World) -> None:
     assert len(world.processor.sent) == 1
     assert await world.counted(accepted.mailing_id) == {SENT: 1, DUPLICATE: 1999}
     assert await world.pool.fetchval("SELECT count(*) FROM copies") == 0
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_who_could_not_be_offered_leaves_the_text_to_the_next(world: World) -> None:
     """The first was not reached and then leaves: one of the others gets the mail, and only one."""
     accepted = await world.accept([person(n, email="family@people.example") for n in range(1, 101)])
     await world.handover(FakeProcessor(lambda outgoing: UNREACHED)).hand_over_batches(accepted.batches)
-    await world.standings.flag(BRAND, await world.id_of("user-1"), Flag.DEACTIVATED, True, "test")
+    await world.standings.set_flag(BRAND, await world.id_of("user-1"), StandingFlag.DEACTIVATED, True, "test")
     await world.due_now()
     await world.timekeeper().run_once()
     await world.run_published()
@@ -193,7 +197,7 @@ async def test_mandatory_mail_is_no_copy_of_one_that_never_arrives(world: World)
     await world.handover(FakeProcessor(lambda outgoing: DEFERRED)).hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {("deferred", "4.7.1"): 1, ("held", "copy_undecided"): 1}
     first = next(ref for ref, (state, _) in (await world.states(accepted.mailing_id)).items() if state == "deferred")
-    await world.standings.flag(BRAND, await world.id_of(first), Flag.UNDER_13, True, "test")
+    await world.standings.set_flag(BRAND, await world.id_of(first), StandingFlag.UNDER_13, True, "test")
     for _ in range(2):
         await world.due_now()
         await world.timekeeper().run_once()
@@ -203,7 +207,7 @@ async def test_mandatory_mail_is_no_copy_of_one_that_never_arrives(world: World)
 
 async def test_a_limit_is_waited_for_and_not_asked_again_and_again(world: World) -> None:
     """A text that waits for a token of a rate makes those behind it wait as long."""
-    await world.rates.set(Limit("brand", BRAND, "day", 1), "Grace")
+    await world.rates.set_limit(RateLimit("brand", BRAND, "day", 1), "Grace")
     first = await world.accept([person(1)])
     await world.handover().hand_over_batches(first.batches)
     accepted = await world.accept([person(n, email="family@people.example") for n in range(2, 12)])

@@ -15,8 +15,8 @@ from mailer.doctor.disk_space import judge_disk
 from mailer.doctor.dns_lookup import LookupFailed, Resolver
 from mailer.doctor.finding import Level
 from mailer.doctor.relays import Target, examine_relay
-from mailer.policy.policy_library import load
-from mailer.rendering.dkim import Key, Signer
+from mailer.policy.policy_library import parse_policies
+from mailer.rendering.dkim import DkimKey, DkimSigner
 from tests.integration.smtp_world import Keep, real
 from tests.integration.test_condition import age_collation
 from tests.integration.test_smtp_tls import certificate  # noqa: F401 - a fixture
@@ -25,7 +25,7 @@ from tests.processes import Done, Stack, free_port
 
 NOW = datetime.now(UTC)
 POLICIES = {file.name: file.read_text("utf-8") for file in bundled_files.folder("policies").glob("*.toml")}
-DOMAINS = sorted({policy.domain for policy in load(POLICIES, NOW.date()).values()})
+DOMAINS = sorted({policy.domain for policy in parse_policies(POLICIES, NOW.date()).values()})
 CERTIFICATE = tuple[ssl.SSLContext, ssl.SSLContext]
 
 
@@ -58,7 +58,7 @@ async def test_a_sound_system(stack: Stack, tmp_path: Path) -> None:
     """Services, versions, clocks, keys, templates, policies and the DNS are looked at, and nothing is a problem."""
     pem = generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (tmp_path / "key.pem").write_bytes(pem)
-    [(name, record)] = Signer(DOMAINS[0], Key("k1", pem)).records().items()
+    [(name, record)] = DkimSigner(DOMAINS[0], DkimKey("k1", pem)).dns_records().items()
     records = zone() | {(name, "TXT"): [" ".join(f'"{record[at : at + 200]}"' for at in range(0, len(record), 200))]}
     signing = stack.having(DKIM=f"{DOMAINS[0]}:k1:{tmp_path / 'key.pem'}")
     done = await doctor(signing, records)

@@ -11,13 +11,13 @@ from structlog.testing import capture_logs
 
 from mailer.actions.doubtful_deliveries import end_doubted
 from mailer.pipeline import lease_renewal
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.postgres.held_deliveries import PostgresHeld
+from mailer.postgres.held_deliveries import PostgresHeldDeliveries
 from tests.campaigns import commands
 from tests.factories import ACCEPTED, FakeProcessor, World, person, until
 
-IN_DOUBT = Outcome(Result.IN_DOUBT, text="lost after the final dot")
+IN_DOUBT = Outcome(OutcomeKind.IN_DOUBT, text="lost after the final dot")
 
 
 async def again(world: World, processor: FakeProcessor, times: int) -> None:
@@ -30,7 +30,7 @@ async def again(world: World, processor: FakeProcessor, times: int) -> None:
 
 async def end(world: World, mailing_id: UUID) -> int:
     """Ends what is doubted, as Grace."""
-    return await end_doubted(PostgresHeld(world.pool, world.writers), world.deliveries, mailing_id, "Grace")
+    return await end_doubted(PostgresHeldDeliveries(world.pool, world.writers), world.deliveries, mailing_id, "Grace")
 
 
 async def test_mandatory_mail_waits_for_a_person_after_three_copies(world: World) -> None:
@@ -78,10 +78,10 @@ async def test_a_person_sends_one_more_copy(world: World) -> None:
     accepted = await world.accept({"refs": ["user-1"]}, "service")
     await world.handover(loses).hand_over_batches(accepted.batches)
     await again(world, loses, 6)
-    assert await PostgresHeld(world.pool, world.writers).release(accepted.mailing_id, "Grace") == 1
+    assert await PostgresHeldDeliveries(world.pool, world.writers).release_held(accepted.mailing_id, "Grace") == 1
     await again(world, loses, 6)
     assert len(loses.sent) == 4
-    assert await PostgresHeld(world.pool, world.writers).release(accepted.mailing_id, "Grace") == 1
+    assert await PostgresHeldDeliveries(world.pool, world.writers).release_held(accepted.mailing_id, "Grace") == 1
     await again(world, world.processor, 2)
     assert await world.states(accepted.mailing_id) == {"user-1": ("handed_over", "")}
     rules = [entry["rule"] for entry in await world.entries(accepted.mailing_id, "mailing")]
@@ -96,7 +96,7 @@ async def test_a_person_ends_it(world: World, category: str, fate: tuple[str, st
     loses = FakeProcessor(lambda _: IN_DOUBT)
     accepted = await world.accept([person(1)], category)
     if category == "breach":
-        await world.mailings.release(accepted.mailing_id, "Grace")
+        await world.mailings.release_mailing(accepted.mailing_id, "Grace")
     for _ in range(8):
         await again(world, loses, 1)
     assert await world.states(accepted.mailing_id) == {"user-1": ("held", "in_doubt")}
@@ -184,7 +184,7 @@ async def test_a_quick_answer_renews_nothing(world: World, monkeypatch: pytest.M
         nonlocal asked
         asked += 1
 
-    monkeypatch.setattr(type(world.deliveries), "renew", renew)
+    monkeypatch.setattr(type(world.deliveries), "renew_lease", renew)
     accepted = await world.accept([person(n) for n in range(200)])
     await world.handover(FakeProcessor(lambda _: ACCEPTED)).hand_over_batches(accepted.batches)
     assert asked == 0

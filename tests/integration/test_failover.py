@@ -6,14 +6,14 @@ from datetime import timedelta
 import pytest
 
 from mailer.pipeline import circuit_breaker
-from mailer.policy.connection_trouble import Trouble
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person
 
-AWAY = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
-IN_DOUBT = Outcome(Result.IN_DOUBT, text="lost after the final dot")
-REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
-BLOCKED = Outcome(Result.BLOCKED, 554, "5.7.1", "we do not like you")
+AWAY = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
+IN_DOUBT = Outcome(OutcomeKind.IN_DOUBT, text="lost after the final dot")
+REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
+BLOCKED = Outcome(OutcomeKind.BLOCKED, 554, "5.7.1", "we do not like you")
 
 
 def pair(answer: Outcome) -> tuple[FakeProcessor, FakeProcessor]:
@@ -42,7 +42,7 @@ async def test_a_processor_that_is_away_is_replaced_at_once(world: World) -> Non
         ("second", "accepted"): 200,
     }
     assert {entry["attempt"] for entry in outcomes} == {1}
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_single_message_is_failed_over_under_the_same_claim(world: World) -> None:

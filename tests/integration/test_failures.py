@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from mailer import signing_keys
 from mailer.ledger import writers
 from mailer.pipeline import handover, timekeeper
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.mailings import NewMailing
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.rendering.mailing import RendererCache
-from mailer.rendering.signed_links import Links
+from mailer.rendering.signed_links import SignedLinks
 from mailer.rendering.template import Piece
 from mailer.rendering.template_library import TemplateLibrary
 from mailer.settings import Settings, SettingsError
@@ -28,7 +28,7 @@ from tests.factories import ACCEPTED, KEY, FakeProcessor, World, make_event, new
 
 def presses(world: World, templates: TemplateLibrary) -> RendererCache:
     """Those of a worker that was started with other templates."""
-    return RendererCache(world.policies, templates, Links("https://mail.example", (KEY,)), None)
+    return RendererCache(world.policies, templates, SignedLinks("https://mail.example", (KEY,)), None)
 
 
 async def test_a_template_that_is_removed_during_a_mailing(world: World) -> None:
@@ -50,7 +50,7 @@ def keeping(piece: Piece, text: str) -> NewMailing:
 
 async def test_a_template_that_is_changed_during_a_mailing(world: World) -> None:
     """What was taken in before keeps the old words; what is taken in after has the new ones."""
-    [before] = await world.mailings.accept([keeping("subject", "As it was")])
+    [before] = await world.mailings.accept_mailings([keeping("subject", "As it was")])
     after = await world.accept([person(2)])
     await world.handover().hand_over_batches([*before.batches, *after.batches])
     subjects = {mail.recipient: b"Subject: As it was\r\n" in mail.content for mail in world.processor.sent}
@@ -59,7 +59,7 @@ async def test_a_template_that_is_changed_during_a_mailing(world: World) -> None
 
 async def test_a_template_that_only_newer_workers_can_read(world: World) -> None:
     """A worker that cannot compile what a mailing keeps leaves it to the others, and goes on with the rest."""
-    [strange] = await world.mailings.accept([keeping("text", "{{ name | filter_of_the_future }}")])
+    [strange] = await world.mailings.accept_mailings([keeping("text", "{{ name | filter_of_the_future }}")])
     usual = await world.accept([person(2)])
     with structlog.testing.capture_logs() as logs:
         await world.handover().hand_over_batches([*strange.batches, *usual.batches])
@@ -70,7 +70,7 @@ async def test_a_template_that_only_newer_workers_can_read(world: World) -> None
 
 async def test_a_message_that_breaks_each_connection(world: World) -> None:
     """Whatever the relay does at one message, all others arrive; that one is tried again, and given up in the end."""
-    lost = Outcome(Result.DEFERRED, text="lost before the final dot")
+    lost = Outcome(OutcomeKind.DEFERRED, text="lost before the final dot")
     relay = FakeProcessor(lambda outgoing: lost if outgoing.recipient.startswith("user-7@") else ACCEPTED)
     accepted = await world.accept([person(n) for n in range(100)])
     await world.handover(relay).hand_over_batches(accepted.batches)
@@ -113,7 +113,7 @@ async def test_clocks_that_differ(world: World, monkeypatch: pytest.MonkeyPatch,
     await world.handover(relay := Watched()).hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 100}
     assert len(relay.sent) == 100
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_mailings_wait_for_a_timekeeper(world: World) -> None:

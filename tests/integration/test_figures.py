@@ -13,7 +13,7 @@ from mailer.ports.database_errors import DatabaseAway
 from mailer.ports.dead_letters import DeadKind
 from mailer.ports.flow_metrics import FIGURES, Values
 from mailer.postgres import flow_metrics as database_metrics
-from mailer.postgres.flow_metrics import PostgresFigures
+from mailer.postgres.flow_metrics import PostgresFlowMetrics
 from tests.brokers import FakeBroker
 from tests.factories import World, person, until
 
@@ -21,7 +21,7 @@ Table = dict[str, list[tuple[tuple[str, ...], float]]]
 
 
 async def _read(world: World) -> Table:
-    return {name: list(samples) for name, samples in (await PostgresFigures(world.pool).read()).items()}
+    return {name: list(samples) for name, samples in (await PostgresFlowMetrics(world.pool).read_metrics()).items()}
 
 
 async def test_an_empty_database_has_figures() -> None:
@@ -104,7 +104,7 @@ class _Figures:
     def __init__(self, answers: Sequence[Values | Exception]) -> None:
         self.answers = list(answers)
 
-    async def read(self) -> Values:
+    async def read_metrics(self) -> Values:
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer

@@ -19,11 +19,11 @@ from mailer.pipeline.halt_watcher import WAITING
 from mailer.pipeline.handover import WINDOW
 from mailer.pipeline.preparation import SendChecks, WindowPreparation
 from mailer.pipeline.routing import ProcessorRoutes
-from mailer.policy.connection_trouble import Trouble
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.mailings import Accepted
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.ports.rates import Ask, Lease, Limit, Period, Scope
+from mailer.ports.rates import Period, RateLimit, Scope, TokenLease, TokenRequest
 from mailer.postgres.rates import PostgresRates
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, until
 from tests.halts import FakeHalts
@@ -34,7 +34,7 @@ SECONDS = "SELECT used FROM rate_windows WHERE scope = $1 AND per = 'second' ORD
 
 async def limit(world: World, scope: Scope, key: str, n: int, per: Period) -> None:
     """Sets a limit."""
-    await world.rates.set(Limit(scope, key, per, n), "dana")
+    await world.rates.set_limit(RateLimit(scope, key, per, n), "dana")
 
 
 async def attempts(world: World, mailing_id: UUID) -> set[int]:
@@ -53,7 +53,7 @@ async def batches_due(world: World) -> list[tuple[str, datetime]]:
     return [tuple(row) for row in await world.pool.fetch("SELECT state, due_at FROM batches")]
 
 
-async def finish(world: World, accepted: Accepted, n: int) -> None:
+async def finish(world: World, accepted: AcceptedMailing, n: int) -> None:
     """Lets go what waits; in the end, each of so many people has had exactly one copy."""
     await world.due_now()
     await world.timekeeper().run_once()
@@ -61,7 +61,7 @@ async def finish(world: World, accepted: Accepted, n: int) -> None:
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): n}
     assert await world.counted(accepted.mailing_id) == await world.real_counts(accepted.mailing_id)
     assert len(world.processor.sent) == len(set(world.processor.recipients)) == n
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_limit_a_second(world: World) -> None:
@@ -75,7 +75,7 @@ async def test_a_limit_a_second(world: World) -> None:
     world.processor.answer = answer
     await limit(world, "processor", "fake", 100, "second")
     accepted = await world.accept([person(n) for n in range(250)], "breach")
-    await world.mailings.release(accepted.mailing_id, "Grace")
+    await world.mailings.release_mailing(accepted.mailing_id, "Grace")
     [batch] = await world.pool.fetch("SELECT id FROM batches")
     await world.handover().hand_over_batches([batch["id"]])
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 250}
@@ -101,7 +101,7 @@ async def test_a_limit_of_a_domain_keeps_nobody_else(world: World) -> None:
     assert domains == {"people.example": 100, "slow.example": 18}
     assert await world.real_counts(accepted.mailing_id) == {("handed_over", ""): 118, ("queued", ""): 82}
     assert set(await reasons(world, accepted.mailing_id)) == {("accepted", "250 taken")}
-    await world.rates.clear("domain", "slow.example", None, "dana")
+    await world.rates.clear_limits("domain", "slow.example", None, "dana")
     await finish(world, accepted, 200)
 
 
@@ -116,7 +116,7 @@ async def test_a_limit_a_day_gives_the_batch_back_until_tomorrow(world: World) -
     assert len(await world.entries(accepted.mailing_id, "decision")) == 90
     await world.timekeeper().run_once()
     assert world.broker.take() == []
-    await world.rates.clear("brand", BRAND, None, "dana")
+    await world.rates.clear_limits("brand", BRAND, None, "dana")
     await finish(world, accepted, 150)
 
 
@@ -257,7 +257,7 @@ async def test_a_worker_that_stops_while_it_waits(world: World, monkeypatch: pyt
     await asyncio.wait_for(running, 60)
     assert [state for state, _ in await batches_due(world)] == ["queued"]
     world.stop = asyncio.Event()
-    await world.rates.clear("processor", "fake", None, "dana")
+    await world.rates.clear_limits("processor", "fake", None, "dana")
     await finish(world, accepted, 30)
 
 
@@ -269,13 +269,13 @@ class Congested(PostgresRates):
         self.asked = 0
         self.waiting, self.go = asyncio.Event(), asyncio.Event()
 
-    async def lease(self, asks: Sequence[Ask]) -> list[Lease]:
+    async def lease_tokens(self, asks: Sequence[TokenRequest]) -> list[TokenLease]:
         """Waits, but for the first time."""
         self.asked += 1
         if self.asked > 1:
             self.waiting.set()
             await self.go.wait()
-        return await super().lease(asks)
+        return await super().lease_tokens(asks)
 
 
 async def test_outcomes_do_not_wait_for_the_next_window(world: World) -> None:
@@ -299,7 +299,7 @@ async def test_outcomes_do_not_wait_for_the_next_window(world: World) -> None:
 
 async def test_one_of_two_by_weight_is_away(world: World) -> None:
     """The other gets its share too, within its own limit; what it has no token for waits."""
-    away = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
+    away = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
     heavy = FakeProcessor(lambda _: away, "heavy", weight=3)
     light = world.processor = FakeProcessor(name="light")
     await limit(world, "processor", "light", 100, "day")
@@ -311,23 +311,25 @@ async def test_one_of_two_by_weight_is_away(world: World) -> None:
     by: Counter[tuple[Any, Any]] = Counter((entry["processor"], entry["reason"]) for entry in outcomes)
     assert by == {("heavy", "unsent"): 48, ("light", "accepted"): 90}
     assert await attempts(world, accepted.mailing_id) == {1}
-    await world.rates.clear("processor", "light", None, "dana")
+    await world.rates.clear_limits("processor", "light", None, "dana")
     await finish(world, accepted, 200)
 
 
 async def test_what_waits_for_witnesses_goes_soon_and_is_not_claimed_again_and_again(world: World) -> None:
     """After a failover, no row says that everything stands still: pauses grow with the wait, to seconds."""
     accepted = await world.accept([person(1)])
-    claim = await world.deliveries.claim(accepted.batches, "worker")
+    claim = await world.deliveries.claim_batches(accepted.batches, "worker")
     assert claim is not None
-    press = world.presses.add_renderer((await world.mailings.facts([accepted.mailing_id]))[accepted.mailing_id], None)
+    press = world.presses.add_renderer(
+        (await world.mailings.read_facts([accepted.mailing_id]))[accepted.mailing_id], None
+    )
     gate = SendChecks(
         world.halted,
         ProcessorRoutes([world.processor], world.halted.processor_halt_reason),
         NoLimits(),
         BlockPauses(NoPauses()),
     )
-    preparing, begun = WindowPreparation(gate, None, world.deliveries.carriers), datetime.now(UTC)
+    preparing, begun = WindowPreparation(gate, None, world.deliveries.find_carriers), datetime.now(UTC)
 
     async def pause(seconds: float) -> float:
         now = begun + timedelta(seconds=seconds)

@@ -1,30 +1,30 @@
 """The hand-over: what a processor's answer leads to, and what crashes and stale standings do."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from mailer.pipeline import outcome_recorder
 from mailer.pipeline.handover import WINDOW
-from mailer.policy.connection_trouble import Trouble
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.deliveries import Claim, Move, State
-from mailer.ports.ledger_entry import Entry
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryState
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.ports.standings import Flag
+from mailer.ports.standings import StandingFlag
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.rendering.mailing import RendererCache
-from mailer.rendering.signed_links import Links
+from mailer.rendering.signed_links import SignedLinks
 from tests.factories import ACCEPTED, BRAND, KEY, FakeProcessor, World, person, templates
 
-REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
-BLOCKED = Outcome(Result.BLOCKED, 554, "5.7.1", "we do not like you")
-DEFERRED = Outcome(Result.DEFERRED, 451, "4.7.1", "come back later")
-IN_DOUBT = Outcome(Result.IN_DOUBT, text="lost after the final dot")
-UNSENT = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
+REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
+BLOCKED = Outcome(OutcomeKind.BLOCKED, 554, "5.7.1", "we do not like you")
+DEFERRED = Outcome(OutcomeKind.DEFERRED, 451, "4.7.1", "come back later")
+IN_DOUBT = Outcome(OutcomeKind.IN_DOUBT, text="lost after the final dot")
+UNSENT = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
 
 
 def always(outcome: Outcome) -> FakeProcessor:
@@ -35,9 +35,9 @@ def always(outcome: Outcome) -> FakeProcessor:
 async def test_every_recipient_ends_in_one_state(world: World) -> None:
     """Of an audience of all kinds, everyone ends in a state with a reason, the counters agree, and it is finished."""
     await world.known(1, 2, 3)
-    await world.standings.opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
-    await world.standings.flag(BRAND, await world.id_of("user-2"), Flag.DEACTIVATED, True, "test")
-    await world.standings.address_dead(BRAND, await world.id_of("user-3"), "user-3@people.example", "test")
+    await world.standings.record_opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
+    await world.standings.set_flag(BRAND, await world.id_of("user-2"), StandingFlag.DEACTIVATED, True, "test")
+    await world.standings.mark_address_dead(BRAND, await world.id_of("user-3"), "user-3@people.example", "test")
     accepted = await world.accept([*(person(n) for n in range(1, 201)), person(201, email="user-9@people.example")])
     await world.handover().hand_over_batches(accepted.batches)
     assert await world.counted(accepted.mailing_id) == {
@@ -49,21 +49,21 @@ async def test_every_recipient_ends_in_one_state(world: World) -> None:
     }
     assert max(world.processor.windows) <= WINDOW
     await world.timekeeper().run_once()
-    status = await world.mailings.status(accepted.mailing_id)
+    status = await world.mailings.mailing_status(accepted.mailing_id)
     assert status is not None
     assert status.state == "finished"
     assert sum(status.counts.values()) == status.audience_size == 201
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_optional_mail_after_an_opt_out_between_claim_and_intent(world: World) -> None:
     """An opt-out that comes after the claim, while its window is being made, is decided on anew and obeyed."""
 
     class Slow(PostgresDeliveries):
-        async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
-            claim = await super().claim(batches, owner, mailings)
+        async def claim_batches(self, *args: Any, **kwargs: Any) -> Claim | None:
+            claim = await super().claim_batches(*args, **kwargs)
             assert claim is not None
-            await world.standings.opt_out(BRAND, claim.rows[1].recipient_id, "newsletter", "test")
+            await world.standings.record_opt_out(BRAND, claim.rows[1].recipient_id, "newsletter", "test")
             return claim
 
     accepted = await world.accept([person(n) for n in range(3)])
@@ -80,8 +80,8 @@ async def test_a_new_address_after_the_claim(world: World) -> None:
     """Mail goes to the address of the intent's moment, not of the claim's."""
 
     class Slow(PostgresDeliveries):
-        async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
-            claim = await super().claim(batches, owner, mailings)
+        async def claim_batches(self, *args: Any, **kwargs: Any) -> Claim | None:
+            claim = await super().claim_batches(*args, **kwargs)
             await world.accept([person(1, email="new@people.example")])
             return claim
 
@@ -99,7 +99,7 @@ async def test_a_dead_address(world: World) -> None:
     assert (action["reason"], action["rule"]) == ("address_dead", "action:fake 5.1.1")
     promotion = await world.accept([person(1, source="sign-up")], "promotional")
     breach = await world.accept({"refs": ["user-1"]}, "breach")
-    await world.mailings.release(breach.mailing_id, "Grace")
+    await world.mailings.release_mailing(breach.mailing_id, "Grace")
     await world.due_now()
     batch = await world.pool.fetchval("SELECT id FROM batches WHERE mailing_id = $1", breach.mailing_id)
     await world.handover().hand_over_batches([*promotion.batches, batch])
@@ -220,7 +220,7 @@ async def test_many_mailings_in_one_claim(world: World) -> None:
     for n in range(30):
         category = ["newsletter", "service", "promotional"][n % 3]
         batches += (await world.accept([person(n, source="sign-up")], category)).batches
-    few = RendererCache(world.policies, templates(), Links("https://mail.example", (KEY,)), None, 2)
+    few = RendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None, 2)
     world.presses = few
     await world.handover().hand_over_batches(batches)
     assert sorted(world.processor.windows) == [10, 20]  # bulk mail goes apart from urgent
@@ -260,10 +260,10 @@ async def test_a_worker_that_was_killed_after_the_intent(world: World, category:
     assert len(set(world.processor.recipients)) == len(world.processor.sent)
     lost = [entry for entry in await world.entries(kind="outcome") if entry["reason"] == "in_doubt owner_lost"]
     assert len(lost) == WINDOW
-    status = await world.mailings.status(accepted.mailing_id)
+    status = await world.mailings.mailing_status(accepted.mailing_id)
     assert status is not None
     assert status.state == "finished"
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_worker_that_was_killed_with_many_mailings(world: World) -> None:
@@ -281,7 +281,7 @@ async def test_a_worker_that_was_killed_with_many_mailings(world: World) -> None
         await world.handover(Dying()).hand_over_batches([batch for one in accepted for batch in one.batches])
     await world.lose_leases()
     # Between looking for intents and giving claims back, which another timekeeper may do first.
-    await world.upkeep.give_back(1000)
+    await world.upkeep.end_expired_claims(1000)
     for _ in range(3):
         await world.timekeeper().run_once()
         await world.run_published()
@@ -306,7 +306,7 @@ async def test_a_late_outcome_is_refused_and_harmless(world: World) -> None:
     await sending.wait()
     # One of the two was given up meanwhile.
     await world.lose_leases()
-    [stale, _] = await world.upkeep.stale(10)
+    [stale, _] = await world.upkeep.orphaned_deliveries(10)
     await world.timekeeper()._move_stale([stale])
     before = len(await world.entries(kind="outcome"))
     answer.set()
@@ -320,7 +320,7 @@ async def test_a_late_outcome_is_refused_and_harmless(world: World) -> None:
         await world.timekeeper().run_once()
         await world.run_published()
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 2}
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 class Shaky(PostgresDeliveries):
@@ -331,15 +331,15 @@ class Shaky(PostgresDeliveries):
         self.after = after
         self.failures = 1
 
-    async def move(
-        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry], patience: float | None = None
+    async def commit_moves(
+        self, claim: UUID | None, moves: Sequence[DeliveryMove], *rest: Any, **more: Any
     ) -> frozenset[tuple[UUID, int]]:
         """Fails the first time that deliveries leave the state intended."""
-        fails = self.failures > 0 and moves[0].from_state is State.INTENDED
+        fails = self.failures > 0 and moves[0].from_state is DeliveryState.INTENDED
         self.failures -= fails
         if fails and not self.after:
             raise ConnectionResetError
-        refused = await super().move(claim, moves, entries, patience)
+        refused = await super().commit_moves(claim, moves, *rest, **more)
         if fails:
             raise ConnectionResetError
         return refused
@@ -356,7 +356,7 @@ async def test_outcomes_are_recorded_through_an_outage(
     assert await world.counted(accepted.mailing_id) == {("handed_over", ""): 2}
     assert len(await world.entries(accepted.mailing_id, "outcome")) == 2
     assert world.processor.windows == [2]
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_no_window_begins_near_the_end_of_a_lease(world: World) -> None:
@@ -382,7 +382,7 @@ async def test_an_expired_mailing(world: World) -> None:
     """What is still open at an event's end becomes expired, and is sent to nobody."""
     accepted = await world.accept([person(1)], expires_at="2026-01-01T00:00:00Z")
     await world.handover().hand_over_batches(accepted.batches)
-    assert await world.states(accepted.mailing_id) == {"user-1": (State.EXPIRED, "expired")}
+    assert await world.states(accepted.mailing_id) == {"user-1": (DeliveryState.EXPIRED, "expired")}
     assert world.processor.sent == []
 
 
@@ -391,7 +391,7 @@ async def test_the_staging_fence(world: World) -> None:
     """With a fence, mail leaves for those within it, and each of the others has the reason."""
     fence = {"only_deliver_to": ("user-1@people.example",)}
     world.policies[BRAND] = world.policies[BRAND].model_copy(update=fence)
-    world.presses = RendererCache(world.policies, templates(), Links("https://mail.example", (KEY,)), None)
+    world.presses = RendererCache(world.policies, templates(), SignedLinks("https://mail.example", (KEY,)), None)
     accepted = await world.accept([person(1), person(2)])
     await world.handover().hand_over_batches(accepted.batches)
     assert await world.states(accepted.mailing_id) == {

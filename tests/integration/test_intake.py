@@ -7,7 +7,7 @@ import pytest
 
 import mailer.events
 from mailer.events import validate_event
-from mailer.ports.broker import BrokerUnavailable, Header, Message
+from mailer.ports.broker import BrokerMessage, BrokerUnavailable, HeaderName
 from mailer.ports.dead_letters import DeadKind
 from tests.factories import BRAND, FakeReceived, World, make_event, new_mailing, person, plain_event, received
 from tests.publishers import issue_key
@@ -105,13 +105,13 @@ async def test_the_same_event_again_is_acknowledged(world: World) -> None:
 
 async def test_who_published_it(world: World) -> None:
     """The publisher is the broker's validated user, or who had published it before we relayed it."""
-    cases = [("shop", {}, "broker:shop"), ("relay", {Header.PUBLISHER: "key:boss"}, "key:boss")]
+    cases = [("shop", {}, "broker:shop"), ("relay", {HeaderName.PUBLISHER: "key:boss"}, "key:boss")]
     await issue_key(world.pool, "boss")
     for user, headers, publisher in cases:
         event = make_event([person(1)])
-        message = Message(event.to_json(), event.routing_key, None, headers, user)
+        message = BrokerMessage(event.to_json(), event.routing_key, None, headers, user)
         await world.intake().accept_messages("newsletter", [FakeReceived(message)])
-        status = await world.mailings.find(BRAND, event.id)
+        status = await world.mailings.find_mailing(BRAND, event.id)
         assert status is not None
         assert status.publisher == publisher
 
@@ -121,20 +121,20 @@ async def test_who_published_it(world: World) -> None:
     [
         (None, {}),
         ("", {}),
-        ("shop", {Header.PUBLISHER: ""}),
-        ("shop", {Header.PUBLISHER: "boss"}),
-        ("shop", {Header.PUBLISHER: "broker:"}),
+        ("shop", {HeaderName.PUBLISHER: ""}),
+        ("shop", {HeaderName.PUBLISHER: "boss"}),
+        ("shop", {HeaderName.PUBLISHER: "broker:"}),
         ("shop\x00", {}),
     ],
 )
 async def test_an_event_of_nobody_is_a_dead_letter(world: World, user: str | None, headers: dict[str, str]) -> None:
     """Without a user that RabbitMQ validated nobody is known to have published it, and others are taken in."""
     event = make_event([person(1)])
-    nobodys = FakeReceived(Message(event.to_json(), event.routing_key, None, headers, user))
+    nobodys = FakeReceived(BrokerMessage(event.to_json(), event.routing_key, None, headers, user))
     await world.intake().accept_messages("newsletter", [nobodys, other := received(good(2))])
     assert (nobodys.kind, "set the property `user_id`" in str(nobodys.settled)) == (DeadKind.NOT_ALLOWED, True)
     assert other.settled == "ack"
-    assert await world.mailings.find(BRAND, event.id) is None
+    assert await world.mailings.find_mailing(BRAND, event.id) is None
 
 
 async def test_a_crash_between_intake_and_hand_over(world: World) -> None:
@@ -143,7 +143,7 @@ async def test_a_crash_between_intake_and_hand_over(world: World) -> None:
     world.broker.away = True
     with pytest.raises(BrokerUnavailable):
         await world.intake().accept_messages("newsletter", [received(large)])
-    await world.mailings.accept([new_mailing(validate_event(small))])
+    await world.mailings.accept_mailings([new_mailing(validate_event(small))])
     world.broker.away = False
     await world.timekeeper().run_once()
     await world.run_published()

@@ -12,8 +12,8 @@ from mailer.pipeline import outcome_recorder
 from mailer.pipeline.deduplication import Key
 from mailer.pipeline.handover import WINDOW
 from mailer.ports.database_errors import DatabaseAway
-from mailer.ports.deliveries import Move, State
-from mailer.ports.ledger_entry import Entry
+from mailer.ports.deliveries import DeliveryMove, DeliveryState
+from mailer.ports.ledger_entry import LedgerEntry
 from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import World, person
 
@@ -35,12 +35,16 @@ class Answering(PostgresDeliveries):
         self._second = second
         self._intents = 0
 
-    async def move(
-        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry], patience: float | None = None
+    async def commit_moves(
+        self,
+        claim: UUID | None,
+        moves: Sequence[DeliveryMove],
+        entries: Sequence[LedgerEntry],
+        patience: float | None = None,
     ) -> frozenset[Key]:
         """Commits, and answers as the test wants."""
-        refused = await super().move(claim, moves, entries, patience)
-        if any(move.to_state is State.INTENDED for move in moves):
+        refused = await super().commit_moves(claim, moves, entries, patience)
+        if any(move.to_state is DeliveryState.INTENDED for move in moves):
             self._intents += 1
             if self._intents == 2:
                 await self._second()
@@ -78,4 +82,4 @@ async def test_what_was_intended_in_vain_goes_back(world: World, error: Exceptio
             )  # as its message, which is still in hand, is handled again
     assert await world.real_counts(accepted.mailing_id) == {SENT: PEOPLE}
     assert len(set(world.processor.recipients)) == len(world.processor.sent) == PEOPLE
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()

@@ -162,7 +162,7 @@ async def test_a_small_event_does_not_wait_for_large_ones(world: World) -> None:
         return settled
 
     for name, item in arrived.items():
-        item.ack, item.reject = noting(name, item.ack), noting(name, item.reject)  # type: ignore[method-assign]
+        item.acknowledge, item.reject = noting(name, item.acknowledge), noting(name, item.reject)  # type: ignore[method-assign]
     await world.intake().accept_messages("newsletter", list(arrived.values()))
     assert order == ["small", "large", "wrong"]
     assert [item.settled for item in arrived.values()] == ["ack", arrived["wrong"].settled, "ack"]

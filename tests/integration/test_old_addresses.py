@@ -34,7 +34,7 @@ async def test_they_get_mandatory_mail_and_refuse_nobody_elses(world: World, tmp
 async def test_either_spelling_is_the_same_mailbox(world: World) -> None:
     """A person who left under the address as their operator wrote it has left under the quoted one as well."""
     await world.known(1, email=OLD[0])
-    await world.standings.opt_out("interpals", await world.id_of("user-1"), "*", "test")
+    await world.standings.record_opt_out("interpals", await world.id_of("user-1"), "*", "test")
     accepted = await world.accept([person(2, email=QUOTED[0]), person(3)])
     await world.handover().hand_over_batches(accepted.batches)
     assert world.processor.recipients == ["user-3@people.example"]

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from mailer.pipeline import consumers
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.postgres.deliveries import PostgresDeliveries
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, until
 
@@ -27,9 +27,9 @@ async def told(world: World) -> dict[str, list[dict[str, Any]]]:
 async def test_each_state_of_a_window_is_told_once(world: World) -> None:
     """One message a state, with mailings, refs and reasons and no address; an intent is nothing to tell."""
     telling(world)
-    refused = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
+    refused = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
     accepted = await world.accept([person(n) for n in range(3)])
-    await world.standings.opt_out(BRAND, await world.id_of("user-0"), "newsletter", "test")
+    await world.standings.record_opt_out(BRAND, await world.id_of("user-0"), "newsletter", "test")
     processor = FakeProcessor(lambda outgoing: refused if outgoing.recipient.startswith("user-1@") else ACCEPTED)
     await world.handover(processor).hand_over_batches(accepted.batches)
     messages = await told(world)
@@ -70,7 +70,7 @@ async def test_the_relay_publishes_them_whether_or_not_anybody_listens(world: Wo
     await asyncio.wait_for(relay, 60)
     assert [exchange for exchange, _ in world.broker.published] == ["mailer.outcomes"]
     assert world.broker.mandatory == [False]
-    assert await world.letters.list(1) == []
+    assert await world.letters.list_dead_letters(1) == []
 
 
 async def test_the_in_process_broker_is_told_nothing(world: World) -> None:

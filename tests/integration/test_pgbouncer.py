@@ -45,14 +45,14 @@ async def test_mail_flows_through_session_pooling(session_url: str) -> None:
         accepted = await world.accept([person(n) for n in range(5)])
         await world.handover().hand_over_batches(accepted.batches)
         assert set((await world.states(accepted.mailing_id)).values()) == {("handed_over", "")}
-        assert (await world.ledger.verify()).faults == ()
+        assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_the_outbox_is_listened_to_through_session_pooling(session_url: str) -> None:
     """Whoever waits for the outbox is woken by a row of another session."""
     async with open_world(session_url) as world:
-        await world.outbox.wait(0)  # it listens from now on, and is awake
-        waiting = asyncio.create_task(world.outbox.wait(120))
+        await world.outbox.wait_for_rows(0)  # it listens from now on, and is awake
+        waiting = asyncio.create_task(world.outbox.wait_for_rows(120))
         await world.pool.execute("INSERT INTO outbox (routing_key, message_id, body) VALUES ('k', '1', '{}')")
         await asyncio.wait_for(waiting, 30)
 

@@ -18,16 +18,16 @@ import pytest
 from typer.testing import CliRunner
 
 from mailer import bundled_files, signing_keys
-from mailer.actions.recipient_import import Rejected
+from mailer.actions.recipient_import import RejectedLine
 from mailer.cli import app
 from mailer.cli.import_files import Rejects
 from mailer.cli.templates import show
 from mailer.embedded.folder_access import let_pass
 from mailer.pipeline.restore_marker import FileRestoreMarkers
-from mailer.ports.halts import Change, Memory
-from mailer.postgres.migrations import migrate
+from mailer.ports.halts import RestoreMarker, StandingChange
+from mailer.postgres.migrations import apply_migrations
 from mailer.processors.capture import CaptureServer
-from mailer.rendering.template_samples import preview
+from mailer.rendering.template_samples import preview_template
 from mailer.runtime.private_files import private
 from mailer.settings import read_settings
 from tests.factories import BRAND, templates
@@ -50,7 +50,7 @@ def test_no_process_list_shows_the_databases_password(database_url: str, monkeyp
         return real(command, **options)
 
     monkeypatch.setattr(subprocess, "run", run)
-    migrate(secret, bundled_files.folder("migrations"))
+    apply_migrations(secret, bundled_files.folder("migrations"))
     [(command, environment)] = begun
     assert "s3cret-word" not in " ".join(command)
     assert "s3cret-word" in environment
@@ -62,7 +62,7 @@ def test_a_file_that_was_there_becomes_its_owners(tmp_path: Path, monkeypatch: p
     file.write_text("")
     file.chmod(0o666)
     with Rejects(file, ("email",)) as rejects:
-        rejects.add(Rejected(2, {"email": "ann"}, "no @"))
+        rejects.add(RejectedLine(2, {"email": "ann"}, "no @"))
     assert others_may(file) == 0
 
     def refuse(descriptor: int, mode: int) -> None:
@@ -171,10 +171,10 @@ def captured(folder: Path) -> None:
 def remembered(folder: Path) -> None:
     """The database that a process saw, its trace, and a change of somebody's standing."""
     notes, now = FileRestoreMarkers(folder), datetime.now(UTC)
-    notes.write(Memory(uuid4(), 1, "x"), ())
-    notes.begin(uuid4())
-    notes.note(uuid4(), 1)
-    asyncio.run(notes.settle([Change(uuid4(), 1, now, BRAND, 1, now, "opt_out", "*", "page", "1")]))
+    notes.write_marker(RestoreMarker(uuid4(), 1, "x"), ())
+    notes.begin_lineage(uuid4())
+    notes.note_entry(uuid4(), 1)
+    asyncio.run(notes.record_changes([StandingChange(uuid4(), 1, now, BRAND, 1, now, "opt_out", "*", "page", "1")]))
     notes.close()
 
 
@@ -182,13 +182,13 @@ def rejected(folder: Path) -> None:
     """Lines of a file of people that were not taken, in a file that others could read before."""
     (folder / "people.rejected.csv").touch()
     with Rejects(folder / "people.rejected.csv", ("email",)) as rejects:
-        rejects.add(Rejected(2, {"email": "ann"}, "no @"))
+        rejects.add(RejectedLine(2, {"email": "ann"}, "no @"))
 
 
 def previewed(folder: Path) -> None:
     """A preview of a mail, in both parts."""
     [weekly] = [one for one in templates() if (one.brand, one.name) == (BRAND, "weekly")]
-    show(weekly, preview(weekly), folder / "preview.html")
+    show(weekly, preview_template(weekly), folder / "preview.html")
 
 
 @pytest.mark.promise("interpals-29", "paltalk06-27")

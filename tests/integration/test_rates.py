@@ -15,22 +15,24 @@ from hypothesis import strategies as st
 
 from mailer.database.connections import open_pool
 from mailer.database.statements import Pool
-from mailer.ledger.writers import Writers
+from mailer.ledger.writers import LedgerWriters
 from mailer.pipeline.rates import RateLimiter
 from mailer.policy.category import Lane
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.pace import RESERVES
-from mailer.ports.rates import Admission, Limit, Period, Scope, Wanted
-from mailer.postgres.rates import PostgresRates, forget
+from mailer.ports.rates import AdmittedMessages, Period, RateLimit, Scope, SendRequest
+from mailer.postgres.rates import PostgresRates, delete_old_windows
 
 BRAND = "paltalk-2006"
 MAILING = UUID("0192f0c1-0000-7000-8000-000000000001")
-THROTTLE = Outcome(Result.DEFERRED, 421, "4.7.28", "too fast")
+THROTTLE = Outcome(OutcomeKind.DEFERRED, 421, "4.7.28", "too fast")
 
 
-def wanted(n: int, domain: str = "gmail.com", lane: Lane = Lane.PROMOTIONAL, processor: str = "relay") -> list[Wanted]:
+def wanted(
+    n: int, domain: str = "gmail.com", lane: Lane = Lane.PROMOTIONAL, processor: str = "relay"
+) -> list[SendRequest]:
     """So many messages of one kind."""
-    return [Wanted(processor, domain, BRAND, MAILING, lane)] * n
+    return [SendRequest(processor, domain, BRAND, MAILING, lane)] * n
 
 
 @pytest.fixture
@@ -45,22 +47,22 @@ async def opened(url: str) -> AsyncIterator[PostgresRates]:
     """The limits of a database."""
     pool: Pool = await open_pool(url)
     try:
-        yield PostgresRates(pool, Writers("k" * 32))
+        yield PostgresRates(pool, LedgerWriters("k" * 32))
     finally:
         await pool.close()
 
 
 async def limit(rates: PostgresRates, scope: Scope, key: str, n: int, per: Period = "day") -> None:
     """Sets a limit."""
-    await rates.set(Limit(scope, key, per, n), "dana")
+    await rates.set_limit(RateLimit(scope, key, per, n), "dana")
 
 
 async def used(rates: PostgresRates) -> dict[str, int]:
     """What was used in the current windows, by key and period."""
-    return {f"{found.key}/{found.per}": found.used for found in await rates.all()}
+    return {f"{found.key}/{found.per}": found.used for found in await rates.list_limits()}
 
 
-async def send(meter: RateLimiter, window: Sequence[Wanted], sent: Counter[int]) -> Admission:
+async def send(meter: RateLimiter, window: Sequence[SendRequest], sent: Counter[int]) -> AdmittedMessages:
     """Asks, and notes in which second (of the system's clock) each message went, as the hand-over would send it."""
     admission = await meter.admit_messages(window)
     for granted in admission.granted:
@@ -137,7 +139,7 @@ async def test_tokens_of_a_window_that_is_over_are_not_given_back(rates: Postgre
     await limit(rates, "brand", BRAND, 10)
     meter = RateLimiter(rates, "a")
     await meter.admit_messages(wanted(10, lane=Lane.BREACH))
-    meter.return_tokens(Admission((True,), math.inf, at=time.monotonic() - 60), wanted(1, lane=Lane.BREACH))
+    meter.return_tokens(AdmittedMessages((True,), math.inf, at=time.monotonic() - 60), wanted(1, lane=Lane.BREACH))
     assert sum((await meter.admit_messages(wanted(1, lane=Lane.BREACH))).granted) == 0
 
 
@@ -151,7 +153,7 @@ async def test_a_changed_limit_holds_at_once(rates: PostgresRates) -> None:
     await limit(rates, "brand", BRAND, 500)
     await meter.reload_limits()
     assert sum((await meter.admit_messages(wanted(64, lane=Lane.BREACH))).granted) == 64
-    assert await rates.clear("brand", BRAND, None, "dana") == 1
+    assert await rates.clear_limits("brand", BRAND, None, "dana") == 1
     await meter.reload_limits()
     assert (await meter.admit_messages(wanted(64))).until == math.inf
 
@@ -160,9 +162,9 @@ async def test_a_changed_limit_holds_at_once(rates: PostgresRates) -> None:
 async def test_a_warm_up_rises_by_the_day(rates: PostgresRates, age: int, figure: int | None) -> None:
     """Each day of the plan has its figure, the last holds on, and before the first day nothing is limited."""
     today = datetime.now(UTC).date()
-    plan = Limit("processor", "relay", "day", None, (2, 5, 9), today - timedelta(days=age))
-    await rates.set(plan, "dana")
-    assert [found.n for found in await rates.all()] == [figure]
+    plan = RateLimit("processor", "relay", "day", None, (2, 5, 9), today - timedelta(days=age))
+    await rates.set_limit(plan, "dana")
+    assert [found.n for found in await rates.list_limits()] == [figure]
     granted = (await RateLimiter(rates, "a").admit_messages(wanted(20, lane=Lane.BREACH))).granted
     assert sum(granted) == (20 if figure is None else figure)
 
@@ -192,7 +194,7 @@ async def _stays_within(url: str, a_second: int, a_day: int, workers: list[list[
 
         async def work(meter: RateLimiter, windows: list[tuple[int, Lane]]) -> None:
             for n, lane in windows:
-                admission = await send(meter, [Wanted(processor, "a.example", brand, MAILING, lane)] * n, seconds)
+                admission = await send(meter, [SendRequest(processor, "a.example", brand, MAILING, lane)] * n, seconds)
                 lanes[lane] += sum(admission.granted)
 
         await asyncio.gather(*(work(RateLimiter(rates, str(n)), windows) for n, windows in enumerate(workers)))
@@ -220,9 +222,9 @@ async def test_a_throttled_domain_is_slowed_down_for_all(rates: PostgresRates) -
     meter, other = RateLimiter(rates, "a"), RateLimiter(rates, "b")
     for _ in range(100):
         meter.record_reply("relay", "GMAIL.com", THROTTLE)
-        meter.record_reply("relay", "example.org", Outcome(Result.ACCEPTED, 250))
+        meter.record_reply("relay", "example.org", Outcome(OutcomeKind.ACCEPTED, 250))
     await meter.adjust_limits()
-    [pace] = await rates.all()
+    [pace] = await rates.list_limits()
     assert (pace.scope, pace.key, pace.n) == ("pace", "relay gmail.com", 100)
     await other.adjust_limits()
     for window, most in ((wanted(300, lane=Lane.BREACH), 200), (wanted(1, "example.org"), math.inf)):
@@ -238,35 +240,35 @@ async def test_workers_that_are_throttled_together_add_up(rates: PostgresRates) 
         for _ in range(n):
             meter.record_reply("relay", "gmail.com", THROTTLE)
         await meter.adjust_limits()
-    assert [round(pace.n or 0) for pace in await rates.all()] == [160]
+    assert [round(pace.n or 0) for pace in await rates.list_limits()] == [160]
 
 
 async def test_a_few_refusals_slow_nothing_down(rates: PostgresRates) -> None:
     """Less than a tenth of the replies, or a message or two, say nothing about the pace; a third one does."""
     meter = RateLimiter(rates, "a")
     for _ in range(200):
-        meter.record_reply("relay", "gmail.com", Outcome(Result.ACCEPTED, 250))
+        meter.record_reply("relay", "gmail.com", Outcome(OutcomeKind.ACCEPTED, 250))
     for _ in range(10):
         meter.record_reply("relay", "gmail.com", THROTTLE)
     for n in range(2):
         meter.record_reply("relay", "tiny.example", THROTTLE)
         meter.record_reply("relay", f"{n}.example", THROTTLE)
         await meter.adjust_limits()
-    assert await rates.all() == []
+    assert await rates.list_limits() == []
     meter.record_reply("relay", "tiny.example", THROTTLE)
-    meter.record_reply("relay", "tiny.example", Outcome(Result.ACCEPTED, 250))
+    meter.record_reply("relay", "tiny.example", Outcome(OutcomeKind.ACCEPTED, 250))
     await meter.adjust_limits()
-    assert [pace.key for pace in await rates.all()] == ["relay tiny.example"]
+    assert [pace.key for pace in await rates.list_limits()] == ["relay tiny.example"]
 
 
 async def test_a_relay_that_shuts_down_slows_nothing_down(rates: PostgresRates) -> None:
     """Its 421 on every connection is not held against the domains of the mail that was just under way."""
     meter = RateLimiter(rates, "a")
-    for outcome, paces in ((Outcome(Result.DEFERRED, 421, "4.3.2"), 0), (THROTTLE, 1)):
+    for outcome, paces in ((Outcome(OutcomeKind.DEFERRED, 421, "4.3.2"), 0), (THROTTLE, 1)):
         for _ in range(50):
             meter.record_reply("relay", "gmail.com", outcome)
         await meter.adjust_limits()
-        assert len(await rates.all()) == paces
+        assert len(await rates.list_limits()) == paces
 
 
 async def test_old_windows_and_paces_are_forgotten(rates: PostgresRates) -> None:
@@ -278,7 +280,7 @@ async def test_old_windows_and_paces_are_forgotten(rates: PostgresRates) -> None
         "FROM generate_series(1, 5) n"
     )
     await rates._pool.execute("INSERT INTO paces VALUES ('relay', 'x.example', 1, 9, now() - interval '1 hour', '{}')")
-    assert [await forget(rates._pool, 3), await forget(rates._pool, 3)] == [3, 2]
+    assert [await delete_old_windows(rates._pool, 3), await delete_old_windows(rates._pool, 3)] == [3, 2]
     assert await used(rates) == {f"{BRAND}/day": 1}
     assert await rates._pool.fetchval("SELECT count(*) FROM paces") == 0
 
@@ -286,7 +288,7 @@ async def test_old_windows_and_paces_are_forgotten(rates: PostgresRates) -> None
 async def test_changes_stand_in_the_ledger(rates: PostgresRates) -> None:
     """Who set and who cleared a limit is on record."""
     await limit(rates, "processor", "relay", 5)
-    await rates.clear("processor", "relay", None, "robin")
+    await rates.clear_limits("processor", "relay", None, "robin")
     found = await rates._pool.fetch(
         "SELECT l.reason, l.rule, l.processor, n.text FROM ledger l JOIN ledger_notes n USING (writer, n) ORDER BY l.n"
     )

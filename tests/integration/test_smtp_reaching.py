@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mailer.policy.connection_trouble import Trouble
-from mailer.policy.outcome import Result
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import OutcomeKind
 from mailer.processors import connection_pool
 from mailer.processors.timeouts import SmtpTimeouts
 from tests.integration.smtp_world import HANG, Scripted, allowed, outgoing, processor, scripted, soon
@@ -71,7 +71,7 @@ async def test_the_first_address_drops_packets(monkeypatch: pytest.MonkeyPatch) 
                 begun = time.monotonic()
                 outcomes = await sender.send([outgoing() for _ in range(3)], soon(), allowed)
                 assert time.monotonic() - begun < 30
-    assert {outcome.result for outcome in outcomes} == {Result.ACCEPTED}
+    assert {outcome.result for outcome in outcomes} == {OutcomeKind.ACCEPTED}
 
 
 async def test_every_address_drops_packets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +81,7 @@ async def test_every_address_drops_packets(monkeypatch: pytest.MonkeyPatch) -> N
             named(monkeypatch, [hole], server.port)
             async with processor(server.port, host="relay.example", times=SmtpTimeouts(connect=0.5)) as sender:
                 [outcome] = await sender.send([outgoing()], soon(), allowed)
-    assert (outcome.result, outcome.trouble) == (Result.UNSENT, Trouble.TIMED_OUT)
+    assert (outcome.result, outcome.trouble) == (OutcomeKind.UNSENT, ConnectionTrouble.TIMED_OUT)
 
 
 @pytest.mark.parametrize("greeting", [HANG, "554 not here", "421 busy"])
@@ -92,7 +92,7 @@ async def test_the_first_address_does_not_greet(monkeypatch: pytest.MonkeyPatch,
         async with processor(server.port, host="relay.example", times=SmtpTimeouts(connect=2), idle=0.0) as sender:
             for _ in range(3):
                 [outcome] = await sender.send([outgoing()], soon(), allowed)
-                assert outcome.result is Result.ACCEPTED
+                assert outcome.result is OutcomeKind.ACCEPTED
         assert other.connections == 1
 
 
@@ -100,7 +100,7 @@ async def test_a_name_without_an_address() -> None:
     """It is the DNS's trouble, or the name's."""
     async with processor(25, host="relay.invalid") as sender:
         [outcome] = await sender.send([outgoing()], soon(), allowed)
-    assert (outcome.result, outcome.trouble) == (Result.UNSENT, Trouble.DNS)
+    assert (outcome.result, outcome.trouble) == (OutcomeKind.UNSENT, ConnectionTrouble.DNS)
     assert "relay.invalid" in outcome.text
 
 
@@ -120,7 +120,11 @@ async def test_a_worker_that_ends_does_not_wait_for_ever(
         window = tasks.create_task(sender.send([outgoing() for _ in range(3)], soon(), allowed))
         await server.hears("DATA")
         sender.begin_shutdown()
-    assert [outcome.result for outcome in window.result()] == [Result.IN_DOUBT, Result.UNSENT, Result.UNSENT]
+    assert [outcome.result for outcome in window.result()] == [
+        OutcomeKind.IN_DOUBT,
+        OutcomeKind.UNSENT,
+        OutcomeKind.UNSENT,
+    ]
 
 
 @both_ways
@@ -135,7 +139,7 @@ async def test_a_relay_that_answers_nobody_is_a_trouble_to_who_waits(extensions:
         stuck = tasks.create_task(sender.send([outgoing()], soon(), allowed))
         await server.hears("DATA")
         [waits] = await sender.send([outgoing()], time.monotonic() + 1.0, allowed)
-        assert (waits.result, waits.trouble) == (Result.UNSENT, Trouble.TIMED_OUT)
+        assert (waits.result, waits.trouble) == (OutcomeKind.UNSENT, ConnectionTrouble.TIMED_OUT)
         assert "none has had an answer" in waits.text
         server.over.set()
-    assert stuck.result()[0].result is Result.IN_DOUBT
+    assert stuck.result()[0].result is OutcomeKind.IN_DOUBT

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage
 from mailer.processors.relay_url import TlsMode
 from tests.integration.smtp_world import (
@@ -33,13 +33,13 @@ from tests.integration.smtp_world import (
 )
 
 A, D, R, B, S, Q, U = (
-    Result.ACCEPTED,
-    Result.DEFERRED,
-    Result.REFUSED,
-    Result.BLOCKED,
-    Result.SET_UP,
-    Result.IN_DOUBT,
-    Result.UNSENT,
+    OutcomeKind.ACCEPTED,
+    OutcomeKind.DEFERRED,
+    OutcomeKind.REFUSED,
+    OutcomeKind.BLOCKED,
+    OutcomeKind.SET_UP,
+    OutcomeKind.IN_DOUBT,
+    OutcomeKind.UNSENT,
 )
 Script = Mapping[str, Sequence[str]]
 BIG = b"Subject: big\r\n\r\n" + (b"x" * 70 + b"\r\n") * 200_000
@@ -75,8 +75,8 @@ class Row:
 
     name: str
     script: Script
-    results: Sequence[Result]
-    plain: Sequence[Result] | None = None
+    results: Sequence[OutcomeKind]
+    plain: Sequence[OutcomeKind] | None = None
     contents: Mapping[int, bytes] = field(default_factory=dict)
     recipients: Mapping[int, str] = field(default_factory=dict)
     extensions: Sequence[str] = ("SIZE 100000000", "8BITMIME")
@@ -92,7 +92,7 @@ class Row:
         """Whether the server is waited for in vain."""
         return any(HANG in replies for replies in self.script.values())
 
-    def expected(self, pipelining: bool) -> list[Result]:
+    def expected(self, pipelining: bool) -> list[OutcomeKind]:
         """Its outcomes on a server with or without."""
         return list(self.results if pipelining or self.plain is None else self.plain)
 

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 import structlog
 
-from mailer.actions.bounce import Bounces
+from mailer.actions.bounce import BounceJudge
 from mailer.pipeline import outcome_recorder
 from mailer.pipeline.block_pauses import BlockPauses
 from mailer.pipeline.deduplication import Key
@@ -21,15 +21,15 @@ from mailer.pipeline.preparation import RateAdmission, SendChecks
 from mailer.pipeline.rates import RateLimiter
 from mailer.pipeline.routing import ProcessorRoutes
 from mailer.pipeline.urgent_first import LONGEST
-from mailer.policy.connection_trouble import Trouble
-from mailer.policy.outcome import Outcome, Result
-from mailer.ports.deliveries import Move, Row, State
-from mailer.ports.ledger_entry import Entry
-from mailer.ports.mailings import Accepted
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
+from mailer.ports.deliveries import DeliveryMove, DeliveryRow, DeliveryState
+from mailer.ports.ledger_entry import LedgerEntry
+from mailer.ports.mailings import AcceptedMailing
 from mailer.ports.processor import OutgoingMessage, Permit
-from mailer.ports.quarantine import Refusal
-from mailer.ports.rates import Admission, Wanted
-from mailer.ports.standings import Flag
+from mailer.ports.quarantine import HardRefusal
+from mailer.ports.rates import AdmittedMessages, SendRequest
+from mailer.ports.standings import StandingFlag
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.postgres.quarantine import PostgresQuarantine
 from tests.factories import ACCEPTED, BRAND, FakeProcessor, World, person, until, waiting
@@ -37,10 +37,10 @@ from tests.presses import NoLimits, NoPauses
 
 PEOPLE = WINDOW + 6
 """More than fit into one window."""
-DEFERRED = Outcome(Result.DEFERRED, 451, "4.7.1", "later")
-REFUSED = Outcome(Result.REFUSED, 550, "5.1.1", "no such user")
-UNREACHED = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
-DOUBT = Outcome(Result.IN_DOUBT, text="lost after the dot")
+DEFERRED = Outcome(OutcomeKind.DEFERRED, 451, "4.7.1", "later")
+REFUSED = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "no such user")
+UNREACHED = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
+DOUBT = Outcome(OutcomeKind.IN_DOUBT, text="lost after the dot")
 SENT = ("handed_over", "")
 
 
@@ -55,13 +55,13 @@ def handing_over(
     """The hand-over of a world, with one part of it replaced; without rates, if no meter is given."""
     routes = ProcessorRoutes([processor], world.halted.processor_halt_reason)
     gate = SendChecks(world.halted, routes, meter or NoLimits(), BlockPauses(NoPauses()))
-    bounces = Bounces(refusals or PostgresQuarantine(world.pool, world.writers, world.hasher))
+    bounces = BounceJudge(refusals or PostgresQuarantine(world.pool, world.writers, world.hasher))
     return HandOver(
         deliveries or world.deliveries, world.mailings, world.presses, gate, bounces, "worker", asyncio.Event()
     )
 
 
-async def two_windows(world: World) -> tuple[Accepted, int]:
+async def two_windows(world: World) -> tuple[AcceptedMailing, int]:
     """A mailing to paying people in two windows, and the last one of the second."""
     await world.paying(*range(1, PEOPLE + 1))
     accepted = await world.accept([person(number) for number in range(1, PEOPLE + 1)], "service")
@@ -92,7 +92,7 @@ class FailsOnce(NoLimits):
     def __init__(self) -> None:
         self.asked = 0
 
-    async def admit_messages(self, wanted: Sequence[Wanted]) -> Admission:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
         """All may go, if it can be asked."""
         self.asked += 1
         if self.asked == 2:
@@ -113,7 +113,7 @@ async def test_an_error_while_the_next_window_is_prepared(world: World) -> None:
 class CannotReadAgain(PostgresDeliveries):
     """Deliveries that are not there any more when a refused row is looked at again."""
 
-    async def read_again(self, claim: UUID, keys: Sequence[Key]) -> list[Row]:
+    async def reread_claimed(self, claim: UUID, keys: Sequence[Key]) -> list[DeliveryRow]:
         """Fails."""
         raise ConnectionError("gone")
 
@@ -126,7 +126,7 @@ async def test_an_error_while_refused_rows_are_read_again(world: World) -> None:
         async def send(
             self, window: Sequence[OutgoingMessage], deadline: float, permit: Permit, *, urgent: bool = False
         ) -> list[Outcome]:
-            await world.standings.flag(BRAND, last, Flag.RESTRICTED, True, "test")
+            await world.standings.set_flag(BRAND, last, StandingFlag.RESTRICTED, True, "test")
             return await super().send(window, deadline, permit, urgent=urgent)
 
     processor, deliveries = Changing(), CannotReadAgain(world.pool, world.writers)
@@ -169,12 +169,12 @@ class Clumsy(PostgresQuarantine):
         super().__init__(world.pool, world.writers, world.hasher)
         self.tries = 0
 
-    async def bury(self, processor: str, believed: Sequence[Refusal]) -> None:
+    async def suppress_addresses(self, processor: str, believed: Sequence[HardRefusal]) -> None:
         """Fails once."""
         self.tries += 1
         if self.tries == 1:
             raise ConnectionError("a deadlock, a failover")
-        await super().bury(processor, believed)
+        await super().suppress_addresses(processor, believed)
 
 
 async def test_a_burial_that_fails_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +197,9 @@ class Confused(PostgresQuarantine):
         super().__init__(world.pool, world.writers, world.hasher)
         self.error = error
 
-    async def record(self, processor: str, believed: Sequence[Refusal], doubted: Sequence[Refusal]) -> None:
+    async def record_refusals(
+        self, processor: str, believed: Sequence[HardRefusal], doubted: Sequence[HardRefusal]
+    ) -> None:
         """Fails."""
         raise self.error
 
@@ -254,7 +256,7 @@ async def test_outcomes_do_not_wait_for_somebody_elses_lock(world: World, monkey
     assert len(world.processor.sent) == PEOPLE
 
 
-async def tried(world: World, accepted: Accepted) -> tuple[datetime | None, str, timedelta | None]:
+async def tried(world: World, accepted: AcceptedMailing) -> tuple[datetime | None, str, timedelta | None]:
     """Since when a mailing's only delivery was offered, its state, and how long it waits."""
     row = await world.pool.fetchrow(
         "SELECT tried_at, state, due_at - now() AS wait FROM deliveries WHERE mailing_id = $1", accepted.mailing_id
@@ -285,7 +287,7 @@ async def test_the_age_counts_from_the_first_offer(world: World, category: str, 
     """An old mailing whose mail was just offered is tried again; what was refused for days is given up, or written."""
     accepted = await world.accept([person(1)], category)
     if category == "breach":
-        await world.mailings.release(accepted.mailing_id, "Grace")
+        await world.mailings.release_mailing(accepted.mailing_id, "Grace")
     await world.pool.execute("UPDATE mailings SET released_at = released_at - interval '30 days'")
     processor = FakeProcessor(lambda outgoing: DEFERRED)
     for expected in ("deferred", ending[0]):
@@ -316,7 +318,7 @@ async def test_a_copy_waits_for_what_becomes_of_the_first(world: World) -> None:
     accepted = await world.accept([person(1), person(2, email="user-1@people.example")])
     await world.handover(FakeProcessor(lambda outgoing: UNREACHED)).hand_over_batches(accepted.batches)
     assert (await world.states(accepted.mailing_id))["user-2"] != ("suppressed", "duplicate_address")
-    await world.standings.flag(BRAND, await world.id_of("user-1"), Flag.RESTRICTED, True, "test")
+    await world.standings.set_flag(BRAND, await world.id_of("user-1"), StandingFlag.RESTRICTED, True, "test")
     await carry_on(world)
     states = await world.states(accepted.mailing_id)
     assert (states["user-1"][0], states["user-2"]) == ("suppressed", SENT)
@@ -328,15 +330,15 @@ class Counting:
     """A meter that knows what it has given and got back."""
 
     real: RateLimiter
-    taken: list[Wanted] = field(default_factory=list)
-    given: list[Wanted] = field(default_factory=list)
+    taken: list[SendRequest] = field(default_factory=list)
+    given: list[SendRequest] = field(default_factory=list)
 
-    async def admit_messages(self, wanted: Sequence[Wanted]) -> Admission:
+    async def admit_messages(self, wanted: Sequence[SendRequest]) -> AdmittedMessages:
         """As the real one does."""
         self.taken += wanted
         return await self.real.admit_messages(wanted)
 
-    def return_tokens(self, admission: Admission, unsent: Sequence[Wanted]) -> None:
+    def return_tokens(self, admission: AdmittedMessages, unsent: Sequence[SendRequest]) -> None:
         """As the real one does."""
         self.given += unsent
         self.real.return_tokens(admission, unsent)
@@ -349,12 +351,16 @@ class Counting:
 class NeverSettled(PostgresDeliveries):
     """Deliveries of people whose standing changes all the time."""
 
-    async def move(
-        self, claim: UUID | None, moves: Sequence[Move], entries: Sequence[Entry], patience: float | None = None
+    async def commit_moves(
+        self,
+        claim: UUID | None,
+        moves: Sequence[DeliveryMove],
+        entries: Sequence[LedgerEntry],
+        patience: float | None = None,
     ) -> frozenset[Key]:
         """Refuses every intent."""
-        refused = frozenset(move.key for move in moves if move.to_state is State.INTENDED)
-        return refused or await super().move(claim, moves, entries, patience)
+        refused = frozenset(move.key for move in moves if move.to_state is DeliveryState.INTENDED)
+        return refused or await super().commit_moves(claim, moves, entries, patience)
 
 
 async def test_tokens_come_back_when_nothing_could_be_intended(world: World) -> None:

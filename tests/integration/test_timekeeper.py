@@ -10,21 +10,28 @@ from uuid import UUID
 import pytest
 import structlog
 
-from mailer.ports.broker import BrokerUnavailable, Message, QueueRefused, Unroutable
-from mailer.ports.deliveries import Move, State
+from mailer.ports.broker import BrokerMessage, BrokerUnavailable, QueueRefused, Unroutable
+from mailer.ports.deliveries import DeliveryMove, DeliveryState
 from tests.factories import World, person
 
 
 async def doubtful(world: World, category: str, people: int) -> None:
     """A mailing whose worker died right after its intents."""
     accepted = await world.accept([person(n) for n in range(people)], category)
-    claim = await world.deliveries.claim(accepted.batches, "dead")
+    claim = await world.deliveries.claim_batches(accepted.batches, "dead")
     assert claim is not None
     intents = [
-        Move(row.mailing_id, row.recipient_id, row.attempt, State.CLAIMED, State.INTENDED, version=row.standing.version)
+        DeliveryMove(
+            row.mailing_id,
+            row.recipient_id,
+            row.attempt,
+            DeliveryState.CLAIMED,
+            DeliveryState.INTENDED,
+            version=row.standing.version,
+        )
         for row in claim.rows
     ]
-    assert await world.deliveries.move(claim.token, intents, []) == frozenset()
+    assert await world.deliveries.commit_moves(claim.token, intents, []) == frozenset()
 
 
 async def test_many_timekeepers_do_no_harm(world: World) -> None:
@@ -43,7 +50,7 @@ async def test_many_timekeepers_do_no_harm(world: World) -> None:
     assert len(lost) == 120
     assert len(world.processor.sent) == 40
     assert await world.pool.fetchval("SELECT count(*) FROM mailings WHERE finished_at IS NULL") == 0
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_more_intents_than_one_step(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +61,7 @@ async def test_more_intents_than_one_step(world: World, monkeypatch: pytest.Monk
     for _ in range(20):
         await world.timekeeper().run_once()
     states = {row["state"] for row in await world.pool.fetch("SELECT state FROM deliveries")}
-    assert states == {State.FAILED.value}
+    assert states == {DeliveryState.FAILED.value}
     assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
 
 
@@ -64,12 +71,12 @@ async def test_a_broker_that_is_away(world: World) -> None:
     world.broker.away = True
     keeper = world.timekeeper()
     await keeper.run_once()
-    assert await world.upkeep.unpublished(10) != []
+    assert await world.upkeep.unpublished_batches(10) != []
     world.broker.away = False
     await keeper.run_once()
     await world.run_published()
     await keeper.run_once()
-    status = await world.mailings.status(accepted.mailing_id)
+    status = await world.mailings.mailing_status(accepted.mailing_id)
     assert status is not None
     assert status.state == "finished"
 
@@ -77,7 +84,7 @@ async def test_a_broker_that_is_away(world: World) -> None:
 async def test_lost_batches_are_published_when_their_lane_is_idle(world: World) -> None:
     """A batch that nobody claimed is published again, but not into a lane that is still busy."""
     accepted = await world.accept([person(1)])
-    await world.upkeep.published(accepted.batches)
+    await world.upkeep.mark_published(accepted.batches)
     await world.pool.execute("UPDATE batches SET published_at = now() - interval '31 seconds'")
     world.broker.waiting = 5
     await world.timekeeper().run_once()
@@ -102,7 +109,7 @@ async def test_it_runs_until_told_to_stop(world: World, monkeypatch: pytest.Monk
         stop.set()
         return 0
 
-    monkeypatch.setattr(world.upkeep, "give_back", give_back)
+    monkeypatch.setattr(world.upkeep, "end_expired_claims", give_back)
     await asyncio.wait_for(keeper.run(stop, period=0.001), 10)
     assert tries == 2
 
@@ -207,7 +214,7 @@ async def test_a_claim_that_cannot_be_resolved_keeps_no_other(world: World, monk
     for _ in range(3):
         await doubtful(world, "newsletter", 2)
     await world.lose_leases()
-    move, claims = world.deliveries.move, []
+    move, claims = world.deliveries.commit_moves, []
 
     async def faulty(claim: UUID | None, *arguments: Any) -> frozenset[tuple[UUID, int]]:
         claims.append(claim)
@@ -215,7 +222,7 @@ async def test_a_claim_that_cannot_be_resolved_keeps_no_other(world: World, monk
             raise KeyError("a bug")
         return await move(claim, *arguments)
 
-    monkeypatch.setattr(world.deliveries, "move", faulty)
+    monkeypatch.setattr(world.deliveries, "commit_moves", faulty)
     assert not await world.timekeeper().run_once()
     assert len(set(claims)) == 3
     assert await world.pool.fetchval("SELECT count(*) FROM deliveries WHERE state = 'intended'") == 2
@@ -234,7 +241,7 @@ async def test_a_lane_without_a_queue_keeps_no_other_from_being_published_again(
             raise BrokerUnavailable(f"no queue {queue}")
         return 0
 
-    monkeypatch.setattr(world.broker, "depth", depth)
+    monkeypatch.setattr(world.broker, "queue_depth", depth)
     keeper = world.timekeeper()
     with structlog.testing.capture_logs() as logs:
         await keeper.run_once()
@@ -261,7 +268,7 @@ async def test_what_was_confirmed_beside_a_failure_is_not_published_again(world:
         await world.accept([person(1)])
     good: list[bytes] = []
 
-    def refuses(message: Message) -> Exception | None:
+    def refuses(message: BrokerMessage) -> Exception | None:
         if len(good) == 2:
             return BrokerUnavailable("gone")
         good.append(message.body)

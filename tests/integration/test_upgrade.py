@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from mailer import bundled_files
-from mailer.postgres.migrations import migrate
+from mailer.postgres.migrations import apply_migrations
 from tests.conftest import Server
 from tests.factories import World, open_world, person
 
@@ -32,7 +32,7 @@ def old_url(postgres_server: Server, tmp_path: Path) -> Iterator[str]:
 def migrated(server: Server, folder: Path) -> Iterator[str]:
     """A database with some of the migrations, as long as it is looked at."""
     url = server.url(f"mailer_test_{uuid4().hex[:12]}")
-    migrate(url, folder)
+    apply_migrations(url, folder)
     yield url
     server.sql(f"DROP DATABASE {url.rpartition('/')[2].partition('?')[0]} WITH (FORCE)")
 
@@ -69,7 +69,7 @@ async def in_flight(world: World, category: str, *names: str | None, sent: int =
 
 async def ended(url: str, mailing_id: UUID) -> tuple[list[str], list[tuple[str, str]]]:
     """To whom the release of today sends the rest, after it has brought the tables up to date; how the accounts end."""
-    migrate(url, bundled_files.folder("migrations"))
+    apply_migrations(url, bundled_files.folder("migrations"))
     async with open_world(url) as world:
         await world.timekeeper().run_once()
         batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches ORDER BY id")]
@@ -123,7 +123,7 @@ async def test_opens_lose_the_order_and_the_time_that_they_had(old_url: str, bef
                 f"unique_clicks VALUES ($1, sha256('{n}'), '{link}', {day})",
             ):
                 await before.pool.execute(f"INSERT INTO {row}", mailing_id)
-    migrate(old_url, bundled_files.folder("migrations"))
+    apply_migrations(old_url, bundled_files.folder("migrations"))
     async with open_world(old_url) as world:
         assert [
             tuple(row) for row in await world.pool.fetch("SELECT machine, sum(n) FROM opens GROUP BY 1 ORDER BY 1")
@@ -168,7 +168,7 @@ async def test_countries_become_codes(uncoded_url: str) -> None:
                 code,
                 whose,
             )
-    migrate(uncoded_url, bundled_files.folder("migrations"))
+    apply_migrations(uncoded_url, bundled_files.folder("migrations"))
     async with open_world(uncoded_url) as world:
         rows = await world.pool.fetch(
             "SELECT r.country, s.country, s.opted_out, s.consents, s.version FROM recipients r"

@@ -12,12 +12,12 @@ import structlog
 
 from mailer import bundled_files
 from mailer.pipeline.handover import WINDOW, HandOver
-from mailer.policy.frequency_counts import rates_of
+from mailer.policy.frequency_counts import frequency_counts
 from mailer.policy.outcome import Outcome
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.postgres.deliveries import PostgresDeliveries
 from mailer.rendering.mailing import RendererCache
-from mailer.rendering.signed_links import Links
+from mailer.rendering.signed_links import SignedLinks
 from tests.campaigns import commands
 from tests.factories import BRAND, KEY, FakeProcessor, World, person, templates
 from tests.integration.old_worker import OldDeliveries
@@ -34,10 +34,10 @@ async def tellers(world: World) -> set[tuple[int, str]]:
 async def test_two_versions_share_the_work(world: World) -> None:
     """An older and a newer worker take whichever batch they get: one copy each, true counters, a sound ledger."""
     await world.known(1, 2)
-    await world.standings.opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
+    await world.standings.record_opt_out(BRAND, await world.id_of("user-1"), "newsletter", "test")
     accepted = await world.accept([person(n) for n in range(1, 1101)])
     small = [(await world.accept([person(n, source="sign-up")], "promotional")).batches[0] for n in range(2, 22)]
-    told = PostgresDeliveries(world.pool, world.writers, rates_of(world.policies.values()), tell=True)
+    told = PostgresDeliveries(world.pool, world.writers, frequency_counts(world.policies.values()), tell=True)
     older, newer = world.handover(deliveries=OldDeliveries(world)), world.handover(deliveries=told)
     first, middle, last = accepted.batches
 
@@ -51,7 +51,7 @@ async def test_two_versions_share_the_work(world: World) -> None:
     assert len(world.processor.sent) == 1099 + len(small)
     assert await world.pool.fetchval("SELECT count(*) FROM batches") == 0
     assert {(1, "handed_over"), (2, "handed_over")} <= await tellers(world)
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_newer_timekeeper_takes_up_what_an_older_worker_held(world: World) -> None:
@@ -74,7 +74,7 @@ async def test_a_newer_timekeeper_takes_up_what_an_older_worker_held(world: Worl
         await world.timekeeper().run_once()
         await world.run_published()
     assert await world.counted(accepted.mailing_id) == {("failed", "in_doubt"): WINDOW, ("handed_over", ""): 10}
-    assert (await world.ledger.verify()).faults == ()
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 async def test_a_mailing_of_a_brand_that_only_newer_workers_know(world: World) -> None:
@@ -83,7 +83,7 @@ async def test_a_mailing_of_a_brand_that_only_newer_workers_know(world: World) -
     usual = await world.accept([person(2)])
     presses = world.presses
     known = {brand: policy for brand, policy in world.policies.items() if brand != "paltalk-2006"}
-    world.presses = RendererCache(known, templates(), Links("https://mail.example", (KEY,)), None)
+    world.presses = RendererCache(known, templates(), SignedLinks("https://mail.example", (KEY,)), None)
     with structlog.testing.capture_logs() as logs:
         await world.handover().hand_over_batches([*strange.batches, *usual.batches])
     assert [line["event"] for line in logs] == ["left to workers that know it"]

@@ -13,10 +13,10 @@ from uuid import UUID
 import pytest
 
 import mailer.web
-from mailer.actions.suppression import object_to_marketing, suppress
-from mailer.policy.frequency_counts import rates_of
-from mailer.policy.policy_file import CategoryTerms, Hours
-from mailer.policy.policy_section import Cap
+from mailer.actions.suppression import object_to_marketing, suppress_recipient
+from mailer.policy.frequency_counts import frequency_counts
+from mailer.policy.policy_file import CategoryTerms, SendingHours
+from mailer.policy.policy_section import FrequencyCap
 from mailer.ports.deliveries import Claim
 from mailer.ports.suppressions import NewSuppression
 from mailer.postgres.deliveries import PostgresDeliveries
@@ -33,7 +33,7 @@ OWN = ("welcome", "password", "receipt")
 async def leaves(world: World) -> None:
     """Opts out of all, of updates, and of the purpose."""
     for scope in ("*", "updates", "purpose/service_notice"):
-        await world.standings.opt_out(BRAND, await world.id_of("ada"), scope, "test")
+        await world.standings.record_opt_out(BRAND, await world.id_of("ada"), scope, "test")
 
 
 async def objects(world: World) -> None:
@@ -44,17 +44,17 @@ async def objects(world: World) -> None:
 async def complains(world: World) -> None:
     """Complains to her provider."""
     told = NewSuppression("*", "complaint", "feedback loop", "Grace")
-    await suppress(world.suppressions, world.policies[BRAND], await world.id_of("ada"), told)
+    await suppress_recipient(world.suppressions, world.policies[BRAND], await world.id_of("ada"), told)
 
 
 async def has_had_enough(world: World) -> None:
     """Has had as much as the caps allow, outside the policy's hours."""
-    one, hours = Cap(mails=1, days=7), Hours.model_validate({"from": "00:00", "to": "00:01"})
+    one, hours = FrequencyCap(mails=1, days=7), SendingHours.model_validate({"from": "00:00", "to": "00:01"})
     policy = world.policies[BRAND]
     terms = policy.terms | {name: CategoryTerms(cap=one) for name in ("updates", "notification")}
-    policy = policy.model_copy(update={"terms": terms, "cap": one, "hours": hours}).after({})
+    policy = policy.model_copy(update={"terms": terms, "cap": one, "hours": hours}).with_earlier_versions({})
     world.policies[BRAND] = policy
-    world.deliveries = PostgresDeliveries(world.pool, world.writers, rates_of([policy]))
+    world.deliveries = PostgresDeliveries(world.pool, world.writers, frequency_counts([policy]))
 
 
 async def was_only_invited(world: World) -> None:
@@ -181,13 +181,15 @@ async def test_who_stops_paying_is_decided_anew(world: World) -> None:
     class StopsPaying(PostgresDeliveries):
         """Deliveries of somebody who stops paying, and leaves, once a worker has claimed them."""
 
-        async def claim(self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()) -> Claim | None:
-            claimed = await super().claim(batches, owner, mailings)
-            await world.standings.pays(BRAND, ada, None, False, "application")
-            await world.standings.opt_out(BRAND, ada, "updates", "page")
+        async def claim_batches(
+            self, batches: Sequence[int], owner: str, mailings: Collection[UUID] = ()
+        ) -> Claim | None:
+            claimed = await super().claim_batches(batches, owner, mailings)
+            await world.standings.set_paid_product(BRAND, ada, None, False, "application")
+            await world.standings.record_opt_out(BRAND, ada, "updates", "page")
             return claimed
 
-    late = StopsPaying(world.pool, world.writers, rates_of(world.policies.values()))
+    late = StopsPaying(world.pool, world.writers, frequency_counts(world.policies.values()))
     await world.handover(deliveries=late).hand_over_batches(accepted.batches)
     assert world.processor.recipients == []
     assert await world.states(accepted.mailing_id) == {"user-1": ("suppressed", "opted_out")}
@@ -197,7 +199,7 @@ async def test_who_stops_paying_is_decided_anew(world: World) -> None:
 async def test_the_page_says_what_still_comes_and_why(world: World) -> None:
     """To a free account announcements are what can be left; to who pays they stay, and the page says why."""
     await known(world, BRAND, ADA, GRACE)
-    await world.standings.pays(BRAND, await world.id_of("grace"), "premium", True, "application")
+    await world.standings.set_paid_product(BRAND, await world.id_of("grace"), "premium", True, "application")
     free, pays = [link_of(mail) for mail in await told(world, event_of(BRAND, "weekly", to={"refs": ["ada", "grace"]}))]
     for language in ("en", "de", "ar"):
         text = TEXTS[language]

@@ -2,14 +2,14 @@
 
 import pytest
 
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage
 from tests.factories import ACCEPTED, World, person
 
 
 def unknown(outgoing: OutgoingMessage) -> Outcome:
     """A relay that knows user-1 no more."""
-    gone = Outcome(Result.REFUSED, 550, "5.1.1", "No such user")
+    gone = Outcome(OutcomeKind.REFUSED, 550, "5.1.1", "No such user")
     return gone if outgoing.recipient.startswith("user-1@") else ACCEPTED
 
 
@@ -22,7 +22,7 @@ async def test_a_dead_address_is_told_of_a_breach_in_writing(world: World) -> No
     assert await world.states(first.mailing_id) == {"user-1": ("failed", "5.1.1"), "user-2": ("handed_over", "")}
     world.processor.sent.clear()
     breach = await world.accept({"refs": ["user-1", "user-2"]}, "breach")
-    await world.mailings.release(breach.mailing_id, "Dana Duty")
+    await world.mailings.release_mailing(breach.mailing_id, "Dana Duty")
     await world.due_now()
     await world.handover().hand_over_batches([row["id"] for row in await world.pool.fetch("SELECT id FROM batches")])
     letter = await world.accept({"refs": ["user-1", "user-2"]})

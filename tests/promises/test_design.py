@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailer.actions.suppression import object_to_marketing
-from mailer.policy.policy_file import Hours
+from mailer.policy.policy_file import SendingHours
 from mailer.postgres.suppressions import PostgresSuppressions
 from tests.factories import BRAND, World, person
 
@@ -31,7 +31,7 @@ async def test_an_objection_stops_optional_mail_only(world: World) -> None:
 async def test_optional_mail_waits_for_the_hours(world: World) -> None:
     """What comes outside the policy's hours is held until they begin where the recipient lives."""
     now = datetime.now(UTC)
-    hours = Hours.model_validate(
+    hours = SendingHours.model_validate(
         {"from": "13:00", "to": "23:00"} if now.hour < 12 else {"from": "00:00", "to": "11:00"}
     )
     world.policies[BRAND] = world.policies[BRAND].model_copy(update={"hours": hours})

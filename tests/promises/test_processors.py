@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mailer.postgres.coverage import coverage
+from mailer.postgres.coverage import read_coverage
 from tests.accounts import ADA, mailed, notice, of_kind, processor, said
 from tests.factories import World, person, received
 from tests.processes import Stack
@@ -140,9 +140,9 @@ async def test_a_notice_to_everyone_says_whom_it_reached(world: World) -> None:
     event = notice(brand, {"audience": "everyone"})
     await world.intake().accept_messages("service", [item := received(event)])
     assert item.settled == "ack"
-    status = await world.mailings.find(brand, event["id"])
+    status = await world.mailings.find_mailing(brand, event["id"])
     assert status is not None
-    reached = await coverage(world.pool, status.id)
+    reached = await read_coverage(world.pool, status.id)
     assert reached.accounts == 4
     assert reached.counts[("handed_over", "")] == 2
     assert list(reached.unreached) == [("user-3", "suppressed", "under_13"), ("user-5", "not_addressed", "")]

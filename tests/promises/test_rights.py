@@ -124,22 +124,22 @@ async def test_erasure_is_real(world: World) -> None:
     days = timedelta(days=world.policies[BRAND].retention_days)
     assert abs(stub["expires_at"] - datetime.now(UTC) - days) < timedelta(minutes=1)
     hashes = await world.pool.fetch("SELECT address_hash, reason FROM suppressions")
-    assert [tuple(row) for row in hashes] == [(world.hasher.hash(ADA), "erased")]
-    assert (await world.ledger.verify()).faults == ()
+    assert [tuple(row) for row in hashes] == [(world.hasher.hash_address(ADA), "erased")]
+    assert (await world.ledger.verify_ledger()).faults == ()
 
 
 @pytest.mark.promise("interpals-20")
 async def test_what_a_worker_holds_is_not_sent_after_an_erasure(world: World) -> None:
     """A delivery that was claimed before the erasure is decided anew, as of somebody erased, also for a breach."""
     await world.known(1)
-    claims = world.deliveries.claim
+    claims = world.deliveries.claim_batches
 
     async def late(batches: Any, owner: str, mailings: Any = ()) -> Any:
         claim = await claims(batches, owner, mailings)
         await said(world, "erase")
         return claim
 
-    world.deliveries.claim = late  # type: ignore[method-assign]  # the erasure comes between claim and intent
+    world.deliveries.claim_batches = late  # type: ignore[method-assign]  # the erasure comes between claim and intent
     breach = await released(world, {"refs": ["user-1"]})
     assert set((await world.states(breach.mailing_id)).values()) == {("suppressed", "erased")}
     assert world.processor.sent == []
@@ -195,7 +195,7 @@ async def test_nobody_was_collected_in_the_future(world: World, operator: Stack)
     assert (await said(world, "erase")).settled == "ack"
     for again in (soon, {**soon, "ref": "user-2"}):
         assert await told(world, event_of(BRAND, "welcome", again)) == []
-    await world.importer().write([ImportRow(Person.model_validate(soon))])
+    await world.importer().import_rows([ImportRow(Person.model_validate(soon))])
     assert ADA not in await everything(world)
 
 
@@ -270,7 +270,7 @@ async def test_an_answer_comes_by_telephone_where_that_is_wished(world: World, o
     assert (await said(world, "channel", brand=brand, channel="telephone")).settled == "ack"
     both = {"refs": ["user-1", "user-2"]}
     for name in ("inquiry-answer", "order-confirmation"):
-        template = templates().get(brand, name)
+        template = templates().get_template(brand, name)
         assert template is not None
         await mailed(world, both, "account", template=name, context=dict(template.example), **told)
     subjects = Counter(letter(sent.content)["Subject"].split()[1] for sent in world.processor.sent)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mailer.policy.decision import Divert
-from mailer.ports.mail_origins import Origin
+from mailer.ports.mail_origins import MailOrigin
 from mailer.web.languages import choose
 from mailer.web.mail_origin import explain
 from tests.factories import policies
@@ -38,7 +38,7 @@ def test_a_source_lets_a_brand_send_what_it_was_given_for(
     policy = policies()[brand].model_copy(update={"name": "Brand"})
     somebody = replace(ADA, source=source, consents=frozenset[str]())
     assert reason(decided("promotional", somebody, policy)) == why_not
-    origin = Origin("promotional", None, source, None, None, asked=False)
+    origin = MailOrigin("promotional", None, source, None, None, asked=False)
     assert explain(policy, origin, choose("en")).source == f"Given {said}"
 
 

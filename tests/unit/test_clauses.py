@@ -27,7 +27,7 @@ def test_each_clause_is_taken_out_once() -> None:
         "some.speaks: `c < 2` as c <= 2": "return 1 if c <= 2 else 0",
         "some.speaks: `1 if c < 2 else 0` always its first branch": "return 1\n",
         "some.speaks: `1 if c < 2 else 0` always its second branch": "return 0\n",
-        "some.ASKED: `(lambda category: category.invites, rules.one)` asked of all": "(_all, rules.one)",
+        "some.ASKED: `(lambda category: category.invites, rules.one)` asked of all": "(_all_categories, rules.one)",
     }
     assert made.keys() == changed.keys()
     for name, part in changed.items():
@@ -37,7 +37,7 @@ def test_each_clause_is_taken_out_once() -> None:
 def test_a_clause_falls_to_its_test() -> None:
     """The run over one clause ends well, for a test misses it; one over none is refused."""
     for only, status, said in (
-        ("rules.under_13", 0, "rules: 2 mutants, 2 killed, 0 survivors, 0 spared"),
+        ("rules.child_under_13", 0, "rules: 2 mutants, 2 killed, 0 survivors, 0 spared"),
         ("no such clause", 1, "no mutant has 'no such clause' in its name"),
     ):
         command = [sys.executable, "-m", "scripts.mutate_clauses", "--only", only]

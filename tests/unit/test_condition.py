@@ -7,11 +7,11 @@ import pytest
 
 from mailer.doctor.database import CLOCK_LIMIT, CLOCK_WARNING, fit, judge_clock, judge_start, judge_stock
 from mailer.doctor.finding import Finding, Level, worst
-from mailer.ports.database_condition import Condition, Stock
+from mailer.ports.database_condition import DatabaseCondition, DatabaseStock
 
 NOW = datetime(2026, 12, 31, 23, 30, tzinfo=UTC)
 OURS = frozenset({"20261121000001", "20261127000010"})
-SOUND = Condition(
+SOUND = DatabaseCondition(
     version=160_004,
     release="16.4",
     database="mailer",
@@ -22,7 +22,9 @@ SOUND = Condition(
     durable=True,
     migrations=OURS,
 )
-STOCK = Stock(size=1 << 30, folder=None, partitions="202703", sealed_at=NOW - timedelta(minutes=1), unsealed=False)
+STOCK = DatabaseStock(
+    size=1 << 30, folder=None, partitions="202703", sealed_at=NOW - timedelta(minutes=1), unsealed=False
+)
 
 
 def only(findings: list[Finding], check: str) -> Finding:
@@ -47,7 +49,7 @@ def test_a_sound_database() -> None:
         (replace(SOUND, triggers=False), "session_replication_role"),
     ],
 )
-def test_what_nobody_works_on(condition: Condition, said: str) -> None:
+def test_what_nobody_works_on(condition: DatabaseCondition, said: str) -> None:
     """The process says why, and what to do."""
     problems = fit(judge_start(condition, OURS))
     assert problems is not None

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from mailer.cli import app
 from mailer.events import parse_event
-from mailer.rendering.event_checks import admit
+from mailer.rendering.event_checks import check_event
 from mailer.settings import Settings
 from tests.factories import policies, templates
 
@@ -53,7 +53,7 @@ def test_every_event_can_be_mailed() -> None:
     events = [block for text in TEXTS.values() for block in blocks(text, "json") if '"template"' in block]
     assert events, "the README shows an event"
     for event in events:
-        assert admit(parse_event(event), policies(), templates()).name == json.loads(event)["template"]
+        assert check_event(parse_event(event), policies(), templates()).name == json.loads(event)["template"]
 
 
 def test_every_setting_is_documented() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from mailer.events import Person
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage
 from mailer.processors.smtp_envelope import SmtpEnvelope, SmtpExtensions, compose_envelope, encode_xtext
 from mailer.rendering.headers import addr_spec
@@ -71,7 +71,7 @@ def test_utf8_in_a_header_field_is_declared(field: str, above: str) -> None:
         OutgoingMessage("b@example.com", "ann@example.org", content), 0, SmtpExtensions.parse_ehlo({"8bitmime": ""})
     )
     assert isinstance(without, Outcome)
-    assert (without.result, without.status) == (Result.BLOCKED, "5.6.7")
+    assert (without.result, without.status) == (OutcomeKind.BLOCKED, "5.6.7")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_what_is_never_offered(recipient: str, content: bytes, extensions: SmtpE
     """What would smuggle a command, break the protocol or be refused anyway stays here, held against ourselves."""
     made = compose_envelope(OutgoingMessage("b@example.com", recipient, content), 0, extensions)
     assert isinstance(made, Outcome)
-    assert (made.result, made.status) == (Result.BLOCKED, status)
+    assert (made.result, made.status) == (OutcomeKind.BLOCKED, status)
 
 
 @pytest.mark.parametrize("local", ["a..b", "a.", ".a"])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mailer.events import EventRefused, MessageEvent, validate_event
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage
 from mailer.processors.smtp_envelope import SmtpEnvelope, SmtpExtensions, compose_envelope
 from mailer.rendering.template_library import SAMPLE
@@ -90,7 +90,7 @@ def test_reply_to_utf8_without_smtputf8() -> None:
     )
     without = compose_envelope(outgoing, 0, SmtpExtensions.parse_ehlo({"8bitmime": ""}))
     assert isinstance(without, Outcome)
-    assert (without.result, without.status) == (Result.BLOCKED, "5.6.7")
+    assert (without.result, without.status) == (OutcomeKind.BLOCKED, "5.6.7")
     offered = compose_envelope(outgoing, 0, SmtpExtensions.parse_ehlo({"8bitmime": "", "smtputf8": ""}))
     assert isinstance(offered, SmtpEnvelope)
     assert offered.mail.endswith(b" SMTPUTF8")
@@ -103,7 +103,7 @@ def test_interpals_ar_any() -> None:
     assert was
     for text in (controller.name, controller.postal_address):
         assert f"<bdi>{text}</bdi>" in was.get_content()
-    template = templates().get("interpals", "rights-answer")
+    template = templates().get_template("interpals", "rights-answer")
     assert template
     page = template.render("ar", {**SAMPLE, **template.example}).html
     assert "<bdi" not in page

@@ -22,7 +22,7 @@ class Work:
         self.late = list[Callable[[], object]]()
         self.ends = list[asyncio.Future[None]]()
 
-    async def run(
+    async def hand_over_batches(
         self, batches: Sequence[int], facts: Mapping[UUID, MailingFacts | None], is_late: Callable[[], object]
     ) -> None:
         """As `HandOver.hand_over_batches`."""

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.policy.category import CATEGORIES
-from mailer.ports.pending_requests import Act
+from mailer.ports.pending_requests import RequestedAct
 from mailer.web.address_masking import masked
 from mailer.web.languages import LANGUAGES, choose
 from mailer.web.machine_detection import is_machine
@@ -18,11 +18,11 @@ def _blanks(text: object) -> list[str]:
 def test_every_language_says_everything() -> None:
     """All languages have the same texts with the same blanks, and a name for each optional category."""
     english = LANGUAGES["en"].texts
-    optional = {category.name for category in CATEGORIES.values() if category.optional}
+    optional = {category.name for category in CATEGORIES.values() if category.is_optional}
     for language in LANGUAGES.values():
         assert language.texts.keys() == english.keys(), language.code
         assert language.texts["kinds"].keys() == optional, language.code
-        assert language.texts["wishes"].keys() == set(Act), language.code
+        assert language.texts["wishes"].keys() == set(RequestedAct), language.code
         assert language.texts["sources"].keys() == english["sources"].keys(), language.code
         for name, text in language.texts.items():
             assert _blanks(text) == _blanks(english[name]), (language.code, name)

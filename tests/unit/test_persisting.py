@@ -8,7 +8,7 @@ import pytest
 
 from mailer.pipeline import message_retries
 from mailer.pipeline.message_retries import MessageRetries
-from mailer.ports.broker import BrokerUnavailable, Message, Received
+from mailer.ports.broker import BrokerMessage, BrokerUnavailable, ReceivedMessage
 from mailer.ports.database_errors import DatabaseAway, DatabaseRefuses, StatementTooSlow
 from mailer.ports.dead_letters import DeadKind
 from mailer.runtime.error_kinds import Trouble, place_of, trouble_of
@@ -27,19 +27,19 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def messages(*names: str) -> list[FakeReceived]:
     """Messages with these bodies."""
-    return [FakeReceived(Message(name.encode(), "interpals.service")) for name in names]
+    return [FakeReceived(BrokerMessage(name.encode(), "interpals.service")) for name in names]
 
 
 def raising(errors: Callable[[bytes], BaseException | None], tries: list[tuple[bytes, ...]]) -> message_retries.Handle:
     """A handler that acknowledges what has no error, and raises the first error of the others."""
 
-    async def handle(arrived: Sequence[Received]) -> None:
+    async def handle(arrived: Sequence[ReceivedMessage]) -> None:
         tries.append(tuple(received.message.body for received in arrived))
         for received in arrived:
             if error := errors(received.message.body):
                 raise error
         for received in arrived:
-            await received.ack()
+            await received.acknowledge()
 
     return handle
 
@@ -48,7 +48,7 @@ async def settled(*arrived: FakeReceived) -> None:
     """Returns once messages are settled."""
 
     async def all_settled() -> bool:
-        return not any(received.live for received in arrived)
+        return not any(received.is_live for received in arrived)
 
     await until(all_settled)
 
@@ -87,13 +87,13 @@ async def test_what_is_tried_again_is_finished_before_the_end() -> None:
     [received] = arrived = messages("a")
     tries: list[bytes] = []
 
-    async def handle(some: Sequence[Received]) -> None:
+    async def handle(some: Sequence[ReceivedMessage]) -> None:
         tries.append(some[0].message.body)
         if len(tries) == 1:
             raise asyncpg.DeadlockDetectedError("")
         begun.set()
         await going_on.wait()
-        await some[0].ack()
+        await some[0].acknowledge()
 
     consumer = MessageRetries(QUEUE, handle, stop)
     await consumer.handle_messages(arrived)
@@ -130,7 +130,7 @@ async def test_what_does_not_pass_ends() -> None:
 async def test_a_message_that_cannot_be_given_up_goes_back() -> None:
     """The broker counts how often it comes back, and ends it."""
 
-    async def give_up(received: Received, place: str, tries: int) -> None:
+    async def give_up(received: ReceivedMessage, place: str, tries: int) -> None:
         raise RuntimeError("no")
 
     [received] = arrived = messages("bad")
@@ -144,11 +144,11 @@ async def test_the_oldest_message_in_hand_has_an_age() -> None:
     """The metric rises while something is in hand, and is zero when nothing is."""
     going, reached = asyncio.Event(), asyncio.Event()
 
-    async def slow(arrived: Sequence[Received]) -> None:
+    async def slow(arrived: Sequence[ReceivedMessage]) -> None:
         reached.set()
         await going.wait()
         for received in arrived:
-            await received.ack()
+            await received.acknowledge()
 
     def age() -> float:
         return METRICS.get_sample_value("mailer_oldest_in_hand_seconds", {"queue": "mailer.events.breach"}) or 0.0

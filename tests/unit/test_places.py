@@ -9,8 +9,8 @@ from typing import cast
 
 import pytest
 
-from mailer.policy.connection_trouble import Trouble
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.processor import OutgoingMessage, Permit
 from mailer.processors.connection_errors import NoConnection
 from mailer.processors.connection_pool import ConnectionPool
@@ -25,8 +25,8 @@ from mailer.rendering.headers import AddrSpec
 RELAY: RelaySettings = replace(
     parse_relay_url("smtp://127.0.0.1:2525?name=relay&country=US&contract=none"), pool=4, urgent=2
 )
-DOWN = NoConnection(Trouble.UNREACHABLE, "it is down")
-TAKEN = Outcome(Result.ACCEPTED, 250, "2.0.0", "taken")
+DOWN = NoConnection(ConnectionTrouble.UNREACHABLE, "it is down")
+TAKEN = Outcome(OutcomeKind.ACCEPTED, 250, "2.0.0", "taken")
 
 
 @dataclass
@@ -120,12 +120,12 @@ async def test_a_crew_that_is_not_short_is_forgotten() -> None:
 class Line:
     """A connection that takes a message as soon as the test lets it."""
 
-    usable, spent, fell_at_once = True, False, False
+    is_usable, is_spent, has_failed_at_once = True, False, False
 
     def __init__(self, relay: "Fake") -> None:
         self._relay = relay
 
-    async def carry(self, share: WindowQueue) -> None:
+    async def send_messages(self, share: WindowQueue) -> None:
         """Takes one message after the other."""
         while (letter := share.next_message(SmtpExtensions(), time.monotonic())) is not None:
             await self._relay.carries()
@@ -150,7 +150,7 @@ class Fake:
     most: int = 0
     lets: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
-    async def dial(self, patience: float) -> SmtpConnection | NoConnection:
+    async def connect(self, patience: float) -> SmtpConnection | NoConnection:
         """A connection, or why there is none."""
         self.dialled += 1
         await asyncio.sleep(0)
@@ -278,5 +278,5 @@ async def test_a_window_whose_time_is_up_takes_no_place() -> None:
     pool = relay.pool()
     assert await pool.send_window(late, False) is None
     assert relay.dialled == 0
-    assert [outcome.result for outcome in late.all_outcomes(None)] == [Result.UNSENT] * 2
+    assert [outcome.result for outcome in late.all_outcomes(None)] == [OutcomeKind.UNSENT] * 2
     await asyncio.wait_for(pool.close(), 5)

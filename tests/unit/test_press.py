@@ -14,15 +14,15 @@ import pytest
 from mailer.policy.category import CATEGORIES
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import TRACKING, Standing
-from mailer.ports.deliveries import Row
+from mailer.ports.deliveries import DeliveryRow
 from mailer.ports.mailings import MailingFacts
 from mailer.processors.smtp_envelope import SmtpExtensions, compose_envelope
 from mailer.rendering.mailing import MailingRenderer, RendererCache
-from mailer.rendering.signed_links import SERVICE, ClickToken, Links, OpenToken, ReportToken, UnsubscribeToken
+from mailer.rendering.signed_links import SERVICE, ClickToken, OpenToken, ReportToken, SignedLinks, UnsubscribeToken
 from tests.factories import KEY, policies, templates
 from tests.presses import facts_of
 
-LINKS = Links("https://mail.example", (KEY,))
+LINKS = SignedLinks("https://mail.example", (KEY,))
 NOW = 1_790_000_000
 OFFERED = SmtpExtensions(utf8=True, eight_bits=True)
 URL = "https://shop.example/a?b=1&c=2"
@@ -32,7 +32,9 @@ ITEMS = {"headline": "x", "items": [{"title": "a", "text": "b", "url": URL}, {"t
 def with_switches(brand: str, **switches: str) -> Mapping[str, Policy]:
     """The policies, one of them with other switches."""
     policy = policies()[brand]
-    changed = policy.model_copy(update={"switches": policy.switches.model_copy(update=switches)}).after({})
+    changed = policy.model_copy(update={"switches": policy.switches.model_copy(update=switches)}).with_earlier_versions(
+        {}
+    )
     return {**policies(), brand: changed}
 
 
@@ -48,13 +50,13 @@ def press_of(category: str = "newsletter", tracking: str = "mailing", **values: 
 
 def row_for(
     press: MailingRenderer, recipient_id: int = 7, context: Mapping[str, Any] | None = None, **standing: Any
-) -> Row:
+) -> DeliveryRow:
     """A delivery of the press's mailing, to somebody in the United States."""
     person = Standing(recipient_id, 1, "ada@people.example", **{"country": "US", **standing})
-    return Row(press.facts.id, recipient_id, 1, person, "Ada", "en", context or {})
+    return DeliveryRow(press.facts.id, recipient_id, 1, person, "Ada", "en", context or {})
 
 
-def printed(press: MailingRenderer, row: Row, category: str | None = None) -> EmailMessage:
+def printed(press: MailingRenderer, row: DeliveryRow, category: str | None = None) -> EmailMessage:
     """One message, read back."""
     outgoing = press.render(row, CATEGORIES[category] if category else press.category, NOW).outgoing
     assert outgoing.is_canonical
@@ -223,6 +225,6 @@ def test_nobody_sets_what_is_the_pipelines() -> None:
 
 
 def _example(brand: str, name: str) -> Mapping[str, Any]:
-    template = templates().get(brand, name)
+    template = templates().get_template(brand, name)
     assert template
     return template.example

@@ -27,19 +27,19 @@ from mailer.pipeline.routing import (
     ProcessorRoutes,
 )
 from mailer.policy.category import Lane
-from mailer.policy.connection_trouble import Trouble
-from mailer.policy.outcome import Outcome, Result
+from mailer.policy.connection_trouble import ConnectionTrouble
+from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.policy_file import Policy
-from mailer.policy.processor_rules import REFUSALS, Handover, refusal
+from mailer.policy.processor_rules import REFUSALS, ProcessorUse, processor_refusal
 from mailer.policy.third_parties import ProcessorTerms
 from tests.factories import FakeProcessor, policies, until
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PURPOSE = "newsletter"
 SENDER = "letters@mail.interpals.example"
-AWAY = Outcome(Result.UNSENT, text="no connection", trouble=Trouble.UNREACHABLE)
-WITHHELD = Outcome(Result.UNSENT, text="paused")
-TAKEN = Outcome(Result.ACCEPTED, 250)
+AWAY = Outcome(OutcomeKind.UNSENT, text="no connection", trouble=ConnectionTrouble.UNREACHABLE)
+WITHHELD = Outcome(OutcomeKind.UNSENT, text="paused")
+TAKEN = Outcome(OutcomeKind.ACCEPTED, 250)
 
 
 @dataclass
@@ -132,15 +132,15 @@ def test_a_processor_that_is_away_is_left_alone_and_probed() -> None:
     "lost",
     [
         AWAY,
-        Outcome(Result.IN_DOUBT, text="lost after the final dot"),
-        Outcome(Result.DEFERRED, text="lost before the final dot"),
-        Outcome(Result.DEFERRED, 421, "4.3.2", "shutting down"),
+        Outcome(OutcomeKind.IN_DOUBT, text="lost after the final dot"),
+        Outcome(OutcomeKind.DEFERRED, text="lost before the final dot"),
+        Outcome(OutcomeKind.DEFERRED, 421, "4.3.2", "shutting down"),
     ],
 )
 def test_a_window_without_any_answer_opens_the_breaker(lost: Outcome) -> None:
     """No connection, connections lost and 421 say that nobody is there; one real answer says the contrary."""
     scene = Scene([FakeProcessor(name="a")])
-    scene.note("a", [lost, Outcome(Result.DEFERRED, 450, "4.2.0", "greylisted")])
+    scene.note("a", [lost, Outcome(OutcomeKind.DEFERRED, 450, "4.2.0", "greylisted")])
     assert scene.choose() == "a"
     scene.note("a", [lost, lost, WITHHELD])
     found = scene.choose()
@@ -182,7 +182,7 @@ def test_two_of_one_name_are_refused() -> None:
 
 def denied(code: int = 554) -> Outcome:
     """A message with which a processor refused us."""
-    return Outcome(Result.UNSENT, code, "5.7.1", "Relay access denied", Trouble.REFUSED)
+    return Outcome(OutcomeKind.UNSENT, code, "5.7.1", "Relay access denied", ConnectionTrouble.REFUSED)
 
 
 def test_a_processor_that_refuses_us_several_times_is_left_alone() -> None:
@@ -370,7 +370,9 @@ def test_each_reason_that_forbids_a_hand_over_is_explained() -> None:
     policy = policies()["interpals"].model_copy(update={"processors": (terms,), "no_retention": True})
     day = NOW.date()
     asked = [("b", "DE", PURPOSE), ("a", "US", PURPOSE), ("a", "DE", "notice"), ("a", "DE", PURPOSE)]
-    found = {refusal(policy, Handover(name, country, True, purpose, day)) for name, country, purpose in asked}
+    found = {
+        processor_refusal(policy, ProcessorUse(name, country, True, purpose, day)) for name, country, purpose in asked
+    }
     reasons = {reason for reason, _ in filter(None, found)}
     alone = Scene([FakeProcessor(name="a", purposes=frozenset({"notice"}))]).choose()
     assert isinstance(alone, NoRoute)

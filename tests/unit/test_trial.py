@@ -12,15 +12,15 @@ import pytest
 
 from mailer.policy import deciding, rules, tracking
 from mailer.policy.category import CATEGORIES
-from mailer.policy.decision import Facts, Suppress
+from mailer.policy.decision import DecisionFacts, Suppress
 from mailer.policy.policy_file import Policy
 from mailer.policy.policy_library import MODEL
-from mailer.policy.policy_section import Cap
+from mailer.policy.policy_section import FrequencyCap
 from mailer.policy.promise import Promise
 from mailer.policy.standing import Standing
 from mailer.rendering import mailing
 from mailer.rendering.open_tracking import OpenTracking
-from mailer.rendering.template_library import Template, TemplateLibrary, restore
+from mailer.rendering.template_library import Template, TemplateLibrary, restore_template
 from mailer.trial import refusal_statements
 from mailer.trial.decision_statements import FLOOR, STATEMENTS
 from mailer.trial.message_statements import SIGHTS
@@ -78,10 +78,10 @@ def without(*rules: str) -> Break:
     return cut
 
 
-def stopping(who: Callable[[Facts], object]) -> Break:
+def stopping(who: Callable[[DecisionFacts], object]) -> Break:
     """Adds a rule that stops mail which has to go."""
 
-    def stop(facts: Facts) -> Suppress | None:
+    def stop(facts: DecisionFacts) -> Suppress | None:
         return Suppress("stopped", "stopping", facts.policy.version) if who(facts) else None
 
     def add(patch: pytest.MonkeyPatch) -> None:
@@ -98,13 +98,13 @@ def setting(owner: object, name: str, value: object) -> Break:
 
 def edited(brand: str, name: str, piece: str, old: str, new: str) -> TemplateLibrary:
     """One template of a brand, with other words in one of its pieces."""
-    made = templates().get(brand, name)
+    made = templates().get_template(brand, name)
     assert made is not None
     source = json.loads(made.source)
     for locale, pieces in source["sources"].items():
         assert old in pieces[piece], (locale, old)
         pieces[piece] = pieces[piece].replace(old, new)
-    spoiled = restore(policies()[brand], name, json.dumps(source))
+    spoiled = restore_template(policies()[brand], name, json.dumps(source))
     return TemplateLibrary({(brand, name): replace(spoiled, example=made.example, profile=made.profile)})
 
 
@@ -134,7 +134,7 @@ class Case(NamedTuple):
         policy = policies()[self.brand].model_copy(update=dict(self.policy))
         if self.earlier:
             old = policy.model_copy(update={"version": "earlier", **self.earlier})
-            policy = policy.after({"earlier": old})
+            policy = policy.with_earlier_versions({"earlier": old})
         if patch is None and not self.policy and not self.earlier:
             return whole(self.brand)[self.rule]
         if self.broken and patch:
@@ -144,7 +144,7 @@ class Case(NamedTuple):
         return trial_of(policy, edited(self.brand, self.template, *self.edit), [self.rule], ())[self.rule]
 
 
-CAP = {"cap": Cap(mails=2, days=30)}
+CAP = {"cap": FrequencyCap(mails=2, days=30)}
 OLD = {"purposes": ("rights",)}
 SPEAKS = {
     "outside_the_list": Case("closed-purposes", broken=without("closed-purposes")),
@@ -156,7 +156,7 @@ SPEAKS = {
     "left": Case("opt-out", broken=without("opt-out")),
     "stays_by_itself": Case(
         "own-preference",
-        broken=stopping(lambda facts: facts.category.optional and facts.standing.opted_out),
+        broken=stopping(lambda facts: facts.category.is_optional and facts.standing.opted_out),
     ),
     "refused_purpose": Case("refused-purpose", broken=without("refused-purpose")),
     "strange_partner": Case("strangers", broken=without("strangers")),
@@ -188,46 +188,58 @@ SPEAKS = {
 
 WHITE = 'style="color:#fff;background-color:#ffffff" href="{{ unsubscribe_url }}"'
 PIXEL = '<img src="https://mail.example/o/1.gif" width="1" height="1" alt=""></body>'
-UNCHECKED = setting(mailing.MailingRenderer, "_ways_out", lambda *_: [])
+UNCHECKED = setting(mailing.MailingRenderer, "_check_way_out", lambda *_: [])
 """Lets a message go whose reader does not see how to leave it."""
 LEAVING = 'href="{{ leave_url }}"'
 LOOKS = {
     "way_out": Case("way-out", "interpals", UNCHECKED, "weekly", edit=("html", 'href="{{ unsubscribe_url }}"', WHITE)),
     "bare": Case("not-promotional", template="maintenance", edit=("html", "</body>", PIXEL)),
-    "breach": Case("breach-alone", template="breach-notice", broken=setting(Policy, "sender", lambda policy, _: NEWS)),
+    "breach": Case(
+        "breach-alone", template="breach-notice", broken=setting(Policy, "sender_of", lambda policy, _: NEWS)
+    ),
     "footer": Case("service-footer", "paltalk-2002", UNCHECKED, "maintenance", ("html", LEAVING, "hidden " + LEAVING)),
     "no_secrets": Case("no-secrets", template="maintenance", edit=("text", "InterPals", "Your password is Orchid7.")),
-    "plain": Case("plain-promotions", "peerstream", setting(mailing, "impersonal", lambda _: False), "spring-offer"),
+    "plain": Case(
+        "plain-promotions", "peerstream", setting(mailing, "without_profile", lambda _: False), "spring-offer"
+    ),
     "profile_stays": Case("profile-stays", template="spring-offer", edit=("html", "</body>", PROFILE)),
     "untracked": Case(
-        "tracking-refused", "interpals", setting(tracking, "tracking_refused", lambda _: False), "weekly"
+        "tracking-refused", "interpals", setting(tracking, "has_refused_tracking", lambda _: False), "weekly"
     ),
     "everybodys": Case(
-        "nobodys-opens", broken=setting(OpenTracking, "level", lambda *_: "individual"), template="weekly"
+        "nobodys-opens", broken=setting(OpenTracking, "tracking_level_of", lambda *_: "individual"), template="weekly"
     ),
     "both_named": Case("both-named", template="weekly", edit=("text", "InterPals Inc.", "Us")),
-    "marked": Case("advertising-marks", "peerstream", setting(Policy, "marks", {}), "spring-offer"),
+    "marked": Case("advertising-marks", "peerstream", setting(Policy, "advertising_marks", {}), "spring-offer"),
     "seal": Case("seal-named", "paltalk-2006", None, "rights-answer", ("text", "TRUSTe", "nobody")),
-    "language": Case("local-language", broken=setting(Template, "choose", lambda *_: "en"), template="weekly"),
-    "aligned": Case("aligned", broken=setting(Policy, "sender", lambda *_: "X <x@other.example>"), template="weekly"),
+    "language": Case("local-language", broken=setting(Template, "choose_locale", lambda *_: "en"), template="weekly"),
+    "aligned": Case(
+        "aligned", broken=setting(Policy, "sender_of", lambda *_: "X <x@other.example>"), template="weekly"
+    ),
     "report_link": Case("report-link", template="invitation", edit=("text", "{{ report_url }}", "")),
-    "address": Case("address-at-hand-over", broken=setting(mailing, "address_now", lambda _: OTHER), template="weekly"),
+    "address": Case(
+        "address-at-hand-over", broken=setting(mailing, "current_address", lambda _: OTHER), template="weekly"
+    ),
 }
 """Faults that contradict the statements about messages, one for each."""
 
 KNOCKS = {
-    "processors": Case("processor-known", broken=setting(refusal_statements, "refusal", lambda *_: None)),
-    "no_retention": Case("no-retention", "paltalk-2006", setting(refusal_statements, "refusal", lambda *_: None)),
+    "processors": Case("processor-known", broken=setting(refusal_statements, "processor_refusal", lambda *_: None)),
+    "no_retention": Case(
+        "no-retention", "paltalk-2006", setting(refusal_statements, "processor_refusal", lambda *_: None)
+    ),
     "reason": Case(
-        "service-reason", "paltalk-2006", setting(refusal_statements, "admit", lambda *_: None), "maintenance"
+        "service-reason", "paltalk-2006", setting(refusal_statements, "check_event", lambda *_: None), "maintenance"
     ),
-    "rate": Case("service-rate", "paltalk-2006", setting(rules, "over_rate", lambda _: False)),
+    "rate": Case("service-rate", "paltalk-2006", setting(rules, "is_over_rate", lambda _: False)),
     "told_at_home": Case(
-        "primary-address", broken=setting(refusal_statements, "admit", lambda *_: None), template="policy-change"
+        "primary-address", broken=setting(refusal_statements, "check_event", lambda *_: None), template="policy-change"
     ),
-    "uninvited": Case("inviter", broken=setting(refusal_statements, "admit", lambda *_: None), template="invitation"),
-    "small_cells": Case("aggregates", broken=setting(refusal_statements, "publish", lambda cells, _: cells)),
-    "differences": Case("no-subtraction", broken=setting(refusal_statements, "subtractable", lambda *_: False)),
+    "uninvited": Case(
+        "inviter", broken=setting(refusal_statements, "check_event", lambda *_: None), template="invitation"
+    ),
+    "small_cells": Case("aggregates", broken=setting(refusal_statements, "publishable_cells", lambda cells, _: cells)),
+    "differences": Case("no-subtraction", broken=setting(refusal_statements, "are_subtractable", lambda *_: False)),
 }
 """Faults that contradict the statements about refusals, one for each."""
 
