@@ -3,9 +3,7 @@
 import asyncio
 import logging
 import shlex
-import shutil
 import socket
-import sys
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -24,7 +22,7 @@ from mailer.app import migrate as migrate_database
 from mailer.broker.event_publisher import EventPublisher
 from mailer.cli.processes import run_everything
 from mailer.cli.recipients import import_file
-from mailer.cli.shared import fail, out, run, settings, until_signalled
+from mailer.cli.shared import fail, out, program, run, settings, until_signalled
 from mailer.embedded.demo import Stage, tell
 from mailer.embedded.demo_ports import Verified
 from mailer.embedded.demo_report import DoesNotHold, Narrator
@@ -146,13 +144,13 @@ def _free_port() -> int:
 def _where(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> Iterator[str]:
     """Where each figure can be looked up, and until when."""
     yield ""
+    mailer = program()
     inbox = f"http://127.0.0.1:{current.metrics_port}/inbox"
     if stay:
         yield f"It stays up until Ctrl-C. The inbox is {inbox}; in another terminal:"
     else:
-        yield "All of this ends now. `mailer demo --stay`, or `make demo STAY=1`, stays up; there, in another terminal:"
+        yield f"All of this ends now. `{mailer} demo --stay` stays up; there, in another terminal:"
     yield f"  export {_environment(current)}"
-    mailer = _program()
     for status in mailings:
         yield f"  {mailer} mailing show {status.id}    # {status.brand} {status.event_id}: all counts, and opens"
     for status in mailings[-1:]:
@@ -161,12 +159,6 @@ def _where(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> 
     yield f"  {inbox}    every mail: as it looks, as text, its headers"
     for file in sorted(current.data.glob("*.rejected.csv")):
         yield f"  {file}    the lines that were rejected, with reasons"
-
-
-def _program() -> str:
-    """Returns what to type for the command: its whole path, where a shell finds another one or none."""
-    own = Path(sys.executable).with_name("mailer")
-    return shlex.quote(str(own)) if own.exists() and shutil.which("mailer") != str(own) else "mailer"
 
 
 def _environment(current: Settings) -> str:

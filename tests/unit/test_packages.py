@@ -10,6 +10,7 @@ from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -153,3 +154,31 @@ def test_the_first_call_in_the_readme_type_checks(tmp_path: Path) -> None:
         [*mypy, "--cache-dir", cache, file], capture_output=True, text=True, cwd=tmp_path, check=False
     )
     assert told.returncode == 0, told.stdout
+
+
+def test_hooks_are_local() -> None:
+    """The hooks before a commit fetch nothing: each is of this repository, and runs what it has installed."""
+    text = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    hooks = [(repo["repo"], hook) for repo in yaml.safe_load(text)["repos"] for hook in repo["hooks"]]
+    assert "://" not in text
+    assert {(repo, hook["language"]) for repo, hook in hooks} == {("local", "system")}
+    assert all(hook["entry"].startswith((".venv/bin/", "make check")) for _, hook in hooks)
+
+
+@pytest.mark.parametrize("page", ["SECURITY.md", "docs/deprecation.md"])
+def test_a_page_of_the_package_is_linked_and_leads_somewhere(page: str) -> None:
+    """The README or the changelog links it, and each of its own links leads to a file."""
+    assert any(f"]({page})" in (ROOT / name).read_text("utf-8") for name in ("README.md", "CHANGELOG.md"))
+    file = ROOT / page
+    links = re.findall(r"\]\((?!https:)([^)#]+)", file.read_text("utf-8"))
+    assert links
+    assert all((file.parent / link).exists() for link in links)
+
+
+def test_requirements_name_no_address() -> None:
+    """Locked requirements have a hash for every package, and no index, registry or path of a machine."""
+    for file in (ROOT / "requirements").glob("*.txt"):
+        text = file.read_text("utf-8")
+        assert not re.search(r"://|^-|^/|\s@\s", text, re.MULTILINE), file
+        packages = re.split(r"^(?=\S)", text, flags=re.MULTILINE)[1:]
+        assert all("--hash=sha256:" in package for package in packages), file
