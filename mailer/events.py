@@ -33,12 +33,12 @@ from mailer.input_types import (
     Past,
     Slug,
     Version,
-    few_fields,
-    few_items,
-    stated,
+    check_field_count,
+    check_item_count,
+    limited_problems,
 )
 from mailer.policy.text_folding import has_many_marks
-from mailer.text_checks import free_text
+from mailer.text_checks import check_free_text
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024
 """The largest event as JSON. A larger audience belongs in a named audience, a larger file behind a link."""
@@ -51,13 +51,13 @@ _TOO_DEEP = f"is nested more than {MAX_CONTEXT_DEPTH} levels deep; make it flatt
 _WHOLE_NUMBERS = range(-(1 << 63), 1 << 63)
 
 
-def _unfit(value: Any, levels: int = MAX_CONTEXT_DEPTH) -> str | None:
+def _json_fault(value: Any, levels: int = MAX_CONTEXT_DEPTH) -> str | None:
     """What keeps a value from being stored as JSON, None if nothing does."""
     match value:
         case None | bool():
             return None
         case str():
-            return _unfit_text(value)
+            return _text_fault(value)
         case int():
             return None if value in _WHOLE_NUMBERS else "has a whole number of more than 64 bits; write it as text"
         case float():
@@ -66,16 +66,16 @@ def _unfit(value: Any, levels: int = MAX_CONTEXT_DEPTH) -> str | None:
             if levels == 0:
                 return _TOO_DEEP
             parts = chain(value, value.values()) if isinstance(value, dict) else value
-            return next((fault for part in parts if (fault := _unfit(part, levels - 1))), None)
+            return next((fault for part in parts if (fault := _json_fault(part, levels - 1))), None)
         case _:
             return f"has a value of the type {type(value).__name__}, which JSON has not; write it as text"
 
 
-def _unfit_text(text: str) -> str | None:
+def _text_fault(text: str) -> str | None:
     if text.isascii() and text.isprintable():  # quicker, and holds for most
         return None
     try:
-        free_text(text)
+        check_free_text(text)
     except ValueError as error:
         return str(error)
     return None
@@ -88,7 +88,7 @@ _AROUND = len('"": "", ')
 """Octets that JSON writes around a name and its text."""
 
 
-def _context(value: dict[str, Any]) -> dict[str, Any]:
+def _check_context(value: dict[str, Any]) -> dict[str, Any]:
     if _is_short_and_plain(value):  # quicker, and holds for most
         return value
     try:
@@ -96,10 +96,10 @@ def _context(value: dict[str, Any]) -> dict[str, Any]:
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     except (TypeError, ValueError) as error:  # such as a type that JSON has not, or a number of a million digits
-        raise ValueError(_unfit(value) or f"cannot be written as JSON: {error}") from None
+        raise ValueError(_json_fault(value) or f"cannot be written as JSON: {error}") from None
     if (size := len(written)) > MAX_CONTEXT_BYTES:  # looked at first, as the rest takes long where it is large
         raise ValueError(f"is {size:,} bytes; at most {MAX_CONTEXT_BYTES:,}: put long texts in the template")
-    if fault := _unfit(value):
+    if fault := _json_fault(value):
         raise ValueError(fault)
     return value
 
@@ -128,28 +128,28 @@ class _Base64(Base64Encoder):
             raise ValueError(f"is not base64: {error}") from error
 
 
-Context = Annotated[dict[str, Any], AfterValidator(_context)]
+Context = Annotated[dict[str, Any], AfterValidator(_check_context)]
 
 
-def _attachable(content_type: str) -> str:
+def _check_content_type(content_type: str) -> str:
     if content_type.startswith(("message/", "multipart/")):
         raise ValueError(f"is {content_type}, which cannot be attached in base64 (RFC 2046 5.2.1); send another type")
     return content_type
 
 
-def _file_name(name: str) -> str:
+def _check_file_name(name: str) -> str:
     if re.search(r"[/\\:]", name) or not name.strip(" ."):
         raise ValueError("has a path part; write the name alone, such as invoice.pdf")
     return name
 
 
-class Strict(BaseModel):
+class StrictModel(BaseModel):
     """What does not change, and has no field that nobody knows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Person(Strict):
+class Person(StrictModel):
     """A recipient as the application knows them; inserted, or updated where these data are newer.
 
     Attributes:
@@ -173,16 +173,16 @@ class Person(Strict):
     context: Context = Field(default_factory=dict)
 
 
-class Refs(Strict):
+class Refs(StrictModel):
     """An audience of known recipients."""
 
-    refs: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_PEOPLE), few_items(MAX_PEOPLE)]
+    refs: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_PEOPLE), check_item_count(MAX_PEOPLE)]
 
 
-class People(Strict):
+class People(StrictModel):
     """An audience that the event brings along."""
 
-    people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=MAX_PEOPLE), few_items(MAX_PEOPLE)]
+    people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=MAX_PEOPLE), check_item_count(MAX_PEOPLE)]
 
     @field_validator("people")
     @classmethod
@@ -195,18 +195,18 @@ class People(Strict):
         return people
 
 
-class Audience(Strict):
+class Audience(StrictModel):
     """An audience by its name; `everyone` is all recipients of the brand."""
 
     audience: Slug
 
 
-class Attachment(Strict):
+class Attachment(StrictModel):
     """A small file that goes with each copy. A text is in UTF-8, since the mail says so (RFC 2046 4.1.2)."""
 
-    filename: Annotated[Name, AfterValidator(_file_name)]
+    filename: Annotated[Name, AfterValidator(_check_file_name)]
     content_type: Annotated[
-        str, Field(pattern=r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$", max_length=100), AfterValidator(_attachable)
+        str, Field(pattern=r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$", max_length=100), AfterValidator(_check_content_type)
     ]
     content: Annotated[bytes, EncodedBytes(encoder=_Base64)]
 
@@ -224,12 +224,12 @@ class Attachment(Strict):
         return content
 
 
-def _versioned(schema: dict[str, Any]) -> None:
+def _require_version(schema: dict[str, Any]) -> None:
     """Whoever writes JSON has to say `v`; whoever builds the event in Python has the version that is installed."""
     schema["required"] = list(dict.fromkeys(["v", *schema["required"]]))
 
 
-class MessageEvent(Strict):
+class MessageEvent(StrictModel):
     """One event: one mailing, to one person or to ten million.
 
     Attributes:
@@ -242,7 +242,7 @@ class MessageEvent(Strict):
         send_at: not before. expires_at: not after; what is still open then becomes `expired`.
     """
 
-    model_config = ConfigDict(json_schema_extra=_versioned)
+    model_config = ConfigDict(json_schema_extra=_require_version)
 
     v: Version = 1
     id: Id
@@ -258,7 +258,9 @@ class MessageEvent(Strict):
     partner: Slug | None = None
     context: Context = Field(default_factory=dict)
     reply_to: Address | None = None
-    attachments: Annotated[tuple[Attachment, ...], Field(max_length=MAX_ATTACHMENTS), few_items(MAX_ATTACHMENTS)] = ()
+    attachments: Annotated[
+        tuple[Attachment, ...], Field(max_length=MAX_ATTACHMENTS), check_item_count(MAX_ATTACHMENTS)
+    ] = ()
     send_at: Moment | None = None
     expires_at: Moment | None = None
 
@@ -266,10 +268,10 @@ class MessageEvent(Strict):
     @classmethod
     def _which_audience(cls, value: Any) -> Any:
         """Picks the one audience meant, so that an error speaks of it and not of all three."""
-        kinds: dict[str, type[Strict]] = {"refs": Refs, "people": People, "audience": Audience}
-        if isinstance(value, Strict):
+        kinds: dict[str, type[StrictModel]] = {"refs": Refs, "people": People, "audience": Audience}
+        if isinstance(value, StrictModel):
             return value
-        few_fields(value)
+        check_field_count(value)
         keys = [key for key in kinds if key in value] if isinstance(value, dict) else []
         if len(keys) != 1:
             raise ValueError('takes exactly one of "refs", "people" or "audience"')
@@ -307,7 +309,7 @@ class EventRefused(ValueError):
     """
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = stated(problems)
+        self.problems = limited_problems(problems)
         super().__init__("; ".join(self.problems))
 
 
@@ -350,7 +352,7 @@ def validate_event(value: Any) -> MessageEvent:
     try:
         event = MessageEvent.model_validate(value)
     except ValidationError as error:
-        raise EventRefused([*unversioned, *_problems(error)]) from error
+        raise EventRefused([*unversioned, *_problem_texts(error)]) from error
     if unversioned:
         raise EventRefused(unversioned)
     return event
@@ -363,22 +365,24 @@ def refuse_overgrown(value: Any) -> None:
         EventRefused: it has very many.
     """
     try:
-        few_fields(value)
+        check_field_count(value)
     except ValueError as error:
         raise EventRefused([f"event: {error}"]) from None
 
 
-def refusal(error: ValidationError, skip: int) -> EventRefused:
+def refusal_of(error: ValidationError, skip: int) -> EventRefused:
     """What is wrong with an event; `skip`: how many words stand before the name of each field."""
-    return EventRefused(_problems(error, skip))
+    return EventRefused(_problem_texts(error, skip))
 
 
-def _problems(error: ValidationError, skip: int = 0) -> list[str]:
+def _problem_texts(error: ValidationError, skip: int = 0) -> list[str]:
     details = error.errors(include_url=False, include_input=False)
     # A list whose only item is wrong also counts as too short, which would mislead.
     places = {detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))}
     return [
-        _problem(detail, skip) for detail in details if not (detail["type"] == "too_short" and detail["loc"] in places)
+        _problem_text(detail, skip)
+        for detail in details
+        if not (detail["type"] == "too_short" and detail["loc"] in places)
     ]
 
 
@@ -390,6 +394,6 @@ _REMEDIES = {
 }
 
 
-def _problem(detail: Any, skip: int) -> str:
+def _problem_text(detail: Any, skip: int) -> str:
     place = ".".join(str(part) for part in detail["loc"][skip:]) or "event"
     return f"{place}: {_REMEDIES.get(detail['type'], detail['msg'].removeprefix('Value error, '))}"
