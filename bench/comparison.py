@@ -208,7 +208,7 @@ def _promises(rule: str, policies: Mapping[str, Policy]) -> str:
 
 def _library() -> tuple[TemplateLibrary, dict[str, Policy]]:
     policies = read_policies()
-    return TemplateLibrary.load_library(bundled_files.folder("templates"), policies), policies
+    return TemplateLibrary.load_library(bundled_files.bundled_folder("templates"), policies), policies
 
 
 def main() -> None:

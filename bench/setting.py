@@ -37,8 +37,11 @@ CHUNK = 5_000
 
 def read_policies() -> dict[str, Policy]:
     """The shipped policies, by brand."""
-    law = load_law(bundled_files.tables("jurisdictions"))
-    read = [parse_policy(file.read_text(), file.name, law) for file in bundled_files.folder("policies").glob("*.toml")]
+    law = load_law(bundled_files.toml_files("jurisdictions"))
+    read = [
+        parse_policy(file.read_text(), file.name, law)
+        for file in bundled_files.bundled_folder("policies").glob("*.toml")
+    ]
     return {policy.brand: policy for policy in read}
 
 
@@ -57,8 +60,8 @@ def somebody(number: int) -> Person:
 @contextmanager
 def database() -> Iterator[str]:
     """A private database, migrated; its URL."""
-    with tempfile.TemporaryDirectory() as folder, postgres.start(Path(folder)) as server:
-        apply_migrations(server.url(), bundled_files.folder("migrations"))
+    with tempfile.TemporaryDirectory() as folder, postgres.start_postgres(Path(folder)) as server:
+        apply_migrations(server.url(), bundled_files.bundled_folder("migrations"))
         yield server.url()
 
 
@@ -135,7 +138,11 @@ async def setting(url: str) -> AsyncIterator[Setting]:
         writers, policies = LedgerWriters(LEDGER_KEY), read_policies()
         mailings = PostgresMailings(pool, writers, AddressHasher(ADDRESS_KEY), policies)
         yield Setting(
-            pool, writers, mailings, policies, TemplateLibrary.load_library(bundled_files.folder("templates"), policies)
+            pool,
+            writers,
+            mailings,
+            policies,
+            TemplateLibrary.load_library(bundled_files.bundled_folder("templates"), policies),
         )
     finally:
         await pool.close()

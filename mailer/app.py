@@ -89,10 +89,10 @@ def load_templates(settings: Settings, *brands: str) -> TemplateLibrary:
     Raises:
         TemplateError: one of them is faulty.
     """
-    return _library(settings, load_policies(settings), *brands)
+    return _load_library(settings, load_policies(settings), *brands)
 
 
-def _library(settings: Settings, policies: Mapping[str, Policy], *brands: str) -> TemplateLibrary:
+def _load_library(settings: Settings, policies: Mapping[str, Policy], *brands: str) -> TemplateLibrary:
     if not settings.templates.is_dir():
         raise SettingsError(f"MAILER_TEMPLATES: there is no folder {settings.templates}")
     return TemplateLibrary.load_library(settings.templates, policies, brands or None)
@@ -108,7 +108,7 @@ class App:
         self._stack = stack
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid7().hex[-8:]}"
         self.policies: Mapping[str, Policy] = load_policies(settings)
-        self.links = signing_keys.links(settings)
+        self.links = signing_keys.signed_links(settings)
         self.hasher = AddressHasher(settings.address_key, partners_of(self.policies.values()))
         self.remembered = FileRestoreMarkers(settings.data)
         stack.callback(self.remembered.close)
@@ -152,7 +152,7 @@ class App:
         Raises:
             TemplateError: one of them is faulty.
         """
-        return _library(self.settings, self.policies)
+        return _load_library(self.settings, self.policies)
 
     def importer(self, brand: str) -> PostgresImporter:
         """Writes recipients of a brand."""
@@ -180,7 +180,7 @@ class App:
         """The processors; the capturing one is started here."""
         urls: tuple[str, ...] = self.settings.processors
         if self.settings.captures:
-            server = CaptureServer(self.settings.data / "captured", answer=_nobody)
+            server = CaptureServer(self.settings.data / "captured", answer=_refuse_nobody_address)
             await self._stack.enter_async_context(server)
             urls = (f"smtp://127.0.0.1:{server.port}?name=capture&country=ZZ&contract=none&tls=none",)
         try:
@@ -193,7 +193,7 @@ class App:
 
     async def handover(self, control: HaltWatcher, meter: RateLimiter, stop: asyncio.Event) -> HandOver:
         """The hand-over, to all processors; raises SettingsError if two of them have one name."""
-        presses = RendererCache(self.policies, self.templates, self.links, signing_keys.dkim(self.settings))
+        presses = RendererCache(self.policies, self.templates, self.links, signing_keys.dkim_signing(self.settings))
         try:
             routes = ProcessorRoutes(await self.senders(), control.processor_halt_reason)
         except ValueError as error:
@@ -272,13 +272,13 @@ class App:
         """
         # The web framework takes a tenth of a second to load, and all other commands do without it.
         from mailer.web.inbox import create_inbox
-        from mailer.web.process import serve_site
-        from mailer.web.site import Site
+        from mailer.web.process import serve_site_and_counts
+        from mailer.web.site import WebContext
 
         if operators is not None and self.settings.captures:
             operators.other = create_inbox(CaptureFolder(self.settings.data / "captured"))
         judge = partial(check_event, policies=self.policies, templates=self.templates)
-        site = Site(
+        site = WebContext(
             links=self.links,
             policies=self.policies,
             standings=self.standings,
@@ -299,16 +299,16 @@ class App:
             public_url=self.settings.public_url,
         )
         async with self.control.polling():
-            await serve_site(site, self.settings.host, self.settings.port, stop, announce)
+            await serve_site_and_counts(site, self.settings.host, self.settings.port, stop, announce)
 
 
 @contextmanager
-def database(settings: Settings) -> Iterator[str]:
+def running_database(settings: Settings) -> Iterator[str]:
     """The database's URL; the embedded server runs as long as somebody is in here."""
     if not settings.embedded:
         yield settings.database_url
         return
-    with postgres.start(settings.data / "postgres") as server:
+    with postgres.start_postgres(settings.data / "postgres") as server:
         yield server.url()
 
 
@@ -324,9 +324,9 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
     Raises:
         SettingsError, PolicyError, TemplateError: something has to be mended first.
     """
-    settings.check()
+    settings.check_production()
     async with AsyncExitStack() as stack:
-        url = stack.enter_context(database(settings))
+        url = stack.enter_context(running_database(settings))
         try:
             app: App | None = None
 
@@ -341,7 +341,7 @@ async def open_app(settings: Settings, *, wait: bool = False, readiness: Readine
             message = "MAILER_DATABASE_URL cannot be read; percent-encode special characters in user name and password"
             raise SettingsError(message) from None
         stack.push_async_callback(pool.close)
-        await database_startup.examine(pool, wait=wait)
+        await database_startup.check_database(pool, wait=wait)
         app = App(settings, pool, stack, readiness or Readiness())
         meet = partial(app.control.check_new_connection, app.halts.query_halts)
         await (retry_through_outages(meet) if wait else meet())
@@ -357,10 +357,10 @@ def migrate(settings: Settings) -> tuple[str, list[Finding]]:
     Raises:
         MigrationFailed: the database cannot be used, or a migration does not apply.
     """
-    with database(settings) as url:
-        return database_startup.migrate(url)
+    with running_database(settings) as url:
+        return database_startup.migrate_database(url)
 
 
-def _nobody(address: str) -> str | None:
+def _refuse_nobody_address(address: str) -> str | None:
     """The capturing server knows everyone but `nobody@`, so that a hard bounce can be seen."""
     return "550 5.1.1 No such user" if address.lower().startswith("nobody@") else None

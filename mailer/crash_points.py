@@ -1,6 +1,6 @@
 """Points at which a test kills the process, to see that nothing is lost (invariant 7).
 
-Each has a name. `MAILER_CRASH_AT=after_intent` ends the process with SIGKILL where `reach(CrashPoint.AFTER_INTENT)`
+Each has a name. `MAILER_CRASH_AT=after_intent` kills the process at `crash_if_armed(CrashPoint.AFTER_INTENT)`
 stands, `after_intent:3` at the third time that it is reached. Without the variable a point costs one comparison.
 """
 
@@ -34,17 +34,17 @@ class CrashPoint(StrEnum):
     """Entries are chained, and not yet written."""
 
 
-def _parse(text: str) -> tuple[str, int]:
+def _parse_crash_point(text: str) -> tuple[str, int]:
     name, _, times = text.partition(":")
     return (CrashPoint(name).value if name else "", int(times or 1))
 
 
-_AT, _times = _parse(os.environ.get("MAILER_CRASH_AT", ""))
+_AT, _times = _parse_crash_point(os.environ.get("MAILER_CRASH_AT", ""))
 ARMED: Final = bool(_AT)
 """Whether any point is armed in this process."""
 
 
-def reach(point: CrashPoint) -> None:
+def crash_if_armed(point: CrashPoint) -> None:
     """Dies here, if this is the point that the environment names, and it was reached often enough."""
     global _times
     if ARMED and point == _AT:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from mailer import bundled_files
 from mailer.database.connections import ServerPool, retry_through_outages
-from mailer.doctor.database import fit, judge_clock, judge_start
-from mailer.doctor.finding import Finding, Level
+from mailer.doctor.database import judge_clock, judge_start, unfitness_problems
+from mailer.doctor.finding import Finding, FindingLevel
 from mailer.ports.database_errors import DatabaseAway, DatabaseRefuses
 from mailer.postgres import migrations
 from mailer.postgres.condition import read_database_condition
@@ -19,11 +19,11 @@ PERIOD = 2.0
 """Seconds between two looks."""
 
 
-def _folder() -> Path:
-    return bundled_files.folder("migrations")
+def _migrations_folder() -> Path:
+    return bundled_files.bundled_folder("migrations")
 
 
-def migrate(url: str) -> tuple[str, list[Finding]]:
+def migrate_database(url: str) -> tuple[str, list[Finding]]:
     """Brings a database up to date.
 
     Returns:
@@ -32,12 +32,12 @@ def migrate(url: str) -> tuple[str, list[Finding]]:
     Raises:
         MigrationFailed: the database cannot be used, or a migration does not apply.
     """
-    done = migrations.apply_migrations(url, _folder())
-    findings = judge_start(migrations.examine_database(url), migrations.migration_versions(_folder()))
-    return done, [finding for finding in findings if finding.level is not Level.OK]
+    done = migrations.apply_migrations(url, _migrations_folder())
+    findings = judge_start(migrations.examine_database(url), migrations.migration_versions(_migrations_folder()))
+    return done, [finding for finding in findings if finding.level is not FindingLevel.OK]
 
 
-async def examine(pool: ServerPool, *, wait: bool = False) -> None:
+async def check_database(pool: ServerPool, *, wait: bool = False) -> None:
     """Looks at the database before anything works on it.
 
     Args:
@@ -47,21 +47,21 @@ async def examine(pool: ServerPool, *, wait: bool = False) -> None:
     Raises:
         DatabaseRefuses: it is too old, not up to date, or fires no triggers.
     """
-    for finding in await (retry_through_outages(partial(_judge, pool)) if wait else _judge(pool)):
-        if wait and finding.level is not Level.OK:
+    for finding in await (retry_through_outages(partial(_judge_database, pool)) if wait else _judge_database(pool)):
+        if wait and finding.level is not FindingLevel.OK:
             log.warning(f"{finding.check}: {finding.text}")
 
 
-async def _judge(pool: ServerPool) -> list[Finding]:
+async def _judge_database(pool: ServerPool) -> list[Finding]:
     async with pool.acquire() as connection:
         condition = await read_database_condition(connection)
-    findings = judge_start(condition, migrations.migration_versions(_folder()))
-    if problems := fit(findings):
+    findings = judge_start(condition, migrations.migration_versions(_migrations_folder()))
+    if problems := unfitness_problems(findings):
         raise DatabaseRefuses(problems)
     return findings
 
 
-async def ahead_of(pool: ServerPool) -> float:
+async def clock_difference(pool: ServerPool) -> float:
     """Seconds by which our clock is ahead of the server's, which is asked in the middle of two looks at ours.
 
     Raises:
@@ -72,7 +72,7 @@ async def ahead_of(pool: ServerPool) -> float:
     return (before + time.time()) / 2 - at.timestamp()
 
 
-class Watch:
+class DatabaseWatch:
     """Reports whether anything can be written to the database, and whether its clock and ours agree.
 
     Args:
@@ -86,30 +86,30 @@ class Watch:
         self._readiness = readiness
         self._dates = dates
 
-    async def run(self) -> None:
+    async def keep_watching(self) -> None:
         """Looks again and again, until it is cancelled."""
         while True:
             await asyncio.sleep(PERIOD)
             try:
-                await self.look()
+                await self.check_once()
             except Exception:
                 log.exception("could not look at the database; trying again")
 
-    async def look(self) -> None:
+    async def check_once(self) -> None:
         """Looks once."""
         try:
-            ahead = await ahead_of(self._pool)
+            ahead = await clock_difference(self._pool)
         except DatabaseAway as error:
-            self._report("database", str(error))
+            self._report_problem("database", str(error))
             return
-        self._report("database", None)
+        self._report_problem("database", None)
         CLOCK_OFFSET.set(ahead)
         clock = judge_clock(ahead)
-        wrong = clock.text if clock.level is Level.PROBLEM else None
+        wrong = clock.text if clock.level is FindingLevel.PROBLEM else None
         self._pool.barred = wrong if self._dates else None
-        self._report("clock", wrong)
+        self._report_problem("clock", wrong)
 
-    def _report(self, name: str, problem: str | None) -> None:
+    def _report_problem(self, name: str, problem: str | None) -> None:
         if not self._readiness.report_problem(name, problem):
             return
         if problem:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 from mailer.policy.text_folding import has_many_marks
-from mailer.text_checks import free_text
+from mailer.text_checks import check_free_text
 
 MAX_CONTEXT_BYTES = 64 * 1024
 MAX_CONTEXT_DEPTH = 20
@@ -16,13 +16,13 @@ _TOO_DEEP = f"is nested more than {MAX_CONTEXT_DEPTH} levels deep; make it flatt
 _WHOLE_NUMBERS = range(-(1 << 63), 1 << 63)
 
 
-def _unfit(value: Any, levels: int = MAX_CONTEXT_DEPTH) -> str | None:
+def _json_fault(value: Any, levels: int = MAX_CONTEXT_DEPTH) -> str | None:
     """What keeps a value from being stored as JSON, None if nothing does."""
     match value:
         case None | bool():
             return None
         case str():
-            return _unfit_text(value)
+            return _text_fault(value)
         case int():
             return None if value in _WHOLE_NUMBERS else "has a whole number of more than 64 bits; write it as text"
         case float():
@@ -31,16 +31,16 @@ def _unfit(value: Any, levels: int = MAX_CONTEXT_DEPTH) -> str | None:
             if levels == 0:
                 return _TOO_DEEP
             parts = chain(value, value.values()) if isinstance(value, dict) else value
-            return next((fault for part in parts if (fault := _unfit(part, levels - 1))), None)
+            return next((fault for part in parts if (fault := _json_fault(part, levels - 1))), None)
         case _:
             return f"has a value of the type {type(value).__name__}, which JSON has not; write it as text"
 
 
-def _unfit_text(text: str) -> str | None:
+def _text_fault(text: str) -> str | None:
     if text.isascii() and text.isprintable():  # quicker, and holds for most
         return None
     try:
-        free_text(text)
+        check_free_text(text)
     except ValueError as error:
         return str(error)
     return None
@@ -53,7 +53,7 @@ _AROUND = len('"": "", ')
 """Octets that JSON writes around a name and its text."""
 
 
-def _context(value: dict[str, Any]) -> dict[str, Any]:
+def _check_context(value: dict[str, Any]) -> dict[str, Any]:
     if _is_short_and_plain(value):  # quicker, and holds for most
         return value
     try:
@@ -61,10 +61,10 @@ def _context(value: dict[str, Any]) -> dict[str, Any]:
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     except (TypeError, ValueError) as error:  # such as a type that JSON has not, or a number of a million digits
-        raise ValueError(_unfit(value) or f"cannot be written as JSON: {error}") from None
+        raise ValueError(_json_fault(value) or f"cannot be written as JSON: {error}") from None
     if (size := len(written)) > MAX_CONTEXT_BYTES:  # looked at first, as the rest takes long where it is large
         raise ValueError(f"is {size:,} bytes; at most {MAX_CONTEXT_BYTES:,}: put long texts in the template")
-    if fault := _unfit(value):
+    if fault := _json_fault(value):
         raise ValueError(fault)
     return value
 
@@ -82,5 +82,5 @@ def _is_short_and_plain(value: dict[str, Any]) -> bool:
     )
 
 
-Context = Annotated[dict[str, Any], AfterValidator(_context)]
+Context = Annotated[dict[str, Any], AfterValidator(_check_context)]
 """Values by name, as JSON has them."""

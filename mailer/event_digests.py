@@ -46,7 +46,7 @@ class IdTaken(EventRefused):
         )
 
 
-class Contents:
+class EventDigests:
     """Makes digests: BLAKE2b with a key (RFC 7693), six octets a field.
 
     Args:
@@ -59,24 +59,28 @@ class Contents:
         self._mark = _FORM + self._digest(b"key")[: _MARK - len(_FORM)]
         self._open = lru_cache(maxsize=4096)(self._make_open)
 
-    def of(self, event: MessageEvent | AccountEvent) -> bytes:
+    def digest_of(self, event: MessageEvent | AccountEvent) -> bytes:
         """The digest of an event, of 20 to 150 octets: by field, those that are open first."""
         kind, values = type(event), vars(event)
-        get_open, tags, get_own = _fields(kind)
+        get_open, tags, get_own = _field_getters(kind)
         mac = self._mac.copy()
         mac.update(f"{event.brand}\0{event.id}\0".encode())
         parts = [self._open(kind, get_open(values))]
         for tag, value in zip(tags, get_own(values), strict=False):  # strict takes half as long again
             if value:
                 field = mac.copy()
-                field.update(tag + write(value).encode())
+                field.update(tag + write_value(value).encode())
                 parts += tag, field.digest()
         return b"".join(parts)
 
     def _make_open(self, kind: type[BaseModel], values: tuple[Any, ...]) -> bytes:
         """A digest's beginning: the mark, how many octets the open fields have, and these."""
-        said = [(_tag(name), value) for name, value in zip(_split(kind)[0], values, strict=True) if value is not None]
-        parts = b"".join([tag + self._digest(tag, write(value).encode()) for tag, value in said])
+        said = [
+            (_field_tag(name), value)
+            for name, value in zip(_split_fields(kind)[0], values, strict=True)
+            if value is not None
+        ]
+        parts = b"".join([tag + self._digest(tag, write_value(value).encode()) for tag, value in said])
         return self._mark + bytes([len(parts)]) + parts
 
     def _digest(self, *parts: bytes) -> bytes:
@@ -86,7 +90,7 @@ class Contents:
         return mac.digest()
 
 
-def differing(first: bytes | None, again: bytes) -> tuple[str, ...]:
+def differing_fields(first: bytes | None, again: bytes) -> tuple[str, ...]:
     """The names of the fields in which two digests under one id differ, in alphabetical order.
 
     None where they are the same, or where nobody can tell: the first one is from before there were digests, or of
@@ -96,11 +100,11 @@ def differing(first: bytes | None, again: bytes) -> tuple[str, ...]:
         return ()
     if len(first) == _open_octets(first):
         again = again[: _open_octets(again)]
-    known, said = _parts(first), _parts(again)
-    return tuple(sorted(_names()[tag] for tag in known.keys() | said.keys() if known.get(tag) != said.get(tag)))
+    known, said = _field_digests(first), _field_digests(again)
+    return tuple(sorted(_names_by_tag()[tag] for tag in known.keys() | said.keys() if known.get(tag) != said.get(tag)))
 
 
-def write(value: Any) -> str:
+def write_value(value: Any) -> str:
     """A validated value in its one form: equal values are written alike, whatever JSON they came from, and no others.
 
     Keys are in order, and numbers as in RFC 8785 3.2.2.3: 1.0 is 1. Refs and people are sets, in the order of their
@@ -119,11 +123,11 @@ class _Writers(dict[type, Callable[[Any], str]]):
 def _write_object(value: Mapping[str, Any]) -> str:
     if _TEXTS.issuperset(map(type, value.values())):  # quicker, and holds for most
         return f"{{{to_json(sorted(value.items())).decode()}}}"
-    return f"{{{''.join([write(name) + write(value[name]) for name in sorted(value)])}}}"
+    return f"{{{''.join([write_value(name) + write_value(value[name]) for name in sorted(value)])}}}"
 
 
 def _write_list(value: Sequence[Any]) -> str:
-    return f"[{''.join(map(write, value))}]"
+    return f"[{''.join(map(write_value, value))}]"
 
 
 def _write_refs(value: Refs) -> str:
@@ -159,7 +163,7 @@ _WRITERS = _Writers(
         Refs: _write_refs,
         People: _write_people,
         Audience: lambda value: f"*{value.audience}",
-        Attachment: lambda value: write([value.filename, value.content_type, blake2b(value.content).hexdigest()]),
+        Attachment: lambda value: write_value([value.filename, value.content_type, blake2b(value.content).hexdigest()]),
     }
 )
 
@@ -167,41 +171,41 @@ Getter = Callable[[Mapping[str, Any]], tuple[Any, ...]]
 
 
 @cache
-def _fields(kind: type[BaseModel]) -> tuple[Getter, tuple[bytes, ...], Getter]:
+def _field_getters(kind: type[BaseModel]) -> tuple[Getter, tuple[bytes, ...], Getter]:
     """Tells how to get at an event's open fields; the tags of the others, and how to get at these."""
-    open_names, own_names = _split(kind)
-    return _getter(open_names), tuple(_tag(name) for name in own_names), _getter(own_names)
+    open_names, own_names = _split_fields(kind)
+    return _make_getter(open_names), tuple(_field_tag(name) for name in own_names), _make_getter(own_names)
 
 
-def _getter(names: tuple[str, ...]) -> Getter:
+def _make_getter(names: tuple[str, ...]) -> Getter:
     """Gets the values of several names in one call, or those of one."""
     return itemgetter(*names) if len(names) > 1 else lambda values: (values[names[0]],)
 
 
 @cache
-def _split(kind: type[BaseModel]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _split_fields(kind: type[BaseModel]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names of an event's open fields, and of its others."""
     names = [name for name in kind.model_fields if name not in _KEY]
     return tuple(name for name in names if name in _OPEN), tuple(name for name in names if name not in _OPEN)
 
 
 @cache
-def _tag(name: str) -> bytes:
+def _field_tag(name: str) -> bytes:
     return blake2b(name.encode(), digest_size=_TAG).digest()
 
 
 @cache
-def _names() -> dict[bytes, str]:
+def _names_by_tag() -> dict[bytes, str]:
     """The fields of all events by their tags."""
     kinds: tuple[type[BaseModel], ...] = (MessageEvent, *get_args(AccountEvent))
-    return {_tag(name): name for kind in kinds for name in kind.model_fields}
+    return {_field_tag(name): name for kind in kinds for name in kind.model_fields}
 
 
 def _open_octets(content: bytes) -> int:
     return _MARK + 1 + content[_MARK]
 
 
-def _parts(content: bytes) -> dict[bytes, bytes]:
+def _field_digests(content: bytes) -> dict[bytes, bytes]:
     """The fields' digests by their tags."""
     starts = range(_MARK + 1, len(content), _PART)
     return {content[start : start + _TAG]: content[start + _TAG : start + _PART] for start in starts}

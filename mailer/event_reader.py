@@ -14,7 +14,7 @@ from mailer.events import (
     read_json,
     validate_event,
 )
-from mailer.input_types import MAX_PROBLEMS, few_fields
+from mailer.input_types import MAX_PROBLEMS, check_field_count
 
 SMALL = 4 * 1024
 """Octets. An event of so many is read at once, in a few milliseconds at most."""
@@ -28,7 +28,7 @@ class EventReader:
     def __init__(self) -> None:
         self._one = asyncio.Lock()
 
-    async def any(self, body: bytes | str) -> MessageEvent | AccountEvent:
+    async def read_any_event(self, body: bytes | str) -> MessageEvent | AccountEvent:
         """Reads whichever event it is, as `mailer.accounts.parse_any`.
 
         Raises:
@@ -37,12 +37,12 @@ class EventReader:
         if len(body) <= SMALL:
             return parse_any(body)
         async with self._one:
-            value = await _values(body)
+            value = await _read_values(body)
             if isinstance(value, dict) and ACCOUNT in value:
                 return validate_account(value)
-            return await _message(value)
+            return await _read_message(value)
 
-    async def message(self, body: bytes | str) -> MessageEvent:
+    async def read_message_event(self, body: bytes | str) -> MessageEvent:
         """Reads an event of a message, as `mailer.events.parse_event`.
 
         Raises:
@@ -51,20 +51,20 @@ class EventReader:
         if len(body) <= SMALL:
             return parse_event(body)
         async with self._one:
-            return await _message(await _values(body))
+            return await _read_message(await _read_values(body))
 
 
-async def _values(body: bytes | str) -> Any:
+async def _read_values(body: bytes | str) -> Any:
     value = read_json(body)
     await asyncio.sleep(0)
     return value
 
 
-async def _message(value: Any) -> MessageEvent:
-    people = _people(value)
+async def _read_message(value: Any) -> MessageEvent:
+    people = _people_in(value)
     if people is None:
         return validate_event(value)
-    checked = await _checked(people)
+    checked = await _checked_people(people)
     try:
         return validate_event({**value, "to": {**value["to"], "people": checked}})
     except EventRefused as refusal:
@@ -74,7 +74,7 @@ async def _message(value: Any) -> MessageEvent:
         raise EventRefused([*refusal.problems[: MAX_PROBLEMS - 1], seen]) from None
 
 
-def _people(value: Any) -> list[Any] | None:
+def _people_in(value: Any) -> list[Any] | None:
     """The people that an event brings along, as they stand in it; None where that is no list, or too long a one."""
     match value:
         case {"to": {"people": list(people)}} if len(people) <= MAX_PEOPLE:
@@ -82,12 +82,12 @@ def _people(value: Any) -> list[Any] | None:
     return None
 
 
-async def _checked(people: list[Any]) -> list[Any]:
+async def _checked_people(people: list[Any]) -> list[Any]:
     """Each as a `Person`, or as it stands where it is none; no more of them once enough are wrong to say so."""
     checked, wrong, until = list[Any](), 0, time.perf_counter() + SLICE
     for person in people:
         try:
-            checked.append(Person.model_validate(few_fields(person)))
+            checked.append(Person.model_validate(check_field_count(person)))
         except ValueError:
             checked.append(person)
             wrong += 1

@@ -31,9 +31,9 @@ from mailer.input_types import (
     Past,
     Slug,
     Version,
-    few_fields,
-    few_items,
-    stated,
+    check_field_count,
+    check_item_count,
+    limited_problems,
 )
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024
@@ -54,25 +54,25 @@ class _Base64(Base64Encoder):
             raise ValueError(f"is not base64: {error}") from error
 
 
-def _attachable(content_type: str) -> str:
+def _check_content_type(content_type: str) -> str:
     if content_type.startswith(("message/", "multipart/")):
         raise ValueError(f"is {content_type}, which cannot be attached in base64 (RFC 2046 5.2.1); send another type")
     return content_type
 
 
-def _file_name(name: str) -> str:
+def _check_file_name(name: str) -> str:
     if re.search(r"[/\\:]", name) or not name.strip(" ."):
         raise ValueError("has a path part; write the name alone, such as invoice.pdf")
     return name
 
 
-class Strict(BaseModel):
+class StrictModel(BaseModel):
     """What does not change, and has no field that nobody knows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Person(Strict):
+class Person(StrictModel):
     """A recipient as the application knows them; inserted, or updated where these data are newer.
 
     Attributes:
@@ -96,20 +96,20 @@ class Person(Strict):
     context: Context = Field(default_factory=dict)
 
 
-class Refs(Strict):
+class Refs(StrictModel):
     """An audience of known recipients."""
 
-    refs: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_PEOPLE), few_items(MAX_PEOPLE)]
+    refs: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MAX_PEOPLE), check_item_count(MAX_PEOPLE)]
 
     if TYPE_CHECKING:
 
         def __init__(self, *, refs: Sequence[str]) -> None: ...
 
 
-class People(Strict):
+class People(StrictModel):
     """An audience that the event brings along."""
 
-    people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=MAX_PEOPLE), few_items(MAX_PEOPLE)]
+    people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=MAX_PEOPLE), check_item_count(MAX_PEOPLE)]
 
     if TYPE_CHECKING:
 
@@ -126,18 +126,18 @@ class People(Strict):
         return people
 
 
-class Audience(Strict):
+class Audience(StrictModel):
     """An audience by its name; `everyone` is all recipients of the brand."""
 
     audience: Slug
 
 
-class Attachment(Strict):
+class Attachment(StrictModel):
     """A small file that goes with each copy. A text is in UTF-8, since the mail says so (RFC 2046 4.1.2)."""
 
-    filename: Annotated[Name, AfterValidator(_file_name)]
+    filename: Annotated[Name, AfterValidator(_check_file_name)]
     content_type: Annotated[
-        str, Field(pattern=r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$", max_length=100), AfterValidator(_attachable)
+        str, Field(pattern=r"^[a-z]+/[a-z0-9][a-z0-9.+-]*$", max_length=100), AfterValidator(_check_content_type)
     ]
     content: Annotated[bytes, EncodedBytes(encoder=_Base64)]
 
@@ -155,12 +155,12 @@ class Attachment(Strict):
         return content
 
 
-def _versioned(schema: dict[str, Any]) -> None:
+def _require_version(schema: dict[str, Any]) -> None:
     """Whoever writes JSON has to say `v`; whoever builds the event in Python has the version that is installed."""
     schema["required"] = list(dict.fromkeys(["v", *schema["required"]]))
 
 
-class MessageEvent(Strict):
+class MessageEvent(StrictModel):
     """One event: one mailing, to one person or to ten million.
 
     Attributes:
@@ -173,7 +173,7 @@ class MessageEvent(Strict):
         send_at: not before. expires_at: not after; what is still open then becomes `expired`.
     """
 
-    model_config = ConfigDict(json_schema_extra=_versioned)
+    model_config = ConfigDict(json_schema_extra=_require_version)
 
     v: Version = 1
     id: Id
@@ -189,7 +189,9 @@ class MessageEvent(Strict):
     partner: Slug | None = None
     context: Context = Field(default_factory=dict)
     reply_to: Address | None = None
-    attachments: Annotated[tuple[Attachment, ...], Field(max_length=MAX_ATTACHMENTS), few_items(MAX_ATTACHMENTS)] = ()
+    attachments: Annotated[
+        tuple[Attachment, ...], Field(max_length=MAX_ATTACHMENTS), check_item_count(MAX_ATTACHMENTS)
+    ] = ()
     send_at: Moment | None = None
     expires_at: Moment | None = None
 
@@ -197,10 +199,10 @@ class MessageEvent(Strict):
     @classmethod
     def _which_audience(cls, value: Any) -> Any:
         """Picks the one audience meant, so that an error speaks of it and not of all three."""
-        kinds: dict[str, type[Strict]] = {"refs": Refs, "people": People, "audience": Audience}
-        if isinstance(value, Strict):
+        kinds: dict[str, type[StrictModel]] = {"refs": Refs, "people": People, "audience": Audience}
+        if isinstance(value, StrictModel):
             return value
-        few_fields(value)
+        check_field_count(value)
         keys = [key for key in kinds if key in value] if isinstance(value, dict) else []
         if len(keys) != 1:
             raise ValueError('takes exactly one of "refs", "people" or "audience"')
@@ -238,7 +240,7 @@ class EventRefused(ValueError):
     """
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = stated(problems)
+        self.problems = limited_problems(problems)
         super().__init__("; ".join(self.problems))
 
 
@@ -281,7 +283,7 @@ def validate_event(value: Any) -> MessageEvent:
     try:
         event = MessageEvent.model_validate(value)
     except ValidationError as error:
-        raise EventRefused([*unversioned, *_problems(error)]) from error
+        raise EventRefused([*unversioned, *_problem_texts(error)]) from error
     if unversioned:
         raise EventRefused(unversioned)
     return event
@@ -294,22 +296,24 @@ def refuse_overgrown(value: Any) -> None:
         EventRefused: it has very many.
     """
     try:
-        few_fields(value)
+        check_field_count(value)
     except ValueError as error:
         raise EventRefused([f"event: {error}"]) from None
 
 
-def refusal(error: ValidationError, skip: int) -> EventRefused:
+def refusal_of(error: ValidationError, skip: int) -> EventRefused:
     """What is wrong with an event; `skip`: how many words stand before the name of each field."""
-    return EventRefused(_problems(error, skip))
+    return EventRefused(_problem_texts(error, skip))
 
 
-def _problems(error: ValidationError, skip: int = 0) -> list[str]:
+def _problem_texts(error: ValidationError, skip: int = 0) -> list[str]:
     details = error.errors(include_url=False, include_input=False)
     # A list whose only item is wrong also counts as too short, which would mislead.
     places = {detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))}
     return [
-        _problem(detail, skip) for detail in details if not (detail["type"] == "too_short" and detail["loc"] in places)
+        _problem_text(detail, skip)
+        for detail in details
+        if not (detail["type"] == "too_short" and detail["loc"] in places)
     ]
 
 
@@ -321,6 +325,6 @@ _REMEDIES = {
 }
 
 
-def _problem(detail: Any, skip: int) -> str:
+def _problem_text(detail: Any, skip: int) -> str:
     place = ".".join(str(part) for part in detail["loc"][skip:]) or "event"
     return f"{place}: {_REMEDIES.get(detail['type'], detail['msg'].removeprefix('Value error, '))}"

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from mailer.policy.countries import FORM, country_code
 from mailer.policy.text_formats import LOCALE, SLUG, language_tag
-from mailer.text_checks import free_text, identifier, name, one_line
+from mailer.text_checks import check_free_text, check_identifier, check_name, check_one_line
 
 MAX_ID = 255
 """Octets in UTF-8: AMQP's short string (AMQP 0-9-1, 4.2.5.3), in which an id and a routing key travel."""
@@ -68,13 +68,13 @@ _SPECIAL_TOPS = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN
 _SPECIAL_LOCALS = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)
 
 
-def _few_octets(text: str) -> str:
+def _check_octets(text: str) -> str:
     if not text.isascii() and (size := len(text.encode("utf-8", "surrogatepass"))) > MAX_ID:
         raise ValueError(f"has {size} octets in UTF-8; at most {MAX_ID}, as AMQP carries no longer ones")
     return text
 
 
-def moment(text: str) -> datetime:
+def parse_moment(text: str) -> datetime:
     """A moment in UTC, from RFC 3339 with its zone: `2026-12-24T09:30:00Z`, also without the seconds.
 
     Raises:
@@ -86,26 +86,26 @@ def moment(text: str) -> datetime:
     if found["zone"] is None:
         raise ValueError("has no time zone; write one, such as Z or +01:00")
     try:
-        return between(datetime.fromisoformat(text.upper()))
+        return check_year(datetime.fromisoformat(text.upper()))
     except OverflowError:
         raise ValueError(_OUTSIDE) from None
     except ValueError as error:
         raise ValueError(str(error) if str(error) == _OUTSIDE else f"is no time: {error}") from None
 
 
-def named_moment(name: str, text: str) -> datetime:
+def parse_named_moment(name: str, text: str) -> datetime:
     """A moment of a column or an option.
 
     Raises:
-        ValueError: as `moment`, and it says of what.
+        ValueError: as `parse_moment`, and it says of what.
     """
     try:
-        return moment(text)
+        return parse_moment(text)
     except ValueError as error:
         raise ValueError(f"{name}: {text[:MAX_NAME]!r} {error}") from None
 
 
-def day(text: str) -> date:
+def parse_day(text: str) -> date:
     """A day of the calendar, as `2026-12-24`.
 
     Raises:
@@ -122,7 +122,7 @@ def day(text: str) -> date:
 _OUTSIDE = f"is not between the years {EARLIEST.year} and {LATEST.year}"
 
 
-def between(at: datetime) -> datetime:
+def check_year(at: datetime) -> datetime:
     """An aware time in UTC.
 
     Raises:
@@ -135,7 +135,7 @@ def between(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
-def future_fault(at: datetime, now: datetime) -> str | None:
+def future_time_fault(at: datetime, now: datetime) -> str | None:
     """Says why an aware time at which something is said to have been is refused; None where it is not.
 
     Another clock may be `AHEAD` of `now`.
@@ -145,22 +145,22 @@ def future_fault(at: datetime, now: datetime) -> str | None:
     return f"{at.isoformat()} is in the future; say when it was, with its zone, or set that clock right"
 
 
-def _moment(value: Any) -> datetime:
+def _validate_moment(value: Any) -> datetime:
     if isinstance(value, str):
-        return moment(value)
+        return parse_moment(value)
     if isinstance(value, datetime):
-        return between(value)
+        return check_year(value)
     raise ValueError("is no time; write it as a text such as 2026-12-24T09:30:00Z (RFC 3339)")
 
 
-def _past(value: Any) -> datetime:
-    at = _moment(value)
-    if fault := future_fault(at, datetime.now(UTC)):
+def _validate_past(value: Any) -> datetime:
+    at = _validate_moment(value)
+    if fault := future_time_fault(at, datetime.now(UTC)):
         raise ValueError(fault)
     return at
 
 
-def address(text: str) -> str:
+def parse_address(text: str) -> str:
     """An address of mail in its one form: NFC, the domain in lower case and Unicode (RFC 5321 4.1.2, 6531, 5891).
 
     A local part with dots at other places than between atoms is quoted (RFC 5321 4.1.2), no other one is.
@@ -168,15 +168,15 @@ def address(text: str) -> str:
     Raises:
         ValueError: it is none.
     """
-    if (plain := _plain(text)) is not None:
+    if (plain := _plain_address(text)) is not None:
         return plain
-    one_line(text)
-    if (dotted := _dotted(text)) is not None:
+    check_one_line(text)
+    if (dotted := _dotted_address(text)) is not None:
         return dotted
-    return _checked(text)
+    return _checked_address(text)
 
 
-def _plain(text: str) -> str | None:
+def _plain_address(text: str) -> str | None:
     """The library's form of an address that needs none of its particular rules; None for all others.
 
     In 1 µs instead of 22: an import of a million lines would spend most of its time in the library.
@@ -190,7 +190,7 @@ def _plain(text: str) -> str | None:
     return f"{local}@{domain}"
 
 
-def _dotted(text: str) -> str | None:
+def _dotted_address(text: str) -> str | None:
     """The same of a local part of atoms and dots at any other domain, which the library looks at once; else None.
 
     The conversion of one domain (RFC 5891) takes up to a millisecond, and people of one event share few of them.
@@ -199,8 +199,8 @@ def _dotted(text: str) -> str | None:
     if match is None or not match["local"].strip("."):
         return None
     if match["local"].lower() in _SPECIAL_LOCALS:
-        return _checked(f"{match['local']}@{match['domain']}")
-    local, (domain, in_ascii) = match["local"], _domain(match["domain"])
+        return _checked_address(f"{match['local']}@{match['domain']}")
+    local, (domain, in_ascii) = match["local"], _normalized_domain(match["domain"])
     if _LOOSE_DOTS.search(local):
         if not match["quote"] and not _LOOSE_DOMAINS.fullmatch(domain):
             return None
@@ -210,9 +210,9 @@ def _dotted(text: str) -> str | None:
 
 
 @lru_cache(maxsize=20_000)
-def _domain(text: str) -> tuple[str, str]:
+def _normalized_domain(text: str) -> tuple[str, str]:
     """A domain as the library writes it, in Unicode and in ASCII; two empty texts where it is none."""
-    if (in_ascii := _in_ascii(text)) is not None:
+    if (in_ascii := _ascii_domain(text)) is not None:
         return text, in_ascii
     try:
         found = validate_email(f"a@{text}", check_deliverability=False, test_environment=True)
@@ -221,7 +221,7 @@ def _domain(text: str) -> tuple[str, str]:
     return found.domain, found.ascii_domain
 
 
-def _in_ascii(text: str) -> str | None:
+def _ascii_domain(text: str) -> str | None:
     """The ASCII form of a domain that stands in its one form already; None for all that the library has to look at.
 
     The library converts it there and back, which takes five times as long.
@@ -232,7 +232,7 @@ def _in_ascii(text: str) -> str | None:
     try:
         if idna.uts46_remap(text, std3_rules=True, transitional=False) != text:
             return None
-        found = [_label(label) for label in labels]
+        found = [_ascii_label(label) for label in labels]
     except idna.IDNAError:
         return None
     made = ".".join(found)
@@ -240,11 +240,11 @@ def _in_ascii(text: str) -> str | None:
 
 
 @lru_cache(maxsize=20_000)
-def _label(label: str) -> str:
+def _ascii_label(label: str) -> str:
     return idna.alabel(label).decode()
 
 
-def _checked(text: str) -> str:
+def _checked_address(text: str) -> str:
     try:
         found = validate_email(text, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
@@ -255,7 +255,7 @@ def _checked(text: str) -> str:
 
 
 @lru_cache(maxsize=1000)
-def locale(text: str) -> str:
+def parse_locale(text: str) -> str:
     """A language tag in its one form, from any case and with `_` as well: en-GB, zh-Hant, es-419 (RFC 5646 2.1.1).
 
     Raises:
@@ -283,7 +283,7 @@ def read_json(body: bytes | str) -> Any:
         raise ValueError(f"not JSON: {error}") from error
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
         seen: set[str] = set()
@@ -292,16 +292,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object_without_duplicates)
 
 
-def _whole_number(value: Any) -> Any:
+def _check_whole_number(value: Any) -> Any:
     if type(value) is not int:  # true is equal to 1
         raise ValueError("Input should be 1")
     return value
 
 
-def few_fields(value: Any) -> Any:
+def check_field_count(value: Any) -> Any:
     """An object as it is, before each of its fields is looked at.
 
     Raises:
@@ -312,7 +312,7 @@ def few_fields(value: Any) -> Any:
     return value
 
 
-def few_items(most: int) -> BeforeValidator:
+def check_item_count(most: int) -> BeforeValidator:
     """Looks at the size of a list, and of the objects in it, before each of them is looked at."""
 
     def checked(value: Any) -> Any:
@@ -320,49 +320,54 @@ def few_items(most: int) -> BeforeValidator:
             if len(value) > most:
                 raise ValueError(f"has {len(value):,} items; at most {most:,}")
             for item in value:
-                few_fields(item)
+                check_field_count(item)
         return value
 
     return BeforeValidator(checked)
 
 
-def printable(problem: str) -> str:
+def printable_problem(problem: str) -> str:
     """A problem that may quote what came from outside, in one line of printable characters."""
     line = " ".join(problem[:MAX_PROBLEM].split())
     return "".join(char if char.isprintable() else "\ufffd" for char in line)
 
 
-def stated(problems: Iterable[str]) -> tuple[str, ...]:
+def limited_problems(problems: Iterable[str]) -> tuple[str, ...]:
     """Problems as they are answered: printable, and not too many."""
-    lines = [printable(problem) for problem in problems]
+    lines = [printable_problem(problem) for problem in problems]
     more = [f"and {len(lines) - MAX_PROBLEMS:,} more"] if len(lines) > MAX_PROBLEMS else []
     return (*lines[:MAX_PROBLEMS], *more)
 
 
 _TIME_SCHEMA = {"type": "string", "format": "date-time", "description": "RFC 3339, with a zone, from 1970 to 2199."}
 
-Version = Annotated[Literal[1], BeforeValidator(_whole_number)]
+Version = Annotated[Literal[1], BeforeValidator(_check_whole_number)]
 """The version of the schema of events."""
-Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(name)]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME), AfterValidator(check_name)]
 """A name: on one line, with something to read, without what could change how it reads."""
-Line = Annotated[str, Field(max_length=MAX_NAME), AfterValidator(one_line)]
+Line = Annotated[str, Field(max_length=MAX_NAME), AfterValidator(check_one_line)]
 """A text on one line, or nothing."""
-Id = Annotated[str, Field(min_length=1, max_length=MAX_ID), AfterValidator(identifier), AfterValidator(_few_octets)]
+Id = Annotated[
+    str, Field(min_length=1, max_length=MAX_ID), AfterValidator(check_identifier), AfterValidator(_check_octets)
+]
 """A name that travels as a short string of AMQP."""
 Slug = Annotated[str, Field(pattern=SLUG, max_length=60)]
 Scope = Annotated[str, Field(pattern=r"^(\*|[a-z0-9_-]+(/[A-Za-z0-9._-]+)?)$", max_length=120)]
 """The scope of a consent or an opt-out."""
-Words = Annotated[str, Field(min_length=1, max_length=MAX_WORDS), AfterValidator(free_text)]
+Words = Annotated[str, Field(min_length=1, max_length=MAX_WORDS), AfterValidator(check_free_text)]
 """Free text, on any number of lines."""
-Address = Annotated[str, Field(max_length=MAX_ADDRESS), AfterValidator(address)]
+Address = Annotated[str, Field(max_length=MAX_ADDRESS), AfterValidator(parse_address)]
 Locale = Annotated[
-    str, Field(max_length=MAX_LOCALE), AfterValidator(locale), WithJsonSchema({"type": "string", "pattern": LOCALE})
+    str,
+    Field(max_length=MAX_LOCALE),
+    AfterValidator(parse_locale),
+    WithJsonSchema({"type": "string", "pattern": LOCALE}),
 ]
 Country = Annotated[
     str, Field(max_length=MAX_NAME), AfterValidator(country_code), WithJsonSchema({"type": "string", "pattern": FORM})
 ]
 """A country by ISO 3166-1 alpha-2, from any case, alpha-3 or an alias such as UK; what is none is refused."""
-Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema(_TIME_SCHEMA)]
+Moment = Annotated[datetime, BeforeValidator(_validate_moment), WithJsonSchema(_TIME_SCHEMA)]
 """A time in UTC, between `EARLIEST` and `LATEST`."""
-Past = Annotated[datetime, BeforeValidator(_past), WithJsonSchema(_TIME_SCHEMA)]
+Past = Annotated[datetime, BeforeValidator(_validate_past), WithJsonSchema(_TIME_SCHEMA)]
 """A time that has been; `AHEAD` is left to other clocks."""

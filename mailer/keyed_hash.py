@@ -5,8 +5,8 @@ from hashlib import sha256
 _BLOCK = 64
 
 
-class Mac:
-    """Authenticates messages under one key: `Mac(key)(message)` is 32 octets.
+class KeyedHash:
+    """Authenticates messages under one key: `KeyedHash(key)(message)` is 32 octets.
 
     In 0.5 µs, where `hmac.digest` prepares the key anew each time and takes 1.3 µs; each mail needs eight of them.
     """

@@ -18,8 +18,8 @@ def load_policies(settings: Settings) -> dict[str, Policy]:
         PolicyError: a file is not a policy.
         JurisdictionError: a file is not a jurisdiction.
     """
-    law = load_law(bundled_files.tables(settings.jurisdictions))
-    policies = parse_policies(bundled_files.tables(settings.policies), datetime.now(UTC).date(), law)
+    law = load_law(bundled_files.toml_files(settings.jurisdictions))
+    policies = parse_policies(bundled_files.toml_files(settings.policies), datetime.now(UTC).date(), law)
     if not policies:
         raise SettingsError(f"MAILER_POLICIES: {settings.policies} holds no policy (*.toml)")
     fence = tuple(address.lower() for address in settings.only_deliver_to) or None

@@ -12,7 +12,7 @@ from mailer.settings import Settings, SettingsError
 from mailer.telemetry import log
 
 
-def links(settings: Settings) -> SignedLinks:
+def signed_links(settings: Settings) -> SignedLinks:
     """Returns what makes and reads links.
 
     Raises:
@@ -26,7 +26,7 @@ def links(settings: Settings) -> SignedLinks:
     return made
 
 
-def signers(settings: Settings) -> dict[str, DkimSigner]:
+def dkim_signers(settings: Settings) -> dict[str, DkimSigner]:
     """The signers, by their domains.
 
     Raises:
@@ -42,7 +42,7 @@ def signers(settings: Settings) -> dict[str, DkimSigner]:
         raise SettingsError(f"MAILER_DKIM takes domain:selector:file.pem, one or two for a domain: {error}") from error
 
 
-def exposed(settings: Settings) -> list[str]:
+def exposed_secret_files(settings: Settings) -> list[str]:
     """The problems of files with secrets that every user of this machine can read: private keys, settings, tokens.
 
     They are no reason to stop: what a cluster mounts into a container is often so, and there is nobody else in it.
@@ -62,14 +62,14 @@ def _token_files(settings: Settings) -> Iterator[str]:
         yield from parse_qs(urlsplit(url).query).get("token_file", ())
 
 
-def dkim(settings: Settings) -> Sign | None:
+def dkim_signing(settings: Settings) -> Sign | None:
     """Signs for the domains that have keys; other mail goes unsigned. None: all of it.
 
     Raises:
-        SettingsError: see `signers`.
+        SettingsError: see `dkim_signers`.
     """
-    known = signers(settings)
-    for problem in () if settings.captures else exposed(settings):
+    known = dkim_signers(settings)
+    for problem in () if settings.captures else exposed_secret_files(settings):
         log.warning(problem)
     if not known:
         return None

@@ -22,7 +22,7 @@ SLOT_MARKS = "\ue000", "\ue001"
 _UNFIT = re.compile("[\\ud800-\\udfff\\ue000\\ue001]")
 
 
-def one_line(text: str) -> str:
+def check_one_line(text: str) -> str:
     """A text that names something, as it is.
 
     Raises:
@@ -35,10 +35,10 @@ def one_line(text: str) -> str:
         raise ValueError("has a line break or control character; write it on one line")
     if _BIDI.search(text):
         raise ValueError("has a character that turns the direction of text (U+202A to 202E, 2066 to 2069); remove it")
-    return _whole(text)
+    return _check_unicode(text)
 
 
-def name(text: str) -> str:
+def check_name(text: str) -> str:
     """A name, as it is: on one line, with something to read, and no blank around it.
 
     Raises:
@@ -47,10 +47,10 @@ def name(text: str) -> str:
     # Quicker, and holds for nearly all.
     if text.isascii() and text.isprintable() and text[0].isalnum() and text[-1] != " ":
         return text
-    return _legible(text, _READ, "a letter, a digit or a pictogram")
+    return _check_legible(text, _READ, "a letter, a digit or a pictogram")
 
 
-def identifier(text: str) -> str:
+def check_identifier(text: str) -> str:
     """An id, as it is: a name that may be of signs alone.
 
     Raises:
@@ -58,11 +58,11 @@ def identifier(text: str) -> str:
     """
     if text.isascii() and text.isprintable() and text[0].isalnum() and text[-1] != " ":
         return text
-    return _legible(text, _SEEN, "a character that can be seen")
+    return _check_legible(text, _SEEN, "a character that can be seen")
 
 
-def _legible(text: str, kinds: frozenset[str], what: str) -> str:
-    one_line(text)
+def _check_legible(text: str, kinds: frozenset[str], what: str) -> str:
+    check_one_line(text)
     if all(char in _BLANK or category(char) not in kinds for char in text):
         raise ValueError(f"is blank: it has not {what}; write what it is, or leave it out")
     if text[0] in _BLANK or text[-1] in _BLANK or text != text.strip():
@@ -70,7 +70,7 @@ def _legible(text: str, kinds: frozenset[str], what: str) -> str:
     return text
 
 
-def free_text(text: str) -> str:
+def check_free_text(text: str) -> str:
     """A text of any number of lines, as it is.
 
     Raises:
@@ -79,10 +79,10 @@ def free_text(text: str) -> str:
     """
     if "\0" in text:
         raise ValueError("has the character U+0000; remove it")
-    return _whole(text)
+    return _check_unicode(text)
 
 
-def _whole(text: str) -> str:
+def _check_unicode(text: str) -> str:
     if found := _UNFIT.search(text):
         if found[0] in SLOT_MARKS:
             raise ValueError("has one of the characters U+E000 and U+E001, which are not for texts; remove it")

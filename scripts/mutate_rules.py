@@ -23,7 +23,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mailer.bundled_files import tables
+from mailer.bundled_files import toml_files
 from mailer.cli.policy_check import every_rule
 from mailer.embedded import postgres
 from mailer.policy.jurisdiction import load_law
@@ -125,11 +125,11 @@ def mutate(chosen: Sequence[str], seconds: float) -> list[Fate]:
     if unknown := [name for name in chosen if name not in rules]:
         sys.exit(f"there is no rule {', '.join(unknown)}; there are {', '.join(sorted(rules))}")
     texts = {file.name: file.read_text("utf-8") for file in (ROOT / "policies").glob("*.toml")}
-    policies = parse_policies(texts, datetime.now(UTC).date(), load_law(tables("jurisdictions"))).values()
+    policies = parse_policies(texts, datetime.now(UTC).date(), load_law(toml_files("jurisdictions"))).values()
     with ExitStack() as services:
         folder = Path(services.enter_context(tempfile.TemporaryDirectory(prefix="mutants-")))
         given = os.environ.get("MAILER_TEST_DATABASE_URL")
-        url = given or services.enter_context(postgres.start(folder / "postgres")).url("postgres")
+        url = given or services.enter_context(postgres.start_postgres(folder / "postgres")).url("postgres")
         runner = Runner(folder, url, seconds)
         collected = runner.collected()
         rows = make_report(policies, rules, collected).rows

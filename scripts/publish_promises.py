@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mailer.bundled_files import tables
+from mailer.bundled_files import toml_files
 from mailer.cli.policy_check import every_rule
 from mailer.policy.jurisdiction import load_law
 from mailer.policy.policy_file import Policy
@@ -85,7 +85,7 @@ def _line(*cells: str) -> str:
 def main() -> None:
     """Writes or prints it."""
     texts = {file.name: file.read_text("utf-8") for file in (ROOT / "policies").glob("*.toml")}
-    policies = parse_policies(texts, datetime.now(UTC).date(), load_law(tables("jurisdictions")))
+    policies = parse_policies(texts, datetime.now(UTC).date(), load_law(toml_files("jurisdictions")))
     text = page(list(policies.values()), dict(every_rule()), collected())
     if sys.argv[1:] == ["-"]:
         sys.stdout.write(text)

@@ -85,13 +85,13 @@ ACCEPTED = Outcome(OutcomeKind.ACCEPTED, 250, "2.0.0", "taken")
 @cache
 def law() -> LawByCountry:
     """The shipped jurisdictions."""
-    return load_law(bundled_files.tables("jurisdictions"))
+    return load_law(bundled_files.toml_files("jurisdictions"))
 
 
 @cache
 def policies() -> Mapping[str, Policy]:
     """The shipped policies, by brand."""
-    read = [parse_policy(text, name, law()) for name, text in bundled_files.tables("policies").items()]
+    read = [parse_policy(text, name, law()) for name, text in bundled_files.toml_files("policies").items()]
     return {policy.brand: policy for policy in read}
 
 
@@ -103,7 +103,7 @@ def controllers() -> Mapping[str, str]:
 @cache
 def templates() -> TemplateLibrary:
     """The shipped templates."""
-    return TemplateLibrary.load_library(bundled_files.folder("templates"), policies())
+    return TemplateLibrary.load_library(bundled_files.bundled_folder("templates"), policies())
 
 
 def person(number: int, **values: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import asyncpg
 
 from mailer.accounts import KINDS
-from mailer.cli.shared import user
+from mailer.cli.shared import system_user
 from mailer.database.statements import Pool
 from mailer.ledger.writers import LedgerWriters
 from mailer.policy.category import CATEGORIES
@@ -50,7 +50,7 @@ async def let_publish(url: str) -> None:
             " UNION ALL SELECT 'person', $6, $1, $2, $3, $4",
             *granted,
             BROKER_USERS,
-            user(),
+            system_user(),
         )
     finally:
         await connection.close()

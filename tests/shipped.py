@@ -21,7 +21,7 @@ def shipped_templates(folder: Path, brands: Iterable[str] = BRANDS, names: Itera
         for name in ("_layout", *names):
             link = chosen / brand / name
             if not link.exists():
-                link.symlink_to(bundled_files.folder("templates") / brand / name)
+                link.symlink_to(bundled_files.bundled_folder("templates") / brand / name)
     return chosen
 
 

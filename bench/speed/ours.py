@@ -163,7 +163,7 @@ _example: dict[tuple[str, str], dict[str, object]] = {}
 def event_of(category: str, template: str, to: dict[str, object]) -> MessageEvent:
     """An event with the values of the template's own example."""
     if not _example:
-        library = TemplateLibrary.load_library(bundled_files.folder("templates"), read_policies())
+        library = TemplateLibrary.load_library(bundled_files.bundled_folder("templates"), read_policies())
         for name in ("weekly", "maintenance", "spring-offer"):
             found = library.get_template(BRAND, name)
             assert found is not None

@@ -19,7 +19,7 @@ from mailer.actions.consent_proofs import (
     is_statement_version,
     normalize_source,
 )
-from mailer.input_types import future_fault
+from mailer.input_types import future_time_fault
 from mailer.policy.category import CATEGORIES
 from mailer.policy.consent_wordings import is_wording, wordings_for
 from mailer.policy.policy_file import Policy
@@ -158,7 +158,7 @@ def _check_date(policy: Policy, said: Consent, now: datetime) -> Consent:
         raise ConsentRefused(
             f"{said.scope!r} is no scope of {policy.brand}; there are {describe_consent_scopes(policy)}"
         )
-    if reason := future_fault(said.at, now):
+    if reason := future_time_fault(said.at, now):
         raise ConsentRefused(f"at: {reason}")
     return replace(said, at=min(said.at, now))
 

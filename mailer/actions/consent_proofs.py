@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from ipaddress import ip_address
 
-from mailer.input_types import moment
+from mailer.input_types import parse_moment
 from mailer.policy.address_sources import source_form
 from mailer.ports.consents import CONFIRMED
 
@@ -84,6 +84,6 @@ def is_confirmation_proof(text: str, said_at: datetime) -> bool:
         return False
     try:
         ip_address(found["ip"])
-        return moment(found["at"]) <= said_at
+        return parse_moment(found["at"]) <= said_at
     except ValueError:
         return False

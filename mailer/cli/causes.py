@@ -53,8 +53,8 @@ def causes(json: AsJson = False) -> None:
 
 def shipped_policy() -> Policy:
     """The model of a policy that comes with mailer, under the laws that come with it."""
-    text = (bundled_files.folder("policies") / "default.toml").read_text("utf-8")
-    return parse_policy(text, "default.toml", load_law(bundled_files.tables("jurisdictions")))
+    text = (bundled_files.bundled_folder("policies") / "default.toml").read_text("utf-8")
+    return parse_policy(text, "default.toml", load_law(bundled_files.toml_files("jurisdictions")))
 
 
 def page(policy: Policy) -> str:

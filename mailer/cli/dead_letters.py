@@ -8,8 +8,17 @@ import typer
 
 from mailer.app import App
 from mailer.broker.topology import EVENTS
-from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
-from mailer.input_types import named_moment
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    in_utc,
+    out,
+    print_facts,
+    print_json,
+    print_table,
+    with_app,
+)
+from mailer.input_types import parse_named_moment
 from mailer.ports.dead_letters import DeadKind, DeadLetter, DeadLetterFilter
 
 app = typer.Typer(help="Dead letters: list, show, replay.", no_args_is_help=True)
@@ -43,17 +52,17 @@ def list_(
     if json:
         print_json([_as_json(letter) for letter in letters])
         return
-    table(
+    print_table(
         ("id", "at", "kind", "key", "event", "reason", "replayed"),
         [
             (
                 letter.id,
-                moment(letter.at),
+                in_utc(letter.at),
                 letter.kind.value,
                 letter.message.routing_key,
                 letter.message.message_id,
                 letter.reason,
-                moment(letter.replayed_at),
+                in_utc(letter.replayed_at),
             )
             for letter in letters
         ],
@@ -65,11 +74,11 @@ def show(number: Number, json: AsJson = False) -> None:
     """Shows one, with its body."""
     letter = with_app(lambda app: app.letters.get_dead_letter(number))
     if letter is None:
-        fail(f"there is no dead letter {number}; `mailer dead list` shows them", 1)
+        exit_with_error(f"there is no dead letter {number}; `mailer dead list` shows them", 1)
     if json:
         print_json(_as_json(letter) | {"body": letter.message.body.decode(errors="replace")})
         return
-    facts({**_as_json(letter), "body": letter.message.body.decode(errors="replace").splitlines()})
+    print_facts({**_as_json(letter), "body": letter.message.body.decode(errors="replace").splitlines()})
 
 
 @app.command()
@@ -91,10 +100,10 @@ def replay(
     chosen = _chosen(first, last, since, until, kind, reason, key, again)
     if number is not None:
         if chosen != DeadLetterFilter(replayed=again) or everything:
-            fail("give either the number of one dead letter, or a range and what they have in common", 2)
+            exit_with_error("give either the number of one dead letter, or a range and what they have in common", 2)
         chosen = DeadLetterFilter(number, number, replayed=True)
     elif chosen == DeadLetterFilter(replayed=again) and not everything:
-        fail("say which: a number, --from and --to, --since, --until, --kind, --reason, --key, or --all", 2)
+        exit_with_error("say which: a number, --from and --to, --since, --until, --kind, --reason, --key, or --all", 2)
 
     async def act(app: App) -> tuple[Sequence[int], Sequence[int], str | None]:
         found = await app.letters.find_replayable(chosen)
@@ -105,9 +114,11 @@ def replay(
 
     ids, skipped, problem = with_app(act)
     if problem is not None:
-        fail(problem, 1)
+        exit_with_error(problem, 1)
     if number is not None and not ids:
-        fail(f"the body of dead letter {number} is no text in UTF-8; `mailer dead show {number}` shows it", 1)
+        exit_with_error(
+            f"the body of dead letter {number} is no text in UTF-8; `mailer dead show {number}` shows it", 1
+        )
     if json:
         counts = {"replayed": 0 if dry_run else len(ids), "matching": len(ids) + len(skipped)}
         print_json({**counts, "ids": ids, "skipped": skipped})
@@ -117,7 +128,7 @@ def replay(
         count = f"{len(ids):,} dead letter{'' if len(ids) == 1 else 's'}"
         out.print(f"{count} would be published again." if dry_run else f"{count} published again.")
     if skipped:
-        fail(f"not published again, since the body is no text in UTF-8: {', '.join(map(str, skipped))}", 1)
+        exit_with_error(f"not published again, since the body is no text in UTF-8: {', '.join(map(str, skipped))}", 1)
 
 
 def _why_not(number: int, letter: DeadLetter | None) -> str:
@@ -151,9 +162,9 @@ def _chosen(
 def _moment(text: str | None, option: str) -> datetime | None:
     """A time with its zone."""
     try:
-        return None if text is None else named_moment(option, text)
+        return None if text is None else parse_named_moment(option, text)
     except ValueError as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
 
 
 def _as_json(letter: DeadLetter) -> dict[str, Any]:

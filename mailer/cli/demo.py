@@ -17,23 +17,23 @@ from rich.console import Console
 
 from mailer import bundled_files
 from mailer.actions.recipient_import import ImportResult
-from mailer.app import App, database, open_app
+from mailer.app import App, open_app, running_database
 from mailer.app import migrate as migrate_database
 from mailer.broker.event_publisher import EventPublisher
 from mailer.cli.processes import run_everything
 from mailer.cli.recipients import import_file
-from mailer.cli.shared import fail, out, program, run, settings, until_signalled
-from mailer.embedded.demo import Stage, tell
-from mailer.embedded.demo_ports import Verified
-from mailer.embedded.demo_report import DoesNotHold, Narrator
+from mailer.cli.shared import exit_with_error, out, program_to_type, read_command_settings, run, until_signalled
+from mailer.embedded.demo import DemoStage, run_demo
+from mailer.embedded.demo_ports import VerificationSummary
+from mailer.embedded.demo_report import ClaimFailed, DemoPrinter
 from mailer.events import MessageEvent
 from mailer.policy.identity import Identity, IdentityKind
 from mailer.policy.publisher_rights import PublisherRights
 from mailer.ports.broker import Broker
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
 from mailer.processors.capture import CaptureFolder, smtp_server_class
-from mailer.runtime.logs import free_output, set_up_logs
-from mailer.runtime.process import watched
+from mailer.runtime.logs import make_output_nonblocking, set_up_logs
+from mailer.runtime.process import serving_operators
 from mailer.runtime.readiness import Readiness
 from mailer.settings import Settings
 from mailer.telemetry import TIMEKEEPER, WEB, WORKER
@@ -55,29 +55,29 @@ def demo(
     """Runs the whole pipeline over the examples, and prints what happened to every mailing."""
     try:
         told = run(partial(_main, stay))
-    except DoesNotHold as error:
-        fail(str(error), 1)
+    except ClaimFailed as error:
+        exit_with_error(str(error), 1)
     if not told:
-        fail("the demo was interrupted", 130)
+        exit_with_error("the demo was interrupted", 130)
 
 
 async def _main(stay: bool) -> bool:
     """Whether the story was told to its end."""
     smtp_server_class()  # what is missing is said before anything starts
     stop = until_signalled()
-    free_output()
-    narrator = Narrator(Console(highlight=False, width=None if out.is_terminal else _WIDTH))
+    make_output_nonblocking()
+    narrator = DemoPrinter(Console(highlight=False, width=None if out.is_terminal else _WIDTH))
     with ExitStack() as stack:
         data = Path(stack.enter_context(TemporaryDirectory(prefix="mailer-demo-")))
         current = _settings(data)
         set_up_logs(json=current.log_json, level=logging.WARNING)  # the story is told on stdout
         narrator.say(f"A database, a broker, an SMTP server and a web app start, in {data} and for this machine only.")
-        stack.enter_context(database(current))
+        stack.enter_context(running_database(current))
         migrate_database(current)
         readiness = Readiness()
         where = (current.metrics_host, current.metrics_port)
         async with (
-            watched("demo", *where, readiness, [WORKER, TIMEKEEPER, WEB]) as operators,
+            serving_operators("demo", *where, readiness, [WORKER, TIMEKEEPER, WEB]) as operators,
             open_app(current, readiness=readiness) as app,
             asyncio.TaskGroup() as tasks,
         ):
@@ -91,11 +91,11 @@ async def _main(stay: bool) -> bool:
     return told
 
 
-async def _tell(app: App, broker: Broker, narrator: Narrator, stay: bool) -> None:
+async def _tell(app: App, broker: Broker, narrator: DemoPrinter, stay: bool) -> None:
     data, site = app.settings.data, app.settings.public_url
     mailbox = CaptureFolder(data / "captured")
-    examples = bundled_files.folder("examples")
-    mailings = await tell(Stage(_Commands(app, broker), mailbox, site, examples, data, narrator))
+    examples = bundled_files.bundled_folder("examples")
+    mailings = await run_demo(DemoStage(_Commands(app, broker), mailbox, site, examples, data, narrator))
     for line in _where(app.settings, mailings, stay):
         narrator.say(line)
 
@@ -117,7 +117,7 @@ async def _unless(stop: asyncio.Event, act: Coroutine[Any, Any, None]) -> bool:
 def _settings(data: Path) -> Settings:
     """Nothing outside of the folder, whatever the environment says."""
     port = _free_port()
-    return settings(
+    return read_command_settings(
         database_url="embedded",
         broker_url="memory://",
         processors=("capture://",),
@@ -126,8 +126,8 @@ def _settings(data: Path) -> Settings:
         port=port,
         metrics_host="127.0.0.1",
         metrics_port=_free_port(),
-        templates=bundled_files.folder("templates"),
-        policies=bundled_files.folder("policies"),
+        templates=bundled_files.bundled_folder("templates"),
+        policies=bundled_files.bundled_folder("policies"),
         only_deliver_to=(),
         dkim=(),
         data=data,
@@ -144,7 +144,7 @@ def _free_port() -> int:
 def _where(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> Iterator[str]:
     """Where each figure can be looked up, and until when."""
     yield ""
-    mailer = program()
+    mailer = program_to_type()
     inbox = f"http://127.0.0.1:{current.metrics_port}/inbox"
     if stay:
         yield f"It stays up until Ctrl-C. The inbox is {inbox}; in another terminal:"
@@ -163,7 +163,7 @@ def _where(current: Settings, mailings: Sequence[MailingStatus], stay: bool) -> 
 
 def _environment(current: Settings) -> str:
     """What to set so that the other commands work on the demo's data: all that is not set so already."""
-    usual = settings()
+    usual = read_command_settings()
     values = {name: getattr(current, name) for name in _PLACES if getattr(usual, name) != getattr(current, name)}
     return " ".join(f"MAILER_{name.upper()}={shlex.quote(_as_text(value))}" for name, value in values.items())
 
@@ -216,7 +216,7 @@ class _Commands:
         """See the port."""
         return self._app.ledger.export_entries(mailing_id)
 
-    async def verify(self) -> Verified:
+    async def verify(self) -> VerificationSummary:
         """See the port."""
         verdict = await self._app.ledger.verify_ledger()
-        return Verified(verdict.entries, len(verdict.faults))
+        return VerificationSummary(verdict.entries, len(verdict.faults))

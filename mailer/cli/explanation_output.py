@@ -11,7 +11,7 @@ from mailer.actions.explanations import (
     halt_in_words,
     suppression_in_words,
 )
-from mailer.cli.shared import facts, moment, out, table
+from mailer.cli.shared import in_utc, out, print_facts, print_table
 from mailer.cli.terminal_layout import Cell
 from mailer.policy.decision import Send
 from mailer.policy.reason_wording import fact_label, without_addresses
@@ -20,18 +20,18 @@ from mailer.policy.tracking import tracking_level
 from mailer.ports.suppressions import Suppression
 
 
-def print_found(found: ExplanationFacts) -> None:
+def print_explanation(found: ExplanationFacts) -> None:
     """Prints it for people: the two sentences first."""
     seen = found.facts
     for sentence in explain_in_sentences(found):
         out.print(sentence)
     out.print()
-    facts(
+    print_facts(
         {
             "recipient": found.who,
             "mail": f"{seen.policy.brand}/{found.template}",
             "mailing": str(found.mailing) if found.mailing else None,
-            "as of": moment(seen.now),
+            "as of": in_utc(seen.now),
             "policy": f"{seen.policy.version}, in force since {seen.policy.effective}",
             "category": seen.mailing.category.name,
             "to this person": seen.category.name,
@@ -41,11 +41,13 @@ def print_found(found: ExplanationFacts) -> None:
     for text in found.untold:
         out.print(f"Not on record for that moment: {text}.")
     if found.entries:
-        table(("at", "on record", "rule", "policy"), [_entry(entry) for entry in found.entries], "as the ledger has it")
+        print_table(
+            ("at", "on record", "rule", "policy"), [_entry(entry) for entry in found.entries], "as the ledger has it"
+        )
     if beside := [*_stops(found), *_consents(found), *((halt_in_words(halt),) for halt in found.halts)]:
-        table(("on record of the person and of what stands still",), beside)
-    table(("switch", "holds", "strictest in"), list(explain_switches(seen.policy, seen.standing)))
-    table(("", "rule", "source", "saw", "said"), [_row(line) for line in explain_rules(seen)], "by the rules")
+        print_table(("on record of the person and of what stands still",), beside)
+    print_table(("switch", "holds", "strictest in"), list(explain_switches(seen.policy, seen.standing)))
+    print_table(("", "rule", "source", "saw", "said"), [_row(line) for line in explain_rules(seen)], "by the rules")
 
 
 def as_json(found: ExplanationFacts) -> dict[str, Any]:
@@ -99,7 +101,7 @@ def _unaddressed(values: dict[str, Any]) -> dict[str, Any]:
 def _entry(entry: Any) -> tuple[Cell, ...]:
     reply = f": {without_addresses(entry.reply)}" if entry.reply else ""
     by = f" (by {without_addresses(entry.actor)})" if entry.actor else ""
-    return moment(entry.at), f"{entry_in_words(entry)}{reply}{by}", entry.rule, entry.policy
+    return in_utc(entry.at), f"{entry_in_words(entry)}{reply}{by}", entry.rule, entry.policy
 
 
 def _stops(found: ExplanationFacts) -> list[tuple[Cell, ...]]:

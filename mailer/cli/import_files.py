@@ -8,9 +8,9 @@ from typing import Self, TextIO
 from mailer.actions.csv_rows import FileUnusable
 from mailer.actions.recipient_import import ImportResult, RejectedLine
 from mailer.app import App
-from mailer.cli.shared import fail, out, print_json
+from mailer.cli.shared import exit_with_error, out, print_json
 from mailer.policy.policy_file import Policy
-from mailer.runtime.private_files import private
+from mailer.runtime.private_files import open_private
 
 
 def open_text(file: Path) -> tuple[int, TextIO]:
@@ -27,7 +27,7 @@ def open_text(file: Path) -> tuple[int, TextIO]:
         raise FileUnusable(f"cannot be read as UTF-8: {error}") from error
 
 
-class Rejects:
+class RejectsFile:
     """The file of rejected lines, as they stood, with line and reason; it is made when there is one.
 
     Where the lines have a `reason` of their own, why they were rejected stands in `rejected`.
@@ -43,11 +43,11 @@ class Rejects:
         self.path.unlink(missing_ok=True)
         return self
 
-    def add(self, line: RejectedLine) -> None:
+    def add_line(self, line: RejectedLine) -> None:
         """Keeps one."""
         first = self._file is None
         if self._file is None:
-            self._file = open(self.path, "w", newline="", encoding="utf-8", opener=private)  # noqa: SIM115 - see __exit__
+            self._file = open(self.path, "w", newline="", encoding="utf-8", opener=open_private)  # noqa: SIM115 - see __exit__
         writer = csv.DictWriter(self._file, self._columns, extrasaction="ignore")
         if first:
             writer.writeheader()
@@ -58,7 +58,7 @@ class Rejects:
             self._file.close()
 
 
-def tell(done: ImportResult, file: Path, rejected: Path, json: bool) -> None:
+def print_import_result(done: ImportResult, file: Path, rejected: Path, json: bool) -> None:
     """Prints what an import came to, and where the rejected lines are.
 
     Ends the command with status 1 where the file could not be read to its end.
@@ -73,10 +73,10 @@ def tell(done: ImportResult, file: Path, rejected: Path, json: bool) -> None:
             out.print(f"Rejected {done.rejected:,}; they are in {rejected}, with reasons.")
     if done.broken:
         before = f"of the lines before it {done.taken:,} were taken and {done.rejected:,} rejected"
-        fail(f"{file}: {done.broken}; {before}, and nothing from there on", 1)
+        exit_with_error(f"{file}: {done.broken}; {before}, and nothing from there on", 1)
 
 
-def policy_of(app: App, brand: str) -> Policy:
+def policy_of_brand(app: App, brand: str) -> Policy:
     """The policy of a brand.
 
     Raises:
@@ -93,7 +93,7 @@ async def known_ref(app: App, brand: str, ref: str) -> tuple[Policy, int]:
     Raises:
         FileRefused: there is no such brand, or nobody there is called so.
     """
-    policy = policy_of(app, brand)
+    policy = policy_of_brand(app, brand)
     recipient_id = await app.standings.find_recipient(brand, ref)
     if recipient_id is None:
         raise FileUnusable(f"{brand} has no recipient {ref}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mailer import bundled_files
-from mailer.cli.shared import AsJson, fail, note, out, print_json, settings, table
+from mailer.cli.shared import AsJson, exit_with_error, out, print_json, print_note, print_table, read_command_settings
 from mailer.policy.consent_terms import ConsentTerms
 from mailer.policy.countries import country_code
 from mailer.policy.jurisdiction import SWITCHES, Jurisdiction, JurisdictionError, LawByCountry, LegalDemand, load_law
@@ -58,15 +58,15 @@ def jurisdictions(
     try:
         country = country_code(code)
     except ValueError as error:
-        fail(f"{code} {error}", 2)
+        exit_with_error(f"{code} {error}", 2)
     _show_one(law, country, json)
 
 
 def _law() -> LawByCountry:
     try:
-        return load_law(bundled_files.tables(settings().jurisdictions))
+        return load_law(bundled_files.toml_files(read_command_settings().jurisdictions))
     except (JurisdictionError, SettingsError) as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
 
 
 def _list_all(law: LawByCountry, json: bool) -> None:
@@ -76,8 +76,8 @@ def _list_all(law: LawByCountry, json: bool) -> None:
         return
     rows = [(one.name, ", ".join(one.countries), *floor_of(law, one).values()) for one in _sorted(law)]
     unreviewed = [getattr(law.unreviewed, name) for name in SWITCHES]
-    table(("jurisdiction", "countries", *SWITCHES), [*rows, ("all others, and unknown ones", "", *unreviewed)])
-    note(NO_ADVICE)
+    print_table(("jurisdiction", "countries", *SWITCHES), [*rows, ("all others, and unknown ones", "", *unreviewed)])
+    print_note(NO_ADVICE)
 
 
 def _show_one(law: LawByCountry, country: str, json: bool) -> None:
@@ -88,10 +88,10 @@ def _show_one(law: LawByCountry, country: str, json: bool) -> None:
         print_json({"country": country, "reviewed": one is not None, "floor": floor, **demands})
         return
     if one is None:
-        table(("switch", "at least"), list(floor.items()), f"{country}: not reviewed, so the strictest holds")
+        print_table(("switch", "at least"), list(floor.items()), f"{country}: not reviewed, so the strictest holds")
     else:
-        table(("demand", "value", "law", "checked", "sure"), list(_rows(one)), f"{country}: {one.name}")
-    note(NO_ADVICE)
+        print_table(("demand", "value", "law", "checked", "sure"), list(_rows(one)), f"{country}: {one.name}")
+    print_note(NO_ADVICE)
 
 
 def page_of(law: LawByCountry) -> str:

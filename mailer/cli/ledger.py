@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.app import App, database
+from mailer.app import App, running_database
 from mailer.cli.mailing_lookup import mailing_id
-from mailer.cli.shared import AsJson, fail, out, print_json, progress_bar, table, with_app
+from mailer.cli.shared import AsJson, exit_with_error, out, print_json, print_table, progress_bar, with_app
 from mailer.ledger.seals import SealRefused
 from mailer.ledger.verifying import VerificationResult, cpu_count
 from mailer.ports.halts import MailingRefused
@@ -34,7 +34,7 @@ def export(
     try:
         with_app(act)
     except MailingRefused as error:
-        fail(f"--mailing: {error}", 2)
+        exit_with_error(f"--mailing: {error}", 2)
 
 
 @app.command()
@@ -63,7 +63,7 @@ def publish(
     try:
         added = with_app(act)
     except SealRefused as error:
-        fail(f"{file}: {error}", 1)
+        exit_with_error(f"{file}: {error}", 1)
     if json:
         print_json({"added": added, "file": str(file)})
     else:
@@ -86,13 +86,13 @@ def verify(
     try:
         verdict = with_app(lambda app: _verify(app, published, known))
     except SealRefused as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     if json:
         print_json({**asdict(verdict), "sound": not verdict.faults})
     elif verdict.faults:
-        table(("writer", "entry", "what"), [(fault.writer, fault.n, fault.what) for fault in verdict.faults])
+        print_table(("writer", "entry", "what"), [(fault.writer, fault.n, fault.what) for fault in verdict.faults])
     if verdict.faults:
-        fail(f"{len(verdict.faults)} faults in {verdict.entries} entries", 1)
+        exit_with_error(f"{len(verdict.faults)} faults in {verdict.entries} entries", 1)
     if not json:
         newer = " Entries that were sealed two days before that seal, or earlier, were not read." if known else ""
         out.print(f"Sound: {verdict.entries} entries by {verdict.writers} writers.{newer}")
@@ -100,7 +100,7 @@ def verify(
 
 async def _verify(app: App, published: list[dict[str, Any]], since: dict[str, Any] | None) -> VerificationResult:
     """By as many processes as there are processors, with a progress bar."""
-    with database(app.settings) as url, progress_bar() as bar:
+    with running_database(app.settings) as url, progress_bar() as bar:
         task = bar.add_task("verifying", total=None)
         return await app.ledger.verify_ledger(
             published, url, cpu_count(), lambda done, total: bar.update(task, advance=done, total=total), since
@@ -112,9 +112,9 @@ def _published(file: Path) -> list[dict[str, Any]]:
     try:
         records = list(_records(file.read_text("utf-8")))
     except (OSError, ValueError) as error:
-        fail(f"{file}: {error}", 2)
+        exit_with_error(f"{file}: {error}", 2)
     if not records or any(not isinstance(record, dict) for record in records):
-        fail(f"{file}: it holds something that is not a record that `mailer ledger seal` prints", 2)
+        exit_with_error(f"{file}: it holds something that is not a record that `mailer ledger seal` prints", 2)
     return records
 
 

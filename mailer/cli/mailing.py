@@ -11,7 +11,16 @@ from mailer.actions.doubtful_deliveries import end_doubted
 from mailer.app import App
 from mailer.cli import mailing_approve, progress
 from mailer.cli.mailing_lookup import find_mailings, mailing_id
-from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    in_utc,
+    out,
+    print_facts,
+    print_json,
+    print_table,
+    with_app,
+)
 from mailer.cli.stop_start import By, Reason, person, say_paused, say_resumed
 from mailer.pipeline.processor_conditions import WORDS
 from mailer.pipeline.transitions import BUG
@@ -90,7 +99,7 @@ def list_(
     if json:
         print_json([as_json(status) for status in mailings])
         return
-    table(
+    print_table(
         ("mailing", "brand", "event", "category", "state", "audience", "handed over", "suppressed", "failed"),
         [
             (
@@ -120,12 +129,12 @@ def show(
     async def act(app: App) -> list[tuple[MailingStatus, list[str], list[str]]]:
         found, relays = await find_mailings(app, identifier), await app.processors.list_states()
         if follow and not json:
-            found = [await progress.follow(one, partial(app.mailings.mailing_status, one.id)) for one in found]
+            found = [await progress.follow_progress(one, partial(app.mailings.mailing_status, one.id)) for one in found]
         return [(one, waits(one, relays) + await _unknown(app, one), await _lacking(app, one)) for one in found]
 
     found = with_app(act)
     if not found:
-        fail(f"there is no mailing and no event {identifier}; `mailer mailing list` shows what there is", 1)
+        exit_with_error(f"there is no mailing and no event {identifier}; `mailer mailing list` shows what there is", 1)
     if json:
         shown = [as_json(status) | {"waiting": waiting, "lacks": lacks} for status, waiting, lacks in found]
         print_json(shown[0] if len(shown) == 1 else shown)
@@ -183,7 +192,7 @@ def _change(identifier: str, change: Callable[[App, UUID], Awaitable[_T]]) -> _T
     try:
         return with_app(act)
     except MailingRefused as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
 
 
 @app.command()
@@ -196,7 +205,7 @@ def coverage(identifier: Identifier, json: AsJson = False) -> None:
 
     reached = with_app(act)
     if reached is None:
-        fail(f"{identifier} names no mailing, or several; `mailer mailing list` shows their ids", 1)
+        exit_with_error(f"{identifier} names no mailing, or several; `mailer mailing list` shows their ids", 1)
     counts = [
         {"state": state, "reason": reason, "accounts": n} for (state, reason), n in sorted(reached.counts.items())
     ]
@@ -204,9 +213,11 @@ def coverage(identifier: Identifier, json: AsJson = False) -> None:
         unreached = [{"ref": ref, "state": state, "reason": reason} for ref, state, reason in reached.unreached]
         print_json({"accounts": reached.accounts, "counts": counts, "not_reached": unreached})
         return
-    facts({"accounts": reached.accounts, "not reached": len(reached.unreached)})
-    table(("state", "reason", "accounts"), [tuple(count.values()) for count in counts])
-    table(("ref", "state", "reason"), reached.unreached[:_SHOWN], "Not reached" if reached.unreached else "Everyone")
+    print_facts({"accounts": reached.accounts, "not reached": len(reached.unreached)})
+    print_table(("state", "reason", "accounts"), [tuple(count.values()) for count in counts])
+    print_table(
+        ("ref", "state", "reason"), reached.unreached[:_SHOWN], "Not reached" if reached.unreached else "Everyone"
+    )
     if len(reached.unreached) > _SHOWN:
         out.print(f"… and {len(reached.unreached) - _SHOWN:,} more: --json names all.")
 
@@ -268,7 +279,7 @@ def waits(status: MailingStatus, relays: Sequence[ProcessorState]) -> list[str]:
 
 
 def _print(status: MailingStatus, waiting: Sequence[str], lacks: Sequence[str]) -> None:
-    facts(
+    print_facts(
         {
             "mailing": status.id,
             "brand": status.brand,
@@ -280,9 +291,9 @@ def _print(status: MailingStatus, waiting: Sequence[str], lacks: Sequence[str]) 
             "state": status.state,
             "halted by": ", ".join(status.halted) or None,
             "audience": status.audience_size,
-            "created": moment(status.created_at),
+            "created": in_utc(status.created_at),
             "released by": status.released_by,
-            "finished": moment(status.finished_at) or None,
+            "finished": in_utc(status.finished_at) or None,
             "opens": _fetches(status.opens, status.unique_opens, status.machine_opens),
             "clicks": _fetches(status.clicks, status.unique_clicks, status.machine_clicks),
         }
@@ -290,5 +301,5 @@ def _print(status: MailingStatus, waiting: Sequence[str], lacks: Sequence[str]) 
     for line in waiting:
         out.print(f"waiting: {line}")
     _say_lacking(lacks)
-    progress.show(status)
-    table(("state", "reason", "deliveries"), [(state, reason, n) for (state, reason), n in status.counts.items()])
+    progress.show_progress(status)
+    print_table(("state", "reason", "deliveries"), [(state, reason, n) for (state, reason), n in status.counts.items()])

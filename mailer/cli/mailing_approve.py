@@ -10,7 +10,7 @@ import typer
 from mailer.app import App
 from mailer.cli.mailing_lookup import named_mailing
 from mailer.cli.processor_routes import no_route
-from mailer.cli.shared import AsJson, fail, note_actor, out, print_json, with_app
+from mailer.cli.shared import AsJson, exit_with_error, note_actor, out, print_json, with_app
 from mailer.pipeline.release_preview import ReleasePreview, preview_release
 from mailer.ports.halts import MailingRefused
 from mailer.ports.mailings import MailingStatus, ReleaseRefused
@@ -60,7 +60,7 @@ def approve(
     try:
         foreseen, lacks = with_app(act)
     except (MailingRefused, ReleaseRefused, UnknownTemplate) as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     if json:
         print_json({"released_by": by, "reach": _as_json(foreseen), "lacks": lacks})
         return

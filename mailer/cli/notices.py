@@ -14,7 +14,16 @@ from mailer.actions.notices import finish_notices, return_notices
 from mailer.actions.notices import take_notices as take_some
 from mailer.app import App
 from mailer.cli.mailing_lookup import mailing_id
-from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    in_utc,
+    out,
+    print_facts,
+    print_json,
+    print_table,
+    with_app,
+)
 from mailer.cli.stop_start import By, person
 from mailer.pipeline.notice_text import notice_text_for
 from mailer.policy.category import CATEGORIES
@@ -25,7 +34,7 @@ from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.mailing import RendererCache, UnknownTemplate
 from mailer.rendering.template_library import RenderError
 from mailer.rendering.way_out import NoWayOut
-from mailer.runtime.private_files import private
+from mailer.runtime.private_files import open_private
 
 app = typer.Typer(help="Notices that no mail tells: list, show, export, take, done, return.", no_args_is_help=True)
 
@@ -60,7 +69,7 @@ def list_(
     if json:
         print_json([asdict(notice) for notice in found])
         return
-    table(
+    print_table(
         ("id", "mailing", "recipient", "brand", "category", "channel", "reason", "state", "since", "by", "address"),
         [
             (
@@ -72,7 +81,7 @@ def list_(
                 notice.channel,
                 notice.reason,
                 notice.state,
-                moment(notice.since),
+                in_utc(notice.since),
                 notice.changed_by,
                 "on record" if notice.has_address else "none",
             )
@@ -101,7 +110,7 @@ def show(
         print_json(told)
         return
     text = told.pop("text")
-    facts({name.replace("_", " "): _shown(value) for name, value in told.items()})
+    print_facts({name.replace("_", " "): _shown(value) for name, value in told.items()})
     if text is not None:
         out.print("")
         for line in text.splitlines():
@@ -134,10 +143,10 @@ def export(
         return
     lines = [json_module.dumps(told, ensure_ascii=False, default=str) + "\n" for told in found]
     try:
-        with open(file, "x", encoding="utf-8", opener=private) as opened:
+        with open(file, "x", encoding="utf-8", opener=open_private) as opened:
             opened.writelines(lines)
     except OSError as error:
-        fail(f"{file}: {error}", 1)
+        exit_with_error(f"{file}: {error}", 1)
     if json:
         print_json({"file": str(file), "notices": len(lines)})
     else:
@@ -164,7 +173,7 @@ def done(
     try:
         when = date.fromisoformat(day) if day else today
     except ValueError:
-        fail(f"--day: {day!r} is no day; write it as 2026-12-24", 2)
+        exit_with_error(f"--day: {day!r} is no day; write it as 2026-12-24", 2)
     _say(
         "done",
         _run(lambda app: finish_notices(PostgresNotices(app.pool, app.writers), ids, who, reference, when, today)),
@@ -192,7 +201,7 @@ def _run(act: Callable[[App], Awaitable[_T]]) -> _T:
     try:
         return with_app(act)
     except (MailingRefused, NoticeRefused) as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
 
 
 def _say(state: str, changed: Sequence[Notice], json: bool) -> None:
@@ -272,7 +281,7 @@ def _as_json(notice: Notice, whom: NoticeAddressee | None, letter: dict[str, str
 def _shown(value: Any) -> Any:
     match value:
         case datetime():
-            return moment(value)
+            return in_utc(value)
         case bool():
             return "yes" if value else "no"
         case list():

@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from mailer.app import App
-from mailer.cli.shared import AsJson, fail, out, print_json, table, with_app
+from mailer.cli.shared import AsJson, exit_with_error, out, print_json, print_table, with_app
 from mailer.ports.partners import PartnerCounts
 
 _T = TypeVar("_T")
@@ -41,7 +41,7 @@ def list_(json: AsJson = False) -> None:
         print_json(found)
         return
     columns = ("brand", "id", "name", "contract", "since", "until", "push_url", "suppressions", "pushed")
-    table(columns, [[entry[column] for column in columns] for entry in found])
+    print_table(columns, [[entry[column] for column in columns] for entry in found])
 
 
 @app.command()
@@ -70,7 +70,7 @@ def _run(act: Callable[[App], Awaitable[_T]]) -> _T:
     try:
         return with_app(act)
     except _Unknown as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
 
 
 def _known(app: App, brand: str, partner: str) -> None:

@@ -11,7 +11,15 @@ import typer
 
 import mailer
 from mailer.app import load_templates
-from mailer.cli.shared import AsJson, fail, fail_all, out, print_json, settings, table
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    exit_with_errors,
+    out,
+    print_json,
+    print_table,
+    read_command_settings,
+)
 from mailer.cli.terminal_layout import Cell
 from mailer.cli.version_notices import look_for_notices
 from mailer.policy.policy_file import Policy, PolicyError
@@ -23,9 +31,9 @@ from mailer.policy.version_changes import version_changes
 from mailer.policy_loading import load_policies
 from mailer.rendering.template_library import TemplateError, TemplateLibrary
 from mailer.settings import Settings, SettingsError
-from mailer.tree_digests import digests_of
-from mailer.trial.sample_people import singles_of
-from mailer.trial.trial_run import Trial, try_brand
+from mailer.tree_digests import digests_by_part
+from mailer.trial.sample_people import single_trait_people
+from mailer.trial.trial_run import TrialResult, try_brand
 
 RECORD = Path(".cache/promises.json")
 
@@ -56,9 +64,9 @@ def check(
     """
     policies, run, rules = policies_at_hand(), _record(record), every_rule()
     if run is None and record is not None:
-        fail(f"{record} is missing, and nothing is proven without it; {_HOW}", 1)
-    files = settings()
-    at_hand = digests_of(files.policies, files.templates, files.jurisdictions)
+        exit_with_error(f"{record} is missing, and nothing is proven without it; {_HOW}", 1)
+    files = read_command_settings()
+    at_hand = digests_by_part(files.policies, files.templates, files.jurisdictions)
     found = make_report(policies.values(), rules, run, at_hand)
     trials = {} if run and not run.differing_parts(at_hand) else _trials(policies, files)
     changed = [change for policy in policies.values() for change in version_changes(policy)]
@@ -83,30 +91,30 @@ def check(
             if not notice.is_fault:
                 out.print(notice.words)
         if faults:
-            table(("fault",), [(fault,) for fault in faults])
+            print_table(("fault",), [(fault,) for fault in faults])
     if faults:
-        fail(f"{_count(faults, 'fault')} in {_count(found.rows, 'promise')}", 1)
+        exit_with_error(f"{_count(faults, 'fault')} in {_count(found.rows, 'promise')}", 1)
 
 
-def _trials(policies: Mapping[str, Policy], files: Settings) -> dict[str, Trial | TemplateError]:
+def _trials(policies: Mapping[str, Policy], files: Settings) -> dict[str, TrialResult | TemplateError]:
     """Tries each brand's promises on people with one thing wrong each: by brand a trial, or why there can be none."""
-    trials: dict[str, Trial | TemplateError] = {}
+    trials: dict[str, TrialResult | TemplateError] = {}
     for brand, policy in policies.items():
         try:
-            templates, everyone = templates_of(files, brand), singles_of(policy)
+            templates, everyone = templates_of(files, brand), single_trait_people(policy)
             trials[brand] = try_brand(policy, templates, datetime.now(UTC), people=everyone)
         except TemplateError as error:
             trials[brand] = error
     return trials
 
 
-def _failed(trials: Mapping[str, Trial | TemplateError]) -> Iterator[str]:
+def _failed(trials: Mapping[str, TrialResult | TemplateError]) -> Iterator[str]:
     for brand, trial in trials.items():
         if isinstance(trial, TemplateError):
             faults = _count(trial.faults, "fault")
             yield f"{brand} cannot be tried: its templates have {faults}, which mailer templates check lists"
         else:
-            yield from (f"{line.id}: its trial fails: {line.failure}" for line in trial.failed)
+            yield from (f"{line.id}: its trial fails: {line.failure}" for line in trial.failed_promises)
 
 
 _HOW = (
@@ -119,15 +127,17 @@ def _print(
     policies: Mapping[str, Policy],
     found: PromiseReport,
     run: TestRecord | None,
-    trials: Mapping[str, Trial | TemplateError],
+    trials: Mapping[str, TrialResult | TemplateError],
 ) -> None:
     for brand, policy in policies.items():
         rows = [row for row in found.rows if row.brand == brand]
         trial = trials.get(brand)
-        tried = {line.id: line.result for line in trial.lines} if isinstance(trial, Trial) else {}
+        tried = {line.id: line.result for line in trial.lines} if isinstance(trial, TrialResult) else {}
         title = f"{brand}, version {policy.version}: {_summary(rows)}"
-        table(("promise", "says", "needs", "rules", "proofs", "status"), [_row(row, tried) for row in rows], title)
-        table((f"what no check can know of {brand}",), [(line,) for line in uncheckable_facts(policy)])
+        print_table(
+            ("promise", "says", "needs", "rules", "proofs", "status"), [_row(row, tried) for row in rows], title
+        )
+        print_table((f"what no check can know of {brand}",), [(line,) for line in uncheckable_facts(policy)])
         if free := list(unneeded_keys(policy)):
             out.print(f"no promise of {brand} rests on {', '.join(free)}")
     if run:
@@ -156,9 +166,9 @@ def every_rule() -> Mapping[str, Rule]:
 def policies_at_hand() -> dict[str, Policy]:
     """The policies in force, by brand; ends the command where they cannot be read."""
     try:
-        return load_policies(settings())
+        return load_policies(read_command_settings())
     except (PolicyError, SettingsError) as error:
-        fail_all(str(error).splitlines(), 2)
+        exit_with_errors(str(error).splitlines(), 2)
 
 
 def templates_of(current: Settings, brand: str) -> TemplateLibrary:
@@ -174,7 +184,7 @@ def _record(file: Path | None) -> TestRecord | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        fail(f"{file or RECORD}: {error}", 2)
+        exit_with_error(f"{file or RECORD}: {error}", 2)
 
 
 def enforced_by(promise: Promise) -> str:
@@ -207,7 +217,7 @@ def _as_json(
     found: PromiseReport,
     run: TestRecord | None,
     rules: Mapping[str, Rule],
-    trials: Mapping[str, Trial | TemplateError],
+    trials: Mapping[str, TrialResult | TemplateError],
 ) -> dict[str, object]:
     return {
         "record": {"when": run.when, "commit": run.commit, "whole": run.whole} if run else None,
@@ -233,6 +243,6 @@ def _as_json(
         "trials": {
             brand: {line.id: line.result for line in trial.lines}
             for brand, trial in trials.items()
-            if isinstance(trial, Trial)
+            if isinstance(trial, TrialResult)
         },
     }

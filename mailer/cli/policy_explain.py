@@ -11,11 +11,11 @@ import typer
 
 from mailer.actions.explanations import ExplanationFacts, held_spans
 from mailer.app import App
-from mailer.cli.explanation_output import as_json, print_found
+from mailer.cli.explanation_output import as_json, print_explanation
 from mailer.cli.mailing_lookup import find_mailings
 from mailer.cli.processor_routes import no_route
-from mailer.cli.shared import AsJson, fail, print_json, with_app
-from mailer.input_types import moment, named_moment
+from mailer.cli.shared import AsJson, exit_with_error, print_json, with_app
+from mailer.input_types import parse_moment, parse_named_moment
 from mailer.policy.deciding import decide, decision_facts
 from mailer.policy.decision import Mailing
 from mailer.policy.past_standing import PastStanding, standing_at
@@ -89,7 +89,7 @@ def explain(
     try:
         when = _when(on) if on else None
     except ValueError as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     asked = _Asked(recipient, brand, template, mailing, topic, partner, inviter, product, when)
 
     async def act(app: App) -> ExplanationFacts:
@@ -98,20 +98,20 @@ def explain(
     try:
         found = with_app(act)
     except _Unexplained as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     if json:
         print_json(as_json(found))
     else:
-        print_found(found)
+        print_explanation(found)
 
 
 def _when(text: str) -> datetime:
     """The moment that is asked about: the end of a day, or a time, in UTC where it names no zone."""
     with suppress(ValueError):
-        return moment(f"{text}T00:00:00Z") + timedelta(days=1)
+        return parse_moment(f"{text}T00:00:00Z") + timedelta(days=1)
     with suppress(ValueError):
-        return moment(f"{text}Z")
-    return named_moment("--on", text)
+        return parse_moment(f"{text}Z")
+    return parse_named_moment("--on", text)
 
 
 async def _find(app: App, asked: _Asked) -> ExplanationFacts:

@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from mailer.cli.policy_check import policies_at_hand, templates_of
-from mailer.cli.shared import AsJson, fail, out, print_json, progress_bar, settings
-from mailer.cli.terminal_layout import Cell, lay_out, plain
+from mailer.cli.shared import AsJson, exit_with_error, out, print_json, progress_bar, read_command_settings
+from mailer.cli.terminal_layout import Cell, escape_line, lay_out_table
 from mailer.rendering.template_library import TemplateError
-from mailer.runtime.private_files import private
+from mailer.runtime.private_files import open_private
 from mailer.settings import SettingsError
-from mailer.trial.trial_run import FAILS, HOLDS, NOT_TRIED, Line, Trial, try_brand
+from mailer.trial.trial_run import FAILS, HOLDS, NOT_TRIED, PromiseResult, TrialResult, try_brand
 
 
 def register(app: typer.Typer) -> None:
@@ -32,15 +32,17 @@ def try_(
 
     It needs neither a database nor a broker, sends nothing, and takes a few seconds.
     """
-    current, policies = settings(), policies_at_hand()
+    current, policies = read_command_settings(), policies_at_hand()
     if brand not in policies:
-        fail(f"there is no policy of {brand}; there are {', '.join(policies)}", 2)
+        exit_with_error(f"there is no policy of {brand}; there are {', '.join(policies)}", 2)
     try:
         templates = templates_of(current, brand)
     except SettingsError as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     except TemplateError as error:
-        fail(f"the templates of {brand} have {len(error.faults)} faults; `mailer templates check` lists them", 2)
+        exit_with_error(
+            f"the templates of {brand} have {len(error.faults)} faults; `mailer templates check` lists them", 2
+        )
     with progress_bar() as bar:
         task = bar.add_task(f"Trying {brand}", total=None)
         found = try_brand(
@@ -50,13 +52,15 @@ def try_(
             lambda done, of: bar.update(task, completed=done, total=of),
         )
     _tell(found, to, json=json)
-    if found.failed:
-        count = len(found.failed)
+    if found.failed_promises:
+        count = len(found.failed_promises)
         those = "1 promise" if count == 1 else f"{count} promises"
-        fail(f"{those} of {brand} {'fails' if count == 1 else 'fail'}, first {found.failed[0].id}", 1)
+        exit_with_error(
+            f"{those} of {brand} {'fails' if count == 1 else 'fail'}, first {found.failed_promises[0].id}", 1
+        )
 
 
-def _tell(found: Trial, to: Path | None, *, json: bool) -> None:
+def _tell(found: TrialResult, to: Path | None, *, json: bool) -> None:
     if to is None:
         if json:
             print_json(_as_json(found))
@@ -65,26 +69,26 @@ def _tell(found: Trial, to: Path | None, *, json: bool) -> None:
         return
     report = dumps(_as_json(found), ensure_ascii=False) if json else "\n".join(_report(found, None))
     try:
-        with open(to, "w", encoding="utf-8", opener=private) as file:
+        with open(to, "w", encoding="utf-8", opener=open_private) as file:
             file.write(f"{report}\n")
     except OSError as error:
-        fail(f"--to {to}: {error.strerror}", 2)
+        exit_with_error(f"--to {to}: {error.strerror}", 2)
     out.print(f"The report is in {to}.")
 
 
-def _report(found: Trial, width: int | None) -> Iterator[str]:
+def _report(found: TrialResult, width: int | None) -> Iterator[str]:
     """The report in words, for somebody who answers for the promises."""
-    yield plain(f"Trial of {found.brand}, policy version {found.version}, {found.at:%Y-%m-%d %H:%M} UTC")
+    yield escape_line(f"Trial of {found.brand}, policy version {found.version}, {found.at:%Y-%m-%d %H:%M} UTC")
     yield f"{found.people:,} made-up people, {found.mailings} made-up mailings; nothing was sent."
     yield ""
-    yield from lay_out(("promise", "says", "result"), [_row(line) for line in found.lines], width)
+    yield from lay_out_table(("promise", "says", "result"), [_row(line) for line in found.lines], width)
     yield ""
     results = [line.result for line in found.lines]
     yield f"{results.count(HOLDS)} hold, {results.count(FAILS)} fail, {results.count(NOT_TRIED)} not tried."
     yield "What holds was tried on made-up people and mailings. `mailer policy check` says what tests have shown."
 
 
-def _row(line: Line) -> tuple[Cell, ...]:
+def _row(line: PromiseResult) -> tuple[Cell, ...]:
     said = [f"{line.result}{_tried_on(line)}"]
     if line.failure:
         said.append(f"First: {line.failure}.")
@@ -92,7 +96,7 @@ def _row(line: Line) -> tuple[Cell, ...]:
     return line.id, line.promise, said
 
 
-def _tried_on(line: Line) -> str:
+def _tried_on(line: PromiseResult) -> str:
     counted = (
         (line.people, "person", "people"),
         (line.mailings, "mailing", "mailings"),
@@ -103,7 +107,7 @@ def _tried_on(line: Line) -> str:
     return f", tried on {', '.join(said)}" if said else ""
 
 
-def _as_json(found: Trial) -> dict[str, Any]:
+def _as_json(found: TrialResult) -> dict[str, Any]:
     return {
         "brand": found.brand,
         "version": found.version,

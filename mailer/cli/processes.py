@@ -8,20 +8,20 @@ from contextlib import AsyncExitStack
 import typer
 from prometheus_client import CollectorRegistry
 
-from mailer.app import App, database, open_app
+from mailer.app import App, open_app, running_database
 from mailer.app import migrate as migrate_database
-from mailer.cli.shared import fail, note, out, run, settings, until_signalled
+from mailer.cli.shared import exit_with_error, out, print_note, read_command_settings, run, until_signalled
 from mailer.database.connections import ATTENDED, open_pool
-from mailer.database_startup import Watch
+from mailer.database_startup import DatabaseWatch
 from mailer.embedded import Unavailable
 from mailer.pipeline.consumers import result_unless_stopped
 from mailer.ports.broker import Broker
 from mailer.postgres.address_hashing import AddressHasher
 from mailer.postgres.migrations import MigrationFailed
 from mailer.postgres.rehashing import rehash_addresses
-from mailer.runtime.logs import free_output, set_up_logs
+from mailer.runtime.logs import make_output_nonblocking, set_up_logs
 from mailer.runtime.operator_port import OperatorPort
-from mailer.runtime.process import watched
+from mailer.runtime.process import serving_operators
 from mailer.runtime.readiness import Readiness
 from mailer.telemetry import TIMEKEEPER, WEB, WORKER, log
 
@@ -40,21 +40,21 @@ def register(app: typer.Typer) -> None:
 def migrate() -> None:
     """Brings the database up to date."""
     try:
-        done, findings = migrate_database(settings())
+        done, findings = migrate_database(read_command_settings())
     except (MigrationFailed, Unavailable) as error:
-        fail(str(error), 1)
+        exit_with_error(str(error), 1)
     for line in done.splitlines() or ["The database is up to date."]:
         out.print(line)
     for finding in findings:
-        note(f"{finding.check}: {finding.text}")
+        print_note(f"{finding.check}: {finding.text}")
     if people := run(_rehash):
         out.print(f"Addresses are compared by a stricter rule now: {people:,} hashes were made anew.")
 
 
 async def _rehash() -> int:
     """Counts the people who had a hash by the rule of an earlier version."""
-    current = settings()
-    with database(current) as url:
+    current = read_command_settings()
+    with running_database(current) as url:
         pool = await open_pool(url, 1, ATTENDED)
         try:
             return await rehash_addresses(pool, AddressHasher(current.address_key))
@@ -75,7 +75,7 @@ def worker() -> None:
                 if app.settings.in_process:
                     tasks.create_task(app.run_timekeeper(stop, broker))
 
-    _serve("worker", work, WORKER, *([TIMEKEEPER] if settings().in_process else []))
+    _serve("worker", work, WORKER, *([TIMEKEEPER] if read_command_settings().in_process else []))
 
 
 def web() -> None:
@@ -103,22 +103,22 @@ def _serve(name: str, work: Work, *registries: CollectorRegistry) -> None:
     """Runs a process until it is told to stop. It may start before the services that it needs."""
 
     async def main() -> None:
-        stop, readiness, current = until_signalled(), Readiness(), settings()
+        stop, readiness, current = until_signalled(), Readiness(), read_command_settings()
         set_up_logs(json=current.log_json)
-        free_output()
+        make_output_nonblocking()
         readiness.report_problem("start", "it starts, and waits for the database")
         async with AsyncExitStack() as stack:
             host, port = current.metrics_host, current.metrics_port
-            operators = await stack.enter_async_context(watched(name, host, port, readiness, registries))
+            operators = await stack.enter_async_context(serving_operators(name, host, port, readiness, registries))
             if port:
                 log.info("operators are answered", host=host, port=port)
             opening = stack.enter_async_context(open_app(current, wait=True, readiness=readiness))
             app = await result_unless_stopped(stop, opening)
             if app is not None:
                 readiness.report_problem("start", None)
-                watch = Watch(app.pool, readiness, dates=name != "web")
-                await watch.look()
-                watching = asyncio.create_task(watch.run())
+                watch = DatabaseWatch(app.pool, readiness, dates=name != "web")
+                await watch.check_once()
+                watching = asyncio.create_task(watch.keep_watching())
                 stack.callback(watching.cancel)
                 await work(app, stop, operators)
         log.info(f"{name} stopped")

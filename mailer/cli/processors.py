@@ -7,7 +7,17 @@ import typer
 from mailer.app import App
 from mailer.cli import stop_start
 from mailer.cli.mailing_lookup import mailing_id
-from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, settings, table, with_app
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    in_utc,
+    note_actor,
+    out,
+    print_json,
+    print_table,
+    read_command_settings,
+    with_app,
+)
 from mailer.policy.setup_faults import setup_checks, setup_checks_by_status
 from mailer.ports.halts import Halt, HaltScope, MailingRefused
 from mailer.ports.processor_states import ProcessorState
@@ -61,22 +71,22 @@ def list_(json: AsJson = False) -> None:
         )
         return
     _show(states, streams)
-    table(
+    print_table(
         ("brand", "processor", "country", "contract", "hand-overs", "first", "last"),
         [
-            (h.brand, h.processor, h.country, h.contract, h.handovers, moment(h.first_at), moment(h.last_at))
+            (h.brand, h.processor, h.country, h.contract, h.handovers, in_utc(h.first_at), in_utc(h.last_at))
             for h in holders
         ],
         "Were handed data",
     )
-    table(
+    print_table(
         ("mailing", "processor", "due since", "confirmed", "noted by"),
-        [(p.mailing_id, p.processor, moment(p.due_at), moment(p.confirmed_at), p.confirmed_by) for p in purges],
+        [(p.mailing_id, p.processor, in_utc(p.due_at), in_utc(p.confirmed_at), p.confirmed_by) for p in purges],
         "Are to keep nothing of a mailing",
     )
-    table(
+    print_table(
         ("recipient", "processor", "due until", "confirmed", "noted by"),
-        [(k.recipient_id, k.processor, moment(k.due_at), moment(k.confirmed_at), k.confirmed_by) for k in keepers],
+        [(k.recipient_id, k.processor, in_utc(k.due_at), in_utc(k.confirmed_at), k.confirmed_by) for k in keepers],
         "Are to erase a person",
     )
     stop_start.show(paused)
@@ -85,10 +95,10 @@ def list_(json: AsJson = False) -> None:
 @app.command()
 def pause(name: Name, by: stop_start.By = "", reason: stop_start.Reason = "", json: AsJson = False) -> None:
     """Hands nothing more to a processor, from two seconds on."""
-    current = settings()
+    current = read_command_settings()
     names = ["capture"] if current.captures else [parse_relay_url(url).name for url in current.processors]
     if name not in names:
-        fail(f"MAILER_PROCESSORS has no processor {name}; there are {', '.join(names)}", 2)
+        exit_with_error(f"MAILER_PROCESSORS has no processor {name}; there are {', '.join(names)}", 2)
     stop_start.halt_one(HaltScope.PROCESSOR, name, by, reason, json)
 
 
@@ -126,9 +136,11 @@ def confirm_purge(
     try:
         confirmed = with_app(act)
     except MailingRefused as error:
-        fail(f"--mailing: {error}", 2)
+        exit_with_error(f"--mailing: {error}", 2)
     if not confirmed:
-        fail(f"{processor} has nothing of mailing {mailing} to purge; `mailer processors list` shows what is due", 2)
+        exit_with_error(
+            f"{processor} has nothing of mailing {mailing} to purge; `mailer processors list` shows what is due", 2
+        )
     out.print("Noted.")
 
 
@@ -141,7 +153,7 @@ def confirm_erasure(
     """Notes that a processor has erased a person."""
     _named(by)
     if not with_app(lambda app: app.processors.confirm_erasure(recipient, processor, by)):
-        fail(
+        exit_with_error(
             f"{processor} has nothing of recipient {recipient} to erase; `mailer processors list` shows what is due", 2
         )
     out.print("Noted.")
@@ -149,20 +161,20 @@ def confirm_erasure(
 
 def _named(by: str) -> None:
     if not by.strip() or not by.isprintable():
-        fail("--by needs the name of a person: it stands in the ledger", 2)
+        exit_with_error("--by needs the name of a person: it stands in the ledger", 2)
 
 
 def _show(states: list[ProcessorState], streams: list[StreamPause]) -> None:
     """The processors as workers find them, and the mail that recipient domains keep waiting."""
-    table(
+    print_table(
         ("processor", "state", "since", "last error", "what to check", "times", "workers"),
-        [(s.relay, s.state, moment(s.since), s.error, s.remedy, s.times or "", s.workers) for s in states],
+        [(s.relay, s.state, in_utc(s.since), s.error, s.remedy, s.times or "", s.workers) for s in states],
         "As the running workers find them",
     )
     if streams:
         names = ("processor", "category", "domain", "until", "reason", "says", "check")
-        shown = [_stream(pause) | {"until": moment(pause.until)} for pause in streams]
-        table(names, [tuple(one[name] or "" for name in names) for one in shown], "Mail that pauses")
+        shown = [_stream(pause) | {"until": in_utc(pause.until)} for pause in streams]
+        print_table(names, [tuple(one[name] or "" for name in names) for one in shown], "Mail that pauses")
 
 
 def _stream(pause: StreamPause) -> dict[str, object]:

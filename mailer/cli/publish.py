@@ -17,12 +17,22 @@ import typer
 from mailer import publishing
 from mailer.accounts import AccountEvent, parse_any
 from mailer.actions.account_events import check_account_event
-from mailer.app import database, load_templates
-from mailer.cli.shared import AsJson, acting, fail, fail_all, note, out, print_json, run, settings
+from mailer.app import load_templates, running_database
+from mailer.cli.shared import (
+    AsJson,
+    acting_person,
+    exit_with_error,
+    exit_with_errors,
+    out,
+    print_json,
+    print_note,
+    read_command_settings,
+    run,
+)
 from mailer.cli.stop_start import By, person
 from mailer.database.connections import ATTENDED, open_pool
 from mailer.embedded import Unavailable
-from mailer.event_digests import Contents, IdTaken, differing
+from mailer.event_digests import EventDigests, IdTaken, differing_fields
 from mailer.events import Audience, EventRefused, MessageEvent
 from mailer.input_types import read_json
 from mailer.ledger.writers import LedgerWriters
@@ -95,9 +105,9 @@ def publish(
     person(by)
     lines = _parse(_read(file), file)
     logging.disable()  # the error will say in one line what the drivers say a second
-    done = run(partial(_publish, settings(), lines, wait))
+    done = run(partial(_publish, read_command_settings(), lines, wait))
     if done.problems:
-        fail_all(done.problems, 1)
+        exit_with_errors(done.problems, 1)
     if json:
         states = [_as_json(fate) for fate in done.fates] if wait else [dict[str, str]()] * len(lines)
         named = [{"id": line.event.id, "brand": line.event.brand} for line in lines]
@@ -105,11 +115,11 @@ def publish(
     else:
         out.print(f"Published {len(lines)} event{'s' if len(lines) != 1 else ''}.")
     for said in done.lacks:
-        note(said)
+        print_note(said)
     if done.silence is not None:
-        note(f"neither rights nor the ids of earlier events were looked at: {done.silence}")
+        print_note(f"neither rights nor the ids of earlier events were looked at: {done.silence}")
     if open_ends := list(_tell_open_ends(lines, done.fates)):
-        fail_all(open_ends, 1)
+        exit_with_errors(open_ends, 1)
 
 
 def _read(file: str) -> str:
@@ -117,9 +127,9 @@ def _read(file: str) -> str:
         read = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         return read.decode("utf-8-sig")
     except OSError as error:
-        fail(f"{file}: {error}", 2)
+        exit_with_error(f"{file}: {error}", 2)
     except UnicodeDecodeError as error:
-        fail(f"{file}: octet {error.start:,} is not UTF-8; events are published from UTF-8", 2)
+        exit_with_error(f"{file}: octet {error.start:,} is not UTF-8; events are published from UTF-8", 2)
 
 
 def _parse(text: str, file: str) -> list[_Line]:
@@ -132,9 +142,9 @@ def _parse(text: str, file: str) -> list[_Line]:
         except EventRefused as refusal:
             problems.append(place + str(refusal))
     if problems:
-        fail_all(problems, 2)
+        exit_with_errors(problems, 2)
     if not lines:
-        fail(f"{file}: no event in it", 2)
+        exit_with_error(f"{file}: no event in it", 2)
     return lines
 
 
@@ -152,7 +162,7 @@ def _documents(text: str) -> list[tuple[int, str]]:
 
 async def _publish(current: Settings, lines: Sequence[_Line], wait: bool) -> _Published:
     """Publishes events if nothing speaks against any of them; follows them where that is asked for."""
-    contents = Contents(current.address_key)
+    contents = EventDigests(current.address_key)
     lacks = list[str]()
     problems = [*_check(current, lines, lacks), *_check_ids(contents, lines)]
     async with AsyncExitStack() as stack:
@@ -171,7 +181,7 @@ async def _publish(current: Settings, lines: Sequence[_Line], wait: bool) -> _Pu
             return _Published(problems)
         published = asked.published if asked and wait else None
         after = await published.get_newest_letter() if published else 0
-        await asyncio.gather(*(publishing.publish_as(line.event, acting()) for line in lines))
+        await asyncio.gather(*(publishing.publish_as(line.event, acting_person()) for line in lines))
         fates = await follow(published, [line.event for line in lines], after, WAIT_SECONDS) if published else []
     return _Published([], fates, silence, lacks)
 
@@ -191,19 +201,19 @@ def _check(current: Settings, lines: Sequence[_Line], lacks: list[str]) -> Itera
             yield from (line.place + problem for problem in refusal.problems)
 
 
-def _check_ids(contents: Contents, lines: Sequence[_Line]) -> Iterator[str]:
+def _check_ids(contents: EventDigests, lines: Sequence[_Line]) -> Iterator[str]:
     """Returns what events of one file have against one another: an id that stands for two things."""
     first: dict[tuple[object, ...], bytes] = {}
     for line in lines:
-        event, content = line.event, contents.of(line.event)
+        event, content = line.event, contents.digest_of(line.event)
         key = isinstance(event, MessageEvent), event.brand, event.id
-        if fields := differing(first.setdefault(key, content), content):
+        if fields := differing_fields(first.setdefault(key, content), content):
             yield f"{line.place}{IdTaken(fields)}"
 
 
 async def _open(stack: AsyncExitStack, current: Settings) -> _Asked:
     """Connects to the database, until the stack is closed."""
-    url = stack.enter_context(database(current))
+    url = stack.enter_context(running_database(current))
     try:
         pool = await open_pool(url, 2, ATTENDED)
     except ValueError:  # its message may quote a password
@@ -245,7 +255,7 @@ async def _find_lacking(
     publishers: PostgresPublishers, policies: Mapping[str, Policy], lines: Sequence[_Line]
 ) -> list[str]:
     """Finds the rights that who publishes lacks, as intake does."""
-    identity, known = acting(), await publishers.all_publishers()
+    identity, known = acting_person(), await publishers.all_publishers()
     wishes = [(line, required_right(policies, line.event)) for line in lines]
     said = [(line, right_refusal(identity, known.get(identity), wish)) for line, wish in wishes if wish is not None]
     return [f"{line.place}{why}" for line, why in said if why]

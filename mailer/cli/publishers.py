@@ -8,7 +8,16 @@ import typer
 
 from mailer.accounts import KINDS
 from mailer.app import App
-from mailer.cli.shared import AsJson, facts, fail, moment, out, print_json, table, with_app
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    in_utc,
+    out,
+    print_facts,
+    print_json,
+    print_table,
+    with_app,
+)
 from mailer.cli.stop_start import By, person
 from mailer.policy.category import CATEGORIES
 from mailer.policy.identity import WRITTEN, Identity
@@ -53,7 +62,7 @@ def add(
     try:
         key = with_app(act)
     except _Refused as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     if json:
         print_json({"publisher": str(identity), **_granted(rights), "key": key})
     else:
@@ -67,13 +76,13 @@ def list_(json: AsJson = False) -> None:
     if json:
         print_json([_as_json(one) for one in known])
         return
-    table(
+    print_table(
         ("publisher", "brands", "categories", "actions", "reads", "revoked"),
         [
             (
                 one.publisher.identity,
                 *(", ".join(granted) for granted in _granted(one.publisher.rights).values()),
-                moment(one.revoked_at),
+                in_utc(one.revoked_at),
             )
             for one in known
         ],
@@ -90,14 +99,14 @@ def show(who: Who, json: AsJson = False) -> None:
 
     known, changes = with_app(act)
     if known is None:
-        fail(f"there is no publisher {identity}; `mailer publishers list` shows them", 1)
+        exit_with_error(f"there is no publisher {identity}; `mailer publishers list` shows them", 1)
     if json:
         print_json(_as_json(known) | {"changes": [{**asdict(one), "at": one.at.isoformat()} for one in changes]})
         return
-    facts(_as_json(known))
-    table(
+    print_facts(_as_json(known))
+    print_table(
         ("at", "what", "rights", "by"),
-        [(moment(one.at), one.what, ", ".join(one.rights), one.actor) for one in changes],
+        [(in_utc(one.at), one.what, ", ".join(one.rights), one.actor) for one in changes],
     )
 
 
@@ -107,7 +116,7 @@ def revoke(who: Who, by: By = "") -> None:
     person(by)
     identity = _identity(who)
     if not with_app(lambda app: app.publishers.revoke_rights(identity)):
-        fail(f"there is no live publisher {identity}; `mailer publishers list` shows them", 1)
+        exit_with_error(f"there is no live publisher {identity}; `mailer publishers list` shows them", 1)
     out.print(f"{identity} is revoked.")
 
 
@@ -118,7 +127,7 @@ def _identity(text: str) -> Identity:
         if identity.kind not in WRITTEN:
             raise ValueError(f"{identity} is mailer itself, whose rights are not granted")
     except ValueError as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     return identity
 
 

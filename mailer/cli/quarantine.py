@@ -8,8 +8,8 @@ import typer
 
 from mailer.actions.quarantine import JudgementRefused, settle_refusals
 from mailer.app import App
-from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, with_app
-from mailer.input_types import named_moment
+from mailer.cli.shared import AsJson, exit_with_error, in_utc, note_actor, out, print_json, print_table, with_app
+from mailer.input_types import parse_named_moment
 from mailer.ports.quarantine import RefusalGroup, RefusalSelection, RefusalVerdict
 
 app = typer.Typer(help="Quarantined refusals: list, believe, dismiss.", no_args_is_help=True)
@@ -32,14 +32,14 @@ def list_(
     if json:
         print_json([_as_json(group) for group in groups])
         return
-    table(
+    print_table(
         ("processor", "domain", "since", "until", "waiting", "statuses"),
         [
             (
                 group.processor,
                 group.domain,
-                moment(group.since),
-                moment(group.until),
+                in_utc(group.since),
+                in_utc(group.until),
                 group.waiting,
                 ", ".join(f"{status}: {n}" for status, n in sorted(group.statuses.items())),
             )
@@ -79,10 +79,10 @@ def _settle(
 ) -> None:
     since, until = interval
     try:
-        begin = named_moment("--since", since)
-        end = named_moment("--until", until) if until else datetime.now(UTC)
+        begin = parse_named_moment("--since", since)
+        end = parse_named_moment("--until", until) if until else datetime.now(UTC)
     except ValueError as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     selection = RefusalSelection(processor, domain.lower() if domain else None, begin, end)
 
     async def act(app: App) -> int:
@@ -91,7 +91,7 @@ def _settle(
     try:
         judged = with_app(act)
     except JudgementRefused as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     if json:
         print_json({"verdict": verdict.value, "judged": judged})
     else:

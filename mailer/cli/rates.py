@@ -11,11 +11,11 @@ import typer
 
 from mailer.actions.csv_rows import FileUnusable
 from mailer.app import App
-from mailer.cli.import_files import policy_of
+from mailer.cli.import_files import policy_of_brand
 from mailer.cli.mailing_lookup import mailing_id
-from mailer.cli.shared import AsJson, fail, moment, out, print_json, table, with_app
+from mailer.cli.shared import AsJson, exit_with_error, in_utc, out, print_json, print_table, with_app
 from mailer.cli.stop_start import By, person
-from mailer.input_types import day
+from mailer.input_types import parse_day
 from mailer.ports.halts import MailingRefused
 from mailer.ports.rates import Period, RateLimit
 from mailer.rendering.headers import HeaderRefused, a_labels
@@ -102,7 +102,7 @@ def clear(
 
     cleared = _run(act)
     if not cleared:
-        fail(f"{scope.value} {key} has no such limit; `mailer rate list` shows all", 2)
+        exit_with_error(f"{scope.value} {key} has no such limit; `mailer rate list` shows all", 2)
     out.print(f"Cleared {cleared} of {scope.value} {key}.")
 
 
@@ -117,10 +117,10 @@ def list_(json: AsJson = False) -> None:
     if json:
         print_json([_as_json(limit) for limit in found])
         return
-    table(
+    print_table(
         ("scope", "key", "limit", "used", "warm-up", "by", "since"),
         [
-            (limit.scope, limit.key, _shown(limit), limit.used, _warm_up(limit), limit.by, moment(limit.at))
+            (limit.scope, limit.key, _shown(limit), limit.used, _warm_up(limit), limit.by, in_utc(limit.at))
             for limit in found
         ],
     )
@@ -145,7 +145,7 @@ async def _known(app: App, scope: Of, key: str, *, exists: bool = True) -> str:
     """The key as it is kept; where the limit is to be set, it has to be of something that exists."""
     match scope:
         case Of.BRAND if exists:
-            return policy_of(app, key).brand
+            return policy_of_brand(app, key).brand
         case Of.DOMAIN:
             return _domain(key)
         case Of.MAILING:
@@ -196,7 +196,7 @@ def _plan(text: str) -> tuple[int, ...]:
 
 def _day(text: str) -> date:
     try:
-        return day(text)
+        return parse_day(text)
     except ValueError as error:
         raise _Refused(f"--from: {text} {error}") from error
 
@@ -205,4 +205,4 @@ def _run(act: Callable[[App], Awaitable[_T]]) -> _T:
     try:
         return with_app(act)
     except (FileUnusable, MailingRefused, _Refused) as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)

@@ -8,8 +8,8 @@ import typer
 
 from mailer.actions.csv_rows import FileUnusable
 from mailer.app import App
-from mailer.cli.import_files import known_ref, policy_of
-from mailer.cli.shared import AsJson, facts, fail, moment, print_json, table, with_app
+from mailer.cli.import_files import known_ref, policy_of_brand
+from mailer.cli.shared import AsJson, exit_with_error, in_utc, print_facts, print_json, print_table, with_app
 from mailer.policy.policy_versions import describe_versions
 from mailer.policy.standing import Standing
 from mailer.postgres.recipient_lookup import ListedRecipient, RecipientLookup
@@ -30,13 +30,13 @@ def list_(brand: Brand, limit: Limit = 20, after: After = 0, json: AsJson = Fals
     """Shows a brand's recipients, in the order in which they became known."""
 
     async def act(app: App) -> Sequence[ListedRecipient]:
-        policy = policy_of(app, brand)
+        policy = policy_of_brand(app, brand)
         return await RecipientLookup(app.pool, app.hasher, {brand: policy.controller.id}).list_recipients(limit, after)
 
     try:
         _show(with_app(act), json)
     except FileUnusable as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
 
 
 def find(
@@ -47,17 +47,17 @@ def find(
     """Finds people by ref, by address in any spelling, or by the number that the ledger has; status 1 for nobody."""
 
     async def act(app: App) -> Sequence[ListedRecipient]:
-        policies = app.policies if brand is None else {brand: policy_of(app, brand)}
+        policies = app.policies if brand is None else {brand: policy_of_brand(app, brand)}
         brands = {name: policy.controller.id for name, policy in policies.items()}
         return await RecipientLookup(app.pool, app.hasher, brands).find_recipients(text)
 
     try:
         found = with_app(act)
     except FileUnusable as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     if not found:
         where = f"{brand} has" if brand else "no brand has"
-        fail(f"{where} {'no ' if brand else ''}recipient {text}, by ref, address or number", 1)
+        exit_with_error(f"{where} {'no ' if brand else ''}recipient {text}, by ref, address or number", 1)
     _show(found, json)
 
 
@@ -77,22 +77,31 @@ def show(
     try:
         listed, standing = with_app(act)
     except FileUnusable as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     found = _all(listed, standing)
     if json:
         print_json(found)
     else:
-        facts({name.replace("_", " "): _shown(value) for name, value in found.items()})
+        print_facts({name.replace("_", " "): _shown(value) for name, value in found.items()})
 
 
 def _show(found: Sequence[ListedRecipient], json: bool) -> None:
     if json:
         print_json([asdict(one) for one in found])
         return
-    table(
+    print_table(
         ("id", "brand", "ref", "email", "name", "state", "opted out", "since"),
         [
-            (one.id, one.brand, one.ref, one.email, one.name, one.state, " ".join(one.opted_out), moment(one.since))
+            (
+                one.id,
+                one.brand,
+                one.ref,
+                one.email,
+                one.name,
+                one.state,
+                " ".join(one.opted_out),
+                in_utc(one.since),
+            )
             for one in found
         ],
     )

@@ -7,7 +7,7 @@ import typer
 
 from mailer.app import App
 from mailer.cli.mailing_lookup import find_mailings
-from mailer.cli.shared import AsJson, facts, fail, moment, print_json, table, with_app
+from mailer.cli.shared import AsJson, exit_with_error, in_utc, print_facts, print_json, print_table, with_app
 from mailer.ports.reports import CampaignReport, ReportRefused
 
 app = typer.Typer(help="Reports: for advertisers.", no_args_is_help=True)
@@ -23,7 +23,7 @@ def advertiser(
 
     async def act(app: App) -> CampaignReport | None:
         if brand not in app.policies:
-            fail(f"there is no brand {brand}; there are {', '.join(sorted(app.policies))}", 2)
+            exit_with_error(f"there is no brand {brand}; there are {', '.join(sorted(app.policies))}", 2)
         minimum = app.policies[brand].minimum_cell
         if report := await app.reports.issue_report(brand, campaign, minimum):
             return report
@@ -33,9 +33,9 @@ def advertiser(
     try:
         report = with_app(act)
     except ReportRefused as error:
-        fail(str(error), 1)
+        exit_with_error(str(error), 1)
     if report is None:
-        fail(f"{brand} has no campaign {campaign}; `mailer mailing list` shows the mailings with theirs", 1)
+        exit_with_error(f"{brand} has no campaign {campaign}; `mailer mailing list` shows the mailings with theirs", 1)
     if json:
         print_json({**asdict(report), "as_of": report.as_of.isoformat()})
     else:
@@ -43,12 +43,12 @@ def advertiser(
 
 
 def _print(report: CampaignReport) -> None:
-    facts(
+    print_facts(
         {
             "brand": report.brand,
             "campaign": report.campaign,
             "mailings": report.mailings,
-            "as of": moment(report.as_of),
+            "as of": in_utc(report.as_of),
             "people": _figure(report.people),
             "opens": _figure(report.opens),
             "clicks": _figure(report.clicks),
@@ -58,7 +58,9 @@ def _print(report: CampaignReport) -> None:
     for dimension, cells in report.breakdowns.items():
         shown = cells.items() if cells else [("", None)]
         rows += [(dimension, value, _figure(people)) for value, people in shown]
-    table(("by", "value", "people"), rows, f"Withheld: what could tell of fewer than {report.minimum_cell} people")
+    print_table(
+        ("by", "value", "people"), rows, f"Withheld: what could tell of fewer than {report.minimum_cell} people"
+    )
 
 
 def _figure(number: int | None) -> str:

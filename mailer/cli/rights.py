@@ -17,11 +17,11 @@ from mailer.actions.legal_hold import HoldRefused, lift_legal_hold
 from mailer.actions.legal_hold import set_legal_hold as set_hold
 from mailer.actions.rights import export_data as copy_of
 from mailer.app import App
-from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, with_app
+from mailer.cli.shared import AsJson, exit_with_error, in_utc, note_actor, out, print_json, print_table, with_app
 from mailer.policy.policy_file import Policy
 from mailer.ports.rights import Disclosure, ErasureBlocked, ErasureResult, NoLegalHold
 from mailer.ports.uuids import uuid7
-from mailer.runtime.private_files import private
+from mailer.runtime.private_files import open_private
 from mailer.web.data_archive import archive_page
 
 _T = TypeVar("_T")
@@ -71,10 +71,10 @@ def export(
         print_json(archive)
         return
     try:
-        with open(html, "w", encoding="utf-8", opener=private) as opened:
+        with open(html, "w", encoding="utf-8", opener=open_private) as opened:
             opened.write(archive_page(archive))
     except OSError as error:
-        fail(f"{html}: {error}", 1)
+        exit_with_error(f"{html}: {error}", 1)
     out.print(f"Wrote {html}.")
 
 
@@ -106,10 +106,16 @@ def erase(ref: Ref, brand: Brand, json: AsJson = False) -> None:
     out.print(f"Erased; {erased.cancelled} deliveries cancelled. The keyed hash is kept until {erased.expires_at:%F}.")
     if erased.keepers:
         title = f"These were handed data of recipient {erased.recipient_id}; note their answers with"
-        table(
+        print_table(
             ("processor", "country", "contract", "last hand-over", "erased until"),
             [
-                (keeper.processor, keeper.country, keeper.contract, moment(keeper.last_at), moment(keeper.due_at))
+                (
+                    keeper.processor,
+                    keeper.country,
+                    keeper.contract,
+                    in_utc(keeper.last_at),
+                    in_utc(keeper.due_at),
+                )
                 for keeper in erased.keepers
             ],
             f"{title} `mailer processors confirm-erasure`",
@@ -151,9 +157,9 @@ def mark(
 ) -> None:
     """Notes something of an account, at once also for what is queued."""
     if product is not None and what is not Mark.PAID:
-        fail(f"--product: goes with paid, and not with {what}; leave it out", 2)
+        exit_with_error(f"--product: goes with paid, and not with {what}; leave it out", 2)
     if what is Mark.UNDER_13 and off:
-        fail("who was under 13 is not asked to prove otherwise; let them register anew", 2)
+        exit_with_error("who was under 13 is not asked to prove otherwise; let them register anew", 2)
     if what in _ALLOWS:
         _say(brand, ref, account=_ALLOWS[what], allowed=off)
     elif what is Mark.PAID:
@@ -181,7 +187,7 @@ def postal(
 ) -> None:
     """Keeps the postal address for a person's written notices, and for nothing else, or forgets it."""
     if bool(line) is forget:
-        fail("say the address by --line, once a line, or --forget", 2)
+        exit_with_error("say the address by --line, once a line, or --forget", 2)
     _say(brand, ref, account="postal", address=line or None)
     out.print("Forgotten." if forget else "Noted.")
 
@@ -245,6 +251,6 @@ def _with_person(brand: str, ref: str, act: Callable[[App, Policy, int], Awaitab
     try:
         return with_app(main)
     except ErasureBlocked as error:
-        fail(str(error), 1)
+        exit_with_error(str(error), 1)
     except (UnknownRecipient, HoldRefused, NoLegalHold, DisclosureRefused) as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)

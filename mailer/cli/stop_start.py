@@ -8,8 +8,18 @@ import typer
 
 from mailer.actions.csv_rows import FileUnusable
 from mailer.app import App
-from mailer.cli.import_files import policy_of
-from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, user, with_app
+from mailer.cli.import_files import policy_of_brand
+from mailer.cli.shared import (
+    AsJson,
+    exit_with_error,
+    in_utc,
+    note_actor,
+    out,
+    print_json,
+    print_table,
+    system_user,
+    with_app,
+)
 from mailer.policy.category import CATEGORIES
 from mailer.ports.halts import OPERATOR, Halt, HaltAnswer, HaltScope
 
@@ -77,9 +87,9 @@ def start(
     started, begun, answer = with_app(act)
     halts = answer.halts
     if any(halt.scope is HaltScope.EVERYTHING for halt in halts):
-        fail(_WENT_BACK, 1)
+        exit_with_error(_WENT_BACK, 1)
     if answer.waiting:
-        fail(_WAITING.format(", ".join(answer.waiting)), 1)
+        exit_with_error(_WAITING.format(", ".join(answer.waiting)), 1)
     if json:
         lineage, ended = begun or (None, 0)
         print_json(
@@ -116,13 +126,13 @@ def halt_one(scope: HaltScope, key: str, by: str, reason: str, json: bool) -> No
 
     async def act(app: App) -> bool:
         if scope is HaltScope.BRAND:
-            policy_of(app, key)
+            policy_of_brand(app, key)
         return await app.halts.add_halt(Halt(scope, key, person(by), reason))
 
     try:
         say_paused(key, with_app(act), json)
     except FileUnusable as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
 
 
 def lift_one(scope: HaltScope, key: str, by: str, json: bool) -> None:
@@ -154,9 +164,9 @@ def person(by: str) -> str:
     Ends the command where the name is none.
     """
     if not by:
-        return user()
+        return system_user()
     if not by.strip() or not by.isprintable():
-        fail("--by needs the name of a person: it stands in the ledger", 2)
+        exit_with_error("--by needs the name of a person: it stands in the ledger", 2)
     return by
 
 
@@ -171,5 +181,5 @@ def as_json(halts: tuple[Halt, ...]) -> list[dict[str, object]]:
 def show(halts: tuple[Halt, ...]) -> None:
     """A table of what stands still, if anything does."""
     if halts:
-        rows = [(halt.scope.value, halt.key, moment(halt.at), halt.by, halt.reason) for halt in halts]
-        table(("what", "which", "since", "by", "reason"), rows, "Stand still")
+        rows = [(halt.scope.value, halt.key, in_utc(halt.at), halt.by, halt.reason) for halt in halts]
+        print_table(("what", "which", "since", "by", "reason"), rows, "Stand still")

@@ -19,9 +19,9 @@ from mailer.actions.suppression import (
     suppress_recipient,
 )
 from mailer.app import App
-from mailer.cli.import_files import Rejects, known_ref, open_text, policy_of, tell
-from mailer.cli.shared import AsJson, fail, moment, note_actor, out, print_json, table, with_app
-from mailer.input_types import address, named_moment
+from mailer.cli.import_files import RejectsFile, known_ref, open_text, policy_of_brand, print_import_result
+from mailer.cli.shared import AsJson, exit_with_error, in_utc, note_actor, out, print_json, print_table, with_app
+from mailer.input_types import parse_address, parse_named_moment
 from mailer.policy.standing import EVERYTHING_OPTIONAL
 from mailer.ports.suppressions import NewSuppression, Suppression
 
@@ -56,9 +56,9 @@ def add(
         await suppress_recipient(app.suppressions, policy, recipient_id, new)
 
     try:
-        until = named_moment("--expires", expires) if expires else None
+        until = parse_named_moment("--expires", expires) if expires else None
     except ValueError as error:
-        fail(str(error), 2)
+        exit_with_error(str(error), 2)
     _run(act)
     out.print(f"Suppressed {scope} mail of {brand}.")
 
@@ -73,7 +73,7 @@ def lift_(
     """Ends a suppression, for all who share the address. It brings no consent back."""
 
     async def act(app: App) -> None:
-        await lift_suppression(app.suppressions, policy_of(app, brand), id, by, reason)
+        await lift_suppression(app.suppressions, policy_of_brand(app, brand), id, by, reason)
 
     _run(act)
     out.print(f"Lifted by {by}. What was consented to before it counts no more: a new consent is needed.")
@@ -91,7 +91,7 @@ def list_(
         if ref is not None:
             _, recipient_id = await known_ref(app, brand, ref)
             return [found for found in await app.suppressions.suppressions_of(brand, recipient_id) if _holds(found)]
-        policy = policy_of(app, brand)
+        policy = policy_of_brand(app, brand)
         return [found async for found in app.suppressions.export_suppressions(brand, policy.controller.id)]
 
     _show(_run(act), json)
@@ -110,7 +110,7 @@ def explain(
         if (ref is None) == (email is None):
             raise FileUnusable("say whose it is: --ref, or --email")
         if email is not None:
-            policy = policy_of(app, brand)
+            policy = policy_of_brand(app, brand)
             return await app.suppressions.suppressions_of_address(brand, policy.controller.id, _in_one_form(email))
         _, recipient_id = await known_ref(app, brand, ref or "")
         return await app.suppressions.suppressions_of(brand, recipient_id)
@@ -126,7 +126,7 @@ def export(
     """Prints the suppressions that hold at a brand: keyed hashes, and no address."""
 
     async def act(app: App) -> None:
-        policy = policy_of(app, brand)
+        policy = policy_of_brand(app, brand)
         async for found in app.suppressions.export_suppressions(brand, policy.controller.id):
             print_json(as_json(found))
 
@@ -139,19 +139,19 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.csv")], brand: Br
     rejected = file.with_suffix(".rejected.csv")
 
     async def act(app: App) -> ImportResult:
-        policy = policy_of(app, brand)
+        policy = policy_of_brand(app, brand)
         _, source = open_text(file)
-        with source, Rejects(rejected, SUPPRESSION_COLUMNS) as rejects:
-            return await import_suppressions(app.suppressions, policy, source, rejects.add)
+        with source, RejectsFile(rejected, SUPPRESSION_COLUMNS) as rejects:
+            return await import_suppressions(app.suppressions, policy, source, rejects.add_line)
 
     done = _run(act, file)
-    tell(done, file, rejected, json)
+    print_import_result(done, file, rejected, json)
 
 
 def _in_one_form(email: str) -> str:
     """An address as events have it; as it was typed, where they would have it refused."""
     try:
-        return address(email.strip())
+        return parse_address(email.strip())
     except ValueError:
         return email
 
@@ -171,10 +171,19 @@ def _show(found: list[Suppression], json: bool) -> None:
     if json:
         print_json([as_json(one) for one in found])
         return
-    table(
+    print_table(
         ("id", "scope", "reason", "source", "since", "by", "until", "lifted"),
         [
-            (one.id, _scope(one), one.reason, one.source, moment(one.at), one.actor, moment(one.expires_at), _lift(one))
+            (
+                one.id,
+                _scope(one),
+                one.reason,
+                one.source,
+                in_utc(one.at),
+                one.actor,
+                in_utc(one.expires_at),
+                _lift(one),
+            )
             for one in found
         ],
     )
@@ -186,11 +195,11 @@ def _scope(found: Suppression) -> str:
 
 
 def _lift(found: Suppression) -> str:
-    return f"{moment(found.lifted_at)} by {found.lifted_by}: {found.lift_reason}" if found.lifted_at else ""
+    return f"{in_utc(found.lifted_at)} by {found.lifted_by}: {found.lift_reason}" if found.lifted_at else ""
 
 
 def _run(act: Callable[[App], Awaitable[_T]], file: Path | None = None) -> _T:
     try:
         return with_app(act)
     except (FileUnusable, SuppressionRefused) as error:
-        fail(f"{file}: {error}" if file else str(error), 2)
+        exit_with_error(f"{file}: {error}" if file else str(error), 2)

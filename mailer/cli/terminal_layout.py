@@ -17,9 +17,9 @@ joiners U+200C and U+200D are letters' neighbours in Persian, Hindi and emoji, a
 _GAP = "  "
 
 
-def plain(text: str) -> str:
+def escape_line(text: str) -> str:
     r"""A text on one line, in which what a terminal would obey is shown as its code: `\x1b`, `\u202e`."""
-    return text if text.isprintable() else _HIDDEN.sub(_code, text)
+    return text if text.isprintable() else _HIDDEN.sub(_escape_code, text)
 
 
 def plain_json(document: str) -> str:
@@ -27,7 +27,7 @@ def plain_json(document: str) -> str:
     return document if document.isprintable() else _HIDDEN.sub(_json_code, document)
 
 
-def lay_out(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int | None) -> list[str]:
+def lay_out_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int | None) -> list[str]:
     """A table's lines.
 
     Args:
@@ -37,7 +37,7 @@ def lay_out(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int |
             wider than that together, each row is printed as names and values. None: there is no terminal, so nothing
             is wrapped.
     """
-    cells = [[_lines(cell) for cell in row] for row in rows]
+    cells = [[_cell_lines(cell) for cell in row] for row in rows]
     widths = [
         max(cell_len(line) for line in (name, *(line for row in cells for line in row[place])))
         for place, name in enumerate(columns)
@@ -47,28 +47,28 @@ def lay_out(columns: Sequence[str], rows: Sequence[Sequence[Cell]], width: int |
             max(
                 cell_len(word)
                 for line in (name, *(line for row in cells for line in row[place]))
-                for word in _words(line)
+                for word in _split_words(line)
             )
             for place, name in enumerate(columns)
         ]
         if _total(least) > width and cells:
             return _records(columns, cells)
-        widths = _narrowed(widths, least, width)
-    head = [_row([[name] for name in columns], widths), _row([["-" * size] for size in widths], widths)]
-    body = [_row(row, widths) for row in cells]
+        widths = _fit_widths(widths, least, width)
+    head = [_table_row([[name] for name in columns], widths), _table_row([["-" * size] for size in widths], widths)]
+    body = [_table_row(row, widths) for row in cells]
     apart = any(len(lines) > 1 for lines in body)
     return [line for lines in head for line in lines] + [
         line for place, lines in enumerate(body) for line in ([""] * (apart and place > 0) + lines)
     ]
 
 
-def named(values: Sequence[tuple[str, Cell]]) -> list[str]:
+def lay_out_facts(values: Sequence[tuple[str, Cell]]) -> list[str]:
     """Names and values, one a line; a value's further lines stand below its first one."""
     size = max((cell_len(name) for name, _ in values), default=0)
     return [
         f"{_padded(name if first else '', size)}{_GAP}{line}".rstrip(" ")
         for name, value in values
-        for first, line in _numbered(_lines(value))
+        for first, line in _numbered(_cell_lines(value))
     ]
 
 
@@ -76,22 +76,22 @@ def _numbered(lines: Sequence[str]) -> Iterator[tuple[bool, str]]:
     return ((place == 0, line) for place, line in enumerate(lines))
 
 
-def _lines(cell: Cell) -> list[str]:
+def _cell_lines(cell: Cell) -> list[str]:
     if cell is None:
         return [""]
     if isinstance(cell, list):
-        return [plain(str(line)) for line in cell] or [""]
-    return [plain(str(cell))]
+        return [escape_line(str(line)) for line in cell] or [""]
+    return [escape_line(str(cell))]
 
 
 def _records(columns: Sequence[str], cells: Sequence[Sequence[list[str]]]) -> list[str]:
-    records = [named(list(zip(columns, row, strict=True))) for row in cells]
+    records = [lay_out_facts(list(zip(columns, row, strict=True))) for row in cells]
     return [line for place, record in enumerate(records) for line in ([""] * (place > 0) + record)]
 
 
-def _row(cells: Sequence[list[str]], widths: Sequence[int]) -> list[str]:
+def _table_row(cells: Sequence[list[str]], widths: Sequence[int]) -> list[str]:
     wrapped = [
-        [part for line in cell for part in _wrapped(line, size)] for cell, size in zip(cells, widths, strict=True)
+        [part for line in cell for part in _wrap_line(line, size)] for cell, size in zip(cells, widths, strict=True)
     ]
     height = max(map(len, wrapped), default=0)
     return [
@@ -103,13 +103,13 @@ def _row(cells: Sequence[list[str]], widths: Sequence[int]) -> list[str]:
     ]
 
 
-def _wrapped(line: str, size: int) -> Iterator[str]:
+def _wrap_line(line: str, size: int) -> Iterator[str]:
     """Lines that are broken between words, and never within one."""
     if cell_len(line) <= size:
         yield line
         return
     kept = ""
-    for word in _words(line):
+    for word in _split_words(line):
         if kept and cell_len(f"{kept} {word}") > size:
             yield kept
             kept = word
@@ -118,11 +118,11 @@ def _wrapped(line: str, size: int) -> Iterator[str]:
     yield kept
 
 
-def _words(line: str) -> list[str]:
+def _split_words(line: str) -> list[str]:
     return line.split(" ")
 
 
-def _narrowed(widths: Sequence[int], least: Sequence[int], width: int) -> list[int]:
+def _fit_widths(widths: Sequence[int], least: Sequence[int], width: int) -> list[int]:
     """Widths that fit, taken from the widest columns first."""
     narrowed = list(widths)
     for _ in range(_total(widths) - width):
@@ -141,7 +141,7 @@ def _padded(text: str, size: int) -> str:
     return text + " " * (size - cell_len(text))
 
 
-def _code(found: re.Match[str]) -> str:
+def _escape_code(found: re.Match[str]) -> str:
     number = ord(found[0])
     if number < 0x100:
         return f"\\x{number:02x}"

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import asyncpg
 import uvloop
 
-from mailer.app import database
+from mailer.app import running_database
 from mailer.database.connections import ATTENDED, open_pool
 from mailer.database.statements import Pool
 from mailer.embedded import Unavailable
@@ -58,7 +58,7 @@ async def _look(
     changes: Sequence[VersionChange], policies: Mapping[str, Policy], current: Settings
 ) -> list[NoticeFinding]:
     today = datetime.now(UTC).date()
-    with database(current) as url:
+    with running_database(current) as url:
         pool = await open_pool(url, 1, ATTENDED)
         try:
             mailings = PostgresMailings(

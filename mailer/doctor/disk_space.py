@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from mailer.doctor.finding import Finding, ok, problem, warning
+from mailer.doctor.finding import Finding, ok_finding, problem_finding, warning_finding
 
 LITTLE = 0.10
 """The part of a disk that is to stay free."""
@@ -22,5 +22,5 @@ def judge_disk(check: str, folder: str, free: int, total: int) -> Finding:
     part = free / total if total else 0.0
     text = f"{free / 2**30:,.1f} GiB ({part:.0%}) free at {folder}"
     if part < SCARCE:
-        return problem(check, f"{text}: make room")
-    return warning(check, f"{text}: make room soon") if part < LITTLE else ok(check, text)
+        return problem_finding(check, f"{text}: make room")
+    return warning_finding(check, f"{text}: make room soon") if part < LITTLE else ok_finding(check, text)

@@ -13,7 +13,7 @@ from mailer.ports.mailings import MailingStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerificationSummary:
     """What a verification of the ledger found."""
 
     entries: int
@@ -51,7 +51,7 @@ class Pipeline(Protocol):
         """The ledger's entries of a mailing, as `mailer ledger export` prints them."""
         ...
 
-    async def verify(self) -> Verified:
+    async def verify(self) -> VerificationSummary:
         """Recomputes the ledger's chains."""
         ...
 

@@ -14,7 +14,7 @@ _PASS, _ALL = 0o1, 0o7
 _NOBODY = 0xFFFFFFFF
 
 
-def let_pass(folder: Path, uid: int) -> None:
+def allow_user_to_pass(folder: Path, uid: int) -> None:
     """Lets a user, who owns none of it, reach what lies below a folder. What others may do stays as it is.
 
     Raises:
@@ -23,7 +23,7 @@ def let_pass(folder: Path, uid: int) -> None:
     mode = folder.stat().st_mode
     if mode & _PASS:
         return
-    entries = _entries(folder, mode)
+    entries = _acl_entries(folder, mode)
     masked = entries.get((_MASK, _NOBODY), _ALL)
     for tag, id_ in entries:
         if tag in (_USER, _GROUP, _NAMED_GROUP):  # a wider mask must give nobody what the one before took away
@@ -34,7 +34,7 @@ def let_pass(folder: Path, uid: int) -> None:
     os.setxattr(folder, _ACL, struct.pack("<I", _VERSION) + packed)
 
 
-def _entries(folder: Path, mode: int) -> dict[tuple[int, int], int]:
+def _acl_entries(folder: Path, mode: int) -> dict[tuple[int, int], int]:
     """Returns what a folder's access list allows, by tag and id; that of one without a list stands in its mode."""
     try:
         packed = os.getxattr(folder, _ACL)[4:]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from mailer.database.storable_text import storable_text
-from mailer.keyed_hash import Mac
+from mailer.keyed_hash import KeyedHash
 from mailer.ports.ledger_entry import LedgerEntry
 
 GENESIS = bytes(32)
@@ -74,7 +74,7 @@ def commit_to(salt: bytes, text: str) -> bytes:
 
 
 def link_hash(
-    mac: Mac, previous: bytes, writer: UUID, n: int, at: datetime, entry: LedgerEntry, commitment: bytes | None
+    mac: KeyedHash, previous: bytes, writer: UUID, n: int, at: datetime, entry: LedgerEntry, commitment: bytes | None
 ) -> bytes:
     """HMAC-SHA-256 over the hash before and the entry's canonical form (a JSON array in the order of the columns).
 
@@ -88,7 +88,13 @@ def link_hash(
 
 
 def link_entries(
-    mac: Mac, previous: bytes, writer: UUID, first: int, at: datetime, entries: Sequence[LedgerEntry], salts: bytes
+    mac: KeyedHash,
+    previous: bytes,
+    writer: UUID,
+    first: int,
+    at: datetime,
+    entries: Sequence[LedgerEntry],
+    salts: bytes,
 ) -> ChainedEntries:
     """Chains entries one behind the other.
 

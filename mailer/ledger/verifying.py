@@ -19,7 +19,7 @@ import asyncpg
 
 from mailer.database.connections import connect
 from mailer.database.statements import Connection, statements
-from mailer.keyed_hash import Mac
+from mailer.keyed_hash import KeyedHash
 from mailer.ledger.chain import GENESIS, commit_to, link_hash
 from mailer.ledger.seals import KEPT, Head, Record, Seal, SealRefused, SealSigner, oldest_moved_writer, seal_digest
 from mailer.ports.ledger_entry import LedgerEntry
@@ -144,7 +144,7 @@ class _ChainWalk:
     """One pass over chains, in the order of writer and number."""
 
     def __init__(self, key: bytes, before: asyncpg.Record | None) -> None:
-        self._mac = Mac(key)
+        self._mac = KeyedHash(key)
         self._writer: UUID | None = before["writer"] if before else None
         self._n: int = before["n"] if before else 0
         self._previous: bytes = before["hash"] if before else GENESIS

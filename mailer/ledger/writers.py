@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from mailer.crash_points import CrashPoint, reach
+from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.database.statements import Connection, int_array, statements, text_array
-from mailer.event_digests import IdTaken, differing
-from mailer.keyed_hash import Mac
+from mailer.event_digests import IdTaken, differing_fields
+from mailer.keyed_hash import KeyedHash
 from mailer.ledger.chain import GENESIS, ChainedEntries, link_entries
 from mailer.ports.halts import CommitNotes, StandingChange
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
@@ -42,7 +42,7 @@ class ChainWriter:
     """One chain and its head. Used by one statement at a time."""
 
     def __init__(self, key: bytes) -> None:
-        self._mac = Mac(key)
+        self._mac = KeyedHash(key)
         self.id: UUID = uuid7()
         self.born = datetime.now(UTC)
         self.event: tuple[str, str, str, bytes] | None = None
@@ -55,7 +55,7 @@ class ChainWriter:
         """Chains entries behind the head, which stays where it is until `advance_head`."""
         salts = os.urandom(16 * len(entries))
         links = link_entries(self._mac, self._head, self.id, self.n + 1, datetime.now(UTC), entries, salts)
-        reach(CrashPoint.IN_CHAIN)
+        crash_if_armed(CrashPoint.IN_CHAIN)
         return links
 
     def advance_head(self, links: ChainedEntries) -> None:
@@ -169,7 +169,7 @@ async def _note_event(connection: Connection, brand: str, event_id: str, kept_id
     """Notes an account event with its change."""
     if await connection.fetchval(_SQL["note_event"], brand, event_id, kept_id, content):
         return
-    if fields := differing(await connection.fetchval(_SQL["noted"], brand, event_id, kept_id), content):
+    if fields := differing_fields(await connection.fetchval(_SQL["noted"], brand, event_id, kept_id), content):
         raise IdTaken(fields)
     raise KnownEvent
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from mailer.pipeline.handover import HandOver
 from mailer.policy.category import Lane
 from mailer.ports.mailings import MailingFacts
-from mailer.runtime.error_kinds import place_of
+from mailer.runtime.error_kinds import error_place
 from mailer.telemetry import log
 
 MOST = 8
@@ -71,4 +71,4 @@ class HandOverTasks:
     def _forget_task(self, task: asyncio.Task[None]) -> None:
         del self._left[task]
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("a hand-over was left to its lease", error=place_of(error))
+            log.warning("a hand-over was left to its lease", error=error_place(error))

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TypeVar
 
-from mailer.crash_points import CrashPoint, reach
+from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.pipeline.background_hand_overs import HandOverTasks
 from mailer.pipeline.backoff import Backoff
 from mailer.pipeline.delivery_moves import hold_batch_for_bug
@@ -37,7 +37,7 @@ from mailer.ports.dead_letters import DeadKind, DeadLetters
 from mailer.ports.deliveries import DeliveryStore
 from mailer.ports.outbox import Outbox, OutboxRow
 from mailer.ports.timekeeping import TimekeeperStore
-from mailer.runtime.error_kinds import place_of
+from mailer.runtime.error_kinds import error_place
 from mailer.telemetry import DEAD_LETTERS, log
 
 EVENTS_AT_ONCE = 128
@@ -123,7 +123,7 @@ def hand_over_batches(overtime: HandOverTasks, lane: Lane, stop: asyncio.Event) 
                 await received.release()
             else:
                 await overtime.hand_over(lane, [batch])
-                reach(CrashPoint.BEFORE_ACK)
+                crash_if_armed(CrashPoint.BEFORE_ACK)
                 await received.acknowledge()
 
     return handle
@@ -231,7 +231,7 @@ async def relay_outbox(outbox: Outbox, broker: Broker, letters: DeadLetters, own
             parked = await outbox.lease_rows(owner, RELAYED_AT_ONCE, RELAY_LEASE, resting.waiting_keys())
             failures = await asyncio.gather(*(_relay_row(broker, letters, item, bugs) for item in parked))
             if parked:
-                reach(CrashPoint.IN_OUTBOX_RELAY)
+                crash_if_armed(CrashPoint.IN_OUTBOX_RELAY)
             tried = list(zip(parked, failures, strict=True))
             await outbox.remove_rows([item.id for item, failure in tried if failure is None])
             left = [(item, failure) for item, failure in tried if failure is not None]
@@ -257,7 +257,7 @@ def _log_backoff_changes(
     begun, ended = resting.note_results({_destination_of_row(item) for item in gone}, errors.keys())
     for exchange, key in sorted(begun):
         error = errors[exchange, key]
-        said = str(error) if isinstance(error, BrokerUnavailable) else place_of(error)
+        said = str(error) if isinstance(error, BrokerUnavailable) else error_place(error)
         log.warning("rows of the outbox wait: they are not taken", exchange=exchange, key=key, error=said)
     for exchange, key in sorted(ended):
         log.info("rows of the outbox wait no longer", exchange=exchange, key=key)
@@ -282,7 +282,7 @@ async def _relay_row(broker: Broker, letters: DeadLetters, item: OutboxRow, bugs
         bugs[item.id] += 1
         if bugs[item.id] <= len(BUG_PAUSES):
             return error
-        reason = f"publishing it failed {bugs.pop(item.id)} times, at last with {place_of(error)}"
+        reason = f"publishing it failed {bugs.pop(item.id)} times, at last with {error_place(error)}"
         return await _dead_letter_row(letters, item, reason, DeadKind.ERROR)
     return None
 

@@ -11,7 +11,7 @@ from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliverySt
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.mailings import MailingFacts
 from mailer.ports.timekeeping import OpenDelivery, OrphanedDelivery, QueuedDelivery, TimekeeperStore
-from mailer.runtime.error_kinds import place_of
+from mailer.runtime.error_kinds import error_place
 from mailer.telemetry import HELD_BY_BUGS, log
 
 
@@ -31,7 +31,7 @@ async def hold_rows_for_bug(
     deliveries: DeliveryStore, claim: Claim, rows: Sequence[DeliveryRow], facts: MailingFacts, error: Exception
 ) -> None:
     """Holds rows of a mailing that cannot be made because of a bug, until a person has them tried again."""
-    place = place_of(error)
+    place = error_place(error)
     late = await move_unchanged_deliveries(deliveries, claim.token, [hold_for_bug(row, facts, place) for row in rows])
     log_held_deliveries(facts.id, facts.category, place, len(rows) - late)
 

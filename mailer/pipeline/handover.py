@@ -12,7 +12,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from mailer.actions.bounce import BounceJudge
-from mailer.crash_points import CrashPoint, reach
+from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.pipeline.audience_reach import note_audience_reach
 from mailer.pipeline.deduplication import Key, single_use_keys, split_into_windows
 from mailer.pipeline.delivery_moves import hold_rows_for_bug, split_refused_steps
@@ -30,7 +30,7 @@ from mailer.ports.mailings import MailingFacts, MailingStore
 from mailer.ports.rates import AdmittedMessages, SendRequest
 from mailer.rendering.mailing import MailingRenderer, RendererCache, UnknownTemplate
 from mailer.rendering.template_library import TemplateError
-from mailer.runtime.error_kinds import Trouble, trouble_of
+from mailer.runtime.error_kinds import ErrorKind, error_kind
 from mailer.telemetry import HANDED_OVER, LEFT_TO_OTHERS, log
 
 WINDOW = 64
@@ -98,7 +98,7 @@ class HandOver:
         claim = await self._deliveries.claim_batches(batches, self._owner, facts.keys())
         if claim is None:
             return
-        reach(CrashPoint.AFTER_CLAIM)
+        crash_if_armed(CrashPoint.AFTER_CLAIM)
         lease = ClaimLease(partial(self._deliveries.renew_lease, claim.token), begun, claim.deadline, self._stop)
         hold = ClaimRun(claim, lease, is_late)
         async with self._recorder.releasing_on_error(hold):
@@ -140,7 +140,7 @@ class HandOver:
                     LEFT_TO_OTHERS.labels(one.brand, one.template).set_to_current_time()
                     log.warning("left to workers that know it", reason=str(error))
                 except Exception as error:
-                    if trouble_of(error) is not Trouble.BUG:
+                    if error_kind(error) is not ErrorKind.BUG:
                         raise
                     await hold_rows_for_bug(self._deliveries, claim, claim.rows_of_mailing(one.id), one, error)
         await load_member_names(self._mailings, claim.rows, presses.values())
@@ -180,7 +180,7 @@ class HandOver:
                 begun = await self._commit_intents(hold, prepared)
             return prepared.left | await self._hand_over_window(hold, prepared, begun)
         except Exception as error:
-            if trouble_of(error) is not Trouble.BUG:
+            if error_kind(error) is not ErrorKind.BUG:
                 raise
             log.exception("a window met a bug", deliveries=len(rows), begun=begun is not None)
             return {} if begun else await self._process_rows_singly(hold, rows, error)
@@ -232,10 +232,10 @@ class HandOver:
                 return None
             if not prepared.steps:
                 return prepared
-            reach(CrashPoint.BEFORE_INTENT)
+            crash_if_armed(CrashPoint.BEFORE_INTENT)
             refused = await self._recorder.commit_window(hold, prepared.steps)
             if refused is not None and not refused:
-                reach(CrashPoint.AFTER_INTENT)
+                crash_if_armed(CrashPoint.AFTER_INTENT)
                 return prepared
             await self._recorder.record_outcomes(hold)  # it does not wait until everybody's standing is settled
             if refused is None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailer.accounts import AccountEvent
-from mailer.crash_points import CrashPoint, reach
+from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.event_digests import IdTaken
 from mailer.event_reader import EventReader
 from mailer.events import Audience, EventRefused, MessageEvent
@@ -97,7 +97,7 @@ class Intake:
                 await self._refuse_message(lane, received, NOBODY, DeadKind.NOT_ALLOWED)
                 continue
             try:
-                event = await self._reader.any(received.message.body)
+                event = await self._reader.read_any_event(received.message.body)
                 wish = required_right(self._policies, event)  # None: it is refused for another reason
                 if wish is not None and (refusal := await self._register.refusal_reason(publisher, wish)):
                     await self._refuse_message(lane, received, refusal, DeadKind.NOT_ALLOWED)
@@ -113,9 +113,9 @@ class Intake:
         with self._overtime.precedence.mark_running(urgent=lane in URGENT):
             accepted = await self._create_mailings(lane, good)
         accepted = await self._refuse_reused_ids(lane, accepted)
-        reach(CrashPoint.IN_EXPANSION)
+        crash_if_armed(CrashPoint.IN_EXPANSION)
         await self._start_hand_over(lane, [result for _, result in accepted])
-        reach(CrashPoint.BEFORE_ACK)
+        crash_if_armed(CrashPoint.BEFORE_ACK)
         known = sum(result.known for _, result in accepted)
         TAKEN_IN.labels(lane, "known").inc(known)
         TAKEN_IN.labels(lane, "accepted").inc(len(accepted) - known)

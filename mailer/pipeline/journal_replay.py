@@ -5,8 +5,8 @@ from uuid import UUID
 
 from mailer.pipeline.restore_marker import FileRestoreMarkers
 from mailer.ports.halts import HaltStore, StandingChange
-from mailer.runtime.error_kinds import Trouble, trouble_of
-from mailer.telemetry import describe, log
+from mailer.runtime.error_kinds import ErrorKind, error_kind
+from mailer.telemetry import describe_error, log
 
 AT_ONCE = 500
 """Changes that are looked up by one statement."""
@@ -59,9 +59,9 @@ class JournalReplay:
         try:
             return await self._again(change)
         except Exception as error:
-            if trouble_of(error) is not Trouble.BUG:
+            if error_kind(error) is not ErrorKind.BUG:
                 raise
-            log.error("making a change of a standing again met a bug", error=describe(error))
+            log.error("making a change of a standing again met a bug", error=describe_error(error))
             return False
 
 

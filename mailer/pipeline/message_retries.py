@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 from mailer.ports.broker import ReceivedMessage
 from mailer.ports.dead_letters import DeadKind
-from mailer.runtime.error_kinds import Trouble, place_of, trouble_of
+from mailer.runtime.error_kinds import ErrorKind, error_kind, error_place
 from mailer.telemetry import IN_HAND, log
 
 LONGEST_PAUSE = 5.0
@@ -53,7 +53,7 @@ class MessageRetries:
         error = await self._handle_through_outages(arrived)
         if error is None:
             return
-        log.warning("messages failed together; trying each by itself", queue=self._queue, error=place_of(error))
+        log.warning("messages failed together; trying each by itself", queue=self._queue, error=error_place(error))
         for received in arrived:
             first = error if len(arrived) == 1 else await self._handle_through_outages([received])
             if first is not None:
@@ -80,14 +80,14 @@ class MessageRetries:
                 try:
                     await self._handle(open_)
                 except Exception as error:
-                    if trouble_of(error) not in (Trouble.AWAY, Trouble.SET_UP):
+                    if error_kind(error) not in (ErrorKind.AWAY, ErrorKind.SET_UP):
                         return error
                     log.warning(
                         "could not handle messages; trying again",
                         queue=self._queue,
                         messages=len(open_),
                         seconds=seconds,
-                        error=place_of(error),
+                        error=error_place(error),
                     )
                     await sleep_unless_stopped(self._stop, seconds)
                     seconds = min(seconds * 2, LONGEST_PAUSE)
@@ -97,7 +97,7 @@ class MessageRetries:
 
     async def _retry_message(self, received: ReceivedMessage, error: Exception) -> None:
         """Tries a message a few times more, then gives it up."""
-        pauses = PASSING_PAUSES if trouble_of(error) is Trouble.PASSING else BUG_PAUSES
+        pauses = PASSING_PAUSES if error_kind(error) is ErrorKind.PASSING else BUG_PAUSES
         with _counted_in_hand(self._queue):
             for seconds in pauses:
                 await self._wait_before_retry(seconds)
@@ -123,7 +123,7 @@ class MessageRetries:
         """Gives a message up. Where even that fails, the broker counts how often it comes back."""
         log.error("a message is given up", queue=self._queue, tries=tries, exc_info=error)
         try:
-            await self._give_up(received, place_of(error), tries)
+            await self._give_up(received, error_place(error), tries)
         except Exception:
             log.exception("a message cannot be given up; it goes back to its queue", queue=self._queue)
             await sleep_unless_stopped(self._stop, 1.0)

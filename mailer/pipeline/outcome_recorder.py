@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from mailer.actions.bounce import BounceJudge, RefusalJudgement
-from mailer.crash_points import CrashPoint, reach
+from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.pipeline.deduplication import Key
 from mailer.pipeline.delivery_moves import log_late_outcomes, move_unchanged_deliveries
 from mailer.pipeline.lease_renewal import ClaimLease
@@ -20,7 +20,7 @@ from mailer.pipeline.transitions import DeliveryStep, SendStep, Transition, step
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.ports.deliveries import Claim, DeliveryMove, DeliveryRow, DeliveryState, DeliveryStore, LockWait
 from mailer.rendering.mailing import MailingRenderer
-from mailer.runtime.error_kinds import Trouble, place_of, trouble_of
+from mailer.runtime.error_kinds import ErrorKind, error_kind, error_place
 from mailer.telemetry import log
 
 RETRY_SECONDS = 1.0
@@ -96,7 +96,7 @@ class OutcomeRecorder:
                 # Whatever has failed: what has come of a window must not be forgotten.
                 await self.record_outcomes(hold)
         except Exception as error:
-            if trouble_of(error) is not Trouble.PASSING:
+            if error_kind(error) is not ErrorKind.PASSING:
                 await self.finish_claim(hold, None)
             raise
 
@@ -108,7 +108,7 @@ class OutcomeRecorder:
         """
         both = [*hold.pending, *(step.change for step in steps)]
         if hold.pending:
-            reach(CrashPoint.BEFORE_OUTCOME)
+            crash_if_armed(CrashPoint.BEFORE_OUTCOME)
         hold.unsure = steps
         refused: frozenset[Key] | None = None
         with suppress(LockWait):
@@ -121,7 +121,7 @@ class OutcomeRecorder:
         hold.unsure = ()
         if hold.pending and refused is not None and not refused:
             hold.pending = []
-            reach(CrashPoint.AFTER_OUTCOME)
+            crash_if_armed(CrashPoint.AFTER_OUTCOME)
             await self._suppress_addresses(hold)
         return refused
 
@@ -132,13 +132,13 @@ class OutcomeRecorder:
         changes, hold.pending = hold.pending, []
         if not changes:
             return
-        reach(CrashPoint.BEFORE_OUTCOME)
+        crash_if_armed(CrashPoint.BEFORE_OUTCOME)
         log_late_outcomes(
             await self._write_through_outage(
                 hold, lambda: move_unchanged_deliveries(self._deliveries, hold.claim.token, changes)
             )
         )
-        reach(CrashPoint.AFTER_OUTCOME)
+        crash_if_armed(CrashPoint.AFTER_OUTCOME)
         await self._suppress_addresses(hold)
 
     async def finish_claim(self, hold: ClaimRun, until: datetime | None) -> None:
@@ -187,7 +187,7 @@ class OutcomeRecorder:
             except Exception as error:
                 if time.monotonic() + RETRY_SECONDS >= hold.lease.deadline or unless(error):
                     raise
-                log.warning("what came of a window could not be recorded; trying again", error=place_of(error))
+                log.warning("what came of a window could not be recorded; trying again", error=error_place(error))
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _suppress_addresses(self, hold: ClaimRun) -> None:
@@ -198,4 +198,4 @@ class OutcomeRecorder:
 
 
 def _is_bug(error: Exception) -> bool:
-    return trouble_of(error) is Trouble.BUG
+    return error_kind(error) is ErrorKind.BUG

@@ -15,7 +15,7 @@ from uuid import UUID
 from mailer.pipeline.commit_traces import SECONDS_KEPT, CommitTraces
 from mailer.pipeline.standing_journal import StandingJournal
 from mailer.ports.halts import CommitTrace, RestoreMarker, RestoreMarkerUnreadable, StandingChange
-from mailer.runtime.private_files import private, private_folder
+from mailer.runtime.private_files import open_private, private_folder
 from mailer.telemetry import log
 
 PATIENCE = 5.0
@@ -73,7 +73,7 @@ class FileRestoreMarkers:
         # Not the process id: in containers that share a volume, each process may have the same.
         fresh = self._file.with_name(f"{self._file.name}.{self.id}")
         private_folder(self._file.parent)
-        with open(fresh, "w", encoding="utf-8", opener=private) as opened:
+        with open(fresh, "w", encoding="utf-8", opener=open_private) as opened:
             opened.write(body)
         fresh.replace(self._file)
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from mailer.pipeline.commit_traces import SECONDS_KEPT
 from mailer.ports.halts import Head, StandingChange
-from mailer.runtime.private_files import private, private_folder
+from mailer.runtime.private_files import open_private, private_folder
 from mailer.telemetry import log
 
 _SUFFIX = ".changes"
@@ -63,7 +63,7 @@ class StandingJournal:
         private_folder(self._folder)
         file = self._folder / f"{datetime.now(UTC):%Y-%m-%d}-{self._id}{_SUFFIX}"
         new = not file.exists()
-        descriptor = private(str(file), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
+        descriptor = open_private(str(file), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
         with open(descriptor, "w", encoding="utf-8") as opened:
             if _is_last_line_cut(descriptor):
                 opened.write("\n")  # what a full disk has cut off does not run into the next line

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from mailer.crash_points import CrashPoint, reach
+from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.pipeline.delivery_moves import move_unchanged_deliveries, unclaimed_move
 from mailer.pipeline.intake import BATCHES, publish_batches
 from mailer.pipeline.queue_depths import read_queue_depths
@@ -22,7 +22,7 @@ from mailer.ports.dead_letters import DAYS_KEPT
 from mailer.ports.deliveries import IN_DOUBT, DeliveryMove, DeliveryState, DeliveryStore
 from mailer.ports.ledger_entry import LedgerEntry
 from mailer.ports.timekeeping import DueBatch, EndingMailing, OpenDelivery, OrphanedDelivery, TimekeeperStore
-from mailer.runtime.error_kinds import Trouble, trouble_of
+from mailer.runtime.error_kinds import ErrorKind, error_kind
 from mailer.telemetry import DOUBTED, LAST_TICK, log
 
 AT_ONCE = 1000
@@ -104,7 +104,7 @@ class Timekeeper:
                 await step()
             except Exception as error:
                 log.exception("a step of the timekeeper failed; trying again", step=_step_name(step))
-                if isinstance(error, DatabaseAway) and trouble_of(error) is Trouble.AWAY:
+                if isinstance(error, DatabaseAway) and error_kind(error) is ErrorKind.AWAY:
                     return False  # none of the others would get through
             else:
                 done += 1
@@ -117,7 +117,7 @@ class Timekeeper:
         while cut == AT_ONCE:
             cut = await self._upkeep.batch_due_deliveries(AT_ONCE)
             if cut:
-                reach(CrashPoint.IN_TIMEKEEPER)
+                crash_if_armed(CrashPoint.IN_TIMEKEEPER)
 
     async def _publish_batches(self) -> None:
         """What was never published, and what got lost; one timekeeper at a time, so that nothing is published twice."""
@@ -206,7 +206,7 @@ async def _run_steps(work: Iterable[Awaitable[object]]) -> None:
         try:
             await one
         except Exception as error:
-            if trouble_of(error) is Trouble.AWAY:
+            if error_kind(error) is ErrorKind.AWAY:
                 raise
             first = first or error
     if first is not None:

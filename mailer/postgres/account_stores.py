@@ -43,7 +43,7 @@ def open_account_stores(
                 event.brand,
                 event.id,
                 hasher.erased_event_id(event.brand, event.id) or event.id,
-                hasher.contents.of(event),
+                hasher.contents.digest_of(event),
             )
             if event
             else named

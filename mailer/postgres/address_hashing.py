@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from mailer.event_digests import Contents
-from mailer.keyed_hash import Mac
+from mailer.event_digests import EventDigests
+from mailer.keyed_hash import KeyedHash
 from mailer.rendering.mailboxes import canonical_mailbox, legacy_mailbox, owner_mailboxes, similar_mailboxes
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
@@ -41,8 +41,8 @@ class AddressHasher:
     def __init__(self, key: str, partners: Mapping[str, Sequence[str]] = MappingProxyType({})) -> None:
         self.partners = partners
         self._key = key.encode()
-        self._mac = Mac(self._key)
-        self.contents = Contents(key)
+        self._mac = KeyedHash(self._key)
+        self.contents = EventDigests(key)
         self.key_id = hashlib.sha256(b"address-key-id" + self._key).hexdigest()[:8]
 
     def hash_address(self, address: str) -> bytes:

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import asyncpg
 
-from mailer.crash_points import CrashPoint, reach
+from mailer.crash_points import CrashPoint, crash_if_armed
 from mailer.database.statements import Connection, Pool, statements, text_array
-from mailer.event_digests import differing
+from mailer.event_digests import differing_fields
 from mailer.events import Attachment, Audience, MessageEvent, People, Person, Refs
 from mailer.ledger.writers import LedgerWriters, append_entries
 from mailer.policy import identity
@@ -79,14 +79,14 @@ class PostgresMailings:
             raise ValueError(str(error)) from error
 
     async def _accept_mailings(self, mailings: Sequence[NewMailing]) -> list[AcceptedMailing]:
-        contents = [self._hasher.contents.of(mailing.event) for mailing in mailings]
+        contents = [self._hasher.contents.digest_of(mailing.event) for mailing in mailings]
         async with self._writers.lease_writer() as writer, self._pool.acquire() as connection:
             async with connection.transaction():
                 first, differs = await _insert_or_find_mailings(connection, mailings, self._hasher, contents)
                 fresh = [mailing for mailing in mailings if first[mailing.id] == mailing.id]
                 facts, batches = await self._create_deliveries(connection, fresh) if fresh else ({}, [])
                 linked = await append_entries(connection, writer, [_accepted_mailing(mailing) for mailing in fresh])
-                reach(CrashPoint.IN_INTAKE)
+                crash_if_armed(CrashPoint.IN_INTAKE)
             writer.advance_head(linked)
         self._kept.update(mailing.template_version for mailing in fresh)
         due: defaultdict[UUID, list[int]] = defaultdict(list)
@@ -218,7 +218,7 @@ class PostgresMailings:
         first = await self._pool.fetchval(
             _SQL["content"], event.brand, event.id, self._hasher.erased_event_id(event.brand, event.id)
         )
-        return differing(first, self._hasher.contents.of(event))
+        return differing_fields(first, self._hasher.contents.digest_of(event))
 
     async def mailing_status(self, mailing_id: UUID) -> MailingStatus | None:
         """A mailing by its own id."""
@@ -300,7 +300,7 @@ async def _insert_or_find_mailings(
         return dict(zip(ids, ids, strict=True)), {}
     rows = await connection.fetch(_SQL["first"], brands, events, ids, hidden)
     first, kept = ({row["asked"]: row[column] for row in rows} for column in ("first", "content"))
-    return first, {id_: differing(kept[id_], content) for id_, content in zip(ids, contents, strict=True)}
+    return first, {id_: differing_fields(kept[id_], content) for id_, content in zip(ids, contents, strict=True)}
 
 
 async def _store_attachments(connection: Connection, mailings: Sequence[NewMailing]) -> set[UUID]:

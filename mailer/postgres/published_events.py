@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mailer.accounts import AccountEvent
 from mailer.database.statements import Pool, statements
-from mailer.event_digests import differing
+from mailer.event_digests import differing_fields
 from mailer.events import Audience, MessageEvent
 from mailer.postgres.address_hashing import AddressHasher
 
@@ -64,4 +64,7 @@ class PublishedEvents:
         keys = zip(*named, strict=True)
         rows = await self._pool.fetch(_SQL["contents"], *keys)
         pairs = zip(rows, events, strict=True)
-        return [(row["taken"], differing(row["content"], self._hasher.contents.of(event))) for row, event in pairs]
+        return [
+            (row["taken"], differing_fields(row["content"], self._hasher.contents.digest_of(event)))
+            for row, event in pairs
+        ]

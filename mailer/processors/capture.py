@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, cast
 from weakref import WeakSet
 
-from mailer.runtime.private_files import private, private_folder
+from mailer.runtime.private_files import open_private, private_folder
 
 if TYPE_CHECKING:
     from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -275,6 +275,6 @@ def _sort_key(captured: CapturedMessage) -> tuple[datetime, str]:
 def _write_atomically(file: Path, content: bytes) -> None:
     """A file that is there as a whole or not at all."""
     aside = file.with_name(f".{file.name}.part")
-    with open(aside, "wb", opener=private) as opened:
+    with open(aside, "wb", opener=open_private) as opened:
         opened.write(content)
     aside.replace(file)

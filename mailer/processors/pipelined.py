@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, cast
 
-from mailer.crash_points import ARMED, CrashPoint, reach
+from mailer.crash_points import ARMED, CrashPoint, crash_if_armed
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import CLOSING, SmtpStage
 from mailer.policy.smtp_replies import classify_reply, clean_reply, is_about_mailbox
@@ -228,7 +228,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
 
     def _finish_content(self, letter: SmtpEnvelope, rest: bytes) -> None:
         """All of the content but this rest has left."""
-        reach(CrashPoint.IN_MESSAGE)
+        crash_if_armed(CrashPoint.IN_MESSAGE)
         if self._may_send_content(letter):
             self._write_final_dot(rest)
 
@@ -250,7 +250,7 @@ class PipelinedConnection(SmtpConnection, asyncio.Protocol):
         self._end_connection(_protocol_error(code, text))
 
     def _after_dot(self, code: int, text: bytes) -> None:
-        reach(CrashPoint.AFTER_FINAL_DOT)
+        crash_if_armed(CrashPoint.AFTER_FINAL_DOT)
         if code // 100 != 2 and not is_refusal_code(code):
             self._end_connection(_protocol_error(code, text))
             return

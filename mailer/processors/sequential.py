@@ -6,7 +6,7 @@ from typing import Final, cast
 
 import aiosmtplib
 
-from mailer.crash_points import ARMED, CrashPoint, reach
+from mailer.crash_points import ARMED, CrashPoint, crash_if_armed
 from mailer.policy.outcome import Outcome, OutcomeKind
 from mailer.policy.session_refusals import CLOSING, SmtpStage
 from mailer.policy.smtp_replies import classify_reply
@@ -126,7 +126,7 @@ class SequentialConnection(SmtpConnection):
             return late
         async with asyncio.timeout(self._seconds_until_late(self._times.block, share)):
             await self._writer.drain()
-        reach(CrashPoint.IN_MESSAGE)
+        crash_if_armed(CrashPoint.IN_MESSAGE)
         return self._write_in_time(share, letter.content[first:] + b".\r\n")
 
     def _write_in_time(self, share: WindowQueue, part: bytes) -> Outcome | None:
@@ -146,7 +146,7 @@ class SequentialConnection(SmtpConnection):
             if self._client.protocol is None:
                 raise aiosmtplib.SMTPServerDisconnected(_GONE)
             reply = await self._client.protocol.read_response(timeout=self._times.dot)
-            reach(CrashPoint.AFTER_FINAL_DOT)
+            crash_if_armed(CrashPoint.AFTER_FINAL_DOT)
             if reply.code // 100 != 2 and not is_refusal_code(reply.code):
                 raise _protocol_error(reply)
         except FAILURES as error:

@@ -1,6 +1,6 @@
 """Languages of readers and of texts, and which stands in for which, by the Unicode locale data (UTS #35).
 
-Codes are in the one form of `mailer.input_types.locale`, such as zh-Hant-TW.
+Codes are in the one form of `mailer.input_types.parse_locale`, such as zh-Hant-TW.
 """
 
 from collections.abc import Iterator

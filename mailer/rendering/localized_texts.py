@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mailer.input_types import locale
+from mailer.input_types import parse_locale
 from mailer.rendering.languages import best_locale, has_same_script, is_locale
 from mailer.rendering.template import RenderError, Template
 
@@ -18,7 +18,7 @@ def localized_texts(context: Mapping[str, Any], template: Template) -> dict[str,
     is none: `id` and `no` are languages, too. Nor is one that the template does not use. Null is no text.
     """
     return {
-        name: {locale(code): text for code, text in value.items() if text is not None}
+        name: {parse_locale(code): text for code, text in value.items() if text is not None}
         for name, value in context.items()
         if isinstance(value, dict) and name in template.uses and name not in template.opened and _is_by_language(value)
     }
@@ -26,7 +26,7 @@ def localized_texts(context: Mapping[str, Any], template: Template) -> dict[str,
 
 def _is_by_language(value: Mapping[str, Any]) -> bool:
     try:
-        return bool(value) and all(is_locale(locale(code)) for code in value)
+        return bool(value) and all(is_locale(parse_locale(code)) for code in value)
     except ValueError:
         return False
 

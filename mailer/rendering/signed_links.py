@@ -21,7 +21,7 @@ from uuid import UUID
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from mailer.keyed_hash import Mac
+from mailer.keyed_hash import KeyedHash
 from mailer.rendering.base32 import encode_base32
 
 MAX_TOKEN = 4000
@@ -392,8 +392,8 @@ def _encode_unpadded(data: bytes) -> bytes:
     return binascii.b2a_base64(data, newline=False).translate(_FOR_URLS).rstrip(b"=")
 
 
-def _derive(key: str, purpose: str) -> Mac:
-    return Mac(hmac.digest(key.encode(), f"mailer.{purpose}".encode(), "sha256"))
+def _derive(key: str, purpose: str) -> KeyedHash:
+    return KeyedHash(hmac.digest(key.encode(), f"mailer.{purpose}".encode(), "sha256"))
 
 
 def _pack_ids(mailing_id: UUID, recipient_id: int) -> bytes:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from mailer.input_types import address
+from mailer.input_types import parse_address
 from mailer.policy.text_folding import UNSEEN
 from mailer.rendering.headers import a_labels
 from mailer.rendering.member_names import is_member_ref
@@ -191,7 +191,7 @@ def _is_url(value: Any) -> bool:
 
 def _is_mailbox(value: Any) -> bool:
     """Tells whether a value is one mailbox, also behind `mailto:`, where a % would stand for another character."""
-    return isinstance(value, str) and _MAILBOX.fullmatch(value) is not None and _can_parse(address, value)
+    return isinstance(value, str) and _MAILBOX.fullmatch(value) is not None and _can_parse(parse_address, value)
 
 
 def _pattern_type(pattern: re.Pattern[str]) -> Callable[[Any], bool]:

@@ -16,7 +16,7 @@ SET_UP = frozenset({"28000", "28P01", "3D000", "42501", "42703", "42883", "42P01
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-class Trouble(StrEnum):
+class ErrorKind(StrEnum):
     """Tells what to do about an error: wait for the service, or for a person; try a few times; or report a bug."""
 
     AWAY = "away"
@@ -25,17 +25,17 @@ class Trouble(StrEnum):
     BUG = "bug"
 
 
-def trouble_of(error: BaseException) -> Trouble:
+def error_kind(error: BaseException) -> ErrorKind:
     """The kind of an error."""
     state = getattr(error.__cause__ if isinstance(error, DatabaseAway) else error, "sqlstate", None)
     if state in PASSING or isinstance(error, StatementTooSlow):
-        return Trouble.PASSING
+        return ErrorKind.PASSING
     if state in SET_UP:
-        return Trouble.SET_UP
-    return Trouble.AWAY if isinstance(error, AWAY) else Trouble.BUG
+        return ErrorKind.SET_UP
+    return ErrorKind.AWAY if isinstance(error, AWAY) else ErrorKind.BUG
 
 
-def place_of(error: BaseException) -> str:
+def error_place(error: BaseException) -> str:
     """The type of an error and where in mailer it was raised, without its message, which may hold personal details.
 
     For example `KeyError at mailer/rendering/mailing.py:120 in print`.

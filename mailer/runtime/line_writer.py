@@ -32,9 +32,9 @@ class LineWriter:
         # Unlike a queue with a limit, it can be used by a finalizer that runs while the same thread is using it.
         self._queue: SimpleQueue[bytes | threading.Event | None] = SimpleQueue()
         self._torn = False
-        threading.Thread(target=self._run, name="output", daemon=True).start()
+        threading.Thread(target=self._write_pieces, name="output", daemon=True).start()
 
-    def put(self, piece: bytes) -> None:
+    def put_piece(self, piece: bytes) -> None:
         """Takes something to write, or drops it. Never waits, never raises."""
         if self._queue.qsize() >= MOST:
             self._dropped(1)
@@ -51,15 +51,15 @@ class LineWriter:
         """Lets the thread end once it has written what there is."""
         self._queue.put(None)
 
-    def _run(self) -> None:
+    def _write_pieces(self) -> None:
         while (item := self._queue.get()) is not None:
             if isinstance(item, threading.Event):
                 item.set()
             else:
-                self._write(item)
+                self._write_piece(item)
         os.close(self._fd)
 
-    def _write(self, piece: bytes) -> None:
+    def _write_piece(self, piece: bytes) -> None:
         # What a full disk has cut off does not run into the next line.
         rest = memoryview(b"\n" + piece if self._torn else piece)
         try:
@@ -100,7 +100,7 @@ class Stream(io.TextIOBase):
     def write(self, text: str, /) -> int:
         """Hands the text to the writer."""
         if text:
-            self._writer.put(text.encode("utf-8", "backslashreplace"))
+            self._writer.put_piece(text.encode("utf-8", "backslashreplace"))
         return len(text)
 
     def writable(self) -> bool:

@@ -26,7 +26,7 @@ _MAX_HEAD = 8 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """The answer: a status, header fields (their names in lower case) and a body."""
 
     status: int
@@ -50,7 +50,7 @@ class OperatorPort:
         OSError: when it is entered, and the port is taken, or the host is not ours.
     """
 
-    def __init__(self, host: str, port: int, paths: Mapping[str, Callable[[], Answer]]) -> None:
+    def __init__(self, host: str, port: int, paths: Mapping[str, Callable[[], HttpAnswer]]) -> None:
         self._host = host
         self.port = port
         """The port on which it listens; known once it is entered."""
@@ -60,11 +60,11 @@ class OperatorPort:
         self._clients: dict[asyncio.Task[None], None] = {}
 
     def __enter__(self) -> Self:
-        listening = _listen(self._host, self.port)
+        listening = _open_socket(self._host, self.port)
         self.port = listening.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, args=(listening,), name="operators", daemon=True)
+        self._thread = threading.Thread(target=self._run_server, args=(listening,), name="operators", daemon=True)
         self._thread.start()
         return self
 
@@ -75,12 +75,12 @@ class OperatorPort:
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(SECONDS)
 
-    def _run(self, listening: socket.socket) -> None:
+    def _run_server(self, listening: socket.socket) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve(listening))
+            runner.run(self._serve_connections(listening))
 
-    async def _serve(self, listening: socket.socket) -> None:
-        server = await asyncio.start_server(self._take, sock=listening, limit=_MAX_HEAD)
+    async def _serve_connections(self, listening: socket.socket) -> None:
+        server = await asyncio.start_server(self._take_connection, sock=listening, limit=_MAX_HEAD)
         await self._stop.wait()
         server.close()
         clients = list(self._clients)
@@ -88,7 +88,7 @@ class OperatorPort:
             client.cancel()
         await asyncio.gather(*clients, return_exceptions=True)
 
-    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _take_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is None:
             return
@@ -99,17 +99,21 @@ class OperatorPort:
         self._clients[task] = None
         try:
             async with asyncio.timeout(SECONDS):
-                await self._talk(reader, writer)
+                await self._answer_request(reader, writer)
         except (OSError, EOFError, asyncio.LimitOverrunError, asyncio.CancelledError):
             writer.transport.abort()
         finally:
             self._clients.pop(task, None)
 
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer_request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Reads a request and writes the answer."""
         line, _, _ = (await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")
         words = line.decode("latin-1").split(" ")
-        answer = _text(400, "this is no HTTP request") if len(words) != 3 else await self._answer(words[0], words[1])
+        answer = (
+            _text_answer(400, "this is no HTTP request")
+            if len(words) != 3
+            else await self._answer_for(words[0], words[1])
+        )
         headers = {
             "x-content-type-options": "nosniff",
             "cache-control": "no-store",
@@ -123,22 +127,22 @@ class OperatorPort:
         writer.close()
         await writer.wait_closed()
 
-    async def _answer(self, method: str, target: str) -> Answer:
+    async def _answer_for(self, method: str, target: str) -> HttpAnswer:
         if method not in ("GET", "HEAD"):
-            return _text(405, "GET and HEAD only")
+            return _text_answer(405, "GET and HEAD only")
         path, _, query = target.partition("?")
         try:
             if path in self._paths:
                 return self._paths[path]()
             if self.other is not None:
-                return await _call(self.other, path, query)
+                return await _call_asgi(self.other, path, query)
         except Exception:
             log.exception("the operators' port could not answer")
-            return _text(500, "it failed; the log says where")
-        return _text(404, f"there are {', '.join(self._paths)}")
+            return _text_answer(500, "it failed; the log says where")
+        return _text_answer(404, f"there are {', '.join(self._paths)}")
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _open_socket(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=CLIENTS)
@@ -149,11 +153,11 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from None
 
 
-def _text(status: int, text: str) -> Answer:
-    return Answer(status, [("content-type", "text/plain; charset=utf-8")], f"{text}\n".encode())
+def _text_answer(status: int, text: str) -> HttpAnswer:
+    return HttpAnswer(status, [("content-type", "text/plain; charset=utf-8")], f"{text}\n".encode())
 
 
-async def _call(application: Application, path: str, query: str) -> Answer:
+async def _call_asgi(application: Application, path: str, query: str) -> HttpAnswer:
     """An ASGI application's answer to a GET without a body."""
     scope = {
         "type": "http",
@@ -177,4 +181,4 @@ async def _call(application: Application, path: str, query: str) -> Answer:
 
     await application(scope, receive, send)
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in sent[0]["headers"]]
-    return Answer(sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]))
+    return HttpAnswer(sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:]))

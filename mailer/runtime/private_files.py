@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 
-def private(path: str, flags: int) -> int:
+def open_private(path: str, flags: int) -> int:
     """Opens a file, for `open(…, opener=private)`. It is its owner's alone, also if others could read it before.
 
     Raises:

@@ -5,8 +5,8 @@ from enum import StrEnum
 
 from mailer.policy.policy_file import Policy
 from mailer.policy.standing import Standing
-from mailer.trial.sample_mailings import Mail
-from mailer.trial.sample_people import CONTESTS, HOME, OTHERS, Person
+from mailer.trial.sample_mailings import SampleMailing
+from mailer.trial.sample_people import CONTESTS, HOME, OTHERS, SamplePerson
 
 LEGAL = frozenset({"breach", "rights", "policy_change", "business_transition"})
 """Legal and security mail, as DESIGN names it."""
@@ -22,7 +22,7 @@ PROMOTING = frozenset({"promotional", "partner"})
 """Offers, which need a known basis even where they were asked for."""
 
 
-class Expect(StrEnum):
+class ExpectedFate(StrEnum):
     """The fate that a promise demands for a mail."""
 
     GOES = "must get"
@@ -32,7 +32,7 @@ class Expect(StrEnum):
 
 
 @dataclass(slots=True)
-class Case:
+class MailCase:
     """One person, one mailing and the brand's policy.
 
     Attributes:
@@ -40,25 +40,29 @@ class Case:
         has_asked: there is a consent to this mail.
     """
 
-    person: Person
+    person: SamplePerson
     standing: Standing
-    mail: Mail
+    mail: SampleMailing
     policy: Policy
     category: str
     is_optional: bool
     has_asked: bool
 
 
-def case_of(person: Person, mail: Mail, policy: Policy) -> Case:
+def make_case(person: SamplePerson, mail: SampleMailing, policy: Policy) -> MailCase:
     """Works out what a mail is to a person."""
     standing, category = person.standing, mail.category.name
-    if category == ANNOUNCING and not pays(standing, mail) and "paid" in said_by(policy, standing, "service_scope"):
+    if (
+        category == ANNOUNCING
+        and not pays_for_mail(standing, mail)
+        and "paid" in switch_values(policy, standing, "service_scope")
+    ):
         category = ANNOUNCED_FREELY
     is_optional = category not in LEGAL | OF_THE_ACCOUNT | {ANNOUNCING}
-    return Case(person, standing, mail, policy, category, is_optional, _has_asked(standing, mail, category))
+    return MailCase(person, standing, mail, policy, category, is_optional, _has_asked(standing, mail, category))
 
 
-def pays(standing: Standing, mail: Mail) -> bool:
+def pays_for_mail(standing: Standing, mail: SampleMailing) -> bool:
     """Tells that a person pays for what a mailing is about."""
     product, has = mail.mailing.product, standing.products
     return bool(has) and (product is None or product in has or ("*" in has and f"-{product}" not in has))
@@ -81,28 +85,28 @@ def binding(policy: Policy, standing: Standing) -> tuple[Policy, ...]:
     return policy, *(named if is_known else policy.all_versions)
 
 
-def said_by(policy: Policy, standing: Standing, switch: str) -> frozenset[str]:
+def switch_values(policy: Policy, standing: Standing, switch: str) -> frozenset[str]:
     """The values of a switch in each version that binds the brand to a person; the strictest counts."""
     return frozenset(getattr(one.switches, switch) for one in binding(policy, standing))
 
 
-def is_asked_first(case: Case) -> bool:
+def is_asked_first(case: MailCase) -> bool:
     """Tells that marketing to this person needs an opt-in, by a policy or by the law where they live."""
-    return case.standing.country != HOME or "opt_in" in said_by(case.policy, case.standing, "promo_basis")
+    return case.standing.country != HOME or "opt_in" in switch_values(case.policy, case.standing, "promo_basis")
 
 
-def is_in_order(case: Case) -> bool:
+def is_in_order(case: MailCase) -> bool:
     """Tells that the mailing itself may go: purpose, time, partner and inviter are as they should be."""
     return case.mail.usual
 
 
-def is_reachable(case: Case) -> bool:
+def is_reachable(case: MailCase) -> bool:
     """Tells that there is a person of age behind an address that works."""
     one = case.standing
     return one.address is not None and not (one.erased or one.under_13 or one.address_dead)
 
 
-def is_bound(case: Case, kind: str | None = None) -> bool:
+def is_bound(case: MailCase, kind: str | None = None) -> bool:
     """Tells that nothing about the account or the channel is in the way of the mail, as mail of a category."""
     if (kind or case.category) in LEGAL | OF_THE_ACCOUNT:
         return not (case.mail.mailing.answers and is_elsewhere(case))
@@ -110,19 +114,19 @@ def is_bound(case: Case, kind: str | None = None) -> bool:
     return not (one.deactivated or one.restricted or is_elsewhere(case))
 
 
-def is_elsewhere(case: Case) -> bool:
+def is_elsewhere(case: MailCase) -> bool:
     """Tells that the person wants another channel, and that the policy offers it."""
     return case.standing.channel in case.policy.channels
 
 
-def is_well_known(case: Case) -> bool:
+def is_well_known(case: MailCase) -> bool:
     """Tells that the address was collected by signing up, under a version of the brand, in a country that is known."""
     one = case.standing
     known = {version.version for version in case.policy.all_versions}
     return one.source == "sign-up" and one.collected_under in known and one.country is not None and not one.dead_in
 
 
-def came_by(case: Case, *kinds: str) -> bool:
+def is_of_source(case: MailCase, *kinds: str) -> bool:
     """Tells that the address came, at some time, from a source of some kinds; one that nobody lists is of each."""
     said = (case.standing.source or "").casefold().splitlines()
     listed = {name.casefold(): kind for name, kind in case.policy.sources.items()}
@@ -138,7 +142,7 @@ _KINDS = {
 """The kinds of the sources that the trial makes up, by the promises' words."""
 
 
-def has_left(case: Case) -> bool:
+def has_opted_out(case: MailCase) -> bool:
     """Tells that an opt-out is about this mail: all optional mail, its category, its topic, its partner, or sharing."""
     mailing = case.mail.mailing
     scopes = {"*", case.category, f"{case.category}/{mailing.topic}", f"partner/{mailing.partner}"}
@@ -147,7 +151,7 @@ def has_left(case: Case) -> bool:
     return not scopes.isdisjoint(case.standing.opted_out)
 
 
-def _has_asked(standing: Standing, mail: Mail, category: str) -> bool:
+def _has_asked(standing: Standing, mail: SampleMailing, category: str) -> bool:
     mailing = mail.mailing
     asked = {category, f"{category}/{mailing.topic}"}
     if category == "partner":

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from typing import NamedTuple
 
 from mailer.rendering.signed_links import ClickToken, OpenToken
-from mailer.trial.case_facts import Case
+from mailer.trial.case_facts import MailCase
 
 _VOID = frozenset({"br", "col", "hr", "img", "input", "link", "meta", "wbr"})
 _UNSEEN = frozenset({"head", "script", "style", "template", "title"})
@@ -23,7 +23,7 @@ _COLOUR = re.compile(r"(?<![-\w])(color|background(?:-color)?):([^;]+)")
 
 
 @dataclass(slots=True)
-class Seen:
+class VisiblePage:
     """The visible part of a page.
 
     Attributes:
@@ -37,7 +37,7 @@ class Seen:
     fields: list[str] = field(default_factory=list)
 
 
-class _Open(NamedTuple):
+class _OpenElement(NamedTuple):
     """An element that is not closed yet."""
 
     tag: str
@@ -46,13 +46,13 @@ class _Open(NamedTuple):
     colours: tuple[str, str]
 
 
-class _Reader(HTMLParser):
+class _PageReader(HTMLParser):
     """Reads a page as it is shown: without comments, and without what is hidden or has the colour behind it."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.seen = Seen()
-        self._open = [_Open("", False, None, ("black", "white"))]
+        self.seen = VisiblePage()
+        self._open = [_OpenElement("", False, None, ("black", "white"))]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Opens an element, or notes one that has no content."""
@@ -68,7 +68,7 @@ class _Reader(HTMLParser):
         colours = _colours(style, above.colours)
         is_hidden = above.is_hidden or tag in _UNSEEN or "hidden" in told or bool(_HIDING.search(style))
         link = told.get("href", "") if tag == "a" else above.link
-        self._open.append(_Open(tag, is_hidden, link, colours))
+        self._open.append(_OpenElement(tag, is_hidden, link, colours))
 
     def handle_endtag(self, tag: str) -> None:
         """Closes an element, with all that it holds."""
@@ -94,9 +94,9 @@ def _colours(style: str, above: tuple[str, str]) -> tuple[str, str]:
     return ink, paper
 
 
-def see(html: str) -> Seen:
+def read_page(html: str) -> VisiblePage:
     """Reads a page."""
-    reader = _Reader()
+    reader = _PageReader()
     reader.feed(html)
     reader.close()
     reader.seen.text = " ".join(reader.seen.text.split())
@@ -104,7 +104,7 @@ def see(html: str) -> Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class ParsedMessage:
     """A printed message.
 
     Attributes:
@@ -115,12 +115,12 @@ class Letter:
         counted: what its pixel and its tracked links tell when they are fetched.
     """
 
-    case: Case
+    case: MailCase
     recipient: str
     headers: Mapping[str, str]
     text: str
     html: str
-    seen: Seen
+    seen: VisiblePage
     profile: tuple[str, ...]
     without_footer: str
     counted: tuple[OpenToken | ClickToken, ...]
@@ -131,19 +131,19 @@ class Letter:
         return " ".join(self.text.split())
 
     @property
-    def urls(self) -> frozenset[str]:
+    def all_urls(self) -> frozenset[str]:
         """Every address of the web in both parts, seen or not."""
         return frozenset((*_URL.findall(self.text), *_URL.findall(self.html)))
 
 
-def opened(content: bytes) -> tuple[dict[str, str], str, str]:
+def parse_message(content: bytes) -> tuple[dict[str, str], str, str]:
     """The headers and both parts of a message."""
     message = BytesParser(policy=compat32).parsebytes(content)
     headers = {name.lower(): str(make_header(decode_header(value))) for name, value in message.items()}
-    parts = {part.get_content_type(): _text(part) for part in message.walk() if not part.is_multipart()}
+    parts = {part.get_content_type(): _part_text(part) for part in message.walk() if not part.is_multipart()}
     return headers, parts.get("text/plain", ""), parts.get("text/html", "")
 
 
-def _text(part: Message) -> str:
+def _part_text(part: Message) -> str:
     content = part.get_payload(decode=True)
     return content.decode("utf-8", "replace").replace("\r\n", "\n") if isinstance(content, bytes) else ""

@@ -15,13 +15,13 @@ from mailer.policy.processor_rules import ProcessorUse, processor_refusal
 from mailer.policy.third_parties import ProcessorTerms
 from mailer.rendering.event_checks import check_event
 from mailer.rendering.template_library import Template, TemplateLibrary
-from mailer.trial.sample_people import ADDRESS, bases, has_had_many, with_traits
+from mailer.trial.sample_people import ADDRESS, base_people, people_with_traits, with_many_mails
 
 Knock = Callable[[Policy, TemplateLibrary, datetime], Iterator[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class RefusalStatement:
     """A statement that a promise with a rule makes of something that must be refused.
 
     Attributes:
@@ -34,21 +34,21 @@ class Door:
     knock: Knock
 
 
-DOORS: list[Door] = []
+DOORS: list[RefusalStatement] = []
 """Every statement about what is refused."""
 
 
-def tries(*rules: str) -> Callable[[Knock], Knock]:
+def refusal_statement(*rules: str) -> Callable[[Knock], Knock]:
     """Notes a function as the statement of some rules."""
 
     def note(knock: Knock) -> Knock:
-        DOORS.append(Door(rules, (knock.__doc__ or "").splitlines()[0], knock))
+        DOORS.append(RefusalStatement(rules, (knock.__doc__ or "").splitlines()[0], knock))
         return knock
 
     return note
 
 
-@tries("processor-known")
+@refusal_statement("processor-known")
 def processors(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
     """Nothing is handed to a processor that the policy does not list, or in another country than it says."""
     if not policy.processors:
@@ -66,57 +66,61 @@ def processors(policy: Policy, templates: TemplateLibrary, now: datetime) -> Ite
             else f"mail goes to {terms.name} in another country than {terms.country}"
         )
         if terms.until is not None and terms.until < now.date():
-            yield "" if processor_refusal(policy, _usual(terms, now)) else f"mail goes to {terms.name}, which has ended"
+            yield (
+                ""
+                if processor_refusal(policy, _usual_mailing(terms, now))
+                else f"mail goes to {terms.name}, which has ended"
+            )
 
 
-@tries("no-retention")
+@refusal_statement("no-retention")
 def no_retention(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
     """Nothing is handed to a processor that has not stated that it retains nothing."""
     for terms in policy.processors:
         silent = tuple(one.model_copy(update={"no_retention": None}) for one in policy.processors)
         unstated = policy.model_copy(update={"processors": silent})
-        may_retain = processor_refusal(unstated, _usual(terms, now)) is None
+        may_retain = processor_refusal(unstated, _usual_mailing(terms, now)) is None
         yield f"mail goes to {terms.name} without its statement that it retains nothing" if may_retain else ""
 
 
-@tries("service-reason")
+@refusal_statement("service-reason")
 def reason(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
     """A service announcement that gives no reason is refused."""
-    for template in _templates(policy, templates):
+    for template in _templates_of(policy, templates):
         if template.category == "service":
-            said = _event(template, to={"refs": ["user-1"]})
+            said = _event_for(template, to={"refs": ["user-1"]})
             yield f"{template.name} is accepted without a reason" if _is_admitted(said, policy, templates) else ""
 
 
-@tries("service-rate")
-def rate(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+@refusal_statement("service-rate")
+def service_rate(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
     """A service announcement beyond the rate that the policy calls rare still goes, and raises an alarm."""
-    person = with_traits(bases(policy)[0], has_had_many(policy))
+    person = people_with_traits(base_people(policy)[0], with_many_mails(policy))
     if "service" in policy.terms:
         decision = decide(Mailing(CATEGORIES["service"], policy.purposes[0]), person.standing, policy, now)
         is_noticed = isinstance(decision, Send) and decision.alarm
         yield "" if is_noticed else "an account gets any number of service mails, and nobody is alarmed"
 
 
-@tries("primary-address")
-def told_at_home(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+@refusal_statement("primary-address")
+def primary_address(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
     """A change of the policy or the owner that brings addresses of its own is refused."""
-    for template in _templates(policy, templates):
+    for template in _templates_of(policy, templates):
         if template.category in ("policy_change", "business_transition"):
-            said = _event(template, to={"people": [{"ref": "user-1", "email": ADDRESS}]})
+            said = _event_for(template, to={"people": [{"ref": "user-1", "email": ADDRESS}]})
             yield f"{template.name} takes addresses from its event" if _is_admitted(said, policy, templates) else ""
 
 
-@tries("inviter")
-def uninvited(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+@refusal_statement("inviter")
+def invitation_without_inviter(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
     """An invitation that names no inviter is refused."""
-    for template in _templates(policy, templates):
+    for template in _templates_of(policy, templates):
         if template.category == "invitation":
-            said = _event(template, to={"people": [{"ref": "guest-1", "email": ADDRESS, "source": "invitation"}]})
+            said = _event_for(template, to={"people": [{"ref": "guest-1", "email": ADDRESS, "source": "invitation"}]})
             yield f"{template.name} is accepted without an inviter" if _is_admitted(said, policy, templates) else ""
 
 
-@tries("aggregates", "figures-of-many")
+@refusal_statement("aggregates", "figures-of-many")
 def small_cells(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
     """No figure is shown of fewer people than the policy's smallest group, and none can be computed."""
     least = policy.minimum_cell
@@ -128,8 +132,8 @@ def small_cells(policy: Policy, templates: TemplateLibrary, now: datetime) -> It
     yield "the opens of a running mailing are shown one by one" if running == least + 1 else ""
 
 
-@tries("no-subtraction")
-def differences(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
+@refusal_statement("no-subtraction")
+def small_differences(policy: Policy, templates: TemplateLibrary, now: datetime) -> Iterator[str]:
     """Two audiences that differ by fewer people than the smallest group are not both shown."""
     least = policy.minimum_cell
     for few in (1, least - 1):
@@ -137,15 +141,15 @@ def differences(policy: Policy, templates: TemplateLibrary, now: datetime) -> It
         yield "" if apart else f"the difference between two audiences tells of {few} people"
 
 
-def _usual(terms: ProcessorTerms, now: datetime) -> ProcessorUse:
+def _usual_mailing(terms: ProcessorTerms, now: datetime) -> ProcessorUse:
     return ProcessorUse(terms.name, terms.country, True, terms.purposes[0], now.date())
 
 
-def _templates(policy: Policy, templates: TemplateLibrary) -> Iterator[Template]:
+def _templates_of(policy: Policy, templates: TemplateLibrary) -> Iterator[Template]:
     return (template for template in templates if template.brand == policy.brand)
 
 
-def _event(template: Template, to: dict[str, Any]) -> dict[str, Any]:
+def _event_for(template: Template, to: dict[str, Any]) -> dict[str, Any]:
     return {
         "v": 1,
         "id": f"trial-{template.name}",

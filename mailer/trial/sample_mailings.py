@@ -17,7 +17,7 @@ NO_PURPOSE = "a-purpose-of-nobody"
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class SampleMailing:
     """A made-up mailing.
 
     Attributes:
@@ -38,7 +38,7 @@ class Mail:
         return self.mailing.category
 
 
-def mails_of(policy: Policy, templates: TemplateLibrary, now: datetime) -> tuple[Mail, ...]:
+def sample_mailings(policy: Policy, templates: TemplateLibrary, now: datetime) -> tuple[SampleMailing, ...]:
     """The mailings of a brand, in a fixed order.
 
     Args:
@@ -46,12 +46,12 @@ def mails_of(policy: Policy, templates: TemplateLibrary, now: datetime) -> tuple
         templates: holds the brand's.
         now: an aware datetime, by which partners are chosen.
     """
-    found: list[Mail] = []
+    found: list[SampleMailing] = []
     of_brand = [templates.get_template(policy.brand, name) for name in templates.template_names(policy.brand)]
     for name, category in policy.categories.items():
         made: list[Template | None] = [one for one in of_brand if one is not None and one.category == name]
         for template in made or [None]:
-            found += _variants(
+            found += _mailing_variants(
                 template.name if template is not None else f"{name} mail", category, template, policy, now
             )
     return tuple(
@@ -60,28 +60,32 @@ def mails_of(policy: Policy, templates: TemplateLibrary, now: datetime) -> tuple
     )
 
 
-def _variants(
+def _mailing_variants(
     name: str, category: Category, template: Template | None, policy: Policy, now: datetime
-) -> Iterator[Mail]:
+) -> Iterator[SampleMailing]:
     plain = Mailing(category, template.purpose if template is not None else policy.purposes[0])
     if category.invites:
         plain = replace(plain, inviter=INVITER)
-        yield Mail(f"{name} without an inviter", replace(plain, inviter=None), template, False)
-        yield Mail(f"{name} of an inviter who was stopped", replace(plain, inviter_paused=True), template, False)
+        yield SampleMailing(f"{name} without an inviter", replace(plain, inviter=None), template, False)
+        yield SampleMailing(
+            f"{name} of an inviter who was stopped", replace(plain, inviter_paused=True), template, False
+        )
     if category.partners:
         partner = next((one.id for one in policy.partners if one.holds_on(now.date())), None)
-        yield Mail(f"{name} of no partner", plain, template, False)
+        yield SampleMailing(f"{name} of no partner", plain, template, False)
         if partner is None:
             return
         plain = replace(plain, partner=partner)
-    yield Mail(name, plain, template)
+    yield SampleMailing(name, plain, template)
     if category.name == "service":
-        yield Mail(f"{name} about {PRODUCT}", replace(plain, product=PRODUCT), template)
+        yield SampleMailing(f"{name} about {PRODUCT}", replace(plain, product=PRODUCT), template)
     if category.name == "account":
-        yield Mail(f"{name} as an answer", replace(plain, answers=True), template)
+        yield SampleMailing(f"{name} as an answer", replace(plain, answers=True), template)
     if category.is_optional and not category.invites and not category.partners:
-        yield Mail(f"{name} about {TOPIC}", replace(plain, topic=TOPIC), template)
-    yield Mail(f"{name} for {STRANGER}", replace(plain, partner=STRANGER), template, False)
-    yield Mail(f"{name} for {NO_PURPOSE}", replace(plain, purpose=NO_PURPOSE), template, False)
-    yield Mail(f"{name} that has expired", replace(plain, expires_at=now - timedelta(hours=1)), template, False)
-    yield Mail(f"{name} for tomorrow", replace(plain, send_at=now + timedelta(days=1)), template, False)
+        yield SampleMailing(f"{name} about {TOPIC}", replace(plain, topic=TOPIC), template)
+    yield SampleMailing(f"{name} for {STRANGER}", replace(plain, partner=STRANGER), template, False)
+    yield SampleMailing(f"{name} for {NO_PURPOSE}", replace(plain, purpose=NO_PURPOSE), template, False)
+    yield SampleMailing(
+        f"{name} that has expired", replace(plain, expires_at=now - timedelta(hours=1)), template, False
+    )
+    yield SampleMailing(f"{name} for tomorrow", replace(plain, send_at=now + timedelta(days=1)), template, False)

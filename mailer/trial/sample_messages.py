@@ -15,10 +15,10 @@ from mailer.ports.mailings import MailingFacts
 from mailer.rendering.mailing import MailingRenderer
 from mailer.rendering.signed_links import ClickToken, OpenToken, SignedLinks
 from mailer.rendering.template_library import Template
-from mailer.trial.case_facts import case_of
-from mailer.trial.parsed_messages import Letter, Seen, opened, see
-from mailer.trial.sample_mailings import INVITER, Mail
-from mailer.trial.sample_people import TRACKED, Person, bases, traits_of, with_traits
+from mailer.trial.case_facts import make_case
+from mailer.trial.parsed_messages import ParsedMessage, VisiblePage, parse_message, read_page
+from mailer.trial.sample_mailings import INVITER, SampleMailing
+from mailer.trial.sample_people import TRACKED, SamplePerson, base_people, people_with_traits, traits_of
 
 _READERS = 1000
 """People of a made-up mailing, enough for it to be counted."""
@@ -28,7 +28,7 @@ _PLACES = ("DE", "FR", "KR")
 """Countries whose floors differ, so that what is counted or marked there differs."""
 
 
-def letters_of(mail: Mail, policy: Policy, now: datetime) -> Iterator[Letter]:
+def render_messages(mail: SampleMailing, policy: Policy, now: datetime) -> Iterator[ParsedMessage]:
     """The messages of the people who get a mailing.
 
     Args:
@@ -43,38 +43,40 @@ def letters_of(mail: Mail, policy: Policy, now: datetime) -> Iterator[Letter]:
     if mail.template is None or not mail.usual:
         return
     links = SignedLinks("https://mail.example", ["the key of a trial"])
-    press = _press(mail, mail.template, policy, links, now)
-    bare = _press(mail, mail.template, _without_footer(policy), links, now)
-    for person in readers_of(policy, mail.template):
+    press = _sample_renderer(mail, mail.template, policy, links, now)
+    bare = _sample_renderer(mail, mail.template, _without_footer(policy), links, now)
+    for person in distinct_readers(policy, mail.template):
         decision = decide(mail.mailing, person.standing, policy, now)
         if not isinstance(decision, Send):
             continue
-        printed = press.render(_row(mail, mail.template, person), decision.category, int(now.timestamp()))
-        headers, text, html = opened(printed.outgoing.content)
-        seen, profile = see(html), tuple(_words(mail.template.profile))
-        case = case_of(person, mail, policy)
+        printed = press.render(_sample_row(mail, mail.template, person), decision.category, int(now.timestamp()))
+        headers, text, html = parse_message(printed.outgoing.content)
+        seen, profile = read_page(html), tuple(_words_of_value(mail.template.profile))
+        case = make_case(person, mail, policy)
         without = text
         if decision.category.mandatory:
-            plain = bare.render(_row(mail, mail.template, person), decision.category, int(now.timestamp()))
-            without = opened(plain.outgoing.content)[1]
-        counted = tuple(_counted(links, seen))
-        yield Letter(case, printed.outgoing.recipient, headers, text, html, seen, profile, without, counted)
+            plain = bare.render(_sample_row(mail, mail.template, person), decision.category, int(now.timestamp()))
+            without = parse_message(plain.outgoing.content)[1]
+        counted = tuple(_counted_links(links, seen))
+        yield ParsedMessage(case, printed.outgoing.recipient, headers, text, html, seen, profile, without, counted)
 
 
-def readers_of(policy: Policy, template: Template) -> Iterator[Person]:
+def distinct_readers(policy: Policy, template: Template) -> Iterator[SamplePerson]:
     """People whose copies can look different: by language, name, place, version, product and what they refused."""
-    member = bases(policy)[1]
+    member = base_people(policy)[1]
     for locale in (None, *template.locales):
         for name in (member.name, None):
             yield replace(member, locale=locale, name=name)
-    yield with_traits(member, TRACKED)
+    yield people_with_traits(member, TRACKED)
     for trait in traits_of(policy):
         is_near = trait.changes.get("country") in (None, *_PLACES, *policy.jurisdictions)
         if trait.changes.keys() <= _LOOKS and is_near:
-            yield with_traits(member, trait)
+            yield people_with_traits(member, trait)
 
 
-def _press(mail: Mail, template: Template, policy: Policy, links: SignedLinks, now: datetime) -> MailingRenderer:
+def _sample_renderer(
+    mail: SampleMailing, template: Template, policy: Policy, links: SignedLinks, now: datetime
+) -> MailingRenderer:
     mailing = mail.mailing
     if mailing.id is None:
         raise AssertionError("each made-up mailing has an id")
@@ -102,7 +104,7 @@ def _press(mail: Mail, template: Template, policy: Policy, links: SignedLinks, n
     return MailingRenderer(facts, policy, template, links, {})
 
 
-def _row(mail: Mail, template: Template, person: Person) -> DeliveryRow:
+def _sample_row(mail: SampleMailing, template: Template, person: SamplePerson) -> DeliveryRow:
     if mail.mailing.id is None:
         raise AssertionError("each made-up mailing has an id")
     context = {"profile": dict(template.profile)} if template.profile else {}
@@ -118,21 +120,21 @@ def _without_footer(policy: Policy) -> Policy:
     return bare(policy).with_earlier_versions({one.version: bare(one) for one in policy.all_versions[1:]})
 
 
-def _words(value: Any) -> Iterator[str]:
+def _words_of_value(value: Any) -> Iterator[str]:
     match value:
         case str():
             yield value
         case Mapping():
             for one in value.values():
-                yield from _words(one)
+                yield from _words_of_value(one)
         case list() | tuple():
             for one in value:
-                yield from _words(one)
+                yield from _words_of_value(one)
         case _:
             pass
 
 
-def _counted(links: SignedLinks, seen: Seen) -> Iterator[OpenToken | ClickToken]:
+def _counted_links(links: SignedLinks, seen: VisiblePage) -> Iterator[OpenToken | ClickToken]:
     for url in (*seen.images, *seen.links):
         path = urlsplit(url).path
         found = links.read_open(path[3:]) if path.startswith("/o/") else None

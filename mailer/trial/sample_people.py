@@ -41,7 +41,7 @@ HOME = "US"
 """A country whose law lets promotions go until they are refused."""
 
 
-class Trait(NamedTuple):
+class PersonTrait(NamedTuple):
     """One thing that is known about a person.
 
     Attributes:
@@ -54,7 +54,7 @@ class Trait(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SamplePerson:
     """A made-up person.
 
     Attributes:
@@ -68,158 +68,160 @@ class Person:
     locale: str | None = None
 
     @property
-    def words(self) -> str:
+    def person_in_words(self) -> str:
         """This person in words, such as "a member in DE, collected under 2002 by sign-up, who opted out of …"."""
         standing = self.standing
-        collected = f"collected under {_versions(standing.collected_under)}"
+        collected = f"collected under {_versions_in_words(standing.collected_under)}"
         place = " and ".join((standing.country or "no known country").split("\n"))
         by = f"by {' and then '.join(standing.source.splitlines())}" if standing.source else "nobody knows how"
-        who = f", who {_and(self.says)}" if self.says else ""
+        who = f", who {_join_with_and(self.says)}" if self.says else ""
         return f"a person in {place}, {collected} {by}{who}"
 
 
-def people_of(policy: Policy) -> tuple[Person, ...]:
-    """Everybody the trial is about: those of `singles_of`, and each with another trait, as far as `MOST` lets it."""
+def sample_people(policy: Policy) -> tuple[SamplePerson, ...]:
+    """Everybody of the trial: those of `single_trait_people`, and each with another trait, up to `MOST`."""
     pairs = [
         (base, one, other)
-        for base, traits in _lattice(policy)
+        for base, traits in _trait_pairs(policy)
         for one, other in combinations(traits, 2)
         if one.changes.keys().isdisjoint(other.changes)
     ]
     every = -(-len(pairs) // MOST) or 1
-    return (*singles_of(policy), *(with_traits(*pair) for pair in pairs[::every]))
+    return (*single_trait_people(policy), *(people_with_traits(*pair) for pair in pairs[::every]))
 
 
-def singles_of(policy: Policy) -> tuple[Person, ...]:
+def single_trait_people(policy: Policy) -> tuple[SamplePerson, ...]:
     """Two people, one who asked for nothing and one for everything, plain and with each trait."""
     found = []
-    for base, traits in _lattice(policy):
-        found += [base, *(with_traits(base, trait) for trait in traits)]
+    for base, traits in _trait_pairs(policy):
+        found += [base, *(people_with_traits(base, trait) for trait in traits)]
     return tuple(found)
 
 
-def _lattice(policy: Policy) -> Iterator[tuple[Person, list[Trait]]]:
+def _trait_pairs(policy: Policy) -> Iterator[tuple[SamplePerson, list[PersonTrait]]]:
     """Each base with the traits that it may have."""
-    nothing, everything = bases(policy)
-    yield nothing, [*traits_of(policy), *_askings(policy)]
+    nothing, everything = base_people(policy)
+    yield nothing, [*traits_of(policy), *_consent_traits(policy)]
     yield everything, list(traits_of(policy))
 
 
-def bases(policy: Policy) -> tuple[Person, Person]:
+def base_people(policy: Policy) -> tuple[SamplePerson, SamplePerson]:
     """Two people, one who asked for nothing and one for everything; both signed up at home and refuse nothing."""
     plain = Standing(1, 1, ADDRESS, source="sign-up", collected_under=policy.version, country=HOME)
     optional = [name for name, category in policy.categories.items() if category.is_optional]
     asked = frozenset([*optional, *(partner_scope(partner.id) for partner in policy.partners)])
-    nothing = Person(plain, ("asked for nothing",))
-    return nothing, Person(_proven(replace(plain, consents=asked)), ("asked for all optional mail",))
+    nothing = SamplePerson(plain, ("asked for nothing",))
+    return nothing, SamplePerson(
+        _with_proven_consents(replace(plain, consents=asked)), ("asked for all optional mail",)
+    )
 
 
-def with_traits(base: Person, *traits: Trait) -> Person:
+def people_with_traits(base: SamplePerson, *traits: PersonTrait) -> SamplePerson:
     """A person with more that is known."""
     changes = {name: value for trait in traits for name, value in trait.changes.items()}
     said = () if "consents" in changes else base.says
     return replace(
         base,
-        standing=_proven(replace(base.standing, **changes)),
+        standing=_with_proven_consents(replace(base.standing, **changes)),
         says=(*said, *(trait.says for trait in traits if trait.says)),
     )
 
 
-def _proven(standing: Standing) -> Standing:
+def _with_proven_consents(standing: Standing) -> Standing:
     """The same person, whose consents are confirmed and new."""
     return replace(standing, consent_days=write_consent_days(standing.consents, date.max, date.max))
 
 
-def _trait(says: str, **changes: Any) -> Trait:
-    return Trait(says, MappingProxyType(changes))
+def _make_trait(says: str, **changes: Any) -> PersonTrait:
+    return PersonTrait(says, MappingProxyType(changes))
 
 
-def traits_of(policy: Policy) -> Iterator[Trait]:
+def traits_of(policy: Policy) -> Iterator[PersonTrait]:
     """Each thing that may be known about a person, but for what they asked for."""
-    yield from _origins(policy)
-    yield from _refusals(policy)
-    yield from _states()
+    yield from _origin_traits(policy)
+    yield from _refusal_traits(policy)
+    yield from _state_traits()
     for name, category in policy.categories.items():
         if category.is_optional:
-            yield _trait(f"has an address that another system calls dead for {name}", dead_in=(name,))
-    yield has_had_many(policy)
+            yield _make_trait(f"has an address that another system calls dead for {name}", dead_in=(name,))
+    yield with_many_mails(policy)
 
 
-def has_had_many(policy: Policy) -> Trait:
+def with_many_mails(policy: Policy) -> PersonTrait:
     """More mail than any cap or rate allows."""
     sent = tuple((name, _MANY) for name in (*policy.terms, EVERYTHING_OPTIONAL))
-    return _trait("has had more mail than any cap allows", sent=sent)
+    return _make_trait("has had more mail than any cap allows", sent=sent)
 
 
-def _origins(policy: Policy) -> Iterator[Trait]:
+def _origin_traits(policy: Policy) -> Iterator[PersonTrait]:
     """The country of a person, and how and under which version their address was collected."""
     countries = ("DE", "FR", "AX", "RE", "GB", "CH", "CA", "AU", "JP", "KR", "BR", "TR", "XX", None)
     for country in dict.fromkeys((*countries, "US\nDE", *policy.jurisdictions)):
-        yield _trait("", country=country)
-    yield _trait("reads American English", country=None, locale="en-US")
+        yield _make_trait("", country=country)
+    yield _make_trait("reads American English", country=None, locale="en-US")
     for version in policy.all_versions[1:]:
-        yield _trait("", collected_under=version.version)
-        yield _trait("", collected_under=f"{version.version}\n{policy.version}")
-        yield _trait("", collected_under=f"{version.version}\n\t{policy.version}")
-    yield _trait("", collected_under=FOREIGN_VERSION)
-    yield _trait("", collected_under=None)
+        yield _make_trait("", collected_under=version.version)
+        yield _make_trait("", collected_under=f"{version.version}\n{policy.version}")
+        yield _make_trait("", collected_under=f"{version.version}\n\t{policy.version}")
+    yield _make_trait("", collected_under=FOREIGN_VERSION)
+    yield _make_trait("", collected_under=None)
     for source in dict.fromkeys(
         (*CONTESTS, *OTHERS, *policy.sources, "Invitation", UNLISTED, "sign-up\ncontest", None)
     ):
-        yield _trait("", source=source)
+        yield _make_trait("", source=source)
 
 
-def _refusals(policy: Policy) -> Iterator[Trait]:
+def _refusal_traits(policy: Policy) -> Iterator[PersonTrait]:
     """Opt-outs of every scope, and objections."""
-    yield _trait("opted out of all optional mail", opted_out=frozenset({EVERYTHING_OPTIONAL}))
+    yield _make_trait("opted out of all optional mail", opted_out=frozenset({EVERYTHING_OPTIONAL}))
     for name, category in policy.categories.items():
         if category.is_optional:
-            yield _trait(f"opted out of {name}", opted_out=frozenset({name}))
-            yield _trait(f"opted out of {name} about {TOPIC}", opted_out=frozenset({scope_of(name, TOPIC)}))
+            yield _make_trait(f"opted out of {name}", opted_out=frozenset({name}))
+            yield _make_trait(f"opted out of {name} about {TOPIC}", opted_out=frozenset({scope_of(name, TOPIC)}))
     for purpose in policy.purposes:
-        yield _trait(f"refused the purpose {purpose}", opted_out=frozenset({purpose_scope(purpose)}))
+        yield _make_trait(f"refused the purpose {purpose}", opted_out=frozenset({purpose_scope(purpose)}))
     for partner in policy.partners:
-        yield _trait(f"opted out of {partner.name}'s offers", opted_out=frozenset({partner_scope(partner.id)}))
-    yield _trait("asked by the browser not to be shared", opted_out=frozenset({SHARING}))
-    yield _trait("objected to marketing", objected=True)
+        yield _make_trait(f"opted out of {partner.name}'s offers", opted_out=frozenset({partner_scope(partner.id)}))
+    yield _make_trait("asked by the browser not to be shared", opted_out=frozenset({SHARING}))
+    yield _make_trait("objected to marketing", objected=True)
 
 
-def _askings(policy: Policy) -> Iterator[Trait]:
+def _consent_traits(policy: Policy) -> Iterator[PersonTrait]:
     """Consents that are not to everything."""
     for name, category in policy.categories.items():
         if category.is_optional:
-            yield _trait(f"asked for {name} only", consents=frozenset({name}))
-            yield _trait(
+            yield _make_trait(f"asked for {name} only", consents=frozenset({name}))
+            yield _make_trait(
                 f"asked for {name} about {OTHER_TOPIC} only", consents=frozenset({scope_of(name, OTHER_TOPIC)})
             )
-            yield _trait(f"asked for {name} about {TOPIC} only", consents=frozenset({scope_of(name, TOPIC)}))
+            yield _make_trait(f"asked for {name} about {TOPIC} only", consents=frozenset({scope_of(name, TOPIC)}))
     for partner in policy.partners:
-        yield _trait(f"asked for {partner.name}'s offers only", consents=frozenset({partner_scope(partner.id)}))
-    yield _trait(f"asked for {STRANGER}'s offers only", consents=frozenset({partner_scope(STRANGER)}))
+        yield _make_trait(f"asked for {partner.name}'s offers only", consents=frozenset({partner_scope(partner.id)}))
+    yield _make_trait(f"asked for {STRANGER}'s offers only", consents=frozenset({partner_scope(STRANGER)}))
     yield TRACKED
 
 
-def _states() -> Iterator[Trait]:
+def _state_traits() -> Iterator[PersonTrait]:
     """The fate of an account and its address."""
-    yield _trait("pays for every product", products=frozenset({EVERY_PRODUCT}))
-    yield _trait(f"pays for {PRODUCT} only", products=frozenset({PRODUCT}))
-    yield _trait("pays for another product only", products=frozenset({"another-product"}))
-    yield _trait(f"pays for all but {PRODUCT}", products=frozenset({EVERY_PRODUCT, ended_product(PRODUCT)}))
-    yield _trait("closed the account", deactivated=True)
-    yield _trait("is erased", erased=True, address=None)
-    yield _trait("was erased before", erased_before=True)
-    yield _trait("had the processing restricted", restricted=True)
-    yield _trait("is under 13", under_13=True)
-    yield _trait("has no known address", address=None)
-    yield _trait("has a dead address", address_dead=True)
-    yield _trait("wants notices in writing", electronic_refused=True)
-    yield _trait("refused personalisation", personalisation_refused=True)
-    yield _trait("refused tracking", tracking_refused=True)
-    yield _trait("wants to be telephoned", channel="telephone")
-    yield _trait("was invited before", invited_by=_ANOTHER_MAILING)
+    yield _make_trait("pays for every product", products=frozenset({EVERY_PRODUCT}))
+    yield _make_trait(f"pays for {PRODUCT} only", products=frozenset({PRODUCT}))
+    yield _make_trait("pays for another product only", products=frozenset({"another-product"}))
+    yield _make_trait(f"pays for all but {PRODUCT}", products=frozenset({EVERY_PRODUCT, ended_product(PRODUCT)}))
+    yield _make_trait("closed the account", deactivated=True)
+    yield _make_trait("is erased", erased=True, address=None)
+    yield _make_trait("was erased before", erased_before=True)
+    yield _make_trait("had the processing restricted", restricted=True)
+    yield _make_trait("is under 13", under_13=True)
+    yield _make_trait("has no known address", address=None)
+    yield _make_trait("has a dead address", address_dead=True)
+    yield _make_trait("wants notices in writing", electronic_refused=True)
+    yield _make_trait("refused personalisation", personalisation_refused=True)
+    yield _make_trait("refused tracking", tracking_refused=True)
+    yield _make_trait("wants to be telephoned", channel="telephone")
+    yield _make_trait("was invited before", invited_by=_ANOTHER_MAILING)
 
 
-TRACKED = _trait("consented to tracking only", consents=frozenset({TRACKING}))
+TRACKED = _make_trait("consented to tracking only", consents=frozenset({TRACKING}))
 CONTESTS = ("contest", "Sweepstakes", "raffle")
 """Sources of an address that are an entry in a contest."""
 OTHERS = ("partner", "import")
@@ -228,11 +230,11 @@ UNLISTED = "a list that was bought"
 """A source that no policy lists."""
 
 
-def _versions(said: str | None) -> str:
+def _versions_in_words(said: str | None) -> str:
     """The versions of a standing in words."""
     lines = [f"{line[1:]} by consent" if line[:1] == "\t" else line for line in (said or "").split("\n")]
     return " and then ".join(lines) if said else "no known version"
 
 
-def _and(parts: tuple[str, ...]) -> str:
+def _join_with_and(parts: tuple[str, ...]) -> str:
     return " and ".join((", ".join(parts[:-1]), parts[-1])) if len(parts) > 1 else "".join(parts)

@@ -14,20 +14,20 @@ from mailer.policy.standing import WRITTEN
 from mailer.rendering.headers import HeaderRefused
 from mailer.rendering.template_library import RenderError, TemplateLibrary
 from mailer.rendering.way_out import NoWayOut
-from mailer.trial.case_facts import Case, Expect, case_of
-from mailer.trial.decision_statements import FLOOR, STATEMENTS, Statement
-from mailer.trial.message_statements import SIGHTS, Sight
-from mailer.trial.need_statements import sights_of, statements_of
-from mailer.trial.parsed_messages import Letter
-from mailer.trial.refusal_statements import DOORS, Door
-from mailer.trial.sample_mailings import Mail, mails_of
-from mailer.trial.sample_messages import letters_of
-from mailer.trial.sample_people import Person, people_of, singles_of
+from mailer.trial.case_facts import ExpectedFate, MailCase, make_case
+from mailer.trial.decision_statements import FLOOR, STATEMENTS, DecisionStatement
+from mailer.trial.message_statements import SIGHTS, MessageStatement
+from mailer.trial.need_statements import message_statements_of, statements_of
+from mailer.trial.parsed_messages import ParsedMessage
+from mailer.trial.refusal_statements import DOORS, RefusalStatement
+from mailer.trial.sample_mailings import SampleMailing, sample_mailings
+from mailer.trial.sample_messages import render_messages
+from mailer.trial.sample_people import SamplePerson, sample_people, single_trait_people
 from mailer.trial.untried_rules import UNTRIED
 
 
 @dataclass(slots=True)
-class Tally:
+class StatementResult:
     """The finding about one statement.
 
     Attributes:
@@ -49,14 +49,14 @@ class Tally:
         """Tells that it spoke of somebody."""
         return bool(self.people) or self.messages + self.attempts > 0
 
-    def fail(self, words: str) -> None:
+    def add_contradiction(self, words: str) -> None:
         """Notes a contradiction."""
         self.failures += 1
         self.first = self.first or words
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PromiseResult:
     """A promise, or the floor, and how it did.
 
     Attributes:
@@ -81,7 +81,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class TrialResult:
     """A brand's trial. `at` is the time that was taken for now; `people` and `mailings` are all that were made up."""
 
     brand: str
@@ -89,10 +89,10 @@ class Trial:
     at: datetime
     people: int
     mailings: int
-    lines: tuple[Line, ...]
+    lines: tuple[PromiseResult, ...]
 
     @property
-    def failed(self) -> tuple[Line, ...]:
+    def failed_promises(self) -> tuple[PromiseResult, ...]:
         """The promises that do not hold."""
         return tuple(line for line in self.lines if line.result == FAILS)
 
@@ -101,7 +101,7 @@ _WAYS_OUT = frozenset({"way-out", "service-footer"})
 """Rules by which a message that shows no way out is not sent."""
 
 
-class Tallies:
+class StatementResults:
     """The findings about each statement that a promise needs.
 
     Args:
@@ -112,23 +112,23 @@ class Tallies:
     """
 
     def __init__(self, promises: Iterable[Promise]) -> None:
-        self.by_rule: defaultdict[str, list[Tally]] = defaultdict(list)
+        self.by_rule: defaultdict[str, list[StatementResult]] = defaultdict(list)
         wanted = {FLOOR, *(rule for promise in promises for rule in promise.rules)}
         needed = {one.rules: one for promise in promises for one in statements_of(promise.needs)}
-        shown = {one.rules: one for promise in promises for one in sights_of(promise.needs)}
+        shown = {one.rules: one for promise in promises for one in message_statements_of(promise.needs)}
         spoken = (one for one in STATEMENTS if not wanted.isdisjoint(one.rules))
         seen = (one for one in SIGHTS if not wanted.isdisjoint(one.rules))
-        self._statements = [(one.speak, self._tally(one)) for one in (*spoken, *needed.values())]
-        self._sights = [(one, self._tally(one)) for one in (*seen, *shown.values())]
-        self._doors = [(one.knock, self._tally(one)) for one in DOORS if not wanted.isdisjoint(one.rules)]
+        self._statements = [(one.speak, self._result_of(one)) for one in (*spoken, *needed.values())]
+        self._sights = [(one, self._result_of(one)) for one in (*seen, *shown.values())]
+        self._doors = [(one.knock, self._result_of(one)) for one in DOORS if not wanted.isdisjoint(one.rules)]
 
-    def _tally(self, one: Statement | Sight | Door) -> Tally:
-        tally = Tally(one.says)
+    def _result_of(self, one: DecisionStatement | MessageStatement | RefusalStatement) -> StatementResult:
+        tally = StatementResult(one.says)
         for rule in one.rules:
             self.by_rule[rule].append(tally)
         return tally
 
-    def ask(self, case: Case, index: int, decision: Decision) -> None:
+    def check_decision(self, case: MailCase, index: int, decision: Decision) -> None:
         """Compares a decision with each statement about it."""
         for speak, tally in self._statements:
             expected = speak(case)
@@ -137,22 +137,25 @@ class Tallies:
             tally.people.add(index)
             tally.mailings.add(case.mail.says)
             if not _is_met(expected, decision, case):
-                tally.fail(f"{case.person.words}, {_did(decision)} {case.mail.says}; they {expected.value} it")
+                tally.add_contradiction(
+                    f"{case.person.person_in_words}, {_decision_in_words(decision)} {case.mail.says};"
+                    f" they {expected.value} it"
+                )
 
-    def look(self, mail: Mail, policy: Policy, now: datetime) -> None:
+    def check_messages(self, mail: SampleMailing, policy: Policy, now: datetime) -> None:
         """Looks at each message of one mailing."""
         try:
-            for letter in letters_of(mail, policy, now):
-                self._look_at(letter, mail)
+            for letter in render_messages(mail, policy, now):
+                self._check_message(letter, mail)
         except NoWayOut as error:
             for sight, tally in self._sights:
                 if not _WAYS_OUT.isdisjoint(sight.rules):
-                    tally.fail(f"{mail.says} is not sent, as {error}")
+                    tally.add_contradiction(f"{mail.says} is not sent, as {error}")
         except (RenderError, HeaderRefused) as error:
             for _, tally in self._sights:
-                tally.fail(f"{mail.says} cannot be printed: {error}")
+                tally.add_contradiction(f"{mail.says} cannot be printed: {error}")
 
-    def _look_at(self, letter: Letter, mail: Mail) -> None:
+    def _check_message(self, letter: ParsedMessage, mail: SampleMailing) -> None:
         for sight, tally in self._sights:
             problems = sight.look(letter)
             if problems is None:
@@ -161,15 +164,17 @@ class Tallies:
             tally.mailings.add(mail.says)
             if problems:
                 language = f" in {letter.case.person.locale}" if letter.case.person.locale else ""
-                tally.fail(f"{mail.says}{language}, to {letter.case.person.words}, {problems[0]}")
+                tally.add_contradiction(
+                    f"{mail.says}{language}, to {letter.case.person.person_in_words}, {problems[0]}"
+                )
 
-    def knock(self, policy: Policy, templates: TemplateLibrary, now: datetime) -> None:
+    def check_refusals(self, policy: Policy, templates: TemplateLibrary, now: datetime) -> None:
         """Tries what is refused before anything is decided: events, and processors."""
         for door, tally in self._doors:
             for tried in door(policy, templates, now):
                 tally.attempts += 1
                 if tried:
-                    tally.fail(tried)
+                    tally.add_contradiction(tried)
 
 
 HOLDS, FAILS, NOT_TRIED = "holds", "fails", "not tried"
@@ -182,8 +187,8 @@ def try_brand(
     templates: TemplateLibrary,
     now: datetime,
     step: Step = lambda done, of: None,
-    people: Sequence[Person] | None = None,
-) -> Trial:
+    people: Sequence[SamplePerson] | None = None,
+) -> TrialResult:
     """Tries everything that a brand promises.
 
     Args:
@@ -191,13 +196,13 @@ def try_brand(
         templates: holds the brand's.
         now: an aware datetime.
         step: is told of the progress.
-        people: those about whom it asks; None: everybody, see `people_of`.
+        people: those about whom it asks; None: everybody, see `sample_people`.
     """
     policy = policy.model_copy(update={"only_deliver_to": None})
-    everybody = list(enumerate(people_of(policy) if people is None else people))
-    few = everybody[: len(singles_of(policy))]
-    mails = mails_of(policy, templates, now)
-    tallies = Tallies(policy.promises)
+    everybody = list(enumerate(sample_people(policy) if people is None else people))
+    few = everybody[: len(single_trait_people(policy))]
+    mails = sample_mailings(policy, templates, now)
+    tallies = StatementResults(policy.promises)
     decided = set[Mailing]()
     for number, mail in enumerate(mails, 1):
         # To a decision, two templates of one category and purpose are the same.
@@ -206,33 +211,33 @@ def try_brand(
         decided.add(alike)
         for index, person in everybody if is_new else few:
             decision = decide(mail.mailing, person.standing, policy, now)
-            tallies.ask(case_of(person, mail, policy), index, decision)
-        tallies.look(mail, policy, now)
+            tallies.check_decision(make_case(person, mail, policy), index, decision)
+        tallies.check_messages(mail, policy, now)
         step(number, len(mails))
-    tallies.knock(policy, templates, now)
-    lines = [_line(promise, tallies.by_rule) for promise in policy.promises]
+    tallies.check_refusals(policy, templates, now)
+    lines = [_promise_result(promise, tallies.by_rule) for promise in policy.promises]
     floor = Promise(id="the-floor", promise=_OF_ALL, source="PROMISES")
-    lines.append(_judged(floor, tallies.by_rule[FLOOR], ()))
-    return Trial(policy.brand, policy.version, now, len(everybody), len(mails), tuple(lines))
+    lines.append(_judge_promise(floor, tallies.by_rule[FLOOR], ()))
+    return TrialResult(policy.brand, policy.version, now, len(everybody), len(mails), tuple(lines))
 
 
 _OF_ALL = "what holds for every brand: optional mail can be left, mandatory mail arrives, unknown is never the laxest"
 
 
-def _is_met(expected: Expect, decision: Decision, case: Case) -> bool:
+def _is_met(expected: ExpectedFate, decision: Decision, case: MailCase) -> bool:
     match expected:
-        case Expect.GOES:
+        case ExpectedFate.GOES:
             waits = isinstance(decision, Hold) and decision.rule == "mail-hours" and case.is_optional
             return isinstance(decision, Send) or waits
-        case Expect.STAYS:
+        case ExpectedFate.STAYS:
             return isinstance(decision, (Suppress, Divert))
-        case Expect.WRITTEN:
+        case ExpectedFate.WRITTEN:
             return isinstance(decision, Divert) and decision.channel == WRITTEN
-        case Expect.NOT_NOW:
+        case ExpectedFate.NOT_NOW:
             return not isinstance(decision, Send)
 
 
-def _did(decision: Decision) -> str:
+def _decision_in_words(decision: Decision) -> str:
     match decision:
         case Send():
             return "would get"
@@ -244,16 +249,19 @@ def _did(decision: Decision) -> str:
             return f"would not get (because: {reason.replace('_', ' ')})"
 
 
-def _line(promise: Promise, by_rule: dict[str, list[Tally]]) -> Line:
+def _promise_result(promise: Promise, by_rule: dict[str, list[StatementResult]]) -> PromiseResult:
     """The result of a promise, by what the statements of its rules found."""
     if promise.waits_for:
-        return _judged(promise, (), (f"it waits for {promise.waits_for}",))
-    needs = [*(one.rules for one in statements_of(promise.needs)), *(one.rules for one in sights_of(promise.needs))]
+        return _judge_promise(promise, (), (f"it waits for {promise.waits_for}",))
+    needs = [
+        *(one.rules for one in statements_of(promise.needs)),
+        *(one.rules for one in message_statements_of(promise.needs)),
+    ]
     tallies = [tally for rule in (*promise.rules, *chain(*needs)) for tally in by_rule.get(rule, ())]
-    return _judged(promise, tallies, tuple(_unknown(promise, by_rule)))
+    return _judge_promise(promise, tallies, tuple(_untried_reasons(promise, by_rule)))
 
 
-def _unknown(promise: Promise, by_rule: dict[str, list[Tally]]) -> Iterator[str]:
+def _untried_reasons(promise: Promise, by_rule: dict[str, list[StatementResult]]) -> Iterator[str]:
     """The reasons for which the trial cannot know of a promise."""
     for rule in promise.rules:
         found = by_rule.get(rule, ())
@@ -263,10 +271,10 @@ def _unknown(promise: Promise, by_rule: dict[str, list[Tally]]) -> Iterator[str]
             yield f"the brand has no mail and no template of which {rule} speaks"
 
 
-def _judged(promise: Promise, tallies: Iterable[Tally], not_tried: tuple[str, ...]) -> Line:
+def _judge_promise(promise: Promise, tallies: Iterable[StatementResult], not_tried: tuple[str, ...]) -> PromiseResult:
     unique = list({id(tally): tally for tally in tallies if tally.is_tried or tally.failures}.values())
     failed = [tally for tally in unique if tally.failures]
-    return Line(
+    return PromiseResult(
         promise.id,
         promise.promise,
         FAILS if failed else HOLDS if unique else NOT_TRIED,

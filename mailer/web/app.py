@@ -24,12 +24,12 @@ from mailer.web import (
     tracking,
     unsubscribe,
 )
-from mailer.web.middleware import Access, BodyLimit, SecurityHeaders, request_line
+from mailer.web.middleware import AccessLog, BodyLimit, SecurityHeaders, safe_request_line
 from mailer.web.pages import Problem, problem_page
-from mailer.web.request_parsing import WellFormed
-from mailer.web.site import Meters, Site
+from mailer.web.request_parsing import PathCheck
+from mailer.web.site import WebContext, WebCounters
 
-__all__ = ["Site", "create_app"]
+__all__ = ["WebContext", "create_app"]
 
 _log = logging.getLogger(__name__)
 
@@ -48,13 +48,13 @@ class _App(FastAPI):
         return super().openapi()
 
 
-def create_app(site: Site) -> FastAPI:
+def create_app(site: WebContext) -> FastAPI:
     """The application over a site. It opens and closes nothing; whoever made the site does."""
-    meters = Meters(site.registry)
+    meters = WebCounters(site.registry)
     app = _routed(
         Middleware(SecurityHeaders, https=site.public_url.startswith("https://")),
-        Middleware(Access, meters=meters, failure=_failure),
-        Middleware(WellFormed, refuse=_http_error),
+        Middleware(AccessLog, meters=meters, failure=_failure),
+        Middleware(PathCheck, refuse=_http_error),
         Middleware(BodyLimit, limit=_body_limit),
     )
     app.state.site, app.state.meters = site, meters
@@ -79,7 +79,7 @@ def _routed(*middleware: Middleware) -> FastAPI:
         middleware=middleware,
         exception_handlers={
             HTTPException: _http_error,
-            EventRefused: api.refused,
+            EventRefused: api.refused_event_answer,
             Unpublishable: _unpublishable,
             RequestValidationError: _invalid,
             DatabaseAway: _away,
@@ -123,7 +123,7 @@ async def _unpublishable(request: Request, error: Exception) -> Response:
 
 async def _away(request: Request, error: Exception) -> Response:
     """Nothing of the request was done, or it can be done again: the client is told when to."""
-    _log.warning("%s answered 503: %s", request_line(request.scope), error)
+    _log.warning("%s answered 503: %s", safe_request_line(request.scope), error)
     return _failure(request, 503)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from mailer.input_types import moment
+from mailer.input_types import parse_moment
 
 _NOTHING: tuple[Any, ...] = (None, "", [], {}, False)
 
@@ -19,27 +19,27 @@ _PAGES = Environment(
 )
 
 
-def _moment(value: Any) -> Any:
+def _moment_in_words(value: Any) -> Any:
     """A time in words that can be read, to the second, in UTC; everything else as it is."""
     if not isinstance(value, str):
         return value
     try:
-        return moment(value).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return parse_moment(value).strftime("%Y-%m-%d %H:%M:%S UTC")
     except ValueError:  # a text of the person's, which may look like a time
         return value
 
 
-def _said(values: Mapping[str, Any]) -> dict[str, Any]:
+def _stated_facts(values: Mapping[str, Any]) -> dict[str, Any]:
     """What is not empty of some facts."""
     return {name: value for name, value in values.items() if value not in _NOTHING}
 
 
-def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _used_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """The columns in which some row says something."""
-    return list(dict.fromkeys(name for row in rows for name in _said(row)))
+    return list(dict.fromkeys(name for row in rows for name in _stated_facts(row)))
 
 
-_PAGES.filters |= {"moment": _moment, "said": _said, "columns": _columns}
+_PAGES.filters |= {"moment": _moment_in_words, "said": _stated_facts, "columns": _used_columns}
 
 
 def archive_page(archive: Mapping[str, Any]) -> str:

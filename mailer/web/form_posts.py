@@ -16,17 +16,17 @@ METHODS = ["GET", "HEAD", "POST"]
 
 
 @rule("press-to-leave", "paltalk02-10; invariant 5", idle=True)
-def acts(method: str) -> bool:
+def is_button_press(method: str) -> bool:
     """Following a link shows what would happen and changes nothing; the press of a button does it."""
     return method == "POST"
 
 
-def is_current(generation: int | None, standing: Standing) -> bool:
+def is_current_address(generation: int | None, standing: Standing) -> bool:
     """Tells whether a link was made for the address on record now. One that was not can opt out, and do no more."""
     return generation == standing.generation and standing.address is not None
 
 
-async def form_of(request: Request) -> Form:
+async def read_form(request: Request) -> Form:
     """The fields of a page's form; none for what a one-click sender posts, or anything else (RFC 8058 3.2)."""
     body = await request.body()
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):

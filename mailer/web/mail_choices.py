@@ -13,8 +13,8 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.scopes import category_of_scope
 from mailer.policy.standing import TRACKING, Standing, partner_scope
 from mailer.ports.pending_requests import RequestedAct
-from mailer.web.languages import Language
-from mailer.web.pages import kinds
+from mailer.web.languages import PageLanguage
+from mailer.web.pages import category_titles
 
 _OWN_WILL = (
     rules.objection,
@@ -31,7 +31,7 @@ _OWN_WILL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class MailChoice:
     """Something to stop or to ask for.
 
     Attributes:
@@ -44,10 +44,10 @@ class Choice:
     title: str
     description: str
     on: bool = False
-    topics: tuple["Choice", ...] = ()
+    topics: tuple["MailChoice", ...] = ()
 
     @property
-    def pair(self) -> tuple[str, str]:
+    def title_and_description(self) -> tuple[str, str]:
         """Title and description."""
         return self.title, self.description
 
@@ -62,7 +62,7 @@ def scopes_offered(policy: Policy, now: datetime) -> list[str]:
         if not category.partners or "allowed" in mail:
             found.append(category.name)
         if "on_request" in mail:
-            found += _partners(policy, now)
+            found += _partner_scopes(policy, now)
     return found
 
 
@@ -80,14 +80,14 @@ def acts_offered(policy: Policy) -> list[str]:
     ]
 
 
-def choices(policy: Policy, standing: Standing, language: Language, now: datetime) -> Iterator[Choice]:
+def mail_choices(policy: Policy, standing: Standing, language: PageLanguage, now: datetime) -> Iterator[MailChoice]:
     """All that the brand may send or not, as somebody wishes, and what they wish as of now."""
     switches = policy.switches_for(standing.collected_under, standing.country)
     for category in policy.categories.values():
         if category.mandatory or (category.partners and switches.partner_mail == "never"):
             continue
-        within = _partners(policy, now) if category.partners else topics_of(policy, standing, category.name)
-        choose = partial(_choice, policy, standing, language, now, category)
+        within = _partner_scopes(policy, now) if category.partners else topics_of(policy, standing, category.name)
+        choose = partial(_make_choice, policy, standing, language, now, category)
         if category.partners and switches.partner_mail == "on_request":
             yield from map(choose, within)
         else:
@@ -101,37 +101,37 @@ def topics_of(policy: Policy, standing: Standing, category: str | None = None) -
     return [scope for scope, of in found if of is not None and category in (None, of)]
 
 
-def titled(policy: Policy, what: str, language: Language) -> tuple[str, str]:
+def title_of(policy: Policy, what: str, language: PageLanguage) -> tuple[str, str]:
     """Title and description of a scope or an act, as pages show it."""
-    texts, brand = language.texts, language.name(policy.name)
+    texts, brand = language.texts, language.isolate_name(policy.name)
     name, _, within = what.partition("/")
     if what in texts["wishes"]:
-        controller = language.name(policy.controller.name)
+        controller = language.isolate_name(policy.controller.name)
         title, description = texts["wishes"][what]
         return title.format(brand=brand), description.format(brand=brand, controller=controller)
     for partner in policy.partners:
         if what == partner_scope(partner.id):
-            return partner.name, texts["partner_kind"].format(partner=language.name(partner.name), brand=brand)
+            return partner.name, texts["partner_kind"].format(partner=language.isolate_name(partner.name), brand=brand)
     if name not in texts["kinds"]:
-        return _named(within or name), policy.name
-    title, description = kinds(language, [name], brand)[0]
-    return (_named(within), title) if within else (title, description)
+        return _name_of_slug(within or name), policy.name
+    title, description = category_titles(language, [name], brand)[0]
+    return (_name_of_slug(within), title) if within else (title, description)
 
 
-def _choice(
-    policy: Policy, standing: Standing, language: Language, now: datetime, category: Category, scope: str
-) -> Choice:
+def _make_choice(
+    policy: Policy, standing: Standing, language: PageLanguage, now: datetime, category: Category, scope: str
+) -> MailChoice:
     within = scope.partition("/")[2] or None
     topic, partner = (None, within) if category.partners else (within, None)
     # Whether nothing that is the person's own to say keeps such mail from them.
     facts = decision_facts(Mailing(category, "", topic=topic, partner=partner), standing, policy, now)
     on = all(ask(facts) is None for ask in _OWN_WILL if partner or ask is not rules.partner_request)
-    return Choice(scope, *titled(policy, scope, language), on)
+    return MailChoice(scope, *title_of(policy, scope, language), on)
 
 
-def _partners(policy: Policy, now: datetime) -> list[str]:
+def _partner_scopes(policy: Policy, now: datetime) -> list[str]:
     return [partner_scope(partner.id) for partner in policy.partners if partner.holds_on(now.date())]
 
 
-def _named(slug: str) -> str:
+def _name_of_slug(slug: str) -> str:
     return slug.replace("-", " ").replace("_", " ").capitalize()

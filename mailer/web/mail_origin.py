@@ -21,17 +21,17 @@ from mailer.ports.inviters import InviterStore
 from mailer.ports.mail_origins import MailOrigin
 from mailer.rendering.signed_links import ReportToken
 from mailer.telemetry import log
-from mailer.web.form_posts import METHODS, acts, form_of, is_current
-from mailer.web.languages import Language
-from mailer.web.pages import Problem, brand_page, kinds, language_of, problem_page
-from mailer.web.privacy_signals import heed_signal
-from mailer.web.site import Meters, Site, TheMeters, TheSite
+from mailer.web.form_posts import METHODS, is_button_press, is_current_address, read_form
+from mailer.web.languages import PageLanguage
+from mailer.web.pages import Problem, brand_page, category_titles, language_of, problem_page
+from mailer.web.privacy_signals import apply_privacy_signal
+from mailer.web.site import TheMeters, TheSite, WebContext, WebCounters
 
 router = APIRouter(include_in_schema=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class MailReason:
     """Why a mail was sent, in words.
 
     Attributes:
@@ -56,10 +56,10 @@ async def report(request: Request, token: str, site: TheSite, meters: TheMeters)
     standing = await site.standings.get_standing(link.brand, link.recipient_id)
     if origin is None or standing is None or standing.erased:
         return problem_page(request, Problem.GONE, 410)
-    done, current = None, is_current(link.generation, standing)
-    await heed_signal(request, site, policy, link.recipient_id)
-    if acts(request.method):
-        done = await _pressed(request, site, meters, policy, link, origin if current else None)
+    done, current = None, is_current_address(link.generation, standing)
+    await apply_privacy_signal(request, site, policy, link.recipient_id)
+    if is_button_press(request.method):
+        done = await _apply_button(request, site, meters, policy, link, origin if current else None)
     reason = explain(policy, origin, language_of(request, policy)) if current else None
     invited = current and origin.inviter is not None
     address = standing.address if current else None
@@ -75,30 +75,30 @@ _SOURCES: dict[Kind, str] = {
 """The text that says how an address was collected, by the kind of its source."""
 
 
-def explain(policy: Policy, origin: MailOrigin, language: Language) -> Reason:
+def explain(policy: Policy, origin: MailOrigin, language: PageLanguage) -> MailReason:
     """Why the mail was sent. Nothing of it says to whom."""
-    texts, sources, brand = language.texts, language.texts["sources"], language.name(policy.name)
+    texts, sources, brand = language.texts, language.texts["sources"], language.isolate_name(policy.name)
     category = CATEGORIES.get(origin.category or "")
     kind = policy.source_vocabulary.strictest_kind(origin.source)
     known = "unknown" if kind is None else _SOURCES.get(kind, "other")
-    return Reason(
-        kind=_kind(category, policy, language),
-        reason=texts[_why(category, origin)].format(brand=brand),
+    return MailReason(
+        kind=_category_in_words(category, policy, language),
+        reason=texts[_reason_text_name(category, origin)].format(brand=brand),
         source=sources[known].format(brand=brand),
-        since=language.name(origin.collected_at.date().isoformat()) if origin.collected_at else None,
+        since=language.isolate_name(origin.collected_at.date().isoformat()) if origin.collected_at else None,
         version=describe_versions(origin.policy_version),
     )
 
 
-def _kind(category: Category | None, policy: Policy, language: Language) -> str | None:
+def _category_in_words(category: Category | None, policy: Policy, language: PageLanguage) -> str | None:
     if category is None:
         return None
     if category.mandatory:
         return str(language.texts["mandatory_title"])
-    return kinds(language, [category.name], policy.name)[0][0]
+    return category_titles(language, [category.name], policy.name)[0][0]
 
 
-def _why(category: Category | None, origin: MailOrigin) -> str:
+def _reason_text_name(category: Category | None, origin: MailOrigin) -> str:
     """The name of the text that says it."""
     if category is None:
         return "why_gone"
@@ -109,19 +109,24 @@ def _why(category: Category | None, origin: MailOrigin) -> str:
     return "why_asked" if origin.asked else "why_not_left"
 
 
-async def _pressed(
-    request: Request, site: Site, meters: Meters, policy: Policy, link: ReportToken, origin: MailOrigin | None
+async def _apply_button(
+    request: Request,
+    site: WebContext,
+    meters: WebCounters,
+    policy: Policy,
+    link: ReportToken,
+    origin: MailOrigin | None,
 ) -> str | None:
     """Does what the button says, and returns its name; None for anything else that was posted.
 
     `origin`: of the mail; None where its link was for another address, and no inviter can be stopped.
     """
-    form = await form_of(request)
+    form = await read_form(request)
     if "inviter" in form and origin is not None and origin.inviter is not None:
         await stop_inviter(site.inviters, policy.brand, origin.inviter)
         return "inviter"
     if "not_mine" in form:
-        await _dispute(site, meters, policy, link)
+        await _dispute_account(site, meters, policy, link)
         return "not_mine"
     return None
 
@@ -132,7 +137,7 @@ async def stop_inviter(inviters: InviterStore, brand: str, inviter: str) -> None
     await pause_inviter(inviters, brand, inviter, "report")
 
 
-async def _dispute(site: Site, meters: Meters, policy: Policy, link: ReportToken) -> None:
+async def _dispute_account(site: WebContext, meters: WebCounters, policy: Policy, link: ReportToken) -> None:
     """Stops what can be left, no more: whoever reads a forwarded mail may press this button too."""
     try:
         await record_opt_out(

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from mailer.input_types import Name, Slug
 from mailer.policy.publisher_rights import ReadDataRight, ReadRight
 from mailer.ports.reports import CampaignReport, ReportRefused
-from mailer.web.api import REFUSALS, TheClient, allow, problem
+from mailer.web.api import REFUSALS, TheClient, problem, require_right
 from mailer.web.site import TheSite
 
 router = APIRouter(tags=["reports"])
@@ -51,7 +51,7 @@ async def report(brand: Slug, campaign: Name, site: TheSite, client: TheClient) 
 
     Made the first time it is asked for, and the same ever after.
     """
-    allow(client, ReadDataRight(brand, ReadRight.REPORT))
+    require_right(client, ReadDataRight(brand, ReadRight.REPORT))
     policy = site.policies.get(brand)
     try:
         made = await site.reports.issue_report(brand, campaign, policy.minimum_cell) if policy else None

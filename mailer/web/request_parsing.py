@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mailer.input_types import few_fields, read_json
+from mailer.input_types import check_field_count, read_json
 
 MAX_PATH = 8_000
 """Octets, with its query; RFC 9110 4.1 asks for no more. Our longest tokens have 4,000."""
@@ -19,7 +19,7 @@ PAGES = ("/u/", "/preferences/", "/confirm/", "/report/", "/c/", "/o/")
 """Beginnings of the paths of links in mails."""
 
 
-class WellFormed:
+class PathCheck:
     """Refuses what no route can read: a path or query that is no text, or is too long.
 
     A slash that something on the way has put behind a link of a mail is passed over: a redirect would take a one-click
@@ -33,7 +33,7 @@ class WellFormed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        fault = _fault(scope) if scope["type"] == "http" else None
+        fault = _path_fault(scope) if scope["type"] == "http" else None
         if fault is None:
             if scope["type"] == "http" and scope["path"].startswith(PAGES):
                 scope["path"] = scope["path"].rstrip("/")
@@ -43,7 +43,7 @@ class WellFormed:
         await answer(scope, receive, send)
 
 
-def _fault(scope: Scope) -> HTTPException | None:
+def _path_fault(scope: Scope) -> HTTPException | None:
     path, query = scope.get("raw_path") or scope["path"].encode(), scope["query_string"]
     if (size := len(path) + len(query)) > MAX_PATH:
         return HTTPException(414, f"the path and its query have {size:,} octets; at most {MAX_PATH:,}")
@@ -81,7 +81,7 @@ class _JsonRequest(Request):
             HTTPException: it is not JSON, or has very many fields.
         """
         try:
-            return few_fields(read_json(await self.body()))
+            return check_field_count(read_json(await self.body()))
         except ValueError as error:
             raise HTTPException(422, str(error)) from error
 

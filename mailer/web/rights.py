@@ -17,9 +17,9 @@ from mailer.policy.policy_file import Policy
 from mailer.policy.publisher_rights import AccountRight, ReadDataRight, ReadRight
 from mailer.ports.rights import ErasureBlocked, ErasureResult, KnownEvent
 from mailer.ports.uuids import uuid7
-from mailer.web.api import REFUSALS, TheClient, allow, problem
+from mailer.web.api import REFUSALS, TheClient, problem, require_right
 from mailer.web.request_parsing import JsonRoute
-from mailer.web.site import Site, TheSite
+from mailer.web.site import TheSite, WebContext
 
 RECIPIENTS = "/api/v1/recipients/{brand}/{ref:path}"
 _NOBODY: dict[int | str, dict[str, Any]] = {404: problem("The brand has no such recipient.")}
@@ -62,7 +62,7 @@ class Done(BaseModel):
 @router.get(RECIPIENTS, summary="A copy of a person's data", responses={**_NOBODY, **REFUSALS})
 async def copy(brand: Slug, ref: Name, site: TheSite, client: TheClient) -> dict[str, Any]:
     """Everything that is stored about a person at a brand (GDPR Art. 15, 20)."""
-    allow(client, ReadDataRight(brand, ReadRight.EXPORT))
+    require_right(client, ReadDataRight(brand, ReadRight.EXPORT))
     policy, recipient_id = await _whose(site, brand, ref)
     return await export_data(site.rights, policy, recipient_id, datetime.now(UTC))
 
@@ -95,7 +95,7 @@ async def say(
     """
     if account not in KINDS:
         raise HTTPException(404, f"there is no {account}; there are {', '.join(KINDS)}")
-    allow(client, AccountRight(brand, account))
+    require_right(client, AccountRight(brand, account))
     policy, recipient_id = await _whose(site, brand, ref)
     stated = {"v": 1, "id": uuid7().hex, **values, "brand": brand, "ref": ref, "account": account}
     said = validate_account(stated)
@@ -117,7 +117,7 @@ async def say(
     return _done(brand, ref, account, erasure)
 
 
-async def _whose(site: Site, brand: str, ref: str) -> tuple[Policy, int]:
+async def _whose(site: WebContext, brand: str, ref: str) -> tuple[Policy, int]:
     policy = site.policies.get(brand)
     recipient_id = await site.standings.find_recipient(brand, ref)
     if policy is None or recipient_id is None:
@@ -125,7 +125,7 @@ async def _whose(site: Site, brand: str, ref: str) -> tuple[Policy, int]:
     return policy, recipient_id
 
 
-async def _consented(site: Site, recipient_id: int, said: Consents) -> Done:
+async def _consented(site: WebContext, recipient_id: int, said: Consents) -> Done:
     """Answers a consent, said for the first time or again, by what stands now."""
     standing = await site.standings.get_standing(said.brand, recipient_id)
     if standing is not None and said.scope in standing.consents:

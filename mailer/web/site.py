@@ -29,7 +29,7 @@ from mailer.rendering.signed_links import SignedLinks
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class WebContext:
     """Everything behind the pages.
 
     Attributes:
@@ -71,7 +71,7 @@ class Site:
         return ConfirmationStores(self.wishes, self.consents, self.standings, self.suppressions)
 
 
-class Meters:
+class WebCounters:
     """The site's counters. Labels come from short closed lists: never a token, an address or a path."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -93,15 +93,15 @@ class Meters:
         )
 
 
-async def _site(request: Request) -> Site:
-    site: Site = request.app.state.site
+async def _context_of_request(request: Request) -> WebContext:
+    site: WebContext = request.app.state.site
     return site
 
 
-async def _meters(request: Request) -> Meters:
-    meters: Meters = request.app.state.meters
+async def _counters_of_request(request: Request) -> WebCounters:
+    meters: WebCounters = request.app.state.meters
     return meters
 
 
-TheSite = Annotated[Site, Depends(_site)]
-TheMeters = Annotated[Meters, Depends(_meters)]
+TheSite = Annotated[WebContext, Depends(_context_of_request)]
+TheMeters = Annotated[WebCounters, Depends(_counters_of_request)]

@@ -27,13 +27,13 @@ def said(process: Process, text: str) -> bool:
 async def test_a_process_waits_for_postgresql(small_stack: Stack, name: str) -> None:
     """It says so, starts once the server is there, and stops as ever."""
     with TemporaryDirectory(prefix="mailer-") as folder:
-        with postgres.start(Path(folder)) as server:
-            apply_migrations(server.url(), bundled_files.folder("migrations"))
+        with postgres.start_postgres(Path(folder)) as server:
+            apply_migrations(server.url(), bundled_files.bundled_folder("migrations"))
             alone = small_stack.having(DATABASE_URL=server.url())
         async with alone.starting(name) as (process,):
             await until(lambda: waits(process), "the process to wait for PostgreSQL")
             assert not said(process, " started")
-            with postgres.start(Path(folder)):
+            with postgres.start_postgres(Path(folder)):
                 await process.up()
                 assert await process.stop() == 0
 

@@ -22,7 +22,7 @@ from mailer.rendering.mailing import RendererCache
 from mailer.rendering.signed_links import SignedLinks
 from mailer.runtime.line_writer import LineWriter
 from mailer.runtime.operator_port import OperatorPort
-from mailer.runtime.process import Pulse, condition_of, paths_of
+from mailer.runtime.process import LoopHeartbeat, operator_paths, process_metrics
 from mailer.runtime.readiness import Readiness
 from mailer.telemetry import (
     CLOCK_OFFSET,
@@ -51,14 +51,16 @@ class Scene:
         self.world = world
         self.now = 1000.0
         self.readiness = Readiness()
-        self.pulse = Pulse(lambda: self.now)
+        self.pulse = LoopHeartbeat(lambda: self.now)
         self.flow = FlowMetricsCollector(lambda: self.now)
         self.site = web_world.World()
         flow = CollectorRegistry()
         flow.register(self.flow)
-        own = condition_of("worker", self.readiness, self.pulse)
+        own = process_metrics("worker", self.readiness, self.pulse)
         registries = [own, EVERY, WORKER, TIMEKEEPER, flow, self.site.registry]
-        self.processes = [OperatorPort("127.0.0.1", 0, paths_of(self.readiness, self.pulse, registries)) for _ in "ab"]
+        self.processes = [
+            OperatorPort("127.0.0.1", 0, operator_paths(self.readiness, self.pulse, registries)) for _ in "ab"
+        ]
         RELAY_STATE.clear()
         IN_HAND.clear()
         LEFT_TO_OTHERS.clear()
@@ -162,7 +164,7 @@ class Scene:
     async def _disk_full(self) -> None:
         full = os.open("/dev/full", os.O_WRONLY)
         writer = LineWriter(full, LINES_DROPPED.inc)
-        writer.put(b"a line\n")
+        writer.put_piece(b"a line\n")
         assert writer.flush(60)
         writer.close()
         os.close(full)
@@ -257,7 +259,7 @@ def test_every_metric_that_is_asked_for_is_documented(file: Path) -> None:
 def test_every_metric_is_documented() -> None:
     """The table has each metric that a process can show, and none besides."""
     readiness = Readiness()
-    registries = [condition_of("x", readiness, Pulse()), EVERY, WORKER, TIMEKEEPER]
+    registries = [process_metrics("x", readiness, LoopHeartbeat()), EVERY, WORKER, TIMEKEEPER]
     site = web_world.World()
     assert site.app is not None
     registries.append(site.registry)

@@ -10,7 +10,7 @@ import pytest
 
 from mailer.accounts import parse_any
 from mailer.cli.publish import follow
-from mailer.cli.shared import user
+from mailer.cli.shared import system_user
 from mailer.ports.dead_letters import DeadKind
 from mailer.postgres.published_events import PublishedEvents
 from tests.acceptance.samples import event, people
@@ -170,9 +170,9 @@ async def test_who_published_at_a_command_does_not_release_it(small_stack: Stack
     async with small_stack.running("worker"):
         await small_stack.done("publish", "-", "--wait", stdin=json.dumps(breach))
         shown = (await small_stack.done("mailing", "show", "breach", "--json")).json
-        own = await small_stack.run("mailing", "approve", "breach", "--by", user().upper())
+        own = await small_stack.run("mailing", "approve", "breach", "--by", system_user().upper())
         other = await small_stack.run("mailing", "approve", "breach", "--by", "Somebody Else")
-    assert shown["publisher"] == f"person:{user()}"
+    assert shown["publisher"] == f"person:{system_user()}"
     assert (own.status, "a second person has to release it" in own.err) == (2, True)
     assert other.status == 0
 
@@ -181,4 +181,4 @@ def test_the_environment_names_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable that says who somebody is does not make them that person."""
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.setenv(name, "dana")
-    assert user() == getpwuid(os.getuid()).pw_name
+    assert system_user() == getpwuid(os.getuid()).pw_name

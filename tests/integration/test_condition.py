@@ -8,7 +8,7 @@ import pytest
 
 from mailer.app import open_app
 from mailer.database.connections import ServerPool
-from mailer.database_startup import Watch
+from mailer.database_startup import DatabaseWatch
 from mailer.ports.database_errors import DatabaseAway
 from mailer.postgres.condition import read_database_condition, read_stock
 from mailer.settings import read_settings
@@ -112,13 +112,13 @@ async def test_nothing_is_done_while_the_clocks_are_far_apart(monkeypatch: pytes
 
     monkeypatch.setattr(ServerPool, "probe_server", looks)
     async with open_app(read_settings()) as app:
-        watch = Watch(app.pool, app.readiness, dates=True)
-        await watch.look()
+        watch = DatabaseWatch(app.pool, app.readiness, dates=True)
+        await watch.check_once()
         assert "420.0 seconds ahead" in app.readiness.problems["clock"]
         with pytest.raises(DatabaseAway, match="NTP"):
             await app.pool.execute("SELECT 1")
         apart = timedelta(seconds=5)
-        await watch.look()
+        await watch.check_once()
         assert not app.readiness.problems
         await app.pool.execute("SELECT 1")
 
@@ -133,7 +133,7 @@ async def test_who_dates_nothing_works_with_another_clock(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(ServerPool, "probe_server", looks)
     async with open_app(read_settings()) as app:
-        await Watch(app.pool, app.readiness, dates=False).look()
+        await DatabaseWatch(app.pool, app.readiness, dates=False).check_once()
         assert "clock" in app.readiness.problems
         await app.pool.execute("SELECT 1")
 

@@ -111,8 +111,8 @@ async def test_a_statement_ends_in_time_and_leaves_the_connection_usable(databas
 @pytest.fixture
 def own_server() -> Iterator[str]:
     """A database on a server of the test's own, which it may spoil."""
-    with tempfile.TemporaryDirectory(prefix="mailer-") as folder, postgres.start(Path(folder)) as server:
-        apply_migrations(server.url(), bundled_files.folder("migrations"))
+    with tempfile.TemporaryDirectory(prefix="mailer-") as folder, postgres.start_postgres(Path(folder)) as server:
+        apply_migrations(server.url(), bundled_files.bundled_folder("migrations"))
         yield server.url()
 
 
@@ -356,7 +356,7 @@ async def test_an_old_server_is_refused_in_words(database_url: str, monkeypatch:
     ):
         await connect(database_url)
     with pytest.raises(MigrationFailed, match="mailer needs 16 or newer"):
-        apply_migrations(database_url, bundled_files.folder("migrations"))
+        apply_migrations(database_url, bundled_files.bundled_folder("migrations"))
     monkeypatch.setattr(asyncpg.Connection, "get_server_version", lambda _: old._replace(major=19))
     await (await connect(database_url)).close()
 

@@ -26,7 +26,7 @@ signal.pause()
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[rabbitmq.PrivateRabbit]:
     """A node that is stopped at the end."""
-    with rabbitmq.start(tmp_path / "rabbitmq") as node:
+    with rabbitmq.start_rabbitmq(tmp_path / "rabbitmq") as node:
         yield node
 
 
@@ -54,7 +54,7 @@ async def test_confirmed_messages_outlive_a_restart(node: rabbitmq.PrivateRabbit
 
 def test_two_nodes_run_side_by_side(node: rabbitmq.PrivateRabbit, tmp_path: Path) -> None:
     """Each has its own files and ports, and stopping one leaves the other."""
-    with rabbitmq.start(tmp_path / "other") as other:
+    with rabbitmq.start_rabbitmq(tmp_path / "other") as other:
         assert other.url != node.url
     assert not listens(other.url)
     assert listens(node.url)
@@ -89,11 +89,11 @@ def test_a_node_that_fails_says_where_its_words_are(tmp_path: Path) -> None:
     server.write_text("#!/bin/sh\necho no luck\nexit 1\n")
     server.chmod(0o755)
     with pytest.raises(Unavailable, match=r"does not start; see \S+output\.log$"):
-        rabbitmq.start(tmp_path / "node", prefix=tmp_path)
+        rabbitmq.start_rabbitmq(tmp_path / "node", prefix=tmp_path)
     assert "no luck" in (tmp_path / "node" / "output.log").read_text()
 
 
 def test_a_missing_package_is_named(tmp_path: Path) -> None:
     """Without RabbitMQ, the error says what to install."""
     with pytest.raises(Unavailable, match="apt-get install rabbitmq-server"):
-        rabbitmq.start(tmp_path / "node", prefix=tmp_path)
+        rabbitmq.start_rabbitmq(tmp_path / "node", prefix=tmp_path)

@@ -133,10 +133,10 @@ def test_a_dkim_key_that_is_missing(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     settings = Settings(dkim=(f"example.org:s1:{file}",))
     with pytest.raises(SettingsError, match=r"MAILER_DKIM.*key\.pem"):
-        signing_keys.dkim(settings)
+        signing_keys.dkim_signing(settings)
     key = rsa.generate_private_key(65537, 2048)
     file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    sign = signing_keys.dkim(settings)
+    sign = signing_keys.dkim_signing(settings)
     assert sign is not None
     mail = b"From: a@example.org\r\nSubject: hello\r\n\r\nbye\r\n"
     assert sign("example.org", mail, 0).startswith(b"DKIM-Signature: ")

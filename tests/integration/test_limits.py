@@ -12,7 +12,7 @@ from mailer.database.connections import SERVING, TimeLimits, open_pool
 from mailer.ports.database_errors import DatabaseAway, StatementTooSlow
 from mailer.postgres import mailings
 from mailer.postgres.mailings import EXPANSION_SECONDS
-from mailer.runtime.error_kinds import Trouble, trouble_of
+from mailer.runtime.error_kinds import ErrorKind, error_kind
 from tests.factories import World, make_event, new_mailing, person, until, waiting
 
 LOCK = "SELECT FROM standings WHERE recipient_id = $1 FOR UPDATE"
@@ -44,7 +44,7 @@ async def test_a_move_that_cannot_get_its_locks_stops_nobody_else(world: World, 
             await hurried.handover().hand_over_batches(stuck.batches)
         await hurried.handover().hand_over_batches(free.batches)
         assert hurried.processor.recipients == ["user-2@people.example"]
-    assert trouble_of(caught.value) is Trouble.PASSING
+    assert error_kind(caught.value) is ErrorKind.PASSING
     await world.lose_leases()
     await world.timekeeper().run_once()
     await world.run_published(hurried.processor)
@@ -74,7 +74,7 @@ async def test_an_audience_that_takes_too_long_is_no_outage(world: World, monkey
         await connection.execute("LOCK TABLE audience_members IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(StatementTooSlow) as slow:
             await world.mailings.accept_mailings([mailing])
-    assert trouble_of(slow.value) is Trouble.PASSING
+    assert error_kind(slow.value) is ErrorKind.PASSING
 
 
 async def test_a_large_audience_has_more_time(world: World, hurried: World) -> None:
@@ -103,6 +103,6 @@ async def test_a_clock_that_is_far_off_is_said_and_waited_for(world: World, year
     astray = replace(mailing, id=UUID(int=(moment << 80) | (mailing.id.int & ((1 << 80) - 1))))
     with pytest.raises(DatabaseAway, match="the clock of this machine") as caught:
         await world.mailings.accept_mailings([astray])
-    assert trouble_of(caught.value) is Trouble.AWAY
+    assert error_kind(caught.value) is ErrorKind.AWAY
     [accepted] = await world.mailings.accept_mailings([mailing])
     assert (accepted.known, accepted.size) == (False, 1)

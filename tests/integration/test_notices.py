@@ -203,7 +203,7 @@ async def test_what_an_older_worker_diverts_gets_its_notice_when_the_mailing_is_
 
 async def again(world: World, migration: str) -> None:
     """Takes a migration back, and makes it again: as a database of the version before has it made."""
-    [file] = bundled_files.folder("migrations").glob(f"{migration}_*.sql")
+    [file] = bundled_files.bundled_folder("migrations").glob(f"{migration}_*.sql")
     up, down = file.read_text("utf-8").split("-- migrate:down")
     for step in (down, up):
         await world.pool.execute(step)

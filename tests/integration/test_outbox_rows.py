@@ -121,7 +121,7 @@ async def test_what_was_there_before_the_constraints_becomes_dead_letters(
 ) -> None:
     """The migration moves it, and keeps what can go."""
     old = tmp_path / "migrations"
-    shutil.copytree(bundled_files.folder("migrations"), old)
+    shutil.copytree(bundled_files.bundled_folder("migrations"), old)
     for file in old.glob("20261127*.sql"):
         file.unlink()
     name = f"mailer_test_{uuid.uuid4().hex[:12]}"
@@ -137,7 +137,7 @@ async def test_what_was_there_before_the_constraints_becomes_dead_letters(
             )
         await connection.execute(statement, EVENTS, KEY, None, "[]", "{}")
         await connection.execute(statement, EVENTS, KEY, "good", "{}", "{}")
-        await asyncio.to_thread(apply_migrations, url, bundled_files.folder("migrations"))
+        await asyncio.to_thread(apply_migrations, url, bundled_files.bundled_folder("migrations"))
         assert await connection.fetchval("SELECT string_agg(message_id, ' ') FROM outbox") == "good"
         letters = await connection.fetch("SELECT message_id, octet_length(body) AS octets, kind FROM dead_letters")
         assert len(letters) == len(BAD) + 1

@@ -31,7 +31,7 @@ from mailer.ports.broker import BrokerMessage, HeaderName
 from mailer.ports.dead_letters import DeadKind
 from mailer.processors.capture import CaptureFolder as Captured
 from mailer.rendering.template_library import TemplateLibrary
-from mailer.runtime.process import Pulse, paths_of
+from mailer.runtime.process import LoopHeartbeat, operator_paths
 from mailer.runtime.readiness import Readiness
 from mailer.web.app import create_app
 from mailer.web.inbox import create_inbox
@@ -171,7 +171,7 @@ def test_each_route_has_a_row(world: World) -> None:
 
 def test_the_operators_port_only_shows(tmp_path: Path) -> None:
     """Its paths are known, all are read only, and none is a path of the public site; nothing else answers over HTTP."""
-    assert paths_of(Readiness(), Pulse(), []).keys() == OPERATORS
+    assert operator_paths(Readiness(), LoopHeartbeat(), []).keys() == OPERATORS
     assert set(routes_of(create_inbox(Captured(tmp_path)))) == {("GET", path) for path in INBOX}
     assert not (OPERATORS | INBOX) & {path for _, path in ROUTES} | WITHOUT_KEY.keys() & (OPERATORS | INBOX)
     makes = re.compile(r"= (_App|FastAPI|Starlette|OperatorPort|HTTPServer)\(|asyncio\.start_server\(")
@@ -345,7 +345,7 @@ async def test_mail_of_mailers_own_kind_waits_by_any_name(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same mail from a template with another name waits for a second person too, at each door."""
-    shutil.copytree(bundled_files.folder("templates") / BRAND, tmp_path / BRAND)
+    shutil.copytree(bundled_files.bundled_folder("templates") / BRAND, tmp_path / BRAND)
     for template in OWN_TEMPLATES:
         (tmp_path / BRAND / template).rename(tmp_path / BRAND / f"our-{template}")
     library = TemplateLibrary.load_library(tmp_path, {BRAND: policies()[BRAND]})

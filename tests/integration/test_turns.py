@@ -15,7 +15,7 @@ from mailer.database.connections import TimeLimits, open_pool
 from mailer.ports.database_errors import StatementTooSlow
 from mailer.ports.uuids import uuid7
 from mailer.rendering.signed_links import SignedLinks, UnsubscribeToken
-from mailer.runtime.error_kinds import Trouble, trouble_of
+from mailer.runtime.error_kinds import ErrorKind, error_kind
 from mailer.web.app import RETRY_SECONDS
 from tests.factories import BRAND, KEY, World, policies, until, waiting
 from tests.integration.web_world import PUBLIC_URL, browse
@@ -112,7 +112,7 @@ async def test_a_lock_that_is_held_for_long_gets_an_answer(world: World, databas
             await holder.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
             with pytest.raises(StatementTooSlow, match="somebody holds a lock for too long") as caught:
                 await record_opt_out(hurried.standings, policy, ada, "newsletter", "link")
-        assert trouble_of(caught.value) is Trouble.PASSING
+        assert error_kind(caught.value) is ErrorKind.PASSING
         await record_opt_out(hurried.standings, policy, ada, "newsletter", "link")
     finally:
         await hurried.outbox.close()

@@ -22,7 +22,7 @@ SENT, DUPLICATE = ("handed_over", ""), ("suppressed", "duplicate_address")
 @pytest.fixture
 def old_url(postgres_server: Server, tmp_path: Path) -> Iterator[str]:
     """A database with the tables of the release before."""
-    for file in bundled_files.folder("migrations").glob("*.sql"):
+    for file in bundled_files.bundled_folder("migrations").glob("*.sql"):
         number = file.name.split("_")[0]
         if number <= LAST_BEFORE or (number > SINCE and number != OF_OPENS):
             shutil.copy(file, tmp_path)
@@ -69,7 +69,7 @@ async def in_flight(world: World, category: str, *names: str | None, sent: int =
 
 async def ended(url: str, mailing_id: UUID) -> tuple[list[str], list[tuple[str, str]]]:
     """To whom the release of today sends the rest, after it has brought the tables up to date; how the accounts end."""
-    apply_migrations(url, bundled_files.folder("migrations"))
+    apply_migrations(url, bundled_files.bundled_folder("migrations"))
     async with open_world(url) as world:
         await world.timekeeper().run_once()
         batches = [row["id"] for row in await world.pool.fetch("SELECT id FROM batches ORDER BY id")]
@@ -123,7 +123,7 @@ async def test_opens_lose_the_order_and_the_time_that_they_had(old_url: str, bef
                 f"unique_clicks VALUES ($1, sha256('{n}'), '{link}', {day})",
             ):
                 await before.pool.execute(f"INSERT INTO {row}", mailing_id)
-    apply_migrations(old_url, bundled_files.folder("migrations"))
+    apply_migrations(old_url, bundled_files.bundled_folder("migrations"))
     async with open_world(old_url) as world:
         assert [
             tuple(row) for row in await world.pool.fetch("SELECT machine, sum(n) FROM opens GROUP BY 1 ORDER BY 1")
@@ -149,7 +149,7 @@ async def test_opens_lose_the_order_and_the_time_that_they_had(old_url: str, bef
 @pytest.fixture
 def uncoded_url(postgres_server: Server, tmp_path: Path) -> Iterator[str]:
     """A database in which a country may be any two letters."""
-    for file in bundled_files.folder("migrations").glob("*.sql"):
+    for file in bundled_files.bundled_folder("migrations").glob("*.sql"):
         if not file.name.endswith("_countries.sql"):
             shutil.copy(file, tmp_path)
     yield from migrated(postgres_server, tmp_path)
@@ -168,7 +168,7 @@ async def test_countries_become_codes(uncoded_url: str) -> None:
                 code,
                 whose,
             )
-    apply_migrations(uncoded_url, bundled_files.folder("migrations"))
+    apply_migrations(uncoded_url, bundled_files.bundled_folder("migrations"))
     async with open_world(uncoded_url) as world:
         rows = await world.pool.fetch(
             "SELECT r.country, s.country, s.opted_out, s.consents, s.version FROM recipients r"

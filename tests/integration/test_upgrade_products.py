@@ -37,7 +37,7 @@ PEOPLE: dict[str, tuple[tuple[str, ...], tuple[str, ...], dict[str, object]]] = 
 @pytest.fixture
 def old_url(postgres_server: Server, tmp_path: Path) -> Iterator[str]:
     """A database with the tables of the release before."""
-    for file in bundled_files.folder("migrations").glob("*.sql"):
+    for file in bundled_files.bundled_folder("migrations").glob("*.sql"):
         if file.name.split("_")[0] <= LAST_BEFORE:
             shutil.copy(file, tmp_path)
     url = postgres_server.url(f"mailer_test_{uuid4().hex[:12]}")
@@ -107,7 +107,7 @@ async def test_standings_consents_and_opt_outs_are_kept(old_url: str, before: Wo
     consents = await before.pool.fetch("SELECT recipient_id, scope, given, words, counts FROM consents ORDER BY id")
     kept = "objected_at, deactivated_at, restricted_at, electronic_refused_at, erased_before_at, channel, consents"
     flags = await before.pool.fetch(f"SELECT {kept} FROM standings ORDER BY recipient_id")  # noqa: S608 - of this file
-    apply_migrations(old_url, bundled_files.folder("migrations"))
+    apply_migrations(old_url, bundled_files.bundled_folder("migrations"))
     async with open_world(old_url) as world:
         rows = await world.pool.fetch("SELECT s.* FROM standings s ORDER BY recipient_id")
         for row, (ref, (_, left, said)) in zip(rows, PEOPLE.items(), strict=True):

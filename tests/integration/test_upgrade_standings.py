@@ -123,7 +123,7 @@ async def test_each_kind_of_standing_means_what_it_meant(old_url: str, before: W
         "recipients": "id, ref, email, address_hash, source, purpose, collected_at, policy_version, observed_at",
     }
     rows = {table: await before.pool.fetch(f"SELECT {names} FROM {table}") for table, names in kept.items()}  # noqa: S608
-    apply_migrations(old_url, bundled_files.folder("migrations"))
+    apply_migrations(old_url, bundled_files.bundled_folder("migrations"))
     expected = {ref: said for ref, (_, said) in KINDS.items()}
     async with open_world(old_url) as world:
         for table, names in kept.items():

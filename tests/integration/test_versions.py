@@ -106,7 +106,7 @@ async def test_a_mailing_that_nobody_knows_says_so(world: World, tmp_path: Path,
     usual = await world.accept([person(2)])
     for kind, name in (("policies", f"{BRAND}.toml"), ("templates", BRAND)):
         (tmp_path / kind).mkdir()
-        (tmp_path / kind / name).symlink_to(bundled_files.folder(kind) / name)
+        (tmp_path / kind / name).symlink_to(bundled_files.bundled_folder(kind) / name)
     operator = commands(tmp_path, database_url)
     small = operator.having(POLICIES=str(tmp_path / "policies"), TEMPLATES=str(tmp_path / "templates"))
 

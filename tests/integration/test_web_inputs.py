@@ -22,7 +22,7 @@ from mailer.rendering.signed_links import (
 )
 from mailer.web import middleware
 from mailer.web.app import RETRY_SECONDS, describe
-from mailer.web.server import serve
+from mailer.web.server import serve_app
 from tests import factories
 from tests.integration.web_world import KEY, PUBLIC_URL, World, browse
 from tests.processes import until
@@ -167,7 +167,7 @@ async def test_what_is_away_is_asked_for_again(error: Exception, monkeypatch: py
 async def served(world: World) -> AsyncIterator[int]:
     """The port of a real server of the site."""
     stop, port = asyncio.Event(), asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(world.app, "127.0.0.1", 0, stop, port.set_result))
+    serving = asyncio.create_task(serve_app(world.app, "127.0.0.1", 0, stop, port.set_result))
     try:
         yield await port
     finally:

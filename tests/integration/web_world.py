@@ -36,7 +36,7 @@ from mailer.postgres.mail_origins import PostgresOrigins
 from mailer.postgres.reports import PostgresReports
 from mailer.rendering.event_checks import check_event
 from mailer.rendering.signed_links import OpenToken, SignedLinks, UnsubscribeToken
-from mailer.web.app import Site, create_app
+from mailer.web.app import WebContext, create_app
 from tests import factories
 from tests.hours import opens_of
 from tests.publishers import everything
@@ -215,7 +215,7 @@ class World:
     def app(self) -> FastAPI:
         """The application over this world."""
         return create_app(
-            Site(
+            WebContext(
                 public_url=self.public_url,
                 links=self.links,
                 policies=self.policies,
@@ -281,10 +281,10 @@ async def browse(
         yield client
 
 
-def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) -> Site:
+def site_over(world: factories.World, keys: Sequence[str] = (factories.KEY,)) -> WebContext:
     """A site over a real database."""
     links = SignedLinks(PUBLIC_URL, keys)
-    return Site(
+    return WebContext(
         public_url=PUBLIC_URL,
         links=links,
         policies=world.policies,

@@ -374,7 +374,7 @@ async def test_offers_come_occasionally(world: World) -> None:
     got = [len(await told(world, event_of(NEW, "spring-offer"))) for _ in range(5)]
     assert got == [1, 1, 1, 1, 0]
     assert await why_not(world) == ("category_cap", "frequency")
-    text = (bundled_files.folder("policies") / f"{NEW}.toml").read_text("utf-8")
+    text = (bundled_files.bundled_folder("policies") / f"{NEW}.toml").read_text("utf-8")
     for cap in ("", "cap = { mails = 5, days = 30 }", "cap = { mails = 4, days = 7 }"):
         with pytest.raises(PolicyError, match=r"categories\.promotional\.cap is .* and paltalk06-28 .* needs"):
             parse_policy(text.replace("cap = { mails = 4, days = 30 }", cap, 1), "p.toml")

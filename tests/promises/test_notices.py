@@ -106,7 +106,9 @@ async def test_a_version_is_held_against_the_mailing_that_told_of_it(
     world: World, operator: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command counts whom the mailing told, finds fault with one that is not there, and says if it cannot look."""
-    before = (bundled_files.folder("policies") / "interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
+    before = (
+        (bundled_files.bundled_folder("policies") / "interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
+    )
     folder = tmp_path / "policies"
     folder.mkdir()
     monkeypatch.chdir(tmp_path)  # where no run of these tests has left a record of what it proves

@@ -33,7 +33,7 @@ async def test_data_are_used_for_the_purposes_of_the_policy_only(world: World) -
 def test_a_template_for_another_purpose_is_refused(tmp_path: Path) -> None:
     """A template declares exactly one purpose of the list, or does not load."""
     folder = tmp_path / BRAND / "weekly"
-    copytree(bundled_files.folder("templates") / BRAND, tmp_path / BRAND)
+    copytree(bundled_files.bundled_folder("templates") / BRAND, tmp_path / BRAND)
     manifest = (folder / "template.toml").read_text()
     (folder / "template.toml").write_text(manifest.replace('purpose = "newsletter"', 'purpose = "curiosity"'))
     with pytest.raises(TemplateError, match="curiosity is not in the policy's closed list"):

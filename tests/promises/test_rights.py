@@ -279,7 +279,7 @@ async def test_an_answer_comes_by_telephone_where_that_is_wished(world: World, o
     assert (waits["channel"], waits["category"], waits["state"]) == ("telephone", "account", "open")
     number = str(waits["id"])
     await operator.done("notices", "take", number, "--by", "Dana")
-    everything = operator.having(TEMPLATES=str(bundled_files.folder("templates")))
+    everything = operator.having(TEMPLATES=str(bundled_files.bundled_folder("templates")))
     shown = (await everything.done("notices", "show", number, "--by", "Dana", "--json")).json
     assert (shown["ref"], "We answer: Yes. Open your settings" in shown["text"]) == ("user-1", True)
     await operator.done("notices", "done", number, "--reference", "call 17", "--by", "Dana")
@@ -301,7 +301,7 @@ async def test_a_brand_that_says_by_mail_has_no_other_channel(world: World, oper
     accepted = await mailed(world, {"refs": ["user-1"]}, "service", **told)
     assert await world.states(accepted.mailing_id) == {"user-1": ("handed_over", "")}
     asked = ("--brand", "paltalk-2002", "--mailing", str(accepted.mailing_id))
-    everything = operator.having(TEMPLATES=str(bundled_files.folder("templates")))
+    everything = operator.having(TEMPLATES=str(bundled_files.bundled_folder("templates")))
     why = (await everything.done("policy", "explain", "--recipient", "user-1", *asked)).out
     assert ("wants to be reached by: telephone" in why, "channels of the brand beside mail" in why) == (True, True)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.keyed_hash import Mac
+from mailer.keyed_hash import KeyedHash
 from mailer.ledger.chain import GENESIS, commit_to, link_entries, link_hash
 from mailer.ports.ledger_entry import EntryKind, LedgerEntry
 from mailer.ports.uuids import uuid7
@@ -46,7 +46,7 @@ OTHER: dict[str, Any] = {
 def hashed(entry: LedgerEntry, **changes: Any) -> bytes:
     """Its hash in one place of a chain."""
     values: dict[str, Any] = {
-        "mac": Mac(b"k"),
+        "mac": KeyedHash(b"k"),
         "previous": GENESIS,
         "writer": WRITER,
         "n": 1,
@@ -67,7 +67,7 @@ def test_every_column_counts(name: str) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"mac": Mac(b"another")},
+        {"mac": KeyedHash(b"another")},
         {"previous": bytes(31) + b"\1"},
         {"writer": uuid7()},
         {"n": 2},
@@ -91,13 +91,13 @@ def test_a_value_cannot_move_to_the_next_column() -> None:
 def test_entries_are_linked() -> None:
     """Each entry's hash covers the one before; numbers go on from the first, and replies are committed to."""
     entries = [ENTRY, ENTRY._replace(reply="550 no such user"), ENTRY._replace(attempt=2)]
-    links = link_entries(Mac(b"k"), GENESIS, WRITER, 5, AT, entries, bytes(range(48)))
+    links = link_entries(KeyedHash(b"k"), GENESIS, WRITER, 5, AT, entries, bytes(range(48)))
     commitment = commit_to(bytes(range(16, 32)), "550 no such user")
     assert (links.first, links.texts) == (5, [None, "550 no such user", None])
     assert (links.commitments[1], links.attempts, links.numbers) == (commitment, (1, 1, 2), [0, 0, 0])
     previous = GENESIS
     for n, (entry, written) in enumerate(zip(entries, links.hashes, strict=True), 5):
-        previous = link_hash(Mac(b"k"), previous, WRITER, n, AT, entry, commitment if entry.reply else None)
+        previous = link_hash(KeyedHash(b"k"), previous, WRITER, n, AT, entry, commitment if entry.reply else None)
         assert written == previous
 
 
@@ -131,7 +131,7 @@ def test_the_canonical_form_is_the_json_of_the_columns(entry: LedgerEntry, commi
 @given(st.binary(max_size=200), st.binary(max_size=300))
 def test_macs(key: bytes, message: bytes) -> None:
     """They are the HMAC-SHA-256 of Python's own library, for keys of any length."""
-    assert Mac(key)(message) == hmac.new(key, message, hashlib.sha256).digest()
+    assert KeyedHash(key)(message) == hmac.new(key, message, hashlib.sha256).digest()
 
 
 def test_one_text_has_many_commitments() -> None:

@@ -49,7 +49,7 @@ def test_more_purposes_and_less_confirmation_loosen() -> None:
 @pytest.mark.parametrize("brand", ["interpals", "paltalk-2006", "peerstream"])
 def test_a_version_names_its_notice(brand: str) -> None:
     """A version that replaces another one says how people were told of it, before it was in force."""
-    text = (bundled_files.folder("policies") / f"{brand}.toml").read_text("utf-8")
+    text = (bundled_files.bundled_folder("policies") / f"{brand}.toml").read_text("utf-8")
     version = policies()[brand].version
     newer = text.replace(f'version = "{version}"', 'version = "2026"', 1)
     newer = newer.replace(f"effective = {policies()[brand].effective}", "effective = 2026-06-01", 1)

@@ -16,7 +16,7 @@ from mailer.ports.recipient_import import ImportRow
 from mailer.rendering.event_checks import check_event
 from tests.factories import policies, templates
 
-EXAMPLES = bundled_files.folder("examples")
+EXAMPLES = bundled_files.bundled_folder("examples")
 RECIPIENTS = EXAMPLES / "recipients.csv"
 EVENTS = sorted((EXAMPLES / "events").glob("*.json"))
 RESERVED = (".example", ".test", "example.com", "example.net", "example.org")

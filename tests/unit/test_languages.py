@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mailer.accounts import validate_account
 from mailer.events import Person
-from mailer.input_types import Locale, locale
+from mailer.input_types import Locale, parse_locale
 from mailer.rendering.languages import (
     best_locale,
     date_locale,
@@ -16,7 +16,7 @@ from mailer.rendering.languages import (
     is_left_to_right,
     is_locale,
 )
-from mailer.web.languages import choose
+from mailer.web.languages import choose_language
 
 CODES = [
     *("en", "en-GB", "en-US", "en-AU", "de", "de-AT", "ar", "ar-EG", "es", "es-419", "es-MX", "pt", "pt-BR", "pt-PT"),
@@ -38,7 +38,7 @@ def test_a_tag_is_read_in_any_case_and_with_either_hyphen(subtags: list[str], da
     written = subtags[0] + "".join(data.draw(st.sampled_from("-_")) + subtag for subtag in subtags[1:])
     upper = data.draw(st.lists(st.booleans(), min_size=len(written), max_size=len(written)))
     written = "".join(char.upper() if up else char.lower() for char, up in zip(written, upper, strict=True))
-    assert locale(written) == locale(code) == code
+    assert parse_locale(written) == parse_locale(code) == code
     assert Person(ref="u1", email="a@people.example", locale=written).locale == code
     rectified = {"v": 1, "id": "1", "brand": "b", "ref": "u1", "account": "rectify", "locale": written}
     assert validate_account(rectified).locale == code  # type: ignore[union-attr]
@@ -146,4 +146,4 @@ def test_the_direction_is_that_of_the_script(code: str, rightwards: bool) -> Non
 @pytest.mark.parametrize("accepted", ["DE-at", "de_AT", "de-Latn-AT;q=0.9, fr"])
 def test_pages_take_a_tag_in_any_form(accepted: str) -> None:
     """The language of a page is found by the first subtag, whatever stands after it."""
-    assert choose(accepted).code == "de"
+    assert choose_language(accepted).code == "de"

@@ -15,7 +15,7 @@ from mailer.policy.policy_library import parse_policies
 from mailer.policy.switches import ORDER
 from mailer.policy.unmet_needs import find_unmet_needs
 
-FILES = {file.stem: file.read_text("utf-8") for file in bundled_files.folder("policies").glob("*.toml")}
+FILES = {file.stem: file.read_text("utf-8") for file in bundled_files.bundled_folder("policies").glob("*.toml")}
 BRANDS = ("interpals", "paltalk-2006", "paltalk-2002", "peerstream")
 TODAY = date(2026, 6, 1)
 

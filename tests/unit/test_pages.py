@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from mailer.policy.category import CATEGORIES
 from mailer.ports.pending_requests import RequestedAct
-from mailer.web.address_masking import masked
-from mailer.web.languages import LANGUAGES, choose
+from mailer.web.address_masking import mask_address
+from mailer.web.languages import LANGUAGES, choose_language
 from mailer.web.machine_detection import is_machine
 
 
@@ -40,14 +40,14 @@ def test_every_language_says_everything() -> None:
 )
 def test_an_address_is_shown_masked(address: str, shown: str) -> None:
     """One character of each part and the top-level domain: enough to tell one's own addresses apart."""
-    assert masked(address) == shown
+    assert mask_address(address) == shown
 
 
 @given(st.emails())
 def test_a_masked_address_tells_two_characters_and_the_top_level(address: str) -> None:
     """Whatever the address, all else is left out."""
     local, _, domain = address.rpartition("@")
-    assert masked(address) == f"{local[0]}…@{domain[0]}….{domain.rpartition('.')[2]}"
+    assert mask_address(address) == f"{local[0]}…@{domain[0]}….{domain.rpartition('.')[2]}"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_masked_address_tells_two_characters_and_the_top_level(address: str) -
 )
 def test_the_best_language_is_chosen(accepted: str, fallback: str, code: str) -> None:
     """Weights count, regions don't, and what can't be read or had falls back (RFC 9110 12.5.4)."""
-    assert choose(accepted, fallback).code == code
+    assert choose_language(accepted, fallback).code == code
 
 
 PEOPLE = [

@@ -11,7 +11,7 @@ from mailer.pipeline.message_retries import MessageRetries
 from mailer.ports.broker import BrokerMessage, BrokerUnavailable, ReceivedMessage
 from mailer.ports.database_errors import DatabaseAway, DatabaseRefuses, StatementTooSlow
 from mailer.ports.dead_letters import DeadKind
-from mailer.runtime.error_kinds import Trouble, place_of, trouble_of
+from mailer.runtime.error_kinds import ErrorKind, error_kind, error_place
 from mailer.telemetry import WORKER as METRICS
 from tests.factories import FakeReceived, until
 
@@ -165,31 +165,31 @@ async def test_the_oldest_message_in_hand_has_an_age() -> None:
 @pytest.mark.parametrize(
     ("error", "trouble"),
     [
-        (ConnectionRefusedError(), Trouble.AWAY),
-        (TimeoutError(), Trouble.AWAY),
-        (BrokerUnavailable("gone"), Trouble.AWAY),
-        (DatabaseAway("gone"), Trouble.AWAY),
-        (DatabaseRefuses("wrong password"), Trouble.AWAY),
-        (FileNotFoundError("a template"), Trouble.BUG),
-        (StatementTooSlow("30 s"), Trouble.PASSING),
-        (asyncpg.UndefinedTableError(""), Trouble.SET_UP),
-        (asyncpg.InsufficientPrivilegeError(""), Trouble.SET_UP),
-        (asyncpg.InvalidPasswordError(""), Trouble.SET_UP),
-        (asyncpg.DeadlockDetectedError(""), Trouble.PASSING),
-        (asyncpg.SerializationError(""), Trouble.PASSING),
-        (asyncpg.LockNotAvailableError(""), Trouble.PASSING),
-        (asyncpg.QueryCanceledError(""), Trouble.PASSING),
-        (asyncpg.CardinalityViolationError(""), Trouble.BUG),
-        (asyncpg.DataError("invalid input for query argument"), Trouble.BUG),
-        (OverflowError(), Trouble.BUG),
-        (RecursionError(), Trouble.BUG),
-        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, ""), Trouble.BUG),
+        (ConnectionRefusedError(), ErrorKind.AWAY),
+        (TimeoutError(), ErrorKind.AWAY),
+        (BrokerUnavailable("gone"), ErrorKind.AWAY),
+        (DatabaseAway("gone"), ErrorKind.AWAY),
+        (DatabaseRefuses("wrong password"), ErrorKind.AWAY),
+        (FileNotFoundError("a template"), ErrorKind.BUG),
+        (StatementTooSlow("30 s"), ErrorKind.PASSING),
+        (asyncpg.UndefinedTableError(""), ErrorKind.SET_UP),
+        (asyncpg.InsufficientPrivilegeError(""), ErrorKind.SET_UP),
+        (asyncpg.InvalidPasswordError(""), ErrorKind.SET_UP),
+        (asyncpg.DeadlockDetectedError(""), ErrorKind.PASSING),
+        (asyncpg.SerializationError(""), ErrorKind.PASSING),
+        (asyncpg.LockNotAvailableError(""), ErrorKind.PASSING),
+        (asyncpg.QueryCanceledError(""), ErrorKind.PASSING),
+        (asyncpg.CardinalityViolationError(""), ErrorKind.BUG),
+        (asyncpg.DataError("invalid input for query argument"), ErrorKind.BUG),
+        (OverflowError(), ErrorKind.BUG),
+        (RecursionError(), ErrorKind.BUG),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, ""), ErrorKind.BUG),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )
-def test_kinds_of_trouble(error: Exception, trouble: Trouble) -> None:
+def test_kinds_of_trouble(error: Exception, trouble: ErrorKind) -> None:
     """Only a service that is away, or set up wrongly, is waited for."""
-    assert trouble_of(error) is trouble
+    assert error_kind(error) is trouble
 
 
 @pytest.mark.parametrize("cause", [asyncpg.DeadlockDetectedError(""), asyncpg.LockNotAvailableError("")])
@@ -198,13 +198,13 @@ def test_a_deadlock_is_no_outage(cause: Exception) -> None:
     try:
         raise DatabaseAway("the database is away") from cause
     except DatabaseAway as error:
-        trouble = trouble_of(error)
-    assert trouble is Trouble.PASSING
+        trouble = error_kind(error)
+    assert trouble is ErrorKind.PASSING
 
 
 def test_a_place_names_no_value() -> None:
     """The type of the error and the innermost line of mailer; nothing of the message."""
     with pytest.raises(AttributeError) as raised:
         DeadKind("ada@example.org".x)  # type: ignore[attr-defined]  # that is the bug
-    assert place_of(raised.value).startswith("AttributeError at test_persisting.py:")
-    assert place_of(ValueError("ada@example.org")) == "ValueError"
+    assert error_place(raised.value).startswith("AttributeError at test_persisting.py:")
+    assert error_place(ValueError("ada@example.org")) == "ValueError"

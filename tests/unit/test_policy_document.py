@@ -16,7 +16,7 @@ from mailer.policy.switches import ORDER, is_weaker
 from mailer.policy.toml_lines import line_of
 from tests.factories import law
 
-FILES = {file.name: file.read_text("utf-8") for file in bundled_files.folder("policies").glob("*.toml")}
+FILES = {file.name: file.read_text("utf-8") for file in bundled_files.bundled_folder("policies").glob("*.toml")}
 TEXT = FILES["interpals.toml"]
 BARE = TEXT.partition("[[promises]]")[0]
 """Without promises, so that switches can be others."""

@@ -14,10 +14,12 @@ from mailer import bundled_files
 from mailer.policy.policy_file import Policy, parse_policy
 from mailer.policy.promise_report import PromiseStatus, ProofCase, TestRecord, make_report, read_record
 from mailer.policy.rule_registry import Rule
-from mailer.tree_digests import digests_of
+from mailer.tree_digests import digests_by_part
 
 ROOT = Path(__file__).parents[2]
-HEAD = bundled_files.folder("policies").joinpath("interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
+HEAD = (
+    bundled_files.bundled_folder("policies").joinpath("interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
+)
 
 
 def policy(*promises: str) -> Policy:
@@ -210,7 +212,10 @@ def test_a_whole_run_writes_the_record(suite: Suite, processes: int) -> None:
     assert record.whole
     assert not record.own
     assert (
-        record.differing_parts(digests_of(*map(bundled_files.folder, ("policies", "templates", "jurisdictions")))) == ()
+        record.differing_parts(
+            digests_by_part(*map(bundled_files.bundled_folder, ("policies", "templates", "jurisdictions")))
+        )
+        == ()
     )
     assert suite.outcomes(suite.record) == {
         "test_cases[1]": "passed",

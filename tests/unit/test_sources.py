@@ -9,7 +9,7 @@ from mailer.policy.policy_file import Policy, PolicyError, parse_policy
 from mailer.rendering.event_checks import check_event
 from tests.factories import BRAND, make_event, person, policies, templates
 
-TEXT = (bundled_files.folder("policies") / "interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
+TEXT = (bundled_files.bundled_folder("policies") / "interpals.toml").read_text("utf-8").partition("[[promises]]")[0]
 WHEN = {"collected_at": "2026-03-01T12:00:00Z", "purpose": "a draw"}
 
 

@@ -78,7 +78,7 @@ MAILBOXES = {
 
 def test_each_brand_says_what_it_says() -> None:
     """Values on which no promise rests stay as they are all the same: somebody has thought about them."""
-    files = {file.name: file.read_text("utf-8") for file in bundled_files.folder("policies").glob("*.toml")}
+    files = {file.name: file.read_text("utf-8") for file in bundled_files.bundled_folder("policies").glob("*.toml")}
     policies = parse_policies(files, date(2026, 6, 1))
     for brand, switches in POLICIES.items():
         policy = policies[brand]

@@ -25,8 +25,8 @@ from mailer.trial import refusal_statements
 from mailer.trial.decision_statements import FLOOR, STATEMENTS
 from mailer.trial.message_statements import SIGHTS
 from mailer.trial.refusal_statements import DOORS
-from mailer.trial.sample_people import MOST, Person, people_of, singles_of
-from mailer.trial.trial_run import FAILS, HOLDS, NOT_TRIED, Line, try_brand
+from mailer.trial.sample_people import MOST, SamplePerson, sample_people, single_trait_people
+from mailer.trial.trial_run import FAILS, HOLDS, NOT_TRIED, PromiseResult, try_brand
 from tests.factories import policies, templates
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -45,9 +45,9 @@ def trial_of(
     policy: Policy,
     library: TemplateLibrary,
     rules: Iterable[str],
-    people: Sequence[Person] | None = None,
+    people: Sequence[SamplePerson] | None = None,
     more: Sequence[Promise] = (),
-) -> Mapping[str, Line]:
+) -> Mapping[str, PromiseResult]:
     """The lines of a policy that promises each of some rules by itself, by rule, and more by their ids.
 
     Those who are special in one way only are asked about, unless others are named.
@@ -55,12 +55,12 @@ def trial_of(
     first = policy.promises[0]
     own = tuple(first.model_copy(update={"id": rule, "rules": (rule,), "waits_for": None}) for rule in rules)
     told = policy.model_copy(update={"promises": (*own, *more)})
-    trial = try_brand(told, library, NOW, people=singles_of(policy) if people is None else people)
+    trial = try_brand(told, library, NOW, people=single_trait_people(policy) if people is None else people)
     return {FLOOR if line.id == "the-floor" else line.id: line for line in trial.lines}
 
 
 @cache
-def whole(brand: str) -> Mapping[str, Line]:
+def whole(brand: str) -> Mapping[str, PromiseResult]:
     """A shipped brand's, with nothing broken."""
     policy = policies()[brand]
     return trial_of(policy, templates(), set[str]().union(*NAMED) - {FLOOR}, more=policy.promises)
@@ -129,7 +129,7 @@ class Case(NamedTuple):
     earlier: Mapping[str, object] = MappingProxyType({})
     everybody: bool = False
 
-    def try_it(self, patch: pytest.MonkeyPatch | None) -> Line:
+    def try_it(self, patch: pytest.MonkeyPatch | None) -> PromiseResult:
         """The line of the promise; without `patch`, nothing is broken."""
         policy = policies()[self.brand].model_copy(update=dict(self.policy))
         if self.earlier:
@@ -140,7 +140,7 @@ class Case(NamedTuple):
         if self.broken and patch:
             self.broken(patch)
         if self.template is None:
-            return trial_of(policy, NOTHING, [self.rule], people_of(policy) if self.everybody else None)[self.rule]
+            return trial_of(policy, NOTHING, [self.rule], sample_people(policy) if self.everybody else None)[self.rule]
         return trial_of(policy, edited(self.brand, self.template, *self.edit), [self.rule], ())[self.rule]
 
 
@@ -148,7 +148,7 @@ CAP = {"cap": FrequencyCap(mails=2, days=30)}
 OLD = {"purposes": ("rights",)}
 SPEAKS = {
     "outside_the_list": Case("closed-purposes", broken=without("closed-purposes")),
-    "child": Case("under-13", broken=without("under-13")),
+    "under_13": Case("under-13", broken=without("under-13")),
     "erased": Case("erased", broken=without("erased", "no-address")),
     "restricted": Case("restricted", broken=without("restricted")),
     "closed": Case("deactivated", broken=without("deactivated")),
@@ -163,9 +163,9 @@ SPEAKS = {
     "partner": Case("partner-request", broken=without("partner-request")),
     "invited_by_nobody": Case("inviter", broken=without("inviter")),
     "invited_once": Case("one-invitation", broken=without("one-invitation")),
-    "came_back": Case("erased-before", broken=without("erased-before")),
-    "unknown": Case("known-basis", broken=without("known-basis")),
-    "entered": Case("contest-entry", broken=without("contest-entry")),
+    "erased_address_returned": Case("erased-before", broken=without("erased-before")),
+    "unknown_origin": Case("known-basis", broken=without("known-basis")),
+    "contest_entry": Case("contest-entry", broken=without("contest-entry")),
     "other_topics": Case("topic-consent", broken=without("topic-consent")),
     "unsubscribed": Case("subscription", "paltalk-2006", without("subscription", "promo-basis")),
     "marketing": Case("promo-basis", "paltalk-2006", without("subscription", "promo-basis")),
@@ -173,16 +173,18 @@ SPEAKS = {
     "other_channel": Case("channel", "paltalk-2006", without("channel")),
     "written": Case("electronic-consent", broken=without("electronic-consent")),
     "dead_for_a_list": Case("dead-address", broken=stopping(lambda facts: facts.standing.dead_in)),
-    "early": Case("not-yet", broken=without("not-yet")),
-    "late": Case("expired", broken=without("expired")),
-    "too_often": Case("frequency", broken=without("frequency"), policy=CAP),
+    "before_its_time": Case("not-yet", broken=without("not-yet")),
+    "after_its_time": Case("expired", broken=without("expired")),
+    "over_cap": Case("frequency", broken=without("frequency"), policy=CAP),
     "announcements": Case("service-scope", broken=stopping(lambda facts: facts.standing.opted_out), everybody=True),
     "of_the_account": Case("service-scope", broken=stopping(lambda facts: facts.standing.erased_before)),
     "breach": Case("breach-alone", broken=stopping(lambda facts: facts.standing.objected)),
     "lasting": Case("lasting-notice", broken=stopping(lambda facts: facts.mailing.expires_at)),
     "changes": Case("primary-address", broken=stopping(lambda facts: facts.standing.sent)),
     "mandatory": Case(FLOOR, broken=stopping(lambda facts: facts.standing.erased_before)),
-    "as_many": Case("plain-promotions", broken=stopping(lambda facts: facts.standing.personalisation_refused)),
+    "refusals_stop_no_mail": Case(
+        "plain-promotions", broken=stopping(lambda facts: facts.standing.personalisation_refused)
+    ),
 }
 """Faults that contradict the statements about decisions, one for each."""
 
@@ -193,20 +195,20 @@ UNCHECKED = setting(mailing.MailingRenderer, "_check_way_out", lambda *_: [])
 LEAVING = 'href="{{ leave_url }}"'
 LOOKS = {
     "way_out": Case("way-out", "interpals", UNCHECKED, "weekly", edit=("html", 'href="{{ unsubscribe_url }}"', WHITE)),
-    "bare": Case("not-promotional", template="maintenance", edit=("html", "</body>", PIXEL)),
+    "mandatory_is_bare": Case("not-promotional", template="maintenance", edit=("html", "</body>", PIXEL)),
     "breach": Case(
         "breach-alone", template="breach-notice", broken=setting(Policy, "sender_of", lambda policy, _: NEWS)
     ),
     "footer": Case("service-footer", "paltalk-2002", UNCHECKED, "maintenance", ("html", LEAVING, "hidden " + LEAVING)),
     "no_secrets": Case("no-secrets", template="maintenance", edit=("text", "InterPals", "Your password is Orchid7.")),
-    "plain": Case(
+    "profile_refused": Case(
         "plain-promotions", "peerstream", setting(mailing, "without_profile", lambda _: False), "spring-offer"
     ),
     "profile_stays": Case("profile-stays", template="spring-offer", edit=("html", "</body>", PROFILE)),
     "untracked": Case(
         "tracking-refused", "interpals", setting(tracking, "has_refused_tracking", lambda _: False), "weekly"
     ),
-    "everybodys": Case(
+    "shared_tracking": Case(
         "nobodys-opens", broken=setting(OpenTracking, "tracking_level_of", lambda *_: "individual"), template="weekly"
     ),
     "both_named": Case("both-named", template="weekly", edit=("text", "InterPals Inc.", "Us")),
@@ -231,15 +233,17 @@ KNOCKS = {
     "reason": Case(
         "service-reason", "paltalk-2006", setting(refusal_statements, "check_event", lambda *_: None), "maintenance"
     ),
-    "rate": Case("service-rate", "paltalk-2006", setting(rules, "is_over_rate", lambda _: False)),
-    "told_at_home": Case(
+    "service_rate": Case("service-rate", "paltalk-2006", setting(rules, "is_over_rate", lambda _: False)),
+    "primary_address": Case(
         "primary-address", broken=setting(refusal_statements, "check_event", lambda *_: None), template="policy-change"
     ),
-    "uninvited": Case(
+    "invitation_without_inviter": Case(
         "inviter", broken=setting(refusal_statements, "check_event", lambda *_: None), template="invitation"
     ),
     "small_cells": Case("aggregates", broken=setting(refusal_statements, "publishable_cells", lambda cells, _: cells)),
-    "differences": Case("no-subtraction", broken=setting(refusal_statements, "are_subtractable", lambda *_: False)),
+    "small_differences": Case(
+        "no-subtraction", broken=setting(refusal_statements, "are_subtractable", lambda *_: False)
+    ),
 }
 """Faults that contradict the statements about refusals, one for each."""
 
@@ -286,7 +290,7 @@ def test_a_trial_tells_products_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """A payer for another product can leave announcements; that any product counted for all would be found."""
     monkeypatch.setattr(Standing, "pays_for", lambda standing, _: bool(standing.products))
     policy = policies()["interpals"]
-    line = trial_of(policy, NOTHING, ["service-scope"], people_of(policy))["service-scope"]
+    line = trial_of(policy, NOTHING, ["service-scope"], sample_people(policy))["service-scope"]
     assert line.result == FAILS
     assert "pays for another product only" in (line.failure or "")
 
@@ -358,7 +362,7 @@ def test_a_policy_turned_round_breaks_its_promise(
 
     def result(policy: Policy) -> str:
         told = policy.model_copy(update={"promises": own})
-        return try_brand(told, library, NOW, people=singles_of(told)).lines[0].result
+        return try_brand(told, library, NOW, people=single_trait_people(told)).lines[0].result
 
     assert result(policy) == (NOT_TRIED if "partner" not in policy.terms and turned is mailing_for_partners else HOLDS)
     assert result(turned(policy)) == FAILS
@@ -369,8 +373,8 @@ def test_the_people_of_a_large_policy_are_bounded() -> None:
     policy = policies()["interpals"]
     many = tuple(policy.partners[0].model_copy(update={"id": f"partner-{n}"}) for n in range(120))
     purposes = tuple(f"purpose_{n}" for n in range(120))
-    people = people_of(policy.model_copy(update={"partners": many, "purposes": purposes}))
-    assert len(people) <= MOST + len(singles_of(policy)) + 5 * 120
+    people = sample_people(policy.model_copy(update={"partners": many, "purposes": purposes}))
+    assert len(people) <= MOST + len(single_trait_people(policy)) + 5 * 120
     met = set[str]().union(*(person.standing.opted_out for person in people))
     assert met >= {f"partner/partner-{n}" for n in range(120)} | {f"purpose/purpose_{n}" for n in range(120)}
 
@@ -378,6 +382,6 @@ def test_the_people_of_a_large_policy_are_bounded() -> None:
 def test_two_trials_of_a_policy_are_the_same() -> None:
     """Nothing is drawn by lot: the same people in the same order, and the same report."""
     policy = policies()["peerstream"]
-    assert people_of(policy) == people_of(policy)
-    first, second = (try_brand(policy, NOTHING, NOW, people=singles_of(policy)) for _ in range(2))
+    assert sample_people(policy) == sample_people(policy)
+    first, second = (try_brand(policy, NOTHING, NOW, people=single_trait_people(policy)) for _ in range(2))
     assert first == second

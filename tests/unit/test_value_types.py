@@ -253,7 +253,7 @@ def test_a_letter_is_no_notice(tmp_path: Path, types: str, said: str, category: 
 @pytest.mark.promise("paltalk06-05")
 def test_a_weekly_letter_is_no_notice_by_its_name(tmp_path: Path) -> None:
     """The shipped weekly letter in the mandatory layout, as service mail with a type for each value, does not load."""
-    shipped = bundled_files.folder("templates") / "paltalk-2006"
+    shipped = bundled_files.bundled_folder("templates") / "paltalk-2006"
     shutil.copytree(shipped / "_layout", tmp_path / "paltalk-2006" / "_layout")
     shutil.copytree(shipped / "weekly", tmp_path / "paltalk-2006" / "weekly")
     for file in (tmp_path / "paltalk-2006" / "weekly").iterdir():

@@ -100,6 +100,6 @@ def test_it_is_said_in_words() -> None:
 @pytest.mark.parametrize("name", ["2024 b", "2024/1", "", "v.", "-1", "ü"])
 def test_a_version_has_a_name_that_a_scope_can_have(name: str) -> None:
     """Consents name it, so it has letters, digits and single marks between them; a file with another one is refused."""
-    text = (bundled_files.folder("policies") / "interpals.toml").read_text("utf-8")
+    text = (bundled_files.bundled_folder("policies") / "interpals.toml").read_text("utf-8")
     with pytest.raises(PolicyError, match=r'version is ".*"; write letters and digits, with single dots'):
         parse_policy(text.replace('version = "2024"', f'version = "{name}"'), "p.toml")

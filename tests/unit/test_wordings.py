@@ -14,7 +14,7 @@ from tests.factories import policies
 
 NOW = datetime(2026, 11, 28, 18, tzinfo=UTC)
 GOOD = Consent("newsletter", True, "application", "form 1", "Yes, send me the newsletter.", "ada", NOW)
-TEXT = (bundled_files.folder("policies") / "interpals.toml").read_text("utf-8")
+TEXT = (bundled_files.bundled_folder("policies") / "interpals.toml").read_text("utf-8")
 LATER = policies()["interpals"]
 POLICY = LATER.model_copy(update={"version": "2026", "effective": date(2026, 6, 1)}).with_earlier_versions(
     {"2024": LATER}
